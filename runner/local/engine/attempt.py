@@ -1,0 +1,46 @@
+"""What one attempt at one mini-batch came to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Outcome = Literal[
+    "done",  # its rows count; single files may have failed for good
+    "retried",  # nothing of it counts; the mini-batch is run again
+    "failed",  # nothing of it counts, and there are no attempts left
+]
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """How one input file fared."""
+
+    name: str
+    rows: int  # rows written for it; 0 when it failed
+    error: str | None = None  # one line, None for a file that was scored
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One line of a job's journal."""
+
+    mini_batch: int  # from 0
+    attempt: int  # from 1
+    outcome: Outcome
+    worker: int  # from 0
+    started: float  # seconds since the job's first start
+    seconds: float
+    rows: int = 0
+    reason: str | None = None  # why it was retried or failed, one line
+    files: tuple[FileResult, ...] = ()
+    tally: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # see `tally.Tally`
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def failed_files(self) -> int:
+        """Files lost for good by this attempt."""
+        if self.outcome == "retried":
+            return 0
+        return sum(one.error is not None for one in self.files)

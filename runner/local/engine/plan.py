@@ -1,0 +1,72 @@
+"""What a batch job is asked to do: plain data that survives a restart as `plan.json`."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+OutputAction = Literal["append_row", "summary_only"]
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """One file of the input; size and time tell whether it changed before a resume."""
+
+    name: str  # relative to the plan's input folder
+    size: int  # bytes
+    modified_ns: int
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A deployment's settings after every override, with Azure's defaults."""
+
+    mini_batch_size: int = 10  # files
+    processes: int = 1  # instance_count x max_concurrency_per_instance, cores permitting
+    max_retries: int = 3
+    timeout: float = 30.0  # seconds, for one attempt at one mini-batch
+    error_threshold: int = -1  # failed files tolerated; -1 tolerates all
+    output_action: OutputAction = "append_row"
+    output_file_name: str = "predictions.csv"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A job: a model, perhaps a scoring script, the files to score and how."""
+
+    job: str
+    input: str  # the folder that holds the files
+    files: tuple[InputFile, ...]  # in the order their rows are written
+    settings: Settings
+    model: str | None  # folder or file; None for a script that needs no model
+    script: str | None = None  # a scoring script; None: the generated MLflow driver
+    environment_variables: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def mini_batches(self) -> int:
+        size = self.settings.mini_batch_size
+        return (len(self.files) + size - 1) // size
+
+    def mini_batch(self, index: int) -> tuple[InputFile, ...]:
+        """The files of one mini-batch; `index` counts from 0."""
+        size = self.settings.mini_batch_size
+        return self.files[index * size : (index + 1) * size]
+
+
+def write_plan(plan: Plan, path: Path) -> None:
+    """Write a plan whole or not at all. OSError when the disk refuses."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(json.dumps(asdict(plan)), encoding="utf-8", errors="surrogateescape")
+    os.replace(partial, path)
+
+
+def read_plan(path: Path) -> Plan:
+    """Read a plan that `write_plan` wrote."""
+    document = json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
+    document["files"] = tuple(InputFile(**one) for one in document["files"])
+    document["settings"] = Settings(**document["settings"])
+    return Plan(**document)

@@ -1,0 +1,198 @@
+"""The interface every environment implements, and the records it speaks in.
+
+A command line command is a call of one of these methods and a way to print what it returns.
+Adapters (`runner.local`, later `runner.azureml`) implement the interface and never import
+each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+AssetKind = Literal["model", "data"]
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One version of a model or of a data asset."""
+
+    kind: AssetKind
+    name: str
+    version: str
+    type: str  # mlflow_model, custom_model · uri_file, uri_folder
+    content_hash: str  # hex SHA-256 of the names and contents
+    path: str  # where this environment keeps it
+    created_at: str  # ISO 8601, UTC
+    description: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    job: str | None = None  # the job that produced it
+
+    @property
+    def reference(self) -> str:
+        return f"azureml:{self.name}:{self.version}"
+
+
+class JobStatus(StrEnum):
+    """The states Azure Machine Learning shows for a job."""
+
+    QUEUED = "Queued"
+    RUNNING = "Running"
+    FINALIZING = "Finalizing"
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    CANCELED = "Canceled"
+    NOT_RESPONDING = "NotResponding"
+
+    @property
+    def final(self) -> bool:
+        """True when nothing more will happen to the job by itself."""
+        return self in _FINAL
+
+
+_FINAL = frozenset(
+    {JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELED, JobStatus.NOT_RESPONDING}
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One invocation of a batch endpoint, or one training run."""
+
+    name: str
+    type: Literal["batch", "command"]
+    status: JobStatus
+    created_at: str  # ISO 8601, UTC
+    endpoint: str | None = None
+    deployment: str | None = None
+    model: str | None = None  # azureml:name:version
+    input: str | None = None
+    output: str | None = None  # where the output named `score` lies, once there is one
+    folder: str | None = None  # logs, failures, summary, report
+    started_at: str | None = None
+    ended_at: str | None = None
+    error: str | None = None  # one line, for a job that failed
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job has come."""
+
+    status: JobStatus
+    mini_batches: int  # all of the job's
+    mini_batches_done: int  # finished for good, failed ones included
+    rows: int
+    failed_files: int
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line of a job's log."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a finished job did; the same content as its `summary.json`."""
+
+    job: str
+    status: str
+    rows: int
+    files: int
+    failed_files: int
+    mini_batches: int
+    retries: int
+    seconds: float  # from the job's start to its end, whole processes included
+    rows_per_second: float
+    predictions: Mapping[str, int]  # class → rows; empty where predictions are not classes
+    output: str | None  # predictions.csv, or the folder a summary_only script wrote to
+    report: str | None
+
+
+@dataclass(frozen=True)
+class DeploymentInfo:
+    name: str
+    endpoint: str
+    model: str | None
+    driver: str  # "mlflow", or the scoring script's name
+    default: bool
+    traffic: int | None = None  # percent, online endpoints only
+
+
+@dataclass(frozen=True)
+class EndpointInfo:
+    name: str
+    kind: Literal["batch", "online"]
+    deployments: tuple[DeploymentInfo, ...]
+    default: str | None = None
+    scoring_uri: str | None = None
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A model or data asset to register, as a declaration or a command line gives it."""
+
+    name: str
+    path: Path
+    type: str
+    version: str | None = None  # None: the next one, unless the content is registered already
+    description: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    job: str | None = None
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """What `az ml batch-endpoint invoke` takes. None means: as declared."""
+
+    endpoint: str | None = None
+    deployment: str | None = None
+    data: str | None = None  # path, azureml: reference, datastore URI or https URL
+    input_type: str | None = None  # uri_file, uri_folder
+    mini_batch_size: int | None = None
+    instance_count: int | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)  # --set KEY=VALUE
+    output_path: Path | None = None
+
+
+class Workspace(Protocol):
+    """What an environment's models, data, endpoints and jobs live in.
+
+    Every method raises `NotFound` for a name the environment lacks (with the nearest names)
+    and `EnvironmentRefused` where the environment can't be reached or says no.
+    """
+
+    environment: str
+
+    def register(self, kind: AssetKind, registration: Registration) -> Asset: ...
+    def assets(self, kind: AssetKind, name: str | None = None) -> list[Asset]: ...
+    def asset(self, kind: AssetKind, reference: str) -> Asset: ...
+    def download_asset(self, kind: AssetKind, reference: str, target: Path) -> Path: ...
+
+    def endpoints(self) -> list[EndpointInfo]: ...
+    def endpoint(self, name: str) -> EndpointInfo: ...
+
+    def invoke(self, invocation: Invocation) -> Job: ...
+    def train(self, model: str, inputs: Mapping[str, str]) -> Job: ...
+
+    def jobs(self, limit: int | None = None) -> list[Job]: ...
+    def job(self, name: str | None = None) -> Job: ...
+    def follow(self, name: str) -> Iterator[Progress | LogLine]: ...
+    def summary(self, name: str) -> Summary: ...
+    def cancel(self, name: str) -> Job: ...
+    def resume(self, name: str) -> Job: ...
+    def download_job(self, name: str, target: Path) -> Path: ...
+
+
+def as_json(record: Any) -> Any:
+    """Turn a record, or a list of them, into what `json.dumps` takes."""
+    from dataclasses import asdict
+
+    if isinstance(record, list):
+        return [as_json(one) for one in record]
+    return asdict(record)
