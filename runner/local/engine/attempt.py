@@ -18,7 +18,7 @@ class FileResult:
     """How one input file fared."""
 
     name: str
-    rows: int  # rows written for it; 0 when it failed
+    rows: int | None  # rows written for it, 0 when it failed; None: its script doesn't say
     error: str | None = None  # one line, None for a file that was scored
 
 
@@ -37,10 +37,11 @@ class Attempt:
     files: tuple[FileResult, ...] = ()
     tally: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # see `tally.Tally`
     warnings: tuple[str, ...] = ()
+    missing: int = 0  # results a script owed and did not return: as many files failed
 
     @property
     def failed_files(self) -> int:
         """Files lost for good by this attempt."""
         if self.outcome == "retried":
             return 0
-        return sum(one.error is not None for one in self.files)
+        return sum(one.error is not None for one in self.files) + self.missing

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -60,13 +59,13 @@ class Plan:
 def write_plan(plan: Plan, path: Path) -> None:
     """Write a plan whole or not at all. OSError when the disk refuses."""
     partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(asdict(plan)), encoding="utf-8", errors="surrogateescape")
-    os.replace(partial, path)
+    partial.write_text(json.dumps(asdict(plan)), encoding="ascii")
+    partial.replace(path)
 
 
 def read_plan(path: Path) -> Plan:
     """Read a plan that `write_plan` wrote."""
-    document = json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
+    document = json.loads(path.read_text(encoding="ascii"))
     document["files"] = tuple(InputFile(**one) for one in document["files"])
     document["settings"] = Settings(**document["settings"])
     return Plan(**document)

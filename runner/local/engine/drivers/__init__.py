@@ -1,0 +1,49 @@
+"""What turns a mini-batch into rows: the generated MLflow driver, or a scoring script."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+from runner.errors import JobFailed
+from runner.local.engine.drivers import mlflow_model, script
+from runner.local.engine.drivers.result import Driver, Result
+from runner.local.engine.plan import Plan
+
+__all__ = ["Driver", "Result", "check", "load", "preload"]
+
+
+def check(plan: Plan) -> None:
+    """Raise JobFailed for what can be known to fail before anything is loaded."""
+    if plan.script is None:
+        mlflow_model.refuse_unsupported(plan.files)
+
+
+def load(plan: Plan) -> Driver:
+    """Load the plan's driver, which runs the model's or the script's code: only in a worker."""
+    if plan.script is not None:
+        return script.ScriptDriver(
+            Path(plan.script), appends=plan.settings.output_action == "append_row"
+        )
+    if plan.model is None:
+        raise JobFailed("the deployment has neither a model nor a scoring script")
+    return mlflow_model.MlflowDriver(Path(plan.model))
+
+
+def preload(plan: Plan) -> None:
+    """Import what every worker will need, so that forked workers find it paid for.
+
+    Only known packages are imported, never the model's or the script's own modules; what
+    can't be imported here is left for the worker to complain about.
+    """
+    if plan.script is not None:
+        names = script.modules(Path(plan.script))
+    elif plan.model is not None:
+        names = mlflow_model.modules(Path(plan.model))
+    else:
+        names = []
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            continue

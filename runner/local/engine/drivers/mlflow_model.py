@@ -1,0 +1,128 @@
+"""The generated driver: what scores files with an MLflow model when there is no script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from runner.errors import JobFailed
+from runner.local.engine.attempt import FileResult
+from runner.local.engine.drivers import sklearn_model
+from runner.local.engine.drivers.images import SUFFIXES as IMAGES
+from runner.local.engine.drivers.images import read_image
+from runner.local.engine.drivers.predictions import BadPredictions, write_lines
+from runner.local.engine.drivers.result import Result, brief
+from runner.local.engine.drivers.tables import BadFile, read_table
+from runner.local.engine.mlmodel import MlModel, read_mlmodel
+from runner.local.engine.plan import InputFile
+from runner.local.engine.tally import merge
+
+TABLES = frozenset({".csv", ".parquet"})  # Azure reads .csv; .parquet is our extension
+
+
+class MlflowDriver:
+    """Scores each file of a mini-batch with one call of the model."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load the model in `folder`, which runs its code. JobFailed when it can't be loaded."""
+        self._model = read_mlmodel(folder)
+        if self._model.is_plain_sklearn:
+            self._predict_table = sklearn_model.load(self._model)
+            self._predict: Callable[[Any], Any] | None = None
+        else:
+            predict = _load_pyfunc(self._model)
+            self._predict = predict
+            self._predict_table = lambda table: predict(table.to_pandas(date_as_object=False))
+
+    def run(self, files: Sequence[Path], write: Callable[[Any], object]) -> Result:
+        """Score files one by one. A file that fails keeps nothing of the others from counting.
+
+        A file that can't be read will not read better next time; a model that raises may do
+        better, so only that asks for another attempt.
+        """
+        results: list[FileResult] = []
+        tallies = []
+        warnings: list[str] = []
+        retry: str | None = None
+        for file in files:
+            try:
+                rows, predictions = self._score(file, warnings)
+                tallies.append(write_lines(predictions, rows, file.name, write))
+            except BadFile as error:
+                results.append(FileResult(file.name, 0, f"{file.name}: {error}"))
+            except JobFailed:
+                raise
+            except OSError:
+                raise
+            except Exception as error:
+                if not isinstance(error, BadPredictions):
+                    _print_traceback()
+                reason = f"{file.name}: {brief(error)}"
+                results.append(FileResult(file.name, 0, reason))
+                retry = retry or reason
+            else:
+                results.append(FileResult(file.name, rows))
+        return Result(tuple(results), merge(tallies).as_dict(), tuple(warnings), retry)
+
+    def _score(self, file: Path, warnings: list[str]) -> tuple[int, Any]:
+        if file.suffix.lower() in IMAGES:
+            array = read_image(file, self._model.signature)
+            predict = self._predict
+            if predict is None:
+                raise JobFailed(
+                    f"model {self._model.folder} takes tables, and {file.name} is an image"
+                )
+            rows = array.shape[0] if self._model.signature.tensor_shape else None
+            predictions = predict(array)
+            return (rows if rows is not None else _length(predictions)), predictions
+        table, extra = read_table(file, self._model.signature.columns)
+        if extra:
+            warnings.append(
+                f"{file.name}: columns the model doesn't know are ignored: {', '.join(extra)}"
+            )
+        return table.num_rows, self._predict_table(table)
+
+
+def refuse_unsupported(files: Sequence[InputFile]) -> None:
+    """Raise JobFailed for a file that no MLflow deployment reads, before anything is scored."""
+    for file in files:
+        if Path(file.name).suffix.lower() not in TABLES | IMAGES:
+            raise JobFailed(
+                f"input file {file.name!r} is not supported by a deployment without a script;"
+                f" it reads {', '.join(sorted(TABLES | IMAGES))}"
+            )
+
+
+def modules(folder: Path) -> list[str]:
+    """The modules worth importing before workers are forked; none of them is the model's own."""
+    model = read_mlmodel(folder)
+    if model.is_plain_sklearn:
+        return ["pyarrow.csv", "pyarrow.compute", *sklearn_model.modules(model)]
+    return ["pyarrow.csv", "pyarrow.compute", "mlflow.pyfunc"]
+
+
+def _load_pyfunc(model: MlModel) -> Callable[[Any], Any]:
+    try:
+        import mlflow.pyfunc
+    except ModuleNotFoundError:
+        raise JobFailed(
+            f"model {model.folder} is loaded by {model.loader_module}, which needs mlflow:"
+            " install requirements/mlflow.txt"
+        ) from None
+    try:
+        predict: Callable[[Any], Any] = mlflow.pyfunc.load_model(str(model.folder)).predict
+    except Exception as error:
+        raise JobFailed(f"model {model.folder} can't be loaded: {brief(error)}") from error
+    return predict
+
+
+def _length(predictions: Any) -> int:
+    return len(predictions) if hasattr(predictions, "__len__") else 1
+
+
+def _print_traceback() -> None:
+    """Into the worker's log; the job's failures carry the one line."""
+    import traceback
+
+    traceback.print_exc()

@@ -1,0 +1,41 @@
+"""What a driver made of one mini-batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from runner.local.engine.attempt import FileResult
+
+_LONGEST_REASON = 500  # characters
+
+
+@dataclass(frozen=True)
+class Result:
+    """The files' fate and the tally of their predictions; the lines have been written."""
+
+    files: tuple[FileResult, ...]
+    tally: Mapping[str, Mapping[str, int]]
+    warnings: tuple[str, ...] = ()
+    retry: str | None = None  # why another attempt may do better
+    missing: int = 0  # results a script owed and did not return
+    rows: int | None = None  # where the files' own rows are not known
+
+
+class Driver(Protocol):
+    """Turns a mini-batch into lines; made once a process, as a script's `init()` is."""
+
+    def run(self, files: Sequence[Path], write: Callable[[Any], object]) -> Result:
+        """Score files and write their lines with `write`, in the files' order."""
+        ...
+
+
+def brief(error: BaseException) -> str:
+    """One line for an exception: its type and its text."""
+    text = " ".join(str(error).split())
+    name = type(error).__name__
+    if len(text) > _LONGEST_REASON:
+        text = text[: _LONGEST_REASON - 1] + "…"
+    return f"{name}: {text}" if text else name

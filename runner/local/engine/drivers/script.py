@@ -1,0 +1,153 @@
+"""A scoring script: `init()` once a process, `run(mini_batch)` for each mini-batch."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from runner.errors import JobFailed
+from runner.local.engine.attempt import FileResult
+from runner.local.engine.drivers.result import Result, brief
+
+# Packages dear enough to import once for all workers, and known not to mind a fork.
+_WORTH_SHARING = frozenset({"joblib", "mlflow", "numpy", "pandas", "pyarrow", "scipy", "sklearn"})
+
+
+class ScriptDriver:
+    """Runs a scoring script as Azure's batch deployments do."""
+
+    def __init__(self, path: Path, appends: bool) -> None:
+        """Import the script and call its `init()`.
+
+        `appends` tells whether what `run` returns is written (append_row) or only counted.
+        Raises JobFailed when the script can't be imported, lacks a function, or `init` raises.
+        """
+        self._path = path
+        self._appends = appends
+        module = _import(path)
+        for name in ("init", "run"):
+            if not callable(getattr(module, name, None)):
+                raise JobFailed(
+                    f"script {path} has no function {name}(); a scoring script defines"
+                    " init() and run(mini_batch)"
+                )
+        self._run: Callable[[list[str]], Any] = module.run
+        try:
+            module.init()
+        except Exception as error:
+            raise JobFailed(f"script {path}: init() raised {_at(path, error)}") from error
+
+    def run(self, files: Sequence[Path], write: Callable[[Any], object]) -> Result:
+        """Call `run` with the paths of a mini-batch and write a line for each element returned.
+
+        Whatever `run` raises passes through: the mini-batch is run again. JobFailed when it
+        returns neither a DataFrame nor an array nor a list, which no second attempt changes.
+        """
+        returned = self._run([str(file) for file in files])
+        elements = len(returned) if _is_result(returned) else -1
+        if elements < 0:
+            raise JobFailed(
+                f"script {self._path}: run() returned {type(returned).__name__};"
+                " it must return a DataFrame, an array or a list"
+            )
+        if self._appends:
+            for line in _lines(returned):
+                write(line)
+        one_each = elements == len(files)
+        return Result(
+            files=tuple(FileResult(file.name, 1 if one_each else None) for file in files),
+            tally=_tally(returned),
+            missing=max(0, len(files) - elements),
+            rows=elements,
+        )
+
+
+def modules(path: Path) -> list[str]:
+    """The shareable packages a script imports, found by reading it: nothing of it is run."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return []
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module)
+    return sorted(name for name in names if name.partition(".")[0] in _WORTH_SHARING)
+
+
+def _import(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise JobFailed(f"script {path} does not exist")
+    # A script finds its neighbours as it does on Azure: beside it and in the working folder.
+    sys.path.insert(0, str(path.parent))
+    os.chdir(path.parent)
+    sys.dont_write_bytecode = True
+    specification = importlib.util.spec_from_file_location(path.stem, path)
+    if specification is None or specification.loader is None:
+        raise JobFailed(f"script {path} is not a Python file")
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[path.stem] = module
+    try:
+        specification.loader.exec_module(module)
+    except Exception as error:
+        raise JobFailed(f"script {path} can't be imported: {_at(path, error)}") from error
+    except SystemExit as error:
+        raise JobFailed(f"script {path} can't be imported: it calls exit({error.code})") from error
+    return module
+
+
+def _at(path: Path, error: BaseException) -> str:
+    """The error in one line with the script's own line, the last one the error passed through."""
+    line = None
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(path):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return f"{brief(error)} (line {line})" if line else brief(error)
+
+
+def _is_result(returned: Any) -> bool:
+    if isinstance(returned, (list, tuple)):
+        return True
+    return hasattr(returned, "__len__") and (hasattr(returned, "ndim") or hasattr(returned, "iloc"))
+
+
+def _lines(returned: Any) -> Iterable[bytes]:
+    if hasattr(returned, "to_csv"):
+        return [returned.to_csv(index=False, header=False, lineterminator="\n").encode()]
+    items = returned.tolist() if hasattr(returned, "tolist") else returned
+    return (_line(item) for item in items)
+
+
+def _line(item: Any) -> bytes:
+    """One element as one line: a sequence is a CSV row, anything else its own text."""
+    if isinstance(item, (list, tuple)):
+        import csv
+        import io
+
+        row = io.StringIO()
+        csv.writer(row, lineterminator="").writerow(item)
+        text = row.getvalue()
+    else:
+        text = str(item)
+    # An element is a row: a line break inside would make two of it.
+    text = text.rstrip("\r\n").replace("\r\n", " ").replace("\n", " ")
+    return text.encode("utf-8", "backslashreplace") + b"\n"
+
+
+def _tally(returned: Any) -> Mapping[str, Mapping[str, int]]:
+    """Count a DataFrame's column `prediction`; other results say nothing of predictions."""
+    if not hasattr(returned, "iloc") or "prediction" not in getattr(returned, "columns", ()):
+        return {}
+    from runner.local.engine.drivers.predictions import tally_of
+
+    return tally_of(returned["prediction"])

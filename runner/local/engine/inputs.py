@@ -1,0 +1,73 @@
+"""The files of a job's input: those of the top folder, in the order their rows are written."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from runner.errors import JobFailed
+from runner.local.engine.plan import InputFile
+
+
+def list_files(path: Path) -> tuple[Path, tuple[InputFile, ...]]:
+    """Return the folder and its files, sorted by name; sub folders are not explored.
+
+    A path to a single file is its folder with that one file.
+    Raises JobFailed for a missing or empty input, for a link that leaves the folder, and for
+    anything that is neither a file nor a folder.
+    """
+    if not path.exists():
+        raise JobFailed(f"input {path} does not exist")
+    if path.is_file():
+        return path.parent, (_input_file(path.name, path.stat()),)
+    files: list[InputFile] = []
+    folders: list[str] = []
+    root = path.resolve()
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if entry.is_symlink():
+                _stay_inside(root, entry)
+            if entry.is_dir():
+                folders.append(entry.name)
+            elif entry.is_file():
+                files.append(_input_file(entry.name, entry.stat()))
+            else:
+                raise JobFailed(f"input {entry.path} is not a regular file; take it out")
+    if not files and folders:
+        raise JobFailed(
+            f"input {path} has only sub folders, which are not explored;"
+            f" name one of them, such as {path / min(folders)}"
+        )
+    if not files:
+        raise JobFailed(f"input {path} is an empty folder; put the files to score into it")
+    return path, tuple(sorted(files, key=lambda file: os.fsencode(file.name)))
+
+
+def changed_files(folder: Path, files: tuple[InputFile, ...]) -> list[str]:
+    """Name the files that are gone or differ in size or time from when the job began."""
+    changed = []
+    for file in files:
+        try:
+            now = _input_file(file.name, (folder / file.name).stat())
+        except OSError:
+            changed.append(file.name)
+            continue
+        if now != file:
+            changed.append(file.name)
+    return changed
+
+
+def _input_file(name: str, status: os.stat_result) -> InputFile:
+    return InputFile(name, status.st_size, status.st_mtime_ns)
+
+
+def _stay_inside(root: Path, entry: os.DirEntry[str]) -> None:
+    try:
+        target = Path(entry.path).resolve(strict=True)
+    except (OSError, RuntimeError):
+        raise JobFailed(f"input {entry.path} is a link that leads nowhere; take it out") from None
+    if not target.is_relative_to(root) or not stat.S_ISREG(target.stat().st_mode):
+        raise JobFailed(
+            f"input {entry.path} is a link that leaves the folder; put the file itself there"
+        )

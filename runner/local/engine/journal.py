@@ -1,0 +1,86 @@
+"""The job's journal: one line of JSON for each finished attempt, appended as it happens.
+
+It is what a resumed job trusts: a mini-batch whose last line says it is done is not run again.
+A line cut short by a crash is no line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from runner.local.engine.attempt import Attempt, FileResult
+
+
+class Journal:
+    """Appends attempts; use it as a context manager. OSError when the disk refuses."""
+
+    def __init__(self, path: Path) -> None:
+        _drop_torn_line(path)
+        self._file = path.open("ab", buffering=0)
+
+    def append(self, attempt: Attempt) -> None:
+        self._file.write(json.dumps(asdict(attempt), separators=(",", ":")).encode() + b"\n")
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+
+def read_journal(path: Path) -> list[Attempt]:
+    """Every complete line of a journal, oldest first; none for a journal not yet begun."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    return list(parse(content[: content.rfind(b"\n") + 1].splitlines()))
+
+
+def parse(lines: Iterable[bytes]) -> Iterator[Attempt]:
+    """Turn complete lines into attempts."""
+    for line in lines:
+        document: dict[str, Any] = json.loads(line)
+        document["files"] = tuple(FileResult(**file) for file in document["files"])
+        document["warnings"] = tuple(document["warnings"])
+        yield Attempt(**document)
+
+
+def finished(attempts: Iterable[Attempt]) -> dict[int, Attempt]:
+    """The attempt that settled each mini-batch, by the mini-batch's index.
+
+    A mini-batch that failed is not settled for a job that is taken up again, so a later
+    attempt at it replaces the failure.
+    """
+    return {one.mini_batch: one for one in attempts if one.outcome != "retried"}
+
+
+def _drop_torn_line(path: Path) -> None:
+    """Cut off a last line without its end, so that the next one starts a line of its own."""
+    try:
+        with path.open("rb+") as file:
+            size = file.seek(0, os.SEEK_END)
+            keep = size
+            while keep > 0:
+                step = min(keep, 65536)
+                file.seek(keep - step)
+                end = file.read(step).rfind(b"\n")
+                if end >= 0:
+                    keep = keep - step + end + 1
+                    break
+                keep -= step
+            if keep < size:
+                file.truncate(keep)
+    except FileNotFoundError:
+        return

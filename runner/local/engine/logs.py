@@ -1,0 +1,29 @@
+"""A worker's log: what its processes print, up to a size that no disk minds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO
+
+MOST_KEPT = 16 << 20  # bytes a worker's log may take
+
+
+class Log:
+    """Appends output to a file and counts, rather than keeps, what goes past the bound."""
+
+    def __init__(self, path: Path) -> None:
+        self._file: BinaryIO = path.open("ab", buffering=0)
+        self._room = max(0, MOST_KEPT - self._file.tell())
+        self._dropped = 0
+
+    def write(self, output: bytes) -> None:
+        kept = output[: self._room]
+        self._room -= len(kept)
+        self._dropped += len(output) - len(kept)
+        if kept:
+            self._file.write(kept)
+
+    def close(self) -> None:
+        if self._dropped:
+            self._file.write(f"\n… {self._dropped} bytes more were printed, not kept\n".encode())
+        self._file.close()

@@ -1,0 +1,122 @@
+"""What a saved MLflow model says of itself, without loading it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runner.errors import JobFailed
+
+# MLflow's scalar column types; anything else (arrays, objects, maps) can't stand in a CSV cell.
+SCALARS = ("boolean", "integer", "long", "float", "double", "string", "binary", "datetime")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One input column of a model's signature."""
+
+    name: str
+    type: str
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a model wants to be fed. A model saved without one has no columns."""
+
+    columns: tuple[Column, ...] = ()
+    tensor_shape: tuple[int, ...] | None = None  # of a single unnamed tensor; -1 is any size
+    tensor_type: str | None = None  # its NumPy dtype
+    only_mlflow_can_check: bool = False  # tensors, nested types, columns without names
+
+
+@dataclass(frozen=True)
+class MlModel:
+    """The parts of an `MLmodel` file that decide how the model is loaded and fed."""
+
+    folder: Path
+    loader_module: str  # mlflow.sklearn, mlflow.lightgbm, …
+    predict_fn: str
+    pickle: Path | None  # a pickled scikit-learn model, None for every other model
+    code: bool  # the model brings modules of its own
+    signature: Signature
+
+    @property
+    def is_plain_sklearn(self) -> bool:
+        """True for a pickled scikit-learn model that needs nothing of MLflow to predict."""
+        return (
+            self.pickle is not None and not self.code and not self.signature.only_mlflow_can_check
+        )
+
+
+def read_mlmodel(folder: Path) -> MlModel:
+    """Read `MLmodel`. JobFailed when it is missing, broken or has no `python_function`."""
+    import yaml
+
+    path = folder / "MLmodel"
+    try:
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        document = yaml.load(path.read_bytes(), loader)  # noqa: S506 (both are safe loaders)
+    except FileNotFoundError:
+        raise JobFailed(
+            f"model {folder} has no MLmodel file; save it with mlflow, or declare a scoring script"
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise JobFailed(f"model file {path} can't be read: {_first_line(error)}") from None
+    flavors = document.get("flavors") if isinstance(document, dict) else None
+    if not isinstance(flavors, dict):
+        raise JobFailed(f"model file {path} names no flavors; it is empty or not an MLflow model")
+    python_function = flavors.get("python_function")
+    if not isinstance(python_function, dict) or "loader_module" not in python_function:
+        raise JobFailed(
+            f"model {folder} has no python_function flavor (it has {', '.join(map(str, flavors))});"
+            " declare a scoring script that loads it"
+        )
+    return MlModel(
+        folder=folder,
+        loader_module=str(python_function["loader_module"]),
+        predict_fn=str(python_function.get("predict_fn", "predict")),
+        pickle=_pickle(folder, python_function, flavors.get("sklearn")),
+        code=bool(python_function.get("code")),
+        signature=_signature(document.get("signature"), path),
+    )
+
+
+def _pickle(folder: Path, python_function: dict[str, Any], sklearn: Any) -> Path | None:
+    if python_function["loader_module"] != "mlflow.sklearn" or not isinstance(sklearn, dict):
+        return None
+    if sklearn.get("serialization_format") not in ("pickle", "cloudpickle"):
+        return None
+    file = folder / str(
+        sklearn.get("pickled_model", python_function.get("model_path", "model.pkl"))
+    )
+    if not file.resolve().is_relative_to(folder.resolve()):
+        raise JobFailed(f"model {folder} keeps its pickle outside its own folder: {file}")
+    return file
+
+
+def _signature(signature: Any, path: Path) -> Signature:
+    if not isinstance(signature, dict) or not signature.get("inputs"):
+        return Signature()
+    try:
+        inputs = json.loads(signature["inputs"])
+        if len(inputs) == 1 and inputs[0]["type"] == "tensor" and "name" not in inputs[0]:
+            tensor = inputs[0]["tensor-spec"]
+            return Signature(
+                tensor_shape=tuple(tensor["shape"]),
+                tensor_type=str(tensor["dtype"]),
+                only_mlflow_can_check=True,
+            )
+        if any("name" not in one or one["type"] not in SCALARS for one in inputs):
+            return Signature(only_mlflow_can_check=True)
+        return Signature(
+            tuple(Column(one["name"], one["type"], one.get("required", True)) for one in inputs)
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise JobFailed(f"model file {path} has a broken signature: {_first_line(error)}") from None
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,94 @@
+"""The job's output: the pieces put end to end in input order, and what is said of them."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.errors import JobFailed
+from runner.local.engine.attempt import Attempt
+from runner.local.engine.journal import finished
+from runner.local.engine.plan import Plan
+from runner.local.engine.worker import DISK_FULL, output_folder, piece
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One line of `failures.csv`."""
+
+    file: str
+    attempt: int
+    reason: str
+
+
+def publish(plan: Plan, folder: Path, attempts: Iterable[Attempt]) -> Path:
+    """Assemble the job's output and return its folder.
+
+    With append_row that is one file, whole or absent. JobFailed when the disk is full: the
+    pieces stay, and a resume assembles them again.
+    """
+    target = output_folder(folder)
+    if plan.settings.output_action == "append_row":
+        done = [one.mini_batch for one in finished(attempts).values() if one.outcome == "done"]
+        partial = folder / "output.partial"
+        try:
+            _concatenate((piece(folder, index) for index in sorted(done)), partial)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            if error.errno in DISK_FULL:
+                raise JobFailed(
+                    f"{error.strerror}: {folder}; free some space and resume the job"
+                ) from None
+            raise
+        partial.replace(target / plan.settings.output_file_name)
+    return target
+
+
+def discard_pieces(folder: Path) -> None:
+    """Drop the pieces of a job whose output is published."""
+    shutil.rmtree(folder / "pieces", ignore_errors=True)
+
+
+def failures(attempts: Iterable[Attempt]) -> Iterator[Failure]:
+    """Every failure and retry of a job, in the order of its mini-batches."""
+    for one in sorted(attempts, key=lambda one: (one.mini_batch, one.started)):
+        if one.outcome == "retried":
+            yield Failure(f"mini-batch {one.mini_batch}", one.attempt, one.reason or "")
+        for file in one.files:
+            if file.error is not None:
+                yield Failure(file.name, one.attempt, file.error)
+        if one.missing:
+            reason = f"run() returned {one.missing} results too few"
+            yield Failure(f"mini-batch {one.mini_batch}", one.attempt, reason)
+
+
+def write_failures(attempts: Iterable[Attempt], path: Path) -> None:
+    """Write `failures.csv`: file, attempt, reason, with a header."""
+    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+        writer = csv.writer(file)
+        writer.writerow(["file", "attempt", "reason"])
+        writer.writerows((one.file, one.attempt, one.reason) for one in failures(attempts))
+
+
+def _concatenate(pieces: Iterable[Path], target: Path) -> None:
+    with target.open("wb") as out:
+        for path in pieces:
+            with path.open("rb") as part:
+                _copy(part.fileno(), out.fileno())
+
+
+def _copy(source: int, target: int) -> None:
+    """Copy inside the kernel where it can, which spares half the work."""
+    size = os.fstat(source).st_size
+    while size > 0:
+        if hasattr(os, "sendfile") and os.uname().sysname == "Linux":
+            sent = os.sendfile(target, source, None, size)
+        else:
+            sent = os.write(target, os.read(source, 1 << 20))
+        if sent == 0:
+            break
+        size -= sent

@@ -1,0 +1,201 @@
+"""The worker processes of a job, forked from this one, which has paid for the imports.
+
+The pools we looked at (concurrent.futures, loky, pebble) give up as a whole when a process dies
+at the wrong moment, idle or starting up, and take everybody's work with it. Here each worker has
+its own socket and nothing is shared, so a death is the business of one mini-batch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import sys
+import time
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
+from typing import Any
+
+from runner.local.engine.logs import Log
+from runner.local.engine.plan import Plan
+from runner.local.engine.worker import work
+
+_TICK = 0.2  # seconds between looks at processes that died without closing their socket
+_READ_AT_ONCE = 1 << 20  # bytes
+
+
+@dataclass(eq=False)
+class Worker:
+    """One process. Its slot, which names its log, outlives it."""
+
+    slot: int
+    process: int
+    connection: Connection
+    output: int  # read end of what it prints
+    ready: bool = False
+    mini_batch: int | None = None
+    attempt: int = 0
+    sent: float = 0.0  # time.monotonic() of the mini-batch it is at
+
+
+@dataclass(frozen=True)
+class Event:
+    """A message of a worker, or its death."""
+
+    worker: Worker
+    message: dict[str, Any] = field(default_factory=dict)
+    died: str | None = None  # how, for a worker that is no more
+
+
+class Pool:
+    """Forks workers and tells what they say; a context manager that leaves none behind."""
+
+    def __init__(self, plan: Plan, folder: Path) -> None:
+        self._plan = plan
+        self._folder = folder
+        self._selector = selectors.DefaultSelector()
+        self._logs: dict[int, Log] = {}
+        self._looked = 0.0
+        self.workers: list[Worker] = []
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in list(self.workers):
+            self.end(worker)
+        for log in self._logs.values():
+            log.close()
+        self._selector.close()
+
+    def fork(self) -> None:
+        """Start a worker in the lowest free slot."""
+        slot = min(set(range(len(self.workers) + 1)) - {one.slot for one in self.workers})
+        ours, theirs = Pipe()
+        readable, writable = os.pipe()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        process = os.fork()
+        if process == 0:
+            _be_worker(self, ours, theirs, readable, writable)
+        theirs.close()
+        os.close(writable)
+        with contextlib.suppress(OSError):
+            os.setpgid(process, process)
+        os.set_blocking(readable, False)
+        worker = Worker(slot, process, ours, readable)
+        if slot not in self._logs:
+            self._logs[slot] = Log(self._folder / "logs" / f"worker-{slot}.txt")
+        self._selector.register(ours, selectors.EVENT_READ, worker)
+        self._selector.register(readable, selectors.EVENT_READ, worker)
+        self.workers.append(worker)
+
+    def send(self, worker: Worker, mini_batch: int, attempt: int) -> None:
+        """Give an idle worker a mini-batch. A worker that died meanwhile is found by `poll`."""
+        worker.mini_batch, worker.attempt, worker.sent = mini_batch, attempt, time.monotonic()
+        with contextlib.suppress(OSError):
+            worker.connection.send_bytes(json.dumps(mini_batch).encode())
+
+    def poll(self, timeout: float) -> list[Event]:
+        """Wait for messages and deaths, `timeout` seconds at most, and keep the logs flowing."""
+        events: list[Event] = []
+        for key, _ in self._selector.select(min(timeout, _TICK)):
+            worker: Worker = key.data
+            if worker not in self.workers:
+                continue
+            if key.fileobj is not worker.connection:
+                self._log(worker)
+                continue
+            try:
+                message = json.loads(worker.connection.recv_bytes())
+            except (EOFError, OSError, ValueError):
+                events.append(Event(worker, died=self.end(worker)))
+            else:
+                events.append(Event(worker, message))
+        if time.monotonic() - self._looked >= _TICK:
+            self._looked = time.monotonic()
+            said = {event.worker.process for event in events}
+            for worker in [one for one in self.workers if one.process not in said]:
+                status = _reap(worker.process, os.WNOHANG)
+                if status is not None and not worker.connection.poll():
+                    events.append(Event(worker, died=self._forget(worker, status)))
+        return events
+
+    def end(self, worker: Worker) -> str:
+        """Kill a worker and whatever it started; say how it ended."""
+        # Dead by itself already? Then that is how it ended, not by our signal.
+        status = _reap(worker.process, os.WNOHANG)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(worker.process, signal.SIGKILL)
+        if status is None:
+            status = _reap(worker.process, 0)
+        return self._forget(worker, status)
+
+    def _forget(self, worker: Worker, status: int | None) -> str:
+        self._log(worker)
+        self._selector.unregister(worker.connection)
+        self._selector.unregister(worker.output)
+        worker.connection.close()
+        os.close(worker.output)
+        self.workers.remove(worker)
+        return _how_it_ended(status)
+
+    def _log(self, worker: Worker) -> None:
+        # Only what is there now: a worker that prints without end must not keep us here.
+        with contextlib.suppress(BlockingIOError):
+            self._logs[worker.slot].write(os.read(worker.output, _READ_AT_ONCE))
+
+
+def _be_worker(
+    pool: Pool, ours: Connection, theirs: Connection, readable: int, writable: int
+) -> None:
+    """The forked side: never returns, and never unwinds into the parent's code."""
+    status = 1
+    try:
+        # Another worker's socket, kept open here, would hide that worker's death.
+        for other in pool.workers:
+            other.connection.close()
+            os.close(other.output)
+        ours.close()
+        os.close(readable)
+        work(pool._plan, pool._folder, theirs, writable)
+        status = 0
+    except SystemExit as error:
+        status = error.code if isinstance(error.code, int) else 1
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(status & 0xFF)
+
+
+def _reap(process: int, options: int) -> int | None:
+    try:
+        found, status = os.waitpid(process, options)
+    except ChildProcessError:
+        return None
+    return status if found else None
+
+
+def _how_it_ended(status: int | None) -> str:
+    if status is None:
+        return "its process is gone"
+    if not os.WIFSIGNALED(status):
+        return f"its process exited with status {os.waitstatus_to_exitcode(status)}"
+    number = os.WTERMSIG(status)
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = f"signal {number}"
+    hint: dict[int, str] = {
+        signal.SIGKILL: " (out of memory, or killed from outside)",
+        signal.SIGSEGV: " (a crash in native code)",
+    }
+    return f"its process was ended by {name}{hint.get(number, '')}"
