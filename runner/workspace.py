@@ -156,7 +156,8 @@ class Invocation:
     input_type: str | None = None  # uri_file, uri_folder
     mini_batch_size: int | None = None
     instance_count: int | None = None
-    settings: Mapping[str, str] = field(default_factory=dict)  # --set KEY=VALUE
+    # --set KEY=VALUE: a key of the deployment's settings, dotted, with or without `settings.`
+    settings: Mapping[str, str] = field(default_factory=dict)
     output_path: Path | None = None
 
 
@@ -182,11 +183,20 @@ class Workspace(Protocol):
 
     def jobs(self, limit: int | None = None) -> list[Job]: ...
     def job(self, name: str | None = None) -> Job: ...
-    def follow(self, name: str) -> Iterator[Progress | LogLine]: ...
+    def follow(self, name: str, logs: bool = True) -> Iterator[Progress | LogLine]:
+        """Yield until the job is final: how far it has come and, where asked, its log's lines.
+
+        Of a final job: the whole log, then its last progress.
+        """
+        ...
+
     def summary(self, name: str) -> Summary: ...
     def cancel(self, name: str) -> Job: ...
     def resume(self, name: str) -> Job: ...
     def download_job(self, name: str, target: Path) -> Path: ...
+    def job_output(self, name: str, output: str) -> Path:
+        """The file or folder that a job wrote as its output of that name, such as `model`."""
+        ...
 
 
 def as_json(record: Any) -> Any:

@@ -1,0 +1,118 @@
+"""The command line: commands parse, call the workspace and print.
+
+Commands live in modules of their own, imported when one is used, so that starting costs little
+more than importing click.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from runner import __version__
+from runner.cli.options import Group, Opener, Session, common
+
+if TYPE_CHECKING:
+    from runner.workspace import Workspace
+
+# name → the help shown in the list, here so that listing imports no command
+COMMANDS = {
+    "score": "Score data with a batch endpoint and get the results.",
+    "jobs": "Look at jobs, stop them, take them up again.",
+    "models": "Register models, look at them, fetch them.",
+    "data": "Register data, look at it, fetch it.",
+    "endpoints": "Look at endpoints and their deployments.",
+    "train": "Run a model's training job.",
+    "env": "Look at the project's environments.",
+    "completion": "Print the shell's completion script.",
+}
+
+
+class LazyGroup(Group):
+    """The commands of `COMMANDS`; one's module, `runner.cli.<name>`, is imported on use."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        from importlib import import_module
+
+        command: click.Command = getattr(import_module(f"runner.cli.{name}"), name)
+        return command
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
+            from runner.nearest import nearest
+
+            raise click.UsageError(f"no command {name!r}{nearest(name, COMMANDS)}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["--help", "-h"]},
+    epilog="""\b
+Examples:
+  runner score                     score the project's data, here
+  runner score --env prod          the same on Azure Machine Learning
+  runner jobs list                 what ran
+  runner score --help              the options of one command""",
+)
+@common
+@click.version_option(__version__, prog_name="runner", message="%(prog)s %(version)s")
+def runner() -> None:
+    """Score batches of data with models, here or on Azure Machine Learning."""
+
+
+def main(args: Sequence[str] | None = None, opener: Opener | None = None) -> NoReturn:
+    """Run one command line and leave with its exit status.
+
+    `opener` turns an environment's name into its workspace; by default the project's.
+    """
+    from runner.cli.failure import report
+
+    _never_fail_to_print()
+    session = Session(opener or _open)
+    try:
+        status = runner.main(args=args, prog_name="runner", standalone_mode=False, obj=session)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _silence_stdout()
+        status = 1
+    except Exception as error:
+        status = report(error, verbose=session.verbose)
+    sys.exit(status)
+
+
+def _open(environment: str) -> Workspace:
+    from runner.environments import open_workspace
+
+    return open_workspace(environment)
+
+
+def _never_fail_to_print() -> None:
+    """Escape what a stream's encoding lacks, such as the odd bytes of a file's name."""
+    from io import TextIOWrapper
+
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _silence_stdout() -> None:
+    """Nobody reads on: keep the interpreter from complaining about it as it ends."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,66 @@
+"""The Azure ML CLI v2 YAML, typed and checked, and what each environment lays over it."""
+
+from runner.declarations.batch import (
+    BatchDefaults,
+    BatchDeployment,
+    BatchEndpoint,
+    BatchSettings,
+    RetrySettings,
+)
+from runner.declarations.catalog import Catalog, read_catalog
+from runner.declarations.data import Data
+from runner.declarations.deployment import CodeConfiguration, Identity, Resources
+from runner.declarations.environment import Build, Environment
+from runner.declarations.job import CommandJob, JobInput, JobOutput
+from runner.declarations.kinds import Declaration, read, read_as
+from runner.declarations.model import Model
+from runner.declarations.names import is_asset_name, is_endpoint_name
+from runner.declarations.online import (
+    DataCollector,
+    OnlineDeployment,
+    OnlineEndpoint,
+    Probe,
+    RequestSettings,
+    ScaleSettings,
+)
+from runner.declarations.overlay import Stack, lay_over, read_stack
+from runner.declarations.problem import DeclarationError, Problem
+from runner.declarations.references import AssetReference, parse_reference
+
+__all__ = [
+    "AssetReference",
+    "BatchDefaults",
+    "BatchDeployment",
+    "BatchEndpoint",
+    "BatchSettings",
+    "Build",
+    "Catalog",
+    "CodeConfiguration",
+    "CommandJob",
+    "Data",
+    "DataCollector",
+    "Declaration",
+    "DeclarationError",
+    "Environment",
+    "Identity",
+    "JobInput",
+    "JobOutput",
+    "Model",
+    "OnlineDeployment",
+    "OnlineEndpoint",
+    "Probe",
+    "Problem",
+    "RequestSettings",
+    "Resources",
+    "RetrySettings",
+    "ScaleSettings",
+    "Stack",
+    "is_asset_name",
+    "is_endpoint_name",
+    "lay_over",
+    "parse_reference",
+    "read",
+    "read_as",
+    "read_catalog",
+    "read_stack",
+]

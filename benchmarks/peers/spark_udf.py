@@ -1,0 +1,48 @@
+"""The model as a Spark function, mlflow.pyfunc.spark_udf, on local Spark.
+
+    python benchmarks/peers/spark_udf.py MODEL-FOLDER FOLDER OUTPUT-FOLDER CORES
+
+Needs the group `spark` and Java. Each row written is: a number that rises within its part,
+prediction, file name. Spark knows no row number within a file; this one costs it least.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import mlflow.pyfunc
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as f
+
+# Spark's Python workers must be this Python, and its driver needs no address but this machine's.
+os.environ["PYSPARK_PYTHON"] = sys.executable
+os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+
+
+def main() -> None:
+    """Read every file with the signature's types, predict, write."""
+    model_folder, folder, output, cores = sys.argv[1:]
+    spark = (
+        SparkSession.builder.master(f"local[{cores}]")
+        .config("spark.ui.enabled", "false")
+        .config("spark.sql.shuffle.partitions", cores)
+        .getOrCreate()
+    )
+    model = mlflow.pyfunc.load_model(model_folder)
+    names = model.metadata.get_input_schema().input_names()
+    predict = mlflow.pyfunc.spark_udf(spark, model_folder, result_type="long", env_manager="local")
+    patients = spark.read.csv(
+        Path(folder).as_uri(), header=True, schema=", ".join(f"{name} DOUBLE" for name in names)
+    )
+    patients.select(
+        f.monotonically_increasing_id(),
+        predict(*names),
+        f.col("_metadata.file_name"),
+    ).write.csv(Path(output).as_uri())
+    spark.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,239 @@
+"""What `runner models` and `runner data` have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from runner.cli.options import (
+    Function,
+    Session,
+    asset_names,
+    common,
+    existing_path,
+    output_option,
+    pairs,
+    pass_session,
+)
+
+if TYPE_CHECKING:
+    from runner.declarations import Data, Model
+    from runner.workspace import Asset, AssetKind, Registration
+
+
+def registration_options(kind: AssetKind, types: list[str]) -> Callable[[Function], Function]:
+    """PATH and the options that say what to register, as `az ml <kind> create` has them."""
+    options = [
+        click.argument("source", metavar="[PATH|FILE.yml]", required=False, type=existing_path()),
+        click.option(
+            "--file",
+            "-f",
+            metavar="FILE.yml",
+            type=existing_path(dir_okay=False),
+            help=f"The declaration of the {_NOUNS[kind]}; other options override it.",
+        ),
+        click.option("--name", metavar="NAME", help=f"The name of the {_NOUNS[kind]}."),
+        click.option(
+            "--version",
+            metavar="VERSION",
+            help="Its version.  [default: the next; the same for content that is there already]",
+        ),
+        click.option(
+            "--type",
+            type=click.Choice(types),
+            help="What kind it is.  [default: as declared, else as found]",
+        ),
+        click.option(
+            "--path", metavar="PATH", type=existing_path(), help="The file or folder itself."
+        ),
+        click.option("--description", metavar="TEXT", help="What it is, in a sentence."),
+        click.option(
+            "--tag",
+            "tags",
+            metavar="KEY=VALUE",
+            multiple=True,
+            callback=pairs,
+            help="A tag. May be repeated.",
+        ),
+    ]
+
+    def add(function: Function) -> Function:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
+
+
+def registration(
+    kind: AssetKind,
+    source: Path | None,
+    file: Path | None,
+    name: str | None,
+    version: str | None,
+    type: str | None,  # noqa: A002 - the option's name
+    path: Path | None,
+    description: str | None,
+    tags: Mapping[str, str],
+    job: str | None = None,
+    written: Path | None = None,
+) -> Registration:
+    """What the options ask to register; `written` is what `job` made, where it comes from one.
+
+    Raises WrongUsage and DeclarationError.
+    """
+    from runner.workspace import Registration
+
+    file, path = _told_apart(kind, source, file, path)
+    declared = _declared(kind, file) if file else None
+    found = written or path or (_local_path(declared) if declared else None)
+    if found is None:
+        raise click.UsageError(
+            f"nothing to register: give -f {kind}.yml, or --name NAME --path PATH"
+            + (", or --name NAME --from-job JOB" if kind == "model" else "")
+        )
+    chosen = name or (declared.name if declared else None)
+    if chosen is None:
+        raise click.UsageError(f"--name is missing: what shall the {_NOUNS[kind]} be called?")
+    return Registration(
+        name=chosen,
+        path=found,
+        type=type or (declared.type if declared else _guessed_type(kind, found)),
+        version=version or (declared.version if declared else None),
+        description=(declared.description if declared else "")
+        if description is None
+        else description,
+        tags={**(declared.tags if declared else {}), **tags},
+        job=job,
+    )
+
+
+def add_asset_commands(group: click.Group, kind: AssetKind) -> None:
+    """Give the group its `list`, `show` and `download`."""
+    plural = {"model": "models", "data": "data"}[kind]
+    noun = _NOUNS[kind]
+    sample = {"model": "diabetes-mlflow", "data": "patients-unlabeled"}[kind]
+    reference = click.argument(
+        "reference", metavar="NAME[:VERSION|@latest]", shell_complete=asset_names(kind)
+    )
+
+    @group.command(
+        "list",
+        help=f"List {plural}, every version.",
+        epilog=f"\b\nExamples:\n  runner {plural} list\n  runner {plural} list --name {sample}",
+    )
+    @click.option(
+        "--name",
+        metavar="NAME",
+        shell_complete=asset_names(kind),
+        help="Only the versions of this one.",
+    )
+    @output_option
+    @common
+    @pass_session
+    def list_assets(session: Session, name: str | None, output: str) -> None:
+        from runner.cli.output import print_assets, print_json, print_note
+        from runner.workspace import as_json
+
+        found = session.open().assets(kind, name)
+        if output == "json":
+            print_json(as_json(found))
+        elif found:
+            print_assets(found)
+        else:
+            print_note(f"no {plural} yet; runner {plural} register adds one")
+
+    @group.command(
+        "show",
+        help=f"Show one version of a {noun}; the latest where none is named.",
+        epilog=f"\b\nExamples:\n  runner {plural} show {sample}\n"
+        f"  runner {plural} show {sample}:1 -o json",
+    )
+    @reference
+    @output_option
+    @common
+    @pass_session
+    def show(session: Session, reference: str, output: str) -> None:
+        print_registered(session.open().asset(kind, full_reference(reference)), output)
+
+    @group.command(
+        "download",
+        help=f"Copy one version of a {noun} to a folder.",
+        epilog=f"\b\nExamples:\n  runner {plural} download {sample}\n"
+        f"  runner {plural} download {sample}:1 --download-path copy",
+    )
+    @reference
+    @click.option(
+        "--download-path",
+        "-p",
+        "target",
+        metavar="DIR",
+        type=click.Path(file_okay=False, path_type=Path),
+        help=f"Where to.  [default: a folder here, named as the {noun}]",
+    )
+    @common
+    @pass_session
+    def download(session: Session, reference: str, target: Path | None) -> None:
+        workspace = session.open()
+        asset = workspace.asset(kind, full_reference(reference))
+        print(workspace.download_asset(kind, asset.reference, target or Path(asset.name)))
+
+
+def full_reference(text: str) -> str:
+    """`name`, `name:1` or `name@latest` as the reference that workspaces take."""
+    return text if text.startswith("azureml:") else f"azureml:{text}"
+
+
+def print_registered(asset: Asset, output: str) -> None:
+    """One asset, as details or JSON."""
+    from runner.cli.output import print_asset, print_json
+    from runner.workspace import as_json
+
+    if output == "json":
+        print_json(as_json(asset))
+    else:
+        print_asset(asset)
+
+
+_NOUNS = {"model": "model", "data": "data asset"}
+
+
+def _told_apart(
+    kind: AssetKind, source: Path | None, file: Path | None, path: Path | None
+) -> tuple[Path | None, Path | None]:
+    """The declaration and the path: the bare argument is one or the other."""
+    if source is None:
+        return file, path
+    if source.suffix in (".yml", ".yaml") and source.is_file():
+        if file:
+            raise click.UsageError(f"two declarations: {source} and --file {file}")
+        return source, path
+    if path:
+        raise click.UsageError(f"two paths: {source} and --path {path}")
+    return file, source
+
+
+def _declared(kind: AssetKind, file: Path) -> Model | Data:
+    from runner.declarations import Data, Model, read_as
+
+    return read_as(file, Model) if kind == "model" else read_as(file, Data)
+
+
+def _local_path(declared: Model | Data) -> Path:
+    if isinstance(declared.path, Path):
+        return declared.path
+    from runner.errors import WrongUsage
+
+    raise WrongUsage(
+        f"{declared.file}: path: {declared.path} is not on this machine;"
+        " fetch it and name the copy with --path"
+    )
+
+
+def _guessed_type(kind: AssetKind, path: Path) -> str:
+    if kind == "data":
+        return "uri_folder" if path.is_dir() else "uri_file"
+    return "mlflow_model" if (path / "MLmodel").is_file() else "custom_model"

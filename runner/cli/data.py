@@ -1,0 +1,52 @@
+"""`runner data`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from runner.cli.assets import (
+    add_asset_commands,
+    print_registered,
+    registration,
+    registration_options,
+)
+from runner.cli.options import Group, Session, common, output_option, pass_session
+
+
+@click.group(
+    cls=Group,
+    epilog="""\b
+Examples:
+  runner data list
+  runner data register -f models/diabetes/data.yml""",
+)
+@common
+def data() -> None:
+    """Register data, look at it, fetch it."""
+
+
+@data.command(
+    epilog="""\b
+Examples:
+  runner data register -f models/diabetes/data.yml
+  runner data register --name patients --path data/diabetes/unlabeled"""
+)
+@registration_options("data", ["uri_file", "uri_folder"])
+@output_option
+@common
+@pass_session
+def register(
+    session: Session, /, output: str, source: Path | None, file: Path | None, **options: Any
+) -> None:
+    """Register data: from its declaration, or from a path.
+
+    The same content registered again keeps its version.
+    """
+    wanted = registration("data", source, file, **options)
+    print_registered(session.open().register("data", wanted), output)
+
+
+add_asset_commands(data, "data")

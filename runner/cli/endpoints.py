@@ -1,0 +1,71 @@
+"""`runner endpoints`."""
+
+from __future__ import annotations
+
+import click
+
+from runner.cli.options import (
+    Group,
+    Session,
+    common,
+    endpoint_names,
+    output_option,
+    pass_session,
+)
+
+
+@click.group(
+    cls=Group,
+    epilog="""\b
+Examples:
+  runner endpoints list
+  runner endpoints show diabetes-batch""",
+)
+@common
+def endpoints() -> None:
+    """Look at endpoints and their deployments."""
+
+
+@endpoints.command(
+    "list",
+    epilog="""\b
+Examples:
+  runner endpoints list
+  runner endpoints list -o json""",
+)
+@output_option
+@common
+@pass_session
+def list_endpoints(session: Session, output: str) -> None:
+    """List endpoints with their deployments."""
+    from runner.cli.output import print_endpoints, print_json, print_note
+    from runner.workspace import as_json
+
+    found = session.open().endpoints()
+    if output == "json":
+        print_json(as_json(found))
+    elif found:
+        print_endpoints(found)
+    else:
+        print_note("no endpoints: none is declared in models/")
+
+
+@endpoints.command(
+    epilog="""\b
+Examples:
+  runner endpoints show diabetes-batch"""
+)
+@click.argument("name", shell_complete=endpoint_names)
+@output_option
+@common
+@pass_session
+def show(session: Session, name: str, output: str) -> None:
+    """Show an endpoint: its deployments, their models and drivers."""
+    from runner.cli.output import print_endpoint, print_json
+    from runner.workspace import as_json
+
+    endpoint = session.open().endpoint(name)
+    if output == "json":
+        print_json(as_json(endpoint))
+    else:
+        print_endpoint(endpoint)

@@ -1,0 +1,57 @@
+"""How an error is printed: one line that names the thing and the way out."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from runner.errors import RunnerError
+
+INTERRUPTED = 130
+
+
+def report(error: Exception, verbose: bool = False) -> int:
+    """Print the error on stderr, after its traceback where asked, and return the exit status."""
+    if verbose and not isinstance(error, (click.ClickException, click.Abort)):
+        import traceback
+
+        traceback.print_exception(error, file=sys.stderr)
+    lines, status = _explain(error)
+    for line in lines:
+        print_error(line)
+    return status
+
+
+def print_error(text: str) -> None:
+    """One line on stderr, in red where it is a terminal."""
+    from runner.cli.output import printable, styled
+
+    sys.stdout.flush()
+    print(f"{styled('error:', sys.stderr, fg='red')} {printable(text)}", file=sys.stderr)
+
+
+def _explain(error: Exception) -> tuple[list[str], int]:
+    if isinstance(error, RunnerError):
+        return str(error).splitlines(), error.exit_status
+    if isinstance(error, click.Abort):
+        return ["interrupted"], INTERRUPTED
+    if isinstance(error, click.UsageError):
+        text = " ".join(error.format_message().split())
+        command = error.ctx.command_path if error.ctx else "runner"
+        return [f"{text.removesuffix('.')}; see '{command} --help'"], error.exit_code
+    if isinstance(error, click.ClickException):
+        return [" ".join(error.format_message().split())], error.exit_code
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return [f"{_path(error.filename)}: {error.strerror}"], 1
+    if isinstance(error, OSError) and error.strerror:
+        return [error.strerror], 1
+    text = " ".join(str(error).split())
+    name = type(error).__name__
+    return [f"unexpected {name}: {text}; run again with -v for the traceback"], 1
+
+
+def _path(name: str | bytes | int) -> str:
+    import os
+
+    return os.fsdecode(name) if isinstance(name, bytes) else str(name)

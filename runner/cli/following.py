@@ -1,0 +1,116 @@
+"""From a job that was started to its end: shown, summarised, cancelled by Ctrl-C."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TextIO
+
+from runner.cli.failure import INTERRUPTED, print_error
+from runner.cli.interrupt import interruptible
+from runner.cli.output import print_job, print_json, print_note, print_summary
+from runner.cli.progress import ProgressView
+from runner.errors import NotFound, RunnerError
+from runner.workspace import Job, JobStatus, LogLine, Summary, Workspace, as_json
+
+
+def print_started(job: Job, output: str) -> None:
+    """The name of a job that is left running, or all of it as JSON."""
+    if output == "json":
+        print_json(as_json(job))
+    else:
+        print(job.name)
+
+
+def follow_to_end(
+    workspace: Workspace,
+    start: Callable[[], Job],
+    output: str,
+    logs: bool,
+    download: Path | None = None,
+) -> int:
+    """Start a job, follow it, print what it did and return the exit status.
+
+    Ctrl-C cancels the job and says how to take it up again.
+    """
+    with interruptible():
+        job = start()
+        try:
+            watch(workspace, job.name, logs_to=sys.stderr if logs else None)
+        except KeyboardInterrupt:
+            return _cancel(workspace, job)
+        job = workspace.job(job.name)
+        if job.status is not JobStatus.COMPLETED:
+            return print_outcome(workspace, job)
+        summary = find_summary(workspace, job)
+        if download:
+            print_note(f"downloaded to {workspace.download_job(job.name, download)}")
+    if output == "json":
+        print_json(as_json(summary or job))
+    elif summary:
+        print_summary(summary)
+    else:
+        print_job(job, None)
+    return 0
+
+
+def watch(workspace: Workspace, name: str, logs_to: TextIO | None) -> None:
+    """Show a job's progress, and its log where that is wanted, until the job is final."""
+    view = ProgressView(name)
+    try:
+        for event in workspace.follow(name, logs=logs_to is not None):
+            if not isinstance(event, LogLine):
+                view.show(event)
+            elif logs_to:
+                view.clear()
+                print(event.text, file=logs_to, flush=True)
+    finally:
+        view.close()
+
+
+def print_outcome(workspace: Workspace, job: Job) -> int:
+    """Say on stderr how a job ended that did not complete, and return the exit status."""
+    if job.status is JobStatus.COMPLETED:
+        return 0
+    if job.status is JobStatus.FAILED:
+        where = f"; its logs and report lie in {job.folder}" if job.folder else ""
+        print_error(f"job {job.name} failed: {job.error or 'no reason is known'}{where}")
+        return 1
+    how = "was canceled" if job.status is JobStatus.CANCELED else "stopped responding"
+    print_error(f"job {job.name} {how}{_way_on(workspace, job)}")
+    return 1
+
+
+def find_summary(workspace: Workspace, job: Job) -> Summary | None:
+    """What a final batch job did; None where nothing is known of that."""
+    if job.type != "batch" or not job.status.final:
+        return None
+    try:
+        return workspace.summary(job.name)
+    except NotFound:
+        return None
+
+
+def _cancel(workspace: Workspace, job: Job) -> int:
+    print_note(f"canceling job {job.name}; Ctrl-C again leaves at once")
+    try:
+        workspace.cancel(job.name)
+        for _ in workspace.follow(job.name, logs=False):
+            pass
+        job = workspace.job(job.name)
+    except RunnerError as error:
+        print_error(f"interrupted, but job {job.name} could not be canceled: {error}")
+        return INTERRUPTED
+    if job.status is JobStatus.CANCELED:
+        print_error(f"interrupted: job {job.name} was canceled{_way_on(workspace, job)}")
+    else:
+        print_error(f"interrupted, but job {job.name} had ended before: {job.status}")
+    return INTERRUPTED
+
+
+def _way_on(workspace: Workspace, job: Job) -> str:
+    if job.type != "batch":
+        return ""
+    where = "" if workspace.environment == "local" else f" --env {workspace.environment}"
+    return f"; take it up again with: runner jobs resume {job.name}{where}"

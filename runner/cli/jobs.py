@@ -1,0 +1,200 @@
+"""`runner jobs`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from runner.cli.options import (
+    Group,
+    Session,
+    common,
+    job_argument,
+    no_wait_option,
+    output_option,
+    pass_session,
+)
+
+
+@click.group(
+    cls=Group,
+    epilog="""\b
+Examples:
+  runner jobs list
+  runner jobs show""",
+)
+@common
+def jobs() -> None:
+    """Look at jobs, stop them, take them up again.
+
+    Where a NAME may be left out, the latest job is meant.
+    """
+
+
+@jobs.command(
+    "list",
+    epilog="""\b
+Examples:
+  runner jobs list
+  runner jobs list --limit 5 -o json""",
+)
+@click.option(
+    "--limit",
+    "-n",
+    type=click.IntRange(min=1),
+    metavar="COUNT",
+    help="Only the latest COUNT jobs.  [default: all]",
+)
+@output_option
+@common
+@pass_session
+def list_jobs(session: Session, limit: int | None, output: str) -> None:
+    """List jobs, the latest first."""
+    from runner.cli.output import print_jobs, print_json, print_note
+    from runner.workspace import as_json
+
+    found = session.open().jobs(limit=limit)
+    if output == "json":
+        print_json(as_json(found))
+    elif found:
+        print_jobs(found)
+    else:
+        print_note("no jobs yet; runner score starts one")
+
+
+@jobs.command(
+    epilog="""\b
+Examples:
+  runner jobs show
+  runner jobs show NAME -o json"""
+)
+@job_argument()
+@output_option
+@common
+@pass_session
+def show(session: Session, name: str | None, output: str) -> None:
+    """Show a job and, once it has ended, what it did."""
+    from runner.cli.following import find_summary
+    from runner.cli.output import print_job, print_json
+    from runner.workspace import as_json
+
+    workspace = session.open()
+    job = workspace.job(name)
+    summary = find_summary(workspace, job)
+    if output == "json":
+        print_json({**as_json(job), "summary": as_json(summary) if summary else None})
+    else:
+        print_job(job, summary)
+
+
+@jobs.command(
+    epilog="""\b
+Examples:
+  runner jobs stream
+  runner jobs stream NAME > job.log"""
+)
+@job_argument()
+@common
+@pass_session
+def stream(session: Session, name: str | None) -> int:
+    """Print a job's log as it grows, until the job ends.
+
+    The log goes to stdout, the progress to stderr. The exit status is the job's. Ctrl-C leaves
+    the job running.
+    """
+    from runner.cli.following import print_outcome, watch
+
+    workspace = session.open()
+    job = workspace.job(name)
+    watch(workspace, job.name, logs_to=sys.stdout)
+    return print_outcome(workspace, workspace.job(job.name))
+
+
+@jobs.command(
+    epilog="""\b
+Examples:
+  runner jobs cancel NAME"""
+)
+@job_argument(required=True)
+@output_option
+@common
+@pass_session
+def cancel(session: Session, name: str, output: str) -> None:
+    """Cancel a job; what it has finished stays for a resume."""
+    from runner.cli.output import print_json
+    from runner.workspace import as_json
+
+    job = session.open().cancel(name)
+    if output == "json":
+        print_json(as_json(job))
+    else:
+        print(f"{job.name}  {job.status}")
+
+
+@jobs.command(
+    epilog="""\b
+Examples:
+  runner jobs resume
+  runner jobs resume NAME --download results"""
+)
+@job_argument()
+@click.option(
+    "--download",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="When the job is done, copy its results and logs there.",
+)
+@no_wait_option
+@output_option
+@common
+@pass_session
+def resume(
+    session: Session, name: str | None, download: Path | None, no_wait: bool, output: str
+) -> int:
+    """Take up a job that was cut off.
+
+    Or one that was canceled or failed. Only what is not finished is done again.
+    """
+    if no_wait and download:
+        raise click.UsageError("--no-wait and --download exclude each other")
+    from runner.cli.following import follow_to_end, print_started
+
+    workspace = session.open()
+    chosen = name or workspace.job().name
+    if no_wait:
+        print_started(workspace.resume(chosen), output)
+        return 0
+    return follow_to_end(
+        workspace, lambda: workspace.resume(chosen), output, session.verbose, download
+    )
+
+
+@jobs.command(
+    epilog="""\b
+Examples:
+  runner jobs download
+  runner jobs download NAME --output-path results"""
+)
+@job_argument()
+@click.option(
+    "--output-path",
+    "--download-path",
+    "--download",
+    "-p",
+    "target",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where to.  [default: a folder here, named as the job]",
+)
+@common
+@pass_session
+def download(session: Session, name: str | None, target: Path | None) -> None:
+    """Copy a job's results and logs to a folder.
+
+    The predictions lie there as named-outputs/score/predictions.csv.
+    """
+    workspace = session.open()
+    job = workspace.job(name)
+    print(workspace.download_job(job.name, target or Path(job.name)))

@@ -1,0 +1,198 @@
+"""The options that commands share, and what completes their values."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from runner.workspace import AssetKind, Workspace
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Opener = Callable[[str], "Workspace"]
+
+
+@dataclass
+class Session:
+    """What the options say about the whole command, wherever on the line they stand."""
+
+    opener: Opener
+    chosen: str | None = None
+    verbose: bool = False
+
+    @property
+    def environment(self) -> str:
+        return self.chosen or os.environ.get("RUNNER_ENV") or "local"
+
+    def open(self) -> Workspace:
+        return self.opener(self.environment)
+
+
+pass_session = click.make_pass_decorator(Session)
+
+
+def _session(ctx: click.Context) -> Session:
+    session = ctx.find_object(Session)
+    assert session is not None, "the command line starts in runner.cli.main"
+    return session
+
+
+def _names(listed: Callable[[Workspace], Iterable[str]]) -> Callable[..., list[CompletionItem]]:
+    """A completion callback: the workspace's names that go on from what is typed."""
+
+    def complete(
+        ctx: click.Context, _param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        try:
+            names = list(listed(_session(ctx).open()))
+        except Exception:  # a shell in the middle of a line has no place for an error
+            return []
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+    return complete
+
+
+endpoint_names = _names(lambda workspace: (one.name for one in workspace.endpoints()))
+job_names = _names(lambda workspace: (one.name for one in workspace.jobs(limit=50)))
+
+
+def asset_names(kind: AssetKind) -> Callable[..., list[CompletionItem]]:
+    """A completion callback for the names of the workspace's models or data."""
+    return _names(lambda workspace: sorted({one.name for one in workspace.assets(kind)}))
+
+
+def deployment_names(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """The deployments of the endpoint on the line; of every endpoint where there is none."""
+    chosen = ctx.params.get("endpoint")
+    complete = _names(
+        lambda workspace: (
+            deployment.name
+            for endpoint in workspace.endpoints()
+            if chosen in (None, endpoint.name)
+            for deployment in endpoint.deployments
+        )
+    )
+    return complete(ctx, param, incomplete)
+
+
+def model_folders(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """The folders of the project's `models`."""
+    from click.shell_completion import CompletionItem
+
+    from runner.errors import RunnerError
+    from runner.project import find_project
+
+    try:
+        folders = sorted(path.name for path in find_project().models.iterdir() if path.is_dir())
+    except (OSError, RunnerError):
+        return []
+    return [CompletionItem(name) for name in folders if name.startswith(incomplete)]
+
+
+def environment_names(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """The project's environments."""
+    from click.shell_completion import CompletionItem
+
+    from runner.errors import RunnerError
+    from runner.project import environments, find_project
+
+    try:
+        names = environments(find_project())
+    except (OSError, RunnerError):
+        return []
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+def _choose_environment(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        _session(ctx).chosen = value
+
+
+def _be_verbose(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value:
+        _session(ctx).verbose = True
+
+
+_env = click.option(
+    "--env",
+    "-e",
+    metavar="ENV",
+    expose_value=False,
+    is_eager=True,  # so that completing another option's value sees it
+    callback=_choose_environment,
+    shell_complete=environment_names,
+    help="The environment to work in.  [default: RUNNER_ENV, else local]",
+)
+_verbose = click.option(
+    "--verbose",
+    "-v",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_be_verbose,
+    help="Show more: logs as they come, the traceback of an error.",
+)
+output_option = click.option(
+    "--output",
+    "-o",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="How to print the result.",
+)
+no_wait_option = click.option(
+    "--no-wait",
+    is_flag=True,
+    help="Print the job's name and leave it running.",
+)
+
+
+def common(function: Function) -> Function:
+    """The options of every command; the one nearest the end of the line wins."""
+    return _env(_verbose(function))
+
+
+def job_argument(required: bool = False) -> Callable[[Function], Function]:
+    """NAME, a job; where it may be left out, the latest job is meant."""
+    return click.argument("name", required=required, shell_complete=job_names)
+
+
+def pairs(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """Read repeated KEY=VALUE options; a key given twice keeps its last value."""
+    read = {}
+    for text in values:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise click.BadParameter(f"{text!r} is not {param.metavar}", param=param)
+        read[key.strip()] = value
+    return read
+
+
+class Group(click.Group):
+    """A group of commands that shows its help where it stands alone on the line."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, args or ["--help"])
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return list(self.commands)  # as written, not by the alphabet
+
+
+def existing_path(**kinds: bool) -> click.Path:
+    """A path that must be there, as a Path."""
+    return click.Path(exists=True, path_type=Path, **kinds)

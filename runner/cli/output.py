@@ -1,0 +1,283 @@
+"""Tables, details and JSON on stdout."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+if TYPE_CHECKING:
+    from runner.workspace import Asset, EndpointInfo, Job, Summary
+
+_GAP = 2
+_STATUS_COLOURS = {"Completed": "green", "Failed": "red", "Canceled": "yellow"}
+_NARROWEST = 8  # columns a cell keeps when a table is cut to the terminal
+
+
+def is_terminal(stream: TextIO) -> bool:
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def styled(text: str, stream: TextIO, **style: Any) -> str:
+    """The text in colour where the stream shows colour; `NO_COLOR` is obeyed."""
+    if os.environ.get("NO_COLOR") or not is_terminal(stream):
+        return text
+    return click.style(text, **style)
+
+
+def columns(stream: TextIO) -> int:
+    """The width of the stream's terminal; 80 where it does not say."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
+
+
+def printable(text: str) -> str:
+    """The text on one line, whatever it holds: control characters and odd bytes are escaped."""
+    if text.isprintable():
+        return text
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text
+    )
+
+
+def width(text: str) -> int:
+    """How many terminal columns the text takes."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(one) else 2 if east_asian_width(one) in "WF" else 1 for one in text)
+
+
+def cut(text: str, limit: int) -> str:
+    """The text in at most `limit` columns; what is cut off ends in two dots."""
+    if width(text) <= limit:
+        return text
+    kept = text[: max(limit - 2, 0)]
+    while width(kept) > limit - 2 and kept:
+        kept = kept[:-1]
+    return (kept + "..")[:limit]
+
+
+def moment(time: str | None) -> str:
+    """An ISO 8601 time in UTC without its fraction and offset: `2025-03-01 14:05:09`."""
+    return time[:19].replace("T", " ") if time else ""
+
+
+def print_json(content: Any) -> None:
+    import json
+
+    print(json.dumps(content, indent=2))
+
+
+def print_note(text: str) -> None:
+    """One line on stderr that is no result: what happens now, what to do next."""
+    sys.stdout.flush()
+    print(printable(text), file=sys.stderr, flush=True)
+
+
+def print_table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Rows under titles, in aligned columns, cut to the terminal where stdout is one."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    widths = [
+        max(width(title), *(width(row[place]) for row in cells)) if cells else width(title)
+        for place, title in enumerate(titles)
+    ]
+    if is_terminal(sys.stdout):
+        widths = _fit(widths, columns(sys.stdout))
+    right = [
+        bool(rows) and all(isinstance(row[place], int | float) for row in rows)
+        for place in range(len(titles))
+    ]
+    print(styled(_line(titles, widths, right), sys.stdout, bold=True))
+    for row in cells:
+        print(_line(row, widths, right))
+
+
+def print_details(details: Mapping[str, object]) -> None:
+    """One `name  value` a line; a value of several lines goes on under itself."""
+    longest = max(width(name) for name in details)
+    for name, value in details.items():
+        texts = value if isinstance(value, list) else [value]
+        for place, text in enumerate(texts):
+            label = (name if place == 0 else "").ljust(longest + _GAP)
+            cell = _cell(text)
+            if name == "status":
+                cell = styled(cell, sys.stdout, fg=_STATUS_COLOURS.get(cell))
+            print(f"{styled(label, sys.stdout, dim=True)}{cell}".rstrip())
+
+
+def print_summary(summary: Summary) -> None:
+    print_details(summary_details(summary))
+
+
+def summary_details(summary: Summary) -> dict[str, object]:
+    """What a summary says, for people."""
+    details: dict[str, object] = {
+        "job": summary.job,
+        "status": summary.status,
+        "rows": f"{summary.rows:,}",
+        "files": f"{summary.files:,}",
+        "failures": f"{summary.failed_files:,}",
+        "retries": f"{summary.retries:,}",
+        "seconds": f"{summary.seconds:,.1f}",
+        "rows a second": f"{summary.rows_per_second:,.0f}",
+    }
+    if summary.predictions:
+        details["predictions"] = _shares(summary.predictions)
+    if summary.output:
+        details["output"] = summary.output
+    if summary.report:
+        details["report"] = summary.report
+    return details
+
+
+def print_job(job: Job, summary: Summary | None) -> None:
+    """Everything about a job; what it did, too, where that is known."""
+    details: dict[str, object] = {
+        "job": job.name,
+        "status": job.status,
+        "type": job.type,
+        "endpoint": job.endpoint,
+        "deployment": job.deployment,
+        "model": job.model,
+        "input": job.input,
+        "created": moment(job.created_at),
+        "started": moment(job.started_at),
+        "ended": moment(job.ended_at),
+        "error": job.error,
+        "folder": job.folder,
+        "output": job.output,
+    }
+    if summary:
+        details |= summary_details(summary)
+    print_details({name: value for name, value in details.items() if value not in (None, "")})
+
+
+def print_jobs(jobs: Sequence[Job]) -> None:
+    print_table(
+        ["job", "status", "created (UTC)", "endpoint", "deployment", "model"],
+        [
+            [
+                job.name,
+                job.status,
+                moment(job.created_at),
+                job.endpoint,
+                job.deployment,
+                _short_reference(job.model),
+            ]
+            for job in jobs
+        ],
+    )
+
+
+def print_asset(asset: Asset) -> None:
+    details: dict[str, object] = {
+        "name": asset.name,
+        "version": asset.version,
+        "reference": asset.reference,
+        "type": asset.type,
+        "created": moment(asset.created_at),
+        "job": asset.job,
+        "description": asset.description,
+        "tags": [f"{key}={value}" for key, value in asset.tags.items()] or None,
+        "hash": asset.content_hash,
+        "path": asset.path,
+    }
+    print_details({name: value for name, value in details.items() if value not in (None, "")})
+
+
+def print_assets(assets: Sequence[Asset]) -> None:
+    print_table(
+        ["name", "version", "type", "created (UTC)", "description"],
+        [
+            [asset.name, asset.version, asset.type, moment(asset.created_at), asset.description]
+            for asset in assets
+        ],
+    )
+
+
+def print_endpoint(endpoint: EndpointInfo) -> None:
+    details: dict[str, object] = {
+        "name": endpoint.name,
+        "kind": endpoint.kind,
+        "default": endpoint.default,
+        "scoring URI": endpoint.scoring_uri,
+        "description": endpoint.description,
+    }
+    print_details({name: value for name, value in details.items() if value not in (None, "")})
+    print()
+    online = endpoint.kind == "online"
+    print_table(
+        ["deployment", "model", "driver", "traffic %" if online else "default"],
+        [
+            [
+                deployment.name,
+                _short_reference(deployment.model),
+                deployment.driver,
+                deployment.traffic if online else "yes" if deployment.default else "",
+            ]
+            for deployment in endpoint.deployments
+        ],
+    )
+
+
+def print_endpoints(endpoints: Sequence[EndpointInfo]) -> None:
+    print_table(
+        ["endpoint", "kind", "deployments", "description"],
+        [
+            [
+                endpoint.name,
+                endpoint.kind,
+                ", ".join(
+                    f"{one.name} (default)" if one.name == endpoint.default else one.name
+                    for one in endpoint.deployments
+                ),
+                endpoint.description,
+            ]
+            for endpoint in endpoints
+        ],
+    )
+
+
+def _short_reference(reference: str | None) -> str:
+    return (reference or "").removeprefix("azureml:")
+
+
+def _shares(predictions: Mapping[str, int]) -> list[str]:
+    """A line for each class: how many rows, and their share."""
+    total = sum(predictions.values()) or 1
+    names = {name: printable(name) for name in predictions}
+    longest = max(width(name) for name in names.values())
+    most = max(len(f"{count:,}") for count in predictions.values())
+    return [
+        f"{names[name]}{' ' * (longest - width(names[name]))}  {f'{count:,}':>{most}}"
+        f"  {count / total:6.1%}"
+        for name, count in predictions.items()
+    ]
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else printable(str(value))
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
+    texts = []
+    for cell, limit, to_right in zip(cells, widths, right, strict=True):
+        text = cut(cell, limit)
+        space = " " * (limit - width(text))
+        texts.append(space + text if to_right else text + space)
+    return (" " * _GAP).join(texts).rstrip()
+
+
+def _fit(widths: Sequence[int], limit: int) -> list[int]:
+    """Narrow the widest columns until the line fits, none below what is still readable."""
+    fitted = list(widths)
+    while sum(fitted) + _GAP * (len(fitted) - 1) > limit and max(fitted) > _NARROWEST:
+        fitted[fitted.index(max(fitted))] -= 1
+    return fitted

@@ -1,0 +1,132 @@
+"""`runner score`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from runner.cli.options import (
+    Session,
+    common,
+    deployment_names,
+    endpoint_names,
+    no_wait_option,
+    output_option,
+    pairs,
+    pass_session,
+)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  runner score
+  runner score diabetes-batch --data data/diabetes/unlabeled
+  runner score diabetes-batch -d script --data azureml:patients-unlabeled@latest
+  runner score --mini-batch-size 1 --set retry_settings.max_retries=5
+  runner score --download results
+  runner score -o json | jq .predictions"""
+)
+@click.argument("endpoint", required=False, shell_complete=endpoint_names)
+@click.option(
+    "--deployment",
+    "-d",
+    metavar="NAME",
+    shell_complete=deployment_names,
+    help="The deployment to use.  [default: the endpoint's default]",
+)
+@click.option(
+    "--data",
+    "--input",
+    metavar="PATH|REF",
+    help="A file or folder, azureml:NAME:VERSION, azureml:NAME@latest, a datastore URI or an"
+    " https URL.  [default: the input the project declares for the endpoint]",
+)
+@click.option(
+    "--input-type",
+    type=click.Choice(["uri_file", "uri_folder"]),
+    help="Whether the data is one file or a folder.  [default: as found]",
+)
+@click.option(
+    "--mini-batch-size",
+    "-m",
+    type=click.IntRange(min=1),
+    metavar="FILES",
+    help="Files given to one call of the model.  [default: as declared]",
+)
+@click.option(
+    "--instance-count",
+    "-c",
+    type=click.IntRange(min=1),
+    metavar="COUNT",
+    help="Instances to run on.  [default: as declared]",
+)
+@click.option(
+    "--set",
+    "settings",
+    metavar="KEY=VALUE",
+    multiple=True,
+    callback=pairs,
+    help="Change a setting of the deployment for this job, by its key in the YAML:"
+    " mini_batch_size, max_concurrency_per_instance, instance_count,"
+    " retry_settings.max_retries, retry_settings.timeout, error_threshold, output_action,"
+    " output_file_name. May be repeated.",
+)
+@click.option(
+    "--output-path",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Where the results go; must not exist.  [default: the job's own folder]",
+)
+@click.option(
+    "--download",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="When the job is done, copy its results and logs there.",
+)
+@no_wait_option
+@output_option
+@common
+@pass_session
+def score(
+    session: Session,
+    endpoint: str | None,
+    deployment: str | None,
+    data: str | None,
+    input_type: str | None,
+    mini_batch_size: int | None,
+    instance_count: int | None,
+    settings: dict[str, str],
+    output_path: Path | None,
+    download: Path | None,
+    no_wait: bool,
+    output: str,
+) -> int:
+    """Score data with a batch endpoint and get the results.
+
+    Invokes ENDPOINT (by default the project's only or default batch endpoint), follows the job
+    and says what it did and where predictions.csv and the report lie. Ctrl-C cancels the job.
+    """
+    if no_wait and download:
+        raise click.UsageError("--no-wait and --download exclude each other")
+    from runner.cli.following import follow_to_end, print_started
+    from runner.workspace import Invocation
+
+    invocation = Invocation(
+        endpoint=endpoint,
+        deployment=deployment,
+        data=data,
+        input_type=input_type,
+        mini_batch_size=mini_batch_size,
+        instance_count=instance_count,
+        settings=settings,
+        output_path=output_path,
+    )
+    workspace = session.open()
+    if no_wait:
+        print_started(workspace.invoke(invocation), output)
+        return 0
+    return follow_to_end(
+        workspace, lambda: workspace.invoke(invocation), output, session.verbose, download
+    )

@@ -1,0 +1,172 @@
+"""Batch endpoints and the model deployments behind them."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from runner.declarations.deployment import Compute, Deployment, Endpoint, Resources, Variables
+from runner.declarations.document import MappingNode, Node, ScalarNode, describe, mapping
+from runner.declarations.names import DeploymentName
+from runner.declarations.problem import DeclarationError, Place, Problem, refusal
+from runner.declarations.reader import Check, at_least, joined, read_record
+
+
+def is_file_name(text: str) -> bool:
+    """Whether a text is a plain file name, safe to make in a folder on any system."""
+    return (
+        bool(text.strip())
+        and text.isprintable()
+        and not set(text) & set('/\\:*?"<>|')
+        and text not in (".", "..")
+        and len(text.encode()) <= 255
+    )
+
+
+@dataclass(frozen=True)
+class RetrySettings:
+    """What happens to a mini-batch that raises or takes too long."""
+
+    max_retries: Annotated[int, at_least(0)] = 3
+    timeout: Annotated[int, at_least(1)] = 30  # seconds, for one attempt at one mini-batch
+
+
+@dataclass(frozen=True)
+class BatchSettings:
+    """How a batch job goes through its input. Defaults are Azure's."""
+
+    mini_batch_size: Annotated[int, at_least(1)] = 10  # files
+    max_concurrency_per_instance: Annotated[int, at_least(1)] = 1  # processes
+    output_action: Literal["append_row", "summary_only"] = "append_row"
+    output_file_name: Annotated[str, Check(is_file_name, "a plain file name")] = "predictions.csv"
+    retry_settings: RetrySettings = field(default_factory=RetrySettings)
+    error_threshold: Annotated[int, at_least(-1)] = -1  # failed files tolerated; -1: all
+    logging_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
+    environment_variables: Variables = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BatchDefaults:
+    """Which deployment answers when a call names none."""
+
+    deployment_name: DeploymentName | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchEndpoint(Endpoint):
+    """Source: the SDK's BatchEndpointSchema. `input` comes from a stack file only."""
+
+    auth_mode: Literal["aad_token"] = "aad_token"
+    defaults: BatchDefaults = field(default_factory=BatchDefaults)
+    input: str | None = field(default=None, metadata={"given": True})
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchDeployment(Deployment):
+    """Source: the SDK's BatchDeploymentSchema and ModelBatchDeploymentSchema, read as one."""
+
+    type: Literal["model"] = "model"
+    compute: Compute | None = None
+    resources: Resources = field(default_factory=Resources)
+    settings: BatchSettings = field(default_factory=BatchSettings)
+
+
+PIPELINE_KEYS = ("component", "job_definition")
+FLAT_KEYS = (
+    "mini_batch_size",
+    "max_concurrency_per_instance",
+    "output_action",
+    "output_file_name",
+    "retry_settings",
+    "error_threshold",
+    "logging_level",
+    "environment_variables",
+)
+
+
+def batch_endpoint_from(node: MappingNode, key: str = "") -> BatchEndpoint:
+    """Read a batch endpoint. Raises DeclarationError."""
+    return read_record(node, BatchEndpoint, key)
+
+
+def batch_deployment_from(node: MappingNode, key: str = "") -> BatchDeployment:
+    """Read a batch deployment in its nested, its flat or a mixed form. Raises DeclarationError."""
+    refuse_pipeline(node, key)
+    deployment = read_record(nest_settings(node, key), BatchDeployment, key)
+    if deployment.model is None and deployment.code_configuration is None:
+        text = "missing, and required where there is no code_configuration"
+        raise refusal(node.place, joined(key, "model"), text)
+    return deployment
+
+
+def refuse_pipeline(node: MappingNode, key: str = "") -> None:
+    """Say plainly that a deployment of a pipeline is not supported."""
+    kind = node.entries.get("type")
+    found = isinstance(kind, ScalarNode) and kind.text.lower() == "pipeline"
+    for name in ("type",) if found else PIPELINE_KEYS:
+        if name in node.entries:
+            raise refusal(
+                node.key_places[name],
+                joined(key, name),
+                "pipeline component deployments are not supported, allowed: type: model",
+            )
+
+
+def nest_settings(node: MappingNode, key: str = "") -> MappingNode:
+    """Move the flat form's settings under `settings`, and its instance count under `resources`.
+
+    Raises DeclarationError where a setting stands in both places with different values.
+    """
+    settings = node.entries.get("settings")
+    flat = {name: node.entries[name] for name in FLAT_KEYS if name in node.entries}
+    entries = {name: one for name, one in node.entries.items() if name not in flat}
+    places = dict(node.key_places)
+    if settings is not None and not isinstance(settings, MappingNode):
+        return node  # the reader says what is wrong with it
+    place = node.place
+    if settings is None and flat:
+        place = node.key_places[next(iter(flat))]
+    nested = settings if settings is not None else mapping(place, {}, {})
+    nested = _unite(nested, mapping(place, flat, node.key_places), joined(key, "settings"))
+    if "instance_count" in nested.entries:
+        count_place = nested.key_places["instance_count"]
+        count = {"instance_count": nested.entries["instance_count"]}
+        resources = entries.get("resources", mapping(count_place, {}, {}))
+        if isinstance(resources, MappingNode):
+            counted = mapping(count_place, count, nested.key_places)
+            entries["resources"] = _unite(resources, counted, joined(key, "resources"))
+            places.setdefault("resources", count_place)
+            nested = nested.without("instance_count")
+    if settings is not None or nested.entries:
+        entries["settings"] = nested
+        places.setdefault("settings", place)
+    return mapping(node.place, entries, places)
+
+
+def _unite(nested: MappingNode, flat: MappingNode, key: str) -> MappingNode:
+    """Both mappings as one; a leaf that stands in both must say the same."""
+    entries: dict[str, Node] = dict(nested.entries)
+    places: dict[str, Place] = dict(nested.key_places)
+    problems: list[Problem] = []
+    for name, value in flat.entries.items():
+        other = entries.get(name)
+        if other is None:
+            entries[name], places[name] = value, flat.key_places[name]
+        elif isinstance(other, MappingNode) and isinstance(value, MappingNode):
+            try:
+                entries[name] = _unite(other, value, joined(key, name))
+            except DeclarationError as error:
+                problems.extend(error.problems)
+        elif not _same(other, value):
+            text = (
+                f"found {describe(other)} here and {describe(value)} on line "
+                f"{value.place.line}, allowed: one value"
+            )
+            problems.append(Problem(places[name], joined(key, name), text))
+    if problems:
+        raise DeclarationError(problems)
+    return mapping(nested.place, entries, places)
+
+
+def _same(one: Node, other: Node) -> bool:
+    if isinstance(one, ScalarNode) and isinstance(other, ScalarNode):
+        return (one.kind, one.text) == (other.kind, other.text)
+    return False

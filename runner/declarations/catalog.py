@@ -1,0 +1,215 @@
+"""Everything that is declared under a `models/` folder."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from runner.declarations.batch import BatchDeployment, BatchEndpoint
+from runner.declarations.data import Data
+from runner.declarations.document import MAX_BYTES, MappingNode, Node, read_document
+from runner.declarations.environment import Environment
+from runner.declarations.job import CommandJob
+from runner.declarations.kinds import NOUNS, Declaration, declaration_from, kind_of
+from runner.declarations.model import Model
+from runner.declarations.online import OnlineDeployment, OnlineEndpoint
+from runner.declarations.problem import DeclarationError, Place, Problem
+from runner.declarations.reader import joined
+from runner.nearest import nearest
+
+T = TypeVar("T", bound=Declaration)
+D = TypeVar("D", BatchDeployment, OnlineDeployment)
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """What a `models/` folder declares, by name; deployments by endpoint, then by name."""
+
+    folder: Path
+    models: Mapping[str, Model] = field(default_factory=dict)
+    data: Mapping[str, Data] = field(default_factory=dict)
+    environments: Mapping[str, Environment] = field(default_factory=dict)
+    batch_endpoints: Mapping[str, BatchEndpoint] = field(default_factory=dict)
+    batch_deployments: Mapping[str, Mapping[str, BatchDeployment]] = field(default_factory=dict)
+    online_endpoints: Mapping[str, OnlineEndpoint] = field(default_factory=dict)
+    online_deployments: Mapping[str, Mapping[str, OnlineDeployment]] = field(default_factory=dict)
+    jobs: Mapping[str, tuple[CommandJob, ...]] = field(default_factory=dict)  # by model folder
+    default_endpoint: str | None = None  # the stack's scoring:defaultEndpoint
+
+    def data_beside(self, declaration: Declaration) -> Data | None:
+        """The data asset of a declaration's model folder: its data.yml, else its only one."""
+        beside = [one for one in self.data.values() if one.file.parent == declaration.file.parent]
+        named = [one for one in beside if one.file.stem == "data"]
+        found = named or beside
+        return found[0] if len(found) == 1 else None
+
+
+def read_catalog(models_folder: Path) -> Catalog:
+    """Read every declaration one level below each folder of `models_folder`.
+
+    A YAML file counts as a declaration when it has a `$schema`, is named like one (model, data,
+    *endpoint*, *deployment*) or has the keys of one; conda files and the like are left alone.
+    Raises DeclarationError with everything that is wrong in all of the files.
+    """
+    folder = models_folder.absolute()
+    if not folder.is_dir():
+        raise DeclarationError([Problem(Place(folder, 0), "", "there is no such folder")])
+    declarations: list[Declaration] = []
+    problems: list[Problem] = []
+    try:
+        files = list(_yaml_files(folder))
+    except OSError as error:
+        place = Place(Path(error.filename or folder), 0)
+        text = f"the folder can't be read: {error.strerror}"
+        raise DeclarationError([Problem(place, "", text)]) from None
+    for file in files:
+        try:
+            declaration = _read_if_declared(file)
+        except DeclarationError as error:
+            problems.extend(error.problems)
+        else:
+            declarations += [declaration] if declaration else []
+    catalog, doubled = _arrange(folder, declarations)
+    problems += doubled
+    # What one wrong file leaves undeclared would only be reported a second time.
+    if not problems:
+        problems = inconsistencies(catalog)
+    if problems:
+        raise DeclarationError(sorted_problems(problems))
+    return catalog
+
+
+def inconsistencies(catalog: Catalog) -> list[Problem]:
+    """Where declarations, each right by itself, don't agree with each other."""
+    problems = [
+        *_strays(catalog.batch_deployments, catalog.batch_endpoints, catalog.online_endpoints),
+        *_strays(catalog.online_deployments, catalog.online_endpoints, catalog.batch_endpoints),
+    ]
+    for name in catalog.batch_endpoints.keys() & catalog.online_endpoints.keys():
+        batch, online = catalog.batch_endpoints[name], catalog.online_endpoints[name]
+        problems.append(_doubled(online, batch))
+    for name, batch_endpoint in catalog.batch_endpoints.items():
+        declared = catalog.batch_deployments.get(name, {})
+        default = batch_endpoint.defaults.deployment_name
+        if default is not None and default not in declared:
+            place = _place(batch_endpoint.source, "defaults", "deployment_name")
+            problems.append(_undeclared(place, "defaults.deployment_name", default, declared))
+    for name, online_endpoint in catalog.online_endpoints.items():
+        behind = catalog.online_deployments.get(name, {})
+        for key in ("traffic", "mirror_traffic"):
+            for deployment in getattr(online_endpoint, key):
+                if deployment not in behind:
+                    place = _place(online_endpoint.source, key, deployment)
+                    problems.append(_undeclared(place, joined(key, deployment), deployment, behind))
+    return problems
+
+
+def sorted_problems(problems: Iterable[Problem]) -> list[Problem]:
+    """Problems in the order of files and lines."""
+    return sorted(problems, key=lambda one: (str(one.file), one.line))
+
+
+def _yaml_files(folder: Path) -> Iterable[Path]:
+    for model in sorted(folder.iterdir()):
+        if model.is_dir() and not model.name.startswith("."):
+            for file in sorted(model.iterdir()):
+                if file.suffix in (".yml", ".yaml") and file.is_file():
+                    yield file
+
+
+def _read_if_declared(file: Path) -> Declaration | None:
+    named = any(word in file.stem.lower() for word in ("endpoint", "deployment"))
+    named = named or file.stem.lower() in ("model", "data")
+    try:
+        node = read_document(file)
+    except DeclarationError:
+        if named or _mentions_schema(file):
+            raise
+        return None
+    return declaration_from(node) if named or kind_of(node) else None
+
+
+def _mentions_schema(file: Path) -> bool:
+    try:
+        with file.open("rb") as stream:
+            return b"$schema" in stream.read(MAX_BYTES)
+    except OSError:
+        return False
+
+
+def _arrange(folder: Path, declarations: list[Declaration]) -> tuple[Catalog, list[Problem]]:
+    problems: list[Problem] = []
+    jobs: dict[str, tuple[CommandJob, ...]] = {}
+    for one in declarations:
+        if isinstance(one, CommandJob):
+            model = one.file.parent.name
+            jobs[model] = (*jobs.get(model, ()), one)
+    catalog = Catalog(
+        folder,
+        models=_by_name(Model, declarations, problems),
+        data=_by_name(Data, declarations, problems),
+        environments=_by_name(Environment, declarations, problems),
+        batch_endpoints=_by_name(BatchEndpoint, declarations, problems),
+        batch_deployments=_by_endpoint(BatchDeployment, declarations, problems),
+        online_endpoints=_by_name(OnlineEndpoint, declarations, problems),
+        online_deployments=_by_endpoint(OnlineDeployment, declarations, problems),
+        jobs=jobs,
+    )
+    return catalog, problems
+
+
+def _by_name(
+    kind: type[T], declarations: Iterable[Declaration], problems: list[Problem]
+) -> dict[str, T]:
+    found: dict[str, T] = {}
+    for one in declarations:
+        if isinstance(one, kind):
+            first = found.setdefault(str(one.name), one)
+            if first is not one:
+                problems.append(_doubled(one, first))
+    return found
+
+
+def _by_endpoint(
+    kind: type[D], declarations: Iterable[Declaration], problems: list[Problem]
+) -> dict[str, dict[str, D]]:
+    found: dict[str, dict[str, D]] = {}
+    for one in declarations:
+        if isinstance(one, kind):
+            first = found.setdefault(one.endpoint_name, {}).setdefault(one.name, one)
+            if first is not one:
+                problems.append(_doubled(one, first))
+    return found
+
+
+def _doubled(one: Declaration, first: Declaration) -> Problem:
+    noun = NOUNS[type(first)].partition(" ")[2]
+    text = f"found {one.name!r}, which {_place(first.source, 'name')} declares as {noun} already"
+    return Problem(_place(one.source, "name"), "name", f"{text}, allowed: once")
+
+
+def _strays(
+    deployments: Mapping[str, Mapping[str, D]],
+    endpoints: Mapping[str, Declaration],
+    others: Mapping[str, Declaration],
+) -> Iterable[Problem]:
+    for name in deployments.keys() - endpoints.keys():
+        for deployment in deployments[name].values():
+            text = f"no {NOUNS[type(deployment)].split()[1]} endpoint {name!r} is declared"
+            hint = ", it is of the other kind" if name in others else nearest(name, endpoints)
+            place = _place(deployment.source, "endpoint_name")
+            yield Problem(place, "endpoint_name", text + hint)
+
+
+def _undeclared(place: Place, key: str, name: str, declared: Iterable[str]) -> Problem:
+    return Problem(place, key, f"no deployment {name!r} is declared" + nearest(name, declared))
+
+
+def _place(source: MappingNode, *keys: str) -> Place:
+    """Where a value stands."""
+    place = source.place
+    node: Node = source
+    for key in keys:
+        if isinstance(node, MappingNode) and key in node.entries:
+            place, node = node.key_places[key], node.entries[key]
+    return place

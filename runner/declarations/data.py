@@ -1,0 +1,29 @@
+"""A data asset: a file, a folder or a table."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from runner.declarations.document import MappingNode
+from runner.declarations.names import AssetName, Version
+from runner.declarations.reader import Declared, Open, Texts, read_record
+from runner.declarations.references import Location
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data(Declared):
+    """Source: the SDK's DataSchema."""
+
+    name: AssetName
+    path: Location
+    version: Version | None = None
+    type: Literal["uri_file", "uri_folder", "mltable"] = "uri_folder"
+    description: str = ""
+    tags: Texts = field(default_factory=dict)
+    properties: Texts = field(default_factory=dict)
+    datastore: str | None = None
+    auto_delete_setting: Open | None = None
+
+
+def data_from(node: MappingNode) -> Data:
+    """Read a data asset's file. Raises DeclarationError."""
+    return read_record(node, Data)

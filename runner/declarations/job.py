@@ -1,0 +1,174 @@
+"""A command job: one command with its code, environment, inputs and outputs."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+from runner.declarations.deployment import Compute, Resources, Variables
+from runner.declarations.document import MappingNode, Node, ScalarNode, shown
+from runner.declarations.environment import EnvironmentSource
+from runner.declarations.names import AssetName, Version
+from runner.declarations.problem import DeclarationError, Problem
+from runner.declarations.reader import (
+    Check,
+    Declared,
+    Open,
+    Text,
+    Texts,
+    Using,
+    at_least,
+    joined,
+    plain,
+    read_record,
+    read_str,
+    refused,
+)
+from runner.declarations.references import (
+    PREFIX,
+    AssetReference,
+    Location,
+    parse_reference,
+    read_location,
+)
+from runner.errors import WrongUsage
+from runner.nearest import nearest
+
+Literals = str | int | float | bool
+AssetType = Literal[
+    "uri_file", "uri_folder", "mltable", "custom_model", "mlflow_model", "triton_model"
+]
+
+_EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def read_input_path(node: Node, key: str) -> AssetReference | Path | str:
+    """A reference to an asset, a local path, or an address."""
+    text = read_str(node, key)
+    if text.startswith(PREFIX):
+        try:
+            return parse_reference(text)
+        except WrongUsage:
+            if not text.startswith(PREFIX + "//"):
+                raise refused(node, key, "azureml:<name>:<version>, a path or an address") from None
+    return read_location(node, key)
+
+
+@dataclass(frozen=True)
+class JobInput:
+    """Files that a command reads."""
+
+    path: Annotated[AssetReference | Path | str, Using(read_input_path)]
+    type: AssetType = "uri_folder"
+    mode: Literal["ro_mount", "download", "direct", "eval_mount", "eval_download"] | None = None
+    datastore: str | None = None
+    path_on_compute: str | None = None
+    description: str = ""
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class JobOutput:
+    """Files that a command writes; with a name they become an asset."""
+
+    type: AssetType = "uri_folder"
+    path: Location | None = None
+    mode: Literal["rw_mount", "upload", "mount", "direct"] = "rw_mount"
+    name: AssetName | None = None
+    version: Version | None = None
+    description: str = ""
+
+
+def read_input(node: Node, key: str) -> Literals | JobInput:
+    """A value written in place, {value: ...}, or files as {type, path, mode}."""
+    if isinstance(node, ScalarNode) and node.kind != "null":
+        value: Literals = plain(node)
+        return value
+    if isinstance(node, MappingNode) and node.entries.keys() == {"value"}:
+        return read_input(node.entries["value"], joined(key, "value"))
+    if isinstance(node, MappingNode):
+        return read_record(node, JobInput, key)
+    raise refused(node, key, "a value, or a mapping with type and path")
+
+
+def read_output(node: Node, key: str) -> JobOutput:
+    """An output; one with nothing said about it is a folder."""
+    if isinstance(node, ScalarNode) and node.kind == "null":
+        return JobOutput()
+    return read_record(node, JobOutput, key)
+
+
+@dataclass(frozen=True)
+class JobLimits:
+    """When a job is given up."""
+
+    timeout: Annotated[int, at_least(1)] | None = None  # seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandJob(Declared):
+    """Source: the SDK's CommandJobSchema.
+
+    `command` has ${{inputs.<name>}} and ${{outputs.<name>}} where values and paths go.
+    """
+
+    command: Annotated[str, Check(lambda text: bool(text.strip()), "a command")]
+    environment: EnvironmentSource
+    type: Literal["command"] = "command"
+    name: AssetName | None = None
+    display_name: str | None = None
+    experiment_name: str | None = None
+    description: str = ""
+    tags: Texts = field(default_factory=dict)
+    properties: Texts = field(default_factory=dict)
+    code: Location | None = None
+    compute: Compute | None = None
+    resources: Resources = field(default_factory=Resources)
+    inputs: Mapping[str, Annotated[Literals | JobInput, Using(read_input)]] = field(
+        default_factory=dict
+    )
+    outputs: Mapping[str, Annotated[JobOutput, Using(read_output)]] = field(default_factory=dict)
+    environment_variables: Variables = field(default_factory=dict)
+    limits: JobLimits = field(default_factory=JobLimits)
+    identity: Open | None = None
+    services: Open | None = None
+    distribution: Open | None = None
+    queue_settings: Open | None = None
+    parent_job_name: Text | None = None
+
+
+def command_job_from(node: MappingNode) -> CommandJob:
+    """Read a command job, and check what its command refers to. Raises DeclarationError."""
+    job = read_record(node, CommandJob)
+    problems = [
+        Problem(node.entries["command"].place, "command", text) for text in _wrong_names(job)
+    ]
+    for kind in ("inputs", "outputs"):
+        declared = node.entries.get(kind)
+        if isinstance(declared, MappingNode):
+            problems += [
+                Problem(
+                    place,
+                    joined(kind, name),
+                    f"found the name {shown(name)}, allowed: "
+                    "letters, digits and underscores, not beginning with a digit",
+                )
+                for name, place in declared.key_places.items()
+                if not _NAME.fullmatch(name)
+            ]
+    if problems:
+        raise DeclarationError(problems)
+    return job
+
+
+def _wrong_names(job: CommandJob) -> Iterator[str]:
+    for found in _EXPRESSION.finditer(job.command):
+        kind, _, name = found[1].strip().partition(".")
+        declared = {"inputs": job.inputs, "outputs": job.outputs}.get(kind)
+        whole = " ".join(found[0].split())
+        if declared is None:
+            yield f"found {whole}, allowed: ${{{{inputs.<name>}}}} and ${{{{outputs.<name>}}}}"
+        elif name not in declared:
+            yield f"found {whole}, but {kind} has no {shown(name)}" + nearest(name, declared)

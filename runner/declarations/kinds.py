@@ -1,0 +1,218 @@
+"""Which kind of declaration a file holds."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from runner.declarations.batch import (
+    FLAT_KEYS,
+    PIPELINE_KEYS,
+    BatchDeployment,
+    BatchEndpoint,
+    batch_deployment_from,
+    batch_endpoint_from,
+)
+from runner.declarations.data import Data, data_from
+from runner.declarations.document import MappingNode, ScalarNode, describe, read_document
+from runner.declarations.environment import Environment, environment_from
+from runner.declarations.job import CommandJob, command_job_from
+from runner.declarations.model import Model, model_from
+from runner.declarations.online import (
+    OnlineDeployment,
+    OnlineEndpoint,
+    online_deployment_from,
+    online_endpoint_from,
+)
+from runner.declarations.problem import Place, refusal
+from runner.nearest import nearest
+
+Declaration = (
+    Model
+    | Data
+    | Environment
+    | BatchEndpoint
+    | BatchDeployment
+    | OnlineEndpoint
+    | OnlineDeployment
+    | CommandJob
+)
+T = TypeVar(
+    "T",
+    Model,
+    Data,
+    Environment,
+    BatchEndpoint,
+    BatchDeployment,
+    OnlineEndpoint,
+    OnlineDeployment,
+    CommandJob,
+)
+
+READERS: Mapping[type[Declaration], Callable[[MappingNode], Declaration]] = {
+    Model: model_from,
+    Data: data_from,
+    Environment: environment_from,
+    BatchEndpoint: batch_endpoint_from,
+    BatchDeployment: batch_deployment_from,
+    OnlineEndpoint: online_endpoint_from,
+    OnlineDeployment: online_deployment_from,
+    CommandJob: command_job_from,
+}
+
+SCHEMAS: Mapping[str, type[Declaration]] = {
+    "model": Model,
+    "data": Data,
+    "environment": Environment,
+    "batchEndpoint": BatchEndpoint,
+    "batchDeployment": BatchDeployment,
+    "modelBatchDeployment": BatchDeployment,
+    "onlineEndpoint": OnlineEndpoint,
+    "managedOnlineEndpoint": OnlineEndpoint,
+    "onlineDeployment": OnlineDeployment,
+    "managedOnlineDeployment": OnlineDeployment,
+    "commandJob": CommandJob,
+}
+
+UNSUPPORTED = {
+    "pipelineComponentBatchDeployment": "pipeline component deployments",
+    "kubernetesOnlineDeployment": "Kubernetes deployments",
+    "kubernetesOnlineEndpoint": "Kubernetes endpoints",
+}
+
+NOUNS: Mapping[type[Declaration], str] = {
+    Model: "a model",
+    Data: "a data asset",
+    Environment: "an environment",
+    BatchEndpoint: "a batch endpoint",
+    BatchDeployment: "a batch deployment",
+    OnlineEndpoint: "an online endpoint",
+    OnlineDeployment: "an online deployment",
+    CommandJob: "a command job",
+}
+
+_ONLINE_ONLY = {
+    "instance_type",
+    "request_settings",
+    "liveness_probe",
+    "readiness_probe",
+    "app_insights_enabled",
+    "scale_settings",
+    "model_mount_path",
+    "egress_public_network_access",
+    "private_network_connection",
+    "data_collector",
+    "instance_count",
+}
+# environment_variables alone tells nothing: online deployments have them at the top too.
+_BATCH_ONLY = {"settings", "compute", "resources", *PIPELINE_KEYS, *FLAT_KEYS} - {
+    "environment_variables"
+}
+_MODEL_TYPES = ("custom_model", "mlflow_model", "triton_model")
+_DATA_TYPES = ("uri_file", "uri_folder", "mltable")
+
+
+def read(file: Path) -> Declaration:
+    """Read a declaration of any kind. Raises DeclarationError.
+
+    The kind comes from `$schema`, else from keys that only one kind has, else from the file's
+    name; where these leave it open the error asks for `$schema`.
+    """
+    return declaration_from(read_document(file))
+
+
+def declaration_from(node: MappingNode) -> Declaration:
+    """Read a document of any kind, as `read` does. Raises DeclarationError."""
+    kind = kind_of(node)
+    if kind is None:
+        raise refusal(
+            Place(node.place.file, 0),
+            "",
+            "can't tell what this declares, add a $schema such as "
+            "https://azuremlschemas.azureedge.net/latest/modelBatchDeployment.schema.json",
+        )
+    return READERS[kind](node)
+
+
+def read_as(file: Path, kind: type[T]) -> T:
+    """Read a declaration that must be of one kind. Raises DeclarationError."""
+    node = read_document(file)
+    named = kind_by_schema(node)
+    if named not in (None, kind):
+        raise refusal(
+            node.key_places["$schema"],
+            "$schema",
+            f"found {NOUNS[named]}, allowed: {NOUNS[kind]} here",
+        )
+    declaration = READERS[kind](node)
+    assert isinstance(declaration, kind)
+    return declaration
+
+
+def kind_of(node: MappingNode) -> type[Declaration] | None:
+    """The kind of declaration a document holds, or None where that stays open."""
+    return kind_by_schema(node) or _kind_by_keys(node) or kind_by_name(node.place.file)
+
+
+def kind_by_schema(node: MappingNode) -> type[Declaration] | None:
+    """The kind that `$schema` names. Raises DeclarationError for a kind that is not known."""
+    schema = node.entries.get("$schema")
+    if schema is None:
+        return None
+    if not isinstance(schema, ScalarNode):
+        raise refusal(schema.place, "$schema", f"found {describe(schema)}, allowed: an address")
+    name = schema.text.rstrip("/").rpartition("/")[2].removesuffix(".json").removesuffix(".schema")
+    by_lower = {one.lower(): kind for one, kind in SCHEMAS.items()}
+    kind = by_lower.get(name.lower())
+    if name in UNSUPPORTED:
+        raise refusal(schema.place, "$schema", f"{UNSUPPORTED[name]} are not supported")
+    if kind is None:
+        text = f"found {describe(schema)}, a kind that is not supported" + nearest(name, SCHEMAS)
+        raise refusal(schema.place, "$schema", text)
+    return kind
+
+
+def _kind_by_keys(node: MappingNode) -> type[Declaration] | None:
+    keys = set(node.entries)
+    kind = _text(node, "type")
+    if "endpoint_name" in keys:
+        return _deployment_kind(keys, kind)
+    if kind == "command" or {"command", "environment"} <= keys:
+        return CommandJob
+    if keys & {"traffic", "mirror_traffic"}:
+        return OnlineEndpoint
+    defaults = node.entries.get("defaults")
+    if isinstance(defaults, MappingNode) and "deployment_name" in defaults.entries:
+        return BatchEndpoint
+    if _text(node, "auth_mode").replace("_", "") in ("key", "amltoken"):
+        return OnlineEndpoint
+    if "path" in keys and kind in _MODEL_TYPES:
+        return Model
+    if "path" in keys and kind in _DATA_TYPES:
+        return Data
+    if "conda_file" in keys or ("name" in keys and keys & {"image", "build"}):
+        return Environment
+    return None
+
+
+def _deployment_kind(keys: set[str], kind: str) -> type[Declaration] | None:
+    online = bool(keys & _ONLINE_ONLY) or kind in ("managed", "kubernetes")
+    batch = bool(keys & _BATCH_ONLY) or kind in ("model", "pipeline")
+    if online != batch:
+        return OnlineDeployment if online else BatchDeployment
+    return None
+
+
+def kind_by_name(file: Path) -> type[Declaration] | None:
+    """The kind that a file's name tells: model.yml, data.yml, batch-endpoint.yml, ..."""
+    name = file.stem.lower()
+    online = "online" in name
+    if "deployment" in name and online != ("batch" in name):
+        return OnlineDeployment if online else BatchDeployment
+    if "endpoint" in name and online != ("batch" in name):
+        return OnlineEndpoint if online else BatchEndpoint
+    return {"model": Model, "data": Data}.get(name)
+
+
+def _text(node: MappingNode, key: str) -> str:
+    value = node.entries.get(key)
+    return value.text.lower() if isinstance(value, ScalarNode) else ""

@@ -1,0 +1,85 @@
+"""A model: its files, and how they are stored."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from runner.declarations.document import MappingNode, Node, ScalarNode
+from runner.declarations.names import AssetName, Version
+from runner.declarations.problem import refusal
+from runner.declarations.reader import (
+    Declared,
+    Open,
+    Texts,
+    Using,
+    read_path,
+    read_record,
+    read_str,
+)
+from runner.declarations.references import (
+    FORMS,
+    PREFIX,
+    AssetReference,
+    Location,
+    is_uri,
+    read_reference,
+)
+
+ModelType = Literal["custom_model", "mlflow_model", "triton_model"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model(Declared):
+    """Source: the SDK's ModelSchema. A model inside a deployment may have no name."""
+
+    path: Location
+    name: AssetName | None = None
+    version: Version | None = None
+    type: ModelType = "custom_model"
+    description: str = ""
+    tags: Texts = field(default_factory=dict)
+    properties: Texts = field(default_factory=dict)
+    stage: str | None = None
+    flavors: Open = field(default_factory=dict)
+    datastore: str | None = None
+    system_metadata: Open = field(default_factory=dict)
+    default_deployment_template: Open | None = None
+    allowed_deployment_templates: tuple[Mapping[str, Any], ...] = ()
+
+
+def model_from(node: MappingNode) -> Model:
+    """Read a model's own file, where a name is required. Raises DeclarationError."""
+    model = read_record(node, Model)
+    if model.name is None:
+        raise refusal(node.place, "name", "missing, and required")
+    return model
+
+
+def read_model_source(node: Node, key: str) -> AssetReference | Model:
+    """A deployment's model: a reference, a mapping, or the local path of a model.
+
+    A path alone is an MLflow model when it holds a file named MLmodel.
+    """
+    if not isinstance(node, ScalarNode) or node.kind != "text":
+        return read_record(node, Model, key)
+    text = read_str(node, key)
+    if text.startswith(PREFIX):
+        return read_reference(node, key, "models")
+    if is_uri(text) or not _looks_local(text):
+        raise refusal(
+            node.place,
+            key,
+            f"found {text!r}, allowed: {FORMS}, a path beginning with ./, or a mapping",
+        )
+    path = read_path(node, key)
+    source = MappingNode(node.place, {"path": node}, {"path": node.place}, 2)
+    kind: ModelType = "mlflow_model" if (path / "MLmodel").is_file() else "custom_model"
+    return Model(path=path, type=kind, file=node.place.file, source=source)
+
+
+def _looks_local(text: str) -> bool:
+    return text.startswith(("./", "../", "/", "file:")) or Path(text).name != text
+
+
+ModelSource = Annotated[AssetReference | Model, Using(read_model_source)]

@@ -1,0 +1,316 @@
+"""What one environment changes: `Pulumi.<env>.yaml`, laid over the declarations."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from runner.declarations.batch import (
+    BatchDeployment,
+    BatchEndpoint,
+    batch_deployment_from,
+    batch_endpoint_from,
+    nest_settings,
+)
+from runner.declarations.catalog import Catalog, inconsistencies, sorted_problems
+from runner.declarations.document import (
+    ListNode,
+    MappingNode,
+    Node,
+    ScalarNode,
+    mapping,
+    read_document,
+)
+from runner.declarations.online import (
+    OnlineDeployment,
+    OnlineEndpoint,
+    online_deployment_from,
+    online_endpoint_from,
+)
+from runner.declarations.problem import DeclarationError, Place, Problem, refusal
+from runner.declarations.reader import joined, plain, read_str, refused
+from runner.declarations.references import PREFIX, AssetReference, is_uri, parse_reference
+from runner.errors import WrongUsage
+from runner.nearest import nearest
+
+LOCATION = "azure-native:location"
+DEFAULT_ENDPOINT = "scoring:defaultEndpoint"
+ENDPOINTS = "scoring:endpoints"
+
+# A part of these says nothing without the rest, so an environment states them whole.
+WHOLE = frozenset(
+    {
+        "environment",
+        "identity",
+        "mirror_traffic",
+        "model",
+        "scale_settings",
+        "traffic",
+    }
+)
+FIXED = ("name", "endpoint_name", "type", "$schema")
+
+D = TypeVar("D", BatchDeployment, OnlineDeployment)
+
+
+@dataclass(frozen=True)
+class EndpointOverlay:
+    """What a stack says of one endpoint, in the declaration's own keys and not yet checked."""
+
+    place: Place  # of the endpoint's name
+    endpoint: MappingNode
+    deployments: MappingNode
+    input: str | None = None
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One environment's settings. Secrets are left out of `config`."""
+
+    file: Path
+    name: str
+    location: str | None = None
+    default_endpoint: str | None = None
+    default_endpoint_place: Place | None = field(default=None, repr=False, compare=False)
+    endpoints: Mapping[str, EndpointOverlay] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)  # every other key, as it stands
+
+
+def read_stack(file: Path) -> Stack:
+    """Read `Pulumi.<env>.yaml`. Raises DeclarationError.
+
+    Pulumi's own keys beside `config` are ignored. What the overlays say of endpoints is checked
+    by `lay_over`, which knows the declarations.
+    """
+    top = read_document(file, may_be_empty=True)
+    config = _mapping(top, "config", "config")
+    problems: list[Problem] = []
+
+    def take(key: str, read: Callable[[Node, str], Any], absent: Any) -> Any:
+        node = config.entries.get(key)
+        try:
+            return absent if node is None else read(node, joined("config", key))
+        except DeclarationError as error:
+            problems.extend(error.problems)
+            return absent
+
+    endpoints = take(ENDPOINTS, _endpoints, {})
+    stack = Stack(
+        file=top.place.file,
+        name=file.stem.partition(".")[2] or file.stem,
+        location=take(LOCATION, read_str, None),
+        default_endpoint=take(DEFAULT_ENDPOINT, read_str, None),
+        default_endpoint_place=config.key_places.get(DEFAULT_ENDPOINT),
+        endpoints=endpoints,
+        config={
+            key: plain(_without_secrets(node))
+            for key, node in config.entries.items()
+            if key not in (LOCATION, DEFAULT_ENDPOINT, ENDPOINTS) and not _is_secret(node)
+        },
+    )
+    if problems:
+        raise DeclarationError(sorted_problems(problems))
+    return stack
+
+
+def lay_over(catalog: Catalog, stack: Stack) -> Catalog:
+    """Return the catalog as one environment has it: the stack's values over the declared ones.
+
+    Mappings are merged key by key, but for `WHOLE`; scalars and lists are replaced. Every merged
+    declaration is read again, so a value from the stack is checked like a declared one, and a
+    problem names the line of the stack file. Raises DeclarationError with all of them.
+    """
+    problems: list[Problem] = []
+    batch_endpoints = dict(catalog.batch_endpoints)
+    batch_deployments = {name: dict(one) for name, one in catalog.batch_deployments.items()}
+    online_endpoints = dict(catalog.online_endpoints)
+    online_deployments = {name: dict(one) for name, one in catalog.online_deployments.items()}
+    for name, overlay in stack.endpoints.items():
+        try:
+            if name in batch_endpoints:
+                batch_endpoints[name] = _over_batch(batch_endpoints[name], overlay)
+            elif name in online_endpoints:
+                online_endpoints[name] = _over_online(online_endpoints[name], overlay)
+            else:
+                text = f"no endpoint {name!r} is declared"
+                text += nearest(name, [*batch_endpoints, *online_endpoints])
+                problems.append(Problem(overlay.place, ENDPOINTS, text))
+                continue
+        except DeclarationError as error:
+            problems.extend(error.problems)
+        if name in batch_endpoints:
+            behind = batch_deployments.setdefault(name, {})
+            problems += _over_deployments(name, behind, overlay, batch_deployment_from)
+        else:
+            ahead = online_deployments.setdefault(name, {})
+            problems += _over_deployments(name, ahead, overlay, online_deployment_from)
+    laid = replace(
+        catalog,
+        batch_endpoints=batch_endpoints,
+        batch_deployments=batch_deployments,
+        online_endpoints=online_endpoints,
+        online_deployments=online_deployments,
+        default_endpoint=stack.default_endpoint,
+    )
+    default = stack.default_endpoint
+    if default is not None and default not in batch_endpoints:
+        place = stack.default_endpoint_place or Place(stack.file, 0)
+        text = f"no batch endpoint {default!r} is declared" + nearest(default, batch_endpoints)
+        problems.append(Problem(place, DEFAULT_ENDPOINT, text))
+    if not problems:
+        problems = inconsistencies(laid)
+    if problems:
+        raise DeclarationError(sorted_problems(problems))
+    return laid
+
+
+def merge(base: MappingNode, over: MappingNode) -> MappingNode:
+    """Lay one tree over another; every node keeps the place it was written at."""
+    entries = dict(base.entries)
+    places = {**base.key_places, **over.key_places}
+    for key, node in over.entries.items():
+        below = entries.get(key)
+        deep = isinstance(below, MappingNode) and isinstance(node, MappingNode)
+        entries[key] = merge(below, node) if deep and key not in WHOLE else node  # type: ignore[arg-type]
+    return mapping(base.place, entries, places)
+
+
+def _over_batch(endpoint: BatchEndpoint, overlay: EndpointOverlay) -> BatchEndpoint:
+    key = joined(ENDPOINTS, endpoint.name)
+    _refuse_fixed(overlay.endpoint, key)
+    laid = batch_endpoint_from(merge(endpoint.source, overlay.endpoint), key)
+    return replace(laid, input=overlay.input or endpoint.input)
+
+
+def _over_online(endpoint: OnlineEndpoint, overlay: EndpointOverlay) -> OnlineEndpoint:
+    key = joined(ENDPOINTS, endpoint.name)
+    _refuse_fixed(overlay.endpoint, key)
+    if overlay.input is not None:
+        raise refusal(overlay.place, joined(key, "input"), "allowed: on batch endpoints only")
+    return online_endpoint_from(merge(endpoint.source, overlay.endpoint), key)
+
+
+def _over_deployments(
+    endpoint: str,
+    deployments: dict[str, D],
+    overlay: EndpointOverlay,
+    read: Callable[[MappingNode, str], D],
+) -> Iterable[Problem]:
+    """Lay a stack's deployments over the declared ones in place; returns what is wrong."""
+    for name, node in overlay.deployments.entries.items():
+        key = joined(joined(joined(ENDPOINTS, endpoint), "deployments"), name)
+        place = overlay.deployments.key_places[name]
+        declared = deployments.get(name)
+        if declared is None:
+            text = f"no deployment {name!r} is declared" + nearest(name, deployments)
+            yield Problem(place, key, text)
+            continue
+        try:
+            deployments[name] = _over_deployment(declared, node, key, read)
+        except DeclarationError as error:
+            yield from error.problems
+
+
+def _over_deployment(declared: D, node: Node, key: str, read: Callable[[MappingNode, str], D]) -> D:
+    if not isinstance(node, MappingNode):
+        raise refused(node, key, "a mapping of the deployment's keys")
+    _refuse_fixed(node, key)
+    over = nest_settings(node, key) if isinstance(declared, BatchDeployment) else node
+    laid = read(merge(declared.source, over), key)
+    exact = isinstance(laid.model, AssetReference) and laid.model.exact
+    return replace(laid, pinned=exact if "model" in over.entries else declared.pinned)
+
+
+def _refuse_fixed(node: MappingNode, key: str) -> None:
+    problems = [
+        Problem(
+            node.key_places[name],
+            joined(key, name),
+            "is the same in every environment, allowed: the declaration's other keys",
+        )
+        for name in FIXED
+        if name in node.entries
+    ]
+    if problems:
+        raise DeclarationError(problems)
+
+
+def _endpoints(node: Node, key: str) -> dict[str, EndpointOverlay]:
+    if _is_null(node):
+        return {}
+    if not isinstance(node, MappingNode) or _is_secret(node):
+        raise refused(node, key, "a mapping of endpoints by name")
+    overlays: dict[str, EndpointOverlay] = {}
+    problems: list[Problem] = []
+    for name, one in node.entries.items():
+        try:
+            overlays[name] = _endpoint(one, joined(key, name), node.key_places[name])
+        except DeclarationError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise DeclarationError(problems)
+    return overlays
+
+
+def _endpoint(node: Node, key: str, place: Place) -> EndpointOverlay:
+    if not isinstance(node, MappingNode):
+        raise refused(node, key, "a mapping of the endpoint's keys")
+    if _has_secret(node):
+        raise refusal(place, key, "found a secret, allowed: plain values")
+    deployments = _mapping(node, "deployments", joined(key, "deployments"))
+    given = node.entries.get("input")
+    return EndpointOverlay(
+        place,
+        node.without("deployments", "input"),
+        deployments,
+        None if given is None else _read_input(given, joined(key, "input")),
+    )
+
+
+def _read_input(node: Node, key: str) -> str:
+    """An `azureml:` reference, an address, or a path, which is taken from the stack file."""
+    text = read_str(node, key)
+    if text.startswith(PREFIX) and not text.startswith(PREFIX + "//"):
+        try:
+            return str(parse_reference(text, "data"))
+        except WrongUsage as error:
+            raise refusal(node.place, key, str(error)) from None
+    if not text.strip() or not text.isprintable():
+        raise refused(node, key, "an azureml: reference, an address or a path")
+    return text if is_uri(text) else str(node.place.file.parent / text)
+
+
+def _mapping(node: MappingNode, name: str, key: str) -> MappingNode:
+    """The mapping under a key; an absent key and one with nothing behind it are empty."""
+    value = node.entries.get(name)
+    if value is None or _is_null(value):
+        return mapping(node.place, {}, {})
+    if not isinstance(value, MappingNode):
+        raise refused(value, key, "a mapping of keys to values")
+    return value
+
+
+def _is_null(node: Node) -> bool:
+    return isinstance(node, ScalarNode) and node.kind == "null"
+
+
+def _is_secret(node: Node) -> bool:
+    return isinstance(node, MappingNode) and "secure" in node.entries
+
+
+def _has_secret(node: Node) -> bool:
+    if isinstance(node, MappingNode):
+        return _is_secret(node) or any(_has_secret(one) for one in node.entries.values())
+    return isinstance(node, ListNode) and any(_has_secret(one) for one in node.items)
+
+
+def _without_secrets(node: Node) -> Node:
+    if isinstance(node, MappingNode):
+        kept = {
+            key: _without_secrets(one) for key, one in node.entries.items() if not _is_secret(one)
+        }
+        return mapping(node.place, kept, node.key_places)
+    if isinstance(node, ListNode):
+        items = tuple(_without_secrets(one) for one in node.items if not _is_secret(one))
+        return ListNode(node.place, items, 1 + sum(item.size for item in items))
+    return node

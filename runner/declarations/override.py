@@ -1,0 +1,59 @@
+"""What one call changes of a batch deployment: `--set KEY=VALUE` and its short forms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from runner.declarations.batch import BatchDeployment, batch_deployment_from, nest_settings
+from runner.declarations.document import MappingNode, Node, ScalarNode, mapping
+from runner.declarations.overlay import merge
+from runner.declarations.problem import DeclarationError, Place, refusal
+from runner.nearest import nearest
+
+KEYS = (
+    "mini_batch_size",
+    "max_concurrency_per_instance",
+    "instance_count",
+    "retry_settings.max_retries",
+    "retry_settings.timeout",
+    "error_threshold",
+    "output_action",
+    "output_file_name",
+    "logging_level",
+)
+_COMMAND_LINE = Place(Path.cwd() / "--set", 0)
+
+
+def override(deployment: BatchDeployment, values: Mapping[str, str]) -> BatchDeployment:
+    """Return the deployment with settings changed, checked as if they were declared so.
+
+    Keys are those of the deployment's settings, dotted, with or without `settings.` or
+    `resources.` before them, or `environment_variables.NAME`. Raises DeclarationError.
+    """
+    if not values:
+        return deployment
+    over = mapping(_COMMAND_LINE, {}, {})
+    for given, value in values.items():
+        key = given.removeprefix("settings.").removeprefix("resources.")
+        if key not in KEYS and not key.startswith("environment_variables."):
+            raise refusal(_COMMAND_LINE, given, "is no setting" + nearest(key, KEYS))
+        over = merge(over, _nested(key.split(".", 1), _scalar(value)))
+    laid = merge(deployment.source, nest_settings(over))
+    return replace(batch_deployment_from(laid), pinned=deployment.pinned)
+
+
+def _nested(keys: list[str], leaf: Node) -> MappingNode:
+    for key in reversed(keys):
+        leaf = mapping(_COMMAND_LINE, {key: leaf}, {key: _COMMAND_LINE})
+    assert isinstance(leaf, MappingNode)
+    return leaf
+
+
+def _scalar(text: str) -> ScalarNode:
+    whole = text.removeprefix("-").isdecimal()
+    return ScalarNode(_COMMAND_LINE, text, "int" if whole else "text")
+
+
+__all__ = ["KEYS", "DeclarationError", "override"]

@@ -1,0 +1,153 @@
+"""A batch job of the local workspace: the engine's run, and what is left behind of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+
+from runner.errors import JobFailed
+from runner.local.database import opened
+from runner.local.engine.attempt import Attempt
+from runner.local.engine.journal import finished, read_journal
+from runner.local.engine.output import discard_pieces, publish, write_failures
+from runner.local.engine.plan import Plan, read_plan
+from runner.local.engine.run import Stopped, run
+from runner.local.engine.tally import merge
+from runner.local.job_folder import deliver, delivered, job_folder, now, say, starts
+from runner.local.job_records import update_job
+from runner.workspace import Job, JobStatus, Summary
+
+
+def run_batch_job(home: Path, job: Job, stop: Callable[[], bool]) -> Path:
+    """Score the job's plan, publish its output and report on it, however it ends.
+
+    Returns the output's folder. Raises JobFailed, or Canceled when `stop` says so.
+    """
+    folder = job_folder(home, job.name)
+    plan = read_plan(folder / "plan.json")
+    target = Path(job.output or folder / "named-outputs" / "score")
+    before = len(read_journal(folder / "journal.jsonl"))
+    started = time.monotonic()
+    status, error = JobStatus.FAILED, None
+    try:
+        # A job cut off just after its output appeared has only its report left to write.
+        if not delivered(folder, target):
+            began = datetime.fromisoformat(starts(folder)[0]).timestamp()
+            attempts = run(plan, folder, began=began, stop=stop, say=lambda line: say(folder, line))
+            with opened(home) as connection:
+                update_job(connection, job.name, status=JobStatus.FINALIZING)
+            deliver(folder, publish(plan, folder, attempts), target)
+        discard_pieces(folder)
+        status = JobStatus.COMPLETED
+    except Stopped:
+        status = JobStatus.CANCELED
+        raise
+    except JobFailed as failure:
+        error = str(failure)
+        raise
+    finally:
+        attempts = read_journal(folder / "journal.jsonl")
+        seconds = time.monotonic() - started
+        summary = _summary(job, plan, status, attempts, before, seconds, target, folder)
+        _report(job, plan, summary, attempts, error, folder)
+    return target
+
+
+def read_summary(folder: Path) -> Summary | None:
+    """The job's summary, None before its first end."""
+    try:
+        return Summary(**json.loads((folder / "summary.json").read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+
+
+def _summary(
+    job: Job,
+    plan: Plan,
+    status: JobStatus,
+    attempts: Sequence[Attempt],
+    before: int,
+    seconds: float,
+    target: Path,
+    folder: Path,
+) -> Summary:
+    settled = finished(attempts).values()
+    new_rows = sum(one.rows for one in attempts[before:])
+    completed = status == JobStatus.COMPLETED
+    appends = plan.settings.output_action == "append_row"
+    output = target / plan.settings.output_file_name if appends else target
+    return Summary(
+        job=job.name,
+        status=status,
+        rows=sum(one.rows for one in settled),
+        files=len(plan.files),
+        failed_files=sum(one.failed_files for one in settled),
+        mini_batches=plan.mini_batches,
+        retries=sum(one.outcome == "retried" for one in attempts),
+        seconds=round(seconds, 3),
+        rows_per_second=round(new_rows / seconds, 1) if seconds else 0.0,
+        predictions=dict(sorted(merge(one.tally for one in settled).classes.items())),
+        output=str(output) if completed else None,
+        report=str(folder / "report.html"),
+    )
+
+
+def _report(
+    job: Job,
+    plan: Plan,
+    summary: Summary,
+    attempts: Sequence[Attempt],
+    error: str | None,
+    folder: Path,
+) -> None:
+    try:
+        write_failures(attempts, folder / "failures.csv")
+        _write_whole(folder / "report.html", _page(job, plan, summary, attempts, error, folder))
+        _write_whole(folder / "summary.json", json.dumps(asdict(summary), indent=2) + "\n")
+    except OSError as failure:
+        # Of a job that failed already, its own error is the one to tell.
+        if summary.status == JobStatus.COMPLETED:
+            raise JobFailed(
+                f"{failure.strerror}: {folder}; free some space and resume the job"
+            ) from None
+
+
+def _page(
+    job: Job,
+    plan: Plan,
+    summary: Summary,
+    attempts: Sequence[Attempt],
+    error: str | None,
+    folder: Path,
+) -> str:
+    from runner.local.report import Report, render
+
+    settings = {key: str(value) for key, value in asdict(plan.settings).items()}
+    begun = starts(folder)
+    return render(
+        Report(
+            summary=summary,
+            endpoint=job.endpoint,
+            deployment=job.deployment,
+            model=job.model,
+            input=job.input or plan.input,
+            started_at=begun[0],
+            ended_at=now(),
+            error=error,
+            settings=settings,
+            attempts=attempts,
+            tally=merge(one.tally for one in finished(attempts).values()),
+            resumed=len(begun) - 1,
+            columns=() if plan.script else ("row", "prediction", "file"),
+        )
+    )
+
+
+def _write_whole(path: Path, text: str) -> None:
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, encoding="utf-8", errors="backslashreplace")
+    partial.replace(path)

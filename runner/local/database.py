@@ -1,0 +1,185 @@
+"""The local workspace's database: one SQLite file that any number of processes may use at once."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from runner.errors import EnvironmentRefused
+
+FILE_NAME = "workspace.db"
+SCHEMA_VERSION = 1
+BUSY_SECONDS = 30.0  # how long to wait while another process writes
+
+# `sequence` is the order of creation: times of day can be equal, or go back.
+_SCHEMA = (
+    """
+    CREATE TABLE jobs (
+        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL UNIQUE,
+        type TEXT NOT NULL,
+        status TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        started_at TEXT,
+        ended_at TEXT,
+        endpoint TEXT,
+        deployment TEXT,
+        model TEXT,
+        input TEXT,
+        output TEXT,
+        error TEXT
+    )
+    """,
+    """
+    CREATE TABLE assets (
+        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind TEXT NOT NULL,
+        name TEXT NOT NULL,
+        version TEXT NOT NULL,
+        type TEXT NOT NULL,
+        content_hash TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        description TEXT NOT NULL,
+        tags TEXT NOT NULL,
+        job TEXT REFERENCES jobs (name),
+        UNIQUE (kind, name, version)
+    )
+    """,
+)
+
+_DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+@contextmanager
+def opened(home: Path) -> Iterator[sqlite3.Connection]:
+    """Give a connection to the database of the workspace in `home`, made there if there is none.
+
+    Rows come as `sqlite3.Row`. A statement stands by itself unless it is in a `transaction`.
+    A connection must not be carried over a fork. Raises `EnvironmentRefused` where the folder
+    or the file can't be used, also for what SQLite finds while the connection is in use.
+    """
+    file = home / FILE_NAME
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise EnvironmentRefused(
+            f"{home} is not a folder: move what is there away, or set RUNNER_HOME to a folder"
+        ) from error
+    except OSError as error:
+        raise EnvironmentRefused(
+            f"can't make the workspace folder {home} ({error.strerror}): set RUNNER_HOME to a "
+            "folder you can write to"
+        ) from error
+    try:
+        # Autocommit: the module's own transactions begin too late to read before they write.
+        with closing(
+            sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None)
+        ) as connection:
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            _prepare(connection, file)
+            yield connection
+    except sqlite3.DatabaseError as error:
+        # The other classes (IntegrityError, ProgrammingError, …) are the caller's to see.
+        if type(error) not in (sqlite3.OperationalError, sqlite3.DatabaseError):
+            raise
+        raise EnvironmentRefused(_explain(error, file)) from error
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Do everything inside or nothing, with no other writer in between."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        # SQLite has rolled back by itself after some errors, a full disk among them.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def encode(text: str | None) -> str | bytes | None:
+    """Turn text into what a column takes: file names may hold bytes that are not UTF-8."""
+    if text is None:
+        return None
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogateescape")
+    return str(text)
+
+
+def decode(value: str | bytes | None) -> str | None:
+    """Turn a column back into the text that `encode` was given."""
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
+
+
+def _prepare(connection: sqlite3.Connection, file: Path) -> None:
+    """Check the file's schema, or create it where it is new."""
+    if _version(connection, file) == SCHEMA_VERSION:
+        return
+    _use_wal(connection)
+    with transaction(connection):
+        if _version(connection, file) != SCHEMA_VERSION:  # no other process came first
+            for statement in _SCHEMA:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _version(connection: sqlite3.Connection, file: Path) -> int:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > SCHEMA_VERSION:
+        raise EnvironmentRefused(
+            f"{file} was made by a newer version of runner (schema {version}, not "
+            f"{SCHEMA_VERSION}): bring runner up to date, or set RUNNER_HOME to another folder"
+        )
+    return version
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch to write-ahead logging, in which readers and a writer don't wait for each other.
+
+    SQLite does not apply its busy timeout to the switch, so two processes that create the same
+    workspace would refuse each other.
+    """
+    import time
+
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if _code(error) not in _BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.005)
+        else:
+            return
+
+
+def _code(error: sqlite3.Error) -> int | None:
+    """SQLite's primary result code; the second byte only gives details."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
+
+
+def _explain(error: sqlite3.Error, file: Path) -> str:
+    code = _code(error)
+    if code in _DAMAGED:
+        return (
+            f"{file} is damaged ({error}): put a copy back, or move it away to begin with an "
+            "empty workspace"
+        )
+    if code in _BUSY:
+        return f"{file} has been busy for {BUSY_SECONDS:.0f} s: try again, or end what holds it"
+    if code == sqlite3.SQLITE_FULL:
+        return f"no room left for {file}: make room, or set RUNNER_HOME to a folder elsewhere"
+    return (
+        f"can't use {file} ({error}): check that it is a file and that you may write to it and "
+        "its folder, or set RUNNER_HOME to another folder"
+    )

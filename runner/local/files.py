@@ -1,0 +1,308 @@
+"""Content-addressed files of the local workspace: every content is kept once.
+
+    <home>/files/<aa>/<hash>          one content, read-only; <aa> begins its hash
+    <home>/trees/<hash>/folder/…      a stored folder, hard links to the files
+    <home>/trees/<hash>/file/<name>   a stored single file
+    <home>/tmp/                       what is being written, and what a killed process left
+
+A tree's hash is that of its manifest, the list of its names and their contents' hashes, which
+is kept as a content itself. Hashes are SHA-256, in hexadecimal digits. Everything is written
+aside and then renamed into place, so what can be seen under `files` and `trees` is whole, and
+processes that store the same thing at once don't disturb each other.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from stat import S_ISREG
+from typing import Literal
+
+from runner.errors import EnvironmentRefused, WrongUsage
+
+CHUNK = 1 << 20  # bytes read at a time
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_HOME_WAY_OUT = "or set RUNNER_HOME to a folder elsewhere"
+_TARGET_WAY_OUT = "or name a place elsewhere"
+
+Shape = Literal["file", "folder"]
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A stored file or folder."""
+
+    hash: str  # of names and contents
+    path: Path  # the file, or the folder, inside the workspace
+
+
+def store(home: Path, source: Path) -> Tree:
+    """Keep a copy of a file, or of a folder with all below it, and return where it is.
+
+    What is kept already is not written again. A file's name belongs to its hash, a folder's does
+    not; neither do permissions, times and empty folders. Links are followed as long as they stay
+    inside the folder. Raises `WrongUsage` for what can't be stored and `EnvironmentRefused` where
+    the workspace can't be written.
+    """
+    shape, sources = _scan(home, source)
+    with _writing(home, _HOME_WAY_OUT):
+        (home / "tmp").mkdir(parents=True, exist_ok=True)
+        manifest = _dump(
+            shape, [(name, _keep(home, partial(_read, path))) for name, path in sources]
+        )
+        tree = _keep(home, lambda: [manifest])
+    return Tree(tree, checkout(home, tree))
+
+
+def checkout(home: Path, tree: str) -> Path:
+    """Return the path of a stored file or folder, laid out anew if it was deleted.
+
+    Raises `EnvironmentRefused` where the workspace has lost a part of it.
+    """
+    published = home / "trees" / tree
+    folder = published / "folder"
+    if folder.is_dir():
+        return folder
+    shape, entries = _load(home, tree)
+    if not published.is_dir():
+        with _writing(home, _HOME_WAY_OUT):
+            _publish(home, tree, shape, entries)
+    return folder if shape == "folder" else published / "file" / entries[0][0]
+
+
+def copy_out(home: Path, tree: str, target: Path) -> Path:
+    """Copy a stored file or folder to `target`, as ordinary writable files, and return `target`.
+
+    The copy appears whole or not at all. Raises `WrongUsage` where the target exists and
+    `EnvironmentRefused` where it can't be written or the workspace has lost a part.
+    """
+    if os.path.lexists(target):
+        raise WrongUsage(f"{target} exists already: remove it, or name another place")
+    shape, entries = _load(home, tree)
+    with _writing(target.parent, _TARGET_WAY_OUT):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _aside(target.parent, ".runner-") as aside:
+            _lay_out(home, entries, aside, _copy)
+            (aside if shape == "folder" else aside / entries[0][0]).rename(target)
+    return target
+
+
+def _scan(home: Path, source: Path) -> tuple[Shape, list[tuple[str, str]]]:
+    """List what is to be stored: names inside the tree, and the real paths to read."""
+    try:
+        root = source.resolve(strict=True)
+    except FileNotFoundError as error:
+        raise WrongUsage(f"{source} does not exist: check the path") from error
+    except (OSError, RuntimeError) as error:  # RuntimeError: links that lead round in a circle
+        raise WrongUsage(f"{source} can't be read ({error})") from error
+    if not root.is_dir():
+        return "file", [(source.absolute().name, str(root))]
+    if home.resolve().is_relative_to(root):
+        raise WrongUsage(f"{source} contains the workspace {home}: name a folder that does not")
+    try:
+        sources = sorted(_walk(source, root), key=lambda entry: os.fsencode(entry[0]))
+    except OSError as error:
+        raise WrongUsage(f"{error.filename} can't be read ({error.strerror})") from error
+    if not sources:
+        raise WrongUsage(f"{source} is empty: there is nothing to store")
+    return "folder", sources
+
+
+def _walk(source: Path, root: Path) -> Iterator[tuple[str, str]]:
+    # Each entry: a folder's real path, its name in the tree, and the folders whose links led here.
+    folders: list[tuple[str, str, tuple[str, ...]]] = [(str(root), "", ())]
+    while folders:
+        folder, prefix, trail = folders.pop()
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name, path, inside = prefix + entry.name, entry.path, trail
+                if entry.is_symlink():
+                    path = _follow(source / name, Path(path), root)
+                    inside = (*trail, folder)
+                if not entry.is_dir():
+                    yield name, path
+                elif inside is not trail and any(Path(one).is_relative_to(path) for one in inside):
+                    raise WrongUsage(
+                        f"{source / name} is a link that leads back to where it lies: remove it"
+                    )
+                else:
+                    folders.append((path, name + "/", inside))
+
+
+def _follow(shown: Path, link: Path, root: Path) -> str:
+    """Return the real path that a link leads to. Raises `WrongUsage` where it leaves `root`."""
+    try:
+        real = link.resolve(strict=True)
+    except (OSError, RuntimeError) as error:
+        raise WrongUsage(f"{shown} is a link that leads nowhere: remove it") from error
+    if not real.is_relative_to(root):
+        raise WrongUsage(f"{shown} is a link out of the folder, to {real}: put a copy in its place")
+    return str(real)
+
+
+def _read(path: str) -> Iterator[bytes]:
+    """Read a file in chunks. Raises `WrongUsage` where it can't be read, or is not a file."""
+    try:
+        # The path is real: a link there now, or a pipe, was put there since it was listed.
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            if not S_ISREG(os.fstat(file).st_mode):
+                raise WrongUsage(_special(path))
+            while chunk := os.read(file, CHUNK):
+                yield chunk
+        finally:
+            os.close(file)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # what opening a socket gives
+            raise WrongUsage(_special(path)) from error
+        raise WrongUsage(f"{path} can't be read ({error.strerror})") from error
+
+
+def _special(path: str) -> str:
+    return f"{path} is neither a file nor a folder: pipes, sockets and devices can't be stored"
+
+
+def _keep(home: Path, read: Callable[[], Iterable[bytes]]) -> str:
+    """Keep a content, unless it is kept already, and return its hash."""
+    import hashlib
+
+    known = hashlib.sha256()
+    for chunk in read():
+        known.update(chunk)
+    if _kept(home, known.hexdigest()).exists():
+        return known.hexdigest()
+    # Hashed again on the way: the source may have changed since.
+    written = hashlib.sha256()
+    with _aside(home / "tmp") as aside:
+        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444), "wb") as file:
+            for chunk in read():
+                written.update(chunk)
+                file.write(chunk)
+        kept = _kept(home, written.hexdigest())
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        aside.rename(kept)
+    return written.hexdigest()
+
+
+def _kept(home: Path, content_hash: str) -> Path:
+    return home / "files" / content_hash[:2] / content_hash
+
+
+def _dump(shape: Shape, entries: list[tuple[str, str]]) -> bytes:
+    """Write a manifest: no file name holds a NUL, so it ends every part."""
+    return b"".join(
+        [shape.encode(), b"\0"]
+        + [b"%s %s\0" % (digest.encode(), os.fsencode(name)) for name, digest in entries]
+    )
+
+
+def _load(home: Path, tree: str) -> tuple[Shape, list[tuple[str, str]]]:
+    """Read a tree's manifest: its shape, its names and their contents' hashes."""
+    try:
+        shape, *lines = _kept(home, tree).read_bytes().removesuffix(b"\0").split(b"\0")
+    except FileNotFoundError as error:
+        raise EnvironmentRefused(_lost(home, tree)) from error
+    except OSError as error:
+        raise EnvironmentRefused(
+            f"{error.filename} can't be read ({error.strerror}): check its permissions"
+        ) from error
+    entries = [(os.fsdecode(line[65:]), line[:64].decode("ascii", "replace")) for line in lines]
+    if (
+        shape not in (b"file", b"folder")
+        or not entries
+        or (shape == b"file" and (len(entries) > 1 or "/" in entries[0][0]))
+        or any({"", ".", ".."}.intersection(name.split("/")) for name, _ in entries)
+    ):
+        raise EnvironmentRefused(
+            f"{_kept(home, tree)} is not a list of files: delete it, and register the asset again"
+        )
+    return ("file" if shape == b"file" else "folder"), entries
+
+
+def _lost(home: Path, content_hash: str) -> str:
+    return f"{_kept(home, content_hash)} is missing: register the asset again from its source"
+
+
+def _publish(home: Path, tree: str, shape: Shape, entries: list[tuple[str, str]]) -> None:
+    """Lay a tree out under its hash."""
+    (home / "trees").mkdir(exist_ok=True)
+    (home / "tmp").mkdir(exist_ok=True)
+    with _aside(home / "tmp") as aside:
+        _lay_out(home, entries, aside / shape, _link)
+        try:
+            aside.rename(home / "trees" / tree)
+        except OSError as error:
+            # Another process came first, with the same tree.
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+
+
+def _lay_out(
+    home: Path, entries: list[tuple[str, str]], folder: Path, put: Callable[[Path, Path], None]
+) -> None:
+    """Make the folder and `put` every kept content in its place there."""
+    made: set[str] = set()
+    for name, content_hash in entries:
+        parent = name.rpartition("/")[0]
+        if parent not in made:
+            (folder / parent).mkdir(parents=True, exist_ok=True)
+            made.add(parent)
+        kept = _kept(home, content_hash)
+        try:
+            put(kept, folder / name)
+        except FileNotFoundError as error:
+            if kept.exists():
+                raise
+            raise EnvironmentRefused(_lost(home, content_hash)) from error
+
+
+def _link(kept: Path, target: Path) -> None:
+    try:
+        target.hardlink_to(kept)
+    except (FileNotFoundError, FileExistsError):
+        raise
+    except OSError:
+        # Some file systems have no links, and all have a limit on the links to one file.
+        _copy(kept, target)
+        target.chmod(0o444)
+
+
+def _copy(kept: Path, target: Path) -> None:
+    import shutil
+
+    shutil.copyfile(kept, target)
+
+
+@contextmanager
+def _aside(folder: Path, prefix: str = "") -> Iterator[Path]:
+    """Give a new path in `folder` to write to; what is still there in the end is removed."""
+    path = folder / f"{prefix}{os.getpid()}-{os.urandom(8).hex()}"
+    try:
+        yield path
+    finally:
+        if path.is_dir():
+            import shutil
+
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _writing(folder: Path, way_out: str) -> Iterator[None]:
+    """Turn what the operating system refuses into one line that names the folder."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise EnvironmentRefused(
+                f"no room left in {folder} ({error.strerror}): make room, {way_out}"
+            ) from error
+        raise EnvironmentRefused(
+            f"can't write in {folder} ({error.strerror}): make it writable, {way_out}"
+        ) from error

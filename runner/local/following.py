@@ -1,0 +1,78 @@
+"""Watching a job of this machine: its journal and its log, as they grow."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from runner.local.engine.journal import parse
+from runner.local.engine.plan import read_plan
+from runner.local.job_folder import log_file
+from runner.workspace import Job, JobStatus, LogLine, Progress
+
+_LOOK = 0.05  # seconds between looks at the files
+
+
+def follow(folder: Path, look: Callable[[], Job], logs: bool) -> Iterator[Progress | LogLine]:
+    """Yield the job's log lines, if asked for, and its progress until it is final.
+
+    `look` returns the job as it is at the moment.
+    """
+    log = _Tail(log_file(folder))
+    counted = _Counter(folder)
+    last: Progress | None = None
+    while True:
+        job = look()
+        if logs:
+            yield from (LogLine(line.decode("utf-8", "replace")) for line in log.lines())
+        progress = counted.progress(job.status)
+        if progress != last:
+            yield progress
+            last = progress
+        if job.status.final:
+            return
+        time.sleep(_LOOK)
+
+
+class _Tail:
+    """The complete lines of a growing file, each once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._position = 0
+
+    def lines(self) -> list[bytes]:
+        try:
+            if self._path.stat().st_size <= self._position:
+                return []
+            with self._path.open("rb") as file:
+                file.seek(self._position)
+                content = file.read()
+        except FileNotFoundError:
+            return []
+        content = content[: content.rfind(b"\n") + 1]
+        self._position += len(content)
+        return content.splitlines()
+
+
+class _Counter:
+    """Adds the journal up as it grows."""
+
+    def __init__(self, folder: Path) -> None:
+        self._journal = _Tail(folder / "journal.jsonl")
+        plan = folder / "plan.json"
+        self._mini_batches = read_plan(plan).mini_batches if plan.exists() else 0
+        self._settled: dict[int, tuple[int, int]] = {}  # mini-batch → rows, failed files
+        self._rows = 0
+        self._failed = 0
+
+    def progress(self, status: JobStatus) -> Progress:
+        for attempt in parse(self._journal.lines()):
+            if attempt.outcome == "retried":
+                continue
+            rows, failed = self._settled.get(attempt.mini_batch, (0, 0))
+            self._settled[attempt.mini_batch] = (attempt.rows, attempt.failed_files)
+            self._rows += attempt.rows - rows
+            self._failed += attempt.failed_files - failed
+        return Progress(status, self._mini_batches, len(self._settled), self._rows, self._failed)

@@ -1,0 +1,213 @@
+"""From what a person asks for to what the engine is given: model, data, settings, plan."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from runner.declarations import (
+    AssetReference,
+    BatchDeployment,
+    BatchEndpoint,
+    Catalog,
+    Data,
+    Model,
+    is_asset_name,
+)
+from runner.declarations.override import override
+from runner.errors import EnvironmentRefused, JobFailed, NotFound, WrongUsage
+from runner.local import assets
+from runner.local.engine.inputs import list_files
+from runner.local.engine.plan import Plan, Settings
+from runner.workspace import Asset, AssetKind, Invocation, Registration
+
+_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def plan_job(
+    home: Path,
+    catalog: Catalog,
+    endpoint: BatchEndpoint,
+    declared: BatchDeployment,
+    invocation: Invocation,
+    job: str,
+) -> tuple[Plan, str | None, str]:
+    """Make the plan of a batch job; register what the workspace lacks of its model and data.
+
+    Returns the plan, the model's reference and the input as it was asked for.
+    Raises a RunnerError naming what is missing or makes no sense; nothing has begun then.
+    """
+    deployment = override(declared, _settings(invocation))
+    script = _script(deployment)
+    model = find_model(home, catalog, deployment)
+    if model is None and script is None:
+        raise WrongUsage(f"deployment {deployment.name!r} has neither a model nor a scoring script")
+    if script is None and model is not None and model.type != "mlflow_model":
+        raise WrongUsage(
+            f"model {model.reference} is a {model.type}, which needs a scoring script:"
+            f" give deployment {deployment.name!r} a code_configuration"
+        )
+    given, data = _data(home, catalog, endpoint, invocation)
+    _check_input_type(data, invocation.input_type)
+    folder, files = list_files(data)
+    return (
+        Plan(
+            job=job,
+            input=str(folder.absolute()),
+            files=files,
+            settings=_engine_settings(declared, deployment),
+            model=model.path if model else None,
+            script=str(script) if script else None,
+            environment_variables=deployment.settings.environment_variables,
+        ),
+        model.reference if model else None,
+        given,
+    )
+
+
+def find_model(home: Path, catalog: Catalog, deployment: BatchDeployment) -> Asset | None:
+    """The deployment's model, registered from its declaration if the workspace lacks it."""
+    source = deployment.model
+    if source is None:
+        return None
+    if isinstance(source, Model):
+        name = source.name or f"{deployment.endpoint_name}-{deployment.name}"
+        return assets.register(home, "model", _registration(source, name))
+    return _find(home, "model", source, catalog.models)
+
+
+def find_data(home: Path, catalog: Catalog, reference: AssetReference) -> Asset:
+    """The data asset, registered from its declaration if the workspace lacks it."""
+    return _find(home, "data", reference, catalog.data)
+
+
+def _find(
+    home: Path,
+    kind: AssetKind,
+    reference: AssetReference,
+    declared: Mapping[str, Model] | Mapping[str, Data],
+) -> Asset:
+    if reference.registry or reference.workspace:
+        raise EnvironmentRefused(
+            f"{reference} lies in another workspace or registry, which the local one can't reach"
+        )
+    try:
+        return assets.find(home, kind, str(reference))
+    except NotFound:
+        declaration = declared.get(reference.name)
+        if declaration is None or reference.version not in (None, declaration.version):
+            raise
+        return assets.register(home, kind, _registration(declaration, reference.name))
+
+
+def _registration(declaration: Model | Data, name: str) -> Registration:
+    if not isinstance(declaration.path, Path):
+        raise EnvironmentRefused(
+            f"{declaration.path} can't be reached from the local environment; copy it here and"
+            f" name the copy in {declaration.file}"
+        )
+    return Registration(
+        name=name,
+        path=declaration.path,
+        type=declaration.type,
+        version=declaration.version,
+        description=declaration.description,
+        tags=declaration.tags,
+    )
+
+
+def _data(
+    home: Path, catalog: Catalog, endpoint: BatchEndpoint, invocation: Invocation
+) -> tuple[str, Path]:
+    """The input as it was asked for, and where its files are.
+
+    A path is read where it lies: this machine is where the job runs, so there is nothing to
+    upload. What is named by reference comes from the workspace.
+    """
+    given = invocation.data or endpoint.input
+    if given is None:
+        declared = catalog.data_beside(endpoint)
+        if declared is None:
+            raise WrongUsage(f"endpoint {endpoint.name!r} declares no data; name it with --data")
+        given = f"azureml:{declared.name}@latest"
+    if given.startswith(("azureml://", "https://", "http://", "wasbs://", "abfss://")):
+        raise EnvironmentRefused(
+            f"data {given} can't be reached from the local environment; copy it here and give"
+            " the copy's path"
+        )
+    if given.startswith("azureml:"):
+        from runner.declarations import parse_reference
+
+        asset = find_data(home, catalog, parse_reference(given, "data"))
+        return asset.reference, Path(asset.path)
+    path = Path(given).expanduser()
+    if not path.exists():
+        hint = ""
+        if is_asset_name(given) and given in catalog.data:
+            hint = f"; for the data asset write azureml:{given}@latest"
+        raise NotFound(f"no file or folder {given}{hint}")
+    return str(path.absolute()), path
+
+
+def _check_input_type(data: Path, input_type: str | None) -> None:
+    if input_type == "uri_file" and not data.is_file():
+        raise WrongUsage(f"data {data} is a folder, not a uri_file")
+    if input_type == "uri_folder" and not data.is_dir():
+        raise WrongUsage(f"data {data} is a file, not a uri_folder")
+
+
+def _script(deployment: BatchDeployment) -> Path | None:
+    if deployment.code_configuration is None:
+        return None
+    script = deployment.code_configuration.script
+    if script is None:
+        raise EnvironmentRefused(
+            f"the code of deployment {deployment.name!r} is not on this machine"
+            f" ({deployment.code_configuration.code})"
+        )
+    if not script.is_file():
+        raise NotFound(f"deployment {deployment.name!r}: no scoring script {script}")
+    return script
+
+
+def _settings(invocation: Invocation) -> dict[str, str]:
+    """--set and its short forms; the short form of the same setting wins."""
+    short = {
+        "mini_batch_size": invocation.mini_batch_size,
+        "instance_count": invocation.instance_count,
+    }
+    return dict(invocation.settings) | {
+        key: str(value) for key, value in short.items() if value is not None
+    }
+
+
+def _engine_settings(declared: BatchDeployment, deployment: BatchDeployment) -> Settings:
+    processes = _processes(deployment)
+    if processes == _processes(declared):
+        # Declared for a cluster; only who asks for more than this machine has gets more.
+        processes = min(processes, _CORES)
+    settings = deployment.settings
+    return Settings(
+        mini_batch_size=settings.mini_batch_size,
+        processes=processes,
+        max_retries=settings.retry_settings.max_retries,
+        timeout=float(settings.retry_settings.timeout),
+        error_threshold=settings.error_threshold,
+        output_action=settings.output_action,
+        output_file_name=settings.output_file_name,
+    )
+
+
+def _processes(deployment: BatchDeployment) -> int:
+    return deployment.resources.instance_count * deployment.settings.max_concurrency_per_instance
+
+
+def check_output(path: Path | None) -> Path | None:
+    """The output place as an absolute path. JobFailed when something is there already."""
+    if path is None:
+        return None
+    path = path.expanduser().absolute()
+    if path.exists():
+        raise JobFailed(f"output {path} exists already; name another place")
+    return path

@@ -1,0 +1,239 @@
+"""The local workspace: models, data, endpoints and jobs of this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.errors import EnvironmentRefused, NotFound
+from runner.local import assets
+from runner.local.database import opened
+from runner.local.files import copy_out
+from runner.local.job_folder import job_folder, now, owner, starts
+from runner.local.job_records import (
+    insert_job,
+    latest_job,
+    select_job,
+    select_jobs,
+    update_job,
+)
+from runner.nearest import nearest
+from runner.project import LOCAL, Project, stack_file
+from runner.workspace import (
+    Asset,
+    AssetKind,
+    EndpointInfo,
+    Invocation,
+    Job,
+    JobStatus,
+    LogLine,
+    Progress,
+    Registration,
+    Summary,
+)
+
+if TYPE_CHECKING:
+    from runner.declarations import Catalog
+
+_STARTING = 30.0  # seconds a queued job's process may take to appear
+_LOOK = 0.05  # seconds between looks at whether a canceled job has ended
+_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is easily taken for another
+_RUNNING = (JobStatus.RUNNING, JobStatus.FINALIZING)
+
+
+class LocalWorkspace:
+    """Implements `runner.workspace.Workspace` over a folder and the project's declarations."""
+
+    environment = LOCAL
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._home = project.home
+
+    @cached_property
+    def _catalog(self) -> Catalog:
+        from runner.declarations import lay_over, read_catalog, read_stack
+
+        catalog = read_catalog(self._project.models)
+        stack = stack_file(self._project, LOCAL)
+        return lay_over(catalog, read_stack(stack)) if stack else catalog
+
+    def register(self, kind: AssetKind, registration: Registration) -> Asset:
+        return assets.register(self._home, kind, registration)
+
+    def assets(self, kind: AssetKind, name: str | None = None) -> list[Asset]:
+        return assets.listing(self._home, kind, name)
+
+    def asset(self, kind: AssetKind, reference: str) -> Asset:
+        return assets.find(self._home, kind, reference)
+
+    def download_asset(self, kind: AssetKind, reference: str, target: Path) -> Path:
+        asset = assets.find(self._home, kind, reference)
+        return copy_out(self._home, asset.content_hash, target)
+
+    def endpoints(self) -> list[EndpointInfo]:
+        from runner.local.endpoints import describe
+
+        return describe(self._catalog)
+
+    def endpoint(self, name: str) -> EndpointInfo:
+        known = {one.name: one for one in self.endpoints()}
+        if name not in known:
+            raise NotFound(f"no endpoint {name!r}{nearest(name, known)}")
+        return known[name]
+
+    def invoke(self, invocation: Invocation) -> Job:
+        from runner.local.endpoints import choose_deployment, choose_endpoint
+        from runner.local.engine.plan import write_plan
+        from runner.local.invocation import check_output, plan_job
+
+        endpoint = choose_endpoint(self._catalog, invocation.endpoint)
+        deployment = choose_deployment(self._catalog, endpoint, invocation.deployment)
+        output = check_output(invocation.output_path)
+        name = _new_name(endpoint.name)
+        plan, model, given = plan_job(
+            self._home, self._catalog, endpoint, deployment, invocation, name
+        )
+        folder = job_folder(self._home, name)
+        folder.mkdir(parents=True)
+        write_plan(plan, folder / "plan.json")
+        job = Job(
+            name=name,
+            type="batch",
+            status=JobStatus.QUEUED,
+            created_at=now(),
+            endpoint=endpoint.name,
+            deployment=deployment.name,
+            model=model,
+            input=given,
+            output=str(output) if output else None,
+        )
+        return self._begin(job)
+
+    def train(self, model: str, inputs: Mapping[str, str]) -> Job:
+        from runner.local.command_job import write_command
+        from runner.local.training import plan_training
+
+        command = plan_training(self._home, self._catalog, model, inputs)
+        name = _new_name(f"{model}-train")
+        folder = job_folder(self._home, name)
+        folder.mkdir(parents=True)
+        write_command(command, folder)
+        return self._begin(Job(name, "command", JobStatus.QUEUED, now(), model=model))
+
+    def jobs(self, limit: int | None = None) -> list[Job]:
+        with opened(self._home) as connection:
+            return [self._as_it_is(job) for job in select_jobs(connection, limit)]
+
+    def job(self, name: str | None = None) -> Job:
+        with opened(self._home) as connection:
+            job = select_job(connection, name) if name else latest_job(connection)
+        if job is None:
+            raise NotFound("there are no jobs yet; `runner score` makes one")
+        return self._as_it_is(job)
+
+    def follow(self, name: str, logs: bool = True) -> Iterator[Progress | LogLine]:
+        from runner.local.following import follow
+
+        self.job(name)
+        return follow(job_folder(self._home, name), lambda: self.job(name), logs)
+
+    def summary(self, name: str) -> Summary:
+        from runner.local.batch_job import read_summary
+
+        job = self.job(name)
+        summary = read_summary(job_folder(self._home, name))
+        if summary is None:
+            raise NotFound(f"job {name!r} has no summary: it is {job.status}")
+        return summary
+
+    def cancel(self, name: str) -> Job:
+        job = self.job(name)
+        if job.status.final and job.status != JobStatus.NOT_RESPONDING:
+            raise EnvironmentRefused(f"job {name!r} is {job.status} already")
+        folder = job_folder(self._home, name)
+        process = owner(folder)
+        if process is None:
+            with opened(self._home) as connection:
+                update_job(connection, name, status=JobStatus.CANCELED, ended_at=now())
+        else:
+            os.kill(process, signal.SIGTERM)
+            while owner(folder) is not None:
+                time.sleep(_LOOK)
+        return self.job(name)
+
+    def resume(self, name: str) -> Job:
+        job = self.job(name)
+        if job.status == JobStatus.COMPLETED:
+            raise EnvironmentRefused(f"job {name!r} is Completed; there is nothing to resume")
+        if not job.status.final:
+            return job
+        return self._spawn(name)
+
+    def download_job(self, name: str, target: Path) -> Path:
+        from runner.local.download import download
+
+        job = self.job(name)
+        return download(job, job_folder(self._home, name), target)
+
+    def job_output(self, name: str, output: str) -> Path:
+        job = self.job(name)
+        path = job_folder(self._home, name) / "named-outputs" / output
+        if job.type == "batch" and output == "score" and job.output:
+            path = Path(job.output)
+        if not path.exists():
+            raise NotFound(f"job {name!r}, which is {job.status}, has no output {output!r}")
+        return path
+
+    def _begin(self, job: Job) -> Job:
+        with opened(self._home) as connection:
+            insert_job(connection, job)
+        return self._spawn(job.name)
+
+    def _spawn(self, name: str) -> Job:
+        from runner.local.host import spawn
+
+        folder = job_folder(self._home, name)
+        begun = len(starts(folder))
+        process = spawn(self._home, name)
+        # Until the host has begun, the job would still look as it was left.
+        while len(starts(folder)) == begun:
+            if process.poll() is not None:
+                if owner(folder) is None and len(starts(folder)) == begun:
+                    raise EnvironmentRefused(
+                        f"job {name!r} could not be started; see {folder / 'logs' / 'host.txt'}"
+                    )
+                break
+            time.sleep(_LOOK / 5)
+        return self.job(name)
+
+    def _as_it_is(self, job: Job) -> Job:
+        """The job with its folder, and with the state it is in if its process is gone."""
+        folder = job_folder(self._home, job.name)
+        unowned = job.status in _RUNNING or (job.status == JobStatus.QUEUED and _is_late(job))
+        if unowned and owner(folder) is None:
+            # It may have ended between the look at its row and the look at its lock.
+            with opened(self._home) as connection:
+                job = select_job(connection, job.name)
+            if not job.status.final:
+                error = f"its process is gone; `runner jobs resume {job.name}` goes on"
+                job = replace(job, status=JobStatus.NOT_RESPONDING, error=error)
+        return replace(job, folder=str(folder))
+
+
+def _is_late(job: Job) -> bool:
+    waited = datetime.fromisoformat(now()) - datetime.fromisoformat(job.created_at)
+    return waited.total_seconds() > _STARTING
+
+
+def _new_name(stem: str) -> str:
+    import secrets
+
+    return f"{stem}-{''.join(secrets.choice(_LETTERS) for _ in range(6))}"

@@ -1,0 +1,77 @@
+"""The project a command works in: its root, its models and where its local workspace lives."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.errors import WrongUsage
+
+LOCAL = "local"
+
+
+@dataclass(frozen=True)
+class Project:
+    """The places a project is made of; every path is absolute."""
+
+    root: Path
+    models: Path  # a folder per model
+    home: Path  # the local workspace
+
+
+def find_project(start: Path | None = None) -> Project:
+    """The project that `start` (the current folder) lies in; `RUNNER_PROJECT` overrides.
+
+    A project's root has `Pulumi.yaml`, or a `models` folder beside `pyproject.toml` or `.git`.
+    The nearest such folder wins. The home is `RUNNER_HOME`, else `.runner` in the root.
+    Raises WrongUsage outside any project.
+    """
+    root = _root(start or Path.cwd())
+    home = os.environ.get("RUNNER_HOME")
+    return Project(
+        root=root,
+        models=root / "models",
+        home=Path(home).expanduser().absolute() if home else root / ".runner",
+    )
+
+
+def environments(project: Project) -> tuple[str, ...]:
+    """`local`, then the name of every `Pulumi.<env>.yaml` in the root, sorted."""
+    names = {path.name.split(".", 1)[1].removesuffix(".yaml") for path in _stack_files(project)}
+    return (LOCAL, *sorted(names - {LOCAL}))
+
+
+def stack_file(project: Project, environment: str) -> Path | None:
+    """The environment's `Pulumi.<env>.yaml`; None where it has none."""
+    name = f"Pulumi.{environment}.yaml"
+    return next((path for path in _stack_files(project) if path.name == name), None)
+
+
+def _stack_files(project: Project) -> list[Path]:
+    return [path for path in project.root.glob("Pulumi.*.yaml") if path.is_file()]
+
+
+def _root(start: Path) -> Path:
+    chosen = os.environ.get("RUNNER_PROJECT")
+    if chosen:
+        root = Path(chosen).expanduser().absolute()
+        if not root.is_dir():
+            raise WrongUsage(f"RUNNER_PROJECT is {chosen}, which is not a folder")
+        return root
+    start = start.absolute()
+    for folder in (start, *start.parents):
+        if _is_root(folder):
+            return folder
+    raise WrongUsage(
+        f"{start} is not in a project (a folder with Pulumi.yaml, or with models/ beside"
+        " pyproject.toml or .git); change to one, or name it in RUNNER_PROJECT"
+    )
+
+
+def _is_root(folder: Path) -> bool:
+    if (folder / "Pulumi.yaml").is_file():
+        return True
+    return (folder / "models").is_dir() and (
+        (folder / "pyproject.toml").is_file() or (folder / ".git").exists()
+    )
