@@ -1,6 +1,6 @@
 """Count the predictions in output files, whoever wrote them.
 
-    python benchmarks/predictions.py FILE.csv ...
+    python -m benchmarks.predictions FILE.csv ...
 
 Prints a JSON object, prediction → rows. The middle column is the prediction.
 """

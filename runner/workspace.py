@@ -106,8 +106,8 @@ class Summary:
     failed_files: int
     mini_batches: int
     retries: int
-    seconds: float  # from the job's start to its end, whole processes included
-    rows_per_second: float
+    seconds: float  # of its last run, from the start of its process to the end
+    rows_per_second: float  # of its last run
     predictions: Mapping[str, int]  # class → rows; empty where predictions are not classes
     output: str | None  # predictions.csv, or the folder a summary_only script wrote to
     report: str | None

@@ -1,6 +1,6 @@
 """The floor: what one would write by hand to score a folder of tables, and nothing more.
 
-    python benchmarks/peers/floor.py MODEL.pkl FOLDER OUTPUT.csv
+    python -m benchmarks.peers.floor MODEL.pkl FOLDER OUTPUT.csv
 
 One process. Each row written is: row number in its file, prediction, file name. No checks, no
 retries, no progress, no record of the run.

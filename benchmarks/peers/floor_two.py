@@ -1,6 +1,6 @@
 """The floor for two cores: two processes, half of the files and an output file each.
 
-    python benchmarks/peers/floor_two.py MODEL.pkl FOLDER OUTPUT-1.csv OUTPUT-2.csv
+    python -m benchmarks.peers.floor_two MODEL.pkl FOLDER OUTPUT-1.csv OUTPUT-2.csv
 
 Forked after the imports and the model are paid for. What joins the two outputs is left out.
 """
@@ -11,7 +11,7 @@ import multiprocessing
 import sys
 from pathlib import Path
 
-from floor import load_model, score
+from benchmarks.peers.floor import load_model, score
 
 
 def main() -> None:

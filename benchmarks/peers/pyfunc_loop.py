@@ -1,6 +1,6 @@
 """A plain loop of mlflow.pyfunc and pandas over the files, as in most notebooks.
 
-    python benchmarks/peers/pyfunc_loop.py MODEL-FOLDER FOLDER OUTPUT.csv
+    python -m benchmarks.peers.pyfunc_loop MODEL-FOLDER FOLDER OUTPUT.csv
 
 Needs mlflow and pandas. Each row written is: row number in its file, prediction, file name.
 """

@@ -1,6 +1,6 @@
-"""The model as a Spark function, mlflow.pyfunc.spark_udf, on local Spark.
+"""The model as a Spark function, mlflow.pyfunc.spark_udf, on local Spark with two cores.
 
-    python benchmarks/peers/spark_udf.py MODEL-FOLDER FOLDER OUTPUT-FOLDER CORES
+    python -m benchmarks.peers.spark_udf MODEL-FOLDER FOLDER OUTPUT-FOLDER
 
 Needs the group `spark` and Java. Each row written is: a number that rises within its part,
 prediction, file name. Spark knows no row number within a file; this one costs it least.
@@ -23,12 +23,9 @@ os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
 
 def main() -> None:
     """Read every file with the signature's types, predict, write."""
-    model_folder, folder, output, cores = sys.argv[1:]
+    model_folder, folder, output = sys.argv[1:]
     spark = (
-        SparkSession.builder.master(f"local[{cores}]")
-        .config("spark.ui.enabled", "false")
-        .config("spark.sql.shuffle.partitions", cores)
-        .getOrCreate()
+        SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false").getOrCreate()
     )
     model = mlflow.pyfunc.load_model(model_folder)
     names = model.metadata.get_input_schema().input_names()

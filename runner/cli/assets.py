@@ -79,17 +79,19 @@ def registration(
     description: str | None,
     tags: Mapping[str, str],
     job: str | None = None,
-    written: Path | None = None,
+    written: Callable[[], Path] | None = None,
 ) -> Registration:
-    """What the options ask to register; `written` is what `job` made, where it comes from one.
+    """What the options ask to register; `written` finds what `job` made, where one is named.
 
     Raises WrongUsage and DeclarationError.
     """
     from runner.workspace import Registration
 
     file, path = _told_apart(kind, source, file, path)
+    if written and path:
+        raise click.UsageError("a path and --from-job exclude each other")
     declared = _declared(kind, file) if file else None
-    found = written or path or (_local_path(declared) if declared else None)
+    found = written() if written else path or (_local_path(declared) if declared else None)
     if found is None:
         raise click.UsageError(
             f"nothing to register: give -f {kind}.yml, or --name NAME --path PATH"

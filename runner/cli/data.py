@@ -41,9 +41,10 @@ Examples:
 def register(
     session: Session, /, output: str, source: Path | None, file: Path | None, **options: Any
 ) -> None:
-    """Register data: from its declaration, or from a path.
+    """Register data.
 
-    The same content registered again keeps its version.
+    It comes from its declaration, or from a path. The same content registered again keeps its
+    version.
     """
     wanted = registration("data", source, file, **options)
     print_registered(session.open().register("data", wanted), output)

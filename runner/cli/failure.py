@@ -27,13 +27,12 @@ def print_error(text: str) -> None:
     """One line on stderr, in red where it is a terminal."""
     from runner.cli.output import printable, styled
 
-    sys.stdout.flush()
     print(f"{styled('error:', sys.stderr, fg='red')} {printable(text)}", file=sys.stderr)
 
 
 def _explain(error: Exception) -> tuple[list[str], int]:
     if isinstance(error, RunnerError):
-        return str(error).splitlines(), error.exit_status
+        return str(error).splitlines() or [type(error).__name__], error.exit_status
     if isinstance(error, click.Abort):
         return ["interrupted"], INTERRUPTED
     if isinstance(error, click.UsageError):

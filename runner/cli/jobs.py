@@ -104,11 +104,17 @@ def stream(session: Session, name: str | None) -> int:
     The log goes to stdout, the progress to stderr. The exit status is the job's. Ctrl-C leaves
     the job running.
     """
+    from runner.cli.failure import INTERRUPTED
     from runner.cli.following import print_outcome, watch
+    from runner.cli.output import print_note
 
     workspace = session.open()
     job = workspace.job(name)
-    watch(workspace, job.name, logs_to=sys.stdout)
+    try:
+        watch(workspace, job.name, logs_to=sys.stdout)
+    except KeyboardInterrupt:
+        print_note(f"job {job.name} goes on; runner jobs cancel {job.name} stops it")
+        return INTERRUPTED
     return print_outcome(workspace, workspace.job(job.name))
 
 

@@ -64,17 +64,21 @@ def register(
     path: Path | None,
     **options: Any,
 ) -> None:
-    """Register a model: from its declaration, from a path, or from the job that made it.
+    """Register a model.
 
-    The same content registered again keeps its version.
+    It comes from its declaration, from a path, or from the job that made it. The same content
+    registered again keeps its version.
     """
     workspace = session.open()
-    written = None
-    if job:
-        if source or path:
-            raise click.UsageError("a path and --from-job exclude each other")
-        written = workspace.job_output(job, output_name)
-    wanted = registration("model", source, file, path=path, written=written, job=job, **options)
+    wanted = registration(
+        "model",
+        source,
+        file,
+        path=path,
+        job=job,
+        written=(lambda: workspace.job_output(job, output_name)) if job else None,
+        **options,
+    )
     print_registered(workspace.register("model", wanted), output)
 
 

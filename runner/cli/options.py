@@ -74,16 +74,15 @@ def deployment_names(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """The deployments of the endpoint on the line; of every endpoint where there is none."""
-    chosen = ctx.params.get("endpoint")
-    complete = _names(
-        lambda workspace: (
-            deployment.name
-            for endpoint in workspace.endpoints()
-            if chosen in (None, endpoint.name)
-            for deployment in endpoint.deployments
-        )
-    )
-    return complete(ctx, param, incomplete)
+    # A line that ends in an option without its value leaves its arguments unread, in `args`.
+    typed = {ctx.params.get("endpoint"), *ctx.args}
+
+    def listed(workspace: Workspace) -> Iterable[str]:
+        endpoints = workspace.endpoints()
+        chosen = [one for one in endpoints if one.name in typed] or endpoints
+        return (deployment.name for endpoint in chosen for deployment in endpoint.deployments)
+
+    return _names(listed)(ctx, param, incomplete)
 
 
 def model_folders(

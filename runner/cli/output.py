@@ -64,9 +64,9 @@ def cut(text: str, limit: int) -> str:
     return (kept + "..")[:limit]
 
 
-def moment(time: str | None) -> str:
+def moment(time: str) -> str:
     """An ISO 8601 time in UTC without its fraction and offset: `2025-03-01 14:05:09`."""
-    return time[:19].replace("T", " ") if time else ""
+    return time[:19].replace("T", " ")
 
 
 def print_json(content: Any) -> None:
@@ -77,7 +77,6 @@ def print_json(content: Any) -> None:
 
 def print_note(text: str) -> None:
     """One line on stderr that is no result: what happens now, what to do next."""
-    sys.stdout.flush()
     print(printable(text), file=sys.stderr, flush=True)
 
 
@@ -126,7 +125,7 @@ def summary_details(summary: Summary) -> dict[str, object]:
         "failures": f"{summary.failed_files:,}",
         "retries": f"{summary.retries:,}",
         "seconds": f"{summary.seconds:,.1f}",
-        "rows a second": f"{summary.rows_per_second:,.0f}",
+        "speed": f"{summary.rows_per_second:,.0f} rows a second",
     }
     if summary.predictions:
         details["predictions"] = _shares(summary.predictions)
@@ -147,9 +146,9 @@ def print_job(job: Job, summary: Summary | None) -> None:
         "deployment": job.deployment,
         "model": job.model,
         "input": job.input,
-        "created": moment(job.created_at),
-        "started": moment(job.started_at),
-        "ended": moment(job.ended_at),
+        "created": _in_utc(job.created_at),
+        "started": _in_utc(job.started_at),
+        "ended": _in_utc(job.ended_at),
         "error": job.error,
         "folder": job.folder,
         "output": job.output,
@@ -182,7 +181,7 @@ def print_asset(asset: Asset) -> None:
         "version": asset.version,
         "reference": asset.reference,
         "type": asset.type,
-        "created": moment(asset.created_at),
+        "created": _in_utc(asset.created_at),
         "job": asset.job,
         "description": asset.description,
         "tags": [f"{key}={value}" for key, value in asset.tags.items()] or None,
@@ -245,6 +244,10 @@ def print_endpoints(endpoints: Sequence[EndpointInfo]) -> None:
     )
 
 
+def _in_utc(time: str | None) -> str | None:
+    return f"{moment(time)} UTC" if time else None
+
+
 def _short_reference(reference: str | None) -> str:
     return (reference or "").removeprefix("azureml:")
 
@@ -276,8 +279,12 @@ def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) ->
 
 
 def _fit(widths: Sequence[int], limit: int) -> list[int]:
-    """Narrow the widest columns until the line fits, none below what is still readable."""
-    fitted = list(widths)
-    while sum(fitted) + _GAP * (len(fitted) - 1) > limit and max(fitted) > _NARROWEST:
-        fitted[fitted.index(max(fitted))] -= 1
-    return fitted
+    """Narrow the widest columns until the line fits, none below what is still readable.
+
+    The first stays whole: it is the name that the next command takes.
+    """
+    first, *others = widths
+    room = limit - first - _GAP * len(others)
+    while sum(others) > room and max(others) > _NARROWEST:
+        others[others.index(max(others))] -= 1
+    return [first, *others]

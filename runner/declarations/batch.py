@@ -134,7 +134,7 @@ def nest_settings(node: MappingNode, key: str = "") -> MappingNode:
             counted = mapping(count_place, count, nested.key_places)
             entries["resources"] = _unite(resources, counted, joined(key, "resources"))
             places.setdefault("resources", count_place)
-            nested = nested.without("instance_count")
+        nested = nested.without("instance_count")
     if settings is not None or nested.entries:
         entries["settings"] = nested
         places.setdefault("settings", place)

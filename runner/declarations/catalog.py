@@ -206,10 +206,10 @@ def _undeclared(place: Place, key: str, name: str, declared: Iterable[str]) -> P
 
 
 def _place(source: MappingNode, *keys: str) -> Place:
-    """Where a value stands."""
+    """Where a key stands that the declaration is known to have."""
     place = source.place
     node: Node = source
     for key in keys:
-        if isinstance(node, MappingNode) and key in node.entries:
-            place, node = node.key_places[key], node.entries[key]
+        assert isinstance(node, MappingNode)
+        place, node = node.key_places[key], node.entries[key]
     return place

@@ -80,7 +80,6 @@ class Environment(Declared):
     inference_config: InferenceConfig | None = None
     description: str = ""
     tags: Texts = field(default_factory=dict)
-    properties: Texts = field(default_factory=dict)
     datastore: Text | None = None
     auto_delete_setting: Open | None = None
 

@@ -65,8 +65,6 @@ class JobInput:
     mode: Literal["ro_mount", "download", "direct", "eval_mount", "eval_download"] | None = None
     datastore: str | None = None
     path_on_compute: str | None = None
-    description: str = ""
-    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,6 @@ class JobOutput:
     mode: Literal["rw_mount", "upload", "mount", "direct"] = "rw_mount"
     name: AssetName | None = None
     version: Version | None = None
-    description: str = ""
 
 
 def read_input(node: Node, key: str) -> Literals | JobInput:

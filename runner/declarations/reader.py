@@ -160,10 +160,12 @@ def read_choice(node: Node, choices: tuple[str, ...], key: str) -> str:
 
 
 def read_str(node: Node, key: str) -> str:
-    if isinstance(node, ScalarNode) and node.kind == "text":
-        return node.text
-    quoted = isinstance(node, ScalarNode) and node.kind != "null"
-    raise refused(node, key, f'text, in quotes: "{node.text}"' if quoted else "text")  # type: ignore[union-attr]
+    """Text; a number, boolean or date must be in quotes to count as text, as `az` has it."""
+    if not isinstance(node, ScalarNode) or node.kind == "null":
+        raise refused(node, key, "text")
+    if node.kind != "text":
+        raise refused(node, key, f'text, in quotes: "{node.text}"')
+    return node.text
 
 
 def read_text(node: Node, key: str) -> str:

@@ -89,11 +89,10 @@ def read_location(node: Node, key: str) -> Path | str:
 
 def read_reference(node: Node, key: str, kind: AssetKinds) -> AssetReference:
     """A node that is a reference. Raises DeclarationError."""
+    text = read_str(node, key)
     try:
-        return parse_reference(read_str(node, key), kind)
+        return parse_reference(text, kind)
     except WrongUsage as error:
-        if hasattr(error, "problems"):
-            raise
         raise refusal(node.place, key, str(error)) from None
 
 

@@ -21,6 +21,7 @@ from runner.local.engine.tally import Bin, Tally, histogram, middle
 from runner.workspace import JobStatus, Summary
 
 _MOST_BARS = 40  # files drawn one by one; more become a histogram
+_FEW_BARS = 8  # equal ones drawn all the same; more become a sentence
 _MOST_BLOCKS = 400  # attempts drawn one by one; more are added up by moment
 _MOST_LANES = 24
 _MOMENTS = 160  # moments of a lane in which attempts are added up
@@ -139,7 +140,7 @@ def _name(name: str) -> str:
     """A name that gives way in its middle where it is too long, whole in its title."""
     whole = _visible(name)
     shown = _shorten(whole, 120)
-    cut = len(shown) - 12 if len(shown) > 20 else len(shown)
+    cut = len(shown) - 10 if len(shown) > 14 else len(shown)
     parts = [shown[:cut], shown[cut:]]
     spans = "".join(f"<span>{part.translate(_ESCAPES)}</span>" for part in parts if part)
     title = f' title="{_text(name)}"' if len(parts[1]) else ""
@@ -252,6 +253,7 @@ def _bars(caption: str, heading: str, unit: str, bars: Sequence[_Bar], *, shares
     """A table with a bar in each row, as long as its count; with its share of all counts."""
     most = max((bar.count for bar in bars), default=0) or 1
     whole = sum(bar.count for bar in bars)
+    width = 1.2 * max(len(f"{most:,}"), 4)
     short = ' class="short"' if all(len(bar.name) <= 12 for bar in bars) else ""
     share_heading = '<th scope="col" class="num share">Share</th>' if shares else ""
     rows = []
@@ -270,7 +272,7 @@ def _bars(caption: str, heading: str, unit: str, bars: Sequence[_Bar], *, shares
     return (
         f'<table class="bars"><caption class="hidden">{caption}</caption><thead><tr>'
         f'<th scope="col"{short}>{heading}</th><th><span class="hidden">Bar</span></th>'
-        f'<th scope="col" class="num" style="width:{1.2 * max(len(f"{most:,}"), 4):.1f}ch">{unit}</th>'
+        f'<th scope="col" class="num" style="width:{width:.1f}ch">{unit}</th>'
         f"{share_heading}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
     )
 
@@ -392,17 +394,18 @@ def _histogram(tally: Tally) -> str:
         _columns(
             bins,
             f"Histogram of {whole:,} predictions. {figures} {ends}",
-            lambda one: (
-                f"{_about(one.low)} to {_about(one.high)}: {_many(one.count, 'row')}, "
-                f"{_share(one.count, whole)}"
-            ),
-            _axis,
+            lambda one: f"{_between(one)}: {_many(one.count, 'row')}, {_share(one.count, whole)}",
+            _axis if len(bins) > 1 else _about,
         ),
     )
 
 
 def _about(value: float) -> str:
     return f"{value:,.3g}" if abs(value) < 1000 or abs(value) >= 1e15 else f"{value:,.0f}"
+
+
+def _between(one: Bin) -> str:
+    return f"{_about(one.low)} to {_about(one.high)}" if one.low < one.high else _about(one.low)
 
 
 def _axis(value: float) -> str:
@@ -447,7 +450,8 @@ def _rows_by(noun: str, bars: Sequence[_Bar], why: str) -> str:
             else f"From {low:,} to {_many(high, 'row')}, median {_median(counts)}."
         )
     notes = [range_, lost, why]
-    if len(bars) <= _MOST_BARS:
+    uniform = not lost and low == high and len(bars) > _FEW_BARS
+    if len(bars) <= _MOST_BARS and not uniform:
         return _section(title, notes, _bars(title, noun.capitalize(), "Rows", bars, shares=False))
     if not scored or low == high:
         every = (
@@ -506,7 +510,7 @@ class _Clock:
     def place(self, moment: float) -> float:
         i = bisect_right(self.moments, moment, 1, len(self.moments) - 1)
         start, left = self.moments[i - 1], self.places[i - 1]
-        into = (moment - start) / (self.moments[i] - start)
+        into = (moment - start) / ((self.moments[i] - start) or 1.0)
         return min(max(left + (self.places[i] - left) * into, 0.0), 100.0)
 
 
@@ -641,9 +645,8 @@ def _timeline(attempts: Sequence[Attempt], squeeze: bool) -> str:
 
 
 def _legend(counts: Mapping[Outcome, int], gaps: bool) -> str:
-    words = {"done": "done", "retried": "retried", "failed": "failed"}
     items = [
-        f'<li><i class="{one}"></i>{words[one]} ({counts[one]:,})</li>'
+        f'<li><i class="{one}"></i>{one} ({counts[one]:,})</li>'
         for one in _OUTCOMES
         if counts.get(one)
     ]
@@ -844,9 +847,12 @@ def _reasons(troubles: _Troubles) -> str:
     counts: Counter[str] = Counter()
     first: dict[str, str] = {}
     alike: set[str] = set()
+    kinds: dict[str, str] = {}
     for one in chain(troubles.failed, troubles.retried):
-        kind = one.reason.replace(one.file.name, "") if one.file else one.reason
-        kind = kind.translate(_NO_DIGITS)
+        kind = kinds.get(one.reason, "")
+        if not kind:
+            nameless = one.reason.replace(one.file.name, "") if one.file else one.reason
+            kind = kinds[one.reason] = nameless.translate(_NO_DIGITS)
         counts[kind] += 1
         if first.setdefault(kind, one.reason) != one.reason:
             alike.add(kind)

@@ -5,6 +5,9 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from hypothesis import settings
+
+patient = settings(deadline=None)  # these write files, and a busy machine may take its time
 
 Write = Callable[[str, str], Path]
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from runner.declarations import DeclarationError
 from runner.declarations.document import MAX_NODES, ListNode, MappingNode, ScalarNode, read_document
 
-from .conftest import Write
+from .conftest import Write, patient
 
 
 def scalar(node: MappingNode, key: str) -> ScalarNode:
@@ -96,7 +96,7 @@ def test_a_byte_order_mark_and_a_document_start_are_taken(tmp_path: Path) -> Non
         ("a: 'open\n", 2, "found unexpected end of stream while scanning a quoted scalar"),
         ("a:\n\tb: 1\n", 2, "not valid YAML"),
         ("? [a, b]\n: 1\n", 1, "found a list as a key"),
-        (": 1\n", 1, "found nothing as a key"),
+        ("~: 1\n", 1, "found nothing as a key"),
         ("a: {<<: 3}\n", 1, "allowed: mappings to merge"),
         ('a: "\\e[31m"\n', 1, "control characters"),
         ("a: " + "[" * 60 + "]" * 60, 1, "nested deeper than 50"),
@@ -179,6 +179,7 @@ def test_the_python_parser_gives_the_same_tree(
     assert read_document(file) == quick
 
 
+@patient
 @given(
     text=st.one_of(
         st.text(max_size=200),
@@ -190,7 +191,9 @@ def test_any_text_is_a_tree_or_a_declaration_error(
 ) -> None:
     file = tmp_path_factory.getbasetemp() / "any.yml"
     file.write_bytes(text.encode("utf-8", "surrogatepass"))
+    caught: DeclarationError | None = None
     try:
         assert isinstance(read_document(file), MappingNode)
     except DeclarationError as error:
-        assert len(str(error).splitlines()) == len(error.problems)
+        caught = error
+    assert caught is None or len(str(caught).splitlines()) == len(caught.problems) > 0

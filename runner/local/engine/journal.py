@@ -25,7 +25,10 @@ class Journal:
         self._file = path.open("ab", buffering=0)
 
     def append(self, attempt: Attempt) -> None:
-        self._file.write(json.dumps(asdict(attempt), separators=(",", ":")).encode() + b"\n")
+        line = json.dumps(asdict(attempt), separators=(",", ":")).encode() + b"\n"
+        while line:
+            # A disk that is filling up takes a part; only the next write says why.
+            line = line[self._file.write(line) :]
 
     def __enter__(self) -> Journal:
         return self

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.errors import JobFailed
 from runner.local.engine.attempt import Attempt
+from runner.local.engine.disk import full_disk_fails_the_job
 from runner.local.engine.journal import finished
 from runner.local.engine.plan import Plan
-from runner.local.engine.worker import DISK_FULL, output_folder, piece
+from runner.local.engine.worker import output_folder, piece
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,12 @@ def publish(plan: Plan, folder: Path, attempts: Iterable[Attempt]) -> Path:
     if plan.settings.output_action == "append_row":
         done = [one.mini_batch for one in finished(attempts).values() if one.outcome == "done"]
         partial = folder / "output.partial"
-        try:
-            _concatenate((piece(folder, index) for index in sorted(done)), partial)
-        except OSError as error:
-            partial.unlink(missing_ok=True)
-            if error.errno in DISK_FULL:
-                raise JobFailed(
-                    f"{error.strerror}: {folder}; free some space and resume the job"
-                ) from None
-            raise
+        with full_disk_fails_the_job(folder):
+            try:
+                _concatenate((piece(folder, index) for index in sorted(done)), partial)
+            except OSError:
+                partial.unlink(missing_ok=True)
+                raise
         partial.replace(target / plan.settings.output_file_name)
     return target
 

@@ -39,6 +39,7 @@ class Worker:
     mini_batch: int | None = None
     attempt: int = 0
     sent: float = 0.0  # time.monotonic() of the mini-batch it is at
+    status: int | None = None  # how the process ended, once it has been waited for
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,10 @@ class Pool:
         readable, writable = os.pipe()
         sys.stdout.flush()
         sys.stderr.flush()
+        parent = os.getpid()
         process = os.fork()
         if process == 0:
-            _be_worker(self, ours, theirs, readable, writable)
+            _be_worker(self, parent, ours, theirs, readable, writable)
         theirs.close()
         os.close(writable)
         with contextlib.suppress(OSError):
@@ -119,38 +121,45 @@ class Pool:
             self._looked = time.monotonic()
             said = {event.worker.process for event in events}
             for worker in [one for one in self.workers if one.process not in said]:
-                status = _reap(worker.process, os.WNOHANG)
-                if status is not None and not worker.connection.poll():
-                    events.append(Event(worker, died=self._forget(worker, status)))
+                # What it said before it died counts, so its socket is emptied first.
+                if _has_ended(worker) and not worker.connection.poll():
+                    events.append(Event(worker, died=self.end(worker)))
         return events
 
     def end(self, worker: Worker) -> str:
         """Kill a worker and whatever it started; say how it ended."""
         # Dead by itself already? Then that is how it ended, not by our signal.
-        status = _reap(worker.process, os.WNOHANG)
+        ended = _has_ended(worker)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(worker.process, signal.SIGKILL)
-        if status is None:
-            status = _reap(worker.process, 0)
-        return self._forget(worker, status)
+        if not ended:
+            worker.status = _reap(worker.process, 0)
+        self._forget(worker)
+        return _how_it_ended(worker.status)
 
-    def _forget(self, worker: Worker, status: int | None) -> str:
-        self._log(worker)
-        self._selector.unregister(worker.connection)
-        self._selector.unregister(worker.output)
-        worker.connection.close()
-        os.close(worker.output)
+    def _forget(self, worker: Worker) -> None:
         self.workers.remove(worker)
-        return _how_it_ended(status)
+        self._selector.unregister(worker.connection)
+        worker.connection.close()
+        try:
+            self._log(worker)
+        finally:
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(worker.output)
+            os.close(worker.output)
 
     def _log(self, worker: Worker) -> None:
         # Only what is there now: a worker that prints without end must not keep us here.
         with contextlib.suppress(BlockingIOError):
-            self._logs[worker.slot].write(os.read(worker.output, _READ_AT_ONCE))
+            output = os.read(worker.output, _READ_AT_ONCE)
+            if not output:
+                # It closed its output; the end of a file would wake us again and again.
+                self._selector.unregister(worker.output)
+            self._logs[worker.slot].write(output)
 
 
 def _be_worker(
-    pool: Pool, ours: Connection, theirs: Connection, readable: int, writable: int
+    pool: Pool, parent: int, ours: Connection, theirs: Connection, readable: int, writable: int
 ) -> None:
     """The forked side: never returns, and never unwinds into the parent's code."""
     status = 1
@@ -161,7 +170,7 @@ def _be_worker(
             os.close(other.output)
         ours.close()
         os.close(readable)
-        work(pool._plan, pool._folder, theirs, writable)
+        work(pool._plan, pool._folder, theirs, writable, parent)
         status = 0
     except SystemExit as error:
         status = error.code if isinstance(error.code, int) else 1
@@ -174,6 +183,12 @@ def _be_worker(
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(status & 0xFF)
+
+
+def _has_ended(worker: Worker) -> bool:
+    if worker.status is None:
+        worker.status = _reap(worker.process, os.WNOHANG)
+    return worker.status is not None
 
 
 def _reap(process: int, options: int) -> int | None:

@@ -12,6 +12,7 @@ from typing import Any
 from runner.errors import JobFailed
 from runner.local.engine import drivers
 from runner.local.engine.attempt import Attempt, FileResult
+from runner.local.engine.disk import full_disk_fails_the_job
 from runner.local.engine.inputs import changed_files
 from runner.local.engine.journal import Journal, finished, read_journal
 from runner.local.engine.plan import Plan, write_plan
@@ -48,11 +49,19 @@ def run(
     for leftover in (folder / "pieces").glob("*.draft"):
         leftover.unlink(missing_ok=True)
     attempts = read_journal(folder / "journal.jsonl")
-    settled = {index for index, one in finished(attempts).items() if one.failed_files == 0}
+    settled = {
+        index
+        for index, one in finished(attempts).items()
+        if one.failed_files == 0 and piece(folder, index).exists()
+    }
     if attempts:
         plan = _same_input(plan, folder, settled)
     drivers.preload(plan)
-    with Journal(folder / "journal.jsonl") as journal, Pool(plan, folder) as pool:
+    with (
+        full_disk_fails_the_job(folder),
+        Journal(folder / "journal.jsonl") as journal,
+        Pool(plan, folder) as pool,
+    ):
         _Run(plan, folder, pool, journal, attempts, settled, began, stop, say).finish()
     _refuse_nothing_scored(plan, attempts)
     return attempts

@@ -8,11 +8,13 @@ The bucket scheme is that of DDSketch (Masson, Rim and Lee, VLDB 2019).
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 _GAMMA = 1.02
 _LOG_GAMMA = math.log(_GAMMA)
+_LARGEST_LOG = math.log(sys.float_info.max)
 MOST_CLASSES = 50  # more distinct values than this are numbers or free text, not classes
 
 
@@ -77,15 +79,47 @@ def merge(tallies: Iterable[Mapping[str, Mapping[str, int]]]) -> Tally:
 
 
 def histogram(tally: Tally, bins: int = 24) -> list[Bin]:
-    """Equal-width bars over a tally of numbers; empty for a tally of classes."""
-    if not tally.buckets:
+    """Equal-width bars over a tally of numbers; empty for a tally of classes.
+
+    A bucket's count is shared out over the bars it overlaps, so bars narrower than a bucket
+    come out smooth. Counts still add up to the tally's.
+    """
+    edges = sorted((*_edges(key), count) for key, count in tally.buckets.items())
+    if not edges:
         return []
-    points = sorted((middle(key), count) for key, count in tally.buckets.items())
-    low, high = points[0][0], points[-1][0]
-    if low == high:
-        return [Bin(low, high, sum(count for _, count in points))]
-    width = (high - low) / bins
-    counts = [0] * bins
-    for value, count in points:
-        counts[min(bins - 1, int((value - low) / width))] += count
-    return [Bin(low + i * width, low + (i + 1) * width, count) for i, count in enumerate(counts)]
+    if len(edges) == 1:
+        (key, count), *_ = tally.buckets.items()
+        return [Bin(middle(key), middle(key), count)]
+    low, high = edges[0][0], edges[-1][1]
+    width = high / bins - low / bins  # of the whole range it could be infinite
+    marks = [low + width * index for index in range(1, bins)]
+    below = [round(sum(_share_below(mark, *edge) for edge in edges)) for mark in marks]
+    totals = [0, *below, sum(count for _, _, count in edges)]
+    starts = [low, *marks, high]
+    return [
+        Bin(starts[index], starts[index + 1], totals[index + 1] - totals[index])
+        for index in range(bins)
+    ]
+
+
+def _edges(key: str) -> tuple[float, float]:
+    """The numbers a bucket lies between."""
+    if key == "0":
+        return 0.0, 0.0
+    exponent = int(key[1:])
+    near, far = _power(exponent), _power(exponent + 1)
+    return (-far, -near) if key[0] == "-" else (near, far)
+
+
+def _share_below(mark: float, low: float, high: float, count: int) -> float:
+    """How much of a bucket's count lies below a mark, as if spread evenly."""
+    if mark >= high:
+        return count
+    if mark <= low:
+        return 0.0
+    return count * (mark - low) / (high - low)
+
+
+def _power(exponent: int) -> float:
+    """GAMMA to a power, held to what a float can be."""
+    return math.exp(min(exponent * _LOG_GAMMA, _LARGEST_LOG))

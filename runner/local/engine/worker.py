@@ -7,7 +7,6 @@ outlives its job can't.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import signal
@@ -19,11 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import JobFailed
-from runner.local.engine import drivers
+from runner.local.engine import disk, drivers
 from runner.local.engine.drivers.result import Result, brief
 from runner.local.engine.plan import Plan
-
-DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def piece(folder: Path, mini_batch: int) -> Path:
@@ -44,12 +41,13 @@ def output_folder(folder: Path) -> Path:
     return folder / "output"
 
 
-def work(plan: Plan, folder: Path, connection: Connection, log: int) -> None:
+def work(plan: Plan, folder: Path, connection: Connection, log: int, parent: int) -> None:
     """Serve mini-batches until the parent closes the connection. Called in a forked process.
 
-    `log` is the file descriptor that takes everything printed from here on.
+    `log` is the file descriptor that takes everything printed from here on, `parent` the process
+    that forked this one.
     """
-    _settle(log)
+    _settle(log, parent)
     os.environ.update(plan.environment_variables)
     os.environ["AZUREML_BI_OUTPUT_PATH"] = str(output_folder(folder))
     try:
@@ -119,7 +117,7 @@ class _Lines:
         try:
             return action()
         except OSError as error:
-            if error.errno in DISK_FULL:
+            if error.errno in disk.FULL:
                 raise _DiskFull(f"{error.strerror}: {self._path.parent}") from None
             raise
 
@@ -132,14 +130,14 @@ def _send(connection: Connection, message: dict[str, Any]) -> None:
         os._exit(1)
 
 
-def _settle(log: int) -> None:
+def _settle(log: int, parent: int) -> None:
     """Make the fork a process of its own: its group, its output, no input, no signals meant for
     the parent."""
     # A group of its own, so that a timeout ends what the script started, too.
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _die_with_parent()
+    _die_with_parent(parent)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.dup2(log, 1)
@@ -159,14 +157,15 @@ def _settle(log: int) -> None:
         setattr(sys, name, stream)
 
 
-def _die_with_parent() -> None:
+def _die_with_parent(parent: int) -> None:
     """Ask Linux to end this process with its parent; elsewhere it ends at its next message."""
     if sys.platform == "linux":
         import ctypes
 
         parent_death_signal = 1  # PR_SET_PDEATHSIG
         ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL)
-        if os.getppid() == 1:
+        # Died before we asked? Then somebody else is the parent by now.
+        if os.getppid() != parent:
             os._exit(1)
 
 

@@ -13,7 +13,7 @@ from runner.local.engine.drivers.images import SUFFIXES as IMAGES
 from runner.local.engine.drivers.images import read_image
 from runner.local.engine.drivers.predictions import BadPredictions, write_lines
 from runner.local.engine.drivers.result import Result, brief
-from runner.local.engine.drivers.tables import BadFile, read_table
+from runner.local.engine.drivers.tables import BadFile, read_frame, read_table
 from runner.local.engine.mlmodel import MlModel, read_mlmodel
 from runner.local.engine.plan import InputFile
 from runner.local.engine.tally import merge
@@ -28,12 +28,14 @@ class MlflowDriver:
         """Load the model in `folder`, which runs its code. JobFailed when it can't be loaded."""
         self._model = read_mlmodel(folder)
         if self._model.is_plain_sklearn:
-            self._predict_table = sklearn_model.load(self._model)
+            self._predict_rows = sklearn_model.load(self._model)
             self._predict: Callable[[Any], Any] | None = None
         else:
             predict = _load_pyfunc(self._model)
             self._predict = predict
-            self._predict_table = lambda table: predict(table.to_pandas(date_as_object=False))
+            self._predict_rows = predict
+            if self._model.signature.columns:
+                self._predict_rows = lambda table: predict(table.to_pandas(date_as_object=False))
 
     def run(self, files: Sequence[Path], write: Callable[[Any], object]) -> Result:
         """Score files one by one. A file that fails keeps nothing of the others from counting.
@@ -76,12 +78,16 @@ class MlflowDriver:
             rows = array.shape[0] if self._model.signature.tensor_shape else None
             predictions = predict(array)
             return (rows if rows is not None else _length(predictions)), predictions
-        table, extra = read_table(file, self._model.signature.columns)
+        columns = self._model.signature.columns
+        if not columns:
+            frame = read_frame(file)
+            return len(frame), self._predict_rows(frame)
+        table, extra = read_table(file, columns)
         if extra:
             warnings.append(
                 f"{file.name}: columns the model doesn't know are ignored: {', '.join(extra)}"
             )
-        return table.num_rows, self._predict_table(table)
+        return table.num_rows, self._predict_rows(table)
 
 
 def refuse_unsupported(files: Sequence[InputFile]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from runner.local.engine.tally import MOST_CLASSES, bucket
@@ -41,13 +42,30 @@ def write_lines(
     ending = pa.scalar(_quoted(file_name) + "\n")
     for start in range(0, rows, _ROWS_AT_ONCE):
         part = cells.slice(start, _ROWS_AT_ONCE)
-        numbers = pa.array(range(start, start + len(part))).cast(pa.string())
         lines = pc.binary_join_element_wise(
-            numbers, part, ending, ",", null_handling="replace", null_replacement=""
+            _row_numbers(start, len(part)),
+            part,
+            ending,
+            ",",
+            null_handling="replace",
+            null_replacement="",
         )
         # The array's data buffer is its strings end to end: the file's text, ready to write.
         write(lines.buffers()[2])
     return _tally(values)
+
+
+@lru_cache(maxsize=4)
+def _counted(start: int, count: int) -> pa.Array:
+    import numpy as np
+    import pyarrow as pa
+
+    return pa.array(np.arange(start, start + count)).cast(pa.string())
+
+
+def _row_numbers(start: int, count: int) -> pa.Array:
+    """`start`, `start + 1`, … as text. Files are alike in size, so most were counted before."""
+    return _counted(start, max(1024, 1 << (count - 1).bit_length())).slice(0, count)
 
 
 def tally_of(predictions: Any) -> Mapping[str, Mapping[str, int]]:
@@ -71,7 +89,10 @@ def _cells(predictions: Any) -> tuple[pa.Array, pa.Array | None]:
         if len(predictions) != 1:
             return _json_cells(_records(predictions)), None
         predictions = next(iter(predictions.values()))
-    array = np.asarray(predictions)
+    try:
+        array = np.asarray(predictions)
+    except ValueError:  # rows of different lengths
+        return _json_cells(list(predictions)), None
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim == 0:
@@ -80,11 +101,13 @@ def _cells(predictions: Any) -> tuple[pa.Array, pa.Array | None]:
         return _json_cells(array.tolist()), None
     try:
         values = pa.array(array.tolist() if array.dtype == object else array, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
         return _json_cells(array.tolist()), None
     if pa.types.is_nested(values.type):
         return _json_cells(array.tolist()), None
-    return _text(values), values
+    text = _text(values)
+    is_number = pa.types.is_primitive(values.type)
+    return text if is_number else _quoted_cells(text), values
 
 
 def _text(values: pa.Array) -> pa.Array:
@@ -99,8 +122,12 @@ def _text(values: pa.Array) -> pa.Array:
     if pa.types.is_floating(kind):
         whole = pc.match_substring_regex(text, r"^-?\d+$")
         return pc.if_else(whole, pc.binary_join_element_wise(text, ".0", ""), text)
-    if pa.types.is_integer(kind):
-        return text
+    return text
+
+
+def _quoted_cells(text: pa.Array) -> pa.Array:
+    import pyarrow.compute as pc
+
     special = pc.match_substring_regex(text, _QUOTE_WORTHY)
     if not pc.any(special).as_py():
         return text
@@ -119,7 +146,13 @@ def _records(columns: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _json_cells(values: list[Any]) -> pa.Array:
     import pyarrow as pa
 
-    return pa.array([_quoted(json.dumps(one, default=str)) for one in values], type=pa.string())
+    cells = (_quoted(json.dumps(one, default=_plain)) for one in values)
+    return pa.array(cells, type=pa.string())
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has instead of a NumPy value; of anything else, its text."""
+    return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
 def _quoted(cell: str) -> str:

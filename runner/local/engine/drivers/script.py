@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from runner.local.engine.drivers.result import Result, brief
 
 # Packages dear enough to import once for all workers, and known not to mind a fork.
 _WORTH_SHARING = frozenset({"joblib", "mlflow", "numpy", "pandas", "pyarrow", "scipy", "sklearn"})
+_UTF8 = ("utf-8", "backslashreplace")  # a file name may hold bytes that no encoding takes
 
 
 class ScriptDriver:
@@ -123,7 +125,7 @@ def _is_result(returned: Any) -> bool:
 
 def _lines(returned: Any) -> Iterable[bytes]:
     if hasattr(returned, "to_csv"):
-        return [returned.to_csv(index=False, header=False, lineterminator="\n").encode()]
+        return [returned.to_csv(index=False, header=False, lineterminator="\n").encode(*_UTF8)]
     items = returned.tolist() if hasattr(returned, "tolist") else returned
     return (_line(item) for item in items)
 
@@ -140,8 +142,8 @@ def _line(item: Any) -> bytes:
     else:
         text = str(item)
     # An element is a row: a line break inside would make two of it.
-    text = text.rstrip("\r\n").replace("\r\n", " ").replace("\n", " ")
-    return text.encode("utf-8", "backslashreplace") + b"\n"
+    text = " ".join(re.split("\r\n|\r|\n", text.rstrip("\r\n")))
+    return text.encode(*_UTF8) + b"\n"
 
 
 def _tally(returned: Any) -> Mapping[str, Mapping[str, int]]:

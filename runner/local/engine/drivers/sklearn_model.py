@@ -25,11 +25,12 @@ _PICKLED_MODULE = re.compile(rb"\bsklearn(?:\.[A-Za-z_]\w*)+")
 _LOOK_AT = 4 << 20  # bytes of a pickle searched for module names
 
 
-def load(model: MlModel) -> Callable[[pa.Table], Any]:
+def load(model: MlModel) -> Callable[[Any], Any]:
     """Unpickle the model, which runs whatever the pickle says: only ever in a worker.
 
-    Returns a function from a table (the signature's columns, typed) to predictions.
-    Raises JobFailed when the pickle can't be loaded.
+    Returns a function to predictions from a table (the signature's columns, typed), or from a
+    DataFrame where there is no signature.
+    Raises JobFailed when the pickle can't be loaded, or wants pandas and pandas is not there.
     """
     assert model.pickle is not None
     try:
@@ -53,7 +54,10 @@ def load(model: MlModel) -> Callable[[pa.Table], Any]:
     warnings.filterwarnings("ignore", message="X does not have valid feature names")
     if takes_matrix(estimator, model.signature.columns):
         return lambda table: predict(_matrix(table))
-    return lambda table: predict(to_frame(table, model))
+    _need_pandas(model)
+    if not model.signature.columns:
+        return lambda frame: predict(frame)
+    return lambda table: predict(table.to_pandas(date_as_object=False))
 
 
 def modules(model: MlModel) -> list[str]:
@@ -84,8 +88,7 @@ def takes_matrix(estimator: Any, columns: Sequence[Column]) -> bool:
     return all(_is_by_position(one) for one in parts)
 
 
-def to_frame(table: pa.Table, model: MlModel) -> Any:
-    """Turn a table into a DataFrame. JobFailed where pandas is not installed."""
+def _need_pandas(model: MlModel) -> None:
     try:
         import pandas  # noqa: F401
     except ModuleNotFoundError:
@@ -93,7 +96,6 @@ def to_frame(table: pa.Table, model: MlModel) -> Any:
             f"model {model.folder} wants its columns by name, which needs pandas:"
             " install requirements/mlflow.txt"
         ) from None
-    return table.to_pandas(date_as_object=False)
 
 
 def _is_estimator(value: Any) -> bool:
@@ -109,7 +111,8 @@ def _matrix(table: pa.Table) -> Any:
     """Columns side by side, each contiguous, as a DataFrame of one type keeps them."""
     import numpy as np
 
-    types = [column.type.to_pandas_dtype() for column in table.columns]
+    # Arrow's own table of NumPy types wants pandas; an empty column tells without.
+    types = [column.slice(0, 0).to_numpy().dtype for column in table.columns]
     matrix = np.empty((table.num_rows, table.num_columns), dtype=np.result_type(*types), order="F")
     for index, column in enumerate(table.columns):
         start = 0

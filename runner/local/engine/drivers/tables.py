@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from runner.local.engine.mlmodel import Column
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
 _EMPTY = [
@@ -36,11 +37,10 @@ class BadFile(Exception):
 
 
 def read_table(path: Path, columns: Sequence[Column]) -> tuple[pa.Table, list[str]]:
-    """Read a `.csv` or `.parquet` file.
+    """Read a `.csv` or `.parquet` file for a model whose signature has these columns.
 
-    Without columns the types are inferred and every column is returned. Otherwise the table has
-    the signature's columns, in its order and types, less the optional ones the file lacks; the
-    second value names the columns that were left aside.
+    The table has them in the signature's order and types, less the optional ones the file lacks;
+    the second value names the columns that were left aside.
     Raises BadFile naming the row (counted from 0, as `predictions.csv` counts it) and column.
     """
     try:
@@ -49,6 +49,31 @@ def read_table(path: Path, columns: Sequence[Column]) -> tuple[pa.Table, list[st
         return _read_csv(path, columns)
     except OSError as error:
         raise BadFile(f"can't be read: {error.strerror or error}") from None
+
+
+def read_frame(path: Path) -> pd.DataFrame:
+    """Read a `.csv` or `.parquet` file for a model that doesn't say what it wants.
+
+    What its columns are is then a guess, so the guess is pandas' own, as on Azure.
+    Raises BadFile.
+    """
+    import pandas as pd
+
+    try:
+        if path.suffix.lower() == ".parquet":
+            frame: pd.DataFrame = _parquet(path).to_pandas(date_as_object=False)
+            return frame
+        _header(path.read_bytes())
+        frame = pd.read_csv(path)
+    except OSError as error:
+        raise BadFile(f"can't be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise BadFile("is not UTF-8 text") from None
+    except pd.errors.ParserError as error:
+        raise BadFile(f"is not a readable CSV file: {_one_line(error)}") from None
+    if frame.empty:
+        raise BadFile("has a header and no rows")
+    return frame
 
 
 def _read_csv(path: Path, columns: Sequence[Column]) -> tuple[pa.Table, list[str]]:
@@ -75,55 +100,61 @@ def _read_csv(path: Path, columns: Sequence[Column]) -> tuple[pa.Table, list[str
         )
     except pa.ArrowInvalid as error:
         raise BadFile(_explain(str(error), header, columns)) from None
+    if table.num_rows == 0:
+        raise BadFile("has a header and no rows")
     _refuse_missing_cells(table, wanted)
     return table, extra
 
 
-def _read_parquet(path: Path, columns: Sequence[Column]) -> tuple[pa.Table, list[str]]:
+def _parquet(path: Path) -> pa.Table:
     import pyarrow as pa
     from pyarrow import parquet
 
     try:
-        table = parquet.read_table(path, use_threads=False, partitioning=None)
+        with path.open("rb") as file:
+            table = parquet.read_table(file, use_threads=False, partitioning=None)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise BadFile(f"is not a readable Parquet file: {_one_line(str(error))}") from None
+        raise BadFile(f"is not a readable Parquet file: {_one_line(error)}") from None
     if table.num_rows == 0:
         raise BadFile("has no rows")
+    return table
+
+
+def _read_parquet(path: Path, columns: Sequence[Column]) -> tuple[pa.Table, list[str]]:
+    import pyarrow as pa
+
+    table = _parquet(path)
     wanted, extra = _choose(table.column_names, columns)
-    if not columns:
-        return table, extra
     cast = []
     for one in wanted:
         try:
             cast.append(table.column(one.name).cast(_arrow_type(one)))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            raise BadFile(f"column '{one.name}': {_one_line(str(error))}") from None
+            raise BadFile(f"column '{one.name}': {_one_line(error)}") from None
     table = pa.table(cast, names=[one.name for one in wanted])
     _refuse_missing_cells(table, wanted)
     return table, extra
 
 
 def _header(content: bytes) -> list[str]:
-    if _is_blank(content, 0):
-        raise BadFile("is empty")
-    end = content.find(b"\n")
-    while end >= 0 and content.count(b'"', 0, end) % 2:
-        end = content.find(b"\n", end + 1)
-    line = content if end < 0 else content[:end]
+    """The names in a CSV file's first line that isn't blank."""
+    text = io.TextIOWrapper(
+        io.BytesIO(content), encoding="utf-8-sig", errors="surrogateescape", newline=""
+    )
     try:
-        text = line.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadFile(f"is not UTF-8 text (byte {error.start} of its first line)") from None
-    if "\0" in text:
+        header = next((line for line in csv.reader(text) if line), [])
+    except csv.Error as error:
+        raise BadFile(f"has a header that can't be read: {error}") from None
+    names = "".join(header)
+    if not names.strip():
+        raise BadFile("is empty" if not content.strip() else "has no header")
+    if "\0" in names:
         raise BadFile("is not a text file: its first line holds zero bytes")
-    if end < 0 or _is_blank(content, end):
-        raise BadFile("has a header and no rows")
-    return next(csv.reader(io.StringIO(text.strip("\r\n"))), [])
-
-
-def _is_blank(content: bytes, start: int) -> bool:
-    # A look at the first bytes spares a copy of nearly every file.
-    return not content[start : start + 4096].strip() and not content[start:].strip()
+    try:
+        names.encode()
+    except UnicodeEncodeError:
+        raise BadFile("is not UTF-8 text (its first line shows)") from None
+    return header
 
 
 def _choose(header: Sequence[str], columns: Sequence[Column]) -> tuple[list[Column], list[str]]:
@@ -135,8 +166,6 @@ def _choose(header: Sequence[str], columns: Sequence[Column]) -> tuple[list[Colu
     doubled = [name for name in sorted(names) if header.count(name) > 1]
     if doubled:
         raise BadFile(f"has column {_listed(doubled)} more than once")
-    if not columns:
-        return [], []
     wanted = [one for one in columns if one.name in header]
     return wanted, [name for name in header if name not in names]
 

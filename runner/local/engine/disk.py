@@ -1,0 +1,23 @@
+"""A full disk, told apart from every other error of the file system."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from runner.errors import JobFailed
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+@contextmanager
+def full_disk_fails_the_job(folder: Path) -> Iterator[None]:
+    """Raise JobFailed where the disk of a job's folder is full; a resume goes on from there."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise JobFailed(f"{error.strerror}: {folder}; free some space and resume the job") from None

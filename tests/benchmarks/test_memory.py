@@ -1,0 +1,38 @@
+"""Peak memory is read for every process a program starts."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.memory import measure_peaks
+from benchmarks.timing import Program, ProgramFailed
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it reads /proc")
+
+# A command that waits for a detached host, which waits for a worker that holds 200 MB.
+WORKER = "held = bytearray(200_000_000); import time; time.sleep(0.5)"
+HOST = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {WORKER!r}], check=True)"
+COMMAND = f"""
+import subprocess, sys
+subprocess.run([sys.executable, '-c', {HOST!r}], check=True, start_new_session=True)
+"""
+
+
+def test_the_command_its_host_and_its_worker_are_told_apart(tmp_path: Path) -> None:
+    peaks = measure_peaks(Program("tree", lambda _: [sys.executable, "-c", COMMAND]), tmp_path)
+    assert {role: peak.processes for role, peak in peaks.items()} == {
+        "command": 1,
+        "host": 1,
+        "worker": 1,
+    }
+    assert peaks["worker"].rss_mb > 200 > 100 > peaks["host"].rss_mb
+    assert 200 < peaks["worker"].pss_mb <= peaks["worker"].rss_mb
+
+
+def test_a_program_that_fails_gives_no_figure(tmp_path: Path) -> None:
+    program = Program("broken", lambda _: [sys.executable, "-c", "raise SystemExit('no luck')"])
+    with pytest.raises(ProgramFailed, match="broken: exit status 1\nno luck"):
+        measure_peaks(program, tmp_path)

@@ -1,0 +1,215 @@
+"""A workspace in memory: what it is given it holds, and its jobs go as they are told to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from runner.errors import EnvironmentRefused, NotFound
+from runner.workspace import (
+    Asset,
+    AssetKind,
+    DeploymentInfo,
+    EndpointInfo,
+    Invocation,
+    Job,
+    JobStatus,
+    LogLine,
+    Progress,
+    Registration,
+    Summary,
+)
+
+CREATED = "2025-03-01T14:05:09.123+00:00"
+
+
+def progress(done: int, of: int = 4, failed: int = 0) -> Progress:
+    return Progress(JobStatus.RUNNING, of, done, rows=100 * done, failed_files=failed)
+
+
+@dataclass
+class MemoryWorkspace:
+    """Jobs are named job-1, job-2, …; each shows `events` and then has the status `ending`."""
+
+    environment: str = "local"
+    ending: JobStatus = JobStatus.COMPLETED
+    error: str | None = None
+    events: list[Progress | LogLine] = field(
+        default_factory=lambda: [progress(0), LogLine("loading"), progress(2), progress(4)]
+    )
+    endless: bool = False  # a job runs until it is canceled
+    deaf: bool = False  # and cancelling never comes to an end
+    predictions: dict[str, int] = field(default_factory=lambda: {"0": 300, "1": 100})
+    invocations: list[Invocation] = field(default_factory=list)
+    trainings: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    resumed: list[str] = field(default_factory=list)
+    registrations: list[tuple[AssetKind, Registration]] = field(default_factory=list)
+    downloads: list[tuple[str, Path]] = field(default_factory=list)
+    outputs: dict[tuple[str, str], Path] = field(default_factory=dict)
+    on_follow: Callable[[], None] = lambda: None
+    _jobs: dict[str, Job] = field(default_factory=dict)
+    _assets: list[Asset] = field(default_factory=list)
+    _endpoints: list[EndpointInfo] = field(
+        default_factory=lambda: [
+            EndpointInfo(
+                "diabetes-batch",
+                "batch",
+                (
+                    DeploymentInfo(
+                        "mlflow", "diabetes-batch", "azureml:diabetes:1", "mlflow", default=True
+                    ),
+                    DeploymentInfo(
+                        "script", "diabetes-batch", "azureml:diabetes:1", "score.py", default=False
+                    ),
+                ),
+                default="mlflow",
+                description="Diabetes of patients",
+            ),
+            EndpointInfo(
+                "diabetes-online",
+                "online",
+                (
+                    DeploymentInfo(
+                        "blue",
+                        "diabetes-online",
+                        "azureml:diabetes:1",
+                        "mlflow",
+                        default=False,
+                        traffic=100,
+                    ),
+                ),
+                scoring_uri="https://scoring.example/score",
+            ),
+        ]
+    )
+
+    def register(self, kind: AssetKind, registration: Registration) -> Asset:
+        self.registrations.append((kind, registration))
+        version = registration.version or str(1 + len(self.assets(kind, registration.name)))
+        asset = Asset(
+            kind,
+            registration.name,
+            version,
+            registration.type,
+            "0" * 64,
+            str(registration.path),
+            CREATED,
+            registration.description,
+            registration.tags,
+            registration.job,
+        )
+        self._assets.append(asset)
+        return asset
+
+    def assets(self, kind: AssetKind, name: str | None = None) -> list[Asset]:
+        return [one for one in self._assets if one.kind == kind and name in (None, one.name)]
+
+    def asset(self, kind: AssetKind, reference: str) -> Asset:
+        prefix, _, rest = reference.partition(":")
+        assert prefix == "azureml"
+        name, _, version = rest.removesuffix("@latest").partition(":")
+        for one in reversed(self.assets(kind, name)):
+            if version in ("", one.version):
+                return one
+        raise NotFound(f"no {kind} {rest!r}")
+
+    def download_asset(self, kind: AssetKind, reference: str, target: Path) -> Path:
+        self.downloads.append((reference, target))
+        return target
+
+    def endpoints(self) -> list[EndpointInfo]:
+        return self._endpoints
+
+    def endpoint(self, name: str) -> EndpointInfo:
+        for one in self._endpoints:
+            if one.name == name:
+                return one
+        raise NotFound(f"no endpoint {name!r}")
+
+    def invoke(self, invocation: Invocation) -> Job:
+        self.invocations.append(invocation)
+        return self.add(
+            Job(
+                f"job-{len(self._jobs) + 1}",
+                "batch",
+                JobStatus.RUNNING,
+                CREATED,
+                endpoint=invocation.endpoint or "diabetes-batch",
+                deployment=invocation.deployment or "mlflow",
+                model="azureml:diabetes:1",
+                input=invocation.data,
+                folder="/jobs/here",
+            )
+        )
+
+    def train(self, model: str, inputs: Mapping[str, str]) -> Job:
+        self.trainings.append((model, dict(inputs)))
+        name = f"job-{len(self._jobs) + 1}"
+        return self.add(Job(name, "command", JobStatus.RUNNING, CREATED, model=model))
+
+    def jobs(self, limit: int | None = None) -> list[Job]:
+        return list(reversed(self._jobs.values()))[:limit]
+
+    def job(self, name: str | None = None) -> Job:
+        if not self._jobs:
+            raise NotFound("there are no jobs yet")
+        if name is None:
+            return self.jobs()[0]
+        if name not in self._jobs:
+            raise NotFound(f"no job {name!r}")
+        return self._jobs[name]
+
+    def follow(self, name: str, logs: bool = True) -> Iterator[Progress | LogLine]:
+        for event in self.events:
+            if logs or isinstance(event, Progress):
+                yield event
+        self.on_follow()
+        while self.endless and not self.job(name).status.final:
+            time.sleep(0.01)
+        if not self.job(name).status.final:
+            self.add(replace(self.job(name), status=self.ending, error=self.error))
+
+    def summary(self, name: str) -> Summary:
+        job = self.job(name)
+        return Summary(
+            job.name,
+            str(job.status),
+            rows=400,
+            files=4,
+            failed_files=0,
+            mini_batches=4,
+            retries=1,
+            seconds=2.0,
+            rows_per_second=200.0,
+            predictions=self.predictions,
+            output="/jobs/here/predictions.csv",
+            report="/jobs/here/report.html",
+        )
+
+    def cancel(self, name: str) -> Job:
+        job = self.job(name)
+        if job.status.final:
+            raise EnvironmentRefused(f"job {name!r} is {job.status} already")
+        while self.deaf:
+            time.sleep(0.01)
+        return self.add(replace(job, status=JobStatus.CANCELED))
+
+    def resume(self, name: str) -> Job:
+        self.resumed.append(name)
+        return self.add(replace(self.job(name), status=JobStatus.RUNNING))
+
+    def download_job(self, name: str, target: Path) -> Path:
+        self.downloads.append((name, target))
+        return target
+
+    def job_output(self, name: str, output: str) -> Path:
+        self.job(name)
+        if (name, output) not in self.outputs:
+            raise NotFound(f"job {name!r} has no output {output!r}")
+        return self.outputs[name, output]
+
+    def add(self, job: Job) -> Job:
+        self._jobs[job.name] = job
+        return job

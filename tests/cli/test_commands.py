@@ -1,0 +1,234 @@
+"""The tree of commands as a whole: helped, documented, and light to start."""
+
+from __future__ import annotations
+
+import os
+import re
+import runpy
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+import pytest
+
+from runner import __version__
+from runner.cli import COMMANDS, runner
+from runner.cli.options import Session
+from runner.environments import open_workspace
+
+from .conftest import Run
+
+ROOT = Path(__file__).parent.parent.parent
+HEAVY = {"mlflow", "azure", "pulumi", "pandas", "numpy", "sklearn", "pyarrow"}
+
+
+def _walk(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[str, click.Command]]:
+    yield " ".join(path), command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from _walk(below, (*path, name))
+
+
+TREE = dict(_walk(runner, ("runner",)))
+
+
+@pytest.mark.parametrize("path", TREE)
+def test_every_command_has_help_that_fits_a_list(path: str) -> None:
+    short = TREE[path].get_short_help_str(limit=75)
+    assert short.endswith(".")
+    assert not short.endswith("...")
+
+
+@pytest.mark.parametrize("path", TREE)
+def test_every_option_has_help(path: str) -> None:
+    options = [one for one in TREE[path].params if isinstance(one, click.Option)]
+    assert {"--env", "--verbose"} <= {name for option in options for name in option.opts}
+    for option in options:
+        assert option.help, f"{path} {option.opts}"
+
+
+@pytest.mark.parametrize("path", TREE)
+def test_every_command_has_examples_of_itself_that_stay_unwrapped(path: str, run: Run) -> None:
+    out = run(*path.split()[1:], "--help").out
+    examples = out.partition("  Examples:\n")[2].splitlines()
+    assert any(path in example for example in examples)
+    written = (TREE[path].epilog or "").splitlines()
+    assert [line.strip() for line in examples] == [line.strip() for line in written[2:]]
+
+
+@pytest.mark.parametrize("path", TREE)
+def test_every_example_is_a_line_the_program_takes(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)  # where the files that examples name are
+    lines = re.findall(r"\brunner [^)\n|>]*", (TREE[path].epilog or "").split("Examples:")[1])
+    assert lines
+    for line in lines:
+        words = re.split(r"\s{2,}", line.strip())[0].split()[1:]
+        command: click.Command = runner
+        while isinstance(command, click.Group):
+            below = command.get_command(click.Context(command), words.pop(0))
+            assert below is not None, line
+            command = below
+        if "--help" not in words:
+            # The option --help is made once, in the manner of the first context: the root's.
+            root = click.Context(runner, obj=Session(open_workspace), **runner.context_settings)
+            command.make_context(None, words, parent=root)
+
+
+def test_the_list_of_commands_says_what_the_commands_say() -> None:
+    context = click.Context(runner)
+    for name, help_ in COMMANDS.items():
+        command = runner.get_command(context, name)
+        assert command is not None
+        assert command.name == name
+        assert command.get_short_help_str(limit=100) == help_
+
+
+def test_the_documented_commands_are_up_to_date() -> None:
+    document = runpy.run_path(str(ROOT / "scripts" / "command-docs"))["document"]
+    written = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    assert written == document(), "run scripts/command-docs"
+
+
+@pytest.mark.parametrize("path", TREE)
+def test_every_command_is_documented(path: str) -> None:
+    written = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    assert re.search(rf"^#+ {path}$", written, re.MULTILINE)
+
+
+def test_alone_it_shows_its_help(run: Run) -> None:
+    result = run()
+    assert result.status == 0
+    assert result.out.startswith("Usage: runner ")
+
+
+def test_version_names_the_program(run: Run) -> None:
+    assert run("--version").out == f"runner {__version__}\n"
+
+
+@pytest.fixture
+def base_packages(tmp_path: Path) -> Path:
+    """A folder with the packages of the base install and nothing else."""
+    folder = tmp_path / "base"
+    folder.mkdir()
+    for name in ("click", "yaml", "_yaml"):
+        spec = find_spec(name)
+        if spec is not None and spec.origin is not None:
+            (folder / name).symlink_to(Path(spec.origin).parent)
+    (folder / "runner").symlink_to(ROOT / "runner")
+    return folder
+
+
+def _alone(folder: Path, *args: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run Python with `folder` as its only site-packages."""
+    return subprocess.run(
+        [sys.executable, "-S", "-P", *args],
+        cwd=cwd,
+        env={
+            "PYTHONPATH": str(folder),
+            "PATH": os.environ["PATH"],
+            "RUNNER_HOME": str(folder / "home"),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("path", TREE)
+def test_help_needs_only_the_base_packages(path: str, base_packages: Path) -> None:
+    result = _alone(base_packages, "-m", "runner", *path.split()[1:], "--help")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith(f"Usage: {path} ")
+
+
+@pytest.mark.parametrize(
+    "line", ["jobs list", "models list", "data list", "endpoints list", "env show"]
+)
+def test_looking_around_needs_only_the_base_packages(line: str, base_packages: Path) -> None:
+    result = _alone(base_packages, "-m", "runner", *line.split(), "-o", "json")
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("line", ["--help", "score --help", "jobs list", "score --no-such-option"])
+def test_starting_imports_no_heavy_package(line: str, tmp_path: Path) -> None:
+    program = (
+        "import sys\nfrom runner.cli import main\n"
+        f"try:\n    main({line.split()!r})\nexcept SystemExit:\n    pass\n"
+        "print('loaded', *{name.partition('.')[0] for name in sys.modules})"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={**os.environ, "RUNNER_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = set(result.stdout.splitlines()[-1].split()[1:])
+    assert "click" in loaded
+    assert not loaded & HEAVY
+    if line == "--help":
+        assert not loaded & {"yaml", "sqlite3", "json", "subprocess", "asyncio"}
+
+
+def test_help_takes_at_most_twice_as_long_as_importing_click() -> None:
+    def seconds(*args: str) -> float:
+        began = time.perf_counter()
+        subprocess.run([sys.executable, *args], cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+        return time.perf_counter() - began
+
+    pairs = [(seconds("-c", "import click"), seconds("-m", "runner", "--help")) for _ in range(9)]
+    assert min(ours for _, ours in pairs) <= 2 * min(theirs for theirs, _ in pairs)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_any_encoding_of_stdout_will_do(encoding: str) -> None:
+    program = (
+        "from memory import MemoryWorkspace\nfrom runner.cli import main\n"
+        "workspace = MemoryWorkspace(predictions={'데이터': 1, 'caf\\udce9': 2})\n"
+        "main(['score'], lambda _: workspace)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        env={
+            **os.environ,
+            "PYTHONPATH": f"{Path(__file__).parent}{os.pathsep}{ROOT}",
+            "PYTHONIOENCODING": encoding,
+        },
+        capture_output=True,
+        check=True,
+    )
+    assert b"\\ub370\\uc774\\ud130" in result.stdout
+    assert b"caf\\udce9" in result.stdout
+
+
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    program = (
+        "from memory import MemoryWorkspace\nfrom runner.cli import main\n"
+        "from runner.workspace import Invocation, LogLine\n"
+        "workspace = MemoryWorkspace(events=[LogLine('x' * 1000)] * 10_000)\n"
+        "workspace.invoke(Invocation())\n"
+        "main(['jobs', 'stream'], lambda _: workspace)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": f"{Path(__file__).parent}{os.pathsep}{ROOT}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.read(10)
+    process.stdout.close()
+    with process.stderr:
+        assert process.stderr.read() == b""
+    assert process.wait(timeout=30) == 1

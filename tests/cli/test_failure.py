@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import click
+import pytest
+
+from runner.cli.failure import report
+from runner.errors import EnvironmentRefused, JobFailed, NotFound, RunnerError, WrongUsage
+
+from .conftest import Run
+from .memory import MemoryWorkspace
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [(RunnerError, 1), (JobFailed, 1), (WrongUsage, 2), (EnvironmentRefused, 3), (NotFound, 3)],
+)
+def test_an_error_has_the_status_of_its_class(
+    kind: type[RunnerError], status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report(kind("no way; go there")) == status
+    assert capsys.readouterr().err == "error: no way; go there\n"
+
+
+def test_each_line_of_an_error_is_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    report(WrongUsage("a.yml:1: one\na.yml:2: two"))
+    assert capsys.readouterr().err == "error: a.yml:1: one\nerror: a.yml:2: two\n"
+
+
+def test_an_error_without_a_text_is_still_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    report(JobFailed())
+    assert capsys.readouterr().err == "error: JobFailed\n"
+
+
+def test_the_unexpected_is_one_line_that_names_the_way_to_the_traceback(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert report(ValueError("two\nlines")) == 1
+    assert capsys.readouterr().err == (
+        "error: unexpected ValueError: two lines; run again with -v for the traceback\n"
+    )
+
+
+def test_an_error_of_the_system_names_the_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert report(OSError(28, "No space left on device", "out.csv")) == 1
+    report(OSError(28, "No space left on device", b"caf\xe9"))
+    report(OSError(28, "No space left on device"))
+    assert capsys.readouterr().err == (
+        "error: out.csv: No space left on device\n"
+        "error: caf\\udce9: No space left on device\n"
+        "error: No space left on device\n"
+    )
+
+
+def test_an_interruption_is_status_130(capsys: pytest.CaptureFixture[str]) -> None:
+    assert report(click.Abort()) == 130
+    assert capsys.readouterr().err == "error: interrupted\n"
+
+
+@pytest.mark.parametrize("line", ["-v jobs list", "jobs -v list", "jobs list -v"])
+def test_v_shows_the_traceback_wherever_it_stands(
+    run: Run, workspace: MemoryWorkspace, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    def fail(limit: int | None) -> None:
+        raise KeyError("lost")
+
+    monkeypatch.setattr(workspace, "jobs", fail)
+    assert "Traceback" not in run("jobs", "list").err
+    result = run(*line.split())
+    assert result.status == 1
+    assert "Traceback (most recent call last)" in result.err
+    assert 'raise KeyError("lost")' in result.err
+    assert result.err.splitlines()[-1].startswith("error: unexpected KeyError: 'lost'")
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("scor", "no command 'scor'; did you mean 'score'?; see 'runner --help'"),
+        ("jobs lst", "see 'runner jobs --help'"),
+        ("score --foo", "see 'runner score --help'"),
+        ("-v", "see 'runner --help'"),
+    ],
+)
+def test_wrong_usage_is_one_line_that_names_the_help(run: Run, line: str, error: str) -> None:
+    result = run(*line.split())
+    assert (result.status, result.out) == (2, "")
+    assert result.err.startswith("error: ")
+    assert result.err.endswith(f"{error}\n")
+    assert result.err.count("\n") == 1

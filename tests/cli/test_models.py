@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from runner.workspace import Registration, as_json
+
+from .conftest import Run
+from .memory import MemoryWorkspace
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "MLmodel").write_text("flavors: {}\n")
+    return folder
+
+
+@pytest.fixture
+def declaration(tmp_path: Path, model: Path) -> Path:
+    file = tmp_path / "model.yml"
+    file.write_text(
+        "name: diabetes\nversion: 4\ntype: mlflow_model\npath: model\n"
+        "description: As declared\ntags: {team: a, level: b}\n"
+    )
+    return file
+
+
+@pytest.mark.parametrize("option", [[], ["-f"], ["--file"]])
+def test_register_reads_a_declaration(
+    run: Run, workspace: MemoryWorkspace, declaration: Path, model: Path, option: list[str]
+) -> None:
+    result = run("models", "register", *option, str(declaration))
+    assert result.status == 0
+    assert "reference    azureml:diabetes:4\n" in result.out
+    assert workspace.registrations == [
+        (
+            "model",
+            Registration(
+                "diabetes",
+                model,
+                "mlflow_model",
+                "4",
+                "As declared",
+                {"team": "a", "level": "b"},
+            ),
+        )
+    ]
+
+
+def test_options_override_the_declaration(
+    run: Run, workspace: MemoryWorkspace, declaration: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.pkl"
+    other.write_bytes(b"")
+    run(
+        *("models", "register", "-f", str(declaration), "--name", "new", "--version", "5"),
+        *("--type", "custom_model", "--path", str(other), "--description", ""),
+        *("--tag", "team=c", "--tag", "note=x=y"),
+    )
+    assert workspace.registrations[0][1] == Registration(
+        "new", other, "custom_model", "5", "", {"team": "c", "level": "b", "note": "x=y"}
+    )
+
+
+@pytest.mark.parametrize("option", [[], ["--path"]])
+def test_register_takes_a_path_and_sees_that_it_is_an_mlflow_model(
+    run: Run, workspace: MemoryWorkspace, model: Path, option: list[str]
+) -> None:
+    run("models", "register", "--name", "diabetes", *option, str(model))
+    assert workspace.registrations[0][1] == Registration("diabetes", model, "mlflow_model")
+
+
+def test_any_other_path_is_a_custom_model(
+    run: Run, workspace: MemoryWorkspace, tmp_path: Path
+) -> None:
+    run("models", "register", "--name", "other", str(tmp_path))
+    assert workspace.registrations[0][1].type == "custom_model"
+
+
+def test_register_takes_what_a_job_wrote(run: Run, workspace: MemoryWorkspace, model: Path) -> None:
+    job = workspace.train("diabetes", {})
+    workspace.outputs[job.name, "model"] = model
+    result = run("models", "register", "--from-job", job.name, "--name", "diabetes", "-o", "json")
+    assert workspace.registrations[0][1] == Registration(
+        "diabetes", model, "mlflow_model", job=job.name
+    )
+    assert json.loads(result.out) == as_json(workspace.assets("model")[0])
+
+
+def test_a_declaration_names_what_a_job_wrote(
+    run: Run, workspace: MemoryWorkspace, declaration: Path, tmp_path: Path
+) -> None:
+    job = workspace.train("diabetes", {})
+    workspace.outputs[job.name, "best"] = tmp_path
+    run("models", "register", str(declaration), "--from-job", job.name, "--output-name", "best")
+    registered = workspace.registrations[0][1]
+    assert (registered.name, registered.path, registered.job) == ("diabetes", tmp_path, job.name)
+
+
+def test_register_without_anything_shows_the_forms(run: Run) -> None:
+    result = run("models", "register")
+    assert result.status == 2
+    assert "give -f model.yml, or --name NAME --path PATH, or --name NAME --from-job JOB" in (
+        result.err
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (["model"], "--name is missing"),
+        (["missing"], "'missing' does not exist"),
+        (["model", "--path", "model", "--name", "x"], "two paths"),
+        (["model.yml", "-f", "model.yml"], "two declarations"),
+        (["model", "--from-job", "job-1"], "exclude each other"),
+        (["model", "--name", "x", "--tag", "team"], "'team' is not KEY=VALUE"),
+    ],
+)
+def test_what_makes_no_sense_is_status_2(
+    run: Run, workspace: MemoryWorkspace, declaration: Path, wrong: list[str], words: str
+) -> None:
+    result = run("models", "register", *wrong)
+    assert result.status == 2
+    assert words in result.err
+    assert result.err.count("\n") == 1
+    assert workspace.registrations == []
+
+
+def test_each_problem_of_a_declaration_is_a_line(
+    run: Run, workspace: MemoryWorkspace, tmp_path: Path
+) -> None:
+    (tmp_path / "model.yml").write_text("name: diabetes\nnam: x\npath: model\ntype: onnx\n")
+    result = run("models", "register", "model.yml")
+    assert result.status == 2
+    assert [line.split(":")[:3] for line in result.err.splitlines()] == [
+        ["error", " model.yml", "2"],
+        ["error", " model.yml", "4"],
+    ]
+    assert workspace.registrations == []
+
+
+def test_a_declared_address_is_refused(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "model.yml").write_text("name: diabetes\npath: https://host.example/model\n")
+    result = run("models", "register", "model.yml")
+    assert result.status == 2
+    assert "https://host.example/model is not on this machine" in result.err
+
+
+def test_list_shows_every_version(run: Run, model: Path) -> None:
+    for name in ("diabetes", "diabetes", "other"):
+        run("models", "register", "--name", name, str(model))
+    lines = [line.split()[:3] for line in run("models", "list").out.splitlines()]
+    assert lines == [
+        ["name", "version", "type"],
+        ["diabetes", "1", "mlflow_model"],
+        ["diabetes", "2", "mlflow_model"],
+        ["other", "1", "mlflow_model"],
+    ]
+    assert len(json.loads(run("models", "list", "--name", "diabetes", "-o", "json").out)) == 2
+
+
+def test_an_empty_list_says_so_on_stderr(run: Run) -> None:
+    result = run("models", "list")
+    assert (result.status, result.out) == (0, "")
+    assert "runner models register" in result.err
+
+
+@pytest.mark.parametrize(
+    ("reference", "version"),
+    [
+        ("diabetes", "2"),
+        ("diabetes@latest", "2"),
+        ("diabetes:1", "1"),
+        ("azureml:diabetes:1", "1"),
+    ],
+)
+def test_show_takes_every_form_of_a_reference(
+    run: Run, model: Path, reference: str, version: str
+) -> None:
+    for _ in range(2):
+        run("models", "register", "--name", "diabetes", str(model))
+    shown = json.loads(run("models", "show", reference, "-o", "json").out)
+    assert shown["version"] == version
+
+
+def test_show_of_an_unknown_model_is_status_3(run: Run) -> None:
+    assert run("models", "show", "unknown").status == 3
+
+
+def test_download_goes_to_a_folder_named_as_the_model(
+    run: Run, workspace: MemoryWorkspace, model: Path
+) -> None:
+    run("models", "register", "--name", "diabetes", str(model))
+    assert run("models", "download", "diabetes").out == "diabetes\n"
+    run("models", "download", "diabetes:1", "-p", "out")
+    assert workspace.downloads == [
+        ("azureml:diabetes:1", Path("diabetes")),
+        ("azureml:diabetes:1", Path("out")),
+    ]

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import os
+import sys
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from runner.cli import output
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """A terminal of 40 columns, to be put in stdout's place by the test."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(output, "columns", lambda _stream: 40)
+    return Terminal()
+
+
+def test_columns_are_aligned_and_numbers_stand_to_the_right(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    output.print_table(["name", "count", "note"], [["a", 5, None], ["longer", 1000, "x"]])
+    assert capsys.readouterr().out == ("name    count  note\na           5\nlonger   1000  x\n")
+
+
+def test_wide_and_combining_characters_stay_aligned(capsys: pytest.CaptureFixture[str]) -> None:
+    output.print_table(["a", "b"], [["데이터", "1"], ["e\u0301", "2"], ["abcdef", "3"]])
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "데이터  1",
+        "e\u0301       2",
+        "abcdef  3",
+    ]
+
+
+def test_control_characters_cannot_reach_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    output.print_table(["a"], [["x\x1b[31m\ny\udce9"]])
+    assert capsys.readouterr().out == "a\nx\\x1b[31m\\ny\\udce9\n"
+
+
+def test_a_table_is_cut_to_the_terminal(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    output.print_table(["name", "description"], [["a", "word " * 20]])
+    lines = terminal.getvalue().splitlines()
+    assert all(len(line) <= 40 for line in lines)
+    assert lines[1].startswith("a     word word")
+    assert lines[1].endswith("..")
+
+
+def test_the_first_column_is_never_cut(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdout", terminal)
+    output.print_table(["job", "description"], [["j" * 30, "word " * 20]])
+    assert "j" * 30 in terminal.getvalue()
+    assert "word w..\n" in terminal.getvalue()
+
+
+def test_a_table_is_whole_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    output.print_table(["name", "description"], [["a", "x" * 500]])
+    assert "x" * 500 in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "coloured"),
+    [("TERM", "xterm", True), ("TERM", "dumb", False), ("NO_COLOR", "1", False)],
+)
+def test_colour_is_for_terminals_that_want_it(
+    terminal: Terminal,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    value: str,
+    coloured: bool,
+) -> None:
+    monkeypatch.setenv(variable, value)
+    monkeypatch.setattr(sys, "stdout", terminal)
+    output.print_table(["name"], [["a"]])
+    assert ("\x1b[" in terminal.getvalue()) is coloured
+
+
+def test_no_colour_goes_into_a_pipe() -> None:
+    assert output.styled("x", StringIO(), fg="red") == "x"
+
+
+def test_a_detail_of_several_lines_goes_on_under_itself(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    output.print_details({"one": 1, "several": ["a", "b"]})
+    assert capsys.readouterr().out == "one      1\nseveral  a\n         b\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "left"),
+    [("abcdef", 6, "abcdef"), ("abcdef", 5, "abc.."), ("데이터", 5, "데.."), ("abc", 1, ".")],
+)
+def test_what_is_cut_off_ends_in_dots(text: str, limit: int, left: str) -> None:
+    assert output.cut(text, limit) == left
+    assert output.width(left) <= limit
+
+
+def test_a_stream_that_is_no_terminal_has_80_columns() -> None:
+    with Path(os.devnull).open() as stream:
+        assert output.columns(stream) == 80
+    assert output.columns(StringIO()) == 80

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from runner.errors import EnvironmentRefused, NotFound, WrongUsage
+from runner.workspace import Invocation, JobStatus, LogLine, as_json
+
+from .conftest import Run
+from .memory import MemoryWorkspace, progress
+
+
+def test_without_options_everything_is_as_declared(run: Run, workspace: MemoryWorkspace) -> None:
+    assert run("score").status == 0
+    assert workspace.invocations == [Invocation()]
+
+
+def test_every_option_reaches_the_invocation(run: Run, workspace: MemoryWorkspace) -> None:
+    line = (
+        "score diabetes-batch -d script --data data/new --input-type uri_folder -m 2 -c 3"
+        " --set retry_settings.timeout=60 --set settings.output_file_name=a=b.csv"
+        " --output-path out"
+    )
+    assert run(*line.split()).status == 0
+    assert workspace.invocations == [
+        Invocation(
+            endpoint="diabetes-batch",
+            deployment="script",
+            data="data/new",
+            input_type="uri_folder",
+            mini_batch_size=2,
+            instance_count=3,
+            settings={"retry_settings.timeout": "60", "settings.output_file_name": "a=b.csv"},
+            output_path=Path("out"),
+        )
+    ]
+
+
+def test_input_is_another_name_of_data(run: Run, workspace: MemoryWorkspace) -> None:
+    run("score", "--input", "azureml:patients@latest")
+    assert workspace.invocations[0].data == "azureml:patients@latest"
+
+
+def test_the_summary_goes_to_stdout_and_the_progress_to_stderr(run: Run) -> None:
+    result = run("score")
+    lines = dict(line.split(None, 1) for line in result.out.splitlines() if line[0] != " ")
+    assert lines["job"] == "job-1"
+    assert lines["status"] == "Completed"
+    assert lines["rows"] == "400"
+    assert lines["files"] == "4"
+    assert lines["failures"] == "0"
+    assert lines["retries"] == "1"
+    assert lines["seconds"] == "2.0"
+    assert lines["output"] == "/jobs/here/predictions.csv"
+    assert lines["report"] == "/jobs/here/report.html"
+    assert lines["speed"] == "200 rows a second"
+    assert "0  300   75.0%\n" in result.out
+    assert "1  100   25.0%\n" in result.out
+    assert result.err == "job job-1: 4 mini-batches\n"
+
+
+def test_json_is_the_summary_and_nothing_else(run: Run, workspace: MemoryWorkspace) -> None:
+    result = run("score", "-o", "json")
+    assert json.loads(result.out) == as_json(workspace.summary("job-1"))
+
+
+def test_predictions_that_are_no_classes_are_left_out(run: Run, workspace: MemoryWorkspace) -> None:
+    workspace.predictions = {}
+    assert "predictions " not in run("score").out
+
+
+def test_logs_are_shown_only_with_v(run: Run) -> None:
+    assert "loading" not in run("score").err
+    assert "loading\n" in run("score", "-v").err
+
+
+def test_a_failed_job_is_one_line_and_status_1(run: Run, workspace: MemoryWorkspace) -> None:
+    workspace.ending = JobStatus.FAILED
+    workspace.error = "patients-2.csv: row 3: Age: 'old' is no double"
+    result = run("score", "-o", "json", "--download", "out")
+    assert result.status == 1
+    assert result.out == ""
+    assert result.err.splitlines()[-1] == (
+        "error: job job-1 failed: patients-2.csv: row 3: Age: 'old' is no double;"
+        " its logs and report lie in /jobs/here"
+    )
+    assert workspace.downloads == []
+
+
+@pytest.mark.parametrize(
+    ("ending", "words"),
+    [(JobStatus.CANCELED, "was canceled"), (JobStatus.NOT_RESPONDING, "stopped responding")],
+)
+def test_a_job_that_was_cut_off_says_how_to_resume(
+    run: Run, workspace: MemoryWorkspace, ending: JobStatus, words: str
+) -> None:
+    workspace.ending = ending
+    result = run("score", "--env", "prod")
+    assert result.status == 1
+    assert (
+        f"error: job job-1 {words}; take it up again with: runner jobs resume job-1 --env prod\n"
+        in result.err
+    )
+
+
+def test_no_wait_prints_the_name_and_does_not_follow(run: Run, workspace: MemoryWorkspace) -> None:
+    result = run("score", "--no-wait")
+    assert (result.status, result.out, result.err) == (0, "job-1\n", "")
+    assert workspace.job().status is JobStatus.RUNNING
+
+
+def test_no_wait_as_json_is_the_job(run: Run, workspace: MemoryWorkspace) -> None:
+    result = run("score", "--no-wait", "-o", "json")
+    assert json.loads(result.out) == as_json(workspace.job())
+
+
+def test_download_copies_the_results(run: Run, workspace: MemoryWorkspace) -> None:
+    result = run("score", "--download", "out", "-o", "json")
+    assert workspace.downloads == [("job-1", Path("out"))]
+    assert "downloaded to out\n" in result.err
+    json.loads(result.out)
+
+
+def test_a_job_already_under_way_says_what_is_done(run: Run, workspace: MemoryWorkspace) -> None:
+    workspace.events = [progress(3)]
+    assert run("score").err == "job job-1: 4 mini-batches, 3 done already\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(NotFound, 3), (EnvironmentRefused, 3), (WrongUsage, 2)]
+)
+def test_a_refused_invocation_is_one_line_and_its_status(
+    run: Run,
+    workspace: MemoryWorkspace,
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[Exception],
+    status: int,
+) -> None:
+    def refuse(_invocation: Invocation) -> None:
+        raise error("no endpoint 'x'; did you mean 'y'?")
+
+    monkeypatch.setattr(workspace, "invoke", refuse)
+    result = run("score", "x")
+    assert (result.status, result.out) == (status, "")
+    assert result.err == "error: no endpoint 'x'; did you mean 'y'?\n"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("-m", "0"),
+        ("-c", "none"),
+        ("--input-type", "mltable"),
+        ("--set", "error_threshold"),
+        ("--set", "=1"),
+        ("--no-wait", "--download", "out"),
+        ("one", "two"),
+        ("-o", "yaml"),
+    ],
+)
+def test_wrong_options_are_one_line_and_status_2(
+    run: Run, workspace: MemoryWorkspace, wrong: tuple[str, ...]
+) -> None:
+    result = run("score", *wrong)
+    assert (result.status, result.out) == (2, "")
+    assert result.err.count("\n") == 1
+    assert result.err.startswith("error: ")
+    assert result.err.endswith("see 'runner score --help'\n")
+    assert workspace.invocations == []
+
+
+def test_odd_bytes_of_a_file_name_are_printed_escaped(run: Run, workspace: MemoryWorkspace) -> None:
+    workspace.predictions = {"caf\udce9": 1}
+    workspace.events = [LogLine("read caf\udce9.csv"), progress(4)]
+    result = run("score", "-v")
+    assert result.status == 0
+    assert "caf\\udce9" in result.out
+    assert "read caf\\udce9.csv" in result.err

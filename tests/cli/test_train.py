@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import json
+
+from runner.workspace import JobStatus, LogLine, Progress, as_json
+
+from .conftest import Run
+from .memory import MemoryWorkspace
+
+
+def test_inputs_are_set_and_the_log_goes_to_stderr(run: Run, workspace: MemoryWorkspace) -> None:
+    workspace.events = [
+        Progress(JobStatus.RUNNING, 0, 0, 0, 0),
+        LogLine("accuracy 0.9"),
+    ]
+    result = run("train", "diabetes", "--set", "data=labeled.csv", "--set", "rate=0.1")
+    assert workspace.trainings == [("diabetes", {"data": "labeled.csv", "rate": "0.1"})]
+    assert result.err == "accuracy 0.9\n"
+    assert "job      job-1\nstatus   Completed\n" in result.out
+
+
+def test_json_is_the_job(run: Run, workspace: MemoryWorkspace) -> None:
+    result = run("train", "diabetes", "-o", "json")
+    assert json.loads(result.out) == as_json(workspace.job("job-1"))
+
+
+def test_no_wait_prints_the_name(run: Run, workspace: MemoryWorkspace) -> None:
+    assert run("train", "diabetes", "--no-wait").out == "job-1\n"
+    assert workspace.job().status is JobStatus.RUNNING
+
+
+def test_a_failed_training_is_status_1(run: Run, workspace: MemoryWorkspace) -> None:
+    workspace.ending, workspace.error = JobStatus.FAILED, "exit status 3"
+    result = run("train", "diabetes")
+    assert (result.status, result.out) == (1, "")
+    assert "error: job job-1 failed: exit status 3\n" in result.err
+
+
+def test_a_canceled_training_is_not_said_to_be_resumable(
+    run: Run, workspace: MemoryWorkspace
+) -> None:
+    workspace.ending = JobStatus.CANCELED
+    assert run("train", "diabetes").err.endswith("error: job job-1 was canceled\n")

@@ -1,0 +1,15 @@
+"""Projects to run whole commands in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.projects import ScratchProject, make_project
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> ScratchProject:
+    """A project with one batch endpoint, `echo`, whose script needs no heavy package."""
+    return make_project(tmp_path / "project")

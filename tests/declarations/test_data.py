@@ -1,0 +1,42 @@
+from pathlib import Path
+
+import pytest
+
+from runner.declarations import Data, DeclarationError, read_as
+
+from .conftest import Write
+
+
+def test_a_data_asset_is_read(write: Write, tmp_path: Path) -> None:
+    text = """
+        $schema: https://azuremlschemas.azureedge.net/latest/data.schema.json
+        name: patients-unlabeled
+        version: 2
+        type: uri_folder
+        description: Patients
+        path: ../../data/unlabeled
+        tags: {source: generator}
+    """
+    data = read_as(write("models/diabetes/data.yml", text), Data)
+    assert (data.name, data.version, data.type) == ("patients-unlabeled", "2", "uri_folder")
+    assert data.path == tmp_path / "data/unlabeled"
+
+
+def test_a_folder_is_the_default(write: Write) -> None:
+    assert read_as(write("data.yml", "name: d\npath: x\n"), Data).type == "uri_folder"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("name: d\n", "path: missing, and required"),
+        ("path: d\n", "name: missing, and required"),
+        ("name: d\npath: x\ntype: folder\n", "allowed: uri_file or uri_folder or mltable"),
+        ("name: a/b\npath: x\n", "name: found the text 'a/b', allowed: 1 to 255 letters"),
+        ("name: d\npath: x\nversion: a/b\n", "version: found the text 'a/b'"),
+    ],
+)
+def test_what_is_wrong_is_named(write: Write, text: str, words: str) -> None:
+    with pytest.raises(DeclarationError) as caught:
+        read_as(write("data.yml", text), Data)
+    assert words in str(caught.value)

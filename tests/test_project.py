@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runner.errors import WrongUsage
+from runner.project import Project, environments, find_project, stack_file
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RUNNER_HOME", "RUNNER_PROJECT"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def project_at(root: Path) -> Project:
+    return Project(root, root / "models", root / ".runner")
+
+
+@pytest.mark.parametrize(
+    "marks", [["Pulumi.yaml"], ["models/x", "pyproject.toml"], ["models/x", ".git/x"]]
+)
+def test_the_root_is_found_from_any_folder_below(tmp_path: Path, marks: list[str]) -> None:
+    for mark in marks:
+        (tmp_path / mark).parent.mkdir(exist_ok=True)
+        (tmp_path / mark).touch()
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    assert find_project(below) == project_at(tmp_path)
+    assert find_project(tmp_path) == project_at(tmp_path)
+
+
+def test_without_a_start_it_is_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Pulumi.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    assert find_project() == project_at(tmp_path)
+
+
+def test_the_nearest_root_wins(tmp_path: Path) -> None:
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    for folder in (tmp_path, inner):
+        (folder / "Pulumi.yaml").touch()
+    assert find_project(inner) == project_at(inner)
+
+
+@pytest.mark.parametrize("mark", ["models/x", "pyproject.toml", ".git/x"])
+def test_one_mark_of_a_repository_does_not_make_a_project(tmp_path: Path, mark: str) -> None:
+    (tmp_path / mark).parent.mkdir(exist_ok=True)
+    (tmp_path / mark).touch()
+    with pytest.raises(WrongUsage, match="RUNNER_PROJECT"):
+        find_project(tmp_path)
+
+
+def test_runner_project_overrides_the_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = tmp_path / "chosen"
+    chosen.mkdir()
+    (tmp_path / "Pulumi.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RUNNER_PROJECT", "chosen")
+    assert find_project() == project_at(chosen)
+
+
+def test_a_runner_project_that_is_no_folder_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNNER_PROJECT", str(tmp_path / "missing"))
+    with pytest.raises(WrongUsage, match="not a folder"):
+        find_project()
+
+
+def test_runner_home_says_where_the_local_workspace_lives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Pulumi.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RUNNER_HOME", "elsewhere")
+    assert find_project().home == tmp_path / "elsewhere"
+
+
+def test_environments_are_local_and_the_stack_files(tmp_path: Path) -> None:
+    for name in ("Pulumi.yaml", "Pulumi.prod.yaml", "Pulumi.dev.yaml", "Pulumi.local.yaml"):
+        (tmp_path / name).touch()
+    (tmp_path / "Pulumi.folder.yaml").mkdir()
+    assert environments(project_at(tmp_path)) == ("local", "dev", "prod")
+
+
+def test_a_stack_file_is_found_by_its_exact_name(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.prod.yaml").touch()
+    project = project_at(tmp_path)
+    assert stack_file(project, "prod") == tmp_path / "Pulumi.prod.yaml"
+    assert stack_file(project, "pro*") is None
+    assert stack_file(project, "../prod") is None
