@@ -254,6 +254,8 @@ def measure_fresh(bench: Bench) -> list[Finding]:
             "make score", lambda _output: ["make", "score"], {"UV_CACHE_DIR": str(cache)}
         )
         seconds = run_once(make, Path(folder), cwd=clone).seconds
+        if not list((clone / ".runner").rglob("predictions.csv")):
+            raise ProgramFailed("make score ended well but left no predictions.csv")
         workspace = _megabytes(clone / ".runner")
         installed = _megabytes(clone) - before - workspace
         cached = _megabytes(cache)

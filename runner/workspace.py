@@ -7,7 +7,7 @@ each other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -26,6 +26,7 @@ class Asset:
     type: str  # mlflow_model, custom_model · uri_file, uri_folder
     content_hash: str  # hex SHA-256 of the names and contents
     path: str  # where this environment keeps it
+    base_name: str  # of the file or folder it was registered from
     created_at: str  # ISO 8601, UTC
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -111,6 +112,7 @@ class Summary:
     predictions: Mapping[str, int]  # class → rows; empty where predictions are not classes
     output: str | None  # predictions.csv, or the folder a summary_only script wrote to
     report: str | None
+    notices: Sequence[str] = ()  # the first few failures and warnings, a line each
 
 
 @dataclass(frozen=True)

@@ -30,9 +30,18 @@ def print_error(text: str) -> None:
     print(f"{styled('error:', sys.stderr, fg='red')} {printable(text)}", file=sys.stderr)
 
 
+def print_warning(text: str) -> None:
+    """One line on stderr, in yellow where it is a terminal."""
+    from runner.cli.output import printable, styled
+
+    print(f"{styled('warning:', sys.stderr, fg='yellow')} {printable(text)}", file=sys.stderr)
+
+
 def _explain(error: Exception) -> tuple[list[str], int]:
     if isinstance(error, RunnerError):
-        return str(error).splitlines() or [type(error).__name__], error.exit_status
+        # Only declarations have several problems; a line break elsewhere is part of a name.
+        problems = getattr(error, "problems", None)
+        return [str(one) for one in problems or [error]], error.exit_status
     if isinstance(error, click.Abort):
         return ["interrupted"], INTERRUPTED
     if isinstance(error, click.UsageError):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
-from runner.cli.failure import INTERRUPTED, print_error
+from runner.cli.failure import INTERRUPTED, print_error, print_warning
 from runner.cli.interrupt import interruptible
 from runner.cli.output import print_job, print_json, print_note, print_summary
 from runner.cli.progress import ProgressView
@@ -46,6 +46,8 @@ def follow_to_end(
         summary = find_summary(workspace, job)
         if download:
             print_note(f"downloaded to {workspace.download_job(job.name, download)}")
+    for notice in summary.notices if summary else ():
+        print_warning(notice)
     if output == "json":
         print_json(as_json(summary or job))
     elif summary:

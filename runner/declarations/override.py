@@ -38,8 +38,10 @@ def override(deployment: BatchDeployment, values: Mapping[str, str]) -> BatchDep
     for given, value in values.items():
         key = given.removeprefix("settings.").removeprefix("resources.")
         if key not in KEYS and not key.startswith("environment_variables."):
-            raise refusal(_COMMAND_LINE, given, "is no setting" + nearest(key, KEYS))
-        over = merge(over, _nested(key.split(".", 1), _scalar(value)))
+            hint = nearest(key, KEYS) or f"; there are {', '.join(KEYS)}"
+            raise refusal(_COMMAND_LINE, given, "is no setting" + hint)
+        path = "resources.instance_count" if key == "instance_count" else key
+        over = merge(over, _nested(path.split(".", 1), _scalar(value)))
     laid = merge(deployment.source, nest_settings(over))
     return replace(batch_deployment_from(laid), pinned=deployment.pinned)
 

@@ -194,8 +194,9 @@ def _insert(
     connection.execute(
         """
         INSERT INTO assets
-            (kind, name, version, type, content_hash, created_at, description, tags, job)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+            (kind, name, version, type, content_hash, base_name, created_at, description, tags,
+             job)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """,
         [
             kind,
@@ -203,6 +204,7 @@ def _insert(
             version,
             registration.type,
             content_hash,
+            encode(registration.path.absolute().name),
             datetime.now(UTC).isoformat(timespec="milliseconds"),
             encode(registration.description),
             json.dumps(dict(registration.tags)),
@@ -244,6 +246,7 @@ def _asset(home: Path, row: sqlite3.Row) -> Asset:
         type=row["type"],
         content_hash=row["content_hash"],
         path=str(checkout(home, row["content_hash"])),
+        base_name=decode(row["base_name"]) or "",
         created_at=row["created_at"],
         description=decode(row["description"]) or "",
         tags=json.loads(row["tags"]),

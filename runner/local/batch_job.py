@@ -13,13 +13,15 @@ from runner.errors import JobFailed
 from runner.local.database import opened
 from runner.local.engine.attempt import Attempt
 from runner.local.engine.journal import finished, read_journal
-from runner.local.engine.output import discard_pieces, publish, write_failures
+from runner.local.engine.output import discard_pieces, publish, reasons, write_failures
 from runner.local.engine.plan import Plan, read_plan
 from runner.local.engine.run import Stopped, run
 from runner.local.engine.tally import merge
 from runner.local.job_folder import deliver, delivered, job_folder, now, say, starts
 from runner.local.job_records import update_job
 from runner.workspace import Job, JobStatus, Summary
+
+_MOST_NOTICES = 3  # of failures, and of warnings
 
 
 def run_batch_job(home: Path, job: Job, stop: Callable[[], bool]) -> Path:
@@ -93,7 +95,17 @@ def _summary(
         predictions=dict(sorted(merge(one.tally for one in settled).classes.items())),
         output=str(output) if completed else None,
         report=str(folder / "report.html"),
+        notices=_notices(attempts, folder),
     )
+
+
+def _notices(attempts: Sequence[Attempt], folder: Path) -> list[str]:
+    settled = sorted(finished(attempts).values(), key=lambda one: one.mini_batch)
+    failed = [reason for one in settled for reason in reasons(one)]
+    warnings = [warning for one in settled for warning in one.warnings]
+    notices = [*failed[:_MOST_NOTICES], *warnings[:_MOST_NOTICES]]
+    more = len(failed) + len(warnings) - len(notices)
+    return [*notices, f"and {more} more; see {folder / 'failures.csv'}"] if more else notices
 
 
 def _report(

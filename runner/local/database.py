@@ -40,6 +40,7 @@ _SCHEMA = (
         version TEXT NOT NULL,
         type TEXT NOT NULL,
         content_hash TEXT NOT NULL,
+        base_name TEXT NOT NULL,
         created_at TEXT NOT NULL,
         description TEXT NOT NULL,
         tags TEXT NOT NULL,

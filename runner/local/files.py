@@ -92,6 +92,18 @@ def copy_out(home: Path, tree: str, target: Path) -> Path:
     return target
 
 
+def link_out(home: Path, tree: str, target: Path) -> None:
+    """Lay a stored file or folder out at `target` as read-only links, which costs no space.
+
+    Raises `EnvironmentRefused` where it can't be written or the workspace has lost a part.
+    """
+    shape, entries = _load(home, tree)
+    if shape == "file":
+        entries = [(target.name, entries[0][1])]
+    with _writing(target.parent, _HOME_WAY_OUT):
+        _lay_out(home, entries, target if shape == "folder" else target.parent, _link)
+
+
 def _scan(home: Path, source: Path) -> tuple[Shape, list[tuple[str, str]]]:
     """List what is to be stored: names inside the tree, and the real paths to read."""
     try:

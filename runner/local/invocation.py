@@ -20,6 +20,7 @@ from runner.errors import EnvironmentRefused, JobFailed, NotFound, WrongUsage
 from runner.local import assets
 from runner.local.engine.inputs import list_files
 from runner.local.engine.plan import Plan, Settings
+from runner.local.job_folder import job_folder, model_folder
 from runner.workspace import Asset, AssetKind, Invocation, Registration
 
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -32,10 +33,10 @@ def plan_job(
     declared: BatchDeployment,
     invocation: Invocation,
     job: str,
-) -> tuple[Plan, str | None, str]:
+) -> tuple[Plan, Asset | None, str]:
     """Make the plan of a batch job; register what the workspace lacks of its model and data.
 
-    Returns the plan, the model's reference and the input as it was asked for.
+    Returns the plan, the model and the input as it was asked for.
     Raises a RunnerError naming what is missing or makes no sense; nothing has begun then.
     """
     deployment = override(declared, _settings(invocation))
@@ -59,9 +60,12 @@ def plan_job(
             settings=_engine_settings(declared, deployment),
             model=model.path if model else None,
             script=str(script) if script else None,
-            environment_variables=deployment.settings.environment_variables,
+            environment_variables={
+                "AZUREML_MODEL_DIR": str(model_folder(job_folder(home, job))),
+                **deployment.settings.environment_variables,
+            },
         ),
-        model.reference if model else None,
+        model,
         given,
     )
 

@@ -31,6 +31,11 @@ def job_folder(home: Path, name: str) -> Path:
     return home / "jobs" / name
 
 
+def model_folder(folder: Path) -> Path:
+    """What scripts find as AZUREML_MODEL_DIR: it holds the model under the name it came with."""
+    return folder / "model"
+
+
 def log_file(folder: Path) -> Path:
     """The job's own log, a line for each thing worth knowing."""
     return folder / "logs" / "job.txt"

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from runner.errors import EnvironmentRefused, NotFound
 from runner.local import assets
 from runner.local.database import opened
-from runner.local.files import copy_out
-from runner.local.job_folder import job_folder, now, owner, starts
+from runner.local.files import copy_out, link_out
+from runner.local.job_folder import job_folder, model_folder, now, owner, starts
 from runner.local.job_records import (
     insert_job,
     latest_job,
@@ -104,6 +104,8 @@ class LocalWorkspace:
         folder = job_folder(self._home, name)
         folder.mkdir(parents=True)
         write_plan(plan, folder / "plan.json")
+        if model and plan.script:
+            link_out(self._home, model.content_hash, model_folder(folder) / model.base_name)
         job = Job(
             name=name,
             type="batch",
@@ -111,7 +113,7 @@ class LocalWorkspace:
             created_at=now(),
             endpoint=endpoint.name,
             deployment=deployment.name,
-            model=model,
+            model=model.reference if model else None,
             input=given,
             output=str(output) if output else None,
         )
@@ -203,15 +205,17 @@ class LocalWorkspace:
         folder = job_folder(self._home, name)
         begun = len(starts(folder))
         process = spawn(self._home, name)
-        # Until the host has begun, the job would still look as it was left.
-        while len(starts(folder)) == begun:
-            if process.poll() is not None:
-                if owner(folder) is None and len(starts(folder)) == begun:
-                    raise EnvironmentRefused(
-                        f"job {name!r} could not be started; see {folder / 'logs' / 'host.txt'}"
-                    )
-                break
-            time.sleep(_LOOK / 5)
+        try:
+            # Until the host has begun, the job would still look as it was left.
+            while len(starts(folder)) == begun and process.poll() is None:
+                time.sleep(_LOOK / 5)
+        except BaseException:
+            process.terminate()  # who is interrupted here doesn't know the job's name yet
+            raise
+        if len(starts(folder)) == begun and owner(folder) is None:
+            raise EnvironmentRefused(
+                f"job {name!r} could not be started; see {folder / 'logs' / 'host.txt'}"
+            )
         return self.job(name)
 
     def _as_it_is(self, job: Job) -> Job:

@@ -56,9 +56,7 @@ def test_a_table_is_cut_to_the_terminal(
     assert lines[1].endswith("..")
 
 
-def test_the_first_column_is_never_cut(
-    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_first_column_is_never_cut(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", terminal)
     output.print_table(["job", "description"], [["j" * 30, "word " * 20]])
     assert "j" * 30 in terminal.getvalue()

@@ -59,8 +59,15 @@ def failures(attempts: Iterable[Attempt]) -> Iterator[Failure]:
             if file.error is not None:
                 yield Failure(file.name, one.attempt, file.error)
         if one.missing:
-            reason = f"run() returned {one.missing} results too few"
-            yield Failure(f"mini-batch {one.mini_batch}", one.attempt, reason)
+            yield Failure(f"mini-batch {one.mini_batch}", one.attempt, _too_few(one))
+
+
+def reasons(settled: Attempt) -> list[str]:
+    """Why a settled mini-batch lost files, a line for each reason."""
+    if settled.outcome == "failed":
+        return [f"mini-batch {settled.mini_batch}: {settled.reason}"]
+    found = [file.error for file in settled.files if file.error is not None]
+    return found + ([_too_few(settled)] if settled.missing else [])
 
 
 def write_failures(attempts: Iterable[Attempt], path: Path) -> None:
@@ -69,6 +76,10 @@ def write_failures(attempts: Iterable[Attempt], path: Path) -> None:
         writer = csv.writer(file)
         writer.writerow(["file", "attempt", "reason"])
         writer.writerows((one.file, one.attempt, one.reason) for one in failures(attempts))
+
+
+def _too_few(attempt: Attempt) -> str:
+    return f"mini-batch {attempt.mini_batch}: run() returned {attempt.missing} results too few"
 
 
 def _concatenate(pieces: Iterable[Path], target: Path) -> None:

@@ -144,18 +144,21 @@ class Pool:
         try:
             self._log(worker)
         finally:
-            with contextlib.suppress(KeyError):
-                self._selector.unregister(worker.output)
+            self._stop_listening(worker.output)
             os.close(worker.output)
 
     def _log(self, worker: Worker) -> None:
         # Only what is there now: a worker that prints without end must not keep us here.
         with contextlib.suppress(BlockingIOError):
             output = os.read(worker.output, _READ_AT_ONCE)
+            self._logs[worker.slot].write(output)
             if not output:
                 # It closed its output; the end of a file would wake us again and again.
-                self._selector.unregister(worker.output)
-            self._logs[worker.slot].write(output)
+                self._stop_listening(worker.output)
+
+    def _stop_listening(self, descriptor: int) -> None:
+        with contextlib.suppress(KeyError):
+            self._selector.unregister(descriptor)
 
 
 def _be_worker(

@@ -120,7 +120,7 @@ def _at(path: Path, error: BaseException) -> str:
 def _is_result(returned: Any) -> bool:
     if isinstance(returned, (list, tuple)):
         return True
-    return hasattr(returned, "__len__") and (hasattr(returned, "ndim") or hasattr(returned, "iloc"))
+    return hasattr(returned, "__len__") and getattr(returned, "ndim", 0) > 0
 
 
 def _lines(returned: Any) -> Iterable[bytes]:

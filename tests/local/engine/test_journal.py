@@ -1,0 +1,121 @@
+"""The journal: what a resumed job trusts."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from runner.local.engine.attempt import Attempt, FileResult, Outcome
+from runner.local.engine.journal import Journal, finished, read_journal
+
+
+def attempt(mini_batch: int, number: int = 1, outcome: Outcome = "done") -> Attempt:
+    return Attempt(
+        mini_batch=mini_batch,
+        attempt=number,
+        outcome=outcome,
+        worker=0,
+        started=0.5,
+        seconds=0.25,
+        rows=2,
+        reason=None if outcome == "done" else "broke",
+        files=(
+            FileResult("환자, \n.csv", 2),
+            FileResult(os.fsdecode(b"\xff"), 0, "no good"),
+            FileResult("a", None),
+        ),
+        tally={"classes": {"0": 2}},
+        warnings=("mind this",),
+        missing=1,
+    )
+
+
+def write(path: Path, *attempts: Attempt) -> bytes:
+    with Journal(path) as journal:
+        for one in attempts:
+            journal.append(one)
+    return path.read_bytes()
+
+
+def test_what_is_appended_is_read_back(tmp_path: Path) -> None:
+    attempts = [attempt(0, 1, "retried"), attempt(0, 2), attempt(1, 4, "failed")]
+    content = write(tmp_path / "journal", *attempts)
+    assert read_journal(tmp_path / "journal") == attempts
+    assert content.count(b"\n") == 3
+
+
+def test_a_journal_not_yet_begun_has_no_attempts(tmp_path: Path) -> None:
+    assert read_journal(tmp_path / "journal") == []
+
+
+@given(st.integers(0, 2000), st.integers(0, 3))
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_journal_cut_off_anywhere_keeps_its_whole_lines_and_takes_more(
+    tmp_path: Path, cut: int, more: int
+) -> None:
+    path = tmp_path / "journal"
+    path.unlink(missing_ok=True)
+    attempts = [attempt(i) for i in range(4)]
+    content = write(path, *attempts)[:cut]
+    path.write_bytes(content)
+    kept = attempts[: content.count(b"\n")]
+    assert read_journal(path) == kept
+    added = [attempt(10 + i) for i in range(more)]
+    write(path, *added)
+    assert read_journal(path) == kept + added
+
+
+def test_a_torn_line_longer_than_any_buffer_is_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    content = write(path, attempt(0))
+    path.write_bytes(content + b"x" * 200_000)
+    assert write(path) == content
+
+
+def test_the_last_word_on_a_mini_batch_counts_and_a_retry_is_none() -> None:
+    attempts = [
+        attempt(0, 1, "failed"),
+        attempt(1, 1, "retried"),
+        attempt(2, 1),
+        attempt(0, 1, "retried"),
+        attempt(0, 2),
+    ]
+    assert finished(attempts) == {0: attempts[4], 2: attempts[2]}
+
+
+def test_a_disk_that_takes_a_part_of_a_line_is_an_error_not_a_torn_line_in_the_middle(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "journal"
+    line = len(write(path, attempt(0)))
+    program = f"""
+import resource, sys
+from pathlib import Path
+from runner.local.engine.journal import Journal, read_journal
+path = Path(sys.argv[1])
+one = read_journal(path)[0]
+resource.setrlimit(resource.RLIMIT_FSIZE, ({line + line // 2}, {resource.RLIM_INFINITY}))
+with Journal(path) as journal:
+    try:
+        journal.append(one)
+    except OSError as error:
+        print(error.strerror)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "File too large\n"
+    assert read_journal(path) == [attempt(0)]
+    write(path, attempt(1))
+    assert read_journal(path) == [attempt(0), attempt(1)]
+
+
+def test_the_failed_files_of_an_attempt_are_those_lost_for_good() -> None:
+    assert attempt(0).failed_files == 2  # one named, one missing
+    assert attempt(0, 1, "retried").failed_files == 0
