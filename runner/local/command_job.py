@@ -17,7 +17,7 @@ from pathlib import Path
 
 from runner.errors import JobFailed
 from runner.local.engine.run import Stopped
-from runner.local.job_folder import deliver, job_folder
+from runner.local.job_folder import command_log, deliver, job_folder
 from runner.workspace import Job
 
 _EXPRESSION = re.compile(r"\$\{\{\s*(inputs|outputs)\.(\w+)(?:\.path)?\s*\}\}")
@@ -54,7 +54,7 @@ def run_command_job(home: Path, job: Job, stop: Callable[[], bool]) -> Path | No
     shutil.rmtree(aside, ignore_errors=True)
     for name, is_folder in command.outputs.items():
         (aside / name if is_folder else aside).mkdir(parents=True, exist_ok=True)
-    log = folder / "logs" / "command.txt"
+    log = command_log(folder)
     with log.open("ab") as output:
         process = subprocess.Popen(
             ["/bin/sh", "-c", _filled_in(command, aside)],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runner.local.engine.journal import parse
 from runner.local.engine.plan import read_plan
-from runner.local.job_folder import log_file
+from runner.local.job_folder import command_log, log_file
 from runner.workspace import Job, JobStatus, LogLine, Progress
 
 _LOOK = 0.05  # seconds between looks at the files
@@ -19,13 +19,13 @@ def follow(folder: Path, look: Callable[[], Job], logs: bool) -> Iterator[Progre
 
     `look` returns the job as it is at the moment.
     """
-    log = _Tail(log_file(folder))
+    tails = [_Tail(log_file(folder)), _Tail(command_log(folder))]
     counted = _Counter(folder)
     last: Progress | None = None
     while True:
         job = look()
-        if logs:
-            yield from (LogLine(line.decode("utf-8", "replace")) for line in log.lines())
+        for tail in tails if logs else ():
+            yield from (LogLine(line.decode("utf-8", "replace")) for line in tail.lines())
         progress = counted.progress(job.status)
         if progress != last:
             yield progress

@@ -22,6 +22,11 @@ from typing import BinaryIO
 from runner.errors import JobFailed
 
 
+def command_log(folder: Path) -> Path:
+    """What a training command prints."""
+    return folder / "logs" / "command.txt"
+
+
 def now() -> str:
     """This moment as ISO 8601, UTC."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")

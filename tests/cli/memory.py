@@ -95,6 +95,7 @@ class MemoryWorkspace:
             registration.type,
             "0" * 64,
             str(registration.path),
+            registration.path.name,
             CREATED,
             registration.description,
             registration.tags,

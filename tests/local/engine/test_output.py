@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.local.engine.attempt import Attempt, FileResult
-from runner.local.engine.output import discard_pieces, failures, publish, write_failures
+from runner.local.engine.output import discard_pieces, failures, publish, reasons, write_failures
 from runner.local.engine.plan import InputFile, Plan, Settings
 from runner.local.engine.worker import output_folder, piece
 
@@ -105,5 +105,13 @@ def test_failures_name_file_attempt_and_reason_in_the_order_of_the_mini_batches(
             ['a,"b"\n.csv', "1", "not UTF-8"],
             ["mini-batch 1", "1", "killed"],
             ["\\udcff", "1", "killed"],
-            ["mini-batch 2", "1", "run() returned 1 results too few"],
+            ["mini-batch 2", "1", "mini-batch 2: run() returned 1 results too few"],
         ]
+
+
+def test_a_settled_mini_batch_says_why_it_lost_files_once_for_each_reason() -> None:
+    files = (FileResult("a", 0, "a: bad"), FileResult("b", 1), FileResult("c", 0, "c: bad"))
+    assert reasons(attempt(0, files=files)) == ["a: bad", "c: bad"]
+    assert reasons(attempt(0, "failed", reason="killed", files=files)) == ["mini-batch 0: killed"]
+    assert reasons(attempt(3, missing=2)) == ["mini-batch 3: run() returned 2 results too few"]
+    assert reasons(attempt(0)) == []

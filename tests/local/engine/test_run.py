@@ -493,9 +493,7 @@ def run(mini_batch):
         mark.touch()
     return [name]
 """
-    outcome = score(
-        tmp_path, {"a": b"", "b": b""}, script=script, mini_batch_size=1, processes=2
-    )
+    outcome = score(tmp_path, {"a": b"", "b": b""}, script=script, mini_batch_size=1, processes=2)
     assert [one.mini_batch for one in outcome.attempts] == [1, 0]
     assert outcome.output == b"a\nb\n"
 

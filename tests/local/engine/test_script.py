@@ -47,7 +47,7 @@ def test_init_is_called_once_a_process_and_run_with_a_list_of_paths(tmp_path: Pa
         ("numpy.array([1, 2, 3])", b"1\n2\n3\n"),
         ("numpy.array([[1, 2], [3, 4], [5, 6]])", b"1,2\n3,4\n5,6\n"),
         ("['two\\nlines', 'and\\r\\nthree', 'or\\rmore\\n']", b"two lines\nand three\nor more\n"),
-        ("[['two\\nlines', 1], 'b', 'c']", b'"two lines",1\nb\nc\n'),
+        ("[['two\\nlines', 1], 'b', 'c']", b"two lines,1\nb\nc\n"),
         ("[{'k': 1}, 'b', 'c']", b"{'k': 1}\nb\nc\n"),
         ("['\\udcff', 'b', 'c']", b"\\udcff\nb\nc\n"),
     ],
@@ -174,8 +174,7 @@ def test_a_script_whose_init_raises_fails_the_job_and_its_log_has_the_traceback(
 ) -> None:
     outcome = run(tmp_path, "return []", init="raise RuntimeError('no weights\\nat all')")
     assert outcome.error == (
-        f"script {tmp_path}/code/score.py: init() raised"
-        " RuntimeError: no weights at all (line 3)"
+        f"script {tmp_path}/code/score.py: init() raised RuntimeError: no weights at all (line 3)"
     )
     assert "Traceback" in outcome.log
     assert "raise RuntimeError" in outcome.log
@@ -199,7 +198,9 @@ def test_what_run_raises_is_in_the_log_with_its_traceback(tmp_path: Path) -> Non
 
 
 def test_what_a_script_prints_is_in_its_log(tmp_path: Path) -> None:
-    body = "print('to stdout 환자 \\udcff'); import os; os.system('echo from a child'); return [1]*3"
+    body = (
+        "print('to stdout 환자 \\udcff'); import os; os.system('echo from a child'); return [1]*3"
+    )
     outcome = run(tmp_path, body, init="import sys; print('to stderr', file=sys.stderr)")
     assert outcome.log == "to stderr\nto stdout 환자 \\udcff\nfrom a child\n"
 

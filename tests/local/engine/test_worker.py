@@ -23,7 +23,9 @@ def test_drafts_of_two_processes_never_meet_and_sweeping_spares_the_pieces(tmp_p
 def test_a_worker_whose_parent_died_meanwhile_ends_and_any_living_parent_is_one(
     parent: str, status: int
 ) -> None:
-    program = f"import os; from runner.local.engine import worker; worker._die_with_parent({parent})"
+    program = (
+        f"import os; from runner.local.engine import worker; worker._die_with_parent({parent})"
+    )
     assert subprocess.run([sys.executable, "-c", program]).returncode == status
 
 

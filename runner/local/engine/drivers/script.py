@@ -132,18 +132,27 @@ def _lines(returned: Any) -> Iterable[bytes]:
 
 def _line(item: Any) -> bytes:
     """One element as one line: a sequence is a CSV row, anything else its own text."""
-    if isinstance(item, (list, tuple)):
-        import csv
-        import io
-
-        row = io.StringIO()
-        csv.writer(row, lineterminator="").writerow(item)
-        text = row.getvalue()
-    else:
-        text = str(item)
     # An element is a row: a line break inside would make two of it.
-    text = " ".join(re.split("\r\n|\r|\n", text.rstrip("\r\n")))
+    if isinstance(item, (list, tuple)):
+        text = _row(item)
+        if "\n" in text or "\r" in text:
+            text = _row(None if cell is None else _in_one_line(cell) for cell in item)
+    else:
+        text = _in_one_line(item)
     return text.encode(*_UTF8) + b"\n"
+
+
+def _row(cells: Iterable[Any]) -> str:
+    import csv
+    import io
+
+    row = io.StringIO()
+    csv.writer(row, lineterminator="").writerow(cells)
+    return row.getvalue()
+
+
+def _in_one_line(value: Any) -> str:
+    return " ".join(re.split("\r\n|\r|\n", str(value).rstrip("\r\n")))
 
 
 def _tally(returned: Any) -> Mapping[str, Mapping[str, int]]:

@@ -1,0 +1,111 @@
+"""`runner train`, and models registered from what it made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.projects import ScratchProject
+
+SCHEMA = "$schema: https://azuremlschemas.azureedge.net/latest/commandJob.schema.json\n"
+TRAIN = (
+    SCHEMA + "type: command\ncode: .\nenvironment: azureml:anything@latest\n"
+    "command: >-\n  python fit.py ${{inputs.lines}} ${{inputs.word}} ${{outputs.model}}\n"
+    "inputs:\n"
+    "  lines: {type: uri_folder, path: ../../data/lines}\n"
+    "  word: fine\n"
+    "outputs:\n  model: {type: custom_model}\n"
+)
+FIT = (
+    "import os, sys\n"
+    "lines, word, model = sys.argv[1:]\n"
+    "print('fitting', word)\n"
+    "open(os.path.join(model, 'greeting.txt'), 'w').write(f'{word} {len(os.listdir(lines))}')\n"
+)
+
+
+@pytest.fixture
+def trainable(project: ScratchProject) -> ScratchProject:
+    project.write("models/echo/train.yml", TRAIN)
+    project.write("models/echo/fit.py", FIT)
+    return project
+
+
+def test_runs_the_declared_command_with_its_inputs_and_outputs(trainable: ScratchProject) -> None:
+    job = trainable.json("train", "echo")
+    model = Path(job["folder"], "named-outputs", "model", "greeting.txt")
+    assert (job["status"], model.read_text()) == ("Completed", "fine 2")
+
+
+def test_an_input_given_on_the_command_line_replaces_the_declared_one(
+    trainable: ScratchProject,
+) -> None:
+    job = trainable.json("train", "echo", "--set", "word=it's $HOME")
+    model = Path(job["folder"], "named-outputs", "model", "greeting.txt")
+    assert model.read_text() == "it's $HOME 2"
+
+
+def test_what_the_command_prints_is_streamed(trainable: ScratchProject) -> None:
+    assert "fitting fine\n" in trainable.run("train", "echo").stderr
+    assert "fitting fine\n" in trainable.run("jobs", "stream").stdout
+
+
+def test_a_model_that_a_job_made_is_registered_and_scores(trainable: ScratchProject) -> None:
+    trainable.json("score")
+    job = trainable.json("train", "echo")["name"]
+    asset = trainable.json("models", "register", "--name", "greeting", "--from-job", job)
+    assert (asset["version"], asset["job"]) == ("2", job)
+    trainable.script(
+        "import os\ndef init(): pass\ndef run(mini_batch):\n"
+        "    path = os.path.join(os.environ['AZUREML_MODEL_DIR'], 'model', 'greeting.txt')\n"
+        "    return [open(path).read() for _ in mini_batch]\n"
+    )
+    assert Path(trainable.json("score")["output"]).read_text() == "fine 2\nfine 2\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("python -c 'raise SystemExit(7)'", "exited with status 7"),
+        ("rm -r ${{outputs.model}}", "wrote no output 'model'"),
+    ],
+)
+def test_a_command_that_fails_fails_the_job_and_leaves_no_output(
+    trainable: ScratchProject, command: str, says: str
+) -> None:
+    text = TRAIN.replace(
+        "python fit.py ${{inputs.lines}} ${{inputs.word}} ${{outputs.model}}", command
+    )
+    trainable.write("models/echo/train.yml", text)
+    done = trainable.run("train", "echo")
+    assert done.returncode == 1
+    assert says in done.stderr.splitlines()[-1]
+    assert not list(trainable.home.glob("jobs/*/named-outputs/*"))
+
+
+def test_a_command_that_outlives_its_limit_is_ended(trainable: ScratchProject) -> None:
+    trainable.write(
+        "models/echo/train.yml",
+        TRAIN.replace("python fit.py", "sleep 600; python fit.py") + "limits: {timeout: 1}\n",
+    )
+    done = trainable.run("train", "echo")
+    assert done.returncode == 1
+    assert "took longer than 1 s (limits.timeout)" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "says"),
+    [
+        (("train", "ehco"), 3, "did you mean 'echo'?"),
+        (("train", "echo", "--set", "wrod=x"), 2, "did you mean 'word'?"),
+        (("train", "echo", "--set", "lines=nowhere"), 3, "no file or folder"),
+        (("models", "register", "--name", "m", "--from-job", "none"), 3, "no job 'none'"),
+    ],
+)
+def test_a_wrong_call_gives_one_line_and_its_exit_status(
+    trainable: ScratchProject, words: tuple[str, ...], status: int, says: str
+) -> None:
+    done = trainable.run(*words)
+    assert (done.returncode, done.stderr.count("\n")) == (status, 1)
+    assert says in done.stderr
