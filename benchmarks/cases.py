@@ -7,8 +7,8 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.findings import Finding, Target, compare
@@ -203,41 +203,41 @@ def _memory_growth(bench: Bench, small: Path, large: Path, scratch: Path) -> lis
 
 def measure_many_files(bench: Bench) -> list[Finding]:
     """200, 2,000 and 20,000 files of one row: the time a file costs, and that it stays so."""
-    counts = [bench.size(number) for number in (200, 2000, 20_000)]
-    rounds = bench.rounds(3)
-    seconds: dict[int, tuple[float, ...]] = {}
+    few, some, many = sizes = [bench.size(number) for number in (200, 2000, 20_000)]
+    programs = []
     with _scratch(bench) as folder:
         scratch = Path(folder)
-        for number in counts:
-            data = data_folder(bench, number, 1)
-            runner = runner_program(bench, data, scratch / f"home-{number}")
+        for size in sizes:
+            data = data_folder(bench, size, 1)
+            runner = runner_program(bench, data, scratch / f"home-{size}")
             floor = peer_program(bench, FLOOR, data)
             check_agreement(bench, [runner, floor], scratch)
-            times = time_in_turn([runner, floor], rounds, scratch)
-            seconds[number] = times[RUNNER]
-            if number == counts[-1]:
-                beside = times
-    few, some, many = counts
-    first = _cost_of_a_file(seconds, few, some)
-    second = _cost_of_a_file(seconds, some, many)
-    growth = tuple(b / a for a, b in zip(first, second, strict=True))
-    pairs = zip(beside[RUNNER], beside[FLOOR], strict=True)
-    against = tuple(a / b for a, b in pairs)
-    return [
-        *(Finding(f"{number:,} files of one row", seconds[number], "s") for number in counts),
-        Finding(f"a further file, between {few:,} and {some:,}", first, "ms"),
-        Finding(f"a further file, between {some:,} and {many:,}", second, "ms"),
-        # Linear is 1; a step that grows with the square of the files would show as 10.
-        Finding("a further file, many / few", growth, target=Target("at most", 1.5)),
-        Finding(f"{many:,} files of one row: runner / floor", against, measured=beside),
-    ]
+            programs += [replace(one, name=f"{one.name} {size}") for one in (runner, floor)]
+        seconds = time_in_turn(programs, bench.rounds(3), scratch)
+    findings = []
+    for name in (RUNNER, FLOOR):
+        first = _cost_of_a_file(seconds, name, few, some)
+        second = _cost_of_a_file(seconds, name, some, many)
+        growth = tuple(b / a for a, b in zip(first, second, strict=True))
+        findings += [
+            *(Finding(f"{name}: {n:,} files", seconds[f"{name} {n}"], "s") for n in sizes),
+            Finding(f"{name}: a further file, {few:,} to {some:,}", first, "ms"),
+            Finding(f"{name}: a further file, {some:,} to {many:,}", second, "ms"),
+            # Linear is 1; a step that grows with the square of the files would show as 10.
+            Finding(
+                f"{name}: a further file, the second / the first",
+                growth,
+                target=Target("at most", 1.5) if name == RUNNER else None,
+            ),
+        ]
+    return findings
 
 
 def _cost_of_a_file(
-    seconds: dict[int, tuple[float, ...]], few: int, many: int
+    seconds: Mapping[str, tuple[float, ...]], name: str, few: int, many: int
 ) -> tuple[float, ...]:
     """Milliseconds each further file takes, without what starting up takes."""
-    pairs = zip(seconds[few], seconds[many], strict=True)
+    pairs = zip(seconds[f"{name} {few}"], seconds[f"{name} {many}"], strict=True)
     return tuple((b - a) / (many - few) * 1000 for a, b in pairs)
 
 

@@ -66,14 +66,14 @@ class LazyGroup(Group):
     epilog="""\b
 Examples:
   runner score                     score the project's data, here
-  runner score --env prod          the same on Azure Machine Learning
+  runner jobs resume               take up a job that was cut off
   runner jobs list                 what ran
   runner score --help              the options of one command""",
 )
 @common
 @click.version_option(__version__, prog_name="runner", message="%(prog)s %(version)s")
 def runner() -> None:
-    """Score batches of data with models, here or on Azure Machine Learning."""
+    """Score batches of data with models, as Azure Machine Learning does."""
 
 
 def main(args: Sequence[str] | None = None, opener: Opener | None = None) -> NoReturn:

@@ -52,7 +52,7 @@ def list_environments(output: str) -> None:
     epilog="""\b
 Examples:
   runner env show
-  runner env show prod"""
+  runner env show local"""
 )
 @click.argument("environment", metavar="[ENV]", required=False, shell_complete=environment_names)
 @output_option

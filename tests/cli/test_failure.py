@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 import pytest
 
 from runner.cli.failure import report
+from runner.declarations.problem import DeclarationError, Place, Problem
 from runner.errors import EnvironmentRefused, JobFailed, NotFound, RunnerError, WrongUsage
 
 from .conftest import Run
@@ -21,14 +24,21 @@ def test_an_error_has_the_status_of_its_class(
     assert capsys.readouterr().err == "error: no way; go there\n"
 
 
-def test_each_line_of_an_error_is_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
-    report(WrongUsage("a.yml:1: one\na.yml:2: two"))
-    assert capsys.readouterr().err == "error: a.yml:1: one\nerror: a.yml:2: two\n"
+def test_each_problem_of_a_declaration_is_a_line_of_its_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    problems = [Problem(Place(Path("a.yml"), line), "name", "missing") for line in (1, 2)]
+    report(DeclarationError(problems))
+    assert (
+        capsys.readouterr().err == "error: a.yml:1: name: missing\nerror: a.yml:2: name: missing\n"
+    )
 
 
-def test_an_error_without_a_text_is_still_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    report(JobFailed())
-    assert capsys.readouterr().err == "error: JobFailed\n"
+def test_a_line_break_in_a_name_does_not_make_a_second_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    report(JobFailed("input two\nlines.csv is empty"))
+    assert capsys.readouterr().err == "error: input two\\nlines.csv is empty\n"
 
 
 def test_the_unexpected_is_one_line_that_names_the_way_to_the_traceback(

@@ -63,7 +63,7 @@ def test_the_summary_goes_to_stdout_and_the_progress_to_stderr(run: Run) -> None
 
 def test_json_is_the_summary_and_nothing_else(run: Run, workspace: MemoryWorkspace) -> None:
     result = run("score", "-o", "json")
-    assert json.loads(result.out) == as_json(workspace.summary("job-1"))
+    assert json.loads(result.out) == json.loads(json.dumps(as_json(workspace.summary("job-1"))))
 
 
 def test_predictions_that_are_no_classes_are_left_out(run: Run, workspace: MemoryWorkspace) -> None:

@@ -61,14 +61,17 @@ def load(model: MlModel) -> Callable[[Any], Any]:
 
 
 def modules(model: MlModel) -> list[str]:
-    """The scikit-learn modules a pickle names, found as text: nothing of it is run."""
+    """What the model will import: the scikit-learn modules its pickle names, found as text so that
+    nothing of it is run, and pandas where its columns can't be a matrix."""
     assert model.pickle is not None
     try:
         with model.pickle.open("rb") as file:
-            names = set(_PICKLED_MODULE.findall(file.read(_LOOK_AT)))
+            names = {name.decode() for name in _PICKLED_MODULE.findall(file.read(_LOOK_AT))}
     except OSError:
         return []
-    return sorted(name.decode() for name in names)
+    if not _are_numbers(model.signature.columns):
+        names.add("pandas")
+    return sorted(names)
 
 
 def takes_matrix(estimator: Any, columns: Sequence[Column]) -> bool:
@@ -77,7 +80,7 @@ def takes_matrix(estimator: Any, columns: Sequence[Column]) -> bool:
     That is so for scikit-learn's own estimators over numeric columns, fitted on just these
     columns in this order. Everything else gets a DataFrame.
     """
-    if not columns or any(one.type not in _NUMBERS or not one.required for one in columns):
+    if not _are_numbers(columns):
         return False
     names = getattr(estimator, "feature_names_in_", None)
     if names is not None and list(names) != [one.name for one in columns]:
@@ -86,6 +89,10 @@ def takes_matrix(estimator: Any, columns: Sequence[Column]) -> bool:
     if hasattr(estimator, "get_params"):
         parts += [one for one in estimator.get_params(deep=True).values() if _is_estimator(one)]
     return all(_is_by_position(one) for one in parts)
+
+
+def _are_numbers(columns: Sequence[Column]) -> bool:
+    return bool(columns) and all(one.type in _NUMBERS and one.required for one in columns)
 
 
 def _need_pandas(model: MlModel) -> None:

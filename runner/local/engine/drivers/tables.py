@@ -29,6 +29,7 @@ _CONVERSION = re.compile(
 )
 _RAGGED = re.compile(r"CSV parse error: (?:Row #(\d+): )?Expected (\d+) columns?, got (\d+)")
 _INVALID = re.compile(r"invalid value '(.*)'", re.DOTALL)
+_NO_ROWS = "has a header and no rows"
 _LONGEST_SHOWN = 60  # characters of a cell in a message
 
 
@@ -72,7 +73,7 @@ def read_frame(path: Path) -> pd.DataFrame:
     except pd.errors.ParserError as error:
         raise BadFile(f"is not a readable CSV file: {_one_line(error)}") from None
     if frame.empty:
-        raise BadFile("has a header and no rows")
+        raise BadFile(_NO_ROWS)
     return frame
 
 
@@ -101,7 +102,7 @@ def _read_csv(path: Path, columns: Sequence[Column]) -> tuple[pa.Table, list[str
     except pa.ArrowInvalid as error:
         raise BadFile(_explain(str(error), header, columns)) from None
     if table.num_rows == 0:
-        raise BadFile("has a header and no rows")
+        raise BadFile(_NO_ROWS)
     _refuse_missing_cells(table, wanted)
     return table, extra
 
@@ -213,6 +214,8 @@ def _explain(message: str, header: Sequence[str], columns: Sequence[Column]) -> 
         if "UTF8" in detail:
             return f"{where}: is not UTF-8 text"
         return f"{where}: {_one_line(detail)}"
+    if "Empty CSV file" in message:
+        return _NO_ROWS
     return f"is not a readable CSV file: {_one_line(message)}"
 
 

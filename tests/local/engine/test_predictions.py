@@ -1,0 +1,158 @@
+"""Predictions as lines of CSV and as a tally."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import json
+import math
+import os
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runner.local.engine.drivers import predictions as predictions_module
+from runner.local.engine.drivers.predictions import BadPredictions, tally_of, write_lines
+from runner.local.engine.tally import MOST_CLASSES, bucket
+
+
+def lines(predictions: Any, rows: int = 2, name: str = "f.csv") -> str:
+    written: list[bytes] = []
+    write_lines(predictions, rows, name, lambda part: written.append(bytes(part)))
+    return b"".join(written).decode()
+
+
+def cells(predictions: Any, rows: int = 2) -> list[str]:
+    table = list(csv.reader(io.StringIO(lines(predictions, rows), newline="")))
+    assert [(row[0], row[2]) for row in table] == [(str(i), "f.csv") for i in range(rows)]
+    return [row[1] for row in table]
+
+
+def test_a_line_is_row_number_prediction_and_file_name() -> None:
+    assert lines(np.array([1, 0]), name="a.csv") == "0,1,a.csv\n1,0,a.csv\n"
+
+
+@pytest.mark.parametrize(
+    ("predictions", "expected"),
+    [
+        (np.array([1, 0], dtype="int8"), ["1", "0"]),
+        (np.array([2**63, 1], dtype="uint64"), ["9223372036854775808", "1"]),
+        ([2**70, 1], ["1180591620717411303424", "1"]),
+        (np.array([1.0, -0.0]), ["1.0", "-0.0"]),
+        (np.array([0.1, 2.5], dtype="float32"), ["0.1", "2.5"]),
+        ([1e300, 1e-7], ["1e+300", "1e-7"]),
+        ([math.inf, math.nan], ["inf", ""]),
+        ([1.0, None], ["1.0", ""]),
+        ([None, None], ["", ""]),
+        ([True, False], ["True", "False"]),
+        (["a,b", 'c"d\ne'], ["a,b", 'c"d\ne']),
+        (["a\rb", " c "], ["a\rb", " c "]),
+        ([dt.date(2024, 1, 2), None], ["2024-01-02", ""]),
+        (pd.Series(["a", "b,c"], dtype="category"), ["a", "b,c"]),
+        (pd.Series([1, 2], index=[7, 8]), ["1", "2"]),
+        (pd.DataFrame({"p": [1, 2]}), ["1", "2"]),
+        ({"p": [1, 2]}, ["1", "2"]),
+        (np.array([[1], [2]]), ["1", "2"]),
+        ((1, 2), ["1", "2"]),
+    ],
+)
+def test_a_prediction_of_one_value_is_its_text(predictions: Any, expected: list[str]) -> None:
+    assert cells(predictions) == expected
+
+
+@pytest.mark.parametrize(
+    ("predictions", "expected"),
+    [
+        (np.array([[0.25, 0.75], [1, 0]]), [[0.25, 0.75], [1.0, 0.0]]),
+        (np.arange(8).reshape(2, 2, 2), [[[0, 1], [2, 3]], [[4, 5], [6, 7]]]),
+        (pd.DataFrame({"a": [1, 2], "b": ["x", "y,"]}), [{"a": 1, "b": "x"}, {"a": 2, "b": "y,"}]),
+        ({"a": np.array([1, 2]), "b": [[1, 2], [3, 4]]}, [{"a": 1, "b": [1, 2]}, {"a": 2, "b": [3, 4]}]),
+        ([[1], [1, 2]], [[1], [1, 2]]),
+        ([np.array([1]), np.array([1, 2])], [[1], [1, 2]]),
+        ([{"a": 1}, {"b": None}], [{"a": 1}, {"b": None}]),
+        (pd.DataFrame({"v": [np.array([1, 2]), np.array([3])], "n": [1, 2]}), [{"v": [1, 2], "n": 1}, {"v": [3], "n": 2}]),
+    ],
+)  # fmt: skip
+def test_a_prediction_of_several_values_is_one_cell_of_json(
+    predictions: Any, expected: list[Any]
+) -> None:
+    assert [json.loads(cell) for cell in cells(predictions)] == expected
+
+
+@given(st.lists(st.floats(), min_size=1, max_size=20))
+@settings(deadline=None)
+def test_a_float_reads_back_to_the_last_bit_and_keeps_its_point(numbers: list[float]) -> None:
+    texts = cells(np.array(numbers), len(numbers))
+    for number, text in zip(numbers, texts, strict=True):
+        assert text == "" if math.isnan(number) else float(text) == number
+        assert not text.lstrip("-").isdigit()
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0")), min_size=1))
+@settings(deadline=None)
+def test_a_text_of_any_kind_reads_back(texts: list[str]) -> None:
+    assert cells(texts, len(texts)) == texts
+
+
+@pytest.mark.parametrize("name", ["a.csv", "환자.csv", 'a,"b"\nc.csv', "n" * 255])
+def test_predictions_parse_with_csv_and_pandas_whatever_the_file_is_called(name: str) -> None:
+    text = lines([1, 0], name=name)
+    assert list(csv.reader(io.StringIO(text, newline=""))) == [["0", "1", name], ["1", "0", name]]
+    frame = pd.read_csv(io.StringIO(text), index_col=0, names=["row", "prediction", "file"])
+    assert frame["prediction"].tolist() == [1, 0]
+    assert frame["file"].tolist() == [name, name]
+
+
+def test_undecodable_bytes_of_a_name_show_as_escapes() -> None:
+    assert lines([1], 1, os.fsdecode(b"\xff.csv")) == "0,1,\\udcff.csv\n"
+
+
+def test_more_rows_than_are_written_at_once_are_numbered_through(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(predictions_module, "_ROWS_AT_ONCE", 3)
+    assert cells(np.arange(10), 10) == [str(number) for number in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("predictions", "text"),
+    [
+        ([1, 2, 3], "the model returned 3 predictions for 2 rows"),
+        ([], "the model returned 0 predictions for 2 rows"),
+        (pd.DataFrame({"a": [1], "b": [2]}), "the model returned 1 predictions for 2 rows"),
+        (None, "the model returned a single NoneType"),
+        (3, "the model returned a single int"),
+        ("ab", "the model returned a single str"),
+        ({"a": [1, 2], "b": [1]}, "the model returned outputs of different lengths"),
+    ],
+)
+def test_what_is_no_prediction_for_each_row_is_refused_and_nothing_written(
+    predictions: Any, text: str
+) -> None:
+    with pytest.raises(BadPredictions) as raised:
+        write_lines(predictions, 2, "f.csv", pytest.fail)
+    assert str(raised.value) == text
+
+
+def test_classes_are_counted_by_name() -> None:
+    assert tally_of([1, 0, 1]) == {"classes": {"0": 1, "1": 2}}
+    assert tally_of([True, False, True]) == {"classes": {"True": 2, "False": 1}}
+    assert tally_of(["a,b", None, "a,b"]) == {"classes": {"a,b": 2, "(empty)": 1}}
+
+
+def test_numbers_are_counted_in_buckets_and_what_is_no_number_is_left_out() -> None:
+    assert tally_of([0.5, 0.5, math.nan, math.inf, -2.0]) == {
+        "buckets": {bucket(0.5): 2, bucket(-2.0): 1}
+    }
+
+
+def test_more_whole_numbers_than_classes_are_buckets_and_as_many_texts_nothing() -> None:
+    many = MOST_CLASSES + 1
+    assert sum(tally_of(np.arange(many))["buckets"].values()) == many
+    assert tally_of([f"text {number}" for number in range(many)]) == {}
+    assert tally_of(np.zeros((2, 2))) == {}
