@@ -117,7 +117,7 @@ def test_a_linked_input_folder_may_lie_elsewhere(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_gone_or_differs_in_size_or_time_has_changed(tmp_path: Path) -> None:
-    write_files(tmp_path, {name: b"1" for name in ("same", "gone", "longer", "later")})
+    write_files(tmp_path, dict.fromkeys(("same", "gone", "longer", "later"), b"1"))
     files = list_files(tmp_path)[1]
     assert changed_files(tmp_path, files) == []
     (tmp_path / "gone").unlink()

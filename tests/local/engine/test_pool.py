@@ -42,7 +42,7 @@ ECHO = "def init(): pass\ndef run(mini_batch): return mini_batch\n"
 
 def drive(place: Path, work: str, script: str = ECHO) -> list[str]:
     """Run `work` over a pool for four files of one mini-batch each; return what it printed."""
-    files = {name: b"" for name in "abcd"}
+    files = dict.fromkeys("abcd", b"")
     folder = plan_job(place, files, script=script, mini_batch_size=1)
     body = "".join(f"    {line}\n" for line in work.strip().splitlines())
     done = subprocess.run(
@@ -170,7 +170,7 @@ def run(mini_batch):
              if os.path.islink(f"/proc/self/fd/{one}")]
     return [f"{sum(link.startswith('socket:') for link in links)}"]
 """
-    outcome = score(tmp_path, {n: b"" for n in "abcd"}, script=script, processes=4)
+    outcome = score(tmp_path, dict.fromkeys("abcd", b""), script=script, processes=4)
     assert outcome.output == b"1\n"
 
 
@@ -214,7 +214,7 @@ def run(mini_batch):
 """
     outcome = score(
         tmp_path,
-        {name: b"" for name in "ab"},
+        dict.fromkeys("ab", b""),
         script=script,
         processes=processes,
         mini_batch_size=1,

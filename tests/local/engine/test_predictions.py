@@ -71,13 +71,16 @@ def test_a_prediction_of_one_value_is_its_text(predictions: Any, expected: list[
         (np.array([[0.25, 0.75], [1, 0]]), [[0.25, 0.75], [1.0, 0.0]]),
         (np.arange(8).reshape(2, 2, 2), [[[0, 1], [2, 3]], [[4, 5], [6, 7]]]),
         (pd.DataFrame({"a": [1, 2], "b": ["x", "y,"]}), [{"a": 1, "b": "x"}, {"a": 2, "b": "y,"}]),
-        ({"a": np.array([1, 2]), "b": [[1, 2], [3, 4]]}, [{"a": 1, "b": [1, 2]}, {"a": 2, "b": [3, 4]}]),
+        ({"a": np.array([1, 2]), "b": [[1], [3]]}, [{"a": 1, "b": [1]}, {"a": 2, "b": [3]}]),
         ([[1], [1, 2]], [[1], [1, 2]]),
         ([np.array([1]), np.array([1, 2])], [[1], [1, 2]]),
         ([{"a": 1}, {"b": None}], [{"a": 1}, {"b": None}]),
-        (pd.DataFrame({"v": [np.array([1, 2]), np.array([3])], "n": [1, 2]}), [{"v": [1, 2], "n": 1}, {"v": [3], "n": 2}]),
+        (
+            pd.DataFrame({"v": [np.array([1, 2]), np.array([3])], "n": [1, 2]}),
+            [{"v": [1, 2], "n": 1}, {"v": [3], "n": 2}],
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_prediction_of_several_values_is_one_cell_of_json(
     predictions: Any, expected: list[Any]
 ) -> None:

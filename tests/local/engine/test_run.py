@@ -316,17 +316,22 @@ def init(): pass
 def run(mini_batch):
     name = Path(mini_batch[0]).name
     if name == "quick":
+        wait(lambda: (HERE / "slow").exists())
         threading.Timer(0.1, os._exit, [9]).start()
-        (HERE / "quick").write_text("")
+        (HERE / "quick.partial").write_text(str(os.getpid()))
+        (HERE / "quick.partial").rename(HERE / "quick")
         return ["quick"]
     if not (HERE / "slow").exists():
-        (HERE / "slow").write_text("")
-        deadline = time.monotonic() + 20
-        while not (HERE / "quick").exists() and time.monotonic() < deadline:
-            time.sleep(0.01)
-        time.sleep(0.4)
+        (HERE / "slow").touch()
+        wait(lambda: (HERE / "quick").exists())
+        wait(lambda: not Path("/proc", (HERE / "quick").read_text()).exists())
         raise ValueError("again, please")
     return ["slow"]
+
+def wait(condition):
+    deadline = time.monotonic() + 20
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
 """
     outcome = score(
         tmp_path,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from runner.local.engine.drivers.script import _line, modules
 
-from .job import Outcome, score
+from .job import Outcome, plan_job, run_job, score
 
 FILES = {"a": b"1", "b": b"2", "c": b"3"}
 
@@ -27,14 +27,14 @@ def run(place: Path, body: str, *, init: str = "pass", top: str = "", **job: obj
 def test_init_is_called_once_a_process_and_run_with_a_list_of_paths(tmp_path: Path) -> None:
     outcome = run(
         tmp_path,
-        "return [f'{type(mini_batch).__name__} {type(p).__name__} {p} {CALLS}' for p in mini_batch]",
+        "kind = type(mini_batch).__name__; return [f'{kind} {p!r} {CALLS}' for p in mini_batch]",
         top="CALLS = []",
         init="CALLS.append(1)",
         mini_batch_size=2,
     )
     assert outcome.output is not None
     assert outcome.output.decode().splitlines() == [
-        f"list str {tmp_path / 'input' / name} [1]" for name in FILES
+        f"list {str(tmp_path / 'input' / name)!r} [1]" for name in FILES
     ]
 
 
@@ -151,8 +151,8 @@ def test_a_script_without_one_of_its_functions_fails_the_job(tmp_path: Path, mis
     ("script", "error"),
     [
         (
-            "\nimport nowhere_to_be_found",
-            "can't be imported: ModuleNotFoundError: No module named 'nowhere_to_be_found' (line 2)",
+            "\nimport no_such_package",
+            "can't be imported: ModuleNotFoundError: No module named 'no_such_package' (line 2)",
         ),
         ("1 / 0", "can't be imported: ZeroDivisionError: division by zero (line 1)"),
         ("import sys; sys.exit(3)", "can't be imported: it calls exit(3)"),
@@ -181,8 +181,6 @@ def test_a_script_whose_init_raises_fails_the_job_and_its_log_has_the_traceback(
 
 
 def test_a_script_that_does_not_exist_is_named(tmp_path: Path) -> None:
-    from .job import plan_job, run_job
-
     folder = plan_job(tmp_path, FILES, script="")
     (tmp_path / "code" / "score.py").unlink()
     assert run_job(folder).error == f"script {tmp_path}/code/score.py does not exist"
@@ -206,23 +204,13 @@ def test_what_a_script_prints_is_in_its_log(tmp_path: Path) -> None:
 
 
 def test_a_script_finds_its_neighbours_and_works_in_its_own_folder(tmp_path: Path) -> None:
-    (tmp_path / "code").mkdir()
-    (tmp_path / "code" / "neighbour.py").write_text("WORD = 'hello'")
-    (tmp_path / "code" / "words.txt").write_text("there")
     script = (
         "import neighbour\ndef init(): pass\n"
         "def run(mini_batch): return [neighbour.WORD, open('words.txt').read(), 3]\n"
     )
-    from runner.local.engine.plan import Plan, Settings, write_plan
-
-    from .job import list_files, run_job, write_files
-
-    (tmp_path / "code" / "score.py").write_text(script)
-    folder = tmp_path / "job"
-    folder.mkdir()
-    source, files = list_files(write_files(tmp_path / "input", FILES))
-    plan = Plan("job", str(source), files, Settings(), None, str(tmp_path / "code" / "score.py"))
-    write_plan(plan, folder / "plan.json")
+    folder = plan_job(tmp_path, FILES, script=script)
+    (tmp_path / "code" / "neighbour.py").write_text("WORD = 'hello'")
+    (tmp_path / "code" / "words.txt").write_text("there")
     assert run_job(folder).output == b"hello\nthere\n3\n"
     assert not (tmp_path / "code" / "__pycache__").exists()
 
