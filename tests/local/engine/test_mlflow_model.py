@@ -26,7 +26,7 @@ from runner.local.engine.drivers.mlflow_model import MlflowDriver, modules, refu
 from runner.local.engine.drivers.result import Result
 from runner.local.engine.plan import InputFile
 
-from .job import score, write_files
+from .job import run_job, score, write_files
 from .models import inputs, lay_model
 
 pytestmark = pytest.mark.filterwarnings(
@@ -277,6 +277,17 @@ def test_a_job_says_which_files_failed_and_scores_the_others(tmp_path: Path) -> 
     }
     frame = pd.read_csv(io.StringIO(text), index_col=0, names=["row", "prediction", "file"])
     assert set(frame["file"]) == shown
+
+
+def test_a_bad_file_that_was_mended_is_scored_on_resume(tmp_path: Path) -> None:
+    files = {"bad.csv": b"a\nbad\n", "good.csv": b"a\n1\n", "other.csv": b"a\n3\n"}
+    model = lay(tmp_path, "Doubler", a="double", text="string?")
+    first = score(tmp_path, files, model=model, mini_batch_size=2)
+    assert first.output == b"0,2.0,good.csv\n0,6.0,other.csv\n"
+    (tmp_path / "input" / "bad.csv").write_bytes(b"a\n2\n")
+    again = run_job(first.folder)
+    assert again.output == b"0,4.0,bad.csv\n0,2.0,good.csv\n0,6.0,other.csv\n"
+    assert [one.mini_batch for one in again.attempts[2:]] == [0]
 
 
 def test_a_model_that_always_raises_is_retried_and_the_job_fails(tmp_path: Path) -> None:

@@ -170,8 +170,10 @@ def run(mini_batch):
              if os.path.islink(f"/proc/self/fd/{one}")]
     return [f"{sum(link.startswith('socket:') for link in links)}"]
 """
-    outcome = score(tmp_path, dict.fromkeys("abcd", b""), script=script, processes=4)
-    assert outcome.output == b"1\n"
+    outcome = score(
+        tmp_path, dict.fromkeys("abcd", b""), script=script, processes=4, mini_batch_size=1
+    )
+    assert outcome.output == b"1\n" * 4
 
 
 def test_a_script_that_closes_its_output_does_not_keep_the_parent_busy(tmp_path: Path) -> None:
