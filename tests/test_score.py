@@ -138,7 +138,7 @@ BAD_CALLS: list[tuple[tuple[str, ...], int, str]] = [
     (("score", "--data", "azureml:lines@newest"), 2, "newest"),
     (("score", "--data", "azureml://datastores/x/paths/y"), 3, "can't be reached from the local"),
     (("score", "--data", "empty"), 1, "is an empty folder"),
-    (("score", "--data", "nested"), 1, "only sub folders"),
+    (("score", "--data", "nested"), 1, "only subfolders"),
     (("score", "--data", "linked"), 1, "link that leaves the folder"),
     (("score", "--input-type", "uri_file"), 2, "is a folder, not a uri_file"),
     (("score", "--set", "mini_batch_sise=3"), 2, "did you mean 'mini_batch_size'?"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -34,6 +35,8 @@ def run_batch_job(home: Path, job: Job, stop: Callable[[], bool]) -> Path:
     target = Path(job.output or folder / "named-outputs" / "score")
     before = len(read_journal(folder / "journal.jsonl"))
     started = time.monotonic()
+    # Before anything is imported for the workers: OMP_NUM_THREADS and its like are read once.
+    os.environ.update(plan.environment_variables)
     status, error = JobStatus.FAILED, None
     try:
         # A job cut off just after its output appeared has only its report left to write.

@@ -12,6 +12,10 @@ from runner.errors import JobFailed
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
+class DiskFull(OSError):
+    """The disk took no more of what the engine writes; its text says where."""
+
+
 @contextmanager
 def full_disk_fails_the_job(folder: Path) -> Iterator[None]:
     """Raise JobFailed where the disk of a job's folder is full; a resume goes on from there."""

@@ -11,7 +11,7 @@ from runner.local.engine.plan import InputFile
 
 
 def list_files(path: Path) -> tuple[Path, tuple[InputFile, ...]]:
-    """Return the folder and its files, sorted by name; sub folders are not explored.
+    """Return the folder and its files, sorted by name; subfolders are not explored.
 
     A path to a single file is its folder with that one file.
     Raises JobFailed for a missing or empty input, for a link that leaves the folder, and for
@@ -36,7 +36,7 @@ def list_files(path: Path) -> tuple[Path, tuple[InputFile, ...]]:
                 raise JobFailed(f"input {entry.path} is not a regular file; take it out")
     if not files and folders:
         raise JobFailed(
-            f"input {path} has only sub folders, which are not explored;"
+            f"input {path} has only subfolders, which are not explored;"
             f" name one of them, such as {path / min(folders)}"
         )
     if not files:

@@ -16,6 +16,7 @@ _GAMMA = 1.02
 _LOG_GAMMA = math.log(_GAMMA)
 _LARGEST_LOG = math.log(sys.float_info.max)
 MOST_CLASSES = 50  # more distinct values than this are numbers or free text, not classes
+EMPTY, OTHER = "(empty)", "(other)"  # no prediction; free text beyond the kinds that are told
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def middle(key: str) -> float:
 def merge(tallies: Iterable[Mapping[str, Mapping[str, int]]]) -> Tally:
     """Add tallies up. Classes that turn out too many, or mixed with numbers, become buckets.
 
-    Free text in too many kinds to be classes is dropped: there is nothing to draw of it.
+    Of free text in too many kinds the most frequent are told, and the rest as OTHER.
     """
     classes: dict[str, int] = {}
     buckets: dict[str, int] = {}
@@ -66,16 +67,29 @@ def merge(tallies: Iterable[Mapping[str, Mapping[str, int]]]) -> Tally:
             classes[name] = classes.get(name, 0) + count
         for key, count in one.get("buckets", {}).items():
             buckets[key] = buckets.get(key, 0) + count
-    if not buckets and len(classes) <= MOST_CLASSES:
-        return Tally(classes=classes)
-    for name, count in classes.items():
-        try:
-            number = float(name)
-        except ValueError:
-            continue
-        if math.isfinite(number):
-            buckets[bucket(number)] = buckets.get(bucket(number), 0) + count
+    numbers = {name: number for name in classes if (number := _number(name)) is not None}
+    if not buckets:
+        if len(classes) <= MOST_CLASSES:
+            return Tally(classes=classes)
+        if classes.keys() - numbers.keys() - {EMPTY, OTHER}:
+            return Tally(classes=_most_frequent(classes))
+    for name, number in numbers.items():
+        buckets[bucket(number)] = buckets.get(bucket(number), 0) + classes[name]
     return Tally(buckets=buckets)
+
+
+def _number(name: str) -> float | None:
+    try:
+        number = float(name)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _most_frequent(classes: Mapping[str, int]) -> dict[str, int]:
+    told = sorted(classes.keys() - {OTHER}, key=lambda name: (-classes[name], name))
+    kept = {name: classes[name] for name in told[: MOST_CLASSES - 1]}
+    return kept | {OTHER: sum(classes.values()) - sum(kept.values())}
 
 
 def histogram(tally: Tally, bins: int = 24) -> list[Bin]:

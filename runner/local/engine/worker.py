@@ -71,7 +71,7 @@ def _attempt(driver: drivers.Driver, plan: Plan, folder: Path, mini_batch: int) 
         lines = _Lines(draft(folder, mini_batch, os.getpid()))
         with lines:
             result = driver.run(files, lines.write)
-    except _DiskFull as error:
+    except disk.DiskFull as error:
         return {"kind": "disk_full", "reason": str(error)}
     except JobFailed as error:
         _print_cause(error)
@@ -91,10 +91,6 @@ def _as_message(result: Result) -> dict[str, Any]:
     message = asdict(result)
     message["files"] = [(file.name, file.rows, file.error) for file in result.files]
     return message
-
-
-class _DiskFull(OSError):
-    """The piece's file system took no more; its text says where."""
 
 
 class _Lines:
@@ -118,7 +114,7 @@ class _Lines:
             return action()
         except OSError as error:
             if error.errno in disk.FULL:
-                raise _DiskFull(f"{error.strerror}: {self._path.parent}") from None
+                raise disk.DiskFull(f"{error.strerror}: {self._path.parent}") from None
             raise
 
 

@@ -76,7 +76,7 @@ def test_an_empty_folder_says_so(tmp_path: Path) -> None:
 def test_a_folder_with_only_sub_folders_names_one_of_them(tmp_path: Path) -> None:
     for name in ("second", "first"):
         write_files(tmp_path / name, {"a.csv": b"1"})
-    with pytest.raises(JobFailed, match=r"only sub folders.* such as .*/first"):
+    with pytest.raises(JobFailed, match=r"only subfolders.* such as .*/first"):
         list_files(tmp_path)
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from runner.local.engine.drivers import predictions as predictions_module
 from runner.local.engine.drivers.predictions import BadPredictions, tally_of, write_lines
-from runner.local.engine.tally import MOST_CLASSES, bucket
+from runner.local.engine.tally import MOST_CLASSES, OTHER, bucket
 
 
 def lines(predictions: Any, rows: int = 2, name: str = "f.csv") -> str:
@@ -154,8 +154,8 @@ def test_numbers_are_counted_in_buckets_and_what_is_no_number_is_left_out() -> N
     }
 
 
-def test_more_whole_numbers_than_classes_are_buckets_and_as_many_texts_nothing() -> None:
+def test_more_whole_numbers_than_classes_are_buckets_and_as_many_texts_are_other() -> None:
     many = MOST_CLASSES + 1
     assert sum(tally_of(np.arange(many))["buckets"].values()) == many
-    assert tally_of([f"text {number}" for number in range(many)]) == {}
+    assert tally_of([f"text {number}" for number in range(many)]) == {"classes": {OTHER: many}}
     assert tally_of(np.zeros((2, 2))) == {}

@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.local.engine.tally import MOST_CLASSES, Tally, bucket, histogram, merge, middle
+from runner.local.engine.tally import MOST_CLASSES, OTHER, Tally, bucket, histogram, merge, middle
 
 numbers = st.floats(allow_nan=False, allow_infinity=False).filter(
     lambda value: value == 0 or 1e-300 < abs(value) < 1e300
@@ -50,9 +50,12 @@ def test_classes_that_turn_out_too_many_become_buckets_when_they_are_numbers() -
     assert sum(merged.buckets.values()) == 2 * half
 
 
-def test_free_text_in_too_many_kinds_is_dropped() -> None:
-    merged = merge([{"classes": {f"text {i}": 1 for i in range(MOST_CLASSES + 1)}}])
-    assert merged == Tally()
+def test_of_free_text_in_too_many_kinds_the_most_frequent_are_told() -> None:
+    texts = {f"text {i}": 1 for i in range(MOST_CLASSES + 1)} | {"often": 9}
+    merged = merge([{"classes": texts}, {"classes": {OTHER: 5}}])
+    assert len(merged.classes) == MOST_CLASSES
+    assert merged.classes["often"] == 9
+    assert sum(merged.classes.values()) == sum(texts.values()) + 5
 
 
 def test_whole_numbers_join_the_histogram_of_other_mini_batches() -> None:

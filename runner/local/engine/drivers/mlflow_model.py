@@ -8,6 +8,7 @@ from typing import Any
 
 from runner.errors import JobFailed
 from runner.local.engine.attempt import FileResult
+from runner.local.engine.disk import DiskFull
 from runner.local.engine.drivers import sklearn_model
 from runner.local.engine.drivers.images import SUFFIXES as IMAGES
 from runner.local.engine.drivers.images import read_image
@@ -53,9 +54,7 @@ class MlflowDriver:
                 tallies.append(write_lines(predictions, rows, file.name, write))
             except BadFile as error:
                 results.append(FileResult(file.name, 0, f"{file.name}: {error}"))
-            except JobFailed:
-                raise
-            except OSError:
+            except (DiskFull, JobFailed):
                 raise
             except Exception as error:
                 if not isinstance(error, BadPredictions):

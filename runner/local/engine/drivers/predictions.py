@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from runner.local.engine.tally import MOST_CLASSES, bucket
+from runner.local.engine.tally import EMPTY, MOST_CLASSES, OTHER, bucket
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -175,11 +175,11 @@ def _tally(values: pa.Array | None) -> dict[str, dict[str, int]]:
     if len(distinct) <= MOST_CLASSES:
         names = _text(distinct.field("values")).to_pylist()
         counts = distinct.field("counts").to_pylist()
-        classes = ("(empty)" if name is None else name for name in names)
+        classes = (EMPTY if name is None else name for name in names)
         return {"classes": dict(zip(classes, counts, strict=True))}
     if pa.types.is_integer(values.type):
         return {"buckets": _buckets(values.cast(pa.float64()))}
-    return {}
+    return {"classes": {OTHER: len(values)}}
 
 
 def _buckets(values: pa.Array) -> dict[str, int]:

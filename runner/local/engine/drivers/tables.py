@@ -195,7 +195,7 @@ def _refuse_missing_cells(table: pa.Table, columns: Sequence[Column]) -> None:
         cells = table.column(one.name)
         if cells.null_count and one.type not in _NULLABLE:
             row = pc.index(cells.is_null(), True).as_py()
-            raise BadFile(f"row {row}, column '{one.name}': an empty cell is not a {one.type}")
+            raise BadFile(f"row {row}, column '{one.name}': an empty cell is not {_a(one.type)}")
 
 
 def _explain(message: str, header: Sequence[str], columns: Sequence[Column]) -> str:
@@ -210,13 +210,17 @@ def _explain(message: str, header: Sequence[str], columns: Sequence[Column]) -> 
         where = f"row {int(row) - 2}, column '{_shorten(name)}'" if row else f"column '{name}'"
         if value := _INVALID.search(detail):
             kind = next((one.type for one in columns if one.name == name), "value of its type")
-            return f"{where}: '{_shorten(value[1])}' is not a {kind}"
+            return f"{where}: '{_shorten(value[1])}' is not {_a(kind)}"
         if "UTF8" in detail:
             return f"{where}: is not UTF-8 text"
         return f"{where}: {_one_line(detail)}"
     if "Empty CSV file" in message:
         return _NO_ROWS
     return f"is not a readable CSV file: {_one_line(message)}"
+
+
+def _a(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def _listed(names: Sequence[str]) -> str:
