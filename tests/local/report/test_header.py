@@ -1,0 +1,26 @@
+"""The head of the page and its totals."""
+
+from __future__ import annotations
+
+from .pages import page
+from .reports import troubled
+
+
+def test_the_totals_name_every_figure_of_the_summary() -> None:
+    (totals,) = page(troubled()).find("dl", class_="totals")
+    figures = dict(
+        zip(
+            [one.text for one in totals.find("dt")],
+            [one.text for one in totals.find("dd")],
+            strict=True,
+        )
+    )
+    assert figures == {
+        "Rows": "2,700",
+        "Rows a second": "5,400",
+        "Time": "0.50 s",
+        "Files": "60",
+        "Failed files": "6 10.0 %",
+        "Mini-batches": "30",
+        "Retries": "10",
+    }

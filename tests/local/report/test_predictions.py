@@ -1,0 +1,44 @@
+"""The section of the predictions."""
+
+from __future__ import annotations
+
+import pytest
+
+from runner.local.engine.tally import Tally, bucket
+
+from .pages import bars, page, section
+from .reports import attempt, report, small
+
+
+def test_a_class_is_a_bar_as_long_as_its_rows_are_many() -> None:
+    part = section(page(small()), "Predictions by class")
+    assert bars(part) == {"0": ("100.00%", "300"), "1": ("33.33%", "100")}
+    assert "75.0 %" in part.text
+    assert "25.0 %" in part.text
+
+
+def test_one_class_is_said_to_be_the_only_one() -> None:
+    shown = report([attempt(0, {"a.csv": 5})], Tally(classes={"1": 5}))
+    assert "All in one class." in section(page(shown), "Predictions by class").text
+
+
+def test_numbers_are_a_histogram_with_their_median() -> None:
+    tally = Tally(buckets={bucket(10.0): 1, bucket(200.0): 3, bucket(300.0): 1})
+    part = section(page(report([attempt(0, {"a.csv": 5})], tally)), "Predictions")
+    (chart,) = part.find("svg", class_="chart")
+    counted = [one.text for one in chart.find("title") if ": 0 rows" not in one.text]
+    assert [one.partition(": ")[2] for one in counted] == [
+        "1 row, 20.0 %",
+        "3 rows, 60.0 %",
+        "1 row, 20.0 %",
+    ]
+    median = float(part.text.partition("Median ")[2].partition(",")[0])
+    assert median == pytest.approx(200, rel=0.01)
+
+
+def test_one_number_alone_is_a_histogram_of_one_column() -> None:
+    tally = Tally(buckets={bucket(7.0): 9})  # whose middle is 7.03
+    (chart,) = page(report([attempt(0, {"a.csv": 9})], tally)).find(
+        "svg", role="img", class_="chart"
+    )
+    assert [one.text for one in chart.find("title")] == ["7.03: 9 rows, 100 %"]
