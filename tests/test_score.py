@@ -370,8 +370,8 @@ def processes_of(name: str) -> list[int]:
 def test_a_run_killed_at_random_moments_and_resumed_gives_the_same_bytes(
     project: ScratchProject,
 ) -> None:
-    project.lines(60)
-    project.script(ECHO.replace("rows = []", "rows = []\n    import time; time.sleep(0.01)"))
+    project.lines(100)
+    project.script(SLOW.replace("0.05", "0.02"))
     moments = random.Random()  # noqa: S311 (any moments do)
     name = project.run("score", "--no-wait").stdout.strip()
     kills = 0

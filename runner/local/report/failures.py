@@ -64,7 +64,7 @@ def failures(found: Sequence[Trouble], attempts: Sequence[Attempt], failed_files
         f"{many(retried, 'attempt')} run again." if retried else "Nothing was run again.",
     ]
     # An attempt that is run again doesn't name its files; the one that made it good does.
-    files = {one.mini_batch: one.files for one in attempts if one.files} if retried else {}
+    files = {one.mini_batch: one.files for one in attempts if one.files}
     rows: list[str] = []
     size = 0
     for one in found[:_MOST_ROWS]:
