@@ -9,7 +9,7 @@ from typing import TextIO
 
 from runner.cli.failure import INTERRUPTED, print_error, print_warning
 from runner.cli.interrupt import interruptible
-from runner.cli.output import print_job, print_json, print_note, print_summary
+from runner.cli.output import near, print_job, print_json, print_note, print_summary
 from runner.cli.progress import ProgressView
 from runner.errors import NotFound, RunnerError
 from runner.workspace import Job, JobStatus, LogLine, Summary, Workspace, as_json
@@ -76,7 +76,7 @@ def print_outcome(workspace: Workspace, job: Job) -> int:
     if job.status is JobStatus.COMPLETED:
         return 0
     if job.status is JobStatus.FAILED:
-        where = f"; its logs and report lie in {job.folder}" if job.folder else ""
+        where = f"; its logs and report lie in {near(job.folder)}" if job.folder else ""
         print_error(f"job {job.name} failed: {job.error or 'no reason is known'}{where}")
         return 1
     how = "was canceled" if job.status is JobStatus.CANCELED else "stopped responding"

@@ -45,6 +45,13 @@ def printable(text: str) -> str:
     )
 
 
+def near(path: str) -> str:
+    """The path as it is shortest to type from here: relative where it lies below."""
+    from pathlib import Path
+
+    return path.removeprefix(f"{Path.cwd()}{os.sep}")
+
+
 def width(text: str) -> int:
     """How many terminal columns the text takes."""
     if text.isascii():
@@ -130,9 +137,9 @@ def summary_details(summary: Summary) -> dict[str, object]:
     if summary.predictions:
         details["predictions"] = _shares(summary.predictions)
     if summary.output:
-        details["output"] = summary.output
+        details["output"] = near(summary.output)
     if summary.report:
-        details["report"] = summary.report
+        details["report"] = near(summary.report)
     return details
 
 
@@ -150,8 +157,8 @@ def print_job(job: Job, summary: Summary | None) -> None:
         "started": _in_utc(job.started_at),
         "ended": _in_utc(job.ended_at),
         "error": job.error,
-        "folder": job.folder,
-        "output": job.output,
+        "folder": job.folder and near(job.folder),
+        "output": job.output and near(job.output),
     }
     if summary:
         details |= summary_details(summary)
