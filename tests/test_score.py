@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,70 @@ def test_output_path_takes_the_output_and_must_not_exist(project: ScratchProject
     assert again.returncode == 1
     assert again.stderr.count("\n") == 1
     assert "results exists already" in again.stderr
+
+
+def test_a_job_taken_up_again_still_knows_its_output_path(project: ScratchProject) -> None:
+    project.script(ECHO.replace("rows = []", "rows = []\n    raise OSError('not yet')"))
+    failed = project.run(
+        *("score", "--output-path", "results", "--set", "retry_settings.max_retries=0")
+    )
+    assert failed.returncode == 1
+    assert project.json("jobs", "show")["output"] is None
+    project.script(ECHO)
+    summary = project.json("jobs", "resume")
+    assert Path(summary["output"]) == project.root / "results" / "predictions.csv"
+    assert Path(summary["output"]).read_text() == expected(project)
+
+
+def test_an_output_place_taken_meanwhile_is_left_alone(project: ScratchProject) -> None:
+    project.script(
+        ECHO.replace("rows = []", "rows = []; os.makedirs(os.environ['TAKEN'], exist_ok=True)")
+    )
+    place = project.root / "results"
+    done = project.run("score", "--output-path", "results", env={"TAKEN": str(place)})
+    assert done.returncode == 1
+    assert "results exists already; move it away and resume the job" in done.stderr
+    assert not list(place.iterdir())
+    place.rmdir()
+    project.script(ECHO)
+    assert Path(project.json("jobs", "resume")["output"]).read_text() == expected(project)
+
+
+def test_modules_of_the_current_folder_are_not_taken_for_pythons_own(
+    project: ScratchProject,
+) -> None:
+    for name in ("selectors", "json", "csv", "runpy"):
+        project.write(f"elsewhere/{name}.py", "raise SystemExit('the wrong module')\n")
+    program = "import sys; from runner.cli import main; sys.argv[1:] = ['score']; main()"
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program],
+        cwd=project.root / "elsewhere",
+        env=project.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk takes root")
+def test_a_full_disk_is_named_and_what_was_scored_is_kept(project: ScratchProject) -> None:
+    project.lines(40, lines=1000)
+    home = project.root / "small"
+    home.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1500k", "tmpfs", home], check=True)
+    try:
+        place = {"RUNNER_HOME": str(home)}
+        done = project.run("score", "--data", str(project.input), env=place)
+        assert done.returncode == 1
+        assert "No space left on device" in done.stderr
+        assert done.stderr.splitlines()[-1].startswith("error: job ")
+        subprocess.run(["mount", "-o", "remount,size=16m", home], check=True)
+        resumed = project.run("jobs", "resume", "-o", "json", env=place)
+        assert resumed.returncode == 0, resumed.stderr
+        assert Path(json.loads(resumed.stdout)["output"]).read_text() == expected(project)
+    finally:
+        subprocess.run(["umount", home], check=True)
 
 
 def test_summary_only_publishes_what_the_script_wrote(project: ScratchProject) -> None:

@@ -18,7 +18,16 @@ from runner.local.engine.output import discard_pieces, publish, reasons, write_f
 from runner.local.engine.plan import Plan, read_plan
 from runner.local.engine.run import Stopped, run
 from runner.local.engine.tally import merge
-from runner.local.job_folder import deliver, delivered, job_folder, now, say, starts
+from runner.local.job_folder import (
+    deliver,
+    delivered,
+    job_folder,
+    log_file,
+    now,
+    reserve,
+    say,
+    starts,
+)
 from runner.local.job_records import update_job
 from runner.workspace import Job, JobStatus, Summary
 
@@ -28,7 +37,7 @@ _MOST_NOTICES = 3  # of failures, and of warnings
 def run_batch_job(home: Path, job: Job, stop: Callable[[], bool]) -> Path:
     """Score the job's plan, publish its output and report on it, however it ends.
 
-    Returns the output's folder. Raises JobFailed, or Canceled when `stop` says so.
+    Returns the output's folder. Raises JobFailed, or Stopped when `stop` says so.
     """
     folder = job_folder(home, job.name)
     plan = read_plan(folder / "plan.json")
@@ -41,11 +50,8 @@ def run_batch_job(home: Path, job: Job, stop: Callable[[], bool]) -> Path:
     try:
         # A job cut off just after its output appeared has only its report left to write.
         if not delivered(folder, target):
-            began = datetime.fromisoformat(starts(folder)[0]).timestamp()
-            attempts = run(plan, folder, began=began, stop=stop, say=lambda line: say(folder, line))
-            with opened(home) as connection:
-                update_job(connection, job.name, status=JobStatus.FINALIZING)
-            deliver(folder, publish(plan, folder, attempts), target)
+            with reserve(folder):
+                _score(home, job, plan, folder, target, stop)
         discard_pieces(folder)
         status = JobStatus.COMPLETED
     except Stopped:
@@ -60,6 +66,16 @@ def run_batch_job(home: Path, job: Job, stop: Callable[[], bool]) -> Path:
         summary = _summary(job, plan, status, attempts, before, seconds, target, folder)
         _report(job, plan, summary, attempts, error, folder)
     return target
+
+
+def _score(
+    home: Path, job: Job, plan: Plan, folder: Path, target: Path, stop: Callable[[], bool]
+) -> None:
+    began = datetime.fromisoformat(starts(folder)[0]).timestamp()
+    attempts = run(plan, folder, began=began, stop=stop, say=lambda line: say(folder, line))
+    with opened(home) as connection:
+        update_job(connection, job.name, status=JobStatus.FINALIZING)
+    deliver(folder, publish(plan, folder, attempts), target)
 
 
 def read_summary(folder: Path) -> Summary | None:
@@ -108,7 +124,7 @@ def _notices(attempts: Sequence[Attempt], folder: Path) -> list[str]:
     warnings = [warning for one in settled for warning in one.warnings]
     notices = [*failed[:_MOST_NOTICES], *warnings[:_MOST_NOTICES]]
     more = len(failed) + len(warnings) - len(notices)
-    return [*notices, f"and {more} more; see {folder / 'failures.csv'}"] if more else notices
+    return [*notices, f"and {more} more; see {log_file(folder)}"] if more else notices
 
 
 def _report(

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from runner.errors import JobFailed
 from runner.local.engine.run import Stopped
-from runner.local.job_folder import command_log, deliver, job_folder
+from runner.local.job_folder import command_log, deliver, delivered, job_folder
 from runner.workspace import Job
 
 _EXPRESSION = re.compile(r"\$\{\{\s*(inputs|outputs)\.(\w+)(?:\.path)?\s*\}\}")
@@ -50,10 +50,14 @@ def run_command_job(home: Path, job: Job, stop: Callable[[], bool]) -> Path | No
     folder = job_folder(home, job.name)
     document = json.loads((folder / "command.json").read_text(encoding="ascii"))
     command = Command(**document)
-    aside = folder / "output"
+    aside, target = folder / "output", folder / "named-outputs"
+    if delivered(folder, target):
+        return target
     shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir()
     for name, is_folder in command.outputs.items():
-        (aside / name if is_folder else aside).mkdir(parents=True, exist_ok=True)
+        if is_folder:
+            (aside / name).mkdir()
     log = command_log(folder)
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -71,9 +75,10 @@ def run_command_job(home: Path, job: Job, stop: Callable[[], bool]) -> Path | No
     for name in command.outputs:
         if not (aside / name).exists():
             raise JobFailed(f"the command wrote no output {name!r}; its output is in {log}")
-    for name in command.outputs:
-        deliver(folder, aside / name, folder / "named-outputs" / name)
-    return folder / "named-outputs" if command.outputs else None
+    if not command.outputs:
+        return None
+    deliver(folder, aside, target)
+    return target
 
 
 def _filled_in(command: Command, aside: Path) -> str:

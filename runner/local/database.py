@@ -178,8 +178,11 @@ def _explain(error: sqlite3.Error, file: Path) -> str:
         )
     if code in _BUSY:
         return f"{file} has been busy for {BUSY_SECONDS:.0f} s: try again, or end what holds it"
-    if code == sqlite3.SQLITE_FULL:
-        return f"no room left for {file}: make room, or set RUNNER_HOME to a folder elsewhere"
+    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+        return (
+            f"no room left for {file}, or its disk is broken ({error}): make room, or set "
+            "RUNNER_HOME to a folder elsewhere"
+        )
     return (
         f"can't use {file} ({error}): check that it is a file and that you may write to it and "
         "its folder, or set RUNNER_HOME to another folder"

@@ -1,4 +1,4 @@
-"""The process that runs one job of the local workspace: `python -m runner.local.host HOME JOB`.
+"""The process that runs one job of the local workspace.
 
 It is in a session of its own, so a job goes on when the terminal that began it is closed, as it
 does on Azure. SIGTERM cancels the job; whatever ends the process otherwise leaves a job that
@@ -11,17 +11,25 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from runner.errors import EnvironmentRefused, RunnerError
-from runner.local.database import opened
+from runner.local.database import opened, transaction
 from runner.local.engine.run import Stopped
 from runner.local.job_folder import add_start, job_folder, lock, now, say
 from runner.local.job_records import select_job, update_job
-from runner.workspace import JobStatus
+from runner.workspace import Job, JobStatus
 
 # One thread each: the workers are the parallelism, and sums come out the same however many run.
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+# Not `-m`, which looks for modules in the current folder before anywhere else.
+_START = (
+    "import sys; sys.path.append(sys.argv[1]); from runner.local.host import main;"
+    " sys.exit(main(sys.argv[2], sys.argv[3]))"
+)
+_PACKAGES = Path(__file__).resolve().parents[2]  # where this package is found
 
 
 def spawn(home: Path, name: str) -> subprocess.Popen[bytes]:
@@ -34,7 +42,7 @@ def spawn(home: Path, name: str) -> subprocess.Popen[bytes]:
     (folder / "logs").mkdir(parents=True, exist_ok=True)
     with (folder / "logs" / "host.txt").open("ab") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", "runner.local.host", str(home), name],
+            [sys.executable, "-P", "-c", _START, str(_PACKAGES), str(home), name],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -43,40 +51,38 @@ def spawn(home: Path, name: str) -> subprocess.Popen[bytes]:
         )
 
 
-def main(home: Path, name: str) -> int:
-    """Run a job to its end and write down how it ended."""
-    folder = job_folder(home, name)
+def main(home: str, name: str) -> int:
+    """Run a queued job to its end and write down how it ended."""
+    folder = job_folder(Path(home), name)
+    stopping: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _frame: stopping.append(number))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     held = lock(folder)
     if held is None:
         print(f"job {name} is running already", file=sys.stderr)
         return EnvironmentRefused.exit_status
-    stopping: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, _frame: stopping.append(number))
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with held:
-        return _run(home, name, folder, stopping)
+        return _run(Path(home), name, folder, stopping)
 
 
 def _run(home: Path, name: str, folder: Path, stopping: list[int]) -> int:
     started = now()
-    with opened(home) as connection:
+    with opened(home) as connection, transaction(connection):
         job = select_job(connection, name)
+        if job.status != JobStatus.QUEUED:
+            print(f"job {name} is {job.status}", file=sys.stderr)
+            return EnvironmentRefused.exit_status
         first = job.started_at or started
         job = update_job(
             connection, name, status=JobStatus.RUNNING, started_at=first, ended_at=None, error=None
         )
     add_start(folder, started)
     say(folder, f"job {name} {'begins' if first == started else 'is taken up again'}")
-    status, error, output = JobStatus.COMPLETED, None, None
+    status, error = JobStatus.COMPLETED, None
+    changes: dict[str, str | None] = {}
     try:
-        if job.type == "batch":
-            from runner.local.batch_job import run_batch_job
-
-            output = run_batch_job(home, job, lambda: bool(stopping))
-        else:
-            from runner.local.command_job import run_command_job
-
-            output = run_command_job(home, job, lambda: bool(stopping))
+        output = _run_as_its_type(home, job, lambda: bool(stopping))
+        changes = {"output": str(output) if output else None}
     except Stopped:
         status, error = JobStatus.CANCELED, f"canceled; `runner jobs resume {name}` goes on"
     except RunnerError as failure:
@@ -95,10 +101,16 @@ def _run(home: Path, name: str, folder: Path, stopping: list[int]) -> int:
             status=status,
             ended_at=now(),
             error=error,
-            output=str(output) if output else None,
+            **changes,
         )
     return 0 if status == JobStatus.COMPLETED else 1
 
 
-if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), sys.argv[2]))
+def _run_as_its_type(home: Path, job: Job, stop: Callable[[], bool]) -> Path | None:
+    if job.type == "batch":
+        from runner.local.batch_job import run_batch_job
+
+        return run_batch_job(home, job, stop)
+    from runner.local.command_job import run_command_job
+
+    return run_command_job(home, job, stop)

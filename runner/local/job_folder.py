@@ -2,24 +2,32 @@
 
 <home>/jobs/<name>/
     plan.json or command.json    what was asked for
-    journal.jsonl                each finished attempt (batch jobs)
+    model/<name>                 the model, as a scoring script finds it
+    lock                         held by the process that runs the job
     starts.txt                   when it was begun and taken up again, a line each
-    lock                         held by the process that runs the job, with its number
-    logs/                        job.txt, and worker-N.txt or command.txt
+    journal.jsonl  pieces/       each finished attempt, and its lines (batch jobs)
+    output/                      the output while it grows
+    delivered                    which output was moved to its place
     named-outputs/<output>/      the outputs, published whole
+    logs/                        job.txt, host.txt, and worker-N.txt or command.txt
     summary.json  failures.csv  report.html
 """
 
 from __future__ import annotations
 
-import errno
+import contextlib
 import fcntl
 import os
+import struct
+import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from runner.errors import JobFailed
+
+_RESERVED = 512 << 10  # bytes: a report, a summary and a few pages of the database
 
 
 def command_log(folder: Path) -> Path:
@@ -52,29 +60,43 @@ def lock(folder: Path) -> BinaryIO | None:
     The lock is POSIX's record lock, which children don't inherit: a worker that outlives a
     killed job doesn't keep the job from being taken up again.
     """
-    file = (folder / "lock").open("ab+")
+    file = (folder / "lock").open("ab")
     try:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.close()
         return None
-    file.truncate(0)
-    file.write(str(os.getpid()).encode())
-    file.flush()
     return file
 
 
 def owner(folder: Path) -> int | None:
-    """The number of the process that runs the job, None when none does."""
+    """The number of the process that runs the job, None when none does.
+
+    It asks and doesn't try: a probe that took the lock would keep a job from starting.
+    """
     try:
-        with (folder / "lock").open("rb+") as file:
-            try:
-                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return int(file.read() or b"0") or None
-            return None
+        with (folder / "lock").open("rb") as file:
+            answer = fcntl.fcntl(file, fcntl.F_GETLK, _flock(fcntl.F_WRLCK))
     except FileNotFoundError:
         return None
+    kind, process = _read_flock(answer)
+    return None if kind == fcntl.F_UNLCK else process
+
+
+def _flock(kind: int) -> bytes:
+    """C's `struct flock` over a whole file."""
+    if sys.platform == "darwin":
+        return struct.pack("qqihh", 0, 0, 0, kind, os.SEEK_SET)
+    return struct.pack("hhqqi4x", kind, os.SEEK_SET, 0, 0, 0)
+
+
+def _read_flock(answer: bytes) -> tuple[int, int]:
+    """The kind of lock and the process that holds it."""
+    if sys.platform == "darwin":
+        _, _, process, kind, _ = struct.unpack("qqihh", answer)
+    else:
+        kind, _, _, _, process = struct.unpack("hhqqi4x", answer)
+    return kind, process
 
 
 def starts(folder: Path) -> list[str]:
@@ -91,44 +113,79 @@ def add_start(folder: Path, moment: str) -> None:
 
 
 def say(folder: Path, line: str) -> None:
-    """Add a line to the job's log."""
+    """Add a line to the job's log. A disk that takes no more does not end the job here."""
     moment = datetime.now(UTC).strftime("%H:%M:%S")
     path = log_file(folder)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
-        file.write(f"{moment} {' '.join(line.splitlines())}\n")
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(f"{moment} {' '.join(line.splitlines())}\n")
+
+
+@contextlib.contextmanager
+def reserve(folder: Path) -> Iterator[None]:
+    """Hold some room on the disk, and give it back for what is said in the end.
+
+    A job that fails because the disk is full needs a little of it to say so.
+    """
+    path = folder / "reserve"
+    try:
+        with contextlib.suppress(OSError), path.open("wb") as file:
+            file.write(bytes(_RESERVED))
+        yield
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def deliver(folder: Path, output: Path, target: Path) -> None:
-    """Move a finished output to its place, whole. JobFailed when something is there already."""
+    """Move a finished output to its place, whole. JobFailed when it can't be put there."""
     import shutil
 
-    if target.exists():
-        raise JobFailed(f"output {target} exists already; name another place")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _marker(folder, target).touch()
-        try:
-            output.rename(target)
-        except OSError as error:
-            if error.errno != errno.EXDEV:
-                raise
-            # Another file system: copy beside the target first, so that it appears whole.
+        if not _same_file_system(output, target.parent):
+            # Copied beside the target first, so that it appears whole.
             aside = target.with_name(f".{target.name}.{os.getpid()}.partial")
             try:
-                shutil.copytree(output, aside) if output.is_dir() else shutil.copy(output, aside)
-                aside.rename(target)
-            except OSError:
+                shutil.copytree(output, aside, symlinks=True)
+                _put(folder, aside, target)
+            finally:
                 shutil.rmtree(aside, ignore_errors=True)
-                raise
+            shutil.rmtree(output, ignore_errors=True)
+        else:
+            _put(folder, output, target)
     except OSError as error:
-        raise JobFailed(f"output {target} can't be written: {error.strerror}") from None
+        raise JobFailed(
+            f"output {target} can't be written ({error.strerror or error});"
+            " mend that and resume the job"
+        ) from None
 
 
 def delivered(folder: Path, target: Path) -> bool:
     """True when this job has put its output there, in an earlier run that was cut off."""
-    return target.exists() and _marker(folder, target).exists()
+    try:
+        return _marker(folder).read_text(encoding="ascii") == _identity(target)
+    except FileNotFoundError:
+        return False
 
 
-def _marker(folder: Path, target: Path) -> Path:
-    return folder / f"{target.name}.delivered"
+def _put(folder: Path, output: Path, target: Path) -> None:
+    if target.exists():
+        raise JobFailed(f"output {target} exists already; move it away and resume the job")
+    # Written first, it tells after a crash whether the rename below has happened.
+    _marker(folder).write_text(_identity(output), encoding="ascii")
+    output.rename(target)
+
+
+def _marker(folder: Path) -> Path:
+    return folder / "delivered"
+
+
+def _identity(path: Path) -> str:
+    """What a folder keeps when it is renamed."""
+    status = path.stat()
+    return f"{status.st_dev} {status.st_ino}"
+
+
+def _same_file_system(one: Path, other: Path) -> bool:
+    return one.stat().st_dev == other.stat().st_dev

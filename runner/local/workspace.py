@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -166,7 +167,8 @@ class LocalWorkspace:
             with opened(self._home) as connection:
                 update_job(connection, name, status=JobStatus.CANCELED, ended_at=now())
         else:
-            os.kill(process, signal.SIGTERM)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGTERM)
             while owner(folder) is not None:
                 time.sleep(_LOOK)
         return self.job(name)
@@ -175,8 +177,10 @@ class LocalWorkspace:
         job = self.job(name)
         if job.status == JobStatus.COMPLETED:
             raise EnvironmentRefused(f"job {name!r} is Completed; there is nothing to resume")
-        if not job.status.final:
+        if owner(job_folder(self._home, name)) is not None:
             return job
+        with opened(self._home) as connection:
+            update_job(connection, name, status=JobStatus.QUEUED)
         return self._spawn(name)
 
     def download_job(self, name: str, target: Path) -> Path:
@@ -229,7 +233,8 @@ class LocalWorkspace:
             if not job.status.final:
                 error = f"its process is gone; `runner jobs resume {job.name}` goes on"
                 job = replace(job, status=JobStatus.NOT_RESPONDING, error=error)
-        return replace(job, folder=str(folder))
+        there = job.status == JobStatus.COMPLETED
+        return replace(job, folder=str(folder), output=job.output if there else None)
 
 
 def _is_late(job: Job) -> bool:
