@@ -10,7 +10,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' Makefile
 
 score: .venv/score ## Score the sample patients on this machine
-	@$(RUN) runner score
+	@$(RUN) runner score diabetes-batch
 
 test: .venv/dev ## Run the tests
 	@$(RUN) pytest -n 2

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.projects import ROOT, ScratchProject, add_diabetes
 
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+README = ROOT / "README.md"
+DOCUMENTS = [README, *sorted((ROOT / "docs").glob("*.md"))]
 _BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_FILE = re.compile(r"^```yaml\n# (\S+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_ROOM = re.compile(r"^\| `(runner/[\w/]*/)` \| (.*) \|$", re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
-# These make the environment that the tests run in; .ci/run runs them from an empty clone.
-BY_CI = ("make score", "make test", "make check", "make bench", "uv venv", "uv pip install")
+# These make an environment and work in it: .ci/run runs them, in clean clones.
+BY_CI = ("make score", "make test", "make check", "uv venv", "uv pip install")
+# Takes minutes, and a machine with nothing else to do; tests/benchmarks has its parts.
+BY_HAND = ("make bench",)
 
 
 def commands(document: Path) -> list[str]:
@@ -28,7 +34,7 @@ RUNNER_LINES = sorted(
         line.removeprefix("uv run --no-sync ")
         for document in DOCUMENTS
         for line in commands(document)
-        if not line.startswith(BY_CI)
+        if not line.startswith((*BY_CI, *BY_HAND))
     }
 )
 
@@ -36,21 +42,75 @@ RUNNER_LINES = sorted(
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> ScratchProject:
     """A copy of this project's sample in which a job has been run."""
-    project = ScratchProject(tmp_path_factory.mktemp("sample"))
+    project = make_sample(tmp_path_factory.mktemp("sample"))
+    assert project.run("score").returncode == 0
+    return project
+
+
+@pytest.fixture(scope="module")
+def extended(tmp_path_factory: pytest.TempPathFactory) -> ScratchProject:
+    """The sample with the README's own model beside it."""
+    project = make_sample(tmp_path_factory.mktemp("extended"))
+    for name, text in _FILE.findall(README.read_text()):
+        project.write(name, text)
+    shutil.copytree(ROOT / "models/diabetes/model", project.root / "models/churn/model")
+    shutil.copytree(ROOT / "data/diabetes/unlabeled", project.root / "data/churn")
+    return project
+
+
+def make_sample(root: Path) -> ScratchProject:
+    project = ScratchProject(root)
     project.write("Pulumi.yaml", "name: sample\nruntime: python\n")
     add_diabetes(project)
-    assert project.run("score").returncode == 0
     return project
 
 
 @pytest.mark.parametrize("line", RUNNER_LINES)
 def test_a_command_line_of_the_documents_does_what_it_says(
-    sample: ScratchProject, line: str
+    line: str, request: pytest.FixtureRequest
 ) -> None:
     program, *words = shlex.split(line)
     assert program == "runner", f"{line}: neither a runner command nor one that CI runs"
-    done = sample.run(*words)
+    project = request.getfixturevalue("extended" if "churn" in line else "sample")
+    done = project.run(*words)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_readmes_own_model_needs_its_three_files_and_scores(extended: ScratchProject) -> None:
+    written = {name for name, _ in _FILE.findall(README.read_text())}
+    assert written == {
+        f"models/churn/{name}.yml" for name in ("model", "batch-endpoint", "batch-deployment")
+    }
+    line = next(line for line in RUNNER_LINES if "churn" in line)
+    summary = extended.json(*shlex.split(line)[1:])
+    assert (summary["status"], summary["rows"], summary["failed_files"]) == ("Completed", 400, 0)
+
+
+@pytest.mark.parametrize("line", BY_CI)
+def test_what_is_left_to_ci_is_run_by_it(line: str) -> None:
+    script = (ROOT / ".ci" / "run").read_text()
+    if line.startswith("make"):
+        assert re.search(rf"^[^#]*\bmake\b.* {line.split()[1]}\b", script, re.MULTILINE)
+    else:
+        assert any(one.startswith(line) for one in commands(README))
+        assert "grep '^uv '" in script
+
+
+@pytest.mark.parametrize(
+    "document", [*DOCUMENTS, ROOT / "CHANGELOG.md"], ids=lambda path: path.name
+)
+def test_no_document_has_a_gap_left_to_fill(document: Path) -> None:
+    assert re.findall(r"@[A-Z]+@", document.read_text()) == []
+
+
+def test_the_rooms_of_the_architecture_and_what_is_named_in_them_exist() -> None:
+    rooms = _ROOM.findall((ROOT / "docs" / "architecture.md").read_text())
+    assert len(rooms) >= 5
+    for room, text in rooms:
+        names = re.findall(r"`(\w+)`", text)
+        assert (ROOT / room).is_dir(), room
+        for name in names:
+            assert (ROOT / room / f"{name}.py").is_file(), f"{room}{name}"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -124,14 +124,14 @@ def add_asset_commands(group: click.Group, kind: AssetKind) -> None:
 
     @group.command(
         "list",
-        help=f"List {plural}, every version.",
+        help=f"List {plural}: the latest version of each, or every version of one.",
         epilog=f"\b\nExamples:\n  runner {plural} list\n  runner {plural} list --name {sample}",
     )
     @click.option(
         "--name",
         metavar="NAME",
         shell_complete=asset_names(kind),
-        help="Only the versions of this one.",
+        help="Every version of this one.",
     )
     @output_option
     @common

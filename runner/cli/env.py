@@ -86,11 +86,9 @@ def _described(project: Project, name: str) -> dict[str, str | None]:
 
 def _contents(session: Session) -> dict[str, object]:
     workspace = session.open()
-    endpoints = workspace.endpoints()
-    batch = [one.name for one in endpoints if one.kind == "batch"]
     return {
-        "default_endpoint": batch[0] if len(batch) == 1 else None,
-        "endpoints": len(endpoints),
+        "default_endpoint": workspace.default_endpoint(),
+        "endpoints": len(workspace.endpoints()),
         "models": len(workspace.assets("model")),
         "data": len(workspace.assets("data")),
         "jobs": len(workspace.jobs()),

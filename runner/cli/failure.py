@@ -9,6 +9,7 @@ import click
 from runner.errors import RunnerError
 
 INTERRUPTED = 130
+_HEAD, _TAIL = 700, 300  # characters kept of a longer line; the way out stands at its end
 
 
 def report(error: Exception, verbose: bool = False) -> int:
@@ -25,16 +26,21 @@ def report(error: Exception, verbose: bool = False) -> int:
 
 def print_error(text: str) -> None:
     """One line on stderr, in red where it is a terminal."""
-    from runner.cli.output import printable, styled
-
-    print(f"{styled('error:', sys.stderr, fg='red')} {printable(text)}", file=sys.stderr)
+    _print_line("error:", "red", text)
 
 
 def print_warning(text: str) -> None:
     """One line on stderr, in yellow where it is a terminal."""
+    _print_line("warning:", "yellow", text)
+
+
+def _print_line(label: str, colour: str, text: str) -> None:
     from runner.cli.output import printable, styled
 
-    print(f"{styled('warning:', sys.stderr, fg='yellow')} {printable(text)}", file=sys.stderr)
+    text = printable(text)
+    if len(text) > _HEAD + _TAIL:
+        text = f"{text[:_HEAD]} ... {text[-_TAIL:]}"
+    print(f"{styled(label, sys.stderr, fg=colour)} {text}", file=sys.stderr)
 
 
 def _explain(error: Exception) -> tuple[list[str], int]:

@@ -17,6 +17,7 @@ from runner.workspace import Job, JobStatus, LogLine, Summary, Workspace, as_jso
 
 def print_started(job: Job, output: str) -> None:
     """The name of a job that is left running, or all of it as JSON."""
+    _print_notices(job)
     if output == "json":
         print_json(as_json(job))
     else:
@@ -36,6 +37,7 @@ def follow_to_end(
     """
     with interruptible():
         job = start()
+        _print_notices(job)
         try:
             watch(workspace, job.name, logs_to=sys.stderr if logs else None)
         except KeyboardInterrupt:
@@ -43,17 +45,9 @@ def follow_to_end(
         job = workspace.job(job.name)
         if job.status is not JobStatus.COMPLETED:
             return print_outcome(workspace, job)
-        summary = find_summary(workspace, job)
+        _print_done(job, find_summary(workspace, job), output)
         if download:
             print_note(f"downloaded to {workspace.download_job(job.name, download)}")
-    for notice in summary.notices if summary else ():
-        print_warning(notice)
-    if output == "json":
-        print_json(as_json(summary or job))
-    elif summary:
-        print_summary(summary)
-    else:
-        print_job(job, None)
     return 0
 
 
@@ -92,6 +86,22 @@ def find_summary(workspace: Workspace, job: Job) -> Summary | None:
         return workspace.summary(job.name)
     except NotFound:
         return None
+
+
+def _print_notices(what: Job | Summary) -> None:
+    for notice in what.notices:
+        print_warning(notice)
+
+
+def _print_done(job: Job, summary: Summary | None, output: str) -> None:
+    if summary:
+        _print_notices(summary)
+    if output == "json":
+        print_json(as_json(summary or job))
+    elif summary:
+        print_summary(summary)
+    else:
+        print_job(job, None)
 
 
 def _cancel(workspace: Workspace, job: Job) -> int:

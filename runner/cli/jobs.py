@@ -11,6 +11,7 @@ from runner.cli.options import (
     Group,
     Session,
     common,
+    download_option,
     job_argument,
     no_wait_option,
     output_option,
@@ -146,12 +147,7 @@ Examples:
   runner jobs resume NAME --download results"""
 )
 @job_argument()
-@click.option(
-    "--download",
-    metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="When the job is done, copy its results and logs there.",
-)
+@download_option
 @no_wait_option
 @output_option
 @common

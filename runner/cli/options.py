@@ -161,6 +161,22 @@ no_wait_option = click.option(
 )
 
 
+def _new_place(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
+    """Refuse a folder that exists before the job begins that is to be copied there."""
+    if value is not None and os.path.lexists(value):
+        raise click.BadParameter(f"{value} exists already; name another place", ctx, param)
+    return value
+
+
+download_option = click.option(
+    "--download",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    callback=_new_place,
+    help="When the job is done, copy its results and logs there; must not exist.",
+)
+
+
 def common(function: Function) -> Function:
     """The options of every command; the one nearest the end of the line wins."""
     return _env(_verbose(function))

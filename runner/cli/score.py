@@ -10,6 +10,7 @@ from runner.cli.options import (
     Session,
     common,
     deployment_names,
+    download_option,
     endpoint_names,
     no_wait_option,
     output_option,
@@ -79,12 +80,7 @@ Examples:
     type=click.Path(path_type=Path),
     help="Where the results go; must not exist.  [default: the job's own folder]",
 )
-@click.option(
-    "--download",
-    metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="When the job is done, copy its results and logs there.",
-)
+@download_option
 @no_wait_option
 @output_option
 @common
@@ -110,6 +106,8 @@ def score(
     """
     if no_wait and download:
         raise click.UsageError("--no-wait and --download exclude each other")
+    if download and output_path and output_path.absolute().is_relative_to(download.absolute()):
+        raise click.UsageError("--output-path lies in --download; name two places")
     from runner.cli.following import follow_to_end, print_started
     from runner.workspace import Invocation
 

@@ -19,7 +19,7 @@ from runner.cli.options import (
     epilog="""\b
 Examples:
   runner train diabetes
-  runner train diabetes --set data=data/diabetes/labeled.csv
+  runner train diabetes --set training_data=data/diabetes/labeled.csv
   runner models register --from-job NAME --name diabetes-mlflow"""
 )
 @click.argument("model", shell_complete=model_folders)

@@ -23,6 +23,7 @@ TYPES: dict[AssetKind, tuple[str, ...]] = {
     "data": ("uri_file", "uri_folder"),
 }
 _TITLES: dict[AssetKind, str] = {"model": "model", "data": "data asset"}
+_COMMANDS: dict[AssetKind, str] = {"model": "runner models", "data": "runner data"}
 _LONGEST_VERSION = 30
 _SHOWN_VERSIONS = 10
 
@@ -156,7 +157,10 @@ def _versions(home: Path, kind: AssetKind, name: str) -> list[sqlite3.Row]:
         if not rows:
             known = connection.execute("SELECT name FROM assets WHERE kind = ?", [kind])
             ending = nearest(name, [row["name"] for row in known])
-            raise NotFound(f"no {_TITLES[kind]} {name!r} in this workspace{ending}")
+            raise NotFound(
+                f"no {_TITLES[kind]} {name!r} in this workspace{ending};"
+                f" `{_COMMANDS[kind]} register` adds one"
+            )
     return rows
 
 

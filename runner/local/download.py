@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
-from runner.errors import EnvironmentRefused, NotFound
+from runner.errors import EnvironmentRefused, NotFound, WrongUsage
+from runner.local.files import aside
 from runner.workspace import Job
 
 _RECORDS = ("logs", "failures.csv", "summary.json", "report.html")
@@ -14,13 +16,13 @@ _RECORDS = ("logs", "failures.csv", "summary.json", "report.html")
 def download(job: Job, folder: Path, target: Path) -> Path:
     """Copy to `target` as `az ml job download --all` lays a job out, whole or not at all.
 
-    Outputs go to `named-outputs/<name>/`, logs and records to `artifacts/`. Raises
-    EnvironmentRefused when `target` exists already or can't be written, and NotFound for a job
-    that has left nothing to download.
+    Outputs go to `named-outputs/<name>/`, logs and records to `artifacts/`; links stay links.
+    Raises WrongUsage when `target` exists already, EnvironmentRefused when it can't be written,
+    and NotFound for a job that has left nothing to download.
     """
     target = target.absolute()
-    if target.exists():
-        raise EnvironmentRefused(f"{target} exists already; name another folder")
+    if os.path.lexists(target):
+        raise WrongUsage(f"{target} exists already: remove it, or name another place")
     named = folder / "named-outputs"
     outputs = {path.name: path for path in named.iterdir()} if named.exists() else {}
     if job.type == "batch" and job.output and Path(job.output).exists():
@@ -28,23 +30,30 @@ def download(job: Job, folder: Path, target: Path) -> Path:
     records = [folder / name for name in _RECORDS if (folder / name).exists()]
     if not outputs and not records:
         raise NotFound(f"job {job.name!r}, which is {job.status}, has nothing to download")
-    aside = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(aside, ignore_errors=True)
     try:
-        for name, path in outputs.items():
-            _copy(path, aside / "named-outputs" / name)
-        for path in records:
-            _copy(path, aside / "artifacts" / path.name)
-        aside.rename(target)
+        with aside(target.parent, ".runner-") as copy:
+            for name, path in outputs.items():
+                _copy(path, copy / "named-outputs" / name)
+            for path in records:
+                _copy(path, copy / "artifacts" / path.name)
+            copy.rename(target)
     except OSError as error:
-        shutil.rmtree(aside, ignore_errors=True)
-        raise EnvironmentRefused(f"{target} can't be written: {error.strerror}") from None
+        raise EnvironmentRefused(
+            f"can't copy job {job.name!r} to {target} ({_reason(error)}):"
+            " mend that, or name a place elsewhere"
+        ) from None
     return target
 
 
 def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
-        shutil.copytree(source, target)
+        shutil.copytree(source, target, symlinks=True)
     else:
-        shutil.copy(source, target)
+        shutil.copy(source, target, follow_symlinks=False)
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, shutil.Error):  # all that went wrong: source, target and reason of each
+        return str(error.args[0][0][2])
+    return error.strerror or str(error)

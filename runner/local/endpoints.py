@@ -45,13 +45,20 @@ def describe(catalog: Catalog) -> list[EndpointInfo]:
     return sorted(found, key=lambda one: one.name)
 
 
+def default_endpoint(catalog: Catalog) -> str | None:
+    """The stack's default, else the only batch endpoint; None where one must be named."""
+    if catalog.default_endpoint is not None:
+        return catalog.default_endpoint
+    return next(iter(catalog.batch_endpoints)) if len(catalog.batch_endpoints) == 1 else None
+
+
 def choose_endpoint(catalog: Catalog, name: str | None) -> BatchEndpoint:
-    """The endpoint of that name, else the stack's default, else the only batch endpoint.
+    """The endpoint of that name, else the default one.
 
     Raises NotFound for a name that isn't declared and WrongUsage where one must be named.
     """
     endpoints = catalog.batch_endpoints
-    chosen = name or catalog.default_endpoint
+    chosen = name or default_endpoint(catalog)
     if chosen is not None:
         if chosen in catalog.online_endpoints:
             raise WrongUsage(f"endpoint {chosen!r} is an online endpoint; score needs a batch one")
@@ -60,9 +67,7 @@ def choose_endpoint(catalog: Catalog, name: str | None) -> BatchEndpoint:
         return endpoints[chosen]
     if not endpoints:
         raise NotFound(f"no batch endpoint is declared under {catalog.folder}")
-    if len(endpoints) > 1:
-        raise WrongUsage(f"name the endpoint to use: {', '.join(sorted(endpoints))}")
-    return next(iter(endpoints.values()))
+    raise WrongUsage(f"name the endpoint to use: {', '.join(sorted(endpoints))}")
 
 
 def choose_deployment(

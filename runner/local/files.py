@@ -3,7 +3,7 @@
     <home>/files/<aa>/<hash>          one content, read-only; <aa> begins its hash
     <home>/trees/<hash>/folder/…      a stored folder, hard links to the files
     <home>/trees/<hash>/file/<name>   a stored single file
-    <home>/tmp/                       what is being written, and what a killed process left
+    <home>/tmp/                       what is being written, and for a day what was cut off
 
 A tree's hash is that of its manifest, the list of its names and their contents' hashes, which
 is kept as a content itself. Hashes are SHA-256, in hexadecimal digits. Everything is written
@@ -15,18 +15,22 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from stat import S_ISREG
 from typing import Literal
 
 from runner.errors import EnvironmentRefused, WrongUsage
+from runner.local.engine.disk import FULL
 
 CHUNK = 1 << 20  # bytes read at a time
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_CUT_OFF = 24 * 3600  # seconds after which nobody is still at work on what is in `tmp`
+_LOOKED_AT = 1000  # files of a folder
 _HOME_WAY_OUT = "or set RUNNER_HOME to a folder elsewhere"
 _TARGET_WAY_OUT = "or name a place elsewhere"
 
@@ -49,14 +53,41 @@ def store(home: Path, source: Path) -> Tree:
     inside the folder. Raises `WrongUsage` for what can't be stored and `EnvironmentRefused` where
     the workspace can't be written.
     """
+    began = time.time_ns()
     shape, sources = _scan(home, source)
     with _writing(home, _HOME_WAY_OUT):
         (home / "tmp").mkdir(parents=True, exist_ok=True)
+        _sweep(home / "tmp")
         manifest = _dump(
             shape, [(name, _keep(home, partial(_read, path))) for name, path in sources]
         )
         tree = _keep(home, lambda: [manifest])
-    return Tree(tree, checkout(home, tree))
+        path = checkout(home, tree)
+        with suppress(PermissionError):  # a tree of somebody else's
+            # The moment at which the source was last known to be the same.
+            os.utime(home / "trees" / tree, ns=(began, began))
+    return Tree(tree, path)
+
+
+def looks_changed(home: Path, tree: str, source: Path) -> bool:
+    """Whether a file or folder looks other than when it was last stored as this tree.
+
+    Names, sizes and times of modification tell, of no more than a thousand files; nothing is
+    read. False also where there is nothing to tell by.
+    """
+    try:
+        root = source.resolve(strict=True)
+        stored = checkout(home, tree)
+        since = (home / "trees" / tree).stat().st_mtime_ns
+        if not root.is_dir() or not stored.is_dir():
+            return root.is_dir() != stored.is_dir() or _differs(root, stored, since)
+        found = list(islice(_walk(source, root), _LOOKED_AT))
+        if any(_differs(Path(path), stored / name, since) for name, path in found):
+            return True
+        # Each of them is stored, so it is as many that tell of one that is gone.
+        return len(found) < sum(1 for _ in islice(_walk(stored, stored), _LOOKED_AT))
+    except (OSError, WrongUsage, EnvironmentRefused):
+        return False
 
 
 def checkout(home: Path, tree: str) -> Path:
@@ -86,9 +117,9 @@ def copy_out(home: Path, tree: str, target: Path) -> Path:
     shape, entries = _load(home, tree)
     with _writing(target.parent, _TARGET_WAY_OUT):
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _aside(target.parent, ".runner-") as aside:
-            _lay_out(home, entries, aside, _copy)
-            (aside if shape == "folder" else aside / entries[0][0]).rename(target)
+        with aside(target.parent, ".runner-") as path:
+            _lay_out(home, entries, path, _copy)
+            (path if shape == "folder" else path / entries[0][0]).rename(target)
     return target
 
 
@@ -102,6 +133,24 @@ def link_out(home: Path, tree: str, target: Path) -> None:
         entries = [(target.name, entries[0][1])]
     with _writing(target.parent, _HOME_WAY_OUT):
         _lay_out(home, entries, target if shape == "folder" else target.parent, _link)
+
+
+def _differs(path: Path, stored: Path, since: int) -> bool:
+    now = path.stat()
+    try:
+        return now.st_mtime_ns > since or now.st_size != stored.stat().st_size
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed processes left."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            # Another process may be sweeping, too, and what stays does no harm.
+            with suppress(OSError):
+                if time.time() - entry.stat(follow_symlinks=False).st_mtime > _CUT_OFF:
+                    _remove(Path(entry.path))
 
 
 def _scan(home: Path, source: Path) -> tuple[Shape, list[tuple[str, str]]]:
@@ -190,14 +239,14 @@ def _keep(home: Path, read: Callable[[], Iterable[bytes]]) -> str:
         return known.hexdigest()
     # Hashed again on the way: the source may have changed since.
     written = hashlib.sha256()
-    with _aside(home / "tmp") as aside:
-        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444), "wb") as file:
+    with aside(home / "tmp") as path:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444), "wb") as file:
             for chunk in read():
                 written.update(chunk)
                 file.write(chunk)
         kept = _kept(home, written.hexdigest())
         kept.parent.mkdir(parents=True, exist_ok=True)
-        aside.rename(kept)
+        path.rename(kept)
     return written.hexdigest()
 
 
@@ -244,10 +293,10 @@ def _publish(home: Path, tree: str, shape: Shape, entries: list[tuple[str, str]]
     """Lay a tree out under its hash."""
     (home / "trees").mkdir(exist_ok=True)
     (home / "tmp").mkdir(exist_ok=True)
-    with _aside(home / "tmp") as aside:
-        _lay_out(home, entries, aside / shape, _link)
+    with aside(home / "tmp") as path:
+        _lay_out(home, entries, path / shape, _link)
         try:
-            aside.rename(home / "trees" / tree)
+            path.rename(home / "trees" / tree)
         except OSError as error:
             # Another process came first, with the same tree.
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
@@ -291,18 +340,22 @@ def _copy(kept: Path, target: Path) -> None:
 
 
 @contextmanager
-def _aside(folder: Path, prefix: str = "") -> Iterator[Path]:
+def aside(folder: Path, prefix: str = "") -> Iterator[Path]:
     """Give a new path in `folder` to write to; what is still there in the end is removed."""
     path = folder / f"{prefix}{os.getpid()}-{os.urandom(8).hex()}"
     try:
         yield path
     finally:
-        if path.is_dir():
-            import shutil
+        _remove(path)
 
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        import shutil
+
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -311,7 +364,7 @@ def _writing(folder: Path, way_out: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in FULL:
             raise EnvironmentRefused(
                 f"no room left in {folder} ({error.strerror}): make room, {way_out}"
             ) from error

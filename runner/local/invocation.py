@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from runner.declarations import (
@@ -13,16 +13,25 @@ from runner.declarations import (
     Catalog,
     Data,
     Model,
-    is_asset_name,
 )
 from runner.declarations.override import override
+from runner.declarations.problem import Place
 from runner.errors import EnvironmentRefused, JobFailed, NotFound, WrongUsage
 from runner.local import assets
 from runner.local.engine.inputs import list_files
 from runner.local.engine.plan import Plan, Settings
+from runner.local.files import looks_changed
 from runner.local.job_folder import job_folder, model_folder
 from runner.workspace import Asset, AssetKind, Invocation, Registration
 
+_PARALLEL = frozenset(
+    {
+        "instance_count",
+        "resources.instance_count",
+        "max_concurrency_per_instance",
+        "settings.max_concurrency_per_instance",
+    }
+)
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -33,13 +42,15 @@ def plan_job(
     declared: BatchDeployment,
     invocation: Invocation,
     job: str,
-) -> tuple[Plan, Asset | None, str]:
+) -> tuple[Plan, Asset | None, str, tuple[str, ...]]:
     """Make the plan of a batch job; register what the workspace lacks of its model and data.
 
-    Returns the plan, the model and the input as it was asked for.
+    Returns the plan, the model, the input as it was asked for, and a line for each of the two
+    whose declared files look changed since they were registered.
     Raises a RunnerError naming what is missing or makes no sense; nothing has begun then.
     """
-    deployment = override(declared, _settings(invocation))
+    asked = _settings(invocation)
+    deployment = override(declared, asked)
     script = _script(deployment)
     model = find_model(home, catalog, deployment)
     if model is None and script is None:
@@ -49,7 +60,9 @@ def plan_job(
             f"model {model.reference} is a {model.type}, which needs a scoring script:"
             f" give deployment {deployment.name!r} a code_configuration"
         )
-    given, data = _data(home, catalog, endpoint, invocation)
+    given, data, notices = _data(home, catalog, endpoint, invocation)
+    if model is not None:
+        notices = (*_notices(home, model, deployment.model, catalog.models), *notices)
     _check_input_type(data, invocation.input_type)
     folder, files = list_files(data)
     return (
@@ -57,7 +70,7 @@ def plan_job(
             job=job,
             input=str(folder.absolute()),
             files=files,
-            settings=_engine_settings(declared, deployment),
+            settings=_engine_settings(deployment, asked),
             model=model.path if model else None,
             script=str(script) if script else None,
             environment_variables={
@@ -67,6 +80,7 @@ def plan_job(
         ),
         model,
         given,
+        notices,
     )
 
 
@@ -123,8 +137,8 @@ def _registration(declaration: Model | Data, name: str) -> Registration:
 
 def _data(
     home: Path, catalog: Catalog, endpoint: BatchEndpoint, invocation: Invocation
-) -> tuple[str, Path]:
-    """The input as it was asked for, and where its files are.
+) -> tuple[str, Path, tuple[str, ...]]:
+    """The input as it was asked for, where its files are, and notices.
 
     A path is read where it lies: this machine is where the job runs, so there is nothing to
     upload. What is named by reference comes from the workspace.
@@ -143,15 +157,52 @@ def _data(
     if given.startswith("azureml:"):
         from runner.declarations import parse_reference
 
-        asset = find_data(home, catalog, parse_reference(given, "data"))
-        return asset.reference, Path(asset.path)
-    path = Path(given).expanduser()
-    if not path.exists():
-        hint = ""
-        if is_asset_name(given) and given in catalog.data:
-            hint = f"; for the data asset write azureml:{given}@latest"
-        raise NotFound(f"no file or folder {given}{hint}")
-    return str(path.absolute()), path
+        reference = parse_reference(given, "data")
+        asset = find_data(home, catalog, reference)
+        notices = _notices(home, asset, reference, catalog.data)
+        return asset.reference, Path(asset.path), notices
+    path = existing(given)
+    if path is None:
+        hint = "check the path, or name a data asset as azureml:NAME@latest"
+        if given in catalog.data:
+            hint = f"for the data asset write azureml:{given}@latest"
+        raise NotFound(f"no file or folder {given}; {hint}")
+    return str(path.absolute()), path, ()
+
+
+def _notices(
+    home: Path,
+    asset: Asset,
+    asked: AssetReference | Model | None,
+    declared: Mapping[str, Model] | Mapping[str, Data],
+) -> tuple[str, ...]:
+    """Say so where the latest version looks older than the files it is declared from."""
+    declaration = declared.get(asset.name)
+    if not isinstance(asked, AssetReference) or asked.exact or declaration is None:
+        return ()
+    path = declaration.path
+    # What a job made, or came from another place, is meant to be other than what is declared.
+    if asset.job or not isinstance(path, Path) or path.name != asset.base_name:
+        return ()
+    if not looks_changed(home, asset.content_hash, path):
+        return ()
+    command = "models" if asset.kind == "model" else "data"
+    return (
+        f"{Place(path, 0)} looks changed since {asset.reference} was registered;"
+        f" `runner {command} register -f {Place(declaration.file, 0)}` makes a new version",
+    )
+
+
+def existing(given: str | Path) -> Path | None:
+    """The path of a file or folder that is there, with its `~` expanded; else None."""
+    try:
+        path = Path(given).expanduser()
+        path.stat()
+    except PermissionError:
+        raise
+    except (OSError, RuntimeError, ValueError):  # a name too long, ~NOBODY, a NUL
+        return None
+    return path
 
 
 def _check_input_type(data: Path, input_type: str | None) -> None:
@@ -186,12 +237,12 @@ def _settings(invocation: Invocation) -> dict[str, str]:
     }
 
 
-def _engine_settings(declared: BatchDeployment, deployment: BatchDeployment) -> Settings:
-    processes = _processes(deployment)
-    if processes == _processes(declared):
+def _engine_settings(deployment: BatchDeployment, asked: Iterable[str]) -> Settings:
+    settings = deployment.settings
+    processes = deployment.resources.instance_count * settings.max_concurrency_per_instance
+    if _PARALLEL.isdisjoint(asked):
         # Declared for a cluster; only who asks for more than this machine has gets more.
         processes = min(processes, _CORES)
-    settings = deployment.settings
     return Settings(
         mini_batch_size=settings.mini_batch_size,
         processes=processes,
@@ -201,10 +252,6 @@ def _engine_settings(declared: BatchDeployment, deployment: BatchDeployment) -> 
         output_action=settings.output_action,
         output_file_name=settings.output_file_name,
     )
-
-
-def _processes(deployment: BatchDeployment) -> int:
-    return deployment.resources.instance_count * deployment.settings.max_concurrency_per_instance
 
 
 def check_output(path: Path | None) -> Path | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import cast
 
 from runner.errors import EnvironmentRefused, NotFound
@@ -11,8 +11,8 @@ from runner.local.database import decode, encode
 from runner.nearest import nearest
 from runner.workspace import Job, JobStatus
 
-# Where a job's folder lies follows from its name.
-_COLUMNS = tuple(one.name for one in fields(Job) if one.name != "folder")
+# Where a job's folder lies follows from its name, and notices are told once.
+_COLUMNS = tuple(one.name for one in fields(Job) if one.name not in ("folder", "notices"))
 
 
 def insert_job(connection: sqlite3.Connection, job: Job) -> None:
@@ -25,7 +25,7 @@ def insert_job(connection: sqlite3.Connection, job: Job) -> None:
             VALUES (:name, :type, :status, :created_at, :started_at, :ended_at,
                     :endpoint, :deployment, :model, :input, :output, :error)
             """,
-            {column: encode(value) for column, value in asdict(job).items()},
+            {column: encode(getattr(job, column)) for column in _COLUMNS},
         )
     except sqlite3.IntegrityError as error:
         raise EnvironmentRefused(f"job {job.name} exists already: choose another name") from error

@@ -8,7 +8,7 @@ from pathlib import Path
 from runner.declarations import AssetReference, Catalog, CommandJob, JobInput
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.local.command_job import Command
-from runner.local.invocation import find_data
+from runner.local.invocation import existing, find_data
 from runner.nearest import nearest
 
 _FOLDERS = ("uri_folder", "mlflow_model", "custom_model", "triton_model", "mltable")
@@ -30,7 +30,7 @@ def plan_training(home: Path, catalog: Catalog, model: str, inputs: Mapping[str,
         raise EnvironmentRefused(f"the code of {job.file} is not on this machine ({job.code})")
     values = {name: _declared(home, catalog, name, one) for name, one in job.inputs.items()}
     given = {
-        name: _given(home, catalog, value, isinstance(job.inputs[name], JobInput))
+        name: _given(home, catalog, name, value, isinstance(job.inputs[name], JobInput))
         for name, value in inputs.items()
     }
     return Command(
@@ -64,19 +64,23 @@ def _declared(home: Path, catalog: Catalog, name: str, value: object) -> str:
     return _local(name, value.path)
 
 
-def _given(home: Path, catalog: Catalog, value: str, is_path: bool) -> str:
+def _given(home: Path, catalog: Catalog, name: str, value: str, is_path: bool) -> str:
     if not is_path:
         return value
     if value.startswith("azureml:") and not value.startswith("azureml://"):
         from runner.declarations import parse_reference
 
         return find_data(home, catalog, parse_reference(value, "data")).path
-    return _local(value, Path(value).expanduser().absolute())
+    return _local(name, Path(value))
 
 
 def _local(name: str, path: Path | str) -> str:
+    way_out = f"name one that is here with --set {name}=PATH"
     if not isinstance(path, Path):
-        raise EnvironmentRefused(f"input {path} can't be reached from the local environment")
-    if not path.exists():
-        raise NotFound(f"input {name}: no file or folder {path}")
-    return str(path)
+        raise EnvironmentRefused(
+            f"input {name}: {path} can't be reached from the local environment; {way_out}"
+        )
+    found = existing(path)
+    if found is None:
+        raise NotFound(f"input {name}: no file or folder {path}; {way_out}")
+    return str(found.absolute())

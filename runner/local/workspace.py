@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import EnvironmentRefused, NotFound
 from runner.local import assets
-from runner.local.database import opened
+from runner.local.database import opened, transaction
 from runner.local.files import copy_out, link_out
 from runner.local.job_folder import job_folder, model_folder, now, owner, starts
 from runner.local.job_records import (
@@ -90,6 +90,11 @@ class LocalWorkspace:
             raise NotFound(f"no endpoint {name!r}{nearest(name, known)}")
         return known[name]
 
+    def default_endpoint(self) -> str | None:
+        from runner.local.endpoints import default_endpoint
+
+        return default_endpoint(self._catalog)
+
     def invoke(self, invocation: Invocation) -> Job:
         from runner.local.endpoints import choose_deployment, choose_endpoint
         from runner.local.engine.plan import write_plan
@@ -99,7 +104,7 @@ class LocalWorkspace:
         deployment = choose_deployment(self._catalog, endpoint, invocation.deployment)
         output = check_output(invocation.output_path)
         name = _new_name(endpoint.name)
-        plan, model, given = plan_job(
+        plan, model, given, notices = plan_job(
             self._home, self._catalog, endpoint, deployment, invocation, name
         )
         folder = job_folder(self._home, name)
@@ -118,7 +123,7 @@ class LocalWorkspace:
             input=given,
             output=str(output) if output else None,
         )
-        return self._begin(job)
+        return replace(self._begin(job), notices=notices)
 
     def train(self, model: str, inputs: Mapping[str, str]) -> Job:
         from runner.local.command_job import write_command
@@ -169,6 +174,7 @@ class LocalWorkspace:
         else:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGTERM)
+                os.kill(process, signal.SIGCONT)  # a stopped process hears nothing else
             while owner(folder) is not None:
                 time.sleep(_LOOK)
         return self.job(name)
@@ -208,19 +214,29 @@ class LocalWorkspace:
 
         folder = job_folder(self._home, name)
         begun = len(starts(folder))
-        process = spawn(self._home, name)
+        process = None
         try:
+            process = spawn(self._home, name)
             # Until the host has begun, the job would still look as it was left.
             while len(starts(folder)) == begun and process.poll() is None:
                 time.sleep(_LOOK / 5)
         except BaseException:
-            process.terminate()  # who is interrupted here doesn't know the job's name yet
+            # Who is interrupted here doesn't know the job's name yet.
+            if process:
+                process.terminate()
+            self._give_up(name, JobStatus.CANCELED, "interrupted before it began")
             raise
         if len(starts(folder)) == begun and owner(folder) is None:
-            raise EnvironmentRefused(
-                f"job {name!r} could not be started; see {folder / 'logs' / 'host.txt'}"
-            )
+            error = f"could not be started; see {folder / 'logs' / 'host.txt'}"
+            self._give_up(name, JobStatus.FAILED, error)
+            raise EnvironmentRefused(f"job {name!r} {error}")
         return self.job(name)
+
+    def _give_up(self, name: str, status: JobStatus, error: str) -> None:
+        """End a job that no host has begun."""
+        with opened(self._home) as connection, transaction(connection):
+            if select_job(connection, name).status is JobStatus.QUEUED:
+                update_job(connection, name, status=status, ended_at=now(), error=error)
 
     def _as_it_is(self, job: Job) -> Job:
         """The job with its folder, and with the state it is in if its process is gone."""

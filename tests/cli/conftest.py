@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from runner.cli import main
+from runner.workspace import as_json
 
 from .memory import MemoryWorkspace
 
@@ -19,6 +22,11 @@ class Result:
 
 
 Run = Callable[..., Result]
+
+
+def as_printed(record: Any) -> Any:
+    """What a reader of the JSON gets of a record, or of a list of them."""
+    return json.loads(json.dumps(as_json(record)))
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 
 from runner.errors import EnvironmentRefused, NotFound
@@ -29,6 +30,13 @@ def progress(done: int, of: int = 4, failed: int = 0) -> Progress:
     return Progress(JobStatus.RUNNING, of, done, rows=100 * done, failed_files=failed)
 
 
+def _hash(path: Path) -> str:
+    """A folder's content by its names and bytes, a file's by its bytes."""
+    files = [one for one in (path, *sorted(path.rglob("*"))) if one.is_file()]
+    parts = [bytes(one.relative_to(path)) + one.read_bytes() for one in files]
+    return sha256(b"".join(parts)).hexdigest()
+
+
 @dataclass
 class MemoryWorkspace:
     """Jobs are named job-1, job-2, …; each shows `events` and then has the status `ending`."""
@@ -42,6 +50,8 @@ class MemoryWorkspace:
     endless: bool = False  # a job runs until it is canceled
     deaf: bool = False  # and cancelling never comes to an end
     predictions: dict[str, int] = field(default_factory=lambda: {"0": 300, "1": 100})
+    default: str | None = "diabetes-batch"
+    notices: tuple[str, ...] = ()  # of every job that begins
     invocations: list[Invocation] = field(default_factory=list)
     trainings: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     resumed: list[str] = field(default_factory=list)
@@ -87,13 +97,18 @@ class MemoryWorkspace:
 
     def register(self, kind: AssetKind, registration: Registration) -> Asset:
         self.registrations.append((kind, registration))
-        version = registration.version or str(1 + len(self.assets(kind, registration.name)))
+        content, versions = _hash(registration.path), self._versions(kind, registration.name)
+        for one in versions:
+            if one.content_hash == content and registration.version in (None, one.version):
+                return one
+            if one.version == registration.version:
+                raise EnvironmentRefused(f"{one.reference} exists with other content")
         asset = Asset(
             kind,
             registration.name,
-            version,
+            registration.version or str(1 + len(versions)),
             registration.type,
-            "0" * 64,
+            content,
             str(registration.path),
             registration.path.name,
             CREATED,
@@ -105,16 +120,25 @@ class MemoryWorkspace:
         return asset
 
     def assets(self, kind: AssetKind, name: str | None = None) -> list[Asset]:
-        return [one for one in self._assets if one.kind == kind and name in (None, one.name)]
+        if name is None:
+            latest = {one.name: one for one in self._assets if one.kind == kind}
+            return [latest[one] for one in sorted(latest)]
+        versions = self._versions(kind, name)
+        if not versions:
+            raise NotFound(f"no {kind} {name!r}")
+        return versions
+
+    def _versions(self, kind: AssetKind, name: str) -> list[Asset]:
+        return [one for one in reversed(self._assets) if (one.kind, one.name) == (kind, name)]
 
     def asset(self, kind: AssetKind, reference: str) -> Asset:
         prefix, _, rest = reference.partition(":")
         assert prefix == "azureml"
         name, _, version = rest.removesuffix("@latest").partition(":")
-        for one in reversed(self.assets(kind, name)):
+        for one in self.assets(kind, name):
             if version in ("", one.version):
                 return one
-        raise NotFound(f"no {kind} {rest!r}")
+        raise NotFound(f"{kind} {name!r} has no version {version!r}")
 
     def download_asset(self, kind: AssetKind, reference: str, target: Path) -> Path:
         self.downloads.append((reference, target))
@@ -129,9 +153,12 @@ class MemoryWorkspace:
                 return one
         raise NotFound(f"no endpoint {name!r}")
 
+    def default_endpoint(self) -> str | None:
+        return self.default
+
     def invoke(self, invocation: Invocation) -> Job:
         self.invocations.append(invocation)
-        return self.add(
+        job = self.add(
             Job(
                 f"job-{len(self._jobs) + 1}",
                 "batch",
@@ -144,6 +171,7 @@ class MemoryWorkspace:
                 folder="/jobs/here",
             )
         )
+        return replace(job, notices=self.notices)
 
     def train(self, model: str, inputs: Mapping[str, str]) -> Job:
         self.trainings.append((model, dict(inputs)))

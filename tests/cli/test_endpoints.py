@@ -2,9 +2,7 @@ from __future__ import annotations
 
 import json
 
-from runner.workspace import as_json
-
-from .conftest import Run
+from .conftest import Run, as_printed
 from .memory import MemoryWorkspace
 
 
@@ -17,7 +15,7 @@ def test_list_marks_the_default_deployment(run: Run) -> None:
 
 def test_list_as_json_is_the_records(run: Run, workspace: MemoryWorkspace) -> None:
     shown = json.loads(run("endpoints", "list", "-o", "json").out)
-    assert shown == json.loads(json.dumps(as_json(workspace.endpoints())))
+    assert shown == as_printed(workspace.endpoints())
 
 
 def test_an_empty_list_says_so_on_stderr(run: Run, workspace: MemoryWorkspace) -> None:

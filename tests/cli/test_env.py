@@ -52,6 +52,15 @@ def test_show_of_local_counts_what_it_holds(
     assert "default endpoint  diabetes-batch\n" in run("env", "show").out
 
 
+def test_the_default_endpoint_is_the_one_the_workspace_names(
+    run: Run, workspace: MemoryWorkspace
+) -> None:
+    workspace.default = "another-batch"
+    assert json.loads(run("env", "show", "-o", "json").out)["default_endpoint"] == "another-batch"
+    workspace.default = None
+    assert "default endpoint" not in run("env", "show").out
+
+
 def test_the_argument_wins_over_the_option(run: Run, project: Path) -> None:
     shown = json.loads(run("env", "show", "dev", "--env", "local", "-o", "json").out)
     assert shown == {

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 import pytest
 
-from runner.cli.failure import report
+from runner.cli.failure import print_error, print_warning, report
 from runner.declarations.problem import DeclarationError, Place, Problem
 from runner.errors import EnvironmentRefused, JobFailed, NotFound, RunnerError, WrongUsage
 
@@ -39,6 +40,20 @@ def test_a_line_break_in_a_name_does_not_make_a_second_line(
 ) -> None:
     report(JobFailed("input two\nlines.csv is empty"))
     assert capsys.readouterr().err == "error: input two\\nlines.csv is empty\n"
+
+
+@pytest.mark.parametrize("show", [print_error, print_warning])
+def test_a_line_too_long_to_read_loses_its_middle(
+    show: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    show(f"no file {'x' * 5000}\n; name another")
+    line = capsys.readouterr().err
+    assert len(line) < 1100
+    assert " no file xxx" in line
+    assert "xxx ... xxx" in line
+    assert line.endswith("x\\n; name another\n")
+    show("y" * 1000)
+    assert "y" * 1000 in capsys.readouterr().err
 
 
 def test_the_unexpected_is_one_line_that_names_the_way_to_the_traceback(

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from runner.workspace import Invocation, JobStatus, as_json
+from runner.workspace import Invocation, JobStatus
 
-from .conftest import Run
+from .conftest import Run, as_printed
 from .memory import MemoryWorkspace
 
 
@@ -35,7 +35,7 @@ def test_list_has_a_line_for_each_job_the_latest_first(run: Run) -> None:
 
 def test_list_takes_a_limit_and_prints_json(run: Run, workspace: MemoryWorkspace) -> None:
     result = run("jobs", "list", "-n", "1", "-o", "json")
-    assert json.loads(result.out) == [as_json(workspace.job("job-2"))]
+    assert json.loads(result.out) == [as_printed(workspace.job("job-2"))]
 
 
 def test_an_empty_list_says_so_on_stderr(run: Run, workspace: MemoryWorkspace) -> None:
@@ -55,8 +55,8 @@ def test_show_means_the_latest_job_and_adds_its_summary(run: Run) -> None:
 
 def test_show_as_json_is_the_job_with_its_summary(run: Run, workspace: MemoryWorkspace) -> None:
     shown = json.loads(run("jobs", "show", "job-1", "-o", "json").out)
-    assert shown.pop("summary") == json.loads(json.dumps(as_json(workspace.summary("job-1"))))
-    assert shown == as_json(workspace.job("job-1"))
+    assert shown.pop("summary") == as_printed(workspace.summary("job-1"))
+    assert shown == as_printed(workspace.job("job-1"))
 
 
 def test_show_of_a_running_job_has_no_summary(run: Run, workspace: MemoryWorkspace) -> None:
@@ -102,7 +102,17 @@ def test_resume_follows_and_summarises(run: Run, workspace: MemoryWorkspace) -> 
     result = run("jobs", "resume", "job-1", "--download", "out", "-o", "json")
     assert workspace.resumed == ["job-1"]
     assert workspace.downloads == [("job-1", Path("out"))]
-    assert json.loads(result.out) == json.loads(json.dumps(as_json(workspace.summary("job-1"))))
+    assert json.loads(result.out) == as_printed(workspace.summary("job-1"))
+
+
+def test_resume_refuses_a_place_that_exists_before_it_begins(
+    run: Run, workspace: MemoryWorkspace, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    result = run("jobs", "resume", "job-1", "--download", "out")
+    assert result.status == 2
+    assert "out exists already; name another place" in result.err
+    assert workspace.resumed == []
 
 
 def test_resume_without_a_name_means_the_latest_job(run: Run, workspace: MemoryWorkspace) -> None:

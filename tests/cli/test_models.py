@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from runner.workspace import Registration, as_json
+from runner.workspace import Registration
 
-from .conftest import Run
+from .conftest import Run, as_printed
 from .memory import MemoryWorkspace
 
 
@@ -88,7 +88,7 @@ def test_register_takes_what_a_job_wrote(run: Run, workspace: MemoryWorkspace, m
     assert workspace.registrations[0][1] == Registration(
         "diabetes", model, "mlflow_model", job=job.name
     )
-    assert json.loads(result.out) == as_json(workspace.assets("model")[0])
+    assert json.loads(result.out) == as_printed(workspace.assets("model")[0])
 
 
 def test_a_declaration_names_what_a_job_wrote(
@@ -150,17 +150,34 @@ def test_a_declared_address_is_refused(run: Run, tmp_path: Path) -> None:
     assert "https://host.example/model is not on this machine" in result.err
 
 
-def test_list_shows_every_version(run: Run, model: Path) -> None:
-    for name in ("diabetes", "diabetes", "other"):
-        run("models", "register", "--name", name, str(model))
+def register_versions(run: Run, model: Path, *names: str) -> None:
+    """Register another content under each of the names, in their order."""
+    for number, name in enumerate(names):
+        (model / "MLmodel").write_text(f"flavors: {{}} # {number}\n")
+        assert run("models", "register", "--name", name, str(model)).status == 0
+
+
+def test_list_shows_the_latest_version_of_each(run: Run, model: Path) -> None:
+    register_versions(run, model, "other", "diabetes", "diabetes")
     lines = [line.split()[:3] for line in run("models", "list").out.splitlines()]
     assert lines == [
         ["name", "version", "type"],
-        ["diabetes", "1", "mlflow_model"],
         ["diabetes", "2", "mlflow_model"],
         ["other", "1", "mlflow_model"],
     ]
-    assert len(json.loads(run("models", "list", "--name", "diabetes", "-o", "json").out)) == 2
+
+
+def test_list_of_a_name_shows_its_every_version(run: Run, model: Path) -> None:
+    register_versions(run, model, "other", "diabetes", "diabetes")
+    listed = json.loads(run("models", "list", "--name", "diabetes", "-o", "json").out)
+    assert [(one["name"], one["version"]) for one in listed] == [
+        ("diabetes", "2"),
+        ("diabetes", "1"),
+    ]
+
+
+def test_list_of_an_unknown_name_is_status_3(run: Run) -> None:
+    assert run("models", "list", "--name", "unknown").status == 3
 
 
 def test_an_empty_list_says_so_on_stderr(run: Run) -> None:
@@ -181,8 +198,7 @@ def test_an_empty_list_says_so_on_stderr(run: Run) -> None:
 def test_show_takes_every_form_of_a_reference(
     run: Run, model: Path, reference: str, version: str
 ) -> None:
-    for _ in range(2):
-        run("models", "register", "--name", "diabetes", str(model))
+    register_versions(run, model, "diabetes", "diabetes")
     shown = json.loads(run("models", "show", reference, "-o", "json").out)
     assert shown["version"] == version
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
-from runner.workspace import Invocation, JobStatus, LogLine, as_json
+from runner.workspace import Invocation, JobStatus, LogLine
 
-from .conftest import Run
+from .conftest import Run, as_printed
 from .memory import MemoryWorkspace, progress
 
 
@@ -63,7 +63,7 @@ def test_the_summary_goes_to_stdout_and_the_progress_to_stderr(run: Run) -> None
 
 def test_json_is_the_summary_and_nothing_else(run: Run, workspace: MemoryWorkspace) -> None:
     result = run("score", "-o", "json")
-    assert json.loads(result.out) == json.loads(json.dumps(as_json(workspace.summary("job-1"))))
+    assert json.loads(result.out) == as_printed(workspace.summary("job-1"))
 
 
 def test_predictions_that_are_no_classes_are_left_out(run: Run, workspace: MemoryWorkspace) -> None:
@@ -113,7 +113,7 @@ def test_no_wait_prints_the_name_and_does_not_follow(run: Run, workspace: Memory
 
 def test_no_wait_as_json_is_the_job(run: Run, workspace: MemoryWorkspace) -> None:
     result = run("score", "--no-wait", "-o", "json")
-    assert json.loads(result.out) == as_json(workspace.job())
+    assert json.loads(result.out) == as_printed(workspace.job())
 
 
 def test_download_copies_the_results(run: Run, workspace: MemoryWorkspace) -> None:
@@ -121,6 +121,54 @@ def test_download_copies_the_results(run: Run, workspace: MemoryWorkspace) -> No
     assert workspace.downloads == [("job-1", Path("out"))]
     assert "downloaded to out\n" in result.err
     json.loads(result.out)
+
+
+def test_a_place_that_exists_is_refused_before_the_job_begins(
+    run: Run, workspace: MemoryWorkspace, tmp_path: Path
+) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "dangling").symlink_to("nowhere")
+    for place in ("there", "dangling"):
+        result = run("score", "--download", place)
+        assert (result.status, result.out) == (2, "")
+        assert f"'--download': {place} exists already; name another place" in result.err
+    assert workspace.invocations == []
+
+
+@pytest.mark.parametrize("output_path", ["out", "out/below"])
+def test_a_download_to_where_the_output_goes_is_refused_before_the_job_begins(
+    run: Run, workspace: MemoryWorkspace, output_path: str
+) -> None:
+    assert run("score", "--download", "out", "--output-path", output_path).status == 2
+    assert workspace.invocations == []
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_a_download_that_fails_does_not_keep_the_summary_back(
+    run: Run, workspace: MemoryWorkspace, monkeypatch: pytest.MonkeyPatch, output: str
+) -> None:
+    def refuse(_name: str, _target: Path) -> None:
+        raise EnvironmentRefused("no room left")
+
+    monkeypatch.setattr(workspace, "download_job", refuse)
+    result = run("score", "--download", "out", "-o", output)
+    assert result.status == 3
+    assert result.err.endswith("error: no room left\n")
+    assert "Completed" in result.out
+    if output == "json":
+        assert json.loads(result.out)["rows"] == 400
+
+
+@pytest.mark.parametrize("line", ["score", "score --no-wait", "score -o json"])
+def test_what_is_worth_knowing_at_the_start_is_a_warning(
+    run: Run, workspace: MemoryWorkspace, line: str
+) -> None:
+    quiet = run(*line.split())
+    workspace.notices = ("data/new looks changed",)
+    result = run(*line.split())
+    assert result.err.splitlines()[0] == "warning: data/new looks changed"
+    assert result.err.count("warning") == 1
+    assert result.out == quiet.out.replace("job-1", "job-2")
 
 
 def test_a_job_already_under_way_says_what_is_done(run: Run, workspace: MemoryWorkspace) -> None:

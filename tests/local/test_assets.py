@@ -266,6 +266,14 @@ def test_an_unknown_name_is_not_found_and_the_nearest_is_named(home: Path) -> No
         listing(home, "data", "zzz")
 
 
+@pytest.mark.parametrize(
+    ("kind", "command"), [("model", "runner models register"), ("data", "runner data register")]
+)
+def test_an_unknown_name_says_how_to_get_one(home: Path, kind: AssetKind, command: str) -> None:
+    with pytest.raises(NotFound, match=rf"; there are none; `{command}` adds one$"):
+        find(home, kind, "patients")
+
+
 def test_an_unknown_version_is_not_found_and_those_there_are_are_named(home: Path) -> None:
     for number in range(3):
         data(home, str(number))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.errors import EnvironmentRefused
 from runner.local import host
 from runner.local.workspace import LocalWorkspace
 from runner.project import find_project
@@ -57,7 +58,7 @@ def run_killed_at(project: ScratchProject, step: int, monkeypatch: pytest.Monkey
         patched.setattr(host, "spawn", spawn)
         try:
             workspace.invoke(Invocation(output_path=project.root / "out"))
-        except host.EnvironmentRefused:
+        except EnvironmentRefused:
             assert ended == [-9]  # before it had begun
     (job,) = workspace.jobs()
     if job.status is not JobStatus.COMPLETED:

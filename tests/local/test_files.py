@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.errors import EnvironmentRefused, WrongUsage
-from runner.local.files import CHUNK, checkout, copy_out, store
+from runner.local.files import CHUNK, checkout, copy_out, looks_changed, store
 
 Together = Callable[[str, list[tuple[object, ...]]], list[str]]
 
@@ -150,7 +150,7 @@ def test_a_file_of_many_chunks_comes_out_byte_for_byte(tmp_path: Path) -> None:
     check_store(tmp_path / "home")
 
 
-def test_storing_again_writes_nothing(tmp_path: Path) -> None:
+def test_storing_again_writes_nothing_but_the_moment(tmp_path: Path) -> None:
     home = tmp_path / "home"
     write(tmp_path / "source", {"a": b"1", "b": {"c": b"2"}})
     first = store(home, tmp_path / "source")
@@ -160,6 +160,7 @@ def test_storing_again_writes_nothing(tmp_path: Path) -> None:
             path: (path.stat().st_ino, path.stat().st_mtime_ns)
             for folder in ("files", "trees")
             for path in (home / folder).rglob("*")
+            if path != home / "trees" / first.hash
         }
 
     before = state()
@@ -469,6 +470,128 @@ store(Path({str(home)!r}), Path({str(source)!r}))
         for tree in (home / "trees").glob("*"):
             assert read(tree / "folder") == read(source)
     assert read(store(home, source).path) == read(source)
+
+
+def test_what_killed_processes_left_is_removed_after_a_day(tmp_path: Path) -> None:
+    write(tmp_path / "source", {"a": b"1"})
+    home = tmp_path / "home"
+    (home / "tmp").mkdir(parents=True)
+    write(home / "tmp" / "old-tree", {"folder": {"a": b"1"}})
+    for name in ("old-content", "young-content"):
+        (home / "tmp" / name).write_bytes(b"1")
+    for name, hours in [("old-tree", 25), ("old-content", 25), ("young-content", 23)]:
+        moment = time.time() - hours * 3600
+        os.utime(home / "tmp" / name, (moment, moment))
+    tree = store(home, tmp_path / "source")
+    assert [path.name for path in (home / "tmp").iterdir()] == ["young-content"]
+    assert read(tree.path) == read(tmp_path / "source") == {"a": b"1"}
+
+
+def set_time(path: Path, seconds: float) -> None:
+    """Make a file as if it had been written so many seconds from now."""
+    moment = time.time() + seconds
+    os.utime(path, (moment, moment))
+
+
+def change_content(source: Path) -> None:
+    (source / "b" / "c").write_bytes(b"3")
+    set_time(source / "b" / "c", 10)
+
+
+def change_size(source: Path) -> None:
+    (source / "a").write_bytes(b"11")
+    set_time(source / "a", -10)
+
+
+def add_file(source: Path) -> None:
+    (source / "d").write_bytes(b"1")
+    set_time(source / "d", -10)
+
+
+def remove_file(source: Path) -> None:
+    (source / "a").unlink()
+
+
+def rename_file(source: Path) -> None:
+    (source / "a").rename(source / "e")
+
+
+def become_a_file(source: Path) -> None:
+    shutil.rmtree(source)
+    source.write_bytes(b"1")
+    set_time(source, -10)
+
+
+def become_a_folder_within(source: Path) -> None:
+    (source / "a").unlink()
+    write(source / "a", {"f": b"1"})
+    set_time(source / "a" / "f", -10)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        change_content,
+        change_size,
+        add_file,
+        remove_file,
+        rename_file,
+        become_a_file,
+        become_a_folder_within,
+    ],
+)
+def test_a_source_that_was_changed_looks_so_until_it_is_stored_again(
+    tmp_path: Path, change: Callable[[Path], None]
+) -> None:
+    source, home = tmp_path / "source", tmp_path / "home"
+    write(source, {"a": b"1", "b": {"c": b"2"}})
+    tree = store(home, source)
+    assert not looks_changed(home, tree.hash, source)
+    change(source)
+    assert looks_changed(home, tree.hash, source)
+
+
+def test_a_single_file_that_was_changed_looks_so(tmp_path: Path) -> None:
+    source, home = tmp_path / "source.csv", tmp_path / "home"
+    source.write_bytes(b"1")
+    tree = store(home, source)
+    assert not looks_changed(home, tree.hash, source)
+    set_time(source, 10)
+    assert looks_changed(home, tree.hash, source)
+
+
+def test_a_source_that_was_only_touched_stops_looking_changed_when_it_is_stored_again(
+    tmp_path: Path,
+) -> None:
+    source, home = tmp_path / "source", tmp_path / "home"
+    write(source, {"a": b"1"})
+    tree = store(home, source)
+    old = time.time_ns() - 10**12
+    os.utime(home / "trees" / tree.hash, ns=(old, old))
+    assert looks_changed(home, tree.hash, source)
+    assert store(home, source) == tree
+    assert not looks_changed(home, tree.hash, source)
+
+
+def test_where_nothing_tells_a_source_does_not_look_changed(tmp_path: Path) -> None:
+    source, home = tmp_path / "source", tmp_path / "home"
+    write(source, {"a": b"1"})
+    tree = store(home, source)
+    (source / "leak").symlink_to("/etc/passwd")
+    assert not looks_changed(home, tree.hash, source)
+    shutil.rmtree(source)
+    assert not looks_changed(home, tree.hash, source)
+    assert not looks_changed(home, "0" * 64, tmp_path / "home")
+
+
+def test_of_a_large_folder_a_thousand_files_are_looked_at(tmp_path: Path) -> None:
+    source, home = tmp_path / "source", tmp_path / "home"
+    write(source, {str(number): b"1" for number in range(1100)})
+    tree = store(home, source)
+    assert not looks_changed(home, tree.hash, source)
+    for path in source.iterdir():
+        set_time(path, 10)
+    assert looks_changed(home, tree.hash, source)
 
 
 def test_links_that_a_file_system_refuses_become_copies(

@@ -33,6 +33,7 @@ class Attempt:
     started: float  # seconds since the job's first start
     seconds: float
     rows: int = 0
+    size: int = 0  # bytes of its piece
     reason: str | None = None  # why it was retried or failed, one line
     files: tuple[FileResult, ...] = ()
     tally: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # see `tally.Tally`

@@ -13,15 +13,20 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class DiskFull(OSError):
-    """The disk took no more of what the engine writes; its text says where."""
+    """The disk took no more of what the engine writes; its text says where and the way out."""
+
+
+def full(error: OSError, folder: Path) -> str:
+    """What to tell of a full disk: a resume goes on from there."""
+    return f"{error.strerror}: {folder}; free some space and resume the job"
 
 
 @contextmanager
 def full_disk_fails_the_job(folder: Path) -> Iterator[None]:
-    """Raise JobFailed where the disk of a job's folder is full; a resume goes on from there."""
+    """Raise JobFailed where the disk of a job's folder is full."""
     try:
         yield
     except OSError as error:
         if error.errno not in FULL:
             raise
-        raise JobFailed(f"{error.strerror}: {folder}; free some space and resume the job") from None
+        raise JobFailed(full(error, folder)) from None

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from runner.local.engine.attempt import Attempt, FileResult
+from runner.local.engine.whole import write_whole
 
 
 class Journal:
@@ -25,7 +26,7 @@ class Journal:
         self._file = path.open("ab", buffering=0)
 
     def append(self, attempt: Attempt) -> None:
-        line = json.dumps(asdict(attempt), separators=(",", ":")).encode() + b"\n"
+        line = _line(attempt).encode()
         while line:
             # A disk that is filling up takes a part; only the next write says why.
             line = line[self._file.write(line) :]
@@ -51,6 +52,11 @@ def read_journal(path: Path) -> list[Attempt]:
     return list(parse(content[: content.rfind(b"\n") + 1].splitlines()))
 
 
+def write_journal(path: Path, attempts: Iterable[Attempt]) -> None:
+    """Write a journal anew, whole or not at all. OSError when the disk refuses."""
+    write_whole(path, "".join(map(_line, attempts)))
+
+
 def parse(lines: Iterable[bytes]) -> Iterator[Attempt]:
     """Turn complete lines into attempts."""
     for line in lines:
@@ -61,12 +67,27 @@ def parse(lines: Iterable[bytes]) -> Iterator[Attempt]:
 
 
 def finished(attempts: Iterable[Attempt]) -> dict[int, Attempt]:
-    """The attempt that settled each mini-batch, by the mini-batch's index.
+    """The attempt that settled each mini-batch, by the mini-batch's index."""
+    settled: dict[int, Attempt] = {}
+    for one in attempts:
+        if one.outcome != "retried":
+            settled[one.mini_batch] = settling(settled.get(one.mini_batch), one)
+    return settled
 
-    A mini-batch that failed is not settled for a job that is taken up again, so a later
-    attempt at it replaces the failure.
+
+def settling(known: Attempt | None, later: Attempt) -> Attempt:
+    """Which of two attempts that settle a mini-batch counts: the later one.
+
+    But what was scored stays: of a mini-batch that is done, but for a file or two, a failure on
+    resume replaces nothing.
     """
-    return {one.mini_batch: one for one in attempts if one.outcome != "retried"}
+    if known is not None and known.outcome == "done" and later.outcome == "failed":
+        return known
+    return later
+
+
+def _line(attempt: Attempt) -> str:
+    return json.dumps(asdict(attempt), separators=(",", ":")) + "\n"
 
 
 def _drop_torn_line(path: Path) -> None:

@@ -24,6 +24,7 @@ class Log:
             self._file.write(kept)
 
     def close(self) -> None:
-        if self._dropped:
-            self._file.write(f"\n… {self._dropped} bytes more were printed, not kept\n".encode())
-        self._file.close()
+        with self._file:
+            if self._dropped:
+                notice = f"\n… {self._dropped} bytes more were printed, not kept\n"
+                self._file.write(notice.encode())

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import JobFailed
+from runner.local.engine.text import one_line
 
 # MLflow's scalar column types; anything else (arrays, objects, maps) can't stand in a CSV cell.
 SCALARS = ("boolean", "integer", "long", "float", "double", "string", "binary", "datetime")
@@ -119,4 +120,4 @@ def _signature(signature: Any, path: Path) -> Signature:
 
 
 def _first_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return one_line(error) or type(error).__name__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -12,8 +13,9 @@ from pathlib import Path
 from runner.local.engine.attempt import Attempt
 from runner.local.engine.disk import full_disk_fails_the_job
 from runner.local.engine.journal import finished
+from runner.local.engine.layout import output_folder, piece, pieces_folder
 from runner.local.engine.plan import Plan
-from runner.local.engine.worker import output_folder, piece
+from runner.local.engine.whole import write_whole, written_aside
 
 
 @dataclass(frozen=True)
@@ -34,20 +36,18 @@ def publish(plan: Plan, folder: Path, attempts: Iterable[Attempt]) -> Path:
     target = output_folder(folder)
     if plan.settings.output_action == "append_row":
         done = [one.mini_batch for one in finished(attempts).values() if one.outcome == "done"]
-        partial = folder / "output.partial"
-        with full_disk_fails_the_job(folder):
-            try:
-                _concatenate((piece(folder, index) for index in sorted(done)), partial)
-            except OSError:
-                partial.unlink(missing_ok=True)
-                raise
-        partial.replace(target / plan.settings.output_file_name)
+        aside = folder / "output.partial"
+        with (
+            full_disk_fails_the_job(folder),
+            written_aside(target / plan.settings.output_file_name, aside),
+        ):
+            _concatenate((piece(folder, index) for index in sorted(done)), aside)
     return target
 
 
 def discard_pieces(folder: Path) -> None:
     """Drop the pieces of a job whose output is published."""
-    shutil.rmtree(folder / "pieces", ignore_errors=True)
+    shutil.rmtree(pieces_folder(folder), ignore_errors=True)
 
 
 def failures(attempts: Iterable[Attempt]) -> Iterator[Failure]:
@@ -71,11 +71,15 @@ def reasons(settled: Attempt) -> list[str]:
 
 
 def write_failures(attempts: Iterable[Attempt], path: Path) -> None:
-    """Write `failures.csv`: file, attempt, reason, with a header."""
-    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-        writer = csv.writer(file)
-        writer.writerow(["file", "attempt", "reason"])
-        writer.writerows((one.file, one.attempt, one.reason) for one in failures(attempts))
+    """Write `failures.csv`, whole or not at all: file, attempt, reason, with a header.
+
+    OSError when the disk refuses.
+    """
+    table = io.StringIO()
+    writer = csv.writer(table)
+    writer.writerow(["file", "attempt", "reason"])
+    writer.writerows((one.file, one.attempt, one.reason) for one in failures(attempts))
+    write_whole(path, table.getvalue())
 
 
 def _too_few(attempt: Attempt) -> str:

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from runner.local.engine.whole import write_whole
+
 OutputAction = Literal["append_row", "summary_only"]
 
 
@@ -58,9 +60,7 @@ class Plan:
 
 def write_plan(plan: Plan, path: Path) -> None:
     """Write a plan whole or not at all. OSError when the disk refuses."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(asdict(plan)), encoding="ascii")
-    partial.replace(path)
+    write_whole(path, json.dumps(asdict(plan)))
 
 
 def read_plan(path: Path) -> Plan:

@@ -14,12 +14,16 @@ import selectors
 import signal
 import sys
 import time
-from dataclasses import dataclass, field
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
+from runner.local.engine.layout import worker_log
 from runner.local.engine.logs import Log
+from runner.local.engine.messages import Message, decode
 from runner.local.engine.plan import Plan
 from runner.local.engine.worker import work
 
@@ -38,17 +42,17 @@ class Worker:
     ready: bool = False
     mini_batch: int | None = None
     attempt: int = 0
-    sent: float = 0.0  # time.monotonic() of the mini-batch it is at
+    since: float = 0.0  # time.monotonic() at its start, then at the mini-batch it was sent last
     status: int | None = None  # how the process ended, once it has been waited for
 
 
 @dataclass(frozen=True)
 class Event:
-    """A message of a worker, or its death."""
+    """A message of a worker, or how it died."""
 
     worker: Worker
-    message: dict[str, Any] = field(default_factory=dict)
-    died: str | None = None  # how, for a worker that is no more
+    message: Message | None = None  # None from a worker that is no more
+    died: str = ""
 
 
 class Pool:
@@ -66,11 +70,13 @@ class Pool:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for worker in list(self.workers):
-            self.end(worker)
-        for log in self._logs.values():
-            log.close()
-        self._selector.close()
+        # Each of them, though a full disk refuses another one's log.
+        with contextlib.ExitStack() as each:
+            each.callback(self._selector.close)
+            for log in self._logs.values():
+                each.callback(log.close)
+            for worker in list(self.workers):
+                each.callback(self.end, worker)
 
     def fork(self) -> None:
         """Start a worker in the lowest free slot."""
@@ -80,24 +86,34 @@ class Pool:
         sys.stdout.flush()
         sys.stderr.flush()
         parent = os.getpid()
+
+        def serve() -> None:
+            # Another worker's socket, kept open here, would hide that worker's death.
+            for other in self.workers:
+                other.connection.close()
+                os.close(other.output)
+            ours.close()
+            os.close(readable)
+            work(self._plan, self._folder, theirs, writable, parent)
+
         process = os.fork()
         if process == 0:
-            _be_worker(self, parent, ours, theirs, readable, writable)
+            _be(serve)
         theirs.close()
         os.close(writable)
         with contextlib.suppress(OSError):
             os.setpgid(process, process)
         os.set_blocking(readable, False)
-        worker = Worker(slot, process, ours, readable)
+        worker = Worker(slot, process, ours, readable, since=time.monotonic())
         if slot not in self._logs:
-            self._logs[slot] = Log(self._folder / "logs" / f"worker-{slot}.txt")
+            self._logs[slot] = Log(worker_log(self._folder, slot))
         self._selector.register(ours, selectors.EVENT_READ, worker)
         self._selector.register(readable, selectors.EVENT_READ, worker)
         self.workers.append(worker)
 
     def send(self, worker: Worker, mini_batch: int, attempt: int) -> None:
         """Give an idle worker a mini-batch. A worker that died meanwhile is found by `poll`."""
-        worker.mini_batch, worker.attempt, worker.sent = mini_batch, attempt, time.monotonic()
+        worker.mini_batch, worker.attempt, worker.since = mini_batch, attempt, time.monotonic()
         with contextlib.suppress(OSError):
             worker.connection.send_bytes(json.dumps(mini_batch).encode())
 
@@ -112,7 +128,7 @@ class Pool:
                 self._log(worker)
                 continue
             try:
-                message = json.loads(worker.connection.recv_bytes())
+                message = decode(worker.connection.recv_bytes())
             except (EOFError, OSError, ValueError):
                 events.append(Event(worker, died=self.end(worker)))
             else:
@@ -125,6 +141,30 @@ class Pool:
                 if _has_ended(worker) and not worker.connection.poll():
                     events.append(Event(worker, died=self.end(worker)))
         return events
+
+    def dismiss(self, grace: float) -> list[Event]:
+        """Let idle workers end by themselves: a script may have files to write out.
+
+        Those that take longer than `grace` seconds are killed, and so are at once those still
+        starting, which have scored nothing. Returns the ends that were not as they should be.
+        """
+        for worker in list(self.workers):
+            if worker.ready:
+                with contextlib.suppress(OSError):
+                    worker.connection.send_bytes(b"null")
+            else:
+                self.end(worker)
+        deadline = time.monotonic() + grace
+        ended: list[Event] = []
+        while self.workers and (left := deadline - time.monotonic()) > 0:
+            ended += self.poll(left)
+        late = list(self.workers)
+        for worker in late:
+            self.end(worker)
+        return [
+            *(event for event in ended if event.worker.status != 0),
+            *(Event(worker, died=f"it was still busy after {grace:g} s") for worker in late),
+        ]
 
     def end(self, worker: Worker) -> str:
         """Kill a worker and whatever it started; say how it ended."""
@@ -161,25 +201,15 @@ class Pool:
             self._selector.unregister(descriptor)
 
 
-def _be_worker(
-    pool: Pool, parent: int, ours: Connection, theirs: Connection, readable: int, writable: int
-) -> None:
+def _be(serve: Callable[[], None]) -> NoReturn:
     """The forked side: never returns, and never unwinds into the parent's code."""
     status = 1
     try:
-        # Another worker's socket, kept open here, would hide that worker's death.
-        for other in pool.workers:
-            other.connection.close()
-            os.close(other.output)
-        ours.close()
-        os.close(readable)
-        work(pool._plan, pool._folder, theirs, writable, parent)
+        serve()
         status = 0
     except SystemExit as error:
         status = error.code if isinstance(error.code, int) else 1
     except BaseException:
-        import traceback
-
         traceback.print_exc()
     finally:
         with contextlib.suppress(Exception):

@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from runner.errors import JobFailed
 from runner.local.engine import drivers
-from runner.local.engine.attempt import Attempt, FileResult
+from runner.local.engine.attempt import Attempt, FileResult, Outcome
 from runner.local.engine.disk import full_disk_fails_the_job
+from runner.local.engine.drivers.result import Result
 from runner.local.engine.inputs import changed_files
-from runner.local.engine.journal import Journal, finished, read_journal
+from runner.local.engine.journal import Journal, finished, read_journal, settling, write_journal
+from runner.local.engine.layout import (
+    draft,
+    journal_file,
+    logs_folder,
+    output_folder,
+    piece,
+    pieces_folder,
+    plan_file,
+    worker_log,
+)
+from runner.local.engine.messages import Raised, Ready, Scored
 from runner.local.engine.plan import Plan, write_plan
 from runner.local.engine.pool import Event, Pool, Worker
-from runner.local.engine.worker import draft, piece
+from runner.local.engine.stopped import Stopped
+
+__all__ = ["Stopped", "run"]
 
 _STARTS = 3  # processes in a row that may die before any is ready
+_LOADING = 600.0  # seconds a worker may take to load the model
+_GRACE = 5.0  # seconds a worker may take to end when there is no more to do
 _WAIT = 0.2  # seconds between looks at whether to stop
-
-
-class Stopped(Exception):
-    """The job was asked to stop; what it finished is kept for a resume."""
 
 
 def run(
@@ -34,35 +46,30 @@ def run(
     began: float,
     stop: Callable[[], bool] = lambda: False,
     say: Callable[[str], None] = lambda line: None,
+    loading: float = _LOADING,
+    grace: float = _GRACE,
 ) -> list[Attempt]:
     """Score every mini-batch that the job's journal doesn't know as done.
 
     `folder` is the job's own: its journal, pieces, logs and output lie there. `began` is the
     job's first start (seconds since the epoch), `stop` is asked a few times a second, `say`
-    takes the lines of the job's log. Returns all attempts, those of earlier runs included; the
-    pieces are ready for `output.publish`.
+    takes the lines of the job's log. A worker may take `loading` seconds to load the model and
+    `grace` seconds to end after the last mini-batch. Returns all attempts, those of earlier runs
+    included; the pieces are ready for `output.publish`.
     Raises JobFailed for a job that fails and Stopped when `stop` says so.
     """
     drivers.check(plan)
-    for name in ("pieces", "logs", "output"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    for leftover in (folder / "pieces").glob("*.draft"):
+    for needed in (pieces_folder(folder), logs_folder(folder), output_folder(folder)):
+        needed.mkdir(parents=True, exist_ok=True)
+    for leftover in pieces_folder(folder).glob("*.draft"):
         leftover.unlink(missing_ok=True)
-    attempts = read_journal(folder / "journal.jsonl")
-    settled = {
-        index
-        for index, one in finished(attempts).items()
-        if one.failed_files == 0 and piece(folder, index).exists()
-    }
-    if attempts:
-        plan = _same_input(plan, folder, settled)
-    drivers.preload(plan)
-    with (
-        full_disk_fails_the_job(folder),
-        Journal(folder / "journal.jsonl") as journal,
-        Pool(plan, folder) as pool,
-    ):
-        _Run(plan, folder, pool, journal, attempts, settled, began, stop, say).finish()
+    with full_disk_fails_the_job(folder):
+        attempts = _standing(folder)
+        if attempts:
+            plan = _same_input(plan, folder, _complete(attempts))
+        drivers.preload(plan)
+        with Journal(journal_file(folder)) as journal, Pool(plan, folder) as pool:
+            _Run(plan, folder, pool, journal, attempts, began, stop, say).finish(loading, grace)
     _refuse_nothing_scored(plan, attempts)
     return attempts
 
@@ -77,7 +84,6 @@ class _Run:
         pool: Pool,
         journal: Journal,
         attempts: list[Attempt],
-        settled: set[int],
         began: float,
         stop: Callable[[], bool],
         say: Callable[[str], None],
@@ -90,46 +96,50 @@ class _Run:
         self._began = began
         self._stop = stop
         self._say = say
-        self._waiting = deque((i, 1) for i in range(plan.mini_batches) if i not in settled)
+        self._known = finished(attempts)
+        complete = _complete(attempts)
+        self._waiting = deque((i, 1) for i in range(plan.mini_batches) if i not in complete)
         self._unfinished = len(self._waiting)
+        self._processes = plan.settings.processes
         self._failed_files = 0
         self._deaths_at_start = 0
         self._warned: set[str] = set()
 
-    def finish(self) -> None:
+    def finish(self, loading: float, grace: float) -> None:
         while self._unfinished:
             self._start_workers()
             for worker in self._pool.workers:
                 if worker.ready and worker.mini_batch is None and self._waiting:
                     self._pool.send(worker, *self._waiting.popleft())
-            for event in self._pool.poll(min(_WAIT, self._next_timeout())):
+            for event in self._pool.poll(min(_WAIT, self._next_timeout(loading))):
                 self._take(event)
-            self._end_stuck_workers()
+            self._end_stuck_workers(loading)
             if self._unfinished and self._stop():
                 raise Stopped
+        for event in self._pool.dismiss(grace):
+            self._say(
+                f"warning: worker {event.worker.slot} did not end as it should: {event.died};"
+                f" what its script had still to write may be missing"
+            )
 
     def _start_workers(self) -> None:
-        wanted = min(self._plan.settings.processes, self._unfinished)
+        wanted = min(self._processes, self._unfinished)
         while len(self._pool.workers) < wanted:
             self._pool.fork()
 
     def _take(self, event: Event) -> None:
-        worker = event.worker
-        if event.died is not None:
+        worker, message = event.worker, event.message
+        if message is None:
             self._take_death(worker, event.died)
-            return
-        kind = event.message.pop("kind")
-        if kind == "ready":
+        elif isinstance(message, Ready):
             worker.ready = True
             self._deaths_at_start = 0
-        elif kind == "scored":
-            self._take_result(worker, event.message)
-        elif kind == "raised":
-            self._lost(worker, event.message["reason"])
-        elif kind == "disk_full":
-            raise JobFailed(f"{event.message['reason']}; free some space and resume the job")
+        elif isinstance(message, Scored):
+            self._take_result(worker, message.result)
+        elif isinstance(message, Raised):
+            self._lost(worker, message.reason)
         else:
-            raise JobFailed(event.message["reason"])
+            raise JobFailed(message.reason)
 
     def _take_death(self, worker: Worker, how: str) -> None:
         if worker.mini_batch is not None:
@@ -137,29 +147,40 @@ class _Run:
         elif not worker.ready:
             self._deaths_at_start += 1
             if self._deaths_at_start >= _STARTS:
-                raise JobFailed(
-                    f"the model can't be loaded: {how}, {_STARTS} times while starting;"
-                    f" see {self._folder / 'logs' / f'worker-{worker.slot}.txt'}"
-                )
+                times = f"{self._deaths_at_start} times while starting"
+                self._start_no_more(worker, f"the model can't be loaded: {how}, {times}")
 
-    def _take_result(self, worker: Worker, message: dict[str, Any]) -> None:
+    def _start_no_more(self, worker: Worker, why: str) -> None:
+        """Go on with the workers there are: one more may be what the memory doesn't hold."""
+        workers = self._pool.workers
+        where = f"see {worker_log(self._folder, worker.slot)}"
+        if not workers:
+            raise JobFailed(f"{why}; {where}")
+        self._processes = len(workers)
+        if any(one.ready for one in workers):
+            # Should these die, those that take their place are new to starting.
+            self._deaths_at_start = 0
+        self._say(f"warning: worker {worker.slot}: {why}; going on without it; {where}")
+
+    def _take_result(self, worker: Worker, result: Result) -> None:
         assert worker.mini_batch is not None
-        if message["retry"] and worker.attempt <= self._plan.settings.max_retries:
-            self._lost(worker, message["retry"])
+        if result.retry and worker.attempt <= self._plan.settings.max_retries:
+            self._lost(worker, result.retry)
             return
-        files = tuple(FileResult(*file) for file in message["files"])
-        rows = message["rows"]
+        rows = result.rows
         if rows is None:
-            rows = sum(file.rows or 0 for file in files)
+            rows = sum(file.rows or 0 for file in result.files)
         drafted = draft(self._folder, worker.mini_batch, worker.process)
+        size = drafted.stat().st_size
         drafted.replace(piece(self._folder, worker.mini_batch))
         attempt = replace(
-            self._attempt(worker, "done", message["retry"]),
+            self._attempt(worker, "done", result.retry),
             rows=rows,
-            files=files,
-            tally=message["tally"],
-            warnings=tuple(message["warnings"]),
-            missing=message["missing"],
+            size=size,
+            files=result.files,
+            tally=result.tally,
+            warnings=result.warnings,
+            missing=result.missing,
         )
         self._settle(worker, attempt)
 
@@ -181,8 +202,9 @@ class _Run:
 
     def _settle(self, worker: Worker, attempt: Attempt) -> None:
         self._unfinished -= 1
-        self._failed_files += attempt.failed_files
-        self._note(worker, attempt)
+        settled = settling(self._known.get(attempt.mini_batch), attempt)
+        self._failed_files += settled.failed_files
+        self._note(worker, attempt, stays=settled is not attempt)
         threshold = self._plan.settings.error_threshold
         if 0 <= threshold < self._failed_files:
             raise JobFailed(
@@ -190,18 +212,18 @@ class _Run:
                 f" the last: {_reason(attempt)}"
             )
 
-    def _note(self, worker: Worker, attempt: Attempt) -> None:
+    def _note(self, worker: Worker, attempt: Attempt, stays: bool = False) -> None:
         worker.mini_batch = None
         self._journal.append(attempt)
         self._attempts.append(attempt)
-        for line in _lines(attempt):
+        for line in _lines(attempt, stays):
             if line not in self._warned:
                 self._warned.add(line)
                 self._say(line)
 
-    def _attempt(self, worker: Worker, outcome: Any, reason: str | None) -> Attempt:
+    def _attempt(self, worker: Worker, outcome: Outcome, reason: str | None) -> Attempt:
         assert worker.mini_batch is not None
-        seconds = time.monotonic() - worker.sent
+        seconds = time.monotonic() - worker.since
         return Attempt(
             mini_batch=worker.mini_batch,
             attempt=worker.attempt,
@@ -212,18 +234,58 @@ class _Run:
             reason=reason,
         )
 
-    def _next_timeout(self) -> float:
-        deadlines = [one.sent for one in self._pool.workers if one.mini_batch is not None]
-        if not deadlines:
-            return _WAIT
-        return max(0.0, min(deadlines) + self._plan.settings.timeout - time.monotonic())
+    def _next_timeout(self, loading: float) -> float:
+        deadlines = (worker.since + limit for worker, limit in self._at_work(loading))
+        return max(0.0, min(deadlines, default=math.inf) - time.monotonic())
 
-    def _end_stuck_workers(self) -> None:
-        timeout = self._plan.settings.timeout
-        for worker in list(self._pool.workers):
-            if worker.mini_batch is not None and time.monotonic() - worker.sent > timeout:
-                self._pool.end(worker)
-                self._lost(worker, f"took longer than {timeout:g} s (retry_settings.timeout)")
+    def _end_stuck_workers(self, loading: float) -> None:
+        for worker, limit in list(self._at_work(loading)):
+            if time.monotonic() - worker.since <= limit:
+                continue
+            self._pool.end(worker)
+            if worker.ready:
+                self._lost(worker, f"took longer than {limit:g} s (retry_settings.timeout)")
+            else:
+                self._start_no_more(worker, f"the model did not finish loading within {limit:g} s")
+
+    def _at_work(self, loading: float) -> Iterator[tuple[Worker, float]]:
+        """The workers that are not idle, and how many seconds each may take."""
+        for worker in self._pool.workers:
+            if not worker.ready:
+                yield worker, loading
+            elif worker.mini_batch is not None:
+                yield worker, self._plan.settings.timeout
+
+
+def _standing(folder: Path) -> list[Attempt]:
+    """The attempts of earlier runs that a resume builds on.
+
+    What is done but has lost its piece, or a part of it, is struck from the journal: neither
+    this run nor whoever counts rows may take it for done.
+    """
+    path = journal_file(folder)
+    attempts = read_journal(path)
+    lost = {
+        index
+        for index, one in finished(attempts).items()
+        if one.outcome == "done" and not _is_whole(piece(folder, index), one.size)
+    }
+    if lost:
+        attempts = [one for one in attempts if one.outcome != "done" or one.mini_batch not in lost]
+        write_journal(path, attempts)
+    return attempts
+
+
+def _is_whole(path: Path, size: int) -> bool:
+    try:
+        return path.stat().st_size == size
+    except FileNotFoundError:
+        return False
+
+
+def _complete(attempts: Iterable[Attempt]) -> set[int]:
+    """The mini-batches that need not be run again."""
+    return {index for index, one in finished(attempts).items() if one.failed_files == 0}
 
 
 def _same_input(plan: Plan, folder: Path, settled: Iterable[int]) -> Plan:
@@ -247,7 +309,7 @@ def _same_input(plan: Plan, folder: Path, settled: Iterable[int]) -> Plan:
             file = replace(file, size=status.st_size, modified_ns=status.st_mtime_ns)
         fresh.append(file)
     plan = replace(plan, files=tuple(fresh))
-    write_plan(plan, folder / "plan.json")
+    write_plan(plan, plan_file(folder))
     return plan
 
 
@@ -267,12 +329,17 @@ def _reason(attempt: Attempt) -> str:
     return attempt.reason or f"a script returned {attempt.missing} results too few"
 
 
-def _lines(attempt: Attempt) -> Iterable[str]:
-    """What the job's log says of an attempt: nothing, if all went well."""
+def _lines(attempt: Attempt, stays: bool) -> Iterable[str]:
+    """What the job's log says of an attempt: nothing, if all went well.
+
+    `stays`: an earlier attempt at the mini-batch counts on.
+    """
     where = f"mini-batch {attempt.mini_batch}, attempt {attempt.attempt}"
     yield from (f"warning: {warning}" for warning in attempt.warnings)
     if attempt.outcome == "retried":
         yield f"{where}: {attempt.reason}; it is run again"
+    elif attempt.outcome == "failed" and stays:
+        yield f"{where}: {attempt.reason}; what was scored of it before stays"
     elif attempt.outcome == "failed":
         yield f"{where}: {attempt.reason}; its {len(attempt.files)} files failed"
     else:

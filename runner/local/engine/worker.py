@@ -1,48 +1,40 @@
 """One worker process: loads the driver once, then scores the mini-batches it is sent.
 
-It talks JSON over a socket: in comes the number of a mini-batch, out goes one message each.
+It talks over a socket: in comes the number of a mini-batch as JSON, or null when there are no
+more, out goes one message each.
 The lines of a mini-batch go into a file of its own; the parent publishes it, so a worker that
 outlives its job can't.
 """
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import gc
+import io
 import json
 import os
 import signal
 import sys
+import threading
+import traceback
 from collections.abc import Callable
-from dataclasses import asdict
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from runner.errors import JobFailed
 from runner.local.engine import disk, drivers
-from runner.local.engine.drivers.result import Result, brief
+from runner.local.engine.drivers.result import brief
+from runner.local.engine.drivers.script import forget
+from runner.local.engine.layout import draft, output_folder
+from runner.local.engine.messages import Hopeless, Message, Raised, Ready, Scored, encode
 from runner.local.engine.plan import Plan
 
 
-def piece(folder: Path, mini_batch: int) -> Path:
-    """Where the lines of a finished mini-batch lie."""
-    return folder / "pieces" / f"{mini_batch:08d}"
-
-
-def draft(folder: Path, mini_batch: int, process: int) -> Path:
-    """Where a process writes a mini-batch's lines before they count.
-
-    The process id keeps a worker that outlived a killed job out of the resumed job's drafts.
-    """
-    return folder / "pieces" / f"{mini_batch:08d}.{process}.draft"
-
-
-def output_folder(folder: Path) -> Path:
-    """Where the job's output grows; scripts find it as AZUREML_BI_OUTPUT_PATH."""
-    return folder / "output"
-
-
 def work(plan: Plan, folder: Path, connection: Connection, log: int, parent: int) -> None:
-    """Serve mini-batches until the parent closes the connection. Called in a forked process.
+    """Serve mini-batches until there are no more, then end as a program does. Called in a forked
+    process, which has only to exit afterwards.
 
     `log` is the file descriptor that takes everything printed from here on, `parent` the process
     that forked this one.
@@ -54,43 +46,57 @@ def work(plan: Plan, folder: Path, connection: Connection, log: int, parent: int
         driver = drivers.load(plan)
     except JobFailed as error:
         _print_cause(error)
-        _send(connection, {"kind": "unusable", "reason": str(error)})
+        _send(connection, Hopeless(str(error)))
         return
-    _send(connection, {"kind": "ready"})
-    while True:
-        try:
-            mini_batch = json.loads(connection.recv_bytes())
-        except (EOFError, OSError):
-            return
+    _send(connection, Ready())
+    while (mini_batch := _receive(connection)) is not None:
         _send(connection, _attempt(driver, plan, folder, mini_batch))
+    del driver
+    _wind_up(plan)
 
 
-def _attempt(driver: drivers.Driver, plan: Plan, folder: Path, mini_batch: int) -> dict[str, Any]:
+def _attempt(driver: drivers.Driver, plan: Plan, folder: Path, mini_batch: int) -> Message:
     files = [Path(plan.input) / file.name for file in plan.mini_batch(mini_batch)]
     try:
         lines = _Lines(draft(folder, mini_batch, os.getpid()))
         with lines:
             result = driver.run(files, lines.write)
     except disk.DiskFull as error:
-        return {"kind": "disk_full", "reason": str(error)}
+        return Hopeless(str(error))
     except JobFailed as error:
         _print_cause(error)
-        return {"kind": "unusable", "reason": str(error)}
+        return Hopeless(str(error))
     except Exception as error:
-        import traceback
-
         traceback.print_exc()
-        return {"kind": "raised", "reason": brief(error)}
+        return Raised(brief(error))
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-    return {"kind": "scored"} | _as_message(result)
+    return Scored(result)
 
 
-def _as_message(result: Result) -> dict[str, Any]:
-    message = asdict(result)
-    message["files"] = [(file.name, file.rows, file.error) for file in result.files]
-    return message
+def _wind_up(plan: Plan) -> None:
+    """Do what an interpreter does at its end: wait for threads, call exit handlers, write out
+    open files and let go of what the script holds.
+
+    An interpreter's own end is not to be had: the frames, the threads and half of the libraries
+    below this one are the parent's.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    # By hand first: let go in a cycle, a file may lose what its outer layer still holds.
+    with contextlib.ExitStack() as each:
+        for one in gc.get_objects():
+            if issubclass(type(one), (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)):
+                each.callback(_flush, one)
+    if plan.script is not None:
+        forget(Path(plan.script))
+    gc.collect()
+
+
+def _flush(file: io.TextIOWrapper | io.BufferedWriter | io.BufferedRandom) -> None:
+    with contextlib.suppress(ValueError):  # closed or detached already
+        file.flush()
 
 
 class _Lines:
@@ -114,26 +120,37 @@ class _Lines:
             return action()
         except OSError as error:
             if error.errno in disk.FULL:
-                raise disk.DiskFull(f"{error.strerror}: {self._path.parent}") from None
+                raise disk.DiskFull(disk.full(error, self._path.parent)) from None
             raise
 
 
-def _send(connection: Connection, message: dict[str, Any]) -> None:
+def _receive(connection: Connection) -> int | None:
     try:
-        connection.send_bytes(json.dumps(message).encode())
+        mini_batch: int | None = json.loads(connection.recv_bytes())
+    except (EOFError, OSError):
+        # The parent is gone: nobody is left to score for.
+        os._exit(1)
+    return mini_batch
+
+
+def _send(connection: Connection, message: Message) -> None:
+    try:
+        connection.send_bytes(encode(message))
     except OSError:
         # The parent is gone: nobody is left to tell.
         os._exit(1)
 
 
 def _settle(log: int, parent: int) -> None:
-    """Make the fork a process of its own: its group, its output, no input, no signals meant for
-    the parent."""
+    """Make the fork a process of its own: its group, its output, no input, no signals, exit
+    handlers or open files meant for the parent."""
     # A group of its own, so that a timeout ends what the script started, too.
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _die_with_parent(parent)
+    atexit._clear()
+    gc.freeze()
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.dup2(log, 1)
@@ -166,8 +183,6 @@ def _die_with_parent(parent: int) -> None:
 
 
 def _print_cause(error: JobFailed) -> None:
-    import traceback
-
     if error.__cause__ is not None:
         traceback.print_exception(error.__cause__)
     sys.stderr.flush()

@@ -90,15 +90,20 @@ def plan_job(
 
 
 def run_job(
-    folder: Path, *, stop_after: int | None = None, largest_file: int | None = None
+    folder: Path,
+    *,
+    stop_after: int | None = None,
+    largest_file: int | None = None,
+    **limits: float,
 ) -> Outcome:
     """Run a job and publish its output, in a process of its own.
 
     `stop_after`: ask it to stop once so many mini-batches are done in all.
     `largest_file`: bytes past which the disk counts as full.
+    `limits`: seconds for `loading` and `grace`, as `run` takes them.
     """
     done = subprocess.run(
-        [sys.executable, __file__, str(folder), json.dumps([stop_after, largest_file])],
+        [sys.executable, __file__, str(folder), json.dumps([stop_after, largest_file, limits])],
         capture_output=True,
         text=True,
         timeout=LONGEST,
@@ -121,7 +126,7 @@ def main(arguments: Sequence[str]) -> None:
     from runner.local.engine.run import Stopped, run
 
     folder = Path(arguments[0])
-    stop_after, largest_file = json.loads(arguments[1])
+    stop_after, largest_file, limits = json.loads(arguments[1])
     if largest_file is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
 
@@ -134,7 +139,7 @@ def main(arguments: Sequence[str]) -> None:
     error, stopped, began = None, False, time.time()
     plan = read_plan(folder / "plan.json")
     try:
-        attempts = run(plan, folder, began=began, stop=stop, say=said.append)
+        attempts = run(plan, folder, began=began, stop=stop, say=said.append, **limits)
         publish(plan, folder, attempts)
     except JobFailed as failure:
         error = str(failure)

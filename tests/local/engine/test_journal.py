@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runner.local.engine.attempt import Attempt, FileResult, Outcome
-from runner.local.engine.journal import Journal, finished, read_journal
+from runner.local.engine.journal import Journal, finished, read_journal, write_journal
 
 
 def attempt(mini_batch: int, number: int = 1, outcome: Outcome = "done") -> Attempt:
@@ -87,6 +87,20 @@ def test_the_last_word_on_a_mini_batch_counts_and_a_retry_is_none() -> None:
         attempt(0, 2),
     ]
     assert finished(attempts) == {0: attempts[4], 2: attempts[2]}
+
+
+def test_what_was_scored_stays_when_a_later_attempt_at_it_fails() -> None:
+    attempts = [attempt(0), attempt(0, 1, "retried"), attempt(0, 2, "failed")]
+    assert finished(attempts) == {0: attempts[0]}
+    again = [*attempts, attempt(0, 3)]
+    assert finished(again) == {0: again[3]}
+
+
+def test_a_journal_written_anew_is_whole_and_takes_more(tmp_path: Path) -> None:
+    write(tmp_path / "journal", attempt(0), attempt(1), attempt(2))
+    write_journal(tmp_path / "journal", [attempt(1)])
+    write(tmp_path / "journal", attempt(3))
+    assert read_journal(tmp_path / "journal") == [attempt(1), attempt(3)]
 
 
 def test_a_disk_that_takes_a_part_of_a_line_is_an_error_not_a_torn_line_in_the_middle(

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.local.engine.attempt import Attempt, FileResult
+from runner.local.engine.layout import output_folder, piece
 from runner.local.engine.output import discard_pieces, failures, publish, reasons, write_failures
 from runner.local.engine.plan import InputFile, Plan, Settings
-from runner.local.engine.worker import output_folder, piece
 
 
 def plan(files: int, **given: object) -> Plan:
@@ -57,7 +57,7 @@ def test_a_failed_mini_batch_has_no_place_in_the_output_though_an_old_piece_of_i
     tmp_path: Path,
 ) -> None:
     lay(tmp_path, [b"a\n", b"stale\n", b"c\n"])
-    publish(plan(3), tmp_path, [attempt(0), attempt(1), attempt(2), attempt(1, "failed")])
+    publish(plan(3), tmp_path, [attempt(0), attempt(2), attempt(1, "failed")])
     assert (tmp_path / "output" / "predictions.csv").read_bytes() == b"a\nc\n"
 
 
@@ -107,6 +107,15 @@ def test_failures_name_file_attempt_and_reason_in_the_order_of_the_mini_batches(
             ["\\udcff", "1", "killed"],
             ["mini-batch 2", "1", "mini-batch 2: run() returned 1 results too few"],
         ]
+
+
+def test_failures_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    write_failures([], tmp_path / "failures.csv")
+    before = (tmp_path / "failures.csv").read_bytes()
+    (tmp_path / "failures.csv.partial").mkdir()
+    with pytest.raises(OSError, match="Is a directory"):
+        write_failures([attempt(0, "retried", reason="killed")], tmp_path / "failures.csv")
+    assert (tmp_path / "failures.csv").read_bytes() == before
 
 
 def test_a_settled_mini_batch_says_why_it_lost_files_once_for_each_reason() -> None:

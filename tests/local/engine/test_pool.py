@@ -60,14 +60,14 @@ def drive(place: Path, work: str, script: str = ECHO) -> list[str]:
 def test_workers_say_that_they_are_ready_and_answer_what_they_are_sent(tmp_path: Path) -> None:
     work = """
 pool.fork(); pool.fork()
-print([event.message["kind"] for event in until(pool, 2)])
+print([type(event.message).__name__ for event in until(pool, 2)])
 for number, worker in enumerate(pool.workers):
     pool.send(worker, number, 1)
-print(sorted((e.worker.slot, e.message["kind"], e.message["files"][0][0]) for e in until(pool, 2)))
+print(sorted((e.worker.slot, e.message.result.files[0].name) for e in until(pool, 2)))
 """
     assert drive(tmp_path, work) == [
-        "['ready', 'ready']",
-        "[(0, 'scored', 'a'), (1, 'scored', 'b')]",
+        "['Ready', 'Ready']",
+        "[(0, 'a'), (1, 'b')]",
     ]
 
 
@@ -116,9 +116,9 @@ until(pool, 1)
 worker = pool.workers[0]
 pool.send(worker, 0, 1)
 os.waitid(os.P_PID, worker.process, os.WEXITED | os.WNOWAIT)
-print([event.message.get("kind") or event.died for event in until(pool, 2)])
+print([event.died or type(event.message).__name__ for event in until(pool, 2)])
 """
-    assert drive(tmp_path, work, script) == ["['scored', 'its process exited with status 5']"]
+    assert drive(tmp_path, work, script) == ["['Scored', 'its process exited with status 5']"]
 
 
 def test_a_worker_ended_by_us_and_one_that_is_gone_are_told_apart(tmp_path: Path) -> None:
@@ -142,6 +142,32 @@ print(pool.end(second))
 def test_a_pool_left_by_an_error_leaves_no_process(tmp_path: Path) -> None:
     script = "import time\ndef init(): time.sleep(600)\ndef run(mini_batch): pass\n"
     assert drive(tmp_path, "pool.fork(); pool.fork()", script) == []
+
+
+def test_every_worker_is_ended_though_the_disk_refuses_their_logs(tmp_path: Path) -> None:
+    script = """
+import time
+def init(): pass
+def run(mini_batch):
+    print("a line")
+    time.sleep(600)
+"""
+    work = """
+import resource, select
+try:
+    with Pool(read_plan(folder / "plan.json"), folder) as full:
+        full.fork(); full.fork()
+        until(full, 2)
+        processes = [worker.process for worker in full.workers]
+        for worker in full.workers:
+            full.send(worker, worker.slot, 1)
+            assert select.select([worker.output], [], [], 20)[0]
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+except OSError as error:
+    print(error.strerror)
+print([os.path.exists(f"/proc/{process}") for process in processes])
+"""
+    assert drive(tmp_path, work, script) == ["File too large", "[False, False]"]
 
 
 def test_workers_come_and_go_without_leaving_descriptors(tmp_path: Path) -> None:
@@ -191,10 +217,10 @@ pool.fork()
 until(pool, 1)
 pool.send(pool.workers[0], 0, 1)
 before = time.process_time()
-print([event.message["kind"] for event in until(pool, 1)])
+print([type(event.message).__name__ for event in until(pool, 1)])
 print("busy" if time.process_time() - before > 0.7 else "idle")
 """
-    assert drive(tmp_path, work, script) == ["['scored']", "idle"]
+    assert drive(tmp_path, work, script) == ["['Scored']", "idle"]
 
 
 @pytest.mark.parametrize("processes", [1, 3])
@@ -244,7 +270,7 @@ def run(mini_batch):
     folder = plan_job(tmp_path, {"a": b""}, script=script, timeout=600)
     program = Path(__file__).with_name("job.py")
     with subprocess.Popen(
-        [sys.executable, str(program), str(folder), json.dumps([None, None])]
+        [sys.executable, str(program), str(folder), json.dumps([None, None, {}])]
     ) as job:
         deadline = time.monotonic() + 30
         while not (tmp_path / "code" / "ready").exists():

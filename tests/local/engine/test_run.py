@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.local.engine.plan import read_plan
+from runner.local.engine.journal import finished
+from runner.local.engine.plan import read_plan, write_plan
 
 from .job import Outcome, plan_job, run_job, score
 
@@ -374,6 +377,77 @@ def test_a_model_whose_loading_always_kills_the_process_fails_the_job(tmp_path: 
     assert Path(outcome.error.rpartition("see ")[2]).exists()
 
 
+# Only the first process gets loaded; it scores once STARTS others have begun and are gone.
+ONE_LOADS = """
+import os, time
+from pathlib import Path
+HERE = Path(__file__).parent
+def init():
+    (HERE / f"{os.getpid()}.started").touch()
+    try:
+        (HERE / "first").mkdir()
+    except FileExistsError:
+        wait(lambda: (HERE / "loaded").exists())
+        exec(os.environ["HOW"])
+    (HERE / "loaded").touch()
+def run(mini_batch):
+    wait(lambda: len(others()) == int(os.environ["STARTS"]))
+    wait(lambda: not any(Path("/proc", one).exists() for one in others()))
+    return [len(others())]
+def others():
+    return {path.stem for path in HERE.glob("*.started")} - {str(os.getpid())}
+def wait(condition):
+    deadline = time.monotonic() + 20
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+"""
+
+
+def one_loads(place: Path, how: str, starts: int, loading: float = 60) -> tuple[Outcome, list[str]]:
+    """Run a job of which one process gets loaded; also return its log, less the slots."""
+    folder = plan_job(
+        place,
+        dict.fromkeys("ab", b""),
+        script=ONE_LOADS,
+        processes=2,
+        mini_batch_size=1,
+        variables={"HOW": how, "STARTS": str(starts)},
+    )
+    outcome = run_job(folder, loading=loading)
+    return outcome, [re.sub(r"worker.[01]", "worker", line) for line in outcome.said]
+
+
+def test_a_job_goes_on_with_the_workers_that_can_be_loaded(tmp_path: Path) -> None:
+    outcome, said = one_loads(tmp_path, "os.kill(os.getpid(), 9)", starts=3)
+    assert outcome.output == b"3\n3\n"
+    assert said == [
+        "warning: worker: the model can't be loaded: its process was ended by SIGKILL"
+        " (out of memory, or killed from outside), 3 times while starting; going on without it;"
+        f" see {outcome.folder}/logs/worker.txt",
+    ]
+
+
+def test_a_worker_that_never_gets_loaded_is_given_up_while_another_works(tmp_path: Path) -> None:
+    outcome, said = one_loads(tmp_path, "time.sleep(600)", starts=1, loading=2)
+    assert outcome.output == b"1\n1\n"
+    assert said == [
+        "warning: worker: the model did not finish loading within 2 s; going on without it;"
+        f" see {outcome.folder}/logs/worker.txt",
+    ]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_model_that_never_gets_loaded_fails_the_job(tmp_path: Path, processes: int) -> None:
+    script = "import time\ndef init(): time.sleep(600)\ndef run(mini_batch): return []\n"
+    files = dict.fromkeys("ab", b"")
+    folder = plan_job(tmp_path, files, script=script, processes=processes, mini_batch_size=1)
+    outcome = run_job(folder, loading=0.5)
+    assert outcome.error is not None
+    assert outcome.error.startswith("the model did not finish loading within 0.5 s; see ")
+    assert Path(outcome.error.rpartition("see ")[2]).exists()
+    assert outcome.seconds < 10
+
+
 def test_files_that_failed_are_scored_again_on_resume_and_the_others_are_not(
     tmp_path: Path,
 ) -> None:
@@ -419,12 +493,69 @@ def test_a_torn_journal_line_costs_only_its_own_mini_batch(tmp_path: Path, cut: 
     assert [times_run(tmp_path, f"{i:02d}.txt") for i in range(4)] == [1, 1, 1, 2]
 
 
-def test_a_piece_that_is_gone_is_scored_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("left", [None, b"", b"row"])
+def test_a_piece_that_is_gone_or_cut_short_is_scored_again(
+    tmp_path: Path, left: bytes | None
+) -> None:
     first = troubled(tmp_path, {})
-    (first.folder / "pieces" / "00000002").unlink()
+    piece = first.folder / "pieces" / "00000002"
+    piece.unlink()
+    if left is not None:
+        piece.write_bytes(left)
     again = run_job(first.folder)
     assert again.output == first.output
     assert [times_run(tmp_path, f"{i:02d}.txt") for i in range(4)] == [1, 1, 2, 1]
+
+
+def test_a_piece_that_is_gone_and_can_not_be_scored_again_is_a_failure(tmp_path: Path) -> None:
+    first = troubled(tmp_path, {"02.txt": []}, max_retries=0)
+    (first.folder / "pieces" / "00000002").unlink()
+    (tmp_path / "marks" / "02.txt.0").unlink()
+    plan = read_plan(first.folder / "plan.json")
+    trouble = {**plan.environment_variables, "TROUBLE": json.dumps({"02.txt": ["raise"]})}
+    write_plan(replace(plan, environment_variables=trouble), first.folder / "plan.json")
+    again = run_job(first.folder)
+    assert again.error is None
+    assert again.output == b"row 0\nrow 1\nrow 3\n"
+    assert sum(one.rows for one in finished(again.attempts).values()) == 3
+
+
+# Returns a result too few at first, and raises ever after.
+SHORT = """
+import os, time
+from pathlib import Path
+def init(): pass
+def run(mini_batch):
+    mark = Path(__file__).with_name("mark")
+    if Path(mini_batch[0]).name == "c":
+        return ["c"]
+    if not mark.exists():
+        mark.touch()
+        return ["a"]
+    raise ValueError("not now")
+"""
+
+
+@pytest.mark.parametrize("threshold", [-1, 1])
+def test_what_was_scored_of_a_mini_batch_stays_when_a_resume_fails_at_it(
+    tmp_path: Path, threshold: int
+) -> None:
+    first = score(
+        tmp_path,
+        dict.fromkeys("abc", b""),
+        script=SHORT,
+        mini_batch_size=2,
+        max_retries=0,
+        error_threshold=threshold,
+    )
+    assert first.output == b"a\nc\n"
+    for _ in range(2):
+        again = run_job(first.folder)
+        assert again.error is None
+        assert again.output == b"a\nc\n"
+        assert again.said == (
+            "mini-batch 0, attempt 1: ValueError: not now; what was scored of it before stays",
+        )
 
 
 def test_what_a_killed_run_left_half_written_is_swept_away(tmp_path: Path) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import os
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.local.engine.drivers.script import _line, modules
+from runner.local.engine.plan import read_plan, write_plan
 
 from .job import Outcome, plan_job, run_job, score
 
@@ -213,6 +217,59 @@ def test_a_script_finds_its_neighbours_and_works_in_its_own_folder(tmp_path: Pat
     (tmp_path / "code" / "words.txt").write_text("there")
     assert run_job(folder).output == b"hello\nthere\n3\n"
     assert not (tmp_path / "code" / "__pycache__").exists()
+
+
+def test_a_script_named_like_a_module_that_everybody_needs_is_only_itself(tmp_path: Path) -> None:
+    source = """
+import csv, pickle
+class Row:
+    pass
+def init(): pass
+def run(mini_batch):
+    assert type(pickle.loads(pickle.dumps(Row()))) is Row
+    return [[csv.QUOTE_ALL, "a,b"] for _ in mini_batch]
+"""
+    folder = plan_job(tmp_path, FILES, script="")
+    (tmp_path / "code" / "csv.py").write_text(source)
+    plan = read_plan(folder / "plan.json")
+    write_plan(replace(plan, script=str(tmp_path / "code" / "csv.py")), folder / "plan.json")
+    outcome = run_job(folder)
+    assert outcome.error is None
+    assert outcome.output == b'1,"a,b"\n' * 3
+
+
+def test_the_classes_of_a_script_pickle_by_its_own_name(tmp_path: Path) -> None:
+    outcome = run(
+        tmp_path,
+        "return [pickle.loads(pickle.dumps(Row())).__module__] * 3",
+        top="import pickle\nclass Row: pass",
+    )
+    assert outcome.output == b"score\n" * 3
+
+
+def test_a_package_that_is_broken_is_the_scripts_to_complain_about(tmp_path: Path) -> None:
+    (tmp_path / "broken" / "pandas").mkdir(parents=True)
+    (tmp_path / "broken" / "pandas" / "__init__.py").write_text(
+        "raise ValueError('numpy.dtype size changed')"
+    )
+    folder = plan_job(tmp_path, FILES, script="import pandas")
+    program = f"""
+import sys
+from pathlib import Path
+sys.path.insert(0, {str(tmp_path / "broken")!r})
+from runner.errors import JobFailed
+from runner.local.engine.plan import read_plan
+from runner.local.engine.run import run
+folder = Path({str(folder)!r})
+try:
+    run(read_plan(folder / "plan.json"), folder, began=0)
+except JobFailed as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.endswith(
+        "score.py can't be imported: ValueError: numpy.dtype size changed (line 1)\n"
+    ), done.stderr
 
 
 def test_a_script_reads_its_variables_and_where_its_output_goes(tmp_path: Path) -> None:

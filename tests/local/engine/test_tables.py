@@ -132,8 +132,9 @@ def test_every_scalar_type_of_a_signature_is_read(tmp_path: Path) -> None:
         ('n,a,b\n"x\ny",1,2\nz,bad,4\n', "row 1, column 'a': 'bad' is not a double"),
         ("a,b\n1,2\n3,4,5\n", "row 1: has 3 cells and the header 2"),
         ("a,b\n1,2\n3\n", "row 1: has 1 cells and the header 2"),
-        ("a,c\n1,2\n", "has no column 'b', which the model needs; it has a, c"),
-        ("A,B\n1,2\n", "has no column 'a', 'b', which the model needs; it has A, B"),
+        ("a,c\n1,2\n", "has no column 'b', which the model needs; it has 'a', 'c'"),
+        ("A,B\n1,2\n", "has no column 'a', 'b', which the model needs; it has 'A', 'B'"),
+        (" a,b\n1,2\n", "has no column 'a', which the model needs; it has ' a', 'b'"),
         ("a,b,a\n1,2,3\n", "has column 'a' more than once"),
         ("", "is empty"),
         ("\n \r\n", "is empty"),
@@ -156,7 +157,11 @@ def test_a_bad_file_says_what_and_where(tmp_path: Path, content: str | bytes, te
     [
         ("long", "", "an empty cell is not a long"),
         ("boolean", "NA", "an empty cell is not a boolean"),
-        ("long", "3.0", "'3.0' is not a long"),
+        ("long", "3.5", "'3.5' is not a long"),
+        ("long", "inf", "'inf' is not a long"),
+        ("long", "x", "'x' is not a long"),
+        ("long", "9007199254740993.0", "'9007199254740992.0' is not a long"),
+        ("integer", "2147483648.0", "'2147483648.0' is not an integer"),
         ("boolean", "maybe", "'maybe' is not a boolean"),
         ("datetime", "yesterday", "'yesterday' is not a datetime"),
         ("double", "1,5".replace(",", "·"), "'1·5' is not a double"),
@@ -166,9 +171,30 @@ def test_a_bad_file_says_what_and_where(tmp_path: Path, content: str | bytes, te
 def test_a_cell_that_is_not_of_its_type_is_named(
     tmp_path: Path, kind: str, cell: str, text: str
 ) -> None:
-    good = {"long": "1", "boolean": "True", "datetime": "2024-01-01", "double": "1"}[kind]
+    good = {
+        "long": "1",
+        "integer": "1",
+        "boolean": "True",
+        "datetime": "2024-01-01",
+        "double": "1",
+    }[kind]
     content = f"x,a\n0,{good}\n0,{cell}\n"
     assert refusal(tmp_path, content, [Column("a", kind)]) == f"row 1, column 'a': {text}"
+
+
+@pytest.mark.parametrize("cell", ["1.0", "+5", "1e3", "-7.", " 7 ", "-2147483648.0"])
+@pytest.mark.parametrize("kind", ["integer", "long"])
+def test_a_whole_number_may_be_written_as_pandas_takes_it(
+    tmp_path: Path, kind: str, cell: str
+) -> None:
+    columns = [Column("a", kind), Column("exact", "long"), Column("b", kind)]
+    content = f"b,a,exact\n1,2,9007199254740993\n3,{cell},4\n{cell},6,5\n"
+    table, _ = read_table(file(tmp_path, content), columns)
+    frame = pd.read_csv(
+        tmp_path / "f.csv",
+        dtype={one.name: "int64" if one.type == "long" else "int32" for one in columns},
+    )
+    pd.testing.assert_frame_equal(table.to_pandas(), frame[["a", "exact", "b"]])
 
 
 def test_text_that_is_not_utf8_is_named_by_row_and_column(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def preload(plan: Plan) -> None:
     """Import what every worker will need, so that forked workers find it paid for.
 
     Only known packages are imported, never the model's or the script's own modules; what
-    can't be imported here is left for the worker to complain about.
+    can't be imported here, for whatever reason, is left for the worker to complain about.
     """
     if plan.script is not None:
         names = script.modules(Path(plan.script))
@@ -43,7 +44,5 @@ def preload(plan: Plan) -> None:
     else:
         names = []
     for name in names:
-        try:
+        with contextlib.suppress(Exception):
             importlib.import_module(name)
-        except ImportError:
-            continue

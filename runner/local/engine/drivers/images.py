@@ -8,6 +8,7 @@ from typing import Any
 from runner.errors import JobFailed
 from runner.local.engine.drivers.tables import BadFile
 from runner.local.engine.mlmodel import Signature
+from runner.local.engine.text import one_line
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tiff"})
 
@@ -28,7 +29,7 @@ def read_image(path: Path, signature: Signature) -> Any:
         with Image.open(path) as image:
             array = np.asarray(image)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise BadFile(f"is not a readable image: {' '.join(str(error).split())}") from None
+        raise BadFile(f"is not a readable image: {one_line(error)}") from None
     if signature.tensor_shape is None:
         return array
     try:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from runner.local.engine.attempt import FileResult
+from runner.local.engine.text import one_line
 
 _LONGEST_REASON = 500  # characters
 
@@ -34,7 +35,7 @@ class Driver(Protocol):
 
 def brief(error: BaseException) -> str:
     """One line for an exception: its type and its text."""
-    text = " ".join(str(error).split())
+    text = one_line(error)
     name = type(error).__name__
     if len(text) > _LONGEST_REASON:
         text = text[: _LONGEST_REASON - 1] + "…"

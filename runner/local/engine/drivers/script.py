@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import csv
 import importlib.util
+import io
 import os
 import re
 import sys
@@ -92,11 +94,15 @@ def _import(path: Path) -> ModuleType:
     sys.path.insert(0, str(path.parent))
     os.chdir(path.parent)
     sys.dont_write_bytecode = True
-    specification = importlib.util.spec_from_file_location(path.stem, path)
+    # Named as on Azure, so that the script's classes and functions pickle; but a script called
+    # csv.py must not become the csv of everybody else.
+    taken = path.stem in sys.modules or path.stem in sys.stdlib_module_names
+    name = f"_scoring_script_{path.stem}" if taken else path.stem
+    specification = importlib.util.spec_from_file_location(name, path)
     if specification is None or specification.loader is None:
         raise JobFailed(f"script {path} is not a Python file")
     module = importlib.util.module_from_spec(specification)
-    sys.modules[path.stem] = module
+    sys.modules[name] = module
     try:
         specification.loader.exec_module(module)
     except Exception as error:
@@ -104,6 +110,14 @@ def _import(path: Path) -> ModuleType:
     except SystemExit as error:
         raise JobFailed(f"script {path} can't be imported: it calls exit({error.code})") from error
     return module
+
+
+def forget(path: Path) -> None:
+    """Take a script and its neighbours out of `sys.modules`: what they hold can then be let go."""
+    inside = f"{path.parent}{os.sep}"
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None)).startswith(inside):
+            del sys.modules[name]
 
 
 def _at(path: Path, error: BaseException) -> str:
@@ -143,9 +157,6 @@ def _line(item: Any) -> bytes:
 
 
 def _row(cells: Iterable[Any]) -> str:
-    import csv
-    import io
-
     row = io.StringIO()
     csv.writer(row, lineterminator="").writerow(cells)
     return row.getvalue()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.errors import JobFailed
 from runner.local.engine.mlmodel import Column, MlModel
+from runner.local.engine.text import one_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,7 +42,7 @@ def load(model: MlModel) -> Callable[[Any], Any]:
             f"model {model.folder} needs the package {error.name}, which is not installed"
         ) from error
     except Exception as error:
-        detail = " ".join(str(error).split()) or "it ends too early"
+        detail = one_line(error) or "it ends too early"
         raise JobFailed(
             f"model file {model.pickle} can't be loaded ({type(error).__name__}: {detail});"
             " register the model again"

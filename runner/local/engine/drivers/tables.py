@@ -9,11 +9,12 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runner.local.engine.mlmodel import Column
+from runner.local.engine.text import one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +25,8 @@ _EMPTY = [
     *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
 ]
 _NULLABLE = ("double", "float", "string", "datetime", "binary")  # types with a missing value
+# The whole numbers of a type that no double but their own stands for.
+_EXACT = {"integer": (-(2**31), 2**31 - 1), "long": (1 - 2**53, 2**53 - 1)}
 _CONVERSION = re.compile(
     r"In CSV column #(\d+): (?:Row #(\d+): )?CSV conversion error to [^:]+: (.*)", re.DOTALL
 )
@@ -71,7 +74,7 @@ def read_frame(path: Path) -> pd.DataFrame:
     except UnicodeDecodeError:
         raise BadFile("is not UTF-8 text") from None
     except pd.errors.ParserError as error:
-        raise BadFile(f"is not a readable CSV file: {_one_line(error)}") from None
+        raise BadFile(f"is not a readable CSV file: {one_line(error)}") from None
     if frame.empty:
         raise BadFile(_NO_ROWS)
     return frame
@@ -79,32 +82,69 @@ def read_frame(path: Path) -> pd.DataFrame:
 
 def _read_csv(path: Path, columns: Sequence[Column]) -> tuple[pa.Table, list[str]]:
     import pyarrow as pa
-    from pyarrow import csv as arrow_csv
 
     content = path.read_bytes()
     header = _header(content)
     wanted, extra = _choose(header, columns)
     types = {one.name: _arrow_type(one) for one in wanted}
-    try:
-        table = arrow_csv.read_csv(
-            pa.BufferReader(content),
-            # One thread: the workers are the parallelism, and rows in errors are numbered.
-            read_options=arrow_csv.ReadOptions(use_threads=False),
-            # A quoted line break makes Arrow's reader slower; look before paying for it.
-            parse_options=arrow_csv.ParseOptions(newlines_in_values=b'"' in content),
-            convert_options=arrow_csv.ConvertOptions(
-                column_types=types,
-                include_columns=list(types),
-                null_values=_EMPTY,
-                strings_can_be_null=True,
-            ),
-        )
-    except pa.ArrowInvalid as error:
-        raise BadFile(_explain(str(error), header, columns)) from None
+    # Arrow takes 1.0, +5 and 1e3 for no whole numbers and pandas does; so a column it refuses is
+    # read again as doubles.
+    doubles: list[Column] = []
+    while True:
+        try:
+            table = _parse(content, types)
+            break
+        except pa.ArrowInvalid as error:
+            refused = _refused_column(str(error), header, wanted)
+            if refused is None or refused.type not in _EXACT or refused in doubles:
+                raise BadFile(_explain(str(error), header, columns)) from None
+            doubles.append(refused)
+            types[refused.name] = pa.float64()
     if table.num_rows == 0:
         raise BadFile(_NO_ROWS)
+    for one in doubles:
+        index = table.column_names.index(one.name)
+        table = table.set_column(index, one.name, _whole_numbers(table.column(index), one))
     _refuse_missing_cells(table, wanted)
     return table, extra
+
+
+def _parse(content: bytes, types: Mapping[str, pa.DataType]) -> pa.Table:
+    """The columns of a CSV file that have a type here. ArrowInvalid for what doesn't fit."""
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    return arrow_csv.read_csv(
+        pa.BufferReader(content),
+        # One thread: the workers are the parallelism, and rows in errors are numbered.
+        read_options=arrow_csv.ReadOptions(use_threads=False),
+        # A quoted line break makes Arrow's reader slower; look before paying for it.
+        parse_options=arrow_csv.ParseOptions(newlines_in_values=b'"' in content),
+        convert_options=arrow_csv.ConvertOptions(
+            column_types=types,
+            include_columns=list(types),
+            null_values=_EMPTY,
+            strings_can_be_null=True,
+        ),
+    )
+
+
+def _whole_numbers(cells: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
+    """Doubles as the whole numbers they are. BadFile for one that is none, or is not exact."""
+    import pyarrow.compute as pc
+
+    low, high = _EXACT[column.type]
+    whole = pc.and_(
+        pc.equal(pc.floor(cells), cells),
+        pc.and_(pc.greater_equal(cells, low), pc.less_equal(cells, high)),
+    )
+    row = pc.index(whole, False).as_py()
+    if row >= 0:
+        raise BadFile(
+            f"row {row}, column {_shown(column.name)}: '{cells[row].as_py()!r}'"
+            f" is not {_a(column.type)}"
+        )
+    return cells.cast(_arrow_type(column))
 
 
 def _parquet(path: Path) -> pa.Table:
@@ -115,7 +155,7 @@ def _parquet(path: Path) -> pa.Table:
         with path.open("rb") as file:
             table = parquet.read_table(file, use_threads=False, partitioning=None)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise BadFile(f"is not a readable Parquet file: {_one_line(error)}") from None
+        raise BadFile(f"is not a readable Parquet file: {one_line(error)}") from None
     if table.num_rows == 0:
         raise BadFile("has no rows")
     return table
@@ -131,7 +171,7 @@ def _read_parquet(path: Path, columns: Sequence[Column]) -> tuple[pa.Table, list
         try:
             cast.append(table.column(one.name).cast(_arrow_type(one)))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            raise BadFile(f"column '{one.name}': {_one_line(error)}") from None
+            raise BadFile(f"column {_shown(one.name)}: {one_line(error)}") from None
     table = pa.table(cast, names=[one.name for one in wanted])
     _refuse_missing_cells(table, wanted)
     return table, extra
@@ -162,7 +202,7 @@ def _choose(header: Sequence[str], columns: Sequence[Column]) -> tuple[list[Colu
     names = {one.name for one in columns}
     missing = [one.name for one in columns if one.required and one.name not in header]
     if missing:
-        found = ", ".join(_shorten(name) for name in header[:20])
+        found = _listed(header[:20])
         raise BadFile(f"has no column {_listed(missing)}, which the model needs; it has {found}")
     doubled = [name for name in sorted(names) if header.count(name) > 1]
     if doubled:
@@ -195,7 +235,20 @@ def _refuse_missing_cells(table: pa.Table, columns: Sequence[Column]) -> None:
         cells = table.column(one.name)
         if cells.null_count and one.type not in _NULLABLE:
             row = pc.index(cells.is_null(), True).as_py()
-            raise BadFile(f"row {row}, column '{one.name}': an empty cell is not {_a(one.type)}")
+            raise BadFile(
+                f"row {row}, column {_shown(one.name)}: an empty cell is not {_a(one.type)}"
+            )
+
+
+def _refused_column(
+    message: str, header: Sequence[str], columns: Sequence[Column]
+) -> Column | None:
+    """The column in which Arrow found a cell that is not of its type."""
+    conversion = _CONVERSION.search(message)
+    if conversion is None or not _INVALID.search(conversion[3]):
+        return None
+    name = header[int(conversion[1])]
+    return next(one for one in columns if one.name == name)
 
 
 def _explain(message: str, header: Sequence[str], columns: Sequence[Column]) -> str:
@@ -207,16 +260,16 @@ def _explain(message: str, header: Sequence[str], columns: Sequence[Column]) -> 
     if conversion := _CONVERSION.search(message):
         index, row, detail = conversion.groups()
         name = header[int(index)] if int(index) < len(header) else f"#{index}"
-        where = f"row {int(row) - 2}, column '{_shorten(name)}'" if row else f"column '{name}'"
+        where = f"row {int(row) - 2}, " * bool(row) + f"column {_shown(name)}"
         if value := _INVALID.search(detail):
             kind = next((one.type for one in columns if one.name == name), "value of its type")
-            return f"{where}: '{_shorten(value[1])}' is not {_a(kind)}"
+            return f"{where}: {_shown(value[1])} is not {_a(kind)}"
         if "UTF8" in detail:
             return f"{where}: is not UTF-8 text"
-        return f"{where}: {_one_line(detail)}"
+        return f"{where}: {one_line(detail)}"
     if "Empty CSV file" in message:
         return _NO_ROWS
-    return f"is not a readable CSV file: {_one_line(message)}"
+    return f"is not a readable CSV file: {one_line(message)}"
 
 
 def _a(noun: str) -> str:
@@ -224,13 +277,9 @@ def _a(noun: str) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(f"'{_shorten(name)}'" for name in names)
+    return ", ".join(map(_shown, names))
 
 
-def _shorten(text: str) -> str:
-    text = _one_line(text)
-    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
-
-
-def _one_line(text: Any) -> str:
-    return " ".join(str(text).split())
+def _shown(text: str) -> str:
+    """A cell as a message shows it: quoted, and its blanks and line breaks to be seen."""
+    return repr(text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…")

@@ -1,0 +1,44 @@
+"""Where the engine keeps what is its own inside a job's folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def plan_file(folder: Path) -> Path:
+    return folder / "plan.json"
+
+
+def journal_file(folder: Path) -> Path:
+    return folder / "journal.jsonl"
+
+
+def logs_folder(folder: Path) -> Path:
+    return folder / "logs"
+
+
+def worker_log(folder: Path, slot: int) -> Path:
+    """Where what a worker prints ends up."""
+    return logs_folder(folder) / f"worker-{slot}.txt"
+
+
+def output_folder(folder: Path) -> Path:
+    """Where the job's output grows; scripts find it as AZUREML_BI_OUTPUT_PATH."""
+    return folder / "output"
+
+
+def pieces_folder(folder: Path) -> Path:
+    return folder / "pieces"
+
+
+def piece(folder: Path, mini_batch: int) -> Path:
+    """Where the lines of a finished mini-batch lie."""
+    return pieces_folder(folder) / f"{mini_batch:08d}"
+
+
+def draft(folder: Path, mini_batch: int, process: int) -> Path:
+    """Where a process writes a mini-batch's lines before they count.
+
+    The process id keeps a worker that outlived a killed job out of the resumed job's drafts.
+    """
+    return pieces_folder(folder) / f"{mini_batch:08d}.{process}.draft"

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.declarations import read_catalog
+from runner.errors import NotFound
+from runner.local.assets import register
+from runner.local.database import opened
+from runner.local.endpoints import choose_deployment, choose_endpoint
+from runner.local.engine.plan import Plan
+from runner.local.invocation import plan_job
+from runner.local.job_records import insert_job
+from runner.workspace import Invocation, Job, JobStatus, Registration
+from tests.projects import ScratchProject
+
+CORES = len(os.sched_getaffinity(0))
+
+
+def plan(project: ScratchProject, **asked: Any) -> tuple[Plan, tuple[str, ...]]:
+    """The plan of a job of the project's endpoint, and the notices."""
+    catalog = read_catalog(project.root / "models")
+    endpoint = choose_endpoint(catalog, None)
+    deployment = choose_deployment(catalog, endpoint, None)
+    planned, _, _, notices = plan_job(
+        project.home, catalog, endpoint, deployment, Invocation(**asked), "job-1"
+    )
+    return planned, notices
+
+
+def processes(project: ScratchProject, **asked: Any) -> int:
+    return plan(project, **asked)[0].settings.processes
+
+
+@pytest.fixture(autouse=True)
+def _in_the_project(project: ScratchProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project.root)
+
+
+def test_what_is_declared_runs_in_no_more_processes_than_there_are_cores(
+    project: ScratchProject,
+) -> None:
+    project.deployment(f"resources: {{instance_count: {CORES + 3}}}\n")
+    assert processes(project) == CORES
+    assert processes(project, mini_batch_size=1, settings={"error_threshold": "0"}) == CORES
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"instance_count": CORES + 3},
+        {"settings": {"instance_count": str(CORES + 3)}},
+        {"settings": {"resources.instance_count": str(CORES + 3)}},
+        {"settings": {"max_concurrency_per_instance": "1"}},
+        {"settings": {"settings.max_concurrency_per_instance": "1"}},
+    ],
+)
+def test_who_asks_for_processes_gets_them_also_for_as_many_as_are_declared(
+    project: ScratchProject, asked: dict[str, Any]
+) -> None:
+    project.deployment(f"resources: {{instance_count: {CORES + 3}}}\n")
+    assert processes(project, **asked) == CORES + 3
+
+
+@pytest.mark.parametrize("given", ["nowhere", "x" * 5000, "~nobody-of-that-name/data", "a\0b"])
+def test_data_that_is_not_there_gets_a_way_out(project: ScratchProject, given: str) -> None:
+    with pytest.raises(NotFound) as caught:
+        plan(project, data=given)
+    assert str(caught.value) == (
+        f"no file or folder {given}; check the path, or name a data asset as azureml:NAME@latest"
+    )
+
+
+def test_the_bare_name_of_a_data_asset_gets_its_reference(project: ScratchProject) -> None:
+    with pytest.raises(NotFound, match=r"write azureml:lines@latest$"):
+        plan(project, data="lines")
+
+
+def edit(path: Path) -> None:
+    """Write something as long as before, a while after whatever was registered."""
+    path.write_text("H" + path.read_text()[1:])
+    moment = time.time() + 10
+    os.utime(path, (moment, moment))
+
+
+def test_an_untouched_project_has_no_notices(project: ScratchProject) -> None:
+    assert plan(project)[1] == ()
+    assert plan(project)[1] == ()
+
+
+def test_data_and_models_edited_since_they_were_registered_are_noticed(
+    project: ScratchProject,
+) -> None:
+    plan(project)
+    edit(project.input / "f000.txt")
+    data = (
+        "data/lines looks changed since azureml:lines:1 was registered;"
+        " `runner data register -f models/echo/data.yml` makes a new version"
+    )
+    assert plan(project)[1] == (data,)
+    edit(project.root / "models/echo/greeting/greeting.txt")
+    model = (
+        "models/echo/greeting looks changed since azureml:greeting:1 was registered;"
+        " `runner models register -f models/echo/model.yml` makes a new version"
+    )
+    assert plan(project)[1] == (model, data)
+    assert plan(project, data="azureml:lines@latest")[1] == (model, data)
+    assert plan(project, data="data/lines")[1] == (model,)
+
+
+def test_who_asks_for_a_version_is_not_told_of_newer_files(project: ScratchProject) -> None:
+    plan(project)
+    edit(project.input / "f000.txt")
+    assert plan(project, data="azureml:lines:1")[1] == ()
+
+
+def test_the_command_in_the_notice_ends_it(project: ScratchProject) -> None:
+    plan(project)
+    (project.input / "f000.txt").write_text("another line\n")
+    command = plan(project)[1][0].split("`")[1]
+    assert project.run(*command.split()[1:]).returncode == 0
+    planned, notices = plan(project)
+    assert notices == ()
+    assert Path(planned.input, "f000.txt").read_text() == "another line\n"
+
+
+def test_what_came_from_elsewhere_is_meant_to_differ(
+    project: ScratchProject, tmp_path: Path
+) -> None:
+    plan(project)
+    with opened(project.home) as connection:
+        insert_job(connection, Job("train-1", "command", JobStatus.COMPLETED, "2025-01-01"))
+    made = project.write("made/greeting/greeting.txt", "from a job\n").parent
+    register(project.home, "model", Registration("greeting", made, "custom_model", job="train-1"))
+    other = project.write("other-lines/f.txt", "other\n").parent
+    register(project.home, "data", Registration("lines", other, "uri_folder"))
+    assert plan(project)[1] == ()
+
+
+def test_a_model_declared_in_the_deployment_is_always_as_it_is_on_disk(
+    project: ScratchProject,
+) -> None:
+    file = project.root / "models/echo/batch-deployment.yml"
+    file.write_text(
+        file.read_text().replace(
+            "azureml:greeting@latest", "{path: ./greeting, type: custom_model}"
+        )
+    )
+    plan(project)
+    edit(project.root / "models/echo/greeting/greeting.txt")
+    planned, notices = plan(project)
+    assert notices == ()
+    assert Path(planned.model or "", "greeting.txt").read_text() == "Hello\n"
+
+
+def test_declared_files_that_are_gone_do_not_keep_what_is_registered_from_being_scored(
+    project: ScratchProject,
+) -> None:
+    plan(project)
+    (project.root / "data/lines").rename(project.root / "data/moved")
+    planned, notices = plan(project)
+    assert (len(planned.files), notices) == (2, ())

@@ -1,0 +1,158 @@
+"""What the command line relies on, held against the workspace in memory and the local one.
+
+The tests of the commands run over the workspace in memory; what it does that a real one does not
+would be tested in vain.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runner.errors import EnvironmentRefused, NotFound
+from runner.local.workspace import LocalWorkspace
+from runner.project import Project
+from runner.workspace import Asset, AssetKind, Registration, Workspace
+from tests.cli.memory import MemoryWorkspace
+from tests.projects import ScratchProject, add_diabetes
+
+
+@pytest.fixture(params=["memory", "local"])
+def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Workspace:
+    if request.param == "memory":
+        return MemoryWorkspace()
+    root = tmp_path / "project"
+    add_diabetes(ScratchProject(root))
+    return LocalWorkspace(Project(root, root / "models", root / ".runner"))
+
+
+class Source:
+    """A file to register, with other content each time it is asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def of(self, content: str) -> Path:
+        self._path.write_text(content)
+        return self._path
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Source:
+    return Source(tmp_path / "source.csv")
+
+
+def data(
+    workspace: Workspace, source: Source, content: str, name: str, version: str | None = None
+) -> Asset:
+    return workspace.register(
+        "data", Registration(name, source.of(content), "uri_file", version, tags={"from": content})
+    )
+
+
+def test_new_content_gets_the_next_version_and_old_content_its_own(
+    workspace: Workspace, source: Source
+) -> None:
+    versions = [data(workspace, source, content, "patients").version for content in "abab"]
+    assert versions == ["1", "2", "1", "2"]
+
+
+def test_a_registered_asset_says_what_it_was_registered_as(
+    workspace: Workspace, source: Source
+) -> None:
+    asset = data(workspace, source, "a", "patients", "7")
+    assert (asset.kind, asset.name, asset.version) == ("data", "patients", "7")
+    assert (asset.type, asset.base_name, asset.tags) == ("uri_file", "source.csv", {"from": "a"})
+    assert (asset.reference, asset.job) == ("azureml:patients:7", None)
+    assert workspace.asset("data", asset.reference) == asset
+
+
+def test_a_version_that_exists_with_other_content_is_refused(
+    workspace: Workspace, source: Source
+) -> None:
+    first = data(workspace, source, "a", "patients", "7")
+    with pytest.raises(EnvironmentRefused) as refused:
+        data(workspace, source, "b", "patients", "7")
+    assert not isinstance(refused.value, NotFound)
+    assert workspace.assets("data", "patients") == [first]
+
+
+def test_assets_are_the_latest_of_each_name_in_the_names_order(
+    workspace: Workspace, source: Source
+) -> None:
+    assert workspace.assets("data") == []
+    patients = [data(workspace, source, content, "patients") for content in "ab"]
+    clinics = data(workspace, source, "a", "clinics")
+    data(workspace, source, "a", "patients")
+    assert workspace.assets("data") == [clinics, patients[1]]
+    assert workspace.assets("model") == []
+
+
+def test_assets_of_a_name_are_all_its_versions_the_newest_first(
+    workspace: Workspace, source: Source
+) -> None:
+    first, second = (data(workspace, source, content, "patients") for content in "ab")
+    data(workspace, source, "a", "clinics")
+    assert workspace.assets("data", "patients") == [second, first]
+
+
+@pytest.mark.parametrize(
+    ("reference", "version"),
+    [
+        ("azureml:patients", "2"),
+        ("azureml:patients@latest", "2"),
+        ("azureml:patients:1", "1"),
+        ("azureml:patients:2", "2"),
+    ],
+)
+def test_a_reference_finds_its_version(
+    workspace: Workspace, source: Source, reference: str, version: str
+) -> None:
+    for content in "ab":
+        data(workspace, source, content, "patients")
+    assert workspace.asset("data", reference).version == version
+
+
+@pytest.mark.parametrize("kind", ["model", "data"])
+def test_a_name_that_is_not_there_is_not_found(
+    workspace: Workspace, source: Source, kind: AssetKind
+) -> None:
+    data(workspace, source, "a", "clinics")
+    for reference in ("azureml:patients", "azureml:patients:1", "azureml:patients@latest"):
+        with pytest.raises(NotFound, match="'patients'"):
+            workspace.asset(kind, reference)
+    with pytest.raises(NotFound, match="'patients'"):
+        workspace.assets(kind, "patients")
+
+
+def test_a_version_that_is_not_there_is_not_found(workspace: Workspace, source: Source) -> None:
+    data(workspace, source, "a", "patients")
+    with pytest.raises(NotFound, match="'patients' has no version '2'"):
+        workspace.asset("data", "azureml:patients:2")
+
+
+def test_a_name_of_the_other_kind_is_not_found(workspace: Workspace, source: Source) -> None:
+    data(workspace, source, "a", "patients")
+    with pytest.raises(NotFound):
+        workspace.asset("model", "azureml:patients")
+
+
+def test_jobs_and_endpoints_that_are_not_there_are_not_found(workspace: Workspace) -> None:
+    assert workspace.jobs() == []
+    with pytest.raises(NotFound, match="there are no jobs yet"):
+        workspace.job()
+    with pytest.raises(NotFound, match="no endpoint 'nowhere'"):
+        workspace.endpoint("nowhere")
+
+
+def test_the_default_endpoint_is_one_of_the_batch_endpoints(workspace: Workspace) -> None:
+    default = workspace.default_endpoint()
+    assert default is not None
+    assert workspace.endpoint(default).kind == "batch"
+    assert workspace.endpoint(default) in workspace.endpoints()
+
+
+def test_an_endpoints_default_is_one_of_its_deployments(workspace: Workspace) -> None:
+    endpoint = workspace.endpoint("diabetes-batch")
+    assert [one.name for one in endpoint.deployments if one.default] == [endpoint.default]
