@@ -104,7 +104,10 @@ def test_a_job_taken_up_again_still_knows_its_output_path(project: ScratchProjec
 
 def test_an_output_place_taken_meanwhile_is_left_alone(project: ScratchProject) -> None:
     project.script(
-        ECHO.replace("rows = []", "rows = []; os.makedirs(os.environ['TAKEN'], exist_ok=True)")
+        ECHO.replace(
+            "rows = []",
+            "rows = []\n    if place := os.environ.get('TAKEN'): os.makedirs(place, exist_ok=True)",
+        )
     )
     place = project.root / "results"
     done = project.run("score", "--output-path", "results", env={"TAKEN": str(place)})
@@ -112,7 +115,6 @@ def test_an_output_place_taken_meanwhile_is_left_alone(project: ScratchProject) 
     assert "results exists already; move it away and resume the job" in done.stderr
     assert not list(place.iterdir())
     place.rmdir()
-    project.script(ECHO)
     assert Path(project.json("jobs", "resume")["output"]).read_text() == expected(project)
 
 
@@ -351,7 +353,10 @@ def test_a_stuck_worker_is_ended_by_the_timeout(project: ScratchProject) -> None
 
 # Interruptions
 
-SLOW = ECHO.replace("rows = []", "rows = []\n    import time; time.sleep(0.05)")
+SLOW = ECHO.replace(
+    "rows = []",
+    "rows = []\n    import time; time.sleep(0 if os.path.exists('../fast') else 0.05)",
+)
 
 
 def start(project: ScratchProject, *words: str) -> subprocess.Popen[str]:
@@ -390,12 +395,48 @@ def test_control_c_cancels_the_job_and_says_how_to_resume(project: ScratchProjec
     assert f"runner jobs resume {job['name']}" in errors
     assert job["status"] == "Canceled"
     done_before = (journal_of(project) or Path()).read_bytes().count(b"\n")
-    project.script(ECHO)
+    project.write("models/echo/fast", "")
     summary = project.json("jobs", "resume", job["name"])
     assert summary["status"] == "Completed"
     assert output_of(project, job["name"]) == expected(project)
     assert (journal_of(project) or Path()).read_bytes().count(b"\n") == 200
     assert done_before < 200
+
+
+def test_code_that_changed_does_not_go_on_with_what_other_code_began(
+    project: ScratchProject,
+) -> None:
+    project.lines(200)
+    project.script(SLOW)
+    name = project.run("score", "--no-wait").stdout.strip()
+    wait_for(lambda: (found := journal_of(project)) and found.read_bytes().count(b"\n") > 3)
+    project.run("jobs", "cancel", name)
+    project.script(ECHO.replace("hello", "bye"))
+    done = project.run("jobs", "resume", name)
+    assert done.returncode == 1
+    assert "'score.py' beside the scoring script has changed since the job began" in done.stderr
+
+
+def test_a_process_that_the_script_forks_and_forgets_is_no_worker(project: ScratchProject) -> None:
+    project.script(ECHO.replace("rows = []", "rows = []\n    if os.fork() == 0: return ['child']"))
+    assert Path(project.json("score")["output"]).read_text() == expected(project)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+        ("raise SystemExit(0)", "SystemExit"),
+        ("import sys; sys.stdout = sys.stderr = None; raise OSError('x')", "OSError: x"),
+    ],
+)
+def test_whatever_a_script_raises_costs_an_attempt_and_is_named(
+    project: ScratchProject, line: str, says: str
+) -> None:
+    project.script(ECHO.replace("rows = []", f"rows = []\n    {line}"))
+    done = project.run("score", "--set", "retry_settings.max_retries=0")
+    assert done.returncode == 1
+    assert says in done.stderr.splitlines()[-1]
 
 
 def test_a_job_goes_on_when_the_command_that_began_it_is_killed(project: ScratchProject) -> None:

@@ -18,6 +18,7 @@ from runner.local.engine.output import discard_pieces, publish, reasons, write_f
 from runner.local.engine.plan import Plan, read_plan
 from runner.local.engine.run import Stopped, run
 from runner.local.engine.tally import merge
+from runner.local.engine.whole import write_whole
 from runner.local.job_folder import (
     deliver,
     delivered,
@@ -137,8 +138,8 @@ def _report(
 ) -> None:
     try:
         write_failures(attempts, folder / "failures.csv")
-        _write_whole(folder / "report.html", _page(job, plan, summary, attempts, error, folder))
-        _write_whole(folder / "summary.json", json.dumps(asdict(summary), indent=2) + "\n")
+        write_whole(folder / "report.html", _page(job, plan, summary, attempts, error, folder))
+        write_whole(folder / "summary.json", json.dumps(asdict(summary), indent=2) + "\n")
     except OSError as failure:
         # Of a job that failed already, its own error is the one to tell.
         if summary.status == JobStatus.COMPLETED:
@@ -176,9 +177,3 @@ def _page(
             columns=() if plan.script else ("row", "prediction", "file"),
         )
     )
-
-
-def _write_whole(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8", errors="backslashreplace")
-    partial.replace(path)

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from runner.local.engine.journal import parse
+from runner.local.engine.attempt import Attempt
+from runner.local.engine.journal import parse, settling
 from runner.local.engine.plan import read_plan
 from runner.local.job_folder import command_log, log_file
 from runner.workspace import Job, JobStatus, LogLine, Progress
@@ -63,7 +64,7 @@ class _Counter:
         self._journal = _Tail(folder / "journal.jsonl")
         plan = folder / "plan.json"
         self._mini_batches = read_plan(plan).mini_batches if plan.exists() else 0
-        self._settled: dict[int, tuple[int, int]] = {}  # mini-batch → rows, failed files
+        self._settled: dict[int, Attempt] = {}  # by mini-batch
         self._rows = 0
         self._failed = 0
 
@@ -71,8 +72,9 @@ class _Counter:
         for attempt in parse(self._journal.lines()):
             if attempt.outcome == "retried":
                 continue
-            rows, failed = self._settled.get(attempt.mini_batch, (0, 0))
-            self._settled[attempt.mini_batch] = (attempt.rows, attempt.failed_files)
-            self._rows += attempt.rows - rows
-            self._failed += attempt.failed_files - failed
+            known = self._settled.get(attempt.mini_batch)
+            settled = settling(known, attempt)
+            self._settled[attempt.mini_batch] = settled
+            self._rows += settled.rows - (known.rows if known else 0)
+            self._failed += settled.failed_files - (known.failed_files if known else 0)
         return Progress(status, self._mini_batches, len(self._settled), self._rows, self._failed)

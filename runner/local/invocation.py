@@ -18,7 +18,7 @@ from runner.declarations.override import override
 from runner.declarations.problem import Place
 from runner.errors import EnvironmentRefused, JobFailed, NotFound, WrongUsage
 from runner.local import assets
-from runner.local.engine.inputs import list_files
+from runner.local.engine.inputs import list_code, list_files
 from runner.local.engine.plan import Plan, Settings
 from runner.local.files import looks_changed
 from runner.local.job_folder import job_folder, model_folder
@@ -73,6 +73,7 @@ def plan_job(
             settings=_engine_settings(deployment, asked),
             model=model.path if model else None,
             script=str(script) if script else None,
+            code=list_code(script) if script else (),
             environment_variables={
                 "AZUREML_MODEL_DIR": str(model_folder(job_folder(home, job))),
                 **deployment.settings.environment_variables,

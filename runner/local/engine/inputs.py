@@ -9,6 +9,8 @@ from pathlib import Path
 from runner.errors import JobFailed
 from runner.local.engine.plan import InputFile
 
+_MOST_CODE = 1000  # files of code that are looked at
+
 
 def list_files(path: Path) -> tuple[Path, tuple[InputFile, ...]]:
     """Return the folder and its files, sorted by name; subfolders are not explored.
@@ -42,6 +44,13 @@ def list_files(path: Path) -> tuple[Path, tuple[InputFile, ...]]:
     if not files:
         raise JobFailed(f"input {path} is an empty folder; put the files to score into it")
     return path, tuple(sorted(files, key=lambda file: os.fsencode(file.name)))
+
+
+def list_code(script: Path) -> tuple[InputFile, ...]:
+    """The Python files a scoring script may import: those in its folder and below."""
+    folder = script.parent
+    found = sorted(folder.rglob("*.py"))[:_MOST_CODE]
+    return tuple(_input_file(str(path.relative_to(folder)), path.stat()) for path in found)
 
 
 def changed_files(folder: Path, files: tuple[InputFile, ...]) -> list[str]:

@@ -45,6 +45,7 @@ class Plan:
     settings: Settings
     model: str | None  # folder or file; None for a script that needs no model
     script: str | None = None  # a scoring script; None: the generated MLflow driver
+    code: tuple[InputFile, ...] = ()  # the Python files in the script's folder and below
     environment_variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -67,5 +68,6 @@ def read_plan(path: Path) -> Plan:
     """Read a plan that `write_plan` wrote."""
     document = json.loads(path.read_text(encoding="ascii"))
     document["files"] = tuple(InputFile(**one) for one in document["files"])
+    document["code"] = tuple(InputFile(**one) for one in document["code"])
     document["settings"] = Settings(**document["settings"])
     return Plan(**document)

@@ -14,7 +14,7 @@ from runner.local.engine import drivers
 from runner.local.engine.attempt import Attempt, FileResult, Outcome
 from runner.local.engine.disk import full_disk_fails_the_job
 from runner.local.engine.drivers.result import Result
-from runner.local.engine.inputs import changed_files
+from runner.local.engine.inputs import changed_files, list_code
 from runner.local.engine.journal import Journal, finished, read_journal, settling, write_journal
 from runner.local.engine.layout import (
     draft,
@@ -119,7 +119,7 @@ class _Run:
         for event in self._pool.dismiss(grace):
             self._say(
                 f"warning: worker {event.worker.slot} did not end as it should: {event.died};"
-                f" what its script had still to write may be missing"
+                " what its script had still to write may be missing"
             )
 
     def _start_workers(self) -> None:
@@ -289,16 +289,24 @@ def _complete(attempts: Iterable[Attempt]) -> set[int]:
 
 
 def _same_input(plan: Plan, folder: Path, settled: Iterable[int]) -> Plan:
-    """Refuse a resume over files that changed after they were scored.
+    """Refuse a resume over files that changed after they were scored, or with other code.
 
-    Files still to be scored may change: mending one is a reason to resume.
+    Files still to be scored may change: mending one is a reason to resume. So may the code, as
+    long as nothing of what it gave counts.
     """
     scored = tuple(file for index in settled for file in plan.mini_batch(index))
+    if not Path(plan.input).is_dir():
+        raise JobFailed(f"input folder {plan.input} is gone; put it back, or start a new job")
     changed = changed_files(Path(plan.input), scored)
     if changed:
         raise JobFailed(
-            f"input file {changed[0]!r} has changed since it was scored"
+            f"input file {changed[0]!r} is gone or has changed since it was scored"
             f" ({len(changed)} in all); start a new job"
+        )
+    if scored and plan.script and (edited := changed_files(Path(plan.script).parent, plan.code)):
+        raise JobFailed(
+            f"{edited[0]!r} beside the scoring script has changed since the job began, and what"
+            " is scored already would not fit; start a new job"
         )
     fresh = []
     known = {file.name for file in scored}
@@ -308,7 +316,8 @@ def _same_input(plan: Plan, folder: Path, settled: Iterable[int]) -> Plan:
             status = path.stat()
             file = replace(file, size=status.st_size, modified_ns=status.st_mtime_ns)
         fresh.append(file)
-    plan = replace(plan, files=tuple(fresh))
+    code = list_code(Path(plan.script)) if plan.script else ()
+    plan = replace(plan, files=tuple(fresh), code=code)
     write_plan(plan, plan_file(folder))
     return plan
 

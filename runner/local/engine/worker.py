@@ -57,21 +57,30 @@ def work(plan: Plan, folder: Path, connection: Connection, log: int, parent: int
 
 def _attempt(driver: drivers.Driver, plan: Plan, folder: Path, mini_batch: int) -> Message:
     files = [Path(plan.input) / file.name for file in plan.mini_batch(mini_batch)]
+    worker = os.getpid()
     try:
         lines = _Lines(draft(folder, mini_batch, os.getpid()))
         with lines:
             result = driver.run(files, lines.write)
+            if os.getpid() != worker:
+                # A process that the script forked came back here: it is no worker.
+                os._exit(0)
     except disk.DiskFull as error:
         return Hopeless(str(error))
     except JobFailed as error:
         _print_cause(error)
         return Hopeless(str(error))
-    except Exception as error:
+    except BaseException as error:
+        # Also SystemExit and KeyboardInterrupt: what a script raises costs one attempt.
+        if os.getpid() != worker:
+            os._exit(1)
         traceback.print_exc()
         return Raised(brief(error))
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        # A script may have put anything, or nothing, in their place.
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
     return Scored(result)
 
 

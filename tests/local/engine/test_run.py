@@ -172,7 +172,7 @@ def test_a_job_stopped_anywhere_and_resumed_gives_the_same_bytes_and_redoes_noth
         ("killed", "its process was ended by SIGKILL (out of memory, or killed from outside)"),
         ("segfault", "its process was ended by SIGSEGV (a crash in native code)"),
         ("exit", "its process exited with status 3"),
-        ("sysexit", "its process exited with status 4"),
+        ("sysexit", "SystemExit: 4"),
     ],
 )
 def test_a_lost_attempt_is_run_again_and_says_why(tmp_path: Path, how: str, reason: str) -> None:
@@ -479,7 +479,7 @@ def test_a_scored_file_that_changed_refuses_the_resume(tmp_path: Path, change: s
         (tmp_path / "input" / "00.txt").unlink()
     outcome = run_job(folder)
     assert outcome.error == (
-        "input file '00.txt' has changed since it was scored (1 in all); start a new job"
+        "input file '00.txt' is gone or has changed since it was scored (1 in all); start a new job"
     )
 
 
