@@ -302,6 +302,17 @@ def test_a_bad_table_fails_the_job_in_one_line_that_names_file_row_and_column(
         assert not list(project.home.glob("jobs/*/named-outputs/score/*"))
 
 
+def test_a_model_that_can_not_be_loaded_is_called_by_its_reference(
+    project: ScratchProject,
+) -> None:
+    add_diabetes(project)
+    (project.root / "models/diabetes/model/model.pkl").write_bytes(b"")
+    done = project.run("score", "diabetes-batch")
+    assert done.returncode == 1
+    assert "azureml:diabetes-mlflow:1" in done.stderr.splitlines()[-1]
+    assert "/trees/" not in done.stderr
+
+
 def test_a_file_that_fails_leaves_the_others_scored(project: ScratchProject) -> None:
     add_diabetes(project)
     folder = project.root / "data" / "diabetes" / "unlabeled"

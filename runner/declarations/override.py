@@ -23,7 +23,7 @@ KEYS = (
     "output_file_name",
     "logging_level",
 )
-_COMMAND_LINE = Place(Path.cwd() / "--set", 0)
+_COMMAND_LINE = Place(Path("--set"), 0)
 
 
 def override(deployment: BatchDeployment, values: Mapping[str, str]) -> BatchDeployment:

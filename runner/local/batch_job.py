@@ -59,14 +59,19 @@ def run_batch_job(home: Path, job: Job, stop: Callable[[], bool]) -> Path:
         status = JobStatus.CANCELED
         raise
     except JobFailed as failure:
-        error = str(failure)
-        raise
+        error = _with_the_models_name(str(failure), plan, job)
+        raise JobFailed(error) from failure
     finally:
         attempts = read_journal(folder / "journal.jsonl")
         seconds = time.monotonic() - started
         summary = _summary(job, plan, status, attempts, before, seconds, target, folder)
         _report(job, plan, summary, attempts, error, folder)
     return target
+
+
+def _with_the_models_name(error: str, plan: Plan, job: Job) -> str:
+    """The engine knows the model by its folder in the workspace, a person by its reference."""
+    return error.replace(plan.model, job.model) if plan.model and job.model else error
 
 
 def _score(

@@ -24,7 +24,9 @@ def read_image(path: Path, signature: Signature) -> Any:
     try:
         from PIL import Image
     except ModuleNotFoundError:
-        raise JobFailed("images need the package pillow: install requirements/mlflow.txt") from None
+        raise JobFailed(
+            "images need the package pillow: `uv pip install -r requirements/mlflow.txt`"
+        ) from None
     try:
         with Image.open(path) as image:
             array = np.asarray(image)

@@ -113,7 +113,7 @@ def _load_pyfunc(model: MlModel) -> Callable[[Any], Any]:
     except ModuleNotFoundError:
         raise JobFailed(
             f"model {model.folder} is loaded by {model.loader_module}, which needs mlflow:"
-            " install requirements/mlflow.txt"
+            " `uv pip install -r requirements/mlflow.txt`"
         ) from None
     try:
         predict: Callable[[Any], Any] = mlflow.pyfunc.load_model(str(model.folder)).predict

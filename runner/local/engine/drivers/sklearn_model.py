@@ -100,9 +100,10 @@ def _need_pandas(model: MlModel) -> None:
     try:
         import pandas  # noqa: F401
     except ModuleNotFoundError:
+        why = "wants its columns by name" if model.signature.columns else "has no signature"
         raise JobFailed(
-            f"model {model.folder} wants its columns by name, which needs pandas:"
-            " install requirements/mlflow.txt"
+            f"model {model.folder} {why}, which needs pandas to read its files:"
+            " `uv pip install -r requirements/mlflow.txt`"
         ) from None
 
 
