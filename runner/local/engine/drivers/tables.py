@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runner.local.engine.mlmodel import Column
 from runner.local.engine.text import one_line
@@ -32,6 +33,7 @@ _CONVERSION = re.compile(
 )
 _RAGGED = re.compile(r"CSV parse error: (?:Row #(\d+): )?Expected (\d+) columns?, got (\d+)")
 _INVALID = re.compile(r"invalid value '(.*)'", re.DOTALL)
+_QUOTE = re.compile(rb'"')
 _NO_ROWS = "has a header and no rows"
 _LONGEST_SHOWN = 60  # characters of a cell in a message
 
@@ -67,7 +69,8 @@ def read_frame(path: Path) -> pd.DataFrame:
         if path.suffix.lower() == ".parquet":
             frame: pd.DataFrame = _parquet(path).to_pandas(date_as_object=False)
             return frame
-        _header(path.read_bytes())
+        with path.open("rb") as file:
+            _header(file)
         frame = pd.read_csv(path)
     except OSError as error:
         raise BadFile(f"can't be read: {error.strerror or error}") from None
@@ -83,8 +86,8 @@ def read_frame(path: Path) -> pd.DataFrame:
 def _read_csv(path: Path, columns: Sequence[Column]) -> tuple[pa.Table, list[str]]:
     import pyarrow as pa
 
-    content = path.read_bytes()
-    header = _header(content)
+    content = _read_whole(path)
+    header = _header(pa.BufferReader(content))
     wanted, extra = _choose(header, columns)
     types = {one.name: _arrow_type(one) for one in wanted}
     # Arrow takes 1.0, +5 and 1e3 for no whole numbers and pandas does; so a column it refuses is
@@ -109,7 +112,18 @@ def _read_csv(path: Path, columns: Sequence[Column]) -> tuple[pa.Table, list[str
     return table, extra
 
 
-def _parse(content: bytes, types: Mapping[str, pa.DataType]) -> pa.Table:
+def _read_whole(path: Path) -> pa.Buffer:
+    """A file's bytes, in memory that Arrow keeps for the next file: fresh pages cost more than
+    reading does."""
+    import pyarrow as pa
+
+    with path.open("rb") as file:
+        content = pa.allocate_buffer(os.fstat(file.fileno()).st_size)
+        size = file.readinto(memoryview(content))
+    return content.slice(0, size)
+
+
+def _parse(content: pa.Buffer, types: Mapping[str, pa.DataType]) -> pa.Table:
     """The columns of a CSV file that have a type here. ArrowInvalid for what doesn't fit."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
@@ -119,7 +133,7 @@ def _parse(content: bytes, types: Mapping[str, pa.DataType]) -> pa.Table:
         # One thread: the workers are the parallelism, and rows in errors are numbered.
         read_options=arrow_csv.ReadOptions(use_threads=False),
         # A quoted line break makes Arrow's reader slower; look before paying for it.
-        parse_options=arrow_csv.ParseOptions(newlines_in_values=b'"' in content),
+        parse_options=arrow_csv.ParseOptions(newlines_in_values=_QUOTE.search(content) is not None),
         convert_options=arrow_csv.ConvertOptions(
             column_types=types,
             include_columns=list(types),
@@ -177,18 +191,16 @@ def _read_parquet(path: Path, columns: Sequence[Column]) -> tuple[pa.Table, list
     return table, extra
 
 
-def _header(content: bytes) -> list[str]:
-    """The names in a CSV file's first line that isn't blank."""
-    text = io.TextIOWrapper(
-        io.BytesIO(content), encoding="utf-8-sig", errors="surrogateescape", newline=""
-    )
+def _header(file: Any) -> list[str]:
+    """The names in a CSV file's first line that isn't blank; `file` is read as far as that."""
+    text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
     try:
         header = next((line for line in csv.reader(text) if line), [])
     except csv.Error as error:
         raise BadFile(f"has a header that can't be read: {error}") from None
     names = "".join(header)
     if not names.strip():
-        raise BadFile("is empty" if not content.strip() else "has no header")
+        raise BadFile("has no header" if len(header) > 1 or text.read().strip() else "is empty")
     if "\0" in names:
         raise BadFile("is not a text file: its first line holds zero bytes")
     try:
