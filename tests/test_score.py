@@ -240,6 +240,29 @@ def test_a_wrong_call_gives_one_line_and_its_exit_status(
     assert not list(project.home.glob("jobs/*"))
 
 
+def test_a_deployment_of_a_model_that_is_nowhere_says_so(project: ScratchProject) -> None:
+    file = project.root / "models/echo/batch-deployment.yml"
+    for reference, says in (("nothing:1", "no model 'nothing'"), ("greeting:9", "greeting")):
+        file.write_text(file.read_text().replace("azureml:greeting@latest", f"azureml:{reference}"))
+        done = project.run("score")
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (3, "", 1)
+        assert says in done.stderr
+        assert not list(project.home.glob("jobs/*"))
+        file.write_text(file.read_text().replace(f"azureml:{reference}", "azureml:greeting@latest"))
+
+
+def test_the_speed_of_a_job_taken_up_again_is_that_of_its_last_run(project: ScratchProject) -> None:
+    project.lines(60)
+    project.script(SLOW)
+    name = project.run("score", "--no-wait").stdout.strip()
+    wait_for(lambda: (found := journal_of(project)) and found.read_bytes().count(b"\n") > 20)
+    project.run("jobs", "cancel", name)
+    scored = (journal_of(project) or Path()).read_bytes().count(b"\n")
+    summary = project.json("jobs", "resume", name)
+    last_run = summary["rows_per_second"] * summary["seconds"]
+    assert last_run == pytest.approx((60 - scored) * 3, abs=1)
+
+
 BAD_SCRIPTS: list[tuple[str, str]] = [
     ("def init(): pass\n", "no function run()"),
     ("def run(mini_batch): return mini_batch\n", "no function init()"),

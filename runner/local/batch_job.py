@@ -43,8 +43,8 @@ def run_batch_job(home: Path, job: Job, stop: Callable[[], bool]) -> Path:
     folder = job_folder(home, job.name)
     plan = read_plan(folder / "plan.json")
     target = Path(job.output or folder / "named-outputs" / "score")
-    before = len(read_journal(folder / "journal.jsonl"))
-    started = time.monotonic()
+    began = datetime.fromisoformat(starts(folder)[0]).timestamp()
+    started, clock = time.time() - began, time.monotonic()
     # Before anything is imported for the workers: OMP_NUM_THREADS and its like are read once.
     os.environ.update(plan.environment_variables)
     status, error = JobStatus.FAILED, None
@@ -52,7 +52,7 @@ def run_batch_job(home: Path, job: Job, stop: Callable[[], bool]) -> Path:
         # A job cut off just after its output appeared has only its report left to write.
         if not delivered(folder, target):
             with reserve(folder):
-                _score(home, job, plan, folder, target, stop)
+                _score(home, job, plan, folder, target, began, stop)
         discard_pieces(folder)
         status = JobStatus.COMPLETED
     except Stopped:
@@ -63,8 +63,8 @@ def run_batch_job(home: Path, job: Job, stop: Callable[[], bool]) -> Path:
         raise JobFailed(error) from failure
     finally:
         attempts = read_journal(folder / "journal.jsonl")
-        seconds = time.monotonic() - started
-        summary = _summary(job, plan, status, attempts, before, seconds, target, folder)
+        seconds = time.monotonic() - clock
+        summary = _summary(job, plan, status, attempts, started, seconds, target, folder)
         _report(job, plan, summary, attempts, error, folder)
     return target
 
@@ -75,9 +75,14 @@ def _with_the_models_name(error: str, plan: Plan, job: Job) -> str:
 
 
 def _score(
-    home: Path, job: Job, plan: Plan, folder: Path, target: Path, stop: Callable[[], bool]
+    home: Path,
+    job: Job,
+    plan: Plan,
+    folder: Path,
+    target: Path,
+    began: float,
+    stop: Callable[[], bool],
 ) -> None:
-    began = datetime.fromisoformat(starts(folder)[0]).timestamp()
     attempts = run(plan, folder, began=began, stop=stop, say=lambda line: say(folder, line))
     with opened(home) as connection:
         update_job(connection, job.name, status=JobStatus.FINALIZING)
@@ -97,13 +102,14 @@ def _summary(
     plan: Plan,
     status: JobStatus,
     attempts: Sequence[Attempt],
-    before: int,
+    started: float,
     seconds: float,
     target: Path,
     folder: Path,
 ) -> Summary:
     settled = finished(attempts).values()
-    new_rows = sum(one.rows for one in attempts[before:])
+    # Of this run alone: what earlier runs scored took no time of it.
+    new_rows = sum(one.rows for one in attempts if one.started >= started)
     completed = status == JobStatus.COMPLETED
     appends = plan.settings.output_action == "append_row"
     output = target / plan.settings.output_file_name if appends else target
