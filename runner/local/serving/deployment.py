@@ -1,0 +1,184 @@
+"""A deployment: its processes, and the queue before them."""
+
+from __future__ import annotations
+
+import queue
+import sys
+import threading
+from collections.abc import Callable
+from typing import IO
+
+from runner.errors import JobFailed
+from runner.local.serving.answer import Answer, refuse
+from runner.local.serving.plan import DeploymentPlan
+from runner.local.serving.process import Died, Process, TooSlow
+
+_GRACE = 10.0  # seconds for processes to end by themselves
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds between attempts to replace a process
+
+
+class Deployment:
+    """Answers requests, from any thread. A context manager that leaves no process behind.
+
+    A process that dies or doesn't answer in time is replaced; meanwhile the others go on.
+    """
+
+    def __init__(
+        self,
+        plan: DeploymentPlan,
+        log: IO[bytes] | int | None = None,
+        say: Callable[[str], object] = lambda _: None,
+    ) -> None:
+        """`log` takes what the model or script prints (by default standard error), `say` a line
+        for each process that had to be replaced."""
+        self.plan = plan
+        self._log = sys.stderr.fileno() if log is None else log
+        self._say = say
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._idle: queue.LifoQueue[Process] = queue.LifoQueue()
+        self._processes: set[Process] = set()
+        self._ready = 0
+        self._closed = threading.Event()
+
+    def __enter__(self) -> Deployment:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:
+            self.kill()  # what failed, or was interrupted, has nothing to finish
+        self.close()
+
+    @property
+    def ready(self) -> int:
+        """How many processes can score."""
+        return self._ready
+
+    def begin(self) -> None:
+        """Start the processes, without waiting for them."""
+        for _ in range(self.plan.processes):
+            self._new()
+
+    def wait_until_ready(self) -> None:
+        """Wait until every process can score. JobFailed when one can't."""
+        for process in list(self._processes):
+            process.wait_until_ready()
+            self._welcome(process)
+
+    def start(self) -> None:
+        """Start the processes and wait until they can score. JobFailed when one can't."""
+        self.begin()
+        self.wait_until_ready()
+
+    def score(self, body: bytes) -> Answer:
+        """Answer one request.
+
+        408 where it takes longer than the request timeout, 429 where too many are inside or no
+        process is free in time, 500 where the process dies, 503 where there is none.
+        """
+        return self.run(body) if self.enter() else self.busy()
+
+    def enter(self) -> bool:
+        """Count a request in, unless too many are inside; then `run` must follow."""
+        with self._lock:
+            if self._inside >= self.plan.most_inside:
+                return False
+            self._inside += 1
+            return True
+
+    def busy(self) -> Answer:
+        return refuse(
+            429,
+            f"deployment {self.plan.name!r} has {self.plan.most_inside} requests to answer already"
+            " (twice instance_count x max_concurrent_requests_per_instance); try again later",
+        )
+
+    def run(self, body: bytes) -> Answer:
+        """Answer a request that was counted in, and count it out."""
+        try:
+            return self._run(body)
+        finally:
+            with self._lock:
+                self._inside -= 1
+
+    def close(self) -> None:
+        """End the processes, letting each do what a script does at its exit."""
+        self._closed.set()
+        enders = [threading.Thread(target=one.end, args=(_GRACE,)) for one in list(self._processes)]
+        for ender in enders:
+            ender.start()
+        for ender in enders:
+            ender.join()
+        self._ready = 0
+        self._processes.clear()
+
+    def kill(self) -> None:
+        """End the processes now."""
+        self._closed.set()
+        for process in list(self._processes):
+            process.kill()
+
+    def _run(self, body: bytes) -> Answer:
+        name = self.plan.name
+        while True:
+            if not self._ready:
+                return refuse(503, f"deployment {name!r} has no process ready; try again later")
+            try:
+                process = self._idle.get(timeout=self.plan.queue_wait)
+            except queue.Empty:
+                wait = f"{self.plan.queue_wait * 1000:g} ms (max_queue_wait_ms)"
+                return refuse(429, f"deployment {name!r} was busy for {wait}; try again later")
+            if process.alive:
+                break
+            self._replace(process, "its process ended while it was idle")
+        try:
+            answer = process.score(body)
+        except TooSlow:
+            limit = f"{self.plan.request_timeout * 1000:g} ms (request_timeout_ms)"
+            self._replace(process, f"no answer in {limit}")
+            return refuse(408, f"deployment {name!r} gave no answer in {limit}")
+        except Died as error:
+            self._replace(process, str(error))
+            return refuse(500, "scoring ended the process; the deployment's log says more", True)
+        self._idle.put(process)
+        return answer
+
+    def _new(self) -> Process:
+        process = Process(self.plan, self._log)
+        self._processes.add(process)
+        return process
+
+    def _welcome(self, process: Process) -> None:
+        with self._lock:
+            self._ready += 1
+        self._idle.put(process)
+
+    def _replace(self, process: Process, why: str) -> None:
+        # What hangs would hold its place for ever, so it goes at once.
+        process.end()
+        self._processes.discard(process)
+        with self._lock:
+            self._ready -= 1
+        self._say(f"deployment {self.plan.name!r}: {why}; a new process takes its place")
+        threading.Thread(target=self._start_another, daemon=True).start()
+
+    def _start_another(self) -> None:
+        pause = _FIRST_PAUSE
+        while not self._closed.is_set():
+            process = self._new()
+            try:
+                process.wait_until_ready()
+            except JobFailed as error:
+                process.end()
+                self._processes.discard(process)
+                if not self._closed.is_set():
+                    self._say(f"{error}; the next attempt is in {pause:g} s")
+                self._closed.wait(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            else:
+                self._welcome(process)
+                break
+        if self._closed.is_set():
+            # It may have been born after all the others were told to go.
+            for process in list(self._processes):
+                process.kill()

@@ -1,0 +1,218 @@
+"""The HTTP side of an endpoint: who may ask, who answers, what is said of it."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from runner.local.serving.answer import Answer, refuse
+from runner.local.serving.bodies import MAX_BODY
+from runner.local.serving.deployment import Deployment
+from runner.local.serving.metrics import Metrics
+from runner.local.serving.traffic import HEADER, choose, nobody
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+_BODY_SECONDS = 60.0  # for a request's body to arrive
+_MOST_DRAINED = 10 * MAX_BODY  # bytes of a body that is too large, which are read and dropped
+_LONGEST_ID = 100  # characters of a request id; Azure's limit
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """What is served. Traffic and mirror traffic are in percent, by deployment."""
+
+    name: str
+    deployments: Mapping[str, Deployment]
+    key: str = field(repr=False)
+    traffic: Mapping[str, int] = field(default_factory=dict)
+    mirror_traffic: Mapping[str, int] = field(default_factory=dict)
+
+
+class Front:
+    """Answers HTTP requests with an endpoint's deployments, which have been started."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        say: Callable[[str], object],
+        verbose: bool = False,
+        chance: Callable[[], float] | None = None,
+    ) -> None:
+        """`say` takes a line for each request that failed, or with `verbose` for every request;
+        `chance` draws evenly from 0 to 1 and decides where traffic goes."""
+        self._endpoint = endpoint
+        self._say = say
+        self._verbose = verbose
+        self._chance = chance or secrets.SystemRandom().random
+        self._metrics = Metrics(endpoint.deployments.values())
+        # A thread for everybody who is let in, so that nobody waits for a thread.
+        most = sum(one.plan.most_inside for one in endpoint.deployments.values())
+        self._threads = ThreadPoolExecutor(max(1, most), thread_name_prefix="score")
+
+    def app(self) -> Starlette:
+        """The ASGI application."""
+        from starlette.applications import Starlette
+        from starlette.exceptions import HTTPException
+        from starlette.routing import Route
+
+        return Starlette(
+            routes=[
+                Route("/score", self._score, methods=["POST"]),
+                Route("/", _live, methods=["GET"]),  # where Azure's probes ask
+                Route("/health/live", _live, methods=["GET"]),
+                Route("/health", self._health, methods=["GET"]),
+                Route("/health/ready", self._health, methods=["GET"]),
+                Route("/metrics", self._show_metrics, methods=["GET"]),
+            ],
+            exception_handlers={HTTPException: _explain},
+        )
+
+    def close(self) -> None:
+        """Finish what is being scored, then end the deployments."""
+        self._threads.shutdown(wait=True)
+        for one in self._endpoint.deployments.values():
+            one.close()
+
+    def kill(self) -> None:
+        for one in self._endpoint.deployments.values():
+            one.kill()
+
+    async def _score(self, request: Request) -> Response:
+        began = time.perf_counter()
+        name, answer = await self._answer(request)
+        self._metrics.answered(name, answer.status)
+        number = request.headers.get("x-request-id", "")
+        if not number.isprintable() or not 0 < len(number) <= _LONGEST_ID:
+            number = secrets.token_hex(8)
+        if self._verbose or answer.status >= 400:
+            took = (time.perf_counter() - began) * 1000
+            moment = time.strftime("%H:%M:%S")
+            self._say(f"{moment} POST /score {answer.status} {name or '-'} {took:.1f} ms {number}")
+        headers = {"x-request-id": number} | ({HEADER: name} if name else {})
+        if answer.status == 401:
+            headers["www-authenticate"] = "Bearer"
+        if answer.status in (408, 413):
+            headers["connection"] = "close"  # there may be more to come that nobody will read
+        return _response(answer, headers)
+
+    async def _answer(self, request: Request) -> tuple[str | None, Answer]:
+        """The answer, and the deployment that was to give it."""
+        endpoint = self._endpoint
+        if not self._may_ask(request):
+            reason = "the key is missing or wrong; send it as Authorization: Bearer <key>"
+            return None, refuse(401, reason)
+        name = request.headers.get(HEADER) or choose(endpoint.traffic, self._chance())
+        if name is None:
+            return None, nobody(endpoint.name)
+        deployment = endpoint.deployments.get(name)
+        if deployment is None:
+            known = ", ".join(endpoint.deployments)
+            return None, refuse(404, f"no such deployment; endpoint {endpoint.name!r} has {known}")
+        body = await _read_body(request)
+        if isinstance(body, Answer):
+            return name, body
+        self._mirror(name, body)
+        return name, await self._run(deployment, body)
+
+    def _may_ask(self, request: Request) -> bool:
+        scheme, _, key = request.headers.get("authorization", "").partition(" ")
+        known = self._endpoint.key.encode()
+        same = hmac.compare_digest(key.strip().encode("latin-1", "replace"), known)
+        return scheme.lower() == "bearer" and same
+
+    async def _run(self, deployment: Deployment, body: bytes) -> Answer:
+        if not deployment.enter():
+            return deployment.busy()
+        name, began = deployment.plan.name, time.perf_counter()
+        with self._metrics.scoring(name):
+            loop = asyncio.get_running_loop()
+            # Shielded: who was let in must be counted out, though the client has left.
+            answer = await asyncio.shield(loop.run_in_executor(self._threads, deployment.run, body))
+        self._metrics.took(name, time.perf_counter() - began)
+        return answer
+
+    def _mirror(self, chosen: str, body: bytes) -> None:
+        """Send a copy to the deployment that mirrors, as often as declared; nobody waits for it."""
+        for name, percent in self._endpoint.mirror_traffic.items():
+            mirror = self._endpoint.deployments.get(name)
+            if mirror is None or name == chosen or self._chance() * 100 >= percent:
+                continue
+            if mirror.enter():
+                self._threads.submit(self._run_mirrored, mirror, body)
+            else:
+                self._metrics.answered(name, 429, mirrored=True)
+
+    def _run_mirrored(self, mirror: Deployment, body: bytes) -> None:
+        answer = mirror.run(body)
+        self._metrics.answered(mirror.plan.name, answer.status, mirrored=True)
+
+    async def _health(self, _request: Request) -> Response:
+        """Ready while every deployment with traffic has a process that can score."""
+        from starlette.responses import JSONResponse
+
+        ready = {name: one.ready for name, one in self._endpoint.deployments.items()}
+        needed = [name for name, share in self._endpoint.traffic.items() if share]
+        fine = all(ready[name] for name in needed)
+        state = {"status": "ready" if fine else "not ready", "processes": ready}
+        return JSONResponse(state, 200 if fine else 503)
+
+    async def _show_metrics(self, _request: Request) -> Response:
+        from starlette.responses import Response
+
+        text, content_type = self._metrics.text()
+        return Response(text, headers={"content-type": content_type})
+
+
+async def _live(_request: Request) -> Response:
+    from starlette.responses import PlainTextResponse
+
+    return PlainTextResponse("Healthy")
+
+
+async def _explain(_request: Request, error: Exception) -> Response:
+    """What the routes refuse, in the shape of every other error."""
+    status = getattr(error, "status_code", 500)
+    headers = getattr(error, "headers", None) or {}
+    return _response(refuse(status, getattr(error, "detail", "")), dict(headers))
+
+
+async def _read_body(request: Request) -> bytes | Answer:
+    """The body; or what to answer where it is too large, too slow or breaks off."""
+    from starlette.requests import ClientDisconnect
+
+    declared = request.headers.get("content-length", "0")
+    size = int(declared) if declared.isdecimal() else 0
+    too_large = refuse(413, f"the body is larger than {MAX_BODY:,} bytes")
+    if size > _MOST_DRAINED:
+        return too_large
+    body, arrived = bytearray(), 0
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            async for chunk in request.stream():
+                arrived += len(chunk)
+                if arrived > _MOST_DRAINED:
+                    return too_large
+                # Most clients read no answer before they have sent everything.
+                if max(size, arrived) <= MAX_BODY:
+                    body += chunk
+    except TimeoutError:
+        return refuse(408, f"the body did not arrive in {_BODY_SECONDS:g} s")
+    except ClientDisconnect:
+        return refuse(400, "the body broke off")
+    return too_large if max(size, arrived) > MAX_BODY else bytes(body)
+
+
+def _response(answer: Answer, headers: Mapping[str, str]) -> Response:
+    from starlette.responses import Response
+
+    return Response(answer.body, answer.status, dict(headers), answer.content_type)

@@ -1,0 +1,114 @@
+"""Scoring requests with an MLflow model and no script."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from runner.errors import JobFailed
+from runner.local.engine.drivers import sklearn_model
+from runner.local.engine.drivers.result import brief
+from runner.local.engine.mlmodel import MlModel, read_mlmodel
+from runner.local.engine.text import one_line
+from runner.local.serving.answer import Answer
+from runner.local.serving.bodies import (
+    BadRequest,
+    ScoringRequest,
+    read_request,
+    take_columns,
+)
+from runner.local.serving.numbers import are_numbers, typed_table
+
+_BAD_REQUESTS = ("BAD_REQUEST", "INVALID_PARAMETER_VALUE")  # MLflow's error codes
+_LONGEST_REASON = 500  # characters
+
+
+def load(folder: Path) -> SklearnScorer | PyfuncScorer:
+    """Load the model in `folder`, which runs its code. JobFailed when it can't be loaded."""
+    model = read_mlmodel(folder)
+    if model.is_plain_sklearn and are_numbers(model.signature.columns):
+        return SklearnScorer(model)
+    return PyfuncScorer(model)
+
+
+class SklearnScorer:
+    """A scikit-learn model over numbers, without MLflow, whose import alone takes seconds."""
+
+    def __init__(self, model: MlModel) -> None:
+        self._columns = model.signature.columns
+        self._predict = sklearn_model.load(model)
+
+    def score(self, body: bytes) -> Answer:
+        request = read_request(body)
+        table = typed_table(take_columns(request, self._columns), self._columns)
+        predictions = self._predict(table)
+        if hasattr(predictions, "tolist"):
+            predictions = predictions.tolist()
+        return Answer(200, json.dumps(_shape(request, predictions)).encode(), by_model=True)
+
+
+class PyfuncScorer:
+    """Any other flavour or signature: what MLflow's own server makes of the request."""
+
+    def __init__(self, model: MlModel) -> None:
+        try:
+            import mlflow.pyfunc
+        except ModuleNotFoundError:
+            raise JobFailed(
+                f"model {model.folder} is loaded by {model.loader_module}, which needs mlflow:"
+                " `uv pip install -r requirements/mlflow.txt`"
+            ) from None
+        try:
+            self._model = mlflow.pyfunc.load_model(str(model.folder))
+        except Exception as error:
+            raise JobFailed(f"model {model.folder} can't be loaded: {brief(error)}") from error
+        self._schema = self._model.metadata.get_input_schema()
+        self._columns = model.signature.columns
+
+    def score(self, body: bytes) -> Answer:
+        from mlflow.exceptions import MlflowException
+        from mlflow.pyfunc import scoring_server as mlflow_server
+
+        request = read_request(body)
+        try:
+            predictions = self._model.predict(self._data(request), params=request.params)
+        except MlflowException as error:
+            if error.error_code not in _BAD_REQUESTS:
+                raise
+            raise BadRequest(_reason(error.message)) from error
+        text = io.StringIO()
+        write: Callable[[Any, io.StringIO], object] = (
+            mlflow_server.unwrapped_predictions_to_json
+            if request.form == "input_data"
+            else mlflow_server.predictions_to_json
+        )
+        write(predictions, text)
+        return Answer(200, text.getvalue().encode(), by_model=True)
+
+    def _data(self, request: ScoringRequest) -> Any:
+        """What the model is given: typed as its signature says, by MLflow's own reading."""
+        from mlflow.pyfunc.scoring_server import infer_and_parse_data
+
+        form, content = str(request.form), request.content
+        if self._columns:
+            cells = take_columns(request, self._columns)
+            rows = [list(row) for row in zip(*cells.values(), strict=True)]
+            form, content = "dataframe_split", {"columns": list(cells), "data": rows}
+        elif form == "input_data":
+            form = "dataframe_split" if request.is_split else "inputs"
+        return infer_and_parse_data({form: content}, self._schema)
+
+
+def _reason(message: str) -> str:
+    """What MLflow has to say, without the whole request that it repeats before."""
+    if message.startswith("Failed to enforce schema"):
+        message = message.rpartition("Error: ")[2]
+    return one_line(message)[:_LONGEST_REASON]
+
+
+def _shape(request: ScoringRequest, predictions: Any) -> Any:
+    """Azure answers `input_data` with the bare predictions, MLflow its own forms with an object."""
+    return predictions if request.form == "input_data" else {"predictions": predictions}

@@ -1,0 +1,127 @@
+"""A worker process, seen from the process that sends it requests."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from multiprocessing.connection import Pipe
+from pathlib import Path
+from typing import IO
+
+from runner.errors import JobFailed
+from runner.local.serving.answer import Answer
+from runner.local.serving.plan import DeploymentPlan
+
+# Seconds to import, load the model and get through a script's init().
+_START_SECONDS = 600.0
+# One thread each: the processes are the parallelism, and sums come out the same.
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+# Not `-m`, which looks for modules in the current folder before anywhere else.
+_START = (
+    "import sys; sys.path.append(sys.argv[1]); from runner.local.serving.worker import main;"
+    " main(int(sys.argv[2]))"
+)
+_PACKAGES = Path(__file__).resolve().parents[3]  # where this package is found
+
+
+class TooSlow(Exception):
+    """No answer in time."""
+
+
+class Died(Exception):
+    """The process ended without an answer; the text says how."""
+
+
+class Process:
+    """Started at once; `wait_until_ready` before the first request. One request at a time."""
+
+    def __init__(self, plan: DeploymentPlan, log: IO[bytes] | int) -> None:
+        """Start it. What the model or script prints goes to `log`, a file."""
+        self._plan = plan
+        self._connection, theirs = Pipe()
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-c", _START, str(_PACKAGES), str(theirs.fileno())],
+                stdin=subprocess.PIPE,  # closed with this process, which ends the worker
+                stdout=log,
+                stderr=log,
+                env=dict.fromkeys(_THREADS, "1")
+                | {"MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONUNBUFFERED": "1"}
+                | dict(os.environ)
+                | dict(plan.environment_variables),
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,  # the terminal's Ctrl-C is not for it
+            )
+        finally:
+            theirs.close()
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def wait_until_ready(self) -> None:
+        """Wait until the model is loaded. JobFailed when it can't be, or the process ends."""
+        deadline = time.monotonic() + _START_SECONDS
+        name = f"deployment {self._plan.name!r}"
+        try:
+            self._send(json.dumps(asdict(self._plan)).encode())
+            failed = json.loads(self._receive(deadline))["failed"]
+        except Died as error:
+            raise JobFailed(f"{name} did not start: {error}") from None
+        except TooSlow:
+            raise JobFailed(f"{name} was not ready after {_START_SECONDS:g} s") from None
+        if failed is not None:
+            # The process knows its model by the folder, a person by its reference.
+            model, label = self._plan.model, self._plan.label
+            raise JobFailed(failed.replace(model, label) if model and label else failed)
+
+    def score(self, body: bytes, timeout: float | None = None) -> Answer:
+        """Have one request answered, in `timeout` seconds. Raises TooSlow or Died."""
+        deadline = time.monotonic() + (self._plan.request_timeout if timeout is None else timeout)
+        self._send(body)
+        head = json.loads(self._receive(deadline))
+        return Answer(body=self._receive(deadline), **head)
+
+    def end(self, grace: float = 0.0) -> None:
+        """Let it end by itself, `grace` seconds at most, and see it gone."""
+        self._connection.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(grace)
+        self.kill()
+        self._process.wait()
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
+    def kill(self) -> None:
+        """End it now, without waiting for that: also safe in a signal's handler."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
+    def _send(self, message: bytes) -> None:
+        try:
+            self._connection.send_bytes(message)
+        except OSError:
+            raise Died(self._how_it_ended()) from None
+
+    def _receive(self, deadline: float) -> bytes:
+        try:
+            if not self._connection.poll(max(0.0, deadline - time.monotonic())):
+                raise TooSlow
+            return self._connection.recv_bytes()
+        except (EOFError, OSError):
+            raise Died(self._how_it_ended()) from None
+
+    def _how_it_ended(self) -> str:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(1.0)
+        status = self._process.returncode
+        if status is None:
+            return "its process closed its connection"
+        if status >= 0:
+            return f"its process exited with status {status}"
+        return f"its process was ended by signal {-status}"

@@ -1,0 +1,50 @@
+"""What turns the body of a request into an answer."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+from typing import Protocol
+
+from runner.errors import JobFailed
+from runner.local.serving import mlflow_scorer
+from runner.local.serving.answer import Answer, refuse
+from runner.local.serving.bodies import BadRequest
+from runner.local.serving.plan import DeploymentPlan
+from runner.local.serving.script_scorer import ScriptScorer
+
+
+class Scorer(Protocol):
+    """A loaded model or script; made once a process."""
+
+    def score(self, body: bytes) -> Answer:
+        """Answer one request. Raises BadRequest, or whatever the model or script raises."""
+        ...
+
+
+def load(plan: DeploymentPlan) -> Scorer:
+    """Load a deployment's model or script, which runs its code: only in a process of its own.
+
+    Raises JobFailed when that can't be done.
+    """
+    if plan.code is not None and plan.script is not None:
+        return ScriptScorer(Path(plan.code), plan.script)
+    if plan.model is None:
+        raise JobFailed(f"deployment {plan.name!r} has neither a model nor a scoring script")
+    return mlflow_scorer.load(Path(plan.model))
+
+
+def answer(scorer: Scorer, body: bytes) -> Answer:
+    """Score, come what may: a bad request is 400, what the model or script raises is 500.
+
+    The traceback is printed, for the deployment's log; the client only learns its kind.
+    """
+    try:
+        return scorer.score(body)
+    except BadRequest as error:
+        return refuse(400, str(error), by_model=True)
+    except BaseException as error:
+        # Also SystemExit: a script that calls exit() fails a request, not the deployment.
+        traceback.print_exc()
+        name = type(error).__name__
+        return refuse(500, f"scoring raised {name}; the deployment's log says more", by_model=True)

@@ -1,0 +1,72 @@
+"""The process that holds a deployment's model: it scores one request after another.
+
+It talks over a socket. First comes the plan and goes one message, ready or not; then each body
+that comes is answered by a head and a body.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import threading
+import traceback
+from dataclasses import asdict
+from multiprocessing.connection import Connection
+
+from runner.errors import JobFailed
+from runner.local.serving.answer import Answer
+from runner.local.serving.plan import DeploymentPlan
+from runner.local.serving.scorer import answer, load
+
+
+def main(descriptor: int) -> None:
+    """Serve until the socket `descriptor` is closed."""
+    _settle()
+    os.set_inheritable(descriptor, False)  # what a script starts must not keep it open
+    connection = Connection(descriptor)
+    plan = DeploymentPlan(**json.loads(connection.recv_bytes()))
+    try:
+        scorer = load(plan)
+    except JobFailed as error:
+        if error.__cause__ is not None:
+            traceback.print_exception(error.__cause__)
+        _tell(connection, failed=str(error))
+        return
+    # The other side leaves when it needs no more answers; this process then ends as a program
+    # does, with what the script has to do at its exit.
+    with contextlib.suppress(EOFError, OSError):
+        _tell(connection, failed=None)
+        while True:
+            _send(connection, answer(scorer, connection.recv_bytes()))
+
+
+def _send(connection: Connection, given: Answer) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # a script may have put anything in its place
+            stream.flush()
+    head = asdict(given)
+    body = head.pop("body")
+    _tell(connection, **head)
+    connection.send_bytes(body)
+
+
+def _tell(connection: Connection, **message: object) -> None:
+    connection.send_bytes(json.dumps(message).encode())
+
+
+def _settle() -> None:
+    """Ctrl-C is for the server; and without the server there is nobody to answer."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    lifeline = os.dup(0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+
+    def watch() -> None:
+        os.read(lifeline, 1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

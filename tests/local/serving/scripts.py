@@ -1,0 +1,40 @@
+"""Scoring scripts to deploy in tests; they need no package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from runner.local.serving.plan import DeploymentPlan
+
+# Does what the request asks for, so that one script serves every test.
+OBEDIENT = """
+import json, os, time
+
+def init():
+    print("init was called", flush=True)
+
+def run(raw_data):
+    wish = json.loads(raw_data)
+    if "began" in wish:
+        open(wish["began"], "w").close()
+    while "until" in wish and not os.path.exists(wish["until"]):
+        time.sleep(0.005)
+    if "print" in wish:
+        print(wish["print"])
+    if "raise" in wish:
+        raise ValueError(wish["raise"])
+    if "exit" in wish:
+        raise SystemExit(wish["exit"])
+    if "die" in wish:
+        os._exit(wish["die"])
+    return {"process": os.getpid(), "said": wish.get("say")}
+"""
+
+
+def script_plan(folder: Path, text: str = OBEDIENT, **more: Any) -> DeploymentPlan:
+    """The plan of a deployment whose script is `text`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "score.py").write_text(text)
+    settings: dict[str, Any] = {"name": "blue", "request_timeout": 30.0, "queue_wait": 30.0} | more
+    return DeploymentPlan(code=str(folder), script="score.py", **settings)

@@ -1,0 +1,197 @@
+"""A deployment's processes and the queue before them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.local.serving.answer import Answer
+from runner.local.serving.deployment import Deployment
+
+from .scripts import script_plan
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to be"
+        time.sleep(0.005)
+
+
+class Served:
+    """A started deployment, and requests that run until they are told to end."""
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self.folder = folder
+        self.said: list[str] = []
+        self.log = folder / "log.txt"
+        self._file = self.log.open("wb")
+        self.deployment = Deployment(script_plan(folder, **settings), self._file, self.said.append)
+        self._threads = ThreadPoolExecutor(8)
+        self._held = 0
+        self.deployment.start()
+
+    def ask(self, **wish: Any) -> Answer:
+        return self.deployment.score(json.dumps(wish).encode())
+
+    def ask_meanwhile(self, **wish: Any) -> Future[Answer]:
+        return self._threads.submit(self.ask, **wish)
+
+    def hold(self) -> tuple[Future[Answer], Path]:
+        """A request that is being scored, and the file that lets it end."""
+        self._held += 1
+        began = self.folder / f"began-{self._held}"
+        until = self.folder / f"until-{self._held}"
+        answer = self.ask_meanwhile(began=str(began), until=str(until))
+        wait_for(began.exists)
+        return answer, until
+
+    def close(self) -> None:
+        self.deployment.kill()
+        self.deployment.close()
+        self._threads.shutdown()
+        self._file.close()
+
+
+Serve = Callable[..., Served]
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    served: list[Served] = []
+
+    def start(**settings: Any) -> Served:
+        served.append(Served(tmp_path, **settings))
+        return served[-1]
+
+    yield start
+    for one in served:
+        one.close()
+
+
+def message(answer: Answer) -> str:
+    text: str = json.loads(answer.body)["message"]
+    return text
+
+
+def test_init_is_called_once_and_requests_are_answered_one_after_another(serve: Serve) -> None:
+    served = serve()
+    answers = [json.loads(served.ask(say=number).body) for number in range(3)]
+    assert [one["said"] for one in answers] == [0, 1, 2]
+    assert len({one["process"] for one in answers}) == 1
+    assert served.log.read_text().count("init was called") == 1
+
+
+def test_as_many_are_scored_at_once_as_there_are_processes(serve: Serve) -> None:
+    served = serve(slots=2, processes=2)
+    (first, until_first), (second, until_second) = served.hold(), served.hold()
+    for until in (until_first, until_second):
+        until.touch()
+    processes = {json.loads(one.result(20).body)["process"] for one in (first, second)}
+    assert len(processes) == 2
+
+
+def test_who_comes_when_twice_the_slots_are_inside_is_refused_at_once(serve: Serve) -> None:
+    served = serve(slots=1)
+    held, until = served.hold()
+    waiting = served.ask_meanwhile(say="waited")
+    wait_for(lambda: served.deployment._inside == 2)
+    refused = served.ask()
+    assert (refused.status, refused.by_model) == (429, False)
+    assert "2 requests" in message(refused)
+    until.touch()
+    assert held.result(20).status == 200
+    assert json.loads(waiting.result(20).body)["said"] == "waited"
+    assert served.ask().status == 200
+
+
+def test_who_waits_too_long_for_a_process_is_refused(serve: Serve) -> None:
+    served = serve(queue_wait=0.0)
+    held, until = served.hold()
+    refused = served.ask()
+    assert refused.status == 429
+    assert "max_queue_wait_ms" in message(refused)
+    until.touch()
+    assert held.result(20).status == 200
+
+
+def test_what_takes_too_long_is_given_up_and_its_process_replaced(serve: Serve) -> None:
+    served = serve(request_timeout=0.2)
+    answer = served.ask(until="/never")
+    assert (answer.status, answer.by_model) == (408, False)
+    assert "200 ms (request_timeout_ms)" in message(answer)
+    wait_for(lambda: served.deployment.ready == 1)
+    assert served.ask().status == 200
+    assert len(served.said) == 1
+
+
+def test_a_process_that_dies_costs_one_request_and_is_replaced(serve: Serve) -> None:
+    served = serve()
+    before = json.loads(served.ask().body)["process"]
+    answer = served.ask(die=3)
+    assert (answer.status, answer.by_model) == (500, True)
+    wait_for(lambda: served.deployment.ready == 1)
+    assert json.loads(served.ask().body)["process"] != before
+    assert served.said == [
+        "deployment 'blue': its process exited with status 3; a new process takes its place"
+    ]
+
+
+def test_a_process_that_died_idle_costs_nothing_where_there_is_another(serve: Serve) -> None:
+    served = serve(slots=2, processes=2)
+    victim = json.loads(served.ask().body)["process"]
+    os.kill(victim, signal.SIGKILL)
+    wait_for(lambda: any(not one.alive for one in served.deployment._processes))
+    assert served.ask().status == 200
+    wait_for(lambda: served.deployment.ready == 2)
+
+
+def test_without_a_process_it_says_so_and_tries_again(serve: Serve, tmp_path: Path) -> None:
+    served = serve()
+    script = tmp_path / "score.py"
+    text = script.read_text()
+    script.write_text("raise RuntimeError('not now')\n")
+    assert served.ask(die=1).status == 500
+    wait_for(lambda: len(served.said) == 2)
+    assert "not now; the next attempt is in 1 s" in served.said[1]
+    assert served.ask().status == 503
+    script.write_text(text)
+    wait_for(lambda: served.deployment.ready == 1)
+    assert served.ask().status == 200
+
+
+@pytest.mark.parametrize("wish", [{"raise": "secret detail"}, {"exit": 4}])
+def test_what_a_script_raises_is_500_and_its_traceback_goes_to_the_log(
+    serve: Serve, wish: dict[str, Any]
+) -> None:
+    served = serve()
+    answer = served.ask(**wish)
+    assert (answer.status, answer.by_model) == (500, True)
+    assert "Traceback" not in message(answer)
+    assert "secret detail" not in message(answer)
+    assert "Traceback" in served.log.read_text()
+    assert served.ask().status == 200
+    assert served.said == []
+
+
+def test_what_a_script_prints_is_in_the_log_when_its_answer_is_there(serve: Serve) -> None:
+    served = serve()
+    served.ask(print="a word")
+    assert "a word\n" in served.log.read_text()
+
+
+def test_closing_leaves_no_process(serve: Serve) -> None:
+    served = serve()
+    process = json.loads(served.ask().body)["process"]
+    served.deployment.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+    assert served.ask().status == 503

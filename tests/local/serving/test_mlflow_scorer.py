@@ -1,0 +1,165 @@
+"""MLflow models without a script, held against MLflow itself."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import mlflow.pyfunc
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LinearRegression
+
+from runner.errors import JobFailed
+from runner.local.engine.mlmodel import read_mlmodel
+from runner.local.serving.bodies import BadRequest
+from runner.local.serving.mlflow_scorer import PyfuncScorer, SklearnScorer, load
+from tests.projects import ROOT
+
+MODEL = ROOT / "models" / "diabetes" / "model"
+PATIENTS = ROOT / "data" / "diabetes" / "unlabeled" / "patients-1.csv"
+REQUEST = ROOT / "data" / "diabetes" / "request.json"
+
+
+@pytest.fixture(scope="module")
+def scorers() -> dict[str, SklearnScorer | PyfuncScorer]:
+    return {"fast": load(MODEL), "pyfunc": PyfuncScorer(read_mlmodel(MODEL))}
+
+
+@pytest.fixture(scope="module")
+def patients() -> pd.DataFrame:
+    return pd.read_csv(PATIENTS).head(40)
+
+
+@pytest.fixture(scope="module")
+def predictions(patients: pd.DataFrame) -> list[int]:
+    predicted: list[int] = (
+        mlflow.pyfunc.load_model(str(MODEL)).predict(patients.astype(float)).tolist()
+    )
+    return predicted
+
+
+def forms(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    split = frame.to_dict(orient="split")
+    records = frame.to_dict(orient="records")
+    columns = frame.to_dict(orient="list")
+    shuffled = frame[frame.columns[::-1]].assign(more="x").to_dict(orient="split")
+    return {
+        "split": {"input_data": split},
+        "rows": {"input_data": split["data"]},
+        "columns": {"input_data": columns},
+        "shuffled": {"input_data": shuffled},
+        "dataframe_split": {"dataframe_split": split},
+        "dataframe_records": {"dataframe_records": records},
+        "instances": {"instances": records},
+        "inputs": {"inputs": columns, "params": {}},
+    }
+
+
+@pytest.mark.parametrize("form", forms(pd.DataFrame({"a": [1]})))
+@pytest.mark.parametrize("scorer", ["fast", "pyfunc"])
+def test_predictions_are_mlflows_in_azures_shape_or_in_mlflows(
+    scorers: dict[str, SklearnScorer | PyfuncScorer],
+    patients: pd.DataFrame,
+    predictions: list[int],
+    scorer: str,
+    form: str,
+) -> None:
+    body = forms(patients)[form]
+    answer = scorers[scorer].score(json.dumps(body).encode())
+    expected = predictions if "input_data" in body else {"predictions": predictions}
+    assert answer.body == json.dumps(expected).encode()
+    assert (answer.status, answer.by_model) == (200, True)
+
+
+def test_the_fast_way_is_taken_for_a_pickled_model_over_numbers() -> None:
+    assert isinstance(load(MODEL), SklearnScorer)
+
+
+def test_mlflows_own_server_gives_its_own_forms_the_same_bytes(patients: pd.DataFrame) -> None:
+    from mlflow.pyfunc.scoring_server import invocations
+
+    model = mlflow.pyfunc.load_model(str(MODEL))
+    scorer = load(MODEL)
+    for form in ("dataframe_split", "dataframe_records", "inputs"):
+        body = json.dumps(forms(patients)[form])
+        schema = model.metadata.get_input_schema()
+        theirs = invocations(body, "application/json", model, schema)  # type: ignore[no-untyped-call]
+        assert scorer.score(body.encode()).body == theirs.response.encode()
+
+
+def broken(column: str, value: Any) -> bytes:
+    request = json.loads(REQUEST.read_text())["input_data"]
+    request["data"][1][request["columns"].index(column)] = value
+    return json.dumps({"input_data": request}).encode()
+
+
+@pytest.mark.parametrize("scorer", ["fast", "pyfunc"])
+def test_a_wrong_type_is_a_bad_request_that_names_the_column(
+    scorers: dict[str, SklearnScorer | PyfuncScorer], scorer: str
+) -> None:
+    with pytest.raises(BadRequest, match="BMI"):
+        scorers[scorer].score(broken("BMI", "heavy"))
+
+
+@pytest.mark.parametrize("scorer", ["fast", "pyfunc"])
+def test_a_missing_column_is_a_bad_request_that_names_it(
+    scorers: dict[str, SklearnScorer | PyfuncScorer], scorer: str, patients: pd.DataFrame
+) -> None:
+    body = {"input_data": patients.drop(columns="Age").to_dict(orient="split")}
+    with pytest.raises(BadRequest, match="no column 'Age'"):
+        scorers[scorer].score(json.dumps(body).encode())
+
+
+def save(folder: Path, **more: Any) -> Path:
+    model = LinearRegression().fit(np.array([[0.0], [1.0]]), [[0.0, 1.0], [1.0, 3.0]])
+    # Without requirements given, MLflow starts a process to find them out.
+    mlflow.sklearn.save_model(
+        model, str(folder), serialization_format="cloudpickle", pip_requirements=[], **more
+    )
+    return folder
+
+
+def test_a_model_without_a_signature_takes_arrays(tmp_path: Path) -> None:
+    scorer = load(save(tmp_path / "model"))
+    assert isinstance(scorer, PyfuncScorer)
+    answer = scorer.score(b'{"input_data": [[0], [2]]}')
+    assert np.allclose(json.loads(answer.body), [[0, 1], [2, 5]])
+    answer = scorer.score(b'{"inputs": [[2]]}')
+    assert np.allclose(json.loads(answer.body)["predictions"], [[2, 5]])
+
+
+def test_a_tensor_of_the_wrong_shape_is_a_bad_request(tmp_path: Path) -> None:
+    signature = mlflow.models.infer_signature(np.zeros((3, 1)))
+    scorer = load(save(tmp_path / "model", signature=signature))
+    assert np.allclose(json.loads(scorer.score(b'{"input_data": [[2.0]]}').body), [[2, 5]])
+    with pytest.raises(BadRequest) as refused:
+        scorer.score(b'{"input_data": [[2.0, 3.0]]}')
+    assert "shape" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_text_columns_go_through_mlflow(tmp_path: Path) -> None:
+    class Longer(mlflow.pyfunc.PythonModel):  # type: ignore[misc, name-defined]
+        def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:
+            return model_input.assign(length=model_input["word"].str.len())
+
+    signature = mlflow.models.infer_signature(pd.DataFrame({"word": ["a"]}))
+    mlflow.pyfunc.save_model(
+        str(tmp_path / "model"), python_model=Longer(), signature=signature, pip_requirements=[]
+    )
+    answer = load(tmp_path / "model").score(b'{"input_data": {"word": ["two", "three"]}}')
+    assert json.loads(answer.body) == [
+        {"word": "two", "length": 3},
+        {"word": "three", "length": 5},
+    ]
+
+
+def test_a_model_that_cannot_be_loaded_says_so(tmp_path: Path) -> None:
+    shutil.copytree(MODEL, tmp_path / "model")
+    (tmp_path / "model" / "model.pkl").write_bytes(b"nonsense")
+    with pytest.raises(JobFailed, match=r"model\.pkl can't be loaded"):
+        load(tmp_path / "model")

@@ -1,0 +1,59 @@
+"""Cells as the numbers of a signature."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from runner.local.engine.mlmodel import Column
+from runner.local.serving.bodies import BadRequest
+from runner.local.serving.numbers import are_numbers, typed_table
+
+
+def read(kind: str, *cells: Any) -> list[Any]:
+    values: list[Any] = typed_table({"x": cells}, [Column("x", kind)]).column("x").to_pylist()
+    return values
+
+
+def test_numbers_are_read_as_mlflow_reads_them() -> None:
+    assert read("double", 1, 2.5, True, "3.5") == [1.0, 2.5, 1.0, 3.5]
+    assert read("long", 1, 2.0, False, "3", 2**53 + 1) == [1, 2, 0, 3, 2**53 + 1]
+    assert read("integer", -(2**31), 2**31 - 1) == [-(2**31), 2**31 - 1]
+    assert read("float", 0.1) == [pytest.approx(0.1)]
+
+
+def test_null_is_a_missing_number_where_the_type_has_one() -> None:
+    assert math.isnan(read("double", None)[0])
+    with pytest.raises(BadRequest, match="row 1, column 'x': null is not a long"):
+        read("long", 1, None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell"),
+    [
+        ("double", "old"),
+        ("double", [1]),
+        ("double", {}),
+        ("long", 1.7),
+        ("long", "1.0"),
+        ("long", math.inf),
+        ("long", math.nan),
+        ("long", 2**63),
+        ("integer", 2**31),
+        ("integer", -(2**31) - 1),
+    ],
+)
+def test_what_is_no_such_number_is_refused_with_its_place(kind: str, cell: Any) -> None:
+    with pytest.raises(BadRequest) as refused:
+        read(kind, 1, cell)
+    article = "an" if kind == "integer" else "a"
+    assert str(refused.value) == f"row 1, column 'x': {cell!r} is not {article} {kind}"
+
+
+def test_only_numbers_that_must_be_there_are_all_numbers() -> None:
+    assert are_numbers([Column("x", "double"), Column("y", "integer")])
+    assert not are_numbers([])
+    assert not are_numbers([Column("x", "string")])
+    assert not are_numbers([Column("x", "double", required=False)])
