@@ -8,6 +8,8 @@ import pytest
 
 from tests.projects import ScratchProject, make_project
 
+pytest_plugins = ["tests.emulator.batch.fixtures", "tests.emulator.fixtures"]
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> ScratchProject:

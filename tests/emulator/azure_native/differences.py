@@ -1,0 +1,61 @@
+"""What changes from one set of inputs to another, property by property."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
+from typing import Any
+
+from tests.emulator.azure_native.resource import Kind, Properties
+
+
+class Change(Enum):
+    """What happens to a property."""
+
+    ADD = "add"
+    DELETE = "delete"
+    UPDATE = "update"
+
+
+def differences(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Change]]:
+    """Give the paths (`a.b[0]`) of what differs, the deepest there are."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for name in sorted(old.keys() | new.keys()):
+            inside = _member(path, name)
+            if name not in new:
+                yield inside, Change.DELETE
+            elif name not in old:
+                yield inside, Change.ADD
+            else:
+                yield from differences(old[name], new[name], inside)
+    elif isinstance(old, list) and isinstance(new, list):
+        yield from _in_sequence(old, new, path)
+    elif old != new:
+        yield path, Change.UPDATE
+
+
+def takes_a_new_resource(kind: Kind, path: str, old: Properties, new: Properties) -> bool:
+    """Whether a property that differs can't be changed in place."""
+    if path == "location":
+        return _place(old.get(path)) != _place(new.get(path))
+    fixed = {*kind.type.parameters, *kind.type.immutable}
+    return any(path == one or path.startswith((f"{one}.", f"{one}[")) for one in fixed)
+
+
+def _in_sequence(old: Sequence[Any], new: Sequence[Any], path: str) -> Iterator[tuple[str, Change]]:
+    for index, (before, after) in enumerate(zip(old, new, strict=False)):
+        yield from differences(before, after, f"{path}[{index}]")
+    for index in range(len(new), len(old)):
+        yield f"{path}[{index}]", Change.DELETE
+    for index in range(len(old), len(new)):
+        yield f"{path}[{index}]", Change.ADD
+
+
+def _member(path: str, name: str) -> str:
+    if not name.isidentifier():
+        return f'{path}["{name}"]'
+    return f"{path}.{name}" if path else name
+
+
+def _place(location: Any) -> str:
+    return str(location).replace(" ", "").lower()

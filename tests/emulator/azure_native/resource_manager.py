@@ -1,0 +1,195 @@
+"""A small client of Resource Manager: signs in, sends, and waits until Azure is done."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+
+_METADATA_VERSION = "2019-05-01"
+_SECONDS_A_REQUEST = 60
+_TRIES = 4
+_TRY_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
+_SHORTEST_WAIT, _LONGEST_WAIT = 0.02, 1.0
+_DONE = ("Succeeded", "Failed", "Canceled")
+
+
+class ArmError(Exception):
+    """Resource Manager refuses. The message is what the engine shows."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(f'Status={status} Code="{code}" Message="{message}"')
+        self.status = status
+        self.code = code
+
+
+class NotReady(ArmError):
+    """The resource is there, but what began with it ended badly."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """Who signs in, and where: `host` is the cloud's Resource Manager."""
+
+    host: str
+    tenant: str
+    client: str
+    secret: str = field(repr=False)
+    subscription: str
+
+
+@dataclass
+class ResourceManager:
+    """Resource Manager as one account sees it. Safe to share between threads."""
+
+    account: Account
+    _cloud: Mapping[str, Any] | None = None
+    _token: str | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _local: threading.local = field(default_factory=threading.local)
+
+    def get(self, path: str, api_version: str) -> dict[str, Any] | None:
+        """Read a resource; `None` when there is none. Raises `ArmError`."""
+        answer = self._send("GET", self._url(path, api_version))
+        if answer.status_code == 404:
+            return None
+        return dict(_accepted(answer).json())
+
+    def put(
+        self, path: str, api_version: str, body: Mapping[str, Any], seconds: float
+    ) -> dict[str, Any]:
+        """Create or replace a resource and wait until it is ready.
+
+        Returns the resource as it reads afterwards. Raises `ArmError` when Azure refuses, and
+        `NotReady` when it accepted and could not finish, or not within so many seconds.
+        """
+        deadline = time.monotonic() + seconds
+        self._finish(_accepted(self._send("PUT", self._url(path, api_version), body)), deadline)
+        wait = _SHORTEST_WAIT
+        while True:
+            read = self.get(path, api_version)
+            if read is None:
+                raise NotReady(404, "ResourceNotFound", f"{path} is gone after its creation")
+            state = (read.get("properties") or {}).get("provisioningState")
+            if state in (None, "Succeeded"):
+                return read
+            if state in _DONE:
+                raise NotReady(200, f"Provisioning{state}", f"{path} is in the state {state}")
+            wait = _pause(wait, deadline)
+
+    def delete(self, path: str, api_version: str, seconds: float) -> None:
+        """Delete a resource, if it is there, and wait until it is gone. Raises `ArmError`."""
+        deadline = time.monotonic() + seconds
+        answer = self._send("DELETE", self._url(path, api_version))
+        if answer.status_code != 404:
+            self._finish(_accepted(answer), deadline)
+
+    def token(self) -> str:
+        """Sign in, once, and give the bearer token. Raises `ArmError`."""
+        with self._lock:
+            if self._token is None:
+                login = self._described()["authentication"]["loginEndpoint"].rstrip("/")
+                answer = self._session().post(
+                    f"{login}/{self.account.tenant}/oauth2/v2.0/token",
+                    data={
+                        "grant_type": "client_credentials",
+                        "client_id": self.account.client,
+                        "client_secret": self.account.secret,
+                        "scope": f"https://{self.account.host}/.default",
+                    },
+                    timeout=_SECONDS_A_REQUEST,
+                )
+                if not answer.ok:
+                    what = answer.json()
+                    raise ArmError(answer.status_code, what["error"], what["error_description"])
+                self._token = str(answer.json()["access_token"])
+            return self._token
+
+    def _described(self) -> Mapping[str, Any]:
+        if self._cloud is None:
+            address = f"https://{self.account.host}/metadata/endpoints"
+            answer = self._session().get(
+                address, params={"api-version": _METADATA_VERSION}, timeout=_SECONDS_A_REQUEST
+            )
+            clouds = _accepted(answer).json()
+            self._cloud = clouds[0] if isinstance(clouds, list) else clouds
+        return self._cloud
+
+    def _url(self, path: str, api_version: str) -> str:
+        return f"https://{self.account.host}{path}?api-version={api_version}"
+
+    def _send(
+        self, method: str, url: str, body: Mapping[str, Any] | None = None
+    ) -> requests.Response:
+        for left in reversed(range(_TRIES)):
+            answer = self._session().request(
+                method,
+                url,
+                json=body,
+                headers={"Authorization": f"Bearer {self.token()}"},
+                timeout=_SECONDS_A_REQUEST,
+            )
+            if answer.status_code not in _TRY_AGAIN or not left:
+                break
+            time.sleep(_asked_wait(answer, _SHORTEST_WAIT))
+        return answer
+
+    def _finish(self, answer: requests.Response, deadline: float) -> None:
+        """Follow a long-running operation to its end, by its own address or by its location."""
+        operation = answer.headers.get("Azure-AsyncOperation")
+        location = answer.headers.get("Location") if answer.status_code == 202 else None
+        wait = _SHORTEST_WAIT
+        while operation or location:
+            wait = _pause(_asked_wait(answer, wait), deadline)
+            answer = self._send("GET", str(operation or location))
+            if operation:
+                read = _accepted(answer).json()
+                if read["status"] in _DONE:
+                    if read["status"] != "Succeeded":
+                        error = read.get("error") or {}
+                        raise NotReady(
+                            200,
+                            error.get("code", read["status"]),
+                            error.get("message", "no reason"),
+                        )
+                    return
+            elif answer.status_code != 202:
+                if answer.status_code != 404:
+                    _accepted(answer)
+                return
+
+    def _session(self) -> requests.Session:
+        if not hasattr(self._local, "session"):
+            self._local.session = requests.Session()
+        return self._local.session  # type: ignore[no-any-return]
+
+
+def _accepted(answer: requests.Response) -> requests.Response:
+    if answer.ok:
+        return answer
+    try:
+        error = answer.json()["error"]
+        code, message = error["code"], error["message"]
+        details = [one.get("message", "") for one in error.get("details") or []]
+    except (KeyError, TypeError, ValueError):
+        raise ArmError(answer.status_code, answer.reason, answer.text[:500]) from None
+    raise ArmError(answer.status_code, code, " ".join([message, *details]))
+
+
+def _asked_wait(answer: requests.Response, otherwise: float) -> float:
+    try:
+        return float(answer.headers["Retry-After"])
+    except (KeyError, ValueError):
+        return otherwise
+
+
+def _pause(seconds: float, deadline: float) -> float:
+    """Wait, and give the seconds to wait next time. Raises `NotReady` past the deadline."""
+    if time.monotonic() + seconds > deadline:
+        raise NotReady(408, "OperationTimedOut", "Azure did not finish in the time given")
+    time.sleep(seconds)
+    return min(seconds * 1.5, _LONGEST_WAIT)

@@ -1,0 +1,248 @@
+"""The unmodified SDK scores: from files on this machine to predictions that it downloads."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.emulator import Emulator, addresses
+from tests.emulator.batch.plugged import scoring
+from tests.emulator.blobs import Blobs
+from tests.emulator.seed import SeededWorkspace, seed_workspace
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
+
+ROOT = Path(__file__).parents[3]
+FINAL = {"Completed", "Failed", "Canceled"}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A workspace with an endpoint `diabetes`, whose default deployment is the sample model."""
+
+    workspace: SeededWorkspace
+    client: MLClient
+
+    def invoke(self, **given: Any) -> str:
+        from azure.ai.ml import Input
+
+        given.setdefault("input", Input(type="uri_folder", path="azureml:patients:1"))
+        return str(self.client.batch_endpoints.invoke("diabetes", **given).name)
+
+    def wait(self, job: str) -> dict[str, Any]:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            properties: dict[str, Any] = self.workspace.get(f"jobs/{job}")[1]["properties"]
+            if properties["status"] in FINAL:
+                return properties
+            time.sleep(0.05)
+        raise AssertionError(f"job {job} is {properties['status']} after two minutes")
+
+
+def sign_in(workspace: SeededWorkspace) -> MLClient:
+    from azure.ai.ml import MLClient
+    from azure.identity import EnvironmentCredential
+
+    return MLClient(
+        EnvironmentCredential(),
+        workspace.subscription,
+        workspace.resource_group,
+        workspace.name,
+        cloud=addresses.CLOUD,
+    )
+
+
+@pytest.fixture(scope="session")
+def scored_workspace(scoring_emulator: Emulator) -> SeededWorkspace:
+    """Registers and deploys once a worker; a test that changes something makes its own."""
+    workspace = seed_workspace(scoring_emulator, f"rg-{uuid.uuid4().hex[:8]}")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in scoring_emulator.environment.items():
+            patch.setenv(name, value)
+        _deploy(sign_in(workspace))
+    return workspace
+
+
+@pytest.fixture
+def scene(scoring_azure: Emulator, scored_workspace: SeededWorkspace) -> Scene:
+    return Scene(scored_workspace, sign_in(scored_workspace))
+
+
+def _deploy(client: MLClient) -> None:
+    from azure.ai.ml.entities import (
+        BatchEndpoint,
+        Data,
+        Model,
+        ModelBatchDeployment,
+        ModelBatchDeploymentSettings,
+    )
+
+    model = client.models.create_or_update(
+        Model(name="diabetes", path=str(ROOT / "models/diabetes/model"), type="mlflow_model")
+    )
+    client.data.create_or_update(
+        Data(name="patients", path=str(ROOT / "data/diabetes/unlabeled"), type="uri_folder")
+    )
+    client.batch_endpoints.begin_create_or_update(BatchEndpoint(name="diabetes")).result()
+    client.batch_deployments.begin_create_or_update(
+        ModelBatchDeployment(
+            name="mlflow",
+            endpoint_name="diabetes",
+            model=model.id,
+            compute="cpu-cluster",
+            settings=ModelBatchDeploymentSettings(mini_batch_size=2),
+        )
+    ).result()
+    endpoint = client.batch_endpoints.get("diabetes")
+    endpoint.defaults = {"deployment_name": "mlflow"}
+    client.batch_endpoints.begin_create_or_update(endpoint).result()
+
+
+def test_the_sdk_invokes_streams_and_downloads_what_the_local_engine_predicts(
+    scene: Scene, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = scene.invoke()
+    scene.client.jobs.stream(job)
+    assert "Execution Summary" in capsys.readouterr().out
+    assert scene.client.jobs.get(job).status == "Completed"
+    scene.client.jobs.download(job, download_path=str(tmp_path), output_name="score")
+    lines = next(tmp_path.rglob("predictions.csv")).read_text().splitlines()
+    assert len(lines) == 400
+    assert {line.rpartition(",")[2] for line in lines} == {
+        path.name for path in (ROOT / "data/diabetes/unlabeled").iterdir()
+    }
+    assert job in [one.name for one in scene.client.batch_endpoints.list_jobs("diabetes")]
+
+
+def test_the_progress_log_counts_mini_batches_in_azures_words(scene: Scene) -> None:
+    job = scene.invoke()
+    scene.wait(job)
+    runs = scene.client.jobs._runs_operations
+    details = runs.get_run_details(str(next(iter(runs.get_run_children(job))).name))
+    names = details.log_files or {}
+    assert any(name.startswith("logs/job_progress_overview.") for name in names)
+    assert details.status == "Completed"
+
+
+def test_a_call_changes_settings_of_the_deployment(scene: Scene) -> None:
+    job = scene.invoke(params_override=[{"mini_batch_size": 1}, {"output_file_name": "scores.csv"}])
+    assert scene.wait(job)["status"] == "Completed"
+    assert _output(scene, job).endswith("/score/")
+    container = _container(scene)
+    assert container.get_blob_client(_path(_output(scene, job)) + "scores.csv").exists()
+
+
+def test_a_missing_input_fails_the_job_and_says_so(scene: Scene) -> None:
+    from azure.ai.ml import Input
+
+    nothing = "azureml://datastores/workspaceblobstore/paths/nothing/"
+    properties = scene.wait(scene.invoke(input=Input(type="uri_folder", path=nothing)))
+    assert properties["status"] == "Failed"
+    assert properties["error"]["message"]
+
+
+def test_an_output_place_that_exists_fails_the_job(scene: Scene) -> None:
+    first = scene.invoke()
+    scene.wait(first)
+    taken = _output(scene, first) + "predictions.csv"
+    status, answered = _post(
+        scene,
+        {
+            "inputData": {"data": {"jobInputType": "UriFolder", "uri": "azureml:patients:1"}},
+            "outputData": {"score": {"jobOutputType": "UriFile", "uri": taken}},
+        },
+    )
+    assert status == 201
+    properties = scene.wait(answered["name"])
+    assert properties["status"] == "Failed"
+    assert "already exists" in properties["error"]["message"]
+
+
+def test_a_job_that_is_cancelled_ends_as_canceled(scene: Scene) -> None:
+    job = scene.invoke()
+    scene.client.jobs.begin_cancel(job)
+    assert scene.wait(job)["status"] == "Canceled"
+
+
+def test_a_name_that_is_taken_is_refused(scene: Scene) -> None:
+    job = scene.invoke(job_name=f"mine-{uuid.uuid4().hex[:6]}")
+    body = {"inputData": {"data": {"jobInputType": "UriFolder", "uri": "azureml:patients:1"}}}
+    status, answered = _post(scene, {**body, "name": job})
+    assert (status, answered["error"]["code"]) == (409, "Conflict")
+
+
+@pytest.mark.parametrize(
+    ("properties", "message"),
+    [
+        ({"inputData": {}}, "exactly one input"),
+        ({"inputData": {"a": {"jobInputType": "Folder", "uri": "x"}}}, "no type of input"),
+        ({"inputDate": {}}, "inputDate"),
+        ({"inputData": {"a": {"jobInputType": "UriFile", "uri": "azureml:none:1"}}}, "none:1"),
+    ],
+)
+def test_a_request_that_makes_no_sense_is_refused(
+    scene: Scene, properties: dict[str, Any], message: str
+) -> None:
+    status, answered = _post(scene, properties)
+    assert status in (400, 404)
+    assert message in answered["error"]["message"]
+
+
+def test_a_job_goes_on_after_the_service_restarts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not Blobs.available():
+        pytest.skip("blob storage needs npm or azurite-blob on PATH")
+    with Emulator.start(tmp_path) as first, scoring(first):
+        for name, value in first.environment.items():
+            monkeypatch.setenv(name, value)
+        workspace = seed_workspace(first, "rg-again")
+        scene = Scene(workspace, sign_in(workspace))
+        _deploy(scene.client)
+        job = scene.invoke()
+    with Emulator.start(tmp_path) as second, scoring(second):
+        again = SeededWorkspace(
+            second,
+            workspace.subscription,
+            workspace.resource_group,
+            workspace.name,
+            workspace.storage_account,
+        )
+        assert Scene(again, scene.client).wait(job)["status"] == "Completed"
+
+
+def _post(scene: Scene, properties: dict[str, Any]) -> tuple[int, Any]:
+    """POST to the scoring address with any HTTP client, as the REST interface has it."""
+    import requests
+    from azure.identity import EnvironmentCredential
+
+    endpoint = scene.client.batch_endpoints.get("diabetes")
+    token = EnvironmentCredential().get_token(f"{addresses.ML_RESOURCE}/.default").token
+    answer = requests.post(
+        str(endpoint.scoring_uri),
+        json={"properties": properties},
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=30,
+    )
+    return answer.status_code, answer.json()
+
+
+def _output(scene: Scene, job: str) -> str:
+    return str(scene.workspace.get(f"jobs/{job}")[1]["properties"]["outputs"]["score"]["uri"])
+
+
+def _path(uri: str) -> str:
+    return uri.partition("/paths/")[2]
+
+
+def _container(scene: Scene) -> Any:
+    storage = scene.workspace.emulator.cloud.storage
+    assert isinstance(storage, Blobs)
+    datastore = scene.workspace.get("datastores/workspaceblobstore")[1]["properties"]
+    return storage.client(datastore["accountName"]).get_container_client(datastore["containerName"])

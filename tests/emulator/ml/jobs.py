@@ -1,0 +1,88 @@
+"""Jobs as Resource Manager shows them. Who runs them writes them with `put_job`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from tests.emulator.cloud import Cloud
+from tests.emulator.kinds import Change, Kind
+from tests.emulator.messages import Response, answer
+from tests.emulator.ml.references import WORKSPACE
+from tests.emulator.ml.refusals import invalid
+from tests.emulator.routes import Call
+from tests.emulator.state import Resource
+
+_TYPE = f"{WORKSPACE}/jobs"
+FINISHED = ("Completed", "Failed", "Canceled", "NotResponding")
+_CHANGEABLE = ("description", "tags", "displayName", "properties", "isArchived")
+
+
+def put_job(cloud: Cloud, workspace: str, name: str, properties: Mapping[str, Any]) -> Resource:
+    """Write a job of a workspace (its id); what is there already keeps its other properties."""
+    key = f"{workspace}/jobs/{name}"
+    with cloud.state.transaction():
+        old = cloud.state.get(key)
+        if old is not None:
+            return cloud.state.update(old, properties)
+        who = cloud.application.client
+        created = {
+            "createdAt": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+            "createdBy": who,
+            "createdByType": "Application",
+        }
+        body = {
+            "id": key,
+            "name": name,
+            "type": _TYPE,
+            "systemData": created,
+            "properties": {"tags": {}, "properties": {}, "isArchived": False, **properties},
+        }
+        return cloud.state.put(workspace, _TYPE, body, {})
+
+
+def _prepare(change: Change) -> None:
+    old = change.old
+    if old is None:
+        raise invalid("Jobs are created here by invoking a batch endpoint only.")
+    changed = {name: change.properties[name] for name in _CHANGEABLE if name in change.properties}
+    change.body["properties"] = {**old.properties, **changed}
+
+
+def _cancel(cloud: Cloud, call: Call, job: Resource) -> Response:
+    status = job.properties.get("status")
+    if status in FINISHED:
+        raise invalid(f"The job '{job.body['name']}' is {status} and cannot be canceled.")
+    if cloud.jobs is None:
+        cloud.state.update(job, {"status": "Canceled"})
+    else:
+        cloud.state.update(job, {"status": "CancelRequested"})
+        cloud.jobs.cancel(job)
+    return answer(200)
+
+
+def _listing(cloud: Cloud, call: Call, jobs: list[Resource]) -> list[Resource]:
+    query = call.request.query
+    shown = {"archivedonly": (True,), "all": (True, False)}.get(
+        query.get("listViewType", "").lower(), (False,)
+    )
+    found = [
+        job
+        for job in jobs
+        if bool(job.properties.get("isArchived")) in shown
+        and query.get("jobType", job.properties.get("jobType")) == job.properties.get("jobType")
+        and query.get("tag", "") in ("", *(job.properties.get("tags") or {}))
+    ]
+    return list(reversed(found))
+
+
+KIND = Kind(
+    _TYPE,
+    prepare=_prepare,
+    listing=_listing,
+    paged=True,
+    provisioned=False,
+    etag=False,
+    actions={"cancel": _cancel},
+)

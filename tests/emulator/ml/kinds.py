@@ -1,0 +1,16 @@
+"""The types of Azure Machine Learning."""
+
+from __future__ import annotations
+
+from tests.emulator.kinds import Kind
+from tests.emulator.ml import assets, batch, computes, datastores, jobs, online, workspaces
+
+KINDS: tuple[Kind, ...] = (
+    workspaces.KIND,
+    datastores.KIND,
+    computes.KIND,
+    *assets.KINDS,
+    *batch.KINDS,
+    *online.KINDS,
+    jobs.KIND,
+)

@@ -1,0 +1,171 @@
+"""Managed online endpoints and their deployments."""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+from tests.emulator.cloud import Cloud
+from tests.emulator.kinds import Change, Kind
+from tests.emulator.messages import Refusal, Response, answer
+from tests.emulator.ml.endpoints import (
+    ONLINE,
+    address,
+    check_deployment,
+    check_endpoint,
+    deployment_names,
+)
+from tests.emulator.ml.refusals import conflict, invalid, require_unchanged
+from tests.emulator.routes import Call
+from tests.emulator.state import Resource
+from tests.emulator.tokens import SECONDS_VALID
+
+_KEYS = ("primaryKey", "secondaryKey")
+
+
+def _prepare_endpoint(change: Change) -> None:
+    check_endpoint(change)
+    properties = change.properties
+    deployments = deployment_names(change.cloud, change.id.id)
+    for name in ("traffic", "mirrorTraffic"):
+        properties.setdefault(name, {})
+        for deployment, percent in properties[name].items():
+            if deployment.lower() not in deployments:
+                raise invalid(
+                    f"The {name} of the endpoint '{change.id.name}' names the deployment"
+                    f" '{deployment}', which does not exist.",
+                    f"properties.{name}",
+                )
+            if not 0 <= percent <= 100:
+                raise invalid(f"The {name} of '{deployment}' is {percent}: 0 to 100 it can be.")
+    total = sum(properties["traffic"].values())
+    if total not in (0, 100):
+        raise invalid(
+            f"The traffic of the endpoint '{change.id.name}' sums to {total}; it must sum to 0 or"
+            " 100.",
+            "properties.traffic",
+        )
+    properties.setdefault("publicNetworkAccess", "Enabled")
+    properties.update(
+        scoringUri=address(change, "/score"), swaggerUri=address(change, "/swagger.json")
+    )
+    for key in _KEYS:
+        change.secrets.setdefault(key, secrets.token_urlsafe(32))
+
+
+def _prepare_deployment(change: Change) -> None:
+    properties = change.properties
+    if not properties.get("model") and not properties.get("environmentId"):
+        raise invalid("'properties.model' is required.", "properties.model")
+    check_deployment(change)
+    require_unchanged(change.old, properties, "endpointComputeType", "instanceType")
+    if properties["endpointComputeType"] == "Managed" and not properties.get("instanceType"):
+        raise invalid("'properties.instanceType' is required.", "properties.instanceType")
+    change.body.setdefault("sku", {"name": "Default", "capacity": 1})
+    if (change.body["sku"].get("capacity") or 0) < 1:
+        raise invalid("'sku.capacity', the number of instances, must be 1 or more.", "sku")
+    properties.setdefault("appInsightsEnabled", False)
+    properties.setdefault("egressPublicNetworkAccess", "Enabled")
+    properties.setdefault("scaleSettings", {"scaleType": "Default"})
+    properties["requestSettings"] = {
+        "maxConcurrentRequestsPerInstance": 1,
+        "maxQueueWait": "PT0.5S",
+        "requestTimeout": "PT5S",
+    } | (properties.get("requestSettings") or {})
+    for probe in ("livenessProbe", "readinessProbe"):
+        properties[probe] = {
+            "failureThreshold": 30,
+            "initialDelay": "PT10S",
+            "period": "PT10S",
+            "successThreshold": 1,
+            "timeout": "PT2S",
+        } | (properties.get(probe) or {})
+
+
+def _before_deployment_delete(cloud: Cloud, deployment: Resource) -> None:
+    endpoint = cloud.state.get(deployment.key.rpartition("/deployments/")[0])
+    name = deployment.body["name"]
+    for kind in ("traffic", "mirrorTraffic"):
+        shares = (endpoint.properties.get(kind) or {}) if endpoint else {}
+        if any(share and one.lower() == name.lower() for one, share in shares.items()):
+            raise conflict(
+                f"The deployment '{name}' has {kind} and cannot be deleted. Give its share to other"
+                " deployments first."
+            )
+
+
+def _list_keys(cloud: Cloud, call: Call, endpoint: Resource) -> Response:
+    _require_mode(endpoint, "Key")
+    return answer(200, {key: endpoint.secrets[key] for key in _KEYS})
+
+
+def _regenerate_keys(cloud: Cloud, call: Call, endpoint: Resource) -> Response:
+    _require_mode(endpoint, "Key")
+    sent = call.request.json() or {}
+    key = {"primary": "primaryKey", "secondary": "secondaryKey"}.get(
+        str(sent.get("keyType")).lower()
+    )
+    if key is None:
+        raise invalid("'keyType' can be 'Primary' or 'Secondary'.", "keyType")
+    changed = {**endpoint.secrets, key: secrets.token_urlsafe(32)}
+    parent = endpoint.key.rpartition("/onlineendpoints/")[0]
+    cloud.state.put(parent, endpoint.type, endpoint.body, changed)
+    return answer(200)
+
+
+def _token(cloud: Cloud, call: Call, endpoint: Resource) -> Response:
+    _require_mode(endpoint, "AMLToken")
+    now = int(time.time())
+    return answer(
+        200,
+        {
+            "accessToken": cloud.tokens.issue(token_audience(endpoint)),
+            "expiryTimeUtc": now + SECONDS_VALID,
+            "refreshAfterTimeUtc": now + SECONDS_VALID // 2,
+            "tokenType": "Bearer",
+        },
+    )
+
+
+def token_audience(endpoint: Resource) -> str:
+    """Give the audience of the tokens that an endpoint in the mode AMLToken asks for."""
+    return str(endpoint.properties["scoringUri"]).removesuffix("/score")
+
+
+def _require_mode(endpoint: Resource, mode: str) -> None:
+    if endpoint.properties["authMode"] != mode:
+        raise Refusal(
+            400,
+            "UserError",
+            f"The endpoint '{endpoint.body['name']}' has the authentication mode"
+            f" '{endpoint.properties['authMode']}', not '{mode}'.",
+        )
+
+
+def _logs(cloud: Cloud, call: Call, deployment: Resource) -> Response:
+    return answer(200, {"content": deployment.secrets.get("log", "")})
+
+
+KINDS: tuple[Kind, ...] = (
+    Kind(
+        ONLINE,
+        model="OnlineEndpoint",
+        patch_model="PartialMinimalTrackedResourceWithIdentity",
+        prepare=_prepare_endpoint,
+        long_running=True,
+        paged=True,
+        etag=False,
+        actions={"listkeys": _list_keys, "regeneratekeys": _regenerate_keys, "token": _token},
+    ),
+    Kind(
+        f"{ONLINE}/deployments",
+        model="OnlineDeployment",
+        patch_model="PartialMinimalTrackedResourceWithSku",
+        prepare=_prepare_deployment,
+        before_delete=_before_deployment_delete,
+        long_running=True,
+        paged=True,
+        etag=False,
+        actions={"getlogs": _logs},
+    ),
+)

@@ -1,0 +1,42 @@
+"""How Azure Machine Learning says no: code UserError, and what is wrong in the message."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.emulator.messages import Refusal
+from tests.emulator.state import Resource
+
+# The SDK recognises this very text.
+ASSET_PATH_CHANGED = "Asset paths cannot be updated."
+
+
+def invalid(message: str, target: str | None = None) -> Refusal:
+    """400: the request makes no sense."""
+    more: dict[str, Any] = {"target": target} if target else {}
+    return Refusal(400, "UserError", message, **more)
+
+
+def conflict(message: str) -> Refusal:
+    """409: it makes no sense now."""
+    return Refusal(409, "Conflict", message)
+
+
+def require_unchanged(old: Resource | None, new: dict[str, Any], *names: str) -> None:
+    """Refuse another value of a property that is set once and for all; left out, it stays."""
+    if old is None:
+        return
+    for name in names:
+        before = old.properties.get(name)
+        if name not in new and before is not None:
+            new[name] = before
+        if new.get(name) != before and not _same(new.get(name), before):
+            raise invalid(
+                f"The property '{name}' cannot be changed once it is set: it is"
+                f" '{before}', and '{new.get(name)}' was requested.",
+                target=f"properties.{name}",
+            )
+
+
+def _same(one: Any, other: Any) -> bool:
+    return isinstance(one, str) and isinstance(other, str) and one.lower() == other.lower()

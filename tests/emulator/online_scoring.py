@@ -1,0 +1,141 @@
+"""`POST https://<endpoint>.<location>.inference.…/score`: deployments that really answer.
+
+What answers is the engine that serves endpoints on one machine, over the model's blobs.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from runner.errors import JobFailed
+from runner.local.serving.answer import Answer
+from runner.local.serving.deployment import Deployment
+from runner.local.serving.plan import DeploymentPlan
+from runner.local.serving.traffic import HEADER, choose, nobody
+from tests.emulator import addresses
+from tests.emulator.batch.invocation import seconds_of
+from tests.emulator.batch.places import Place, download, find_place, model_root
+from tests.emulator.blobs import Blobs
+from tests.emulator.cloud import Cloud
+from tests.emulator.messages import Refusal, Response
+from tests.emulator.ml.endpoints import ONLINE
+from tests.emulator.ml.online import token_audience
+from tests.emulator.routes import Call, Route, route
+from tests.emulator.state import Resource
+
+_BY_MODEL = 424  # what Azure answers for an error of the model's or the script's own
+
+
+class OnlineScoring:
+    """The processes behind all online deployments, each started by its first request."""
+
+    def __init__(self, blobs: Blobs, folder: Path, seed: int = 0) -> None:
+        self._blobs = blobs
+        self._folder = folder
+        self._chances = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
+        self._running: dict[tuple[str, str], Deployment] = {}
+        self._lock = threading.Lock()
+
+    def routes(self) -> list[Route]:
+        """What answers requests to score. They need the endpoint's own key or token."""
+        return [route("POST", addresses.INFERENCE_HOST, "/score", self._score, serial=False)]
+
+    def stop(self) -> None:
+        """End all processes."""
+        with self._lock:
+            for one in self._running.values():
+                one.close()
+            self._running.clear()
+
+    def _score(self, cloud: Cloud, call: Call) -> Response:
+        endpoint = _endpoint(cloud, call)
+        _check_sign_in(cloud, call, endpoint)
+        traffic: Mapping[str, int] = endpoint.properties.get("traffic") or {}
+        name = call.request.headers.get(HEADER) or choose(traffic, self._chances.random())
+        if name is None:
+            return _response(nobody(endpoint.body["name"]), None)
+        deployment = cloud.state.get(f"{endpoint.key}/deployments/{name}")
+        if deployment is None:
+            raise Refusal(404, "NotFound", f"There is no deployment {name} of this endpoint.")
+        try:
+            answered = self._started(cloud, endpoint, deployment).score(call.request.body)
+        except JobFailed as error:
+            raise Refusal(502, "BadGateway", str(error)) from None
+        return _response(answered, deployment.body["name"])
+
+    def _started(self, cloud: Cloud, endpoint: Resource, deployment: Resource) -> Deployment:
+        identity = (deployment.key, str(deployment.properties))
+        with self._lock:
+            if identity not in self._running:
+                started = Deployment(self._plan(cloud, endpoint, deployment, len(self._running)))
+                started.start()
+                self._running[identity] = started
+            return self._running[identity]
+
+    def _plan(
+        self, cloud: Cloud, endpoint: Resource, deployment: Resource, number: int
+    ) -> DeploymentPlan:
+        folder = self._folder / f"{number}"
+        properties = deployment.properties
+        workspace = endpoint.body["id"].rpartition("/onlineEndpoints/")[0]
+        model = _place(cloud, workspace, properties.get("model"), "modelUri")
+        code = properties.get("codeConfiguration") or {}
+        code_place = _place(cloud, workspace, code.get("codeId"), "codeUri")
+        if model is not None:
+            download(self._blobs, model, model_root(folder, model))
+        if code_place is not None:
+            download(self._blobs, code_place, folder / "code")
+        variables = {"AZUREML_MODEL_DIR": str(folder / "model")} if model else {}
+        settings = properties["requestSettings"]
+        return DeploymentPlan(
+            name=deployment.body["name"],
+            model=str(model_root(folder, model)) if model else None,
+            label=properties.get("model"),
+            code=str(folder / "code") if code_place else None,
+            script=code.get("scoringScript"),
+            environment_variables=variables | (properties.get("environmentVariables") or {}),
+            slots=deployment.body["sku"]["capacity"] * settings["maxConcurrentRequestsPerInstance"],
+            request_timeout=seconds_of(settings["requestTimeout"]),
+            queue_wait=seconds_of(settings["maxQueueWait"]),
+        )
+
+
+def _endpoint(cloud: Cloud, call: Call) -> Resource:
+    for one in cloud.state.of_type(ONLINE):
+        if addresses.inference(one.body["name"], one.body["location"]) == (
+            f"https://{call.request.host}"
+        ):
+            return one
+    raise Refusal(404, "NotFound", f"No online endpoint answers at {call.request.host}.")
+
+
+def _check_sign_in(cloud: Cloud, call: Call, endpoint: Resource) -> None:
+    mode = endpoint.properties["authMode"]
+    if mode == "Key":
+        _, _, key = call.request.headers.get("authorization", "").partition(" ")
+        if key not in (endpoint.secrets["primaryKey"], endpoint.secrets["secondaryKey"]):
+            raise Refusal(401, "Unauthorized", "The key is not one of this endpoint's.")
+    else:
+        audiences = addresses.ML_AUDIENCES if mode == "AADToken" else (token_audience(endpoint),)
+        cloud.tokens.check(call.request, audiences)
+
+
+def _place(cloud: Cloud, workspace: str, asset: Any, uri: str) -> Place | None:
+    if not asset:
+        return None
+    found = cloud.state.get(str(asset).removeprefix("azureml:"))
+    if found is None:
+        raise Refusal(400, "BadArgument", f"Asset {asset} was not found.")
+    place = find_place(cloud.state, workspace, found.properties[uri])
+    return Place(place.account, place.container, place.path.rstrip("/"))
+
+
+def _response(answered: Answer, deployment: str | None) -> Response:
+    failed = answered.by_model and answered.status >= 400
+    status = _BY_MODEL if failed else answered.status
+    headers = {"Content-Type": answered.content_type}
+    return Response(status, answered.body, headers | ({HEADER: deployment} if deployment else {}))

@@ -1,0 +1,232 @@
+"""The types around a workspace: what Azure computes for them that others read."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import uuid
+from typing import Any
+
+from tests.emulator import addresses
+from tests.emulator.cloud import Cloud
+from tests.emulator.kinds import Change, Kind
+from tests.emulator.messages import Refusal, Response, answer
+from tests.emulator.resource_ids import GROUP_TYPE
+from tests.emulator.routes import Call
+from tests.emulator.state import Resource
+
+STORAGE_ACCOUNT = "Microsoft.Storage/storageAccounts"
+BLOB_SERVICE = f"{STORAGE_ACCOUNT}/blobServices"
+CONTAINER = f"{BLOB_SERVICE}/containers"
+
+_STORAGE_NAME = re.compile(r"[a-z0-9]{3,24}")
+_VAULT_NAME = re.compile(r"[A-Za-z](?!.*--)[A-Za-z0-9-]{1,22}[A-Za-z0-9]")
+_REGISTRY_NAME = re.compile(r"[A-Za-z0-9]{5,50}")
+
+
+def open_storage(cloud: Cloud) -> None:
+    """Make all accounts and containers there are in the storage that was plugged in."""
+    if cloud.storage is None:
+        return
+    for account in cloud.state.of_type(STORAGE_ACCOUNT):
+        cloud.storage.open_account(account.body["name"])
+    for container in cloud.state.of_type(CONTAINER):
+        cloud.storage.create_container(container.key.split("/")[8], container.body["name"])
+
+
+def create_container(cloud: Cloud, account: Resource, name: str) -> None:
+    """Make a container of a storage account, unless it is there."""
+    service = f"{account.body['id']}/blobServices/default"
+    body = {
+        "id": f"{service}/containers/{name}",
+        "name": name,
+        "type": CONTAINER,
+        "properties": {"publicAccess": "None"},
+    }
+    cloud.state.put(service, CONTAINER, body, {})
+    if cloud.storage is not None:
+        cloud.storage.create_container(account.body["name"], name)
+
+
+def _prepare_group(change: Change) -> None:
+    if not change.body.get("location"):
+        raise Refusal(400, "LocationRequired", "The location property is required.")
+
+
+def _prepare_storage(change: Change) -> None:
+    name = change.id.name
+    if not _STORAGE_NAME.fullmatch(name):
+        raise Refusal(
+            400,
+            "AccountNameInvalid",
+            f"{name} is not a valid storage account name. Storage account name must be between 3"
+            " and 24 characters in length and use numbers and lower-case letters only.",
+        )
+    others = change.cloud.state.of_type(STORAGE_ACCOUNT)
+    if any(one.body["name"] == name and one.key != change.id.id.lower() for one in others):
+        raise Refusal(
+            409, "StorageAccountAlreadyTaken", f"The storage account named {name} is already taken."
+        )
+    location = change.body.get("location", "")
+    change.properties.update(
+        primaryEndpoints={
+            service: f"https://{name}.{service}.{addresses.STORAGE_SUFFIX}/"
+            for service in ("blob", "dfs", "file", "queue", "table")
+        },
+        primaryLocation=location,
+        statusOfPrimary="available",
+    )
+    change.secrets.setdefault("key", secrets.token_urlsafe(64))
+    if change.old is None:
+        change.created.append(lambda: _open_account(change))
+
+
+def _open_account(change: Change) -> None:
+    body = {
+        "id": f"{change.id.id}/blobServices/default",
+        "name": "default",
+        "type": BLOB_SERVICE,
+        "properties": {},
+    }
+    change.cloud.state.put(change.id.id, BLOB_SERVICE, body, {})
+    if change.cloud.storage is not None:
+        change.cloud.storage.open_account(change.id.name)
+
+
+def _storage_keys(cloud: Cloud, call: Call, account: Resource) -> Response:
+    if account.properties.get("allowSharedKeyAccess") is False:
+        raise Refusal(
+            403, "KeyBasedAuthenticationNotPermitted", "Key access is off for this account."
+        )
+    key = account.secrets["key"]
+    return answer(200, {"keys": [{"keyName": "key1", "value": key, "permissions": "FULL"}]})
+
+
+def _prepare_container(change: Change) -> None:
+    account = change.id.id.split("/")[8]
+    if change.cloud.storage is not None:
+        change.cloud.storage.create_container(account, change.id.name)
+
+
+def _prepare_identity(change: Change) -> None:
+    old = change.old.properties if change.old else {}
+    change.properties.update(
+        tenantId=change.cloud.application.tenant,
+        principalId=old.get("principalId") or str(uuid.uuid4()),
+        clientId=old.get("clientId") or str(uuid.uuid4()),
+    )
+
+
+def _prepare_vault(change: Change) -> None:
+    if not _VAULT_NAME.fullmatch(change.id.name):
+        raise Refusal(
+            400,
+            "VaultNameNotValid",
+            f"The vault name '{change.id.name}' is invalid. A vault's name must be between 3-24"
+            " alphanumeric characters. The name must begin with a letter, end with a letter or"
+            " digit, and not contain consecutive hyphens.",
+        )
+    old = change.old.properties if change.old else {}
+    if old.get("enablePurgeProtection") and change.properties.get("enablePurgeProtection") is False:
+        raise Refusal(
+            400,
+            "BadRequest",
+            'The property "enablePurgeProtection" cannot be set to false. Enabling the purge'
+            " protection for a vault is an irreversible action.",
+        )
+    change.properties["vaultUri"] = f"https://{change.id.name.lower()}.vault.azure.test/"
+
+
+def _prepare_registry(change: Change) -> None:
+    if not _REGISTRY_NAME.fullmatch(change.id.name):
+        raise Refusal(
+            400,
+            "InvalidResourceName",
+            f"The registry name '{change.id.name}' is invalid: 5 to 50 letters and digits.",
+        )
+    change.properties["loginServer"] = f"{change.id.name.lower()}.azurecr.azure.test"
+
+
+def _prepare_insights(change: Change) -> None:
+    old = change.old.properties if change.old else {}
+    key = old.get("InstrumentationKey") or str(uuid.uuid4())
+    location = change.body.get("location", "")
+    change.properties.update(
+        AppId=old.get("AppId") or str(uuid.uuid4()),
+        InstrumentationKey=key,
+        ConnectionString=(
+            f"InstrumentationKey={key};IngestionEndpoint="
+            f"https://{location}.in.applicationinsights.azure.test/"
+        ),
+        TenantId=change.cloud.subscription,
+    )
+
+
+def _prepare_logs(change: Change) -> None:
+    old = change.old.properties if change.old else {}
+    change.properties["customerId"] = old.get("customerId") or str(uuid.uuid4())
+    change.secrets.setdefault("key", secrets.token_urlsafe(48))
+
+
+def _logs_keys(cloud: Cloud, call: Call, logs: Resource) -> Response:
+    return answer(200, {"primarySharedKey": logs.secrets["key"]})
+
+
+def _prepare_assignment(change: Change) -> None:
+    properties = change.properties
+    for name in ("roleDefinitionId", "principalId"):
+        if not properties.get(name):
+            raise Refusal(
+                400, "BadRequestFormat", f"The request was incorrectly formatted: {name}."
+            )
+    try:
+        uuid.UUID(change.id.name)
+    except ValueError:
+        raise Refusal(
+            400,
+            "InvalidRoleAssignmentId",
+            f"The role assignment ID '{change.id.name}' is not valid. The role assignment ID must"
+            " be a GUID.",
+        ) from None
+    if change.old is not None:
+        old = change.old.properties
+        if any(old[name] != properties[name] for name in ("roleDefinitionId", "principalId")):
+            raise Refusal(
+                400,
+                "RoleAssignmentUpdateNotPermitted",
+                "Tenant ID, application ID, principal ID, and scope are not allowed to be updated.",
+            )
+    for other in change.cloud.state.children(change.id.parent, change.body["type"]):
+        if other.key != change.id.id.lower() and _same_grant(other.properties, properties):
+            raise Refusal(409, "RoleAssignmentExists", "The role assignment already exists.")
+    properties["scope"] = change.id.parent
+    properties.setdefault("principalType", "ServicePrincipal")
+
+
+def _same_grant(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return all(
+        str(one[name]).lower() == str(other[name]).lower()
+        for name in ("roleDefinitionId", "principalId")
+    )
+
+
+KINDS: tuple[Kind, ...] = (
+    Kind(GROUP_TYPE, prepare=_prepare_group, long_running=False, etag=False),
+    Kind(STORAGE_ACCOUNT, prepare=_prepare_storage, actions={"listkeys": _storage_keys}),
+    Kind(CONTAINER, prepare=_prepare_container),
+    Kind("Microsoft.ManagedIdentity/userAssignedIdentities", prepare=_prepare_identity),
+    Kind("Microsoft.KeyVault/vaults", prepare=_prepare_vault),
+    Kind("Microsoft.ContainerRegistry/registries", prepare=_prepare_registry),
+    Kind("Microsoft.Insights/components", prepare=_prepare_insights),
+    Kind(
+        "Microsoft.OperationalInsights/workspaces",
+        prepare=_prepare_logs,
+        actions={"sharedkeys": _logs_keys},
+    ),
+    Kind(
+        "Microsoft.Authorization/roleAssignments",
+        prepare=_prepare_assignment,
+        provisioned=False,
+        etag=False,
+    ),
+)
