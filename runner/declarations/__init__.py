@@ -26,6 +26,7 @@ from runner.declarations.online import (
 from runner.declarations.overlay import Stack, lay_over, read_stack
 from runner.declarations.problem import DeclarationError, Problem
 from runner.declarations.references import AssetReference, parse_reference
+from runner.errors import WrongUsage
 
 __all__ = [
     "AssetReference",
@@ -55,6 +56,7 @@ __all__ = [
     "RetrySettings",
     "ScaleSettings",
     "Stack",
+    "WrongUsage",
     "is_asset_name",
     "is_endpoint_name",
     "lay_over",

@@ -92,16 +92,23 @@ def inconsistencies(catalog: Catalog) -> list[Problem]:
         declared = catalog.batch_deployments.get(name, {})
         default = batch_endpoint.defaults.deployment_name
         if default is not None and default not in declared:
-            place = _place(batch_endpoint.source, "defaults", "deployment_name")
-            problems.append(_undeclared(place, "defaults.deployment_name", default, declared))
+            place = place_of(batch_endpoint.source, "defaults", "deployment_name")
+            key = "defaults.deployment_name"
+            problems.append(undeclared(place, key, "deployment", default, declared))
     for name, online_endpoint in catalog.online_endpoints.items():
         behind = catalog.online_deployments.get(name, {})
         for key in ("traffic", "mirror_traffic"):
             for deployment in getattr(online_endpoint, key):
                 if deployment not in behind:
-                    place = _place(online_endpoint.source, key, deployment)
-                    problems.append(_undeclared(place, joined(key, deployment), deployment, behind))
+                    place = place_of(online_endpoint.source, key, deployment)
+                    where = joined(key, deployment)
+                    problems.append(undeclared(place, where, "deployment", deployment, behind))
     return problems
+
+
+def undeclared(place: Place, key: str, noun: str, name: str, declared: Iterable[str]) -> Problem:
+    """The problem of a name that nothing of its kind has."""
+    return Problem(place, key, f"no {noun} {name!r} is declared" + nearest(name, declared))
 
 
 def sorted_problems(problems: Iterable[Problem]) -> list[Problem]:
@@ -184,8 +191,8 @@ def _by_endpoint(
 
 def _doubled(one: Declaration, first: Declaration) -> Problem:
     noun = NOUNS[type(first)].partition(" ")[2]
-    text = f"found {one.name!r}, which {_place(first.source, 'name')} declares as {noun} already"
-    return Problem(_place(one.source, "name"), "name", f"{text}, allowed: once")
+    text = f"found {one.name!r}, which {place_of(first.source, 'name')} declares as {noun} already"
+    return Problem(place_of(one.source, "name"), "name", f"{text}, allowed: once")
 
 
 def _strays(
@@ -197,16 +204,12 @@ def _strays(
         for deployment in deployments[name].values():
             text = f"no {NOUNS[type(deployment)].split()[1]} endpoint {name!r} is declared"
             hint = ", it is of the other kind" if name in others else nearest(name, endpoints)
-            place = _place(deployment.source, "endpoint_name")
+            place = place_of(deployment.source, "endpoint_name")
             yield Problem(place, "endpoint_name", text + hint)
 
 
-def _undeclared(place: Place, key: str, name: str, declared: Iterable[str]) -> Problem:
-    return Problem(place, key, f"no deployment {name!r} is declared" + nearest(name, declared))
-
-
-def _place(source: MappingNode, *keys: str) -> Place:
-    """Where a key stands that the declaration is known to have."""
+def place_of(source: MappingNode, *keys: str) -> Place:
+    """Where a key stands that a declaration is known to have."""
     place = source.place
     node: Node = source
     for key in keys:

@@ -12,7 +12,7 @@ from runner.declarations.batch import (
     batch_endpoint_from,
     nest_settings,
 )
-from runner.declarations.catalog import Catalog, inconsistencies, sorted_problems
+from runner.declarations.catalog import Catalog, inconsistencies, sorted_problems, undeclared
 from runner.declarations.document import (
     ListNode,
     MappingNode,
@@ -76,14 +76,31 @@ class Stack:
     config: Mapping[str, Any] = field(default_factory=dict)  # every other key, as it stands
 
 
+def read_config(file: Path, given: Mapping[str, str] | None = None) -> MappingNode:
+    """Read the `config` of `Pulumi.<env>.yaml`. Raises DeclarationError.
+
+    `given` is the configuration as Pulumi hands it to a program, every value as text or JSON. It
+    may come from elsewhere (another file, an environment of Pulumi's): where it says other than
+    the file, it counts, and its problems have no line. The file may then be missing.
+    """
+    if given and not file.exists():
+        top = mapping(Place(file.absolute(), 0), {}, {})
+    else:
+        top = read_document(file, may_be_empty=True)
+    return _with_given(_mapping(top, "config", "config"), given or {}, file.absolute())
+
+
 def read_stack(file: Path) -> Stack:
     """Read `Pulumi.<env>.yaml`. Raises DeclarationError.
 
     Pulumi's own keys beside `config` are ignored. What the overlays say of endpoints is checked
     by `lay_over`, which knows the declarations.
     """
-    top = read_document(file, may_be_empty=True)
-    config = _mapping(top, "config", "config")
+    return stack_from(read_config(file), file)
+
+
+def stack_from(config: MappingNode, file: Path) -> Stack:
+    """Read a stack from its configuration. Raises DeclarationError."""
     problems: list[Problem] = []
 
     def take(key: str, read: Callable[[Node, str], Any], absent: Any) -> Any:
@@ -96,7 +113,7 @@ def read_stack(file: Path) -> Stack:
 
     endpoints = take(ENDPOINTS, _endpoints, {})
     stack = Stack(
-        file=top.place.file,
+        file=file.absolute(),
         name=file.stem.partition(".")[2] or file.stem,
         location=take(LOCATION, read_str, None),
         default_endpoint=take(DEFAULT_ENDPOINT, read_str, None),
@@ -105,7 +122,7 @@ def read_stack(file: Path) -> Stack:
         config={
             key: plain(_without_secrets(node))
             for key, node in config.entries.items()
-            if key not in (LOCATION, DEFAULT_ENDPOINT, ENDPOINTS) and not _is_secret(node)
+            if key not in (LOCATION, DEFAULT_ENDPOINT, ENDPOINTS) and not is_secret(node)
         },
     )
     if problems:
@@ -132,9 +149,8 @@ def lay_over(catalog: Catalog, stack: Stack) -> Catalog:
             elif name in online_endpoints:
                 online_endpoints[name] = _over_online(online_endpoints[name], overlay)
             else:
-                text = f"no endpoint {name!r} is declared"
-                text += nearest(name, [*batch_endpoints, *online_endpoints])
-                problems.append(Problem(overlay.place, ENDPOINTS, text))
+                known = [*batch_endpoints, *online_endpoints]
+                problems.append(undeclared(overlay.place, ENDPOINTS, "endpoint", name, known))
                 continue
         except DeclarationError as error:
             problems.extend(error.problems)
@@ -155,8 +171,8 @@ def lay_over(catalog: Catalog, stack: Stack) -> Catalog:
     default = stack.default_endpoint
     if default is not None and default not in batch_endpoints:
         place = stack.default_endpoint_place or Place(stack.file, 0)
-        text = f"no batch endpoint {default!r} is declared" + nearest(default, batch_endpoints)
-        problems.append(Problem(place, DEFAULT_ENDPOINT, text))
+        noun = "batch endpoint"
+        problems.append(undeclared(place, DEFAULT_ENDPOINT, noun, default, batch_endpoints))
     if not problems:
         problems = inconsistencies(laid)
     if problems:
@@ -173,6 +189,11 @@ def merge(base: MappingNode, over: MappingNode) -> MappingNode:
         deep = isinstance(below, MappingNode) and isinstance(node, MappingNode)
         entries[key] = merge(below, node) if deep and key not in WHOLE else node  # type: ignore[arg-type]
     return mapping(base.place, entries, places)
+
+
+def unknown_key(place: Place, key: str, known: Iterable[str]) -> Problem:
+    """The problem of a key that is none of the known ones."""
+    return Problem(place, key, "unknown key" + nearest(key, known))
 
 
 def _over_batch(endpoint: BatchEndpoint, overlay: EndpointOverlay) -> BatchEndpoint:
@@ -202,8 +223,7 @@ def _over_deployments(
         place = overlay.deployments.key_places[name]
         declared = deployments.get(name)
         if declared is None:
-            text = f"no deployment {name!r} is declared" + nearest(name, deployments)
-            yield Problem(place, key, text)
+            yield undeclared(place, key, "deployment", name, deployments)
             continue
         try:
             deployments[name] = _over_deployment(declared, node, key, read)
@@ -238,7 +258,7 @@ def _refuse_fixed(node: MappingNode, key: str) -> None:
 def _endpoints(node: Node, key: str) -> dict[str, EndpointOverlay]:
     if _is_null(node):
         return {}
-    if not isinstance(node, MappingNode) or _is_secret(node):
+    if not isinstance(node, MappingNode) or is_secret(node):
         raise refused(node, key, "a mapping of endpoints by name")
     overlays: dict[str, EndpointOverlay] = {}
     problems: list[Problem] = []
@@ -290,27 +310,81 @@ def _mapping(node: MappingNode, name: str, key: str) -> MappingNode:
     return value
 
 
+def _with_given(config: MappingNode, given: Mapping[str, str], file: Path) -> MappingNode:
+    place = Place(file, 0)
+    entries = dict(config.entries)
+    places = dict(config.key_places)
+    for key, text in given.items():
+        written = entries.get(key)
+        if written is None or not (_has_secret(written) or _says(written, text)):
+            entries[key], places[key] = _given_node(text, place), place
+    return mapping(config.place, entries, places)
+
+
+def _says(node: Node, text: str) -> bool:
+    """Whether a value of the file is the one that Pulumi hands on."""
+    if isinstance(node, ScalarNode) and node.text == text:
+        return True
+    if _is_null(node) and not text:
+        return True
+    return _parsed(text) == (True, plain(node))
+
+
+def _given_node(text: str, place: Place) -> Node:
+    known, value = _parsed(text)
+    return _node(value if known else text, place)
+
+
+def _parsed(text: str) -> tuple[bool, Any]:
+    import json
+
+    try:
+        return True, json.loads(text)
+    except ValueError:
+        return False, None
+
+
+def _node(value: Any, place: Place) -> Node:
+    """A JSON value as a tree, all of it at one place."""
+    if isinstance(value, dict):
+        entries = {key: _node(one, place) for key, one in value.items()}
+        return mapping(place, entries, dict.fromkeys(entries, place))
+    if isinstance(value, list):
+        items = tuple(_node(one, place) for one in value)
+        return ListNode(place, items, 1 + sum(item.size for item in items))
+    if value is None:
+        return ScalarNode(place, "", "null")
+    if isinstance(value, bool):
+        return ScalarNode(place, str(value).lower(), "bool")
+    if isinstance(value, int):
+        return ScalarNode(place, str(value), "int")
+    if isinstance(value, float):
+        return ScalarNode(place, str(value), "float")
+    return ScalarNode(place, value, "text")
+
+
 def _is_null(node: Node) -> bool:
     return isinstance(node, ScalarNode) and node.kind == "null"
 
 
-def _is_secret(node: Node) -> bool:
+def is_secret(node: Node) -> bool:
+    """Whether a value of a stack file is encrypted."""
     return isinstance(node, MappingNode) and "secure" in node.entries
 
 
 def _has_secret(node: Node) -> bool:
     if isinstance(node, MappingNode):
-        return _is_secret(node) or any(_has_secret(one) for one in node.entries.values())
+        return is_secret(node) or any(_has_secret(one) for one in node.entries.values())
     return isinstance(node, ListNode) and any(_has_secret(one) for one in node.items)
 
 
 def _without_secrets(node: Node) -> Node:
     if isinstance(node, MappingNode):
         kept = {
-            key: _without_secrets(one) for key, one in node.entries.items() if not _is_secret(one)
+            key: _without_secrets(one) for key, one in node.entries.items() if not is_secret(one)
         }
         return mapping(node.place, kept, node.key_places)
     if isinstance(node, ListNode):
-        items = tuple(_without_secrets(one) for one in node.items if not _is_secret(one))
+        items = tuple(_without_secrets(one) for one in node.items if not is_secret(one))
         return ListNode(node.place, items, 1 + sum(item.size for item in items))
     return node

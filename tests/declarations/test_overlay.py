@@ -16,6 +16,9 @@ from runner.declarations import (
     read_catalog,
     read_stack,
 )
+from runner.declarations.overlay import read_config, unknown_key
+from runner.declarations.problem import Place
+from runner.declarations.reader import plain
 
 from .conftest import BATCH_DEPLOYMENT, BATCH_ENDPOINT, Write, patient
 from .test_batch import SETTINGS
@@ -253,3 +256,40 @@ def test_any_overlay_equals_reading_the_merged_yaml(
     file.write_text(yaml.safe_dump({**head, "settings": merged}))
     expected = read_as(file, BatchDeployment)
     assert laid_over.batch_deployments["diabetes-batch"]["mlflow"] == expected
+
+
+def test_what_pulumi_hands_on_as_the_file_has_it_keeps_the_file_s_lines(write: Write) -> None:
+    file = write("Pulumi.dev.yaml", "config:\n  a:b: 3\n  a:c: {d: [1, x]}\n  a:e: yes\n")
+    given = {"a:b": "3", "a:c": '{"d": [1, "x"]}', "a:e": "yes"}
+    config = read_config(file, given)
+    assert config == read_config(file)
+    assert [place.line for place in config.key_places.values()] == [2, 3, 4]
+
+
+def test_what_pulumi_hands_on_from_elsewhere_counts_and_has_no_line(write: Write) -> None:
+    file = write("Pulumi.dev.yaml", "config:\n  a:b: 3\n")
+    given = {"a:b": "4", "a:c": '{"d": [1.5, "x", null, true]}', "a:e": "plain text"}
+    config = read_config(file, given)
+    assert plain(config) == {
+        "a:b": 4,
+        "a:c": {"d": [1.5, "x", None, True]},
+        "a:e": "plain text",
+    }
+    assert set(config.key_places.values()) == {Place(file, 0)}
+
+
+def test_a_secret_of_the_file_is_not_replaced_by_what_it_says(write: Write) -> None:
+    file = write("Pulumi.dev.yaml", "config:\n  a:b: {secure: v1:hidden}\n")
+    assert plain(read_config(file, {"a:b": "open"})) == {"a:b": {"secure": "v1:hidden"}}
+
+
+def test_a_stack_file_may_be_missing_when_pulumi_has_its_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "Pulumi.dev.yaml"
+    assert plain(read_config(file, {"a:b": "x"})) == {"a:b": "x"}
+    with pytest.raises(DeclarationError, match="there is no such file"):
+        read_config(file, {})
+
+
+def test_an_unknown_key_names_the_nearest(tmp_path: Path) -> None:
+    problem = unknown_key(Place(tmp_path, 3), "a:nodes", ["a:node", "a:edge"])
+    assert problem.text == "unknown key; did you mean 'a:node'?"

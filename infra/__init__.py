@@ -1,0 +1,1 @@
+"""The Pulumi program: the declarations under `models/` as Azure resources."""

@@ -1,0 +1,117 @@
+"""Who may do what: the role assignments of each identity, and no others.
+
+Sources: Azure ML's documentation on authentication between services (workspace identity, compute
+clusters), on the identities of online endpoints, and on the managed network.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import NAMESPACE_URL, uuid5
+
+import pulumi
+from pulumi_azure_native import authorization
+from pulumi_azure_native import machinelearningservices as ml
+from pulumi_azure_native.managedidentity import UserAssignedIdentity
+
+from infra.settings import Settings
+
+Services = Mapping[str, pulumi.Output[str]]  # storage, vault, registry, insights → its id
+
+
+@dataclass(frozen=True)
+class Role:
+    """One of Azure's built-in roles; its id is the same in every tenant."""
+
+    name: str
+    id: str
+
+
+CONTRIBUTOR = Role("contributor", "b24988ac-6180-42a0-ab88-20f7382dd24c")
+BLOB_CONTRIBUTOR = Role("blob-data-contributor", "ba92f5b4-2d11-453d-a403-e96b0029c9fe")
+BLOB_READER = Role("blob-data-reader", "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1")
+FILE_CONTRIBUTOR = Role("file-data-privileged-contributor", "69566ab7-960f-475b-8e7c-b3118f30c6bd")
+VAULT_ADMINISTRATOR = Role("vault-administrator", "00482a5a-887f-4fb3-b363-3b7fe8e74483")
+IMAGE_PULL = Role("acr-pull", "7f951dda-4ed3-4680-a7ca-43fe172d538d")
+IMAGE_PUSH = Role("acr-push", "8311e382-0749-4cb8-b61a-304f252e45ec")
+METRICS_WRITER = Role("metrics-writer", "635dd51f-9968-44d3-b7fb-6d9a6bd613ae")
+CONNECTION_APPROVER = Role("connection-approver", "b556d68e-0be0-4f35-a333-ad7ee1ce17ea")
+
+WORKSPACE = (
+    ("storage", CONTRIBUTOR),
+    ("storage", BLOB_CONTRIBUTOR),
+    ("storage", FILE_CONTRIBUTOR),
+    ("vault", CONTRIBUTOR),
+    ("vault", VAULT_ADMINISTRATOR),
+    ("registry", CONTRIBUTOR),
+    ("insights", CONTRIBUTOR),
+)
+# The managed network reaches these through private endpoints, which somebody has to approve.
+MANAGED_WORKSPACE = (
+    ("storage", CONNECTION_APPROVER),
+    ("vault", CONNECTION_APPROVER),
+    ("registry", CONNECTION_APPROVER),
+)
+CLUSTERS = (("storage", BLOB_CONTRIBUTOR), ("registry", IMAGE_PULL))
+# A registry without public access can't build; then a cluster builds, and pushes what it built.
+MANAGED_CLUSTERS = (("registry", IMAGE_PUSH),)
+ENDPOINTS = (("storage", BLOB_READER), ("registry", IMAGE_PULL))
+
+Assignments = list[authorization.RoleAssignment]
+
+
+def declare_workspace_access(
+    settings: Settings, identity: UserAssignedIdentity, on: Services
+) -> Assignments:
+    """What the workspace's identity may do with the services, needed before the workspace."""
+    roles = (*WORKSPACE, *(MANAGED_WORKSPACE if settings.isolation == "managed" else ()))
+    return [_assign(settings, "workspace", identity, role, to, on[to]) for to, role in roles]
+
+
+def declare_workspace_own_access(
+    settings: Settings, identity: UserAssignedIdentity, workspace: ml.Workspace
+) -> None:
+    """A user-assigned identity is not given the workspace itself by Azure."""
+    _assign(settings, "workspace", identity, CONTRIBUTOR, "workspace", workspace.id)
+
+
+def declare_cluster_access(
+    settings: Settings, identity: UserAssignedIdentity, on: Services
+) -> Assignments:
+    """What jobs may do: pull their image, read inputs and models, write outputs."""
+    roles = (*CLUSTERS, *(MANAGED_CLUSTERS if settings.isolation == "managed" else ()))
+    return [_assign(settings, "clusters", identity, role, to, on[to]) for to, role in roles]
+
+
+def declare_endpoint_access(
+    settings: Settings, identity: UserAssignedIdentity, on: Services, workspace: ml.Workspace
+) -> Assignments:
+    """What online deployments may do: pull their image, read the model, report metrics."""
+    return [
+        *(_assign(settings, "endpoints", identity, role, to, on[to]) for to, role in ENDPOINTS),
+        _assign(settings, "endpoints", identity, METRICS_WRITER, "workspace", workspace.id),
+    ]
+
+
+def _assign(
+    settings: Settings,
+    actor: str,
+    identity: UserAssignedIdentity,
+    role: Role,
+    target: str,
+    scope: pulumi.Input[str],
+) -> authorization.RoleAssignment:
+    name = f"{actor}-{role.name}-on-{target}"
+    stack = f"{settings.project}/{settings.stack}/{settings.subscription_id}"
+    subscription = f"/subscriptions/{settings.subscription_id}"
+    return authorization.RoleAssignment(
+        name,
+        role_assignment_name=str(uuid5(NAMESPACE_URL, f"{stack}/{name}")),
+        principal_id=identity.principal_id,
+        # Said, Azure need not look the principal up, which fails while it is new.
+        principal_type=authorization.PrincipalType.SERVICE_PRINCIPAL,
+        role_definition_id=f"{subscription}/providers/Microsoft.Authorization/roleDefinitions/"
+        + role.id,
+        scope=scope,
+        # The name stays the same, so the old one has to go before the new one comes.
+        opts=pulumi.ResourceOptions(delete_before_replace=True),
+    )

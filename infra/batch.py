@@ -1,0 +1,139 @@
+"""Batch endpoints, their pinned deployments, and which of those is the default."""
+
+from __future__ import annotations
+
+import pulumi
+from pulumi_azure_native import machinelearningservices as ml
+
+from infra import duration
+from infra.endpoint import (
+    Endpoint,
+    code_args,
+    deployment_tags,
+    endpoint_tags,
+    identity_args,
+    model_id,
+    routed_anew_with,
+)
+from infra.environments import Environments, environment_id
+from infra.foundation import Platform
+from infra.options import made_by_commit
+from infra.pins import default_deployment, pinned
+from infra.routing import Routing
+from infra.settings import Settings
+from runner.declarations import BatchDeployment, BatchEndpoint
+
+LOGGING_LEVELS = {
+    "debug": ml.BatchLoggingLevel.DEBUG,
+    "info": ml.BatchLoggingLevel.INFO,
+    "warning": ml.BatchLoggingLevel.WARNING,
+}
+OUTPUT_ACTIONS = {
+    "append_row": ml.BatchOutputAction.APPEND_ROW,
+    "summary_only": ml.BatchOutputAction.SUMMARY_ONLY,
+}
+
+
+def declare_batch_endpoints(
+    settings: Settings, platform: Platform, environments: Environments
+) -> list[Endpoint]:
+    """Declare every batch endpoint, what of it is pinned, and its default if that is pinned."""
+    return [
+        _declare(endpoint, settings, platform, environments)
+        for _, endpoint in sorted(settings.catalog.batch_endpoints.items())
+    ]
+
+
+def _declare(
+    declared: BatchEndpoint, settings: Settings, platform: Platform, environments: Environments
+) -> Endpoint:
+    catalog = settings.catalog
+    endpoint = _endpoint(declared, settings, platform)
+    deployments = {
+        name: _deployment(one, endpoint, settings, platform, environments)
+        for name, one in pinned(catalog.batch_deployments.get(declared.name, {})).items()
+    }
+    default = default_deployment(catalog, declared.name)
+    if default is not None:
+        Routing(
+            declared.name,
+            endpoint=endpoint,
+            deployments=deployments,
+            declared=routed_anew_with(declared, settings),
+            default=default,
+        )
+    return Endpoint(declared.name, "batch", endpoint, deployments, default=default)
+
+
+def _endpoint(declared: BatchEndpoint, settings: Settings, platform: Platform) -> ml.BatchEndpoint:
+    """Without its default, which would name a deployment that needs the endpoint first."""
+    return ml.BatchEndpoint(
+        declared.name,
+        resource_group_name=platform.resource_group.name,
+        workspace_name=platform.workspace.name,
+        endpoint_name=settings.names.endpoint(declared.name),
+        location=settings.location,
+        identity=identity_args(declared.identity) if declared.identity else None,
+        properties=ml.BatchEndpointPropertiesArgs(
+            auth_mode=ml.EndpointAuthMode.AAD_TOKEN,
+            description=declared.description or None,
+            properties=dict(declared.properties) or None,
+        ),
+        tags=endpoint_tags(declared, settings),
+        # A refresh sees the default that the routing set; it is not the endpoint's to take away.
+        opts=made_by_commit(ignore_changes=["properties.defaults"], delete_before_replace=True),
+    )
+
+
+def _deployment(
+    declared: BatchDeployment,
+    endpoint: ml.BatchEndpoint,
+    settings: Settings,
+    platform: Platform,
+    environments: Environments,
+) -> ml.BatchDeployment:
+    wanted = declared.settings
+    model = model_id(declared, platform)
+    return ml.BatchDeployment(
+        f"{declared.endpoint_name}-{declared.name}",
+        resource_group_name=platform.resource_group.name,
+        workspace_name=platform.workspace.name,
+        endpoint_name=endpoint.name,
+        deployment_name=declared.name,
+        location=settings.location,
+        properties=ml.BatchDeploymentPropertiesArgs(
+            description=declared.description or None,
+            properties=dict(declared.properties) or None,
+            model=None
+            if model is None
+            else ml.IdAssetReferenceArgs(asset_id=model, reference_type="Id"),
+            code_configuration=code_args(declared, platform),
+            environment_id=environment_id(declared, environments, settings, platform),
+            environment_variables=dict(wanted.environment_variables) or None,
+            compute=_compute(declared, platform),
+            resources=ml.DeploymentResourceConfigurationArgs(
+                instance_count=declared.resources.instance_count,
+                instance_type=declared.resources.instance_type,
+                properties=dict(declared.resources.properties) or None,
+            ),
+            mini_batch_size=wanted.mini_batch_size,
+            max_concurrency_per_instance=wanted.max_concurrency_per_instance,
+            output_action=OUTPUT_ACTIONS[wanted.output_action],
+            output_file_name=wanted.output_file_name,
+            error_threshold=wanted.error_threshold,
+            logging_level=LOGGING_LEVELS[wanted.logging_level],
+            retry_settings=ml.BatchRetrySettingsArgs(
+                max_retries=wanted.retry_settings.max_retries,
+                timeout=duration.seconds(wanted.retry_settings.timeout),
+            ),
+        ),
+        tags=deployment_tags(declared, settings),
+        opts=made_by_commit(parent=endpoint, delete_before_replace=True),
+    )
+
+
+def _compute(declared: BatchDeployment, platform: Platform) -> pulumi.Input[str] | None:
+    """The id of one of the stack's clusters, or an id as it is declared."""
+    if declared.compute is None or "/" in declared.compute:
+        return declared.compute
+    return platform.clusters[declared.compute].id

@@ -1,0 +1,63 @@
+"""The compute clusters that batch deployments run on."""
+
+from collections.abc import Sequence
+
+import pulumi
+from pulumi_azure_native import machinelearningservices as ml
+from pulumi_azure_native import managedidentity, resources
+
+from infra import duration
+from infra.options import made_by_commit
+from infra.settings import Cluster, Settings
+
+PRIORITIES = {"dedicated": ml.VmPriority.DEDICATED, "low_priority": ml.VmPriority.LOW_PRIORITY}
+# Azure changes nothing of a cluster but its scale, its identity and its tags.
+FIXED = ("vmSize", "vmPriority", "enableNodePublicIp")
+
+
+def declare_cluster(
+    settings: Settings,
+    cluster: Cluster,
+    group: resources.ResourceGroup,
+    workspace: ml.Workspace,
+    identity: managedidentity.UserAssignedIdentity,
+    after: Sequence[pulumi.Resource],
+) -> ml.Compute:
+    """Declare one cluster: no logins, and no public addresses in a managed network."""
+    private = settings.isolation == "managed"
+    return ml.Compute(
+        cluster.name,
+        compute_name=cluster.name,
+        resource_group_name=group.name,
+        workspace_name=workspace.name,
+        location=settings.location,
+        identity=ml.ManagedServiceIdentityArgs(
+            type=ml.ManagedServiceIdentityType.USER_ASSIGNED,
+            user_assigned_identities=[identity.id],
+        ),
+        properties=ml.AmlComputeArgs(
+            compute_type="AmlCompute",
+            disable_local_auth=True,
+            properties=ml.AmlComputePropertiesArgs(
+                vm_size=cluster.size,
+                vm_priority=PRIORITIES[cluster.tier],
+                os_type=ml.OsType.LINUX,
+                # Without a network of its own, a node is only reached by a public address.
+                enable_node_public_ip=not private,
+                remote_login_port_public_access=ml.RemoteLoginPortPublicAccess.DISABLED,
+                scale_settings=ml.ScaleSettingsArgs(
+                    min_node_count=cluster.min_instances,
+                    max_node_count=cluster.max_instances,
+                    node_idle_time_before_scale_down=duration.seconds(
+                        cluster.idle_time_before_scale_down
+                    ),
+                ),
+            ),
+        ),
+        tags=settings.tags,
+        opts=made_by_commit(
+            depends_on=after,
+            replace_on_changes=[f"properties.properties.{name}" for name in FIXED],
+            delete_before_replace=True,
+        ),
+    )

@@ -1,0 +1,71 @@
+"""The platform that endpoints stand on: everything of a stack but its endpoints.
+
+Not `platform.py`: Pulumi puts this folder first on the path of modules, where a file of that name
+would hide the standard library's.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pulumi_azure_native import authorization, managedidentity, resources
+from pulumi_azure_native import machinelearningservices as ml
+
+from infra.access import (
+    declare_cluster_access,
+    declare_endpoint_access,
+    declare_workspace_access,
+    declare_workspace_own_access,
+)
+from infra.clusters import declare_cluster
+from infra.identities import declare_identities
+from infra.monitoring import declare_monitoring
+from infra.options import holds_data
+from infra.registry import declare_registry
+from infra.settings import Settings
+from infra.storage import declare_storage
+from infra.vault import declare_vault
+from infra.workspace import declare_workspace
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What endpoints and deployments are declared against."""
+
+    resource_group: resources.ResourceGroup
+    workspace: ml.Workspace
+    clusters: Mapping[str, ml.Compute]  # by name
+    endpoint_identity: managedidentity.UserAssignedIdentity  # of online endpoints
+    endpoint_access: Sequence[authorization.RoleAssignment]  # online deployments depend on it
+
+
+def declare_platform(settings: Settings) -> Platform:
+    """Declare the platform of a stack, part by part."""
+    group = resources.ResourceGroup(
+        "resource-group",
+        resource_group_name=settings.names.resource_group,
+        location=settings.location,
+        tags=settings.tags,
+        opts=holds_data(settings),
+    )
+    identities = declare_identities(settings, group)
+    monitoring = declare_monitoring(settings, group)
+    storage = declare_storage(settings, group)
+    vault = declare_vault(settings, group, identities.workspace.tenant_id)
+    registry = declare_registry(settings, group)
+    services = {
+        "storage": storage.id,
+        "vault": vault.id,
+        "registry": registry.id,
+        "insights": monitoring.insights.id,
+    }
+    # Azure looks the services up with the workspace's identity as it creates the workspace.
+    may_look_up = declare_workspace_access(settings, identities.workspace, services)
+    workspace = declare_workspace(settings, group, identities.workspace, services, may_look_up)
+    declare_workspace_own_access(settings, identities.workspace, workspace)
+    may_run = declare_cluster_access(settings, identities.clusters, services)
+    clusters = {
+        name: declare_cluster(settings, cluster, group, workspace, identities.clusters, may_run)
+        for name, cluster in settings.clusters.items()
+    }
+    may_serve = declare_endpoint_access(settings, identities.endpoints, services, workspace)
+    return Platform(group, workspace, clusters, identities.endpoints, may_serve)

@@ -1,0 +1,91 @@
+"""Names of Azure resources: the same ones every time, and unique where Azure wants that.
+
+Many names must be unique in a region or in the world. Those end with six hex digits of the
+SHA-256 of project, stack and subscription, so that two stacks, or the same stack in two
+subscriptions, never meet; what comes before is cut until the whole fits.
+Source of lengths and alphabets: Azure's naming rules for each resource provider.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+
+DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names of one stack in one subscription."""
+
+    project: str
+    stack: str
+    subscription_id: str
+
+    @property
+    def resource_group(self) -> str:
+        """At most 90 characters; unique in the subscription, which a stack's name is enough for."""
+        return _cut(self._words, 90)
+
+    @property
+    def storage_account(self) -> str:
+        """3 to 24 lower-case letters and digits; unique in the world."""
+        return _cut(_squeezed(self._words), 24 - DIGITS) + self._digits()
+
+    @property
+    def registry(self) -> str:
+        """5 to 50 letters and digits; unique in the world."""
+        return _cut(_squeezed(self._words), 50 - DIGITS) + self._digits()
+
+    @property
+    def vault(self) -> str:
+        """3 to 24 letters, digits and single hyphens, beginning with a letter; in the world."""
+        return self._hyphened(24)
+
+    @property
+    def workspace(self) -> str:
+        """3 to 33 letters, digits and hyphens; unique in the resource group."""
+        return self._hyphened(33)
+
+    @property
+    def logs(self) -> str:
+        """4 to 63 letters, digits and hyphens; unique in the resource group."""
+        return self._hyphened(63)
+
+    @property
+    def insights(self) -> str:
+        """At most 260 characters; unique in the resource group."""
+        return self._hyphened(63)
+
+    def identity(self, of: str) -> str:
+        """3 to 128 letters, digits and hyphens; unique in the resource group."""
+        return f"{_cut(self._words, 100)}-{of}"
+
+    def endpoint(self, logical: str) -> str:
+        """3 to 32 letters, digits and hyphens, beginning with a letter; unique in the region.
+
+        The logical name counts for the digits too, as two of them may be cut to the same.
+        """
+        return f"{_cut(logical, 32 - DIGITS - 1)}-{self._digits(logical)}"
+
+    @property
+    def _words(self) -> str:
+        words = re.sub(r"[^a-z0-9]+", "-", f"{self.project}-{self.stack}".lower())
+        return words.lstrip("-0123456789").rstrip("-") or "s"
+
+    def _hyphened(self, longest: int) -> str:
+        return f"{_cut(self._words, longest - DIGITS - 1)}-{self._digits()}"
+
+    def _digits(self, *more: str) -> str:
+        # No slash is allowed in any of these, so different parts never join to the same text.
+        text = "/".join([self.project, self.stack, self.subscription_id.lower(), *more])
+        return sha256(text.encode()).hexdigest()[:DIGITS]
+
+
+def _cut(text: str, longest: int) -> str:
+    return text[:longest].rstrip("-")
+
+
+def _squeezed(text: str) -> str:
+    return text.replace("-", "")

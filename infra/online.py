@@ -1,0 +1,229 @@
+"""Managed online endpoints, their pinned deployments, and the traffic between those."""
+
+from __future__ import annotations
+
+import pulumi
+from pulumi_azure_native import machinelearningservices as ml
+
+from infra import duration
+from infra.asset_ids import asset_id
+from infra.endpoint import (
+    Endpoint,
+    code_args,
+    deployment_tags,
+    endpoint_tags,
+    identity_args,
+    model_id,
+    routed_anew_with,
+)
+from infra.environments import Environments, environment_id
+from infra.foundation import Platform
+from infra.options import made_by_commit
+from infra.pins import pinned, traffic
+from infra.routing import Routing
+from infra.settings import Settings
+from runner.declarations import (
+    DataCollector,
+    OnlineDeployment,
+    OnlineEndpoint,
+    Probe,
+    ScaleSettings,
+    parse_reference,
+)
+
+AUTH_MODES = {
+    "key": ml.EndpointAuthMode.KEY,
+    "aml_token": ml.EndpointAuthMode.AML_TOKEN,
+    "aad_token": ml.EndpointAuthMode.AAD_TOKEN,
+}
+NETWORK_ACCESS = {
+    "enabled": ml.PublicNetworkAccessType.ENABLED,
+    "disabled": ml.PublicNetworkAccessType.DISABLED,
+}
+EGRESS = {
+    "enabled": ml.EgressPublicNetworkAccessType.ENABLED,
+    "disabled": ml.EgressPublicNetworkAccessType.DISABLED,
+}
+ROLLING_RATES = {
+    "minute": ml.RollingRateType.MINUTE,
+    "hour": ml.RollingRateType.HOUR,
+    "day": ml.RollingRateType.DAY,
+}
+# Azure starts machines and pulls an image for each deployment.
+TIMEOUTS = pulumi.CustomTimeouts(create="1h", update="1h", delete="1h")
+
+
+def declare_online_endpoints(
+    settings: Settings, platform: Platform, environments: Environments
+) -> list[Endpoint]:
+    """Declare every online endpoint, what of it is pinned, and the traffic to that."""
+    return [
+        _declare(endpoint, settings, platform, environments)
+        for _, endpoint in sorted(settings.catalog.online_endpoints.items())
+    ]
+
+
+def _declare(
+    declared: OnlineEndpoint, settings: Settings, platform: Platform, environments: Environments
+) -> Endpoint:
+    catalog = settings.catalog
+    endpoint = _endpoint(declared, settings, platform)
+    deployments = {
+        name: _deployment(one, endpoint, settings, platform, environments)
+        for name, one in pinned(catalog.online_deployments.get(declared.name, {})).items()
+    }
+    split = traffic(catalog, declared.name)
+    mirrored = traffic(catalog, declared.name, "mirror_traffic")
+    if split or mirrored:
+        Routing(
+            declared.name,
+            endpoint=endpoint,
+            deployments=deployments,
+            declared=routed_anew_with(declared, settings),
+            traffic=split,
+            mirror_traffic=mirrored,
+        )
+    return Endpoint(declared.name, "online", endpoint, deployments, traffic=split)
+
+
+def _endpoint(
+    declared: OnlineEndpoint, settings: Settings, platform: Platform
+) -> ml.OnlineEndpoint:
+    """Without traffic, which would name deployments that need the endpoint first."""
+    isolated = settings.isolation == "managed"
+    identity = (
+        identity_args(declared.identity)
+        if declared.identity
+        else ml.ManagedServiceIdentityArgs(
+            type=ml.ManagedServiceIdentityType.USER_ASSIGNED,
+            user_assigned_identities=[platform.endpoint_identity.id],
+        )
+    )
+    return ml.OnlineEndpoint(
+        declared.name,
+        resource_group_name=platform.resource_group.name,
+        workspace_name=platform.workspace.name,
+        endpoint_name=settings.names.endpoint(declared.name),
+        location=settings.location,
+        identity=identity,
+        properties=ml.OnlineEndpointPropertiesArgs(
+            auth_mode=AUTH_MODES[declared.auth_mode],
+            description=declared.description or None,
+            properties=dict(declared.properties) or None,
+            public_network_access=NETWORK_ACCESS[
+                "disabled" if isolated else declared.public_network_access
+            ],
+        ),
+        tags=endpoint_tags(declared, settings),
+        # A refresh sees the traffic that the routing set; it is not the endpoint's to take away.
+        opts=made_by_commit(
+            ignore_changes=["properties.traffic", "properties.mirrorTraffic"],
+            delete_before_replace=True,
+        ),
+    )
+
+
+def _deployment(
+    declared: OnlineDeployment,
+    endpoint: ml.OnlineEndpoint,
+    settings: Settings,
+    platform: Platform,
+    environments: Environments,
+) -> ml.OnlineDeployment:
+    requests = declared.request_settings
+    egress = declared.egress_public_network_access
+    collector = declared.data_collector
+    return ml.OnlineDeployment(
+        f"{declared.endpoint_name}-{declared.name}",
+        resource_group_name=platform.resource_group.name,
+        workspace_name=platform.workspace.name,
+        endpoint_name=endpoint.name,
+        deployment_name=declared.name,
+        location=settings.location,
+        sku=ml.SkuArgs(name="Default", capacity=declared.instance_count),
+        properties=ml.ManagedOnlineDeploymentArgs(
+            endpoint_compute_type="Managed",
+            description=declared.description or None,
+            properties=dict(declared.properties) or None,
+            model=model_id(declared, platform),
+            model_mount_path=declared.model_mount_path,
+            code_configuration=code_args(declared, platform),
+            environment_id=environment_id(declared, environments, settings, platform),
+            environment_variables=dict(declared.environment_variables) or None,
+            instance_type=declared.instance_type,
+            app_insights_enabled=declared.app_insights_enabled,
+            request_settings=ml.OnlineRequestSettingsArgs(
+                max_concurrent_requests_per_instance=requests.max_concurrent_requests_per_instance,
+                max_queue_wait=duration.milliseconds(requests.max_queue_wait_ms),
+                request_timeout=duration.milliseconds(requests.request_timeout_ms),
+            ),
+            liveness_probe=_probe(declared.liveness_probe),
+            readiness_probe=_probe(declared.readiness_probe),
+            scale_settings=_scale(declared.scale_settings),
+            egress_public_network_access=EGRESS[egress] if egress else None,
+            data_collector=_collector(collector, platform) if collector else None,
+        ),
+        tags=deployment_tags(declared, settings),
+        opts=made_by_commit(
+            parent=endpoint,
+            depends_on=platform.endpoint_access,
+            delete_before_replace=True,
+            # The rest of a deployment, the model first of all, Azure changes where it stands.
+            replace_on_changes=["properties.instanceType"],
+            custom_timeouts=TIMEOUTS,
+        ),
+    )
+
+
+def _probe(probe: Probe | None) -> ml.ProbeSettingsArgs | None:
+    if probe is None:
+        return None
+    return ml.ProbeSettingsArgs(
+        initial_delay=_seconds(probe.initial_delay),
+        period=_seconds(probe.period),
+        timeout=_seconds(probe.timeout),
+        success_threshold=probe.success_threshold,
+        failure_threshold=probe.failure_threshold,
+    )
+
+
+def _scale(
+    scale: ScaleSettings | None,
+) -> ml.DefaultScaleSettingsArgs | ml.TargetUtilizationScaleSettingsArgs:
+    # As instance_count says, where nothing is declared: Azure fills that in, and then shows it.
+    if scale is None or scale.type == "default":
+        return ml.DefaultScaleSettingsArgs(scale_type="Default")
+    return ml.TargetUtilizationScaleSettingsArgs(
+        scale_type="TargetUtilization",
+        min_instances=scale.min_instances,
+        max_instances=scale.max_instances,
+        polling_interval=_seconds(scale.polling_interval),
+        target_utilization_percentage=scale.target_utilization_percentage,
+    )
+
+
+def _collector(collector: DataCollector, platform: Platform) -> ml.DataCollectorArgs:
+    logging, rate = collector.request_logging, collector.rolling_rate
+    return ml.DataCollectorArgs(
+        collections={
+            name: ml.CollectionArgs(
+                data_collection_mode=ml.DataCollectionMode.ENABLED
+                if one.enabled.lower() == "true"
+                else ml.DataCollectionMode.DISABLED,
+                data_id=asset_id(parse_reference(one.data, "data"), "data", platform)
+                if one.data is not None
+                else None,
+                client_id=one.client_id,
+                sampling_rate=collector.sampling_rate,
+            )
+            for name, one in collector.collections.items()
+        },
+        rolling_rate=ROLLING_RATES[rate] if rate else None,
+        request_logging=ml.RequestLoggingArgs(capture_headers=list(logging.capture_headers))
+        if logging
+        else None,
+    )
+
+
+def _seconds(count: int | None) -> str | None:
+    return None if count is None else duration.seconds(count)

@@ -1,0 +1,86 @@
+"""Machines that nobody uses cost nothing, and the dear ones are asked for."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from infra.policies.rule import UNKNOWN, Resource, Rule, whole_number, words
+
+_CLUSTER = "machinelearningservices:Compute"
+_SCALE = "properties.properties.scaleSettings"
+_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.\d+)?S)?)?")
+_SECONDS = (86_400, 3_600, 60, 1)
+# The families NC, ND, NG, NP and NV, and no other: machines with a GPU or another accelerator.
+_GPU = re.compile(r"Standard_N[A-Z]", re.IGNORECASE)
+_SIZES = {
+    _CLUSTER: "properties.properties.vmSize",
+    "machinelearningservices:OnlineDeployment": "properties.instanceType",
+    "machinelearningservices:BatchDeployment": "properties.resources.instanceType",
+}
+
+MINUTES: Final = whole_number(
+    "minutes", 30, 1, 1440, "How many minutes a node may wait for work before it is given back."
+)
+ALLOWED: Final = words("allowed", [], "GPU sizes that may be used, such as Standard_NC6s_v3.")
+
+
+def _scale_to_zero(resource: Resource) -> Iterator[str]:
+    kind = resource.read("properties.computeType")
+    if resource.kind != _CLUSTER or kind not in ("AmlCompute", UNKNOWN):
+        return
+    key = f"scoring:clusters.{resource.name}"
+    least = resource.read(f"{_SCALE}.minNodeCount")
+    if least not in (None, 0, UNKNOWN):
+        yield (
+            f"{resource.name} never has fewer than {_shown(least)} nodes;"
+            f" set {key}.min_instances to 0 in {resource.stack_file}"
+        )
+    idle = resource.read(f"{_SCALE}.nodeIdleTimeBeforeScaleDown")
+    minutes = MINUTES.of(resource)
+    seconds = _seconds(idle)
+    if idle is not UNKNOWN and (seconds is None or seconds > minutes * 60):
+        yield (
+            f"a node of {resource.name} waits {idle or 'without end'} for work; set"
+            f" {key}.idle_time_before_scale_down to at most {minutes * 60:g} (seconds)"
+            f" in {resource.stack_file}"
+        )
+
+
+def _no_gpu(resource: Resource) -> Iterator[str]:
+    path = _SIZES.get(resource.kind)
+    size = resource.read(path) if path else None
+    if not isinstance(size, str) or not _GPU.match(size):
+        return
+    if size.lower() in (one.lower() for one in ALLOWED.of(resource)):
+        return
+    yield (
+        f"{resource.name} asks for {size}, a GPU size; choose another {_size_key(resource)} in"
+        f" {resource.stack_file}, or name the size in this policy's {ALLOWED.key}"
+    )
+
+
+def _size_key(resource: Resource) -> str:
+    return "size of the cluster" if resource.kind == _CLUSTER else "instance_type"
+
+
+def _seconds(duration: Any) -> int | None:
+    """The seconds of an ISO 8601 duration of days and less; None for anything else."""
+    found = _DURATION.fullmatch(duration) if isinstance(duration, str) else None
+    if not found or not any(found.groups()):
+        return None
+    return sum(int(part or 0) * unit for part, unit in zip(found.groups(), _SECONDS, strict=True))
+
+
+def _shown(number: Any) -> str:
+    return f"{number:g}" if isinstance(number, int | float) else str(number)
+
+
+SCALE_TO_ZERO: Final = Rule(
+    "clusters-scale-to-zero",
+    "A cluster has no nodes when there is no work, and gives them back soon after.",
+    _scale_to_zero,
+    (MINUTES,),
+)
+NO_GPU: Final = Rule(
+    "no-gpu-unless-allowed", "GPU sizes are used only where they are allowed.", _no_gpu, (ALLOWED,)
+)

@@ -1,0 +1,79 @@
+"""Production is reached privately, and with identities instead of keys."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from infra.policies.rule import PRODUCTION, UNKNOWN, Resource, Rule, in_production
+
+_CLUSTER = "machinelearningservices:Compute"
+_ENDPOINT = "machinelearningservices:OnlineEndpoint"
+
+# Where each kind says whether the public network reaches it, and what it says when it doesn't.
+DOORS: Mapping[str, tuple[str, str | bool]] = {
+    "containerregistry:Registry": ("publicNetworkAccess", "disabled"),
+    "keyvault:Vault": ("properties.publicNetworkAccess", "disabled"),
+    "machinelearningservices:Workspace": ("publicNetworkAccess", "disabled"),
+    "storage:StorageAccount": ("publicNetworkAccess", "disabled"),
+    _ENDPOINT: ("properties.publicNetworkAccess", "disabled"),
+    _CLUSTER: ("properties.properties.enableNodePublicIp", False),
+}
+
+# What turns the keys of each kind off: where, the value that does, and what to write in infra/.
+_LOCKS: Mapping[str, tuple[tuple[str, bool | str, str], ...]] = {
+    "storage:StorageAccount": (
+        ("allowSharedKeyAccess", False, "allow_shared_key_access=False"),
+        ("allowBlobPublicAccess", False, "allow_blob_public_access=False"),
+    ),
+    "containerregistry:Registry": (("adminUserEnabled", False, "admin_user_enabled=False"),),
+    "machinelearningservices:Workspace": (
+        ("systemDatastoresAuthMode", "identity", 'system_datastores_auth_mode="identity"'),
+    ),
+    _CLUSTER: (("properties.disableLocalAuth", True, "disable_local_auth=True"),),
+}
+
+
+def _public_network(resource: Resource) -> Iterator[str]:
+    if resource.kind not in DOORS or not in_production(resource):
+        return
+    door, closed = DOORS[resource.kind]
+    if not _says(resource, door, closed):
+        yield (
+            f"the public network reaches {resource.name} ({door.rpartition('.')[2]});"
+            f" set scoring:isolation to managed in {resource.stack_file}"
+        )
+
+
+def _keys(resource: Resource) -> Iterator[str]:
+    if not in_production(resource):
+        return
+    for path, off, text in _LOCKS.get(resource.kind, ()):
+        if not _says(resource, path, off):
+            yield f"{resource.name} can be used with a key or by anybody; set {text} in infra/"
+    mode = resource.read("properties.authMode") if resource.kind == _ENDPOINT else None
+    if isinstance(mode, str) and mode.lower() == "key":
+        yield (
+            f"{resource.name} is called with a key; set"
+            f" scoring:endpoints.{resource.name}.auth_mode to aad_token in {resource.stack_file}"
+        )
+
+
+def _says(resource: Resource, path: str, wanted: str | bool) -> bool:
+    """Whether a property has a value, in any case of letters; an unknown one may have it."""
+    found = resource.read(path)
+    if found is UNKNOWN:
+        return True
+    return found.lower() == wanted if isinstance(found, str) else found is wanted
+
+
+NO_PUBLIC_NETWORK: Final = Rule(
+    "production-has-no-public-network",
+    "In production no service is reached from the public network.",
+    _public_network,
+    (PRODUCTION,),
+)
+NO_KEYS: Final = Rule(
+    "production-has-no-keys",
+    "In production callers have an identity; keys, admin users and anonymous reads are off.",
+    _keys,
+    (PRODUCTION,),
+)

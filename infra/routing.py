@@ -1,0 +1,263 @@
+"""Which deployments answer: a batch endpoint's default, an online endpoint's traffic.
+
+A resource of its own, as an endpoint can't name a deployment that needs the endpoint first, and
+as Resource Manager takes these only with the whole endpoint (PATCH knows tags and identity).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import (
+    ConfigureRequest,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    Resource,
+    ResourceProvider,
+    UpdateResult,
+)
+from pulumi.output import Unknown
+
+from infra.resource_manager import Conflict, ResourceManager, ResourceManagerError
+
+# What of an endpoint is routed, and what nothing routed looks like.
+SPLITS = {"traffic": "traffic", "mirror_traffic": "mirrorTraffic"}
+ROUTED = ("default", *SPLITS)
+INPUTS = ("endpoint", *ROUTED, "deployments", "declared")
+
+ATTEMPTS = 16  # over about five minutes
+BUSY = ("Creating", "Updating", "Scaling")
+READ_ONLY = ("provisioningState", "scoringUri", "swaggerUri")
+PUT_BACK = ("location", "tags", "kind", "sku")
+
+
+class RoutingProvider(ResourceProvider):
+    """Keeps the routing of one endpoint.
+
+    It is pickled into the stack's state, so it has no state and no secret: signing in is done by
+    the process that Pulumi starts, from its own configuration and environment.
+    """
+
+    serialize_as_secret_always = False
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """Keep where to look settings up. Nobody has signed in yet."""
+        self._manager = _once(lambda: _connect(req.config.get))
+
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        """Compare what was routed to what is declared; no request is made."""
+        changed = [key for key in INPUTS if _olds.get(key) != _news.get(key)]
+        replaces = [key for key in changed if _must_replace(key, _olds.get(key), _news.get(key))]
+        return DiffResult(
+            changes=bool(changed), replaces=replaces, delete_before_replace=bool(replaces)
+        )
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Route as declared."""
+        route(self._manager(), props["endpoint"], _routed(props))
+        return CreateResult(props["endpoint"], _inputs(props))
+
+    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+        """Route as declared, and take away what is no longer."""
+        gone = dict.fromkeys(_routed(_olds), "")
+        route(self._manager(), _id, {**gone, **_routed(_news)})
+        return UpdateResult(_inputs(_news))
+
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """Read how the endpoint routes now; without an id where there is no endpoint."""
+        found = self._manager().get(id_)
+        if found is None:
+            return ReadResult("", {})
+        now = routing_of(found.body)
+        live = {**_inputs(props), **{key: now[key] for key in _routed(props)}}
+        return ReadResult(id_, dict(live), dict(live))
+
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        """Take the routing away, which Azure wants before a deployment goes."""
+        route(self._manager(), _id, dict.fromkeys(_routed(_props), ""), gone_is_fine=True)
+
+
+class Routing(Resource, module="scoring", name="Routing"):
+    """The default of a batch endpoint, or the traffic of an online one as `blue=90 green=10`."""
+
+    endpoint: pulumi.Output[str]
+    default: pulumi.Output[str | None]
+    traffic: pulumi.Output[str | None]
+    mirror_traffic: pulumi.Output[str | None]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        endpoint: pulumi.CustomResource,
+        deployments: Mapping[str, pulumi.CustomResource],
+        declared: Mapping[str, Any],
+        default: str | None = None,
+        traffic: Mapping[str, int] | None = None,
+        mirror_traffic: Mapping[str, int] | None = None,
+    ) -> None:
+        """Declare the routing of an endpoint over deployments, all of which exist by then.
+
+        `declared` is what the endpoint is declared with: updating an endpoint puts it whole and
+        without routing, so whatever changes there has it routed again.
+        """
+        props: dict[str, Any] = {
+            "endpoint": endpoint.id,
+            # By name, so that a replaced deployment is known from one that is added.
+            "deployments": {one: deployments[one].id for one in sorted(deployments)},
+            "declared": digest(declared),
+        }
+        if default is not None:
+            props["default"] = default
+        if traffic is not None:
+            props["traffic"] = split_text(traffic)
+        if mirror_traffic:
+            props["mirror_traffic"] = split_text(mirror_traffic)
+        super().__init__(
+            RoutingProvider(),
+            name,
+            props,
+            # No child of the endpoint: some engines (3.225) give a child its parent's provider.
+            pulumi.ResourceOptions(depends_on=list(deployments.values())),
+        )
+
+
+def route(
+    manager: ResourceManager,
+    endpoint: str,
+    routing: Mapping[str, str],
+    *,
+    gone_is_fine: bool = False,
+) -> None:
+    """Read an endpoint, change its routing and put it back, all else as it was read.
+
+    `routing` holds `default`, `traffic` or `mirror_traffic`; an empty text takes it away, and what
+    isn't there is left alone. Starts over when somebody else changed the endpoint meanwhile.
+    Raises ResourceManagerError.
+    """
+    refused: Conflict | None = None
+    for attempt in range(ATTEMPTS):
+        wait(attempt)
+        found = manager.get(endpoint)
+        if found is None:
+            if gone_is_fine:
+                return
+            raise ResourceManagerError(f"there is no endpoint {endpoint}")
+        now = routing_of(found.body)
+        if all(now[key] == value for key, value in routing.items()):
+            return
+        if found.body["properties"].get("provisioningState") in BUSY:
+            continue
+        try:
+            manager.put(endpoint, routed_body(found.body, routing), found.etag)
+        except Conflict as error:
+            refused = error
+        else:
+            return
+    raise refused or ResourceManagerError(
+        f"{endpoint} is still being changed by somebody else, run `pulumi up` again later"
+    )
+
+
+def wait(attempt: int) -> None:
+    """Before the first attempt not at all, then half a second and on, up to half a minute."""
+    import time
+
+    if attempt:
+        time.sleep(min(2**attempt / 4, 30))
+
+
+def routing_of(body: Mapping[str, Any]) -> dict[str, str]:
+    """How an endpoint routes, as the inputs of this resource say it."""
+    properties = body["properties"]
+    default = (properties.get("defaults") or {}).get("deploymentName") or ""
+    splits = {key: split_text(properties.get(name) or {}) for key, name in SPLITS.items()}
+    return {"default": default, **splits}
+
+
+def routed_body(body: Mapping[str, Any], routing: Mapping[str, str]) -> dict[str, Any]:
+    """The endpoint to put, from the one that was read."""
+    properties = {
+        key: deepcopy(value) for key, value in body["properties"].items() if key not in READ_ONLY
+    }
+    for key, value in routing.items():
+        if key == "default":
+            properties["defaults"] = {
+                **(properties.get("defaults") or {}),
+                "deploymentName": value or None,
+            }
+        else:
+            properties[SPLITS[key]] = split_of(value)
+    kept = {key: body[key] for key in PUT_BACK if body.get(key) is not None}
+    # A batch endpoint without tags is refused.
+    whole = {"tags": {}, **kept, "properties": properties}
+    if identity := body.get("identity"):
+        whole["identity"] = _identity_to_put(identity)
+    return whole
+
+
+def split_text(split: Mapping[str, int]) -> str:
+    """Percentages as one text, by name: `blue=90 green=10`. No traffic is not worth a word."""
+    return " ".join(f"{name}={split[name]}" for name in sorted(split) if split[name])
+
+
+def split_of(text: str) -> dict[str, int]:
+    """What `split_text` said."""
+    pairs = (one.rpartition("=") for one in text.split())
+    return {name: int(percent) for name, _, percent in pairs}
+
+
+def digest(declared: Mapping[str, Any]) -> str:
+    """A short name for a declaration's values: eight hexadecimal digits."""
+    text = json.dumps(declared, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _must_replace(key: str, old: Any, new: Any) -> bool:
+    if key == "endpoint":
+        return old is not None
+    if key == "deployments" and old is not None:
+        # Unknown is what is about to be made anew. Azure won't delete a deployment that answers.
+        return isinstance(new, Unknown) or any(isinstance(new.get(one), Unknown) for one in old)
+    return False
+
+
+def _identity_to_put(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """An identity without what only Azure says of it."""
+    whole: dict[str, Any] = {"type": identity["type"]}
+    if assigned := identity.get("userAssignedIdentities"):
+        whole["userAssignedIdentities"] = {one: {} for one in assigned}
+    return whole
+
+
+def _inputs(props: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: props[key] for key in INPUTS if key in props}
+
+
+def _routed(props: Mapping[str, Any]) -> dict[str, str]:
+    return {key: props[key] for key in ROUTED if props.get(key) is not None}
+
+
+def _connect(configured: Callable[[str], Any]) -> ResourceManager:
+    import os
+
+    from infra.resource_manager import connect
+
+    def setting(key: str, *variables: str) -> str | None:
+        found = (configured(f"azure-native:{key}"), *(os.environ.get(one) for one in variables))
+        return next((str(one) for one in found if one), None)
+
+    return connect(setting)
+
+
+def _once(make: Callable[[], ResourceManager]) -> Callable[[], ResourceManager]:
+    """Sign in at the first request, not when Pulumi only compares."""
+    from functools import cache
+
+    return cache(make)

@@ -1,0 +1,185 @@
+"""Keys that a declaration may have and Azure's resources have no property for.
+
+Each is said plainly before anything is declared: left out in silence, it would hold on this
+machine and with `az`, and not after `pulumi up`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from infra.environment import EnvironmentName, environment_name, version_of, written_environment
+from infra.pins import Deployment, pinned
+from runner.declarations import (
+    AssetReference,
+    BatchDeployment,
+    BatchEndpoint,
+    Catalog,
+    Environment,
+    OnlineDeployment,
+    OnlineEndpoint,
+    Problem,
+    WrongUsage,
+    parse_reference,
+)
+from runner.declarations.document import MappingNode, Node
+from runner.declarations.overlay import ENDPOINTS
+from runner.declarations.reader import Declared
+
+NO_PROPERTY = "is nothing that Azure's resource has a property for, allowed: "
+
+
+def unsupported(catalog: Catalog, location: str, stack: Path) -> list[Problem]:
+    """What of a catalog, as one stack has it, can't be declared as a resource."""
+    problems: list[Problem] = []
+    contents: dict[EnvironmentName, str] = {}
+    endpoints: Mapping[str, BatchEndpoint | OnlineEndpoint] = {
+        **catalog.batch_endpoints,
+        **catalog.online_endpoints,
+    }
+    for name, endpoint in sorted(endpoints.items()):
+        say = _Say(stack, endpoint, f"{ENDPOINTS}.{name}")
+        problems += _of_endpoint(endpoint, location, say)
+        deployments: Mapping[str, Deployment] = {
+            **pinned(catalog.batch_deployments.get(name, {})),
+            **pinned(catalog.online_deployments.get(name, {})),
+        }
+        for one in deployments.values():
+            say = _Say(stack, one, f"{ENDPOINTS}.{name}.deployments.{one.name}")
+            if isinstance(one, BatchDeployment):
+                problems += _of_batch(one, say)
+            else:
+                problems += _of_online(one, say)
+            problems += _of_environment(one, catalog, contents, say)
+    return problems
+
+
+class _Say:
+    """Makes a problem at the line where a key stands, or the nearest one above it."""
+
+    def __init__(self, stack: Path, declared: Declared, prefix: str) -> None:
+        self.stack, self.declared, self.prefix = stack, declared, prefix
+
+    def __call__(self, text: str, *keys: str) -> Problem:
+        place = self.declared.source.place
+        node: Node | None = self.declared.source
+        for key in keys:
+            if not isinstance(node, MappingNode) or key not in node.entries:
+                break
+            place, node = node.key_places[key], node.entries[key]
+        key = ".".join(keys)
+        return Problem(place, f"{self.prefix}.{key}" if place.file == self.stack else key, text)
+
+
+def _of_endpoint(
+    endpoint: BatchEndpoint | OnlineEndpoint, location: str, say: _Say
+) -> Iterator[Problem]:
+    if endpoint.location and _plain(endpoint.location) != _plain(location):
+        text = f"found {endpoint.location!r}, allowed: the stack's location, {location!r}, or none"
+        yield say(text, "location")
+    identity = endpoint.identity
+    if identity is None:
+        return
+    for key in ("principal_id", "tenant_id"):
+        if getattr(identity, key) is not None:
+            yield say("is given by Azure, allowed: no such key", "identity", key)
+    named = identity.user_assigned_identities
+    if (identity.type == "user_assigned") != bool(named):
+        text = f"found {len(named)} of them with type {identity.type}, allowed: a list with the"
+        yield say(text + " resource_id of each, for user_assigned", *_IDENTITIES)
+    elif any(set(one) != {"resource_id"} for one in named):
+        yield say("found other keys, allowed: resource_id, and nothing else", *_IDENTITIES)
+
+
+_IDENTITIES = ("identity", "user_assigned_identities")
+
+
+def _of_batch(one: BatchDeployment, say: _Say) -> Iterator[Problem]:
+    resources = "instance_count, instance_type, properties"
+    for key in ("locations", "shm_size", "max_instance_count", "docker_args"):
+        if getattr(one.resources, key) not in (None, ()):
+            yield say(NO_PROPERTY + resources, "resources", key)
+    level = one.settings.logging_level
+    if level not in ("debug", "info", "warning"):
+        text = f"found {level!r}, allowed on Azure: debug, info, warning"
+        yield say(text, "settings", "logging_level")
+
+
+def _of_online(one: OnlineDeployment, say: _Say) -> Iterator[Problem]:
+    if one.private_network_connection is not None:
+        text = f"{NO_PROPERTY}egress_public_network_access"
+        yield say(text, "private_network_connection")
+    scale = one.scale_settings
+    if scale is not None and scale.type == "default":
+        keys = ("min_instances", "max_instances", "polling_interval")
+        for key in (*keys, "target_utilization_percentage"):
+            if getattr(scale, key) is not None:
+                text = "goes with type: target_utilization, allowed with default: instance_count"
+                yield say(text, "scale_settings", key)
+    collector = one.data_collector
+    for name, collection in (collector.collections if collector else {}).items():
+        if collection.data is not None and not _is_data(collection.data):
+            text = f"found {_shown(collection.data)}, allowed: azureml:<name>:<version>"
+            yield say(text, "data_collector", "collections", name, "data")
+
+
+def _of_environment(
+    one: Deployment, catalog: Catalog, contents: dict[EnvironmentName, str], say: _Say
+) -> Iterator[Problem]:
+    environment = written_environment(one, catalog)
+    if environment is None:
+        reference = one.environment
+        # A registry resolves its labels by itself; in a workspace that is the client's part.
+        if isinstance(reference, AssetReference) and not (reference.exact or reference.registry):
+            text = f"found {str(reference)!r}, allowed: azureml:<name>:<version>"
+            yield say(text, "environment")
+        return
+    if environment is not one.environment or environment.file != one.file:
+        say = _Say(say.stack, environment, say.prefix)
+        inside: tuple[str, ...] = ()
+    else:
+        inside = ("environment",)
+    for key in ("datastore", "auto_delete_setting"):
+        if getattr(environment, key) is not None:
+            text = f"{NO_PROPERTY}image, conda_file, build, inference_config, os_type"
+            yield say(text, *inside, key)
+    unreadable = _conda_problem(environment)
+    if unreadable:
+        yield say(unreadable, *inside, "conda_file")
+        return
+    name, content = environment_name(environment, one), version_of(environment)
+    if contents.setdefault(name, content) != content:
+        text = f"{name.name}:{name.version} is declared with other content too, allowed: once"
+        yield say(text, *inside, "version")
+
+
+def _conda_problem(environment: Environment) -> str | None:
+    conda = environment.conda_file
+    if not isinstance(conda, Path):
+        return None
+    try:
+        found = yaml.safe_load(conda.read_text(encoding="utf-8"))
+    except OSError as error:
+        return f"{str(conda)!r} can't be read: {error.strerror}"
+    except (yaml.YAMLError, UnicodeDecodeError):
+        found = None
+    return None if isinstance(found, dict) else f"{str(conda)!r} is no conda file, in YAML"
+
+
+def _is_data(data: Any) -> bool:
+    try:
+        return isinstance(data, str) and parse_reference(data, "data").exact
+    except WrongUsage:
+        return False
+
+
+def _shown(data: Any) -> str:
+    return repr(data) if isinstance(data, str) else "a mapping"
+
+
+def _plain(location: str) -> str:
+    return location.replace(" ", "").lower()

@@ -1,0 +1,37 @@
+"""The key vault that the workspace keeps the secrets of its connections in."""
+
+import pulumi
+from pulumi_azure_native import keyvault, resources
+
+from infra.options import holds_data
+from infra.settings import Settings
+
+
+def declare_vault(
+    settings: Settings, group: resources.ResourceGroup, tenant_id: pulumi.Input[str]
+) -> keyvault.Vault:
+    """Declare the vault: roles instead of access policies, and no way to purge it."""
+    private = settings.isolation == "managed"
+    return keyvault.Vault(
+        "vault",
+        vault_name=settings.names.vault,
+        resource_group_name=group.name,
+        location=settings.location,
+        properties=keyvault.VaultPropertiesArgs(
+            tenant_id=tenant_id,
+            sku=keyvault.SkuArgs(family=keyvault.SkuFamily.A, name=keyvault.SkuName.STANDARD),
+            enable_rbac_authorization=True,
+            enable_soft_delete=True,
+            enable_purge_protection=True,
+            soft_delete_retention_in_days=90 if settings.production else 7,
+            public_network_access="Disabled" if private else "Enabled",
+            network_acls=keyvault.NetworkRuleSetArgs(
+                default_action=keyvault.NetworkRuleAction.DENY
+                if private
+                else keyvault.NetworkRuleAction.ALLOW,
+                bypass=keyvault.NetworkRuleBypassOptions.AZURE_SERVICES,
+            ),
+        ),
+        tags=settings.tags,
+        opts=holds_data(settings),
+    )

@@ -1,0 +1,69 @@
+"""The Azure ML workspace."""
+
+from collections.abc import Sequence
+
+import pulumi
+from pulumi_azure_native import machinelearningservices as ml
+from pulumi_azure_native import managedidentity, resources
+
+from infra.access import Services
+from infra.options import holds_data
+from infra.settings import Settings
+
+
+def declare_workspace(
+    settings: Settings,
+    group: resources.ResourceGroup,
+    identity: managedidentity.UserAssignedIdentity,
+    services: Services,
+    after: Sequence[pulumi.Resource],
+) -> ml.Workspace:
+    """Declare the workspace: one identity, datastores without keys, and its network."""
+    private = settings.isolation == "managed"
+    return ml.Workspace(
+        "workspace",
+        workspace_name=settings.names.workspace,
+        resource_group_name=group.name,
+        location=settings.location,
+        friendly_name=f"{settings.project} {settings.stack}",
+        kind="Default",
+        sku=ml.SkuArgs(name="Basic", tier=ml.SkuTier.BASIC),
+        identity=ml.ManagedServiceIdentityArgs(
+            type=ml.ManagedServiceIdentityType.USER_ASSIGNED,
+            user_assigned_identities=[identity.id],
+        ),
+        primary_user_assigned_identity=identity.id,
+        storage_account=services["storage"],
+        key_vault=services["vault"],
+        container_registry=services["registry"],
+        application_insights=services["insights"],
+        system_datastores_auth_mode=ml.SystemDatastoresAuthMode.IDENTITY,
+        public_network_access=ml.PublicNetworkAccessType.DISABLED
+        if private
+        else ml.PublicNetworkAccessType.ENABLED,
+        managed_network=_managed_network(settings) if private else None,
+        provision_network_now=True if private else None,
+        image_build_compute=_image_builder(settings) if private else None,
+        v1_legacy_mode=False,
+        tags=settings.tags,
+        opts=holds_data(settings, depends_on=after),
+    )
+
+
+def _managed_network(settings: Settings) -> ml.ManagedNetworkSettingsArgs:
+    return ml.ManagedNetworkSettingsArgs(
+        isolation_mode=ml.IsolationMode.ALLOW_ONLY_APPROVED_OUTBOUND,
+        firewall_sku=ml.FirewallSku.STANDARD,
+        outbound_rules={
+            host.replace(".", "-").replace("*", "any"): ml.FqdnOutboundRuleArgs(
+                type="FQDN", destination=host, category=ml.RuleCategory.USER_DEFINED
+            )
+            for host in settings.outbound
+        }
+        or None,
+    )
+
+
+def _image_builder(settings: Settings) -> str | None:
+    """A cluster builds images where the registry is out of reach; which of them is all the same."""
+    return min(settings.clusters, default=None)

@@ -1,0 +1,194 @@
+"""Which versions an environment runs: pins, written into `Pulumi.<env>.yaml`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runner.declarations.catalog import Catalog
+from runner.declarations.deployment import Deployment
+from runner.declarations.document import MappingNode, Node, ScalarNode, describe, read_document
+from runner.declarations.model import Model
+from runner.declarations.overlay import ENDPOINTS, Stack, lay_over
+from runner.declarations.problem import DeclarationError, Place, refusal
+from runner.declarations.splice import Keys, splice
+from runner.errors import EnvironmentRefused, WrongUsage
+from runner.nearest import nearest
+
+_BOM = "\ufeff"
+
+
+@dataclass(frozen=True)
+class Pin:
+    """The versions one deployment runs, as `azureml:<name>:<version>`; None leaves it as it is."""
+
+    endpoint: str
+    deployment: str
+    model: str | None = None
+    code: str | None = None
+
+    @property
+    def values(self) -> Iterator[tuple[Keys, str]]:
+        """What stands where in the stack file."""
+        at = ("config", ENDPOINTS, self.endpoint, "deployments", self.deployment)
+        if self.model is not None:
+            yield (*at, "model"), self.model
+        if self.code is not None:
+            yield (*at, "code_configuration", "code"), self.code
+
+
+def deployments_to_pin(
+    catalog: Catalog,
+    stack: Stack,
+    model: str,
+    path: Path | None = None,
+    named: Sequence[str] = (),
+) -> list[Deployment]:
+    """The deployments that a new version of a model is for, as they are declared.
+
+    The ones `named`, each `endpoint/deployment`. Without: the batch deployments that the stack
+    pins to the model, and where it pins none, those that are declared with it, by its name or by
+    the `path` it is registered from. Online deployments answer while they change, so they are
+    only taken where they are named. Raises DeclarationError for a stack that doesn't fit the
+    declarations and WrongUsage where there is no such deployment.
+    """
+    laid = lay_over(catalog, stack)
+    if named:
+        return [_named(catalog, one) for one in named]
+    batch = [one for behind in catalog.batch_deployments.values() for one in behind.values()]
+    pinned = [
+        one
+        for one in batch
+        if one.name in _pins(stack, one)
+        and _is_of(laid.batch_deployments[one.endpoint_name][one.name], model, None)
+    ]
+    found = pinned or [one for one in batch if _is_of(one, model, path)]
+    if not found:
+        raise WrongUsage(
+            f"no batch deployment is declared with the model {model!r}: name the one to pin with"
+            " --deployment ENDPOINT/DEPLOYMENT"
+        )
+    return list(found)
+
+
+def _pins(stack: Stack, deployment: Deployment) -> frozenset[str]:
+    """The names of an endpoint's deployments whose model the stack sets."""
+    overlay = stack.endpoints.get(deployment.endpoint_name)
+    entries = overlay.deployments.entries if overlay else {}
+    return frozenset(
+        name
+        for name, node in entries.items()
+        if isinstance(node, MappingNode) and "model" in node.entries
+    )
+
+
+def _is_of(deployment: Deployment, model: str, path: Path | None) -> bool:
+    declared = deployment.model
+    if declared is None:
+        return False
+    if declared.name == model:
+        return True
+    return path is not None and isinstance(declared, Model) and declared.path == path.absolute()
+
+
+def _named(catalog: Catalog, text: str) -> Deployment:
+    endpoint, _, name = text.partition("/")
+    behind: Mapping[str, Mapping[str, Deployment]] = {
+        **catalog.batch_deployments,
+        **catalog.online_deployments,
+    }
+    if name in behind.get(endpoint, {}):
+        return behind[endpoint][name]
+    known = [f"{one}/{deployment}" for one, those in behind.items() for deployment in those]
+    raise WrongUsage(f"no deployment {text!r} is declared{nearest(text, known)}")
+
+
+def write_pins(file: Path, pins: Iterable[Pin]) -> list[Pin]:
+    """Write pins into a stack file, and return those that were not there already.
+
+    The file is replaced whole, or left as it is; one that says all of it already is not touched.
+    Raises DeclarationError where the place of a pin holds something else, is shared through an
+    anchor or an alias, or can't be changed by itself, and EnvironmentRefused where the file can't
+    be written.
+    """
+    file = file.resolve()
+    wanted = list(pins)
+    before = read_document(file, may_be_empty=True)
+    changed = [
+        one for one in wanted if any(_text(before, keys) != value for keys, value in one.values)
+    ]
+    if not changed:
+        return []
+    raw = file.read_bytes()
+    mark = _BOM if raw.decode().startswith(_BOM) else ""
+    text, expected = raw.decode().removeprefix(_BOM), _plain(before)
+    for one in changed:
+        for keys, value in one.values:
+            text = splice(file, text, keys, value)
+            _put(expected, keys, value)
+    _replace(file, raw, mark + text, expected, changed[0])
+    return changed
+
+
+def _replace(file: Path, raw: bytes, text: str, expected: Any, first: Pin) -> None:
+    """Put the new text in the file's place, once it is known to say what is expected."""
+    import os
+    import shutil
+
+    aside = file.with_name(f".{file.name}.{os.getpid()}-{os.urandom(4).hex()}")
+    try:
+        try:
+            with aside.open("xb") as stream:
+                stream.write(text.encode())
+                stream.flush()
+                os.fsync(stream.fileno())
+            shutil.copymode(file, aside)
+            if not _says(aside, expected):
+                key = ".".join(next(iter(first.values))[0])
+                found = "written in a way in which it can't be pinned by itself: change it by hand"
+                raise refusal(Place(file, 0), key, found)
+            if file.read_bytes() != raw:
+                raise EnvironmentRefused(
+                    f"{file} was changed meanwhile by somebody else: pin again"
+                )
+            aside.replace(file)
+        finally:
+            aside.unlink(missing_ok=True)
+    except OSError as error:
+        raise EnvironmentRefused(
+            f"{file} can't be written ({error.strerror}): make it and its folder writable"
+        ) from error
+
+
+def _says(file: Path, expected: Any) -> bool:
+    try:
+        return bool(_plain(read_document(file)) == expected)
+    except DeclarationError:
+        return False
+
+
+def _text(node: Node, keys: Sequence[str]) -> str | None:
+    for key in keys:
+        if not isinstance(node, MappingNode) or key not in node.entries:
+            return None
+        node = node.entries[key]
+    return node.text if isinstance(node, ScalarNode) else describe(node)
+
+
+def _plain(node: Node) -> Any:
+    """A tree without its places, with the kind of every value."""
+    if isinstance(node, MappingNode):
+        return {key: _plain(one) for key, one in node.entries.items()}
+    if isinstance(node, ScalarNode):
+        return (node.kind, node.text)
+    return [_plain(one) for one in node.items]
+
+
+def _put(tree: Any, keys: Keys, value: str) -> None:
+    for key in keys[:-1]:
+        if not isinstance(tree.get(key), dict):
+            tree[key] = {}
+        tree = tree[key]
+    tree[keys[-1]] = ("text", value)

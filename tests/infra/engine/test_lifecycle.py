@@ -1,0 +1,60 @@
+"""A stack from its first deployment to its end, with a person changing things in between."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from tests.emulator import Emulator
+from tests.infra.engine.deploying import ENDPOINTS, deploy, endpoint_of, workspace_of
+from tests.infra.engine.stack import ROOT, Pulumi, make_project, make_stack
+
+ROUTING = "pulumi-python:dynamic/scoring:Routing"
+
+
+def test_a_stack_follows_its_declaration_sees_drift_and_goes_in_order(
+    pulumi: Pulumi, emulator: Emulator, tmp_path: Path
+) -> None:
+    config = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())["config"]
+    stack = make_stack(pulumi, emulator, make_project(tmp_path / "project"), "life", config)
+    deploy(stack, emulator)
+    runner = stack.outputs()["runner"]
+    online, batch = (endpoint_of(runner, f"diabetes-{kind}") for kind in ("online", "batch"))
+    _, body = emulator.arm("GET", batch)
+    assert body["properties"]["defaults"]["deploymentName"] == "mlflow"
+
+    # Another split, and another model for blue.
+    config[ENDPOINTS]["diabetes-online"]["traffic"] = {"blue": 80, "green": 20}
+    deployments = config[ENDPOINTS]["diabetes-online"]["deployments"]
+    deployments["blue"]["model"] = deployments["green"]["model"]
+    stack.write(config)
+    stack.up()
+    _, body = emulator.arm("GET", online)
+    assert body["properties"]["traffic"] == {"blue": 80, "green": 20}
+    _, body = emulator.arm("GET", f"{online}/deployments/blue")
+    assert body["properties"]["model"].endswith("/models/diabetes-mlflow/versions/2")
+
+    # Somebody turns all traffic to green by hand, and more instances for green.
+    _, body = emulator.arm("GET", online)
+    body["properties"]["traffic"] = {"green": 100}
+    assert emulator.arm("PUT", online, body)[0] in (200, 201)
+    _, body = emulator.arm("GET", f"{online}/deployments/green")
+    body["sku"]["capacity"] = 3
+    assert emulator.arm("PUT", f"{online}/deployments/green", body)[0] in (200, 201)
+    stack.refresh()
+    (routing,) = (one for one in stack.resources(ROUTING) if "traffic" in one["outputs"])
+    assert routing["outputs"]["traffic"] == "green=100"
+    changed = {(step.type, step.name): step.changes for step in stack.preview().changed}
+    deployment = ("azure-native:machinelearningservices:OnlineDeployment", "diabetes-online-green")
+    assert set(changed) == {(ROUTING, "diabetes-online"), deployment}
+    assert changed[deployment] == {"sku.capacity": "update"}
+
+    # Default and traffic go before the deployments do, or Azure would refuse.
+    emulator.requests.clear()
+    stack.destroy()
+    assert stack.resources() == []
+    assert emulator.arm("GET", workspace_of(runner))[0] == 404
+    sent = [(one.method, one.path.rpartition("/")[2]) for one in emulator.requests]
+    assert sent.index(("PUT", online.rpartition("/")[2])) < sent.index(("DELETE", "blue"))
+    assert sent.index(("PUT", batch.rpartition("/")[2])) < sent.index(("DELETE", "mlflow"))

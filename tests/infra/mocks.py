@@ -1,0 +1,280 @@
+"""The whole program, run fresh against Pulumi's mocks, and what came out of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import json
+import logging
+import os
+import runpy
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pulumi
+import yaml
+from google.protobuf import json_format
+from pulumi.runtime import mocks as pulumi_mocks
+from pulumi.runtime import set_all_config
+from pulumi.runtime.settings import SETTINGS
+from pulumi.runtime.stack import run_in_stack
+
+from tests.projects import ROOT
+
+SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
+TENANT = "99999999-8888-7777-6666-555555555555"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - how Pulumi marks one on the wire
+
+_ML = "Microsoft.MachineLearningServices/workspaces/{workspaceName}"
+# Where Resource Manager keeps each type, and so which input names it.
+PATHS: Mapping[str, str] = {
+    "applicationinsights:Component": "Microsoft.Insights/components/{resourceName}",
+    "authorization:RoleAssignment": "Microsoft.Authorization/roleAssignments/{roleAssignmentName}",
+    "containerregistry:Registry": "Microsoft.ContainerRegistry/registries/{registryName}",
+    "keyvault:Vault": "Microsoft.KeyVault/vaults/{vaultName}",
+    "machinelearningservices:BatchDeployment": _ML
+    + "/batchEndpoints/{endpointName}/deployments/{deploymentName}",
+    "machinelearningservices:BatchEndpoint": _ML + "/batchEndpoints/{endpointName}",
+    "machinelearningservices:Compute": _ML + "/computes/{computeName}",
+    "machinelearningservices:EnvironmentVersion": _ML + "/environments/{name}/versions/{version}",
+    "machinelearningservices:OnlineDeployment": _ML
+    + "/onlineEndpoints/{endpointName}/deployments/{deploymentName}",
+    "machinelearningservices:OnlineEndpoint": _ML + "/onlineEndpoints/{endpointName}",
+    "machinelearningservices:Workspace": _ML,
+    "managedidentity:UserAssignedIdentity": "Microsoft.ManagedIdentity/userAssignedIdentities"
+    "/{resourceName}",
+    "operationalinsights:Workspace": "Microsoft.OperationalInsights/workspaces/{workspaceName}",
+    "storage:StorageAccount": "Microsoft.Storage/storageAccounts/{accountName}",
+}
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One resource as the program declared it."""
+
+    kind: str  # module:Type for azure-native, the whole type for others
+    name: str
+    id: str
+    inputs: Mapping[str, Any]  # by the names on the wire
+    protect: bool
+    retain_on_delete: bool
+    delete_before_replace: bool
+    ignore_changes: tuple[str, ...]
+    replace_on_changes: tuple[str, ...]
+    secret_outputs: tuple[str, ...]
+    dependencies: tuple[str, ...]  # URNs
+    parent: str
+    urn: str
+
+    @property
+    def module(self) -> str:
+        return self.kind.partition(":")[0]
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a run declared, said and exported; `error` is what ended it."""
+
+    resources: tuple[Declared, ...]
+    logs: tuple[tuple[str, str], ...]  # (level, message), from info up
+    outputs: Mapping[str, Any]  # as they go over the wire, where secrets are marked
+    error: str | None = None
+
+    def of(self, kind: str) -> list[Declared]:
+        """The resources of a kind, such as storage:StorageAccount, by name."""
+        return sorted((one for one in self.resources if one.kind == kind), key=lambda one: one.name)
+
+    def one(self, kind: str, name: str | None = None) -> Declared:
+        found = [one for one in self.of(kind) if name in (None, one.name)]
+        assert len(found) == 1, f"{kind} {name}: {[one.name for one in found]}"
+        return found[0]
+
+    @property
+    def azure(self) -> list[Declared]:
+        return [one for one in self.resources if one.module in _MODULES]
+
+
+_MODULES = {kind.partition(":")[0] for kind in PATHS} | {"resources"}
+
+
+def copy_project(root: Path, models: bool = True) -> Path:
+    """A project at `root` with this one's `Pulumi.yaml`, stack files and models."""
+    root.mkdir(parents=True, exist_ok=True)
+    for file in ROOT.glob("Pulumi*.yaml"):
+        shutil.copy(file, root)
+    if models:
+        shutil.copytree(ROOT / "models", root / "models")
+    return root
+
+
+def run_program(
+    root: Path,
+    stack: str,
+    stack_text: str | None = None,
+    *,
+    environment: Mapping[str, str] | None = None,
+    config: Mapping[str, str] | None = None,
+    secrets: tuple[str, ...] = (),
+    preview: bool = False,
+) -> Program:
+    """Run this project's program as the engine would run it for the project at `root`.
+
+    `stack_text` replaces the stack file. `config` is what Pulumi has from elsewhere; what the
+    stack file holds is handed on as the engine does, values as text or JSON.
+    """
+    file = root / f"Pulumi.{stack}.yaml"
+    if stack_text is not None:
+        file.write_text(stack_text)
+    return contextvars.copy_context().run(
+        _run, root, stack, {**_handed_on(file), **(config or {})}, secrets, environment, preview
+    )
+
+
+def _run(
+    root: Path,
+    stack: str,
+    config: dict[str, str],
+    secrets: tuple[str, ...],
+    environment: Mapping[str, str] | None,
+    preview: bool,
+) -> Program:
+    monitor, log = _Monitor(), _Log()
+    loop = asyncio.new_event_loop()
+    error = None
+    with _environment(environment or {}):
+        asyncio.set_event_loop(loop)  # mocks begin with a stack of their own, on this loop too
+        SETTINGS.outputs.clear()
+        pulumi_mocks.set_mocks(
+            monitor.mocks, "scoring", stack, preview, logger=log, monitor=monitor
+        )
+        pulumi.runtime.settings.set_root_resource(None)  # type: ignore[arg-type]
+        SETTINGS.root_directory = str(root)
+        set_all_config(config, list(secrets))
+        try:
+            loop.run_until_complete(run_in_stack(_program))
+        except pulumi.RunError as found:
+            error = str(found)
+        finally:
+            loop.close()
+            asyncio.set_event_loop(None)
+    return Program(tuple(monitor.declared), tuple(log.lines), monitor.outputs, error)
+
+
+def _program() -> None:
+    runpy.run_path(str(ROOT / "infra"), run_name="__main__")
+
+
+def _handed_on(file: Path) -> dict[str, str]:
+    if not file.exists():
+        return {}
+    try:
+        found = yaml.safe_load(file.read_text())
+    except yaml.YAMLError:
+        return {}
+    config = found.get("config") if isinstance(found, dict) else None
+    if not isinstance(config, dict):
+        return {}
+    return {
+        key: value if isinstance(value, str) else json.dumps(value)
+        for key, value in config.items()
+        if not (isinstance(value, dict) and "secure" in value)
+    }
+
+
+@contextmanager
+def _environment(more: Mapping[str, str]) -> Iterator[None]:
+    prefixes = ("ARM_", "AZURE", "PULUMI", "GITHUB_", "BUILD_", "GIT_")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(prefixes)}
+    known = {"ARM_SUBSCRIPTION_ID": SUBSCRIPTION, "GIT_COMMIT": COMMIT}
+    with mock.patch.dict(os.environ, {**kept, **known, **more}, clear=True):
+        yield
+
+
+class _Log(logging.Logger):
+    def __init__(self) -> None:
+        super().__init__("pulumi program")
+        self.lines: list[tuple[str, str]] = []
+
+    def _log(self, level: int, msg: object, *_args: object, **_more: object) -> None:
+        if level > logging.DEBUG:
+            self.lines.append((logging.getLevelName(level).lower(), str(msg)))
+
+
+class _Azure(pulumi_mocks.Mocks):
+    """Answers with what Resource Manager adds to what it is given."""
+
+    def call(self, args: pulumi_mocks.MockCallArgs) -> tuple[dict[str, Any], None]:
+        raise AssertionError(f"nothing is looked up, but {args.token} is called")
+
+    def new_resource(self, args: pulumi_mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        kind, inputs = _kind(args.typ), args.inputs
+        id_ = resource_id(kind, args.name, inputs)
+        more: dict[str, Any] = {"name": id_.rsplit("/", 1)[-1]}
+        if kind == "managedidentity:UserAssignedIdentity":
+            more |= {"principalId": f"principal of {args.name}", "tenantId": TENANT}
+        if kind == "machinelearningservices:Workspace":
+            more |= {"mlFlowTrackingUri": f"azureml://{inputs['location']}.api.azureml.ms{id_}"}
+        if kind.endswith(("BatchEndpoint", "OnlineEndpoint")):
+            path = "jobs" if "Batch" in kind else "score"
+            host = f"{inputs['endpointName']}.{inputs['location']}.inference.ml.azure.com"
+            more["properties"] = {**inputs["properties"], "scoringUri": f"https://{host}/{path}"}
+        if "identity" in inputs:  # the identities are given as a list and shown as a mapping
+            more["identity"] = {"type": inputs["identity"]["type"]}
+        return id_, {**inputs, **more}
+
+
+class _Monitor(pulumi_mocks.MockMonitor):
+    """Keeps every request of the program, with the options that mocks are not shown."""
+
+    def __init__(self) -> None:
+        super().__init__(_Azure())
+        self.declared: list[Declared] = []
+        self.outputs: Mapping[str, Any] = {}
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - a method of gRPC's
+        response = super().RegisterResource(request)  # type: ignore[no-untyped-call]
+        if request.type != "pulumi:pulumi:Stack":
+            self.declared.append(
+                Declared(
+                    kind=_kind(request.type),
+                    name=request.name,
+                    id=response.id,
+                    inputs=json_format.MessageToDict(request.object),
+                    protect=request.protect,
+                    retain_on_delete=request.retainOnDelete,
+                    delete_before_replace=request.deleteBeforeReplace,
+                    ignore_changes=tuple(request.ignoreChanges),
+                    replace_on_changes=tuple(request.replaceOnChanges),
+                    secret_outputs=tuple(request.additionalSecretOutputs),
+                    dependencies=tuple(request.dependencies),
+                    parent=request.parent,
+                    urn=response.urn,
+                )
+            )
+        return response
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 - a method of gRPC's
+        self.outputs = json_format.MessageToDict(request.outputs)
+        return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
+
+
+def _kind(typ: str) -> str:
+    return typ.removeprefix("azure-native:")
+
+
+def resource_id(kind: str, name: str, inputs: Mapping[str, Any]) -> str:
+    """The id that Resource Manager gives a resource."""
+    subscription = f"/subscriptions/{SUBSCRIPTION}"
+    if kind == "resources:ResourceGroup":
+        return f"{subscription}/resourceGroups/{inputs['resourceGroupName']}"
+    if kind not in PATHS:
+        return f"{name}-id"
+    path = PATHS[kind].format_map(inputs)
+    scope = inputs.get("scope") or f"{subscription}/resourceGroups/{inputs['resourceGroupName']}"
+    return f"{scope}/providers/{path}"

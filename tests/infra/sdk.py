@@ -1,0 +1,116 @@
+"""What azure-native's own types say of a resource's inputs, asked by reflection."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import typing
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from types import NoneType
+from typing import Any
+
+from pulumi._types import input_type_py_to_pulumi_names
+
+from tests.infra.mocks import Declared
+
+_SIMPLE: Mapping[Any, tuple[type, ...]] = {
+    str: (str,),
+    bool: (bool,),
+    int: (int, float),  # a number on the wire
+    float: (int, float),
+}
+
+
+def complaints(resource: Declared) -> list[str]:
+    """What of a resource its SDK type doesn't know, or misses."""
+    module = importlib.import_module(f"pulumi_azure_native.{resource.module}")
+    args = getattr(module, resource.kind.partition(":")[2] + "Args", None)
+    if args is None:
+        name = resource.kind.partition(":")[2]
+        args = getattr(_file_of(module, name), f"{name}Args")
+    return list(_of_mapping(resource.inputs, args, resource.name))
+
+
+def _file_of(module: Any, name: str) -> Any:
+    return inspect.getmodule(getattr(module, name))
+
+
+def _of_mapping(value: Any, args: Any, where: str) -> Iterator[str]:
+    if not isinstance(value, Mapping):
+        yield f"{where}: found {value!r}, not a {args.__name__}"
+        return
+    wire = _wire_names(args)
+    parameters = list(inspect.signature(args.__init__).parameters.values())[1:]
+    known = {wire.get(one.name, one.name): one for one in parameters}
+    for key in value.keys() - known.keys():
+        yield f"{where}.{key}: unknown to {args.__name__}"
+    for key, one in known.items():
+        if key in value:
+            yield from _of_value(value[key], one.annotation, args, f"{where}.{key}")
+        elif one.default is inspect.Parameter.empty:
+            yield f"{where}.{key}: required by {args.__name__}"
+
+
+def _of_value(value: Any, hint: Any, args: Any, where: str) -> Iterator[str]:
+    found = [_resolved(one, args) for one in _alternatives(hint)]
+    answers = [list(_of_one(value, one, args, where)) for one in found]
+    if all(answers):
+        yield from min(answers, key=len)
+
+
+def _of_one(value: Any, hint: Any, args: Any, where: str) -> Iterator[str]:
+    origin = typing.get_origin(hint)
+    if hint is Any:
+        return
+    if origin is not None and issubclass(origin, Mapping):
+        for key, one in dict(value).items() if isinstance(value, Mapping) else ():
+            yield from _of_value(one, typing.get_args(hint)[1], args, f"{where}.{key}")
+        if not isinstance(value, Mapping):
+            yield f"{where}: found {value!r}, not a mapping"
+    elif origin is not None:
+        if not isinstance(value, list):
+            yield f"{where}: found {value!r}, not a list"
+            return
+        for one in value:
+            yield from _of_value(one, typing.get_args(hint)[0], args, f"{where}[]")
+    elif isinstance(hint, type) and issubclass(hint, Enum):
+        if value not in [one.value for one in hint]:
+            yield f"{where}: found {value!r}, none of {hint.__name__}"
+    elif hint in _SIMPLE:
+        if not isinstance(value, _SIMPLE[hint]):
+            yield f"{where}: found {value!r}, not a {hint.__name__}"
+    else:
+        yield from _of_mapping(value, hint, where)
+
+
+def _alternatives(hint: Any) -> list[Any]:
+    """The types that a value may have; where an enum is one of them, text alone is not."""
+    if typing.get_origin(hint) is not typing.Union:
+        return [hint]
+    flat: list[Any] = []
+    for one in typing.get_args(hint):
+        if one is not NoneType and not re.match(r"\S*(Awaitable|Output)\[", _name(one)):
+            flat += _alternatives(one)
+    named = [one for one in flat if isinstance(one, typing.ForwardRef)]
+    return named if named and str in flat else flat
+
+
+def _name(hint: Any) -> str:
+    return hint.__forward_arg__ if isinstance(hint, typing.ForwardRef) else str(hint)
+
+
+def _resolved(hint: Any, args: Any) -> Any:
+    if not isinstance(hint, typing.ForwardRef):
+        return hint
+    package = args.__module__.rpartition(".")[0]
+    for file in ("_inputs", "_enums"):
+        module = importlib.import_module(f"{package}.{file}")
+        if hasattr(module, hint.__forward_arg__):
+            return getattr(module, hint.__forward_arg__)
+    raise LookupError(f"{hint.__forward_arg__} is in no file of {package}")
+
+
+def _wire_names(args: Any) -> Mapping[str, str]:
+    return input_type_py_to_pulumi_names(args)

@@ -1,0 +1,267 @@
+"""What an online endpoint's YAML says is what reaches its resources."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.declarations import OnlineDeployment, OnlineEndpoint
+from tests.infra.declaring import (
+    ONLINE_DEPLOYMENT,
+    ONLINE_ENDPOINT,
+    PIN,
+    ROUTING,
+    WORKSPACE,
+    at,
+    declare,
+    online_deployment,
+    online_endpoint,
+    pinned_online,
+)
+
+# Of each key: what is declared, and where it has to arrive as what.
+DEPLOYMENT_KEYS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "description": ("Said", {"properties.description": "Said"}),
+    "tags": ({"team": "risk"}, {"tags.team": "risk", "tags.model": "m:3"}),
+    "properties": ({"a": "b"}, {"properties.properties.a": "b"}),
+    "type": ("managed", {"properties.endpointComputeType": "Managed"}),
+    "instance_type": ("Standard_F4s_v2", {"properties.instanceType": "Standard_F4s_v2"}),
+    "instance_count": (3, {"sku.capacity": 3, "sku.name": "Default"}),
+    "environment_variables": ({"A": "1"}, {"properties.environmentVariables.A": "1"}),
+    "app_insights_enabled": (True, {"properties.appInsightsEnabled": True}),
+    "request_settings": (
+        {
+            "request_timeout_ms": 90_500,
+            "max_concurrent_requests_per_instance": 4,
+            "max_queue_wait_ms": 250,
+        },
+        {
+            "properties.requestSettings.requestTimeout": "PT1M30.5S",
+            "properties.requestSettings.maxConcurrentRequestsPerInstance": 4,
+            "properties.requestSettings.maxQueueWait": "PT0.25S",
+        },
+    ),
+    "liveness_probe": (
+        {
+            "initial_delay": 600,
+            "period": 10,
+            "timeout": 2,
+            "success_threshold": 1,
+            "failure_threshold": 30,
+        },
+        {
+            "properties.livenessProbe.initialDelay": "PT10M",
+            "properties.livenessProbe.period": "PT10S",
+            "properties.livenessProbe.timeout": "PT2S",
+            "properties.livenessProbe.successThreshold": 1,
+            "properties.livenessProbe.failureThreshold": 30,
+        },
+    ),
+    "readiness_probe": (
+        {"initial_delay": 0, "period": 7},
+        {
+            "properties.readinessProbe.initialDelay": "PT0S",
+            "properties.readinessProbe.period": "PT7S",
+            "properties.readinessProbe.timeout": "PT2S",  # the SDK says Azure's default
+        },
+    ),
+    "scale_settings": (
+        {
+            "type": "target_utilization",
+            "min_instances": 1,
+            "max_instances": 5,
+            "polling_interval": 1,
+            "target_utilization_percentage": 70,
+        },
+        {
+            "properties.scaleSettings.scaleType": "TargetUtilization",
+            "properties.scaleSettings.minInstances": 1,
+            "properties.scaleSettings.maxInstances": 5,
+            "properties.scaleSettings.pollingInterval": "PT1S",
+            "properties.scaleSettings.targetUtilizationPercentage": 70,
+        },
+    ),
+    "model_mount_path": ("/var/models", {"properties.modelMountPath": "/var/models"}),
+    "egress_public_network_access": (
+        "disabled",
+        {"properties.egressPublicNetworkAccess": "Disabled"},
+    ),
+    "data_collector": (
+        {
+            "collections": {
+                "in": {"enabled": "true", "client_id": "who"},
+                "out": {"enabled": "False"},
+            },
+            "rolling_rate": "hour",
+            "sampling_rate": 0.5,
+            "request_logging": {"capture_headers": ["x-id"]},
+        },
+        {
+            "properties.dataCollector.collections.in": {
+                "dataCollectionMode": "Enabled",
+                "clientId": "who",
+                "samplingRate": 0.5,
+            },
+            "properties.dataCollector.collections.out": {
+                "dataCollectionMode": "Disabled",
+                "samplingRate": 0.5,
+            },
+            "properties.dataCollector.rollingRate": "Hour",
+            "properties.dataCollector.requestLogging.captureHeaders": ["x-id"],
+        },
+    ),
+}
+# These have tests of their own; what Azure has no property for is refused.
+ELSEWHERE = {"name", "endpoint_name", "model", "code_configuration", "environment"}
+REFUSED = {"private_network_connection"}
+GIVEN = {"file", "source", "pinned"}
+
+
+def test_every_key_of_a_deployment_reaches_the_resource(tmp_path: Path) -> None:
+    declared = {key: value for key, (value, _) in DEPLOYMENT_KEYS.items()}
+    inputs = pinned_online(tmp_path, **declared).inputs
+    expected = {path: value for _, one in DEPLOYMENT_KEYS.values() for path, value in one.items()}
+    assert {path: at(inputs, path) for path in expected} == expected
+
+
+def test_no_key_of_a_deployment_is_left_out_of_these_tests() -> None:
+    keys = {one.name for one in fields(OnlineDeployment)}
+    assert keys == {*DEPLOYMENT_KEYS} | ELSEWHERE | REFUSED | GIVEN
+
+
+def test_a_deployment_that_says_little_has_azures_defaults(tmp_path: Path) -> None:
+    inputs = pinned_online(tmp_path).inputs
+    properties = inputs["properties"]
+    assert inputs["sku"] == {"name": "Default", "capacity": 1}
+    assert properties["scaleSettings"] == {"scaleType": "Default"}
+    assert properties["requestSettings"] == {
+        "requestTimeout": "PT5S",
+        "maxConcurrentRequestsPerInstance": 1,
+        "maxQueueWait": "PT0.5S",
+    }
+    absent = {"livenessProbe", "readinessProbe", "dataCollector", "environmentId"}
+    assert not absent & properties.keys()
+
+
+def test_the_model_and_what_is_collected_are_plain_ids(tmp_path: Path) -> None:
+    collections = {"in": {"enabled": "true", "data": "azureml:collected:4"}}
+    program = declare(
+        tmp_path,
+        online_endpoint(),
+        online_deployment(data_collector={"collections": collections}),
+        endpoints={"live": {"deployments": {"blue": {"model": PIN}}}},
+    )
+    properties = program.one(ONLINE_DEPLOYMENT).inputs["properties"]
+    workspace = program.one(WORKSPACE).id
+    assert properties["model"] == f"{workspace}/models/m/versions/3"
+    collected = at(properties, "dataCollector.collections.in.dataId")
+    assert collected == f"{workspace}/data/collected/versions/4"
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [("key", "Key"), ("aml_token", "AMLToken"), ("aad_token", "AADToken")],
+)
+def test_an_endpoint_takes_a_key_or_a_token(mode: str, expected: str, tmp_path: Path) -> None:
+    program = declare(tmp_path, online_endpoint(auth_mode=mode), endpoints={})
+    assert program.one(ONLINE_ENDPOINT).inputs["properties"]["authMode"] == expected
+
+
+def test_an_endpoints_keys_reach_the_resource(tmp_path: Path) -> None:
+    declared: dict[str, Any] = {
+        "description": "Said",
+        "tags": {"team": "risk"},
+        "properties": {"a": "b"},
+        "auth_mode": "key",
+        "location": "koreacentral",
+        "identity": {"type": "system_assigned"},
+        "public_network_access": "disabled",
+        "traffic": {"blue": 100},
+        "mirror_traffic": {"green": 10},
+    }
+    pins = {"blue": {"model": PIN}, "green": {"model": PIN}}
+    program = declare(
+        tmp_path,
+        online_endpoint(**declared),
+        online_deployment(),
+        online_deployment(name="green"),
+        endpoints={"live": {"deployments": pins}},
+    )
+    inputs = program.one(ONLINE_ENDPOINT).inputs
+    assert inputs["tags"]["team"] == "risk"
+    assert inputs["identity"] == {"type": "SystemAssigned"}
+    # Traffic comes with the routing: Azure refuses some to what does not exist yet.
+    assert inputs["properties"] == {
+        "authMode": "Key",
+        "description": "Said",
+        "properties": {"a": "b"},
+        "publicNetworkAccess": "Disabled",
+    }
+    routing = program.one(ROUTING).inputs
+    assert (routing["traffic"], routing["mirror_traffic"]) == ("blue=100", "green=10")
+    assert {one.name for one in fields(OnlineEndpoint)} - GIVEN == {*declared, "name"}
+
+
+def test_without_an_identity_of_its_own_an_endpoint_has_the_platforms(tmp_path: Path) -> None:
+    program = declare(
+        tmp_path,
+        online_endpoint(),
+        online_deployment(),
+        endpoints={"live": {"deployments": {"blue": {"model": PIN}}}},
+    )
+    identity = program.one("managedidentity:UserAssignedIdentity", "endpoints-identity")
+    assert program.one(ONLINE_ENDPOINT).inputs["identity"] == {
+        "type": "UserAssigned",
+        "userAssignedIdentities": [identity.id],
+    }
+    roles = [one.urn for one in program.of("authorization:RoleAssignment")]
+    mine = {urn for urn in roles if "::endpoints-" in urn}
+    assert mine
+    assert mine <= {*program.one(ONLINE_DEPLOYMENT).dependencies}
+
+
+def test_in_a_managed_network_no_endpoint_is_public(tmp_path: Path) -> None:
+    declared = online_endpoint(public_network_access="enabled")
+    program = declare(tmp_path, declared, endpoints={}, isolation="managed")
+    properties = program.one(ONLINE_ENDPOINT).inputs["properties"]
+    assert properties["publicNetworkAccess"] == "Disabled"
+
+
+def test_traffic_is_one_line_and_comes_after_every_deployment(tmp_path: Path) -> None:
+    pins = {"blue": {"model": PIN}, "green": {"model": "azureml:m:4"}}
+    program = declare(
+        tmp_path,
+        online_endpoint(),
+        online_deployment(),
+        online_deployment(name="green"),
+        endpoints={"live": {"traffic": {"green": 10, "blue": 90}, "deployments": pins}},
+    )
+    routing = program.one(ROUTING)
+    assert routing.inputs["traffic"] == "blue=90 green=10"
+    deployments = {one.urn for one in program.of(ONLINE_DEPLOYMENT)}
+    assert len(deployments) == 2
+    assert deployments <= {*routing.dependencies}
+
+
+def test_an_endpoint_of_which_nothing_is_pinned_has_no_routing(tmp_path: Path) -> None:
+    program = declare(
+        tmp_path, online_endpoint(traffic={"blue": 100}), online_deployment(), endpoints={}
+    )
+    assert program.error is None
+    assert program.of(ROUTING) == []
+    assert program.of(ONLINE_DEPLOYMENT) == []
+
+
+def test_a_refresh_does_not_have_the_endpoint_take_its_traffic_away(tmp_path: Path) -> None:
+    program = declare(tmp_path, online_endpoint(), endpoints={})
+    ignored = program.one(ONLINE_ENDPOINT).ignore_changes
+    assert {"properties.traffic", "properties.mirrorTraffic"} <= {*ignored}
+
+
+def test_only_another_size_of_machine_replaces_a_deployment(tmp_path: Path) -> None:
+    deployment = pinned_online(tmp_path)
+    assert deployment.replace_on_changes == ("properties.instanceType",)
+    assert deployment.delete_before_replace

@@ -1,0 +1,300 @@
+"""The whole program, for this project's own stacks and for empty ones."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.names import Names
+from tests.infra.mocks import COMMIT, SECRET, SUBSCRIPTION, Program, copy_project, run_program
+from tests.infra.sdk import complaints
+from tests.projects import ROOT
+
+EMPTY = "config:\n  azure-native:location: koreacentral\n"
+KEEPS_DATA = {
+    "resources:ResourceGroup",
+    "operationalinsights:Workspace",
+    "storage:StorageAccount",
+    "keyvault:Vault",
+    "machinelearningservices:Workspace",
+}
+UNTAGGED = {"authorization:RoleAssignment", "machinelearningservices:EnvironmentVersion"}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_project(tmp_path_factory.mktemp("program") / "project")
+
+
+@pytest.fixture(scope="module")
+def dev(project: Path) -> Program:
+    return run_program(project, "dev")
+
+
+@pytest.fixture(scope="module")
+def prod(project: Path) -> Program:
+    return run_program(project, "prod")
+
+
+@pytest.fixture(scope="module")
+def empty(project: Path) -> Program:
+    return run_program(project, "empty", EMPTY)
+
+
+@pytest.fixture(scope="module", params=["dev", "prod", "empty"])
+def program(request: pytest.FixtureRequest) -> Program:
+    found: Program = request.getfixturevalue(request.param)
+    return found
+
+
+def test_no_module_of_the_program_hides_another() -> None:
+    own = {file.stem for file in (ROOT / "infra").glob("*.py")} - {"__init__", "__main__"}
+    assert not own & set(sys.stdlib_module_names)
+    assert not own & set(packages_distributions())
+
+
+def test_the_program_imports_only_the_declarations_of_the_runner() -> None:
+    imported: set[str] = set()
+    for file in (ROOT / "infra").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                imported.add(node.module or "")
+            elif isinstance(node, ast.Import):
+                imported |= {name.name for name in node.names}
+    runner = {name for name in imported if name.split(".")[0] == "runner"}
+    assert runner
+    assert {name for name in runner if not name.startswith("runner.declarations")} == set()
+
+
+def test_nothing_is_wrong_with_the_project_s_own_stacks(program: Program) -> None:
+    assert program.error is None
+    assert {level for level, _ in program.logs} <= {"info"}
+
+
+def test_every_property_and_value_is_one_that_the_sdk_knows(program: Program) -> None:
+    assert [one for resource in program.azure for one in complaints(resource)] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"kind": "StorageV3"}, "storage.kind: found 'StorageV3', none of Kind"),
+        ({"sku": {}}, "storage.sku.name: required by SkuArgs"),
+        ({"sku": {"name": "Cheap"}}, "storage.sku.name: found 'Cheap', none of SkuName"),
+        ({"allowSharedKeyAccess": "no"}, "storage.allowSharedKeyAccess: found 'no', not a bool"),
+        ({"allowSharedKeys": False}, "storage.allowSharedKeys: unknown to StorageAccountArgs"),
+    ],
+)
+def test_what_the_sdk_does_not_know_is_noticed(
+    dev: Program, change: dict[str, Any], complaint: str
+) -> None:
+    storage = dev.one("storage:StorageAccount")
+    changed = replace(storage, inputs={**storage.inputs, **change})
+    assert complaints(changed) == [complaint]
+
+
+def test_everything_that_is_referred_to_is_declared(program: Program) -> None:
+    ids = {one.id for one in program.resources}
+    names = {one.id.rsplit("/", 1)[-1] for one in program.resources}
+    assets = re.compile(r"(/models/|/codes/)[^/]+/versions/[^/]+$")
+    for resource in program.azure:
+        for key, text in _texts(resource.inputs):
+            if text.startswith("/subscriptions/") and key != "roleDefinitionId":
+                assert assets.sub("", text) in ids, f"{resource.name}.{key}"
+            if key in ("resourceGroupName", "workspaceName", "endpointName"):
+                assert text in names, f"{resource.name}.{key}"
+
+
+def test_every_role_is_one_of_an_identity_that_is_declared(program: Program) -> None:
+    principals = {
+        f"principal of {one.name}" for one in program.of("managedidentity:UserAssignedIdentity")
+    }
+    roles = program.of("authorization:RoleAssignment")
+    assert {one.inputs["principalId"] for one in roles} == principals
+    assert len({one.inputs["roleAssignmentName"] for one in roles}) == len(roles)
+    assert {one.inputs["principalType"] for one in roles} == {"ServicePrincipal"}
+
+
+def test_the_workspace_waits_for_the_roles_it_is_created_with(program: Program) -> None:
+    before = program.one("machinelearningservices:Workspace").dependencies
+    roles = [one for one in program.of("authorization:RoleAssignment") if one.urn in before]
+    assert {one.name.rpartition("-")[2] for one in roles} == {
+        "storage",
+        "vault",
+        "registry",
+        "insights",
+    }
+
+
+def test_keys_are_off_wherever_azure_allows(program: Program) -> None:
+    storage = program.one("storage:StorageAccount").inputs
+    assert storage["allowSharedKeyAccess"] is False
+    assert storage["allowBlobPublicAccess"] is False
+    assert storage["isLocalUserEnabled"] is False
+    assert storage["enableHttpsTrafficOnly"] is True
+    assert storage["minimumTlsVersion"] == "TLS1_2"
+    vault = program.one("keyvault:Vault").inputs["properties"]
+    assert vault["enableRbacAuthorization"] is True
+    assert vault["enablePurgeProtection"] is True
+    assert vault["enableSoftDelete"] is True
+    assert program.one("containerregistry:Registry").inputs["adminUserEnabled"] is False
+    workspace = program.one("machinelearningservices:Workspace").inputs
+    assert workspace["systemDatastoresAuthMode"].lower() == "identity"
+    for cluster in program.of("machinelearningservices:Compute"):
+        assert cluster.inputs["properties"]["disableLocalAuth"] is True
+
+
+def test_everything_that_takes_tags_has_those_of_the_stack(program: Program) -> None:
+    stack = program.one("resources:ResourceGroup").inputs["tags"]["environment"]
+    tags = {"project": "scoring", "environment": stack, "commit": COMMIT}
+    for resource in program.azure:
+        if resource.kind not in UNTAGGED:
+            assert tags.items() <= resource.inputs["tags"].items(), resource.name
+
+
+def test_a_new_commit_alone_changes_nothing(program: Program) -> None:
+    for resource in program.azure:
+        if resource.kind not in UNTAGGED:
+            assert "tags.commit" in resource.ignore_changes, resource.name
+
+
+def test_without_git_and_pipeline_there_is_no_commit_to_tag(project: Path) -> None:
+    ran = run_program(project, "empty", EMPTY, environment={"GIT_COMMIT": ""})
+    assert "commit" not in ran.one("resources:ResourceGroup").inputs["tags"]
+
+
+def test_production_keeps_what_holds_data(prod: Program, dev: Program) -> None:
+    kept = {one.kind for one in prod.resources if one.protect}
+    assert kept == {one.kind for one in prod.resources if one.retain_on_delete} == KEEPS_DATA
+    assert not any(one.protect or one.retain_on_delete for one in dev.resources)
+
+
+def test_a_managed_platform_is_out_of_public_reach(prod: Program) -> None:
+    assert prod.one("storage:StorageAccount").inputs["publicNetworkAccess"] == "Disabled"
+    vault = prod.one("keyvault:Vault").inputs["properties"]
+    assert (vault["publicNetworkAccess"], vault["networkAcls"]["defaultAction"]) == (
+        "Disabled",
+        "Deny",
+    )
+    registry = prod.one("containerregistry:Registry").inputs
+    assert (registry["publicNetworkAccess"], registry["sku"]) == ("Disabled", {"name": "Premium"})
+    workspace = prod.one("machinelearningservices:Workspace").inputs
+    assert workspace["publicNetworkAccess"] == "Disabled"
+    assert workspace["managedNetwork"]["isolationMode"] == "AllowOnlyApprovedOutbound"
+    assert workspace["imageBuildCompute"] == "cpu-cluster"
+    nodes = prod.one("machinelearningservices:Compute").inputs["properties"]["properties"]
+    assert nodes["enableNodePublicIp"] is False
+
+
+def test_an_open_platform_has_no_network_of_its_own(dev: Program) -> None:
+    workspace = dev.one("machinelearningservices:Workspace").inputs
+    assert workspace["publicNetworkAccess"] == "Enabled"
+    assert "managedNetwork" not in workspace
+    assert dev.one("storage:StorageAccount").inputs["publicNetworkAccess"] == "Enabled"
+
+
+def test_a_cluster_is_what_the_stack_says(dev: Program, prod: Program) -> None:
+    found = dev.one("machinelearningservices:Compute", "cpu-cluster")
+    nodes = found.inputs["properties"]["properties"]
+    assert (nodes["vmSize"], nodes["vmPriority"]) == ("Standard_DS3_v2", "LowPriority")
+    scale = nodes["scaleSettings"]
+    assert (scale["minNodeCount"], scale["maxNodeCount"]) == (0, 2)
+    assert scale["nodeIdleTimeBeforeScaleDown"] == "PT2M"
+    other = prod.one("machinelearningservices:Compute").inputs["properties"]["properties"]
+    assert (other["vmPriority"], other["scaleSettings"]["maxNodeCount"]) == ("Dedicated", 8)
+
+
+def test_what_azure_never_changes_of_a_cluster_replaces_it(dev: Program) -> None:
+    cluster = dev.one("machinelearningservices:Compute")
+    assert "properties.properties.vmSize" in cluster.replace_on_changes
+    assert cluster.delete_before_replace
+
+
+def test_the_first_up_of_an_empty_subscription_has_endpoints_and_no_deployment(
+    empty: Program,
+) -> None:
+    assert [one.name for one in empty.of("machinelearningservices:BatchEndpoint")] == [
+        "diabetes-batch"
+    ]
+    assert [one.name for one in empty.of("machinelearningservices:OnlineEndpoint")] == [
+        "diabetes-online"
+    ]
+    assert not [one for one in empty.resources if "Deployment" in one.kind]
+    assert not [one for one in empty.resources if "Routing" in one.kind]
+
+
+def test_a_preview_says_once_what_waits_for_a_pin(empty: Program, dev: Program) -> None:
+    ((level, message),) = empty.logs
+    assert level == "info"
+    assert "diabetes-batch/mlflow (model)" in message
+    assert "diabetes-batch/script (model, code)" in message
+    assert "diabetes-online/blue (model)" in message
+    assert "runner models register --env empty --pin" in message
+    assert dev.logs == ()
+
+
+def test_the_output_is_what_the_runner_reads(dev: Program) -> None:
+    names = Names("scoring", "dev", SUBSCRIPTION)
+    batch, online = names.endpoint("diabetes-batch"), names.endpoint("diabetes-online")
+    workspace = dev.one("machinelearningservices:Workspace")
+    assert dev.outputs == {
+        "runner": {
+            "schema_version": 1,
+            "subscription_id": SUBSCRIPTION,
+            "resource_group": "scoring-dev",
+            "workspace": names.workspace,
+            "location": "koreacentral",
+            "cloud": "AzureCloud",
+            "tracking_uri": f"azureml://koreacentral.api.azureml.ms{workspace.id}",
+            "clusters": {"cpu-cluster": {"size": "Standard_DS3_v2", "max_instances": 2}},
+            "endpoints": {
+                "diabetes-batch": {
+                    "kind": "batch",
+                    "name": batch,
+                    "scoring_uri": f"https://{batch}.koreacentral.inference.ml.azure.com/jobs",
+                    "deployments": ["mlflow", "script"],
+                    "default": "mlflow",
+                },
+                "diabetes-online": {
+                    "kind": "online",
+                    "name": online,
+                    "scoring_uri": f"https://{online}.koreacentral.inference.ml.azure.com/score",
+                    "deployments": ["blue", "green"],
+                    "traffic": {"blue": 90, "green": 10},
+                },
+            },
+        }
+    }
+
+
+def test_endpoints_without_deployments_are_in_the_output_too(empty: Program) -> None:
+    endpoints = empty.outputs["runner"]["endpoints"]
+    assert endpoints["diabetes-batch"]["default"] is None
+    assert endpoints["diabetes-batch"]["deployments"] == []
+    assert endpoints["diabetes-online"]["traffic"] == {}
+
+
+def test_no_secret_is_put_out_and_none_lies_open_in_the_state(program: Program) -> None:
+    assert SECRET not in json.dumps(program.outputs)
+    insights = program.one("applicationinsights:Component")
+    assert set(insights.secret_outputs) == {"instrumentationKey", "connectionString"}
+
+
+def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for name, one in value.items():
+            yield from _texts(one, name)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _texts(one, key)
+    elif isinstance(value, str):
+        yield key, value
