@@ -1,0 +1,352 @@
+"""The pipelines by their schemas, and by what they must never do. Nothing here needs a network."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import yaml
+
+from infra import access
+from infra.policies.__main__ import RULES
+from runner.cli import runner
+from runner.cli.options import Session
+from runner.environments import open_workspace
+from tests.projects import ROOT
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+AZURE = ROOT / "azure-pipelines.yml"
+AZURE_STEPS = ROOT / ".azure" / "pulumi.yml"
+GITOPS = ROOT / "docs" / "gitops.md"
+
+PROGRAMS = {"runner": ".venv/bin/runner", "pulumi": "scripts/pulumi"}
+
+_PINNED = re.compile(r"uses: (?P<action>[\w.-]+/[\w./-]+)@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
+_WORD = re.compile(r"\$\(\w+\)|\$\{\{[^}]*\}\}")  # a variable, by the name of anything
+
+
+def read(file: Path) -> dict[str, Any]:
+    """A pipeline. YAML 1.1 takes the key `on` for true."""
+    found: dict[Any, Any] = yaml.safe_load(file.read_text())
+    return {"on" if key is True else key: value for key, value in found.items()}
+
+
+def jobs(file: Path) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = read(file)["jobs"]
+    return found
+
+
+JOBS = [(file, name) for file in WORKFLOWS for name in jobs(file)]
+EVERY_JOB = pytest.mark.parametrize(
+    ("file", "name"), JOBS, ids=[f"{file.stem}-{name}" for file, name in JOBS]
+)
+EVERY_WORKFLOW = pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
+
+
+def nodes(node: Any) -> Iterator[dict[str, Any]]:
+    """Every mapping in a document."""
+    if isinstance(node, dict):
+        yield node
+        for one in node.values():
+            yield from nodes(one)
+    elif isinstance(node, list):
+        for one in node:
+            yield from nodes(one)
+
+
+def command_lines(file: Path) -> list[str]:
+    """Every line that a pipeline gives to a shell, continued lines as one."""
+    scripts = [
+        text
+        for node in nodes(read(file))
+        for key in ("run", "script", "inlineScript")
+        if isinstance(text := node.get(key), str)
+    ]
+    return [
+        line.strip()
+        for script in scripts
+        for line in script.replace("\\\n", " ").splitlines()
+        if line.strip()
+    ]
+
+
+def check_schema(schema: str, *options: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, *options]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+AZURE_OPTIONS = ("--data-transform", "azure-pipelines", "--regex-variant", "nonunicode")
+
+
+def test_the_workflows_are_valid_by_their_schema() -> None:
+    done = check_schema("vendor.github-workflows", *WORKFLOWS)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("file", [AZURE, AZURE_STEPS], ids=lambda file: file.name)
+def test_the_azure_pipeline_is_valid_by_its_schema(file: Path) -> None:
+    done = check_schema("vendor.azure-pipelines", *AZURE_OPTIONS, file)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_schemas_see_a_misspelt_value(tmp_path: Path) -> None:
+    azure = tmp_path / "azure-pipelines.yml"
+    azure.write_text(AZURE.read_text().replace("lockBehavior: sequential", "lockBehavior: maybe"))
+    assert check_schema("vendor.azure-pipelines", *AZURE_OPTIONS, azure).returncode == 1
+    workflow = tmp_path / "workflow.yml"
+    workflow.write_text(WORKFLOWS[0].read_text().replace("permissions: {}", "permissions: {id: x}"))
+    assert check_schema("vendor.github-workflows", workflow).returncode == 1
+
+
+@EVERY_WORKFLOW
+def test_every_action_is_pinned_by_its_commit_with_its_version_beside_it(file: Path) -> None:
+    lines = [line.strip(" -") for line in file.read_text().splitlines() if "uses:" in line]
+    for line in lines:
+        assert _PINNED.fullmatch(line) or line.startswith("uses: ./.github/workflows/"), line
+
+
+def test_an_action_has_one_commit_everywhere() -> None:
+    files = [*WORKFLOWS, GITOPS]
+    uses = {
+        line.strip(" -")
+        for file in files
+        for line in file.read_text().splitlines()
+        if _PINNED.search(line)
+    }
+    actions = [match["action"] for one in uses if (match := _PINNED.fullmatch(one))]
+    assert len(actions) >= 4
+    assert sorted(actions) == sorted(set(actions))
+
+
+@EVERY_JOB
+def test_a_job_may_do_what_it_needs_and_no_more(file: Path, name: str) -> None:
+    assert read(file)["permissions"] == {}
+    job = jobs(file)[name]
+    steps = job.get("steps", [])
+    signs_in = "uses" in job or any("azure/login" in step.get("uses", "") for step in steps)
+    comments = any((step.get("with") or {}).get("comment-on-pr") for step in steps)
+    assert job["permissions"] == {
+        "contents": "read",
+        **({"id-token": "write"} if signs_in else {}),
+        **({"pull-requests": "write"} if comments else {}),
+    }
+
+
+@EVERY_WORKFLOW
+def test_no_workflow_reads_a_stored_secret(file: Path) -> None:
+    assert re.findall(r"secrets[.\[]|secrets: *inherit", file.read_text()) == []
+
+
+@pytest.mark.parametrize("file", [AZURE, AZURE_STEPS], ids=lambda file: file.name)
+def test_the_azure_pipeline_has_no_secret_but_its_own_token(file: Path) -> None:
+    text = file.read_text()
+    assert re.findall(r"(?i)\$\(\w*(?:secret|password|key)\w*\)", text) == []
+    assert "addSpnToEnvironment" not in text
+    for task in (node for node in nodes(read(file)) if "task" in node):
+        assert task["task"] == "AzureCLI@2"
+        assert task["inputs"]["azureSubscription"].startswith(("scoring-", "${{ parameters."))
+
+
+@EVERY_JOB
+def test_a_checkout_leaves_no_token_behind(file: Path, name: str) -> None:
+    for step in jobs(file)[name].get("steps", []):
+        if "actions/checkout" in step.get("uses", ""):
+            assert step["with"]["persist-credentials"] is False
+
+
+@EVERY_JOB
+def test_no_job_runs_without_end(file: Path, name: str) -> None:
+    job = jobs(file)[name]
+    assert "uses" in job or 0 < job["timeout-minutes"] <= 60
+
+
+def test_a_pull_request_from_a_fork_gets_no_credentials() -> None:
+    own = "github.event.pull_request.head.repo.full_name == github.repository"
+    for file in WORKFLOWS:
+        assert "pull_request_target" not in read(file)["on"]
+        if "pull_request" in read(file)["on"]:
+            for job in jobs(file).values():
+                assert "id-token" not in job["permissions"] or job["if"] == own
+    (preview,) = [stage for stage in read(AZURE)["stages"] if stage["stage"] == "preview"]
+    assert "ne(variables['System.PullRequest.IsFork'], 'True')" in preview["condition"]
+
+
+def test_a_preview_signs_in_as_another_identity_than_a_deployment() -> None:
+    texts = {file.stem: file.read_text() for file in WORKFLOWS}
+    clients = {stem: set(re.findall(r"vars\.(\w*CLIENT_ID)", text)) for stem, text in texts.items()}
+    assert clients["preview"] == {"AZURE_PREVIEW_CLIENT_ID"}
+    assert clients["up"] == clients["deploy"] == {"AZURE_CLIENT_ID"}
+    assert clients["checks"] == set()
+
+
+def test_an_up_in_progress_is_never_cancelled_and_has_its_stack_to_itself() -> None:
+    (up,) = jobs(ROOT / ".github/workflows/up.yml").values()
+    assert up["concurrency"] == {
+        "group": "stack-${{ inputs.stack }}",
+        "cancel-in-progress": False,
+    }
+    smoke = jobs(ROOT / ".github/workflows/deploy.yml")["smoke"]
+    assert smoke["concurrency"] == {"group": "stack-dev", "cancel-in-progress": False}
+    for stage in read(AZURE)["stages"]:
+        if any("deployment" in job for job in stage["jobs"]):
+            assert stage["lockBehavior"] == "sequential"
+
+
+def test_every_stack_is_previewed_with_the_policies_as_one_comment_edited_in_place() -> None:
+    job = jobs(ROOT / ".github/workflows/preview.yml")["preview"]
+    stacks = sorted(file.name.split(".")[1] for file in ROOT.glob("Pulumi.*.yaml"))
+    assert sorted(job["strategy"]["matrix"]["stack"]) == stacks
+    (step,) = [step for step in job["steps"] if "pulumi/actions" in step.get("uses", "")]
+    expected = {
+        "command": "preview",
+        "policyPacks": "infra/policies",
+        "policyPackConfigs": "infra/policies/config.json",
+        "comment-on-pr": True,
+        "edit-pr-comment": True,
+    }
+    assert step["with"].items() >= expected.items()
+    (azure,) = [stage for stage in read(AZURE)["stages"] if stage["stage"] == "preview"]
+    assert sorted(azure["jobs"][0]["strategy"]["matrix"]) == stacks
+
+
+def test_what_goes_to_production_ran_on_dev_and_is_approved() -> None:
+    deploy = jobs(ROOT / ".github/workflows/deploy.yml")
+    assert read(ROOT / ".github/workflows/deploy.yml")["on"].keys() == {"push", "workflow_dispatch"}
+    assert deploy["smoke"]["needs"] == "dev"
+    assert deploy["prod"]["needs"] == "smoke"
+    assert deploy["prod"]["with"] == {"stack": "prod", "environment": "production"}
+    stages = {stage["stage"]: stage for stage in read(AZURE)["stages"]}
+    assert stages["production"]["dependsOn"] == "dev"
+    assert [job.get("environment") for job in stages["dev"]["jobs"]] == ["dev", None]
+    assert stages["dev"]["jobs"][1]["dependsOn"] == "up"
+    assert stages["production"]["jobs"][0]["environment"] == "production"
+
+
+def test_what_deploys_is_the_pulumi_that_is_tested() -> None:
+    module = (ROOT / "scripts/pulumi-cli/go.mod").read_text()
+    tested = re.search(r"github.com/pulumi/pulumi/pkg/v3 v([\d.]+)", module)
+    assert tested
+    versions = {
+        node["pulumi-version"]
+        for file in WORKFLOWS
+        for node in nodes(read(file))
+        if "pulumi-version" in node
+    }
+    assert versions == {tested[1]}
+
+
+@pytest.mark.parametrize("file", [*WORKFLOWS, AZURE, AZURE_STEPS], ids=lambda file: file.stem)
+def test_every_command_of_a_pipeline_exists(file: Path) -> None:
+    for line in command_lines(file):
+        exists(line)
+
+
+def exists(line: str) -> None:
+    """Fail unless the line runs something of this project, or one of the known programs."""
+    program, *words = shlex.split(_WORD.sub("word", line))
+    match program:
+        case "make":
+            for target in words:
+                assert_target(target)
+        case ".venv/bin/runner":
+            assert_runner_takes(words)
+        case ".venv/bin/python":
+            assert (ROOT / words[0]).is_file(), line
+        case "scripts/pulumi":
+            assert_pulumi_has_the_policies(words)
+        case _:
+            name = program.partition("=")[0]
+            known = ("az", "echo", "set", "export", "ARM_SUBSCRIPTION_ID", "ARM_TENANT_ID")
+            assert name in known, line
+
+
+def assert_pulumi_has_the_policies(words: list[str]) -> None:
+    pack = words[words.index("--policy-pack") + 1]
+    assert (ROOT / pack / "PulumiPolicy.yaml").is_file()
+    assert (ROOT / words[words.index("--policy-pack-config") + 1]).is_file()
+
+
+def assert_target(target: str) -> None:
+    if target.startswith(".venv/"):
+        assert (ROOT / "requirements" / f"{target.removeprefix('.venv/')}.txt").is_file(), target
+    else:
+        assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE), target
+
+
+def assert_runner_takes(words: list[str]) -> None:
+    """Fail unless the command line parses these words; nothing is run."""
+    root = click.Context(runner, obj=Session(open_workspace), **runner.context_settings)
+    command: click.Command = runner
+    while isinstance(command, click.Group):
+        name, *words = words
+        below = command.get_command(root, name)
+        assert below is not None, name
+        command = below
+    command.make_context(None, words, parent=root)
+
+
+def guide_blocks() -> list[str]:
+    return re.findall(r"^```bash\n(.*?)^```", GITOPS.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def guide_lines() -> list[str]:
+    """The lines of this project's own commands in docs/gitops.md."""
+    lines = "".join(guide_blocks()).replace("\\\n", " ").splitlines()
+    return [line for line in lines if line.startswith(("make ", "runner ", "pulumi up "))]
+
+
+def test_what_the_guide_gives_to_a_shell_is_whole() -> None:
+    for block in guide_blocks():
+        done = subprocess.run(["bash", "-n"], input=block, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+
+def test_every_command_of_the_guide_exists() -> None:
+    lines = guide_lines()
+    assert {line.split()[0] for line in lines} == {"make", "runner", "pulumi"}
+    for line in lines:
+        exists(re.sub(r"^(pulumi|runner)", lambda word: PROGRAMS[word[0]], line))
+
+
+def test_the_guide_lets_a_deployment_assign_the_roles_of_the_program_and_no_others() -> None:
+    (given,) = re.findall(r'^ROLES="(.*?)"', GITOPS.read_text(), re.MULTILINE | re.DOTALL)
+    assigned = {role.id for role in vars(access).values() if isinstance(role, access.Role)}
+    assert set(re.split(r",\s*", given)) == assigned
+
+
+def test_the_guide_names_every_policy_with_its_settings_and_defaults() -> None:
+    rows = dict(re.findall(r"^\| `([\w.-]+)` \| (.*?) ?\|$", GITOPS.read_text(), re.MULTILINE))
+    for rule in RULES:
+        settings = [f"`{one.key}: {json.dumps(one.schema['default'])}`" for one in rule.settings]
+        assert rows[rule.name] == ", ".join(settings)
+
+
+def test_the_variables_and_names_of_the_guide_are_those_of_the_pipelines() -> None:
+    guide, text = GITOPS.read_text(), "".join(file.read_text() for file in WORKFLOWS)
+    used = set(re.findall(r"vars\.(\w+)", text))
+    assert used == set(re.findall(r"gh variable set (\w+)", guide))
+    connections = set(
+        re.findall(r"(?:connection|azureSubscription): (scoring-\w+)", AZURE.read_text())
+    )
+    assert connections == {"scoring-preview", "scoring-dev", "scoring-prod"}
+    for name in (*connections, "PULUMI_BACKEND_URL", "`scoring`"):
+        assert name in guide
+
+
+def test_a_command_that_does_not_exist_is_seen() -> None:
+    for line in (
+        "make polish",
+        "make .venv/nothing",
+        ".venv/bin/runner score --envy dev",
+        "curl x",
+    ):
+        with pytest.raises((AssertionError, click.ClickException)):
+            exists(line)
