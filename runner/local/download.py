@@ -6,8 +6,8 @@ import os
 import shutil
 from pathlib import Path
 
+from runner.aside import aside
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
-from runner.local.files import aside
 from runner.workspace import Job
 
 _RECORDS = ("logs", "failures.csv", "summary.json", "report.html")

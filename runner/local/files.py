@@ -5,10 +5,9 @@
     <home>/trees/<hash>/file/<name>   a stored single file
     <home>/tmp/                       what is being written, and for a day what was cut off
 
-A tree's hash is that of its manifest, the list of its names and their contents' hashes, which
-is kept as a content itself. Hashes are SHA-256, in hexadecimal digits. Everything is written
-aside and then renamed into place, so what can be seen under `files` and `trees` is whole, and
-processes that store the same thing at once don't disturb each other.
+A tree's hash is that of its manifest (`runner.content`), which is kept as a content itself.
+Everything is written aside and then renamed into place, so what can be seen under `files` and
+`trees` is whole, and processes that store the same thing at once don't disturb each other.
 """
 
 from __future__ import annotations
@@ -19,22 +18,18 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 from pathlib import Path
-from stat import S_ISREG
-from typing import Literal
 
+from runner.aside import aside, remove
+from runner.content import Content, Shape, manifest, scan, walk
 from runner.errors import EnvironmentRefused, WrongUsage
 from runner.local.engine.disk import FULL
 
-CHUNK = 1 << 20  # bytes read at a time
 _CUT_OFF = 24 * 3600  # seconds after which nobody is still at work on what is in `tmp`
 _LOOKED_AT = 1000  # files of a folder
 _HOME_WAY_OUT = "or set RUNNER_HOME to a folder elsewhere"
 _TARGET_WAY_OUT = "or name a place elsewhere"
-
-Shape = Literal["file", "folder"]
 
 
 @dataclass(frozen=True)
@@ -48,25 +43,37 @@ class Tree:
 def store(home: Path, source: Path) -> Tree:
     """Keep a copy of a file, or of a folder with all below it, and return where it is.
 
-    What is kept already is not written again. A file's name belongs to its hash, a folder's does
-    not; neither do permissions, times and empty folders. Links are followed as long as they stay
-    inside the folder. Raises `WrongUsage` for what can't be stored and `EnvironmentRefused` where
-    the workspace can't be written.
+    What is kept already is not written again. Raises `WrongUsage` for what can't be stored and
+    `EnvironmentRefused` where the workspace can't be written.
     """
     began = time.time_ns()
-    shape, sources = _scan(home, source)
-    with _writing(home, _HOME_WAY_OUT):
-        (home / "tmp").mkdir(parents=True, exist_ok=True)
-        _sweep(home / "tmp")
-        manifest = _dump(
-            shape, [(name, _keep(home, partial(_read, path))) for name, path in sources]
-        )
-        tree = _keep(home, lambda: [manifest])
-        path = checkout(home, tree)
-        with suppress(PermissionError):  # a tree of somebody else's
-            # The moment at which the source was last known to be the same.
-            os.utime(home / "trees" / tree, ns=(began, began))
-    return Tree(tree, path)
+    _check_apart(home, source)
+    tree = _store(home, scan(source), _keep)
+    with suppress(PermissionError):  # a tree of somebody else's
+        # The moment at which the source was last known to be the same.
+        os.utime(home / "trees" / tree.hash, ns=(began, began))
+    return tree
+
+
+def store_content(home: Path, content: Content) -> Tree:
+    """Keep a content that comes from elsewhere; each of its files is read once.
+
+    Raises `EnvironmentRefused` where the workspace can't be written.
+    """
+    return _store(home, content, _keep_new)
+
+
+def contents(home: Path, tree: str) -> Content:
+    """What a stored file or folder holds.
+
+    Raises `EnvironmentRefused` where the workspace has lost a part of it.
+    """
+    shape, entries = _load(home, tree)
+    path = checkout(home, tree)
+    found = scan(path)
+    if shape != found.shape or len(found.files) != len(entries):
+        raise EnvironmentRefused(_lost(home, tree))
+    return found
 
 
 def looks_changed(home: Path, tree: str, source: Path) -> bool:
@@ -81,11 +88,11 @@ def looks_changed(home: Path, tree: str, source: Path) -> bool:
         since = (home / "trees" / tree).stat().st_mtime_ns
         if not root.is_dir() or not stored.is_dir():
             return root.is_dir() != stored.is_dir() or _differs(root, stored, since)
-        found = list(islice(_walk(source, root), _LOOKED_AT))
+        found = list(islice(walk(source, root), _LOOKED_AT))
         if any(_differs(Path(path), stored / name, since) for name, path in found):
             return True
         # Each of them is stored, so it is as many that tell of one that is gone.
-        return len(found) < sum(1 for _ in islice(_walk(stored, stored), _LOOKED_AT))
+        return len(found) < sum(1 for _ in islice(walk(stored, stored), _LOOKED_AT))
     except (OSError, WrongUsage, EnvironmentRefused):
         return False
 
@@ -135,6 +142,18 @@ def link_out(home: Path, tree: str, target: Path) -> None:
         _lay_out(home, entries, target if shape == "folder" else target.parent, _link)
 
 
+def _store(
+    home: Path, content: Content, keep: Callable[[Path, Callable[[], Iterable[bytes]]], str]
+) -> Tree:
+    with _writing(home, _HOME_WAY_OUT):
+        (home / "tmp").mkdir(parents=True, exist_ok=True)
+        _sweep(home / "tmp")
+        hashes = [(file.name, keep(home, file.read)) for file in content.files]
+        listed = manifest(content.shape, hashes)
+        tree = _keep(home, lambda: [listed])
+        return Tree(tree, checkout(home, tree))
+
+
 def _differs(path: Path, stored: Path, since: int) -> bool:
     now = path.stat()
     try:
@@ -150,82 +169,16 @@ def _sweep(folder: Path) -> None:
             # Another process may be sweeping, too, and what stays does no harm.
             with suppress(OSError):
                 if time.time() - entry.stat(follow_symlinks=False).st_mtime > _CUT_OFF:
-                    _remove(Path(entry.path))
+                    remove(Path(entry.path))
 
 
-def _scan(home: Path, source: Path) -> tuple[Shape, list[tuple[str, str]]]:
-    """List what is to be stored: names inside the tree, and the real paths to read."""
-    try:
+def _check_apart(home: Path, source: Path) -> None:
+    """Refuse to store the workspace in itself."""
+    # What can't be resolved can't be scanned either, and `scan` says why.
+    with suppress(OSError, RuntimeError):
         root = source.resolve(strict=True)
-    except FileNotFoundError as error:
-        raise WrongUsage(f"{source} does not exist: check the path") from error
-    except (OSError, RuntimeError) as error:  # RuntimeError: links that lead round in a circle
-        raise WrongUsage(f"{source} can't be read ({error})") from error
-    if not root.is_dir():
-        return "file", [(source.absolute().name, str(root))]
-    if home.resolve().is_relative_to(root):
-        raise WrongUsage(f"{source} contains the workspace {home}: name a folder that does not")
-    try:
-        sources = sorted(_walk(source, root), key=lambda entry: os.fsencode(entry[0]))
-    except OSError as error:
-        raise WrongUsage(f"{error.filename} can't be read ({error.strerror})") from error
-    if not sources:
-        raise WrongUsage(f"{source} is empty: there is nothing to store")
-    return "folder", sources
-
-
-def _walk(source: Path, root: Path) -> Iterator[tuple[str, str]]:
-    # Each entry: a folder's real path, its name in the tree, and the folders whose links led here.
-    folders: list[tuple[str, str, tuple[str, ...]]] = [(str(root), "", ())]
-    while folders:
-        folder, prefix, trail = folders.pop()
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                name, path, inside = prefix + entry.name, entry.path, trail
-                if entry.is_symlink():
-                    path = _follow(source / name, Path(path), root)
-                    inside = (*trail, folder)
-                if not entry.is_dir():
-                    yield name, path
-                elif inside is not trail and any(Path(one).is_relative_to(path) for one in inside):
-                    raise WrongUsage(
-                        f"{source / name} is a link that leads back to where it lies: remove it"
-                    )
-                else:
-                    folders.append((path, name + "/", inside))
-
-
-def _follow(shown: Path, link: Path, root: Path) -> str:
-    """Return the real path that a link leads to. Raises `WrongUsage` where it leaves `root`."""
-    try:
-        real = link.resolve(strict=True)
-    except (OSError, RuntimeError) as error:
-        raise WrongUsage(f"{shown} is a link that leads nowhere: remove it") from error
-    if not real.is_relative_to(root):
-        raise WrongUsage(f"{shown} is a link out of the folder, to {real}: put a copy in its place")
-    return str(real)
-
-
-def _read(path: str) -> Iterator[bytes]:
-    """Read a file in chunks. Raises `WrongUsage` where it can't be read, or is not a file."""
-    try:
-        # The path is real: a link there now, or a pipe, was put there since it was listed.
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-        try:
-            if not S_ISREG(os.fstat(file).st_mode):
-                raise WrongUsage(_special(path))
-            while chunk := os.read(file, CHUNK):
-                yield chunk
-        finally:
-            os.close(file)
-    except OSError as error:
-        if error.errno == errno.ENXIO:  # what opening a socket gives
-            raise WrongUsage(_special(path)) from error
-        raise WrongUsage(f"{path} can't be read ({error.strerror})") from error
-
-
-def _special(path: str) -> str:
-    return f"{path} is neither a file nor a folder: pipes, sockets and devices can't be stored"
+        if root.is_dir() and home.resolve().is_relative_to(root):
+            raise WrongUsage(f"{source} contains the workspace {home}: name a folder that does not")
 
 
 def _keep(home: Path, read: Callable[[], Iterable[bytes]]) -> str:
@@ -237,7 +190,13 @@ def _keep(home: Path, read: Callable[[], Iterable[bytes]]) -> str:
         known.update(chunk)
     if _kept(home, known.hexdigest()).exists():
         return known.hexdigest()
-    # Hashed again on the way: the source may have changed since.
+    return _keep_new(home, read)  # hashed again on the way: the source may have changed since
+
+
+def _keep_new(home: Path, read: Callable[[], Iterable[bytes]]) -> str:
+    """Keep a content that is read only once, and return its hash."""
+    import hashlib
+
     written = hashlib.sha256()
     with aside(home / "tmp") as path:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444), "wb") as file:
@@ -252,14 +211,6 @@ def _keep(home: Path, read: Callable[[], Iterable[bytes]]) -> str:
 
 def _kept(home: Path, content_hash: str) -> Path:
     return home / "files" / content_hash[:2] / content_hash
-
-
-def _dump(shape: Shape, entries: list[tuple[str, str]]) -> bytes:
-    """Write a manifest: no file name holds a NUL, so it ends every part."""
-    return b"".join(
-        [shape.encode(), b"\0"]
-        + [b"%s %s\0" % (digest.encode(), os.fsencode(name)) for name, digest in entries]
-    )
 
 
 def _load(home: Path, tree: str) -> tuple[Shape, list[tuple[str, str]]]:
@@ -337,25 +288,6 @@ def _copy(kept: Path, target: Path) -> None:
     import shutil
 
     shutil.copyfile(kept, target)
-
-
-@contextmanager
-def aside(folder: Path, prefix: str = "") -> Iterator[Path]:
-    """Give a new path in `folder` to write to; what is still there in the end is removed."""
-    path = folder / f"{prefix}{os.getpid()}-{os.urandom(8).hex()}"
-    try:
-        yield path
-    finally:
-        _remove(path)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        import shutil
-
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -16,7 +16,9 @@ from runner.declarations import (
 )
 from runner.declarations.override import override
 from runner.declarations.problem import Place
+from runner.declarations.references import PREFIX
 from runner.errors import EnvironmentRefused, JobFailed, NotFound, WrongUsage
+from runner.input_path import check_type, input_path
 from runner.local import assets
 from runner.local.engine.inputs import list_code, list_files
 from runner.local.engine.plan import Plan, Settings
@@ -63,7 +65,7 @@ def plan_job(
     given, data, notices = _data(home, catalog, endpoint, invocation)
     if model is not None:
         notices = (*_notices(home, model, deployment.model, catalog.models), *notices)
-    _check_input_type(data, invocation.input_type)
+    check_type(data, invocation.input_type)
     folder, files = list_files(data)
     return (
         Plan(
@@ -162,12 +164,7 @@ def _data(
         asset = find_data(home, catalog, reference)
         notices = _notices(home, asset, reference, catalog.data)
         return asset.reference, Path(asset.path), notices
-    path = existing(given)
-    if path is None:
-        hint = "check the path, or name a data asset as azureml:NAME@latest"
-        if given in catalog.data:
-            hint = f"for the data asset write azureml:{given}@latest"
-        raise NotFound(f"no file or folder {given}; {hint}")
+    path = input_path(given, catalog.data)
     return str(path.absolute()), path, ()
 
 
@@ -192,25 +189,6 @@ def _notices(
         f"{Place(path, 0)} looks changed since {asset.reference} was registered;"
         f" `runner {command} register -f {Place(declaration.file, 0)}` makes a new version",
     )
-
-
-def existing(given: str | Path) -> Path | None:
-    """The path of a file or folder that is there, with its `~` expanded; else None."""
-    try:
-        path = Path(given).expanduser()
-        path.stat()
-    except PermissionError:
-        raise
-    except (OSError, RuntimeError, ValueError):  # a name too long, ~NOBODY, a NUL
-        return None
-    return path
-
-
-def _check_input_type(data: Path, input_type: str | None) -> None:
-    if input_type == "uri_file" and not data.is_file():
-        raise WrongUsage(f"data {data} is a folder, not a uri_file")
-    if input_type == "uri_folder" and not data.is_dir():
-        raise WrongUsage(f"data {data} is a file, not a uri_folder")
 
 
 def _script(deployment: BatchDeployment) -> Path | None:
@@ -255,11 +233,19 @@ def _engine_settings(deployment: BatchDeployment, asked: Iterable[str]) -> Setti
     )
 
 
-def check_output(path: Path | None) -> Path | None:
-    """The output place as an absolute path. JobFailed when something is there already."""
-    if path is None:
+def check_output(given: str | None) -> Path | None:
+    """The output place as an absolute path.
+
+    JobFailed when something is there already, WrongUsage for a place that is not on this machine.
+    """
+    if given is None:
         return None
-    path = path.expanduser().absolute()
+    if given.startswith(PREFIX):
+        raise WrongUsage(
+            f"--output-path {given} is a datastore's, which the local environment can't reach:"
+            " name a folder of this machine"
+        )
+    path = Path(given).expanduser().absolute()
     if path.exists():
         raise JobFailed(f"output {path} exists already; name another place")
     return path

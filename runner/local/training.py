@@ -7,8 +7,9 @@ from pathlib import Path
 
 from runner.declarations import AssetReference, Catalog, CommandJob, JobInput
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
+from runner.input_path import existing
 from runner.local.command_job import Command
-from runner.local.invocation import existing, find_data
+from runner.local.invocation import find_data
 from runner.nearest import nearest
 
 _FOLDERS = ("uri_folder", "mlflow_model", "custom_model", "triton_model", "mltable")

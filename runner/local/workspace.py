@@ -6,17 +6,18 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.content import Content, counted
 from runner.errors import EnvironmentRefused, NotFound
 from runner.local import assets
 from runner.local.database import opened, transaction
-from runner.local.files import copy_out, link_out
+from runner.local.files import contents, copy_out, link_out
 from runner.local.job_folder import job_folder, model_folder, now, owner, starts
 from runner.local.job_records import (
     insert_job,
@@ -37,7 +38,9 @@ from runner.workspace import (
     LogLine,
     Progress,
     Registration,
+    Response,
     Summary,
+    Transfer,
 )
 
 if TYPE_CHECKING:
@@ -55,6 +58,7 @@ class LocalWorkspace:
     environment = LOCAL
 
     def __init__(self, project: Project) -> None:
+        self.on_transfer: Callable[[Transfer], None] = lambda _: None
         self._project = project
         self._home = project.home
 
@@ -78,6 +82,19 @@ class LocalWorkspace:
     def download_asset(self, kind: AssetKind, reference: str, target: Path) -> Path:
         asset = assets.find(self._home, kind, reference)
         return copy_out(self._home, asset.content_hash, target)
+
+    def contents(self, kind: AssetKind, reference: str) -> Content:
+        asset = assets.find(self._home, kind, reference)
+        return contents(self._home, asset.content_hash)
+
+    def receive(self, asset: Asset, content: Content) -> Asset:
+        def tell(done: int) -> None:
+            self.on_transfer(Transfer("downloading", asset.reference, done, content.size))
+
+        return assets.receive(self._home, asset, counted(content, tell))
+
+    def register_code(self, name: str, folder: Path) -> None:
+        return None
 
     def endpoints(self) -> list[EndpointInfo]:
         from runner.local.endpoints import describe
@@ -125,6 +142,25 @@ class LocalWorkspace:
         )
         return replace(self._begin(job), notices=notices)
 
+    def send(self, endpoint: str, body: bytes, deployment: str | None = None) -> Response:
+        from runner.local.online import send
+
+        return send(self._home, self._catalog, endpoint, body, deployment)
+
+    def serve(
+        self,
+        endpoint: str,
+        host: str,
+        port: int,
+        ready: Callable[[str], object],
+        say: Callable[[str], object],
+        verbose: bool = False,
+    ) -> None:
+        """Serve an online endpoint here until SIGINT or SIGTERM; see `runner.local.online`."""
+        from runner.local.online import serve
+
+        serve(self._home, self._catalog, endpoint, host, port, ready, say, verbose)
+
     def train(self, model: str, inputs: Mapping[str, str]) -> Job:
         from runner.local.command_job import write_command
         from runner.local.training import plan_training
@@ -161,6 +197,9 @@ class LocalWorkspace:
         if summary is None:
             raise NotFound(f"job {name!r} has no summary: it is {job.status}")
         return summary
+
+    def collect(self, name: str) -> Summary:
+        return self.summary(name)
 
     def cancel(self, name: str) -> Job:
         job = self.job(name)

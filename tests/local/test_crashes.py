@@ -57,7 +57,7 @@ def run_killed_at(project: ScratchProject, step: int, monkeypatch: pytest.Monkey
     with monkeypatch.context() as patched:
         patched.setattr(host, "spawn", spawn)
         try:
-            workspace.invoke(Invocation(output_path=project.root / "out"))
+            workspace.invoke(Invocation(output_path=str(project.root / "out")))
         except EnvironmentRefused:
             assert ended == [-9]  # before it had begun
     (job,) = workspace.jobs()

@@ -16,8 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runner.content import CHUNK
 from runner.errors import EnvironmentRefused, WrongUsage
-from runner.local.files import CHUNK, checkout, copy_out, looks_changed, store
+from runner.local.files import checkout, copy_out, looks_changed, store
 
 Together = Callable[[str, list[tuple[object, ...]]], list[str]]
 

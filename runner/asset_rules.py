@@ -1,0 +1,124 @@
+"""What every workspace asks of an asset: its name, its version, its type and its reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from stat import S_ISDIR
+from typing import TYPE_CHECKING
+
+from runner.declarations.names import ASSET_NAME_RULE, is_asset_name
+from runner.declarations.references import PREFIX, AssetReference, parse_reference
+from runner.errors import EnvironmentRefused, NotFound, WrongUsage
+from runner.nearest import nearest
+
+if TYPE_CHECKING:
+    from runner.workspace import Asset, AssetKind, Registration
+
+TITLES: dict[AssetKind, str] = {"model": "model", "data": "data asset"}
+TYPES: dict[AssetKind, tuple[str, ...]] = {
+    "model": ("mlflow_model", "custom_model", "triton_model"),
+    "data": ("uri_file", "uri_folder", "mltable"),
+}
+_COMMANDS: dict[AssetKind, str] = {"model": "runner models", "data": "runner data"}
+_LONGEST_VERSION = 30
+_SHOWN_VERSIONS = 10
+
+
+def check_registration(kind: AssetKind, registration: Registration) -> None:
+    """Raise `WrongUsage` for a name, version or type that can't be, or a path of another type.
+
+    Nothing is loaded.
+    """
+    name, version, type_ = registration.name, registration.version, registration.type
+    if not is_asset_name(name):
+        raise WrongUsage(f"{name!r} can't name a {TITLES[kind]}: it takes {ASSET_NAME_RULE}")
+    if version is not None and not (is_asset_name(version) and len(version) <= _LONGEST_VERSION):
+        raise WrongUsage(
+            f"{version!r} can't be a version: it takes 1 to {_LONGEST_VERSION} letters, digits, "
+            "hyphens, underscores and dots, beginning with a letter or digit"
+        )
+    if type_ not in TYPES[kind]:
+        raise WrongUsage(f"{type_!r} is no type of {TITLES[kind]}{nearest(type_, TYPES[kind])}")
+    _check_content(registration)
+
+
+def parse_asset(kind: AssetKind, reference: str) -> AssetReference:
+    """Parse a reference to an asset of this workspace; the prefix can be left out.
+
+    Raises `WrongUsage` for one to elsewhere, and for a label that is not `latest`.
+    """
+    text = reference if reference.startswith(PREFIX) else PREFIX + reference
+    wanted = parse_reference(text, "models" if kind == "model" else "data")
+    if wanted.registry or wanted.workspace:
+        raise WrongUsage(
+            f"{reference!r} is in another workspace or a registry, which is out of reach here: "
+            f"register the {TITLES[kind]} in this workspace, or choose another environment"
+        )
+    if wanted.label not in (None, "latest"):
+        raise WrongUsage(
+            f"{reference!r} has the label {wanted.label!r}, and there is only 'latest': write "
+            f"{PREFIX}{wanted.name}@latest or {PREFIX}{wanted.name}:VERSION"
+        )
+    return wanted
+
+
+def next_version(versions: Sequence[str]) -> str:
+    """The next whole number, as Azure counts."""
+    return str(1 + max((int(one) for one in versions if one.isdecimal()), default=0))
+
+
+def unknown_name(kind: AssetKind, name: str, names: Sequence[str]) -> NotFound:
+    """The error for a name that the workspace lacks."""
+    return NotFound(
+        f"no {TITLES[kind]} {name!r} in this workspace{nearest(name, names)};"
+        f" `{_COMMANDS[kind]} register` adds one"
+    )
+
+
+def unknown_version(
+    kind: AssetKind, name: str, version: str | None, versions: Sequence[str]
+) -> NotFound:
+    """The error for a version that a name lacks."""
+    shown = ", ".join(versions[:_SHOWN_VERSIONS])
+    more = ", …" if len(versions) > _SHOWN_VERSIONS else ""
+    return NotFound(f"{TITLES[kind]} {name!r} has no version {version!r}; it has {shown}{more}")
+
+
+def taken_version(kind: AssetKind, name: str, version: str, other: str) -> EnvironmentRefused:
+    """The error for a version that exists with `other` content or type."""
+    return EnvironmentRefused(
+        f"{TITLES[kind]} {name!r} version {version} exists with other {other};"
+        " leave the version out to get the next one"
+    )
+
+
+def check_copy(asset: Asset, content_hash: str) -> None:
+    """Raise `EnvironmentRefused` unless what arrived of an asset is what was registered."""
+    if asset.content_hash not in ("", content_hash):
+        raise EnvironmentRefused(
+            f"{asset.reference} is not what was registered: its files have the hash"
+            f" {content_hash[:12]}, and its own is {asset.content_hash[:12]};"
+            " register it again from its source"
+        )
+
+
+def _check_content(registration: Registration) -> None:
+    """Check that the path is what its type says."""
+    path, type_ = registration.path, registration.type
+    try:
+        folder = S_ISDIR(path.stat().st_mode)
+        described = folder and (path / "MLmodel").is_file()
+        empty = described and (path / "MLmodel").stat().st_size == 0
+    except OSError:
+        return  # it can't be stored either, and that says why
+    if type_ == "uri_file" and folder:
+        raise WrongUsage(f"{path} is a folder: register it as uri_folder, or name a file in it")
+    if type_ in ("uri_folder", "mltable") and not folder:
+        raise WrongUsage(f"{path} is a file: register it as uri_file, or name its folder")
+    if type_ == "mlflow_model" and not described:
+        raise WrongUsage(
+            f"{path} is not an MLflow model, it has no file MLmodel: name the folder that has "
+            "one, or register it as custom_model"
+        )
+    if type_ == "mlflow_model" and empty:
+        raise WrongUsage(f"{path / 'MLmodel'} is empty: save the model again")

@@ -1,0 +1,114 @@
+"""`runner invoke`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runner.cli.options import (
+    Session,
+    common,
+    deployment_names,
+    endpoint_names,
+    output_option,
+    pass_session,
+)
+
+if TYPE_CHECKING:
+    from runner.workspace import Response
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  runner invoke diabetes-online data/diabetes/request.json
+  runner invoke diabetes-online data/diabetes/request.json -d green
+  cat data/diabetes/request.json | runner invoke diabetes-online -
+  runner invoke diabetes-online data/diabetes/request.json -o json | jq .body"""
+)
+@click.argument("endpoint", shell_complete=endpoint_names)
+@click.argument("request", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+@click.option(
+    "--deployment",
+    "-d",
+    metavar="NAME",
+    shell_complete=deployment_names,
+    help="The deployment to ask.  [default: by the endpoint's traffic]",
+)
+@output_option
+@common
+@pass_session
+def invoke(
+    session: Session, endpoint: str, request: str, deployment: str | None, output: str
+) -> None:
+    """Send one request to an online endpoint.
+
+    REQUEST is a JSON file, or - for stdin. The answer's body goes to stdout as it came; with
+    -o json, an object with status, deployment, seconds and body. Which deployment answered, and
+    how fast, goes to stderr.
+    """
+    from runner.cli.output import print_json, print_note
+    from runner.errors import RunnerError
+
+    body = _read(request)
+    response = session.open().send(endpoint, body, deployment)
+    if output == "json":
+        print_json(_as_json(response))
+    else:
+        text = response.body.decode("utf-8", "backslashreplace")
+        print(text, end="" if text.endswith("\n") else "\n")
+    name = response.deployment or "no deployment"
+    print_note(f"{name} answered {response.status} in {response.seconds * 1000:,.0f} ms")
+    if response.status >= 400:
+        sys.stdout.flush()
+        raise RunnerError(
+            f"endpoint {endpoint!r} answered {response.status}{_meaning(response.status)};"
+            " its answer says why"
+        )
+
+
+def _read(request: str) -> bytes:
+    """The request's bytes, as they are. WrongUsage, with the place, unless they are JSON."""
+    import json
+    from pathlib import Path
+
+    from runner.errors import WrongUsage
+
+    name = "stdin" if request == "-" else request
+    body = sys.stdin.buffer.read() if request == "-" else Path(request).read_bytes()
+    try:
+        json.loads(body.decode())
+    except UnicodeDecodeError as error:
+        raise WrongUsage(f"{name}: byte {error.start} is not UTF-8 text") from None
+    except json.JSONDecodeError as error:
+        place = f"{name}:{error.lineno}:{error.colno}"
+        raise WrongUsage(f"{place}: not JSON: {error.msg}") from None
+    except (RecursionError, ValueError):
+        raise WrongUsage(f"{name}: JSON nested too deep, or with a number too long") from None
+    return body
+
+
+def _as_json(response: Response) -> dict[str, Any]:
+    import contextlib
+    import json
+
+    body: Any = response.body.decode("utf-8", "backslashreplace")
+    with contextlib.suppress(ValueError):  # the text itself, then
+        body = json.loads(body)
+    return {
+        "status": response.status,
+        "deployment": response.deployment,
+        "seconds": response.seconds,
+        "body": body,
+    }
+
+
+def _meaning(status: int) -> str:
+    from http import HTTPStatus
+
+    try:
+        return f" ({HTTPStatus(status).phrase})"
+    except ValueError:
+        return ""

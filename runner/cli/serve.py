@@ -1,0 +1,79 @@
+"""`runner serve`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
+import click
+
+from runner.cli.options import Session, common, endpoint_names, pass_session
+
+
+@runtime_checkable
+class Serves(Protocol):
+    """A workspace that can serve its online endpoints: this machine's."""
+
+    def serve(
+        self,
+        endpoint: str,
+        host: str,
+        port: int,
+        ready: Callable[[str], object],
+        say: Callable[[str], object],
+        verbose: bool = False,
+    ) -> None:
+        """Serve until SIGINT or SIGTERM; `ready` gets the scoring URI, `say` lines of log."""
+        ...
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  runner serve diabetes-online
+  runner serve diabetes-online --port 8080
+  runner serve diabetes-online --port 0 -v"""
+)
+@click.argument("endpoint", shell_complete=endpoint_names)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=5001,
+    show_default=True,
+    help="The port to listen on; 0 takes any that is free.",
+)
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="The address to listen on.",
+)
+@common
+@pass_session
+def serve(session: Session, endpoint: str, port: int, host: str) -> None:
+    """Serve an online endpoint on this machine.
+
+    Loads every deployment of ENDPOINT, prints its scoring URI and answers POST /score until
+    Ctrl-C, which lets requests under way be answered first; a second Ctrl-C ends at once. Says
+    where the endpoint's key is. Failed requests go to stderr, with -v all of them, and so does
+    what the models print. GET /health and GET /metrics tell how it goes.
+    """
+    from runner.cli.output import print_note
+    from runner.errors import WrongUsage
+    from runner.project import LOCAL
+
+    if session.environment != LOCAL:
+        raise WrongUsage(
+            f"serve runs on this machine, not in environment {session.environment};"
+            f" use --env {LOCAL}, or send requests with `runner invoke {endpoint}`"
+        )
+    workspace = session.open()
+    assert isinstance(workspace, Serves), "the local workspace serves"
+    workspace.serve(
+        endpoint,
+        host,
+        port,
+        ready=lambda uri: print(uri, flush=True),
+        say=print_note,
+        verbose=session.verbose,
+    )

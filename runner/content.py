@@ -1,0 +1,179 @@
+"""What an asset holds, wherever it lies: files that can be read, and the hash of all of them.
+
+The hash is the SHA-256, in hexadecimal digits, of a manifest: the list of names and of the
+SHA-256 of each file's bytes. A single file's name belongs to its hash, a folder's does not;
+neither do permissions, times and empty folders.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from stat import S_ISREG
+from threading import Lock
+from typing import Literal
+
+from runner.errors import WrongUsage
+
+CHUNK = 1 << 20  # bytes read at a time
+
+Shape = Literal["file", "folder"]
+
+
+@dataclass(frozen=True)
+class ContentFile:
+    """One file of an asset."""
+
+    name: str  # its path inside the asset, with slashes
+    size: int  # bytes
+    read: Callable[[], Iterator[bytes]]  # from its beginning, as often as it is called
+
+
+@dataclass(frozen=True)
+class Content:
+    """A single file, or a folder's files in the order of their names' bytes."""
+
+    shape: Shape
+    files: Sequence[ContentFile]
+
+    @property
+    def size(self) -> int:
+        """All bytes."""
+        return sum(file.size for file in self.files)
+
+
+def scan(source: Path) -> Content:
+    """Find what a path on this machine holds; nothing is read yet.
+
+    Links are followed as long as they stay inside the folder. Raises `WrongUsage` for what can't
+    be an asset: nothing at all, pipes and the like, links that lead out.
+    """
+    try:
+        root = source.resolve(strict=True)
+    except FileNotFoundError as error:
+        raise WrongUsage(f"{source} does not exist: check the path") from error
+    except (OSError, RuntimeError) as error:  # RuntimeError: links that lead round in a circle
+        raise WrongUsage(f"{source} can't be read ({error})") from error
+    try:
+        if not root.is_dir():
+            return Content("file", [_file(source.absolute().name, str(root))])
+        files = [_file(name, path) for name, path in walk(source, root)]
+    except OSError as error:
+        raise WrongUsage(f"{error.filename} can't be read ({error.strerror})") from error
+    if not files:
+        raise WrongUsage(f"{source} is empty: there is nothing to store")
+    return Content("folder", sorted(files, key=lambda file: os.fsencode(file.name)))
+
+
+def walk(source: Path, root: Path) -> Iterator[tuple[str, str]]:
+    """Yield every file below a folder, which `root` is the real path of: its name and real path."""
+    # Each entry: a folder's real path, its name in the tree, and the folders whose links led here.
+    folders: list[tuple[str, str, tuple[str, ...]]] = [(str(root), "", ())]
+    while folders:
+        folder, prefix, trail = folders.pop()
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name, path, inside = prefix + entry.name, entry.path, trail
+                if entry.is_symlink():
+                    path = _follow(source / name, Path(path), root)
+                    inside = (*trail, folder)
+                if not entry.is_dir():
+                    yield name, path
+                elif inside is not trail and any(Path(one).is_relative_to(path) for one in inside):
+                    raise WrongUsage(
+                        f"{source / name} is a link that leads back to where it lies: remove it"
+                    )
+                else:
+                    folders.append((path, name + "/", inside))
+
+
+def counted(content: Content, tell: Callable[[int], None]) -> Content:
+    """The same content, which tells how many bytes of it have been read so far, of all files.
+
+    Files may be read from several threads; each is told of once it has read a chunk.
+    """
+    lock, done = Lock(), 0
+
+    def read(file: ContentFile) -> Iterator[bytes]:
+        nonlocal done
+        for chunk in file.read():
+            yield chunk
+            with lock:
+                done += len(chunk)
+                now = done
+            tell(now)
+
+    files = [ContentFile(file.name, file.size, partial(read, file)) for file in content.files]
+    return Content(content.shape, files)
+
+
+def hash_file(file: ContentFile) -> str:
+    """The SHA-256 of a file's bytes."""
+    import hashlib
+
+    known = hashlib.sha256()
+    for chunk in file.read():
+        known.update(chunk)
+    return known.hexdigest()
+
+
+def hash_path(source: Path) -> str:
+    """The hash of what a path on this machine holds. Raises as `scan`."""
+    content = scan(source)
+    return hash_content(content.shape, ((file.name, hash_file(file)) for file in content.files))
+
+
+def hash_content(shape: Shape, hashes: Iterable[tuple[str, str]]) -> str:
+    """The hash of an asset, from its files' names and hashes in their order."""
+    import hashlib
+
+    return hashlib.sha256(manifest(shape, hashes)).hexdigest()
+
+
+def manifest(shape: Shape, hashes: Iterable[tuple[str, str]]) -> bytes:
+    """What the hash of an asset is taken of: no file name holds a NUL, so it ends every part."""
+    return b"".join(
+        [shape.encode(), b"\0"]
+        + [b"%s %s\0" % (digest.encode(), os.fsencode(name)) for name, digest in hashes]
+    )
+
+
+def _file(name: str, path: str) -> ContentFile:
+    return ContentFile(name, Path(path).stat().st_size, partial(_read, path))
+
+
+def _follow(shown: Path, link: Path, root: Path) -> str:
+    """Return the real path that a link leads to. Raises `WrongUsage` where it leaves `root`."""
+    try:
+        real = link.resolve(strict=True)
+    except (OSError, RuntimeError) as error:
+        raise WrongUsage(f"{shown} is a link that leads nowhere: remove it") from error
+    if not real.is_relative_to(root):
+        raise WrongUsage(f"{shown} is a link out of the folder, to {real}: put a copy in its place")
+    return str(real)
+
+
+def _read(path: str) -> Iterator[bytes]:
+    """Read a file in chunks. Raises `WrongUsage` where it can't be read, or is not a file."""
+    try:
+        # The path is real: a link there now, or a pipe, was put there since it was listed.
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            if not S_ISREG(os.fstat(file).st_mode):
+                raise WrongUsage(_special(path))
+            while chunk := os.read(file, CHUNK):
+                yield chunk
+        finally:
+            os.close(file)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # what opening a socket gives
+            raise WrongUsage(_special(path)) from error
+        raise WrongUsage(f"{path} can't be read ({error.strerror})") from error
+
+
+def _special(path: str) -> str:
+    return f"{path} is neither a file nor a folder: pipes, sockets and devices can't be stored"

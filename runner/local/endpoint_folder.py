@@ -1,0 +1,99 @@
+"""An online endpoint's folder in the local workspace: its key, and who serves it.
+
+<home>/endpoints/<name>/
+    key                          what requests must bring; readable by its owner only
+    lock                         held by the process that serves the endpoint
+    server.json                  where that process listens, once it does
+    models/<name>/<version>/     models as scoring scripts find them, links to the workspace's files
+    invoke.txt                   what the model printed in the last call without a server
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from runner.aside import aside
+from runner.local.files import link_out
+from runner.local.job_folder import owner
+from runner.workspace import Asset
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a server listens, as a client on this machine reaches it."""
+
+    host: str
+    port: int
+
+    @property
+    def uri(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}/score"
+
+
+def endpoint_folder(home: Path, name: str) -> Path:
+    """The endpoint's folder, made where it is missing."""
+    folder = home / "endpoints" / name
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
+
+
+def key_file(folder: Path) -> Path:
+    return folder / "key"
+
+
+def read_key(folder: Path) -> str:
+    """The endpoint's key, made at random the first time it is asked for."""
+    path = key_file(folder)
+    if not path.exists():
+        draft = folder / f"key.{secrets.token_hex(8)}"
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(32) + "\n")
+        try:
+            # A link, not a move: of two that make a key at the same moment, one wins.
+            with suppress(FileExistsError):
+                os.link(draft, path)
+        finally:
+            draft.unlink()
+    return path.read_text(encoding="ascii").strip()
+
+
+def announce(folder: Path, address: Address) -> None:
+    """Tell where the endpoint is served; only for who holds its lock."""
+    draft = folder / "server.json.partial"
+    draft.write_text(json.dumps(asdict(address)), encoding="utf-8")
+    draft.replace(folder / "server.json")
+
+
+def withdraw(folder: Path) -> None:
+    """Forget where the endpoint was served; only for who holds its lock."""
+    (folder / "server.json").unlink(missing_ok=True)
+
+
+def served_at(folder: Path) -> Address | None:
+    """Where the endpoint is served now; None where it is not, or not yet."""
+    if owner(folder) is None:
+        return None
+    try:
+        return Address(**json.loads((folder / "server.json").read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+
+
+def lay_out_model(home: Path, folder: Path, model: Asset) -> Path:
+    """The folder that scripts find as AZUREML_MODEL_DIR: it holds the model under its own name."""
+    target = folder / "models" / model.name / model.version
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with aside(target.parent) as draft:
+            link_out(home, model.content_hash, draft / model.base_name)
+            # Laid out by somebody else meanwhile? A version's content is always the same.
+            with suppress(OSError):
+                draft.rename(target)
+    return target

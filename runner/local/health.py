@@ -1,0 +1,62 @@
+"""What the local environment needs: packages, and declarations that can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from runner.health import Link
+
+if TYPE_CHECKING:
+    from runner.project import Project
+
+_GROUPS = {
+    "score": ("pyarrow", "scikit-learn"),
+    "mlflow": ("mlflow", "pandas", "pillow"),
+    "serve": ("starlette", "uvicorn", "prometheus-client"),
+}
+_NEEDED = "score"  # without the others less can be done, but a sample can be scored
+
+
+def examine(project: Project) -> Iterator[Link]:
+    """Each link of the local environment, as it is looked at."""
+    for group, packages in _GROUPS.items():
+        yield _packages(group, packages)
+    yield _declarations(project)
+
+
+def _packages(group: str, packages: tuple[str, ...]) -> Link:
+    found, lacking = [], []
+    for name in packages:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            lacking.append(name)
+    name = f"packages of {group}"
+    if not lacking:
+        return Link(name, "ok", ", ".join(found))
+    text = f"{', '.join(lacking)} not installed: install the dependency group `{group}`"
+    return Link(name, "failed" if group == _NEEDED else "skipped", text)
+
+
+def _declarations(project: Project) -> Link:
+    from runner.declarations import DeclarationError, lay_over, read_catalog, read_stack
+    from runner.errors import RunnerError
+    from runner.project import LOCAL, stack_file
+
+    try:
+        catalog = read_catalog(project.models)
+        stack = stack_file(project, LOCAL)
+        if stack:
+            catalog = lay_over(catalog, read_stack(stack))
+    except DeclarationError as error:
+        first = error.problems[0]
+        more = f" (and {len(error.problems) - 1} more)" if len(error.problems) > 1 else ""
+        return Link("declarations", "failed", f"{first}{more}")
+    except RunnerError as error:
+        return Link("declarations", "failed", str(error))
+    count = len(catalog.batch_endpoints) + len(catalog.online_endpoints)
+    if not count:
+        return Link("declarations", "failed", f"no endpoint is declared under {project.models}")
+    return Link("declarations", "ok", f"{count} endpoints under {project.models}")

@@ -1,0 +1,270 @@
+"""Online endpoints of the local workspace: served on this machine, or asked once."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from runner.declarations import Catalog, OnlineDeployment, OnlineEndpoint
+from runner.errors import EnvironmentRefused, NotFound, WrongUsage
+from runner.local.endpoint_folder import (
+    Address,
+    announce,
+    endpoint_folder,
+    key_file,
+    lay_out_model,
+    read_key,
+    served_at,
+    withdraw,
+)
+from runner.local.invocation import find_model
+from runner.local.job_folder import lock, owner
+from runner.local.serving.answer import Answer, refuse
+from runner.local.serving.bodies import MAX_BODY
+from runner.local.serving.plan import DeploymentPlan
+from runner.local.serving.traffic import HEADER, choose, nobody
+from runner.nearest import nearest
+from runner.workspace import Response
+
+if TYPE_CHECKING:
+    from runner.declarations import BatchDeployment
+
+_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+_LONGEST = 600.0  # seconds a client waits for a server, which has timeouts of its own
+_MARGIN = 5.0  # seconds that a stop takes besides the requests it waits for
+_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (compared with, never bound here)
+
+
+def serve(
+    home: Path,
+    catalog: Catalog,
+    name: str,
+    host: str,
+    port: int,
+    ready: Callable[[str], object],
+    say: Callable[[str], object],
+    verbose: bool = False,
+) -> None:
+    """Serve a declared endpoint, with all its deployments, until SIGINT or SIGTERM.
+
+    `ready` is called with the scoring URI once requests are answered, `say` with a line for what
+    is worth knowing. Raises a RunnerError for what keeps the endpoint from being served.
+    """
+    endpoint, declared = _choose(catalog, name)
+    _need_packages()
+    from runner.local.serving.deployment import Deployment
+    from runner.local.serving.front import Endpoint, Front
+    from runner.local.serving.server import serve as serve_http
+
+    folder = endpoint_folder(home, name)
+    with ExitStack() as stack:
+        listener = stack.enter_context(_bind(host, port))
+        held = lock(folder)
+        if held is None:
+            where = served_at(folder)
+            at = f" at {where.uri}" if where else ""
+            raise EnvironmentRefused(
+                f"endpoint {name!r} is served already{at}, by process {owner(folder)};"
+                " stop it first"
+            )
+        stack.enter_context(held)
+        withdraw(folder)  # what a server that was killed left
+        plans = [plan_deployment(home, catalog, folder, one) for one in declared.values()]
+        deployments = {plan.name: Deployment(plan, say=say) for plan in plans}
+        for one in deployments.values():
+            stack.enter_context(one)
+            one.begin()
+        for one in deployments.values():
+            one.wait_until_ready()
+        front = Front(
+            Endpoint(
+                name, deployments, read_key(folder), endpoint.traffic, endpoint.mirror_traffic
+            ),
+            say,
+            verbose,
+        )
+        bound = listener.getsockname()
+        address = Address(_ANYWHERE.get(bound[0], bound[0]), bound[1])
+        if endpoint.auth_mode != "key":
+            say(f"auth_mode {endpoint.auth_mode}: here the endpoint's key takes the token's place")
+        if bound[0] != "::1" and not bound[0].startswith("127."):
+            say(f"plain HTTP on {host}: the key and the data can be read on the way")
+        say(f"key: {key_file(folder)}")
+
+        def begin() -> None:
+            announce(folder, address)
+            ready(address.uri)
+
+        stack.callback(withdraw, folder)
+        patience = max(plan.request_timeout + plan.queue_wait for plan in plans) + _MARGIN
+        serve_http(front, listener, patience, begin)
+
+
+def send(
+    home: Path, catalog: Catalog, name: str, body: bytes, deployment: str | None = None
+) -> Response:
+    """Have one request answered by the endpoint's server; where none runs, without one."""
+    endpoint, declared = _choose(catalog, name)
+    if deployment is not None and deployment not in declared:
+        known = nearest(deployment, declared)
+        raise NotFound(f"endpoint {name!r} has no deployment {deployment!r}{known}")
+    if len(body) > MAX_BODY:
+        return _response(refuse(413, f"the body is larger than {MAX_BODY:,} bytes"))
+    folder = endpoint_folder(home, name)
+    where = served_at(folder)
+    if where is not None:
+        return _post(where, read_key(folder), body, deployment)
+    chosen = deployment or choose(endpoint.traffic, secrets.SystemRandom().random())
+    if chosen is None:
+        return _response(nobody(name))
+    return _answer_once(plan_deployment(home, catalog, folder, declared[chosen]), folder, body)
+
+
+def plan_deployment(
+    home: Path, catalog: Catalog, folder: Path, deployment: OnlineDeployment
+) -> DeploymentPlan:
+    """What the engine is told of a deployment; its model is registered where it is not yet."""
+    code, script = _script(deployment)
+    # It finds the model of any deployment, though its annotation says batch.
+    model = find_model(home, catalog, cast("BatchDeployment", deployment))
+    if script is None:
+        if model is None:
+            raise WrongUsage(
+                f"deployment {deployment.name!r} has neither a model nor a scoring script"
+            )
+        if model.type != "mlflow_model":
+            raise WrongUsage(
+                f"model {model.reference} is a {model.type}, which needs a scoring script:"
+                f" give deployment {deployment.name!r} a code_configuration"
+            )
+    settings = deployment.request_settings
+    slots = deployment.instance_count * settings.max_concurrent_requests_per_instance
+    found = str(lay_out_model(home, folder, model)) if model and script else None
+    return DeploymentPlan(
+        name=deployment.name,
+        model=model.path if model else None,
+        label=model.reference if model else None,
+        code=code,
+        script=script,
+        environment_variables={
+            **({"AZUREML_MODEL_DIR": found} if found else {}),
+            **deployment.environment_variables,
+        },
+        slots=slots,
+        processes=min(slots, _CORES),
+        request_timeout=settings.request_timeout_ms / 1000,
+        queue_wait=settings.max_queue_wait_ms / 1000,
+    )
+
+
+def _choose(catalog: Catalog, name: str) -> tuple[OnlineEndpoint, Mapping[str, OnlineDeployment]]:
+    """The endpoint of that name, with its deployments."""
+    endpoints = catalog.online_endpoints
+    if name in catalog.batch_endpoints:
+        raise WrongUsage(f"endpoint {name!r} is a batch endpoint; use `runner score {name}`")
+    if name not in endpoints:
+        raise NotFound(f"no online endpoint {name!r}{nearest(name, endpoints)}")
+    deployments = catalog.online_deployments.get(name, {})
+    if not deployments:
+        raise NotFound(f"endpoint {name!r} has no deployment; declare one beside it")
+    return endpoints[name], deployments
+
+
+def _script(deployment: OnlineDeployment) -> tuple[str | None, str | None]:
+    """The folder of the deployment's code and its script in there; None twice without one."""
+    configuration = deployment.code_configuration
+    if configuration is None:
+        return None, None
+    if not isinstance(configuration.code, Path) or configuration.script is None:
+        raise EnvironmentRefused(
+            f"the code of deployment {deployment.name!r} is not on this machine"
+            f" ({configuration.code})"
+        )
+    if not configuration.script.is_file():
+        raise NotFound(f"deployment {deployment.name!r}: no scoring script {configuration.script}")
+    return str(configuration.code), configuration.scoring_script
+
+
+def _need_packages() -> None:
+    try:
+        import prometheus_client  # noqa: F401
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise EnvironmentRefused(
+            f"serving needs {error.name}, which is not installed:"
+            " `uv pip install -r requirements/serve.txt`"
+        ) from None
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """A socket that is bound and doesn't listen yet: until the models are loaded, nobody should
+    be kept waiting on it."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        raise WrongUsage(f"--host {host}: {error.strerror}") from None
+    family, kind, protocol, _, address = found[0]
+    # With its protocol, or asyncio doesn't know it for TCP and lets small answers wait for 40 ms.
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        raise EnvironmentRefused(
+            f"port {port} of {host}: {error.strerror}; name another with --port (0: any free one)"
+        ) from None
+    return listener
+
+
+def _post(where: Address, key: str, body: bytes, deployment: str | None) -> Response:
+    from http.client import HTTPConnection, HTTPException
+
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    if deployment is not None:
+        headers[HEADER] = deployment
+    connection = HTTPConnection(where.host, where.port, timeout=_LONGEST)
+    began = time.perf_counter()
+    try:
+        connection.request("POST", "/score", body, headers)
+        answer = connection.getresponse()
+        content = answer.read()
+    except (OSError, HTTPException) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise EnvironmentRefused(
+            f"the server at {where.uri} gave no answer: {reason}; see what it says"
+        ) from None
+    finally:
+        connection.close()
+    return Response(
+        answer.status,
+        content,
+        answer.headers.get("content-type", ""),
+        answer.headers.get(HEADER),
+        time.perf_counter() - began,
+    )
+
+
+def _answer_once(plan: DeploymentPlan, folder: Path, body: bytes) -> Response:
+    """Load a deployment for one request. What its model prints goes to a file."""
+    from dataclasses import replace
+
+    from runner.local.serving.deployment import Deployment
+
+    with (folder / "invoke.txt").open("wb") as log:
+        with Deployment(replace(plan, processes=1), log) as one:
+            one.start()
+            began = time.perf_counter()
+            answer = one.score(body)
+        return _response(answer, plan.name, time.perf_counter() - began)
+
+
+def _response(answer: Answer, deployment: str | None = None, seconds: float = 0.0) -> Response:
+    return Response(answer.status, answer.body, answer.content_type, deployment, seconds)
