@@ -2,41 +2,183 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
-from runner.errors import EnvironmentRefused, NotFound
-from runner.project import LOCAL, environments, find_project, stack_file
+from runner.errors import EnvironmentRefused, NotFound, WrongUsage
+from runner.project import LOCAL, Project, environments, find_project, stack_file
 
 if TYPE_CHECKING:
+    from runner.azureml.outputs import Outputs
+    from runner.health import Link
     from runner.workspace import Workspace
 
+OUTPUTS = "RUNNER_OUTPUTS"
+_PACKAGES = {
+    "azure.core": "azure-core",
+    "azure.identity": "azure-identity",
+    "azure.storage": "azure-storage-blob",  # looking for `.blob` would import its parent
+}
 
-def open_workspace(environment: str) -> Workspace:
+
+@dataclass(frozen=True)
+class Source:
+    """What says where an environment's workspace is."""
+
+    kind: Literal["local", "outputs", "stack", "config"]
+    file: Path | None = None  # the outputs, the Pulumi.<env>.yaml or the config.json
+
+
+def open_workspace(environment: str, outputs: Path | None = None) -> Workspace:
     """The workspace of an environment of the project around the current folder.
 
-    Raises WrongUsage outside a project, NotFound for a name without a stack file and
-    EnvironmentRefused for an environment that this version can't reach.
+    `outputs` is a file with the stack's outputs; see `find_source` for where else it is looked
+    for. Raises WrongUsage outside a project and for a file that can't be read, NotFound for an
+    environment that nothing describes and EnvironmentRefused for one out of reach.
     """
     project = find_project()
-    if environment == LOCAL:
+    source = find_source(project, environment, outputs)
+    if source.kind == "local":
         from runner.local.workspace import LocalWorkspace
 
         return LocalWorkspace(project)
-    check_environment(environment)
-    raise EnvironmentRefused(
-        f"environment {environment} is on Azure, which this version of the runner"
-        f" does not reach yet; use --env {LOCAL}"
-    )
+    _check_packages(environment)
+    from runner.azureml.workspace import AzureWorkspace
+
+    return AzureWorkspace(project, environment, read_source(project, environment, source))
 
 
-def check_environment(environment: str) -> None:
-    """Raise NotFound, with the nearest names, unless the project has the environment."""
+def find_source(project: Project, environment: str, outputs: Path | None = None) -> Source:
+    """What says where an environment is, in this order.
+
+    A file of outputs: `outputs`, else RUNNER_OUTPUTS; it may describe an environment of any name.
+    The stack of the environment's name, where the project has Pulumi.yaml and
+    Pulumi.<env>.yaml. The `config.json` of a workspace that Pulumi doesn't manage, from the
+    current folder upwards: for the environments of a project without stacks, and for the one that
+    bears the workspace's name in a project that has some.
+
+    Raises NotFound with the nearest names, WrongUsage for outputs given to `local`.
+    """
+    if environment == LOCAL:
+        if outputs is not None:
+            raise WrongUsage(
+                f"--outputs describes a workspace on Azure and {LOCAL} has none; name the"
+                " environment with --env"
+            )
+        return Source("local")
+    given = outputs or _from_variable()
+    if given is not None:
+        return Source("outputs", given)
+    stack = stack_file(project, environment)
+    managed = (project.root / "Pulumi.yaml").is_file()
+    if stack is not None and managed:
+        return Source("stack", stack)
+    config = find_config_file()
+    if config is not None and (stack is not None or _names_it(project, environment, config)):
+        return Source("config", config)
+    raise _unknown(project, environment, stack)
+
+
+def read_source(project: Project, environment: str, source: Source) -> Outputs:
+    """Read where the workspace is. Raises WrongUsage, NotFound, EnvironmentRefused."""
+    from runner.azureml.outputs import read_config, read_outputs
+
+    if source.kind == "stack":
+        from runner.azureml.stack import read_stack_output
+
+        return read_stack_output(project.root, environment)
+    assert source.file is not None
+    return read_outputs(source.file) if source.kind == "outputs" else read_config(source.file)
+
+
+def list_environments(project: Project) -> dict[str, Source]:
+    """Every environment that has a name of its own: local, the stacks, a `config.json`'s."""
+    found: dict[str, Source] = {}
+    for name in environments(project):
+        try:
+            found[name] = find_source(project, name)
+        except NotFound:  # not reachable from here, but named by its file
+            found[name] = Source("stack", stack_file(project, name))
+    config = find_config_file()
+    if config is not None and (workspace := _workspace_name(config)):
+        found.setdefault(workspace, Source("config", config))
+    return found
+
+
+def examine(environment: str, outputs: Path | None = None) -> Iterator[Link]:
+    """Each link of the chain that leads to an environment, as it is looked at.
+
+    Raises as `find_source`; whatever is wrong beyond that is a link that failed.
+    """
     project = find_project()
-    if environment == LOCAL or stack_file(project, environment):
-        return
+    source = find_source(project, environment, outputs)
+    if source.kind == "local":
+        from runner.local import health as local
+
+        return local.examine(project)
+    _check_packages(environment)
+    from runner.azureml import health as azureml
+
+    assert source.file is not None
+    read = partial(read_source, project, environment, source)
+    return azureml.examine(source.kind, source.file, read)
+
+
+def find_config_file() -> Path | None:
+    """The nearest `config.json` of a workspace."""
+    from runner.azureml.outputs import find_config
+
+    return find_config(Path.cwd())
+
+
+def _from_variable() -> Path | None:
+    chosen = os.environ.get(OUTPUTS)
+    return Path(chosen).expanduser() if chosen else None
+
+
+def _names_it(project: Project, environment: str, config: Path) -> bool:
+    # With stacks around, another name is more likely a slip than meant for this workspace.
+    return len(environments(project)) == 1 or environment == _workspace_name(config)
+
+
+def _workspace_name(config: Path) -> str | None:
+    from runner.azureml.outputs import read_config
+
+    try:
+        return read_config(config).workspace
+    except WrongUsage:  # a config.json of something else
+        return None
+
+
+def _unknown(project: Project, environment: str, stack: Path | None) -> NotFound:
     from runner.nearest import nearest
 
-    raise NotFound(
+    if stack is not None:
+        return NotFound(
+            f"environment {environment} has {stack.name}, but {project.root} has no Pulumi.yaml"
+            " that makes it a stack, and there is no config.json of a workspace; give its outputs"
+            f" with --outputs or {OUTPUTS}"
+        )
+    return NotFound(
         f"no environment {environment!r}: {project.root} has no Pulumi.{environment}.yaml"
         + nearest(environment, environments(project))
     )
+
+
+def _check_packages(environment: str) -> None:
+    from importlib.util import find_spec
+
+    for module, package in _PACKAGES.items():
+        try:
+            there = find_spec(module) is not None
+        except ModuleNotFoundError:
+            there = False
+        if not there:
+            raise EnvironmentRefused(
+                f"environment {environment} is on Azure, which needs the Python package {package}:"
+                " install the dependency group `azure`"
+            )

@@ -7,11 +7,14 @@ each other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from runner.content import Content
 
 AssetKind = Literal["model", "data"]
 
@@ -24,7 +27,7 @@ class Asset:
     name: str
     version: str
     type: str  # mlflow_model, custom_model · uri_file, uri_folder
-    content_hash: str  # hex SHA-256 of the names and contents
+    content_hash: str  # hex SHA-256 of the names and contents; empty where nobody took it
     path: str  # where this environment keeps it
     base_name: str  # of the file or folder it was registered from
     created_at: str  # ISO 8601, UTC
@@ -35,6 +38,16 @@ class Asset:
     @property
     def reference(self) -> str:
         return f"azureml:{self.name}:{self.version}"
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """How far an upload or a download has come."""
+
+    verb: Literal["uploading", "downloading"]
+    name: str  # of what is on its way
+    bytes_done: int
+    bytes_all: int
 
 
 class JobStatus(StrEnum):
@@ -161,7 +174,18 @@ class Invocation:
     instance_count: int | None = None
     # --set KEY=VALUE: a key of the deployment's settings, dotted, with or without `settings.`
     settings: Mapping[str, str] = field(default_factory=dict)
-    output_path: Path | None = None
+    output_path: str | None = None  # a path, or a datastore URI
+
+
+@dataclass(frozen=True)
+class Response:
+    """What an online endpoint answered to one request."""
+
+    status: int  # of HTTP
+    body: bytes
+    content_type: str
+    deployment: str | None  # the one that answered, where the endpoint says so
+    seconds: float  # from sending the request to its last byte
 
 
 class Workspace(Protocol):
@@ -172,6 +196,7 @@ class Workspace(Protocol):
     """
 
     environment: str
+    on_transfer: Callable[[Transfer], None]  # told while much is sent or fetched; from any thread
 
     def register(self, kind: AssetKind, registration: Registration) -> Asset: ...
     def assets(self, kind: AssetKind, name: str | None = None) -> list[Asset]:
@@ -180,6 +205,25 @@ class Workspace(Protocol):
 
     def asset(self, kind: AssetKind, reference: str) -> Asset: ...
     def download_asset(self, kind: AssetKind, reference: str, target: Path) -> Path: ...
+    def contents(self, kind: AssetKind, reference: str) -> Content:
+        """The files of an asset, which are read only as they are asked for."""
+        ...
+
+    def receive(self, asset: Asset, content: Content) -> Asset:
+        """Register a copy of another workspace's asset, as the next version of its name.
+
+        Where the name has the content already, that version is returned as it is. Raises
+        `EnvironmentRefused` where the content has another hash than the asset; nothing is
+        registered then.
+        """
+        ...
+
+    def register_code(self, name: str, folder: Path) -> str | None:
+        """Make a scoring script's folder available to deployments and return its reference.
+
+        The same content again keeps its version. None where code runs from where it lies.
+        """
+        ...
 
     def endpoints(self) -> list[EndpointInfo]: ...
     def endpoint(self, name: str) -> EndpointInfo: ...
@@ -188,6 +232,13 @@ class Workspace(Protocol):
         ...
 
     def invoke(self, invocation: Invocation) -> Job: ...
+    def send(self, endpoint: str, body: bytes, deployment: str | None = None) -> Response:
+        """Send one JSON request to an online endpoint, to one of its deployments where named.
+
+        An answer that is an error (4xx, 5xx) is returned like any other.
+        """
+        ...
+
     def train(self, model: str, inputs: Mapping[str, str]) -> Job: ...
 
     def jobs(self, limit: int | None = None) -> list[Job]: ...
@@ -199,7 +250,14 @@ class Workspace(Protocol):
         """
         ...
 
-    def summary(self, name: str) -> Summary: ...
+    def summary(self, name: str) -> Summary:
+        """What a job did, as far as this machine knows: nothing is fetched for it."""
+        ...
+
+    def collect(self, name: str) -> Summary:
+        """Fetch a completed job's results to this machine, unless here, and say what it did."""
+        ...
+
     def cancel(self, name: str) -> Job: ...
     def resume(self, name: str) -> Job: ...
     def download_job(self, name: str, target: Path) -> Path: ...

@@ -1,20 +1,43 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from runner.environments import check_environment, open_workspace
+from runner.azureml.workspace import AzureWorkspace
+from runner.environments import find_source, list_environments, open_workspace
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
+from runner.project import find_project
+
+OUTPUT = {
+    "schema_version": 1,
+    "subscription_id": "s",
+    "resource_group": "rg",
+    "workspace": "ws",
+    "location": "koreacentral",
+}
+CONFIG = {"subscription_id": "s", "resource_group": "rg", "workspace_name": "lab"}
 
 
 @pytest.fixture(autouse=True)
 def _a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("RUNNER_HOME", "RUNNER_PROJECT"):
+    for name in ("RUNNER_HOME", "RUNNER_PROJECT", "RUNNER_OUTPUTS"):
         monkeypatch.delenv(name, raising=False)
     (tmp_path / "Pulumi.yaml").touch()
     (tmp_path / "Pulumi.prod.yaml").touch()
     monkeypatch.chdir(tmp_path)
+
+
+def write(folder: Path, name: str, content: object) -> Path:
+    file = folder / name
+    file.write_text(json.dumps(content))
+    return file
+
+
+def source(environment: str, outputs: Path | None = None) -> tuple[str, str | None]:
+    found = find_source(find_project(), environment, outputs)
+    return found.kind, found.file.name if found.file else None
 
 
 def test_local_is_the_projects_own_workspace() -> None:
@@ -23,8 +46,77 @@ def test_local_is_the_projects_own_workspace() -> None:
     assert workspace.jobs() == []
 
 
-def test_an_environment_on_azure_is_refused_in_one_line() -> None:
-    with pytest.raises(EnvironmentRefused, match="prod is on Azure") as refused:
+def test_a_stack_file_means_a_stack() -> None:
+    assert source("prod") == ("stack", "Pulumi.prod.yaml")
+
+
+def test_outputs_come_first_and_the_option_before_the_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, "config.json", CONFIG)
+    monkeypatch.setenv("RUNNER_OUTPUTS", "variable.json")
+    assert source("prod") == ("outputs", "variable.json")
+    assert source("prod", Path("option.json")) == ("outputs", "option.json")
+
+
+def test_outputs_make_an_environment_of_any_name(tmp_path: Path) -> None:
+    file = write(tmp_path, "outputs.json", {"runner": OUTPUT})
+    workspace = open_workspace("review-7", file)
+    assert isinstance(workspace, AzureWorkspace)
+    assert workspace.environment == "review-7"
+
+
+def test_the_variable_leaves_local_alone_and_the_option_refuses_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNNER_OUTPUTS", "outputs.json")
+    assert open_workspace("local").environment == "local"
+    with pytest.raises(WrongUsage, match="--outputs describes a workspace on Azure"):
+        open_workspace("local", tmp_path / "outputs.json")
+
+
+def test_beside_stacks_a_config_is_the_environment_that_bears_its_workspaces_name(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path, "config.json", CONFIG)
+    assert source("lab") == ("config", "config.json")
+    with pytest.raises(NotFound, match=r"no environment 'prd'.*did you mean 'prod'\?"):
+        source("prd")
+
+
+def test_without_stacks_a_config_is_every_environment(tmp_path: Path) -> None:
+    write(tmp_path, "config.json", CONFIG)
+    (tmp_path / "Pulumi.prod.yaml").unlink()
+    assert source("anything") == ("config", "config.json")
+
+
+def test_a_stack_file_without_pulumi_only_says_what_is_different_there(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.yaml").unlink()
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "models").mkdir()
+    with pytest.raises(NotFound, match=r"no Pulumi\.yaml .* --outputs"):
+        source("prod")
+    write(tmp_path, "config.json", CONFIG)
+    assert source("prod") == ("config", "config.json")
+
+
+def test_environments_are_listed_with_the_workspace_of_a_config(tmp_path: Path) -> None:
+    write(tmp_path, "config.json", CONFIG)
+    assert list(list_environments(find_project())) == ["local", "prod", "lab"]
+
+
+def test_a_config_of_something_else_is_passed_over(tmp_path: Path) -> None:
+    write(tmp_path, "config.json", {"debug": True})
+    assert list(list_environments(find_project())) == ["local", "prod"]
+    with pytest.raises(NotFound, match="no environment 'lab'"):
+        source("lab")
+
+
+def test_a_stack_that_cannot_be_read_is_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EnvironmentRefused, match="stack prod: the Pulumi CLI") as refused:
         open_workspace("prod")
     assert not isinstance(refused.value, NotFound)
     assert "\n" not in str(refused.value)
@@ -33,11 +125,6 @@ def test_an_environment_on_azure_is_refused_in_one_line() -> None:
 def test_an_unknown_environment_names_the_nearest() -> None:
     with pytest.raises(NotFound, match=r"no environment 'prd'.*did you mean 'prod'\?"):
         open_workspace("prd")
-
-
-@pytest.mark.parametrize("environment", ["local", "prod"])
-def test_a_known_environment_passes_the_check(environment: str) -> None:
-    check_environment(environment)
 
 
 @pytest.mark.parametrize("environment", ["local", "prod"])

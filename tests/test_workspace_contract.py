@@ -6,6 +6,7 @@ would be tested in vain.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -156,3 +157,13 @@ def test_the_default_endpoint_is_one_of_the_batch_endpoints(workspace: Workspace
 def test_an_endpoints_default_is_one_of_its_deployments(workspace: Workspace) -> None:
     endpoint = workspace.endpoint("diabetes-batch")
     assert [one.name for one in endpoint.deployments if one.default] == [endpoint.default]
+
+
+def test_a_copy_of_an_asset_is_the_next_version_once(workspace: Workspace, source: Source) -> None:
+    asset = data(workspace, source, "a", "patients")
+    copy = replace(asset, name="copies", tags={"from": "patients"})
+    first = workspace.receive(copy, workspace.contents("data", asset.reference))
+    assert (first.reference, first.tags) == ("azureml:copies:1", {"from": "patients"})
+    assert first.content_hash == asset.content_hash
+    assert workspace.receive(copy, workspace.contents("data", asset.reference)) == first
+    assert workspace.assets("data", "copies") == [first]

@@ -16,13 +16,17 @@ from runner import __version__
 from runner.cli.options import Group, Opener, Session, common
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from runner.workspace import Workspace
 
 # name → the help shown in the list, here so that listing imports no command
 COMMANDS = {
     "score": "Score data with a batch endpoint and get the results.",
+    "invoke": "Send one request to an online endpoint.",
+    "serve": "Serve an online endpoint on this machine.",
     "jobs": "Look at jobs, stop them, take them up again.",
-    "models": "Register models, look at them, fetch them.",
+    "models": "Register models, look at them, fetch and promote them.",
     "data": "Register data, look at it, fetch it.",
     "endpoints": "Look at endpoints and their deployments.",
     "train": "Run a model's training job.",
@@ -96,10 +100,10 @@ def main(args: Sequence[str] | None = None, opener: Opener | None = None) -> NoR
     sys.exit(status)
 
 
-def _open(environment: str) -> Workspace:
+def _open(environment: str, outputs: Path | None = None) -> Workspace:
     from runner.environments import open_workspace
 
-    return open_workspace(environment)
+    return open_workspace(environment, outputs)
 
 
 def _never_fail_to_print() -> None:

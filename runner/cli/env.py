@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from typing import TYPE_CHECKING
+
 import click
 
 from runner.cli.options import (
@@ -12,7 +15,13 @@ from runner.cli.options import (
     output_option,
     pass_session,
 )
-from runner.project import LOCAL, Project, environments, find_project, stack_file
+from runner.errors import EnvironmentRefused
+from runner.project import find_project
+
+if TYPE_CHECKING:
+    from runner.azureml.outputs import Outputs
+    from runner.environments import Source
+    from runner.health import Link
 
 
 @click.group(
@@ -20,7 +29,7 @@ from runner.project import LOCAL, Project, environments, find_project, stack_fil
     epilog="""\b
 Examples:
   runner env list
-  runner env show""",
+  runner env doctor""",
 )
 @common
 def env() -> None:
@@ -37,11 +46,14 @@ Examples:
 @output_option
 @common
 def list_environments(output: str) -> None:
-    """List the environments: local, and one for every Pulumi.<env>.yaml."""
-    from runner.cli.output import print_json, print_table
+    """List the environments: local, and those on Azure.
 
-    project = find_project()
-    found = [_described(project, name) for name in environments(project)]
+    One for every Pulumi.<env>.yaml, and one for the workspace of a config.json, named as it.
+    """
+    from runner.cli.output import print_json, print_table
+    from runner.environments import list_environments
+
+    found = [_described(*one) for one in list_environments(find_project()).items()]
     if output == "json":
         print_json(found)
     else:
@@ -59,29 +71,68 @@ Examples:
 @common
 @pass_session
 def show(session: Session, environment: str | None, output: str) -> None:
-    """Show an environment: where it is and, for local, what it holds."""
+    """Show where an environment is and what it holds.
+
+    Of one on Azure: its workspace, and the names its endpoints have there.
+    """
     from runner.cli.output import print_details, print_json
-    from runner.environments import check_environment
+    from runner.environments import find_source, read_source
 
     name = environment or session.environment
-    check_environment(name)
     project = find_project()
-    details: dict[str, object] = {**_described(project, name), "root": str(project.root)}
-    if name == LOCAL:
+    source = find_source(project, name, session.outputs)
+    details: dict[str, object] = {**_described(name, source), "root": str(project.root)}
+    if source.kind == "local":
         session.chosen = name
         details |= {"home": str(project.home), **_contents(session)}
+    else:
+        details |= _address(read_source(project, name, source))
     if output == "json":
         print_json(details)
     else:
         print_details(
-            {key.replace("_", " "): value for key, value in details.items() if value is not None}
+            {
+                key.replace("_", " "): _shown(one)
+                for key, one in details.items()
+                if one not in (None, {})
+            }
         )
 
 
-def _described(project: Project, name: str) -> dict[str, str | None]:
-    file = stack_file(project, name)
-    kind = "local" if name == LOCAL else "azureml"
-    return {"environment": name, "kind": kind, "file": file.name if file else None}
+@env.command(
+    epilog="""\b
+Examples:
+  runner env doctor
+  runner env doctor prod"""
+)
+@click.argument("environment", metavar="[ENV]", required=False, shell_complete=environment_names)
+@output_option
+@common
+@pass_session
+def doctor(session: Session, environment: str | None, output: str) -> int:
+    """Check what an environment needs, and say what to do about what is broken.
+
+    Of one on Azure: Pulumi, its stack, signing in, the workspace, its storage, its endpoints and
+    their deployments. The exit status is 3 where anything is broken.
+    """
+    from dataclasses import asdict
+
+    from runner.cli.output import print_json
+    from runner.environments import examine
+
+    links = []
+    for link in examine(environment or session.environment, session.outputs):
+        links.append(link)
+        if output != "json":
+            _print_link(link)
+    if output == "json":
+        print_json([asdict(link) for link in links])
+    return EnvironmentRefused.exit_status if any(one.state == "failed" for one in links) else 0
+
+
+def _described(name: str, source: Source) -> dict[str, str | None]:
+    kind = "local" if source.kind == "local" else "azureml"
+    return {"environment": name, "kind": kind, "file": source.file.name if source.file else None}
 
 
 def _contents(session: Session) -> dict[str, object]:
@@ -93,3 +144,29 @@ def _contents(session: Session) -> dict[str, object]:
         "data": len(workspace.assets("data")),
         "jobs": len(workspace.jobs()),
     }
+
+
+def _address(outputs: Outputs) -> dict[str, object]:
+    endpoints = outputs.endpoints or {}
+    return {
+        "cloud": outputs.cloud,
+        "subscription_id": outputs.subscription_id,
+        "resource_group": outputs.resource_group,
+        "workspace": outputs.workspace,
+        "location": outputs.location,
+        "endpoints": {logical: one.name for logical, one in endpoints.items()},
+    }
+
+
+def _shown(value: object) -> object:
+    if isinstance(value, dict):
+        return [f"{key} ({one})" for key, one in value.items()]
+    return value
+
+
+def _print_link(link: Link) -> None:
+    from runner.cli.output import printable, styled
+
+    colour = {"ok": "green", "failed": "red"}.get(link.state)
+    state = styled(f"{link.state:7}", sys.stdout, fg=colour)
+    print(f"{state}  {link.name}: {printable(link.text)}", flush=True)

@@ -11,7 +11,8 @@ from runner.cli.failure import INTERRUPTED, print_error, print_warning
 from runner.cli.interrupt import interruptible
 from runner.cli.output import near, print_job, print_json, print_note, print_summary
 from runner.cli.progress import ProgressView
-from runner.errors import NotFound, RunnerError
+from runner.errors import EnvironmentRefused, NotFound, RunnerError
+from runner.project import LOCAL
 from runner.workspace import Job, JobStatus, LogLine, Summary, Workspace, as_json
 
 
@@ -38,6 +39,8 @@ def follow_to_end(
     with interruptible():
         job = start()
         _print_notices(job)
+        if workspace.environment != LOCAL:
+            print_note(f"job {job.name} has begun; Ctrl-C cancels it")
         try:
             watch(workspace, job.name, logs_to=sys.stderr if logs else None)
         except KeyboardInterrupt:
@@ -45,7 +48,7 @@ def follow_to_end(
         job = workspace.job(job.name)
         if job.status is not JobStatus.COMPLETED:
             return print_outcome(workspace, job)
-        _print_done(job, find_summary(workspace, job), output)
+        _print_done(job, collect(workspace, job), output)
         if download:
             print_note(f"downloaded to {workspace.download_job(job.name, download)}")
     return 0
@@ -61,8 +64,23 @@ def watch(workspace: Workspace, name: str, logs_to: TextIO | None) -> None:
             elif logs_to:
                 view.clear()
                 print(event.text, file=logs_to, flush=True)
+    except EnvironmentRefused:
+        print_note(f"job {name} goes on; runner jobs stream {name}{_where(workspace)} watches it")
+        raise
     finally:
         view.close()
+
+
+def collect(workspace: Workspace, job: Job) -> Summary | None:
+    """Get a completed job's results here; None for one that has no summary."""
+    if job.type != "batch":
+        return None
+    try:
+        return workspace.collect(job.name)
+    except RunnerError:
+        again = f"runner jobs stream {job.name}{_where(workspace)}"
+        print_note(f"job {job.name} is Completed; {again} fetches its results")
+        raise
 
 
 def print_outcome(workspace: Workspace, job: Job) -> int:
@@ -79,7 +97,7 @@ def print_outcome(workspace: Workspace, job: Job) -> int:
 
 
 def find_summary(workspace: Workspace, job: Job) -> Summary | None:
-    """What a final batch job did; None where nothing is known of that."""
+    """What a final batch job did; None where nothing is known of that here."""
     if job.type != "batch" or not job.status.final:
         return None
     try:
@@ -124,5 +142,10 @@ def _cancel(workspace: Workspace, job: Job) -> int:
 def _way_on(workspace: Workspace, job: Job) -> str:
     if job.type != "batch":
         return ""
-    where = "" if workspace.environment == "local" else f" --env {workspace.environment}"
-    return f"; take it up again with: runner jobs resume {job.name}{where}"
+    if workspace.environment == LOCAL:
+        return f"; take it up again with: runner jobs resume {job.name}"
+    return f"; score again with: runner score {job.endpoint}{_where(workspace)}"
+
+
+def _where(workspace: Workspace) -> str:
+    return "" if workspace.environment == LOCAL else f" --env {workspace.environment}"

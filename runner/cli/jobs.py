@@ -100,14 +100,15 @@ Examples:
 @common
 @pass_session
 def stream(session: Session, name: str | None) -> int:
-    """Print a job's log as it grows, until the job ends.
+    """Print a job's log as it grows, until the job ends, and get its results.
 
-    The log goes to stdout, the progress to stderr. The exit status is the job's. Ctrl-C leaves
-    the job running.
+    The log goes to stdout; the progress, and in the end where the predictions lie, to stderr. The
+    exit status is the job's. Ctrl-C leaves the job running.
     """
     from runner.cli.failure import INTERRUPTED
-    from runner.cli.following import print_outcome, watch
-    from runner.cli.output import print_note
+    from runner.cli.following import collect, print_outcome, watch
+    from runner.cli.output import near, print_note
+    from runner.workspace import JobStatus
 
     workspace = session.open()
     job = workspace.job(name)
@@ -116,7 +117,13 @@ def stream(session: Session, name: str | None) -> int:
     except KeyboardInterrupt:
         print_note(f"job {job.name} goes on; runner jobs cancel {job.name} stops it")
         return INTERRUPTED
-    return print_outcome(workspace, workspace.job(job.name))
+    job = workspace.job(job.name)
+    if job.status is not JobStatus.COMPLETED:
+        return print_outcome(workspace, job)
+    summary = collect(workspace, job)
+    if summary and summary.output:
+        print_note(f"{summary.rows:,} rows: {near(summary.output)}")
+    return 0
 
 
 @jobs.command(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,23 @@ import click
 
 from runner.cli.assets import (
     add_asset_commands,
+    full_reference,
     print_registered,
     registration,
     registration_options,
 )
-from runner.cli.options import Group, Session, common, job_names, output_option, pass_session
+from runner.cli.options import (
+    Group,
+    Session,
+    asset_names,
+    common,
+    environment_names,
+    existing_path,
+    job_names,
+    output_option,
+    pass_session,
+)
+from runner.cli.pins import find_targets, pin_model, pin_options
 
 
 @click.group(
@@ -21,11 +34,12 @@ from runner.cli.options import Group, Session, common, job_names, output_option,
     epilog="""\b
 Examples:
   runner models list
-  runner models register -f models/diabetes/model.yml""",
+  runner models register -f models/diabetes/model.yml
+  runner models promote diabetes-mlflow:3 --from dev --to prod --pin""",
 )
 @common
 def models() -> None:
-    """Register models, look at them, fetch them."""
+    """Register models, look at them, fetch and promote them."""
 
 
 @models.command(
@@ -33,7 +47,8 @@ def models() -> None:
 Examples:
   runner models register -f models/diabetes/model.yml
   runner models register --name diabetes-mlflow --path models/diabetes/model
-  runner models register --name diabetes-mlflow --from-job NAME"""
+  runner models register --name diabetes-mlflow --from-job NAME
+  runner models register -f models/diabetes/model.yml --env dev --pin"""
 )
 @registration_options("model", ["mlflow_model", "custom_model", "triton_model"])
 @click.option(
@@ -50,6 +65,7 @@ Examples:
     show_default=True,
     help="Which output of the job.",
 )
+@pin_options
 @output_option
 @common
 @pass_session
@@ -58,6 +74,8 @@ def register(
     /,
     job: str | None,
     output_name: str,
+    pin: bool,
+    deployments: tuple[str, ...],
     output: str,
     source: Path | None,
     file: Path | None,
@@ -66,9 +84,15 @@ def register(
 ) -> None:
     """Register a model.
 
-    It comes from its declaration, from a path, or from the job that made it. The same content
-    registered again keeps its version.
+    It comes from its declaration, from a path, or from the job that made it; where nothing is
+    named, from the only model that the project declares. The same content registered again keeps
+    its version.
+
+    With --pin the version is written into the environment's Pulumi.<env>.yaml. Deployments with a
+    scoring script get their code registered and pinned, too.
     """
+    if not (source or file or path or job):
+        file = _only_declared()
     workspace = session.open()
     wanted = registration(
         "model",
@@ -79,7 +103,115 @@ def register(
         written=(lambda: workspace.job_output(job, output_name)) if job else None,
         **options,
     )
-    print_registered(workspace.register("model", wanted), output)
+    targets = find_targets(session.environment, wanted.name, wanted.path, deployments, pin)
+    registered = workspace.register("model", wanted)
+    print_registered(registered, output)
+    if targets:
+        pin_model(workspace, targets, registered)
+
+
+@models.command(
+    epilog="""\b
+Examples:
+  runner models promote diabetes-mlflow:3 --from dev --to prod
+  runner models promote diabetes-mlflow --from dev --to prod --pin"""
+)
+@click.argument("reference", metavar="NAME[:VERSION|@latest]", shell_complete=asset_names("model"))
+@click.option(
+    "--from",
+    "source",
+    metavar="ENV",
+    shell_complete=environment_names,
+    help="The environment that has the model.  [default: that of --env]",
+)
+@click.option(
+    "--to",
+    "target",
+    metavar="ENV",
+    required=True,
+    shell_complete=environment_names,
+    help="The environment that gets it.",
+)
+@click.option(
+    "--from-outputs",
+    "source_outputs",
+    metavar="FILE",
+    type=existing_path(dir_okay=False),
+    help="The stack's outputs of --from, as --outputs has them.",
+)
+@click.option(
+    "--to-outputs",
+    "target_outputs",
+    metavar="FILE",
+    type=existing_path(dir_okay=False),
+    help="The stack's outputs of --to.",
+)
+@pin_options
+@output_option
+@common
+@pass_session
+def promote(
+    session: Session,
+    /,
+    reference: str,
+    source: str | None,
+    target: str,
+    source_outputs: Path | None,
+    target_outputs: Path | None,
+    pin: bool,
+    deployments: tuple[str, ...],
+    output: str,
+) -> None:
+    """Copy a version of a model to another environment.
+
+    The files go from one workspace to the other without lying on this machine, and their hash is
+    checked on the way. Tags say where the copy came from. The same content again keeps its
+    version there, and what was cut off can be run again.
+    """
+    from runner.cli.promote import current_commit, promote
+    from runner.environments import OUTPUTS
+    from runner.project import LOCAL, find_project
+
+    origin = source or session.environment
+    if origin == target:
+        raise click.UsageError(f"--from and --to are both {target}: a copy needs two environments")
+    both = LOCAL not in (origin, target)
+    if both and not (source_outputs and target_outputs):
+        # One workspace's outputs for both ends would copy it onto itself.
+        if session.outputs or os.environ.get(OUTPUTS):
+            raise click.UsageError(
+                f"--outputs and {OUTPUTS} describe one workspace, and there are two: give"
+                " --from-outputs and --to-outputs"
+            )
+    elif not both:
+        source_outputs = source_outputs or (session.outputs if origin != LOCAL else None)
+        target_outputs = target_outputs or (session.outputs if target != LOCAL else None)
+    name = full_reference(reference).removeprefix("azureml:").partition("@")[0].partition(":")[0]
+    targets = find_targets(target, name, None, deployments, pin)
+    here = session.open_other(origin, source_outputs)
+    there = session.open_other(target, target_outputs)
+    commit = current_commit(find_project().root)
+    promoted = promote(here, there, full_reference(reference), commit)
+    print_registered(promoted, output)
+    if targets:
+        pin_model(there, targets, promoted)
+
+
+def _only_declared() -> Path | None:
+    """The declaration of the project's model; None outside a project, or where there are more."""
+    from runner.declarations import read_catalog
+    from runner.errors import WrongUsage
+    from runner.project import find_project
+
+    try:
+        project = find_project()
+    except WrongUsage:
+        return None
+    declared = read_catalog(project.models).models
+    if len(declared) > 1:
+        names = ", ".join(sorted(declared))
+        raise click.UsageError(f"the project declares {names}: name one with -f model.yml")
+    return next((one.file for one in declared.values()), None)
 
 
 add_asset_commands(models, "model")

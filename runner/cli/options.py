@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from runner.workspace import AssetKind, Workspace
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-Opener = Callable[[str], "Workspace"]
+Opener = Callable[..., "Workspace"]  # takes the environment and, where given, its outputs
 
 
 @dataclass
@@ -25,6 +25,7 @@ class Session:
 
     opener: Opener
     chosen: str | None = None
+    outputs: Path | None = None
     verbose: bool = False
 
     @property
@@ -32,7 +33,16 @@ class Session:
         return self.chosen or os.environ.get("RUNNER_ENV") or "local"
 
     def open(self) -> Workspace:
-        return self.opener(self.environment)
+        return self.open_other(self.environment, self.outputs)
+
+    def open_other(self, environment: str, outputs: Path | None) -> Workspace:
+        """The workspace of an environment by name, whatever the options say."""
+        from runner.cli.transfers import TransferView
+
+        given = () if outputs is None else (outputs,)
+        workspace = self.opener(environment, *given)
+        workspace.on_transfer = TransferView().show
+        return workspace
 
 
 pass_session = click.make_pass_decorator(Session)
@@ -107,11 +117,12 @@ def environment_names(
     """The project's environments."""
     from click.shell_completion import CompletionItem
 
+    from runner.environments import list_environments
     from runner.errors import RunnerError
-    from runner.project import environments, find_project
+    from runner.project import find_project
 
     try:
-        names = environments(find_project())
+        names = list_environments(find_project())
     except (OSError, RunnerError):
         return []
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
@@ -120,6 +131,11 @@ def environment_names(
 def _choose_environment(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
     if value is not None:
         _session(ctx).chosen = value
+
+
+def _choose_outputs(ctx: click.Context, _param: click.Parameter, value: Path | None) -> None:
+    if value is not None:
+        _session(ctx).outputs = value
 
 
 def _be_verbose(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
@@ -136,6 +152,15 @@ _env = click.option(
     callback=_choose_environment,
     shell_complete=environment_names,
     help="The environment to work in.  [default: RUNNER_ENV, else local]",
+)
+_outputs = click.option(
+    "--outputs",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    expose_value=False,
+    is_eager=True,
+    callback=_choose_outputs,
+    help="The stack's outputs as JSON, in place of Pulumi's state.  [default: RUNNER_OUTPUTS]",
 )
 _verbose = click.option(
     "--verbose",
@@ -179,7 +204,7 @@ download_option = click.option(
 
 def common(function: Function) -> Function:
     """The options of every command; the one nearest the end of the line wins."""
-    return _env(_verbose(function))
+    return _env(_outputs(_verbose(function)))
 
 
 def job_argument(required: bool = False) -> Callable[[Function], Function]:

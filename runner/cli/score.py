@@ -27,6 +27,7 @@ Examples:
   runner score diabetes-batch -d script --data azureml:patients-unlabeled@latest
   runner score --mini-batch-size 1 --set retry_settings.max_retries=5
   runner score --download results
+  runner score --env dev --output-path azureml://datastores/workspaceblobstore/paths/march
   runner score -o json | jq .predictions"""
 )
 @click.argument("endpoint", required=False, shell_complete=endpoint_names)
@@ -76,9 +77,10 @@ Examples:
 )
 @click.option(
     "--output-path",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Where the results go; must not exist.  [default: the job's own folder]",
+    metavar="DIR|URI",
+    type=click.Path(),
+    help="Where the results go; must not exist. On Azure azureml://datastores/NAME/paths/PATH."
+    "  [default: the job's own folder]",
 )
 @download_option
 @no_wait_option
@@ -94,7 +96,7 @@ def score(
     mini_batch_size: int | None,
     instance_count: int | None,
     settings: dict[str, str],
-    output_path: Path | None,
+    output_path: str | None,
     download: Path | None,
     no_wait: bool,
     output: str,
@@ -106,7 +108,11 @@ def score(
     """
     if no_wait and download:
         raise click.UsageError("--no-wait and --download exclude each other")
-    if download and output_path and output_path.absolute().is_relative_to(download.absolute()):
+    if (
+        download
+        and output_path
+        and Path(output_path).absolute().is_relative_to(download.absolute())
+    ):
         raise click.UsageError("--output-path lies in --download; name two places")
     from runner.cli.following import follow_to_end, print_started
     from runner.workspace import Invocation

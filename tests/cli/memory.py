@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
+from runner.content import Content, scan
 from runner.errors import EnvironmentRefused, NotFound
 from runner.workspace import (
     Asset,
@@ -20,7 +21,9 @@ from runner.workspace import (
     LogLine,
     Progress,
     Registration,
+    Response,
     Summary,
+    Transfer,
 )
 
 CREATED = "2025-03-01T14:05:09.123+00:00"
@@ -56,8 +59,16 @@ class MemoryWorkspace:
     trainings: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     resumed: list[str] = field(default_factory=list)
     registrations: list[tuple[AssetKind, Registration]] = field(default_factory=list)
+    collected: list[str] = field(default_factory=list)
     downloads: list[tuple[str, Path]] = field(default_factory=list)
     outputs: dict[tuple[str, str], Path] = field(default_factory=dict)
+    requests: list[tuple[str, bytes, str | None]] = field(default_factory=list)
+    response: Response = field(
+        default_factory=lambda: Response(200, b"[0, 1]", "application/json", "blue", 0.0123)
+    )
+    served: list[tuple[str, str, int, bool]] = field(default_factory=list)
+    codes: list[tuple[str, Path]] = field(default_factory=list)
+    received: list[Asset] = field(default_factory=list)
     on_follow: Callable[[], None] = lambda: None
     _jobs: dict[str, Job] = field(default_factory=dict)
     _assets: list[Asset] = field(default_factory=list)
@@ -94,6 +105,9 @@ class MemoryWorkspace:
             ),
         ]
     )
+
+    def __post_init__(self) -> None:
+        self.on_transfer: Callable[[Transfer], None] = lambda _: None
 
     def register(self, kind: AssetKind, registration: Registration) -> Asset:
         self.registrations.append((kind, registration))
@@ -144,6 +158,25 @@ class MemoryWorkspace:
         self.downloads.append((reference, target))
         return target
 
+    def contents(self, kind: AssetKind, reference: str) -> Content:
+        return scan(Path(self.asset(kind, reference).path))
+
+    def receive(self, asset: Asset, content: Content) -> Asset:
+        for one in self._versions(asset.kind, asset.name):
+            if one.content_hash == asset.content_hash:
+                return one
+        versions = self._versions(asset.kind, asset.name)
+        received = replace(asset, version=str(1 + len(versions)), job=None)
+        self.received.append(received)
+        self._assets.append(received)
+        return received
+
+    def register_code(self, name: str, folder: Path) -> str | None:
+        if self.environment == "local":
+            return None
+        self.codes.append((name, folder))
+        return f"azureml:{name}:{1 + len(self.codes)}"
+
     def endpoints(self) -> list[EndpointInfo]:
         return self._endpoints
 
@@ -172,6 +205,24 @@ class MemoryWorkspace:
             )
         )
         return replace(job, notices=self.notices)
+
+    def send(self, endpoint: str, body: bytes, deployment: str | None = None) -> Response:
+        self.endpoint(endpoint)
+        self.requests.append((endpoint, body, deployment))
+        return self.response
+
+    def serve(
+        self,
+        endpoint: str,
+        host: str,
+        port: int,
+        ready: Callable[[str], object],
+        say: Callable[[str], object],
+        verbose: bool = False,
+    ) -> None:
+        self.served.append((endpoint, host, port, verbose))
+        say("key: /home/key")
+        ready(f"http://{host}:{port}/score")
 
     def train(self, model: str, inputs: Mapping[str, str]) -> Job:
         self.trainings.append((model, dict(inputs)))
@@ -216,6 +267,10 @@ class MemoryWorkspace:
             output="/jobs/here/predictions.csv",
             report="/jobs/here/report.html",
         )
+
+    def collect(self, name: str) -> Summary:
+        self.collected.append(name)
+        return self.summary(name)
 
     def cancel(self, name: str) -> Job:
         job = self.job(name)

@@ -39,7 +39,7 @@ def test_another_shell_is_wrong_usage(run: Run) -> None:
 
 
 def test_commands_are_completed(complete: Complete) -> None:
-    assert complete("runner s") == {"score"}
+    assert complete("runner s") == {"score", "serve"}
     assert complete("runner jobs re") == {"resume"}
 
 

@@ -10,7 +10,8 @@ from .memory import MemoryWorkspace
 
 
 @pytest.fixture(autouse=True)
-def project(tmp_path: Path) -> Path:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("RUNNER_OUTPUTS", raising=False)
     for name in ("Pulumi.yaml", "Pulumi.prod.yaml", "Pulumi.dev.yaml"):
         (tmp_path / name).write_text("{}\n")
     return tmp_path
@@ -61,14 +62,79 @@ def test_the_default_endpoint_is_the_one_the_workspace_names(
     assert "default endpoint" not in run("env", "show").out
 
 
-def test_the_argument_wins_over_the_option(run: Run, project: Path) -> None:
-    shown = json.loads(run("env", "show", "dev", "--env", "local", "-o", "json").out)
-    assert shown == {
+@pytest.fixture
+def outputs(tmp_path: Path) -> Path:
+    endpoint = {"kind": "batch", "name": "diabetes-batch-1a2b3c", "deployments": []}
+    content = {
+        "schema_version": 1,
+        "subscription_id": "s",
+        "resource_group": "rg",
+        "workspace": "ws",
+        "location": "koreacentral",
+        "endpoints": {"diabetes-batch": endpoint},
+    }
+    file = tmp_path / "outputs.json"
+    file.write_text(json.dumps(content))
+    return file
+
+
+def test_the_argument_wins_over_the_option(run: Run, project: Path, outputs: Path) -> None:
+    words = ("env", "show", "dev", "--env", "local", "--outputs", str(outputs), "-o", "json")
+    assert json.loads(run(*words).out) == {
         "environment": "dev",
         "kind": "azureml",
-        "file": "Pulumi.dev.yaml",
+        "file": "outputs.json",
         "root": str(project),
+        "cloud": "AzureCloud",
+        "subscription_id": "s",
+        "resource_group": "rg",
+        "workspace": "ws",
+        "location": "koreacentral",
+        "endpoints": {"diabetes-batch": "diabetes-batch-1a2b3c"},
     }
+
+
+def test_show_tells_what_an_endpoint_is_called_on_azure(run: Run, outputs: Path) -> None:
+    shown = run("env", "show", "dev", "--outputs", str(outputs)).out
+    assert "endpoints        diabetes-batch (diabetes-batch-1a2b3c)\n" in shown
+
+
+def test_the_doctor_finds_local_well_where_something_is_declared(run: Run, project: Path) -> None:
+    folder = project / "models" / "echo"
+    folder.mkdir(parents=True)
+    (folder / "batch-endpoint.yml").write_text("name: echo\n")
+    result = run("env", "doctor")
+    assert result.status == 0
+    assert [line.split(":")[0].split()[0] for line in result.out.splitlines()] == ["ok"] * 4
+
+
+def test_the_doctor_names_what_is_wrong_with_a_declaration(run: Run, project: Path) -> None:
+    folder = project / "models" / "echo"
+    folder.mkdir(parents=True)
+    (folder / "batch-endpoint.yml").write_text("name: echo\nnmae: x\n")
+    result = run("env", "doctor", "-o", "json")
+    assert result.status == 3
+    broken = [one for one in json.loads(result.out) if one["state"] == "failed"]
+    assert [one["name"] for one in broken] == ["declarations"]
+    assert "batch-endpoint.yml:2" in broken[0]["text"]
+
+
+def test_behind_a_broken_link_the_rest_is_skipped(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = run("env", "doctor", "prod")
+    assert result.status == 3
+    lines = [line.split(":")[0].split() for line in result.out.splitlines()]
+    assert lines[0] == ["failed", "pulumi"]
+    assert {state for state, *_ in lines[1:]} == {"skipped"}
+    assert "install it" in result.out
+
+
+def test_the_doctor_knows_no_unknown_environment(run: Run) -> None:
+    result = run("env", "doctor", "prd")
+    assert result.status == 3
+    assert "did you mean 'prod'?" in result.err
 
 
 def test_show_of_an_unknown_environment_names_the_nearest(run: Run) -> None:

@@ -69,9 +69,13 @@ def test_show_of_an_unknown_job_is_status_3(run: Run) -> None:
     assert (result.status, result.err) == (3, "error: no job 'job-9'\n")
 
 
-def test_stream_prints_the_log_on_stdout(run: Run) -> None:
+def test_stream_prints_the_log_on_stdout_and_gets_the_results(
+    run: Run, workspace: MemoryWorkspace
+) -> None:
     result = run("jobs", "stream")
     assert (result.status, result.out) == (0, "loading\n")
+    assert result.err.endswith("400 rows: /jobs/here/predictions.csv\n")
+    assert workspace.collected == [workspace.job().name]
 
 
 def test_stream_ends_as_the_job_did(run: Run, workspace: MemoryWorkspace) -> None:

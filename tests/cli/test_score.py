@@ -33,7 +33,7 @@ def test_every_option_reaches_the_invocation(run: Run, workspace: MemoryWorkspac
             mini_batch_size=2,
             instance_count=3,
             settings={"retry_settings.timeout": "60", "settings.output_file_name": "a=b.csv"},
-            output_path=Path("out"),
+            output_path="out",
         )
     ]
 
@@ -97,12 +97,50 @@ def test_a_job_that_was_cut_off_says_how_to_resume(
     run: Run, workspace: MemoryWorkspace, ending: JobStatus, words: str
 ) -> None:
     workspace.ending = ending
-    result = run("score", "--env", "prod")
+    result = run("score")
     assert result.status == 1
     assert (
-        f"error: job job-1 {words}; take it up again with: runner jobs resume job-1 --env prod\n"
+        f"error: job job-1 {words}; take it up again with: runner jobs resume job-1\n" in result.err
+    )
+    result = run("score", "--env", "prod")
+    assert (
+        f"error: job job-2 {words}; score again with: runner score diabetes-batch --env prod\n"
         in result.err
     )
+
+
+def test_elsewhere_the_name_of_the_job_is_told_at_once(run: Run) -> None:
+    assert run("score", "--env", "prod").err.startswith("job job-1 has begun; Ctrl-C cancels it\n")
+
+
+def test_a_job_whose_progress_cannot_be_followed_goes_on_and_can_be_picked_up(
+    run: Run, workspace: MemoryWorkspace
+) -> None:
+    def lose() -> None:
+        raise EnvironmentRefused("the network is gone")
+
+    workspace.on_follow = lose
+    result = run("score", "--env", "prod")
+    assert (result.status, result.out) == (3, "")
+    assert result.err.splitlines()[-2:] == [
+        "job job-1 goes on; runner jobs stream job-1 --env prod watches it",
+        "error: the network is gone",
+    ]
+
+
+def test_results_that_cannot_be_fetched_can_be_fetched_later(
+    run: Run, workspace: MemoryWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_name: str) -> None:
+        raise EnvironmentRefused("no right to the storage")
+
+    monkeypatch.setattr(workspace, "collect", refuse)
+    result = run("score", "--env", "prod")
+    assert (result.status, result.out) == (3, "")
+    assert result.err.splitlines()[-2:] == [
+        "job job-1 is Completed; runner jobs stream job-1 --env prod fetches its results",
+        "error: no right to the storage",
+    ]
 
 
 def test_no_wait_prints_the_name_and_does_not_follow(run: Run, workspace: MemoryWorkspace) -> None:

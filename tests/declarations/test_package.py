@@ -33,6 +33,7 @@ def test_the_public_names_are_exactly_these() -> None:
         "RetrySettings",
         "ScaleSettings",
         "Stack",
+        "WrongUsage",
         "is_asset_name",
         "is_endpoint_name",
         "lay_over",

@@ -1,0 +1,60 @@
+"""Code assets: the folders of scoring scripts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.azureml.assets import Tell, send
+from runner.azureml.versions import HASH, Version, add_version, list_versions
+from runner.content import Content, hash_content, hash_file, scan
+from runner.errors import EnvironmentRefused, WrongUsage
+
+if TYPE_CHECKING:
+    from runner.azureml.connection import Connection
+
+SEGMENT = "codes"
+
+
+def register_code(connection: Connection, name: str, folder: Path, tell: Tell) -> str:
+    """Upload a folder of code, register it and return its reference.
+
+    The same content again keeps its version. What Python leaves beside scripts that ran is no
+    part of it. Raises WrongUsage for what is not a folder of files, and EnvironmentRefused.
+    """
+    content = _code(folder)
+    hashes = {file.name: hash_file(file) for file in content.files}
+    content_hash = hash_content(content.shape, hashes.items())
+
+    def same(versions: list[Version]) -> Version | None:
+        tagged = ((one, one["properties"].get("tags") or {}) for one in versions)
+        return next((one for one, tags in tagged if tags.get(HASH) == content_hash), None)
+
+    versions = list_versions(connection, SEGMENT, name)
+    found = same(versions)
+    if found is None:
+        place, sent = send(connection, folder.absolute().name, content, hashes, tell)
+        if sent != content_hash:
+            raise EnvironmentRefused(f"{folder} changed while it was being sent: register again")
+        properties = {
+            # The service takes code by its https address only.
+            "codeUri": connection.storage.blob_url(place),
+            "tags": {HASH: content_hash},
+            "isAnonymous": False,
+        }
+        found = add_version(connection, SEGMENT, name, versions, properties, same)
+    return f"azureml:{name}:{found['name']}"
+
+
+def _code(folder: Path) -> Content:
+    content = scan(folder)
+    if content.shape != "folder":
+        raise WrongUsage(f"{folder} is a file: name the folder that the script lies in")
+    files = [
+        file
+        for file in content.files
+        if "__pycache__" not in file.name.split("/") and not file.name.endswith(".pyc")
+    ]
+    if not files:
+        raise WrongUsage(f"{folder} has no code: name the folder that the script lies in")
+    return Content("folder", files)

@@ -1,0 +1,79 @@
+"""Watching a job of Azure until it is final."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from runner.azureml.jobs import find_job, status
+from runner.errors import EnvironmentRefused, WrongUsage
+from runner.workspace import JobStatus, LogLine, Progress
+
+if TYPE_CHECKING:
+    from runner.azureml.connection import Connection
+    from runner.azureml.job_logs import LogFiles
+
+INTERVAL = "RUNNER_POLL_INTERVAL"
+_FIRST = 2.0  # seconds between the first two looks
+_GROWTH = 1.5
+_LONGEST = 30.0
+_LOGS_EVERY = 5.0  # seconds between two looks at the progress log at least
+_UNTOLD = (JobStatus.QUEUED,)  # states in which no log says anything
+
+
+def follow(connection: Connection, name: str, logs: bool = True) -> Iterator[Progress | LogLine]:
+    """Yield the job's progress and, where asked, its log's lines until it is final.
+
+    It looks after RUNNER_POLL_INTERVAL seconds (2), then ever less often, up to half a minute.
+    Raises NotFound for a job that isn't there.
+    """
+    pause = first_pause()
+    files = connection.log_files(name)
+    files.rewind()
+    looked = float("-inf")
+    while True:
+        state = status(find_job(connection, name))
+        due = time.monotonic() - looked >= _LOGS_EVERY
+        if state.final or (due and state not in _UNTOLD):
+            looked = time.monotonic()
+            yield from (LogLine(line) for line in _read_on(files, logs, state.final))
+        advance = files.advance
+        yield Progress(
+            state,
+            mini_batches=advance.mini_batches,
+            mini_batches_done=advance.mini_batches_done,
+            rows=0,  # Azure counts none before they are written
+            failed_files=advance.failed_files,
+        )
+        if state.final:
+            return
+        time.sleep(pause)
+        pause = min(pause * _GROWTH, max(_LONGEST, pause))
+
+
+def first_pause() -> float:
+    """Seconds between the first two looks: RUNNER_POLL_INTERVAL, else 2. Raises WrongUsage."""
+    chosen = os.environ.get(INTERVAL)
+    if not chosen:
+        return _FIRST
+    try:
+        seconds = float(chosen)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 3600:
+        raise WrongUsage(f"{INTERVAL} is {chosen!r}, allowed: seconds above 0, up to 3600")
+    return seconds
+
+
+def _read_on(files: LogFiles, logs: bool, last: bool) -> list[str]:
+    """The log's new lines, where asked; the files know then how far the job has come."""
+    try:
+        files.look("always" if last else "never", whole=logs)  # the next look is another try
+        if logs:
+            return files.shown_lines()
+        files.progress_lines()
+    except EnvironmentRefused:
+        pass  # the job goes on whether or not its log can be read just now
+    return []

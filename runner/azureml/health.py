@@ -1,0 +1,174 @@
+"""Each link between a person and the endpoints of a workspace on Azure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from runner.azureml.connection import Connection
+from runner.azureml.endpoints import KINDS
+from runner.azureml.errors import ServiceError, explained
+from runner.azureml.storage import CONTRIBUTOR, READER
+from runner.errors import RunnerError
+from runner.health import Link
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from runner.azureml.outputs import EndpointOutput, Outputs
+
+_LINKS = ("pulumi", "outputs", "sign-in", "workspace", "storage", "endpoints")
+_NEEDED = _LINKS[:4]  # without which the ones behind can't be looked at
+_PROBE = "runner-doctor"  # a blob that is never written
+
+
+def examine(source: str, file: Path, read: Callable[[], Outputs]) -> Iterator[Link]:
+    """Each link of the chain, as it is looked at; behind a broken one the rest is skipped.
+
+    `source` is what kind of description leads to the workspace and `read` reads it.
+    """
+    for link in _chain(source, file, read):
+        yield link
+        if link.state == "failed" and link.name in _NEEDED:
+            for name in _LINKS[_LINKS.index(link.name) + 1 :]:
+                yield Link(name, "skipped", f"{link.name} comes first")
+            return
+
+
+def _chain(source: str, file: Path, read: Callable[[], Outputs]) -> Iterator[Link]:
+    yield _pulumi(source, file)
+    outputs: list[Outputs] = []
+    yield _tried("outputs", lambda: _read(outputs, read))
+    connection = Connection(outputs[0])
+    yield _tried("sign-in", lambda: _sign_in(connection))
+    yield _tried("workspace", lambda: _workspace(connection))
+    yield _tried("storage", lambda: _storage(connection))
+    yield from _endpoints(connection)
+
+
+def _tried(name: str, look: Callable[[], str]) -> Link:
+    try:
+        return Link(name, "ok", look())
+    except RunnerError as error:
+        return Link(name, "failed", str(error))
+
+
+def _pulumi(source: str, file: Path) -> Link:
+    if source != "stack":
+        return Link("pulumi", "skipped", f"not needed: {file} says where the workspace is")
+    import shutil
+    import subprocess
+
+    from runner.azureml.stack import NO_CLI
+
+    command = shutil.which("pulumi")
+    if command is None:
+        return Link("pulumi", "failed", NO_CLI)
+    asked = subprocess.run([command, "version"], capture_output=True, text=True, check=False)
+    if asked.returncode:
+        return Link("pulumi", "failed", f"{command} version ends with {asked.returncode}")
+    return Link("pulumi", "ok", f"{asked.stdout.strip()} at {command}")
+
+
+def _read(kept: list[Outputs], read: Callable[[], Outputs]) -> str:
+    outputs = read()
+    kept.append(outputs)
+    return f"{outputs.source} leads to workspace {outputs.workspace} in {outputs.resource_group}"
+
+
+def _sign_in(connection: Connection) -> str:
+    cloud = connection.cloud
+    connection.credential.get_token(cloud.resource_manager_scope)
+    return f"signed in to {cloud.name}"
+
+
+def _workspace(connection: Connection) -> str:
+    state = (connection.workspace.get("properties") or {}).get("provisioningState")
+    if state not in (None, "Succeeded"):
+        raise ServiceError(f"the workspace is {state}; wait, or look at it in the portal")
+    return f"{connection.outputs.workspace} in {connection.workspace.get('location')}"
+
+
+def _storage(connection: Connection) -> str:
+    """Read and write in the default datastore, without leaving anything behind."""
+    from azure.core import MatchConditions
+    from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
+
+    name = connection.storage.default_name
+    container = connection.storage.container(name)
+    with explained(f"list the blobs of datastore {name!r}", role=READER):
+        next(iter(container.list_blobs(results_per_page=1)), None)
+    with (
+        explained(f"write to datastore {name!r}", role=CONTRIBUTOR),
+        # Rights are checked before conditions, and this condition never holds.
+        suppress(ResourceModifiedError, ResourceNotFoundError),
+    ):
+        container.upload_blob(
+            _PROBE,
+            b"",
+            overwrite=True,
+            etag="0x0",
+            match_condition=MatchConditions.IfNotModified,
+        )
+    return f"datastore {name} can be read and written"
+
+
+def _endpoints(connection: Connection) -> Iterator[Link]:
+    known = connection.outputs.endpoints
+    if known is None:
+        yield Link("endpoints", "skipped", "Pulumi doesn't manage this workspace's")
+        return
+    if not known:
+        yield Link("endpoints", "failed", "the stack has none: declare one in models/")
+    for logical, endpoint in sorted(known.items()):
+        deployments: list[Any] = []
+        look = partial(_endpoint, connection, endpoint, deployments)
+        yield _tried(f"endpoint {logical}", look)
+        for deployment in deployments:
+            yield _deployment(logical, deployment)
+
+
+def _endpoint(connection: Connection, endpoint: EndpointOutput, kept: list[Any]) -> str:
+    kind = KINDS[endpoint.kind]
+    found = connection.arm.find(kind, endpoint.name)
+    if found is None:
+        raise ServiceError(
+            f"no {endpoint.kind} endpoint {endpoint.name} in the workspace; run `pulumi up`"
+        )
+    properties = found["properties"]
+    state = properties.get("provisioningState")
+    if state != "Succeeded":
+        raise ServiceError(f"{endpoint.name} is {state}; run `pulumi up`, or look in the portal")
+    kept += connection.arm.pages(kind, endpoint.name, "deployments")
+    names = sorted(one["name"] for one in kept)
+    if not names:
+        raise ServiceError(
+            f"{endpoint.name} has no deployment yet; register and pin a model with `runner models"
+            " register --pin`, then run `pulumi up`"
+        )
+    if endpoint.kind == "online":
+        traffic = {
+            name: share for name, share in (properties.get("traffic") or {}).items() if share
+        }
+        if not traffic:
+            raise ServiceError(f"{endpoint.name} sends traffic nowhere; set `traffic` in the stack")
+        return f"{endpoint.name}, " + ", ".join(
+            f"{one} {share} %" for one, share in traffic.items()
+        )
+    default = (properties.get("defaults") or {}).get("deploymentName")
+    if default is None:
+        raise ServiceError(
+            f"{endpoint.name} has no default deployment; set `defaults: {{deployment_name: ...}}`"
+            f" in the stack to one of {', '.join(names)}"
+        )
+    return f"{endpoint.name}, default {default}"
+
+
+def _deployment(endpoint: str, deployment: Any) -> Link:
+    name = f"deployment {endpoint}/{deployment['name']}"
+    state = deployment["properties"].get("provisioningState")
+    if state == "Succeeded":
+        return Link(name, "ok", "ready")
+    return Link(name, "failed", f"is {state}; run `pulumi up`, or look at its logs in the portal")

@@ -1,0 +1,405 @@
+"""Asking a batch endpoint of Azure to score: one invocation, one job."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from runner.azureml.endpoints import find_endpoint
+from runner.azureml.errors import ServiceError, refusal
+from runner.azureml.jobs import cancel_job, job_record
+from runner.azureml.storage import parse_place
+from runner.declarations.override import override
+from runner.declarations.references import parse_reference
+from runner.errors import EnvironmentRefused, NotFound, WrongUsage
+from runner.input_path import input_path
+from runner.nearest import nearest
+from runner.workspace import Asset, Invocation, Job, Registration
+
+if TYPE_CHECKING:
+    from azure.core.rest import HttpResponse
+
+    from runner.azureml.connection import Connection
+    from runner.declarations import BatchDeployment, Catalog, Data
+
+InputType = Literal["uri_file", "uri_folder"]
+
+_JOB_INPUT: dict[str, str] = {"uri_file": "UriFile", "uri_folder": "UriFolder"}
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_INPUT = "data"  # the name of the one input a model deployment takes
+_FIRST_PAUSE = 0.5  # seconds before the first look for a job whose answer was lost
+_TRIES = 4
+_LONGEST_PAUSE = 60.0  # seconds, whatever Azure asks for
+_LONGEST_STEM = 40  # characters of a job's name that are its endpoint's
+_UNCERTAIN = (408, 409, 429, 500, 502, 503, 504)  # the job may be there, now or at the next try
+# What Azure's scoring interface takes with a call; the rest belongs to the deployment.
+_PER_CALL = (
+    "mini_batch_size",
+    "instance_count",
+    "retry_settings.max_retries",
+    "retry_settings.timeout",
+    "error_threshold",
+    "output_file_name",
+)
+
+
+@dataclass(frozen=True)
+class DataAssets:
+    """What an invocation needs of the workspace's data assets."""
+
+    find: Callable[[str], Asset]  # by reference; raises NotFound
+    register: Callable[[Registration], Asset]
+
+
+@dataclass(frozen=True)
+class _Input:
+    uri: str
+    type: InputType
+    shown: str  # as it was asked for
+
+
+def invoke(
+    connection: Connection,
+    catalog: Catalog,
+    invocation: Invocation,
+    data: DataAssets,
+    default_endpoint: Callable[[], str | None],
+) -> Job:
+    """Start a batch job, and return it as Azure accepted it.
+
+    The job is named here and looked for by that name before Azure is asked a second time, so a
+    lost answer leaves no second job behind (Azure/azure-sdk-for-python#31166). Raises WrongUsage
+    for settings Azure takes no call of, NotFound for what the workspace lacks, and
+    EnvironmentRefused; then there is no job, or the error names it.
+    """
+    name = _endpoint_name(connection, catalog, invocation.endpoint or default_endpoint())
+    scoring_uri = _scoring_uri(connection, name, invocation.deployment)
+    settings = _settings(connection, catalog, name, invocation)
+    output = _output(invocation, settings)
+    given = _input(catalog, name, invocation, data, connection)
+    body = {
+        "properties": {
+            "inputData": {_INPUT: {"jobInputType": _JOB_INPUT[given.type], "uri": given.uri}},
+            **settings,
+            **output,
+        }
+    }
+    accepted = _begin(connection, name, invocation.deployment, scoring_uri, body)
+    record = job_record(connection, accepted, connection.actual_name(name))
+    deployment = invocation.deployment or record.deployment or _known_default(connection, name)
+    return replace(record, deployment=deployment, input=given.shown)
+
+
+def _endpoint_name(connection: Connection, catalog: Catalog, name: str | None) -> str:
+    if name is None:
+        names = sorted(catalog.batch_endpoints) or ["none"]
+        raise WrongUsage(f"name the batch endpoint to use; there are {', '.join(names)}")
+    known = (connection.outputs.endpoints or {}).get(name)
+    if known is not None and known.kind != "batch":
+        raise WrongUsage(f"{name!r} is an online endpoint; ask it with `runner invoke {name} FILE`")
+    return connection.logical_name(name)
+
+
+def _scoring_uri(connection: Connection, name: str, deployment: str | None) -> str:
+    """Where to post: the stack's output knows it, or else Resource Manager.
+
+    An endpoint without default deployment is refused here, before data is sent anywhere.
+    """
+    known = (connection.outputs.endpoints or {}).get(name)
+    if known is not None and known.scoring_uri:
+        told = known.default if deployment is None else deployment in known.deployments
+        if told:
+            return known.scoring_uri
+    # The stack's output may be older than the endpoint.
+    return _look_up(connection, name, deployment)
+
+
+def _look_up(connection: Connection, name: str, deployment: str | None) -> str:
+    """Where to post, of an endpoint that has what is asked of it.
+
+    Raises NotFound with the nearest names, EnvironmentRefused without default deployment.
+    """
+    _, endpoint = find_endpoint(connection, name, ("batch",))
+    properties = endpoint["properties"]
+    chosen = deployment or (properties.get("defaults") or {}).get("deploymentName")
+    if not chosen:
+        raise EnvironmentRefused(
+            f"endpoint {name!r} has no default deployment: name one with --deployment, or set"
+            " `defaults: {deployment_name: ...}` in the stack file and deploy"
+        )
+    path = ("batchEndpoints", endpoint["name"], "deployments")
+    if connection.arm.find(*path, chosen) is None:
+        names = [str(one["name"]) for one in connection.arm.pages(*path)]
+        raise NotFound(f"no deployment {chosen!r} of endpoint {name!r}{nearest(chosen, names)}")
+    return str(properties["scoringUri"])
+
+
+def _known_default(connection: Connection, name: str) -> str | None:
+    known = (connection.outputs.endpoints or {}).get(name)
+    return known.default if known else None
+
+
+def _settings(
+    connection: Connection, catalog: Catalog, endpoint: str, invocation: Invocation
+) -> dict[str, Any]:
+    """What the call changes of the deployment, in the words of Azure's scoring interface."""
+    asked = dict(invocation.settings)
+    if invocation.mini_batch_size is not None:
+        asked["mini_batch_size"] = str(invocation.mini_batch_size)
+    if invocation.instance_count is not None:
+        asked["instance_count"] = str(invocation.instance_count)
+    if not asked:
+        return {}
+    keys = {key: key.removeprefix("settings.").removeprefix("resources.") for key in asked}
+    checked = override(_any_deployment(connection, catalog, endpoint, invocation.deployment), asked)
+    for key, plain in keys.items():
+        if plain not in _PER_CALL:
+            raise WrongUsage(
+                f"{key} belongs to the deployment on Azure, not to a call: change it in the stack"
+                f" file and deploy; a call takes {', '.join(_PER_CALL)}"
+            )
+    settings, given = checked.settings, set(keys.values())
+    wire: dict[str, Any] = {}
+    if "mini_batch_size" in given:
+        wire["miniBatchSize"] = settings.mini_batch_size
+    if "instance_count" in given:
+        wire["compute"] = {"instanceCount": checked.resources.instance_count}
+    if "error_threshold" in given:
+        wire["errorThreshold"] = settings.error_threshold
+    if "output_file_name" in given:
+        wire["outputFileName"] = settings.output_file_name
+    retries = settings.retry_settings
+    if "retry_settings.max_retries" in given or "retry_settings.timeout" in given:
+        wire["retrySettings"] = {
+            "maxRetries": retries.max_retries,
+            "timeout": f"PT{retries.timeout}S",
+        }
+    return wire
+
+
+def _any_deployment(
+    connection: Connection, catalog: Catalog, endpoint: str, deployment: str | None
+) -> BatchDeployment:
+    """The declared deployment that a call's settings are checked as a part of."""
+    declared = catalog.batch_deployments.get(endpoint, {})
+    name = deployment or _known_default(connection, endpoint)
+    if name is None and endpoint in catalog.batch_endpoints:
+        name = catalog.batch_endpoints[endpoint].defaults.deployment_name
+    if name is not None and name in declared:
+        return declared[name]
+    raise WrongUsage(
+        f"deployment {name!r} of endpoint {endpoint!r} is not declared under models/, so its"
+        " settings can't be checked: declare it, or leave out --set, --mini-batch-size and"
+        " --instance-count"
+    )
+
+
+def _input(
+    catalog: Catalog,
+    endpoint: str,
+    invocation: Invocation,
+    data: DataAssets,
+    connection: Connection,
+) -> _Input:
+    declared = catalog.batch_endpoints.get(endpoint)
+    asked, type_ = invocation.data or (declared.input if declared else None), invocation.input_type
+    if asked is None:
+        beside = catalog.data_beside(declared) if declared else None
+        if beside is None:
+            raise WrongUsage(
+                f"nothing says which data to score: give --data, or `input` of endpoint"
+                f" {endpoint!r} in the stack file, or a data.yml in its model's folder"
+            )
+        asked = f"azureml:{beside.name}@latest"
+    if asked.startswith(("azureml://datastores/", "azureml://subscriptions/")):
+        parse_place(asked)
+        return _Input(asked, _address_type(asked, type_), asked)
+    if asked.startswith("https://"):
+        # What comes behind a question mark may be a signature.
+        return _Input(asked, _address_type(asked, type_), asked.partition("?")[0])
+    if asked.startswith("azureml:"):
+        return _of_asset(connection, _asset(catalog, asked, data), type_)
+    if _SCHEME.match(asked) and not asked.startswith("file://"):
+        raise WrongUsage(
+            f"{asked.partition('?')[0]!r} is no input Azure reads; allowed: a path,"
+            " azureml:NAME:VERSION, azureml://datastores/NAME/paths/PATH, https://..."
+        )
+    return _of_path(connection, input_path(asked, catalog.data, type_), data)
+
+
+def _asset(catalog: Catalog, asked: str, data: DataAssets) -> Asset | Data:
+    """The data asset, registered from its declaration if the workspace lacks it.
+
+    One that is declared to lie at an address stays a declaration: there is nothing to send.
+    """
+    try:
+        return data.find(asked)
+    except NotFound:
+        reference = parse_reference(asked, "data")
+        declared = catalog.data.get(reference.name)
+        if declared is None or reference.version not in (None, declared.version):
+            raise
+        if not isinstance(declared.path, Path):
+            return declared
+        return data.register(
+            Registration(
+                name=reference.name,
+                path=declared.path,
+                type=declared.type,
+                version=declared.version,
+                description=declared.description,
+                tags=declared.tags,
+            )
+        )
+
+
+def _of_asset(connection: Connection, asset: Asset | Data, asked: str | None) -> _Input:
+    shown = asset.reference if isinstance(asset, Asset) else str(asset.path)
+    if asset.type not in _JOB_INPUT:
+        raise WrongUsage(f"{shown} is of type {asset.type}, allowed: {', '.join(_JOB_INPUT)}")
+    if asked is not None and asked != asset.type:
+        raise WrongUsage(f"{shown} is a {asset.type}, not a {asked}")
+    kind: InputType = "uri_file" if asset.type == "uri_file" else "uri_folder"
+    uri = _asset_id(connection, asset) if isinstance(asset, Asset) else shown
+    return _Input(uri, kind, shown)
+
+
+def _of_path(connection: Connection, path: Path, data: DataAssets) -> _Input:
+    """Files of this machine: sent once, however often they are scored.
+
+    They become a data asset of their own, named by their content, so that no asset of another name
+    gets a version nobody meant.
+    """
+    from runner.content import hash_path
+
+    kind: InputType = "uri_folder" if path.is_dir() else "uri_file"
+    asset = data.register(
+        Registration(
+            name=f"input-{hash_path(path)[:16]}",
+            path=path,
+            type=kind,
+            description=f"{path.absolute().name}, sent to be scored",
+        )
+    )
+    return _Input(_asset_id(connection, asset), kind, str(path.absolute()))
+
+
+def _asset_id(connection: Connection, asset: Asset) -> str:
+    """An asset by its id, which the job then keeps as its lineage."""
+    return f"{connection.outputs.resource_id}/data/{asset.name}/versions/{asset.version}"
+
+
+def _address_type(address: str, asked: str | None) -> InputType:
+    """Whether an address is of one file: as asked for, else by its look."""
+    if asked in _JOB_INPUT:
+        return "uri_file" if asked == "uri_file" else "uri_folder"
+    last = address.partition("?")[0].rpartition("/")[2]
+    return "uri_file" if re.search(r"\.[A-Za-z0-9]{1,8}$", last) else "uri_folder"
+
+
+def _output(invocation: Invocation, settings: dict[str, Any]) -> dict[str, Any]:
+    """Where the predictions go, where that is not left to Azure; takes the file name with it."""
+    asked = invocation.output_path
+    if asked is None:
+        return {}
+    if not asked.startswith("azureml://"):
+        raise WrongUsage(
+            f"--output-path {asked!r} is on this machine, where the cluster can't write: give"
+            " azureml://datastores/NAME/paths/PATH, and --download DIR to get the results here"
+        )
+    place = parse_place(asked)
+    file = settings.pop("outputFileName", "predictions.csv")
+    folder = place.path.strip("/")
+    uri = replace(place, path=f"{folder}/{file}" if folder else file).short_uri
+    return {"outputData": {"score": {"jobOutputType": "UriFile", "uri": uri}}}
+
+
+def _begin(
+    connection: Connection,
+    endpoint: str,
+    deployment: str | None,
+    scoring_uri: str,
+    body: Mapping[str, Any],
+) -> Mapping[str, Any]:
+    """Ask for a job of a name that no other has; one that is interrupted is canceled."""
+    import uuid
+
+    request = uuid.uuid4()
+    job = f"{endpoint[:_LONGEST_STEM].rstrip('-')}-{request.hex[:8]}"
+    named = {"properties": {"name": job, **body["properties"]}}
+    headers = {"repeatability-request-id": str(request)}
+    if deployment:
+        headers["azureml-model-deployment"] = deployment
+
+    def post() -> HttpResponse:
+        return connection.scoring.send(
+            "POST",
+            scoring_uri,
+            body=named,
+            headers=headers,
+            accept=_UNCERTAIN,
+            retry="never",
+            what=f"invoke endpoint {endpoint!r}",
+        )
+
+    try:
+        return _post_until_begun(connection, post, job)
+    except ServiceError as error:
+        if error.status in (None, 400, 404):
+            # Resource Manager may know more: the endpoint can be gone, or have no default now.
+            with suppress(ServiceError):
+                _look_up(connection, endpoint, deployment)
+        raise
+    except KeyboardInterrupt:
+        # Who is interrupted here doesn't know the job's name yet.
+        with suppress(EnvironmentRefused):
+            cancel_job(connection, job)
+        raise
+
+
+def _post_until_begun(
+    connection: Connection, post: Callable[[], HttpResponse], job: str
+) -> Mapping[str, Any]:
+    """Post until Azure has the job, looking for it wherever an answer was lost."""
+    pause = _FIRST_PAUSE
+    for left in reversed(range(_TRIES)):
+        wait = pause
+        try:
+            answer = post()
+        except ServiceError as error:
+            if error.status is not None:
+                raise
+            lost = error
+        else:
+            if 200 <= answer.status_code < 300:
+                accepted: Mapping[str, Any] = answer.json()
+                return accepted
+            lost = refusal(answer.status_code, answer.text(), f"begin job {job}")
+            wait = max(pause, min(_asked_wait(answer.headers), _LONGEST_PAUSE))
+        time.sleep(wait)
+        try:
+            found: Mapping[str, Any] | None = connection.arm.find("jobs", job)
+        except EnvironmentRefused as error:
+            raise EnvironmentRefused(
+                f"{lost}; whether there is a job {job} can't be found out ({error}): look later"
+                f" with `runner jobs show {job}` before scoring again"
+            ) from None
+        if found is not None:
+            return found
+        if not left:
+            raise ServiceError(f"{lost}; no job was begun", lost.status, lost.code)
+        pause *= 2
+    raise AssertionError("the last try returns or raises")
+
+
+def _asked_wait(headers: Mapping[str, str]) -> float:
+    """The seconds Azure asks to wait; none where it doesn't say."""
+    for name, unit in (("Retry-After", 1.0), ("x-ms-retry-after-ms", 0.001)):
+        with suppress(ValueError):
+            return float(headers.get(name, "")) * unit
+    return 0.0

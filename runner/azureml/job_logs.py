@@ -1,0 +1,200 @@
+"""The log files of a batch job, and what they say of its progress and of why it failed.
+
+A batch job is a pipeline run with one child, `batchscoring`. The child writes
+`logs/job_progress_overview.<time>.txt`, how far it has come, and `logs/user/error*.txt`, what
+its script raised; the run history lists both with addresses that are signed for a while.
+https://learn.microsoft.com/azure/machine-learning/how-to-troubleshoot-batch-endpoints
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from runner.azureml.client import Client, Retry
+from runner.azureml.errors import scrub
+from runner.errors import EnvironmentRefused
+
+if TYPE_CHECKING:
+    from runner.azureml.connection import Connection
+
+_PROGRESS = re.compile(r"logs/(?:user/|azureml/)?(?:job_progress_overview|progress)\b.*")
+_ERRORS = re.compile(r"logs/user/(?:error|job_error)[^/]*\.txt")
+_SHOWN = (
+    re.compile(r"logs/azureml/executionlogs\.txt"),
+    re.compile(r"user_logs/std_log[^/]*\.txt"),
+    _PROGRESS,
+    re.compile(r"logs/user/stdout/.*\.txt"),
+    _ERRORS,
+)
+_SCHEDULED = re.compile(r"Scheduled (\d+) mini batch")
+_ITEMS = re.compile(r"There are (\d+) tasks? with (\d+) items?")
+_PROCESSED = re.compile(r"Processed (\d+) of (\d+) mini batch")
+_FAILED_ITEMS = re.compile(r"(\d+) (?:items?|files?) failed|failed (?:items?|files?):? (\d+)", re.I)
+_LAST_LINES = 3
+
+
+@dataclass(frozen=True)
+class Advance:
+    """What a progress log says so far."""
+
+    mini_batches: int = 0
+    mini_batches_done: int = 0
+    files: int = 0
+    failed_files: int = 0
+
+    def after(self, line: str) -> Advance:
+        """This, with one more line of the log."""
+        total, done, files, failed = (
+            self.mini_batches,
+            self.mini_batches_done,
+            self.files,
+            self.failed_files,
+        )
+        if found := _SCHEDULED.search(line):
+            total = max(total, int(found[1]))
+        if found := _ITEMS.search(line):
+            total, files = max(total, int(found[1])), int(found[2])
+        if found := _PROCESSED.search(line):
+            done, total = int(found[1]), max(total, int(found[2]))
+        if found := _FAILED_ITEMS.search(line):
+            failed = int(found[1] or found[2])
+        return Advance(total, done, files, failed)
+
+
+class LogFiles:
+    """The log files of a job and of its child, read on from where they were left."""
+
+    def __init__(self, connection: Connection, name: str) -> None:
+        self._connection = connection
+        self._name = name
+        self._addresses: dict[str, str] = {}
+        self._read: dict[str, int] = {}  # bytes of each file that were taken in
+        self._clients: dict[str, Client] = {}
+        self._child: str | None = None
+        self._retry: Retry = "always"
+        self.error: str | None = None  # of the run, once it has failed
+        self.advance = Advance()  # what the progress logs say, as far as they were read
+
+    def look(self, retry: Retry = "always", whole: bool = True) -> None:
+        """Ask the run history which files there are by now; `retry` holds for reading them, too.
+
+        Not `whole`: only those of the child, which tells the progress.
+        """
+        self._retry = retry
+        if whole:
+            self._addresses |= self._details(self._name)
+        if self.child is not None:
+            self._addresses |= self._details(self.child)
+
+    def rewind(self) -> None:
+        """Take every file as not read yet."""
+        self._read.clear()
+        self.advance = Advance()
+
+    @property
+    def child(self) -> str | None:
+        """The run that does the job's work; None until there is one."""
+        if self._child is None:
+            below = self._connection.history.find("runs", self._name, "children", retry=self._retry)
+            found = (below or {}).get("value") or ()
+            self._child = next((str(one["runId"]) for one in found), None)
+        return self._child
+
+    def progress_lines(self) -> list[str]:
+        """The lines of the newest progress log that were not read yet."""
+        names = sorted(name for name in self._addresses if _PROGRESS.fullmatch(name))
+        return self._new_lines(names[-1]) if names else []
+
+    def shown_lines(self) -> list[str]:
+        """The lines that are worth showing and were not read yet, file by file."""
+        return [
+            line
+            for pattern in _SHOWN
+            for name in sorted(self._addresses)
+            if pattern.fullmatch(name)
+            for line in self._new_lines(name)
+        ]
+
+    def last_lines(self) -> list[str]:
+        """The end of what says why the job failed."""
+        for patterns in ((_ERRORS,), _SHOWN):
+            names = [
+                name
+                for name in sorted(self._addresses)
+                if any(pattern.fullmatch(name) for pattern in patterns)
+            ]
+            for name in reversed(names):
+                lines = [line for line in self._new_lines(name, whole=True) if line.strip()]
+                if lines:
+                    return lines[-_LAST_LINES:]
+        return []
+
+    def _details(self, run: str) -> Mapping[str, str]:
+        details = self._connection.history.find("runs", run, "details", retry=self._retry) or {}
+        # The child's error is the reason; the parent's only says that its child failed.
+        self.error = _message(details.get("error")) or self.error
+        files: Mapping[str, str] = details.get("logFiles") or {}
+        return files
+
+    def _new_lines(self, name: str, whole: bool = False) -> list[str]:
+        """The whole lines of a file after those that were read; all of it where asked."""
+        url = self._addresses[name]
+        begin = 0 if whole else self._read.get(name, 0)
+        # The address is signed: its client must not add a token.
+        answer = self._client(url).send(
+            "GET",
+            url,
+            headers={"Range": f"bytes={begin}-"} if begin else {},
+            accept=(404, 416),
+            retry=self._retry,
+            what=f"read {name} of job {self._name}",
+        )
+        if answer.status_code in (404, 416):
+            return []
+        content: bytes = answer.content
+        if answer.status_code == 200 and begin:  # it was sent from its beginning after all
+            content = content[begin:]
+        if whole:
+            return content.decode(errors="replace").splitlines()
+        # A line that is still being written is left for the next look.
+        end = content.rfind(b"\n") + 1
+        self._read[name] = begin + end
+        lines = content[:end].decode(errors="replace").splitlines()
+        if _PROGRESS.fullmatch(name):
+            self.advance = reduce(Advance.after, lines, self.advance)
+        return lines
+
+    def _client(self, url: str) -> Client:
+        host = urlsplit(url).netloc
+        if host not in self._clients:
+            self._clients[host] = Client(f"https://{host}")
+        return self._clients[host]
+
+
+def failure(connection: Connection, name: str) -> str | None:
+    """Why a job failed, on one line: its run's error and the end of its log."""
+    files = connection.log_files(name)
+    try:
+        files.look()
+        last = files.last_lines()
+    except EnvironmentRefused:
+        last = []
+    said = scrub(files.error) if files.error else None
+    tail = " / ".join(scrub(line) for line in last)
+    if not tail or (said and tail in said):
+        return said
+    return f"{said}; its log ends: {tail}" if said else f"its log ends: {tail}"
+
+
+def _message(error: Any) -> str | None:
+    """The message of a run's error, whose shape is an error around an error."""
+    while isinstance(error, dict) and isinstance(error.get("error"), dict):
+        error = error["error"]
+    if not isinstance(error, dict):
+        return None
+    return error.get("message") or error.get("code")

@@ -1,0 +1,247 @@
+"""What a job of Azure left behind: found, fetched to this machine, summed up."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from shutil import copytree
+from typing import TYPE_CHECKING
+
+from runner.azureml.downloads import check_absent, fetch, fresh_folder
+from runner.azureml.errors import Missing
+from runner.azureml.job_logs import Advance
+from runner.azureml.jobs import find_job, job_record
+from runner.azureml.storage import ARTIFACTS, Place, parse_place
+from runner.errors import EnvironmentRefused, NotFound, RunnerError, WrongUsage
+from runner.nearest import nearest
+from runner.workspace import JobStatus, Summary, Transfer
+
+if TYPE_CHECKING:
+    from runner.azureml.connection import Connection
+    from runner.workspace import Job
+
+SCORE = "score"  # the name of a batch job's output
+_SUMMARY = "summary.json"
+_OUTPUTS = "named-outputs"
+_MOST_CLASSES = 50  # more distinct predictions than this are numbers or free text
+
+
+def collect(
+    connection: Connection, home: Path, name: str, tell: Callable[[Transfer], None]
+) -> Summary:
+    """Fetch a completed job's output into `home` unless it is there, and sum it up.
+
+    Raises NotFound for a job that isn't there or whose output is gone, EnvironmentRefused for one
+    that has not completed.
+    """
+    folder = job_folder(home, name)
+    if (folder / _SUMMARY).exists():
+        return read_summary(home, name)
+    job = job_record(connection, find_job(connection, name))
+    if job.status is not JobStatus.COMPLETED:
+        raise EnvironmentRefused(
+            f"job {job.name!r} is {job.status}: only a completed one has results"
+        )
+    try:
+        with fresh_folder(folder) as whole:
+            files = _fetch_output(connection, job, SCORE, whole / _OUTPUTS / SCORE, tell)
+            summary = _sum_up(connection, job, files, folder, whole)
+            (whole / _SUMMARY).write_text(json.dumps(asdict(summary), indent=2) + "\n")
+    except RunnerError:
+        if not (folder / _SUMMARY).exists():
+            raise
+        return read_summary(home, name)  # another process was faster
+    return summary
+
+
+def read_summary(home: Path, name: str) -> Summary:
+    """The summary of a job whose results were fetched. Raises NotFound for any other."""
+    try:
+        content = json.loads((job_folder(home, name) / _SUMMARY).read_text())
+    except FileNotFoundError:
+        raise NotFound(f"the results of job {name!r} were not fetched yet") from None
+    return Summary(**{**content, "notices": tuple(content["notices"])})
+
+
+def download_job(
+    connection: Connection, home: Path, name: str, target: Path, tell: Callable[[Transfer], None]
+) -> Path:
+    """Fetch a job's outputs and logs, as `az ml job download --all` lays them out.
+
+    Outputs go to `named-outputs/<name>/`, logs to `artifacts/`; what was collected into `home` is
+    copied from there. Returns `target`. Raises WrongUsage when it exists, NotFound where there is
+    nothing to fetch.
+    """
+    target = target.absolute()
+    check_absent(target)
+    job = job_record(connection, find_job(connection, name))
+    collected = job_folder(home, name) / _OUTPUTS
+    with fresh_folder(target) as whole:
+        if collected.exists():
+            copytree(collected, whole / _OUTPUTS)
+        else:
+            for output in _output_names(connection, job):
+                with suppress(NotFound):  # a job that failed may have written none
+                    _fetch_output(connection, job, output, whole / _OUTPUTS / output, tell)
+        run = connection.log_files(name).child or name
+        logs = Place(ARTIFACTS, f"ExperimentRun/dcid.{run}")
+        with suppress(NotFound):
+            _fetch(connection, logs, whole / "artifacts", name, tell)
+        if not any(whole.iterdir()):
+            raise NotFound(f"job {name!r}, which is {job.status}, has nothing to download")
+    return target
+
+
+def job_output(
+    connection: Connection, home: Path, name: str, output: str, tell: Callable[[Transfer], None]
+) -> Path:
+    """The folder a job wrote as its output of that name, fetched into `home` once.
+
+    Raises NotFound, with the nearest name, for an output the job lacks.
+    """
+    collected = job_folder(home, name) / _OUTPUTS / output
+    if collected.exists():
+        return collected
+    folder = home / "outputs" / name / output
+    if not folder.exists():
+        job = job_record(connection, find_job(connection, name))
+        with fresh_folder(folder) as whole:
+            _fetch_output(connection, job, output, whole, tell)
+    return folder
+
+
+def job_folder(home: Path, name: str) -> Path:
+    """Where what is fetched of a job lies on this machine."""
+    return home / "jobs" / name
+
+
+def _fetch_output(
+    connection: Connection,
+    job: Job,
+    output: str,
+    folder: Path,
+    tell: Callable[[Transfer], None],
+) -> list[Path]:
+    """Fetch an output into `folder` and return its files."""
+    place = _told_place(job) if output == SCORE else None
+    if place is None:
+        places = _places(connection, job)
+        if output not in places:
+            raise NotFound(f"job {job.name!r} has no output {output!r}{nearest(output, places)}")
+        place = places[output]
+    return _fetch(connection, place, folder, job.name, tell)
+
+
+def _output_names(connection: Connection, job: Job) -> list[str]:
+    return [SCORE] if _told_place(job) else list(_places(connection, job))
+
+
+def _told_place(job: Job) -> Place | None:
+    """Where a batch job says itself that its predictions lie; None where it leaves that open."""
+    if job.type != "batch" or job.output is None or "{" in job.output:
+        return None
+    try:
+        return parse_place(job.output)
+    except WrongUsage:  # a data asset, an address outside of the workspace
+        return None
+
+
+def _places(connection: Connection, job: Job) -> dict[str, Place]:
+    """Where the outputs of a job lie, by name.
+
+    The run that did the work knows: of a batch job that is the child of the job's own run.
+    """
+    run = (connection.log_files(job.name).child if job.type == "batch" else None) or job.name
+    try:
+        data = connection.history.ask("rundata", body={"runId": run, "selectRunMetadata": True})
+    except Missing:
+        return {}
+    assets = {
+        name: str(one["assetId"])
+        for name, one in ((data.get("runMetadata") or {}).get("outputs") or {}).items()
+    }
+    if not assets:
+        return {}
+    resolved = connection.datasets.ask(
+        "dataversion", "batchGetResolvedUris", body={"values": list(assets.values())}
+    )
+    uris = {asset: one["uri"] for asset, one in (resolved.get("values") or {}).items()}
+    return {name: parse_place(uris[asset]) for name, asset in assets.items() if asset in uris}
+
+
+def _fetch(
+    connection: Connection, place: Place, folder: Path, name: str, tell: Callable[[Transfer], None]
+) -> list[Path]:
+    container = connection.storage.container(place.datastore)
+    return fetch(
+        container,
+        place.path,
+        folder,
+        lambda done, total: tell(Transfer("downloading", name, done, total)),
+    )
+
+
+def _sum_up(
+    connection: Connection, job: Job, files: list[Path], folder: Path, whole: Path
+) -> Summary:
+    advance = _advance(connection, job.name)
+    rows, scored, classes = _count(files)
+    seconds = _seconds(job)
+    output = files[0] if len(files) == 1 else whole / _OUTPUTS / SCORE
+    return Summary(
+        job=job.name,
+        status=job.status,
+        rows=rows,
+        files=advance.files or scored,
+        failed_files=advance.failed_files,
+        mini_batches=advance.mini_batches,
+        retries=0,
+        seconds=seconds,
+        rows_per_second=round(rows / seconds, 1) if seconds else 0.0,
+        predictions=dict(sorted(classes.items())),
+        output=str(folder / output.relative_to(whole)),
+        report=None,
+    )
+
+
+def _advance(connection: Connection, name: str) -> Advance:
+    """What the job's progress log says in the end; nothing of it is read a second time."""
+    logs = connection.log_files(name)
+    if logs.advance.mini_batches_done < max(1, logs.advance.mini_batches):
+        # What a progress log tells is worth having, not worth failing for.
+        with suppress(EnvironmentRefused):
+            logs.look(whole=False)
+            logs.progress_lines()
+    return logs.advance
+
+
+def _count(files: list[Path]) -> tuple[int, int, dict[str, int]]:
+    """Rows, files they came from, and rows of each predicted class.
+
+    The last two are known of an MLflow model's output: row, prediction, file.
+    """
+    rows, names, classes = 0, set[str](), Counter[str]()
+    for file in files:
+        with file.open(newline="", encoding="utf-8", errors="replace") as lines:
+            for row in csv.reader(lines):
+                rows += 1
+                if len(row) == 3 and row[0].isdecimal():
+                    names.add(row[2])
+                    if len(classes) <= _MOST_CLASSES:
+                        classes[row[1]] += 1
+    told = 0 < len(classes) <= _MOST_CLASSES and sum(classes.values()) == rows
+    return rows, len(names), dict(classes) if told else {}
+
+
+def _seconds(job: Job) -> float:
+    from datetime import datetime
+
+    if not job.started_at or not job.ended_at:
+        return 0.0
+    begun, ended = datetime.fromisoformat(job.started_at), datetime.fromisoformat(job.ended_at)
+    return round((ended - begun).total_seconds(), 3)

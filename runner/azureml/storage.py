@@ -1,0 +1,138 @@
+"""The blobs behind a workspace's datastores."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from runner.azureml.client import timeout
+from runner.azureml.errors import Missing
+from runner.errors import EnvironmentRefused, WrongUsage
+
+if TYPE_CHECKING:
+    from azure.storage.blob import ContainerClient
+
+    from runner.azureml.connection import Connection
+
+READER = "Storage Blob Data Reader"
+CONTRIBUTOR = "Storage Blob Data Contributor"
+ARTIFACTS = "workspaceartifactstore"  # where jobs write their logs
+_RETRIES: dict[str, Any] = {
+    "retry_total": 6,
+    "initial_backoff": 1,  # seconds; then more by the powers of two
+    "increment_base": 2,
+    "random_jitter_range": 1,  # seconds; what was refused at once is not sent again at once
+}
+_BLOB_TYPES = ("AzureBlob", "AzureDataLakeGen2")
+_LONG = re.compile(
+    r"azureml://subscriptions/(?P<subscription>[^/]+)/resource[gG]roups/(?P<group>[^/]+)"
+    r"/(?:providers/Microsoft\.MachineLearningServices/)?workspaces/(?P<workspace>[^/]+)"
+    r"/datastores/(?P<datastore>[^/]+)/paths/(?P<path>.*)"
+)
+_SHORT = re.compile(r"azureml://datastores/(?P<datastore>[^/]+)/paths/(?P<path>.*)")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A blob, or a prefix of blobs, in a datastore."""
+
+    datastore: str
+    path: str  # without a slash at its start
+
+    @property
+    def short_uri(self) -> str:
+        return f"azureml://datastores/{self.datastore}/paths/{self.path}"
+
+
+def parse_place(uri: str) -> Place:
+    """The place an `azureml://` URI names, short or long. Raises WrongUsage for another text."""
+    found = _LONG.fullmatch(uri) or _SHORT.fullmatch(uri)
+    if found is None:
+        raise WrongUsage(f"{uri!r} is not a datastore URI: azureml://datastores/NAME/paths/PATH")
+    return Place(found["datastore"], found["path"].lstrip("/"))
+
+
+class Storage:
+    """A workspace's datastores, and clients of the containers behind them."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._containers: dict[str, ContainerClient] = {}
+
+    @cached_property
+    def default_name(self) -> str:
+        """The name of the workspace's default datastore."""
+        listed = self._connection.arm.pages("datastores", params={"isDefault": "true"})
+        for one in listed:
+            return str(one["name"])
+        raise EnvironmentRefused(
+            f"workspace {self._connection.outputs.workspace!r} has no default datastore"
+        )
+
+    def long_uri(self, place: Place) -> str:
+        """The URI of a place that says which workspace's datastore is meant."""
+        outputs = self._connection.outputs
+        return (
+            f"azureml://subscriptions/{outputs.subscription_id}/resourcegroups"
+            f"/{outputs.resource_group}/workspaces/{outputs.workspace}"
+            f"/datastores/{place.datastore}/paths/{place.path}"
+        )
+
+    def blob_url(self, place: Place) -> str:
+        """The https address of a place, unsigned."""
+        return f"{_unsigned(self.container(place.datastore).url)}/{place.path}"
+
+    def container(self, datastore: str) -> ContainerClient:
+        """A client of the container behind a datastore, signed in as the datastore has it.
+
+        Errors of its calls are azure-core's: wrap them in `errors.explained`, with READER or
+        CONTRIBUTOR as the role. Raises NotFound, EnvironmentRefused.
+        """
+        if datastore not in self._containers:
+            self._containers[datastore] = self._open(datastore)
+        return self._containers[datastore]
+
+    def _open(self, datastore: str) -> ContainerClient:
+        from azure.storage.blob import ContainerClient
+
+        properties = self._properties(datastore)
+        kind = properties.get("datastoreType")
+        if kind not in _BLOB_TYPES:
+            raise EnvironmentRefused(
+                f"datastore {datastore!r} is of type {kind}, allowed: {', '.join(_BLOB_TYPES)}"
+            )
+        seconds = timeout()
+        return ContainerClient(
+            self._connection.cloud.blob_url(properties["accountName"]),
+            properties.get("containerName") or properties["filesystem"],
+            credential=self._credential(datastore, properties),
+            connection_timeout=min(seconds, 20.0),
+            read_timeout=seconds,
+            **_RETRIES,
+        )
+
+    def _properties(self, datastore: str) -> Mapping[str, Any]:
+        arm = self._connection.arm
+        try:
+            found: Mapping[str, Any] = arm.get("datastores", datastore)["properties"]
+        except Missing:
+            raise self._connection.missing(
+                "datastore", datastore, lambda: [one["name"] for one in arm.pages("datastores")]
+            ) from None
+        return found
+
+    def _credential(self, datastore: str, properties: Mapping[str, Any]) -> Any:
+        """The datastore's own signature or key; in identity mode, who is signed in."""
+        if (properties.get("credentials") or {}).get("credentialsType") in (None, "None"):
+            return self._connection.credential
+        secrets = self._connection.arm.ask(
+            "datastores", datastore, "listSecrets", body={"expirableSecret": True}
+        )
+        return secrets.get("sasToken") or secrets.get("key") or self._connection.credential
+
+
+def _unsigned(url: str) -> str:
+    return url.partition("?")[0]

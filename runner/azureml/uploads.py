@@ -1,0 +1,213 @@
+"""Sending files to blobs: in parallel, each whole or not at all, and none that is there already.
+
+Files go below a folder that is named by the hash of all of them, and every blob carries the hash
+of its own bytes. So a blob of the right hash needs no sending, whoever sent it, and one that a
+broken source left behind is sent again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from threading import Lock, Semaphore
+from typing import TYPE_CHECKING, Any
+
+from runner.azureml.errors import explained
+from runner.azureml.short_way import ShortWay
+from runner.azureml.storage import CONTRIBUTOR
+from runner.content import Content, ContentFile, hash_content, hash_file
+
+if TYPE_CHECKING:
+    from azure.storage.blob import ContainerClient
+
+HASH = "sha256"  # of a blob's metadata
+BLOCK = 4 << 20  # bytes sent at a time; a file of no more than that is one request
+_MOST_BLOCKS = 50_000  # of one blob
+_FILES = 16  # on their way at once
+_BLOCKS = 16  # of big files, on their way at once
+_TRIES = 3
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What became of an upload."""
+
+    content_hash: str
+    bytes: int  # that were really sent
+
+
+@dataclass(frozen=True)
+class _Blob:
+    size: int
+    digest: str | None
+
+
+def upload(
+    container: ContainerClient,
+    folder: str,
+    content: Content,
+    hashes: Mapping[str, str],
+    tell: Callable[[int], None],
+) -> Sent:
+    """Send files to blobs below a folder, and return the hash of what was read.
+
+    `hashes` are those of files that are known already, by name. `tell` is called with the bytes
+    that are done, from any thread. Two that send the same at once don't disturb each other.
+    Raises EnvironmentRefused, which names the role that is missing.
+    """
+    with _explained(container):
+        there = _blobs(container, f"{folder}/")
+    sender = _Sender(container, folder, there, hashes, tell)
+    with ThreadPoolExecutor(_FILES, "upload") as files, ThreadPoolExecutor(_BLOCKS) as blocks:
+        sender.blocks = blocks
+        with _explained(container), _all_or_first_error(files) as begin:
+            sent = [begin(sender.send, file) for file in content.files]
+        digests = [(file.name, one.result()) for file, one in zip(content.files, sent, strict=True)]
+    return Sent(hash_content(content.shape, digests), sender.bytes)
+
+
+class _Sender:
+    """Sends one file at a time, in any number of threads."""
+
+    blocks: ThreadPoolExecutor
+
+    def __init__(
+        self,
+        container: ContainerClient,
+        folder: str,
+        there: Mapping[str, _Blob],
+        hashes: Mapping[str, str],
+        tell: Callable[[int], None],
+    ) -> None:
+        self._container = container
+        self._folder = folder
+        self._there = there
+        self._hashes = hashes
+        self._tell = tell
+        self._short = ShortWay(container, _FILES)
+        self._lock = Lock()
+        self._room = Semaphore(_BLOCKS)  # what bounds the memory
+        self._done = 0
+        self.bytes = 0
+
+    def send(self, file: ContentFile) -> str:
+        """Send a file unless it is there; return its hash."""
+        name = f"{self._folder}/{file.name}"
+        known = self._hashes.get(file.name)
+        there = self._there.get(name)
+        if there and there.size == file.size and there.digest:
+            known = known or hash_file(file)
+            if known == there.digest:
+                self._count(file.size, sent=False)
+                return known
+        return self._send_big(name, file) if file.size > BLOCK else self._send_small(name, file)
+
+    def _send_small(self, name: str, file: ContentFile) -> str:
+        content = b"".join(file.read())
+        digest = sha256(content).hexdigest()
+        if not self._short.put(name, content, {HASH: digest}):
+            self._container.upload_blob(
+                name, content, length=len(content), overwrite=True, metadata={HASH: digest}
+            )
+        self._count(len(content))
+        return digest
+
+    def _send_big(self, name: str, file: ContentFile) -> str:
+        from azure.core.exceptions import HttpResponseError
+
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                return self._send_blocks(name, file)
+            except HttpResponseError as error:
+                # Whoever commits the same blob first throws away the blocks of all others.
+                if getattr(error, "error_code", None) not in (
+                    "InvalidBlockList",
+                    "InvalidBlobOrBlock",
+                ):
+                    raise
+                found = _blobs(self._container, name).get(name)
+                if found and found.size == file.size and found.digest == hash_file(file):
+                    return found.digest
+                if not tries_left:
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+    def _send_blocks(self, name: str, file: ContentFile) -> str:
+        from azure.storage.blob import BlobBlock
+
+        blob = self._container.get_blob_client(name)
+        size = max(BLOCK, -(-file.size // _MOST_BLOCKS))
+        digest = sha256()
+        ids: list[str] = []
+        staged: list[Future[None]] = []
+        for block in _blocks(file.read(), size):
+            digest.update(block)
+            ids.append(f"{len(ids):08d}")
+            self._room.acquire()
+            staged.append(self.blocks.submit(self._stage, blob, ids[-1], block))
+            if staged[0].done():
+                staged.pop(0).result()
+        for one in staged:
+            one.result()
+        blob.commit_block_list([BlobBlock(one) for one in ids], metadata={HASH: digest.hexdigest()})
+        return digest.hexdigest()
+
+    def _stage(self, blob: Any, block_id: str, block: bytes) -> None:
+        try:
+            blob.stage_block(block_id, block, len(block))
+        finally:
+            self._room.release()
+        self._count(len(block))
+
+    def _count(self, size: int, sent: bool = True) -> None:
+        with self._lock:
+            self._done += size
+            self.bytes += size if sent else 0
+            done = self._done
+        self._tell(done)
+
+
+def _blobs(container: ContainerClient, prefix: str) -> dict[str, _Blob]:
+    found = container.list_blobs(name_starts_with=prefix, include=["metadata"])
+    return {one.name: _Blob(one.size, (one.metadata or {}).get(HASH)) for one in found}
+
+
+def _blocks(chunks: Iterator[bytes], size: int) -> Iterator[bytes]:
+    """Chunks of any size as blocks of one size, and a rest."""
+    buffer = bytearray()
+    for chunk in chunks:
+        buffer += chunk
+        while len(buffer) >= size:
+            yield bytes(buffer[:size])
+            del buffer[:size]
+    if buffer:
+        yield bytes(buffer)
+
+
+@contextmanager
+def _all_or_first_error(pool: ThreadPoolExecutor) -> Iterator[Callable[..., Future[str]]]:
+    """Wait for all that was begun inside; what is left is dropped once one fails."""
+    begun: list[Future[str]] = []
+
+    def begin(function: Callable[..., str], *arguments: Any) -> Future[str]:
+        begun.append(pool.submit(function, *arguments))
+        return begun[-1]
+
+    try:
+        yield begin
+        for one in wait(begun, return_when=FIRST_EXCEPTION).done:
+            one.result()
+    except BaseException:
+        for one in begun:
+            one.cancel()
+        raise
+
+
+@contextmanager
+def _explained(container: ContainerClient) -> Iterator[None]:
+    host = container.primary_hostname
+    with explained(f"write to {container.container_name} of {host}", host, CONTRIBUTOR):
+        yield

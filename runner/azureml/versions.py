@@ -1,0 +1,81 @@
+"""Versions of models, data and code, as Resource Manager keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from runner.asset_rules import next_version
+from runner.azureml.errors import Missing, ServiceError
+
+if TYPE_CHECKING:
+    from runner.azureml.connection import Connection
+
+HASH = "content_hash"  # the tag that keeps it
+Version = Mapping[str, Any]  # a version's resource
+
+_TRIES = 20  # others may take the next number as often, one after the other
+_TAKEN = (400, 409, 412)  # what a version that came up meanwhile is answered with
+
+
+def list_versions(connection: Connection, segment: str, name: str) -> list[Version]:
+    """Every version of a name, the archived too, newest first; none where the name is unknown."""
+    try:
+        found = list(
+            connection.arm.pages(segment, name, "versions", params={"listViewType": "All"})
+        )
+    except Missing:
+        return []
+    return sorted(found, key=created_at, reverse=True)
+
+
+def latest_version(connection: Connection, segment: str, name: str) -> Version | None:
+    """The version that was created last."""
+    params = {"$orderBy": "createdtime desc", "$top": "1"}
+    try:
+        return next(connection.arm.pages(segment, name, "versions", params=params), None)
+    except Missing:
+        return None
+
+
+def add_version(
+    connection: Connection,
+    segment: str,
+    name: str,
+    versions: list[Version],
+    properties: Mapping[str, Any],
+    same: Callable[[list[Version]], Version | None],
+    wanted: str | None = None,
+) -> Version:
+    """Add a version, the next number unless one is wanted.
+
+    Where somebody else takes the number first, `same` looks among all versions for one that will
+    do or refuses; where there is none, the next number is tried.
+    """
+    for tries_left in reversed(range(_TRIES)):
+        version = wanted or next_version([one["name"] for one in versions])
+        try:
+            added: Version = connection.arm.put(
+                segment, name, "versions", version, body={"properties": dict(properties)}
+            )
+        except ServiceError as error:
+            if error.status not in _TAKEN:
+                raise
+            versions = list_versions(connection, segment, name)
+            found = same(versions)
+            if found is not None:
+                return found
+            if not tries_left or version not in [one["name"] for one in versions]:
+                raise
+        else:
+            return added
+    raise AssertionError("the last try returns or raises")
+
+
+def created_at(version: Version) -> str:
+    """ISO 8601, UTC; empty where the service does not say."""
+    return str((version.get("systemData") or {}).get("createdAt") or "")
+
+
+def archived(version: Version) -> bool:
+    return bool(version["properties"].get("isArchived"))

@@ -1,0 +1,167 @@
+"""A workspace of Azure Machine Learning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+from runner.azureml.connection import Connection
+from runner.project import stack_file
+from runner.workspace import (
+    Asset,
+    AssetKind,
+    EndpointInfo,
+    Invocation,
+    Job,
+    LogLine,
+    Progress,
+    Registration,
+    Response,
+    Summary,
+    Transfer,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from runner.azureml.outputs import Outputs
+    from runner.content import Content
+    from runner.declarations import Catalog
+    from runner.project import Project
+
+
+class AzureWorkspace:
+    """Implements `runner.workspace.Workspace` over Azure's own interfaces.
+
+    Each method belongs to a module of this package, which is imported when it is called.
+    """
+
+    def __init__(self, project: Project, environment: str, outputs: Outputs) -> None:
+        self.environment = environment
+        self.on_transfer: Callable[[Transfer], None] = lambda _: None
+        self._project = project
+        self._home = project.home / environment  # what is fetched of its jobs
+        self._connection = Connection(outputs)
+
+    @cached_property
+    def _catalog(self) -> Catalog:
+        """The declarations as this environment has them."""
+        from runner.declarations import Catalog, lay_over, read_catalog, read_stack
+
+        models = self._project.models
+        # A workspace that others deploy to is of use without declarations, too.
+        catalog = read_catalog(models) if models.is_dir() else Catalog(models)
+        stack = stack_file(self._project, self.environment)
+        return lay_over(catalog, read_stack(stack)) if stack else catalog
+
+    def register(self, kind: AssetKind, registration: Registration) -> Asset:
+        from runner.azureml.assets import register
+
+        return register(self._connection, kind, registration, self.on_transfer)
+
+    def assets(self, kind: AssetKind, name: str | None = None) -> list[Asset]:
+        from runner.azureml.assets import listing
+
+        return listing(self._connection, kind, name)
+
+    def asset(self, kind: AssetKind, reference: str) -> Asset:
+        from runner.azureml.assets import find
+
+        return find(self._connection, kind, reference)
+
+    def download_asset(self, kind: AssetKind, reference: str, target: Path) -> Path:
+        from runner.azureml.assets import download
+
+        return download(self._connection, kind, reference, target, self.on_transfer)
+
+    def contents(self, kind: AssetKind, reference: str) -> Content:
+        from runner.azureml.assets import contents
+
+        return contents(self._connection, self.asset(kind, reference))
+
+    def receive(self, asset: Asset, content: Content) -> Asset:
+        from runner.azureml.assets import receive
+
+        return receive(self._connection, asset, content, self.on_transfer)
+
+    def register_code(self, name: str, folder: Path) -> str:
+        from runner.azureml.codes import register_code
+
+        return register_code(self._connection, name, folder, self.on_transfer)
+
+    def endpoints(self) -> list[EndpointInfo]:
+        from runner.azureml.endpoints import list_endpoints
+
+        return list_endpoints(self._connection)
+
+    def endpoint(self, name: str) -> EndpointInfo:
+        from runner.azureml.endpoints import show_endpoint
+
+        return show_endpoint(self._connection, name)
+
+    def default_endpoint(self) -> str | None:
+        from runner.azureml.endpoints import default_endpoint
+
+        return default_endpoint(self._connection, stack_file(self._project, self.environment))
+
+    def invoke(self, invocation: Invocation) -> Job:
+        from runner.azureml.invocation import DataAssets, invoke
+
+        data = DataAssets(partial(self.asset, "data"), partial(self.register, "data"))
+        return invoke(self._connection, self._catalog, invocation, data, self.default_endpoint)
+
+    def send(self, endpoint: str, body: bytes, deployment: str | None = None) -> Response:
+        from runner.azureml.online import send
+
+        return send(self._connection, endpoint, body, deployment)
+
+    def train(self, model: str, inputs: Mapping[str, str]) -> Job:
+        from runner.azureml.training import refuse
+
+        raise refuse(self._catalog, model, self._connection.outputs)
+
+    def jobs(self, limit: int | None = None) -> list[Job]:
+        from runner.azureml.jobs import list_jobs
+
+        return list_jobs(self._connection, limit)
+
+    def job(self, name: str | None = None) -> Job:
+        from runner.azureml.jobs import show_job
+
+        return show_job(self._connection, name)
+
+    def follow(self, name: str, logs: bool = True) -> Iterator[Progress | LogLine]:
+        from runner.azureml.following import follow
+
+        return follow(self._connection, name, logs)
+
+    def summary(self, name: str) -> Summary:
+        from runner.azureml.results import read_summary
+
+        return read_summary(self._home, name)
+
+    def collect(self, name: str) -> Summary:
+        from runner.azureml.results import collect
+
+        return collect(self._connection, self._home, name, self.on_transfer)
+
+    def cancel(self, name: str) -> Job:
+        from runner.azureml.jobs import cancel_job
+
+        return cancel_job(self._connection, name)
+
+    def resume(self, name: str) -> Job:
+        from runner.azureml.jobs import refuse_resume
+
+        raise refuse_resume(self._connection, self.environment, name)
+
+    def download_job(self, name: str, target: Path) -> Path:
+        from runner.azureml.results import download_job
+
+        return download_job(self._connection, self._home, name, target, self.on_transfer)
+
+    def job_output(self, name: str, output: str) -> Path:
+        from runner.azureml.results import job_output
+
+        return job_output(self._connection, self._home, name, output, self.on_transfer)

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from runner.cli import main
+from tests.azureml.scored import Result, Run, Scored, scored_workspace
+from tests.azureml.stage import Stage, make_workspace
+from tests.emulator import Emulator
+from tests.emulator.batch.plugged import scoring
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_mine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RUNNER_OUTPUTS", "RUNNER_ENV", "RUNNER_PROJECT", "RUNNER_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("RUNNER_POLL_INTERVAL", "0.05")
+
+
+@pytest.fixture(scope="session")
+def workspace_group(emulator: Emulator) -> str:
+    """The resource group of a workspace that a worker's tests share."""
+    return make_workspace(emulator)
+
+
+@pytest.fixture
+def stage(azure: Emulator, workspace_group: str) -> Stage:
+    """The shared workspace, with no endpoint of this test's own yet."""
+    return Stage(azure, workspace_group)
+
+
+@pytest.fixture(scope="session")
+def scoring_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """A cloud of its own, with blobs and with jobs that run."""
+    with Emulator.start(tmp_path_factory.mktemp("scoring")) as emulator, scoring(emulator):
+        yield emulator
+
+
+@pytest.fixture(scope="session")
+def scoring_group(scoring_cloud: Emulator) -> str:
+    return make_workspace(scoring_cloud)
+
+
+@pytest.fixture
+def stored(
+    scoring_cloud: Emulator, scoring_group: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Stage]:
+    """A workspace with blobs behind it, and no endpoint of this test's own yet."""
+    for name, value in scoring_cloud.environment.items():
+        monkeypatch.setenv(name, value)
+    yield Stage(scoring_cloud, scoring_group)
+    scoring_cloud.faults.clear()
+
+
+@pytest.fixture(scope="session")
+def scored_session(
+    scoring_cloud: Emulator, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Scored]:
+    """A workspace with models, data and deployments, made once a worker."""
+    with scored_workspace(scoring_cloud, tmp_path_factory.mktemp("scored")) as scored:
+        yield scored
+
+
+@pytest.fixture
+def scored(scored_session: Scored, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scored]:
+    """That workspace, from within its project."""
+    for name, value in scored_session.emulator.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("RUNNER_OUTPUTS", str(scored_session.outputs))
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.chdir(scored_session.project.root)
+    yield scored_session
+    scored_session.emulator.faults.clear()
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Run:
+    """Run a command line as a person types it; `--env` is dev unless given."""
+
+    def run(*words: str) -> Result:
+        with pytest.raises(SystemExit) as ended:
+            main(words if "--env" in words else (*words, "--env", "dev"))
+        captured = capfd.readouterr()
+        return Result(int(ended.value.code or 0), captured.out, captured.err)
+
+    return run

@@ -1,0 +1,235 @@
+"""A workspace of the stand-in with endpoints to look at, put there without a client."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from runner.azureml.outputs import Outputs, parse_outputs
+from runner.azureml.workspace import AzureWorkspace
+from runner.project import Project
+from tests.emulator import Emulator, addresses
+from tests.emulator.ml.jobs import put_job
+
+LOCATION = "koreacentral"
+_ML = "providers/Microsoft.MachineLearningServices"
+
+
+def put(emulator: Emulator, path: str, body: Mapping[str, Any]) -> Any:
+    """Put a resource; what it says where that is refused is the test's failure."""
+    status, answer = emulator.arm("PUT", path, body)
+    assert status in (200, 201), answer
+    # Operations end when they were asked about.
+    emulator.arm("GET", path)
+    return emulator.arm("GET", path)[1]
+
+
+def remove(emulator: Emulator, path: str) -> None:
+    """Delete a resource and wait until it is gone."""
+    emulator.arm("DELETE", path)
+    while emulator.arm("GET", path)[0] != 404:
+        pass
+
+
+def make_workspace(emulator: Emulator) -> str:
+    """A resource group with a workspace `scoring`, a cluster and a model; returns the group."""
+    unique = uuid.uuid4().hex[:10]
+    group = f"/resourceGroups/rg-{unique}"
+    put(emulator, group, {"location": LOCATION})
+    storage = put(
+        emulator,
+        f"{group}/providers/Microsoft.Storage/storageAccounts/st{unique}",
+        {"location": LOCATION, "kind": "StorageV2", "sku": {"name": "Standard_LRS"}},
+    )
+    vault = put(
+        emulator,
+        f"{group}/providers/Microsoft.KeyVault/vaults/kv{unique}",
+        {
+            "location": LOCATION,
+            "properties": {
+                "tenantId": emulator.cloud.application.tenant,
+                "sku": {"family": "A", "name": "standard"},
+            },
+        },
+    )
+    workspace = f"{group}/{_ML}/workspaces/scoring"
+    put(
+        emulator,
+        workspace,
+        {
+            "location": LOCATION,
+            "identity": {"type": "SystemAssigned"},
+            "properties": {"storageAccount": storage["id"], "keyVault": vault["id"]},
+        },
+    )
+    put(
+        emulator,
+        f"{workspace}/computes/cpu-cluster",
+        {
+            "location": LOCATION,
+            "properties": {
+                "computeType": "AmlCompute",
+                "properties": {
+                    "vmSize": "Standard_DS3_v2",
+                    "scaleSettings": {"minNodeCount": 0, "maxNodeCount": 2},
+                },
+            },
+        },
+    )
+    put(
+        emulator,
+        f"{workspace}/models/diabetes/versions/1",
+        {
+            "properties": {
+                "modelType": "mlflow_model",
+                "modelUri": "azureml://datastores/workspaceblobstore/paths/models/diabetes",
+            }
+        },
+    )
+    return group
+
+
+@dataclass
+class Stage:
+    """One test's endpoints in the workspace of a group, and what a stack would say of them."""
+
+    emulator: Emulator
+    group: str
+    endpoints: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def workspace_id(self) -> str:
+        subscription = self.emulator.cloud.subscription
+        return f"/subscriptions/{subscription}{self.group}/{_ML}/workspaces/scoring"
+
+    def batch(
+        self, logical: str, deployments: Sequence[str] = ("mlflow",), default: str | None = "mlflow"
+    ) -> str:
+        """A batch endpoint; returns its actual name."""
+        actual = self._actual(logical)
+        path = f"{self.workspace_id}/batchEndpoints/{actual}"
+        body: dict[str, Any] = {
+            "location": LOCATION,
+            "tags": {},
+            "properties": {"authMode": "AADToken", "description": f"the {logical} endpoint"},
+        }
+        put(self.emulator, path, body)
+        for name in deployments:
+            put(
+                self.emulator,
+                f"{path}/deployments/{name}",
+                {
+                    "location": LOCATION,
+                    "properties": {
+                        "model": {"referenceType": "Id", "assetId": self._model},
+                        "compute": f"{self.workspace_id}/computes/cpu-cluster",
+                    },
+                },
+            )
+        if default:
+            body["properties"]["defaults"] = {"deploymentName": default}
+            put(self.emulator, path, body)
+        self.endpoints[logical] = {
+            "kind": "batch",
+            "name": actual,
+            "scoring_uri": f"{addresses.inference(actual, LOCATION)}/jobs",
+            "deployments": list(deployments),
+            "default": default,
+        }
+        return actual
+
+    def online(
+        self,
+        logical: str,
+        traffic: Mapping[str, int] = {"blue": 100},
+        auth_mode: str = "Key",
+    ) -> str:
+        """A managed online endpoint; returns its actual name."""
+        actual = self._actual(logical)
+        path = f"{self.workspace_id}/onlineEndpoints/{actual}"
+        body: dict[str, Any] = {"location": LOCATION, "properties": {"authMode": auth_mode}}
+        put(self.emulator, path, body)
+        for name in traffic:
+            put(
+                self.emulator,
+                f"{path}/deployments/{name}",
+                {
+                    "location": LOCATION,
+                    "properties": {
+                        "endpointComputeType": "Managed",
+                        "instanceType": "Standard_DS3_v2",
+                        "model": self._model,
+                    },
+                },
+            )
+        body["properties"]["traffic"] = dict(traffic)
+        put(self.emulator, path, body)
+        self.endpoints[logical] = {
+            "kind": "online",
+            "name": actual,
+            "scoring_uri": f"{addresses.inference(actual, LOCATION)}/score",
+            "deployments": list(traffic),
+            "traffic": dict(traffic),
+        }
+        return actual
+
+    def job(self, endpoint: str, status: str, name: str | None = None, **properties: Any) -> str:
+        """A job of a batch endpoint (its actual name); returns the job's name."""
+        name = name or f"job-{uuid.uuid4().hex[:8]}"
+        put_job(
+            self.emulator.cloud,
+            self.workspace_id,
+            name,
+            {
+                "jobType": "Pipeline",
+                "status": status,
+                "experimentName": endpoint,
+                "inputs": {},
+                "outputs": {},
+                "tags": {"azureml.batchrun": "true", "azureml.deploymentname": "mlflow"},
+                **properties,
+            },
+        )
+        return name
+
+    def output(self) -> dict[str, Any]:
+        """The value of the stack output `runner`."""
+        return {
+            "schema_version": 1,
+            "subscription_id": self.emulator.cloud.subscription,
+            "resource_group": self.group.rpartition("/")[2],
+            "workspace": "scoring",
+            "location": LOCATION,
+            "cloud": addresses.CLOUD,
+            "tracking_uri": (
+                f"azureml://{LOCATION}.api.ml.azure.test/mlflow/v1.0{self.workspace_id}"
+            ),
+            "clusters": {"cpu-cluster": {"size": "Standard_DS3_v2", "max_instances": 2}},
+            "endpoints": self.endpoints,
+        }
+
+    def outputs(self) -> Outputs:
+        return parse_outputs(self.output(), "the test")
+
+    def write(self, folder: Path) -> Path:
+        """The outputs as a file."""
+        file = folder / "outputs.json"
+        file.write_text(json.dumps({"runner": self.output()}))
+        return file
+
+    def workspace(self, folder: Path, environment: str = "dev") -> AzureWorkspace:
+        """The adapter over this workspace, for a project in the folder."""
+        project = Project(folder, folder / "models", folder / ".runner")
+        return AzureWorkspace(project, environment, self.outputs())
+
+    @property
+    def _model(self) -> str:
+        return f"{self.workspace_id}/models/diabetes/versions/1"
+
+    @staticmethod
+    def _actual(logical: str) -> str:
+        return f"{logical}-{uuid.uuid4().hex[:6]}"

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import pytest
+
+from runner.azureml.workspace import AzureWorkspace
+from runner.errors import WrongUsage
+from tests.azureml.stage import Stage
+
+
+@pytest.fixture
+def workspace(stored: Stage, tmp_path: Path) -> AzureWorkspace:
+    return stored.workspace(tmp_path)
+
+
+@pytest.fixture
+def name() -> str:
+    return f"code-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def code(tmp_path: Path) -> Path:
+    folder = tmp_path / "script"
+    folder.mkdir()
+    (folder / "score.py").write_text("def run(batch): ...\n")
+    return folder
+
+
+def test_a_folder_of_code_is_registered_where_its_files_lie(
+    stored: Stage, workspace: AzureWorkspace, name: str, code: Path
+) -> None:
+    assert workspace.register_code(name, code) == f"azureml:{name}:1"
+    _, found = stored.emulator.arm("GET", f"{stored.workspace_id}/codes/{name}/versions/1")
+    uri, digest = found["properties"]["codeUri"], found["properties"]["tags"]["content_hash"]
+    container = workspace._connection.storage.container("workspaceblobstore")
+    assert uri == f"{container.url.partition('?')[0]}/LocalUpload/{digest}/script"
+    path = f"LocalUpload/{digest}/script/score.py"
+    assert container.download_blob(path).readall() == (code / "score.py").read_bytes()
+
+
+def test_the_same_code_keeps_its_version_whatever_python_left_beside_it(
+    workspace: AzureWorkspace, name: str, code: Path
+) -> None:
+    first = workspace.register_code(name, code)
+    (code / "__pycache__").mkdir()
+    (code / "__pycache__" / "score.cpython-311.pyc").write_bytes(b"x")
+    assert workspace.register_code(name, code) == first
+    (code / "score.py").write_text("def run(batch): return batch\n")
+    assert workspace.register_code(name, code) == f"azureml:{name}:2"
+    (code / "score.py").write_text("def run(batch): ...\n")
+    assert workspace.register_code(name, code) == first
+
+
+def test_a_file_is_no_folder_of_code(workspace: AzureWorkspace, name: str, code: Path) -> None:
+    with pytest.raises(WrongUsage, match=r"score\.py is a file: name the folder"):
+        workspace.register_code(name, code / "score.py")

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from runner.azureml.connection import Connection
+from runner.errors import NotFound
+from tests.azureml.stage import Stage
+from tests.projects import ROOT
+
+
+def test_a_workspace_that_is_not_there_names_the_nearest(stage: Stage) -> None:
+    outputs = replace(stage.outputs(), workspace="scorin")
+    with pytest.raises(NotFound, match=r"no workspace 'scorin' .* did you mean 'scoring'\?"):
+        _ = Connection(outputs).workspace
+
+
+@pytest.mark.parametrize("call", ["endpoint", "job", "cancel"])
+def test_whatever_is_asked_of_a_workspace_that_is_not_there_says_so(
+    stage: Stage, tmp_path: Path, call: str
+) -> None:
+    stage.batch("diabetes-batch")
+    workspace = stage.workspace(tmp_path)
+    workspace._connection.outputs = replace(stage.outputs(), resource_group="rg-nowhere")
+    with pytest.raises(NotFound, match="no workspace 'scoring' in resource group 'rg-nowhere'"):
+        getattr(workspace, call)("any")
+
+
+def test_the_workspaces_own_interfaces_are_found_with_and_without_a_tracking_uri(
+    stage: Stage,
+) -> None:
+    outputs = stage.outputs()
+    with_uri = Connection(outputs).api_url
+    assert with_uri == Connection(replace(outputs, tracking_uri=None)).api_url
+    assert with_uri == "https://koreacentral.api.ml.azure.test"
+
+
+def test_endpoints_go_by_their_logical_names(stage: Stage) -> None:
+    actual = stage.batch("diabetes-batch")
+    connection = Connection(stage.outputs())
+    assert connection.actual_name("diabetes-batch") == actual
+    assert connection.actual_name(actual) == actual
+    assert connection.logical_name(actual) == "diabetes-batch"
+    assert connection.logical_name("another") == "another"
+
+
+def test_a_workspace_that_pulumi_does_not_manage_is_used_by_its_config(
+    stage: Stage, tmp_path: Path
+) -> None:
+    actual = stage.batch("unmanaged-batch")
+    name = stage.job(actual, "Running")
+    config = {
+        "subscription_id": stage.emulator.cloud.subscription,
+        "resource_group": stage.group.rpartition("/")[2],
+        "workspace_name": "scoring",
+    }
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "Pulumi.yaml").touch()
+    listed = subprocess.run(
+        [sys.executable, "-m", "runner", "jobs", "list", "-e", "scoring", "-o", "json"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = {one["name"]: one["endpoint"] for one in json.loads(listed.stdout)}
+    assert found[name] == actual

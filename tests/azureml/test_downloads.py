@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from azure.storage.blob import ContainerClient
+
+from runner.azureml import downloads
+from runner.azureml.connection import Connection
+from runner.azureml.downloads import fetch, find_content, fresh_folder
+from runner.content import hash_path
+from runner.errors import EnvironmentRefused, NotFound, WrongUsage
+from tests.azureml.stage import Stage
+
+Put = Callable[..., str]
+
+
+@pytest.fixture
+def container(stored: Stage) -> ContainerClient:
+    return Connection(stored.outputs()).storage.container("workspaceblobstore")
+
+
+@pytest.fixture
+def put(container: ContainerClient) -> Put:
+    """Store blobs by name below a path of the test's own, and return that path."""
+    root = f"downloads/{uuid.uuid4().hex}"
+
+    def put(**blobs: bytes) -> str:
+        for name, content in blobs.items():
+            container.upload_blob(f"{root}/{name.replace('__', '/')}", content, overwrite=True)
+        return root
+
+    return put
+
+
+def test_a_folder_is_fetched_with_all_below_it(
+    container: ContainerClient, put: Put, tmp_path: Path
+) -> None:
+    root = put(a=b"one", deep__down__b=b"two", empty=b"")
+    told: list[tuple[int, int]] = []
+    files = fetch(container, root, tmp_path, lambda done, of: told.append((done, of)))
+    assert {str(one.relative_to(tmp_path)): one.read_bytes() for one in files} == {
+        "a": b"one",
+        "deep/down/b": b"two",
+        "empty": b"",
+    }
+    assert told[-1] == (6, 6)
+
+
+def test_a_single_blob_keeps_its_name_and_its_neighbours_stay(
+    container: ContainerClient, put: Put, tmp_path: Path
+) -> None:
+    root = put(a=b"one", ab=b"two", a__c=b"three")
+    assert [one.name for one in find_content(container, f"{root}/a").files] == ["a"]
+    assert [one.name for one in find_content(container, root).files] == ["a", "a/c", "ab"]
+    assert fetch(container, f"{root}/ab", tmp_path, lambda *_: None) == [tmp_path / "ab"]
+
+
+def test_folders_that_storage_keeps_as_blobs_are_no_files(
+    container: ContainerClient, put: Put
+) -> None:
+    root = put(file=b"one")
+    container.upload_blob(f"{root}/folder", b"", metadata={"hdi_isfolder": "true"})
+    assert [one.name for one in find_content(container, root).files] == ["file"]
+
+
+def test_large_blobs_come_in_pieces(
+    container: ContainerClient, put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloads, "PIECE", 10)
+    content = bytes(range(95))
+    (file,) = fetch(container, f"{put(large=content)}/large", tmp_path, lambda *_: None)
+    assert file.read_bytes() == content
+    content_found = find_content(container, put())
+    assert downloads.write(content_found, tmp_path / "again", lambda _: None) == hash_path(
+        tmp_path / "again"
+    )
+
+
+def test_a_blob_that_changes_while_it_is_read_is_refused(
+    container: ContainerClient, put: Put
+) -> None:
+    content = find_content(container, put(a=b"one"))
+    put(a=b"two")
+    with pytest.raises(EnvironmentRefused, match="ConditionNotMet"):
+        list(content.files[0].read())
+
+
+def test_where_there_is_nothing_the_place_is_named(container: ContainerClient, put: Put) -> None:
+    root = put(a=b"one")
+    with pytest.raises(NotFound, match=rf"nothing at '{root}/b'"):
+        find_content(container, f"{root}/b/")
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "target"
+
+    def fail() -> None:
+        with fresh_folder(target) as folder:
+            (folder / "half").touch()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert list(tmp_path.rglob("*")) == [target.parent]
+    with fresh_folder(target) as folder:
+        (folder / "whole").touch()
+        assert not target.exists()
+    assert [one.name for one in target.iterdir()] == ["whole"]
+
+
+def test_what_is_there_is_never_replaced(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+
+    def come_first() -> None:
+        with fresh_folder(target):
+            target.mkdir()
+            (target / "mine").touch()
+
+    with pytest.raises(WrongUsage, match="exists already"):
+        come_first()
+    with pytest.raises(WrongUsage, match="exists already"), fresh_folder(target):
+        pytest.fail("it must not come to that")
+    assert [one.name for one in target.iterdir()] == ["mine"]
+
+
+def test_a_folder_that_can_not_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(EnvironmentRefused, match="can't be written"),
+        fresh_folder(tmp_path / "file" / "target"),
+    ):
+        pytest.fail("it must not come to that")

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from runner.azureml.errors import Missing, ServiceError, refusal, scrub
+from runner.errors import NotFound
+
+
+def body(code: str, message: str, **more: object) -> str:
+    return json.dumps({"error": {"code": code, "message": message, **more}})
+
+
+def test_a_refusal_has_azures_code_and_words_on_one_line() -> None:
+    error = refusal(400, body("BadArgument", "This\nis wrong."), "do it")
+    assert str(error) == "Azure refused to do it (400, BadArgument: This is wrong.)"
+    assert (error.status, error.code, error.exit_status) == (400, "BadArgument", 3)
+
+
+def test_what_details_say_is_told_too() -> None:
+    details = [{"code": "Inner", "message": "The real reason."}]
+    assert "Outer. The real reason." in str(refusal(400, body("A", "Outer.", details=details), "x"))
+
+
+@pytest.mark.parametrize(
+    ("status", "way_out"),
+    [
+        (401, "az login"),
+        (403, "AzureML Data Scientist"),
+        (409, "try again"),
+        (429, "in a minute"),
+        (503, "Azure's own trouble"),
+    ],
+)
+def test_each_status_names_its_way_out(status: int, way_out: str) -> None:
+    assert way_out in str(refusal(status, body("X", "y"), "look"))
+
+
+def test_a_404_is_both_a_services_answer_and_not_found() -> None:
+    error = refusal(404, body("ResourceNotFound", "gone"), "look")
+    assert isinstance(error, Missing)
+    assert isinstance(error, NotFound)
+    assert isinstance(error, ServiceError)
+
+
+def test_a_refusal_on_storage_names_the_role() -> None:
+    text = str(refusal(403, "", "list blobs", "Storage Blob Data Reader"))
+    assert "needs the role 'Storage Blob Data Reader'" in text
+
+
+@pytest.mark.parametrize("text", ["<html><b>502</b> Bad Gateway</html>", "not json", "", "[1]"])
+def test_a_body_in_another_shape_does_no_harm(text: str) -> None:
+    assert "(502" in str(refusal(502, text, "look"))
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "https://a.blob.core.windows.net/c/b?sv=1&sig=SECRET%2Bx&se=2",
+        "Authorization: Bearer SECRET.abc.def",
+        "DefaultEndpointsProtocol=https;AccountKey=SECRET==;EndpointSuffix=x",
+        '{"primaryKey": "SECRET", "secondaryKey": "SECRET"}',
+        "client_secret=SECRET&x=1",
+        '{"access_token": "SECRET"}',
+        '{"sasToken": "SECRET"}',
+        "token eyJhbGciSECRET.eyJSECRET.SECRET was refused",
+    ],
+)
+def test_secrets_are_scrubbed(secret: str) -> None:
+    assert "SECRET" not in scrub(secret)
+    assert "SECRET" not in str(refusal(400, body("X", secret), "look"))

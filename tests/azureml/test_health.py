@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runner.azureml.health import examine
+from runner.health import Link
+from tests.azureml.stage import Stage, remove
+from tests.emulator.faults import forbidden
+
+
+def links(stage: Stage, folder: Path) -> dict[str, Link]:
+    """All links but the storage's, which needs blobs and is looked at in test_storage."""
+    stage.emulator.faults.inject(forbidden(), path="*/datastores", times=None)
+    found = examine("outputs", folder / "outputs.json", stage.outputs)
+    return {one.name: one for one in found}
+
+
+def test_a_sound_chain_is_ok_link_by_link(stage: Stage, tmp_path: Path) -> None:
+    stage.batch("diabetes-batch")
+    stage.online("diabetes-online", {"blue": 90, "green": 10})
+    found = links(stage, tmp_path)
+    assert list(found) == [
+        "pulumi",
+        "outputs",
+        "sign-in",
+        "workspace",
+        "storage",
+        "endpoint diabetes-batch",
+        "deployment diabetes-batch/mlflow",
+        "endpoint diabetes-online",
+        "deployment diabetes-online/blue",
+        "deployment diabetes-online/green",
+    ]
+    states = {name: one.state for name, one in found.items()}
+    assert (states.pop("pulumi"), states.pop("storage")) == ("skipped", "failed")
+    assert set(states.values()) == {"ok"}
+    assert "blue 90 %, green 10 %" in found["endpoint diabetes-online"].text
+
+
+def test_who_cannot_sign_in_gets_no_further(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AZURE_CLIENT_SECRET", "wrong")
+    found = links(stage, tmp_path)
+    assert found["sign-in"].state == "failed"
+    assert [found[name].state for name in ("workspace", "storage", "endpoints")] == ["skipped"] * 3
+
+
+def test_a_workspace_that_is_gone_is_told_with_its_place(stage: Stage, tmp_path: Path) -> None:
+    stage.group = "/resourceGroups/nowhere"
+    text = links(stage, tmp_path)["workspace"].text
+    assert "no workspace 'scoring' in resource group 'nowhere'" in text
+    assert "the test names" in text
+
+
+def test_without_a_right_to_the_workspace_the_role_is_named(stage: Stage, tmp_path: Path) -> None:
+    stage.emulator.faults.inject(forbidden(), path="*/workspaces/scoring")
+    link = links(stage, tmp_path)["workspace"]
+    assert link.state == "failed"
+    assert "AzureML Data Scientist" in link.text
+
+
+def test_an_endpoint_without_deployments_waits_for_a_pin(stage: Stage, tmp_path: Path) -> None:
+    stage.batch("diabetes-batch", (), default=None)
+    link = links(stage, tmp_path)["endpoint diabetes-batch"]
+    assert link.state == "failed"
+    assert "register --pin" in link.text
+
+
+def test_an_endpoint_without_a_default_says_what_could_be_it(stage: Stage, tmp_path: Path) -> None:
+    stage.batch("diabetes-batch", ("mlflow", "script"), default=None)
+    assert "one of mlflow, script" in links(stage, tmp_path)["endpoint diabetes-batch"].text
+
+
+def test_an_endpoint_that_is_gone_says_to_deploy(stage: Stage, tmp_path: Path) -> None:
+    actual = stage.batch("diabetes-batch", (), default=None)
+    remove(stage.emulator, f"{stage.workspace_id}/batchEndpoints/{actual}")
+    assert "run `pulumi up`" in links(stage, tmp_path)["endpoint diabetes-batch"].text

@@ -1,0 +1,194 @@
+"""One invocation, one job, whatever the network does."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.azureml import invocation
+from runner.azureml.workspace import AzureWorkspace
+from runner.errors import EnvironmentRefused, NotFound, WrongUsage
+from runner.workspace import Invocation, JobStatus
+from tests.azureml.scored import Scored
+from tests.emulator.faults import (
+    Answer,
+    Drop,
+    ExpireTokens,
+    Fault,
+    Stall,
+    forbidden,
+    server_error,
+    throttled,
+    unavailable,
+)
+
+SCORING = "*.inference.ml.azure.test"
+CALL = Invocation("echo", data="azureml://datastores/workspaceblobstore/paths/any/")
+
+
+@pytest.fixture
+def workspace(scored: Scored, monkeypatch: pytest.MonkeyPatch) -> AzureWorkspace:
+    """The workspace, whose jobs are kept but not run."""
+    monkeypatch.setattr(scored.emulator.cloud, "jobs", None)
+    monkeypatch.setattr(invocation, "_FIRST_PAUSE", 0.02)
+    return scored.stage.workspace(scored.project.root)
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        [Drop("before")],
+        [Drop("middle")],
+        [Drop("after")],
+        [Drop("before"), Drop("after")],
+        [throttled()],
+        [throttled(), throttled(), throttled()],
+        [server_error()],
+        [unavailable()],
+        [server_error(), Drop("after")],
+        [ExpireTokens()],
+        [Stall(0.5)],
+    ],
+    ids=str,
+)
+def test_an_invocation_makes_one_job(
+    scored: Scored,
+    workspace: AzureWorkspace,
+    monkeypatch: pytest.MonkeyPatch,
+    faults: list[Fault],
+) -> None:
+    monkeypatch.setenv("RUNNER_TIMEOUT", "0.25" if Stall(0.5) in faults else "20")
+    before = set(scored.jobs())
+    for fault in faults:
+        scored.emulator.faults.inject(fault, method="POST", host=SCORING)
+    job = workspace.invoke(CALL)
+    scored.emulator.settle()
+    assert set(scored.jobs()) - before == {job.name}
+    assert len(scored.emulator.faults.injected) == len(faults)
+    assert (job.endpoint, job.deployment, job.input) == ("echo", "main", CALL.data)
+    assert job.status is JobStatus.QUEUED
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (Drop("before"), "does not answer"),
+        (throttled(), "limits how often"),
+        (server_error(), "Azure's own trouble"),
+        (forbidden(), "needs a role"),
+        (Answer(400, "BadArgument", "The request is odd."), "The request is odd."),
+    ],
+    ids=str,
+)
+def test_what_is_refused_for_good_makes_none(
+    scored: Scored, workspace: AzureWorkspace, fault: Fault, said: str
+) -> None:
+    before = scored.jobs()
+    scored.emulator.faults.inject(fault, host=SCORING, times=None)
+    with pytest.raises(EnvironmentRefused, match=said) as refused:
+        workspace.invoke(CALL)
+    assert "\n" not in str(refused.value)
+    assert scored.jobs() == before
+    tries = 1 if isinstance(fault, Answer) and fault.status in (400, 403) else 4
+    assert len(scored.emulator.faults.injected) == tries
+
+
+def test_answers_that_are_lost_again_and_again_still_make_one_job(
+    scored: Scored, workspace: AzureWorkspace
+) -> None:
+    before = scored.jobs()
+    scored.emulator.faults.inject(Drop("after"), host=SCORING, times=None)
+    job = workspace.invoke(CALL)
+    assert scored.jobs() == [*before, job.name]
+    assert len(scored.emulator.faults.injected) == 1
+
+
+def test_azure_is_asked_again_when_it_says_so(scored: Scored, workspace: AzureWorkspace) -> None:
+    scored.emulator.faults.inject(throttled(1), method="POST", host=SCORING)
+    begun = time.monotonic()
+    workspace.invoke(CALL)
+    assert time.monotonic() - begun >= 1
+
+
+def test_a_job_that_can_not_be_looked_for_is_named(
+    scored: Scored, workspace: AzureWorkspace
+) -> None:
+    before = set(scored.jobs())
+    scored.emulator.faults.inject(Drop("after"), method="POST", host=SCORING)
+    scored.emulator.faults.inject(forbidden(), method="GET", path="*/jobs/*", times=None)
+    with pytest.raises(EnvironmentRefused) as refused:
+        workspace.invoke(CALL)
+    (name,) = set(scored.jobs()) - before
+    assert f"look later with `runner jobs show {name}` before scoring again" in str(refused.value)
+
+
+def test_who_interrupts_the_request_leaves_no_job_running(
+    scored: Scored, workspace: AzureWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = set(scored.jobs())
+    scored.emulator.faults.inject(Drop("after"), method="POST", host=SCORING)
+
+    def interrupt(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "sleep", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            workspace.invoke(CALL)
+    (name,) = set(scored.jobs()) - before
+    status = scored.emulator.arm("GET", f"{scored.stage.workspace_id}/jobs/{name}")[1]
+    assert status["properties"]["status"] in ("CancelRequested", "Canceled")
+
+
+def test_a_signature_in_an_address_is_scored_but_not_shown(
+    scored: Scored, workspace: AzureWorkspace
+) -> None:
+    storage = scored.connect().storage
+    address = f"{storage.container('workspaceblobstore').url.partition('?')[0]}/any.csv"
+    job = workspace.invoke(Invocation("echo", data=f"{address}?sv=1&sig=c2VjcmV0"))
+    assert job.input == address
+    assert workspace.job(job.name).input == address
+    task = _task(scored, job.name)
+    assert task["input"]["path"] == "any.csv"
+
+
+def test_an_actual_name_means_its_endpoint(scored: Scored, workspace: AzureWorkspace) -> None:
+    actual = scored.stage.endpoints["echo"]["name"]
+    job = workspace.invoke(Invocation(actual, data=CALL.data))
+    assert job.endpoint == "echo"
+    assert job.name.startswith("echo-")
+
+
+def test_a_project_that_declares_nothing_still_scores(
+    scored: Scored, workspace: AzureWorkspace, tmp_path: Path
+) -> None:
+    bare = scored.stage.workspace(tmp_path)
+    assert bare.invoke(CALL).endpoint == "echo"
+    with pytest.raises(WrongUsage, match="nothing says which data to score"):
+        bare.invoke(Invocation("echo"))
+    with pytest.raises(WrongUsage, match="not declared under models/"):
+        bare.invoke(Invocation("echo", data=CALL.data, mini_batch_size=2))
+
+
+def test_without_an_endpoint_there_must_be_one_to_choose(
+    scored: Scored, workspace: AzureWorkspace, tmp_path: Path
+) -> None:
+    with pytest.raises(WrongUsage, match="name the batch endpoint to use; there are"):
+        scored.stage.workspace(tmp_path).invoke(Invocation(data=CALL.data))
+
+
+def test_a_declared_version_is_not_registered_as_another(
+    scored: Scored, workspace: AzureWorkspace
+) -> None:
+    with pytest.raises(NotFound, match="lines"):
+        workspace.invoke(Invocation("echo", data="azureml:lines:77"))
+
+
+def _task(scored: Scored, job: str) -> dict[str, Any]:
+    found = scored.emulator.cloud.state.get(f"{scored.stage.workspace_id}/jobs/{job}")
+    assert found is not None
+    task: dict[str, Any] = found.secrets["task"]
+    return task

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import uuid
+from functools import reduce
+from pathlib import Path
+
+from runner.azureml.connection import Connection
+from runner.azureml.job_logs import Advance, LogFiles
+from runner.workspace import JobStatus, LogLine, Progress
+from tests.azureml.stage import Stage
+from tests.emulator.batch.invocation import JOBS
+from tests.emulator.batch.places import Place
+from tests.emulator.batch.task import Settings, Task
+
+LOG = """\
+2021-04-15T22:03:32.226929 The overviewer on 10.0.0.4 started.
+2021-04-15T22:03:54.767763 Scheduling finished. Scheduled 276 mini batches in 22 seconds. There are\
+ 276 tasks with 551 items.
+2021-04-15T22:03:54.899666 No task has been processed yet.
+2021-04-15T22:04:05.237617 Processed 12 of 276 mini batches in 0:00:11. Estimated remaining time\
+ 0:04:02.
+"""
+
+
+def advance(log: str) -> Advance:
+    return reduce(Advance.after, log.splitlines(), Advance())
+
+
+def test_the_overview_tells_how_many_mini_batches_there_are_and_are_done() -> None:
+    assert advance(LOG) == Advance(mini_batches=276, mini_batches_done=12, files=551)
+
+
+def test_an_overview_that_has_just_begun_tells_nothing() -> None:
+    assert advance(LOG.splitlines()[0]) == Advance()
+
+
+def test_mini_batches_that_are_scheduled_while_others_are_done_raise_the_total() -> None:
+    more = "2021-04-15T22:05:05 Processed 20 of 300 mini batches in 0:01:11."
+    assert advance(LOG + more).mini_batches == 300
+
+
+class Run:
+    """A batch job whose logs a test writes."""
+
+    def __init__(self, stage: Stage, status: str) -> None:
+        self._stage = stage
+        self._child = str(uuid.uuid4())
+        self.name = stage.job(stage.batch("diabetes-batch", (), default=None), status)
+        place = Place("any", "any", "any")
+        task = Task(
+            workspace=stage.workspace_id,
+            job=self.name,
+            child=self._child,
+            input=place,
+            output=place,
+            output_uri="azureml://datastores/workspaceblobstore/paths/out/",
+            model=None,
+            code=None,
+            scoring_script=None,
+            settings=Settings(1, 1, 0, 1.0, 0, "append_row", "predictions.csv"),
+        )
+        state = stage.emulator.cloud.state
+        job = state.get(f"{stage.workspace_id}/jobs/{self.name}")
+        assert job is not None
+        state.put(stage.workspace_id, JOBS, job.body, {"task": task.to_json()})
+
+    def write(self, name: str, text: str) -> None:
+        container = Connection(self._stage.outputs()).storage.container("workspaceartifactstore")
+        path = f"ExperimentRun/dcid.{self._child}/{name}"
+        container.upload_blob(path, text.encode(), overwrite=True)
+
+    def end(self, status: str, **more: object) -> None:
+        self._stage.job("", status, self.name, **more)
+
+
+def test_the_progress_of_a_job_comes_from_its_childs_overview(
+    stored: Stage, tmp_path: Path
+) -> None:
+    run = Run(stored, "Running")
+    run.write("logs/job_progress_overview.20210415220332.txt", LOG)
+    events = stored.workspace(tmp_path).follow(run.name, logs=False)
+    assert next(events) == Progress(JobStatus.RUNNING, 276, 12, 0, 0)
+    done = "2021-04-15T22:05:05 Processed 276 of 276 mini batches in 0:01:11.\n"
+    run.write("logs/job_progress_overview.20210415220332.txt", LOG + done)
+    run.end("Completed")
+    *_, last = events
+    assert last == Progress(JobStatus.COMPLETED, 276, 276, 0, 0)
+
+
+def test_each_line_of_a_log_is_told_once_and_whole(stored: Stage, tmp_path: Path) -> None:
+    run = Run(stored, "Running")
+    run.write("user_logs/std_log_0.txt", "one\ntw")
+    files = LogFiles(Connection(stored.outputs()), run.name)
+    files.look()
+    assert files.shown_lines() == ["one"]
+    assert files.shown_lines() == []
+    run.write("user_logs/std_log_0.txt", "one\ntwo\nthree\n")
+    assert files.shown_lines() == ["two", "three"]
+
+
+def test_the_log_of_a_final_job_is_told_whole(stored: Stage, tmp_path: Path) -> None:
+    run = Run(stored, "Running")
+    run.write("user_logs/std_log_0.txt", "one\ntwo\n")
+    run.write("logs/sys/master_role.txt", "of no interest\n")
+    run.end("Completed")
+    events = list(stored.workspace(tmp_path).follow(run.name))
+    assert events[:-1] == [LogLine("one"), LogLine("two")]
+
+
+def test_a_failed_job_tells_its_error_and_the_end_of_its_log(stored: Stage, tmp_path: Path) -> None:
+    run = Run(stored, "Running")
+    run.write("logs/user/error.txt", "first\nValueError: no such column\n")
+    run.end("Failed", error={"code": "UserError", "message": "The run failed."})
+    job = stored.workspace(tmp_path).job(run.name)
+    assert job.status is JobStatus.FAILED
+    assert job.error == "The run failed.; its log ends: first / ValueError: no such column"
+
+
+def test_what_a_failed_job_says_is_scrubbed(stored: Stage, tmp_path: Path) -> None:
+    run = Run(stored, "Running")
+    run.write("logs/user/error.txt", "https://a.blob/c?sig=SECRETSECRET\n")
+    run.end("Failed")
+    error = stored.workspace(tmp_path).job(run.name).error
+    assert error is not None
+    assert "SECRETSECRET" not in error

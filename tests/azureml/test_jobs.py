@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runner.azureml.connection import Connection
+from runner.azureml.jobs import job_record
+from runner.errors import EnvironmentRefused, NotFound
+from runner.workspace import JobStatus
+from tests.azureml.stage import Stage
+from tests.emulator.faults import Answer, forbidden
+
+
+def test_a_job_is_shown_as_people_know_it(stage: Stage, tmp_path: Path) -> None:
+    endpoint = stage.batch("diabetes-batch")
+    output = "azureml://datastores/workspaceblobstore/paths/azureml/x/score/"
+    name = stage.job(
+        endpoint,
+        "Running",
+        inputs={"data": {"jobInputType": "uri_folder", "uri": "azureml://datastores/d/paths/p/"}},
+        outputs={"score": {"jobOutputType": "uri_folder", "uri": output}},
+    )
+    job = stage.workspace(tmp_path).job(name)
+    assert (job.name, job.type, job.status) == (name, "batch", JobStatus.RUNNING)
+    assert (job.endpoint, job.deployment) == ("diabetes-batch", "mlflow")
+    assert (job.input, job.output) == ("azureml://datastores/d/paths/p/", output)
+    assert job.created_at.endswith("+00:00")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("NotStarted", JobStatus.QUEUED),
+        ("Preparing", JobStatus.QUEUED),
+        ("CancelRequested", JobStatus.FINALIZING),
+        ("Completed", JobStatus.COMPLETED),
+        ("SomethingNew", JobStatus.RUNNING),
+    ],
+)
+def test_azures_states_become_ours(
+    stage: Stage, tmp_path: Path, theirs: str, ours: JobStatus
+) -> None:
+    assert stage.workspace(tmp_path).job(stage.job("any", theirs)).status is ours
+
+
+def test_the_jobs_of_the_stacks_endpoints_are_listed_latest_first(
+    stage: Stage, tmp_path: Path
+) -> None:
+    first, second = stage.batch("first-batch"), stage.batch("second-batch")
+    names = [stage.job(endpoint, "Completed") for endpoint in (first, second, first)]
+    stage.job("another-endpoint", "Completed")
+    workspace = stage.workspace(tmp_path)
+    assert [one.name for one in workspace.jobs()] == names[::-1]
+    assert [one.name for one in workspace.jobs(limit=2)] == names[:0:-1]
+    assert [one.endpoint for one in workspace.jobs(limit=1)] == ["first-batch"]
+    assert workspace.job().name == names[2]
+
+
+def test_without_jobs_the_way_to_one_is_named(stage: Stage, tmp_path: Path) -> None:
+    stage.batch("idle-batch")
+    assert stage.workspace(tmp_path).jobs() == []
+    with pytest.raises(NotFound, match="runner score"):
+        stage.workspace(tmp_path).job()
+
+
+def test_an_unknown_job_names_the_nearest(stage: Stage, tmp_path: Path) -> None:
+    stage.job(stage.batch("diabetes-batch"), "Completed", "diabetes-batch-abc123")
+    with pytest.raises(NotFound, match=r"no job 'diabetes-batch-abc124'; did you mean"):
+        stage.workspace(tmp_path).job("diabetes-batch-abc124")
+
+
+def test_a_running_job_is_cancelled(stage: Stage, tmp_path: Path) -> None:
+    name = stage.job(stage.batch("diabetes-batch"), "Running")
+    assert stage.workspace(tmp_path).cancel(name).status in (
+        JobStatus.CANCELED,
+        JobStatus.FINALIZING,
+    )
+
+
+def test_a_final_job_is_not_cancelled_again(stage: Stage, tmp_path: Path) -> None:
+    name = stage.job(stage.batch("diabetes-batch"), "Completed")
+    with pytest.raises(EnvironmentRefused, match="is Completed already"):
+        stage.workspace(tmp_path).cancel(name)
+
+
+@pytest.mark.parametrize(
+    ("status", "way_on"),
+    [("Running", "runner jobs stream"), ("Failed", "runner score diabetes-batch --env dev")],
+)
+def test_no_job_is_resumed_and_the_way_on_is_named(
+    stage: Stage, tmp_path: Path, status: str, way_on: str
+) -> None:
+    name = stage.job(stage.batch("diabetes-batch"), status)
+    with pytest.raises(EnvironmentRefused, match=way_on):
+        stage.workspace(tmp_path).resume(name)
+
+
+def test_times_come_from_the_pipelines_stages(stage: Stage) -> None:
+    stages = (
+        '{"Execution": {"StartTime": "2026-05-04T13:51:04.3564364+00:00",'
+        ' "EndTime": "2026-05-04T13:55:32.6682006+00:00"}}'
+    )
+    resource = {
+        "name": "j",
+        "properties": {"status": "Completed", "properties": {"azureml.pipelines.stages": stages}},
+    }
+    job = job_record(Connection(stage.outputs()), resource)
+    assert job.started_at == "2026-05-04T13:51:04.356+00:00"
+    assert job.ended_at == "2026-05-04T13:55:32.668+00:00"
+
+
+def test_the_service_itself_lists_an_endpoints_jobs(stored: Stage, tmp_path: Path) -> None:
+    endpoint = stored.batch("listed-batch", (), default=None)
+    names = [stored.job(endpoint, "Completed") for _ in range(2)]
+    stored.emulator.requests.clear()
+    jobs = stored.workspace(tmp_path).jobs()
+    assert [one.name for one in jobs] == names[::-1]
+    assert {one.type for one in jobs} == {"batch"}
+    assert not any(one.path.endswith("/scoring/jobs") for one in stored.emulator.requests)
+
+
+def test_where_the_service_fails_to_list_them_the_experiment_tells(
+    stored: Stage, tmp_path: Path
+) -> None:
+    name = stored.job(stored.batch("listed-batch", (), default=None), "Completed")
+    failure = Answer(400, "ServiceError", "Listing failed.")
+    stored.emulator.faults.inject(failure, path="/mferp/*", times=None)
+    assert [one.name for one in stored.workspace(tmp_path).jobs()] == [name]
+
+
+def test_who_may_not_list_jobs_learns_the_role(stored: Stage, tmp_path: Path) -> None:
+    stored.batch("listed-batch", (), default=None)
+    stored.emulator.faults.inject(forbidden(), path="/mferp/*", times=None)
+    with pytest.raises(EnvironmentRefused, match="AzureML Data Scientist"):
+        stored.workspace(tmp_path).jobs()

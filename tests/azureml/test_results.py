@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from runner.azureml.workspace import AzureWorkspace
+from runner.errors import EnvironmentRefused, NotFound, WrongUsage
+from runner.workspace import Invocation, Transfer
+from tests.azureml.scored import Scored
+from tests.azureml.stage import Stage
+from tests.emulator.faults import Drop, forbidden
+
+LINES = 6
+
+
+@pytest.fixture(scope="session")
+def completed(scored_session: Scored) -> str:
+    """The name of a job that has completed; each test has a folder of its own to fetch it to."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in scored_session.emulator.environment.items():
+            patch.setenv(name, value)
+        patch.setenv("RUNNER_POLL_INTERVAL", "0.05")
+        workspace = scored_session.stage.workspace(scored_session.project.root)
+        data = str(scored_session.project.input)
+        job = workspace.invoke(Invocation("echo", data=data))
+        list(workspace.follow(job.name))
+        assert workspace.job(job.name).status == "Completed"
+        return job.name
+
+
+@pytest.fixture
+def workspace(scored: Scored, completed: str, tmp_path: Path) -> AzureWorkspace:
+    return scored.stage.workspace(tmp_path)
+
+
+def files(folder: Path) -> set[str]:
+    return {str(one.relative_to(folder)) for one in folder.rglob("*") if one.is_file()}
+
+
+def change(scored: Scored, job: str, **properties: object) -> None:
+    state = scored.emulator.cloud.state
+    found = state.get(f"{scored.stage.workspace_id}/jobs/{job}")
+    assert found is not None
+    state.update(found, properties)
+
+
+def test_results_are_collected_once(
+    scored: Scored, workspace: AzureWorkspace, completed: str, tmp_path: Path
+) -> None:
+    with pytest.raises(NotFound, match="were not fetched yet"):
+        workspace.summary(completed)
+    told: list[Transfer] = []
+    workspace.on_transfer = told.append
+    summary = workspace.collect(completed)
+    folder = tmp_path / ".runner/dev/jobs" / completed
+    assert files(folder) == {"summary.json", "named-outputs/score/predictions.csv"}
+    assert summary.output == str(folder / "named-outputs/score/predictions.csv")
+    assert (summary.rows, summary.files, summary.mini_batches) == (LINES, 2, 2)
+    assert (summary.job, summary.status, summary.failed_files) == (completed, "Completed", 0)
+    assert summary.rows_per_second == pytest.approx(LINES / summary.seconds, abs=0.1)
+    assert json.loads((folder / "summary.json").read_text())["rows"] == LINES
+    assert (told[-1].verb, told[-1].name) == ("downloading", completed)
+    assert told[-1].bytes_done == told[-1].bytes_all
+    scored.emulator.requests.clear()
+    assert workspace.collect(completed) == workspace.summary(completed) == summary
+    assert len(scored.emulator.requests) == 0
+
+
+def test_who_is_second_takes_what_the_first_has_fetched(
+    scored: Scored, workspace: AzureWorkspace, completed: str, tmp_path: Path
+) -> None:
+    first = []
+    other = scored.stage.workspace(tmp_path)
+
+    def fetch(_transfer: Transfer) -> None:
+        if not first:
+            first.append(other.collect(completed))
+
+    workspace.on_transfer = fetch
+    assert workspace.collect(completed) == first[0]
+
+
+def test_results_that_do_not_arrive_whole_are_not_there_at_all(
+    scored: Scored,
+    workspace: AzureWorkspace,
+    completed: str,
+    tmp_path: Path,
+) -> None:
+    scored.emulator.look_into_blobs = True
+    try:
+        scored.emulator.faults.inject(forbidden(), path="*/predictions.csv", times=None)
+        with pytest.raises(EnvironmentRefused, match=r"predictions\.csv"):
+            workspace.collect(completed)
+        assert files(tmp_path) == set()
+        scored.emulator.faults.clear()
+        scored.emulator.faults.inject(Drop("middle"), path="*/predictions.csv")
+        assert workspace.collect(completed).rows == LINES
+    finally:
+        scored.emulator.look_into_blobs = False
+
+
+def test_what_follow_has_read_is_not_asked_for_again(
+    scored: Scored, workspace: AzureWorkspace, completed: str
+) -> None:
+    list(workspace.follow(completed, logs=False))
+    scored.emulator.requests.clear()
+    assert workspace.collect(completed).mini_batches == 2
+    paths = [one.path.rpartition("/workspaces/")[2] for one in scored.emulator.requests]
+    assert paths[0].startswith("scoring/datastores/")
+    assert [one for one in paths if "runs" in one or "jobs" in one] == []
+
+
+def test_where_a_job_does_not_say_its_output_place_its_run_does(
+    scored: Scored, workspace: AzureWorkspace, completed: str
+) -> None:
+    told = scored.connect().arm.get("jobs", completed)["properties"]["outputs"]
+    try:
+        for outputs in ({}, {"score": {"uri": "azureml://datastores/${{default}}/paths/x/"}}):
+            change(scored, completed, outputs=outputs)
+            fresh = scored.stage.workspace(workspace._home / str(len(outputs)))
+            assert fresh.collect(completed).rows == LINES
+    finally:
+        change(scored, completed, outputs=told)
+
+
+def test_a_log_that_cannot_be_read_costs_no_results(
+    scored: Scored, workspace: AzureWorkspace, completed: str
+) -> None:
+    scored.emulator.faults.inject(forbidden(), path="/history/*", times=None)
+    summary = workspace.collect(completed)
+    assert (summary.rows, summary.mini_batches) == (LINES, 0)
+
+
+def test_a_job_without_results_says_so(stored: Stage, tmp_path: Path) -> None:
+    endpoint = stored.batch("diabetes-batch", (), default=None)
+    workspace = stored.workspace(tmp_path)
+    running, failed = stored.job(endpoint, "Running"), stored.job(endpoint, "Failed")
+    empty = stored.job(endpoint, "Completed")
+    for name in (running, failed):
+        with pytest.raises(EnvironmentRefused, match="only a completed one has results"):
+            workspace.collect(name)
+    with pytest.raises(NotFound, match="has no output 'score'"):
+        workspace.collect(empty)
+    with pytest.raises(NotFound, match="which is Failed, has nothing to download"):
+        workspace.download_job(failed, tmp_path / "copy")
+    with pytest.raises(NotFound, match="no job 'nowhere'"):
+        workspace.download_job("nowhere", tmp_path / "copy")
+    assert files(tmp_path) == set()
+
+
+def test_a_download_has_outputs_and_logs(
+    scored: Scored, workspace: AzureWorkspace, completed: str, tmp_path: Path
+) -> None:
+    fetched = workspace.download_job(completed, tmp_path / "fetched")
+    workspace.collect(completed)
+    copied = workspace.download_job(completed, tmp_path / "copied")
+    assert files(fetched) == files(copied)
+    assert "named-outputs/score/predictions.csv" in files(fetched)
+    assert any(one.startswith("artifacts/logs/job_progress_overview.") for one in files(fetched))
+    scored.emulator.requests.clear()
+    with pytest.raises(WrongUsage, match="exists already"):
+        workspace.download_job(completed, copied)
+    assert len(scored.emulator.requests) == 0
+
+
+def test_an_output_is_fetched_by_its_name(
+    scored: Scored, workspace: AzureWorkspace, completed: str
+) -> None:
+    output = workspace.job_output(completed, "score")
+    assert files(output) == {"predictions.csv"}
+    scored.emulator.requests.clear()
+    assert workspace.job_output(completed, "score") == output
+    assert len(scored.emulator.requests) == 0
+    workspace.collect(completed)
+    assert "/jobs/" in str(workspace.job_output(completed, "score"))
+    with pytest.raises(NotFound, match="has no output 'scores'; did you mean 'score'"):
+        workspace.job_output(completed, "scores")

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from azure.storage.blob import (
+    AccountSasPermissions,
+    BlobClient,
+    ResourceTypes,
+    generate_account_sas,
+)
+
+from runner.azureml.connection import Connection
+from runner.azureml.errors import explained
+from runner.azureml.health import examine
+from runner.azureml.storage import READER, Place, parse_place
+from runner.errors import EnvironmentRefused, NotFound, WrongUsage
+from tests.azureml.stage import Stage
+from tests.emulator.blobs import account_key
+
+LONG = "azureml://subscriptions/s/resourcegroups/rg/workspaces/ws/datastores/store/paths/a/b.csv"
+
+
+@pytest.mark.parametrize("uri", [LONG, "azureml://datastores/store/paths/a/b.csv"])
+def test_a_uri_names_a_place(uri: str) -> None:
+    place = parse_place(uri)
+    assert place == Place("store", "a/b.csv")
+    assert place.short_uri == "azureml://datastores/store/paths/a/b.csv"
+
+
+@pytest.mark.parametrize("text", ["azureml:data:1", "https://a/b", "azureml://datastores/x"])
+def test_another_text_is_refused(text: str) -> None:
+    with pytest.raises(WrongUsage, match="is not a datastore URI"):
+        parse_place(text)
+
+
+def test_what_is_written_is_read_with_the_sdk(stored: Stage) -> None:
+    connection = Connection(stored.outputs())
+    storage = connection.storage
+    assert storage.default_name == "workspaceblobstore"
+    storage.container("workspaceblobstore").upload_blob("folder/file.txt", b"content")
+    place = Place("workspaceblobstore", "folder/file.txt")
+    address = storage.blob_url(place)
+    assert "sig=" not in address
+    assert parse_place(storage.long_uri(place)) == place
+    secrets = connection.arm.post("datastores", place.datastore, "listSecrets", body={})
+    blob = BlobClient.from_blob_url(address, credential=secrets["sasToken"])
+    assert blob.download_blob().readall() == b"content"
+
+
+def test_an_unknown_datastore_names_the_nearest(stored: Stage) -> None:
+    with pytest.raises(NotFound, match=r"no datastore 'workspaceblobstor'; did you mean"):
+        Connection(stored.outputs()).storage.container("workspaceblobstor")
+
+
+def test_a_blob_that_is_not_there_is_told_in_one_line_without_a_signature(stored: Stage) -> None:
+    container = Connection(stored.outputs()).storage.container("workspaceblobstore")
+    with pytest.raises(EnvironmentRefused) as refused, explained("read it", role=READER):
+        container.download_blob("none").readall()
+    text = str(refused.value)
+    assert "BlobNotFound" in text
+    assert "\n" not in text
+    assert "sig=" not in text
+
+
+def test_the_doctor_reads_and_writes_and_leaves_nothing_behind(
+    stored: Stage, tmp_path: Path
+) -> None:
+    found = {one.name: one for one in examine("outputs", tmp_path / "o.json", stored.outputs)}
+    assert found["storage"].state == "ok", found["storage"].text
+    container = Connection(stored.outputs()).storage.container("workspaceblobstore")
+    assert "runner-doctor" not in list(container.list_blob_names())
+
+
+@pytest.mark.parametrize(
+    ("rights", "role"),
+    [
+        ({"write": True}, "Storage Blob Data Reader"),
+        ({"read": True, "list": True}, "Storage Blob Data Contributor"),
+    ],
+)
+def test_without_a_right_to_the_storage_the_role_is_named(
+    stored: Stage,
+    tmp_path: Path,
+    rights: dict[str, bool],
+    role: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def narrow(account: str) -> str:
+        return generate_account_sas(
+            account,
+            account_key(account),
+            ResourceTypes(service=True, container=True, object=True),
+            AccountSasPermissions(**rights),
+            expiry=datetime.now(UTC) + timedelta(hours=1),
+        )
+
+    monkeypatch.setattr(stored.emulator.cloud, "sas", narrow)
+    found = {one.name: one for one in examine("outputs", tmp_path / "o.json", stored.outputs)}
+    assert found["storage"].state == "failed"
+    assert role in found["storage"].text
+    assert "sig=" not in found["storage"].text
