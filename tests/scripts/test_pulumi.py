@@ -160,8 +160,7 @@ def test_without_go_one_line_says_what_to_install(machine: Machine) -> None:
     assert machine.kept() == []
 
 
-def test_what_it_builds_is_a_little_newer_than_the_locked_sdk_at_most() -> None:
-    """3.226 is the first after 3.223 whose children of another package keep their own provider."""
+def test_what_it_builds_is_of_the_locked_sdks_version() -> None:
     required = dict(
         re.findall(r"pulumi/pulumi/(pkg|sdk)/v3 v(\S+)", (MODULE / "go.mod").read_text())
     )
@@ -169,11 +168,17 @@ def test_what_it_builds_is_a_little_newer_than_the_locked_sdk_at_most() -> None:
         r"^pulumi==(\S+)", (ROOT / "requirements" / "pulumi.txt").read_text(), re.MULTILINE
     )
     assert locked is not None
-    assert required["pkg"] == required["sdk"]
-    engine, sdk = (tuple(map(int, one.split("."))) for one in (required["pkg"], locked.group(1)))
-    assert engine[0] == sdk[0]
-    assert sdk[1] <= engine[1] <= max(sdk[1] + 2, 226)
-    assert engine[1] >= 226
+    assert required == {"pkg": locked.group(1), "sdk": locked.group(1)}
+
+
+def test_to_find_one_begins_no_build(machine: Machine) -> None:
+    machine.install("go", GO)
+    missing = machine.run("--find")
+    assert missing.returncode == 1
+    assert "run scripts/pulumi once" in missing.stderr
+    assert machine.builds() == 0
+    machine.run("--where")
+    assert machine.run("--find").stdout == machine.run("--where").stdout
 
 
 def test_the_module_repeats_the_replacements_that_pulumi_builds_with() -> None:
