@@ -3,7 +3,8 @@
     python benchmarks/preview.py            # dev, then 1, 10 and 50 endpoints, three times each
     python benchmarks/preview.py --quick    # once each, up to 10 endpoints
 
-The engine, the language host and the program are the real ones; the cloud is the tests' stand-in.
+The engine and the program are the real ones, the language host is the one beside the engine that
+`scripts/pulumi` finds, and the cloud is the tests' stand-in.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import pytest
 
 from runner.azureml.workspace import AzureWorkspace
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
-from runner.workspace import Invocation, Transfer
+from runner.workspace import Invocation, Summary, Transfer
 from tests.azureml.scored import Scored
 from tests.azureml.stage import Stage
 from tests.emulator.faults import Drop, forbidden
@@ -71,7 +71,7 @@ def test_results_are_collected_once(
 def test_who_is_second_takes_what_the_first_has_fetched(
     scored: Scored, workspace: AzureWorkspace, completed: str, tmp_path: Path
 ) -> None:
-    first = []
+    first: list[Summary] = []
     other = scored.stage.workspace(tmp_path)
 
     def fetch(_transfer: Transfer) -> None:
