@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.emulator.addresses import STORAGE_SUFFIX
-from tests.emulator.blobs import Blobs
 from tests.emulator.messages import Refusal
 from tests.emulator.state import State
+
+if TYPE_CHECKING:
+    # A job's process reads this module, and needs no client of blobs.
+    from tests.emulator.blobs import Blobs
 
 _DATASTORE = re.compile(
     r"azureml://(?:subscriptions/.+/workspaces/[^/]+/)?datastores/(?P<store>[^/]+)/paths/(?P<path>.*)",
@@ -17,7 +21,7 @@ _DATASTORE = re.compile(
 )
 _BLOB = re.compile(
     rf"https://(?P<account>[a-z0-9]+)\.blob\.{re.escape(STORAGE_SUFFIX)}(?::\d+)?"
-    r"/(?P<container>[^/?]+)/(?P<path>[^?]*)"
+    r"/(?P<container>[^/?]+)/(?P<path>[^?]*)(?:\?.*)?"
 )
 _ASSET = re.compile(
     r"(?:azureml:)?/?subscriptions/.+/data/(?P<name>[^/]+)/versions/(?P<version>[^/]+)",

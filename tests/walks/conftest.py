@@ -1,0 +1,87 @@
+"""A project whose first deployment is done as the walkthroughs say, and walks that begin there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.emulator import Emulator
+from tests.emulator.blobs import Blobs
+from tests.infra.engine.conftest import pulumi as pulumi
+from tests.infra.engine.stack import Pulumi, make_project
+from tests.projects import ROOT
+from tests.walks.document import Reader, read_sections
+from tests.walks.shell import Shell
+
+FIRST = "The first deployment"
+SECTIONS = read_sections(ROOT / "docs" / "walkthroughs.md")
+_PROGRAMS = ("bash", "curl", "jq")
+_PUBLIC = ("publicsamples", "patients")  # an account that is no workspace's, and a container
+
+
+@pytest.fixture(scope="session")
+def deployed(
+    pulumi: Pulumi, scoring_emulator: Emulator, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Reader]:
+    """A reader who has done the first deployment; the walks of a worker share its cloud."""
+    missing = [one for one in _PROGRAMS if shutil.which(one) is None]
+    if missing and os.environ.get("CI") != "true":
+        pytest.skip(f"the walks need {', '.join(missing)} on PATH")
+    assert not missing, f"CI has to run the walks, which need {', '.join(missing)}"
+    folder = make_project(tmp_path_factory.mktemp("walks") / "project")
+    shutil.copytree(ROOT / "data", folder / "data")
+    (folder / "Pulumi.dev.yaml").unlink()
+    environment = _environment(pulumi, scoring_emulator, folder.parent / "bin")
+    address = {"ADDRESS": _publish(scoring_emulator)}
+    with Shell.open(folder, environment | address) as shell:
+        reader = Reader(shell)
+        reader.follow(SECTIONS[FIRST])
+        yield reader
+
+
+@pytest.fixture
+def reader(deployed: Reader, tmp_path: Path) -> Iterator[Reader]:
+    """A reader who goes on from the first deployment, in a copy of the project."""
+    folder = tmp_path / "project"
+    shutil.copytree(deployed.folder, folder, symlinks=True)
+    with Shell.open(folder, deployed.shell.environment) as shell:
+        yield Reader(shell)
+
+
+def _environment(pulumi: Pulumi, emulator: Emulator, bin_: Path) -> dict[str, str]:
+    """What a person's terminal has: the commands on PATH, a cloud, somebody who is signed in."""
+    bin_.mkdir()
+    command = bin_ / "runner"
+    command.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m runner "$@"\n')
+    command.chmod(0o755)
+    given = pulumi.environment(emulator)
+    kept = {name: value for name, value in given.items() if not name.startswith("RUNNER_")}
+    return {
+        **kept,
+        "PATH": f"{bin_}{os.pathsep}{given['PATH']}",
+        "CURL_CA_BUNDLE": given["REQUESTS_CA_BUNDLE"],
+        "NO_COLOR": "1",
+        "RUNNER_POLL_INTERVAL": "0.2",
+        # Whoever types `pulumi up` answers its question.
+        "PULUMI_OPTION_YES": "true",
+        "PULUMI_OPTION_SKIP_PREVIEW": "true",
+    }
+
+
+def _publish(emulator: Emulator) -> str:
+    """Put a file where anybody can read it, and give its address."""
+    blobs = emulator.cloud.storage
+    assert isinstance(blobs, Blobs)
+    account, container = _PUBLIC
+    file = ROOT / "data" / "diabetes" / "unlabeled" / "patients-1.csv"
+    blobs.open_account(account)
+    blobs.create_container(account, container)
+    blobs.client(account).get_container_client(container).upload_blob(
+        file.name, file.read_bytes(), overwrite=True
+    )
+    return f"https://{account}.blob.core.azure.test/{container}/{file.name}"

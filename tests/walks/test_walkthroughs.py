@@ -1,0 +1,110 @@
+"""The walkthroughs are true: all of them is done, and Microsoft's own SDK sees the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.emulator import Emulator
+from tests.projects import ROOT
+from tests.walks.conftest import FIRST, SECTIONS
+from tests.walks.document import Reader
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
+
+BATCH = "Batch with an MLflow model"
+INPUTS = "Batch with a script, and every kind of input"
+ONLINE = "Online, blue and green"
+REST = "Batch by REST"
+PREDICTIONS = "named-outputs/score/predictions.csv"
+UNLABELED = ROOT / "data" / "diabetes" / "unlabeled"
+
+
+@pytest.fixture(scope="session")
+def output(deployed: Reader) -> Mapping[str, Any]:
+    """What the stack put out at its first deployment."""
+    printed = deployed.shell.run("pulumi stack output runner --stack dev --json")
+    found: Mapping[str, Any] = json.loads(printed)
+    return found
+
+
+@pytest.fixture
+def client(scoring_azure: Emulator, output: Mapping[str, Any]) -> MLClient:
+    from azure.ai.ml import MLClient
+    from azure.identity import EnvironmentCredential
+
+    return MLClient(
+        EnvironmentCredential(),
+        output["subscription_id"],
+        output["resource_group"],
+        output["workspace"],
+        cloud=output["cloud"],
+    )
+
+
+def test_every_walk_is_walked() -> None:
+    assert set(SECTIONS) == {FIRST, BATCH, INPUTS, ONLINE, REST}
+
+
+def test_batch_with_an_mlflow_model(
+    reader: Reader, client: MLClient, output: Mapping[str, Any], tmp_path: Path
+) -> None:
+    reader.follow(SECTIONS[BATCH])
+    here = (reader.folder / "here" / PREDICTIONS).read_bytes()
+    assert len(here.splitlines()) == 400
+
+    client.models.download("diabetes-mlflow", version="1", download_path=str(tmp_path / "model"))
+    (found,) = (tmp_path / "model").rglob("MLmodel")
+    assert contents(found.parent) == contents(ROOT / "models" / "diabetes" / "model")
+    job = reader.shell.run("echo $JOB").strip()
+    endpoint = output["endpoints"]["diabetes-batch"]["name"]
+    assert job in [one.name for one in client.batch_endpoints.list_jobs(endpoint)]
+    client.jobs.download(job, download_path=str(tmp_path / "job"), output_name="score")
+    (predictions,) = (tmp_path / "job").rglob("predictions.csv")
+    assert predictions.read_bytes() == here
+
+
+def test_batch_with_a_script_and_every_kind_of_input(reader: Reader, client: MLClient) -> None:
+    reader.follow(SECTIONS[INPUTS])
+    lines = {one: (reader.folder / one / PREDICTIONS).read_text() for one in ("here", "here-one")}
+    assert {name: len(text.splitlines()) for name, text in lines.items()} == {
+        "here": 400,
+        "here-one": 100,
+    }
+    # The same content is registered once, however it was named.
+    (registered,) = client.data.list("patients-unlabeled")
+    assert registered.type == "uri_folder"
+    sent = [one.name for one in client.data.list() if str(one.name).startswith("input-")]
+    assert [len(list(client.data.list(name))) for name in sent] == [1, 1]
+
+
+def test_online_blue_and_green(reader: Reader, client: MLClient, output: Mapping[str, Any]) -> None:
+    reader.follow(SECTIONS[ONLINE])
+    name = output["endpoints"]["diabetes-online"]["name"]
+    assert client.online_endpoints.get(name).traffic == {"blue": 50, "green": 50}
+    answer = client.online_endpoints.invoke(
+        name,
+        request_file=str(reader.folder / "data/diabetes/request.json"),
+        deployment_name="green",
+    )
+    assert answer == (reader.folder / "there.json").read_text().strip()
+
+
+def test_batch_by_rest(reader: Reader, client: MLClient) -> None:
+    reader.follow(SECTIONS[REST])
+    predictions = (reader.folder / "predictions.csv").read_text()
+    assert {line.rpartition(",")[2] for line in predictions.splitlines()} == {
+        file.name for file in UNLABELED.iterdir()
+    }
+    assert client.jobs.get(reader.shell.run("echo $JOB").strip()).status == "Completed"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """The files of a folder by their names in it."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
