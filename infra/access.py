@@ -1,7 +1,8 @@
 """Who may do what: the role assignments of each identity, and no others.
 
 Sources: Azure ML's documentation on authentication between services (workspace identity, compute
-clusters), on the identities of online endpoints, and on the managed network.
+clusters), on storage without shared keys, on the identities of online endpoints, and on the managed
+network.
 """
 
 from collections.abc import Mapping
@@ -30,6 +31,8 @@ CONTRIBUTOR = Role("contributor", "b24988ac-6180-42a0-ab88-20f7382dd24c")
 BLOB_CONTRIBUTOR = Role("blob-data-contributor", "ba92f5b4-2d11-453d-a403-e96b0029c9fe")
 BLOB_READER = Role("blob-data-reader", "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1")
 FILE_CONTRIBUTOR = Role("file-data-privileged-contributor", "69566ab7-960f-475b-8e7c-b3118f30c6bd")
+QUEUE_CONTRIBUTOR = Role("queue-data-contributor", "974c5e8b-45b9-4653-ba55-5f855dd0fb88")
+TABLE_CONTRIBUTOR = Role("table-data-contributor", "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3")
 VAULT_ADMINISTRATOR = Role("vault-administrator", "00482a5a-887f-4fb3-b363-3b7fe8e74483")
 IMAGE_PULL = Role("acr-pull", "7f951dda-4ed3-4680-a7ca-43fe172d538d")
 IMAGE_PUSH = Role("acr-push", "8311e382-0749-4cb8-b61a-304f252e45ec")
@@ -51,7 +54,13 @@ MANAGED_WORKSPACE = (
     ("vault", CONNECTION_APPROVER),
     ("registry", CONNECTION_APPROVER),
 )
-CLUSTERS = (("storage", BLOB_CONTRIBUTOR), ("registry", IMAGE_PULL))
+# The nodes of a batch job share its mini-batches out by queues and tables of the storage account.
+CLUSTERS = (
+    ("storage", BLOB_CONTRIBUTOR),
+    ("storage", QUEUE_CONTRIBUTOR),
+    ("storage", TABLE_CONTRIBUTOR),
+    ("registry", IMAGE_PULL),
+)
 # A registry without public access can't build; then a cluster builds, and pushes what it built.
 MANAGED_CLUSTERS = (("registry", IMAGE_PUSH),)
 ENDPOINTS = (("storage", BLOB_READER), ("registry", IMAGE_PULL))
@@ -77,7 +86,7 @@ def declare_workspace_own_access(
 def declare_cluster_access(
     settings: Settings, identity: UserAssignedIdentity, on: Services
 ) -> Assignments:
-    """What jobs may do: pull their image, read inputs and models, write outputs."""
+    """What jobs may do: pull their image, read inputs and models, share work, write outputs."""
     roles = (*CLUSTERS, *(MANAGED_CLUSTERS if settings.isolation == "managed" else ()))
     return [_assign(settings, "clusters", identity, role, to, on[to]) for to, role in roles]
 

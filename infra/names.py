@@ -25,8 +25,13 @@ class Names:
 
     @property
     def resource_group(self) -> str:
-        """At most 90 characters; unique in the subscription, which a stack's name is enough for."""
-        return _cut(self._words, 90)
+        """At most 90 characters; unique in the subscription.
+
+        Digits only where the name is not project and stack as they are: what is cut or replaced
+        may be all that tells two stacks apart.
+        """
+        whole = f"{self.project}-{self.stack}"
+        return whole if whole == self._words and len(whole) <= 90 else self._hyphened(90)
 
     @property
     def storage_account(self) -> str:

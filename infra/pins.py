@@ -19,6 +19,7 @@ from runner.declarations.catalog import place_of, undeclared
 from runner.declarations.document import MappingNode
 from runner.declarations.overlay import ENDPOINTS
 from runner.declarations.problem import Place
+from runner.declarations.reader import refused
 from runner.declarations.references import PREFIX
 
 Deployment = BatchDeployment | OnlineDeployment
@@ -193,8 +194,9 @@ def _code_problems(one: Deployment, where: _Where, stack: Path) -> list[Problem]
     assert one.code_configuration is not None
     if place.file != stack or code_pin(one) is not None:
         return []
-    text = f"found {str(one.code_configuration.code)!r}, allowed: azureml:<name>:<version>"
-    return [Problem(place, key, text)]
+    code = one.source.entries["code_configuration"]
+    assert isinstance(code, MappingNode)
+    return list(refused(code.entries["code"], key, "azureml:<name>:<version>").problems)
 
 
 def _environment_problems(one: Deployment, where: _Where) -> list[Problem]:

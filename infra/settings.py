@@ -6,6 +6,7 @@ import re
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -179,8 +180,8 @@ class _Reading:
         given = {key: value for key, value in values.items() if value is not None}
         config = read_config(self.file, given)
         for key, place in config.key_places.items():
-            if key.startswith("scoring:") and key not in SCORING:
-                self.problems.append(unknown_key(place, key, SCORING))
+            if _misspelt(key):
+                self.problems.append(unknown_key(place, key, SCORING + AZURE))
             if key in SCORING + AZURE and is_secret(config.entries[key]):
                 secret.add(key)
         for key in sorted(secret & {*SCORING, *AZURE}):
@@ -267,6 +268,18 @@ class _Reading:
 
 
 _OURS = ("scoring:", *AZURE)
+_NAMESPACES = ("scoring", "azure-native")
+
+
+def _misspelt(key: str) -> bool:
+    """Whether a key is meant for this program or its provider, and neither would look at it."""
+    namespace, _, name = key.partition(":")
+    if namespace == "scoring":
+        return key not in SCORING
+    if namespace != "azure-native":  # of another package, which may be used for what is added here
+        return bool(get_close_matches(namespace, _NAMESPACES, cutoff=0.8))
+    known = [one.partition(":")[2] for one in AZURE]
+    return name not in known and bool(get_close_matches(name, known, cutoff=0.8))
 
 
 def _cluster(name: str, node: Node, place: Place) -> Cluster:

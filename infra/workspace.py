@@ -41,7 +41,7 @@ def declare_workspace(
         public_network_access=ml.PublicNetworkAccessType.DISABLED
         if private
         else ml.PublicNetworkAccessType.ENABLED,
-        managed_network=_managed_network(settings) if private else None,
+        managed_network=_managed_network(settings, services["storage"]) if private else None,
         provision_network_now=True if private else None,
         image_build_compute=_image_builder(settings) if private else None,
         v1_legacy_mode=False,
@@ -50,17 +50,30 @@ def declare_workspace(
     )
 
 
-def _managed_network(settings: Settings) -> ml.ManagedNetworkSettingsArgs:
+def _managed_network(
+    settings: Settings, storage: pulumi.Input[str]
+) -> ml.ManagedNetworkSettingsArgs:
+    hosts = {
+        host.replace(".", "-").replace("*", "any"): ml.FqdnOutboundRuleArgs(
+            type="FQDN", destination=host, category=ml.RuleCategory.USER_DEFINED
+        )
+        for host in settings.outbound
+    }
+    # Azure adds what every workspace needs by itself, but not what only batch jobs do.
+    parts = {
+        f"storage-{part}": ml.PrivateEndpointOutboundRuleArgs(
+            type="PrivateEndpoint",
+            destination=ml.PrivateEndpointDestinationArgs(
+                service_resource_id=storage, subresource_target=part
+            ),
+            category=ml.RuleCategory.USER_DEFINED,
+        )
+        for part in ("queue", "table")
+    }
     return ml.ManagedNetworkSettingsArgs(
         isolation_mode=ml.IsolationMode.ALLOW_ONLY_APPROVED_OUTBOUND,
         firewall_sku=ml.FirewallSku.STANDARD,
-        outbound_rules={
-            host.replace(".", "-").replace("*", "any"): ml.FqdnOutboundRuleArgs(
-                type="FQDN", destination=host, category=ml.RuleCategory.USER_DEFINED
-            )
-            for host in settings.outbound
-        }
-        or None,
+        outbound_rules={**hosts, **parts},
     )
 
 

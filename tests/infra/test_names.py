@@ -63,6 +63,22 @@ def test_another_project_stack_or_subscription_has_other_names(other: Names) -> 
     assert names.endpoint("e") != other.endpoint("e")
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("p" * 100, "dev"), ("p" * 100, "prod")),
+        (("scoring", "dev_1"), ("scoring", "dev.1")),
+        (("2-scoring", "dev"), ("scoring", "dev")),
+    ],
+    ids=["cut", "replaced", "left out"],
+)
+def test_stacks_in_one_subscription_have_each_a_resource_group(
+    one: tuple[str, str], other: tuple[str, str]
+) -> None:
+    names = (Names(*one, SUBSCRIPTION), Names(*other, SUBSCRIPTION))
+    assert names[0].resource_group != names[1].resource_group
+
+
 def test_endpoints_that_are_cut_to_the_same_are_still_told_apart() -> None:
     names = Names("scoring", "dev", SUBSCRIPTION)
     long = "a-very-long-logical-name-of-"

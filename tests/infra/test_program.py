@@ -195,6 +195,27 @@ def test_a_managed_platform_is_out_of_public_reach(prod: Program) -> None:
     assert nodes["enableNodePublicIp"] is False
 
 
+def test_batch_jobs_reach_the_queues_and_tables_that_share_their_work_out(
+    program: Program, prod: Program
+) -> None:
+    storage = program.one("storage:StorageAccount").id
+    mine = "principal of clusters-identity"
+    roles = {
+        one.inputs["roleDefinitionId"].rpartition("/")[2]
+        for one in program.of("authorization:RoleAssignment")
+        if (one.inputs["principalId"], one.inputs["scope"]) == (mine, storage)
+    }
+    # Azure's built-in Storage Queue Data Contributor and Storage Table Data Contributor.
+    queue, table = "974c5e8b-45b9-4653-ba55-5f855dd0fb88", "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3"
+    assert {queue, table} <= roles
+
+    workspace = prod.one("machinelearningservices:Workspace").inputs
+    rules = workspace["managedNetwork"]["outboundRules"].values()
+    private = [one["destination"] for one in rules if one["type"] == "PrivateEndpoint"]
+    assert {one["subresourceTarget"] for one in private} == {"queue", "table"}
+    assert {one["serviceResourceId"] for one in private} == {prod.one("storage:StorageAccount").id}
+
+
 def test_an_open_platform_has_no_network_of_its_own(dev: Program) -> None:
     workspace = dev.one("machinelearningservices:Workspace").inputs
     assert workspace["publicNetworkAccess"] == "Enabled"

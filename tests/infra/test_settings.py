@@ -51,6 +51,16 @@ def cloud(ran: Program) -> str:
             id="an unknown key",
         ),
         pytest.param(
+            "  scorng:isolation: managed\n",
+            "3: scorng:isolation: unknown key; did you mean 'scoring:isolation'?",
+            id="a namespace that is misspelt",
+        ),
+        pytest.param(
+            "  azure-native:locaton: koreacentral\n",
+            "3: azure-native:locaton: unknown key; did you mean 'azure-native:location'?",
+            id="a key of the provider that is misspelt",
+        ),
+        pytest.param(
             "  scoring:isolation: full\n",
             "3: scoring:isolation: found the text 'full', allowed: none or managed",
             id="an unknown isolation",
@@ -118,8 +128,15 @@ def cloud(ran: Program) -> str:
             "  scoring:endpoints: {diabetes-batch: {deployments: {script: {code_configuration: "
             '{code: "azureml:code@latest"}}}}}\n',
             "3: scoring:endpoints.diabetes-batch.deployments.script.code_configuration.code: "
-            "found 'azureml:code@latest', allowed: azureml:<name>:<version>",
+            "found the text 'azureml:code@latest', allowed: azureml:<name>:<version>",
             id="code without an exact version",
+        ),
+        pytest.param(
+            "  scoring:endpoints: {diabetes-batch: {deployments: {script: {code_configuration: "
+            "{code: ./script}}}}}\n",
+            "3: scoring:endpoints.diabetes-batch.deployments.script.code_configuration.code: "
+            "found the text './script', allowed: azureml:<name>:<version>",
+            id="code on this machine",
         ),
         pytest.param(
             "  scoring:clusters: {gpu-cluster: {size: Standard_DS3_v2}}\n",
@@ -395,6 +412,10 @@ def test_the_cloud_is_named_as_the_sdk_names_it(
     assert cloud(fine(project, LEAST + config, environment=environment)) == name
 
 
+def test_keys_of_the_provider_and_of_other_packages_are_left_to_them(project: Path) -> None:
+    fine(project, LEAST + "  azure-native:tenantId: a\n  azure-native:useOidc: true\n  aws:x: y\n")
+
+
 def test_the_subscription_may_stand_in_the_stack_file(project: Path) -> None:
     own = "AAAAAAAA-2222-3333-4444-555555555555"
     ran = fine(project, LEAST + f"  azure-native:subscriptionId: {own}\n")
@@ -408,5 +429,5 @@ def test_hosts_that_a_managed_network_may_reach_become_its_rules(project: Path) 
         + "  scoring:isolation: managed\n  scoring:outbound: [example.org, '*.example.com']\n",
     )
     rules = ran.one("machinelearningservices:Workspace").inputs["managedNetwork"]["outboundRules"]
-    assert {rule["destination"] for rule in rules.values()} == {"example.org", "*.example.com"}
-    assert {rule["type"] for rule in rules.values()} == {"FQDN"}
+    hosts = {rule["destination"] for rule in rules.values() if rule["type"] == "FQDN"}
+    assert hosts == {"example.org", "*.example.com"}
