@@ -78,9 +78,12 @@ def declare_workspace_access(
 
 def declare_workspace_own_access(
     settings: Settings, identity: UserAssignedIdentity, workspace: ml.Workspace
-) -> None:
-    """A user-assigned identity is not given the workspace itself by Azure."""
-    _assign(settings, "workspace", identity, CONTRIBUTOR, "workspace", workspace.id)
+) -> Assignments:
+    """What the workspace's identity may do with the workspace, which Azure doesn't give it itself.
+
+    Clusters and deployments are made with it, so they wait for this.
+    """
+    return [_assign(settings, "workspace", identity, CONTRIBUTOR, "workspace", workspace.id)]
 
 
 def declare_cluster_access(

@@ -61,11 +61,12 @@ def declare_platform(settings: Settings) -> Platform:
     # Azure looks the services up with the workspace's identity as it creates the workspace.
     may_look_up = declare_workspace_access(settings, identities.workspace, services)
     workspace = declare_workspace(settings, group, identities.workspace, services, may_look_up)
-    declare_workspace_own_access(settings, identities.workspace, workspace)
-    may_run = declare_cluster_access(settings, identities.clusters, services)
+    may_manage = declare_workspace_own_access(settings, identities.workspace, workspace)
+    may_run = [*may_manage, *declare_cluster_access(settings, identities.clusters, services)]
     clusters = {
         name: declare_cluster(settings, cluster, group, workspace, identities.clusters, may_run)
         for name, cluster in settings.clusters.items()
     }
     may_serve = declare_endpoint_access(settings, identities.endpoints, services, workspace)
-    return Platform(group, workspace, clusters, identities.endpoints, may_serve)
+    access = [*may_manage, *may_serve]
+    return Platform(group, workspace, clusters, identities.endpoints, access)

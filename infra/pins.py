@@ -15,9 +15,8 @@ from runner.declarations import (
     Problem,
     is_asset_name,
 )
-from runner.declarations.catalog import place_of, undeclared
+from runner.declarations.catalog import ENDPOINTS, place_of, undeclared
 from runner.declarations.document import MappingNode
-from runner.declarations.overlay import ENDPOINTS
 from runner.declarations.problem import Place
 from runner.declarations.reader import refused
 from runner.declarations.references import PREFIX

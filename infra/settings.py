@@ -18,11 +18,10 @@ from infra.names import Names
 from infra.pins import Waiting, undeployable, unroutable, waiting_for_pins
 from infra.unsupported import unsupported
 from runner.declarations import Catalog, DeclarationError, Problem, lay_over, read_catalog
-from runner.declarations.catalog import sorted_problems
+from runner.declarations.catalog import ENDPOINTS, sorted_problems
 from runner.declarations.document import MappingNode, Node
 from runner.declarations.overlay import (
     DEFAULT_ENDPOINT,
-    ENDPOINTS,
     LOCATION,
     is_secret,
     read_config,

@@ -26,8 +26,8 @@ from runner.declarations import (
     WrongUsage,
     parse_reference,
 )
+from runner.declarations.catalog import ENDPOINTS
 from runner.declarations.document import MappingNode, Node
-from runner.declarations.overlay import ENDPOINTS
 from runner.declarations.reader import Declared
 
 NO_PROPERTY = "is nothing that Azure's resource has a property for, allowed: "

@@ -17,6 +17,8 @@ from runner.declarations.problem import DeclarationError, Place, Problem
 from runner.declarations.reader import joined
 from runner.nearest import nearest
 
+ENDPOINTS = "scoring:endpoints"  # where a stack file says what an endpoint has there
+
 T = TypeVar("T", bound=Declaration)
 D = TypeVar("D", BatchDeployment, OnlineDeployment)
 
@@ -93,7 +95,7 @@ def inconsistencies(catalog: Catalog) -> list[Problem]:
         default = batch_endpoint.defaults.deployment_name
         if default is not None and default not in declared:
             place = place_of(batch_endpoint.source, "defaults", "deployment_name")
-            key = "defaults.deployment_name"
+            key = _key_at(place, batch_endpoint, "defaults.deployment_name")
             problems.append(undeclared(place, key, "deployment", default, declared))
     for name, online_endpoint in catalog.online_endpoints.items():
         behind = catalog.online_deployments.get(name, {})
@@ -101,9 +103,16 @@ def inconsistencies(catalog: Catalog) -> list[Problem]:
             for deployment in getattr(online_endpoint, key):
                 if deployment not in behind:
                     place = place_of(online_endpoint.source, key, deployment)
-                    where = joined(key, deployment)
+                    where = _key_at(place, online_endpoint, joined(key, deployment))
                     problems.append(undeclared(place, where, "deployment", deployment, behind))
     return problems
+
+
+def _key_at(place: Place, endpoint: BatchEndpoint | OnlineEndpoint, key: str) -> str:
+    """A key as it is written at a place: in the declaration itself, or in a stack file."""
+    if place.file == endpoint.file:
+        return key
+    return joined(joined(ENDPOINTS, endpoint.name), key)
 
 
 def undeclared(place: Place, key: str, noun: str, name: str, declared: Iterable[str]) -> Problem:

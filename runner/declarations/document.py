@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from runner.declarations.problem import DeclarationError, Place, Problem, refusal
 
+_LONGEST_SHOWN = 60  # characters of a value in a message
 MAX_BYTES = 1 << 20
 MAX_NODES = 10_000  # aliases counted as often as they are used
 MAX_DEPTH = 50
@@ -93,7 +94,8 @@ def read_document(file: Path, *, may_be_empty: bool = False) -> MappingNode:
 def describe(node: Node) -> str:
     """What a node is, short enough for one line."""
     if isinstance(node, MappingNode):
-        return "a mapping"
+        inside = _shown_inside(node)
+        return f"the mapping {inside}" if inside else "a mapping"
     if isinstance(node, ListNode):
         return "a list"
     if node.kind == "null":
@@ -102,9 +104,22 @@ def describe(node: Node) -> str:
     return f"{names.get(node.kind, 'the number')} {shown(node.text)}"
 
 
+def _shown_inside(node: MappingNode) -> str:
+    """A small mapping of numbers on one line; empty for any other, which may hold a secret."""
+    entries = [(key, one) for key, one in node.entries.items() if isinstance(one, ScalarNode)]
+    if (
+        not entries
+        or len(entries) < len(node.entries)
+        or {one.kind for _, one in entries} != {"int"}
+    ):
+        return ""
+    text = "{" + ", ".join(f"{key}: {one.text}" for key, one in entries) + "}"
+    return text if len(text) <= _LONGEST_SHOWN and text.isprintable() else ""
+
+
 def shown(text: str) -> str:
     """Text in quotes, on one line and not too long."""
-    return repr(text if len(text) <= 60 else text[:57] + "...")
+    return repr(text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "...")
 
 
 def _read_text(file: Path) -> str:

@@ -16,6 +16,7 @@ from runner.declarations.reader import (
     read_path,
     read_record,
     read_str,
+    refused,
 )
 from runner.declarations.references import (
     FORMS,
@@ -61,17 +62,16 @@ def read_model_source(node: Node, key: str) -> AssetReference | Model:
 
     A path alone is an MLflow model when it holds a file named MLmodel.
     """
-    if not isinstance(node, ScalarNode) or node.kind != "text":
+    if isinstance(node, MappingNode):
         return read_record(node, Model, key)
+    allowed = f"{FORMS}, a path beginning with ./, or a mapping"
+    if not isinstance(node, ScalarNode) or node.kind != "text":
+        raise refused(node, key, allowed)
     text = read_str(node, key)
     if text.startswith(PREFIX):
         return read_reference(node, key, "models")
     if is_uri(text) or not _looks_local(text):
-        raise refusal(
-            node.place,
-            key,
-            f"found {text!r}, allowed: {FORMS}, a path beginning with ./, or a mapping",
-        )
+        raise refusal(node.place, key, f"found {text!r}, allowed: {allowed}")
     path = read_path(node, key)
     source = MappingNode(node.place, {"path": node}, {"path": node.place}, 2)
     kind: ModelType = "mlflow_model" if (path / "MLmodel").is_file() else "custom_model"

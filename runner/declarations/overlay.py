@@ -12,7 +12,13 @@ from runner.declarations.batch import (
     batch_endpoint_from,
     nest_settings,
 )
-from runner.declarations.catalog import Catalog, inconsistencies, sorted_problems, undeclared
+from runner.declarations.catalog import (
+    ENDPOINTS,
+    Catalog,
+    inconsistencies,
+    sorted_problems,
+    undeclared,
+)
 from runner.declarations.document import (
     ListNode,
     MappingNode,
@@ -35,7 +41,6 @@ from runner.nearest import nearest
 
 LOCATION = "azure-native:location"
 DEFAULT_ENDPOINT = "scoring:defaultEndpoint"
-ENDPOINTS = "scoring:endpoints"
 
 # A part of these says nothing without the rest, so an environment states them whole.
 WHOLE = frozenset(
@@ -106,7 +111,7 @@ def stack_from(config: MappingNode, file: Path) -> Stack:
     def take(key: str, read: Callable[[Node, str], Any], absent: Any) -> Any:
         node = config.entries.get(key)
         try:
-            return absent if node is None else read(node, joined("config", key))
+            return absent if node is None else read(node, key)
         except DeclarationError as error:
             problems.extend(error.problems)
             return absent
@@ -150,7 +155,9 @@ def lay_over(catalog: Catalog, stack: Stack) -> Catalog:
                 online_endpoints[name] = _over_online(online_endpoints[name], overlay)
             else:
                 known = [*batch_endpoints, *online_endpoints]
-                problems.append(undeclared(overlay.place, ENDPOINTS, "endpoint", name, known))
+                problems.append(
+                    undeclared(overlay.place, joined(ENDPOINTS, name), "endpoint", name, known)
+                )
                 continue
         except DeclarationError as error:
             problems.extend(error.problems)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.declarations.catalog import Catalog
+from runner.declarations.catalog import ENDPOINTS, Catalog
 from runner.declarations.deployment import Deployment
 from runner.declarations.document import MappingNode, Node, ScalarNode, describe, read_document
 from runner.declarations.model import Model
-from runner.declarations.overlay import ENDPOINTS, Stack, lay_over
+from runner.declarations.overlay import Stack, lay_over
 from runner.declarations.problem import DeclarationError, Place, refusal
 from runner.declarations.splice import Keys, splice
 from runner.errors import EnvironmentRefused, WrongUsage

@@ -108,7 +108,7 @@ def test_a_deployment_has_a_path_for_a_model(write: Write, tmp_path: Path, writt
         ("https://a/b", "model: found 'https://a/b', allowed"),
         ("azureml:a b:1", "model: 'a b' in 'azureml:a b:1', allowed: 1 to 255"),
         ("azureml://registries/r/environments/e/labels/latest", "allowed: models"),
-        ("3", "model: found the number '3', allowed: a mapping"),
+        ("3", "model: found the number '3', allowed: azureml:<name>:<version>"),
         ("{pth: m}", "model.pth: unknown key; did you mean 'path'?"),
     ],
 )

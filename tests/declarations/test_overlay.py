@@ -87,7 +87,7 @@ def test_a_stack_that_says_nothing_changes_nothing(write: Write, models: Path, t
     ("text", "words"),
     [
         ("config: []\n", "1: config: found a list, allowed: a mapping"),
-        ("config:\n  azure-native:location: 3\n", "2: config.azure-native:location: found the"),
+        ("config:\n  azure-native:location: 3\n", "2: azure-native:location: found the"),
         ("config:\n  scoring:endpoints: []\n", "allowed: a mapping of endpoints by name"),
         ("config:\n  scoring:endpoints: {secure: v1:x}\n", "allowed: a mapping of endpoints"),
         ("config:\n  scoring:endpoints: {a: 1}\n", "allowed: a mapping of the endpoint's keys"),
@@ -182,7 +182,10 @@ def test_paths_in_a_stack_are_relative_to_the_stack_file(
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("diabetes-bach: {}", "3: scoring:endpoints: no endpoint 'diabetes-bach' is declared; did"),
+        (
+            "diabetes-bach: {}",
+            "3: scoring:endpoints.diabetes-bach: no endpoint 'diabetes-bach' is declared; did",
+        ),
         (
             "diabetes-batch:\n  deployments:\n    mlfow: {}",
             "5: scoring:endpoints.diabetes-batch.deployments.mlfow: no deployment 'mlfow' is",

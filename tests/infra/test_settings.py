@@ -89,7 +89,7 @@ def cloud(ran: Program) -> str:
         ),
         pytest.param(
             "  scoring:endpoints: {diabetes-bach: {description: x}}\n",
-            "3: scoring:endpoints: no endpoint 'diabetes-bach' is declared; "
+            "3: scoring:endpoints.diabetes-bach: no endpoint 'diabetes-bach' is declared; "
             "did you mean 'diabetes-batch'?",
             id="an overlay of an undeclared endpoint",
         ),
@@ -101,7 +101,7 @@ def cloud(ran: Program) -> str:
         ),
         pytest.param(
             "  scoring:endpoints: {diabetes-online: {traffic: {blue: 90, green: 20}}}\n",
-            "3: scoring:endpoints.diabetes-online.traffic: found a mapping, "
+            "3: scoring:endpoints.diabetes-online.traffic: found the mapping {blue: 90, green: 20}, "
             "allowed: percentages that make 100, or all 0",
             id="traffic that does not sum up",
         ),
