@@ -99,7 +99,7 @@ class Progress:
     status: JobStatus
     mini_batches: int  # all of the job's
     mini_batches_done: int  # finished for good, failed ones included
-    rows: int
+    rows: int | None  # scored so far; None where they are counted in the end only
     failed_files: int
 
 
@@ -120,7 +120,7 @@ class Summary:
     files: int
     failed_files: int
     mini_batches: int
-    retries: int
+    retries: int | None  # None where the environment counts none
     seconds: float  # of its last run, from the start of its process to the end
     rows_per_second: float  # of its last run
     predictions: Mapping[str, int]  # class → rows; empty where predictions are not classes

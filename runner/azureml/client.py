@@ -7,11 +7,11 @@ does not have.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote, urlsplit
 
-from runner.azureml.errors import refusal, unreachable
+from runner.azureml.errors import ServiceError, refusal, unreachable
 from runner.errors import EnvironmentRefused, WrongUsage
 
 if TYPE_CHECKING:
@@ -47,11 +47,14 @@ class Client:
         credential: Credential | None = None,
         scope: str | None = None,
         api_version: str | None = None,
+        on_refusal: Callable[[ServiceError], object] = lambda _: None,
     ) -> None:
+        """`on_refusal` is called with an error before it is raised, and may raise a better one."""
         self.base_url = base_url.rstrip("/")
         self._credential = credential
         self._scope = scope
         self._api_version = api_version
+        self._on_refusal = on_refusal
         self._open()
 
     def get(self, *path: str, params: Mapping[str, str] | None = None) -> Any:
@@ -134,7 +137,9 @@ class Client:
             raise unreachable(error, doing, urlsplit(url).hostname or url) from None
         if 200 <= answer.status_code < 300 or answer.status_code in accept:
             return answer
-        raise refusal(answer.status_code, answer.text(), doing)
+        refused = refusal(answer.status_code, answer.text(), doing)
+        self._on_refusal(refused)
+        raise refused
 
 
 def fetch_json(url: str) -> Any:

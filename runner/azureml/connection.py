@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from runner.azureml.client import API_VERSION, Client, fetch_json
 from runner.azureml.clouds import Cloud, find_cloud
 from runner.azureml.credentials import Credential
-from runner.azureml.errors import Missing
+from runner.azureml.errors import Missing, ServiceError
 from runner.azureml.outputs import Outputs
 from runner.errors import EnvironmentRefused, NotFound
 from runner.nearest import nearest
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from runner.azureml.storage import Storage
 
 _LOGGERS = ("azure", "msal", "urllib3")
+# Resource Manager's own codes; Machine Learning has others for what a workspace lacks.
+_NO_WORKSPACE = ("ResourceNotFound", "ResourceGroupNotFound", "SubscriptionNotFound")
 
 
 class Connection:
@@ -51,6 +53,7 @@ class Connection:
             self.credential,
             cloud.resource_manager_scope,
             API_VERSION,
+            self._explain,
         )
 
     @cached_property
@@ -109,14 +112,13 @@ class Connection:
     def workspace(self) -> dict[str, Any]:
         """The workspace as Resource Manager has it. Raises NotFound, with the nearest names."""
         outputs = self.outputs
-        try:
-            found: dict[str, Any] = self.arm.get()
-        except Missing:
+        found: dict[str, Any] | None = self.arm.find()
+        if found is None:
             raise NotFound(
                 f"no workspace {outputs.workspace!r} in resource group {outputs.resource_group!r}"
                 f" of subscription {outputs.subscription_id}, which {outputs.source}"
                 f" names{nearest(outputs.workspace, self._siblings())}"
-            ) from None
+            )
         return found
 
     def log_files(self, job: str) -> LogFiles:
@@ -134,11 +136,14 @@ class Connection:
         """
         try:
             hint = nearest(name, names())
-        except EnvironmentRefused as error:
-            if isinstance(error, Missing):
-                _ = self.workspace
+        except ServiceError:
             hint = ""
         return NotFound(f"no {noun} {name!r}{hint}")
+
+    def _explain(self, error: ServiceError) -> None:
+        """Raise NotFound where it is the whole workspace that is missing, or what it lies in."""
+        if isinstance(error, Missing) and error.code in _NO_WORKSPACE:
+            _ = self.workspace
 
     def _siblings(self) -> list[str]:
         """The workspaces of the resource group, as far as they can be seen."""

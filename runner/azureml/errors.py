@@ -34,6 +34,8 @@ _SECRETS = (
     ),
     (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), "***"),
 )
+# What the operating system or the other side said, amid the classes it passed through.
+_REASON = re.compile(r"\[Errno -?\d+\] ([^()\"']+)|\w+(?:Error|Disconnected)\((?:\d+, )?'([^']+)'")
 _LONGEST = 400  # characters of Azure's message kept in ours
 
 
@@ -85,7 +87,9 @@ def unreachable(error: AzureError, what: str, host: str) -> ServiceError:
         hint = "try again, or raise RUNNER_TIMEOUT (seconds)"
     else:
         hint = "check the network and try again"
-    return ServiceError(f"can't {what}: {host} does not answer ({said[:_LONGEST]}); {hint}")
+    found = _REASON.search(said)
+    reason = (found[1] or found[2]).strip() if found else said[:_LONGEST]
+    return ServiceError(f"can't {what}: {host} does not answer ({reason}); {hint}")
 
 
 @contextmanager

@@ -44,7 +44,7 @@ def follow(connection: Connection, name: str, logs: bool = True) -> Iterator[Pro
             state,
             mini_batches=advance.mini_batches,
             mini_batches_done=advance.mini_batches_done,
-            rows=0,  # Azure counts none before they are written
+            rows=None,  # Azure counts none before they are written
             failed_files=advance.failed_files,
         )
         if state.final:

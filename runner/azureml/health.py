@@ -141,8 +141,9 @@ def _endpoint(connection: Connection, endpoint: EndpointOutput, kept: list[Any])
     state = properties.get("provisioningState")
     if state != "Succeeded":
         raise ServiceError(f"{endpoint.name} is {state}; run `pulumi up`, or look in the portal")
-    kept += connection.arm.pages(kind, endpoint.name, "deployments")
-    names = sorted(one["name"] for one in kept)
+    listed = connection.arm.pages(kind, endpoint.name, "deployments")
+    kept += sorted(listed, key=lambda one: str(one["name"]))  # not as they came to be
+    names = [one["name"] for one in kept]
     if not names:
         raise ServiceError(
             f"{endpoint.name} has no deployment yet; register and pin a model with `runner models"
@@ -155,7 +156,7 @@ def _endpoint(connection: Connection, endpoint: EndpointOutput, kept: list[Any])
         if not traffic:
             raise ServiceError(f"{endpoint.name} sends traffic nowhere; set `traffic` in the stack")
         return f"{endpoint.name}, " + ", ".join(
-            f"{one} {share} %" for one, share in traffic.items()
+            f"{one} {share} %" for one, share in sorted(traffic.items())
         )
     default = (properties.get("defaults") or {}).get("deploymentName")
     if default is None:

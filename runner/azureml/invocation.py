@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from runner.azureml.endpoints import find_endpoint
+from runner.azureml.endpoints import endpoint_names, find_endpoint
 from runner.azureml.errors import ServiceError, refusal
+from runner.azureml.following import first_pause
 from runner.azureml.jobs import cancel_job, job_record
 from runner.azureml.storage import parse_place
 from runner.declarations.override import override
@@ -77,7 +78,8 @@ def invoke(
     for settings Azure takes no call of, NotFound for what the workspace lacks, and
     EnvironmentRefused; then there is no job, or the error names it.
     """
-    name = _endpoint_name(connection, catalog, invocation.endpoint or default_endpoint())
+    first_pause()  # who follows the job wants no error of their settings once there is one
+    name = _endpoint_name(connection, invocation.endpoint or default_endpoint())
     scoring_uri = _scoring_uri(connection, name, invocation.deployment)
     settings = _settings(connection, catalog, name, invocation)
     output = _output(invocation, settings)
@@ -95,9 +97,11 @@ def invoke(
     return replace(record, deployment=deployment, input=given.shown)
 
 
-def _endpoint_name(connection: Connection, catalog: Catalog, name: str | None) -> str:
+def _endpoint_name(connection: Connection, name: str | None) -> str:
     if name is None:
-        names = sorted(catalog.batch_endpoints) or ["none"]
+        names = sorted(endpoint_names(connection, ("batch",)))
+        if not names:
+            raise NotFound("the workspace has no batch endpoint: declare one and deploy it")
         raise WrongUsage(f"name the batch endpoint to use; there are {', '.join(names)}")
     known = (connection.outputs.endpoints or {}).get(name)
     if known is not None and known.kind != "batch":

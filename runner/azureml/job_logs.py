@@ -185,8 +185,9 @@ def failure(connection: Connection, name: str) -> str | None:
     except EnvironmentRefused:
         last = []
     said = scrub(files.error) if files.error else None
-    tail = " / ".join(scrub(line) for line in last)
-    if not tail or (said and tail in said):
+    # The error often is the log's last line.
+    tail = " / ".join(line for line in map(scrub, last) if line not in (said or ""))
+    if not tail:
         return said
     return f"{said}; its log ends: {tail}" if said else f"its log ends: {tail}"
 

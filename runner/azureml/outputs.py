@@ -56,6 +56,8 @@ def read_outputs(file: Path) -> Outputs:
     Raises WrongUsage for a file that isn't there or holds something else, EnvironmentRefused for
     a newer schema.
     """
+    if not file.exists():
+        raise WrongUsage(f"{file}: No such file; --outputs or RUNNER_OUTPUTS names it")
     content = _read_json(file)
     if isinstance(content, dict) and "runner" in content:
         content = content["runner"]
@@ -88,7 +90,7 @@ def parse_outputs(content: object, source: str) -> Outputs:
             source=source,
             cloud=_text(content, "cloud", AZURE_CLOUD),
             location=_text(content, "location"),
-            tracking_uri=content.get("tracking_uri"),
+            tracking_uri=_text_or_none(content, "tracking_uri"),
             endpoints={
                 name: _endpoint(one) for name, one in _mapping(content, "endpoints").items()
             },
@@ -138,10 +140,10 @@ def _endpoint(content: object) -> EndpointOutput:
     return EndpointOutput(
         kind=kind,
         name=_text(content, "name"),
-        scoring_uri=content.get("scoring_uri"),
-        deployments=tuple(content.get("deployments") or ()),
-        default=content.get("default"),
-        traffic=content.get("traffic") or {},
+        scoring_uri=_text_or_none(content, "scoring_uri"),
+        deployments=_texts(content, "deployments"),
+        default=_text_or_none(content, "default"),
+        traffic=_mapping(content, "traffic"),
     )
 
 
@@ -150,6 +152,17 @@ def _text(content: Mapping[str, Any], key: str, absent: str | None = None) -> st
     if not isinstance(value, str) or not value:
         raise _Malformed(f"{key} is {value!r}, allowed: text")
     return value
+
+
+def _text_or_none(content: Mapping[str, Any], key: str) -> str | None:
+    return None if content.get(key) is None else _text(content, key)
+
+
+def _texts(content: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    values = content.get(key) or []
+    if not isinstance(values, list) or not all(isinstance(one, str) for one in values):
+        raise _Malformed(f"{key} is {values!r}, allowed: a list of texts")
+    return tuple(values)
 
 
 def _mapping(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -200,7 +200,7 @@ def _sum_up(
         files=advance.files or scored,
         failed_files=advance.failed_files,
         mini_batches=advance.mini_batches,
-        retries=0,
+        retries=None,  # Azure makes them without telling
         seconds=seconds,
         rows_per_second=round(rows / seconds, 1) if seconds else 0.0,
         predictions=dict(sorted(classes.items())),

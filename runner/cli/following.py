@@ -65,7 +65,7 @@ def watch(workspace: Workspace, name: str, logs_to: TextIO | None) -> None:
                 view.clear()
                 print(event.text, file=logs_to, flush=True)
     except EnvironmentRefused:
-        print_note(f"job {name} goes on; runner jobs stream {name}{_where(workspace)} watches it")
+        print_note(f"job {name} goes on; runner jobs stream {named(workspace, name)} watches it")
         raise
     finally:
         view.close()
@@ -78,7 +78,7 @@ def collect(workspace: Workspace, job: Job) -> Summary | None:
     try:
         return workspace.collect(job.name)
     except RunnerError:
-        again = f"runner jobs stream {job.name}{_where(workspace)}"
+        again = f"runner jobs stream {named(workspace, job.name)}"
         print_note(f"job {job.name} is Completed; {again} fetches its results")
         raise
 
@@ -94,6 +94,11 @@ def print_outcome(workspace: Workspace, job: Job) -> int:
     how = "was canceled" if job.status is JobStatus.CANCELED else "stopped responding"
     print_error(f"job {job.name} {how}{_way_on(workspace, job)}")
     return 1
+
+
+def named(workspace: Workspace, name: str) -> str:
+    """A job's or endpoint's name as it is typed in a command, with its environment."""
+    return name if workspace.environment == LOCAL else f"{name} --env {workspace.environment}"
 
 
 def find_summary(workspace: Workspace, job: Job) -> Summary | None:
@@ -144,8 +149,4 @@ def _way_on(workspace: Workspace, job: Job) -> str:
         return ""
     if workspace.environment == LOCAL:
         return f"; take it up again with: runner jobs resume {job.name}"
-    return f"; score again with: runner score {job.endpoint}{_where(workspace)}"
-
-
-def _where(workspace: Workspace) -> str:
-    return "" if workspace.environment == LOCAL else f" --env {workspace.environment}"
+    return f"; score again with: runner score {named(workspace, job.endpoint or '')}"

@@ -106,7 +106,7 @@ def stream(session: Session, name: str | None) -> int:
     exit status is the job's. Ctrl-C leaves the job running.
     """
     from runner.cli.failure import INTERRUPTED
-    from runner.cli.following import collect, print_outcome, watch
+    from runner.cli.following import collect, named, print_outcome, watch
     from runner.cli.output import near, print_note
     from runner.workspace import JobStatus
 
@@ -115,7 +115,9 @@ def stream(session: Session, name: str | None) -> int:
     try:
         watch(workspace, job.name, logs_to=sys.stdout)
     except KeyboardInterrupt:
-        print_note(f"job {job.name} goes on; runner jobs cancel {job.name} stops it")
+        print_note(
+            f"job {job.name} goes on; runner jobs cancel {named(workspace, job.name)} stops it"
+        )
         return INTERRUPTED
     job = workspace.job(job.name)
     if job.status is not JobStatus.COMPLETED:
@@ -136,7 +138,7 @@ Examples:
 @common
 @pass_session
 def cancel(session: Session, name: str, output: str) -> None:
-    """Cancel a job; what it has finished stays for a resume."""
+    """Cancel a job; in local, what it has finished stays for a resume."""
     from runner.cli.output import print_json
     from runner.workspace import as_json
 
@@ -164,7 +166,8 @@ def resume(
 ) -> int:
     """Take up a job that was cut off.
 
-    Or one that was canceled or failed. Only what is not finished is done again.
+    Or one that was canceled or failed. Only what is not finished is done again. Jobs on Azure
+    can't be resumed.
     """
     if no_wait and download:
         raise click.UsageError("--no-wait and --download exclude each other")

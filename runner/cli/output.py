@@ -130,7 +130,7 @@ def summary_details(summary: Summary) -> dict[str, object]:
         "rows": f"{summary.rows:,}",
         "files": f"{summary.files:,}",
         "failures": f"{summary.failed_files:,}",
-        "retries": f"{summary.retries:,}",
+        **({} if summary.retries is None else {"retries": f"{summary.retries:,}"}),
         "seconds": f"{summary.seconds:,.1f}",
         "speed": f"{summary.rows_per_second:,.0f} rows a second",
     }

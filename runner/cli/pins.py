@@ -73,7 +73,8 @@ def find_targets(
 def pin_model(workspace: Workspace, targets: Targets, model: Asset) -> None:
     """Pin a registered version, and the code of deployments with a script, which is registered.
 
-    What changed is said on stderr. Raises DeclarationError and EnvironmentRefused.
+    What changed is said on stderr, and where nothing did. Raises DeclarationError and
+    EnvironmentRefused.
     """
     from runner.cli.output import near, print_note
     from runner.declarations.pin import Pin, write_pins
@@ -82,7 +83,10 @@ def pin_model(workspace: Workspace, targets: Targets, model: Asset) -> None:
         Pin(one.endpoint_name, one.name, model.reference, _register_code(workspace, one))
         for one in targets.deployments
     ]
-    for one in write_pins(targets.file, pins):
+    written = write_pins(targets.file, pins)
+    if not written:
+        print_note(f"{near(str(targets.file))} has these pins already")
+    for one in written:
         values = " and ".join(value for _, value in one.values)
         print_note(f"{near(str(targets.file))}: {one.endpoint}/{one.deployment} runs {values}")
 

@@ -94,9 +94,10 @@ def bar_line(first: Progress, last: Progress, seconds: float, room: int) -> str:
     details = [f"{last.mini_batches_done:,}/{last.mini_batches:,} mini-batches"]
     if last.failed_files:
         details.append(f"{_count(last.failed_files, 'file', 'files')} failed")
-    details.append(f"{last.rows:,} rows")
-    if seconds > 0:
-        details.append(f"{(last.rows - first.rows) / seconds:,.0f} rows/s")
+    if last.rows is not None:
+        details.append(f"{last.rows:,} rows")
+        if seconds > 0:
+            details.append(f"{(last.rows - (first.rows or 0)) / seconds:,.0f} rows/s")
     details.append(_time_left(first, last, seconds))
     while len(details) > 1 and _needed(share, details) > room:
         details.pop()

@@ -14,6 +14,7 @@ from runner.declarations import (
     Data,
     Model,
 )
+from runner.declarations.deployment import Deployment
 from runner.declarations.override import override
 from runner.declarations.problem import Place
 from runner.declarations.references import PREFIX
@@ -87,7 +88,7 @@ def plan_job(
     )
 
 
-def find_model(home: Path, catalog: Catalog, deployment: BatchDeployment) -> Asset | None:
+def find_model(home: Path, catalog: Catalog, deployment: Deployment) -> Asset | None:
     """The deployment's model, registered from its declaration if the workspace lacks it."""
     source = deployment.model
     if source is None:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
 from runner.declarations import Catalog, OnlineDeployment, OnlineEndpoint
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
@@ -31,9 +30,6 @@ from runner.local.serving.plan import DeploymentPlan
 from runner.local.serving.traffic import HEADER, choose, nobody
 from runner.nearest import nearest
 from runner.workspace import Response
-
-if TYPE_CHECKING:
-    from runner.declarations import BatchDeployment
 
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 _LONGEST = 600.0  # seconds a client waits for a server, which has timeouts of its own
@@ -131,8 +127,7 @@ def plan_deployment(
 ) -> DeploymentPlan:
     """What the engine is told of a deployment; its model is registered where it is not yet."""
     code, script = _script(deployment)
-    # It finds the model of any deployment, though its annotation says batch.
-    model = find_model(home, catalog, cast("BatchDeployment", deployment))
+    model = find_model(home, catalog, deployment)
     if script is None:
         if model is None:
             raise WrongUsage(

@@ -8,7 +8,6 @@ from runner.cli import main
 from tests.azureml.scored import Result, Run, Scored, scored_workspace
 from tests.azureml.stage import Stage, make_workspace
 from tests.emulator import Emulator
-from tests.emulator.batch.plugged import scoring
 
 
 @pytest.fixture(autouse=True)
@@ -31,10 +30,9 @@ def stage(azure: Emulator, workspace_group: str) -> Stage:
 
 
 @pytest.fixture(scope="session")
-def scoring_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """A cloud of its own, with blobs and with jobs that run."""
-    with Emulator.start(tmp_path_factory.mktemp("scoring")) as emulator, scoring(emulator):
-        yield emulator
+def scoring_cloud(scoring_emulator: Emulator) -> Emulator:
+    """The cloud with blobs and with jobs that run, which all tests of a worker share."""
+    return scoring_emulator
 
 
 @pytest.fixture(scope="session")

@@ -147,8 +147,12 @@ class Stage:
         logical: str,
         traffic: Mapping[str, int] = {"blue": 100},
         auth_mode: str = "Key",
+        **deployment: Any,
     ) -> str:
-        """A managed online endpoint; returns its actual name."""
+        """A managed online endpoint; returns its actual name.
+
+        `deployment` is what its deployments have in place of the workspace's model.
+        """
         actual = self._actual(logical)
         path = f"{self.workspace_id}/onlineEndpoints/{actual}"
         body: dict[str, Any] = {"location": LOCATION, "properties": {"authMode": auth_mode}}
@@ -162,7 +166,7 @@ class Stage:
                     "properties": {
                         "endpointComputeType": "Managed",
                         "instanceType": "Standard_DS3_v2",
-                        "model": self._model,
+                        **(deployment or {"model": self._model}),
                     },
                 },
             )
@@ -223,8 +227,11 @@ class Stage:
 
     def workspace(self, folder: Path, environment: str = "dev") -> AzureWorkspace:
         """The adapter over this workspace, for a project in the folder."""
-        project = Project(folder, folder / "models", folder / ".runner")
-        return AzureWorkspace(project, environment, self.outputs())
+        return AzureWorkspace(self.project(folder), environment, self.outputs())
+
+    @staticmethod
+    def project(folder: Path) -> Project:
+        return Project(folder, folder / "models", folder / ".runner")
 
     @property
     def _model(self) -> str:

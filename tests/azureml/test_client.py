@@ -64,6 +64,17 @@ def test_a_request_that_must_not_be_repeated_is_not(stage: Stage, fault: Answer 
     assert len(stage.emulator.faults.injected) == 1
 
 
+@pytest.mark.parametrize("fault", [throttled(), Drop("before"), Drop("after")])
+def test_a_post_that_only_asks_is_repeated(stage: Stage, fault: Answer | Drop) -> None:
+    path = ("datastores", "workspaceblobstore", "listSecrets")
+    stage.emulator.faults.inject(fault, path="*/listSecrets")
+    assert arm(stage).ask(*path, body={})["secretsType"] == "Sas"
+    assert len(stage.emulator.faults.injected) == 1
+    stage.emulator.faults.inject(Drop("after"), path="*/listSecrets")
+    with pytest.raises(ServiceError):
+        arm(stage).post(*path, body={})
+
+
 def test_a_refusal_is_told_in_azures_words(stage: Stage) -> None:
     stage.emulator.faults.inject(forbidden("jobs/read"), path="*/jobs/any")
     with pytest.raises(ServiceError, match=r"GET scoring/jobs/any \(403, AuthorizationFailed"):

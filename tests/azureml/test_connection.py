@@ -4,13 +4,17 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from runner.azureml.connection import Connection
+from runner.azureml.outputs import parse_outputs
+from runner.azureml.workspace import AzureWorkspace
 from runner.errors import NotFound
+from runner.workspace import Invocation
 from tests.azureml.stage import Stage
 from tests.projects import ROOT
 
@@ -21,15 +25,30 @@ def test_a_workspace_that_is_not_there_names_the_nearest(stage: Stage) -> None:
         _ = Connection(outputs).workspace
 
 
-@pytest.mark.parametrize("call", ["endpoint", "job", "cancel"])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda workspace: workspace.endpoint("any"),
+        lambda workspace: workspace.endpoints(),
+        lambda workspace: workspace.job("any"),
+        lambda workspace: workspace.jobs(),
+        lambda workspace: workspace.cancel("any"),
+        lambda workspace: workspace.assets("model"),
+        lambda workspace: workspace.asset("model", "any:1"),
+        lambda workspace: workspace.register_code("any", Path(__file__).parent),
+        lambda workspace: workspace.invoke(Invocation(data=__file__)),
+        lambda workspace: workspace.send("any", b"{}"),
+    ],
+)
+@pytest.mark.parametrize("lacking", ["subscription_id", "resource_group"])
 def test_whatever_is_asked_of_a_workspace_that_is_not_there_says_so(
-    stage: Stage, tmp_path: Path, call: str
+    stage: Stage, tmp_path: Path, ask: Callable[[AzureWorkspace], object], lacking: str
 ) -> None:
     stage.batch("diabetes-batch")
-    workspace = stage.workspace(tmp_path)
-    workspace._connection.outputs = replace(stage.outputs(), resource_group="rg-nowhere")
-    with pytest.raises(NotFound, match="no workspace 'scoring' in resource group 'rg-nowhere'"):
-        getattr(workspace, call)("any")
+    outputs = {**stage.output(), lacking: "00000000-0000-0000-0000-000000000000"}
+    workspace = AzureWorkspace(stage.project(tmp_path), "dev", parse_outputs(outputs, "the test"))
+    with pytest.raises(NotFound, match=r"no workspace 'scoring' in .*00000000-0000"):
+        ask(workspace)
 
 
 def test_the_workspaces_own_interfaces_are_found_with_and_without_a_tracking_uri(

@@ -3,8 +3,9 @@ from __future__ import annotations
 import json
 
 import pytest
+from azure.core.exceptions import ServiceRequestError
 
-from runner.azureml.errors import Missing, ServiceError, refusal, scrub
+from runner.azureml.errors import Missing, ServiceError, refusal, scrub, unreachable
 from runner.errors import NotFound
 
 
@@ -42,6 +43,42 @@ def test_a_404_is_both_a_services_answer_and_not_found() -> None:
     assert isinstance(error, Missing)
     assert isinstance(error, NotFound)
     assert isinstance(error, ServiceError)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "('Unable to connect to proxy', NewConnectionError(\"HTTPSConnection(host='127.0.0.1',"
+            ' port=9): Failed to establish a new connection: [Errno 111] Connection refused"))',
+            "(Connection refused); check HTTPS_PROXY and NO_PROXY",
+        ),
+        (
+            "HTTPSConnection(host='h', port=443): Failed to resolve 'h' ([Errno -2] Name or"
+            " service not known)",
+            "(Name or service not known); check the network, and",
+        ),
+        (
+            "('Connection aborted.', ConnectionResetError(104, 'Connection reset by peer'))",
+            "(Connection reset by peer); check the network",
+        ),
+        (
+            "('Connection aborted.', RemoteDisconnected('Remote end closed connection without"
+            " response'))",
+            "(Remote end closed connection without response); check",
+        ),
+        ("Read timed out. (read timeout=2)", "(Read timed out. (read timeout=2)); try again, or"),
+    ],
+)
+def test_a_connection_that_fails_is_told_in_plain_words(said: str, told: str) -> None:
+    text = str(unreachable(ServiceRequestError(said), "look", "h.azure.com"))
+    assert text.startswith(f"can't look: h.azure.com does not answer {told}")
+
+
+def test_a_signature_that_has_expired_is_no_missing_role() -> None:
+    text = str(refusal(403, body("AuthenticationFailed", "No."), "read it", "Some Role"))
+    assert "run it again" in text
+    assert "Some Role" not in text
 
 
 def test_a_refusal_on_storage_names_the_role() -> None:

@@ -19,7 +19,7 @@ def links(stage: Stage, folder: Path) -> dict[str, Link]:
 
 def test_a_sound_chain_is_ok_link_by_link(stage: Stage, tmp_path: Path) -> None:
     stage.batch("diabetes-batch")
-    stage.online("diabetes-online", {"blue": 90, "green": 10})
+    stage.online("diabetes-online", {"green": 10, "blue": 90})
     found = links(stage, tmp_path)
     assert list(found) == [
         "pulumi",

@@ -176,8 +176,18 @@ def test_a_project_that_declares_nothing_still_scores(
 def test_without_an_endpoint_there_must_be_one_to_choose(
     scored: Scored, workspace: AzureWorkspace, tmp_path: Path
 ) -> None:
-    with pytest.raises(WrongUsage, match="name the batch endpoint to use; there are"):
+    with pytest.raises(WrongUsage, match="use; there are diabetes-batch, echo"):
         scored.stage.workspace(tmp_path).invoke(Invocation(data=CALL.data))
+
+
+def test_settings_of_the_runner_are_looked_at_before_there_is_a_job(
+    scored: Scored, workspace: AzureWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = scored.jobs()
+    monkeypatch.setenv("RUNNER_POLL_INTERVAL", "soon")
+    with pytest.raises(WrongUsage, match="RUNNER_POLL_INTERVAL"):
+        workspace.invoke(CALL)
+    assert scored.jobs() == before
 
 
 def test_a_declared_version_is_not_registered_as_another(

@@ -79,12 +79,12 @@ def test_the_progress_of_a_job_comes_from_its_childs_overview(
     run = Run(stored, "Running")
     run.write("logs/job_progress_overview.20210415220332.txt", LOG)
     events = stored.workspace(tmp_path).follow(run.name, logs=False)
-    assert next(events) == Progress(JobStatus.RUNNING, 276, 12, 0, 0)
+    assert next(events) == Progress(JobStatus.RUNNING, 276, 12, None, 0)
     done = "2021-04-15T22:05:05 Processed 276 of 276 mini batches in 0:01:11.\n"
     run.write("logs/job_progress_overview.20210415220332.txt", LOG + done)
     run.end("Completed")
     *_, last = events
-    assert last == Progress(JobStatus.COMPLETED, 276, 276, 0, 0)
+    assert last == Progress(JobStatus.COMPLETED, 276, 276, None, 0)
 
 
 def test_each_line_of_a_log_is_told_once_and_whole(stored: Stage, tmp_path: Path) -> None:
@@ -114,6 +114,15 @@ def test_a_failed_job_tells_its_error_and_the_end_of_its_log(stored: Stage, tmp_
     job = stored.workspace(tmp_path).job(run.name)
     assert job.status is JobStatus.FAILED
     assert job.error == "The run failed.; its log ends: first / ValueError: no such column"
+
+
+def test_what_the_error_says_is_not_said_again_from_the_log(stored: Stage, tmp_path: Path) -> None:
+    run = Run(stored, "Running")
+    run.write("logs/user/error.txt", "first\nValueError: no such column\n")
+    run.end("Failed", error={"code": "UserError", "message": "ValueError: no such column"})
+    assert stored.workspace(tmp_path).job(run.name).error == (
+        "ValueError: no such column; its log ends: first"
+    )
 
 
 def test_what_a_failed_job_says_is_scrubbed(stored: Stage, tmp_path: Path) -> None:

@@ -2,94 +2,135 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from runner.azureml.workspace import AzureWorkspace
 from runner.errors import EnvironmentRefused, NotFound
-from tests.azureml.stage import Stage
-from tests.emulator import addresses
-from tests.emulator.cloud import Cloud
-from tests.emulator.faults import Drop
-from tests.emulator.messages import Request, Response, answer
-from tests.emulator.routes import Call, route
+from runner.workspace import Response
+from tests.azureml.stage import Stage, put
+from tests.emulator import Emulator
+from tests.emulator.faults import Answer, Drop
+from tests.emulator.seed import IMAGE
+from tests.local.serving.scripts import OBEDIENT
 
-BODY = b'{"input_data": [[1, 2]]}'
+BODY = b'{"say": "hello"}'
+SCORE = "/score"
+MODES = {"key": "Key", "token": "AMLToken", "entra": "AADToken"}
 
 
-@dataclass
-class Scorer:
-    """What stands behind an endpoint's scoring URI; answers what it is told to."""
+@dataclass(frozen=True)
+class Scene:
+    """An endpoint for every way to sign in; a script is in blue, which answers, and in green."""
 
-    response: Response = field(
-        default_factory=lambda: answer(200, [1], {"azureml-model-deployment": "blue"})
-    )
-    requests: list[Request] = field(default_factory=list)
+    emulator: Emulator
+    stage: Stage
+    folder: Path
 
-    def __call__(self, _cloud: Cloud, call: Call) -> Response:
-        self.requests.append(call.request)
-        return self.response
+    @property
+    def workspace(self) -> AzureWorkspace:
+        return self.stage.workspace(self.folder)
+
+    def send(
+        self, endpoint: str = "key", body: bytes = BODY, deployment: str | None = None
+    ) -> Response:
+        return self.workspace.send(endpoint, body, deployment)
+
+    @property
+    def secret(self) -> str:
+        actual = self.stage.endpoints["key"]["name"]
+        path = f"{self.stage.workspace_id}/onlineEndpoints/{actual}/listKeys"
+        return str(self.emulator.arm("POST", path)[1]["primaryKey"])
+
+    def asked(self) -> list[str]:
+        """The requests to score since the log was cleared."""
+        return [str(one) for one in self.emulator.requests if one.path == SCORE]
+
+
+@pytest.fixture(scope="session")
+def made(
+    scoring_cloud: Emulator, scoring_group: str, tmp_path_factory: pytest.TempPathFactory
+) -> Scene:
+    stage = Stage(scoring_cloud, scoring_group)
+    folder = tmp_path_factory.mktemp("online")
+    (folder / "code").mkdir()
+    (folder / "code" / "score.py").write_text(OBEDIENT)
+    image = f"{stage.workspace_id}/environments/online/versions/1"
+    put(scoring_cloud, image, {"properties": {"image": IMAGE}})
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in scoring_cloud.environment.items():
+            patch.setenv(name, value)
+        _, name, version = (
+            stage.workspace(folder).register_code("online", folder / "code").split(":")
+        )
+    code = f"{stage.workspace_id}/codes/{name}/versions/{version}"
+    for endpoint, mode in MODES.items():
+        stage.online(
+            endpoint,
+            {"blue": 100, "green": 0},
+            mode,
+            environmentId=image,
+            codeConfiguration={"codeId": code, "scoringScript": "score.py"},
+            requestSettings={"maxQueueWait": "PT30S", "requestTimeout": "PT30S"},
+        )
+    return Scene(scoring_cloud, stage, folder)
 
 
 @pytest.fixture
-def scorer(stage: Stage) -> Iterator[Scorer]:
-    scorer = Scorer()
-    asked = route("POST", addresses.INFERENCE_HOST, "/score", scorer)
-    routes = stage.emulator._app.routes
-    routes.insert(0, asked)
-    yield scorer
-    routes.remove(asked)
+def scene(made: Scene, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    for name, value in made.emulator.environment.items():
+        monkeypatch.setenv(name, value)
+    made.emulator.requests.clear()
+    yield made
+    made.emulator.faults.clear()
 
 
-@pytest.mark.parametrize("mode", ["Key", "AMLToken", "AADToken"])
-def test_a_request_bears_what_the_endpoint_asks_for(
-    stage: Stage, scorer: Scorer, tmp_path: Path, mode: str
-) -> None:
-    actual = stage.online("diabetes-online", auth_mode=mode)
-    response = stage.workspace(tmp_path).send("diabetes-online", BODY)
-    assert (response.status, response.body, response.deployment) == (200, b"[1]", "blue")
+@pytest.mark.parametrize("endpoint", MODES)
+def test_a_request_bears_what_the_endpoint_asks_for(scene: Scene, endpoint: str) -> None:
+    response = scene.send(endpoint)
+    assert (response.status, response.deployment) == (200, "blue")
+    assert json.loads(response.body)["said"] == "hello"
     assert response.content_type.startswith("application/json")
     assert response.seconds > 0
-    (request,) = scorer.requests
-    assert request.host.startswith(f"{actual}.")
-    assert (request.body, request.headers["content-type"]) == (BODY, "application/json")
-    assert "azureml-model-deployment" not in request.headers
-    bearer = request.headers["authorization"].removeprefix("Bearer ")
-    if mode == "Key":
-        path = f"{stage.workspace_id}/onlineEndpoints/{actual}/listKeys"
-        assert bearer == stage.emulator.arm("POST", path)[1]["primaryKey"]
-    else:
-        assert len(bearer) > 40
+    assert len(scene.asked()) == 1
 
 
-def test_one_deployment_is_asked_by_its_header(
-    stage: Stage, scorer: Scorer, tmp_path: Path
-) -> None:
-    stage.online("diabetes-online", {"blue": 100, "green": 0})
-    stage.workspace(tmp_path).send("diabetes-online", BODY, "green")
-    assert scorer.requests[0].headers["azureml-model-deployment"] == "green"
+def test_one_deployment_is_asked_by_its_name(scene: Scene) -> None:
+    assert scene.send(deployment="green").deployment == "green"
 
 
-@pytest.mark.parametrize("status", [400, 424, 429, 500, 503])
+def test_an_error_of_the_script_is_returned_and_not_asked_for_again(scene: Scene) -> None:
+    response = scene.send(body=b'{"raise": "no"}')
+    assert (response.status, response.deployment) == (424, "blue")
+    assert "ValueError" in json.loads(response.body)["message"]
+    assert len(scene.asked()) == 1
+
+
+@pytest.mark.parametrize("status", [400, 429, 500, 503])
 def test_an_answer_that_is_an_error_is_returned_and_not_asked_for_again(
-    stage: Stage, scorer: Scorer, tmp_path: Path, status: int
+    scene: Scene, status: int
 ) -> None:
-    scorer.response = answer(status, {"message": "no"})
-    stage.online("diabetes-online")
-    response = stage.workspace(tmp_path).send("diabetes-online", BODY)
-    assert (response.status, json.loads(response.body)) == (status, {"message": "no"})
-    assert len(scorer.requests) == 1
+    scene.emulator.faults.inject(Answer(status, "No", "not now"), path=SCORE, times=None)
+    response = scene.send()
+    assert (response.status, response.deployment) == (status, None)
+    assert json.loads(response.body)["error"]["message"] == "not now"
+    assert len(scene.asked()) == 1
 
 
-def test_a_connection_that_drops_is_told_in_one_line(
-    stage: Stage, scorer: Scorer, tmp_path: Path
-) -> None:
-    stage.online("diabetes-online")
-    stage.emulator.faults.inject(Drop("after"), path="/score")
-    with pytest.raises(EnvironmentRefused, match="ask endpoint 'diabetes-online'") as refused:
-        stage.workspace(tmp_path).send("diabetes-online", BODY)
+def test_a_connection_that_drops_is_told_in_one_line(scene: Scene) -> None:
+    scene.emulator.faults.inject(Drop("after"), path=SCORE)
+    with pytest.raises(EnvironmentRefused, match="ask endpoint 'key'") as refused:
+        scene.send()
     assert "\n" not in str(refused.value)
+
+
+def test_the_key_is_in_no_error(scene: Scene) -> None:
+    scene.emulator.faults.inject(Drop("before"), path=SCORE, times=None)
+    with pytest.raises(EnvironmentRefused) as refused:
+        scene.send()
+    assert scene.secret not in str(refused.value)
 
 
 def test_an_unknown_deployment_names_the_nearest(stage: Stage, tmp_path: Path) -> None:
@@ -108,13 +149,3 @@ def test_a_batch_endpoint_takes_no_requests(stage: Stage, tmp_path: Path) -> Non
     stage.batch("diabetes-batch")
     with pytest.raises(NotFound, match="no online endpoint 'diabetes-batch'"):
         stage.workspace(tmp_path).send("diabetes-batch", BODY)
-
-
-def test_the_key_is_in_no_error(stage: Stage, scorer: Scorer, tmp_path: Path) -> None:
-    actual = stage.online("diabetes-online")
-    path = f"{stage.workspace_id}/onlineEndpoints/{actual}/listKeys"
-    key = stage.emulator.arm("POST", path)[1]["primaryKey"]
-    stage.emulator.faults.inject(Drop("before"), path="/score", times=None)
-    with pytest.raises(EnvironmentRefused) as refused:
-        stage.workspace(tmp_path).send("diabetes-online", BODY)
-    assert key not in str(refused.value)

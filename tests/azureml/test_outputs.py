@@ -32,6 +32,10 @@ def write(folder: Path, content: object, name: str = "outputs.json") -> Path:
     return file
 
 
+def with_endpoint(**odd: object) -> dict[str, Any]:
+    return {**OUTPUT, "endpoints": {"b": {"kind": "batch", "name": "b-1", **odd}}}
+
+
 @pytest.mark.parametrize("content", [OUTPUT, {"other": 1, "runner": OUTPUT}])
 def test_a_file_holds_the_output_or_all_outputs(tmp_path: Path, content: object) -> None:
     outputs = read_outputs(write(tmp_path, content))
@@ -64,6 +68,11 @@ def test_a_newer_schema_says_to_upgrade() -> None:
         ({**OUTPUT, "workspace": ""}, "workspace is ''"),
         ({**OUTPUT, "endpoints": ["b"]}, "endpoints is not an object"),
         ({**OUTPUT, "endpoints": {"b": {"kind": "stream"}}}, "kind is 'stream'"),
+        ({**OUTPUT, "tracking_uri": 5}, "tracking_uri is 5"),
+        (with_endpoint(deployments="m"), "deployments is 'm'"),
+        (with_endpoint(deployments=[1]), r"deployments is \[1\]"),
+        (with_endpoint(default=1), "default is 1"),
+        (with_endpoint(traffic=[1]), "traffic is not an object"),
     ],
 )
 def test_what_is_no_output_is_refused_in_one_line(

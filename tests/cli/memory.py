@@ -52,6 +52,7 @@ class MemoryWorkspace:
     )
     endless: bool = False  # a job runs until it is canceled
     deaf: bool = False  # and cancelling never comes to an end
+    retries: int | None = 1
     predictions: dict[str, int] = field(default_factory=lambda: {"0": 300, "1": 100})
     default: str | None = "diabetes-batch"
     notices: tuple[str, ...] = ()  # of every job that begins
@@ -260,7 +261,7 @@ class MemoryWorkspace:
             files=4,
             failed_files=0,
             mini_batches=4,
-            retries=1,
+            retries=self.retries,
             seconds=2.0,
             rows_per_second=200.0,
             predictions=self.predictions,

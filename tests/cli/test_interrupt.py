@@ -23,7 +23,10 @@ workspace = MemoryWorkspace(endless=True, deaf={deaf})
 for _ in range({jobs}):
     workspace.invoke(Invocation())
 workspace.on_follow = lambda: print("followed", flush=True)
-main(sys.argv[1:], lambda _environment: workspace)
+def open_workspace(environment):
+    workspace.environment = environment
+    return workspace
+main(sys.argv[1:], open_workspace)
 """
 
 
@@ -80,9 +83,10 @@ def test_an_interrupted_training_is_canceled() -> None:
     assert err.endswith("error: interrupted: job job-1 was canceled\n")
 
 
-def test_an_interrupted_stream_leaves_the_job_running() -> None:
-    with started("jobs", "stream", jobs=1) as process:
+@pytest.mark.parametrize(("words", "more"), [((), ""), (("--env", "dev"), " --env dev")])
+def test_an_interrupted_stream_leaves_the_job_running(words: tuple[str, ...], more: str) -> None:
+    with started("jobs", "stream", *words, jobs=1) as process:
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert err.endswith("job job-1 goes on; runner jobs cancel job-1 stops it\n")
+    assert err.endswith(f"job job-1 goes on; runner jobs cancel job-1{more} stops it\n")

@@ -59,7 +59,7 @@ def test_what_is_pinned_already_gets_the_version_and_nothing_else_does(
     result = run(*REGISTER)
     assert stack(project) == text.replace("diabetes-mlflow:7'}  #", "diabetes-mlflow:1'}  #")
     assert workspace.codes == []
-    assert run(*REGISTER).err == ""
+    assert run(*REGISTER).err == "Pulumi.dev.yaml has these pins already\n"
     assert result.err.count("\n") == 1
 
 

@@ -45,6 +45,11 @@ def test_the_line_tells_what_is_done_how_fast_and_how_long_still() -> None:
     assert len(line) <= 100
 
 
+def test_rows_that_nobody_counts_yet_are_left_out() -> None:
+    first, last = (replace(progress(done, of=40), rows=None) for done in (0, 10))
+    assert bar_line(first, last, 5.0, 100).endswith("  25%  10/40 mini-batches  ETA 0:15")
+
+
 @pytest.mark.parametrize("room", [200, 100, 79, 60, 40, 25, 10, 3])
 def test_the_line_never_takes_more_room_than_there_is(room: int) -> None:
     line = bar_line(progress(0, of=40_000), progress(39_999, of=40_000, failed=7), 4000.0, room)

@@ -197,6 +197,11 @@ def test_a_download_that_fails_does_not_keep_the_summary_back(
         assert json.loads(result.out)["rows"] == 400
 
 
+def test_retries_that_nobody_counts_are_not_told(run: Run, workspace: MemoryWorkspace) -> None:
+    workspace.retries = None
+    assert "retries" not in run("score").out
+
+
 @pytest.mark.parametrize("line", ["score", "score --no-wait", "score -o json"])
 def test_what_is_worth_knowing_at_the_start_is_a_warning(
     run: Run, workspace: MemoryWorkspace, line: str

@@ -62,14 +62,15 @@ class ExpireTokens:
 
 @dataclass(frozen=True)
 class Repeat:
-    """400, with a message that repeats what signs the request: careless services do."""
+    """400, with a message that repeats what signs the request, as careless services do."""
 
     def answer(self, request: Request) -> Answer:
         """Give what is answered to a request."""
         signature = request.query.get("sig")
         address = f"{request.url}?{urlencode({'sig': signature})}" if signature else request.url
-        sent = "; ".join(f"{name}: {value}" for name, value in request.headers.items())
-        return Answer(400, "BadRequest", f"Can't read {request.method} {address} with {sent}.")
+        signed = request.headers.get("authorization", "nothing")
+        said = f"Authorization: {signed} for {address} with {request.body[:1000]!r} can't be read."
+        return Answer(400, "BadRequest", said)
 
 
 Fault = Answer | Drop | Stall | ExpireTokens | Repeat

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Iterator
 
 import pytest
 import requests
+from azure.core.exceptions import AzureError, HttpResponseError
+from azure.storage.blob import ContainerClient
 
 from tests.emulator import Emulator, addresses
 from tests.emulator.faults import (
+    Answer,
     Drop,
     ExpireTokens,
+    Repeat,
     Stall,
     forbidden,
     server_error,
+    signature_expired,
+    storage_busy,
+    storage_forbidden,
+    storage_trouble,
     throttled,
     unavailable,
 )
+from tests.emulator.seed import seed_workspace
 
 
 def _put_group(azure: Emulator, name: str, timeout: float = 10) -> requests.Response:
@@ -108,3 +118,111 @@ def test_what_was_injected_can_be_asked_for(azure: Emulator, name: str) -> None:
     assert [(method, path.rpartition("/")[2]) for _, method, path in azure.faults.injected] == [
         ("PUT", name)
     ]
+
+
+def test_some_requests_go_right_before(azure: Emulator, name: str) -> None:
+    azure.faults.inject(server_error(), path=f"*/{name}", skip=2)
+    statuses = [_put_group(azure, name).status_code for _ in range(4)]
+    assert [status == 500 for status in statuses] == [False, False, True, False]
+
+
+def test_what_signs_a_request_can_be_repeated(azure: Emulator, name: str) -> None:
+    azure.faults.inject(Repeat(), path=f"*/{name}")
+    got = _put_group(azure, name)
+    sent = got.request.headers["Authorization"]
+    assert got.status_code == 400
+    assert str(sent) in got.json()["error"]["message"]
+
+
+def test_a_late_request_is_waited_for(azure: Emulator, name: str) -> None:
+    azure.faults.inject(Stall(0.3), path=f"*/{name}")
+    with pytest.raises(requests.Timeout):
+        _put_group(azure, name, timeout=0.1)
+    azure.settle()
+    assert _exists(azure, name)
+
+
+@pytest.fixture
+def container(scoring_azure: Emulator) -> Iterator[ContainerClient]:
+    """A container that is asked over the network, once for each request, and looked into."""
+    group = f"rg-{uuid.uuid4().hex[:8]}"
+    workspace = seed_workspace(scoring_azure, group)
+    store = workspace.get("datastores/workspaceblobstore")[1]["properties"]
+    account = store["accountName"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scoring_azure, "look_into_blobs", True)
+        yield ContainerClient(
+            f"https://{account}.blob.{addresses.STORAGE_SUFFIX}",
+            store["containerName"],
+            credential=scoring_azure.cloud.sas(account),
+            retry_total=0,
+            read_timeout=0.5,
+        )
+
+
+def _content(container: ContainerClient) -> bytes | None:
+    blob = container.get_blob_client("a.txt")
+    return blob.download_blob().readall() if blob.exists() else None
+
+
+def test_blobs_are_the_same_when_they_are_looked_into(
+    scoring_azure: Emulator, container: ContainerClient
+) -> None:
+    scoring_azure.requests.clear()
+    container.upload_blob("a b/\xfc#?.txt", b"content", metadata={"of": "us"})
+    blob = container.get_blob_client("a b/\xfc#?.txt")
+    properties = blob.get_blob_properties()
+    assert (properties.size, properties.metadata) == (7, {"of": "us"})
+    assert blob.download_blob(offset=1, length=3).readall() == b"ont"
+    assert list(container.list_blob_names()) == ["a b/\xfc#?.txt"]
+    asked = [one for one in scoring_azure.requests if one.method != "CONNECT"]
+    assert [one.method for one in asked] == ["PUT", "HEAD", "GET", "GET"]
+    assert {one.query.get("sig") for one in asked} == {"***"}
+
+
+@pytest.mark.parametrize(
+    "fault", [storage_trouble(), storage_busy(), storage_forbidden(), signature_expired()]
+)
+def test_the_blob_storage_refuses_in_its_own_words(
+    scoring_azure: Emulator, container: ContainerClient, fault: Answer
+) -> None:
+    scoring_azure.faults.inject(fault, method="PUT", path="*/a.txt")
+    with pytest.raises(HttpResponseError) as refused:
+        container.upload_blob("a.txt", b"content")
+    assert refused.value.status_code == fault.status
+    assert f"ErrorCode:{fault.code}" in str(refused.value)
+    assert _content(container) is None
+
+
+@pytest.mark.parametrize(
+    ("fault", "stored"),
+    [
+        (Drop("before"), None),
+        (Drop("middle"), b"content"),
+        (Drop("after"), b"content"),
+        (Stall(1), b"content"),
+    ],
+)
+def test_a_request_to_the_blob_storage_gets_lost(
+    scoring_azure: Emulator, container: ContainerClient, fault: Drop | Stall, stored: bytes | None
+) -> None:
+    scoring_azure.faults.inject(fault, method="PUT", path="*/a.txt")
+    with pytest.raises(AzureError):
+        container.upload_blob("a.txt", b"content")
+    scoring_azure.settle()
+    assert _content(container) == stored
+
+
+@pytest.mark.parametrize("looked_into", [True, False])
+@pytest.mark.parametrize("fault", [Drop("before"), server_error()])
+def test_a_tunnel_to_the_blob_storage_is_not_had(
+    scoring_azure: Emulator,
+    container: ContainerClient,
+    fault: Drop | Answer,
+    looked_into: bool,
+) -> None:
+    scoring_azure.look_into_blobs = looked_into
+    scoring_azure.faults.inject(fault, method="CONNECT")
+    with pytest.raises(AzureError):
+        container.upload_blob("a.txt", b"content")
+    assert _content(container) is None

@@ -25,6 +25,7 @@ from tests.emulator.state import Resource, State
 ROOT = Path(__file__).parents[3]
 FINAL = frozenset({"Completed", "Failed", "Canceled"})
 ARTIFACTS = "workspaceartifactstore"
+STAGES = "azureml.pipelines.stages"
 USER_LOG = "user_logs/std_log_0.txt"
 
 
@@ -127,7 +128,7 @@ class BatchJobs:
             if "log" in event:
                 log.write(event["log"] + "\n")
             elif "done" in event:
-                log.progress(event["done"], event["of"])
+                log.progress(event["done"], event["of"], event["files"])
             output = event.get("output", output)
             error = event.get("error", error)
         status = process.wait()
@@ -158,7 +159,8 @@ class BatchJobs:
             job = self.state.get(key)
             cancelled = job is not None and job.properties["status"] == "CancelRequested"
             if job is not None and not (cancelled and properties["status"] not in FINAL):
-                self.state.update(job, properties)
+                facts = _timed(job.properties.get("properties") or {}, properties["status"])
+                self.state.update(job, {**properties, "properties": facts})
 
 
 class _Failed(Exception):
@@ -178,13 +180,13 @@ class _Log:
     def write(self, text: str) -> None:
         self._text += text
 
-    def progress(self, done: int, total: int) -> None:
+    def progress(self, done: int, total: int, files: int) -> None:
         """Tell it in the words that Azure's overview uses."""
         now = datetime.now(UTC).replace(tzinfo=None).isoformat()
         if not self._overview:
             self._overview = (
                 f"{now} Scheduling finished. Scheduled {total} mini batches in 0 seconds."
-                f" There are {total} tasks.\n"
+                f" There are {total} tasks with {files} items.\n"
             )
         self._overview += (
             f"{now} Processed {done} of {total} mini batches in 0:00:01.\n"
@@ -207,6 +209,16 @@ def _events(process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
         except ValueError:
             event = None
         yield event if isinstance(event, dict) else {"log": line.rstrip("\n")}
+
+
+def _timed(facts: dict[str, str], status: str) -> dict[str, str]:
+    """A run's notes, with when its work began or ended."""
+    moment = "StartTime" if status == "Running" else "EndTime" if status in FINAL else None
+    if moment is None:
+        return facts
+    stages = json.loads(facts.get(STAGES) or "{}")
+    stages.setdefault("Execution", {})[moment] = datetime.now(UTC).isoformat()
+    return {**facts, STAGES: json.dumps(stages)}
 
 
 def _artifacts(state: State, task: Task) -> Place:

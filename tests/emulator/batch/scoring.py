@@ -2,8 +2,8 @@
 
 `python -m tests.emulator.batch.scoring FOLDER` reads `FOLDER/task.json`, scores `FOLDER/input`
 and leaves the output in the folder that it names in its last line. Each line it prints is an event
-in JSON: `{"log": text}`, `{"done": n, "of": n}` or `{"output": folder}`. Exit status 1 and a
-last `{"error": text}` say that it failed.
+in JSON: `{"log": text}`, `{"done": n, "of": n, "files": n}` (mini-batches, and files of all) or
+`{"output": folder}`. Exit status 1 and a last `{"error": text}` say that it failed.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def main(folder: Path) -> int:
         attempts = run(
             plan, folder, began=time.time(), stop=stopped.is_set, say=lambda line: _tell(log=line)
         )
-        _tell(done=plan.mini_batches, of=plan.mini_batches)
+        _tell(done=plan.mini_batches, of=plan.mini_batches, files=len(plan.files))
         _tell(output=str(publish(plan, folder, attempts)))
     except Stopped:
         return 130
@@ -95,7 +95,7 @@ def _tell_progress(plan: Plan, folder: Path) -> None:
         journal = journal_file(folder)
         done = len(finished(read_journal(journal))) if journal.exists() else 0
         if done > told:
-            _tell(done=done, of=plan.mini_batches)
+            _tell(done=done, of=plan.mini_batches, files=len(plan.files))
             told = done
 
 

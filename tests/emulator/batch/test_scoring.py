@@ -74,6 +74,18 @@ def scene(scoring_azure: Emulator, scored_workspace: SeededWorkspace) -> Scene:
     return Scene(scored_workspace, sign_in(scored_workspace))
 
 
+@pytest.fixture(scope="session")
+def completed(scoring_emulator: Emulator, scored_workspace: SeededWorkspace) -> str:
+    """The name of a job that has completed, for tests that only look at it."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in scoring_emulator.environment.items():
+            patch.setenv(name, value)
+        scene = Scene(scored_workspace, sign_in(scored_workspace))
+        job = scene.invoke()
+    assert scene.wait(job)["status"] == "Completed"
+    return job
+
+
 def _deploy(client: MLClient) -> None:
     from azure.ai.ml.entities import (
         BatchEndpoint,
@@ -120,11 +132,9 @@ def test_the_sdk_invokes_streams_and_downloads_what_the_local_engine_predicts(
     assert job in [one.name for one in scene.client.batch_endpoints.list_jobs("diabetes")]
 
 
-def test_the_progress_log_counts_mini_batches_in_azures_words(scene: Scene) -> None:
-    job = scene.invoke()
-    scene.wait(job)
+def test_the_progress_log_counts_mini_batches_in_azures_words(scene: Scene, completed: str) -> None:
     runs = scene.client.jobs._runs_operations
-    details = runs.get_run_details(str(next(iter(runs.get_run_children(job))).name))
+    details = runs.get_run_details(str(next(iter(runs.get_run_children(completed))).name))
     names = details.log_files or {}
     assert any(name.startswith("logs/job_progress_overview.") for name in names)
     assert details.status == "Completed"
@@ -147,10 +157,8 @@ def test_a_missing_input_fails_the_job_and_says_so(scene: Scene) -> None:
     assert properties["error"]["message"]
 
 
-def test_an_output_place_that_exists_fails_the_job(scene: Scene) -> None:
-    first = scene.invoke()
-    scene.wait(first)
-    taken = _output(scene, first) + "predictions.csv"
+def test_an_output_place_that_exists_fails_the_job(scene: Scene, completed: str) -> None:
+    taken = _output(scene, completed) + "predictions.csv"
     status, answered = _post(
         scene,
         {
@@ -170,10 +178,14 @@ def test_a_job_that_is_cancelled_ends_as_canceled(scene: Scene) -> None:
     assert scene.wait(job)["status"] == "Canceled"
 
 
-def test_a_name_that_is_taken_is_refused(scene: Scene) -> None:
-    job = scene.invoke(job_name=f"mine-{uuid.uuid4().hex[:6]}")
+def test_a_job_gets_the_name_that_is_asked_for(scene: Scene) -> None:
+    name = f"mine-{uuid.uuid4().hex[:6]}"
+    assert scene.invoke(job_name=name) == name
+
+
+def test_a_name_that_is_taken_is_refused(scene: Scene, completed: str) -> None:
     body = {"inputData": {"data": {"jobInputType": "UriFolder", "uri": "azureml:patients:1"}}}
-    status, answered = _post(scene, {**body, "name": job})
+    status, answered = _post(scene, {**body, "name": completed})
     assert (status, answered["error"]["code"]) == (409, "Conflict")
 
 
