@@ -16,6 +16,7 @@ def runner_output(
     """The output `runner`, whose shape the runner reads; it holds no secret."""
     return {
         "schema_version": SCHEMA_VERSION,
+        "stack": settings.stack,
         "subscription_id": settings.subscription_id,
         "resource_group": platform.resource_group.name,
         "workspace": platform.workspace.name,

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from runner.errors import EnvironmentRefused, NotFound, WrongUsage
+from runner.errors import EnvironmentRefused, NotFound, RunnerError, WrongUsage
 from runner.project import LOCAL, Project, environments, find_project, stack_file
 
 if TYPE_CHECKING:
@@ -73,6 +73,11 @@ def find_source(project: Project, environment: str, outputs: Path | None = None)
     given = outputs or _from_variable()
     if given is not None:
         return Source("outputs", given)
+    return _managed_source(project, environment)
+
+
+def _managed_source(project: Project, environment: str) -> Source:
+    """What says where an environment is, where no file of outputs does."""
     stack = stack_file(project, environment)
     managed = (project.root / "Pulumi.yaml").is_file()
     if stack is not None and managed:
@@ -92,15 +97,27 @@ def read_source(project: Project, environment: str, source: Source) -> Outputs:
 
         return read_stack_output(project.root, environment)
     assert source.file is not None
-    return read_outputs(source.file) if source.kind == "outputs" else read_config(source.file)
+    if source.kind == "config":
+        return read_config(source.file)
+    outputs = read_outputs(source.file)
+    if outputs.stack not in (None, environment):
+        raise WrongUsage(
+            f"{source.file} is the output of stack {outputs.stack!r}, not of {environment!r}: use"
+            f" --env {outputs.stack}, or name another file in --outputs or {OUTPUTS}"
+        )
+    return outputs
 
 
 def list_environments(project: Project) -> dict[str, Source]:
     """Every environment that has a name of its own: local, the stacks, a `config.json`'s."""
     found: dict[str, Source] = {}
+    given = _from_variable()
+    stack = _stack_of(given) if given else None
     for name in environments(project):
         try:
-            found[name] = find_source(project, name)
+            # A file that says whose output it is stands for that stack alone.
+            named = name in (LOCAL, stack) or stack is None
+            found[name] = (find_source if named else _managed_source)(project, name)
         except NotFound:  # not reachable from here, but named by its file
             found[name] = Source("stack", stack_file(project, name))
     config = find_config_file()
@@ -138,6 +155,16 @@ def find_config_file() -> Path | None:
 def _from_variable() -> Path | None:
     chosen = os.environ.get(OUTPUTS)
     return Path(chosen).expanduser() if chosen else None
+
+
+def _stack_of(file: Path) -> str | None:
+    """Whose output a file is, where it can be read and says so."""
+    from runner.azureml.outputs import read_outputs
+
+    try:
+        return read_outputs(file).stack
+    except RunnerError:
+        return None
 
 
 def _names_it(project: Project, environment: str, config: Path) -> bool:

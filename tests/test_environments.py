@@ -46,6 +46,28 @@ def test_local_is_the_projects_own_workspace() -> None:
     assert workspace.jobs() == []
 
 
+def test_the_output_of_another_stack_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what was exported for dev would answer, and be registered in, as prod."""
+    write(tmp_path, "dev.json", {"runner": {**OUTPUT, "stack": "dev"}})
+    assert isinstance(open_workspace("dev", Path("dev.json")), AzureWorkspace)
+    monkeypatch.setenv("RUNNER_OUTPUTS", "dev.json")
+    with pytest.raises(WrongUsage, match=r"dev.json is the output of stack 'dev', not of 'prod'"):
+        open_workspace("prod")
+    assert open_workspace("local").environment == "local"
+
+
+def test_a_listing_takes_no_stack_for_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, "dev.json", {"runner": {**OUTPUT, "stack": "dev"}})
+    (tmp_path / "Pulumi.dev.yaml").touch()
+    monkeypatch.setenv("RUNNER_OUTPUTS", "dev.json")
+    kinds = {name: one.kind for name, one in list_environments(find_project()).items()}
+    assert kinds == {"local": "local", "dev": "outputs", "prod": "stack"}
+
+
 def test_a_stack_file_means_a_stack() -> None:
     assert source("prod") == ("stack", "Pulumi.prod.yaml")
 

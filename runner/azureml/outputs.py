@@ -36,6 +36,7 @@ class Outputs:
     resource_group: str
     workspace: str
     source: str  # where this was read, for messages
+    stack: str | None = None  # whose output it is, where that is said
     cloud: str = AZURE_CLOUD
     location: str | None = None
     tracking_uri: str | None = None
@@ -88,6 +89,7 @@ def parse_outputs(content: object, source: str) -> Outputs:
             resource_group=_text(content, "resource_group"),
             workspace=_text(content, "workspace"),
             source=source,
+            stack=_text_or_none(content, "stack"),
             cloud=_text(content, "cloud", AZURE_CLOUD),
             location=_text(content, "location"),
             tracking_uri=_text_or_none(content, "tracking_uri"),

@@ -67,7 +67,7 @@ class ProgressView:
             self._announced = True
             line = f"job {self._job}: {_count(progress.mini_batches, 'mini-batch', 'mini-batches')}"
             if progress.mini_batches_done:
-                line += f", {progress.mini_batches_done:,} done already"
+                line += f", {progress.mini_batches_done:,} done"
             print(line, file=self._stream, flush=True)
 
     def _draw(self) -> None:

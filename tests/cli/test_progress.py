@@ -118,7 +118,7 @@ def test_a_dumb_terminal_gets_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "dumb")
     terminal = Terminal()
     ProgressView("job-1", terminal).show(progress(1))
-    assert terminal.getvalue() == "job job-1: 4 mini-batches, 1 done already\n"
+    assert terminal.getvalue() == "job job-1: 4 mini-batches, 1 done\n"
 
 
 def test_the_width_is_the_terminals_own() -> None:

@@ -270,6 +270,7 @@ def test_the_output_is_what_the_runner_reads(dev: Program) -> None:
     assert dev.outputs == {
         "runner": {
             "schema_version": 1,
+            "stack": "dev",
             "subscription_id": SUBSCRIPTION,
             "resource_group": "scoring-dev",
             "workspace": names.workspace,

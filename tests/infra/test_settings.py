@@ -101,8 +101,8 @@ def cloud(ran: Program) -> str:
         ),
         pytest.param(
             "  scoring:endpoints: {diabetes-online: {traffic: {blue: 90, green: 20}}}\n",
-            "3: scoring:endpoints.diabetes-online.traffic: found the mapping {blue: 90, green: 20}, "
-            "allowed: percentages that make 100, or all 0",
+            "3: scoring:endpoints.diabetes-online.traffic: found the mapping "
+            "{blue: 90, green: 20}, allowed: percentages that make 100, or all 0",
             id="traffic that does not sum up",
         ),
         pytest.param(
