@@ -216,7 +216,7 @@ def test_what_is_worth_knowing_at_the_start_is_a_warning(
 
 def test_a_job_already_under_way_says_what_is_done(run: Run, workspace: MemoryWorkspace) -> None:
     workspace.events = [progress(3)]
-    assert run("score").err == "job job-1: 4 mini-batches, 3 done already\n"
+    assert run("score").err == "job job-1: 4 mini-batches, 3 done\n"
 
 
 @pytest.mark.parametrize(
