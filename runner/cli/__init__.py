@@ -70,6 +70,7 @@ class LazyGroup(Group):
     epilog="""\b
 Examples:
   runner score                     score the project's data, here
+  runner score --env dev           the same on Azure, in the environment dev
   runner jobs resume               take up a job that was cut off
   runner jobs list                 what ran
   runner score --help              the options of one command""",
