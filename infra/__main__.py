@@ -7,12 +7,13 @@ may have the name of one of the standard library or of a package.
 from pathlib import Path
 
 import pulumi
-from pulumi.runtime import get_root_directory
+from pulumi.runtime import get_root_directory, register_stack_transformation
 
 from infra.batch import declare_batch_endpoints
 from infra.environments import declare_environments
 from infra.foundation import declare_platform
 from infra.online import declare_online_endpoints
+from infra.options import without_older_types
 from infra.outputs import runner_output
 from infra.settings import read_settings, say_waiting
 from runner.declarations import DeclarationError
@@ -22,6 +23,7 @@ try:
 except DeclarationError as error:
     raise pulumi.RunError(f"nothing is declared before this is put right:\n{error}") from None
 say_waiting(settings)
+register_stack_transformation(without_older_types)
 
 platform = declare_platform(settings)
 environments = declare_environments(settings, platform)

@@ -1,5 +1,6 @@
 """Resource options that many parts of the platform share."""
 
+from copy import copy
 from typing import Any
 
 import pulumi
@@ -22,3 +23,18 @@ def holds_data(settings: Settings, **more: Any) -> pulumi.ResourceOptions:
     """The options of a tagged resource whose loss loses data: production keeps it."""
     kept = settings.production
     return made_by_commit(protect=kept, retain_on_delete=kept, **more)
+
+
+def without_older_types(
+    args: pulumi.ResourceTransformationArgs,
+) -> pulumi.ResourceTransformationResult | None:
+    """Leave out the aliases that azure-native gives a resource: its type in every API version.
+
+    A state needs them that holds the resource under such a type, and this program has never named
+    one. Pulumi makes a URN of each, for each resource, which takes longer than all the rest of it.
+    """
+    if not args.type_.startswith("azure-native:"):
+        return None
+    options = copy(args.opts)
+    options.aliases = None
+    return pulumi.ResourceTransformationResult(args.props, options)

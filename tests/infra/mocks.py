@@ -68,6 +68,7 @@ class Declared:
     ignore_changes: tuple[str, ...]
     replace_on_changes: tuple[str, ...]
     secret_outputs: tuple[str, ...]
+    aliases: int  # how many
     dependencies: tuple[str, ...]  # URNs
     parent: str
     urn: str
@@ -147,7 +148,7 @@ def _run(
     monitor, log = _Monitor(), _Log()
     loop = asyncio.new_event_loop()
     error = None
-    with _environment(environment or {}), _no_urns_of_aliases():
+    with _environment(environment or {}):
         asyncio.set_event_loop(loop)  # mocks begin with a stack of their own, on this loop too
         SETTINGS.outputs.clear()
         pulumi_mocks.set_mocks(
@@ -194,15 +195,6 @@ def _environment(more: Mapping[str, str]) -> Iterator[None]:
     known = {"ARM_SUBSCRIPTION_ID": SUBSCRIPTION, "GIT_COMMIT": COMMIT}
     with mock.patch.dict(os.environ, {**kept, **known, **more}, clear=True):
         yield
-
-
-def _no_urns_of_aliases() -> contextlib.AbstractContextManager[object]:
-    """Spare a run most of its time.
-
-    azure-native gives each resource an alias for every API version, and Pulumi makes a URN of each,
-    for engines that know no aliases. Mocks do, as engines of today, and get the aliases themselves.
-    """
-    return mock.patch("pulumi.resource.collapse_alias_to_urn", return_value="")
 
 
 class _Log(logging.Logger):
@@ -257,6 +249,7 @@ class _Monitor(pulumi_mocks.MockMonitor):
                     inputs=json_format.MessageToDict(request.object),
                     protect=request.protect,
                     retain_on_delete=request.retainOnDelete,
+                    aliases=len(request.aliases),
                     delete_before_replace=request.deleteBeforeReplace,
                     ignore_changes=tuple(request.ignoreChanges),
                     replace_on_changes=tuple(request.replaceOnChanges),
