@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from runner.errors import EnvironmentRefused
 FILE_NAME = "workspace.db"
 SCHEMA_VERSION = 1
 BUSY_SECONDS = 30.0  # how long to wait while another process writes
+_ROOM_SECONDS = 3.0  # how long to wait for room on a full disk
 
 # `sequence` is the order of creation: times of day can be equal, or go back.
 _SCHEMA = (
@@ -75,20 +77,42 @@ def opened(home: Path) -> Iterator[sqlite3.Connection]:
             "folder you can write to"
         ) from error
     try:
-        # Autocommit: the module's own transactions begin too late to read before they write.
-        with closing(
-            sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None)
-        ) as connection:
-            connection.row_factory = sqlite3.Row
-            connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            _prepare(connection, file)
+        with closing(_connect(file)) as connection:
             yield connection
     except sqlite3.DatabaseError as error:
         # The other classes (IntegrityError, ProgrammingError, …) are the caller's to see.
         if type(error) not in (sqlite3.OperationalError, sqlite3.DatabaseError):
             raise
         raise EnvironmentRefused(_explain(error, file)) from error
+
+
+def _connect(file: Path) -> sqlite3.Connection:
+    """Open the file, ready to be used.
+
+    Even to read, SQLite needs room for its index of the WAL. A job that fills the disk leaves none
+    until it has failed and cleared away what it was writing, so that is waited for.
+    """
+    deadline = time.monotonic() + _ROOM_SECONDS
+    while True:
+        # Autocommit: the module's own transactions begin too late to read before they write.
+        connection = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None)
+        try:
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            _prepare(connection, file)
+        except BaseException as error:
+            connection.close()
+            if not _lacks_room(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return connection
+
+
+def _lacks_room(error: BaseException) -> bool:
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
 
 
 @contextmanager
