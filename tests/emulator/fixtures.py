@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import uuid
 from collections.abc import Iterator
 
@@ -9,6 +10,19 @@ import pytest
 
 from tests.emulator.emulator import Emulator
 from tests.emulator.seed import SeededWorkspace, seed_workspace
+
+
+@pytest.fixture(autouse=True)
+def fresh_sdk_headers() -> Iterator[None]:
+    """No test's call goes to the deployment that an earlier test's call named.
+
+    azure-ai-ml writes the headers of each `invoke` into one module-wide dictionary and never
+    takes the deployment's out again, so that every later call of the process carries it.
+    """
+    yield
+    fields = sys.modules.get("azure.ai.ml.constants._endpoint")
+    if fields is not None:
+        fields.EndpointInvokeFields.DEFAULT_HEADER.pop("azureml-model-deployment", None)
 
 
 @pytest.fixture(scope="session")
