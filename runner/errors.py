@@ -27,3 +27,9 @@ class EnvironmentRefused(RunnerError):
 
 class NotFound(EnvironmentRefused):
     """The environment has nothing of that name."""
+
+
+class Interrupted(RunnerError):
+    """Somebody pressed Ctrl-C; the text says what that leaves behind."""
+
+    exit_status = 130

@@ -17,7 +17,7 @@ from runner.azureml.jobs import cancel_job, job_record
 from runner.azureml.storage import parse_place
 from runner.declarations.override import override
 from runner.declarations.references import parse_reference
-from runner.errors import EnvironmentRefused, NotFound, WrongUsage
+from runner.errors import EnvironmentRefused, Interrupted, NotFound, WrongUsage
 from runner.input_path import input_path
 from runner.nearest import nearest
 from runner.workspace import Asset, Invocation, Job, Registration
@@ -75,7 +75,7 @@ def invoke(
 
     The job is named here and looked for by that name before Azure is asked a second time, so a
     lost answer leaves no second job behind (Azure/azure-sdk-for-python#31166). Raises WrongUsage
-    for settings Azure takes no call of, NotFound for what the workspace lacks, and
+    for settings Azure takes no call of, NotFound for what the workspace lacks, Interrupted and
     EnvironmentRefused; then there is no job, or the error names it.
     """
     first_pause()  # who follows the job wants no error of their settings once there is one
@@ -360,10 +360,18 @@ def _begin(
                 _look_up(connection, endpoint, deployment)
         raise
     except KeyboardInterrupt:
-        # Who is interrupted here doesn't know the job's name yet.
-        with suppress(EnvironmentRefused):
-            cancel_job(connection, job)
-        raise
+        raise Interrupted(_abandon(connection, job)) from None
+
+
+def _abandon(connection: Connection, job: str) -> str:
+    """Cancel a job that was asked for, and say what became of it to who doesn't know its name."""
+    try:
+        cancel_job(connection, job)
+    except NotFound:
+        return "interrupted before there was a job"
+    except EnvironmentRefused as error:
+        return f"interrupted, but job {job} may run: it could not be canceled: {error}"
+    return f"interrupted: job {job} was canceled"
 
 
 def _post_until_begun(

@@ -6,9 +6,9 @@ import sys
 
 import click
 
-from runner.errors import RunnerError
+from runner.errors import Interrupted, RunnerError
 
-INTERRUPTED = 130
+INTERRUPTED = Interrupted.exit_status
 _HEAD, _TAIL = 700, 300  # characters kept of a longer line; the way out stands at its end
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from runner.azureml import invocation
 from runner.azureml.workspace import AzureWorkspace
-from runner.errors import EnvironmentRefused, NotFound, WrongUsage
+from runner.errors import EnvironmentRefused, Interrupted, NotFound, WrongUsage
 from runner.workspace import Invocation, JobStatus
 from tests.azureml.scored import Scored
 from tests.emulator.faults import (
@@ -106,6 +106,32 @@ def test_answers_that_are_lost_again_and_again_still_make_one_job(
     assert len(scored.emulator.faults.injected) == 1
 
 
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (Drop("before"), "interrupted before there was a job"),
+        (Drop("after"), r"interrupted, but job echo-\w+ may run: .*could not be canceled"),
+    ],
+)
+def test_who_interrupts_the_request_is_told_what_is_left(
+    scored: Scored,
+    workspace: AzureWorkspace,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: Drop,
+    told: str,
+) -> None:
+    scored.emulator.faults.inject(fault, method="POST", host=SCORING)
+    if fault.when == "after":
+        scored.emulator.faults.inject(forbidden(), path="*/cancel", times=None)
+
+    def interrupt(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", interrupt)
+    with pytest.raises(Interrupted, match=told):
+        workspace.invoke(CALL)
+
+
 def test_azure_is_asked_again_when_it_says_so(scored: Scored, workspace: AzureWorkspace) -> None:
     scored.emulator.faults.inject(throttled(1), method="POST", host=SCORING)
     begun = time.monotonic()
@@ -136,9 +162,10 @@ def test_who_interrupts_the_request_leaves_no_job_running(
 
     with monkeypatch.context() as patch:
         patch.setattr(time, "sleep", interrupt)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(Interrupted) as interrupted:
             workspace.invoke(CALL)
     (name,) = set(scored.jobs()) - before
+    assert str(interrupted.value) == f"interrupted: job {name} was canceled"
     status = scored.emulator.arm("GET", f"{scored.stage.workspace_id}/jobs/{name}")[1]
     assert status["properties"]["status"] in ("CancelRequested", "Canceled")
 

@@ -9,9 +9,9 @@ import socket
 from collections.abc import Callable, Generator
 from types import FrameType
 
+from runner.errors import Interrupted
 from runner.local.serving.front import Front
 
-INTERRUPTED = 130
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -50,7 +50,7 @@ def serve(
     def stop(_number: int, _frame: FrameType | None) -> None:
         if server.should_exit:
             front.kill()
-            os._exit(INTERRUPTED)
+            os._exit(Interrupted.exit_status)
         server.should_exit = True
 
     before = {number: signal.signal(number, stop) for number in _SIGNALS}
