@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from runner.errors import EnvironmentRefused, NotFound, RunnerError, WrongUsage
-from runner.project import LOCAL, Project, environments, find_project, stack_file
+from runner.project import (
+    LOCAL,
+    Project,
+    environments,
+    find_config,
+    find_project,
+    stack_file,
+)
 
 if TYPE_CHECKING:
     from runner.azureml.outputs import Outputs
@@ -82,7 +89,7 @@ def _managed_source(project: Project, environment: str) -> Source:
     managed = (project.root / "Pulumi.yaml").is_file()
     if stack is not None and managed:
         return Source("stack", stack)
-    config = find_config_file()
+    config = find_config(Path.cwd())
     if config is not None and (stack is not None or _names_it(project, environment, config)):
         return Source("config", config)
     raise _unknown(project, environment, stack)
@@ -120,7 +127,7 @@ def list_environments(project: Project) -> dict[str, Source]:
             found[name] = (find_source if named else _managed_source)(project, name)
         except NotFound:  # not reachable from here, but named by its file
             found[name] = Source("stack", stack_file(project, name))
-    config = find_config_file()
+    config = find_config(Path.cwd())
     if config is not None and (workspace := _workspace_name(config)):
         found.setdefault(workspace, Source("config", config))
     return found
@@ -143,13 +150,6 @@ def examine(environment: str, outputs: Path | None = None) -> Iterator[Link]:
     assert source.file is not None
     read = partial(read_source, project, environment, source)
     return azureml.examine(source.kind, source.file, read)
-
-
-def find_config_file() -> Path | None:
-    """The nearest `config.json` of a workspace."""
-    from runner.azureml.outputs import find_config
-
-    return find_config(Path.cwd())
 
 
 def _from_variable() -> Path | None:

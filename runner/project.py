@@ -9,6 +9,12 @@ from pathlib import Path
 from runner.errors import WrongUsage
 
 LOCAL = "local"
+# Where the SDK's MLClient.from_config looks for a workspace, folder by folder upwards.
+_CONFIG_FILES = tuple(
+    f"{folder}{name}"
+    for folder in (".azureml/", "aml_config/", "")
+    for name in ("config.json", "project.json")
+)
 
 
 @dataclass(frozen=True)
@@ -24,8 +30,9 @@ def find_project(start: Path | None = None) -> Project:
     """The project that `start` (the current folder) lies in; `RUNNER_PROJECT` overrides.
 
     A project's root has `Pulumi.yaml`, or a `models` folder beside `pyproject.toml` or `.git`.
-    The nearest such folder wins. The home is `RUNNER_HOME`, else `.runner` in the root.
-    Raises WrongUsage outside any project.
+    The nearest such folder wins; without one it is the folder in which a workspace's `config.json`
+    lies (also in `.azureml/`), for a workspace that others deploy to. The home is `RUNNER_HOME`,
+    else `.runner` in the root. Raises WrongUsage outside any project.
     """
     root = _root(start or Path.cwd())
     home = os.environ.get("RUNNER_HOME")
@@ -48,6 +55,15 @@ def stack_file(project: Project, environment: str) -> Path | None:
     return next((path for path in _stack_files(project) if path.name == name), None)
 
 
+def find_config(start: Path) -> Path | None:
+    """The nearest `config.json` of a workspace, from a folder upwards, as the SDK finds it."""
+    for folder in (start, *start.parents):
+        for name in _CONFIG_FILES:
+            if (folder / name).is_file():
+                return folder / name
+    return None
+
+
 def _stack_files(project: Project) -> list[Path]:
     return [path for path in project.root.glob("Pulumi.*.yaml") if path.is_file()]
 
@@ -63,10 +79,24 @@ def _root(start: Path) -> Path:
     for folder in (start, *start.parents):
         if _is_root(folder):
             return folder
+    config = find_config(start)
+    if config is not None and _is_of_workspace(config):
+        apart = config.parent.name in (".azureml", "aml_config")
+        return config.parent.parent if apart else config.parent
     raise WrongUsage(
-        f"{start} is not in a project (a folder with Pulumi.yaml, or with models/ beside"
-        " pyproject.toml or .git); change to one, or name it in RUNNER_PROJECT"
+        f"{start} is not in a project (a folder with Pulumi.yaml, with models/ beside"
+        " pyproject.toml or .git, or with the config.json of a workspace); change to one, or name"
+        " it in RUNNER_PROJECT"
     )
+
+
+def _is_of_workspace(config: Path) -> bool:
+    """Many programs have a `config.json`; a workspace's names it, or its whole scope."""
+    try:
+        text = config.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        return False
+    return '"workspace_name"' in text or '"Scope"' in text
 
 
 def _is_root(folder: Path) -> bool:

@@ -138,7 +138,7 @@ def test_a_stack_that_cannot_be_read_is_refused_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(EnvironmentRefused, match="stack prod: the Pulumi CLI") as refused:
+    with pytest.raises(EnvironmentRefused, match="the Pulumi CLI, which reads") as refused:
         open_workspace("prod")
     assert not isinstance(refused.value, NotFound)
     assert "\n" not in str(refused.value)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import WrongUsage
-from runner.project import Project, environments, find_project, stack_file
+from runner.project import Project, environments, find_config, find_project, stack_file
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +52,35 @@ def test_one_mark_of_a_repository_does_not_make_a_project(tmp_path: Path, mark: 
     (tmp_path / mark).parent.mkdir(exist_ok=True)
     (tmp_path / mark).touch()
     with pytest.raises(WrongUsage, match="RUNNER_PROJECT"):
+        find_project(tmp_path)
+
+
+CONFIGS = (".azureml/config.json", "aml_config/project.json", "config.json")
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_config_is_found_in_a_folder_above(tmp_path: Path, name: str) -> None:
+    file = tmp_path / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("{}")
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    assert find_config(below) == file
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_config_of_a_workspace_makes_a_project_of_its_folder(tmp_path: Path, name: str) -> None:
+    file = tmp_path / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text('{"workspace_name": "ws"}')
+    below = tmp_path / "notebooks"
+    below.mkdir()
+    assert find_project(below).root == tmp_path
+
+
+def test_the_config_of_something_else_makes_none(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"editor": "vi"}')
+    with pytest.raises(WrongUsage, match=r"not in a project .*config\.json of a workspace"):
         find_project(tmp_path)
 
 

@@ -12,7 +12,6 @@ from runner.errors import EnvironmentRefused, WrongUsage
 
 SCHEMA_VERSION = 1
 AZURE_CLOUD = "AzureCloud"
-CONFIG_FILES = (".azureml/config.json", "aml_config/config.json", "config.json")
 _CONFIG_KEYS = ("subscription_id", "resource_group", "workspace_name")
 
 
@@ -101,15 +100,6 @@ def parse_outputs(content: object, source: str) -> Outputs:
         raise WrongUsage(
             f"{source}: {problem}; it is written by `pulumi stack output --json --stack ENV`"
         ) from None
-
-
-def find_config(start: Path) -> Path | None:
-    """The nearest `config.json` of a workspace, from a folder upwards, as the SDK finds it."""
-    for folder in (start, *start.parents):
-        for name in CONFIG_FILES:
-            if (folder / name).is_file():
-                return folder / name
-    return None
 
 
 def read_config(file: Path) -> Outputs:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runner.azureml.outputs import find_config, parse_outputs, read_config, read_outputs
+from runner.azureml.outputs import parse_outputs, read_config, read_outputs
 from runner.errors import EnvironmentRefused, WrongUsage
 
 OUTPUT: dict[str, Any] = {
@@ -87,14 +87,6 @@ def test_what_is_no_output_is_refused_in_one_line(
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(WrongUsage, match=r"none\.json: No such file"):
         read_outputs(tmp_path / "none.json")
-
-
-@pytest.mark.parametrize("name", [".azureml/config.json", "config.json"])
-def test_a_config_is_found_in_a_folder_above(tmp_path: Path, name: str) -> None:
-    file = write(tmp_path, "{}", name)
-    below = tmp_path / "a" / "b"
-    below.mkdir(parents=True)
-    assert find_config(below) == file
 
 
 @pytest.mark.parametrize(
