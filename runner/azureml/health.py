@@ -38,7 +38,10 @@ def examine(source: str, file: Path, read: Callable[[], Outputs]) -> Iterator[Li
 
 
 def _chain(source: str, file: Path, read: Callable[[], Outputs]) -> Iterator[Link]:
-    yield _pulumi(source, file)
+    if source == "stack":
+        yield _tried("pulumi", lambda: _pulumi(file))
+    else:
+        yield Link("pulumi", "skipped", f"not needed: {file} says where the workspace is")
     outputs: list[Outputs] = []
     yield _tried("outputs", lambda: _read(outputs, read))
     connection = Connection(outputs[0])
@@ -55,21 +58,16 @@ def _tried(name: str, look: Callable[[], str]) -> Link:
         return Link(name, "failed", str(error))
 
 
-def _pulumi(source: str, file: Path) -> Link:
-    if source != "stack":
-        return Link("pulumi", "skipped", f"not needed: {file} says where the workspace is")
-    import shutil
+def _pulumi(file: Path) -> str:
     import subprocess
 
-    from runner.azureml.stack import NO_CLI
+    from runner.azureml.stack import find_cli
 
-    command = shutil.which("pulumi")
-    if command is None:
-        return Link("pulumi", "failed", NO_CLI)
+    command = find_cli(file.parent)
     asked = subprocess.run([command, "version"], capture_output=True, text=True, check=False)
     if asked.returncode:
-        return Link("pulumi", "failed", f"{command} version ends with {asked.returncode}")
-    return Link("pulumi", "ok", f"{asked.stdout.strip()} at {command}")
+        raise ServiceError(f"{command} version ends with {asked.returncode}")
+    return f"{asked.stdout.strip()} at {command}"
 
 
 def _read(kept: list[Outputs], read: Callable[[], Outputs]) -> str:
@@ -80,7 +78,9 @@ def _read(kept: list[Outputs], read: Callable[[], Outputs]) -> str:
 
 def _sign_in(connection: Connection) -> str:
     cloud = connection.cloud
-    connection.credential.get_token(cloud.resource_manager_scope)
+    # Resource Manager and the workspace's own interfaces each take a token of their own.
+    for scope in (cloud.resource_manager_scope, cloud.machine_learning_scope):
+        connection.credential.get_token(scope)
     return f"signed in to {cloud.name}"
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
 from pathlib import Path
 
 from runner.azureml.outputs import Outputs, parse_outputs
@@ -10,7 +13,27 @@ from runner.errors import EnvironmentRefused, NotFound
 
 OUTPUT = "runner"
 _ELSEWHERE = "or give its output as a file with --outputs"
-NO_CLI = f"the Pulumi CLI, which reads the stack, is not on PATH; install it, {_ELSEWHERE}"
+_NO_CLI = "the Pulumi CLI, which reads the stack, is not on PATH; install it"
+
+
+def find_cli(folder: Path) -> Path:
+    """The Pulumi CLI: on PATH, else the one that the project's own `scripts/pulumi` has built.
+
+    Raises EnvironmentRefused where there is neither.
+    """
+    found = shutil.which("pulumi")
+    if found is not None:
+        return Path(found)
+    script = folder / "scripts" / "pulumi"
+    if not os.access(script, os.X_OK):
+        raise EnvironmentRefused(f"{_NO_CLI}, {_ELSEWHERE}")
+    # What isn't there is not built now: that takes minutes.
+    asked = subprocess.run([script, "--find"], capture_output=True, text=True, check=False)
+    if asked.returncode:
+        raise EnvironmentRefused(
+            f"{_NO_CLI}, run `scripts/pulumi version` once, which builds it, {_ELSEWHERE}"
+        )
+    return Path(asked.stdout.strip()) / "pulumi"
 
 
 def read_stack_output(folder: Path, stack: str) -> Outputs:
@@ -26,18 +49,17 @@ def read_stack_output(folder: Path, stack: str) -> Outputs:
             f"reading stack {stack} needs the Python package {error.name}: install the dependency"
             f" group `azure`, {_ELSEWHERE}"
         ) from None
-    import subprocess
-
+    found = find_cli(folder)
+    # The Automation API takes an installation by its root, or else what is on PATH.
+    root = str(found.parent.parent) if found.parent.name == "bin" else None
     try:
         # Only this output is asked for, and the stack that is selected stays selected.
-        command = PulumiCommand(skip_version_check=True)
+        command = PulumiCommand(root, skip_version_check=True)
         printed = command.run(
             ["stack", "output", OUTPUT, "--json", "--stack", stack],
             str(folder),
             {"PULUMI_SKIP_UPDATE_CHECK": "true"},
         ).stdout
-    except FileNotFoundError:
-        raise EnvironmentRefused(f"stack {stack}: {NO_CLI}") from None
     except subprocess.CalledProcessError as error:
         raise EnvironmentRefused(
             f"`pulumi version` ended with status {error.returncode}; mend the Pulumi CLI,"

@@ -120,3 +120,29 @@ def test_without_the_cli_the_way_out_is_named(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(EnvironmentRefused, match=r"not on PATH; install it, or .* --outputs"):
         read_stack_output(tmp_path, "dev")
+
+
+def test_the_cli_that_the_project_has_built_will_do(
+    state: Path, pulumi: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy(state, "dev", {"runner": OUTPUT})
+    script = state / "scripts" / "pulumi"
+    script.parent.mkdir()
+    script.write_text(f'#!/bin/sh\n[ "$1" = --find ] && echo "{pulumi}"\n')
+    script.chmod(0o755)
+    folders = os.environ["PATH"].split(os.pathsep)
+    others = [one for one in folders if not (Path(one) / "pulumi").exists()]
+    monkeypatch.setenv("PATH", os.pathsep.join(others))
+    assert read_stack_output(state, "dev").workspace == "ws"
+
+
+def test_a_cli_that_the_project_can_build_is_named_as_a_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "scripts" / "pulumi"
+    script.parent.mkdir()
+    script.write_text("#!/bin/sh\nexit 1\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EnvironmentRefused, match=r"run `scripts/pulumi version` once, which"):
+        read_stack_output(tmp_path, "dev")

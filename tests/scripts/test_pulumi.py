@@ -74,7 +74,7 @@ class Machine:
 
     def kept(self) -> list[Path]:
         """What lies in the cache, but for locks."""
-        return [one for one in self.cache.glob("*/pulumi/*") if one.suffix != ".lock"]
+        return [one for one in self.cache.glob("*/pulumi-cli/*") if one.suffix != ".lock"]
 
 
 @pytest.fixture
