@@ -186,6 +186,7 @@ class Response:
     content_type: str
     deployment: str | None  # the one that answered, where the endpoint says so
     seconds: float  # from sending the request to its last byte
+    model_error: str | None = None  # the model's own status and reason, where the endpoint says so
 
 
 class Workspace(Protocol):

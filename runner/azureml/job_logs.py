@@ -1,8 +1,9 @@
 """The log files of a batch job, and what they say of its progress and of why it failed.
 
-A batch job is a pipeline run with one child, `batchscoring`. The child writes
-`logs/job_progress_overview.<time>.txt`, how far it has come, and `logs/user/error*.txt`, what
-its script raised; the run history lists both with addresses that are signed for a while.
+A batch job is a pipeline run with one child, `batchscoring`. The child writes how far it has come
+to `logs/job_progress_overview.<time>.txt`, and what its script raised to `logs/user/error.txt` and
+`logs/user/error/<node>/process<number>.txt`; the run history lists all of them with addresses that
+are signed for a while.
 https://learn.microsoft.com/azure/machine-learning/how-to-troubleshoot-batch-endpoints
 """
 
@@ -23,10 +24,11 @@ if TYPE_CHECKING:
     from runner.azureml.connection import Connection
 
 _PROGRESS = re.compile(r"logs/(?:user/|azureml/)?(?:job_progress_overview|progress)\b.*")
-_ERRORS = re.compile(r"logs/user/(?:error|job_error)[^/]*\.txt")
+_ERRORS = re.compile(r"logs/(?:user/)?(?:error|job_error|job_result)\b.*\.txt")
 _SHOWN = (
     re.compile(r"logs/azureml/executionlogs\.txt"),
     re.compile(r"user_logs/std_log[^/]*\.txt"),
+    re.compile(r"azureml-logs/70_driver_log\.txt"),
     _PROGRESS,
     re.compile(r"logs/user/stdout/.*\.txt"),
     _ERRORS,

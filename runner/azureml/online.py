@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from runner.azureml.connection import Connection
 
 DEPLOYMENT_HEADER = "azureml-model-deployment"
+# With 424, where the model or the script failed.
+# https://learn.microsoft.com/azure/machine-learning/how-to-troubleshoot-online-endpoints
+_MODEL_ERROR_HEADERS = ("ms-azureml-model-error-statuscode", "ms-azureml-model-error-reason")
 _ERRORS = tuple(range(300, 600))  # an endpoint's own answer, whatever it says
 
 
@@ -62,6 +65,10 @@ def send(
         content_type=answer.headers.get("Content-Type", ""),
         deployment=answer.headers.get(DEPLOYMENT_HEADER) or deployment,
         seconds=time.perf_counter() - begun,
+        model_error=" ".join(
+            answer.headers[name] for name in _MODEL_ERROR_HEADERS if name in answer.headers
+        )
+        or None,
     )
 
 

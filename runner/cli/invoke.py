@@ -63,8 +63,9 @@ def invoke(
     print_note(f"{name} answered {response.status} in {response.seconds * 1000:,.0f} ms")
     if response.status >= 400:
         sys.stdout.flush()
+        model = f", its model {response.model_error}" if response.model_error else ""
         raise RunnerError(
-            f"endpoint {endpoint!r} answered {response.status}{_meaning(response.status)};"
+            f"endpoint {endpoint!r} answered {response.status}{_meaning(response.status)}{model};"
             " its answer says why"
         )
 

@@ -4,6 +4,8 @@ import uuid
 from functools import reduce
 from pathlib import Path
 
+import pytest
+
 from runner.azureml.connection import Connection
 from runner.azureml.job_logs import Advance, LogFiles
 from runner.workspace import JobStatus, LogLine, Progress
@@ -105,6 +107,21 @@ def test_the_log_of_a_final_job_is_told_whole(stored: Stage, tmp_path: Path) -> 
     run.end("Completed")
     events = list(stored.workspace(tmp_path).follow(run.name))
     assert events[:-1] == [LogLine("one"), LogLine("two")]
+
+
+@pytest.mark.parametrize(
+    "name", ["logs/user/error/10.0.0.4_0/process000.txt", "logs/job_error.9.txt"]
+)
+def test_the_error_is_found_wherever_a_cluster_writes_it(
+    stored: Stage, tmp_path: Path, name: str
+) -> None:
+    run = Run(stored, "Running")
+    run.write("user_logs/std_log_0.txt", "of no interest\n")
+    run.write(name, "ValueError: no such column\n")
+    run.end("Failed")
+    assert stored.workspace(tmp_path).job(run.name).error == (
+        "its log ends: ValueError: no such column"
+    )
 
 
 def test_a_failed_job_tells_its_error_and_the_end_of_its_log(stored: Stage, tmp_path: Path) -> None:

@@ -78,6 +78,14 @@ def test_an_answer_that_is_an_error_is_shown_and_fails_the_command(
     assert second.startswith(f"error: endpoint 'diabetes-online' answered {status} ({meaning}")
 
 
+def test_what_the_endpoint_says_of_its_models_error_is_told(
+    run: Run, workspace: MemoryWorkspace, request_file: str
+) -> None:
+    workspace.response = Response(424, b"no", "text/plain", "blue", 0.1, "500 Model Error")
+    told = run("invoke", "diabetes-online", request_file).err
+    assert "answered 424 (Failed Dependency), its model 500 Model Error; its answer" in told
+
+
 def test_a_status_nobody_knows_is_an_error_too(
     run: Run, workspace: MemoryWorkspace, request_file: str
 ) -> None:

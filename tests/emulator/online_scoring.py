@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -138,4 +139,7 @@ def _response(answered: Answer, deployment: str | None) -> Response:
     failed = answered.by_model and answered.status >= 400
     status = _BY_MODEL if failed else answered.status
     headers = {"Content-Type": answered.content_type}
+    if failed:
+        headers["ms-azureml-model-error-statuscode"] = str(answered.status)
+        headers["ms-azureml-model-error-reason"] = HTTPStatus(answered.status).phrase
     return Response(status, answered.body, headers | ({HEADER: deployment} if deployment else {}))
