@@ -148,6 +148,11 @@ def _way_out(status: int, code: str, role: str | None) -> str:
         return "; sign in again with `az login`"
     if code == "AuthenticationFailed":  # of the blob storage, with 403
         return "; what signs the request has expired: run it again, and check this machine's clock"
+    if code == "KeyBasedAuthenticationNotPermitted":
+        return (
+            "; the storage account takes no keys: let the datastores sign in by identity"
+            " (systemDatastoresAuthMode)"
+        )
     if status == 403 and role:
         return f"; who is signed in needs the role {role!r}"
     if status == 403:

@@ -26,12 +26,13 @@ class ShortWay:
         from requests.adapters import HTTPAdapter
         from urllib3 import Timeout
 
-        address, _, self._signature = container.url.partition("?")
+        address = container.url
         self._path = "/" + address.split("/", 3)[3]
         self._credential: Any = container.credential
         self._version = container.api_version
+        self._signed = hasattr(self._credential, "signature")
         # An account's key would have to sign each request by itself.
-        self.open = bool(self._signature) or hasattr(self._credential, "get_token")
+        self.open = self._signed or hasattr(self._credential, "get_token")
         # The proxy and the certificates are found as for every other request.
         settings = Session().merge_environment_settings(address, {}, False, None, None)
         request = PreparedRequest()
@@ -55,10 +56,11 @@ class ShortWay:
             "Content-Type": "application/octet-stream",
             **{f"x-ms-meta-{key}": value for key, value in metadata.items()},
         }
-        query = f"?{self._signature}"
-        if not self._signature:
+        query = ""
+        if self._signed:
+            query = f"?{self._credential.signature}"
+        else:
             headers["Authorization"] = f"Bearer {self._credential.get_token(_SCOPE).token}"
-            query = ""
         try:
             answer = self._pool.urlopen(
                 "PUT",

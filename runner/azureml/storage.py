@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from runner.azureml.client import timeout
-from runner.azureml.errors import Missing
+from runner.azureml.errors import Missing, ServiceError
 from runner.errors import EnvironmentRefused, WrongUsage
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ _RETRIES: dict[str, Any] = {
 }
 _BLOB_TYPES = ("AzureBlob", "AzureDataLakeGen2")
 _LONG = re.compile(
-    r"azureml://subscriptions/(?P<subscription>[^/]+)/resource[gG]roups/(?P<group>[^/]+)"
+    # Azure itself also writes `azureml:/subscriptions/...` and a resource's bare path.
+    r"(?:azureml:/?)?/subscriptions/(?P<subscription>[^/]+)/resource[gG]roups/(?P<group>[^/]+)"
     r"/(?:providers/Microsoft\.MachineLearningServices/)?workspaces/(?P<workspace>[^/]+)"
     r"/datastores/(?P<datastore>[^/]+)/paths/(?P<path>.*)"
 )
@@ -83,7 +84,7 @@ class Storage:
 
     def blob_url(self, place: Place) -> str:
         """The https address of a place, unsigned."""
-        return f"{_unsigned(self.container(place.datastore).url)}/{place.path}"
+        return f"{self.container(place.datastore).url}/{place.path}"
 
     def container(self, datastore: str) -> ContainerClient:
         """A client of the container behind a datastore, signed in as the datastore has it.
@@ -128,11 +129,25 @@ class Storage:
         """The datastore's own signature or key; in identity mode, who is signed in."""
         if (properties.get("credentials") or {}).get("credentialsType") in (None, "None"):
             return self._connection.credential
-        secrets = self._connection.arm.ask(
-            "datastores", datastore, "listSecrets", body={"expirableSecret": True}
+        try:
+            secrets = self._secrets(datastore)
+        except ServiceError as error:
+            if error.status != 403:
+                raise
+            # Whoever may not see the workspace's secrets may have a role on the storage itself.
+            return self._connection.credential
+        if secrets.get("sasToken"):
+            from runner.azureml.signature import RenewedSignature
+
+            return RenewedSignature(
+                secrets["sasToken"], lambda: str(self._secrets(datastore)["sasToken"])
+            )
+        return secrets.get("key") or self._connection.credential
+
+    def _secrets(self, datastore: str) -> Mapping[str, Any]:
+        # What is asked for is what the SDK asks for: a signature that lasts an hour.
+        wanted = {"expirableSecret": True, "expireAfterHours": 1}
+        secrets: Mapping[str, Any] = self._connection.arm.ask(
+            "datastores", datastore, "listSecrets", body=wanted
         )
-        return secrets.get("sasToken") or secrets.get("key") or self._connection.credential
-
-
-def _unsigned(url: str) -> str:
-    return url.partition("?")[0]
+        return secrets

@@ -75,6 +75,12 @@ def test_a_connection_that_fails_is_told_in_plain_words(said: str, told: str) ->
     assert text.startswith(f"can't look: h.azure.com does not answer {told}")
 
 
+def test_an_account_without_keys_names_the_workspaces_own_setting() -> None:
+    text = str(refusal(403, body("KeyBasedAuthenticationNotPermitted", "No."), "read it", "A Role"))
+    assert "systemDatastoresAuthMode" in text
+    assert "A Role" not in text
+
+
 def test_a_signature_that_has_expired_is_no_missing_role() -> None:
     text = str(refusal(403, body("AuthenticationFailed", "No."), "read it", "Some Role"))
     assert "run it again" in text

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from azure.core.credentials import AzureSasCredential
 from azure.storage.blob import ContainerClient
 
 from runner.azureml.short_way import ShortWay
@@ -59,7 +60,7 @@ def test_with_an_accounts_key_the_long_way_is_taken(
 def test_what_is_refused_is_left_to_the_long_way_which_says_why(
     container: ContainerClient, name: str, tmp_path: Path
 ) -> None:
-    stale = with_credential(container, "sv=2024-01-01&sp=w&sig=c2VjcmV0")
+    stale = with_credential(container, AzureSasCredential("sv=2024-01-01&sp=w&sig=c2VjcmV0"))
     assert not ShortWay(stale, 1).put(name, b"content", {})
     (tmp_path / "a.csv").write_bytes(b"a")
     with pytest.raises(EnvironmentRefused) as refused:

@@ -11,6 +11,7 @@ from azure.storage.blob import (
     generate_account_sas,
 )
 
+from runner.azureml import signature
 from runner.azureml.connection import Connection
 from runner.azureml.errors import explained
 from runner.azureml.health import examine
@@ -18,11 +19,22 @@ from runner.azureml.storage import READER, Place, parse_place
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from tests.azureml.stage import Stage
 from tests.emulator.blobs import account_key
+from tests.emulator.faults import forbidden
 
-LONG = "azureml://subscriptions/s/resourcegroups/rg/workspaces/ws/datastores/store/paths/a/b.csv"
+_PATH = "subscriptions/s/resourcegroups/rg/workspaces/ws/datastores/store/paths/a/b.csv"
+_ID = _PATH.replace("/workspaces/", "/providers/Microsoft.MachineLearningServices/workspaces/")
 
 
-@pytest.mark.parametrize("uri", [LONG, "azureml://datastores/store/paths/a/b.csv"])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        f"azureml://{_PATH}",
+        f"azureml:/{_PATH}",
+        f"azureml:/{_ID}",
+        f"/{_ID}",
+        "azureml://datastores/store/paths/a/b.csv",
+    ],
+)
 def test_a_uri_names_a_place(uri: str) -> None:
     place = parse_place(uri)
     assert place == Place("store", "a/b.csv")
@@ -47,6 +59,26 @@ def test_what_is_written_is_read_with_the_sdk(stored: Stage) -> None:
     secrets = connection.arm.post("datastores", place.datastore, "listSecrets", body={})
     blob = BlobClient.from_blob_url(address, credential=secrets["sasToken"])
     assert blob.download_blob().readall() == b"content"
+
+
+def test_a_signature_is_renewed_before_it_ends(
+    stored: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    container = Connection(stored.outputs()).storage.container("workspaceblobstore")
+    begun = len(_asked_secrets(stored))
+    container.upload_blob("renewed.txt", b"one", overwrite=True)
+    assert len(_asked_secrets(stored)) == begun
+    monkeypatch.setattr(signature, "_SECONDS", 0.0)
+    monkeypatch.setattr(container.credential, "_signature", "sv=2024-01-01&sp=r&sig=ZW5kZWQ=")
+    assert container.download_blob("renewed.txt").readall() == b"one"
+    assert len(_asked_secrets(stored)) > begun
+
+
+def test_who_may_not_see_secrets_uses_a_role_of_their_own(stored: Stage) -> None:
+    stored.emulator.faults.inject(forbidden(), method="POST", path="*/listSecrets", times=None)
+    container = Connection(stored.outputs()).storage.container("workspaceblobstore")
+    container.upload_blob("by-role.txt", b"content", overwrite=True)
+    assert container.download_blob("by-role.txt").readall() == b"content"
 
 
 def test_an_unknown_datastore_names_the_nearest(stored: Stage) -> None:
@@ -101,3 +133,7 @@ def test_without_a_right_to_the_storage_the_role_is_named(
     assert found["storage"].state == "failed"
     assert role in found["storage"].text
     assert "sig=" not in found["storage"].text
+
+
+def _asked_secrets(stored: Stage) -> list[str]:
+    return [one.path for one in stored.emulator.requests if one.path.endswith("/listSecrets")]

@@ -1,0 +1,32 @@
+"""A signature for blobs that is renewed while it is in use."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from threading import Lock
+
+from azure.core.credentials import AzureSasCredential
+
+_SECONDS = 1800.0  # after which another is asked for; Azure's last an hour
+
+
+class RenewedSignature(AzureSasCredential):
+    """What each request to a datastore's blobs is signed with, in any number of threads.
+
+    A job that is waited for, and the upload of much data, take longer than a signature lasts.
+    """
+
+    def __init__(self, signature: str, renew: Callable[[], str]) -> None:
+        super().__init__(signature)
+        self._renew = renew
+        self._lock = Lock()
+        self._taken = time.time()  # a machine that sleeps uses it up, too
+
+    @property
+    def signature(self) -> str:
+        with self._lock:
+            if time.time() - self._taken > _SECONDS:
+                self.update(self._renew())
+                self._taken = time.time()
+            return super().signature
