@@ -2,42 +2,31 @@
 
 from __future__ import annotations
 
-import re
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
+from runner.azureml.beginning import UNCERTAIN, begin_job, name_job
 from runner.azureml.endpoints import endpoint_names, find_endpoint
-from runner.azureml.errors import ServiceError, refusal
+from runner.azureml.errors import ServiceError
 from runner.azureml.following import first_pause
-from runner.azureml.jobs import cancel_job, job_record
+from runner.azureml.inputs import DataAssets, Input, find_input
+from runner.azureml.jobs import job_record
 from runner.azureml.storage import parse_place
 from runner.declarations.override import override
-from runner.declarations.references import parse_reference
-from runner.errors import EnvironmentRefused, Interrupted, NotFound, WrongUsage
-from runner.input_path import input_path
+from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.nearest import nearest
-from runner.workspace import Asset, Invocation, Job, Registration
+from runner.workspace import Invocation, Job
 
 if TYPE_CHECKING:
     from azure.core.rest import HttpResponse
 
     from runner.azureml.connection import Connection
-    from runner.declarations import BatchDeployment, Catalog, Data
-
-InputType = Literal["uri_file", "uri_folder"]
+    from runner.declarations import BatchDeployment, Catalog
 
 _JOB_INPUT: dict[str, str] = {"uri_file": "UriFile", "uri_folder": "UriFolder"}
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _INPUT = "data"  # the name of the one input a model deployment takes
-_FIRST_PAUSE = 0.5  # seconds before the first look for a job whose answer was lost
-_TRIES = 4
-_LONGEST_PAUSE = 60.0  # seconds, whatever Azure asks for
-_LONGEST_STEM = 40  # characters of a job's name that are its endpoint's
-_UNCERTAIN = (408, 409, 429, 500, 502, 503, 504)  # the job may be there, now or at the next try
 # What Azure's scoring interface takes with a call; the rest belongs to the deployment.
 _PER_CALL = (
     "mini_batch_size",
@@ -47,21 +36,6 @@ _PER_CALL = (
     "error_threshold",
     "output_file_name",
 )
-
-
-@dataclass(frozen=True)
-class DataAssets:
-    """What an invocation needs of the workspace's data assets."""
-
-    find: Callable[[str], Asset]  # by reference; raises NotFound
-    register: Callable[[Registration], Asset]
-
-
-@dataclass(frozen=True)
-class _Input:
-    uri: str
-    type: InputType
-    shown: str  # as it was asked for
 
 
 def invoke(
@@ -209,7 +183,7 @@ def _input(
     invocation: Invocation,
     data: DataAssets,
     connection: Connection,
-) -> _Input:
+) -> Input:
     declared = catalog.batch_endpoints.get(endpoint)
     asked, type_ = invocation.data or (declared.input if declared else None), invocation.input_type
     if asked is None:
@@ -220,90 +194,7 @@ def _input(
                 f" {endpoint!r} in the stack file, or a data.yml in its model's folder"
             )
         asked = f"azureml:{beside.name}@latest"
-    if asked.startswith(("azureml://datastores/", "azureml://subscriptions/")):
-        parse_place(asked)
-        return _Input(asked, _address_type(asked, type_), asked)
-    if asked.startswith("https://"):
-        # What comes behind a question mark may be a signature.
-        return _Input(asked, _address_type(asked, type_), asked.partition("?")[0])
-    if asked.startswith("azureml:"):
-        return _of_asset(connection, _asset(catalog, asked, data), type_)
-    if _SCHEME.match(asked) and not asked.startswith("file://"):
-        raise WrongUsage(
-            f"{asked.partition('?')[0]!r} is no input Azure reads; allowed: a path,"
-            " azureml:NAME:VERSION, azureml://datastores/NAME/paths/PATH, https://..."
-        )
-    return _of_path(connection, input_path(asked, catalog.data, type_), data)
-
-
-def _asset(catalog: Catalog, asked: str, data: DataAssets) -> Asset | Data:
-    """The data asset, registered from its declaration if the workspace lacks it.
-
-    One that is declared to lie at an address stays a declaration: there is nothing to send.
-    """
-    try:
-        return data.find(asked)
-    except NotFound:
-        reference = parse_reference(asked, "data")
-        declared = catalog.data.get(reference.name)
-        if declared is None or reference.version not in (None, declared.version):
-            raise
-        if not isinstance(declared.path, Path):
-            return declared
-        return data.register(
-            Registration(
-                name=reference.name,
-                path=declared.path,
-                type=declared.type,
-                version=declared.version,
-                description=declared.description,
-                tags=declared.tags,
-            )
-        )
-
-
-def _of_asset(connection: Connection, asset: Asset | Data, asked: str | None) -> _Input:
-    shown = asset.reference if isinstance(asset, Asset) else str(asset.path)
-    if asset.type not in _JOB_INPUT:
-        raise WrongUsage(f"{shown} is of type {asset.type}, allowed: {', '.join(_JOB_INPUT)}")
-    if asked is not None and asked != asset.type:
-        raise WrongUsage(f"{shown} is a {asset.type}, not a {asked}")
-    kind: InputType = "uri_file" if asset.type == "uri_file" else "uri_folder"
-    uri = _asset_id(connection, asset) if isinstance(asset, Asset) else shown
-    return _Input(uri, kind, shown)
-
-
-def _of_path(connection: Connection, path: Path, data: DataAssets) -> _Input:
-    """Files of this machine: sent once, however often they are scored.
-
-    They become a data asset of their own, named by their content, so that no asset of another name
-    gets a version nobody meant.
-    """
-    from runner.content import hash_path
-
-    kind: InputType = "uri_folder" if path.is_dir() else "uri_file"
-    asset = data.register(
-        Registration(
-            name=f"input-{hash_path(path)[:16]}",
-            path=path,
-            type=kind,
-            description=f"{path.absolute().name}, sent to be scored",
-        )
-    )
-    return _Input(_asset_id(connection, asset), kind, str(path.absolute()))
-
-
-def _asset_id(connection: Connection, asset: Asset) -> str:
-    """An asset by its id, which the job then keeps as its lineage."""
-    return f"{connection.outputs.resource_id}/data/{asset.name}/versions/{asset.version}"
-
-
-def _address_type(address: str, asked: str | None) -> InputType:
-    """Whether an address is of one file: as asked for, else by its look."""
-    if asked in _JOB_INPUT:
-        return "uri_file" if asked == "uri_file" else "uri_folder"
-    last = address.partition("?")[0].rpartition("/")[2]
-    return "uri_file" if re.search(r"\.[A-Za-z0-9]{1,8}$", last) else "uri_folder"
+    return find_input(connection, catalog, asked, type_, data)
 
 
 def _output(invocation: Invocation, settings: dict[str, Any]) -> dict[str, Any]:
@@ -334,7 +225,7 @@ def _begin(
     import uuid
 
     request = uuid.uuid4()
-    job = f"{endpoint[:_LONGEST_STEM].rstrip('-')}-{request.hex[:8]}"
+    job = name_job(endpoint, request.hex)
     named = {"properties": {"name": job, **body["properties"]}}
     headers = {"repeatability-request-id": str(request)}
     if deployment:
@@ -346,72 +237,16 @@ def _begin(
             scoring_uri,
             body=named,
             headers=headers,
-            accept=_UNCERTAIN,
+            accept=UNCERTAIN,
             retry="never",
             what=f"invoke endpoint {endpoint!r}",
         )
 
     try:
-        return _post_until_begun(connection, post, job)
+        return begin_job(connection, job, post)
     except ServiceError as error:
         if error.status in (None, 400, 404):
             # Resource Manager may know more: the endpoint can be gone, or have no default now.
             with suppress(ServiceError):
                 _look_up(connection, endpoint, deployment)
         raise
-    except KeyboardInterrupt:
-        raise Interrupted(_abandon(connection, job)) from None
-
-
-def _abandon(connection: Connection, job: str) -> str:
-    """Cancel a job that was asked for, and say what became of it to who doesn't know its name."""
-    try:
-        cancel_job(connection, job)
-    except NotFound:
-        return "interrupted before there was a job"
-    except EnvironmentRefused as error:
-        return f"interrupted, but job {job} may run: it could not be canceled: {error}"
-    return f"interrupted: job {job} was canceled"
-
-
-def _post_until_begun(
-    connection: Connection, post: Callable[[], HttpResponse], job: str
-) -> Mapping[str, Any]:
-    """Post until Azure has the job, looking for it wherever an answer was lost."""
-    pause = _FIRST_PAUSE
-    for left in reversed(range(_TRIES)):
-        wait = pause
-        try:
-            answer = post()
-        except ServiceError as error:
-            if error.status is not None:
-                raise
-            lost = error
-        else:
-            if 200 <= answer.status_code < 300:
-                accepted: Mapping[str, Any] = answer.json()
-                return accepted
-            lost = refusal(answer.status_code, answer.text(), f"begin job {job}")
-            wait = max(pause, min(_asked_wait(answer.headers), _LONGEST_PAUSE))
-        time.sleep(wait)
-        try:
-            found: Mapping[str, Any] | None = connection.arm.find("jobs", job)
-        except EnvironmentRefused as error:
-            raise EnvironmentRefused(
-                f"{lost}; whether there is a job {job} can't be found out ({error}): look later"
-                f" with `runner jobs show {job}` before scoring again"
-            ) from None
-        if found is not None:
-            return found
-        if not left:
-            raise ServiceError(f"{lost}; no job was begun", lost.status, lost.code)
-        pause *= 2
-    raise AssertionError("the last try returns or raises")
-
-
-def _asked_wait(headers: Mapping[str, str]) -> float:
-    """The seconds Azure asks to wait; none where it doesn't say."""
-    for name, unit in (("Retry-After", 1.0), ("x-ms-retry-after-ms", 0.001)):
-        with suppress(ValueError):
-            return float(headers.get(name, "")) * unit
-    return 0.0

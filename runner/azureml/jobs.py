@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 # The listing of an endpoint's jobs is not in Resource Manager; the SDK asks for this one.
 _LISTING_VERSION = "2020-09-01-dataplanepreview"
+DEFAULT_OUTPUT = "default"  # of every run: its logs
 _NAMES = 50  # of the latest jobs, to find the one that was meant
 _STATUS = {
     "NotStarted": JobStatus.QUEUED,
@@ -36,12 +38,13 @@ _STATUS = {
 
 
 def list_jobs(connection: Connection, limit: int | None = None) -> list[Job]:
-    """The jobs of the workspace's batch endpoints, the latest first."""
-    found = [
+    """The jobs of the workspace's batch endpoints and its training jobs, the latest first."""
+    found: list[tuple[dict[str, Any], str | None]] = [
         (one, endpoint)
         for endpoint in _batch_endpoints(connection)
         for one in islice(_jobs_of(connection, endpoint), limit)
     ]
+    found += [(one, None) for one in islice(_training_jobs(connection), limit)]
     found.sort(key=lambda pair: _created(pair[0]), reverse=True)
     return [job_record(connection, *pair) for pair in found[:limit]]
 
@@ -57,10 +60,10 @@ def show_job(connection: Connection, name: str | None = None) -> Job:
             raise NotFound("there are no jobs yet; `runner score` makes one")
         name = latest[0].name
     job = job_record(connection, find_job(connection, name))
+    if job.type == "command":
+        job = _timed(connection, job)
     if job.status is not JobStatus.FAILED:
         return job
-    from dataclasses import replace
-
     from runner.azureml.job_logs import failure
 
     return replace(job, error=failure(connection, name))
@@ -103,6 +106,12 @@ def refuse_resume(connection: Connection, environment: str, name: str) -> Enviro
             f"job {name!r} is {job.status}; watch it with `runner jobs stream {name} --env"
             f" {environment}`"
         )
+    if job.type == "command":
+        again = f"runner train MODEL --env {environment}"
+        return EnvironmentRefused(
+            f"job {name!r} can't be resumed: a training job begins from its start; train again with"
+            f" `{again}`"
+        )
     again = f"runner score {job.endpoint or 'ENDPOINT'} --env {environment}"
     return EnvironmentRefused(
         f"job {name!r} can't be resumed: Azure retries mini-batches by itself while a job runs and"
@@ -125,6 +134,10 @@ def job_record(
     batch = endpoint is not None or tags.get("azureml.batchrun") == "true"
     if batch and endpoint is None:
         endpoint = facts.get("azureml.endpointname") or properties.get("experimentName")
+    outputs = properties.get("outputs") or properties.get("outputData") or {}
+    if not batch:
+        # What every run writes is no output that a person asked for.
+        outputs = {name: one for name, one in outputs.items() if name != DEFAULT_OUTPUT}
     stage = _execution(facts)
     created = (resource.get("systemData") or {}).get("createdAt")
     return Job(
@@ -135,7 +148,7 @@ def job_record(
         endpoint=connection.logical_name(endpoint) if endpoint else None,
         deployment=tags.get("azureml.deploymentname") or facts.get("azureml.deploymentname"),
         input=_uri(properties.get("inputs") or properties.get("inputData")),
-        output=_uri(properties.get("outputs") or properties.get("outputData"), "score"),
+        output=_uri(outputs, "score" if batch else "model"),
         started_at=_time(stage.get("StartTime") or facts.get("StartTimeUtc")),
         ended_at=_time(stage.get("EndTime") or facts.get("EndTimeUtc")),
     )
@@ -172,6 +185,22 @@ def _of_experiment(connection: Connection, endpoint: str) -> Iterator[dict[str, 
     for one in connection.arm.pages("jobs", params={"listViewType": "ActiveOnly"}):
         if one["properties"].get("experimentName") == endpoint:
             yield one
+
+
+def _training_jobs(connection: Connection) -> Iterator[dict[str, Any]]:
+    yield from connection.arm.pages(
+        "jobs", params={"jobType": "Command", "listViewType": "ActiveOnly"}
+    )
+
+
+def _timed(connection: Connection, job: Job) -> Job:
+    """A training job with when it began and ended, which only its run notes."""
+    try:
+        run = connection.history.find("runs", job.name, "details") or {}
+    except EnvironmentRefused:
+        return job  # worth knowing, not worth failing for
+    began, ended = _time(run.get("startTimeUtc")), _time(run.get("endTimeUtc"))
+    return replace(job, started_at=began, ended_at=ended)
 
 
 def _created(resource: Mapping[str, Any]) -> str:

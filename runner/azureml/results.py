@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from runner.azureml.downloads import check_absent, fetch, fresh_folder
 from runner.azureml.errors import Missing
 from runner.azureml.job_logs import Advance
-from runner.azureml.jobs import find_job, job_record
+from runner.azureml.jobs import DEFAULT_OUTPUT, find_job, job_record
 from runner.azureml.storage import ARTIFACTS, Place, parse_place
 from runner.errors import EnvironmentRefused, NotFound, RunnerError, WrongUsage
 from runner.nearest import nearest
@@ -42,11 +42,7 @@ def collect(
     folder = job_folder(home, name)
     if (folder / _SUMMARY).exists():
         return read_summary(home, name)
-    job = job_record(connection, find_job(connection, name))
-    if job.status is not JobStatus.COMPLETED:
-        raise EnvironmentRefused(
-            f"job {job.name!r} is {job.status}: only a completed one has results"
-        )
+    job = _completed(connection, name)
     try:
         with fresh_folder(folder) as whole:
             files = _fetch_output(connection, job, SCORE, whole / _OUTPUTS / SCORE, tell)
@@ -102,14 +98,15 @@ def job_output(
 ) -> Path:
     """The folder a job wrote as its output of that name, fetched into `home` once.
 
-    Raises NotFound, with the nearest name, for an output the job lacks.
+    Raises NotFound, with the nearest name, for an output the job lacks, and EnvironmentRefused for
+    a job that has not completed.
     """
     collected = job_folder(home, name) / _OUTPUTS / output
     if collected.exists():
         return collected
     folder = home / "outputs" / name / output
     if not folder.exists():
-        job = job_record(connection, find_job(connection, name))
+        job = _completed(connection, name)
         with fresh_folder(folder) as whole:
             _fetch_output(connection, job, output, whole, tell)
     return folder
@@ -118,6 +115,15 @@ def job_output(
 def job_folder(home: Path, name: str) -> Path:
     """Where what is fetched of a job lies on this machine."""
     return home / "jobs" / name
+
+
+def _completed(connection: Connection, name: str) -> Job:
+    job = job_record(connection, find_job(connection, name))
+    if job.status is not JobStatus.COMPLETED:
+        raise EnvironmentRefused(
+            f"job {job.name!r} is {job.status}: only a completed one has results"
+        )
+    return job
 
 
 def _fetch_output(
@@ -138,7 +144,8 @@ def _fetch_output(
 
 
 def _output_names(connection: Connection, job: Job) -> list[str]:
-    return [SCORE] if _told_place(job) else list(_places(connection, job))
+    names = [SCORE] if _told_place(job) else list(_places(connection, job))
+    return [one for one in names if one != DEFAULT_OUTPUT]  # its logs are fetched as such
 
 
 def _told_place(job: Job) -> Place | None:

@@ -1,26 +1,157 @@
-"""Training in a workspace, which is left to the Azure CLI."""
+"""Training in a workspace of Azure: one declared command job, submitted once."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from runner.errors import EnvironmentRefused, NotFound
-from runner.nearest import nearest
+from runner.azureml.assets import Tell, find, send
+from runner.azureml.beginning import UNCERTAIN, begin_job, name_job
+from runner.azureml.codes import SEGMENT as CODES
+from runner.azureml.codes import register_code
+from runner.azureml.command_jobs import Parts, asset_input, check_keys, job_properties, literal
+from runner.azureml.environments import environment_id
+from runner.azureml.following import first_pause
+from runner.azureml.inputs import TYPES, DataAssets, asset_id, find_input
+from runner.azureml.jobs import job_record
+from runner.content import hash_content, hash_file, scan
+from runner.declarations import AssetReference, JobInput
+from runner.declarations.catalog import place_of
+from runner.declarations.problem import refusal
+from runner.errors import EnvironmentRefused, WrongUsage
+from runner.input_path import check_type
+from runner.training_job import existing_input, find_training_job
 
 if TYPE_CHECKING:
-    from runner.azureml.outputs import Outputs
-    from runner.declarations import Catalog
+    from azure.core.rest import HttpResponse
+
+    from runner.azureml.connection import Connection
+    from runner.declarations import Catalog, CommandJob
+    from runner.workspace import Job
+
+_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9]+")
 
 
-def refuse(catalog: Catalog, model: str, outputs: Outputs) -> EnvironmentRefused:
-    """What to run instead: the model's job declaration is one that the Azure CLI takes.
+def train(
+    connection: Connection,
+    catalog: Catalog,
+    model: str,
+    inputs: Mapping[str, str],
+    data: DataAssets,
+    tell: Tell,
+) -> Job:
+    """Submit a model folder's training job, and return it as Azure accepted it.
 
-    Raises NotFound for a model folder without a job.
+    Its code, environment and files are registered first; the same content again is not. The job
+    is named here, so a lost answer leaves no second one. Raises as `find_training_job` and
+    `environment_id`, WrongUsage, NotFound, EnvironmentRefused and Interrupted; then there is no
+    job, or the error names it.
     """
-    if not catalog.jobs.get(model):
-        raise NotFound(f"no training job is declared for {model!r}{nearest(model, catalog.jobs)}")
-    file = catalog.jobs[model][0].file
-    return EnvironmentRefused(
-        f"training runs in a workspace by `az ml job create -f {file} -g {outputs.resource_group}"
-        f" -w {outputs.workspace}`; `runner train {model} --env local` trains here"
-    )
+    first_pause()  # who follows the job wants no error of their settings once there is one
+    job = find_training_job(catalog, model, inputs)
+    check_keys(job)
+    files = _local_files(job)
+    stem = _NOT_IN_A_NAME.sub("-", job.name or f"{model}-train").strip("-")
+    compute = _compute_id(connection, job)
+    environment = environment_id(connection, catalog, job.environment, tell)
+    code = _code_id(connection, job, stem, tell)
+    given = {
+        name: _input(connection, catalog, one, files.get(name), data, tell)
+        for name, one in job.inputs.items()
+    }
+    parts = Parts(environment, code, compute, given)
+    return _begin(connection, stem, job_properties(job, parts))
+
+
+def _begin(connection: Connection, stem: str, properties: Mapping[str, Any]) -> Job:
+    name = name_job(stem, uuid.uuid4().hex)
+
+    def put() -> HttpResponse:
+        return connection.arm.send(
+            "PUT",
+            connection.arm.url("jobs", name),
+            body={"properties": properties},
+            accept=UNCERTAIN,
+            retry="never",
+            what=f"begin job {name}",
+        )
+
+    return job_record(connection, begin_job(connection, name, put))
+
+
+def _local_files(job: CommandJob) -> dict[str, Path]:
+    """The inputs that are on this machine, before anything is sent. Raises NotFound, WrongUsage."""
+    files = {}
+    for name, one in job.inputs.items():
+        if isinstance(one, JobInput) and isinstance(one.path, Path):
+            files[name] = existing_input(name, one.path)
+            check_type(files[name], one.type)
+    return files
+
+
+def _compute_id(connection: Connection, job: CommandJob) -> str | None:
+    """The id of the compute; none where Azure is left to choose one."""
+    name = job.compute
+    if name is None or name.startswith("/"):
+        return name
+    if name == "local":
+        text = "found 'local', which trains here: allowed in a workspace is azureml:<name>"
+        raise refusal(place_of(job.source, "compute"), "compute", text)
+    if connection.arm.find("computes", name) is None:
+        raise connection.missing(
+            "compute", name, lambda: [str(one["name"]) for one in connection.arm.pages("computes")]
+        )
+    return f"{connection.outputs.resource_id}/computes/{name}"
+
+
+def _code_id(connection: Connection, job: CommandJob, name: str, tell: Tell) -> str | None:
+    if job.code is None:
+        return None
+    if isinstance(job.code, Path):
+        reference = register_code(connection, name, job.code, tell)
+    else:
+        reference = job.code
+    found = re.fullmatch(r"azureml:(?:(/.+)|([^:/@]+):([^:/@]+))", reference)
+    if found is None:
+        text = f"found {reference!r}, allowed: a folder, or azureml:<name>:<version>"
+        raise refusal(place_of(job.source, "code"), "code", text)
+    whole, code, version = found.groups()
+    return whole or f"{connection.outputs.resource_id}/{CODES}/{code}/versions/{version}"
+
+
+def _input(
+    connection: Connection,
+    catalog: Catalog,
+    given: object,
+    file: Path | None,
+    data: DataAssets,
+    tell: Tell,
+) -> dict[str, Any]:
+    if not isinstance(given, JobInput):
+        return literal(given)
+    reference = given.path if isinstance(given.path, AssetReference) else None
+    if reference and (reference.registry or reference.workspace):
+        if not reference.exact:
+            raise WrongUsage(f"{reference} is in another place: name its version")
+        uri = str(reference)
+        return asset_input(given, uri.removeprefix("azureml:") if reference.workspace else uri)
+    if given.type in TYPES:
+        asked = str(file or given.path)
+        return asset_input(given, find_input(connection, catalog, asked, given.type, data).uri)
+    if reference:
+        kind: Any = "data" if given.type == "mltable" else "model"
+        return asset_input(given, asset_id(connection, find(connection, kind, str(reference))))
+    return asset_input(given, _sent(connection, file, tell) if file else str(given.path))
+
+
+def _sent(connection: Connection, path: Path, tell: Tell) -> str:
+    """The address of a model or table of this machine, which is sent unless it is there."""
+    content = scan(path)
+    hashes = {one.name: hash_file(one) for one in content.files}
+    place, sent = send(connection, path.absolute().name, content, hashes, tell)
+    if sent != hash_content(content.shape, hashes.items()):
+        raise EnvironmentRefused(f"{path} changed while it was being sent: train again")
+    return connection.storage.long_uri(place)

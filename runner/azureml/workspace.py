@@ -25,6 +25,7 @@ from runner.workspace import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from runner.azureml.inputs import DataAssets
     from runner.azureml.outputs import Outputs
     from runner.content import Content
     from runner.declarations import Catalog
@@ -54,6 +55,12 @@ class AzureWorkspace:
         catalog = read_catalog(models) if models.is_dir() else Catalog(models)
         stack = stack_file(self._project, self.environment)
         return lay_over(catalog, read_stack(stack)) if stack else catalog
+
+    @property
+    def _data_assets(self) -> DataAssets:
+        from runner.azureml.inputs import DataAssets
+
+        return DataAssets(partial(self.asset, "data"), partial(self.register, "data"))
 
     def register(self, kind: AssetKind, registration: Registration) -> Asset:
         from runner.azureml.assets import register
@@ -106,10 +113,11 @@ class AzureWorkspace:
         return default_endpoint(self._connection, stack_file(self._project, self.environment))
 
     def invoke(self, invocation: Invocation) -> Job:
-        from runner.azureml.invocation import DataAssets, invoke
+        from runner.azureml.invocation import invoke
 
-        data = DataAssets(partial(self.asset, "data"), partial(self.register, "data"))
-        return invoke(self._connection, self._catalog, invocation, data, self.default_endpoint)
+        return invoke(
+            self._connection, self._catalog, invocation, self._data_assets, self.default_endpoint
+        )
 
     def send(self, endpoint: str, body: bytes, deployment: str | None = None) -> Response:
         from runner.azureml.online import send
@@ -117,9 +125,11 @@ class AzureWorkspace:
         return send(self._connection, endpoint, body, deployment)
 
     def train(self, model: str, inputs: Mapping[str, str]) -> Job:
-        from runner.azureml.training import refuse
+        from runner.azureml.training import train
 
-        raise refuse(self._catalog, model, self._connection.outputs)
+        return train(
+            self._connection, self._catalog, model, inputs, self._data_assets, self.on_transfer
+        )
 
     def jobs(self, limit: int | None = None) -> list[Job]:
         from runner.azureml.jobs import list_jobs

@@ -38,10 +38,10 @@ def follow_to_end(
     """
     with interruptible():
         job = start()
-        _print_notices(job)
-        if workspace.environment != LOCAL:
-            print_note(f"job {job.name} has begun; Ctrl-C cancels it")
         try:
+            _print_notices(job)
+            if workspace.environment != LOCAL:
+                print_note(f"job {job.name} has begun; Ctrl-C cancels it")
             watch(workspace, job.name, logs_to=sys.stderr if logs else None)
         except KeyboardInterrupt:
             return _cancel(workspace, job)

@@ -20,6 +20,7 @@ from runner.cli.options import (
 Examples:
   runner train diabetes
   runner train diabetes --set training_data=data/diabetes/labeled.csv
+  runner train diabetes --env dev
   runner models register --from-job NAME --name diabetes-mlflow"""
 )
 @click.argument("model", shell_complete=model_folders)
@@ -38,8 +39,9 @@ Examples:
 def train(session: Session, model: str, inputs: dict[str, str], no_wait: bool, output: str) -> int:
     """Run a model's training job.
 
-    MODEL is a folder of models/; its train.yml declares the job. The job's log goes to stderr.
-    Ctrl-C cancels the job.
+    MODEL is a folder of models/; its train.yml declares the job. It runs on this machine, or in
+    the workspace of --env, which is sent its code, environment and files, each once. The job's
+    log goes to stderr. Ctrl-C cancels the job.
     """
     from runner.cli.following import follow_to_end, print_started
 

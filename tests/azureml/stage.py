@@ -35,8 +35,11 @@ def remove(emulator: Emulator, path: str) -> None:
         pass
 
 
-def make_workspace(emulator: Emulator) -> str:
-    """A resource group with a workspace `scoring`, a cluster and a model; returns the group."""
+def make_workspace(emulator: Emulator, *, by_identity: bool = False) -> str:
+    """A resource group with a workspace `scoring`, a cluster and a model; returns the group.
+
+    `by_identity`: its datastores have no credentials, so that clients use their own token.
+    """
     unique = uuid.uuid4().hex[:10]
     group = f"/resourceGroups/rg-{unique}"
     put(emulator, group, {"location": LOCATION})
@@ -63,7 +66,11 @@ def make_workspace(emulator: Emulator) -> str:
         {
             "location": LOCATION,
             "identity": {"type": "SystemAssigned"},
-            "properties": {"storageAccount": storage["id"], "keyVault": vault["id"]},
+            "properties": {
+                "storageAccount": storage["id"],
+                "keyVault": vault["id"],
+                "systemDatastoresAuthMode": "identity" if by_identity else "accessKey",
+            },
         },
     )
     put(

@@ -60,6 +60,12 @@ def run(raw_data):
     return [1, 0]
 """
 ONLINE_ANSWER = [1, 0]
+# The runner as a program runs it that logs whatever anybody has to say.
+LOGGED = (
+    "-c",
+    "import logging, sys; logging.basicConfig(level=logging.DEBUG);"
+    " from runner.cli import main; main(sys.argv[1:])",
+)
 TIMEOUT = 0.3  # seconds of silence, in a stalled run
 _LATE = 0.5
 
@@ -319,12 +325,15 @@ def weather(scene: Scene, position: int, what: Weather) -> Iterator[None]:
             scene.emulator.settle()
 
 
-def make_scene(emulator: Emulator, root: Path) -> Scene:
-    """A workspace in which everything is registered, deployed and scored that is read only."""
+def make_scene(emulator: Emulator, root: Path, *, by_identity: bool = False) -> Scene:
+    """A workspace in which everything is registered, deployed and scored that is read only.
+
+    `by_identity`: its datastores have no credentials, so that blobs are had by bearer token.
+    """
     blobs, engine = emulator.cloud.storage, emulator.cloud.jobs
     assert isinstance(blobs, Blobs)
     assert engine is not None
-    group = make_workspace(emulator)
+    group = make_workspace(emulator, by_identity=by_identity)
     stage, quiet = Stage(emulator, group), Stage(emulator, group)
     (root / "Pulumi.yaml").write_text("name: storm\nruntime: python\n")
     _deploy(stage, root)

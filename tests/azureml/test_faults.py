@@ -5,32 +5,20 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
-from pathlib import Path
 
 import pytest
 
-from runner.azureml import client, invocation, storage
-from tests.azureml.storm import (
-    Ended,
-    Scene,
-    Weather,
-    find_leaks,
-    make_scene,
-    weather,
-    weathers,
-)
-from tests.azureml.storm_walks import SHARES, Score, Share, Walk
+from tests.azureml.storm import Scene, Weather, find_leaks, make_scene, weathers
+from tests.azureml.storm_trial import check_ending, meet, numbers, set_environment
+from tests.azureml.storm_walks import SHARES, Score, Share
 from tests.emulator import Emulator, addresses
 from tests.emulator.faults import Answer, Drop, server_error
 from tests.emulator.request_log import LoggedRequest
 
 _PARTS = 12
-_LONGEST = 30.0  # seconds that any command may take in any weather
 # The part of a command's faults that befalls what is the same for every command, what must not
 # happen twice, and the blobs: one in so many.
 _AT_MOST = {"sign-in": 6, "change": 2, "storage": 3}
-_numbers = count()
 
 
 @dataclass(frozen=True)
@@ -49,7 +37,7 @@ def scene_of_storm(
     """The scene, and the trials that a walk in fine weather shows there to be."""
     root = tmp_path_factory.mktemp("storm")
     with pytest.MonkeyPatch.context() as patch:
-        _set_environment(patch, scoring_cloud, root)
+        set_environment(patch, scoring_cloud, root)
         scene = make_scene(scoring_cloud, root)
         with scene.going():
             trials = _plan(scene)
@@ -63,25 +51,10 @@ def storm(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[tuple[Scene, list[Trial]]]:
     scene, trials = scene_of_storm
-    _set_environment(monkeypatch, scoring_cloud, scene.root)
+    set_environment(monkeypatch, scoring_cloud, scene.root)
     with scene.going():
         yield scene, trials
     scoring_cloud.faults.clear()
-
-
-def _set_environment(patch: pytest.MonkeyPatch, cloud: Emulator, root: Path) -> None:
-    for name, value in cloud.environment.items():
-        patch.setenv(name, value)
-    patch.setenv("RUNNER_POLL_INTERVAL", "0.02")
-    patch.setenv("RUNNER_PROJECT", str(root))
-    # A machine without cloud takes long to find out that it has no identity of its own.
-    patch.setenv("AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential")
-    patch.chdir(root)
-    patch.setitem(client._RETRIES, "retry_backoff_factor", 0.01)
-    patch.setattr(invocation, "_FIRST_PAUSE", 0.01)
-    patch.setitem(storage._RETRIES, "initial_backoff", 0.01)
-    patch.setitem(storage._RETRIES, "increment_base", 0.1)
-    patch.setitem(storage._RETRIES, "random_jitter_range", 0)
 
 
 def _plan(scene: Scene) -> list[Trial]:
@@ -89,7 +62,7 @@ def _plan(scene: Scene) -> list[Trial]:
     drawn = []
     dice = random.Random(4)  # noqa: S311 - to be repeated, not to be secret
     for share in SHARES:
-        walk = share.walk(scene, f"calm-{next(_numbers)}")
+        walk = share.walk(scene, f"calm-{next(numbers)}")
         scene.emulator.requests.clear()
         ended = scene.run(*walk.words, quiet=walk.quiet)
         assert ended.status == 0, str(ended)
@@ -131,10 +104,10 @@ def test_a_command_ends_well_or_can_be_taken_up_again_in_any_weather(
 
 def test_a_job_that_fails_is_told_and_scored_again(storm: tuple[Scene, list[Trial]]) -> None:
     scene, _ = storm
-    walk = Score(scene, f"failing-{next(_numbers)}")
+    walk = Score(scene, f"failing-{next(numbers)}")
     scene.jobs.fail = True
     first = scene.run(*walk.words)
-    _check_ending(scene, first)
+    check_ending(scene, first)
     (name,) = walk.begun
     assert first.status == 1
     assert first.error.startswith(f"error: job {name} failed: The script raised ValueError.")
@@ -148,13 +121,13 @@ def test_a_deployment_that_is_not_ready_begins_no_job(storm: tuple[Scene, list[T
     state = scene.emulator.cloud.state
     actual = scene.stage.endpoints["busy"]["name"]
     path = f"{scene.stage.workspace_id}/batchEndpoints/{actual}/deployments/instant"
-    walk = Score(scene, f"unready-{next(_numbers)}")
+    walk = Score(scene, f"unready-{next(numbers)}")
     deployment = state.get(path)
     assert deployment is not None
     ready = state.update(deployment, {"provisioningState": "Updating"})
     first = scene.run(*walk.words)
     state.update(ready, {"provisioningState": "Succeeded"})
-    _check_ending(scene, first)
+    check_ending(scene, first)
     assert first.status == 3
     assert "instant is not ready" in first.error
     assert walk.begun == {}
@@ -169,7 +142,7 @@ def test_a_sign_in_that_stays_away_is_not_taken_for_a_refusal(
     scene, _ = storm
     scene.emulator.faults.inject(fault, host=addresses.LOGIN_HOST, times=None)
     ended = scene.run("jobs", "list", quiet=True)
-    _check_ending(scene, ended)
+    check_ending(scene, ended)
     assert ended.status == 3
     assert ended.error.startswith("error: can't sign in to Azure")
     assert "try again in a while" in ended.error
@@ -196,43 +169,6 @@ def test_what_is_masked_is_no_leak() -> None:
 def _go_through(scene: Scene, trial: Trial) -> None:
     # What goes on at once in a command may be fewer requests than it was.
     for position in range(trial.position, -1, -1):
-        if _meet(scene, trial.share, position, trial.weather):
+        if meet(scene, trial.share, position, trial.weather):
             return
     raise AssertionError(f"{trial} met no request")
-
-
-def _meet(scene: Scene, share: Share, position: int, what: Weather) -> bool:
-    """Run a command in a weather, and again where that failed; False where it met none."""
-    number = next(_numbers)
-    walk = share.walk(scene, f"storm-{number}")
-    with weather(scene, position, what):
-        first = scene.run(*walk.words, verbose=number % 2 == 0, quiet=walk.quiet)
-        met = bool(scene.emulator.faults.injected)
-    try:
-        _check(scene, walk, first)
-    except AssertionError as error:
-        raise AssertionError(f"{what.name} at request {position}: {error}\n{first}") from error
-    return met
-
-
-def _check(scene: Scene, walk: Walk, first: Ended) -> None:
-    _check_ending(scene, first)
-    last = first
-    if first.status:
-        walk.check_failed(first)
-        for words in walk.again(first):
-            last = scene.run(*words, quiet=walk.quiet)
-            assert last.status == 0, f"it can't be taken up again: {last}"
-            _check_ending(scene, last)
-    walk.check_done(last)
-    assert not scene.litter(walk.folder)
-
-
-def _check_ending(scene: Scene, ended: Ended) -> None:
-    assert ended.seconds < _LONGEST, str(ended)
-    assert not scene.leaks(ended.stdout, ended.stderr)
-    if ended.status:
-        assert ended.status in (1, 3), str(ended)
-        assert ended.error.startswith("error: "), str(ended)
-        assert "unexpected" not in ended.error, str(ended)
-        assert ("Traceback" in ended.stderr) <= ("-v" in ended.words), str(ended)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runner.azureml import invocation
+from runner.azureml import beginning
 from runner.azureml.workspace import AzureWorkspace
 from runner.errors import EnvironmentRefused, Interrupted, NotFound, WrongUsage
 from runner.workspace import Invocation, JobStatus
@@ -33,7 +33,7 @@ CALL = Invocation("echo", data="azureml://datastores/workspaceblobstore/paths/an
 def workspace(scored: Scored, monkeypatch: pytest.MonkeyPatch) -> AzureWorkspace:
     """The workspace, whose jobs are kept but not run."""
     monkeypatch.setattr(scored.emulator.cloud, "jobs", None)
-    monkeypatch.setattr(invocation, "_FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(beginning, "_FIRST_PAUSE", 0.02)
     return scored.stage.workspace(scored.project.root)
 
 
@@ -148,7 +148,8 @@ def test_a_job_that_can_not_be_looked_for_is_named(
     with pytest.raises(EnvironmentRefused) as refused:
         workspace.invoke(CALL)
     (name,) = set(scored.jobs()) - before
-    assert f"look later with `runner jobs show {name}` before scoring again" in str(refused.value)
+    told = f"look later with `runner jobs show {name}` before beginning another"
+    assert told in str(refused.value)
 
 
 def test_who_interrupts_the_request_leaves_no_job_running(

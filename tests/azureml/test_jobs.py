@@ -117,7 +117,9 @@ def test_the_service_itself_lists_an_endpoints_jobs(stored: Stage, tmp_path: Pat
     jobs = stored.workspace(tmp_path).jobs()
     assert [one.name for one in jobs] == names[::-1]
     assert {one.type for one in jobs} == {"batch"}
-    assert not any(one.path.endswith("/scoring/jobs") for one in stored.emulator.requests)
+    # Resource Manager is asked for jobs that train, and for no others.
+    asked = [one for one in stored.emulator.requests if one.path.endswith("/scoring/jobs")]
+    assert len(asked) == 1
 
 
 def test_where_the_service_fails_to_list_them_the_experiment_tells(

@@ -70,7 +70,8 @@ class Kind:
     `model` and `patch_model` name the SDK's request models that bodies are checked with.
     `prepare` checks a change and fills in what Azure computes; `before_delete` may refuse.
     One that needs no parent makes it (the container of a first version), but what lies above must
-    be there. `paged` lists come in pages. `actions` answer POST requests, by name in lower case;
+    be there; one that `lists_nothing` has an empty list below a parent that is not. `paged` lists
+    come in pages. `actions` answer POST requests, by name in lower case;
     `free_actions` those that need no resource to be there. `also` names properties that some API
     version has and the SDK's model has not.
     """
@@ -86,6 +87,7 @@ class Kind:
     paged: bool = False
     provisioned: bool = True  # shows a provisioningState
     needs_parent: bool = True
+    lists_nothing: bool = False
     writable: bool = True
     etag: bool = True
     actions: dict[str, Action] = field(default_factory=dict)

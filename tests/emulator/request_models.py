@@ -132,10 +132,8 @@ def _check_value(annotation: Any, value: Any, place: str) -> Any:
     if origin is dict:
         if not isinstance(value, dict):
             raise _invalid(place, "must be an object")
-        # A null in a map is a value: it takes an identity or a tag away.
         return {
-            key: None if one is None else _check_value(arguments[1], one, f"{place}.{key}")
-            for key, one in value.items()
+            key: _check_entry(arguments[1], one, f"{place}.{key}") for key, one in value.items()
         }
     if annotation is Any or not isinstance(annotation, type):
         return value
@@ -144,6 +142,16 @@ def _check_value(annotation: Any, value: Any, place: str) -> Any:
     if issubclass(annotation, enum.Enum):
         return _check_enum(annotation, value, place)
     return _check_plain(annotation, value, place)
+
+
+def _check_entry(annotation: Any, value: Any, place: str) -> Any:
+    """Check what a map holds under one of its keys."""
+    if value is None:  # it takes an identity or a tag away
+        return None
+    # The SDK sends the version of code's hash as a number, and the service reads it as a text.
+    if place == "properties.properties.hash_version" and isinstance(value, int):
+        return str(value)
+    return _check_value(annotation, value, place)
 
 
 def _check_union(choices: list[Any], value: Any, place: str) -> Any:

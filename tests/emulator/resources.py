@@ -193,9 +193,9 @@ class ResourceManager:
         if address.type == SUBSCRIPTION_TYPE:
             return answer(200, {"value": [_subscription(cloud)]})
         in_group = address.parent.count("/") > 2
-        if in_group and cloud.state.get(address.parent) is None:
-            raise _not_found(parse(address.parent))
         kind = self._kind(address)
+        if in_group and cloud.state.get(address.parent) is None and not kind.lists_nothing:
+            raise _not_found(parse(address.parent))
         if address.type.lower().endswith("/resources") and "/providers/" not in address.id.lower():
             found = _tracked(cloud, address.parent)
         elif in_group or address.type == GROUP_TYPE:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from runner.content import hash_path
 from tests.emulator import Emulator
 from tests.projects import ROOT
 from tests.walks.conftest import FIRST, SECTIONS
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
 BATCH = "Batch with an MLflow model"
 INPUTS = "Batch with a script, and every kind of input"
 ONLINE = "Online, blue and green"
+TRAINING = "Train, and register what was trained"
 REST = "Batch by REST"
 PREDICTIONS = "named-outputs/score/predictions.csv"
 UNLABELED = ROOT / "data" / "diabetes" / "unlabeled"
+LABELED = ROOT / "data" / "diabetes" / "labeled.csv"
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +51,7 @@ def client(scoring_azure: Emulator, output: Mapping[str, Any]) -> MLClient:
 
 
 def test_every_walk_is_walked() -> None:
-    assert set(SECTIONS) == {FIRST, BATCH, INPUTS, ONLINE, REST}
+    assert set(SECTIONS) == {FIRST, BATCH, INPUTS, ONLINE, TRAINING, REST}
 
 
 def test_batch_with_an_mlflow_model(
@@ -79,8 +82,8 @@ def test_batch_with_a_script_and_every_kind_of_input(reader: Reader, client: MLC
     # The same content is registered once, however it was named.
     (registered,) = client.data.list("patients-unlabeled")
     assert registered.type == "uri_folder"
-    sent = [one.name for one in client.data.list() if str(one.name).startswith("input-")]
-    assert [len(list(client.data.list(name))) for name in sent] == [1, 1]
+    for path in (UNLABELED, UNLABELED / "patients-1.csv"):
+        assert len(list(client.data.list(f"input-{hash_path(path)[:16]}"))) == 1
 
 
 def test_online_blue_and_green(reader: Reader, client: MLClient, output: Mapping[str, Any]) -> None:
@@ -93,6 +96,30 @@ def test_online_blue_and_green(reader: Reader, client: MLClient, output: Mapping
         deployment_name="green",
     )
     assert answer == (reader.folder / "there.json").read_text().strip()
+
+
+def test_train_and_register_what_was_trained(
+    reader: Reader, client: MLClient, tmp_path: Path
+) -> None:
+    from azure.ai.ml import load_job
+
+    reader.follow(SECTIONS[TRAINING])
+    job = reader.shell.run("echo $JOB").strip()
+    declared: Any = load_job(ROOT / "models" / "diabetes" / "train.yml")
+    found: Any = client.jobs.get(job)
+    assert (found.status, found.command) == ("Completed", declared.command)
+    assert found.compute == declared.compute.removeprefix("azureml:")
+    assert len(list(client.data.list(f"input-{hash_path(LABELED)[:16]}"))) == 1
+    (version,) = [
+        str(one.version) for one in client.models.list("diabetes-mlflow") if one.job_name == job
+    ]
+    client.models.download("diabetes-mlflow", version=version, download_path=str(tmp_path))
+    client.jobs.download(job, download_path=str(tmp_path / "job"), output_name="model")
+    registered, written = (
+        contents(next(folder.rglob("MLmodel")).parent)
+        for folder in (tmp_path / "diabetes-mlflow", tmp_path / "job")
+    )
+    assert registered == written
 
 
 def test_batch_by_rest(reader: Reader, client: MLClient) -> None:

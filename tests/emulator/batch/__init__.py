@@ -1,1 +1,1 @@
-"""Batch scoring of the stand-in: an invocation becomes a job, which really runs."""
+"""Jobs of the stand-in, which really run: invocations of batch endpoints, and commands."""

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.emulator import addresses
 from tests.emulator.batch.plugged import scoring
 from tests.emulator.blobs import Blobs
 from tests.emulator.emulator import Emulator
+from tests.emulator.seed import SeededWorkspace
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +38,17 @@ def scoring_azure(
     yield scoring_emulator
     scoring_emulator.faults.clear()
     scoring_emulator.operations.reset()
+
+
+def sign_in(workspace: SeededWorkspace) -> MLClient:
+    """The unmodified SDK's client of a workspace."""
+    from azure.ai.ml import MLClient
+    from azure.identity import EnvironmentCredential
+
+    return MLClient(
+        EnvironmentCredential(),
+        workspace.subscription,
+        workspace.resource_group,
+        workspace.name,
+        cloud=addresses.CLOUD,
+    )

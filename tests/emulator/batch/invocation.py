@@ -188,7 +188,7 @@ def _input(state: State, workspace: str, asked: Mapping[str, Any]) -> Place:
         raise Refusal(400, "BadArgument", "The input has no 'uri'.")
     place = find_place(state, workspace, one["uri"])
     if one["jobInputType"] == "UriFolder" and place.path:
-        return Place(place.account, place.container, place.path.rstrip("/") + "/")
+        return place.as_folder()
     return place
 
 

@@ -24,7 +24,8 @@ _BLOB = re.compile(
     r"/(?P<container>[^/?]+)/(?P<path>[^?]*)(?:\?.*)?"
 )
 _ASSET = re.compile(
-    r"(?:azureml:)?/?subscriptions/.+/data/(?P<name>[^/]+)/versions/(?P<version>[^/]+)",
+    r"(?:azureml:)?/?subscriptions/.+/(?P<kind>data|models)/(?P<name>[^/]+)"
+    r"/versions/(?P<version>[^/]+)",
     re.IGNORECASE,
 )
 _SHORT = re.compile(r"azureml:(?P<name>[^:/@]+)(?::(?P<version>[^:/@]+)|@latest)")
@@ -38,12 +39,18 @@ class Place:
     container: str
     path: str
 
+    def as_folder(self) -> Place:
+        """All blobs below the path."""
+        path = self.path.rstrip("/")
+        return Place(self.account, self.container, f"{path}/" if path else "")
+
 
 def find_place(state: State, workspace: str, address: str) -> Place:
     """Find what an address of a workspace means. Raises `Refusal` for one that means nothing."""
     asset = _ASSET.fullmatch(address) or _SHORT.fullmatch(address)
     if asset:
-        address = _data_uri(state, workspace, asset["name"], asset["version"])
+        kind = asset.groupdict().get("kind") or "data"
+        address = _asset_uri(state, workspace, kind, asset["name"], asset["version"])
     blob = _BLOB.fullmatch(address)
     if blob:
         return Place(blob["account"], blob["container"], blob["path"])
@@ -81,11 +88,14 @@ def model_root(folder: Path, model: Place) -> Path:
     return folder / "model" / model.path.rstrip("/").rpartition("/")[2]
 
 
-def upload(blobs: Blobs, folder: Path, place: Place) -> None:
-    """Store every file of a folder below a path."""
+def upload(blobs: Blobs, source: Path, place: Place) -> None:
+    """Store a file at a path, or every file of a folder below it."""
     container = blobs.client(place.account).get_container_client(place.container)
-    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-        name = f"{place.path.rstrip('/')}/{file.relative_to(folder).as_posix()}"
+    files = [source] if source.is_file() else [one for one in source.rglob("*") if one.is_file()]
+    for file in sorted(files):
+        name = place.path.rstrip("/")
+        if file != source:
+            name += f"/{file.relative_to(source).as_posix()}"
         with file.open("rb") as content:
             container.upload_blob(name, content, overwrite=True)
 
@@ -100,14 +110,15 @@ def is_empty(blobs: Blobs, place: Place) -> bool:
     )
 
 
-def _data_uri(state: State, workspace: str, name: str, version: str | None) -> str:
-    container = f"{workspace}/data/{name}"
+def _asset_uri(state: State, workspace: str, kind: str, name: str, version: str | None) -> str:
+    container = f"{workspace}/{kind.lower()}/{name}"
     if version is None:
         versions = state.children(container)
         found = versions[-1] if versions else None
     else:
         found = state.get(f"{container}/versions/{version}")
     if found is None:
-        raise Refusal(404, "NotFound", f"Data asset {name}:{version or 'latest'} was not found.")
-    uri: str = found.properties["dataUri"]
+        noun = "Data asset" if kind == "data" else "Model"
+        raise Refusal(404, "NotFound", f"{noun} {name}:{version or 'latest'} was not found.")
+    uri: str = found.properties.get("dataUri") or found.properties["modelUri"]
     return uri

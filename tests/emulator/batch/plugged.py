@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.emulator.batch import history, invocation
-from tests.emulator.batch.jobs import BatchJobs
+from tests.emulator.batch.jobs import RunningJobs
 from tests.emulator.blobs import Blobs
 from tests.emulator.emulator import Emulator
 from tests.emulator.online_scoring import OnlineScoring
@@ -19,7 +19,7 @@ def scoring(emulator: Emulator) -> Iterator[Blobs]:
     hosts = ("127.0.0.1", "*.blob.core.azure.test")
     certificate, key = emulator.certificates.files("blobs", *hosts)
     with Blobs(folder / "blobs", certificate, key, emulator.certificates.authority) as blobs:
-        jobs = BatchJobs(emulator.cloud.state, blobs, folder / "jobs")
+        jobs = RunningJobs(emulator.cloud.state, blobs, folder / "jobs")
         emulator.use_storage(blobs)
         emulator.use_jobs(jobs)
         online = OnlineScoring(blobs, folder / "online")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.emulator import Emulator, addresses
+from tests.emulator.batch.fixtures import sign_in
 from tests.emulator.batch.plugged import scoring
 from tests.emulator.blobs import Blobs
 from tests.emulator.seed import SeededWorkspace, seed_workspace
@@ -43,19 +44,6 @@ class Scene:
                 return properties
             time.sleep(0.05)
         raise AssertionError(f"job {job} is {properties['status']} after two minutes")
-
-
-def sign_in(workspace: SeededWorkspace) -> MLClient:
-    from azure.ai.ml import MLClient
-    from azure.identity import EnvironmentCredential
-
-    return MLClient(
-        EnvironmentCredential(),
-        workspace.subscription,
-        workspace.resource_group,
-        workspace.name,
-        cloud=addresses.CLOUD,
-    )
 
 
 @pytest.fixture(scope="session")

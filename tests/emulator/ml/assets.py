@@ -224,6 +224,8 @@ def _kinds(
         paged=True,
         etag=False,
         needs_parent=False,
+        # The SDK looks for code of the same hash under a name that it has just made up.
+        lists_nothing=segment == "codes",
         free_actions={"startpendingupload": _start_upload},
     )
     return container, version

@@ -1,4 +1,8 @@
-"""Jobs as Resource Manager shows them. Who runs them writes them with `put_job`."""
+"""Jobs as Resource Manager shows them.
+
+A command job is begun by putting it; who invokes a batch endpoint, or needs a job to look at,
+writes it with `put_job`.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from tests.emulator.batch.jobs import STAGES
 from tests.emulator.cloud import Cloud
 from tests.emulator.kinds import Change, Kind
 from tests.emulator.messages import Response, answer
+from tests.emulator.ml.command_jobs import COMMAND, begin_command, require_same_command
 from tests.emulator.ml.references import WORKSPACE
 from tests.emulator.ml.refusals import invalid
 from tests.emulator.routes import Call
@@ -45,9 +51,23 @@ def put_job(cloud: Cloud, workspace: str, name: str, properties: Mapping[str, An
 def _prepare(change: Change) -> None:
     old = change.old
     if old is None:
-        raise invalid("Jobs are created here by invoking a batch endpoint only.")
+        begin_command(change)
+        return
+    require_same_command(change, old)
     changed = {name: change.properties[name] for name in _CHANGEABLE if name in change.properties}
+    # What the service itself noted of a run is not for others to take away.
+    noted = old.properties.get("properties") or {}
+    changed["properties"] = {**noted, **(changed.get("properties") or {})}
     change.body["properties"] = {**old.properties, **changed}
+
+
+def _view(cloud: Cloud, job: Resource) -> dict[str, Any]:
+    """A command job without what only its run tells."""
+    if job.properties.get("jobType") != COMMAND:
+        return job.body
+    facts = job.properties.get("properties") or {}
+    shown = {name: value for name, value in facts.items() if name != STAGES}
+    return {**job.body, "properties": {**job.properties, "properties": shown}}
 
 
 def _cancel(cloud: Cloud, call: Call, job: Resource) -> Response:
@@ -80,6 +100,7 @@ def _listing(cloud: Cloud, call: Call, jobs: list[Resource]) -> list[Resource]:
 KIND = Kind(
     _TYPE,
     prepare=_prepare,
+    view=_view,
     listing=_listing,
     paged=True,
     provisioned=False,

@@ -1,0 +1,135 @@
+"""What a job reads: data of the workspace, of a datastore, of an address or of this machine."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from runner.azureml.storage import parse_place
+from runner.declarations.references import parse_reference
+from runner.errors import NotFound, WrongUsage
+from runner.input_path import input_path
+from runner.workspace import Asset, Registration
+
+if TYPE_CHECKING:
+    from runner.azureml.connection import Connection
+    from runner.declarations import Catalog, Data
+
+InputType = Literal["uri_file", "uri_folder"]
+
+TYPES = ("uri_file", "uri_folder")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+@dataclass(frozen=True)
+class DataAssets:
+    """What a job needs of the workspace's data assets."""
+
+    find: Callable[[str], Asset]  # by reference; raises NotFound
+    register: Callable[[Registration], Asset]
+
+
+@dataclass(frozen=True)
+class Input:
+    """Where a job reads from."""
+
+    uri: str
+    type: InputType
+    shown: str  # as it was asked for
+
+
+def find_input(
+    connection: Connection, catalog: Catalog, asked: str, type_: str | None, data: DataAssets
+) -> Input:
+    """What is asked for, which is registered where it is a path, or declared and not there yet.
+
+    Raises NotFound, and WrongUsage for what is of another type than `type_`, or no input at all.
+    """
+    if asked.startswith(("azureml://datastores/", "azureml://subscriptions/")):
+        parse_place(asked)
+        return Input(asked, _address_type(asked, type_), asked)
+    if asked.startswith("https://"):
+        # What comes behind a question mark may be a signature.
+        return Input(asked, _address_type(asked, type_), asked.partition("?")[0])
+    if asked.startswith("azureml:"):
+        return _of_asset(connection, _asset(catalog, asked, data), type_)
+    if _SCHEME.match(asked) and not asked.startswith("file://"):
+        raise WrongUsage(
+            f"{asked.partition('?')[0]!r} is no input Azure reads; allowed: a path,"
+            " azureml:NAME:VERSION, azureml://datastores/NAME/paths/PATH, https://..."
+        )
+    return _of_path(connection, input_path(asked, catalog.data, type_), data)
+
+
+def asset_id(connection: Connection, asset: Asset) -> str:
+    """An asset by its id, which the job then keeps as its lineage."""
+    segment = "models" if asset.kind == "model" else "data"
+    return f"{connection.outputs.resource_id}/{segment}/{asset.name}/versions/{asset.version}"
+
+
+def _asset(catalog: Catalog, asked: str, data: DataAssets) -> Asset | Data:
+    """The data asset, registered from its declaration if the workspace lacks it.
+
+    One that is declared to lie at an address stays a declaration: there is nothing to send.
+    """
+    try:
+        return data.find(asked)
+    except NotFound:
+        reference = parse_reference(asked, "data")
+        declared = catalog.data.get(reference.name)
+        if declared is None or reference.version not in (None, declared.version):
+            raise
+        if not isinstance(declared.path, Path):
+            return declared
+        return data.register(
+            Registration(
+                name=reference.name,
+                path=declared.path,
+                type=declared.type,
+                version=declared.version,
+                description=declared.description,
+                tags=declared.tags,
+            )
+        )
+
+
+def _of_asset(connection: Connection, asset: Asset | Data, asked: str | None) -> Input:
+    shown = asset.reference if isinstance(asset, Asset) else str(asset.path)
+    if asset.type not in TYPES:
+        raise WrongUsage(f"{shown} is of type {asset.type}, allowed: {', '.join(TYPES)}")
+    if asked is not None and asked != asset.type:
+        raise WrongUsage(f"{shown} is a {asset.type}, not a {asked}")
+    kind: InputType = "uri_file" if asset.type == "uri_file" else "uri_folder"
+    uri = asset_id(connection, asset) if isinstance(asset, Asset) else shown
+    return Input(uri, kind, shown)
+
+
+def _of_path(connection: Connection, path: Path, data: DataAssets) -> Input:
+    """Files of this machine: sent once, however many jobs read them.
+
+    They become a data asset of their own, named by their content, so that no asset of another name
+    gets a version nobody meant.
+    """
+    from runner.content import hash_path
+
+    kind: InputType = "uri_folder" if path.is_dir() else "uri_file"
+    asset = data.register(
+        Registration(
+            name=f"input-{hash_path(path)[:16]}",
+            path=path,
+            type=kind,
+            description=f"{path.absolute().name}, sent as a job's input",
+        )
+    )
+    return Input(asset_id(connection, asset), kind, str(path.absolute()))
+
+
+def _address_type(address: str, asked: str | None) -> InputType:
+    """Whether an address is of one file: as asked for, else by its look."""
+    if asked in TYPES:
+        return "uri_file" if asked == "uri_file" else "uri_folder"
+    last = address.partition("?")[0].rpartition("/")[2]
+    return "uri_file" if re.search(r"\.[A-Za-z0-9]{1,8}$", last) else "uri_folder"

@@ -1,0 +1,210 @@
+"""The unmodified SDK begins command jobs, which run, and finds what they wrote."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.emulator import Emulator
+from tests.emulator.batch.fixtures import sign_in
+from tests.emulator.batch.plugged import scoring
+from tests.emulator.blobs import Blobs
+from tests.emulator.seed import IMAGE, SeededWorkspace, seed_workspace
+
+FINAL = {"Completed", "Failed", "Canceled"}
+FIT = (
+    "import os, sys\n"
+    "lines, table, model, note = sys.argv[1:]\n"
+    "print('fitting', os.environ['WORD'], sorted(os.listdir(lines)), open(table).read())\n"
+    "open(os.path.join(model, 'greeting.txt'), 'w').write('hello')\n"
+    "open(note, 'w').write('done')\n"
+)
+TRAIN = f"""
+$schema: https://azuremlschemas.azureedge.net/latest/commandJob.schema.json
+type: command
+code: ./code
+command: >-
+  python fit.py ${{{{inputs.lines}}}} ${{{{inputs.table}}}}
+  ${{{{outputs.model}}}} ${{{{outputs.note}}}}
+inputs:
+  lines: {{type: uri_folder, path: ./lines}}
+  table: {{type: uri_file, path: ./lines/b.txt}}
+outputs:
+  model: {{type: custom_model}}
+  note: {{type: uri_file}}
+environment: {{image: {IMAGE}}}
+environment_variables: {{WORD: fine}}
+compute: azureml:cpu-cluster
+limits: {{timeout: 600}}
+"""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A workspace with an environment, and command jobs put there without a client."""
+
+    workspace: SeededWorkspace
+
+    def body(self, command: str = "true", **more: Any) -> dict[str, Any]:
+        return {
+            "jobType": "Command",
+            "command": command,
+            "environmentId": f"{self.workspace.id}/environments/python/versions/1",
+            "computeId": f"{self.workspace.id}/computes/cpu-cluster",
+            **more,
+        }
+
+    def put(self, properties: dict[str, Any], name: str | None = None) -> tuple[int, Any]:
+        name = name or f"train-{uuid.uuid4().hex[:8]}"
+        path = f"{self.workspace.id}/jobs/{name}"
+        return self.workspace.emulator.arm("PUT", path, {"properties": properties})
+
+    def begin(self, properties: dict[str, Any]) -> str:
+        status, answered = self.put(properties)
+        assert status == 201, answered
+        return str(answered["name"])
+
+    def wait(self, job: str, *states: str) -> dict[str, Any]:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            properties: dict[str, Any] = self.workspace.get(f"jobs/{job}")[1]["properties"]
+            if properties["status"] in (states or FINAL):
+                return properties
+            time.sleep(0.02)
+        raise AssertionError(f"job {job} is {properties['status']} after a minute")
+
+
+def make_scene(emulator: Emulator) -> Scene:
+    workspace = seed_workspace(emulator, f"rg-{uuid.uuid4().hex[:8]}")
+    workspace.put("environments/python/versions/1", {"image": IMAGE})
+    return Scene(workspace)
+
+
+@pytest.fixture(scope="session")
+def trained_scene(scoring_emulator: Emulator) -> Scene:
+    return make_scene(scoring_emulator)
+
+
+@pytest.fixture
+def scene(scoring_azure: Emulator, trained_scene: Scene) -> Scene:
+    return trained_scene
+
+
+def test_the_sdk_begins_streams_and_downloads_a_job(
+    scene: Scene, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from azure.ai.ml import load_job
+
+    for name, text in (("code/fit.py", FIT), ("lines/a.txt", "one"), ("lines/b.txt", "two")):
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+    (tmp_path / "train.yml").write_text(TRAIN)
+    client = sign_in(scene.workspace)
+    begun = client.jobs.create_or_update(load_job(tmp_path / "train.yml"))
+    name = str(begun.name)
+    assert begun.status == "Queued"
+    client.jobs.stream(name)
+    printed = capsys.readouterr().out
+    assert "fitting fine ['a.txt', 'b.txt'] two" in printed
+    assert "Execution Summary" in printed
+    assert client.jobs.get(name).status == "Completed"
+    assert name in [one.name for one in client.jobs.list()]
+    client.jobs.download(name, download_path=str(tmp_path / "fetched"), all=True)
+    fetched = tmp_path / "fetched"
+    assert (fetched / "named-outputs/model/greeting.txt").read_text() == "hello"
+    assert next(fetched.glob("named-outputs/note/**/note")).read_text() == "done"
+    assert "fitting fine" in (fetched / "artifacts/user_logs/std_log.txt").read_text()
+
+
+def test_a_command_that_fails_fails_the_job_with_its_last_line(scene: Scene) -> None:
+    ended = scene.wait(scene.begin(scene.body("echo begun; echo broken >&2; exit 3")))
+    assert ended["status"] == "Failed"
+    assert "exited with status code 3" in ended["error"]["message"]
+    assert ended["error"]["message"].endswith("Error: broken")
+
+
+def test_an_input_without_files_fails_the_job(scene: Scene) -> None:
+    nothing = "azureml://datastores/workspaceblobstore/paths/nothing/"
+    given = {"lines": {"jobInputType": "uri_folder", "uri": nothing}}
+    ended = scene.wait(scene.begin(scene.body(inputs=given)))
+    assert (ended["status"], ended["error"]["message"]) == (
+        "Failed",
+        "The input 'lines' has no files.",
+    )
+
+
+def test_values_stand_in_the_command_as_they_are(scene: Scene) -> None:
+    given = {"code": {"jobInputType": "literal", "value": "7"}}
+    ended = scene.wait(scene.begin(scene.body("exit ${{inputs.code}}", inputs=given)))
+    assert "status code 7" in ended["error"]["message"]
+
+
+def test_a_job_that_is_canceled_takes_what_it_began_with_it(scene: Scene) -> None:
+    job = scene.begin(scene.body("sleep 600; sleep 600"))
+    scene.wait(job, "Running")
+    scene.workspace.emulator.arm("POST", f"{scene.workspace.id}/jobs/{job}/cancel")
+    assert scene.wait(job)["status"] == "Canceled"
+
+
+def test_a_job_that_outlives_its_limit_is_canceled(scene: Scene) -> None:
+    limits = {"jobLimitsType": "Command", "timeout": "PT0.2S"}
+    assert scene.wait(scene.begin(scene.body("sleep 600", limits=limits)))["status"] == "Canceled"
+
+
+def test_the_same_put_again_begins_nothing(scene: Scene) -> None:
+    job = scene.begin(scene.body())
+    ended = scene.wait(job)
+    status, again = scene.put(scene.body(tags={"team": "risk"}), job)
+    assert (status, again["properties"]["tags"]) == (200, {"team": "risk"})
+    assert again["properties"]["status"] == ended["status"] == "Completed"
+    status, refused = scene.put(scene.body("false"), job)
+    assert (status, refused["error"]["target"]) == (400, "properties.command")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"computeId": "azureml:gpu"}, "'azureml:gpu', which does not exist"),
+        ({"environmentId": "azureml:none:1"}, "'azureml:none:1', which does not exist"),
+        ({"codeId": "azureml:none:1"}, "'azureml:none:1', which does not exist"),
+        (
+            {"inputs": {"a": {"jobInputType": "uri_file", "uri": "azureml:none:1"}}},
+            "Data asset none:1 was not found",
+        ),
+        ({"command": "cat ${{inputs.nothing}}"}, "'inputs.nothing', which is not declared"),
+        ({"outputs": {"default": {"jobOutputType": "uri_folder"}}}, "the output of every run"),
+        ({"outputs": {"a": {"jobOutputType": "folder"}}}, "'folder', and can be"),
+        ({"jobType": "Sweep"}, "as command jobs"),
+        ({"environment": "azureml:python:1"}, "is not a property of CommandJob"),
+    ],
+)
+def test_a_job_that_makes_no_sense_is_refused(
+    scene: Scene, changes: dict[str, Any], said: str
+) -> None:
+    status, refused = scene.put(scene.body() | changes)
+    assert status == 400
+    assert said in refused["error"]["message"]
+
+
+def test_a_command_goes_on_after_the_service_restarts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not Blobs.available():
+        pytest.skip("blob storage needs npm or azurite-blob on PATH")
+    waiting = f"until [ -e {tmp_path}/go ]; do sleep 0.02; done"
+    with Emulator.start(tmp_path) as first, scoring(first):
+        scene = make_scene(first)
+        job = scene.begin(scene.body(waiting))
+        scene.wait(job, "Running")
+    (tmp_path / "go").touch()
+    with Emulator.start(tmp_path) as second, scoring(second):
+        path = f"{scene.workspace.id}/jobs/{job}"
+        while second.arm("GET", path)[1]["properties"]["status"] not in FINAL:
+            time.sleep(0.02)
+        assert second.arm("GET", path)[1]["properties"]["status"] == "Completed"
