@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from runner.azureml.clouds import Cloud, find_cloud
 from runner.azureml.credentials import Credential
 from runner.azureml.errors import Missing, ServiceError
 from runner.azureml.outputs import Outputs
+from runner.azureml.sdk_logs import tame_loggers
 from runner.errors import EnvironmentRefused, NotFound
 from runner.nearest import nearest
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from runner.azureml.job_logs import LogFiles
     from runner.azureml.storage import Storage
 
-_LOGGERS = ("azure", "msal", "urllib3")
 # Resource Manager's own codes; Machine Learning has others for what a workspace lacks.
 _NO_WORKSPACE = ("ResourceNotFound", "ResourceGroupNotFound", "SubscriptionNotFound")
 
@@ -32,9 +31,7 @@ class Connection:
         self.outputs = outputs
         self.final_jobs: dict[str, dict[str, Any]] = {}  # nothing changes them any more
         self._log_files: dict[str, LogFiles] = {}
-        for name in _LOGGERS:
-            # Without a handler their warnings go to stderr: several lines, and whole addresses.
-            logging.getLogger(name).addHandler(logging.NullHandler())
+        tame_loggers()
 
     @cached_property
     def cloud(self) -> Cloud:

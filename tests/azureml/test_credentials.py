@@ -38,6 +38,22 @@ def test_a_token_at_hand_is_used_until_more_is_asked_for(stage: Stage) -> None:
     assert connection.credential.get_token(scope, claims="{}") is not token
 
 
+def test_a_token_that_a_service_challenged_is_renewed_once_for_all_who_use_it(
+    stage: Stage,
+) -> None:
+    connection = Connection(stage.outputs())
+    tenant = stage.emulator.cloud.application.tenant
+    scope = connection.cloud.resource_manager_scope
+    refused = connection.credential.get_token(scope)
+    stage.emulator.cloud.tokens.expire_all()
+    stage.emulator.requests.clear()
+    renewed = connection.credential.get_token(scope, tenant_id=tenant)
+    assert renewed.token != refused.token
+    assert connection.credential.get_token(scope, tenant_id=tenant) is renewed
+    assert connection.credential.get_token(scope) is renewed
+    assert sign_ins(stage) == 1
+
+
 def test_a_token_that_expired_on_the_way_is_renewed(stage: Stage, tmp_path: Path) -> None:
     workspace = stage.workspace(tmp_path)
     name = stage.job(stage.batch("diabetes-batch"), "Running")

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import ssl
+from dataclasses import replace
 from http.client import HTTPSConnection
 from pathlib import Path
 
-from tests.emulator.messages import Request, Response
+from tests.emulator import addresses
+from tests.emulator.faults import Answer
+from tests.emulator.messages import Refusal, Request, Response
+from tests.emulator.tokens import Tokens
 
+STORAGE_AUDIENCES = ("https://storage.azure.com",)
 _OF_THE_CONNECTION = ("connection", "keep-alive", "transfer-encoding", "content-length")
 
 
 class BlobRelay:
     """Takes requests to the blob storage on a port of 127.0.0.1 and brings its answers."""
 
-    def __init__(self, port: int, authority: Path) -> None:
+    def __init__(self, port: int, authority: Path, tokens: Tokens, tenant: str) -> None:
         self._port = port
+        self._tokens = tokens
+        self._tenant = tenant
         self._trusted = ssl.create_default_context(cafile=authority)
 
     def carry(self, target: str, asked: Request) -> Response:
         """Carry a request out; `target` is its path and query as they came, which are signed."""
+        if refused := self._refuse(asked):
+            return refused
         headers = {
             name: value for name, value in asked.headers.items() if name not in _OF_THE_CONNECTION
         }
@@ -40,3 +49,23 @@ class BlobRelay:
             return Response(answer.status, answer.read(), kept)
         finally:
             far.close()
+
+    def _refuse(self, asked: Request) -> Response | None:
+        """The answer to a token that isn't good: Azurite looks at its claims only."""
+        if not asked.headers.get("authorization", "").lower().startswith("bearer "):
+            return None
+        try:
+            self._tokens.check(asked, STORAGE_AUDIENCES)
+        except Refusal:
+            refused = Answer(
+                401,
+                "InvalidAuthenticationInfo",
+                "Server failed to authenticate the request. Please refer to the information in the"
+                " www-authenticate header.",
+            ).storage_response()
+            challenge = (
+                f"Bearer authorization_uri={addresses.LOGIN}/{self._tenant}/oauth2/authorize"
+                f" resource_id={STORAGE_AUDIENCES[0]}"
+            )
+            return replace(refused, headers={**refused.headers, "WWW-Authenticate": challenge})
+        return None

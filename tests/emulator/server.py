@@ -137,7 +137,9 @@ class Server:
         if self.look_into_blobs:
             connection.sendall(_ESTABLISHED)
             if not isinstance(fault, Drop):
-                relay = BlobRelay(storage.port, self._certificates.authority)
+                cloud = self._app.cloud
+                authority = self._certificates.authority
+                relay = BlobRelay(storage.port, authority, cloud.tokens, cloud.application.tenant)
                 self._converse(connection, host, relay)
             return
         limit = _TUNNEL_BYTES if isinstance(fault, Drop) else None

@@ -1,4 +1,4 @@
-"""Bearer tokens: what Entra issues and every other service checks."""
+"""What Entra issues: bearer tokens, which every other service checks, and what they are had for."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from tests.emulator.messages import Refusal, Request
 from tests.emulator.state import State
 
 SECONDS_VALID = 3600
+CODE_SECONDS_VALID = 600  # of what a browser brings back
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,24 @@ class Principal:
     client: str
 
 
+@dataclass(frozen=True)
+class Person:
+    """Who sits at the browser."""
+
+    object_id: str
+    name: str  # to sign in with
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """What a person agreed to in a browser, as a code or a refresh token stands for it."""
+
+    client: str
+    redirect_uri: str = ""
+    challenge: str = ""  # S256 of the secret that proves who asked
+    nonce: str | None = None
+
+
 def application(state: State) -> Application:
     """Give the application that may sign in; it is made up once."""
     with state.transaction():
@@ -54,21 +73,100 @@ def application(state: State) -> Application:
     return Application(**json.loads(kept))
 
 
+def person(state: State) -> Person:
+    """Give the person who may sign in; it is made up once."""
+    object_id = state.setting("person")
+    if object_id is None:
+        object_id = str(uuid.uuid4())
+        state.set_setting("person", object_id)
+    return Person(object_id, "user@azure.test")
+
+
 class Tokens:
-    """Issues and checks tokens. They are signed, so only the key is kept."""
+    """Issues and checks tokens. They are signed, so only the keys are kept.
+
+    The codes of sign-ins under way are not: after a restart a person begins anew.
+    """
 
     def __init__(self, state: State, app: Application) -> None:
         self._state = state
         self._app = app
+        self.person = person(state)
+        self.person_declines = False  # whether the person ends every sign-in without agreeing
+        self._codes: dict[str, tuple[float, SignIn]] = {}
+        self._redeemed: set[str] = set()
         if state.setting("token key") is None:
             self.expire_all()
+        if state.setting("refresh key") is None:
+            state.set_setting("refresh key", secrets.token_hex(32))
 
     def expire_all(self) -> None:
-        """Make every token issued so far invalid."""
+        """Make every bearer token issued so far invalid; refresh tokens still give new ones."""
         self._state.set_setting("token key", secrets.token_hex(32))
 
     def issue(self, audience: str, seconds: float = SECONDS_VALID) -> str:
-        """Make a token for an audience, such as `https://management.azure.test`."""
+        """Make the application's token for an audience, such as `https://management.azure.test`."""
+        return self._issue(audience, seconds, appid=self._app.client, oid=self._app.object_id)
+
+    def issue_to_person(self, audience: str, client: str) -> str:
+        """Make the person's token for an audience, which a public client asked for."""
+        return self._issue(
+            audience,
+            SECONDS_VALID,
+            appid=client,
+            oid=self.person.object_id,
+            upn=self.person.name,
+            scp="user_impersonation",
+        )
+
+    def identify(self, issuer: str, client: str, nonce: str | None) -> str:
+        """Make the ID token that tells a public client who signed in."""
+        now = int(time.time())
+        claims = {
+            "aud": client,
+            "iss": issuer,
+            "iat": now,
+            "nbf": now,
+            "exp": now + SECONDS_VALID,
+            "name": "The user",
+            "oid": self.person.object_id,
+            "preferred_username": self.person.name,
+            "sub": hashlib.sha256(f"{client}{self.person.object_id}".encode()).hexdigest(),
+            "tid": self._app.tenant,
+            "ver": "2.0",
+            **({} if nonce is None else {"nonce": nonce}),
+        }
+        return self._sign(claims, "token key")
+
+    def give_code(self, sign_in: SignIn) -> str:
+        """Make the code that a browser brings back, for one use."""
+        code = secrets.token_urlsafe(60)
+        self._codes[code] = time.time() + CODE_SECONDS_VALID, sign_in
+        return code
+
+    def redeem(self, code: str) -> SignIn | None:
+        """Take the sign-in that a code stands for, or None where it is unknown or too old."""
+        until, sign_in = self._codes.pop(code, (0.0, None))
+        if sign_in is not None:
+            self._redeemed.add(code)
+        return sign_in if time.time() < until else None
+
+    def is_redeemed(self, code: str) -> bool:
+        """Whether a code has been used."""
+        return code in self._redeemed
+
+    def give_refresh_token(self, client: str) -> str:
+        """Make what a client can have more of the person's tokens for."""
+        return self._sign({"client": client, "made": secrets.token_hex(8)}, "refresh key")
+
+    def refreshes(self, token: str, client: str) -> bool:
+        """Whether a refresh token is one, and the client's."""
+        signed, _, signature = token.rpartition(".")
+        if not hmac.compare_digest(signature, self._signature(signed, "refresh key")):
+            return False
+        return bool(_decoded(signed.partition(".")[2])["client"] == client)
+
+    def _issue(self, audience: str, seconds: float, **who: str) -> str:
         now = int(time.time())
         claims = {
             "aud": audience,
@@ -77,13 +175,11 @@ class Tokens:
             "iat": now,
             "nbf": now,
             "exp": now + seconds,
-            "appid": self._app.client,
-            "oid": self._app.object_id,
             "tid": self._app.tenant,
             "ver": "1.0",
+            **who,
         }
-        signed = f"{_encoded({'typ': 'JWT', 'alg': 'HS256'})}.{_encoded(claims)}"
-        return f"{signed}.{self._signature(signed)}"
+        return self._sign(claims, "token key")
 
     def check(self, request: Request, audiences: Sequence[str]) -> Principal:
         """Find out who sent a request. Raises `Refusal` (401) unless a valid token says it."""
@@ -94,7 +190,7 @@ class Tokens:
                 "Authentication failed. The 'Authorization' header is missing.",
             )
         signed, _, signature = token.rpartition(".")
-        if not hmac.compare_digest(signature, self._signature(signed)):
+        if not hmac.compare_digest(signature, self._signature(signed, "token key")):
             raise _unauthenticated("ExpiredAuthenticationToken", "The access token has expired.")
         claims = _decoded(signed.partition(".")[2])
         if claims["exp"] <= time.time():
@@ -108,9 +204,13 @@ class Tokens:
             )
         return Principal(object_id=claims["oid"], client=claims["appid"])
 
-    def _signature(self, signed: str) -> str:
-        key = self._state.setting("token key") or ""
-        return _base64(hmac.new(bytes.fromhex(key), signed.encode(), hashlib.sha256).digest())
+    def _sign(self, claims: dict[str, Any], key: str) -> str:
+        signed = f"{_encoded({'typ': 'JWT', 'alg': 'HS256'})}.{_encoded(claims)}"
+        return f"{signed}.{self._signature(signed, key)}"
+
+    def _signature(self, signed: str, setting: str) -> str:
+        key = self._state.setting(setting) or ""
+        return base64url(hmac.new(bytes.fromhex(key), signed.encode(), hashlib.sha256).digest())
 
 
 def _unauthenticated(code: str, message: str) -> Refusal:
@@ -122,10 +222,11 @@ def _unauthenticated(code: str, message: str) -> Refusal:
 
 
 def _encoded(value: dict[str, Any]) -> str:
-    return _base64(json.dumps(value).encode())
+    return base64url(json.dumps(value).encode())
 
 
-def _base64(data: bytes) -> str:
+def base64url(data: bytes) -> str:
+    """Encode bytes as web tokens do, without padding."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
