@@ -15,7 +15,7 @@ from infra.foundation import declare_platform
 from infra.online import declare_online_endpoints
 from infra.options import without_older_types
 from infra.outputs import runner_output
-from infra.settings import read_settings, say_waiting
+from infra.settings import read_settings, say_waiting, warn_of_closed_network
 from runner.declarations import DeclarationError
 
 try:
@@ -23,6 +23,7 @@ try:
 except DeclarationError as error:
     raise pulumi.RunError(f"nothing is declared before this is put right:\n{error}") from None
 say_waiting(settings)
+warn_of_closed_network(settings)
 register_stack_transformation(without_older_types)
 
 platform = declare_platform(settings)

@@ -14,9 +14,12 @@ from pulumi_azure_native import authorization
 from pulumi_azure_native import machinelearningservices as ml
 from pulumi_azure_native.managedidentity import UserAssignedIdentity
 
+from infra.pins import all_pinned
 from infra.settings import Settings
+from runner.declarations import Catalog, OnlineDeployment
 
-Services = Mapping[str, pulumi.Output[str]]  # storage, vault, registry, insights → its id
+# group, storage, vault, registry, insights → its id
+Services = Mapping[str, pulumi.Output[str]]
 
 
 @dataclass(frozen=True)
@@ -48,12 +51,9 @@ WORKSPACE = (
     ("registry", CONTRIBUTOR),
     ("insights", CONTRIBUTOR),
 )
-# The managed network reaches these through private endpoints, which somebody has to approve.
-MANAGED_WORKSPACE = (
-    ("storage", CONNECTION_APPROVER),
-    ("vault", CONNECTION_APPROVER),
-    ("registry", CONNECTION_APPROVER),
-)
+# The managed network reaches the services and the workspace itself, which is yet to be made, by
+# private endpoints, and somebody has to approve those.
+MANAGED_WORKSPACE = (("group", CONNECTION_APPROVER),)
 # The nodes of a batch job share its mini-batches out by queues and tables of the storage account.
 CLUSTERS = (
     ("storage", BLOB_CONTRIBUTOR),
@@ -64,6 +64,8 @@ CLUSTERS = (
 # A registry without public access can't build; then a cluster builds, and pushes what it built.
 MANAGED_CLUSTERS = (("registry", IMAGE_PUSH),)
 ENDPOINTS = (("storage", BLOB_READER), ("registry", IMAGE_PULL))
+# What is collected of requests and answers is written beside the models.
+COLLECTING_ENDPOINTS = (("storage", BLOB_CONTRIBUTOR),)
 
 Assignments = list[authorization.RoleAssignment]
 
@@ -98,10 +100,21 @@ def declare_endpoint_access(
     settings: Settings, identity: UserAssignedIdentity, on: Services, workspace: ml.Workspace
 ) -> Assignments:
     """What online deployments may do: pull their image, read the model, report metrics."""
+    roles = (*ENDPOINTS, *(COLLECTING_ENDPOINTS if _collects(settings.catalog) else ()))
     return [
-        *(_assign(settings, "endpoints", identity, role, to, on[to]) for to, role in ENDPOINTS),
+        *(_assign(settings, "endpoints", identity, role, to, on[to]) for to, role in roles),
         _assign(settings, "endpoints", identity, METRICS_WRITER, "workspace", workspace.id),
     ]
+
+
+def _collects(catalog: Catalog) -> bool:
+    """Whether a deployment that acts with the platform's identity collects data."""
+    return any(
+        isinstance(one, OnlineDeployment)
+        and one.data_collector is not None
+        and catalog.online_endpoints[one.endpoint_name].identity is None
+        for one in all_pinned(catalog)
+    )
 
 
 def _assign(

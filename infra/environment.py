@@ -1,19 +1,12 @@
-"""What makes an environment, and the version that its content names."""
+"""The environments that pinned deployments are written with, and what names them in Azure."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
-import yaml
-
-from infra.pins import Deployment
+from infra.pins import Deployment, all_pinned
 from runner.declarations import AssetReference, Catalog, Environment
-
-VERSION_DIGITS = 12
+from runner.declarations.environment_content import version_of
 
 
 @dataclass(frozen=True)
@@ -39,32 +32,24 @@ def written_environment(deployment: Deployment, catalog: Catalog) -> Environment
     return own if same else None
 
 
+def installing(catalog: Catalog) -> list[str]:
+    """The pinned deployments, as endpoint/deployment, whose image has packages to install.
+
+    Those of an MLflow model without an environment, and those written with more than an image. What
+    a reference leads to is not known here.
+    """
+    pinned = all_pinned(catalog)
+    return [f"{one.endpoint_name}/{one.name}" for one in pinned if _installs(one, catalog)]
+
+
+def _installs(deployment: Deployment, catalog: Catalog) -> bool:
+    environment = written_environment(deployment, catalog)
+    if environment is None:
+        return deployment.environment is None
+    return environment.conda_file is not None or environment.build is not None
+
+
 def environment_name(environment: Environment, deployment: Deployment) -> EnvironmentName:
     """Name and version; the same content has the same version, whoever declares it."""
     name = environment.name or f"{deployment.endpoint_name}-{deployment.name}"
     return EnvironmentName(name, environment.version or version_of(environment))
-
-
-def version_of(environment: Environment) -> str:
-    """Digits of the SHA-256 of what makes an environment; not of what describes it."""
-    build, inference = environment.build, environment.inference_config
-    content: dict[str, Any] = {
-        "image": environment.image,
-        "conda_file": conda_text(environment),
-        "build": build and [str(build.path), build.dockerfile_path],
-        "os_type": environment.os_type,
-        "inference_config": inference and asdict(inference),
-    }
-    text = json.dumps(content, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:VERSION_DIGITS]
-
-
-def conda_text(environment: Environment) -> str | None:
-    """The conda file as `az` sends it: written anew, so that a comment makes no new version."""
-    conda = environment.conda_file
-    if isinstance(conda, Path):
-        conda = yaml.safe_load(conda.read_text(encoding="utf-8"))
-    if conda is None:
-        return None
-    text: str = yaml.safe_dump(dict(conda), sort_keys=True, allow_unicode=True)
-    return text

@@ -10,15 +10,15 @@ from pulumi_azure_native import machinelearningservices as ml
 from infra.asset_ids import asset_id
 from infra.environment import (
     EnvironmentName,
-    conda_text,
     environment_name,
     written_environment,
 )
 from infra.foundation import Platform
-from infra.pins import Deployment, pinned
+from infra.pins import Deployment, all_pinned
 from infra.settings import Settings
 from runner.declarations import AssetReference, Environment
 from runner.declarations.environment import Route
+from runner.declarations.environment_content import conda_text
 
 OS_TYPES = {
     "linux": ml.OperatingSystemType.LINUX,
@@ -31,12 +31,8 @@ Environments = Mapping[EnvironmentName, ml.EnvironmentVersion]
 def declare_environments(settings: Settings, platform: Platform) -> Environments:
     """Declare each environment that a pinned deployment is written with, once for its content."""
     catalog = settings.catalog
-    behind: list[Mapping[str, Deployment]] = [
-        *map(pinned, catalog.batch_deployments.values()),
-        *map(pinned, catalog.online_deployments.values()),
-    ]
     declared: dict[EnvironmentName, ml.EnvironmentVersion] = {}
-    for deployment in (one for deployments in behind for one in deployments.values()):
+    for deployment in all_pinned(catalog):
         environment = written_environment(deployment, catalog)
         if environment is not None:
             name = environment_name(environment, deployment)

@@ -4,11 +4,11 @@ Not `platform.py`: Pulumi puts this folder first on the path of modules, where a
 would hide the standard library's.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pulumi_azure_native import authorization, managedidentity, resources
 from pulumi_azure_native import machinelearningservices as ml
+from pulumi_azure_native import managedidentity, resources
 
 from infra.access import (
     declare_cluster_access,
@@ -22,6 +22,7 @@ from infra.monitoring import declare_monitoring
 from infra.options import holds_data
 from infra.registry import declare_registry
 from infra.settings import Settings
+from infra.settling import Settling
 from infra.storage import declare_storage
 from infra.vault import declare_vault
 from infra.workspace import declare_workspace
@@ -35,7 +36,7 @@ class Platform:
     workspace: ml.Workspace
     clusters: Mapping[str, ml.Compute]  # by name
     endpoint_identity: managedidentity.UserAssignedIdentity  # of online endpoints
-    endpoint_access: Sequence[authorization.RoleAssignment]  # online deployments depend on it
+    endpoint_access: Settling  # online deployments depend on it
 
 
 def declare_platform(settings: Settings) -> Platform:
@@ -53,6 +54,7 @@ def declare_platform(settings: Settings) -> Platform:
     vault = declare_vault(settings, group, identities.workspace.tenant_id)
     registry = declare_registry(settings, group)
     services = {
+        "group": group.id,
         "storage": storage.id,
         "vault": vault.id,
         "registry": registry.id,
@@ -60,13 +62,24 @@ def declare_platform(settings: Settings) -> Platform:
     }
     # Azure looks the services up with the workspace's identity as it creates the workspace.
     may_look_up = declare_workspace_access(settings, identities.workspace, services)
-    workspace = declare_workspace(settings, group, identities.workspace, services, may_look_up)
+    settled = Settling("workspace-roles", may_look_up, seconds=settings.role_settling)
+    workspace = declare_workspace(settings, group, identities.workspace, services, [settled])
     may_manage = declare_workspace_own_access(settings, identities.workspace, workspace)
-    may_run = [*may_manage, *declare_cluster_access(settings, identities.clusters, services)]
+    may_run = Settling(
+        "cluster-roles",
+        [*may_manage, *declare_cluster_access(settings, identities.clusters, services)],
+        seconds=settings.role_settling,
+    )
     clusters = {
-        name: declare_cluster(settings, cluster, group, workspace, identities.clusters, may_run)
+        name: declare_cluster(settings, cluster, group, workspace, identities.clusters, [may_run])
         for name, cluster in settings.clusters.items()
     }
-    may_serve = declare_endpoint_access(settings, identities.endpoints, services, workspace)
-    access = [*may_manage, *may_serve]
-    return Platform(group, workspace, clusters, identities.endpoints, access)
+    may_serve = Settling(
+        "endpoint-roles",
+        [
+            *may_manage,
+            *declare_endpoint_access(settings, identities.endpoints, services, workspace),
+        ],
+        seconds=settings.role_settling,
+    )
+    return Platform(group, workspace, clusters, identities.endpoints, may_serve)

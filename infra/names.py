@@ -2,7 +2,8 @@
 
 Many names must be unique in a region or in the world. Those end with six hex digits of the
 SHA-256 of project, stack and subscription, so that two stacks, or the same stack in two
-subscriptions, never meet; what comes before is cut until the whole fits.
+subscriptions, never meet; what comes before is cut until the whole fits. A stack's generation, if
+it has one, counts too: Azure keeps the names of deleted vaults and workspaces for days.
 Source of lengths and alphabets: Azure's naming rules for each resource provider.
 """
 
@@ -17,11 +18,12 @@ DIGITS = 6
 
 @dataclass(frozen=True)
 class Names:
-    """The names of one stack in one subscription."""
+    """The names of one stack in one subscription, in one generation."""
 
     project: str
     stack: str
     subscription_id: str
+    generation: str = ""
 
     @property
     def resource_group(self) -> str:
@@ -67,12 +69,13 @@ class Names:
         """3 to 128 letters, digits and hyphens; unique in the resource group."""
         return f"{_cut(self._words, 100)}-{of}"
 
-    def endpoint(self, logical: str) -> str:
+    def endpoint(self, logical: str, *fixed: str) -> str:
         """3 to 32 letters, digits and hyphens, beginning with a letter; unique in the region.
 
-        The logical name counts for the digits too, as two of them may be cut to the same.
+        The logical name counts for the digits too, as two of them may be cut to the same, and so
+        does what of the endpoint is `fixed` for its life.
         """
-        return f"{_cut(logical, 32 - DIGITS - 1)}-{self._digits(logical)}"
+        return f"{_cut(logical, 32 - DIGITS - 1)}-{self._digits(logical, *fixed)}"
 
     @property
     def _words(self) -> str:
@@ -84,7 +87,8 @@ class Names:
 
     def _digits(self, *more: str) -> str:
         # No slash is allowed in any of these, so different parts never join to the same text.
-        text = "/".join([self.project, self.stack, self.subscription_id.lower(), *more])
+        place = self.subscription_id.lower() + (f".{self.generation}" if self.generation else "")
+        text = "/".join([self.project, self.stack, place, *more])
         return sha256(text.encode()).hexdigest()[:DIGITS]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
@@ -20,14 +22,13 @@ from infra.environments import Environments, environment_id
 from infra.foundation import Platform
 from infra.options import made_by_commit
 from infra.pins import pinned, traffic
-from infra.routing import Routing
+from infra.routing import Routing, digest
 from infra.settings import Settings
 from runner.declarations import (
     DataCollector,
     OnlineDeployment,
     OnlineEndpoint,
     Probe,
-    ScaleSettings,
     parse_reference,
 )
 
@@ -76,7 +77,7 @@ def _declare(
     mirrored = traffic(catalog, declared.name, "mirror_traffic")
     if split or mirrored:
         Routing(
-            declared.name,
+            endpoint.pulumi_resource_name,
             endpoint=endpoint,
             deployments=deployments,
             declared=routed_anew_with(declared, settings),
@@ -99,11 +100,15 @@ def _endpoint(
             user_assigned_identities=[platform.endpoint_identity.id],
         )
     )
+    # Azure never changes who an endpoint is, so another identity has another endpoint, made with
+    # all that is behind it before the old one goes. Replaced, the old one would be put again with
+    # the traffic that a refresh saw, to deployments that are gone by then.
+    fixed = [digest(asdict(declared.identity))] if declared.identity else []
     return ml.OnlineEndpoint(
-        declared.name,
+        "-".join([declared.name, *fixed]),
         resource_group_name=platform.resource_group.name,
         workspace_name=platform.workspace.name,
-        endpoint_name=settings.names.endpoint(declared.name),
+        endpoint_name=settings.names.endpoint(declared.name, *fixed),
         location=settings.location,
         identity=identity,
         properties=ml.OnlineEndpointPropertiesArgs(
@@ -134,7 +139,7 @@ def _deployment(
     egress = declared.egress_public_network_access
     collector = declared.data_collector
     return ml.OnlineDeployment(
-        f"{declared.endpoint_name}-{declared.name}",
+        f"{endpoint.pulumi_resource_name}-{declared.name}",
         resource_group_name=platform.resource_group.name,
         workspace_name=platform.workspace.name,
         endpoint_name=endpoint.name,
@@ -159,17 +164,18 @@ def _deployment(
             ),
             liveness_probe=_probe(declared.liveness_probe),
             readiness_probe=_probe(declared.readiness_probe),
-            scale_settings=_scale(declared.scale_settings),
+            # As instance_count says; Azure fills that in where nothing is declared, and shows it.
+            scale_settings=ml.DefaultScaleSettingsArgs(scale_type="Default"),
             egress_public_network_access=EGRESS[egress] if egress else None,
             data_collector=_collector(collector, platform) if collector else None,
         ),
         tags=deployment_tags(declared, settings),
         opts=made_by_commit(
             parent=endpoint,
-            depends_on=platform.endpoint_access,
+            depends_on=[platform.endpoint_access],
             delete_before_replace=True,
             # The rest of a deployment, the model first of all, Azure changes where it stands.
-            replace_on_changes=["properties.instanceType"],
+            replace_on_changes=["properties.instanceType", "properties.egressPublicNetworkAccess"],
             custom_timeouts=TIMEOUTS,
         ),
     )
@@ -184,21 +190,6 @@ def _probe(probe: Probe | None) -> ml.ProbeSettingsArgs | None:
         timeout=_seconds(probe.timeout),
         success_threshold=probe.success_threshold,
         failure_threshold=probe.failure_threshold,
-    )
-
-
-def _scale(
-    scale: ScaleSettings | None,
-) -> ml.DefaultScaleSettingsArgs | ml.TargetUtilizationScaleSettingsArgs:
-    # As instance_count says, where nothing is declared: Azure fills that in, and then shows it.
-    if scale is None or scale.type == "default":
-        return ml.DefaultScaleSettingsArgs(scale_type="Default")
-    return ml.TargetUtilizationScaleSettingsArgs(
-        scale_type="TargetUtilization",
-        min_instances=scale.min_instances,
-        max_instances=scale.max_instances,
-        polling_interval=_seconds(scale.polling_interval),
-        target_utilization_percentage=scale.target_utilization_percentage,
     )
 
 

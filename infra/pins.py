@@ -72,6 +72,11 @@ def pinned(deployments: Mapping[str, D]) -> dict[str, D]:
     return {name: one for name, one in deployments.items() if is_pinned(one)}
 
 
+def all_pinned(catalog: Catalog) -> list[Deployment]:
+    """All that a stack deploys, batch first, each kind by name."""
+    return [one for _, _, one in _deployments(catalog) if is_pinned(one)]
+
+
 def default_deployment(catalog: Catalog, endpoint: str) -> str | None:
     """The default of a batch endpoint; None where there is none, or it waits for a pin."""
     name = catalog.batch_endpoints[endpoint].defaults.deployment_name

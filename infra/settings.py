@@ -14,6 +14,7 @@ import pulumi
 from pulumi.runtime import get_config_env, is_config_secret
 from pulumi.runtime.config import get_config
 
+from infra.environment import installing
 from infra.names import Names
 from infra.pins import Waiting, undeployable, unroutable, waiting_for_pins
 from infra.unsupported import unsupported
@@ -37,10 +38,15 @@ Isolation = Literal["none", "managed"]
 Tier = Literal["dedicated", "low_priority"]
 
 CLUSTERS = "scoring:clusters"
+GENERATION = "scoring:generation"
 ISOLATION = "scoring:isolation"
 OUTBOUND = "scoring:outbound"
 PRODUCTION = "scoring:production"
-SCORING = (CLUSTERS, DEFAULT_ENDPOINT, ENDPOINTS, ISOLATION, OUTBOUND, PRODUCTION)
+ROLE_SETTLING = "scoring:roleSettlingSeconds"
+SCORING = (
+    *(CLUSTERS, DEFAULT_ENDPOINT, ENDPOINTS, GENERATION, ISOLATION, OUTBOUND, PRODUCTION),
+    ROLE_SETTLING,
+)
 CLOUD = "azure-native:environment"
 METADATA_HOST = "azure-native:metadataHost"
 SUBSCRIPTION = "azure-native:subscriptionId"
@@ -67,6 +73,7 @@ Region = Annotated[
 Host = Annotated[
     str, Check(_matches(r"(\*\.)?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+"), "a host name, or *.domain")
 ]
+Generation = Annotated[str, Check(_matches(r"[a-z0-9]{1,8}"), "up to 8 small letters and digits")]
 Guid = Annotated[str, Check(lambda text: _GUID.fullmatch(text) is not None, "a subscription's id")]
 
 
@@ -97,11 +104,13 @@ class Settings:
     clusters: Mapping[str, Cluster]
     catalog: Catalog
     outbound: tuple[str, ...] = ()  # hosts that a managed network may reach
+    generation: str = ""  # counts for names, for one that starts over
+    role_settling: int = 180  # seconds that new role assignments are given to take hold
     waiting: tuple[Waiting, ...] = ()
 
     @property
     def names(self) -> Names:
-        return Names(self.project, self.stack, self.subscription_id)
+        return Names(self.project, self.stack, self.subscription_id, self.generation)
 
     @property
     def tags(self) -> dict[str, str]:
@@ -130,6 +139,17 @@ def say_waiting(settings: Settings) -> None:
         )
 
 
+def warn_of_closed_network(settings: Settings) -> None:
+    """Tell which deployments install packages that the managed network lets nobody fetch."""
+    if settings.isolation != "managed" or settings.outbound:
+        return
+    if names := installing(settings.catalog):
+        pulumi.log.warn(
+            f"{', '.join(names)}: packages are installed into the image, and {OUTBOUND} names no"
+            " host to fetch them from; name the hosts, or deploy with an environment that is built"
+        )
+
+
 class _Reading:
     """Gathers problems instead of stopping at the first."""
 
@@ -146,6 +166,8 @@ class _Reading:
         isolation: Isolation = self._value(ISOLATION, Isolation, "none")
         outbound = self._outbound(isolation)
         production = self._value(PRODUCTION, bool, False)
+        generation = self._value(GENERATION, Generation, "")
+        settling = self._value(ROLE_SETTLING, Annotated[int, between(0, 3600)], 180)
         clusters = self._clusters()
         catalog = self._catalog()
         if catalog is not None:
@@ -153,7 +175,8 @@ class _Reading:
             if clusters is not None:
                 self.problems += undeployable(catalog, self.file, clusters)
             if location:
-                self.problems += unsupported(catalog, location, self.file)
+                managed = isolation == "managed"
+                self.problems += unsupported(catalog, location, self.file, managed=managed)
         if self.problems or catalog is None or clusters is None:
             raise DeclarationError(sorted_problems(self.problems))
         return Settings(
@@ -168,6 +191,8 @@ class _Reading:
             clusters=clusters,
             catalog=catalog,
             outbound=outbound,
+            generation=generation,
+            role_settling=settling,
             waiting=waiting_for_pins(catalog),
         )
 

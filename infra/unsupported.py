@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from infra.environment import EnvironmentName, environment_name, version_of, written_environment
+from infra.environment import EnvironmentName, environment_name, written_environment
 from infra.pins import Deployment, pinned
 from runner.declarations import (
     AssetReference,
@@ -28,13 +28,19 @@ from runner.declarations import (
 )
 from runner.declarations.catalog import ENDPOINTS
 from runner.declarations.document import MappingNode, Node
+from runner.declarations.environment_content import version_of
 from runner.declarations.reader import Declared
 
 NO_PROPERTY = "is nothing that Azure's resource has a property for, allowed: "
 
 
-def unsupported(catalog: Catalog, location: str, stack: Path) -> list[Problem]:
-    """What of a catalog, as one stack has it, can't be declared as a resource."""
+def unsupported(
+    catalog: Catalog, location: str, stack: Path, *, managed: bool = False
+) -> list[Problem]:
+    """What of a catalog, as one stack has it, can't be declared as a resource.
+
+    `managed`: the stack's workspace has a managed network.
+    """
     problems: list[Problem] = []
     contents: dict[EnvironmentName, str] = {}
     endpoints: Mapping[str, BatchEndpoint | OnlineEndpoint] = {
@@ -53,7 +59,7 @@ def unsupported(catalog: Catalog, location: str, stack: Path) -> list[Problem]:
             if isinstance(one, BatchDeployment):
                 problems += _of_batch(one, say)
             else:
-                problems += _of_online(one, say)
+                problems += _of_online(one, managed, say)
             problems += _of_environment(one, catalog, contents, say)
     return problems
 
@@ -109,12 +115,18 @@ def _of_batch(one: BatchDeployment, say: _Say) -> Iterator[Problem]:
         yield say(text, "settings", "logging_level")
 
 
-def _of_online(one: OnlineDeployment, say: _Say) -> Iterator[Problem]:
+def _of_online(one: OnlineDeployment, managed: bool, say: _Say) -> Iterator[Problem]:
     if one.private_network_connection is not None:
         text = f"{NO_PROPERTY}egress_public_network_access"
         yield say(text, "private_network_connection")
+    if managed and one.egress_public_network_access is not None:
+        text = "means nothing in a managed network, allowed: no such key, and scoring:outbound"
+        yield say(text, "egress_public_network_access")
     scale = one.scale_settings
-    if scale is not None and scale.type == "default":
+    if scale is not None and scale.type != "default":
+        text = f"found {scale.type!r}, which Kubernetes has and managed endpoints don't"
+        yield say(f"{text}, allowed: default, with instance_count", "scale_settings", "type")
+    elif scale is not None:
         keys = ("min_instances", "max_instances", "polling_interval")
         for key in (*keys, "target_utilization_percentage"):
             if getattr(scale, key) is not None:

@@ -1,6 +1,7 @@
 """The Azure ML workspace."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
@@ -20,6 +21,7 @@ def declare_workspace(
 ) -> ml.Workspace:
     """Declare the workspace: one identity, datastores without keys, and its network."""
     private = settings.isolation == "managed"
+    rules = _outbound_rules(settings, services["storage"]) if private else {}
     return ml.Workspace(
         "workspace",
         workspace_name=settings.names.workspace,
@@ -41,18 +43,30 @@ def declare_workspace(
         public_network_access=ml.PublicNetworkAccessType.DISABLED
         if private
         else ml.PublicNetworkAccessType.ENABLED,
-        managed_network=_managed_network(settings, services["storage"]) if private else None,
+        managed_network=ml.ManagedNetworkSettingsArgs(
+            isolation_mode=ml.IsolationMode.ALLOW_ONLY_APPROVED_OUTBOUND,
+            firewall_sku=ml.FirewallSku.STANDARD,
+            outbound_rules=rules,
+        )
+        if private
+        else None,
         provision_network_now=True if private else None,
         image_build_compute=_image_builder(settings) if private else None,
         v1_legacy_mode=False,
         tags=settings.tags,
-        opts=holds_data(settings, depends_on=after),
+        opts=holds_data(
+            settings,
+            depends_on=after,
+            # A refresh sees how far Azure is with the network; that is nothing to take back.
+            ignore_changes=[
+                "managedNetwork.status",
+                *(f'managedNetwork.outboundRules["{name}"].status' for name in rules),
+            ],
+        ),
     )
 
 
-def _managed_network(
-    settings: Settings, storage: pulumi.Input[str]
-) -> ml.ManagedNetworkSettingsArgs:
+def _outbound_rules(settings: Settings, storage: pulumi.Input[str]) -> dict[str, Any]:
     hosts = {
         host.replace(".", "-").replace("*", "any"): ml.FqdnOutboundRuleArgs(
             type="FQDN", destination=host, category=ml.RuleCategory.USER_DEFINED
@@ -70,11 +84,7 @@ def _managed_network(
         )
         for part in ("queue", "table")
     }
-    return ml.ManagedNetworkSettingsArgs(
-        isolation_mode=ml.IsolationMode.ALLOW_ONLY_APPROVED_OUTBOUND,
-        firewall_sku=ml.FirewallSku.STANDARD,
-        outbound_rules={**hosts, **parts},
-    )
+    return {**hosts, **parts}
 
 
 def _image_builder(settings: Settings) -> str | None:

@@ -20,6 +20,7 @@ from infra.policies.__main__ import RULES
 from runner.cli import runner
 from runner.cli.options import Session
 from runner.environments import open_workspace
+from tests.infra.mocks import PATHS
 from tests.projects import ROOT
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -165,7 +166,19 @@ def test_a_checkout_leaves_no_token_behind(file: Path, name: str) -> None:
 @EVERY_JOB
 def test_no_job_runs_without_end(file: Path, name: str) -> None:
     job = jobs(file)[name]
-    assert "uses" in job or 0 < job["timeout-minutes"] <= 60
+    most = 180 if file.stem == "up" else 60
+    assert "uses" in job or 0 < job["timeout-minutes"] <= most
+
+
+def test_an_up_has_the_time_that_azure_takes() -> None:
+    """A managed network is made in half an hour and more, a deployment in up to another hour."""
+    (up,) = jobs(ROOT / ".github/workflows/up.yml").values()
+    stages = [
+        job for stage in read(AZURE)["stages"] for job in stage["jobs"] if "deployment" in job
+    ]
+    assert len(stages) == 2
+    for minutes in (up["timeout-minutes"], *(int(one["timeoutInMinutes"]) for one in stages)):
+        assert minutes >= 180
 
 
 def test_a_pull_request_from_a_fork_gets_no_credentials() -> None:
@@ -320,6 +333,40 @@ def test_the_guide_lets_a_deployment_assign_the_roles_of_the_program_and_no_othe
     (given,) = re.findall(r'^ROLES="(.*?)"', GITOPS.read_text(), re.MULTILINE | re.DOTALL)
     assigned = {role.id for role in vars(access).values() if isinstance(role, access.Role)}
     assert set(re.split(r",\s*", given)) == assigned
+
+
+def test_the_guide_lets_a_deployment_assign_roles_to_service_principals_only() -> None:
+    (condition,) = re.findall(r'^ONLY="(.*?)"$', GITOPS.read_text(), re.MULTILINE | re.DOTALL)
+    only = "ForAnyOfAnyValues:StringEqualsIgnoreCase {'ServicePrincipal'}"
+    for place in ("Request", "Resource"):
+        assert f"@{place}[$ASSIGN:RoleDefinitionId] ForAnyOfAnyValues:GuidEquals" in condition
+        assert f"@{place}[$ASSIGN:PrincipalType] {only}" in condition
+    assert condition.count("(") == condition.count(")")
+
+
+def test_no_pipeline_of_the_guide_writes_to_a_whole_subscription() -> None:
+    lines = "".join(guide_blocks()).replace("\\\n", " ").splitlines()
+    whole = [line.strip() for line in lines if re.search(r"/subscriptions/\$SUBSCRIPTION ", line)]
+    assert whole == ["role scoring-preview /subscriptions/$SUBSCRIPTION Reader"]
+
+
+def test_the_guide_registers_whatever_the_program_needs_of_azure() -> None:
+    (names,) = re.findall(r"^for namespace in (.*?); do$", GITOPS.read_text(), re.M | re.S)
+    ours = {re.match(r"Microsoft\.(\w+)/", path)[1] for path in PATHS.values()}  # type: ignore[index]
+    # A managed network is made of the last; roles belong to no provider that one could register.
+    assert set(names.replace("\\", "").split()) == ours - {"Authorization"} | {"Network"}
+
+
+def test_the_first_deployment_of_the_guide_is_of_every_stack_without_its_pins() -> None:
+    (section,) = re.findall(
+        r"^## The first deployment\n(.*?)^## ", GITOPS.read_text(), re.MULTILINE | re.DOTALL
+    )
+    for file in ROOT.glob("Pulumi.*.yaml"):
+        stack = file.name.split(".")[1]
+        assert f"`{file.name}`" in section
+        assert re.search(
+            rf"^pulumi up --stack {stack} .*\nhand_over {stack}$", section, re.MULTILINE
+        )
 
 
 def test_the_guide_names_every_policy_with_its_settings_and_defaults() -> None:

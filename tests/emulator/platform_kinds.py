@@ -126,6 +126,13 @@ def _prepare_vault(change: Change) -> None:
             " alphanumeric characters. The name must begin with a letter, end with a letter or"
             " digit, and not contain consecutive hyphens.",
         )
+    if change.old is None and change.cloud.state.setting(_kept_vault(change.id.name)):
+        raise Refusal(
+            409,
+            "ConflictError",
+            "A vault with the same name already exists in deleted state. You need to either"
+            " recover or purge existing key vault.",
+        )
     old = change.old.properties if change.old else {}
     if old.get("enablePurgeProtection") and change.properties.get("enablePurgeProtection") is False:
         raise Refusal(
@@ -135,6 +142,16 @@ def _prepare_vault(change: Change) -> None:
             " protection for a vault is an irreversible action.",
         )
     change.properties["vaultUri"] = f"https://{change.id.name.lower()}.vault.azure.test/"
+
+
+def _keep_vault(cloud: Cloud, vault: Resource) -> None:
+    """A deleted vault keeps its name in the whole cloud, for as long as nobody may purge it."""
+    if vault.properties.get("enablePurgeProtection"):
+        cloud.state.set_setting(_kept_vault(vault.body["name"]), "deleted")
+
+
+def _kept_vault(name: str) -> str:
+    return f"vault {name.lower()}"
 
 
 def _prepare_registry(change: Change) -> None:
@@ -215,7 +232,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(STORAGE_ACCOUNT, prepare=_prepare_storage, actions={"listkeys": _storage_keys}),
     Kind(CONTAINER, prepare=_prepare_container),
     Kind("Microsoft.ManagedIdentity/userAssignedIdentities", prepare=_prepare_identity),
-    Kind("Microsoft.KeyVault/vaults", prepare=_prepare_vault),
+    Kind("Microsoft.KeyVault/vaults", prepare=_prepare_vault, before_delete=_keep_vault),
     Kind("Microsoft.ContainerRegistry/registries", prepare=_prepare_registry),
     Kind("Microsoft.Insights/components", prepare=_prepare_insights),
     Kind(

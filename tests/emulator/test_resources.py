@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import pytest
 import requests
@@ -124,6 +125,39 @@ def test_a_role_is_assigned_at_a_scope_once(emulator: Emulator, group: str) -> N
     status, answered = emulator.arm("PUT", f"{assignments}/{uuid.uuid4()}", body)
     assert (status, answered["error"]["code"]) == (409, "RoleAssignmentExists")
     assert len(emulator.arm("GET", assignments)[1]["value"]) == 1
+
+
+def test_a_vault_and_a_workspace_that_are_deleted_keep_their_names(
+    emulator: Emulator, group: str
+) -> None:
+    name = f"x{uuid.uuid4().hex[:8]}"
+    vault, storage, workspace = (
+        f"{group}/providers/Microsoft.{kind}/{name}"
+        for kind in (
+            "KeyVault/vaults",
+            "Storage/storageAccounts",
+            "MachineLearningServices/workspaces",
+        )
+    )
+    at = {"location": "koreacentral"}
+    protected = {**at, "properties": {"enablePurgeProtection": True}}
+    needs = {"keyVault": vault, "storageAccount": storage}
+    bodies: dict[str, dict[str, Any]] = {
+        vault: protected,
+        storage: at,
+        workspace: {**at, "identity": {"type": "SystemAssigned"}, "properties": needs},
+    }
+    emulator.cloud.operations.polls = 0
+    for path, body in bodies.items():
+        assert emulator.arm("PUT", path, body)[0] == 201
+    assert emulator.arm("DELETE", workspace)[0] == 200
+    status, answered = emulator.arm("PUT", workspace, bodies[workspace])
+    assert (status, answered["error"]["code"]) == (400, "BadRequest")
+    assert "Soft-deleted workspace exists" in answered["error"]["message"]
+    emulator.cloud.operations.reset()
+    assert emulator.arm("DELETE", vault)[0] == 200
+    status, answered = emulator.arm("PUT", vault, protected)
+    assert (status, answered["error"]["code"]) == (409, "ConflictError")
 
 
 def test_what_others_read_off_is_computed(emulator: Emulator, group: str) -> None:

@@ -17,6 +17,7 @@ ONLINE_ENDPOINT = "machinelearningservices:OnlineEndpoint"
 ONLINE_DEPLOYMENT = "machinelearningservices:OnlineDeployment"
 ENVIRONMENT = "machinelearningservices:EnvironmentVersion"
 ROUTING = "pulumi-python:dynamic/scoring:Routing"
+SETTLING = "pulumi-python:dynamic/scoring:Settling"
 
 PIN = "azureml:m:3"
 OTHER_WORKSPACE = (

@@ -54,9 +54,10 @@ def test_names_are_the_same_on_every_machine_and_in_every_run() -> None:
         Names("scoring", "dev", SUBSCRIPTION.replace("1", "0")),
         Names("scoring-dev", "dev", SUBSCRIPTION),
         Names("scor", "ing-dev", SUBSCRIPTION),
+        Names("scoring", "dev", SUBSCRIPTION, "2"),
     ],
 )
-def test_another_project_stack_or_subscription_has_other_names(other: Names) -> None:
+def test_another_project_stack_subscription_or_generation_has_other_names(other: Names) -> None:
     names = Names("scoring", "dev", SUBSCRIPTION)
     for kind in ("storage_account", "registry", "vault", "workspace"):
         assert getattr(names, kind) != getattr(other, kind)

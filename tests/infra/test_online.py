@@ -14,6 +14,7 @@ from tests.infra.declaring import (
     ONLINE_ENDPOINT,
     PIN,
     ROUTING,
+    SETTLING,
     WORKSPACE,
     at,
     declare,
@@ -69,20 +70,8 @@ DEPLOYMENT_KEYS: dict[str, tuple[Any, dict[str, Any]]] = {
         },
     ),
     "scale_settings": (
-        {
-            "type": "target_utilization",
-            "min_instances": 1,
-            "max_instances": 5,
-            "polling_interval": 1,
-            "target_utilization_percentage": 70,
-        },
-        {
-            "properties.scaleSettings.scaleType": "TargetUtilization",
-            "properties.scaleSettings.minInstances": 1,
-            "properties.scaleSettings.maxInstances": 5,
-            "properties.scaleSettings.pollingInterval": "PT1S",
-            "properties.scaleSettings.targetUtilizationPercentage": 70,
-        },
+        {"type": "default"},
+        {"properties.scaleSettings": {"scaleType": "Default"}},
     ),
     "model_mount_path": ("/var/models", {"properties.modelMountPath": "/var/models"}),
     "egress_public_network_access": (
@@ -217,10 +206,38 @@ def test_without_an_identity_of_its_own_an_endpoint_has_the_platforms(tmp_path: 
         "type": "UserAssigned",
         "userAssignedIdentities": [identity.id],
     }
-    roles = [one.urn for one in program.of("authorization:RoleAssignment")]
-    mine = {urn for urn in roles if "::endpoints-" in urn}
+    settled = program.one(SETTLING, "endpoint-roles")
+    assert settled.urn in program.one(ONLINE_DEPLOYMENT).dependencies
+    roles = [one.name for one in program.of("authorization:RoleAssignment")]
+    mine = {name for name in roles if name.startswith("endpoints-")}
     assert mine
-    assert mine <= {*program.one(ONLINE_DEPLOYMENT).dependencies}
+    assert mine < {*settled.inputs["assignments"]}
+
+
+COLLECTED = {"collections": {"in": {"enabled": "true"}}}
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "deployment", "pin", "writes"),
+    [
+        ({}, {"data_collector": COLLECTED}, PIN, True),
+        ({}, {}, PIN, False),
+        ({}, {"data_collector": COLLECTED}, None, False),
+        ({"identity": {"type": "system_assigned"}}, {"data_collector": COLLECTED}, PIN, False),
+    ],
+    ids=["collecting", "not collecting", "not deployed", "as somebody else"],
+)
+def test_the_platforms_identity_writes_blobs_only_to_collect_data(
+    endpoint: Any, deployment: Any, pin: str | None, writes: bool, tmp_path: Path
+) -> None:
+    program = declare(
+        tmp_path,
+        online_endpoint(**endpoint),
+        online_deployment(**deployment),
+        endpoints={"live": {"deployments": {"blue": {"model": pin}}}} if pin else {},
+    )
+    names = [one.name for one in program.of("authorization:RoleAssignment")]
+    assert ("endpoints-blob-data-contributor-on-storage" in names) is writes
 
 
 def test_in_a_managed_network_no_endpoint_is_public(tmp_path: Path) -> None:
@@ -261,7 +278,22 @@ def test_a_refresh_does_not_have_the_endpoint_take_its_traffic_away(tmp_path: Pa
     assert {"properties.traffic", "properties.mirrorTraffic"} <= {*ignored}
 
 
-def test_only_another_size_of_machine_replaces_a_deployment(tmp_path: Path) -> None:
+def test_only_another_size_of_machine_or_egress_replaces_a_deployment(tmp_path: Path) -> None:
     deployment = pinned_online(tmp_path)
-    assert deployment.replace_on_changes == ("properties.instanceType",)
+    assert deployment.replace_on_changes == (
+        "properties.instanceType",
+        "properties.egressPublicNetworkAccess",
+    )
     assert deployment.delete_before_replace
+
+
+def test_another_identity_has_another_endpoint(tmp_path: Path) -> None:
+    identities: list[dict[str, Any] | None] = [None, {"type": "system_assigned"}, {"type": "none"}]
+    found = [
+        declare(tmp_path, online_endpoint(**({"identity": one} if one else {})), endpoints={}).one(
+            ONLINE_ENDPOINT
+        )
+        for one in identities
+    ]
+    assert len({one.name for one in found}) == len({one.id for one in found}) == len(identities)
+    assert found[0].name == "live"

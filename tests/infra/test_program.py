@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from infra.names import Names
+from tests.infra.declaring import SETTLING
 from tests.infra.mocks import COMMIT, SECRET, SUBSCRIPTION, Program, copy_project, run_program
 from tests.infra.sdk import complaints
 from tests.projects import ROOT
@@ -27,6 +28,7 @@ KEEPS_DATA = {
     "keyvault:Vault",
     "machinelearningservices:Workspace",
 }
+OWN_ROLE = "workspace-contributor-on-workspace"
 UNTAGGED = {"authorization:RoleAssignment", "machinelearningservices:EnvironmentVersion"}
 
 
@@ -75,9 +77,12 @@ def test_the_program_imports_only_the_declarations_of_the_runner() -> None:
     assert {name for name in runner if not name.startswith("runner.declarations")} == set()
 
 
-def test_nothing_is_wrong_with_the_project_s_own_stacks(program: Program) -> None:
+def test_nothing_is_wrong_with_the_project_s_own_stacks(program: Program, prod: Program) -> None:
     assert program.error is None
-    assert {level for level, _ in program.logs} <= {"info"}
+    told = [message for level, message in program.logs if level != "info"]
+    # Where packages come from, only who uses the project can say.
+    expected = ["diabetes-batch/mlflow, diabetes-online/blue"] if program is prod else []
+    assert [message.partition(": ")[0] for message in told] == expected
 
 
 def test_every_property_and_value_is_one_that_the_sdk_knows(program: Program) -> None:
@@ -124,15 +129,60 @@ def test_every_role_is_one_of_an_identity_that_is_declared(program: Program) -> 
     assert {one.inputs["principalType"] for one in roles} == {"ServicePrincipal"}
 
 
-def test_the_workspace_waits_for_the_roles_it_is_created_with(program: Program) -> None:
-    before = program.one("machinelearningservices:Workspace").dependencies
-    roles = [one for one in program.of("authorization:RoleAssignment") if one.urn in before]
-    assert {one.name.rpartition("-")[2] for one in roles} == {
-        "storage",
-        "vault",
-        "registry",
-        "insights",
+def waited_for(program: Program, kind: str) -> set[str]:
+    """The role assignments that have settled before the only resource of a kind is made."""
+    settled = [one for one in program.of(SETTLING) if one.urn in program.one(kind).dependencies]
+    assert len(settled) == 1
+    assert settled[0].inputs["seconds"] == 180
+    return {*settled[0].inputs["assignments"]}
+
+
+def test_the_workspace_waits_for_the_roles_it_is_created_with(
+    program: Program, prod: Program
+) -> None:
+    targets = {
+        name.rpartition("-")[2] for name in waited_for(program, "machinelearningservices:Workspace")
     }
+    group = {"group"} if program is prod else set()
+    assert targets == {"storage", "vault", "registry", "insights"} | group
+
+
+def test_what_is_waited_for_is_known_by_whom_it_is_for(dev: Program) -> None:
+    (role,) = [one for one in dev.of("authorization:RoleAssignment") if one.name == OWN_ROLE]
+    waited = dev.one(SETTLING, "cluster-roles").inputs["assignments"]
+    assert waited[OWN_ROLE] == f"{role.id} of {role.inputs['principalId']}"
+
+
+def test_a_cluster_waits_for_the_roles_of_its_jobs_and_of_the_workspace(
+    dev: Program, prod: Program
+) -> None:
+    for program in (dev, prod):
+        roles = {one.name for one in program.of("authorization:RoleAssignment")}
+        jobs = {name for name in roles if name.startswith("clusters-")}
+        assert waited_for(program, "machinelearningservices:Compute") == jobs | {OWN_ROLE}
+
+
+def test_whoever_approves_a_managed_network_s_connections_may_do_so_before_there_is_a_workspace(
+    dev: Program, prod: Program
+) -> None:
+    # Azure's built-in Azure AI Enterprise Network Connection Approver.
+    approver = "b556d68e-0be0-4f35-a333-ad7ee1ce17ea"
+    roles = prod.of("authorization:RoleAssignment")
+    (role,) = [one for one in roles if one.inputs["roleDefinitionId"].endswith(approver)]
+    assert role.inputs["scope"] == prod.one("resources:ResourceGroup").id
+    assert role.inputs["principalId"] == "principal of workspace-identity"
+    assert role.name in waited_for(prod, "machinelearningservices:Workspace")
+    assert approver not in json.dumps([one.inputs for one in dev.azure])
+
+
+def test_what_azure_says_of_its_network_is_not_taken_back(prod: Program, dev: Program) -> None:
+    workspace = prod.one("machinelearningservices:Workspace")
+    rules = workspace.inputs["managedNetwork"]["outboundRules"]
+    assert rules
+    assert {
+        "managedNetwork.status",
+        *(f'managedNetwork.outboundRules["{name}"].status' for name in rules),
+    } <= {*workspace.ignore_changes}
 
 
 def test_keys_are_off_wherever_azure_allows(program: Program) -> None:

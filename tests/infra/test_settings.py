@@ -82,6 +82,17 @@ def cloud(ran: Program) -> str:
             id="an approved host that is none",
         ),
         pytest.param(
+            "  scoring:generation: Second one\n",
+            "3: scoring:generation: found the text 'Second one', "
+            "allowed: up to 8 small letters and digits",
+            id="a generation that fits no name",
+        ),
+        pytest.param(
+            "  scoring:roleSettlingSeconds: -1\n",
+            "3: scoring:roleSettlingSeconds: found the number '-1', allowed: 0 to 3600",
+            id="a wait of less than nothing",
+        ),
+        pytest.param(
             "  scoring:defaultEndpoint: diabetes-bach\n",
             "3: scoring:defaultEndpoint: no batch endpoint 'diabetes-bach' is declared; "
             "did you mean 'diabetes-batch'?",
@@ -190,6 +201,12 @@ def cloud(ran: Program) -> str:
             "3: scoring:clusters.9lives: is no name of a cluster, allowed: 3 to 32 letters, "
             "digits and hyphens, beginning with a letter",
             id="a cluster's name that Azure refuses",
+        ),
+        pytest.param(
+            "  scoring:clusters: {" + "c" * 33 + ": {size: Standard_DS3_v2}}\n",
+            "3: scoring:clusters." + "c" * 33 + ": is no name of a cluster, allowed: 3 to 32 "
+            "letters, digits and hyphens, beginning with a letter",
+            id="a cluster's name that is too long for Azure",
         ),
         pytest.param(
             "  scoring:clusters: many\n",
@@ -420,6 +437,70 @@ def test_the_subscription_may_stand_in_the_stack_file(project: Path) -> None:
     own = "AAAAAAAA-2222-3333-4444-555555555555"
     ran = fine(project, LEAST + f"  azure-native:subscriptionId: {own}\n")
     assert ran.outputs["runner"]["subscription_id"] == own.lower()
+
+
+NAMED = {
+    "storage:StorageAccount": "accountName",
+    "keyvault:Vault": "vaultName",
+    "machinelearningservices:Workspace": "workspaceName",
+    "machinelearningservices:BatchEndpoint": "endpointName",
+}
+
+
+def test_another_generation_takes_no_name_of_the_one_before(project: Path) -> None:
+    first, second = (fine(project, LEAST + more) for more in ("", '  scoring:generation: "2"\n'))
+    for kind, key in NAMED.items():
+        assert first.one(kind).inputs[key] != second.one(kind).inputs[key]
+
+
+INSTALLING = (
+    "  scoring:isolation: managed\n"
+    "  scoring:endpoints: {diabetes-batch: {deployments: {mlflow: " + MODEL + "}}}\n"
+)
+
+
+def test_a_managed_network_without_hosts_warns_of_what_has_packages_to_install(
+    project: Path,
+) -> None:
+    warned = [
+        line
+        for level, line in fine(project, LEAST + CLUSTER + INSTALLING).logs
+        if level == "warning"
+    ]
+    (line,) = warned
+    assert "\n" not in line
+    assert line.startswith("diabetes-batch/mlflow: ")
+    assert "scoring:outbound" in line
+
+
+@pytest.mark.parametrize(
+    ("environment", "warns"),
+    [
+        ("{image: i}", False),
+        ('"azureml:built:1"', False),
+        ("{image: i, conda_file: {dependencies: [python]}}", True),
+        ("{build: {path: 'https://example.org/context.tar'}}", True),
+    ],
+)
+def test_what_is_built_already_has_no_packages_to_install(
+    project: Path, environment: str, warns: bool
+) -> None:
+    pinned = MODEL.removesuffix("}") + f", environment: {environment}}}"
+    text = LEAST + CLUSTER + INSTALLING.replace(MODEL, pinned)
+    assert ("warning" in {level for level, _ in fine(project, text).logs}) is warns
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        INSTALLING + "  scoring:outbound: [example.org]\n",
+        INSTALLING.replace("managed", "none"),
+        "  scoring:isolation: managed\n",
+    ],
+    ids=["with hosts", "in an open network", "with nothing pinned"],
+)
+def test_nobody_is_warned_of_a_network_that_lets_packages_in(project: Path, text: str) -> None:
+    assert "warning" not in {level for level, _ in fine(project, LEAST + CLUSTER + text).logs}
 
 
 def test_hosts_that_a_managed_network_may_reach_become_its_rules(project: Path) -> None:

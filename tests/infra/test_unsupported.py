@@ -25,7 +25,11 @@ IDENTITY = {"type": "user_assigned"}
 
 
 def problems(
-    root: Path, *declarations: str, stack: dict[str, Any] | None = None, pin: str = PIN
+    root: Path,
+    *declarations: str,
+    stack: dict[str, Any] | None = None,
+    pin: str = PIN,
+    managed: bool = False,
 ) -> list[Problem]:
     folder = root / "models" / "m"
     folder.mkdir(parents=True, exist_ok=True)
@@ -41,7 +45,8 @@ def problems(
     }
     file = root / "Pulumi.dev.yaml"
     file.write_text(yaml.safe_dump({"config": {"scoring:endpoints": stack or pins}}))
-    return unsupported(lay_over(catalog, read_stack(file)), "koreacentral", file)
+    laid = lay_over(catalog, read_stack(file))
+    return unsupported(laid, "koreacentral", file, managed=managed)
 
 
 @pytest.mark.parametrize(
@@ -117,6 +122,7 @@ def test_a_key_of_a_batch_deployment(
             "private_network_connection",
             "egress_public_network_access",
         ),
+        ({"scale_settings": {"type": "target_utilization"}}, "scale_settings.type", "default"),
         *[
             (
                 {"scale_settings": {"type": "default", key: 1}},
@@ -146,6 +152,17 @@ def test_a_key_of_an_online_deployment(
     (problem,) = problems(tmp_path, online_endpoint(), online_deployment(**keys))
     assert problem.key == at
     assert found in problem.text
+
+
+@pytest.mark.parametrize("egress", ["enabled", "disabled"])
+def test_a_deployment_in_a_managed_network_has_no_egress_of_its_own(
+    egress: str, tmp_path: Path
+) -> None:
+    declared = online_deployment(egress_public_network_access=egress)
+    (problem,) = problems(tmp_path, online_endpoint(), declared, managed=True)
+    assert problem.key == "egress_public_network_access"
+    assert "scoring:outbound" in problem.text
+    assert problems(tmp_path, online_endpoint(), declared) == []
 
 
 def test_the_line_is_that_of_the_key(tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ NAMES: Mapping[str, re.Pattern[str]] = {
         "keyvault:Vault.vaultName": r"[a-zA-Z](?!.*--)[a-zA-Z0-9-]{1,22}[a-zA-Z0-9]",
         "machinelearningservices:BatchDeployment.deploymentName": _ENDPOINT,
         "machinelearningservices:BatchEndpoint.endpointName": _ENDPOINT,
-        "machinelearningservices:Compute.computeName": r"[a-zA-Z][a-zA-Z0-9-]{1,22}[a-zA-Z0-9]",
+        "machinelearningservices:Compute.computeName": r"[a-zA-Z][a-zA-Z0-9-]{1,30}[a-zA-Z0-9]",
         "machinelearningservices:EnvironmentVersion.name": _ASSET,
         "machinelearningservices:EnvironmentVersion.version": _ASSET,
         "machinelearningservices:OnlineDeployment.deploymentName": _ENDPOINT,

@@ -96,6 +96,15 @@ def test_all_problems_are_told_at_once(storage: Kind) -> None:
     assert "does not match expression" in found["accountName"]
 
 
+@pytest.mark.parametrize(("length", "fine"), [(2, False), (3, True), (32, True), (33, False)])
+def test_a_cluster_s_name_is_as_long_as_azure_s_naming_rules_have_it(
+    length: int, fine: bool
+) -> None:
+    cluster = kind_of(f"{ML}Compute")
+    inputs = {"resourceGroupName": "g", "workspaceName": "wsp", "computeName": "c" * length}
+    assert (problems(cluster, inputs) == []) is fine
+
+
 def test_an_unknown_name_is_not_held_against_the_rules(storage: Kind) -> None:
     inputs = {"accountName": UNKNOWN, "resourceGroupName": UNKNOWN, "kind": "x", "sku": {}}
     assert problems(storage, inputs) == []

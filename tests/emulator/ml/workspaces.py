@@ -8,7 +8,7 @@ import uuid
 from tests.emulator import addresses, platform_kinds
 from tests.emulator.cloud import Cloud
 from tests.emulator.kinds import Change, Kind
-from tests.emulator.messages import Response, answer
+from tests.emulator.messages import Refusal, Response, answer
 from tests.emulator.ml.datastores import put_default_datastores
 from tests.emulator.ml.references import WORKSPACE
 from tests.emulator.ml.refusals import invalid, require_unchanged
@@ -30,6 +30,10 @@ def _prepare(change: Change) -> None:
     if not _NAME.fullmatch(change.id.name):
         raise invalid(
             f"'{change.id.name}' is no name of a workspace: 3 to 33 letters, digits, - _."
+        )
+    if change.old is None and change.cloud.state.setting(_kept(change.id.id)):
+        raise Refusal(
+            400, "BadRequest", "Soft-deleted workspace exists. Please purge or recover it."
         )
     if not change.body.get("location"):
         raise invalid("'location' is required.", "location")
@@ -57,6 +61,15 @@ def _prepare(change: Change) -> None:
     change.body.setdefault("kind", "Default")
     change.body.setdefault("sku", {"name": "Basic", "tier": "Basic"})
     change.created.append(lambda: put_default_datastores(change))
+
+
+def _keep(cloud: Cloud, workspace: Resource) -> None:
+    """A deleted workspace keeps its name in its resource group, so that it can be recovered."""
+    cloud.state.set_setting(_kept(workspace.key), "deleted")
+
+
+def _kept(workspace_id: str) -> str:
+    return f"workspace {workspace_id.lower()}"
 
 
 def _require_resource(change: Change, name: str, resource_type: str, *, required: bool) -> None:
@@ -90,6 +103,7 @@ KIND = Kind(
     model="Workspace",
     patch_model="WorkspaceUpdateParameters",
     prepare=_prepare,
+    before_delete=_keep,
     long_running=True,
     etag=True,
     actions={"listkeys": _list_keys},

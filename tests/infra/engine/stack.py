@@ -236,7 +236,9 @@ def make_project(folder: Path) -> Path:
     shutil.copytree(ROOT / "models", folder / "models")
     for file in ROOT.glob("Pulumi.*.yaml"):
         shutil.copy(file, folder)
-    shutil.copy(ROOT / "Pulumi.yaml", folder)
+    # What a stack file doesn't say: the stand-in's roles hold at once.
+    settled = "\nconfig:\n  roleSettlingSeconds: {type: integer, default: 0}\n"
+    (folder / "Pulumi.yaml").write_text((ROOT / "Pulumi.yaml").read_text() + settled)
     return folder
 
 

@@ -11,6 +11,46 @@ from tests.infra.engine.deploying import ENDPOINTS, deploy, endpoint_of, workspa
 from tests.infra.engine.stack import ROOT, Pulumi, make_project, make_stack
 
 ROUTING = "pulumi-python:dynamic/scoring:Routing"
+WORKSPACE = "azure-native:machinelearningservices:Workspace"
+
+
+def test_a_managed_stack_that_starts_over_takes_other_names(
+    pulumi: Pulumi, emulator: Emulator, tmp_path: Path
+) -> None:
+    config = {
+        "azure-native:location": "koreacentral",
+        "scoring:isolation": "managed",
+        "scoring:outbound": ["example.org"],
+        "scoring:clusters": {"cpu-cluster": {"size": "Standard_DS3_v2"}},
+    }
+    stack = make_stack(pulumi, emulator, make_project(tmp_path / "project"), "again", config)
+    stack.up()
+
+    # Azure says how far it is with the network; nobody takes that back.
+    (workspace,) = (one["id"] for one in stack.resources(WORKSPACE))
+    kept = emulator.cloud.state.get(workspace)
+    assert kept is not None
+    network = kept.properties["managedNetwork"]
+    network["status"] = {"status": "Active", "sparkReady": False}
+    for rule in network["outboundRules"].values():
+        rule["status"] = "Active"
+    emulator.cloud.state.update(kept, {"managedNetwork": network})
+    stack.refresh()
+    (seen,) = stack.resources(WORKSPACE)
+    assert seen["inputs"]["managedNetwork"]["status"]["status"] == "Active"
+    assert stack.preview().changed == []
+
+    # What is deleted keeps its name for days.
+    stack.destroy()
+    refused = stack.up(check=False)
+    assert refused.status != 0
+    assert "already exists in deleted state" in refused.text
+    assert emulator.arm("DELETE", "/resourceGroups/scoring-again")[0] == 200
+    stack.refresh()
+    assert not [one for one in stack.resources() if one["type"].startswith("azure-native:")]
+    stack.run("config", "set", "scoring:generation", "2")
+    stack.up()
+    assert workspace not in [one["id"] for one in stack.resources(WORKSPACE)]
 
 
 def test_a_stack_follows_its_declaration_sees_drift_and_goes_in_order(
@@ -49,6 +89,16 @@ def test_a_stack_follows_its_declaration_sees_drift_and_goes_in_order(
     deployment = ("azure-native:machinelearningservices:OnlineDeployment", "diabetes-online-green")
     assert set(changed) == {(ROUTING, "diabetes-online"), deployment}
     assert changed[deployment] == {"sku.capacity": "update"}
+
+    # Another identity, which Azure gives to no endpoint that is there already.
+    config[ENDPOINTS]["diabetes-online"]["identity"] = {"type": "system_assigned"}
+    stack.write(config)
+    stack.up("--refresh")
+    assert emulator.arm("GET", online)[0] == 404
+    online = endpoint_of(stack.outputs()["runner"], "diabetes-online")
+    _, body = emulator.arm("GET", online)
+    assert body["identity"]["type"] == "SystemAssigned"
+    assert body["properties"]["traffic"] == {"blue": 80, "green": 20}
 
     # Default and traffic go before the deployments do, or Azure would refuse.
     emulator.requests.clear()
