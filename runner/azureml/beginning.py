@@ -1,15 +1,17 @@
-"""Beginning a job of Azure that is named here: one request, one job."""
+"""Beginning a job of Azure: however often it has to be asked, one job."""
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runner.azureml.errors import ServiceError, refusal
 from runner.azureml.jobs import cancel_job
-from runner.errors import EnvironmentRefused, Interrupted, NotFound
+from runner.errors import EnvironmentRefused, Interrupted
 
 if TYPE_CHECKING:
     from azure.core.rest import HttpResponse
@@ -17,10 +19,39 @@ if TYPE_CHECKING:
     from runner.azureml.connection import Connection
 
 UNCERTAIN = (408, 409, 429, 500, 502, 503, 504)  # the job may be there, now or at the next try
+_REFUSED = (409, 429)  # of these, those that say that none was begun by this request
 _FIRST_PAUSE = 0.5  # seconds before the first look for a job whose answer was lost
+_LOOKS = 6  # each pause is twice the one before: half a minute for a job that takes its time
+_LOOKS_AFTER_CTRL_C = 4
 _TRIES = 4
 _LONGEST_PAUSE = 60.0  # seconds, whatever Azure asks for
 _LONGEST_STEM = 40  # characters of a job's name that say what it does
+_NAME = re.compile(r".+-[0-9a-f]{8}")
+
+
+@dataclass(frozen=True)
+class Found:
+    """What there is of a job whose answer was lost: itself, or the names of all it may be."""
+
+    job: Mapping[str, Any] | None = None
+    maybe: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Search:
+    job: str
+    find: Callable[[], Found]
+    looks: int  # before Azure is asked again
+    command: str  # to look later
+
+    def look(self, pauses: Iterable[float]) -> Found:
+        found = Found()
+        for pause in pauses:
+            time.sleep(pause)
+            found = self.find()
+            if found.job is not None:
+                break
+        return found
 
 
 def name_job(stem: str, unique: str) -> str:
@@ -28,38 +59,62 @@ def name_job(stem: str, unique: str) -> str:
     return f"{stem[:_LONGEST_STEM].rstrip('-')}-{unique[:8]}"
 
 
+def is_named(name: str) -> bool:
+    """Whether `name_job` may have given a name."""
+    return _NAME.fullmatch(name) is not None
+
+
 def begin_job(
-    connection: Connection, job: str, ask: Callable[[], HttpResponse]
+    connection: Connection,
+    job: str,
+    ask: Callable[[], HttpResponse],
+    find: Callable[[], Found] | None = None,
 ) -> Mapping[str, Any]:
-    """Ask until Azure has the job, looking for it by its name wherever an answer was lost.
+    """Ask until Azure has the job, looking for it wherever an answer was lost.
 
     `ask` sends the request once, and returns answers of a status in UNCERTAIN like successes.
+    `find` looks for a job that Azure doesn't name as it is asked to. Asked again it would make
+    another, so this one is looked for longer; without `find` it is looked for by its name.
     Returns the job as Azure has it. Raises ServiceError where there is none for good,
     EnvironmentRefused where that can't be found out, and Interrupted, with the job canceled.
     """
+
+    def by_name() -> Found:
+        return Found(connection.arm.find("jobs", job))
+
+    if find is None:
+        search = _Search(job, by_name, 1, f"runner jobs show {job}")
+    else:
+        search = _Search(job, find, _LOOKS, "runner jobs list")
     try:
-        return _ask_until_begun(connection, job, ask)
+        return _ask_until_begun(search, ask)
     except KeyboardInterrupt:
-        raise Interrupted(_abandon(connection, job)) from None
+        raise Interrupted(_abandon(connection, search)) from None
 
 
-def _abandon(connection: Connection, job: str) -> str:
+def _abandon(connection: Connection, search: _Search) -> str:
     """Cancel a job that was asked for, and say what became of it to who doesn't know its name."""
+    name = search.job
     try:
-        cancel_job(connection, job)
-    except NotFound:
-        return "interrupted before there was a job"
+        found = search.find()
+        if found.job is None and search.looks > 1:
+            found = search.look(_pauses(_LOOKS_AFTER_CTRL_C))
+        if found.job is not None:
+            name = found.job["name"]
+            cancel_job(connection, name)
+            return f"interrupted: job {name} was canceled"
+    except KeyboardInterrupt:
+        return f"interrupted; whether there is a job, `{search.command}` tells"
     except EnvironmentRefused as error:
-        return f"interrupted, but job {job} may run: it could not be canceled: {error}"
-    return f"interrupted: job {job} was canceled"
+        return f"interrupted, but job {name} may run: it could not be canceled: {error}"
+    if found.maybe:
+        return f"interrupted, but {_any_of(found.maybe)}"
+    return "interrupted before there was a job"
 
 
-def _ask_until_begun(
-    connection: Connection, job: str, ask: Callable[[], HttpResponse]
-) -> Mapping[str, Any]:
-    pause = _FIRST_PAUSE
-    for left in reversed(range(_TRIES)):
-        wait = pause
+def _ask_until_begun(search: _Search, ask: Callable[[], HttpResponse]) -> Mapping[str, Any]:
+    for number in range(_TRIES):
+        wait = 0.0
         try:
             answer = ask()
         except ServiceError as error:
@@ -70,22 +125,39 @@ def _ask_until_begun(
             if 200 <= answer.status_code < 300:
                 accepted: Mapping[str, Any] = answer.json()
                 return accepted
-            lost = refusal(answer.status_code, answer.text(), f"begin job {job}")
-            wait = max(pause, min(_asked_wait(answer.headers), _LONGEST_PAUSE))
-        time.sleep(wait)
-        try:
-            found: Mapping[str, Any] | None = connection.arm.find("jobs", job)
-        except EnvironmentRefused as error:
-            raise EnvironmentRefused(
-                f"{lost}; whether there is a job {job} can't be found out ({error}): look later"
-                f" with `runner jobs show {job}` before beginning another"
-            ) from None
-        if found is not None:
-            return found
-        if not left:
-            raise ServiceError(f"{lost}; no job was begun", lost.status, lost.code)
-        pause *= 2
-    raise AssertionError("the last try returns or raises")
+            lost = refusal(answer.status_code, answer.text(), f"begin job {search.job}")
+            wait = min(_asked_wait(answer.headers), _LONGEST_PAUSE)
+        found = _look(search, lost, number, wait)
+        if found.job is not None:
+            return found.job
+        if found.maybe:
+            raise EnvironmentRefused(f"{lost}; but {_any_of(found.maybe)}")
+    raise ServiceError(f"{lost}; no job was begun", lost.status, lost.code)
+
+
+def _look(search: _Search, lost: ServiceError, number: int, wait: float) -> Found:
+    """What there is of a job after the request of that number, from 0."""
+    once = _FIRST_PAUSE * 2**number
+    if search.looks > 1 and lost.status in _REFUSED:
+        time.sleep(max(once, wait))
+        return Found()
+    pauses = _pauses(search.looks) if search.looks > 1 else [once]
+    try:
+        return search.look([max(pauses[0], wait), *pauses[1:]])
+    except EnvironmentRefused as error:
+        raise EnvironmentRefused(
+            f"{lost}; whether there is a job {search.job} can't be found out ({error}): look later"
+            f" with `{search.command}` before beginning another"
+        ) from None
+
+
+def _pauses(looks: int) -> list[float]:
+    return [_FIRST_PAUSE * 2**number for number in range(looks)]
+
+
+def _any_of(jobs: tuple[str, ...]) -> str:
+    text = f"job {jobs[0]}" if len(jobs) == 1 else f"one of the jobs {', '.join(jobs)}"
+    return f"{text} may be it: look with `runner jobs show NAME` before beginning another"
 
 
 def _asked_wait(headers: Mapping[str, str]) -> float:

@@ -3,37 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import Any
 
+from runner.azureml.client import fetch_json
+from runner.azureml.cloud import Cloud
 from runner.errors import EnvironmentRefused
 from runner.nearest import nearest
 
 METADATA_URL = "ARM_CLOUD_METADATA_URL"
-
-
-@dataclass(frozen=True)
-class Cloud:
-    """One cloud's addresses, without a slash at the end."""
-
-    name: str
-    resource_manager: str
-    authority: str  # where Entra signs in
-    machine_learning: str  # the audience of the workspaces' own interfaces
-    storage_suffix: str
-    private: bool = False
-
-    @property
-    def resource_manager_scope(self) -> str:
-        return f"{self.resource_manager}/.default"
-
-    @property
-    def machine_learning_scope(self) -> str:
-        return f"{self.machine_learning}/.default"
-
-    def blob_url(self, account: str) -> str:
-        """The address of a storage account's blobs."""
-        return f"https://{account}.blob.{self.storage_suffix}"
 
 
 CLOUDS = {
@@ -86,8 +63,6 @@ def find_cloud(name: str) -> Cloud:
 
 
 def _described(address: str) -> dict[str, Cloud]:
-    from runner.azureml.client import fetch_json
-
     content = fetch_json(address)
     clouds = content if isinstance(content, list) else [content]
     found = {}

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from runner.azureml.client import API_VERSION, Client, fetch_json
-from runner.azureml.clouds import Cloud, find_cloud
+from runner.azureml.cloud import Cloud
+from runner.azureml.clouds import find_cloud
 from runner.azureml.credentials import Credential
 from runner.azureml.errors import Missing, ServiceError
 from runner.azureml.outputs import Outputs
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
     from runner.azureml.storage import Storage
 
 # Resource Manager's own codes; Machine Learning has others for what a workspace lacks.
-_NO_WORKSPACE = ("ResourceNotFound", "ResourceGroupNotFound", "SubscriptionNotFound")
+_NO_WORKSPACE = (
+    "ParentResourceNotFound",
+    "ResourceGroupNotFound",
+    "ResourceNotFound",
+    "SubscriptionNotFound",
+)
 
 
 class Connection:
@@ -88,6 +94,15 @@ class Connection:
         )
 
     @cached_property
+    def models(self) -> Client:
+        """What knows where the models lie that jobs wrote."""
+        return Client(
+            f"{self.api_url}/modelregistry/v1.0{self.outputs.resource_id}",
+            self.credential,
+            self.cloud.resource_manager_scope,
+        )
+
+    @cached_property
     def storage(self) -> Storage:
         """The blobs behind the workspace's datastores."""
         from runner.azureml.storage import Storage
@@ -125,6 +140,13 @@ class Connection:
         if job not in self._log_files:
             self._log_files[job] = LogFiles(self, job)
         return self._log_files[job]
+
+    def is_own(self, subscription: str, group: str, workspace: str) -> bool:
+        """Whether a workspace is this one; Azure's names know no case."""
+        own = self.outputs
+        asked = (subscription.lower(), group.lower(), workspace.lower())
+        names = (own.subscription_id, own.resource_group, own.workspace)
+        return asked == tuple(name.lower() for name in names)
 
     def missing(self, noun: str, name: str, names: Callable[[], list[str]]) -> NotFound:
         """The error for a name that the workspace lacks, with the nearest of those it has.

@@ -21,6 +21,19 @@ if TYPE_CHECKING:
 InputType = Literal["uri_file", "uri_folder"]
 
 TYPES = ("uri_file", "uri_folder")
+_PLACES = (
+    "azureml://datastores/",
+    "azureml://subscriptions/",
+    "azureml:/subscriptions/",
+    "/subscriptions/",
+)
+_DATA_ID = re.compile(
+    r"(?:azureml:/?)?/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)"
+    r"(?:/providers/Microsoft\.MachineLearningServices)?/workspaces/(?P<workspace>[^/]+)"
+    r"/data/(?P<name>[^/]+)/versions/(?P<version>[^/]+)",
+    re.IGNORECASE,
+)
+_PROVIDER = "/providers/Microsoft.MachineLearningServices"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
@@ -48,9 +61,11 @@ def find_input(
 
     Raises NotFound, and WrongUsage for what is of another type than `type_`, or no input at all.
     """
-    if asked.startswith(("azureml://datastores/", "azureml://subscriptions/")):
-        parse_place(asked)
-        return Input(asked, _address_type(asked, type_), asked)
+    named = _DATA_ID.fullmatch(asked)
+    if named is not None:
+        return _of_asset(connection, data.find(_own_reference(connection, named)), type_)
+    if asked.startswith(_PLACES):
+        return Input(_place_uri(asked), _address_type(asked, type_), asked)
     if asked.startswith("https://"):
         # What comes behind a question mark may be a signature.
         return Input(asked, _address_type(asked, type_), asked.partition("?")[0])
@@ -68,6 +83,25 @@ def asset_id(connection: Connection, asset: Asset) -> str:
     """An asset by its id, which the job then keeps as its lineage."""
     segment = "models" if asset.kind == "model" else "data"
     return f"{connection.outputs.resource_id}/{segment}/{asset.name}/versions/{asset.version}"
+
+
+def _own_reference(connection: Connection, named: re.Match[str]) -> str:
+    """A data asset's id as a reference. Raises WrongUsage for one of another workspace."""
+    if not connection.is_own(named["subscription"], named["group"], named["workspace"]):
+        raise WrongUsage(
+            f"{named[0]!r} is in another workspace than {connection.outputs.workspace!r}: register"
+            " the data asset in this one, or choose its environment"
+        )
+    return f"azureml:{named['name']}:{named['version']}"
+
+
+def _place_uri(asked: str) -> str:
+    """A place in a datastore as Azure reads it. Raises WrongUsage."""
+    parse_place(asked)
+    if asked.startswith("azureml://"):
+        return asked
+    path = asked.removeprefix("azureml:").replace(_PROVIDER, "")
+    return f"azureml:/{path}"
 
 
 def _asset(catalog: Catalog, asked: str, data: DataAssets) -> Asset | Data:

@@ -13,7 +13,7 @@ from runner.azureml.errors import ServiceError
 from runner.azureml.following import first_pause
 from runner.azureml.inputs import DataAssets, Input, find_input
 from runner.azureml.jobs import job_record
-from runner.azureml.storage import parse_place
+from runner.azureml.lost_jobs import LostJob
 from runner.declarations.override import override
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.nearest import nearest
@@ -47,16 +47,16 @@ def invoke(
 ) -> Job:
     """Start a batch job, and return it as Azure accepted it.
 
-    The job is named here and looked for by that name before Azure is asked a second time, so a
-    lost answer leaves no second job behind (Azure/azure-sdk-for-python#31166). Raises WrongUsage
-    for settings Azure takes no call of, NotFound for what the workspace lacks, Interrupted and
-    EnvironmentRefused; then there is no job, or the error names it.
+    It is looked for before Azure is asked a second time, so a lost answer leaves no second job
+    behind (Azure/azure-sdk-for-python#31166). Raises WrongUsage for settings Azure takes no call
+    of, NotFound for what the workspace lacks, Interrupted and EnvironmentRefused; then there is no
+    job, or the error names it, or all that it may be.
     """
     first_pause()  # who follows the job wants no error of their settings once there is one
     name = _endpoint_name(connection, invocation.endpoint or default_endpoint())
     scoring_uri = _scoring_uri(connection, name, invocation.deployment)
     settings = _settings(connection, catalog, name, invocation)
-    output = _output(invocation, settings)
+    output = _output(connection, catalog, name, invocation, settings)
     given = _input(catalog, name, invocation, data, connection)
     body = {
         "properties": {
@@ -164,17 +164,25 @@ def _any_deployment(
     connection: Connection, catalog: Catalog, endpoint: str, deployment: str | None
 ) -> BatchDeployment:
     """The declared deployment that a call's settings are checked as a part of."""
-    declared = catalog.batch_deployments.get(endpoint, {})
-    name = deployment or _known_default(connection, endpoint)
-    if name is None and endpoint in catalog.batch_endpoints:
-        name = catalog.batch_endpoints[endpoint].defaults.deployment_name
-    if name is not None and name in declared:
-        return declared[name]
+    name = _deployment_name(connection, catalog, endpoint, deployment)
+    found = catalog.batch_deployments.get(endpoint, {}).get(name or "")
+    if found is not None:
+        return found
     raise WrongUsage(
         f"deployment {name!r} of endpoint {endpoint!r} is not declared under models/, so its"
         " settings can't be checked: declare it, or leave out --set, --mini-batch-size and"
         " --instance-count"
     )
+
+
+def _deployment_name(
+    connection: Connection, catalog: Catalog, endpoint: str, deployment: str | None
+) -> str | None:
+    """The deployment a call means, as far as that is known without asking."""
+    name = deployment or _known_default(connection, endpoint)
+    if name is None and endpoint in catalog.batch_endpoints:
+        name = catalog.batch_endpoints[endpoint].defaults.deployment_name
+    return name
 
 
 def _input(
@@ -197,18 +205,27 @@ def _input(
     return find_input(connection, catalog, asked, type_, data)
 
 
-def _output(invocation: Invocation, settings: dict[str, Any]) -> dict[str, Any]:
+def _output(
+    connection: Connection,
+    catalog: Catalog,
+    endpoint: str,
+    invocation: Invocation,
+    settings: dict[str, Any],
+) -> dict[str, Any]:
     """Where the predictions go, where that is not left to Azure; takes the file name with it."""
     asked = invocation.output_path
     if asked is None:
         return {}
-    if not asked.startswith("azureml://"):
+    if not asked.startswith(("azureml:", "/subscriptions/")):
         raise WrongUsage(
             f"--output-path {asked!r} is on this machine, where the cluster can't write: give"
             " azureml://datastores/NAME/paths/PATH, and --download DIR to get the results here"
         )
-    place = parse_place(asked)
-    file = settings.pop("outputFileName", "predictions.csv")
+    place = connection.storage.own_place(asked)
+    name = _deployment_name(connection, catalog, endpoint, invocation.deployment)
+    declared = catalog.batch_deployments.get(endpoint, {}).get(name or "")
+    usual = declared.settings.output_file_name if declared else "predictions.csv"
+    file = settings.pop("outputFileName", usual)
     folder = place.path.strip("/")
     uri = replace(place, path=f"{folder}/{file}" if folder else file).short_uri
     return {"outputData": {"score": {"jobOutputType": "UriFile", "uri": uri}}}
@@ -221,12 +238,20 @@ def _begin(
     scoring_uri: str,
     body: Mapping[str, Any],
 ) -> Mapping[str, Any]:
-    """Ask for a job of a name that no other has; one that is interrupted is canceled."""
+    """Ask for a job that is shown as no other is; one that is interrupted is canceled."""
     import uuid
+    from datetime import UTC, datetime
 
     request = uuid.uuid4()
     job = name_job(endpoint, request.hex)
     named = {"properties": {"name": job, **body["properties"]}}
+    lost = LostJob(
+        endpoint=connection.actual_name(endpoint),
+        deployment=deployment,
+        input=body["properties"]["inputData"][_INPUT]["uri"],
+        name=job,
+        asked_at=datetime.now(UTC),
+    )
     headers = {"repeatability-request-id": str(request)}
     if deployment:
         headers["azureml-model-deployment"] = deployment
@@ -243,7 +268,7 @@ def _begin(
         )
 
     try:
-        return begin_job(connection, job, post)
+        return begin_job(connection, job, post, lambda: lost.find(connection))
     except ServiceError as error:
         if error.status in (None, 400, 404):
             # Resource Manager may know more: the endpoint can be gone, or have no default now.

@@ -1,6 +1,6 @@
 """The log files of a batch job, and what they say of its progress and of why it failed.
 
-A batch job is a pipeline run with one child, `batchscoring`. The child writes how far it has come
+A batch job is a pipeline run with a child, `batchscoring`. The child writes how far it has come
 to `logs/job_progress_overview.<time>.txt`, and what its script raised to `logs/user/error.txt` and
 `logs/user/error/<node>/process<number>.txt`; the run history lists all of them with addresses that
 are signed for a while.
@@ -37,6 +37,7 @@ _SCHEDULED = re.compile(r"Scheduled (\d+) mini batch")
 _ITEMS = re.compile(r"There are (\d+) tasks? with (\d+) items?")
 _PROCESSED = re.compile(r"Processed (\d+) of (\d+) mini batch")
 _FAILED_ITEMS = re.compile(r"(\d+) (?:items?|files?) failed|failed (?:items?|files?):? (\d+)", re.I)
+_SCORING = "batchscoring"  # the child's name
 _LAST_LINES = 3
 
 
@@ -100,11 +101,12 @@ class LogFiles:
 
     @property
     def child(self) -> str | None:
-        """The run that does the job's work; None until there is one."""
+        """The run that does the job's work, or the first of many; None until there is one."""
         if self._child is None:
             below = self._connection.history.find("runs", self._name, "children", retry=self._retry)
             found = (below or {}).get("value") or ()
-            self._child = next((str(one["runId"]) for one in found), None)
+            runs = sorted(found, key=lambda one: one.get("name") != _SCORING)
+            self._child = next((str(one["runId"]) for one in runs), None)
         return self._child
 
     def progress_lines(self) -> list[str]:

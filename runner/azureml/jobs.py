@@ -5,21 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any
 
 from runner.azureml.endpoints import KINDS, reference
 from runner.azureml.errors import ServiceError
-from runner.errors import EnvironmentRefused, NotFound
+from runner.azureml.storage import parse_place
+from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.workspace import Job, JobStatus
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from runner.azureml.connection import Connection
 
 # The listing of an endpoint's jobs is not in Resource Manager; the SDK asks for this one.
 _LISTING_VERSION = "2020-09-01-dataplanepreview"
 DEFAULT_OUTPUT = "default"  # of every run: its logs
 _NAMES = 50  # of the latest jobs, to find the one that was meant
+_TRAINING_JOBS = 100  # the latest, where no limit is given: others train here, too
+_STAGES = ("azureml.pipelines.stages", "stages")  # Azure has written both
 _STATUS = {
     "NotStarted": JobStatus.QUEUED,
     "Queued": JobStatus.QUEUED,
@@ -38,13 +43,17 @@ _STATUS = {
 
 
 def list_jobs(connection: Connection, limit: int | None = None) -> list[Job]:
-    """The jobs of the workspace's batch endpoints and its training jobs, the latest first."""
+    """The jobs of the workspace's batch endpoints and its training jobs, the latest first.
+
+    Without a limit these are all of the endpoints', and the latest hundred that train.
+    """
     found: list[tuple[dict[str, Any], str | None]] = [
         (one, endpoint)
         for endpoint in _batch_endpoints(connection)
         for one in islice(_jobs_of(connection, endpoint), limit)
     ]
-    found += [(one, None) for one in islice(_training_jobs(connection), limit)]
+    training = _training_jobs(connection)
+    found += [(one, None) for one in islice(training, limit or _TRAINING_JOBS)]
     found.sort(key=lambda pair: _created(pair[0]), reverse=True)
     return [job_record(connection, *pair) for pair in found[:limit]]
 
@@ -61,7 +70,7 @@ def show_job(connection: Connection, name: str | None = None) -> Job:
         name = latest[0].name
     job = job_record(connection, find_job(connection, name))
     if job.type == "command":
-        job = _timed(connection, job)
+        job = timed(connection, job)
     if job.status is not JobStatus.FAILED:
         return job
     from runner.azureml.job_logs import failure
@@ -81,7 +90,7 @@ def find_job(connection: Connection, name: str) -> dict[str, Any]:
         raise connection.missing(
             "job", name, lambda: [one.name for one in list_jobs(connection, _NAMES)]
         ) from None
-    if status(found).final:
+    if _ended(status(found)):
         connection.final_jobs[name] = found
     return found
 
@@ -92,7 +101,7 @@ def cancel_job(connection: Connection, name: str) -> Job:
     Raises NotFound, and EnvironmentRefused for a job that is final.
     """
     job = job_record(connection, find_job(connection, name))
-    if job.status.final:
+    if _ended(job.status):
         raise EnvironmentRefused(f"job {name!r} is {job.status} already")
     connection.arm.post("jobs", name, "cancel")
     return job_record(connection, find_job(connection, name))
@@ -119,6 +128,12 @@ def refuse_resume(connection: Connection, environment: str, name: str) -> Enviro
     )
 
 
+def of_pipeline(resource: Mapping[str, Any]) -> bool:
+    """Whether a job runs a pipeline that was deployed to a batch endpoint, and not a model."""
+    tags = resource["properties"].get("tags") or {}
+    return bool(tags.get("azureml.jobtype") == "azureml.pipelinejob")
+
+
 def status(resource: Mapping[str, Any]) -> JobStatus:
     """The state of a job as Resource Manager or an endpoint's listing has it."""
     return _STATUS.get(resource["properties"].get("status") or "", JobStatus.RUNNING)
@@ -135,9 +150,6 @@ def job_record(
     if batch and endpoint is None:
         endpoint = facts.get("azureml.endpointname") or properties.get("experimentName")
     outputs = properties.get("outputs") or properties.get("outputData") or {}
-    if not batch:
-        # What every run writes is no output that a person asked for.
-        outputs = {name: one for name, one in outputs.items() if name != DEFAULT_OUTPUT}
     stage = _execution(facts)
     created = (resource.get("systemData") or {}).get("createdAt")
     return Job(
@@ -147,8 +159,8 @@ def job_record(
         created_at=_time(created) or "",
         endpoint=connection.logical_name(endpoint) if endpoint else None,
         deployment=tags.get("azureml.deploymentname") or facts.get("azureml.deploymentname"),
-        input=_uri(properties.get("inputs") or properties.get("inputData")),
-        output=_uri(outputs, "score" if batch else "model"),
+        input=_uri(properties.get("inputs") or properties.get("inputData") or {}),
+        output=_score(outputs) if batch else _model(outputs),
         started_at=_time(stage.get("StartTime") or facts.get("StartTimeUtc")),
         ended_at=_time(stage.get("EndTime") or facts.get("EndTimeUtc")),
     )
@@ -160,6 +172,19 @@ def _batch_endpoints(connection: Connection) -> list[str]:
     if outputs is None:
         return [one["name"] for one in connection.arm.pages(KINDS["batch"])]
     return [one.name for one in outputs.values() if one.kind == "batch"]
+
+
+def jobs_since(connection: Connection, endpoint: str, moment: datetime) -> Iterator[dict[str, Any]]:
+    """The jobs of an endpoint, by its actual name, that were made at a moment or later."""
+    earliest = _time(moment.isoformat()) or ""
+    jobs = _jobs_of(connection, endpoint)
+    return takewhile(lambda one: (_time(_created(one)) or earliest) >= earliest, jobs)
+
+
+def display_name(resource: Mapping[str, Any]) -> str:
+    """What a job of a batch endpoint is shown as, which is not its name."""
+    properties = resource["properties"]
+    return str(properties.get("displayName") or properties.get("name") or "")
 
 
 def _jobs_of(connection: Connection, endpoint: str) -> Iterator[dict[str, Any]]:
@@ -182,7 +207,8 @@ def _listed(connection: Connection, endpoint: str) -> list[dict[str, Any]]:
 
 def _of_experiment(connection: Connection, endpoint: str) -> Iterator[dict[str, Any]]:
     # A batch job's experiment bears its endpoint's name.
-    for one in connection.arm.pages("jobs", params={"listViewType": "ActiveOnly"}):
+    asked = {"jobType": "Pipeline", "listViewType": "ActiveOnly"}
+    for one in connection.arm.pages("jobs", params=asked):
         if one["properties"].get("experimentName") == endpoint:
             yield one
 
@@ -193,14 +219,19 @@ def _training_jobs(connection: Connection) -> Iterator[dict[str, Any]]:
     )
 
 
-def _timed(connection: Connection, job: Job) -> Job:
-    """A training job with when it began and ended, which only its run notes."""
+def timed(connection: Connection, job: Job) -> Job:
+    """A job with when it began and ended, where only its run notes that."""
     try:
         run = connection.history.find("runs", job.name, "details") or {}
     except EnvironmentRefused:
         return job  # worth knowing, not worth failing for
     began, ended = _time(run.get("startTimeUtc")), _time(run.get("endTimeUtc"))
-    return replace(job, started_at=began, ended_at=ended)
+    return replace(job, started_at=job.started_at or began, ended_at=job.ended_at or ended)
+
+
+def _ended(state: JobStatus) -> bool:
+    """Whether a job is final for good: one that does not respond may yet, and can be canceled."""
+    return state.final and state is not JobStatus.NOT_RESPONDING
 
 
 def _created(resource: Mapping[str, Any]) -> str:
@@ -209,11 +240,14 @@ def _created(resource: Mapping[str, Any]) -> str:
 
 def _execution(facts: Mapping[str, str]) -> Mapping[str, str]:
     """When the job's work began and ended, out of what its pipeline run notes."""
-    try:
-        stages = json.loads(facts.get("azureml.pipelines.stages") or "{}")
-    except ValueError:
-        return {}
-    return (stages.get("Execution") if isinstance(stages, dict) else None) or {}
+    for name in _STAGES:
+        try:
+            stages = json.loads(facts.get(name) or "{}")
+        except ValueError:
+            continue
+        if isinstance(stages, dict) and stages.get("Execution"):
+            return dict(stages["Execution"])
+    return {}
 
 
 def _time(text: str | None) -> str | None:
@@ -232,12 +266,26 @@ def _time(text: str | None) -> str | None:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
-def _uri(holders: Any, name: str | None = None) -> str | None:
-    """The address that a job's inputs or outputs hold: the named one, else the first with any."""
-    if not isinstance(holders, dict):
-        return None
-    chosen = [holders[name]] if name in holders else list(holders.values())
-    for one in chosen:
+def _score(outputs: Mapping[str, Any]) -> str | None:
+    """The address of a batch job's predictions, and of nothing else that it wrote."""
+    uri = _uri({name: one for name, one in outputs.items() if name == "score"})
+    try:
+        # A listing names a place by its resource's path.
+        return parse_place(uri).short_uri if uri and uri.startswith("/") else uri
+    except WrongUsage:
+        return uri
+
+
+def _model(outputs: Mapping[str, Any]) -> str | None:
+    """The address of a training job's model, else of its first output."""
+    # What every run writes is no output that a person asked for.
+    asked = {name: one for name, one in outputs.items() if name != DEFAULT_OUTPUT}
+    return _uri({"model": asked["model"]} if "model" in asked else asked)
+
+
+def _uri(holders: Mapping[str, Any]) -> str | None:
+    """The first address that a job's inputs or outputs hold."""
+    for one in holders.values():
         if isinstance(one, dict) and (one.get("uri") or one.get("assetId")):
             # What comes behind a question mark may be a signature.
             return reference(str(one.get("uri") or one["assetId"]).partition("?")[0])

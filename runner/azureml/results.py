@@ -13,19 +13,17 @@ from shutil import copytree
 from typing import TYPE_CHECKING
 
 from runner.azureml.downloads import check_absent, fetch, fresh_folder
-from runner.azureml.errors import Missing
 from runner.azureml.job_logs import Advance
-from runner.azureml.jobs import DEFAULT_OUTPUT, find_job, job_record
-from runner.azureml.storage import ARTIFACTS, Place, parse_place
-from runner.errors import EnvironmentRefused, NotFound, RunnerError, WrongUsage
-from runner.nearest import nearest
+from runner.azureml.job_outputs import SCORE, find_output, find_outputs, writing_run
+from runner.azureml.jobs import find_job, job_record, timed
+from runner.azureml.storage import ARTIFACTS, Place
+from runner.errors import EnvironmentRefused, NotFound, RunnerError
 from runner.workspace import JobStatus, Summary, Transfer
 
 if TYPE_CHECKING:
     from runner.azureml.connection import Connection
     from runner.workspace import Job
 
-SCORE = "score"  # the name of a batch job's output
 _SUMMARY = "summary.json"
 _OUTPUTS = "named-outputs"
 _MOST_CLASSES = 50  # more distinct predictions than this are numbers or free text
@@ -45,7 +43,8 @@ def collect(
     job = _completed(connection, name)
     try:
         with fresh_folder(folder) as whole:
-            files = _fetch_output(connection, job, SCORE, whole / _OUTPUTS / SCORE, tell)
+            place = find_output(connection, job, SCORE)
+            files = _fetch(connection, place, whole / _OUTPUTS / SCORE, name, tell)
             summary = _sum_up(connection, job, files, folder, whole)
             (whole / _SUMMARY).write_text(json.dumps(asdict(summary), indent=2) + "\n")
     except RunnerError:
@@ -81,11 +80,10 @@ def download_job(
         if collected.exists():
             copytree(collected, whole / _OUTPUTS)
         else:
-            for output in _output_names(connection, job):
+            for output, place in find_outputs(connection, job).items():
                 with suppress(NotFound):  # a job that failed may have written none
-                    _fetch_output(connection, job, output, whole / _OUTPUTS / output, tell)
-        run = connection.log_files(name).child or name
-        logs = Place(ARTIFACTS, f"ExperimentRun/dcid.{run}")
+                    _fetch(connection, place, whole / _OUTPUTS / output, name, tell)
+        logs = Place(ARTIFACTS, f"ExperimentRun/dcid.{writing_run(connection, job)}")
         with suppress(NotFound):
             _fetch(connection, logs, whole / "artifacts", name, tell)
         if not any(whole.iterdir()):
@@ -108,7 +106,7 @@ def job_output(
     if not folder.exists():
         job = _completed(connection, name)
         with fresh_folder(folder) as whole:
-            _fetch_output(connection, job, output, whole, tell)
+            _fetch(connection, find_output(connection, job, output), whole, name, tell)
     return folder
 
 
@@ -124,61 +122,6 @@ def _completed(connection: Connection, name: str) -> Job:
             f"job {job.name!r} is {job.status}: only a completed one has results"
         )
     return job
-
-
-def _fetch_output(
-    connection: Connection,
-    job: Job,
-    output: str,
-    folder: Path,
-    tell: Callable[[Transfer], None],
-) -> list[Path]:
-    """Fetch an output into `folder` and return its files."""
-    place = _told_place(job) if output == SCORE else None
-    if place is None:
-        places = _places(connection, job)
-        if output not in places:
-            raise NotFound(f"job {job.name!r} has no output {output!r}{nearest(output, places)}")
-        place = places[output]
-    return _fetch(connection, place, folder, job.name, tell)
-
-
-def _output_names(connection: Connection, job: Job) -> list[str]:
-    names = [SCORE] if _told_place(job) else list(_places(connection, job))
-    return [one for one in names if one != DEFAULT_OUTPUT]  # its logs are fetched as such
-
-
-def _told_place(job: Job) -> Place | None:
-    """Where a batch job says itself that its predictions lie; None where it leaves that open."""
-    if job.type != "batch" or job.output is None or "{" in job.output:
-        return None
-    try:
-        return parse_place(job.output)
-    except WrongUsage:  # a data asset, an address outside of the workspace
-        return None
-
-
-def _places(connection: Connection, job: Job) -> dict[str, Place]:
-    """Where the outputs of a job lie, by name.
-
-    The run that did the work knows: of a batch job that is the child of the job's own run.
-    """
-    run = (connection.log_files(job.name).child if job.type == "batch" else None) or job.name
-    try:
-        data = connection.history.ask("rundata", body={"runId": run, "selectRunMetadata": True})
-    except Missing:
-        return {}
-    assets = {
-        name: str(one["assetId"])
-        for name, one in ((data.get("runMetadata") or {}).get("outputs") or {}).items()
-    }
-    if not assets:
-        return {}
-    resolved = connection.datasets.ask(
-        "dataversion", "batchGetResolvedUris", body={"values": list(assets.values())}
-    )
-    uris = {asset: one["uri"] for asset, one in (resolved.get("values") or {}).items()}
-    return {name: parse_place(uris[asset]) for name, asset in assets.items() if asset in uris}
 
 
 def _fetch(
@@ -198,7 +141,7 @@ def _sum_up(
 ) -> Summary:
     advance = _advance(connection, job.name)
     rows, scored, classes = _count(files)
-    seconds = _seconds(job)
+    seconds = _seconds(job if job.started_at and job.ended_at else timed(connection, job))
     output = files[0] if len(files) == 1 else whole / _OUTPUTS / SCORE
     return Summary(
         job=job.name,

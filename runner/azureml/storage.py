@@ -73,6 +73,21 @@ class Storage:
             f"workspace {self._connection.outputs.workspace!r} has no default datastore"
         )
 
+    def own_place(self, uri: str) -> Place:
+        """The place an `azureml://` URI names in this workspace.
+
+        Raises WrongUsage for another text, and for a place of another workspace.
+        """
+        place, named = parse_place(uri), _LONG.fullmatch(uri)
+        if named and not self._connection.is_own(
+            named["subscription"], named["group"], named["workspace"]
+        ):
+            raise WrongUsage(
+                f"{uri!r} is in another workspace than {self._connection.outputs.workspace!r}:"
+                " give azureml://datastores/NAME/paths/PATH, or choose its environment"
+            )
+        return place
+
     def long_uri(self, place: Place) -> str:
         """The URI of a place that says which workspace's datastore is meant."""
         outputs = self._connection.outputs

@@ -42,8 +42,8 @@ Examples:
     "--data",
     "--input",
     metavar="PATH|REF",
-    help="A file or folder, azureml:NAME:VERSION, azureml:NAME@latest, a datastore URI or an"
-    " https URL.  [default: the input the project declares for the endpoint]",
+    help="A file or folder, azureml:NAME:VERSION, azureml:NAME@latest, a data asset's id, a"
+    " datastore URI or an https URL.  [default: the input the project declares for the endpoint]",
 )
 @click.option(
     "--input-type",

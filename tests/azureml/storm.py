@@ -311,12 +311,15 @@ def find_leaks(text: str, secrets: set[str]) -> list[str]:
 
 
 @contextmanager
-def weather(scene: Scene, position: int, what: Weather) -> Iterator[None]:
-    """Let something befall the request at a position, from 0, of those that are to come."""
+def weather(scene: Scene, position: int, what: Weather, host: str = "*") -> Iterator[None]:
+    """Let something befall the request at a position, from 0, of those to a host that are to come.
+
+    The host may have wildcards.
+    """
     with pytest.MonkeyPatch.context() as patch:
         if isinstance(what.fault, Stall):
             patch.setenv("RUNNER_TIMEOUT", str(TIMEOUT))
-        scene.emulator.faults.inject(what.fault, skip=position, times=what.times)
+        scene.emulator.faults.inject(what.fault, host=host, skip=position, times=what.times)
         try:
             yield
         finally:

@@ -26,7 +26,7 @@ def set_environment(patch: pytest.MonkeyPatch, cloud: Emulator, root: Path) -> N
     patch.setenv("AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential")
     patch.chdir(root)
     patch.setitem(client._RETRIES, "retry_backoff_factor", 0.01)
-    patch.setattr(beginning, "_FIRST_PAUSE", 0.01)
+    patch.setattr(beginning, "_FIRST_PAUSE", 0.02)
     patch.setitem(storage._RETRIES, "initial_backoff", 0.01)
     patch.setitem(storage._RETRIES, "increment_base", 0.1)
     patch.setitem(storage._RETRIES, "random_jitter_range", 0)
@@ -43,13 +43,14 @@ def meet(scene: Scene, share: Share, position: int, what: Weather) -> Ended | No
         first = scene.run(*walk.words, verbose=number % 2 == 0, quiet=walk.quiet)
         met = bool(scene.emulator.faults.injected)
     try:
-        _check(scene, walk, first)
+        judge(scene, walk, first)
     except AssertionError as error:
         raise AssertionError(f"{what.name} at request {position}: {error}\n{first}") from error
     return first if met else None
 
 
-def _check(scene: Scene, walk: Walk, first: Ended) -> None:
+def judge(scene: Scene, walk: Walk, first: Ended) -> None:
+    """Raise AssertionError unless a command ended well, or can be taken up again and then does."""
     check_ending(scene, first)
     last = first
     if first.status:

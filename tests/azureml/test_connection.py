@@ -16,6 +16,7 @@ from runner.azureml.workspace import AzureWorkspace
 from runner.errors import NotFound
 from runner.workspace import Invocation
 from tests.azureml.stage import Stage
+from tests.emulator.faults import Answer
 from tests.projects import ROOT
 
 
@@ -49,6 +50,22 @@ def test_whatever_is_asked_of_a_workspace_that_is_not_there_says_so(
     workspace = AzureWorkspace(stage.project(tmp_path), "dev", parse_outputs(outputs, "the test"))
     with pytest.raises(NotFound, match=r"no workspace 'scoring' in .*00000000-0000"):
         ask(workspace)
+
+
+def test_a_parent_that_is_missing_may_be_the_workspace(stage: Stage, tmp_path: Path) -> None:
+    missing = Answer(404, "ParentResourceNotFound", "The parent resource could not be found.")
+    stage.emulator.faults.inject(missing, path="*/endpoints-of/models/*", times=None)
+    outputs = replace(stage.outputs(), workspace="endpoints-of")
+    with pytest.raises(NotFound, match="no workspace 'endpoints-of'"):
+        Connection(outputs).arm.get("models", "any")
+
+
+def test_a_workspace_is_its_own_however_its_name_is_written(stage: Stage) -> None:
+    outputs = stage.outputs()
+    connection = Connection(outputs)
+    parts = (outputs.subscription_id, outputs.resource_group, outputs.workspace)
+    assert connection.is_own(*(part.upper() for part in parts))
+    assert not connection.is_own(*parts[:2], "another")
 
 
 def test_the_workspaces_own_interfaces_are_found_with_and_without_a_tracking_uri(

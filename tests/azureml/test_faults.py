@@ -8,8 +8,17 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.azureml.storm import Scene, Weather, find_leaks, make_scene, weathers
-from tests.azureml.storm_trial import check_ending, meet, numbers, set_environment
+from tests.azureml.stage import LOCATION
+from tests.azureml.storm import (
+    SERVICES,
+    Scene,
+    Weather,
+    find_leaks,
+    make_scene,
+    weather,
+    weathers,
+)
+from tests.azureml.storm_trial import check_ending, judge, meet, numbers, set_environment
 from tests.azureml.storm_walks import SHARES, Score, Share
 from tests.emulator import Emulator, addresses
 from tests.emulator.faults import Answer, Drop, server_error
@@ -114,6 +123,21 @@ def test_a_job_that_fails_is_told_and_scored_again(storm: tuple[Scene, list[Tria
     assert "the script said no" in first.error
     walk.check_failed(first)
     walk.check_done(scene.run(*walk.words))
+
+
+@pytest.mark.parametrize("what", SERVICES, ids=lambda what: what.name)
+def test_no_job_is_lost_or_doubled_where_the_service_takes_no_names(
+    storm: tuple[Scene, list[Trial]], monkeypatch: pytest.MonkeyPatch, what: Weather
+) -> None:
+    scene, _ = storm
+    monkeypatch.setattr(scene.emulator.cloud, "ignores_job_names", True)
+    walk = Score(scene, f"nameless-{next(numbers)}")
+    with weather(scene, 0, what, addresses.inference("busy-*", LOCATION).partition("//")[2]):
+        first = scene.run(*walk.words)
+        assert scene.emulator.faults.injected
+    if first.status and walk.begun:
+        assert "may be it: look with `runner jobs show NAME`" in first.error
+    judge(scene, walk, first)
 
 
 def test_a_deployment_that_is_not_ready_begins_no_job(storm: tuple[Scene, list[Trial]]) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
+import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +27,28 @@ from tests.emulator.faults import (
     throttled,
     unavailable,
 )
+from tests.projects import make_project
 
 SCORING = "*.inference.ml.azure.test"
-CALL = Invocation("echo", data="azureml://datastores/workspaceblobstore/paths/any/")
+PLACE = "azureml://datastores/workspaceblobstore/paths/any/"
+CALL = Invocation("echo", data=PLACE)
+
+
+def fresh_call() -> Invocation:
+    """A call whose input no other job has."""
+    return Invocation("echo", data=f"{PLACE}{uuid.uuid4().hex}/")
+
+
+class Interrupts:
+    """Ctrl-C in the place of the next pauses."""
+
+    def __init__(self, times: int) -> None:
+        self._left = times
+
+    def __call__(self, _seconds: float) -> None:
+        self._left -= 1
+        if self._left >= 0:
+            raise KeyboardInterrupt
 
 
 @pytest.fixture
@@ -35,6 +57,12 @@ def workspace(scored: Scored, monkeypatch: pytest.MonkeyPatch) -> AzureWorkspace
     monkeypatch.setattr(scored.emulator.cloud, "jobs", None)
     monkeypatch.setattr(beginning, "_FIRST_PAUSE", 0.02)
     return scored.stage.workspace(scored.project.root)
+
+
+@pytest.fixture
+def nameless(scored: Scored, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service takes no name of a job, not even to show it."""
+    monkeypatch.setattr(scored.emulator.cloud, "ignores_job_names", True)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +138,7 @@ def test_answers_that_are_lost_again_and_again_still_make_one_job(
     ("fault", "told"),
     [
         (Drop("before"), "interrupted before there was a job"),
-        (Drop("after"), r"interrupted, but job echo-\w+ may run: .*could not be canceled"),
+        (Drop("after"), r"interrupted, but job batchjob-[\w-]+ may run: it could not be canceled"),
     ],
 )
 def test_who_interrupts_the_request_is_told_what_is_left(
@@ -123,13 +151,18 @@ def test_who_interrupts_the_request_is_told_what_is_left(
     scored.emulator.faults.inject(fault, method="POST", host=SCORING)
     if fault.when == "after":
         scored.emulator.faults.inject(forbidden(), path="*/cancel", times=None)
-
-    def interrupt(_seconds: float) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(time, "sleep", interrupt)
+    monkeypatch.setattr(time, "sleep", Interrupts(1))
     with pytest.raises(Interrupted, match=told):
-        workspace.invoke(CALL)
+        workspace.invoke(fresh_call())
+
+
+def test_who_interrupts_twice_is_told_where_to_look(
+    scored: Scored, workspace: AzureWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored.emulator.faults.inject(Drop("before"), method="POST", host=SCORING)
+    monkeypatch.setattr(time, "sleep", Interrupts(2))
+    with pytest.raises(Interrupted, match=r"whether there is a job, `runner jobs list` tells"):
+        workspace.invoke(fresh_call())
 
 
 def test_azure_is_asked_again_when_it_says_so(scored: Scored, workspace: AzureWorkspace) -> None:
@@ -139,36 +172,83 @@ def test_azure_is_asked_again_when_it_says_so(scored: Scored, workspace: AzureWo
     assert time.monotonic() - begun >= 1
 
 
-def test_a_job_that_can_not_be_looked_for_is_named(
+def test_a_job_that_can_not_be_looked_for_is_not_asked_for_again(
     scored: Scored, workspace: AzureWorkspace
 ) -> None:
     before = set(scored.jobs())
     scored.emulator.faults.inject(Drop("after"), method="POST", host=SCORING)
-    scored.emulator.faults.inject(forbidden(), method="GET", path="*/jobs/*", times=None)
+    scored.emulator.faults.inject(forbidden(), method="GET", path="/mferp/*", times=None)
     with pytest.raises(EnvironmentRefused) as refused:
         workspace.invoke(CALL)
-    (name,) = set(scored.jobs()) - before
-    told = f"look later with `runner jobs show {name}` before beginning another"
+    assert len(set(scored.jobs()) - before) == 1
+    told = "look later with `runner jobs list` before beginning another"
     assert told in str(refused.value)
 
 
-def test_who_interrupts_the_request_leaves_no_job_running(
+def test_a_lost_job_is_found_where_the_service_fails_to_list_them(
+    scored: Scored, workspace: AzureWorkspace
+) -> None:
+    before = set(scored.jobs())
+    failure = Answer(400, "ServiceError", "Listing failed.")
+    scored.emulator.faults.inject(Drop("after"), method="POST", host=SCORING)
+    scored.emulator.faults.inject(failure, path="/mferp/*", times=None)
+    job = workspace.invoke(fresh_call())
+    assert set(scored.jobs()) - before == {job.name}
+
+
+def test_a_job_that_takes_its_time_is_waited_for(
     scored: Scored, workspace: AzureWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = set(scored.jobs())
+    monkeypatch.setattr(beginning, "_FIRST_PAUSE", 0.1)
     scored.emulator.faults.inject(Drop("after"), method="POST", host=SCORING)
+    nothing = Answer(200, "None", "Nothing is listed yet.")
+    scored.emulator.faults.inject(nothing, path="/mferp/*", times=3)
+    job = workspace.invoke(fresh_call())
+    assert set(scored.jobs()) - before == {job.name}
+    assert len(scored.emulator.faults.injected) == 4
 
-    def interrupt(_seconds: float) -> None:
-        raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr(time, "sleep", interrupt)
-        with pytest.raises(Interrupted) as interrupted:
-            workspace.invoke(CALL)
+@pytest.mark.parametrize("listed", [True, False], ids=["listed", "of the experiment"])
+def test_a_job_whose_name_was_ignored_is_named_as_one_that_may_be_it(
+    scored: Scored, workspace: AzureWorkspace, nameless: None, listed: bool
+) -> None:
+    before = set(scored.jobs())
+    scored.emulator.faults.inject(Drop("after"), method="POST", host=SCORING)
+    if not listed:
+        failure = Answer(400, "ServiceError", "Listing failed.")
+        scored.emulator.faults.inject(failure, path="/mferp/*", times=None)
+    with pytest.raises(EnvironmentRefused) as refused:
+        workspace.invoke(fresh_call())
     (name,) = set(scored.jobs()) - before
-    assert str(interrupted.value) == f"interrupted: job {name} was canceled"
+    assert name in str(refused.value)
+    assert "may be it: look with `runner jobs show NAME`" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_who_interrupts_a_request_whose_name_was_ignored_is_told_what_may_be_left(
+    scored: Scored, workspace: AzureWorkspace, nameless: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = set(scored.jobs())
+    scored.emulator.faults.inject(Drop("after"), method="POST", host=SCORING)
+    monkeypatch.setattr(time, "sleep", Interrupts(1))
+    with pytest.raises(Interrupted) as interrupted:
+        workspace.invoke(fresh_call())
+    (name,) = set(scored.jobs()) - before
+    assert f"interrupted, but job {name} may be it" in str(interrupted.value)
     status = scored.emulator.arm("GET", f"{scored.stage.workspace_id}/jobs/{name}")[1]
-    assert status["properties"]["status"] in ("CancelRequested", "Canceled")
+    assert status["properties"]["status"] == "Preparing"
+
+
+def test_jobs_that_score_something_else_are_not_taken_for_a_lost_one(
+    scored: Scored, workspace: AzureWorkspace, nameless: None
+) -> None:
+    other = workspace.invoke(fresh_call())
+    before = set(scored.jobs())
+    scored.emulator.faults.inject(Drop("before"), method="POST", host=SCORING)
+    job = workspace.invoke(fresh_call())
+    assert job.name != other.name
+    assert set(scored.jobs()) - before == {job.name}
 
 
 def test_a_signature_in_an_address_is_scored_but_not_shown(
@@ -178,7 +258,7 @@ def test_a_signature_in_an_address_is_scored_but_not_shown(
     address = f"{storage.container('workspaceblobstore').url.partition('?')[0]}/any.csv"
     job = workspace.invoke(Invocation("echo", data=f"{address}?sv=1&sig=c2VjcmV0"))
     assert job.input == address
-    assert workspace.job(job.name).input == address
+    assert [one.input for one in workspace.jobs(limit=1)] == [address]
     task = _task(scored, job.name)
     assert task["input"]["path"] == "any.csv"
 
@@ -187,7 +267,15 @@ def test_an_actual_name_means_its_endpoint(scored: Scored, workspace: AzureWorks
     actual = scored.stage.endpoints["echo"]["name"]
     job = workspace.invoke(Invocation(actual, data=CALL.data))
     assert job.endpoint == "echo"
-    assert job.name.startswith("echo-")
+
+
+def test_the_studio_shows_which_endpoint_a_job_is_of(
+    scored: Scored, workspace: AzureWorkspace
+) -> None:
+    job = workspace.invoke(CALL)
+    told = scored.emulator.arm("GET", f"{scored.stage.workspace_id}/jobs/{job.name}")[1]
+    assert re.fullmatch(r"echo-[0-9a-f]{8}", told["properties"]["displayName"])
+    assert job.name.startswith("batchjob-")
 
 
 def test_a_project_that_declares_nothing_still_scores(
@@ -223,6 +311,24 @@ def test_a_declared_version_is_not_registered_as_another(
 ) -> None:
     with pytest.raises(NotFound, match="lines"):
         workspace.invoke(Invocation("echo", data="azureml:lines:77"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "file"), [({}, "rows.csv"), ({"output_file_name": "march.csv"}, "march.csv")]
+)
+def test_an_own_output_place_keeps_the_declared_file_name(
+    scored: Scored,
+    workspace: AzureWorkspace,
+    tmp_path: Path,
+    settings: dict[str, str],
+    file: str,
+) -> None:
+    project = make_project(tmp_path / "project")
+    project.deployment("settings: {output_file_name: rows.csv}\n")
+    place = f"azureml://datastores/workspaceblobstore/paths/{uuid.uuid4().hex}"
+    call = replace(fresh_call(), output_path=place, settings=settings)
+    task = _task(scored, scored.stage.workspace(project.root).invoke(call).name)
+    assert (task["output_uri"], task["settings"]["output_file_name"]) == (f"{place}/", file)
 
 
 def _task(scored: Scored, job: str) -> dict[str, Any]:

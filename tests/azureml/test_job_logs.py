@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,7 @@ from runner.azureml.connection import Connection
 from runner.azureml.job_logs import Advance, LogFiles
 from runner.workspace import JobStatus, LogLine, Progress
 from tests.azureml.stage import Stage
+from tests.emulator.batch.history import TOLD
 from tests.emulator.batch.invocation import JOBS
 from tests.emulator.batch.places import Place
 from tests.emulator.batch.task import Settings, Task
@@ -44,15 +47,15 @@ def test_mini_batches_that_are_scheduled_while_others_are_done_raise_the_total()
 class Run:
     """A batch job whose logs a test writes."""
 
-    def __init__(self, stage: Stage, status: str) -> None:
+    def __init__(self, stage: Stage, status: str, more: Mapping[str, Any] = {}) -> None:
         self._stage = stage
-        self._child = str(uuid.uuid4())
+        self.child = str(uuid.uuid4())
         self.name = stage.job(stage.batch("diabetes-batch", (), default=None), status)
         place = Place("any", "any", "any")
         task = Task(
             workspace=stage.workspace_id,
             job=self.name,
-            child=self._child,
+            child=self.child,
             input=place,
             output=place,
             output_uri="azureml://datastores/workspaceblobstore/paths/out/",
@@ -64,11 +67,11 @@ class Run:
         state = stage.emulator.cloud.state
         job = state.get(f"{stage.workspace_id}/jobs/{self.name}")
         assert job is not None
-        state.put(stage.workspace_id, JOBS, job.body, {"task": task.to_json()})
+        state.put(stage.workspace_id, JOBS, job.body, {"task": task.to_json(), **more})
 
     def write(self, name: str, text: str) -> None:
         container = Connection(self._stage.outputs()).storage.container("workspaceartifactstore")
-        path = f"ExperimentRun/dcid.{self._child}/{name}"
+        path = f"ExperimentRun/dcid.{self.child}/{name}"
         container.upload_blob(path, text.encode(), overwrite=True)
 
     def end(self, status: str, **more: object) -> None:
@@ -87,6 +90,11 @@ def test_the_progress_of_a_job_comes_from_its_childs_overview(
     run.end("Completed")
     *_, last = events
     assert last == Progress(JobStatus.COMPLETED, 276, 276, None, 0)
+
+
+def test_the_child_that_scores_is_found_among_others(stored: Stage) -> None:
+    run = Run(stored, "Running", {TOLD: {"steps": {"prepare": str(uuid.uuid4())}}})
+    assert LogFiles(Connection(stored.outputs()), run.name).child == run.child
 
 
 def test_each_line_of_a_log_is_told_once_and_whole(stored: Stage, tmp_path: Path) -> None:

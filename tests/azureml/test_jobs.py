@@ -1,15 +1,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from runner.azureml import jobs
 from runner.azureml.connection import Connection
 from runner.azureml.jobs import job_record
 from runner.errors import EnvironmentRefused, NotFound
 from runner.workspace import JobStatus
-from tests.azureml.stage import Stage
+from tests.azureml.stage import Stage, make_workspace
 from tests.emulator.faults import Answer, forbidden
+
+TRAINING: dict[str, Any] = {"jobType": "Command", "tags": {}}
+
+
+@pytest.fixture
+def own_stage(stage: Stage) -> Stage:
+    """A workspace in which nobody else trains."""
+    return Stage(stage.emulator, make_workspace(stage.emulator))
 
 
 def test_a_job_is_shown_as_people_know_it(stage: Stage, tmp_path: Path) -> None:
@@ -42,6 +52,67 @@ def test_azures_states_become_ours(
     stage: Stage, tmp_path: Path, theirs: str, ours: JobStatus
 ) -> None:
     assert stage.workspace(tmp_path).job(stage.job("any", theirs)).status is ours
+
+
+def test_a_job_that_does_not_respond_may_come_back_and_can_be_cancelled(
+    stage: Stage, tmp_path: Path
+) -> None:
+    endpoint = stage.batch("diabetes-batch")
+    name = stage.job(endpoint, "NotResponding")
+    workspace = stage.workspace(tmp_path)
+    assert workspace.job(name).status is JobStatus.NOT_RESPONDING
+    stage.job(endpoint, "Running", name)
+    assert workspace.job(name).status is JobStatus.RUNNING
+    stage.job(endpoint, "NotResponding", name)
+    assert workspace.cancel(name).status in (JobStatus.CANCELED, JobStatus.FINALIZING)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "shown"),
+    [
+        ({"default": {"uri": "azureml://datastores/workspaceartifactstore/paths/logs"}}, None),
+        ({"model": {"uri": "azureml://datastores/d/paths/model"}}, None),
+        ({"score": {"uri": None}, "other": {"uri": "azureml://datastores/d/paths/other"}}, None),
+        (
+            {
+                "score": {
+                    "jobOutputType": "UriFile",
+                    "uri": "/subscriptions/s/resourceGroups/rg/providers"
+                    "/Microsoft.MachineLearningServices/workspaces/ws/datastores/store"
+                    "/paths/azureml/x/score/predictions.csv",
+                }
+            },
+            "azureml://datastores/store/paths/azureml/x/score/predictions.csv",
+        ),
+    ],
+)
+def test_a_batch_jobs_output_is_its_predictions_or_none(
+    stage: Stage, outputs: dict[str, object], shown: str | None
+) -> None:
+    resource = {"name": "j", "properties": {"status": "Completed", "outputData": outputs}}
+    assert job_record(Connection(stage.outputs()), resource, "an-endpoint").output == shown
+
+
+def test_a_training_job_of_an_experiment_is_no_job_of_the_endpoint_of_that_name(
+    own_stage: Stage, tmp_path: Path
+) -> None:
+    endpoint = own_stage.batch("listed-batch", (), default=None)
+    scoring = own_stage.job(endpoint, "Completed")
+    training = own_stage.job(endpoint, "Completed", **TRAINING)
+    failure = Answer(400, "ServiceError", "Listing failed.")
+    own_stage.emulator.faults.inject(failure, path="/mferp/*", times=None)
+    found = own_stage.workspace(tmp_path).jobs()
+    assert [(one.name, one.type) for one in found] == [(training, "command"), (scoring, "batch")]
+
+
+def test_without_a_limit_only_the_latest_training_jobs_are_listed(
+    own_stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "_TRAINING_JOBS", 2)
+    names = [own_stage.job("Default", "Completed", **TRAINING) for _ in range(3)]
+    workspace = own_stage.workspace(tmp_path)
+    assert [one.name for one in workspace.jobs()] == names[:0:-1]
+    assert [one.name for one in workspace.jobs(limit=3)] == names[::-1]
 
 
 def test_the_jobs_of_the_stacks_endpoints_are_listed_latest_first(
@@ -96,14 +167,15 @@ def test_no_job_is_resumed_and_the_way_on_is_named(
         stage.workspace(tmp_path).resume(name)
 
 
-def test_times_come_from_the_pipelines_stages(stage: Stage) -> None:
+@pytest.mark.parametrize("key", ["azureml.pipelines.stages", "stages"])
+def test_times_come_from_the_pipelines_stages(stage: Stage, key: str) -> None:
     stages = (
-        '{"Execution": {"StartTime": "2026-05-04T13:51:04.3564364+00:00",'
+        '{"Initialization": null, "Execution": {"StartTime": "2026-05-04T13:51:04.3564364+00:00",'
         ' "EndTime": "2026-05-04T13:55:32.6682006+00:00"}}'
     )
     resource = {
         "name": "j",
-        "properties": {"status": "Completed", "properties": {"azureml.pipelines.stages": stages}},
+        "properties": {"status": "Completed", "properties": {key: stages}},
     }
     job = job_record(Connection(stage.outputs()), resource)
     assert job.started_at == "2026-05-04T13:51:04.356+00:00"

@@ -5,11 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from runner.azureml.job_outputs import find_output
+from runner.azureml.jobs import find_job, job_record
 from runner.azureml.workspace import AzureWorkspace
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.workspace import Invocation, Summary, Transfer
 from tests.azureml.scored import Scored
 from tests.azureml.stage import Stage
+from tests.emulator.batch.history import TOLD
+from tests.emulator.batch.invocation import JOBS
 from tests.emulator.faults import Drop, forbidden
 
 LINES = 6
@@ -108,27 +112,47 @@ def test_what_follow_has_read_is_not_asked_for_again(
     scored.emulator.requests.clear()
     assert workspace.collect(completed).mini_batches == 2
     paths = [one.path.rpartition("/workspaces/")[2] for one in scored.emulator.requests]
-    assert paths[0].startswith("scoring/datastores/")
+    assert paths[0] == "scoring/rundata"  # nothing else tells where the predictions lie
     assert [one for one in paths if "runs" in one or "jobs" in one] == []
 
 
-def test_where_a_job_does_not_say_its_output_place_its_run_does(
+def test_where_a_job_says_its_output_place_its_run_is_not_asked(
     scored: Scored, workspace: AzureWorkspace, completed: str
 ) -> None:
-    told = scored.connect().arm.get("jobs", completed)["properties"]["outputs"]
+    connection = scored.connect()
+    job = job_record(connection, find_job(connection, completed))
+    place = find_output(connection, job, "score")
+    change(scored, completed, outputs={"score": {"uri": place.short_uri}})
     try:
-        for outputs in ({}, {"score": {"uri": "azureml://datastores/${{default}}/paths/x/"}}):
-            change(scored, completed, outputs=outputs)
-            fresh = scored.stage.workspace(workspace._home / str(len(outputs)))
-            assert fresh.collect(completed).rows == LINES
+        scored.emulator.faults.inject(forbidden(), path="*/rundata", times=None)
+        assert workspace.collect(completed).rows == LINES
     finally:
-        change(scored, completed, outputs=told)
+        change(scored, completed, outputs=None)
+
+
+def test_where_a_job_does_not_say_how_long_it_took_its_run_does(
+    scored: Scored, workspace: AzureWorkspace, completed: str
+) -> None:
+    state = scored.emulator.cloud.state
+    job = state.get(f"{scored.stage.workspace_id}/jobs/{completed}")
+    assert job is not None
+    times = {
+        "StartTime": "2026-05-04T13:51:04.3564364+00:00",
+        "EndTime": "2026-05-04T13:51:06.3564364+00:00",
+    }
+    body = {**job.body, "properties": {**job.properties, "properties": {}}}
+    state.put(scored.stage.workspace_id, JOBS, body, {**job.secrets, TOLD: {"times": times}})
+    try:
+        summary = workspace.collect(completed)
+        assert (summary.seconds, summary.rows_per_second) == (2.0, LINES / 2)
+    finally:
+        state.put(scored.stage.workspace_id, JOBS, job.body, job.secrets)
 
 
 def test_a_log_that_cannot_be_read_costs_no_results(
     scored: Scored, workspace: AzureWorkspace, completed: str
 ) -> None:
-    scored.emulator.faults.inject(forbidden(), path="/history/*", times=None)
+    scored.emulator.faults.inject(forbidden(), path="/history/*/details", times=None)
     summary = workspace.collect(completed)
     assert (summary.rows, summary.mini_batches) == (LINES, 0)
 

@@ -18,6 +18,8 @@ from azure.storage.blob import (
     generate_account_sas,
 )
 
+from runner.azureml.job_outputs import find_output
+from runner.azureml.jobs import find_job, job_record
 from runner.azureml.storage import parse_place
 from runner.workspace import Asset, Registration
 from tests.azureml.scored import Run, Scored
@@ -133,6 +135,14 @@ def test_files_that_were_scored_before_are_not_sent_again(
         (("--set", "max_concurrency_per_instance=3"), "belongs to the deployment"),
         (("--set", "mini_batch_sise=3"), "did you mean"),
         (("--output-path", "results"), "azureml://datastores/NAME/paths/PATH"),
+        (("--output-path", "azureml:scores:1"), "is not a datastore URI"),
+        (
+            (
+                "--output-path",
+                "azureml://subscriptions/s/resourcegroups/rg/workspaces/ws/datastores/d/paths/p",
+            ),
+            "is in another workspace than 'scoring'",
+        ),
         (("diabetes-online",), "runner invoke"),
     ],
 )
@@ -295,7 +305,7 @@ def test_a_failed_job_tells_its_error_and_the_end_of_its_log(
     result = run(*words)
     assert (result.status, result.out) == (1, "")
     last = result.err.splitlines()[-1]
-    assert last.startswith("error: job echo-")
+    assert last.startswith("error: job batchjob-")
     assert "UnicodeDecodeError" in last
     assert "its log ends: " in last
 
@@ -344,9 +354,10 @@ def test_without_a_right_to_the_storage_the_role_is_named(
 def test_blobs_whose_names_climb_are_not_written(scored: Scored, run: Run, tmp_path: Path) -> None:
     name = run("score", "--no-wait").out.strip()
     finish(run, name)
-    output = run("jobs", "show", name, "-o", "json").json()["output"]
-    container = scored.connect().storage.container("workspaceblobstore")
-    _put(scored, container, f"{parse_place(output).path}../../../evil.txt")
+    connection = scored.connect()
+    place = find_output(connection, job_record(connection, find_job(connection, name)), "score")
+    container = connection.storage.container(place.datastore)
+    _put(scored, container, f"{place.path}/../../../evil.txt")
     target = tmp_path / "results"
     for words in (("jobs", "stream", name), ("jobs", "download", name, "-p", str(target))):
         result = run(*words)

@@ -47,6 +47,15 @@ def test_another_text_is_refused(text: str) -> None:
         parse_place(text)
 
 
+def test_a_place_of_another_workspace_is_not_taken_for_one_of_this(stored: Stage) -> None:
+    storage = Connection(stored.outputs()).storage
+    place = Place("store", "a/b.csv")
+    assert storage.own_place(place.short_uri) == place
+    assert storage.own_place(storage.long_uri(place)) == place
+    with pytest.raises(WrongUsage, match="in another workspace than 'scoring'"):
+        storage.own_place(f"azureml://{_PATH}")
+
+
 def test_what_is_written_is_read_with_the_sdk(stored: Stage) -> None:
     connection = Connection(stored.outputs())
     storage = connection.storage

@@ -57,6 +57,7 @@ class Cloud:
     page_size: int = 30  # resources in one answer to a list of Machine Learning
     storage: Storage | None = None
     jobs: Jobs | None = None
+    ignores_job_names: bool = False  # not even a display name is taken from who invokes
 
     def sas(self, account: str) -> str:
         """Give a signature for a storage account; without a storage, one that opens nothing."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,127 +19,239 @@ from tests.emulator.messages import Refusal, Response, answer
 from tests.emulator.routes import Call, Route, route
 from tests.emulator.state import Resource
 
+SCORING = "batchscoring"  # the name of the child that scores
+# What of a job's secrets is told besides: `steps` (ids of other children by name), `outputs` (of a
+# pipeline's own run: uri and type by name) and `times` (of its runs). Jobs that run here lack it.
+TOLD = "history"
 _COMMAND = "Command"
+# A type as the history spells it, which is not how Resource Manager does.
+_TYPES = {
+    "uri_file": "UriFile",
+    "uri_folder": "UriFolder",
+    "mltable": "MLTable",
+    "custom_model": "CustomModel",
+    "mlflow_model": "MLFlowModel",
+    "triton_model": "TritonModel",
+}
+_ASSET = re.compile(
+    r"azureml://locations/[^/]+/workspaces/[^/]+/(?P<kind>data|models)"
+    r"/azureml_(?P<run>.+)_output_(?P<output>.+)/versions/1"
+)
+_STORED = re.compile(r"azureml://.*?datastores/(?P<store>[^/]+)/paths/(?P<path>.*)")
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a run wrote: where, and of which type."""
+
+    uri: str
+    type: str
+
+    @property
+    def kind(self) -> str:
+        """The service that knows where it lies."""
+        return "models" if self.type.lower().endswith("model") else "data"
 
 
 @dataclass(frozen=True)
 class Run:
-    """A job's own run, or the child that does a batch job's work."""
+    """A job's own run, or one of its children."""
 
     job: Resource
-    child: str | None  # of a batch job that is run here
-    is_child: bool = False
+    step: str | None = None  # a child's name
+
+    @property
+    def told(self) -> Mapping[str, Any]:
+        """What is told besides."""
+        told: Mapping[str, Any] = self.job.secrets.get(TOLD, {})
+        return told
+
+    @property
+    def steps(self) -> dict[str, str]:
+        """The job's children: ids by name."""
+        task = self.job.secrets.get("task") or {}
+        scoring = {SCORING: task["child"]} if task.get("child") else {}
+        return {**self.told.get("steps", {}), **scoring}
 
     @property
     def id(self) -> str:
         """The run's name."""
-        return str(self.child) if self.is_child else str(self.job.body["name"])
+        return self.steps[self.step] if self.step else str(self.job.body["name"])
 
     @property
-    def works(self) -> bool:
-        """Whether it is the run that does the work."""
-        return self.is_child or self.job.properties.get("jobType") == _COMMAND
+    def scores(self) -> bool:
+        """Whether it is the child that does a batch job's work."""
+        return self.step == SCORING
+
+    @property
+    def trains(self) -> bool:
+        """Whether it is a command's run."""
+        return self.job.properties.get("jobType") == _COMMAND
 
     @property
     def workspace(self) -> str:
         """The id of its workspace."""
         return str(self.job.body["id"]).rpartition("/jobs/")[0]
 
-    def outputs(self) -> dict[str, str]:
-        """The addresses of what it wrote, by name."""
-        task = self.job.secrets.get("task")
-        if task is None or not self.works or self.job.properties["status"] != "Completed":
+    def outputs(self) -> dict[str, Output]:
+        """What it tells of what it wrote, by name; a child tells nothing."""
+        if self.step or self.job.properties["status"] != "Completed":
             return {}
-        if self.is_child:
-            return {CHILD_OUTPUT: task_from(task).output_uri}
-        return {name: one.uri for name, one in command_task_from(task).outputs.items()}
+        if not self.trains:
+            return {name: Output(**one) for name, one in self.told.get("outputs", {}).items()}
+        if "task" not in self.job.secrets:
+            return {}
+        declared = self.job.properties["outputs"]
+        return {
+            name: Output(one.uri, _TYPES[declared[name]["jobOutputType"]])
+            for name, one in command_task_from(self.job.secrets["task"]).outputs.items()
+        }
 
 
 def details(cloud: Cloud, call: Call) -> Response:
     """A run's status, its error and where its logs can be read."""
     run = _run(cloud, call, call.arguments["run"])
-    body: dict[str, Any] = {**_metadata(run), **_times(run), "logFiles": _logs(cloud, run)}
+    body: dict[str, Any] = {**_metadata(run), "logFiles": _logs(cloud, run)}
     if "error" in run.job.properties:
         body["error"] = {"error": run.job.properties["error"]}
     return answer(200, body)
 
 
 def children(cloud: Cloud, call: Call) -> Response:
-    """The runs below a run: of a batch job the one that scores."""
+    """The runs below a run."""
     run = _run(cloud, call, call.arguments["run"])
-    below = [_metadata(Run(run.job, run.child, True))] if run.child and not run.is_child else []
+    below = [] if run.step else [_metadata(Run(run.job, step)) for step in run.steps]
     return answer(200, {"value": below})
 
 
 def run_data(cloud: Cloud, call: Call) -> Response:
-    """A run's metadata, with its outputs by name."""
-    return answer(200, {"runMetadata": _metadata(_run(cloud, call, call.request.json()["runId"]))})
+    """A run's metadata and its definition, as far as they are asked for."""
+    asked = call.request.json()
+    run = _run(cloud, call, asked["runId"])
+    return answer(
+        200,
+        {
+            "runMetadata": _metadata(run) if asked.get("selectRunMetadata") else None,
+            "runDefinition": _definition(run) if asked.get("selectRunDefinition") else None,
+            "jobSpecification": None,
+        },
+    )
 
 
-def resolved_uris(cloud: Cloud, call: Call) -> Response:
-    """Where the data assets lie that runs wrote; unknown ids are left out."""
+def resolved_data(cloud: Cloud, call: Call) -> Response:
+    """Where the data assets lie that runs wrote."""
+    return _resolved(cloud, call, "data", "uri")
+
+
+def resolved_models(cloud: Cloud, call: Call) -> Response:
+    """Where the models lie that runs wrote."""
+    return _resolved(cloud, call, "models", "path")
+
+
+def _resolved(cloud: Cloud, call: Call, kind: str, key: str) -> Response:
+    """Where assets of a kind lie; what is unknown, or of another kind, is left out."""
     found = {}
     for asset in call.request.json()["values"]:
-        _, _, name, output = asset.rsplit("/", 3)
-        job = cloud.state.get(f"{workspace_id(call)}/jobs/{name}")
-        if job is not None:
-            command = job.properties["jobType"] == _COMMAND
-            run = Run(job, None if command else job.secrets["task"]["child"], not command)
-            found[asset] = {"uri": run.outputs()[output], "type": "UriFolder"}
+        parts = _ASSET.fullmatch(asset)
+        job = cloud.state.get(f"{workspace_id(call)}/jobs/{parts['run']}") if parts else None
+        if parts is not None and job is not None and parts["kind"] == kind:
+            output = Run(job).outputs()[parts["output"]]
+            found[asset] = {key: output.uri, "type": output.type}
     return answer(200, {"values": found})
 
 
 def _run(cloud: Cloud, call: Call, name: str) -> Run:
-    """The run of that name: a job's own, or its child."""
+    """The run of that name: a job's own, or a child."""
     workspace = workspace_id(call)
     job = cloud.state.get(f"{workspace}/jobs/{name}")
     if job is not None:
-        return Run(job, job.secrets.get("task", {}).get("child"))
+        return Run(job)
     for one in cloud.state.children(workspace):
-        if one.secrets.get("task", {}).get("child") == name:
-            return Run(one, name, True)
+        for step, run in Run(one).steps.items():
+            if run == name:
+                return Run(one, step)
     raise Refusal(404, "UserError", f"Run {name} was not found.")
 
 
 def _metadata(run: Run) -> dict[str, Any]:
     job = run.job
     name = job.body["name"]
-    command = job.properties.get("jobType") == _COMMAND
-    kind = "StepRun" if run.is_child else "scriptrun" if command else "PipelineRun"
+    kind = "StepRun" if run.step else "scriptrun" if run.trains else "PipelineRun"
     body: dict[str, Any] = {
         "runId": run.id,
-        "displayName": "batchscoring" if run.is_child else name,
+        "name": run.step,
+        "displayName": f"{run.step}_{run.id[:8]}" if run.step else name,
         "status": job.properties["status"],
         "runType": f"azureml.{kind}",
         "experimentId": job.properties["experimentName"],
+        "dataContainerId": f"dcid.{run.id}",
         "properties": {},
-        "tags": {} if run.is_child else job.properties["tags"],
-    }
-    if run.is_child:
-        body |= {"parentRunId": name, "rootRunId": name}
-    outputs = run.outputs()
-    if outputs:
-        body["outputs"] = {
-            output: {"assetId": f"azureml://jobs/{name}/{output}", "type": "uri_folder"}
-            for output in outputs
+        "tags": {} if run.step else job.properties["tags"],
+        **_times(run),
+        "inputs": None,
+        "outputs": {
+            output: {
+                "assetId": f"azureml://locations/here/workspaces/this/{one.kind}"
+                f"/azureml_{run.id}_output_{output}/versions/1",
+                "type": one.type,
+            }
+            for output, one in run.outputs().items()
         }
-    return body
+        or None,
+    }
+    return body | {"parentRunId": name, "rootRunId": name} if run.step else body
+
+
+def _definition(run: Run) -> dict[str, Any] | None:
+    """What a run was begun with: all that tells where the child that scores has written."""
+    if not run.scores:
+        return None
+    task = task_from(run.job.secrets["task"])
+    place = _STORED.fullmatch(task.output_uri)
+    assert place is not None
+    parameters = {
+        "mini_batch_size": task.settings.mini_batch_size,
+        "run_max_try": task.settings.max_retries,
+        "run_invocation_timeout": int(task.settings.timeout),
+        "logging_level": "INFO",
+        "append_row_file_name": task.settings.output_file_name,
+    }
+    return {
+        "script": "driver/amlbi_main.py",
+        "arguments": ["--output_action", task.settings.output_action],
+        "dataReferences": {
+            CHILD_OUTPUT: {
+                "dataStoreName": place["store"],
+                "mode": "Mount",
+                "pathOnDataStore": place["path"].rstrip("/"),
+                "pathOnCompute": None,
+                "overwrite": False,
+            }
+        },
+        "data": {},
+        "outputData": {},
+        "environmentVariables": {
+            f"AML_PARAMETER_{name}": str(value) for name, value in parameters.items()
+        },
+    }
 
 
 def _times(run: Run) -> dict[str, str]:
     """When the work began and ended, as far as it has."""
     stages = json.loads((run.job.properties.get("properties") or {}).get(STAGES) or "{}")
-    moments = stages.get("Execution") or {}
+    moments = run.told.get("times") or stages.get("Execution") or {}
     names = {"StartTime": "startTimeUtc", "EndTime": "endTimeUtc"}
-    return {names[one]: moment for one, moment in moments.items()}
+    return {names[one]: moment for one, moment in moments.items() if one in names}
 
 
 def _logs(cloud: Cloud, run: Run) -> dict[str, str]:
     """The logs of the run that does the work, with addresses that are signed."""
-    writer = run.child or (run.id if run.works else None)
-    if writer is None or not isinstance(cloud.storage, Blobs):
+    worker = Run(run.job, SCORING) if SCORING in run.steps else run
+    if not (worker.scores or worker.trains) or not isinstance(cloud.storage, Blobs):
         return {}
-    place = logs_of(cloud.state, run.workspace, writer)
+    if run.step and not run.scores:
+        return {}
+    place = logs_of(cloud.state, run.workspace, worker.id)
     container = cloud.storage.client(place.account).get_container_client(place.container)
     signature = cloud.sas(place.account)
     base = f"https://{place.account}.blob.{addresses.STORAGE_SUFFIX}/{place.container}"
@@ -159,6 +273,7 @@ ROUTES: tuple[Route, ...] = tuple(
         ("GET", f"/history/v1.0{WORKSPACE}/runs/{{run}}/details", details),
         ("GET", f"/history/v1.0{WORKSPACE}/runs/{{run}}/children", children),
         ("POST", f"/history/v1.0{WORKSPACE}/rundata", run_data),
-        ("POST", f"/data/v1.0{WORKSPACE}/dataversion/batchGetResolvedUris", resolved_uris),
+        ("POST", f"/data/v1.0{WORKSPACE}/dataversion/batchGetResolvedUris", resolved_data),
+        ("POST", f"/modelregistry/v1.0{WORKSPACE}/models/batchGetResolvedUris", resolved_models),
     )
 )

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from tests.emulator import addresses
+from tests.emulator.batch.job_shapes import INVOCATION, as_endpoint_job, display_name, job_body
 from tests.emulator.batch.places import Place, find_place
 from tests.emulator.batch.task import Settings, Task
 from tests.emulator.cloud import Cloud
@@ -25,8 +25,6 @@ WORKSPACE = (
     "/providers/Microsoft.MachineLearningServices/workspaces/{workspace}"
 )
 
-_JOB_TYPES = {"UriFile": "uri_file", "UriFolder": "uri_folder"}
-_JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,254}")
 _KEYS = frozenset(
     {
         "compute",
@@ -45,17 +43,25 @@ _KEYS = frozenset(
 
 
 def invoke(cloud: Cloud, call: Call) -> Response:
-    """Accept an invocation: the job is there when this answers, and runs from then on."""
+    """Accept an invocation: the job is there when this answers, and runs from then on.
+
+    The name that is asked for is what people are shown, and no more: the service gives the job one
+    of its own, so that the same name again makes another job.
+    """
     endpoint = _endpoint(cloud.state, call)
     workspace = endpoint.body["id"].rpartition("/batchEndpoints/")[0]
     deployment = _deployment(cloud.state, endpoint, call.request.headers.get(DEPLOYMENT_HEADER))
     asked = _asked(call.request.json())
-    job = _job_name(cloud.state, workspace, asked.get("name"))
-    task = _task(cloud.state, workspace, deployment, asked, job)
-    resource = _record(cloud.state, workspace, endpoint, deployment, asked, task)
+    task = _task(cloud.state, workspace, deployment, asked, f"batchjob-{uuid.uuid4()}")
+    shown = None if cloud.ignores_job_names else asked.get("name")
+    body = job_body(endpoint, deployment, task.job, shown or display_name(), task.settings)
+    body["properties"]["properties"] |= asked.get("properties") or {}
+    kept = {"task": task.to_json(), INVOCATION: _invocation(deployment, asked)}
+    resource = cloud.state.put(workspace, JOBS, body, kept)
     if cloud.jobs is not None:
         cloud.jobs.start(resource)
-    return answer(201, as_endpoint_job(endpoint, resource))
+    told = {DEPLOYMENT_HEADER: deployment.body["name"]}
+    return answer(201, as_endpoint_job(endpoint, resource), told)
 
 
 def jobs_of(cloud: Cloud, call: Call) -> Response:
@@ -80,23 +86,6 @@ def workspace_id(call: Call) -> str:
         f"/subscriptions/{arguments['subscription']}/resourceGroups/{arguments['group']}"
         f"/providers/Microsoft.MachineLearningServices/workspaces/{arguments['workspace']}"
     )
-
-
-def as_endpoint_job(endpoint: Resource, job: Resource) -> dict[str, Any]:
-    """A job as the endpoint tells it."""
-    name = job.body["name"]
-    return {
-        "id": f"{endpoint.body['id']}/jobs/{name}",
-        "name": name,
-        "type": f"{ENDPOINTS}/jobs",
-        "properties": {
-            "name": name,
-            "status": job.properties["status"],
-            "inputData": job.properties["inputs"],
-            "tags": job.properties["tags"],
-        },
-        "systemData": job.body["systemData"],
-    }
 
 
 def _endpoint(state: State, call: Call) -> Resource:
@@ -136,15 +125,6 @@ def _asked(body: Any) -> dict[str, Any]:
 
 def _camel(key: str) -> str:
     return key[:1].lower() + key[1:]
-
-
-def _job_name(state: State, workspace: str, asked: str | None) -> str:
-    name = asked or f"batchjob-{uuid.uuid4()}"
-    if not _JOB_NAME.fullmatch(name):
-        raise Refusal(400, "BadArgument", f"'{name}' is not a valid name of a job.")
-    if state.get(f"{workspace}/jobs/{name}") is not None:
-        raise Refusal(409, "Conflict", f"A job with name {name} already exists.")
-    return name
 
 
 def _task(
@@ -249,67 +229,30 @@ def seconds_of(duration: str) -> float:
     return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
 
 
-def _record(
-    state: State,
-    workspace: str,
-    endpoint: Resource,
-    deployment: Resource,
-    asked: Mapping[str, Any],
-    task: Task,
-) -> Resource:
-    """The job as GET gives it: a pipeline of one step, named batchscoring."""
-    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-    name = task.job
-    inputs = {
-        key: {
-            **{_camel(name): part for name, part in one.items()},
-            # Resource Manager has other words for it than the scoring interface.
-            "jobInputType": _JOB_TYPES[one.get("jobInputType") or one["JobInputType"]],
-            "mode": "ReadOnlyMount",
-        }
-        for key, one in (asked.get("inputData") or {}).items()
-    }
-    body = {
-        "id": f"{workspace}/jobs/{name}",
-        "name": name,
-        "type": JOBS,
-        "systemData": {
-            "createdAt": now,
-            "createdBy": "application",
-            "createdByType": "Application",
+def _invocation(deployment: Resource, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What the endpoint tells of what was asked for."""
+    declared = deployment.properties
+    compute = asked.get("compute") or {}
+    retries = {"maxRetries": 3, "timeout": "PT30S", **(declared.get("retrySettings") or {})}
+    return {
+        "inputData": {
+            key: {
+                "description": None,
+                "mode": "ReadOnlyMount",
+                **{_camel(name): part for name, part in one.items()},
+            }
+            for key, one in (asked.get("inputData") or {}).items()
         },
-        "properties": {
-            "jobType": "Pipeline",
-            "displayName": name,
-            "experimentName": endpoint.body["name"],
-            "status": "Preparing",
-            "tags": {
-                "azureml.batchrun": "true",
-                "azureml.deploymentname": deployment.body["name"],
-                "azureml.jobtype": "azureml.batchjob",
-            },
-            "properties": dict(asked.get("properties") or {}),
-            "services": {
-                "Tracking": {"jobServiceType": "Tracking", "endpoint": addresses.MANAGEMENT},
-                "Studio": {
-                    "jobServiceType": "Studio",
-                    "endpoint": f"{addresses.ML_RESOURCE}/runs/{name}",
-                },
-            },
-            "settings": {},
-            "inputs": inputs,
-            "outputs": {
-                CHILD_OUTPUT: {
-                    "jobOutputType": "uri_folder",
-                    "mode": "ReadWriteMount",
-                    "uri": task.output_uri,
-                }
-            },
-            "jobs": {},
-            "isArchived": False,
+        "compute": {
+            "target": declared.get("compute"),
+            "instanceCount": compute.get("instanceCount"),
+            "isLocal": False,
+            "location": None,
+            "instanceType": None,
+            "properties": None,
         },
+        "retrySettings": {**retries, **(asked.get("retrySettings") or {})},
     }
-    return state.put(workspace, JOBS, body, {"task": task.to_json()})
 
 
 ROUTES: tuple[Route, ...] = (

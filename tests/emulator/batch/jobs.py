@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from tests.emulator.batch.command import command_task_from, command_work
-from tests.emulator.batch.invocation import JOBS
 from tests.emulator.batch.places import Place, find_place
 from tests.emulator.batch.scoring_work import scoring_work
 from tests.emulator.batch.task import task_from
 from tests.emulator.batch.work import Failed, Log, Work
 from tests.emulator.blobs import Blobs
 from tests.emulator.messages import Refusal
+from tests.emulator.ml.references import WORKSPACE
 from tests.emulator.state import Resource, State
 
 FINAL = frozenset({"Completed", "Failed", "Canceled"})
@@ -57,7 +57,7 @@ class RunningJobs:
 
     def take_up(self) -> None:
         """Begin anew what was cut off."""
-        for job in self.state.of_type(JOBS):
+        for job in self.state.of_type(f"{WORKSPACE}/jobs"):
             if "task" in job.secrets and job.properties["status"] not in FINAL:
                 self.start(job)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import time
 import uuid
 from dataclasses import dataclass
@@ -21,6 +23,14 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[3]
 FINAL = {"Completed", "Failed", "Canceled"}
+GENERATED = r"[a-z]+_[a-z]+_[a-z0-9]{8}"
+TAGS = {
+    "outputType": "output_data",
+    "inputType": "input_data",
+    "azureml.batchrun": "true",
+    "azureml.deploymentname": "mlflow",
+    "azureml.jobtype": "azureml.batchjob",
+}
 
 
 @dataclass(frozen=True)
@@ -131,9 +141,8 @@ def test_the_progress_log_counts_mini_batches_in_azures_words(scene: Scene, comp
 def test_a_call_changes_settings_of_the_deployment(scene: Scene) -> None:
     job = scene.invoke(params_override=[{"mini_batch_size": 1}, {"output_file_name": "scores.csv"}])
     assert scene.wait(job)["status"] == "Completed"
-    assert _output(scene, job).endswith("/score/")
-    container = _container(scene)
-    assert container.get_blob_client(_path(_output(scene, job)) + "scores.csv").exists()
+    assert _output(scene, job).endswith("/score/scores.csv")
+    assert _container(scene).get_blob_client(_path(_output(scene, job))).exists()
 
 
 def test_a_missing_input_fails_the_job_and_says_so(scene: Scene) -> None:
@@ -146,7 +155,7 @@ def test_a_missing_input_fails_the_job_and_says_so(scene: Scene) -> None:
 
 
 def test_an_output_place_that_exists_fails_the_job(scene: Scene, completed: str) -> None:
-    taken = _output(scene, completed) + "predictions.csv"
+    taken = f"azureml://datastores/workspaceblobstore/paths/{_path(_output(scene, completed))}"
     status, answered = _post(
         scene,
         {
@@ -166,15 +175,70 @@ def test_a_job_that_is_cancelled_ends_as_canceled(scene: Scene) -> None:
     assert scene.wait(job)["status"] == "Canceled"
 
 
-def test_a_job_gets_the_name_that_is_asked_for(scene: Scene) -> None:
-    name = f"mine-{uuid.uuid4().hex[:6]}"
-    assert scene.invoke(job_name=name) == name
+def test_the_name_that_is_asked_for_is_only_shown(scene: Scene) -> None:
+    asked = f"mine-{uuid.uuid4().hex[:6]}"
+    first, second = (scene.invoke(job_name=asked) for _ in range(2))
+    assert first != second
+    for job in (first, second):
+        assert re.fullmatch(r"batchjob-[0-9a-f-]{36}", job)
+        assert scene.client.jobs.get(job).display_name == asked
+        assert _listed(scene, job)["properties"]["name"] == asked
 
 
-def test_a_name_that_is_taken_is_refused(scene: Scene, completed: str) -> None:
-    body = {"inputData": {"data": {"jobInputType": "UriFolder", "uri": "azureml:patients:1"}}}
-    status, answered = _post(scene, {**body, "name": completed})
-    assert (status, answered["error"]["code"]) == (409, "Conflict")
+def test_a_job_that_is_asked_for_without_a_name_is_shown_by_one_of_the_services(
+    scene: Scene,
+) -> None:
+    assert re.fullmatch(GENERATED, scene.client.jobs.get(scene.invoke()).display_name)
+
+
+def test_a_service_that_takes_no_names_shows_one_of_its_own(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scene.workspace.emulator.cloud, "ignores_job_names", True)
+    job = scene.invoke(job_name="mine")
+    assert re.fullmatch(GENERATED, scene.client.jobs.get(job).display_name)
+
+
+def test_the_answer_tells_what_was_asked_for(scene: Scene) -> None:
+    data = {"patients": {"jobInputType": "UriFolder", "uri": "azureml:patients:1"}}
+    status, answered = _post(scene, {"inputData": data, "retrySettings": {"maxRetries": 1}})
+    assert status == 201
+    told = answered["properties"]
+    assert answered["id"].endswith(f"/deployments/mlflow/jobs/{answered['name']}")
+    (given,) = told["inputData"].items()
+    assert given == (
+        "patients",
+        {**data["patients"], "description": None, "mode": "ReadOnlyMount"},
+    )
+    assert told["status"] == "Preparing"
+    assert told["output"] == {"datastoreId": None, "path": None}
+    assert told["retrySettings"]["maxRetries"] == 1
+    assert told["tags"] == TAGS
+    assert json.loads(told["properties"]["azureml.parameters"])["mini_batch_size"] == "2"
+    assert "outputData" not in told
+
+
+def test_resource_manager_tells_neither_input_nor_output(scene: Scene, completed: str) -> None:
+    told = scene.workspace.get(f"jobs/{completed}")[1]["properties"]
+    assert told["tags"] == TAGS
+    for one in ("inputs", "outputs", "computeId", "settings", "jobs"):
+        assert told[one] is None
+    execution = json.loads(told["properties"]["azureml.pipelines.stages"])["Execution"]
+    assert execution["StartTime"] < execution["EndTime"]
+    assert execution["Status"] == "Finished"
+
+
+def test_the_listing_tells_where_a_completed_job_wrote(scene: Scene, completed: str) -> None:
+    told = _listed(scene, completed)["properties"]
+    child = next(iter(scene.client.jobs._runs_operations.get_run_children(completed))).name
+    assert told["outputData"]["score"]["uri"] == (
+        f"{scene.workspace.id}/datastores/workspaceblobstore/paths/azureml/{child}/score/"
+        "predictions.csv"
+    )
+    assert told["output"] == {
+        "datastoreId": f"{scene.workspace.id}/datastores/workspaceartifactstore",
+        "path": f"ExperimentRun/dcid.{child}",
+    }
 
 
 @pytest.mark.parametrize(
@@ -220,21 +284,34 @@ def test_a_job_goes_on_after_the_service_restarts(
 def _post(scene: Scene, properties: dict[str, Any]) -> tuple[int, Any]:
     """POST to the scoring address with any HTTP client, as the REST interface has it."""
     import requests
-    from azure.identity import EnvironmentCredential
 
     endpoint = scene.client.batch_endpoints.get("diabetes")
-    token = EnvironmentCredential().get_token(f"{addresses.ML_RESOURCE}/.default").token
     answer = requests.post(
-        str(endpoint.scoring_uri),
-        json={"properties": properties},
-        headers={"Authorization": f"Bearer {token}"},
-        timeout=30,
+        str(endpoint.scoring_uri), json={"properties": properties}, headers=_signed(), timeout=30
     )
     return answer.status_code, answer.json()
 
 
+def _listed(scene: Scene, job: str) -> Any:
+    """A job as the listing of its endpoint has it, of which the SDK shows the status only."""
+    import requests
+
+    location = scene.client.workspaces.get(scene.workspace.name).location
+    address = f"{addresses.workspace_api(str(location))}/mferp/managementfrontend"
+    endpoint = f"{address}{scene.workspace.id}/batchEndpoints/diabetes/jobs"
+    found = requests.get(endpoint, headers=_signed(), timeout=30).json()["value"]
+    return next(one for one in found if one["name"] == job)
+
+
+def _signed() -> dict[str, str]:
+    from azure.identity import EnvironmentCredential
+
+    token = EnvironmentCredential().get_token(f"{addresses.ML_RESOURCE}/.default").token
+    return {"Authorization": f"Bearer {token}"}
+
+
 def _output(scene: Scene, job: str) -> str:
-    return str(scene.workspace.get(f"jobs/{job}")[1]["properties"]["outputs"]["score"]["uri"])
+    return str(_listed(scene, job)["properties"]["outputData"]["score"]["uri"])
 
 
 def _path(uri: str) -> str:

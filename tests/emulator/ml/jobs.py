@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from tests.emulator.batch.job_shapes import run_notes
 from tests.emulator.batch.jobs import STAGES
 from tests.emulator.cloud import Cloud
 from tests.emulator.kinds import Change, Kind
@@ -21,7 +22,7 @@ from tests.emulator.routes import Call
 from tests.emulator.state import Resource
 
 _TYPE = f"{WORKSPACE}/jobs"
-FINISHED = ("Completed", "Failed", "Canceled", "NotResponding")
+FINISHED = ("Completed", "Failed", "Canceled")
 _CHANGEABLE = ("description", "tags", "displayName", "properties", "isArchived")
 
 
@@ -63,11 +64,10 @@ def _prepare(change: Change) -> None:
 
 def _view(cloud: Cloud, job: Resource) -> dict[str, Any]:
     """A command job without what only its run tells."""
-    if job.properties.get("jobType") != COMMAND:
-        return job.body
-    facts = job.properties.get("properties") or {}
-    shown = {name: value for name, value in facts.items() if name != STAGES}
-    return {**job.body, "properties": {**job.properties, "properties": shown}}
+    notes = run_notes(job)
+    if job.properties.get("jobType") == COMMAND:
+        notes.pop(STAGES, None)
+    return {**job.body, "properties": {**job.properties, "properties": notes}}
 
 
 def _cancel(cloud: Cloud, call: Call, job: Resource) -> Response:

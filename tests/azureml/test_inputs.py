@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runner.azureml.connection import Connection
+from runner.azureml.inputs import DataAssets, find_input
+from runner.declarations import Catalog
+from runner.errors import NotFound, WrongUsage
+from runner.workspace import Asset, Registration
+from tests.azureml.stage import Stage
+from tests.emulator.seed import put
+
+GROUP = "/subscriptions/s/resourceGroups/rg"
+PLACE = "datastores/store/paths/a/b.csv"
+MACHINE_LEARNING = "/providers/Microsoft.MachineLearningServices"
+
+
+@pytest.fixture
+def connection(stage: Stage) -> Connection:
+    return Connection(stage.outputs())
+
+
+@pytest.fixture
+def data(stage: Stage, tmp_path: Path) -> DataAssets:
+    put(
+        stage.emulator,
+        f"{stage.workspace_id}/data/patients/versions/3",
+        {
+            "properties": {
+                "dataType": "uri_folder",
+                "dataUri": "azureml://datastores/workspaceblobstore/paths/patients/",
+            }
+        },
+    )
+    workspace = stage.workspace(tmp_path)
+
+    def find(reference: str) -> Asset:
+        return workspace.asset("data", reference)
+
+    def register(registration: Registration) -> Asset:
+        raise AssertionError(registration)
+
+    return DataAssets(find, register)
+
+
+@pytest.mark.parametrize(
+    ("asked", "uri"),
+    [
+        (f"azureml://{PLACE}", f"azureml://{PLACE}"),
+        (f"{GROUP}{MACHINE_LEARNING}/workspaces/ws/{PLACE}", f"{GROUP}/workspaces/ws/{PLACE}"),
+        (f"azureml:{GROUP}/workspaces/ws/{PLACE}", f"{GROUP}/workspaces/ws/{PLACE}"),
+        (f"azureml:/{GROUP}/workspaces/ws/{PLACE}", f"{GROUP}/workspaces/ws/{PLACE}"),
+    ],
+)
+def test_every_form_of_a_place_in_a_datastore_is_read(
+    connection: Connection, data: DataAssets, asked: str, uri: str
+) -> None:
+    given = find_input(connection, Catalog(Path()), asked, None, data)
+    whole = uri if uri.startswith("azureml:") else f"azureml:/{uri}"
+    assert (given.uri, given.type, given.shown) == (whole, "uri_file", asked)
+
+
+@pytest.mark.parametrize("prefix", ["", "azureml:", "azureml:/"])
+@pytest.mark.parametrize("lower", [False, True])
+def test_a_data_asset_goes_by_its_id(
+    stage: Stage, connection: Connection, data: DataAssets, prefix: str, lower: bool
+) -> None:
+    own = connection.outputs.resource_id
+    asked = f"{prefix}{own.replace('resourceGroups', 'resourcegroups') if lower else own}"
+    given = find_input(connection, Catalog(Path()), f"{asked}/data/patients/versions/3", None, data)
+    assert given.uri == f"{own}/data/patients/versions/3"
+    assert (given.type, given.shown) == ("uri_folder", "azureml:patients:3")
+
+
+def test_an_id_that_the_workspace_lacks_names_the_versions_there_are(
+    connection: Connection, data: DataAssets
+) -> None:
+    asked = f"{connection.outputs.resource_id}/data/patients/versions/4"
+    with pytest.raises(NotFound, match=r"patients.*3"):
+        find_input(connection, Catalog(Path()), asked, None, data)
+
+
+def test_a_data_asset_of_another_workspace_is_refused(
+    connection: Connection, data: DataAssets
+) -> None:
+    asked = f"azureml:{GROUP}{MACHINE_LEARNING}/workspaces/ws/data/patients/versions/3"
+    with pytest.raises(WrongUsage, match="in another workspace than 'scoring'"):
+        find_input(connection, Catalog(Path()), asked, None, data)
+
+
+def test_an_id_of_something_else_is_no_input(connection: Connection, data: DataAssets) -> None:
+    asked = f"{connection.outputs.resource_id}/models/diabetes/versions/1"
+    with pytest.raises(WrongUsage, match="is not a datastore URI"):
+        find_input(connection, Catalog(Path()), asked, None, data)
