@@ -21,7 +21,7 @@ from runner.azureml.errors import scrub
 from runner.errors import EnvironmentRefused
 
 if TYPE_CHECKING:
-    from runner.azureml.connection import Connection
+    from runner.azureml.interfaces import Interfaces
 
 _PROGRESS = re.compile(r"logs/(?:user/|azureml/)?(?:job_progress_overview|progress)\b.*")
 _ERRORS = re.compile(r"logs/(?:user/)?(?:error|job_error|job_result)\b.*\.txt")
@@ -72,8 +72,8 @@ class Advance:
 class LogFiles:
     """The log files of a job and of its child, read on from where they were left."""
 
-    def __init__(self, connection: Connection, name: str) -> None:
-        self._connection = connection
+    def __init__(self, interfaces: Interfaces, name: str) -> None:
+        self._interfaces = interfaces
         self._name = name
         self._addresses: dict[str, str] = {}
         self._read: dict[str, int] = {}  # bytes of each file that were taken in
@@ -103,7 +103,7 @@ class LogFiles:
     def child(self) -> str | None:
         """The run that does the job's work, or the first of many; None until there is one."""
         if self._child is None:
-            below = self._connection.history.find("runs", self._name, "children", retry=self._retry)
+            below = self._interfaces.history.find("runs", self._name, "children", retry=self._retry)
             found = (below or {}).get("value") or ()
             runs = sorted(found, key=lambda one: one.get("name") != _SCORING)
             self._child = next((str(one["runId"]) for one in runs), None)
@@ -138,8 +138,22 @@ class LogFiles:
                     return lines[-_LAST_LINES:]
         return []
 
+    def failure(self) -> str | None:
+        """Why the job failed, on one line: its run's error and the end of its log."""
+        try:
+            self.look()
+            last = self.last_lines()
+        except EnvironmentRefused:
+            last = []
+        said = scrub(self.error) if self.error else None
+        # The error often is the log's last line.
+        tail = " / ".join(line for line in map(scrub, last) if line not in (said or ""))
+        if not tail:
+            return said
+        return f"{said}; its log ends: {tail}" if said else f"its log ends: {tail}"
+
     def _details(self, run: str) -> Mapping[str, str]:
-        details = self._connection.history.find("runs", run, "details", retry=self._retry) or {}
+        details = self._interfaces.history.find("runs", run, "details", retry=self._retry) or {}
         # The child's error is the reason; the parent's only says that its child failed.
         self.error = _message(details.get("error")) or self.error
         files: Mapping[str, str] = details.get("logFiles") or {}
@@ -178,22 +192,6 @@ class LogFiles:
         if host not in self._clients:
             self._clients[host] = Client(f"https://{host}")
         return self._clients[host]
-
-
-def failure(connection: Connection, name: str) -> str | None:
-    """Why a job failed, on one line: its run's error and the end of its log."""
-    files = connection.log_files(name)
-    try:
-        files.look()
-        last = files.last_lines()
-    except EnvironmentRefused:
-        last = []
-    said = scrub(files.error) if files.error else None
-    # The error often is the log's last line.
-    tail = " / ".join(line for line in map(scrub, last) if line not in (said or ""))
-    if not tail:
-        return said
-    return f"{said}; its log ends: {tail}" if said else f"its log ends: {tail}"
 
 
 def _message(error: Any) -> str | None:

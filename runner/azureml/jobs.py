@@ -73,9 +73,7 @@ def show_job(connection: Connection, name: str | None = None) -> Job:
         job = timed(connection, job)
     if job.status is not JobStatus.FAILED:
         return job
-    from runner.azureml.job_logs import failure
-
-    return replace(job, error=failure(connection, name))
+    return replace(job, error=connection.log_files(name).failure())
 
 
 def find_job(connection: Connection, name: str) -> dict[str, Any]:
