@@ -15,6 +15,7 @@ _CONFIG_FILES = tuple(
     for folder in (".azureml/", "aml_config/", "")
     for name in ("config.json", "project.json")
 )
+_CONFIG_KEYS = ("subscription_id", "resource_group", "workspace_name", "Scope")
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,13 @@ def stack_file(project: Project, environment: str) -> Path | None:
 
 
 def find_config(start: Path) -> Path | None:
-    """The nearest `config.json` of a workspace, from a folder upwards, as the SDK finds it."""
+    """The nearest `config.json` of a workspace, from a folder upwards, as the SDK finds it.
+
+    Those of other programs are passed over.
+    """
     for folder in (start, *start.parents):
         for name in _CONFIG_FILES:
-            if (folder / name).is_file():
+            if _is_of_workspace(folder / name):
                 return folder / name
     return None
 
@@ -80,7 +84,7 @@ def _root(start: Path) -> Path:
         if _is_root(folder):
             return folder
     config = find_config(start)
-    if config is not None and _is_of_workspace(config):
+    if config is not None:
         apart = config.parent.name in (".azureml", "aml_config")
         return config.parent.parent if apart else config.parent
     raise WrongUsage(
@@ -91,12 +95,12 @@ def _root(start: Path) -> Path:
 
 
 def _is_of_workspace(config: Path) -> bool:
-    """Many programs have a `config.json`; a workspace's names it, or its whole scope."""
+    """Whether a file is there, and has any of the keys of a workspace's."""
     try:
         text = config.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):
         return False
-    return '"workspace_name"' in text or '"Scope"' in text
+    return any(f'"{key}"' in text for key in _CONFIG_KEYS)
 
 
 def _is_root(folder: Path) -> bool:

@@ -62,9 +62,10 @@ CONFIGS = (".azureml/config.json", "aml_config/project.json", "config.json")
 def test_a_config_is_found_in_a_folder_above(tmp_path: Path, name: str) -> None:
     file = tmp_path / name
     file.parent.mkdir(exist_ok=True)
-    file.write_text("{}")
+    file.write_text('{"workspace_name": "ws"}')
     below = tmp_path / "a" / "b"
     below.mkdir(parents=True)
+    (below / "config.json").write_text('{"editor": "vi"}')
     assert find_config(below) == file
 
 
