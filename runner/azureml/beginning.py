@@ -38,6 +38,14 @@ class Found:
 
 
 @dataclass(frozen=True)
+class _Lost:
+    """A request after which there may be a job, or may not."""
+
+    error: ServiceError
+    wait: float = 0.0  # seconds that Azure asks to wait
+
+
+@dataclass(frozen=True)
 class _Search:
     job: str
     find: Callable[[], Found]
@@ -97,7 +105,7 @@ def _abandon(connection: Connection, search: _Search) -> str:
     name = search.job
     try:
         found = search.find()
-        if found.job is None and search.looks > 1:
+        if found.job is None:  # it may be on its way
             found = search.look(_pauses(_LOOKS_AFTER_CTRL_C))
         if found.job is not None:
             name = found.job["name"]
@@ -113,41 +121,66 @@ def _abandon(connection: Connection, search: _Search) -> str:
 
 
 def _ask_until_begun(search: _Search, ask: Callable[[], HttpResponse]) -> Mapping[str, Any]:
-    for number in range(_TRIES):
-        wait = 0.0
+    unseen = False  # whether a request may have begun a job that was not found
+    for left in reversed(range(_TRIES)):
+        number = _TRIES - 1 - left
         try:
-            answer = ask()
-        except ServiceError as error:
-            if error.status is not None:
+            answer = _ask(ask, search.job)
+        except EnvironmentRefused as error:
+            if not unseen:
                 raise
-            lost = error
+            raise EnvironmentRefused(
+                f"{error}; whether an earlier request began a job, `{search.command}` tells"
+            ) from None
+        if not isinstance(answer, _Lost):
+            return answer
+        lost = answer.error
+        if search.looks > 1 and lost.status in _REFUSED:
+            if left:
+                time.sleep(max(_FIRST_PAUSE * 2**number, answer.wait))
         else:
-            if 200 <= answer.status_code < 300:
-                accepted: Mapping[str, Any] = answer.json()
-                return accepted
-            lost = refusal(answer.status_code, answer.text(), f"begin job {search.job}")
-            wait = min(_asked_wait(answer.headers), _LONGEST_PAUSE)
-        found = _look(search, lost, number, wait)
-        if found.job is not None:
-            return found.job
-        if found.maybe:
-            raise EnvironmentRefused(f"{lost}; but {_any_of(found.maybe)}")
-    raise ServiceError(f"{lost}; no job was begun", lost.status, lost.code)
+            unseen = True
+            found = _look(search, answer, number)
+            if found.job is not None:
+                return found.job
+            if found.maybe:
+                raise EnvironmentRefused(f"{lost}; but {_any_of(found.maybe)}")
+        if not left:
+            end = f"no job was found: look with `{search.command}` before beginning another"
+            raise ServiceError(
+                f"{lost}; {end if unseen else 'no job was begun'}", lost.status, lost.code
+            )
+    raise AssertionError("the last try returns or raises")
 
 
-def _look(search: _Search, lost: ServiceError, number: int, wait: float) -> Found:
+def _ask(ask: Callable[[], HttpResponse], job: str) -> Mapping[str, Any] | _Lost:
+    """The job, or why it isn't known whether there is one. Raises what is sure."""
+    try:
+        answer = ask()
+    except ServiceError as error:
+        if error.status is not None:
+            raise
+        return _Lost(error)
+    if not 200 <= answer.status_code < 300:
+        refused = refusal(answer.status_code, answer.text(), f"begin job {job}")
+        return _Lost(refused, min(_asked_wait(answer.headers), _LONGEST_PAUSE))
+    try:
+        accepted: Mapping[str, Any] = answer.json()
+    except ValueError:  # of a proxy, say
+        return _Lost(ServiceError(f"the answer to begin job {job} is not JSON"))
+    return accepted
+
+
+def _look(search: _Search, lost: _Lost, number: int) -> Found:
     """What there is of a job after the request of that number, from 0."""
     once = _FIRST_PAUSE * 2**number
-    if search.looks > 1 and lost.status in _REFUSED:
-        time.sleep(max(once, wait))
-        return Found()
     pauses = _pauses(search.looks) if search.looks > 1 else [once]
     try:
-        return search.look([max(pauses[0], wait), *pauses[1:]])
+        return search.look([max(pauses[0], lost.wait), *pauses[1:]])
     except EnvironmentRefused as error:
         raise EnvironmentRefused(
-            f"{lost}; whether there is a job {search.job} can't be found out ({error}): look later"
-            f" with `{search.command}` before beginning another"
+            f"{lost.error}; whether there is a job {search.job} can't be found out ({error}): look"
+            f" later with `{search.command}` before beginning another"
         ) from None
 
 

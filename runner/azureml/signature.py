@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from threading import Lock
+from typing import Any
 
 from azure.core.credentials import AzureSasCredential
 
@@ -22,11 +23,23 @@ class RenewedSignature(AzureSasCredential):
         self._renew = renew
         self._lock = Lock()
         self._taken = time.time()  # a machine that sleeps uses it up, too
+        self._former = ""
 
     @property
     def signature(self) -> str:
         with self._lock:
             if time.time() - self._taken > _SECONDS:
+                self._former = super().signature
                 self.update(self._renew())
                 self._taken = time.time()
             return super().signature
+
+    def unsign(self, request: Any) -> None:
+        """Take a former signature out of a storage request that is tried again.
+
+        The storage client would add today's to an address that has yesterday's, which is refused.
+        """
+        if self.signature and self._former:
+            url: str = request.http_request.url
+            url = url.replace(f"&{self._former}", "").replace(f"?{self._former}", "?")
+            request.http_request.url = url

@@ -121,10 +121,12 @@ class Storage:
                 f"datastore {datastore!r} is of type {kind}, allowed: {', '.join(_BLOB_TYPES)}"
             )
         seconds = timeout()
+        credential = self._credential(datastore, properties)
         return ContainerClient(
             self._interfaces.cloud.blob_url(properties["accountName"]),
             properties.get("containerName") or properties["filesystem"],
-            credential=self._credential(datastore, properties),
+            credential=credential,
+            raw_request_hook=getattr(credential, "unsign", None),
             connection_timeout=min(seconds, 20.0),
             read_timeout=seconds,
             **_RETRIES,

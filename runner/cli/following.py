@@ -37,7 +37,7 @@ def follow_to_end(
     Ctrl-C cancels the job and says how to take it up again.
     """
     with interruptible():
-        job = start()
+        job = _begin(workspace, start)
         try:
             _print_notices(job)
             if workspace.environment != LOCAL:
@@ -109,6 +109,17 @@ def find_summary(workspace: Workspace, job: Job) -> Summary | None:
         return workspace.summary(job.name)
     except NotFound:
         return None
+
+
+def _begin(workspace: Workspace, start: Callable[[], Job]) -> Job:
+    if workspace.environment == LOCAL:
+        return start()
+    # Elsewhere it takes a while to find out what became of a request that was cut off.
+    with interruptible(
+        "interrupted: a job that has begun is canceled; Ctrl-C again leaves at once, and then"
+        f" `runner jobs list --env {workspace.environment}` tells what runs"
+    ):
+        return start()
 
 
 def _print_notices(what: Job | Summary) -> None:

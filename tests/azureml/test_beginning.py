@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
@@ -14,7 +15,7 @@ from runner.azureml import beginning
 from runner.azureml.beginning import Found, begin_job, is_named, name_job
 from runner.azureml.connection import Connection
 from runner.azureml.errors import ServiceError
-from runner.errors import EnvironmentRefused
+from runner.errors import EnvironmentRefused, Interrupted
 from tests.azureml.stage import Stage
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class Answer:
         return json.dumps(self.body)
 
     def json(self) -> Any:
+        if isinstance(self.body, ValueError):
+            raise self.body
         return self.body
 
 
@@ -47,7 +50,7 @@ LOST = None  # no answer
 class Azure:
     """Answers one after the other, and finds the job after so many looks; notes what happens."""
 
-    answers: list[Answer | None]
+    answers: list[Answer | EnvironmentRefused | None]
     looks: float = float("inf")
     maybe: tuple[str, ...] = ()
     happened: list[str | float] = field(default_factory=list)
@@ -57,6 +60,8 @@ class Azure:
         answer = self.answers.pop(0)
         if answer is None:
             raise ServiceError("there is no answer")
+        if isinstance(answer, EnvironmentRefused):
+            raise answer
         return cast("HttpResponse", answer)
 
     def find(self) -> Found:
@@ -135,10 +140,49 @@ def test_jobs_that_may_be_it_are_named_in_place_of_another_request(begin: Begin)
 
 def test_what_is_lost_again_and_again_is_given_up(begin: Begin) -> None:
     azure = Azure([LOST] * 9)
-    with pytest.raises(EnvironmentRefused, match="there is no answer; no job was begun"):
+    with pytest.raises(EnvironmentRefused, match="no job was found: look with `runner jobs list`"):
         begin(azure)
     assert azure.happened.count("asked") == beginning._TRIES
     assert azure.happened[-1] == "looked"
+
+
+def test_what_is_refused_again_and_again_is_given_up_without_a_last_wait(begin: Begin) -> None:
+    azure = Azure([Answer(429, headers={"Retry-After": "7"})] * 9)
+    with pytest.raises(ServiceError, match="no job was begun") as refused:
+        begin(azure)
+    assert refused.value.status == 429
+    assert azure.happened.count(7.0) == beginning._TRIES - 1
+    assert azure.happened[-1] == "asked"
+
+
+def test_an_answer_that_is_not_json_is_a_lost_one(begin: Begin) -> None:
+    azure = Azure([Answer(200, ValueError("no JSON"))], looks=2)
+    assert begin(azure) == JOB
+    assert azure.happened.count("looked") == 2
+
+
+@pytest.mark.parametrize("error", [EnvironmentRefused("not signed in"), ServiceError("no", 404)])
+def test_a_later_error_keeps_the_earlier_request_in_mind(
+    begin: Begin, error: EnvironmentRefused
+) -> None:
+    with pytest.raises(EnvironmentRefused) as refused:
+        begin(Azure([LOST, error]))
+    assert str(refused.value) == (
+        f"{error}; whether an earlier request began a job, `runner jobs list` tells"
+    )
+
+
+def test_a_job_that_comes_to_be_after_ctrl_c_is_canceled(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"{stage.batch('echo')}-train-{uuid.uuid4().hex[:8]}"
+    monkeypatch.setattr(time, "sleep", lambda _: stage.job("echo", "Running", name))
+
+    def ask() -> HttpResponse:
+        raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match=f"interrupted: job {name} was canceled"):
+        begin_job(Connection(stage.outputs()), name, ask)
 
 
 def test_a_job_that_takes_its_name_is_looked_for_by_it(

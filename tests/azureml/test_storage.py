@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+from azure.core.exceptions import ServiceRequestError
 from azure.storage.blob import (
     AccountSasPermissions,
     BlobClient,
@@ -18,7 +21,7 @@ from runner.azureml.health import examine
 from runner.azureml.storage import READER, Place, parse_place
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from tests.azureml.stage import Stage
-from tests.emulator.blobs import account_key
+from tests.emulator.blobs import Blobs, account_key
 from tests.emulator.faults import forbidden
 
 _PATH = "subscriptions/s/resourcegroups/rg/workspaces/ws/datastores/store/paths/a/b.csv"
@@ -81,6 +84,31 @@ def test_a_signature_is_renewed_before_it_ends(
     monkeypatch.setattr(container.credential, "_signature", "sv=2024-01-01&sp=r&sig=ZW5kZWQ=")
     assert container.download_blob("renewed.txt").readall() == b"one"
     assert len(_asked_secrets(stored)) > begun
+
+
+def test_a_request_that_is_tried_again_bears_one_signature(
+    stored: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    container = Connection(stored.outputs()).storage.container("workspaceblobstore")
+    container.upload_blob("again.txt", b"one", overwrite=True)
+    transport = container._pipeline._transport
+    send, sent = transport.send, list[str]()
+    blobs = stored.emulator.cloud.storage
+    assert isinstance(blobs, Blobs)
+
+    def drop_the_first(request: Any, **options: Any) -> Any:
+        sent.append(request.url)
+        if len(sent) == 1:
+            monkeypatch.setattr(signature, "_SECONDS", 0.0)
+            monkeypatch.setattr(stored.emulator.cloud, "sas", partial(blobs.sas, hours=2))
+            raise ServiceRequestError("dropped")
+        return send(request, **options)
+
+    monkeypatch.setattr(transport, "send", drop_the_first)
+    monkeypatch.setattr(transport, "sleep", lambda _: None)
+    assert container.download_blob("again.txt").readall() == b"one"
+    assert [url.count("sig=") for url in sent] == [1, 1]
+    assert sent[0] != sent[1]
 
 
 def test_who_may_not_see_secrets_uses_a_role_of_their_own(stored: Stage) -> None:

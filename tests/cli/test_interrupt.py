@@ -90,3 +90,42 @@ def test_an_interrupted_stream_leaves_the_job_running(words: tuple[str, ...], mo
         _, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert err.endswith(f"job job-1 goes on; runner jobs cancel job-1{more} stops it\n")
+
+
+def test_who_interrupts_the_request_for_a_job_is_told_how_to_leave_and_where_to_look() -> None:
+    program = """
+import time
+from memory import MemoryWorkspace
+from runner.cli import main
+def invoke(_):
+    try:
+        print("asking", flush=True)
+        time.sleep(60)
+    except KeyboardInterrupt:
+        print("looking", flush=True)
+        time.sleep(60)
+workspace = MemoryWorkspace()
+workspace.environment, workspace.invoke = "dev", invoke
+main(["score", "--env", "dev"], lambda *_: workspace)
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": f"{HERE}{os.pathsep}{ROOT}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        for line in ("asking\n", "looking\n"):
+            assert process.stdout.readline() == line
+            process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 130
+    assert err == (
+        "interrupted: a job that has begun is canceled; Ctrl-C again leaves at once, and then"
+        " `runner jobs list --env dev` tells what runs\n"
+    )
