@@ -12,6 +12,8 @@ from runner.errors import NotFound, WrongUsage
 from runner.input_path import existing
 from runner.nearest import nearest
 
+_IDS = ("/subscriptions/", f"{PREFIX}/subscriptions/")
+
 
 def find_training_job(catalog: Catalog, model: str, inputs: Mapping[str, str]) -> CommandJob:
     """The job of a model folder; `inputs` are values, paths, references or addresses.
@@ -58,7 +60,9 @@ def _declared(catalog: Catalog, model: str) -> CommandJob:
 def _given(declared: object, value: str) -> str | JobInput:
     if not isinstance(declared, JobInput):
         return value
-    return replace(declared, path=_path(value))
+    # An id is left as it is to the workspace, which knows of what.
+    whole = declared.type.startswith("uri_") and value.startswith(_IDS)
+    return replace(declared, path=value if whole else _path(value))
 
 
 def _path(value: str) -> AssetReference | Path | str:

@@ -39,6 +39,8 @@ def given(catalog: Catalog, value: str) -> object:
         ("azureml:lines@latest", AssetReference("lines", label="latest")),
         ("azureml://datastores/d/paths/p", "azureml://datastores/d/paths/p"),
         ("https://a.test/b.csv", "https://a.test/b.csv"),
+        ("/subscriptions/s/data/d/versions/1", "/subscriptions/s/data/d/versions/1"),
+        ("azureml:/subscriptions/s/datastores/d", "azureml:/subscriptions/s/datastores/d"),
     ],
 )
 def test_an_input_is_replaced_by_what_is_given(catalog: Catalog, value: str, path: object) -> None:

@@ -15,7 +15,7 @@ from runner.declarations import CommandJob, JobInput, JobOutput, Resources
 from runner.declarations.catalog import place_of
 from runner.declarations.problem import DeclarationError, Problem
 
-INPUT_MODES = {
+_INPUT_MODES = {
     "ro_mount": "ReadOnlyMount",
     "download": "Download",
     "direct": "Direct",
@@ -96,7 +96,7 @@ def literal(value: object) -> dict[str, Any]:
 def asset_input(given: JobInput, uri: str) -> dict[str, Any]:
     """An input that is read from somewhere."""
     wire: dict[str, Any] = {"jobInputType": given.type, "uri": uri}
-    return wire | ({"mode": INPUT_MODES[given.mode]} if given.mode else {})
+    return wire | ({"mode": _INPUT_MODES[given.mode]} if given.mode else {})
 
 
 _WAY = "the runner does not send it: take it out, or begin the job with `az ml job create -f FILE`"

@@ -115,12 +115,24 @@ def _routes(inference: InferenceConfig) -> dict[str, Any]:
 
 def _is_same(there: dict[str, Any], environment: Environment) -> bool:
     """Whether a version was made from the same; where the files of a build lie is not known."""
+    own = _properties(environment, None)
+    keys = ("image", "osType", "inferenceConfig")
+    return (
+        all((there.get(key) or None) == own.get(key) for key in keys)
+        and _conda(there) == _conda(own)
+        and _dockerfile(there) == _dockerfile(own)
+    )
+
+
+def _conda(properties: dict[str, Any]) -> Any:
     import yaml
 
-    given, conda = conda_text(environment), there.get("condaFile")
-    return (there.get("image") or None) == environment.image and (
-        (yaml.safe_load(conda) if conda else None) == (yaml.safe_load(given) if given else None)
-    )
+    return yaml.safe_load(properties.get("condaFile") or "null")
+
+
+def _dockerfile(properties: dict[str, Any]) -> Any:
+    build = properties.get("build")
+    return build and (build.get("dockerfilePath") or "Dockerfile")
 
 
 def _hashes(folder: Path) -> dict[str, str]:

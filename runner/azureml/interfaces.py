@@ -138,6 +138,18 @@ class Interfaces:
             hint = ""
         return NotFound(f"no {noun} {name!r}{hint}")
 
+    def actual_name(self, endpoint: str) -> str:
+        """An endpoint's name in Azure, of its logical name; an actual name stays as it is."""
+        known = (self.outputs.endpoints or {}).get(endpoint)
+        return known.name if known else endpoint
+
+    def logical_name(self, endpoint: str) -> str:
+        """An endpoint's logical name, of its name in Azure; one without stays as it is."""
+        for logical, known in (self.outputs.endpoints or {}).items():
+            if known.name == endpoint:
+                return logical
+        return endpoint
+
     def _explain(self, error: ServiceError) -> None:
         """Raise NotFound where it is the whole workspace that is missing, or what it lies in."""
         if isinstance(error, Missing) and error.code in _NO_WORKSPACE:
@@ -151,15 +163,3 @@ class Interfaces:
             return [str(one["name"]) for one in client.pages("workspaces")]
         except EnvironmentRefused:
             return []
-
-    def actual_name(self, endpoint: str) -> str:
-        """An endpoint's name in Azure, of its logical name; an actual name stays as it is."""
-        known = (self.outputs.endpoints or {}).get(endpoint)
-        return known.name if known else endpoint
-
-    def logical_name(self, endpoint: str) -> str:
-        """An endpoint's logical name, of its name in Azure; one without stays as it is."""
-        for logical, known in (self.outputs.endpoints or {}).items():
-            if known.name == endpoint:
-                return logical
-        return endpoint

@@ -164,14 +164,6 @@ def job_record(
     )
 
 
-def _batch_endpoints(connection: Connection) -> list[str]:
-    """The actual names of the batch endpoints whose jobs are meant."""
-    outputs = connection.outputs.endpoints
-    if outputs is None:
-        return [one["name"] for one in connection.arm.pages(KINDS["batch"])]
-    return [one.name for one in outputs.values() if one.kind == "batch"]
-
-
 def jobs_since(connection: Connection, endpoint: str, moment: datetime) -> Iterator[dict[str, Any]]:
     """The jobs of an endpoint, by its actual name, that were made at a moment or later."""
     earliest = _time(moment.isoformat()) or ""
@@ -183,6 +175,24 @@ def display_name(resource: Mapping[str, Any]) -> str:
     """What a job of a batch endpoint is shown as, which is not its name."""
     properties = resource["properties"]
     return str(properties.get("displayName") or properties.get("name") or "")
+
+
+def timed(connection: Connection, job: Job) -> Job:
+    """A job with when it began and ended, where only its run notes that."""
+    try:
+        run = connection.history.find("runs", job.name, "details") or {}
+    except EnvironmentRefused:
+        return job  # worth knowing, not worth failing for
+    began, ended = _time(run.get("startTimeUtc")), _time(run.get("endTimeUtc"))
+    return replace(job, started_at=job.started_at or began, ended_at=job.ended_at or ended)
+
+
+def _batch_endpoints(connection: Connection) -> list[str]:
+    """The actual names of the batch endpoints whose jobs are meant."""
+    outputs = connection.outputs.endpoints
+    if outputs is None:
+        return [one["name"] for one in connection.arm.pages(KINDS["batch"])]
+    return [one.name for one in outputs.values() if one.kind == "batch"]
 
 
 def _jobs_of(connection: Connection, endpoint: str) -> Iterator[dict[str, Any]]:
@@ -215,16 +225,6 @@ def _training_jobs(connection: Connection) -> Iterator[dict[str, Any]]:
     yield from connection.arm.pages(
         "jobs", params={"jobType": "Command", "listViewType": "ActiveOnly"}
     )
-
-
-def timed(connection: Connection, job: Job) -> Job:
-    """A job with when it began and ended, where only its run notes that."""
-    try:
-        run = connection.history.find("runs", job.name, "details") or {}
-    except EnvironmentRefused:
-        return job  # worth knowing, not worth failing for
-    began, ended = _time(run.get("startTimeUtc")), _time(run.get("endTimeUtc"))
-    return replace(job, started_at=job.started_at or began, ended_at=job.ended_at or ended)
 
 
 def _ended(state: JobStatus) -> bool:

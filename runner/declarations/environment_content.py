@@ -10,7 +10,7 @@ from runner.declarations.document import read_document
 from runner.declarations.environment import Environment
 from runner.declarations.reader import plain
 
-VERSION_DIGITS = 12
+_DIGITS = 12  # of a version
 
 
 def version_of(environment: Environment, context: str | None = None) -> str:
@@ -27,7 +27,7 @@ def version_of(environment: Environment, context: str | None = None) -> str:
         "inference_config": inference and asdict(inference),
     }
     text = json.dumps(content, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:VERSION_DIGITS]
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
 
 
 def conda_text(environment: Environment) -> str | None:

@@ -118,8 +118,14 @@ def test_one_with_a_name_has_its_content_for_a_version(
 def test_a_version_that_is_named_has_one_content(environments: Environments, name: str) -> None:
     written = f"{{name: {name}, version: 4, image: an/image, conda_file: {{dependencies: [pip]}}}}"
     assert environments.id(written) == environments.id(written) == f"{name}/versions/4"
-    with pytest.raises(EnvironmentRefused, match=rf"{name}:4 is registered with other content"):
-        environments.id(f"{{name: {name}, version: 4, image: other/image}}")
+    for other in (
+        "image: other/image, conda_file: {dependencies: [pip]}",
+        "image: an/image, conda_file: {dependencies: [numpy]}",
+        "image: an/image, conda_file: {dependencies: [pip]}, os_type: windows",
+        "build: {path: .}",
+    ):
+        with pytest.raises(EnvironmentRefused, match=rf"{name}:4 is registered with other content"):
+            environments.id(f"{{name: {name}, version: 4, {other}}}")
 
 
 def test_one_that_the_project_declares_is_registered_where_it_is_missing(

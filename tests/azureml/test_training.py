@@ -284,7 +284,7 @@ def test_a_lost_answer_leaves_one_job(not_run: Trained, faults: list[Fault]) -> 
     [
         (forbidden(), "needs a role"),
         (Answer(400, "UserError", "The request is odd."), "The request is odd."),
-        (Drop("before"), "no job was begun"),
+        (Drop("before"), "no job was found"),
     ],
     ids=str,
 )
