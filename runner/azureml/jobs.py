@@ -122,7 +122,7 @@ def refuse_resume(connection: Connection, environment: str, name: str) -> Enviro
     again = f"runner score {job.endpoint or 'ENDPOINT'} --env {environment}"
     return EnvironmentRefused(
         f"job {name!r} can't be resumed: Azure retries mini-batches by itself while a job runs and"
-        f" takes up none that has ended; score again with `{again}`"
+        f" takes up none that has ended; score again with `{again}` and the same options"
     )
 
 

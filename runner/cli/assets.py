@@ -21,7 +21,7 @@ from runner.cli.options import (
 
 if TYPE_CHECKING:
     from runner.declarations import Data, Model
-    from runner.workspace import Asset, AssetKind, Registration
+    from runner.workspace import Asset, AssetKind, Registration, Workspace
 
 
 def registration_options(kind: AssetKind, types: list[str]) -> Callable[[Function], Function]:
@@ -111,6 +111,21 @@ def registration(
         tags={**(declared.tags if declared else {}), **tags},
         job=job,
     )
+
+
+def register_asset(workspace: Workspace, kind: AssetKind, wanted: Registration) -> Asset:
+    """Register, and say so where the content has a version that is not the latest."""
+    from runner.cli.failure import print_warning
+
+    asset = workspace.register(kind, wanted)
+    if wanted.version is None:
+        latest = workspace.asset(kind, f"azureml:{asset.name}@latest")
+        if latest.version != asset.version and latest.created_at > asset.created_at:
+            print_warning(
+                f"{asset.reference} has this content already, and @latest is {latest.reference}:"
+                " give --version to make it the latest"
+            )
+    return asset
 
 
 def add_asset_commands(group: click.Group, kind: AssetKind) -> None:

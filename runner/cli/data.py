@@ -10,6 +10,7 @@ import click
 from runner.cli.assets import (
     add_asset_commands,
     print_registered,
+    register_asset,
     registration,
     registration_options,
 )
@@ -47,7 +48,7 @@ def register(
     version.
     """
     wanted = registration("data", source, file, **options)
-    print_registered(session.open().register("data", wanted), output)
+    print_registered(register_asset(session.open(), "data", wanted), output)
 
 
 add_asset_commands(data, "data")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from runner.cli.failure import INTERRUPTED, print_error, print_warning
-from runner.cli.interrupt import interruptible
+from runner.cli.interrupt import Interruption, interruptible
 from runner.cli.output import near, print_job, print_json, print_note, print_summary
 from runner.cli.progress import ProgressView
 from runner.errors import EnvironmentRefused, NotFound, RunnerError
@@ -36,13 +36,14 @@ def follow_to_end(
 
     Ctrl-C cancels the job and says how to take it up again.
     """
-    with interruptible():
-        job = _begin(workspace, start)
+    with interruptible() as interruption:
+        job = _begin(workspace, start, interruption)
         try:
+            interruption.check()
             _print_notices(job)
             if workspace.environment != LOCAL:
                 print_note(f"job {job.name} has begun; Ctrl-C cancels it")
-            watch(workspace, job.name, logs_to=sys.stderr if logs else None)
+            watch(workspace, job.name, sys.stderr if logs else None, interruption.check)
         except KeyboardInterrupt:
             return _cancel(workspace, job)
         job = workspace.job(job.name)
@@ -54,11 +55,20 @@ def follow_to_end(
     return 0
 
 
-def watch(workspace: Workspace, name: str, logs_to: TextIO | None) -> None:
-    """Show a job's progress, and its log where that is wanted, until the job is final."""
+def watch(
+    workspace: Workspace,
+    name: str,
+    logs_to: TextIO | None,
+    check: Callable[[], object] = lambda: None,
+) -> None:
+    """Show a job's progress, and its log where that is wanted, until the job is final.
+
+    `check` is called at each sign of it.
+    """
     view = ProgressView(name)
     try:
         for event in workspace.follow(name, logs=logs_to is not None):
+            check()
             if not isinstance(event, LogLine):
                 view.show(event)
             elif logs_to:
@@ -111,15 +121,17 @@ def find_summary(workspace: Workspace, job: Job) -> Summary | None:
         return None
 
 
-def _begin(workspace: Workspace, start: Callable[[], Job]) -> Job:
+def _begin(workspace: Workspace, start: Callable[[], Job], interruption: Interruption) -> Job:
     if workspace.environment == LOCAL:
         return start()
     # Elsewhere it takes a while to find out what became of a request that was cut off.
     with interruptible(
         "interrupted: a job that has begun is canceled; Ctrl-C again leaves at once, and then"
         f" `runner jobs list --env {workspace.environment}` tells what runs"
-    ):
-        return start()
+    ) as begun:
+        job = start()
+    interruption.asked |= begun.asked
+    return job
 
 
 def _print_notices(what: Job | Summary) -> None:
@@ -160,4 +172,5 @@ def _way_on(workspace: Workspace, job: Job) -> str:
         return ""
     if workspace.environment == LOCAL:
         return f"; take it up again with: runner jobs resume {job.name}"
-    return f"; score again with: runner score {named(workspace, job.endpoint or '')}"
+    again = f"runner score {named(workspace, job.endpoint or '')}"
+    return f"; score again with `{again}` and the same options"

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 from typing import NoReturn
 
@@ -15,16 +16,30 @@ from runner.cli.failure import INTERRUPTED
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+@dataclass
+class Interruption:
+    """Whether somebody asked to stop. What is raised then may be swallowed by a library."""
+
+    asked: bool = False
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt where it was swallowed."""
+        if self.asked:
+            raise KeyboardInterrupt
+
+
 @contextmanager
-def interruptible(note: str = "") -> Iterator[None]:
+def interruptible(note: str = "") -> Iterator[Interruption]:
     """Within, the first Ctrl-C or SIGTERM raises KeyboardInterrupt; the next ends the process.
 
     `note` is a line for stderr at the first.
     """
+    interruption = Interruption()
 
     def stop(_number: int, _frame: FrameType | None) -> NoReturn:
         for number in _SIGNALS:
             signal.signal(number, _leave)
+        interruption.asked = True
         if note:
             # Not print, which the signal may have come in the midst of.
             os.write(sys.stderr.fileno(), f"{note}\n".encode())
@@ -32,7 +47,7 @@ def interruptible(note: str = "") -> Iterator[None]:
 
     before = {number: signal.signal(number, stop) for number in _SIGNALS}
     try:
-        yield
+        yield interruption
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -12,6 +12,7 @@ from runner.cli.assets import (
     add_asset_commands,
     full_reference,
     print_registered,
+    register_asset,
     registration,
     registration_options,
 )
@@ -104,7 +105,7 @@ def register(
         **options,
     )
     targets = find_targets(session.environment, wanted.name, wanted.path, deployments, pin)
-    registered = workspace.register("model", wanted)
+    registered = register_asset(workspace, "model", wanted)
     print_registered(registered, output)
     if targets:
         pin_model(workspace, targets, registered)

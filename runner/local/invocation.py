@@ -188,7 +188,7 @@ def _notices(
     command = "models" if asset.kind == "model" else "data"
     return (
         f"{Place(path, 0)} looks changed since {asset.reference} was registered;"
-        f" `runner {command} register -f {Place(declaration.file, 0)}` makes a new version",
+        f" `runner {command} register -f {Place(declaration.file, 0)}` registers it as it is",
     )
 
 

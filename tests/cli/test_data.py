@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from runner.workspace import Registration
+from tests.projects import ScratchProject
 
 from .conftest import Run
 from .memory import MemoryWorkspace
@@ -41,3 +42,20 @@ def test_list_show_and_download_are_of_data(
     assert run("data", "show", "model").status == 3
     run("data", "download", "patients")
     assert workspace.downloads == [("azureml:patients:1", Path("patients"))]
+
+
+def test_content_that_has_an_older_version_says_how_to_make_it_the_latest(
+    project: ScratchProject,
+) -> None:
+    file = project.root / "lines.csv"
+    register = ("data", "register", "--name", "mine", "--path", str(file))
+    for content in ("one\n", "two\n"):
+        file.write_text(content)
+        assert project.run(*register).stderr == ""
+    file.write_text("one\n")
+    assert project.run(*register).stderr == (
+        "warning: azureml:mine:1 has this content already, and @latest is azureml:mine:2:"
+        " give --version to make it the latest\n"
+    )
+    assert project.run(*register, "--version", "3").returncode == 0
+    assert "azureml:mine:3" in project.run("data", "show", "mine").stdout

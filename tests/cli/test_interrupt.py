@@ -92,6 +92,23 @@ def test_an_interrupted_stream_leaves_the_job_running(words: tuple[str, ...], mo
     assert err.endswith(f"job job-1 goes on; runner jobs cancel job-1{more} stops it\n")
 
 
+@contextmanager
+def running(program: str) -> Iterator[subprocess.Popen[str]]:
+    """A process of a program that the test talks to by lines and signals."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": f"{HERE}{os.pathsep}{ROOT}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def test_who_interrupts_the_request_for_a_job_is_told_how_to_leave_and_where_to_look() -> None:
     program = """
 import time
@@ -108,24 +125,40 @@ workspace = MemoryWorkspace()
 workspace.environment, workspace.invoke = "dev", invoke
 main(["score", "--env", "dev"], lambda *_: workspace)
 """
-    process = subprocess.Popen(
-        [sys.executable, "-c", program],
-        env={**os.environ, "PYTHONPATH": f"{HERE}{os.pathsep}{ROOT}"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
+    with running(program) as process:
         assert process.stdout is not None
         for line in ("asking\n", "looking\n"):
             assert process.stdout.readline() == line
             process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)
-    finally:
-        process.kill()
-        process.communicate()
     assert process.returncode == 130
     assert err == (
         "interrupted: a job that has begun is canceled; Ctrl-C again leaves at once, and then"
         " `runner jobs list --env dev` tells what runs\n"
     )
+
+
+def test_an_interrupt_that_a_library_swallows_still_cancels_the_job() -> None:
+    program = """
+import time
+from memory import MemoryWorkspace
+from runner.cli import main
+workspace = MemoryWorkspace(endless=True)
+workspace.environment, begin = "dev", workspace.invoke
+def invoke(invocation):
+    try:
+        print("asking", flush=True)
+        time.sleep(60)
+    except BaseException:
+        pass
+    return begin(invocation)
+workspace.invoke = invoke
+main(["score", "--env", "dev"], lambda *_: workspace)
+"""
+    with running(program) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "asking\n"
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "job job-1 was canceled" in err

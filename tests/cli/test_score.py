@@ -104,8 +104,8 @@ def test_a_job_that_was_cut_off_says_how_to_resume(
     )
     result = run("score", "--env", "prod")
     assert (
-        f"error: job job-2 {words}; score again with: runner score diabetes-batch --env prod\n"
-        in result.err
+        f"error: job job-2 {words}; score again with `runner score diabetes-batch --env prod`"
+        " and the same options\n" in result.err
     )
 
 
