@@ -10,8 +10,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from infra.environment import EnvironmentName, environment_name, written_environment
 from infra.pins import Deployment, pinned
 from runner.declarations import (
@@ -19,6 +17,7 @@ from runner.declarations import (
     BatchDeployment,
     BatchEndpoint,
     Catalog,
+    DeclarationError,
     Environment,
     OnlineDeployment,
     OnlineEndpoint,
@@ -28,7 +27,7 @@ from runner.declarations import (
 )
 from runner.declarations.catalog import ENDPOINTS
 from runner.declarations.document import MappingNode, Node
-from runner.declarations.environment_content import version_of
+from runner.declarations.environment_content import conda_text, version_of
 from runner.declarations.reader import Declared
 
 NO_PROPERTY = "is nothing that Azure's resource has a property for, allowed: "
@@ -61,7 +60,7 @@ def unsupported(
             else:
                 problems += _of_online(one, managed, say)
             problems += _of_environment(one, catalog, contents, say)
-    return problems
+    return list(dict.fromkeys(problems))  # what is declared once may be deployed more than once
 
 
 class _Say:
@@ -159,9 +158,9 @@ def _of_environment(
         if getattr(environment, key) is not None:
             text = f"{NO_PROPERTY}image, conda_file, build, inference_config, os_type"
             yield say(text, *inside, key)
-    unreadable = _conda_problem(environment)
+    unreadable = _conda_problems(environment)
     if unreadable:
-        yield say(unreadable, *inside, "conda_file")
+        yield from unreadable
         return
     name, content = environment_name(environment, one), version_of(environment)
     if contents.setdefault(name, content) != content:
@@ -169,17 +168,12 @@ def _of_environment(
         yield say(text, *inside, "version")
 
 
-def _conda_problem(environment: Environment) -> str | None:
-    conda = environment.conda_file
-    if not isinstance(conda, Path):
-        return None
+def _conda_problems(environment: Environment) -> tuple[Problem, ...]:
     try:
-        found = yaml.safe_load(conda.read_text(encoding="utf-8"))
-    except OSError as error:
-        return f"{str(conda)!r} can't be read: {error.strerror}"
-    except (yaml.YAMLError, UnicodeDecodeError):
-        found = None
-    return None if isinstance(found, dict) else f"{str(conda)!r} is no conda file, in YAML"
+        conda_text(environment)
+    except DeclarationError as error:
+        return error.problems
+    return ()
 
 
 def _is_data(data: Any) -> bool:

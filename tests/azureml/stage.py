@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,8 +32,9 @@ def put(emulator: Emulator, path: str, body: Mapping[str, Any]) -> Any:
 def remove(emulator: Emulator, path: str) -> None:
     """Delete a resource and wait until it is gone."""
     emulator.arm("DELETE", path)
+    deadline = time.monotonic() + 60
     while emulator.arm("GET", path)[0] != 404:
-        pass
+        assert time.monotonic() < deadline, f"{path} is still there after a minute"
 
 
 def make_workspace(emulator: Emulator, *, by_identity: bool = False) -> str:

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, quote
 
 import pytest
 
+from runner.azureml import beginning
 from runner.cli import main
 from runner.workspace import Registration
 from tests.azureml.stage import LOCATION, Stage, make_workspace, put
@@ -66,8 +67,8 @@ LOGGED = (
     "import logging, sys; logging.basicConfig(level=logging.DEBUG);"
     " from runner.cli import main; main(sys.argv[1:])",
 )
-TIMEOUT = 0.3  # seconds of silence, in a stalled run
-_LATE = 0.5
+TIMEOUT = 0.5  # seconds of silence, in a stalled run
+_LATE = 0.8
 
 
 @dataclass(frozen=True)
@@ -319,6 +320,8 @@ def weather(scene: Scene, position: int, what: Weather, host: str = "*") -> Iter
     with pytest.MonkeyPatch.context() as patch:
         if isinstance(what.fault, Stall):
             patch.setenv("RUNNER_TIMEOUT", str(TIMEOUT))
+            # What is late has to land while a job is looked for.
+            patch.setattr(beginning, "_FIRST_PAUSE", 0.1)
         scene.emulator.faults.inject(what.fault, host=host, skip=position, times=what.times)
         try:
             yield

@@ -125,7 +125,7 @@ class Terminal:
         finally:
             if process.poll() is None:
                 process.kill()
-            process.communicate()
+            process.communicate(timeout=_SECONDS)
             os.close(ours)
 
     def run(

@@ -105,6 +105,7 @@ def test_a_workspace_that_pulumi_does_not_manage_is_used_by_its_config(
         capture_output=True,
         text=True,
         check=True,
+        timeout=60,
     )
     found = {one["name"]: one["endpoint"] for one in json.loads(listed.stdout)}
     assert found[name] == actual

@@ -78,7 +78,7 @@ def nameless(scored: Scored, monkeypatch: pytest.MonkeyPatch) -> None:
         [unavailable()],
         [server_error(), Drop("after")],
         [ExpireTokens()],
-        [Stall(0.5)],
+        [Stall(1)],
     ],
     ids=str,
 )
@@ -88,7 +88,11 @@ def test_an_invocation_makes_one_job(
     monkeypatch: pytest.MonkeyPatch,
     faults: list[Fault],
 ) -> None:
-    monkeypatch.setenv("RUNNER_TIMEOUT", "0.25" if Stall(0.5) in faults else "20")
+    monkeypatch.setenv("RUNNER_TIMEOUT", "20")
+    if Stall(1) in faults:
+        monkeypatch.setenv("RUNNER_TIMEOUT", "0.5")
+        # What is late has to land while the job is looked for.
+        monkeypatch.setattr(beginning, "_FIRST_PAUSE", 0.1)
     before = set(scored.jobs())
     for fault in faults:
         scored.emulator.faults.inject(fault, method="POST", host=SCORING)

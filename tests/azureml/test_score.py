@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
+import time
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -52,8 +53,9 @@ def predictions(run: Run, *words: str) -> str:
 
 def finish(run: Run, name: str) -> None:
     """Wait for a job without getting its results."""
-    while run("jobs", "show", name, "-o", "json").json()["status"] != "Completed":
-        pass
+    deadline = time.monotonic() + 120
+    while (status := run("jobs", "show", name, "-o", "json").json()["status"]) != "Completed":
+        assert time.monotonic() < deadline, f"job {name} is {status} after two minutes"
 
 
 @pytest.mark.parametrize("deployment", ["mlflow", "script"])

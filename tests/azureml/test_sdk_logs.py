@@ -37,6 +37,7 @@ def logged(scene: Scene, *words: str) -> str:
         capture_output=True,
         text=True,
         check=False,
+        timeout=120,
     )
     assert ended.returncode == 0, ended.stderr[-2000:]
     return ended.stdout + ended.stderr

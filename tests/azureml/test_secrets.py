@@ -58,6 +58,7 @@ def test_no_secret_is_printed_whatever_goes_wrong(
             capture_output=True,
             text=True,
             check=False,
+            timeout=60,
         )
         printed += ended.stdout + ended.stderr
     assert printed

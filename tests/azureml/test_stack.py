@@ -67,6 +67,7 @@ def deploy(project: Path, stack: str, outputs: Mapping[str, object]) -> None:
             text=True,
             check=True,
             capture_output=True,
+            timeout=60,
         )
 
 
@@ -75,7 +76,12 @@ def test_the_output_is_read_from_the_state_and_no_stack_gets_selected(state: Pat
     deploy(state, "dev", {"runner": OUTPUT})
     assert read_stack_output(state, "prod").workspace == "other"
     selected = subprocess.run(
-        ["pulumi", "stack", "--show-name"], cwd=state, capture_output=True, text=True, check=True
+        ["pulumi", "stack", "--show-name"],
+        cwd=state,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
     assert selected.stdout.strip() == "dev"
 

@@ -30,6 +30,7 @@ def run(*words: str, folder: Path) -> tuple[float, str]:
         capture_output=True,
         text=True,
         check=False,
+        timeout=60,
     )
     assert ended.returncode == 0, ended.stderr
     return time.perf_counter() - begun, ended.stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -326,11 +327,16 @@ def test_ctrl_c_cancels_the_job(trained: Trained) -> None:
         text=True,
     ) as process:
         assert process.stderr is not None
-        told = iter(process.stderr)
-        name = next(line for line in told if line.startswith("job ")).split()[1]
-        process.send_signal(signal.SIGINT)
-        last = [*told][-1]
-        assert process.wait() == 130
+        clock = threading.Timer(60, process.kill)
+        clock.start()
+        try:
+            told = iter(process.stderr)
+            name = next(line for line in told if line.startswith("job ")).split()[1]
+            process.send_signal(signal.SIGINT)
+            last = [*told][-1]
+            assert process.wait(timeout=60) == 130
+        finally:
+            clock.cancel()
     assert f"interrupted: job {name} was canceled" in last
     assert trained.job(name).properties["status"] == "Canceled"
 

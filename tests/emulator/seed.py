@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +47,10 @@ def put(emulator: Emulator, path: str, body: Mapping[str, Any]) -> dict[str, Any
     status, answered = emulator.arm("PUT", path, body)
     if status not in (200, 201):
         raise AssertionError(f"PUT {path}: {status} {answered}")
+    deadline = time.monotonic() + 60
     while answered["properties"].get("provisioningState") in ("Creating", "Updating"):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{path} is not done after a minute: {answered}")
         answered = emulator.arm("GET", path)[1]
     final: dict[str, Any] = answered
     return final

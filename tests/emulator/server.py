@@ -63,9 +63,13 @@ class Server:
                 _cut(connection)
 
     def settle(self) -> None:
-        """Wait until no request is being carried out, those included whose client went away."""
+        """Wait until no request is being carried out, those included whose client went away.
+
+        Raises AssertionError where one takes more than a minute.
+        """
         with self._answered:
-            self._answered.wait_for(lambda: not self._answering)
+            if not self._answered.wait_for(lambda: not self._answering, timeout=60):
+                raise AssertionError("a request is still being carried out after a minute")
 
     def _accept(self) -> None:
         while not self._stopping.is_set():

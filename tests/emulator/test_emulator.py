@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -54,6 +55,8 @@ def test_it_runs_as_a_process_of_its_own(tmp_path: Path) -> None:
         text=True,
         cwd=Path(__file__).parents[2],
     )
+    clock = threading.Timer(60, process.kill)
+    clock.start()
     try:
         assert process.stdout is not None
         lines: list[str] = []
@@ -67,13 +70,15 @@ def test_it_runs_as_a_process_of_its_own(tmp_path: Path) -> None:
             text=True,
             check=False,
             env={"PATH": os.environ["PATH"]},
+            timeout=60,
         )
         assert told.stdout.strip() == "AzureTest", told.stderr
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=10) == 0
     finally:
+        clock.cancel()
         process.kill()
-        process.wait()
+        process.wait(timeout=10)
 
 
 _ASKS = (

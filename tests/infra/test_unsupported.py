@@ -22,6 +22,7 @@ from tests.infra.declaring import (
 LABELLED = "azureml:scikit@latest"
 ENVIRONMENT = {"name": "e", "image": "i"}
 IDENTITY = {"type": "user_assigned"}
+IN_A_FILE = {"image": "i", "conda_file": "./conda.txt"}
 
 
 def problems(
@@ -47,6 +48,14 @@ def problems(
     file.write_text(yaml.safe_dump({"config": {"scoring:endpoints": stack or pins}}))
     laid = lay_over(catalog, read_stack(file))
     return unsupported(laid, "koreacentral", file, managed=managed)
+
+
+def write_conda(root: Path, content: str) -> Path:
+    """The conda file that IN_A_FILE names."""
+    conda = root / "models" / "m" / "conda.txt"
+    conda.parent.mkdir(parents=True)
+    conda.write_text(content, encoding="latin-1")
+    return conda
 
 
 @pytest.mark.parametrize(
@@ -195,15 +204,26 @@ def test_a_label_of_another_workspace_is_not(tmp_path: Path) -> None:
     assert [one.key for one in problems(tmp_path, batch_endpoint(), declared)] == ["environment"]
 
 
-@pytest.mark.parametrize("content", ["- a list", "a: [", "\xff"])
-def test_a_conda_file_that_is_none(content: str, tmp_path: Path) -> None:
-    conda = tmp_path / "models" / "m" / "conda.txt"
-    conda.parent.mkdir(parents=True)
-    conda.write_text(content, encoding="latin-1")
-    environment = {"image": "i", "conda_file": "./conda.txt"}
-    (problem,) = problems(tmp_path, batch_endpoint(), batch_deployment(environment=environment))
-    assert problem.key == "environment.conda_file"
-    assert "conda.txt" in problem.text
+@pytest.mark.parametrize("content", ["- a list", "a: [", "\xff", "a: 1\na: 2", "a: !b c", ""])
+def test_a_conda_file_that_is_none_hides_nothing_else(content: str, tmp_path: Path) -> None:
+    conda = write_conda(tmp_path, content)
+    declared = online_deployment(environment=IN_A_FILE, private_network_connection=True)
+    other, unreadable = problems(tmp_path, online_endpoint(), declared)
+    assert other.key == "private_network_connection"
+    assert unreadable.file == conda
+
+
+def test_a_conda_file_that_is_not_there_hides_nothing_else(tmp_path: Path) -> None:
+    declared = online_deployment(environment=IN_A_FILE, private_network_connection=True)
+    other, unreadable = problems(tmp_path, online_endpoint(), declared)
+    assert other.key == "private_network_connection"
+    assert unreadable.file.name == "conda.txt"
+
+
+def test_a_conda_file_of_two_deployments_is_told_once(tmp_path: Path) -> None:
+    conda = write_conda(tmp_path, "- a list")
+    one, two = (batch_deployment(name=name, environment=IN_A_FILE) for name in ("first", "second"))
+    assert [found.file for found in problems(tmp_path, batch_endpoint(), one, two)] == [conda]
 
 
 def test_one_version_of_an_environment_has_one_content(tmp_path: Path) -> None:

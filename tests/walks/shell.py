@@ -70,9 +70,9 @@ class Shell:
                 if line.strip() == self._end:
                     return "".join(lines).removesuffix("\n")
                 lines.append(line)
+            ended = self._process.wait()
         finally:
             clock.cancel()
-        ended = self._process.wait()
         how = "took too long" if ended == -signal.SIGKILL else f"ended with {ended}"
         raise Stumbled(f"{commands}\n{how}:\n{''.join(lines)}")
 

@@ -18,11 +18,16 @@ if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
 
+def require_blobs() -> None:
+    """Skip the test where blob storage can't run, but never in CI."""
+    if not Blobs.available() and not os.environ.get("CI"):
+        pytest.skip("blob storage needs npm or azurite-blob on PATH")
+
+
 @pytest.fixture(scope="session")
 def scoring_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """A cloud whose blobs are kept and whose jobs run, shared by a worker's tests."""
-    if not Blobs.available() and not os.environ.get("CI"):
-        pytest.skip("blob storage needs npm or azurite-blob on PATH")
+    require_blobs()
     folder = tmp_path_factory.mktemp("scoring")
     with Emulator.start(folder) as running, scoring(running):
         yield running

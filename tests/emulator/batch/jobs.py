@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -12,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from azure.core.exceptions import AzureError
 
 from tests.emulator.batch.command import command_task_from, command_work
 from tests.emulator.batch.places import Place, find_place
@@ -26,6 +29,7 @@ from tests.emulator.state import Resource, State
 FINAL = frozenset({"Completed", "Failed", "Canceled"})
 ARTIFACTS = "workspaceartifactstore"
 STAGES = "azureml.pipelines.stages"
+_SIGNATURE = re.compile(r"(?i)\b(sig=)[^&\s'\"]+")
 
 
 def work_of(job: Resource) -> Work:
@@ -69,8 +73,15 @@ class RunningJobs:
         thread.start()
 
     def cancel(self, job: Resource) -> None:
-        """Ask a job to end; it is Canceled once its process has ended."""
-        self.state.update(job, {"status": "CancelRequested"})
+        """Ask a job to end; it is Canceled once its process has ended.
+
+        One that has ended, whatever it was when the caller looked, stays as it is.
+        """
+        with self.state.transaction():
+            found = self.state.get(job.key)
+            if found is None or found.properties["status"] in FINAL:
+                return
+            self.state.update(found, {"status": "CancelRequested"})
         with self._lock:
             running = self._processes.get(job.key)
         if running is not None:
@@ -99,12 +110,9 @@ class RunningJobs:
             work.fetch(self.blobs, folder)
             self._set(key, status="Running")
             self._work(found, work, folder, log)
-        except (OSError, Refusal, Failed) as error:
+        except (OSError, Refusal, Failed, AzureError) as error:
             if not self._stopping:
-                message = error.error["message"] if isinstance(error, Refusal) else str(error)
-                log.write(f"{message}\n")
-                log.store()
-                self._end(key, "Failed", {"code": "UserError", "message": message})
+                self._fail(key, log, _message(error))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -113,16 +121,24 @@ class RunningJobs:
         process = work.begin(folder)
         with self._lock:
             self._processes[key] = (work, process)
-        if self._status(key) == "CancelRequested":
+        if self._stopping:  # `stop` may have looked before there was a process
+            _signal(work, process, signal.SIGKILL)
+        elif self._status(key) == "CancelRequested":
             _signal(work, process, signal.SIGTERM)
         clock = threading.Timer(work.timeout or 0, self.cancel, [job])
+        clock.daemon = True
         if work.timeout:
             clock.start()
-        last = _watch(work, process, log)
-        status = process.wait()
-        clock.cancel()
-        with self._lock:
-            self._processes.pop(key, None)
+        try:
+            last = _watch(work, process, log)
+            status = process.wait()
+        finally:
+            clock.cancel()
+            with self._lock:
+                self._processes.pop(key, None)
+            if process.poll() is None:
+                _signal(work, process, signal.SIGKILL)
+                process.wait()
         if self._stopping:
             return
         if self._status(key) == "CancelRequested":
@@ -134,6 +150,12 @@ class RunningJobs:
         work.deliver(self.blobs, folder, last)
         log.store()
         self._end(key, "Completed")
+
+    def _fail(self, key: str, log: Log, message: str) -> None:
+        with suppress(AzureError):  # what can't be logged is told by the job all the same
+            log.write(f"{message}\n")
+            log.store()
+        self._end(key, "Failed", {"code": "UserError", "message": message})
 
     def _status(self, key: str) -> str:
         found = self.state.get(key)
@@ -163,6 +185,14 @@ def _watch(work: Work, process: subprocess.Popen[str], log: Log) -> dict[str, An
         elif "done" in event:
             log.progress(event["done"], event["of"], event["files"])
     return last
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, Refusal):
+        return str(error.error["message"])
+    if isinstance(error, AzureError):  # the lines after the first name the request
+        return _SIGNATURE.sub(r"\1***", error.message.partition("\n")[0])
+    return str(error)
 
 
 def _signal(work: Work, process: subprocess.Popen[str], number: int) -> None:

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.emulator import Emulator, addresses
-from tests.emulator.batch.fixtures import sign_in
+from tests.emulator.batch.command import LOG
+from tests.emulator.batch.fixtures import require_blobs, sign_in
+from tests.emulator.batch.jobs import logs_of
+from tests.emulator.batch.places import Place
 from tests.emulator.batch.plugged import scoring
 from tests.emulator.blobs import Blobs
+from tests.emulator.messages import request
+from tests.emulator.ml.jobs import KIND
+from tests.emulator.routes import Call
 from tests.emulator.seed import IMAGE, LOCATION, SeededWorkspace, seed_workspace
+from tests.emulator.tokens import Principal
+
+if TYPE_CHECKING:
+    from azure.storage.blob import ContainerClient
 
 FINAL = {"Completed", "Failed", "Canceled"}
 FIT = (
@@ -94,6 +105,25 @@ class Scene:
                 return properties
             time.sleep(0.02)
         raise AssertionError(f"job {job} is {properties['status']} after a minute")
+
+    def wait_for_log(self, job: str, text: str) -> None:
+        logs = self.logs(job)
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            blob = self.container(logs).get_blob_client(f"{logs.path}{LOG}")
+            found = blob.download_blob().readall().decode() if blob.exists() else ""
+            if found == text:
+                return
+            time.sleep(0.02)
+        raise AssertionError(f"the log of job {job} is {found[-200:]!r} after half a minute")
+
+    def logs(self, job: str) -> Place:
+        return logs_of(self.workspace.emulator.cloud.state, self.workspace.id, job)
+
+    def container(self, place: Place) -> ContainerClient:
+        storage = self.workspace.emulator.cloud.storage
+        assert isinstance(storage, Blobs)
+        return storage.client(place.account).get_container_client(place.container)
 
 
 def make_scene(emulator: Emulator) -> Scene:
@@ -199,6 +229,58 @@ def test_a_job_that_outlives_its_limit_is_canceled(scene: Scene) -> None:
     assert scene.wait(scene.begin(scene.body("sleep 600", limits=limits)))["status"] == "Canceled"
 
 
+def test_a_job_that_ended_while_somebody_canceled_it_stays_as_it_is(scene: Scene) -> None:
+    cloud = scene.workspace.emulator.cloud
+    job = scene.begin(scene.body("sleep 0.3"))
+    stale = cloud.state.get(f"{scene.workspace.id}/jobs/{job}")
+    assert stale is not None
+    assert scene.wait(job)["status"] == "Completed"
+    assert stale.properties["status"] not in FINAL
+    call = Call(request("POST", f"{stale.key}/cancel"), {}, Principal("", ""))
+    KIND.actions["cancel"](cloud, call, stale)
+    assert scene.workspace.get(f"jobs/{job}")[1]["properties"]["status"] == "Completed"
+
+
+def test_an_input_in_a_container_that_is_not_there_fails_the_job(scene: Scene) -> None:
+    host = f"{scene.workspace.storage_account}.blob.{addresses.STORAGE_SUFFIX}"
+    address = f"https://{host}/nowhere/lines/?sv=1&sig=c2VjcmV0"
+    given = {"lines": {"jobInputType": "uri_folder", "uri": address}}
+    ended = scene.wait(scene.begin(scene.body(inputs=given)))
+    assert (ended["status"], ended["error"]["message"]) == (
+        "Failed",
+        "The specified container does not exist.",
+    )
+
+
+def test_a_log_that_can_not_be_stored_fails_the_job_and_ends_what_it_began(
+    scoring_azure: Emulator, tmp_path: Path
+) -> None:
+    scene = make_scene(scoring_azure)
+    scene.container(scene.logs("any")).delete_container()
+    job = scene.begin(scene.body(f"echo $$ > {tmp_path}/process; echo begun; sleep 600"))
+    ended = scene.wait(job)
+    assert (ended["status"], ended["error"]["message"]) == (
+        "Failed",
+        "The specified container does not exist.",
+    )
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "process").read_text()), 0)
+
+
+def test_lines_of_the_same_moment_can_be_read_while_the_job_goes_on(scene: Scene) -> None:
+    job = scene.begin(scene.body("echo one; echo two; sleep 600"))
+    scene.wait(job, "Running")
+    scene.wait_for_log(job, "one\ntwo\n")
+    scene.workspace.emulator.arm("POST", f"{scene.workspace.id}/jobs/{job}/cancel")
+    assert scene.wait(job)["status"] == "Canceled"
+
+
+def test_a_job_that_prints_a_lot_does_not_store_its_log_for_every_line(scene: Scene) -> None:
+    job = scene.begin(scene.body("seq 20000"))
+    assert scene.wait(job)["status"] == "Completed"
+    scene.wait_for_log(job, "".join(f"{number}\n" for number in range(1, 20001)))
+
+
 def test_the_same_put_again_begins_nothing(scene: Scene) -> None:
     job = scene.begin(scene.body())
     ended = scene.wait(job)
@@ -237,8 +319,7 @@ def test_a_job_that_makes_no_sense_is_refused(
 def test_a_command_goes_on_after_the_service_restarts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not Blobs.available():
-        pytest.skip("blob storage needs npm or azurite-blob on PATH")
+    require_blobs()
     waiting = f"until [ -e {tmp_path}/go ]; do sleep 0.02; done"
     with Emulator.start(tmp_path) as first, scoring(first):
         scene = make_scene(first)
@@ -246,7 +327,5 @@ def test_a_command_goes_on_after_the_service_restarts(
         scene.wait(job, "Running")
     (tmp_path / "go").touch()
     with Emulator.start(tmp_path) as second, scoring(second):
-        path = f"{scene.workspace.id}/jobs/{job}"
-        while second.arm("GET", path)[1]["properties"]["status"] not in FINAL:
-            time.sleep(0.02)
-        assert second.arm("GET", path)[1]["properties"]["status"] == "Completed"
+        again = Scene(replace(scene.workspace, emulator=second))
+        assert again.wait(job)["status"] == "Completed"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.emulator import Emulator, addresses
-from tests.emulator.batch.fixtures import sign_in
+from tests.emulator.batch.fixtures import require_blobs, sign_in
 from tests.emulator.batch.plugged import scoring
 from tests.emulator.blobs import Blobs
 from tests.emulator.seed import SeededWorkspace, seed_workspace
@@ -261,8 +261,7 @@ def test_a_request_that_makes_no_sense_is_refused(
 def test_a_job_goes_on_after_the_service_restarts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not Blobs.available():
-        pytest.skip("blob storage needs npm or azurite-blob on PATH")
+    require_blobs()
     with Emulator.start(tmp_path) as first, scoring(first):
         for name, value in first.environment.items():
             monkeypatch.setenv(name, value)

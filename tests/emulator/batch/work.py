@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import subprocess
+import threading
+import time
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from azure.core.exceptions import AzureError
+
 from tests.emulator.batch.places import Place
 from tests.emulator.blobs import Blobs
+
+_SECONDS_BETWEEN_STORES = 0.2
 
 
 class Failed(Exception):
@@ -25,7 +32,7 @@ class Work(ABC):
     job: str
     run: str  # whose artifacts hold the logs: the job's own, or the child that does the work
     log: str  # the file that has what the process prints
-    live: bool  # whether the log is stored line by line
+    live: bool  # whether the log is stored as it grows
     timeout: float | None  # seconds
 
     @abstractmethod
@@ -54,22 +61,36 @@ class Work(ABC):
 
 
 class Log:
-    """The files of a run's logs, stored as blobs when they grow."""
+    """The files of a run's logs, stored as blobs when they grow.
+
+    Each time they are stored whole, so the lines of a moment are stored together.
+    """
 
     def __init__(self, blobs: Blobs, place: Place, name: str, live: bool) -> None:
         self._container = blobs.client(place.account).get_container_client(place.container)
         self._prefix = place.path
         self._name = name
         self._live = live
+        self._lock = threading.RLock()
+        self._stored = 0.0  # by the monotonic clock
+        self._clock: threading.Timer | None = None  # while lines wait for the next time
         self._text = ""
         self._overview = ""
         self._overview_name = f"logs/job_progress_overview.{datetime.now(UTC):%Y%m%d%H%M%S}.txt"
 
     def write(self, text: str) -> None:
         """Add to what was printed."""
-        self._text += text
-        if self._live:
-            self.store()
+        with self._lock:
+            self._text += text
+            if not self._live or self._clock is not None:
+                return
+            wait = self._stored + _SECONDS_BETWEEN_STORES - time.monotonic()
+            if wait <= 0:
+                self.store()
+                return
+            self._clock = threading.Timer(wait, self._store_waiting)
+            self._clock.daemon = True
+            self._clock.start()
 
     def progress(self, done: int, total: int, files: int) -> None:
         """Tell it in the words that Azure's overview uses."""
@@ -88,6 +109,16 @@ class Log:
 
     def store(self) -> None:
         """Store the files as they are now."""
-        for name, text in ((self._name, self._text), (self._overview_name, self._overview)):
-            if text:
-                self._container.upload_blob(self._prefix + name, text.encode(), overwrite=True)
+        with self._lock:
+            if self._clock is not None:
+                self._clock.cancel()
+                self._clock = None
+            for name, text in ((self._name, self._text), (self._overview_name, self._overview)):
+                if text:
+                    self._container.upload_blob(self._prefix + name, text.encode(), overwrite=True)
+            self._stored = time.monotonic()
+
+    def _store_waiting(self) -> None:
+        with self._lock, suppress(AzureError):  # the store at the end says so
+            if self._clock is not None:
+                self.store()

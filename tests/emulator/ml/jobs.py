@@ -77,7 +77,6 @@ def _cancel(cloud: Cloud, call: Call, job: Resource) -> Response:
     if cloud.jobs is None:
         cloud.state.update(job, {"status": "Canceled"})
     else:
-        cloud.state.update(job, {"status": "CancelRequested"})
         cloud.jobs.cancel(job)
     return answer(200)
 
