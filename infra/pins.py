@@ -102,6 +102,48 @@ def waiting_for_pins(catalog: Catalog) -> tuple[Waiting, ...]:
     )
 
 
+def pinning(catalog: Catalog, stack: str, waiting: Iterable[Waiting]) -> list[str]:
+    """The runner's commands that register and pin what waits, for each model of its own.
+
+    Of itself the runner pins the batch deployments of a model, and where some are pinned already
+    only those: all others are named.
+    """
+    behind = {(endpoint, name): one for endpoint, name, one in _deployments(catalog)}
+    begun = {_model_name(one) for one in behind.values() if _is_batch(one) and _has_model(one)}
+    commands: dict[str, str] = {}  # by what begins them
+    for one in waiting:
+        deployment = behind[one.endpoint, one.deployment]
+        name = _model_name(deployment)
+        unnamed = _is_batch(deployment) and name not in begun
+        begin = f"runner models register{_registered(catalog, name)} --env {stack} --pin"
+        key = begin if unnamed else f"{begin} --deployment"
+        more = "" if unnamed else f" --deployment {one.endpoint}/{one.deployment}"
+        commands[key] = commands.get(key, begin) + more
+    return list(commands.values())
+
+
+def _model_name(deployment: Deployment) -> str | None:
+    return deployment.model.name if deployment.model else None
+
+
+def _is_batch(deployment: Deployment) -> bool:
+    return isinstance(deployment, BatchDeployment)
+
+
+def _has_model(deployment: Deployment) -> bool:
+    return "model" not in missing_pins(deployment)
+
+
+def _registered(catalog: Catalog, name: str | None) -> str:
+    """Which model the runner is to register; the only declared one goes without saying."""
+    declared = catalog.models.get(name) if name else None
+    if declared is None:
+        return f" PATH --name {name or 'NAME'}"
+    if len(catalog.models) == 1:
+        return ""
+    return f" --file {declared.file.relative_to(catalog.folder.parent).as_posix()}"
+
+
 def unroutable(catalog: Catalog, stack: Path) -> list[Problem]:
     """Defaults and traffic that lead to a deployment which is not there.
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import pulumi
 from pulumi.runtime import get_config_env, is_config_secret
@@ -16,11 +16,11 @@ from pulumi.runtime.config import get_config
 
 from infra.environment import installing
 from infra.names import Names
-from infra.pins import Waiting, undeployable, unroutable, waiting_for_pins
+from infra.pins import Waiting, pinning, undeployable, unroutable, waiting_for_pins
 from infra.unsupported import unsupported
 from runner.declarations import Catalog, DeclarationError, Problem, lay_over, read_catalog
 from runner.declarations.catalog import ENDPOINTS, sorted_problems
-from runner.declarations.document import MappingNode, Node
+from runner.declarations.document import MappingNode, Node, ScalarKind, ScalarNode
 from runner.declarations.overlay import (
     DEFAULT_ENDPOINT,
     LOCATION,
@@ -59,6 +59,12 @@ COMMIT_VARIABLES = ("GIT_COMMIT", "GITHUB_SHA", "BUILD_SOURCEVERSION")
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _CLUSTER = re.compile(r"[A-Za-z][A-Za-z0-9-]{1,30}[A-Za-z0-9]")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}", re.IGNORECASE)
+
+# What of a text is a value of another type, and how YAML names that.
+_QUOTED: Mapping[type, tuple[ScalarKind, re.Pattern[str]]] = {
+    bool: ("bool", re.compile("true|false", re.IGNORECASE)),
+    int: ("int", re.compile("[+-]?[0-9]+")),
+}
 
 
 def _matches(pattern: str) -> Callable[[str], bool]:
@@ -133,9 +139,10 @@ def say_waiting(settings: Settings) -> None:
     """Tell, in a preview too, which deployments are left out and how to have them."""
     if settings.waiting:
         names = "".join(f"\n  {one}" for one in settings.waiting)
+        commands = pinning(settings.catalog, settings.stack, settings.waiting)
         pulumi.log.info(
-            f"not deployed, waiting for a pin in Pulumi.{settings.stack}.yaml:{names}\n"
-            f"`runner models register --env {settings.stack} --pin` registers and pins."
+            f"not deployed, waiting for a pin in Pulumi.{settings.stack}.yaml:{names}"
+            + "".join(f"\n`{one}` registers and pins." for one in commands)
         )
 
 
@@ -225,7 +232,7 @@ class _Reading:
         node = self.config.entries.get(key)
         if node is None:
             return absent
-        value: T | None = self._try(lambda: read_value(node, hint, key))
+        value: T | None = self._try(lambda: read_value(_unquoted(node, hint), hint, key))
         return absent if value is None else value
 
     def _required(self, key: str, hint: Any) -> str:
@@ -293,6 +300,18 @@ class _Reading:
 
 _OURS = ("scoring:", *AZURE)
 _NAMESPACES = ("scoring", "azure-native")
+
+
+def _unquoted(node: Node, hint: Any) -> Node:
+    """A top-level value as it was meant.
+
+    Single values are text to Pulumi, which puts true and 3 in quotes when it writes the file.
+    """
+    base = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    if isinstance(node, ScalarNode) and node.kind == "text" and base in _QUOTED:
+        kind, pattern = _QUOTED[base]
+        return replace(node, kind=kind) if pattern.fullmatch(node.text) else node
+    return node
 
 
 def _misspelt(key: str) -> bool:

@@ -85,6 +85,16 @@ def reference(asset_id: str | None) -> str | None:
     return f"azureml:{found[1]}:{found[2]}" if found else asset_id
 
 
+def deploying(connection: Connection, endpoint: str, kind: Kind) -> str:
+    """How an endpoint, by its logical name, gets its first deployment."""
+    # Of itself `--pin` takes batch deployments only.
+    named = f" --deployment {endpoint}/DEPLOYMENT" if kind == "online" else ""
+    return (
+        "register and pin a model with `runner models register"
+        f" --env {connection.outputs.stack or 'ENV'} --pin{named}`, then run `pulumi up`"
+    )
+
+
 def _describe(connection: Connection, kind: Kind, endpoint: Mapping[str, Any]) -> EndpointInfo:
     name = connection.logical_name(endpoint["name"])
     properties = endpoint["properties"]

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from runner.azureml.connection import Connection
-from runner.azureml.endpoints import KINDS
+from runner.azureml.endpoints import KINDS, deploying
 from runner.azureml.errors import ServiceError, explained
 from runner.azureml.storage import CONTRIBUTOR, READER
 from runner.errors import RunnerError
@@ -124,13 +124,15 @@ def _endpoints(connection: Connection) -> Iterator[Link]:
         yield Link("endpoints", "failed", "the stack has none: declare one in models/")
     for logical, endpoint in sorted(known.items()):
         deployments: list[Any] = []
-        look = partial(_endpoint, connection, endpoint, deployments)
+        look = partial(_endpoint, connection, logical, endpoint, deployments)
         yield _tried(f"endpoint {logical}", look)
         for deployment in deployments:
             yield _deployment(logical, deployment)
 
 
-def _endpoint(connection: Connection, endpoint: EndpointOutput, kept: list[Any]) -> str:
+def _endpoint(
+    connection: Connection, logical: str, endpoint: EndpointOutput, kept: list[Any]
+) -> str:
     kind = KINDS[endpoint.kind]
     found = connection.arm.find(kind, endpoint.name)
     if found is None:
@@ -145,10 +147,8 @@ def _endpoint(connection: Connection, endpoint: EndpointOutput, kept: list[Any])
     kept += sorted(listed, key=lambda one: str(one["name"]))  # not as they came to be
     names = [one["name"] for one in kept]
     if not names:
-        raise ServiceError(
-            f"{endpoint.name} has no deployment yet; register and pin a model with `runner models"
-            " register --pin`, then run `pulumi up`"
-        )
+        way = deploying(connection, logical, endpoint.kind)
+        raise ServiceError(f"{endpoint.name} has no deployment yet; {way}")
     if endpoint.kind == "online":
         traffic = {
             name: share for name, share in (properties.get("traffic") or {}).items() if share

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from runner.azureml.beginning import UNCERTAIN, begin_job, name_job
-from runner.azureml.endpoints import endpoint_names, find_endpoint
+from runner.azureml.endpoints import deploying, endpoint_names, find_endpoint
 from runner.azureml.errors import ServiceError
 from runner.azureml.following import first_pause
 from runner.azureml.inputs import DataAssets, Input, find_input
@@ -100,17 +100,20 @@ def _scoring_uri(connection: Connection, name: str, deployment: str | None) -> s
 def _look_up(connection: Connection, name: str, deployment: str | None) -> str:
     """Where to post, of an endpoint that has what is asked of it.
 
-    Raises NotFound with the nearest names, EnvironmentRefused without default deployment.
+    Raises NotFound with the nearest names, EnvironmentRefused without default deployment or any.
     """
     _, endpoint = find_endpoint(connection, name, ("batch",))
     properties = endpoint["properties"]
     chosen = deployment or (properties.get("defaults") or {}).get("deploymentName")
+    path = ("batchEndpoints", endpoint["name"], "deployments")
     if not chosen:
+        if next(connection.arm.pages(*path), None) is None:
+            way = deploying(connection, name, "batch")
+            raise EnvironmentRefused(f"endpoint {name!r} has no deployment yet; {way}")
         raise EnvironmentRefused(
             f"endpoint {name!r} has no default deployment: name one with --deployment, or set"
             " `defaults: {deployment_name: ...}` in the stack file and deploy"
         )
-    path = ("batchEndpoints", endpoint["name"], "deployments")
     if connection.arm.find(*path, chosen) is None:
         names = [str(one["name"]) for one in connection.arm.pages(*path)]
         raise NotFound(f"no deployment {chosen!r} of endpoint {name!r}{nearest(chosen, names)}")

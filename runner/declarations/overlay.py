@@ -263,8 +263,8 @@ def _refuse_fixed(node: MappingNode, key: str) -> None:
 
 
 def _endpoints(node: Node, key: str) -> dict[str, EndpointOverlay]:
-    if _is_null(node):
-        return {}
+    if _is_null(node) or (isinstance(node, ScalarNode) and not node.text):
+        return {}  # nothing, which Pulumi writes as an empty text
     if not isinstance(node, MappingNode) or is_secret(node):
         raise refused(node, key, "a mapping of endpoints by name")
     overlays: dict[str, EndpointOverlay] = {}
@@ -338,8 +338,9 @@ def _says(node: Node, text: str) -> bool:
 
 
 def _given_node(text: str, place: Place) -> Node:
-    known, value = _parsed(text)
-    return _node(value if known else text, place)
+    """What Pulumi hands on, as a tree: mappings and lists come as JSON, all else is text to it."""
+    _, value = _parsed(text)
+    return _node(value if isinstance(value, (dict, list)) else text, place)
 
 
 def _parsed(text: str) -> tuple[bool, Any]:

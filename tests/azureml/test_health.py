@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,11 +63,20 @@ def test_without_a_right_to_the_workspace_the_role_is_named(stage: Stage, tmp_pa
     assert "AzureML Data Scientist" in link.text
 
 
-def test_an_endpoint_without_deployments_waits_for_a_pin(stage: Stage, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("stack", "environment"), [("dev", "dev"), (None, "ENV")])
+def test_an_endpoint_without_deployments_waits_for_a_pin(
+    stage: Stage, tmp_path: Path, stack: str | None, environment: str
+) -> None:
     stage.batch("diabetes-batch", (), default=None)
-    link = links(stage, tmp_path)["endpoint diabetes-batch"]
-    assert link.state == "failed"
-    assert "register --pin" in link.text
+    stage.online("diabetes-online", {})
+    outputs = replace(stage.outputs(), stack=stack)
+    stage.emulator.faults.inject(forbidden(), path="*/datastores", times=None)
+    found = {one.name: one for one in examine("outputs", tmp_path / "o.json", lambda: outputs)}
+    batch, online = found["endpoint diabetes-batch"], found["endpoint diabetes-online"]
+    assert (batch.state, online.state) == ("failed", "failed")
+    command = f"`runner models register --env {environment} --pin"
+    assert f"{command}`, then run `pulumi up`" in batch.text
+    assert f"{command} --deployment diabetes-online/DEPLOYMENT`, then" in online.text
 
 
 def test_an_endpoint_without_a_default_says_what_could_be_it(stage: Stage, tmp_path: Path) -> None:

@@ -300,6 +300,22 @@ def test_without_an_endpoint_there_must_be_one_to_choose(
         scored.stage.workspace(tmp_path).invoke(Invocation(data=CALL.data))
 
 
+def test_an_endpoint_without_any_deployment_says_how_to_get_one(
+    scored: Scored, workspace: AzureWorkspace
+) -> None:
+    scored.stage.batch("empty-batch", (), default=None)
+    try:
+        asked = scored.stage.workspace(scored.project.root)
+        with pytest.raises(EnvironmentRefused) as refused:
+            asked.invoke(Invocation("empty-batch", data=CALL.data))
+    finally:
+        del scored.stage.endpoints["empty-batch"]
+    assert str(refused.value) == (
+        "endpoint 'empty-batch' has no deployment yet; register and pin a model with"
+        " `runner models register --env ENV --pin`, then run `pulumi up`"
+    )
+
+
 def test_settings_of_the_runner_are_looked_at_before_there_is_a_job(
     scored: Scored, workspace: AzureWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,6 +71,22 @@ def cloud(ran: Program) -> str:
             id="a switch that is neither on nor off",
         ),
         pytest.param(
+            '  scoring:roleSettlingSeconds: "9999"\n',
+            "3: scoring:roleSettlingSeconds: found the number '9999', allowed: 0 to 3600",
+            id="a wait in quotes that is too long",
+        ),
+        pytest.param(
+            '  scoring:roleSettlingSeconds: "1.5"\n',
+            "3: scoring:roleSettlingSeconds: found the text '1.5', allowed: a whole number",
+            id="a wait that is no whole number",
+        ),
+        pytest.param(
+            '  scoring:clusters: {cpu-cluster: {size: Standard_DS3_v2, max_instances: "2"}}\n',
+            "3: scoring:clusters.cpu-cluster.max_instances: found the text '2', "
+            "allowed: a whole number",
+            id="a number in quotes further down, where Pulumi leaves it as it is",
+        ),
+        pytest.param(
             "  scoring:outbound: [example.org]\n",
             "3: scoring:outbound: found hosts, allowed: only with scoring:isolation: managed",
             id="approved hosts without a network",
@@ -373,6 +389,28 @@ def test_what_pulumi_has_from_elsewhere_counts_more_than_the_file(project: Path)
     assert ran.outputs["runner"]["location"] == "westeurope"
     network = ran.one("machinelearningservices:Workspace").inputs["managedNetwork"]
     assert network["isolationMode"] == "AllowOnlyApprovedOutbound"
+
+
+@pytest.mark.parametrize("production", ["true", '"true"', '"True"'])
+@pytest.mark.parametrize("seconds", ["45", '"45"'])
+def test_what_pulumi_puts_in_quotes_when_it_writes_the_file_is_what_it_was(
+    project: Path, production: str, seconds: str
+) -> None:
+    text = f"  scoring:production: {production}\n  scoring:roleSettlingSeconds: {seconds}\n"
+    ran = fine(project, LEAST + CLUSTER + text)
+    assert ran.one("machinelearningservices:Workspace").protect
+    assert {one.inputs["seconds"] for one in ran.resources if "seconds" in one.inputs} == {45}
+
+
+def test_a_quoted_false_is_no(project: Path) -> None:
+    ran = fine(project, LEAST + '  scoring:production: "false"\n')
+    assert not ran.one("machinelearningservices:Workspace").protect
+
+
+def test_single_values_that_pulumi_has_from_elsewhere_are_text_to_it(project: Path) -> None:
+    more = {"scoring:production": "true", "scoring:generation": "2"}
+    ran = fine(project, LEAST, config=more)
+    assert ran.one("machinelearningservices:Workspace").protect
 
 
 def test_what_pulumi_has_from_elsewhere_is_checked_without_a_line(project: Path) -> None:

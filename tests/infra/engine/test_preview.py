@@ -111,18 +111,27 @@ def test_no_secret_is_in_the_state_the_outputs_or_the_log(dev: Stack, emulator: 
     assert emulator.environment["ARM_TENANT_ID"] not in json.dumps(dev.outputs())
 
 
-def test_a_first_preview_says_what_waits_for_a_pin(
+def test_a_first_preview_takes_what_the_cli_has_written_and_says_what_waits_for_a_pin(
     pulumi: Pulumi, emulator: Emulator, tmp_path: Path
 ) -> None:
     stack = make_stack(pulumi, emulator, make_project(tmp_path / "project"), "fresh", _unpinned())
+    # Single values end up in quotes, those that were there before and those that are set.
+    stack.run("config", "set", "scoring:production", "true")
+    most = "scoring:clusters.cpu-cluster.max_instances"
+    stack.run("config", "set", "--path", most, "3")
+    assert stack.config()["scoring:production"] == "true"
+    assert stack.config()["scoring:roleSettlingSeconds"] == "0"
     shown = stack.shown()
     assert "waiting for a pin" in shown.text
     assert "diabetes-online/blue (model)" in shown.text
+    assert "`runner models register --env fresh --pin` registers and pins" in shown.text
+    assert "--pin --deployment diabetes-online/blue" in shown.text
 
 
 def _unpinned() -> dict[str, Any]:
     config = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())["config"]
-    return {key: value for key, value in config.items() if key != ENDPOINTS}
+    kept = {key: value for key, value in config.items() if key != ENDPOINTS}
+    return kept | {"scoring:roleSettlingSeconds": 0}
 
 
 def _state_folder(stack: Stack) -> Path:
