@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -65,10 +66,11 @@ def find_source(project: Project, environment: str, outputs: Path | None = None)
     A file of outputs: `outputs`, else RUNNER_OUTPUTS; it may describe an environment of any name.
     The stack of the environment's name, where the project has Pulumi.yaml and
     Pulumi.<env>.yaml. The `config.json` of a workspace that Pulumi doesn't manage, from the
-    current folder upwards: for the environments of a project without stacks, and for the one that
-    bears the workspace's name in a project that has some.
+    current folder upwards: for the environment that bears the workspace's name, and for those whose
+    Pulumi.<env>.yaml has no Pulumi.yaml.
 
-    Raises NotFound with the nearest names, WrongUsage for outputs given to `local`.
+    Raises NotFound with the nearest names, WrongUsage for outputs given to `local` and for a
+    `config.json` that doesn't name its workspace.
     """
     if environment == LOCAL:
         if outputs is not None:
@@ -90,9 +92,14 @@ def _managed_source(project: Project, environment: str) -> Source:
     if stack is not None and managed:
         return Source("stack", stack)
     config = find_config(Path.cwd())
-    if config is not None and (stack is not None or _names_it(project, environment, config)):
+    if config is None:
+        raise _unknown(project, environment, stack)
+    if stack is not None:
         return Source("config", config)
-    raise _unknown(project, environment, stack)
+    workspace = _workspace_name(config)
+    if environment != workspace:  # more likely a slip than meant for this workspace
+        raise _unknown(project, environment, stack, workspace)
+    return Source("config", config)
 
 
 def read_source(project: Project, environment: str, source: Source) -> Outputs:
@@ -128,8 +135,9 @@ def list_environments(project: Project) -> dict[str, Source]:
         except NotFound:  # not reachable from here, but named by its file
             found[name] = Source("stack", stack_file(project, name))
     config = find_config(Path.cwd())
-    if config is not None and (workspace := _workspace_name(config)):
-        found.setdefault(workspace, Source("config", config))
+    if config is not None:
+        with suppress(WrongUsage):  # who asks for an environment of no other kind is told
+            found.setdefault(_workspace_name(config), Source("config", config))
     return found
 
 
@@ -167,22 +175,18 @@ def _stack_of(file: Path) -> str | None:
         return None
 
 
-def _names_it(project: Project, environment: str, config: Path) -> bool:
-    # With stacks around, another name is more likely a slip than meant for this workspace.
-    return len(environments(project)) == 1 or environment == _workspace_name(config)
-
-
-def _workspace_name(config: Path) -> str | None:
+def _workspace_name(config: Path) -> str:
     from runner.azureml.outputs import read_config
 
-    try:
-        return read_config(config).workspace
-    except WrongUsage:  # a config.json of something else
-        return None
+    return read_config(config).workspace
 
 
-def _unknown(project: Project, environment: str, stack: Path | None) -> NotFound:
+def _unknown(
+    project: Project, environment: str, stack: Path | None, workspace: str | None = None
+) -> NotFound:
     from runner.nearest import nearest
+
+    known = (*environments(project), *([workspace] if workspace else []))
 
     if stack is not None:
         return NotFound(
@@ -192,7 +196,7 @@ def _unknown(project: Project, environment: str, stack: Path | None) -> NotFound
         )
     return NotFound(
         f"no environment {environment!r}: {project.root} has no Pulumi.{environment}.yaml"
-        + nearest(environment, environments(project))
+        + nearest(environment, known)
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,8 @@ def stack_file(project: Project, environment: str) -> Path | None:
 def find_config(start: Path) -> Path | None:
     """The nearest `config.json` of a workspace, from a folder upwards, as the SDK finds it.
 
-    Those of other programs are passed over.
+    Those of other programs are passed over: none of the keys of a workspace's is in them, and they
+    don't lie, broken, where only a workspace's has a place.
     """
     for folder in (start, *start.parents):
         for name in _CONFIG_FILES:
@@ -85,8 +87,7 @@ def _root(start: Path) -> Path:
             return folder
     config = find_config(start)
     if config is not None:
-        apart = config.parent.name in (".azureml", "aml_config")
-        return config.parent.parent if apart else config.parent
+        return config.parent.parent if _is_apart(config) else config.parent
     raise WrongUsage(
         f"{start} is not in a project (a folder with Pulumi.yaml, with models/ beside"
         " pyproject.toml or .git, or with the config.json of a workspace); change to one, or name"
@@ -95,12 +96,21 @@ def _root(start: Path) -> Path:
 
 
 def _is_of_workspace(config: Path) -> bool:
-    """Whether a file is there, and has any of the keys of a workspace's."""
+    """Whether a file is there and meant as a workspace's, be it whole or not."""
     try:
         text = config.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError):
+        if any(f'"{key}"' in text for key in _CONFIG_KEYS):
+            return True
+        json.loads(text)
+    except OSError:
         return False
-    return any(f'"{key}"' in text for key in _CONFIG_KEYS)
+    except ValueError:  # neither JSON nor text
+        return _is_apart(config)
+    return False
+
+
+def _is_apart(config: Path) -> bool:
+    return config.parent.name in (".azureml", "aml_config")
 
 
 def _is_root(folder: Path) -> bool:

@@ -100,7 +100,7 @@ class Progress:
     mini_batches: int  # all of the job's
     mini_batches_done: int  # finished for good, failed ones included
     rows: int | None  # scored so far; None where they are counted in the end only
-    failed_files: int
+    failed_files: int | None  # None where the environment counts none
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Summary:
     status: str
     rows: int
     files: int
-    failed_files: int
+    failed_files: int | None  # None where the environment counts none
     mini_batches: int
     retries: int | None  # None where the environment counts none
     seconds: float  # of its last run, from the start of its process to the end

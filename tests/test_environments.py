@@ -106,10 +106,33 @@ def test_beside_stacks_a_config_is_the_environment_that_bears_its_workspaces_nam
         source("prd")
 
 
-def test_without_stacks_a_config_is_every_environment(tmp_path: Path) -> None:
+def test_without_stacks_too_a_config_is_the_environment_of_its_workspaces_name(
+    tmp_path: Path,
+) -> None:
     write(tmp_path, "config.json", CONFIG)
     (tmp_path / "Pulumi.prod.yaml").unlink()
-    assert source("anything") == ("config", "config.json")
+    assert source("lab") == ("config", "config.json")
+    for name, hint in (("lap", "did you mean 'lab'"), ("null", "'lab', 'local'")):
+        with pytest.raises(NotFound, match=rf"no environment '{name}'.*{hint}"):
+            source(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("config.json", '{"workspace_name": "lab"}', "lacks subscription_id, resource_group or"),
+        ("config.json", '{"workspace_name": "lab",', "is not JSON"),
+        (".azureml/config.json", "{", "is not JSON"),
+    ],
+)
+def test_a_broken_config_is_named_with_what_is_wrong(
+    tmp_path: Path, name: str, text: str, problem: str
+) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(text)
+    with pytest.raises(WrongUsage, match=rf"{name} {problem}"):
+        source("lab")
+    assert list(list_environments(find_project())) == ["local", "prod"]
 
 
 def test_a_stack_file_without_pulumi_only_says_what_is_different_there(tmp_path: Path) -> None:

@@ -79,6 +79,20 @@ def test_the_config_of_a_workspace_makes_a_project_of_its_folder(tmp_path: Path,
     assert find_project(below).root == tmp_path
 
 
+@pytest.mark.parametrize("name", CONFIGS[:2])
+def test_a_broken_config_where_only_a_workspaces_lies_is_found(tmp_path: Path, name: str) -> None:
+    file = tmp_path / name
+    file.parent.mkdir()
+    file.write_text("{")
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "config.json").write_text("{")
+    assert find_config(tmp_path / "below") == file
+    file.write_bytes(b"\xff{")
+    assert find_config(tmp_path / "below") == file
+    file.write_text('{"editor": "vi"}')
+    assert find_config(tmp_path / "below") is None
+
+
 def test_the_config_of_something_else_makes_none(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"editor": "vi"}')
     with pytest.raises(WrongUsage, match=r"not in a project .*config\.json of a workspace"):

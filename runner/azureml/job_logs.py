@@ -48,7 +48,7 @@ class Advance:
     mini_batches: int = 0
     mini_batches_done: int = 0
     files: int = 0
-    failed_files: int = 0
+    failed_files: int | None = None  # None where it says nothing of them
 
     def after(self, line: str) -> Advance:
         """This, with one more line of the log."""

@@ -140,14 +140,14 @@ def _sum_up(
     connection: Connection, job: Job, files: list[Path], folder: Path, whole: Path
 ) -> Summary:
     advance = _advance(connection, job.name)
-    rows, scored, classes = _count(files)
+    rows, named, classes = count(files)
     seconds = _seconds(job if job.started_at and job.ended_at else timed(connection, job))
     output = files[0] if len(files) == 1 else whole / _OUTPUTS / SCORE
     return Summary(
         job=job.name,
         status=job.status,
         rows=rows,
-        files=advance.files or scored,
+        files=advance.files or named,
         failed_files=advance.failed_files,
         mini_batches=advance.mini_batches,
         retries=None,  # Azure makes them without telling
@@ -156,7 +156,18 @@ def _sum_up(
         predictions=dict(sorted(classes.items())),
         output=str(folder / output.relative_to(whole)),
         report=None,
+        notices=_notices(named, advance.files),
     )
+
+
+def _notices(named: int, files: int) -> tuple[str, ...]:
+    """Whether files are missing, which a progress log needn't say.
+
+    A file may also have no rows, or the name of another one in another folder.
+    """
+    if not 0 < named < files:
+        return ()
+    return (f"the output's rows name {named:,} of {files:,} files; the job's logs say what failed",)
 
 
 def _advance(connection: Connection, name: str) -> Advance:
@@ -170,22 +181,27 @@ def _advance(connection: Connection, name: str) -> Advance:
     return logs.advance
 
 
-def _count(files: list[Path]) -> tuple[int, int, dict[str, int]]:
-    """Rows, files they came from, and rows of each predicted class.
+def count(files: list[Path]) -> tuple[int, int, dict[str, int]]:
+    """Rows, names of the files they came from, and rows of each predicted class.
 
-    The last two are known of an MLflow model's output: row, prediction, file.
+    The last two are known of an MLflow model's output: row, prediction, file. They are 0 and empty
+    for any other, which is told by its rows: an MLflow model's are counted from 0 in each file.
     """
-    rows, names, classes = 0, set[str](), Counter[str]()
+    rows, shaped, names, begun, classes = 0, 0, set[str](), set[str](), Counter[str]()
     for file in files:
         with file.open(newline="", encoding="utf-8", errors="replace") as lines:
             for row in csv.reader(lines):
                 rows += 1
                 if len(row) == 3 and row[0].isdecimal():
+                    shaped += 1
                     names.add(row[2])
+                    if row[0] == "0":
+                        begun.add(row[2])
                     if len(classes) <= _MOST_CLASSES:
                         classes[row[1]] += 1
     told = 0 < len(classes) <= _MOST_CLASSES and sum(classes.values()) == rows
-    return rows, len(names), dict(classes) if told else {}
+    counted = len(names) if shaped == rows and begun == names else 0
+    return rows, counted, dict(classes) if told else {}
 
 
 def _seconds(job: Job) -> float:

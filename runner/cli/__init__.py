@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from runner.workspace import Workspace
 
+_SIGPIPE = 128 + 13
+
 # name → the help shown in the list, here so that listing imports no command
 COMMANDS = {
     "score": "Score data with a batch endpoint and get the results.",
@@ -84,20 +86,26 @@ def runner() -> None:
 def main(args: Sequence[str] | None = None, opener: Opener | None = None) -> NoReturn:
     """Run one command line and leave with its exit status.
 
-    `opener` turns an environment's name into its workspace; by default the project's.
+    `opener` turns an environment's name into its workspace; by default the project's. Where nobody
+    reads stdout on, the status is the command's own if it had come to its end, else that of a
+    process which SIGPIPE ends: 141.
     """
+    _open_closed_streams()
     from runner.cli.failure import report
 
     _never_fail_to_print()
-    session = Session(opener or _open)
+    session, stdout = Session(opener or _open), sys.stdout
     try:
         status = runner.main(args=args, prog_name="runner", standalone_mode=False, obj=session)
+    except SystemExit as ended:
+        # Of a closed pipe, too: click has put another stream in the place of its own then.
+        status = ended.code if sys.stdout is stdout else _SIGPIPE
+    except Exception as error:
+        status = report(error, verbose=session.verbose)
+    try:
         sys.stdout.flush()
     except BrokenPipeError:
         _silence_stdout()
-        status = 1
-    except Exception as error:
-        status = report(error, verbose=session.verbose)
     sys.exit(status)
 
 
@@ -105,6 +113,25 @@ def _open(environment: str, outputs: Path | None = None) -> Workspace:
     from runner.environments import open_workspace
 
     return open_workspace(environment, outputs)
+
+
+def _open_closed_streams() -> None:
+    """Stand in for the standard streams that the process was started without.
+
+    Else the next file that is opened would take the place of one, and what is printed.
+    """
+    import os
+    from pathlib import Path
+
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest number that is free; those below it are taken.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+        if getattr(sys, name) is None:
+            stream = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - until the end
+            setattr(sys, name, stream)
 
 
 def _never_fail_to_print() -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import click
 
-from runner.cli.options import common
+from runner.cli.options import Command, common
 
 
 @click.command(
+    cls=Command,
     epilog="""\b
 Examples:
   eval "$(runner completion bash)"                 for this shell
   runner completion zsh > ~/.zfunc/_runner         for every zsh
-  runner completion fish > ~/.config/fish/completions/runner.fish"""
+  runner completion fish > ~/.config/fish/completions/runner.fish""",
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @common

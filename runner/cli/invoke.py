@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner.cli.options import (
+    Command,
     Session,
     common,
     deployment_names,
@@ -21,12 +22,13 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    cls=Command,
     epilog="""\b
 Examples:
   runner invoke diabetes-online data/diabetes/request.json
   runner invoke diabetes-online data/diabetes/request.json -d green
   cat data/diabetes/request.json | runner invoke diabetes-online -
-  runner invoke diabetes-online data/diabetes/request.json -o json | jq .body"""
+  runner invoke diabetes-online data/diabetes/request.json -o json | jq .body""",
 )
 @click.argument("endpoint", shell_complete=endpoint_names)
 @click.argument("request", type=click.Path(exists=True, dir_okay=False, allow_dash=True))

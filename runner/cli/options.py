@@ -223,8 +223,29 @@ def pairs(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
     return read
 
 
-class Group(click.Group):
+_TEXT = "TEXT"  # the metavar of what names nothing
+
+
+class Command(click.Command):
+    """A command that refuses empty arguments, which a shell variable without a value leaves.
+
+    Only what is a TEXT may be empty.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not ctx.resilient_parsing:
+            # As typed: what reads a value may make something else of an empty one.
+            typed, _, _ = self.make_parser(ctx).parse_args(list(args))
+            for param in self.get_params(ctx):
+                if typed.get(param.name or "") == "" and param.metavar != _TEXT:
+                    raise click.BadParameter("it is empty; name something", ctx, param)
+        return super().parse_args(ctx, args)
+
+
+class Group(Command, click.Group):
     """A group of commands that shows its help where it stands alone on the line."""
+
+    command_class = Command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, args or ["--help"])

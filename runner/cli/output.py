@@ -129,7 +129,7 @@ def summary_details(summary: Summary) -> dict[str, object]:
         "status": summary.status,
         "rows": f"{summary.rows:,}",
         "files": f"{summary.files:,}",
-        "failures": f"{summary.failed_files:,}",
+        **({} if summary.failed_files is None else {"failures": f"{summary.failed_files:,}"}),
         **({} if summary.retries is None else {"retries": f"{summary.retries:,}"}),
         "seconds": f"{summary.seconds:,.1f}",
         "speed": f"{summary.rows_per_second:,.0f} rows a second",

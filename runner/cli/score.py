@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from runner.cli.options import (
+    Command,
     Session,
     common,
     deployment_names,
@@ -20,6 +21,7 @@ from runner.cli.options import (
 
 
 @click.command(
+    cls=Command,
     epilog="""\b
 Examples:
   runner score
@@ -28,7 +30,7 @@ Examples:
   runner score --mini-batch-size 1 --set retry_settings.max_retries=5
   runner score --download results
   runner score --env dev --output-path azureml://datastores/workspaceblobstore/paths/march
-  runner score -o json | jq .predictions"""
+  runner score -o json | jq .predictions""",
 )
 @click.argument("endpoint", required=False, shell_complete=endpoint_names)
 @click.option(

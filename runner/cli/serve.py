@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 import click
 
-from runner.cli.options import Session, common, endpoint_names, pass_session
+from runner.cli.options import Command, Session, common, endpoint_names, pass_session
 
 
 @runtime_checkable
@@ -28,11 +28,12 @@ class Serves(Protocol):
 
 
 @click.command(
+    cls=Command,
     epilog="""\b
 Examples:
   runner serve diabetes-online
   runner serve diabetes-online --port 8080
-  runner serve diabetes-online --port 0 -v"""
+  runner serve diabetes-online --port 0 -v""",
 )
 @click.argument("endpoint", shell_complete=endpoint_names)
 @click.option(

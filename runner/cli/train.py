@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from runner.cli.options import (
+    Command,
     Session,
     common,
     model_folders,
@@ -16,12 +17,13 @@ from runner.cli.options import (
 
 
 @click.command(
+    cls=Command,
     epilog="""\b
 Examples:
   runner train diabetes
   runner train diabetes --set training_data=data/diabetes/labeled.csv
   runner train diabetes --env dev
-  runner models register --from-job NAME --name diabetes-mlflow"""
+  runner models register --from-job NAME --name diabetes-mlflow""",
 )
 @click.argument("model", shell_complete=model_folders)
 @click.option(

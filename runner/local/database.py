@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from runner.errors import EnvironmentRefused
+from runner.local.home import make_home
 
 FILE_NAME = "workspace.db"
 SCHEMA_VERSION = 1
@@ -65,17 +66,7 @@ def opened(home: Path) -> Iterator[sqlite3.Connection]:
     or the file can't be used, also for what SQLite finds while the connection is in use.
     """
     file = home / FILE_NAME
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise EnvironmentRefused(
-            f"{home} is not a folder: move what is there away, or set RUNNER_HOME to a folder"
-        ) from error
-    except OSError as error:
-        raise EnvironmentRefused(
-            f"can't make the workspace folder {home} ({error.strerror}): set RUNNER_HOME to a "
-            "folder you can write to"
-        ) from error
+    make_home(home)
     try:
         with closing(_connect(file)) as connection:
             yield connection

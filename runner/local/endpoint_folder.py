@@ -19,6 +19,7 @@ from pathlib import Path
 
 from runner.aside import aside
 from runner.local.files import link_out
+from runner.local.home import make_folder
 from runner.local.job_folder import owner
 from runner.workspace import Asset
 
@@ -37,10 +38,8 @@ class Address:
 
 
 def endpoint_folder(home: Path, name: str) -> Path:
-    """The endpoint's folder, made where it is missing."""
-    folder = home / "endpoints" / name
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return folder
+    """The endpoint's folder, made where it is missing. Raises EnvironmentRefused."""
+    return make_folder(home, home / "endpoints" / name, mode=0o700, exist_ok=True)
 
 
 def key_file(folder: Path) -> Path:

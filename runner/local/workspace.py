@@ -18,6 +18,7 @@ from runner.errors import EnvironmentRefused, NotFound
 from runner.local import assets
 from runner.local.database import opened, transaction
 from runner.local.files import contents, copy_out, link_out
+from runner.local.home import make_folder
 from runner.local.job_folder import job_folder, model_folder, now, owner, starts
 from runner.local.job_records import (
     insert_job,
@@ -124,8 +125,7 @@ class LocalWorkspace:
         plan, model, given, notices = plan_job(
             self._home, self._catalog, endpoint, deployment, invocation, name
         )
-        folder = job_folder(self._home, name)
-        folder.mkdir(parents=True)
+        folder = make_folder(self._home, job_folder(self._home, name))
         write_plan(plan, folder / "plan.json")
         if model and plan.script:
             link_out(self._home, model.content_hash, model_folder(folder) / model.base_name)
@@ -167,8 +167,7 @@ class LocalWorkspace:
 
         command = plan_training(self._home, self._catalog, model, inputs)
         name = _new_name(f"{model}-train")
-        folder = job_folder(self._home, name)
-        folder.mkdir(parents=True)
+        folder = make_folder(self._home, job_folder(self._home, name))
         write_command(command, folder)
         return self._begin(Job(name, "command", JobStatus.QUEUED, now(), model=model))
 

@@ -35,6 +35,11 @@ def test_the_overview_tells_how_many_mini_batches_there_are_and_are_done() -> No
     assert advance(LOG) == Advance(mini_batches=276, mini_batches_done=12, files=551)
 
 
+def test_files_that_no_line_calls_failed_are_not_counted_as_none_failed() -> None:
+    assert advance(LOG).failed_files is None
+    assert advance(LOG + "2021-04-15T22:05:05 2 items failed so far.").failed_files == 2
+
+
 def test_an_overview_that_has_just_begun_tells_nothing() -> None:
     assert advance(LOG.splitlines()[0]) == Advance()
 
@@ -84,12 +89,12 @@ def test_the_progress_of_a_job_comes_from_its_childs_overview(
     run = Run(stored, "Running")
     run.write("logs/job_progress_overview.20210415220332.txt", LOG)
     events = stored.workspace(tmp_path).follow(run.name, logs=False)
-    assert next(events) == Progress(JobStatus.RUNNING, 276, 12, None, 0)
+    assert next(events) == Progress(JobStatus.RUNNING, 276, 12, None, None)
     done = "2021-04-15T22:05:05 Processed 276 of 276 mini batches in 0:01:11.\n"
     run.write("logs/job_progress_overview.20210415220332.txt", LOG + done)
     run.end("Completed")
     *_, last = events
-    assert last == Progress(JobStatus.COMPLETED, 276, 276, None, 0)
+    assert last == Progress(JobStatus.COMPLETED, 276, 276, None, None)
 
 
 def test_the_child_that_scores_is_found_among_others(stored: Stage) -> None:

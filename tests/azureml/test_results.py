@@ -7,6 +7,7 @@ import pytest
 
 from runner.azureml.job_outputs import find_output
 from runner.azureml.jobs import find_job, job_record
+from runner.azureml.results import count
 from runner.azureml.workspace import AzureWorkspace
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.workspace import Invocation, Summary, Transfer
@@ -62,7 +63,7 @@ def test_results_are_collected_once(
     assert files(folder) == {"summary.json", "named-outputs/score/predictions.csv"}
     assert summary.output == str(folder / "named-outputs/score/predictions.csv")
     assert (summary.rows, summary.files, summary.mini_batches) == (LINES, 2, 2)
-    assert (summary.job, summary.status, summary.failed_files) == (completed, "Completed", 0)
+    assert (summary.job, summary.status, summary.failed_files) == (completed, "Completed", None)
     assert summary.rows_per_second == pytest.approx(LINES / summary.seconds, abs=0.1)
     assert json.loads((folder / "summary.json").read_text())["rows"] == LINES
     assert (told[-1].verb, told[-1].name) == ("downloading", completed)
@@ -70,6 +71,43 @@ def test_results_are_collected_once(
     scored.emulator.requests.clear()
     assert workspace.collect(completed) == workspace.summary(completed) == summary
     assert len(scored.emulator.requests) == 0
+
+
+def test_a_file_without_rows_in_the_output_is_told(scored: Scored, tmp_path: Path) -> None:
+    """The progress log does not say that it failed."""
+    data = tmp_path / "data"
+    data.mkdir()
+    (good, *_) = sorted((scored.project.root / "data/diabetes/unlabeled").iterdir())
+    (data / "good.csv").write_bytes(good.read_bytes())
+    workspace = scored.stage.workspace(scored.project.root)
+
+    def summary() -> Summary:
+        call = Invocation("diabetes-batch", deployment="mlflow", data=str(data))
+        job = workspace.invoke(call)
+        list(workspace.follow(job.name))
+        return workspace.collect(job.name)
+
+    assert summary().notices == ()
+    (data / "other.csv").write_text("name\nvalue\n")
+    found = summary()
+    assert (found.status, found.files, found.failed_files) == ("Completed", 2, None)
+    assert found.notices == ("the output's rows name 1 of 2 files; the job's logs say what failed",)
+    assert workspace.summary(found.job) == found
+
+
+@pytest.mark.parametrize(
+    ("lines", "known"),
+    [
+        ("0,1,a.csv\n1,1,a.csv\n0,0,b.csv\n", (3, 2, {"1": 2, "0": 1})),
+        ("7,1,a.csv\n9,1,a.csv\n", (2, 0, {"1": 2})),  # a script's, with a key of its own
+        ("0,1,a.csv\nanything\n", (2, 0, {})),
+    ],
+)
+def test_rows_tell_their_files_where_they_are_counted_from_0_in_each(
+    tmp_path: Path, lines: str, known: object
+) -> None:
+    (tmp_path / "predictions.csv").write_text(lines)
+    assert count([tmp_path / "predictions.csv"]) == known
 
 
 def test_who_is_second_takes_what_the_first_has_fetched(

@@ -53,6 +53,7 @@ class MemoryWorkspace:
     endless: bool = False  # a job runs until it is canceled
     deaf: bool = False  # and cancelling never comes to an end
     retries: int | None = 1
+    failed_files: int | None = 0
     predictions: dict[str, int] = field(default_factory=lambda: {"0": 300, "1": 100})
     default: str | None = "diabetes-batch"
     notices: tuple[str, ...] = ()  # of every job that begins
@@ -259,7 +260,7 @@ class MemoryWorkspace:
             str(job.status),
             rows=400,
             files=4,
-            failed_files=0,
+            failed_files=self.failed_files,
             mini_batches=4,
             retries=self.retries,
             seconds=2.0,

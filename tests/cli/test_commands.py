@@ -17,7 +17,7 @@ import pytest
 
 from runner import __version__
 from runner.cli import COMMANDS, runner
-from runner.cli.options import Session
+from runner.cli.options import Command, Session
 from runner.environments import open_workspace
 
 from .conftest import Run
@@ -37,6 +37,11 @@ def _walk(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[str, 
 
 
 TREE = dict(_walk(runner, ("runner",)))
+
+
+@pytest.mark.parametrize("path", TREE)
+def test_every_command_refuses_empty_arguments(path: str) -> None:
+    assert isinstance(TREE[path], Command)
 
 
 @pytest.mark.parametrize("path", TREE)
@@ -231,4 +236,72 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
     process.stdout.close()
     with process.stderr:
         assert process.stderr.read() == b""
-    assert process.wait(timeout=30) == 1
+    assert process.wait(timeout=30) == 141
+
+
+# A command line that opens a file at once, as a database is, and prints to both streams after.
+PROGRAM = """
+import os, sys
+from runner.cli import main
+from tests.cli.memory import MemoryWorkspace
+
+def opener(environment):
+    global file
+    file = open("opened.txt", "w")
+    os.set_inheritable(file.fileno(), True)
+    return MemoryWorkspace()
+
+main(sys.argv[1:], opener)
+"""
+
+
+def _in_shell(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a line of bash in which `runner` is the program above."""
+    (folder / "program.py").write_text(PROGRAM)
+    return subprocess.run(
+        ["bash", "-c", f'runner() {{ "{sys.executable}" program.py "$@"; }}; {line}'],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": ""},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&-", "<&- 2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("line", ["score", "jobs list", "score endpoint too-much"])
+def test_what_is_printed_to_a_closed_stream_goes_nowhere_else(
+    closed: str, line: str, tmp_path: Path
+) -> None:
+    whole = _in_shell(f"runner {line}", tmp_path)
+    result = _in_shell(f"runner {line} {closed}", tmp_path)
+    assert result.returncode == whole.returncode
+    assert result.stdout == ("" if re.search("(^| )>&-", closed) else whole.stdout)
+    assert result.stderr == ("" if "2>&-" in closed else whole.stderr)
+    if line != "score endpoint too-much":
+        assert (tmp_path / "opened.txt").read_text() == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        ("score -o json", 0),  # the job has completed, whoever reads of it
+        ("score endpoint too-much", 2),
+        ("jobs list -o json", 0),
+    ],
+)
+def test_where_nobody_reads_on_the_status_is_the_commands_own(
+    line: str, status: int, tmp_path: Path
+) -> None:
+    # The reader has gone before the program begins.
+    shell = f"(read; runner {line}; echo status $? >&2) < <(sleep 0.2; echo) | true"
+    result = _in_shell(shell, tmp_path)
+    assert result.stderr.splitlines()[-1] == f"status {status}"
+    assert "BrokenPipe" not in result.stderr
+
+
+def test_what_a_closed_pipe_cuts_off_ends_as_by_its_signal(tmp_path: Path) -> None:
+    shell = "(read; runner --help; echo status $? >&2) < <(sleep 0.2; echo) | true"
+    result = _in_shell(shell, tmp_path)
+    assert result.stderr == "status 141\n"

@@ -36,3 +36,43 @@ def test_the_environment_is_runner_env_else_local(
     monkeypatch.setenv("RUNNER_ENV", variable)
     run("jobs", "list")
     assert workspace.environment == environment
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["score", ""],
+        ["score", "--data", ""],
+        ["score", "--data="],
+        ["score", "--env", ""],
+        ["-e", "", "score"],
+        ["score", "-d", ""],
+        ["score", "--output-path", ""],
+        ["score", "--download", ""],
+        ["jobs", "show", ""],
+        ["jobs", "stream", ""],
+        ["jobs", "cancel", ""],
+        ["jobs", "resume", ""],
+        ["jobs", "download", ""],
+        ["endpoints", "show", ""],
+        ["invoke", "", "request.json"],
+        ["models", "show", ""],
+        ["models", "register", "--name", ""],
+        ["train", ""],
+        ["serve", ""],
+        ["completion", ""],
+    ],
+)
+def test_an_empty_argument_is_refused(
+    run: Run, workspace: MemoryWorkspace, line: list[str]
+) -> None:
+    """A shell variable that is not set leaves one; the latest job is not what was meant."""
+    result = run(*line)
+    assert (result.status, result.out, result.err.count("\n")) == (2, "", 1)
+    assert "it is empty; name something; see 'runner" in result.err
+    assert workspace.invocations == []
+
+
+def test_a_setting_may_be_empty(run: Run, workspace: MemoryWorkspace) -> None:
+    assert run("score", "--set", "output_file_name=").status == 0
+    assert workspace.invocations[0].settings == {"output_file_name": ""}

@@ -197,9 +197,13 @@ def test_a_download_that_fails_does_not_keep_the_summary_back(
         assert json.loads(result.out)["rows"] == 400
 
 
-def test_retries_that_nobody_counts_are_not_told(run: Run, workspace: MemoryWorkspace) -> None:
-    workspace.retries = None
-    assert "retries" not in run("score").out
+def test_what_nobody_counts_is_not_told(run: Run, workspace: MemoryWorkspace) -> None:
+    workspace.retries = workspace.failed_files = None
+    out = run("score").out
+    assert "retries" not in out
+    assert "failures" not in out
+    found = json.loads(run("score", "-o", "json").out)
+    assert (found["retries"], found["failed_files"]) == (None, None)
 
 
 @pytest.mark.parametrize("line", ["score", "score --no-wait", "score -o json"])
