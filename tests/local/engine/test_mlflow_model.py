@@ -149,7 +149,9 @@ def test_a_bad_file_fails_alone_naming_file_row_and_column_and_is_not_tried_agai
 def test_columns_the_model_does_not_know_are_ignored_with_a_warning(tmp_path: Path) -> None:
     scored = run(lay(tmp_path, "Doubler"), tmp_path / "in", {"x.csv": b"b,a,c\n9,1,9\n"})
     assert scored.text == "0,2.0,x.csv\n"
-    assert scored.result.warnings == ("x.csv: columns the model doesn't know are ignored: b, c",)
+    assert scored.result.warnings == (
+        "x.csv: columns the model doesn't know are ignored: 'b', 'c'",
+    )
 
 
 @pytest.mark.parametrize(
@@ -197,7 +199,7 @@ def test_a_file_that_no_deployment_without_a_script_reads_is_refused_before_anyt
         refuse_unsupported([InputFile("a.csv", 0, 0), InputFile(name, 0, 0)])
     assert str(raised.value) == (
         f"input file {name!r} is not supported by a deployment without a script; it reads"
-        " .bmp, .csv, .gif, .jpeg, .jpg, .parquet, .png, .tiff"
+        " .bmp, .csv, .gif, .jpeg, .jpg, .parquet, .png, .pqt, .tiff"
     )
     refuse_unsupported([InputFile(one, 0, 0) for one in ("a.csv", "b.PNG", "c.Parquet")])
 
@@ -400,7 +402,7 @@ def test_a_python_model_is_given_a_data_frame_of_its_signatures_types(tmp_path: 
         pd.read_csv(tmp_path / "in" / "x.csv", dtype={"b": "float64", "n": "int32"})
     )
     assert [row[1] for row in scored.rows] == expected
-    assert scored.result.warnings == ("x.csv: columns the model doesn't know are ignored: extra",)
+    assert scored.result.warnings == ("x.csv: columns the model doesn't know are ignored: 'extra'",)
 
 
 def test_a_python_model_without_a_signature_is_given_what_pandas_reads(tmp_path: Path) -> None:

@@ -14,12 +14,11 @@ from runner.local.engine.drivers.images import SUFFIXES as IMAGES
 from runner.local.engine.drivers.images import read_image
 from runner.local.engine.drivers.predictions import BadPredictions, write_lines
 from runner.local.engine.drivers.result import Result, brief
+from runner.local.engine.drivers.tables import SUFFIXES as TABLES
 from runner.local.engine.drivers.tables import BadFile, read_frame, read_table
 from runner.local.engine.mlmodel import MlModel, read_mlmodel
 from runner.local.engine.plan import InputFile
 from runner.local.engine.tally import merge
-
-TABLES = frozenset({".csv", ".parquet"})  # Azure reads .csv; .parquet is our extension
 
 
 class MlflowDriver:
@@ -81,11 +80,8 @@ class MlflowDriver:
         if not columns:
             frame = read_frame(file)
             return len(frame), self._predict_rows(frame)
-        table, extra = read_table(file, columns)
-        if extra:
-            warnings.append(
-                f"{file.name}: columns the model doesn't know are ignored: {', '.join(extra)}"
-            )
+        table, noted = read_table(file, columns)
+        warnings.extend(f"{file.name}: {text}" for text in noted)
         return table.num_rows, self._predict_rows(table)
 
 
