@@ -35,7 +35,7 @@ def as_pandas_reads_it(path: Path, columns: list[Column]) -> Values | None:
             frame = pd.read_csv(path, engine="c", dtype=dict(types))
         except (ValueError, OverflowError):
             return None
-        if not len(frame) or not isinstance(frame.index, pd.RangeIndex):
+        if not len(frame) or takes_labels(path):
             return None
         if any(column.name not in frame for column in columns):
             return None
@@ -51,6 +51,14 @@ def as_pandas_reads_it(path: Path, columns: list[Column]) -> Values | None:
         column.name: [None if pd.isna(cell) else cell for cell in frame[column.name]]
         for column in columns
     }
+
+
+def takes_labels(path: Path) -> bool:
+    """True where the first row has more cells than the header: pandas makes labels of them."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        pd.read_csv(path, engine="c", index_col=False)
+    return any("does not match length of data" in str(warning.message) for warning in caught)
 
 
 def read(path: Path, columns: list[Column]) -> pa.Table | None:

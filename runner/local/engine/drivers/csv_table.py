@@ -134,7 +134,7 @@ def _plain_table(
         column.name
         for column in columns
         # Arrow takes 0x10 for sixteen.
-        if column.type in ("integer", "long") and _has_letter_x(text)
+        if column.type in ("integer", "long") and _has_hexadecimals(text)
     }
     while True:
         read = _parse(content, len(names), _types(columns, places, as_text))
@@ -284,5 +284,6 @@ def _is_utf8(text: Text) -> bool:
     return True
 
 
-def _has_letter_x(text: Text) -> bool:
-    return bool(((as_array(text) | 0x20) == ord("x")).any())
+def _has_hexadecimals(text: Text) -> bool:
+    content = as_array(text)
+    return bool((((content[1:] | 0x20) == ord("x")) & (content[:-1] == ord("0"))).any())

@@ -236,8 +236,13 @@ def _quotes_are_regular(
         opening = opening[1:]
     if len(closing) and closing[-1] == len(content) - 1:
         closing = closing[:-1]
-    ends = _table(b',\r\n"')
-    return bool(ends[content[opening - 1]].all() and ends[content[closing + 1]].all())
+    return _are_at_an_edge(content.take(opening - 1)) and _are_at_an_edge(content.take(closing + 1))
+
+
+def _are_at_an_edge(neighbours: NDArray[np.uint8]) -> bool:
+    """True where what is next to a quote lets it open or close a cell, or doubles it."""
+    edges = (neighbours == _COMMA) | (neighbours == _QUOTE) | (neighbours == _LF)
+    return bool((edges | (neighbours == _CR)).all())
 
 
 def _has_lone_cr(content: NDArray[np.uint8], start: int, size: int) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from runner.local.engine.drivers.bad_file import BadFile as BadFile
 from runner.local.engine.drivers.csv_table import NO_ROWS, read_csv
 from runner.local.engine.drivers.parquet_table import SUFFIXES as PARQUET
-from runner.local.engine.drivers.parquet_table import read_parquet, whole_parquet
+from runner.local.engine.drivers.parquet_table import read_parquet, read_parquet_frame
 from runner.local.engine.mlmodel import Column
 from runner.local.engine.slices import Slice
 from runner.local.engine.text import one_line
@@ -52,7 +52,7 @@ def read_frame(path: Path) -> pd.DataFrame:
 
     try:
         if path.suffix.lower() in PARQUET:
-            return whole_parquet(path)
+            return read_parquet_frame(path)
         frame = pd.read_csv(path, engine="c")
     except OSError as error:
         raise BadFile(f"can't be read: {error.strerror or error}") from None
