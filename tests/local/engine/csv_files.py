@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+from unittest import mock
+
 from hypothesis import strategies as st
+
+from runner.local.engine.drivers import csv_table, csv_text, cutting
 
 KINDS = ("boolean", "integer", "long", "float", "double", "string", "binary")
 PANDAS_TYPES = {
@@ -122,3 +128,18 @@ def csv_bytes(draw: st.DrawFn) -> bytes:
         stray = draw(st.sampled_from([b"\xff", b"\xe9", b"\0", b'"', b"\r", b"\n", b",", b" "]))
         return content[:at] + stray + content[at:]
     return content
+
+
+@contextlib.contextmanager
+def looking_at(size: int) -> Iterator[None]:
+    """Have a small file looked at in as many pieces as a large one is, of so many bytes each.
+
+    Arrow takes an empty line for the end of the file where blocks are of one byte.
+    """
+    with (
+        mock.patch.object(csv_table, "_BLOCK", max(2, size)),
+        mock.patch.object(csv_text, "_FIRST_READ", size),
+        mock.patch.object(csv_text, "_WINDOW", size),
+        mock.patch.object(cutting, "_WINDOW", size),
+    ):
+        yield

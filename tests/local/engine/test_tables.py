@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pyarrow import parquet
 
 from runner.local.engine.drivers.tables import BadFile, read_frame, read_table
 from runner.local.engine.mlmodel import Column
+from tests.local.engine.csv_files import csv_bytes
 
 # `na_values` of pandas.read_csv, as its documentation lists them.
 EMPTY = [
@@ -289,6 +291,7 @@ def test_without_a_signature_a_table_is_just_what_pandas_reads(
     [
         ("", "is empty"),
         ("a,b\n", "has a header and no rows"),
+        ('a,b\n1,"2\n', "is not a readable CSV file: .*EOF inside string starting at row 1"),
         ("a,b\n1,2\n1,2,3\n", "is not a readable CSV file: .*Expected 2 fields in line 3, saw 3"),
         (b"a,b\n1,\xff\n", "is not UTF-8 text"),
         ("a,b\n1,2\n".encode("utf-16"), "is not a text file"),
@@ -301,7 +304,34 @@ def test_without_a_signature_a_bad_file_says_why(
         read_frame(file(tmp_path, content))
 
 
-def test_without_a_signature_parquet_keeps_its_own_types(tmp_path: Path) -> None:
-    frame = pd.DataFrame({"s": ["x", "y"], "i": [1, 2]})
-    frame.to_parquet(tmp_path / "f.parquet")
-    pd.testing.assert_frame_equal(read_frame(tmp_path / "f.parquet"), frame)
+@pytest.mark.parametrize("name", ["f.parquet", "f.pqt", "F.PQT"])
+def test_without_a_signature_parquet_is_just_what_pandas_reads(tmp_path: Path, name: str) -> None:
+    frame = pd.DataFrame(
+        {
+            "s": ["x", None],
+            "i": pd.array([1, None], "Int64"),
+            "d": [datetime.date(2024, 1, 2), None],
+            "t": pd.to_datetime(["2024-01-02", "NaT"]).tz_localize("Asia/Seoul"),
+        },
+        index=["p", "q"],
+    )
+    frame.to_parquet(tmp_path / name)
+    pd.testing.assert_frame_equal(read_frame(tmp_path / name), frame)
+    pd.testing.assert_frame_equal(read_frame(tmp_path / name), pd.read_parquet(tmp_path / name))
+
+
+@given(csv_bytes())
+@settings(deadline=None)
+def test_without_a_signature_any_file_is_what_pandas_reads_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    path = file(tmp_path_factory.getbasetemp(), content)
+    try:
+        expected = pd.read_csv(path, engine="c")
+    except (ValueError, OverflowError):
+        expected = pd.DataFrame()
+    if len(expected):
+        pd.testing.assert_frame_equal(read_frame(path), expected)
+    else:
+        with pytest.raises(BadFile):
+            read_frame(path)

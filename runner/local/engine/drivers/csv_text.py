@@ -196,23 +196,25 @@ def row_ends(text: bytes, *, whole: bool) -> NDArray[np.int64]:
         ends = ends[np.searchsorted(quotes, ends) % 2 == 0]
         within = quotes[: np.searchsorted(quotes, ends[-1])] if len(ends) else quotes
         if not len(ends) or not quotes_are_regular(content[: ends[-1]], within):
-            return _ends_one_by_one(text, whole=whole)
+            return ends_one_by_one(text, whole=whole)
     last = int(ends[-1]) if len(ends) else 0
     if b"\r" in text and (not last or _has_lone_cr(content[:last], 0, last)):
-        return _ends_one_by_one(text, whole=whole)
-    starts = np.concatenate([[0], ends[:-1]])
-    doubtful = np.flatnonzero(_table(b" \t\r\n")[content[starts]]) if last else starts[:0]
-    blank = [row for row in doubtful if not text[starts[row] : ends[row]].strip(b" \t\r\n")]
-    ends = np.delete(ends, blank)
+        return ends_one_by_one(text, whole=whole)
+    if last:
+        starts = np.concatenate([[0], ends[:-1]])
+        doubtful = np.flatnonzero(content.take(starts) <= ord(" "))
+        blank = [row for row in doubtful if not text[starts[row] : ends[row]].strip(b" \t\r\n")]
+        ends = np.delete(ends, blank) if blank else ends
     if not whole:
         return ends
     try:
-        return np.concatenate([ends, last + _ends_one_by_one(text[last:], whole=True)])
+        return np.concatenate([ends, last + ends_one_by_one(text[last:], whole=True)])
     except OpenQuote as error:
         raise OpenQuote(len(ends) + error.rows) from None
 
 
-def _ends_one_by_one(text: bytes, *, whole: bool) -> NDArray[np.int64]:
+def ends_one_by_one(text: bytes, *, whole: bool) -> NDArray[np.int64]:
+    """`row_ends` of any text, in less memory for a long row and more time for many short ones."""
     import numpy as np
 
     return np.array([row.end for row in rows(text, whole=whole)], dtype=np.int64)
@@ -264,12 +266,3 @@ def positions(content: NDArray[np.uint8], byte: int) -> NDArray[np.int64]:
     import numpy as np
 
     return np.flatnonzero(content == byte)
-
-
-def _table(characters: bytes) -> NDArray[np.bool_]:
-    """For each byte, whether it is one of the characters."""
-    import numpy as np
-
-    table = np.zeros(256, dtype=np.bool_)
-    table[list(characters)] = True
-    return table

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 
 from runner.local.engine.drivers.bad_file import BadFile
 from runner.local.engine.drivers.csv_table import NO_ROWS, never_closed
-from runner.local.engine.drivers.csv_text import OpenQuote, read_header, row_ends
+from runner.local.engine.drivers.csv_text import OpenQuote, ends_one_by_one, read_header, row_ends
 from runner.local.engine.drivers.parquet_table import SUFFIXES as PARQUET
 from runner.local.engine.drivers.parquet_table import open_parquet
 from runner.local.engine.slices import Slice
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _ROWS = 4096  # a slice holds a multiple of this many rows, where so many fit in
-_WINDOW = 1 << 22  # bytes read at a time
+_WINDOW = 1 << 20  # bytes read at a time; more of them don't stay in a processor's cache
 _LONGEST_ROW = 1 << 26  # bytes; a quote that isn't closed makes all that follows one row
 
 
@@ -92,19 +92,21 @@ def _ends_of_rows(file: IO[bytes], start: int) -> Iterator[NDArray[np.int64]]:
     text = b""  # from the beginning of a row on
     rows = 0
     whole = False
+    find = row_ends
     while not whole:
-        # A row longer than a window is looked at again with twice as much of it.
+        # A row longer than what was read is looked at again with twice as much of it.
         more = file.read(max(_WINDOW, len(text)))
         whole = not more
         text += more
         try:
-            ends = row_ends(text, whole=whole)
+            ends = find(text, whole=whole)
         except OpenQuote as error:
             raise never_closed(rows + error.rows) from None
+        find = row_ends if len(ends) else ends_one_by_one
         if len(ends):
             yield ends + start
             rows += len(ends)
             start += int(ends[-1])
             text = text[ends[-1] :]
-        elif len(text) > _LONGEST_ROW:
+        elif len(text) >= _LONGEST_ROW:
             raise never_closed(rows)
