@@ -78,11 +78,9 @@ def convert(texts: pa.ChunkedArray, column: Column, first_row: int) -> pa.Chunke
 
 
 def direct_type(column: Column) -> pa.DataType:
-    """As what Arrow reads a column first; text where its rules are not pandas' at all."""
+    """As what Arrow reads a column first."""
     import pyarrow as pa
 
-    if column.type == "boolean":
-        return pa.string()
     # pandas parses doubles and rounds them, which can differ from parsing single precision.
     return pa.float64() if column.type == "float" else arrow_type(column)
 

@@ -27,7 +27,9 @@ from runner.local.engine.drivers.csv_text import (
     Text,
     as_array,
     find_header,
+    has_hexadecimals,
     has_quotes,
+    has_returns,
     is_plain,
     read_header,
     rows,
@@ -130,33 +132,31 @@ def _plain_table(
 
     text = memoryview(content)
     places = {name: index for index, name in enumerate(names)}
-    as_text = {
-        column.name
-        for column in columns
-        # Arrow takes 0x10 for sixteen.
-        if column.type in ("integer", "long") and _has_hexadecimals(text)
-    }
-    while True:
+    as_text = {column.name for column in columns if column.type == "boolean"}
+    if has_hexadecimals(text):
+        as_text |= {column.name for column in columns if column.type in ("integer", "long")}
+    settled: dict[str, pa.ChunkedArray] = {}
+    while len(settled) < len(columns):
         read = _parse(content, len(names), _types(columns, places, as_text))
         if isinstance(read, int):
-            refused = next(column.name for column in columns if places[column.name] == read)
-            as_text.add(refused)
+            # What is written otherwise in one column often is in others of its type, and each
+            # time costs another look at the file.
+            refused = next(column for column in columns if places[column.name] == read)
+            if refused.name in as_text:
+                raise BadFile(f"column {shown(refused.name)}: can't be read as text")
+            as_text |= {column.name for column in columns if column.type == refused.type}
             continue
-        settled = [
-            convert(values, column, first_row)
-            if column.name in as_text or column.type == "boolean"
-            else settle(values, column)
+        found = {
+            column.name: values if column.name in as_text else settle(values, column)
             for column, values in zip(columns, read.columns, strict=True)
-        ]
-        unsettled = [
-            column.name for column, values in zip(columns, settled, strict=True) if values is None
-        ]
-        if not unsettled:
-            break
-        as_text.update(unsettled)
-    for column, values in zip(columns, settled, strict=True):
-        refuse_missing(values, column, first_row)
-    return pa.table(settled, names=[column.name for column in columns])
+        }
+        settled = {name: values for name, values in found.items() if values is not None}
+        as_text |= found.keys() - settled.keys()
+    for column in columns:
+        if column.name in as_text:
+            settled[column.name] = convert(settled[column.name], column, first_row)
+        refuse_missing(settled[column.name], column, first_row)
+    return pa.table(settled)
 
 
 def _types(
@@ -179,7 +179,7 @@ def _parse(content: pa.Buffer, width: int, types: dict[str, pa.DataType]) -> pa.
     text = memoryview(content)
     quoted = has_quotes(text)
     block = _BLOCK
-    if quoted and (as_array(text) == ord("\r")).any():
+    if quoted and has_returns(text):
         block = _LARGEST_BLOCK  # a CRLF in a cell loses its LF where a block ends between them
     while True:
         block = max(1, min(block, len(content)))
@@ -282,8 +282,3 @@ def _is_utf8(text: Text) -> bool:
     except pa.ArrowInvalid:
         return False
     return True
-
-
-def _has_hexadecimals(text: Text) -> bool:
-    content = as_array(text)
-    return bool((((content[1:] | 0x20) == ord("x")) & (content[:-1] == ord("0"))).any())

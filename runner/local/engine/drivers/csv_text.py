@@ -30,8 +30,10 @@ _CELL = re.compile(
     rb'(?:"((?:[^"]++|"")*+)"([^,\r\n]*+)|((?:[^",\r\n][^,\r\n]*+)?))(,|\r\n?|\n|\Z)'
 )
 _BLANK_LINE = re.compile(rb"(?:\A|[\r\n])[ \t]+(?:[\r\n]|\Z)")
+_A_QUOTE = re.compile(rb'"')
+_A_RETURN = re.compile(rb"\r")
 _FIRST_READ = 1 << 16  # bytes of a file in which its header is looked for first
-_WINDOW = 1 << 22  # bytes looked at together, so that what is found of them stays small
+_WINDOW = 1 << 20  # bytes looked at together, so that what is found of them stays small
 _COMMA, _QUOTE, _LF, _CR = b',"\n\r'
 
 
@@ -221,7 +223,25 @@ def ends_one_by_one(text: bytes, *, whole: bool) -> NDArray[np.int64]:
 
 
 def has_quotes(text: Text) -> bool:
-    return bool((as_array(text) == _QUOTE).any())
+    return _A_QUOTE.search(text) is not None
+
+
+def has_returns(text: Text) -> bool:
+    return _A_RETURN.search(text) is not None
+
+
+def has_hexadecimals(text: Text) -> bool:
+    """True where something like 0x10 is in the text, which Arrow takes for sixteen."""
+    import numpy as np
+
+    content = as_array(text)
+    for start in range(0, len(content), _WINDOW):
+        # A window begins with the last byte of the one before.
+        window = content[max(start - 1, 0) : start + _WINDOW]
+        letters = np.flatnonzero((window | 0x20) == ord("x"))
+        if len(letters) and (window.take(letters[letters > 0] - 1) == ord("0")).any():
+            return True
+    return False
 
 
 def quotes_are_regular(content: NDArray[np.uint8], quotes: NDArray[np.int64]) -> bool:
