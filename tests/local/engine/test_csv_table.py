@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import math
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -71,7 +73,7 @@ def read(path: Path, columns: list[Column]) -> pa.Table | None:
 
 
 @given(csv_bytes(), COLUMNS, st.integers(1, 60))
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=200)
 def test_any_file_reads_as_in_pandas_or_both_refuse_it(
     tmp_path_factory: pytest.TempPathFactory, content: bytes, columns: list[Column], size: int
 ) -> None:
@@ -263,3 +265,20 @@ def test_words_and_numbers_in_a_column_are_refused_within_a_slice(
         pd.read_csv(path, dtype={"a": PANDAS_TYPES[kind]})
     tables = [read_table(path, [column], part)[0] for part in cut(path, 11)]
     assert [table["a"].to_pylist() for table in tables] == [[1, 0], [1, 0]]
+
+
+def test_numbers_texts_and_times_are_read_without_pandas(tmp_path: Path) -> None:
+    path = given_file(tmp_path, "t,s,n,f\n2024-01-02T03:04:05,é,1,1\n")
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from runner.local.engine.drivers.cutting import cut\n"
+        "from runner.local.engine.drivers.tables import read_table\n"
+        "from runner.local.engine.mlmodel import Column\n"
+        f"path = Path({str(path)!r})\n"
+        "kinds = {'t': 'datetime', 's': 'string', 'n': 'long', 'f': 'float'}\n"
+        "for part in [None, *cut(path, 9)]:\n"
+        "    read_table(path, [Column(*column) for column in kinds.items()], part)\n"
+        "print(*(name for name in ('pandas', 'mlflow') if name in sys.modules))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

@@ -52,7 +52,7 @@ def together(path: Path, columns: list[Column], size: int) -> pa.Table | None:
 
 
 @given(csv_bytes(), COLUMNS, st.integers(1, 40), st.integers(1, 60))
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=200)
 def test_the_slices_of_any_file_hold_what_the_file_holds_or_both_are_refused(
     tmp_path_factory: pytest.TempPathFactory,
     content: bytes,

@@ -273,9 +273,11 @@ def _refuse_other_encodings(text: Text, header: Header, first_row: int) -> None:
 
 def _is_utf8(text: Text) -> bool:
     """Arrow looks through text ten times as fast as decoding it, and makes no copy."""
+    import numpy as np
     import pyarrow as pa
 
-    offsets = pa.array([0, len(text)], pa.int64()).buffers()[1]
+    # Making an Arrow array of a list would import pandas where it is installed.
+    offsets = pa.py_buffer(np.array([0, len(text)], dtype=np.int64))
     cell = pa.Array.from_buffers(pa.large_string(), 1, [None, offsets, pa.py_buffer(text)])
     try:
         cell.validate(full=True)
