@@ -52,6 +52,12 @@ _LINE_ENDS = st.sampled_from(
 _QUOTED = st.sampled_from(["", "a", '""', ",", "\n", "\r\n", "\r", " ", "1", "é", '""""'])
 
 
+_PIECES = (
+    *(b'"', b",", b"\n", b"\r", b"\r\n", b" ", b"\t", b"a", b"1", b"0", b"2.5", b"true", b"\0"),
+    *(b"\xef\xbb\xbf", b"\xc3\xa9", b'""', b'"x"', b'"x,y"', b'"\n"', b"NA", b"1,2\n", b"\r\r"),
+)
+
+
 @st.composite
 def _cell(draw: st.DrawFn, kind: st.SearchStrategy[str]) -> str:
     how = draw(st.integers(0, 19))
@@ -93,7 +99,11 @@ _OF_ONE_KIND = (
 
 @st.composite
 def csv_bytes(draw: st.DrawFn) -> bytes:
-    """A file of a header and some rows, each of them a little or very wrong now and then."""
+    """A file of a header and some rows, each of them a little or very wrong now and then; or a
+    header before pieces in no order at all."""
+    if draw(st.integers(0, 2)) == 0:
+        header = draw(st.sampled_from([b"a,b\n", b"a,b\r\n", b"a\n", b"a\r", b"a,b\n1,2\n", b""]))
+        return header + b"".join(draw(st.lists(st.sampled_from(_PIECES), max_size=14)))
     width = draw(st.integers(1, 3))
     plain = draw(st.booleans())
     kinds = [draw(st.sampled_from(_OF_ONE_KIND)) for _ in range(width)]

@@ -132,6 +132,34 @@ def test_a_line_break_in_a_cell_is_whole_wherever_arrows_blocks_end(tmp_path: Pa
         assert table["s"].to_pylist()[1:] == ["a\r\nb", "end"]
 
 
+def test_quotes_are_found_wherever_arrows_blocks_end(tmp_path: Path) -> None:
+    path = given_file(tmp_path, b'a,b\n"","xtrue2.5""x"""""\n"""\0a""",""\n')
+    columns = [Column("a", "string"), Column("b", "string")]
+    for size in range(2, 40):
+        with looking_at(size):
+            table, _ = read_table(path, columns)
+        assert table.to_pydict() == {"a": [None, '"\0a"'], "b": ['xtrue2.5"x""', None]}
+
+
+@pytest.mark.parametrize(
+    ("content", "values"),
+    [
+        ("a,b\n1,2\r\r,3,4\r", ["1", "3"]),  # the comma after an empty line with a lone CR
+        ("a,b\n1,2\r\r, 3,4\r", None),  # blanks save it
+        ("a,b\n1,2\r\r, \n3,4\r", ["1", "3"]),
+        ("a,b\n1,2\r,4\r", ["1", None]),
+    ],
+)
+def test_a_comma_after_a_lone_cr_is_what_pandas_makes_of_it(
+    tmp_path: Path, content: str, values: list[str | None] | None
+) -> None:
+    path = given_file(tmp_path, content)
+    theirs = as_pandas_reads_it(path, [Column("a", "string")])
+    assert theirs == (None if values is None else {"a": values})
+    table = read(path, [Column("a", "string")])
+    assert (None if table is None else table.to_pydict()) == theirs
+
+
 def test_a_row_longer_than_a_block_is_read(tmp_path: Path) -> None:
     path = given_file(tmp_path, "a,s\n1," + "x" * 3_000_000 + "\n2,y\n")
     assert read_table(path, [Column("a", "long")])[0].to_pydict() == {"a": [1, 2]}

@@ -29,7 +29,6 @@ from runner.local.engine.drivers.csv_text import (
     find_header,
     has_hexadecimals,
     has_quotes,
-    has_returns,
     is_plain,
     read_header,
     rows,
@@ -178,9 +177,10 @@ def _parse(content: pa.Buffer, width: int, types: dict[str, pa.DataType]) -> pa.
 
     text = memoryview(content)
     quoted = has_quotes(text)
-    block = _BLOCK
-    if quoted and has_returns(text):
-        block = _LARGEST_BLOCK  # a CRLF in a cell loses its LF where a block ends between them
+    # Where a block ends within quotes Arrow can lose the LF of a CRLF, or the place it was at.
+    block = _LARGEST_BLOCK if quoted else _BLOCK
+    if quoted and len(content) > _LARGEST_BLOCK:
+        raise BadFile("has quotes and more than 2 GiB, too much to be read in one piece; split it")
     while True:
         block = max(1, min(block, len(content)))
         try:

@@ -6,7 +6,8 @@ The rules are those of `pandas/_libs/src/parser/tokenizer.c` under the defaults 
 - A quote opens a quoted part only as the first character of a cell. In it a doubled quote is a
   quote; after it the rest of the cell is taken as it is written, quotes too.
 - A quoted part that is still open at the end of the file is an error.
-- A comma right after a line without a row that ends with a lone CR is dropped.
+- A comma right after a line without a row that ends with a lone CR is dropped, unless blanks and
+  then more of a row follow.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ _LINE = re.compile(rb'([^"\r\n]*+)(\r\n?|\n|\Z)')  # a line without a quote
 _CELL = re.compile(
     rb'(?:"((?:[^"]++|"")*+)"([^,\r\n]*+)|((?:[^",\r\n][^,\r\n]*+)?))(,|\r\n?|\n|\Z)'
 )
+_DROPPED = re.compile(rb",(?![ \t]+[^ \t\r\n])[ \t]*")
 _BLANK_LINE = re.compile(rb"(?:\A|[\r\n])[ \t]+(?:[\r\n]|\Z)")
 _A_QUOTE = re.compile(rb'"')
-_A_RETURN = re.compile(rb"\r")
 _FIRST_READ = 1 << 16  # bytes of a file in which its header is looked for first
 _WINDOW = 1 << 20  # bytes looked at together, so that what is found of them stays small
 _COMMA, _QUOTE, _LF, _CR = b',"\n\r'
@@ -81,8 +82,11 @@ def rows(text: Text, start: int = 0, *, whole: bool = True) -> Iterator[Row]:
             if end == size and end_of_line != b"\n" and not whole and end_of_line != b"\r\n":
                 return
             if not content.strip(b" \t"):
-                dropped = end_of_line == b"\r" and text[end : end + 1] == b","
-                start = end + dropped
+                start = end
+                if end_of_line == b"\r" and (comma := _DROPPED.match(text, end)):
+                    if comma.end() == size and not whole:
+                        return
+                    start += 1
                 continue
             cells = content.split(b",")
         else:
@@ -224,10 +228,6 @@ def ends_one_by_one(text: bytes, *, whole: bool) -> NDArray[np.int64]:
 
 def has_quotes(text: Text) -> bool:
     return _A_QUOTE.search(text) is not None
-
-
-def has_returns(text: Text) -> bool:
-    return _A_RETURN.search(text) is not None
 
 
 def has_hexadecimals(text: Text) -> bool:
