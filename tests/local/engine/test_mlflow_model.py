@@ -185,7 +185,7 @@ def test_a_model_that_raises_over_one_file_asks_for_another_attempt_and_keeps_th
 
 def test_parquet_is_scored_as_csv_is(tmp_path: Path) -> None:
     write_files(tmp_path / "in", {})
-    pd.DataFrame({"a": [1, 2]}).to_parquet(tmp_path / "in" / "x.parquet")
+    pd.DataFrame({"a": [1.0, 2.0]}).to_parquet(tmp_path / "in" / "x.parquet")
     content = (tmp_path / "in" / "x.parquet").read_bytes()
     scored = run(lay(tmp_path, "Doubler"), tmp_path / "in", {"x.parquet": content})
     assert scored.text == "0,2.0,x.parquet\n1,4.0,x.parquet\n"
