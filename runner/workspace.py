@@ -172,6 +172,7 @@ class Invocation:
     input_type: str | None = None  # uri_file, uri_folder
     mini_batch_size: int | None = None
     instance_count: int | None = None
+    slice_above: int | None = None  # bytes; a larger file is dealt out in slices; 0: never
     # --set KEY=VALUE: a key of the deployment's settings, dotted, with or without `settings.`
     settings: Mapping[str, str] = field(default_factory=dict)
     output_path: str | None = None  # a path, or a datastore URI

@@ -13,7 +13,7 @@ from pathlib import Path
 from runner.errors import JobFailed
 from runner.local.database import opened
 from runner.local.engine.attempt import Attempt
-from runner.local.engine.journal import finished, read_journal
+from runner.local.engine.journal import Standing, read_journal
 from runner.local.engine.output import discard_pieces, publish, reasons, write_failures
 from runner.local.engine.plan import Plan, read_plan
 from runner.local.engine.run import Stopped, run
@@ -107,7 +107,8 @@ def _summary(
     target: Path,
     folder: Path,
 ) -> Summary:
-    settled = finished(attempts).values()
+    standing = Standing(attempts)
+    settled = standing.counted()
     # Of this run alone: what earlier runs scored took no time of it.
     new_rows = sum(one.rows for one in attempts if one.started >= started)
     completed = status == JobStatus.COMPLETED
@@ -116,9 +117,9 @@ def _summary(
     return Summary(
         job=job.name,
         status=status,
-        rows=sum(one.rows for one in settled),
+        rows=standing.rows,
         files=len(plan.files),
-        failed_files=sum(one.failed_files for one in settled),
+        failed_files=standing.failed_files,
         mini_batches=plan.mini_batches,
         retries=sum(one.outcome == "retried" for one in attempts),
         seconds=round(seconds, 3),
@@ -131,7 +132,7 @@ def _summary(
 
 
 def _notices(attempts: Sequence[Attempt], folder: Path) -> list[str]:
-    settled = sorted(finished(attempts).values(), key=lambda one: one.mini_batch)
+    settled = Standing(attempts).counted()
     failed = [reason for one in settled for reason in reasons(one)]
     warnings = [warning for one in settled for warning in one.warnings]
     notices = [*failed[:_MOST_NOTICES], *warnings[:_MOST_NOTICES]]
@@ -183,7 +184,7 @@ def _page(
             error=error,
             settings=settings,
             attempts=attempts,
-            tally=merge(one.tally for one in finished(attempts).values()),
+            tally=merge(one.tally for one in Standing(attempts).counted()),
             resumed=len(begun) - 1,
             columns=() if plan.script else ("row", "prediction", "file"),
         )

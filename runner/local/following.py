@@ -6,8 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from runner.local.engine.attempt import Attempt
-from runner.local.engine.journal import parse, settling
+from runner.local.engine.journal import Standing, parse
 from runner.local.engine.plan import read_plan
 from runner.local.job_folder import command_log, log_file
 from runner.workspace import Job, JobStatus, LogLine, Progress
@@ -62,19 +61,23 @@ class _Counter:
 
     def __init__(self, folder: Path) -> None:
         self._journal = _Tail(folder / "journal.jsonl")
-        plan = folder / "plan.json"
-        self._mini_batches = read_plan(plan).mini_batches if plan.exists() else 0
-        self._settled: dict[int, Attempt] = {}  # by mini-batch
-        self._rows = 0
-        self._failed = 0
+        self._plan = folder / "plan.json"
+        self._parts = self._count_parts()
+        self._standing = Standing()
 
     def progress(self, status: JobStatus) -> Progress:
-        for attempt in parse(self._journal.lines()):
-            if attempt.outcome == "retried":
-                continue
-            known = self._settled.get(attempt.mini_batch)
-            settled = settling(known, attempt)
-            self._settled[attempt.mini_batch] = settled
-            self._rows += settled.rows - (known.rows if known else 0)
-            self._failed += settled.failed_files - (known.failed_files if known else 0)
-        return Progress(status, self._mini_batches, len(self._settled), self._rows, self._failed)
+        lines = self._journal.lines()
+        if lines and not self._standing.settled:
+            # Large files are cut before the first attempt.
+            self._parts = self._count_parts()
+        for attempt in parse(lines):
+            self._standing.add(attempt)
+        standing = self._standing
+        done = len(standing.settled)
+        return Progress(status, self._parts, done, standing.rows, standing.failed_files)
+
+    def _count_parts(self) -> int:
+        if not self._plan.exists():
+            return 0
+        plan = read_plan(self._plan)
+        return plan.parts or plan.mini_batches

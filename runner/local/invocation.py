@@ -22,7 +22,7 @@ from runner.errors import EnvironmentRefused, JobFailed, NotFound, WrongUsage
 from runner.input_path import check_type, input_path
 from runner.local import assets
 from runner.local.engine.inputs import list_code, list_files
-from runner.local.engine.plan import Plan, Settings
+from runner.local.engine.plan import SLICE_ABOVE, Plan, Settings
 from runner.local.files import looks_changed
 from runner.local.job_folder import job_folder, model_folder
 from runner.workspace import Asset, AssetKind, Invocation, Registration
@@ -73,7 +73,7 @@ def plan_job(
             job=job,
             input=str(folder.absolute()),
             files=files,
-            settings=_engine_settings(deployment, asked),
+            settings=_engine_settings(deployment, asked, invocation.slice_above),
             model=model.path if model else None,
             script=str(script) if script else None,
             code=list_code(script) if script else (),
@@ -217,7 +217,9 @@ def _settings(invocation: Invocation) -> dict[str, str]:
     }
 
 
-def _engine_settings(deployment: BatchDeployment, asked: Iterable[str]) -> Settings:
+def _engine_settings(
+    deployment: BatchDeployment, asked: Iterable[str], slice_above: int | None
+) -> Settings:
     settings = deployment.settings
     processes = deployment.resources.instance_count * settings.max_concurrency_per_instance
     if _PARALLEL.isdisjoint(asked):
@@ -231,6 +233,7 @@ def _engine_settings(deployment: BatchDeployment, asked: Iterable[str]) -> Setti
         error_threshold=settings.error_threshold,
         output_action=settings.output_action,
         output_file_name=settings.output_file_name,
+        slice_above=SLICE_ABOVE if slice_above is None else slice_above,
     )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from runner.local.engine.slices import Slice
+
 Outcome = Literal[
     "done",  # its rows count; single files may have failed for good
     "retried",  # nothing of it counts; the mini-batch is run again
@@ -39,6 +41,24 @@ class Attempt:
     tally: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # see `tally.Tally`
     warnings: tuple[str, ...] = ()
     missing: int = 0  # results a script owed and did not return: as many files failed
+    part: int = 0  # of the mini-batch, from 0
+    slice: Slice | None = None  # of the one file of the part, where that is a large one
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """The mini-batch and the part of it: in this order rows are written."""
+        return self.mini_batch, self.part
+
+    @property
+    def label(self) -> str:
+        """The shortest name of what was attempted: 3, or 3.12 for a slice."""
+        return f"{self.mini_batch}.{self.part}" if self.slice else f"{self.mini_batch}"
+
+    @property
+    def where(self) -> str:
+        """What was attempted, as a message names it."""
+        rows = f", slice {self.part}" if self.slice else ""
+        return f"mini-batch {self.mini_batch}{rows}"
 
     @property
     def failed_files(self) -> int:

@@ -15,6 +15,8 @@ from types import TracebackType
 from typing import Any
 
 from runner.local.engine.attempt import Attempt, FileResult
+from runner.local.engine.parts import Key
+from runner.local.engine.slices import Slice
 from runner.local.engine.whole import write_whole
 
 
@@ -63,27 +65,89 @@ def parse(lines: Iterable[bytes]) -> Iterator[Attempt]:
         document: dict[str, Any] = json.loads(line)
         document["files"] = tuple(FileResult(**file) for file in document["files"])
         document["warnings"] = tuple(document["warnings"])
+        if document.get("slice"):
+            document["slice"] = Slice(**document["slice"])
         yield Attempt(**document)
 
 
-def finished(attempts: Iterable[Attempt]) -> dict[int, Attempt]:
-    """The attempt that settled each mini-batch, by the mini-batch's index."""
-    settled: dict[int, Attempt] = {}
-    for one in attempts:
-        if one.outcome != "retried":
-            settled[one.mini_batch] = settling(settled.get(one.mini_batch), one)
-    return settled
+class Standing:
+    """What the attempts of a job come to, kept up to date as they are added.
 
-
-def settling(known: Attempt | None, later: Attempt) -> Attempt:
-    """Which of two attempts that settle a mini-batch counts: the later one.
-
-    But what was scored stays: of a mini-batch that is done, but for a file or two, a failure on
-    resume replaces nothing.
+    The later of two attempts that settle a part of a mini-batch counts, with one exception: a
+    part that is done, but for a file or two, is not replaced by a failure on resume. A large file
+    fails as a whole: where one slice of it fails, no row of its other slices counts.
     """
-    if known is not None and known.outcome == "done" and later.outcome == "failed":
-        return known
-    return later
+
+    def __init__(self, attempts: Iterable[Attempt] = ()) -> None:
+        self.settled: dict[Key, Attempt] = {}
+        self._sliced: dict[tuple[int, str], _SlicedFile] = {}
+        self.rows = 0
+        self.failed_files = 0
+        for attempt in attempts:
+            self.add(attempt)
+
+    def add(self, attempt: Attempt) -> None:
+        """Take in one more attempt."""
+        if attempt.outcome == "retried":
+            return
+        known = self.settled.get(attempt.key)
+        if known is not None and known.outcome == "done" and attempt.outcome == "failed":
+            return
+        self.settled[attempt.key] = attempt
+        if attempt.slice is not None:
+            file = self._sliced.setdefault(_file_of(attempt), _SlicedFile())
+            self._count(-file.counted_rows, -bool(file.failing))
+            file.replace(known, attempt)
+            self._count(file.counted_rows, bool(file.failing))
+            return
+        if known is not None:
+            self._count(-known.rows, -known.failed_files)
+        self._count(attempt.rows, attempt.failed_files)
+
+    def has_lost(self, mini_batch: int, file: str) -> bool:
+        """True for a large file of which a slice has failed for good."""
+        sliced = self._sliced.get((mini_batch, file))
+        return sliced is not None and bool(sliced.failing)
+
+    def complete(self) -> set[Key]:
+        """The parts that need not be run again."""
+        return {key for key, attempt in self.settled.items() if attempt.failed_files == 0}
+
+    def counted(self) -> list[Attempt]:
+        """The settled attempts that count, in the order of the input."""
+        return [attempt for _, attempt in sorted(self.settled.items()) if self._counts(attempt)]
+
+    def _counts(self, attempt: Attempt) -> bool:
+        if attempt.slice is None:
+            return True
+        failing = self._sliced[_file_of(attempt)].failing
+        return not failing or attempt.key == min(failing)
+
+    def _count(self, rows: int, failed_files: int) -> None:
+        self.rows += rows
+        self.failed_files += failed_files
+
+
+class _SlicedFile:
+    """The settled slices of one large file, added up."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.failing: set[Key] = set()
+
+    @property
+    def counted_rows(self) -> int:
+        return 0 if self.failing else self.rows
+
+    def replace(self, known: Attempt | None, attempt: Attempt) -> None:
+        self.rows += attempt.rows - (known.rows if known else 0)
+        self.failing.discard(attempt.key)
+        if attempt.failed_files:
+            self.failing.add(attempt.key)
+
+
+def _file_of(attempt: Attempt) -> tuple[int, str]:
+    return attempt.mini_batch, attempt.files[0].name
 
 
 def _line(attempt: Attempt) -> str:

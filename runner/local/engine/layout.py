@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from runner.local.engine.parts import Key
+
 
 def plan_file(folder: Path) -> Path:
     return folder / "plan.json"
@@ -31,14 +33,15 @@ def pieces_folder(folder: Path) -> Path:
     return folder / "pieces"
 
 
-def piece(folder: Path, mini_batch: int) -> Path:
-    """Where the lines of a finished mini-batch lie."""
-    return pieces_folder(folder) / f"{mini_batch:08d}"
+def piece(folder: Path, key: Key) -> Path:
+    """Where the lines of a finished part of a mini-batch lie."""
+    mini_batch, part = key
+    return pieces_folder(folder) / f"{mini_batch:08d}-{part:06d}"
 
 
-def draft(folder: Path, mini_batch: int, process: int) -> Path:
-    """Where a process writes a mini-batch's lines before they count.
+def draft(folder: Path, key: Key, process: int) -> Path:
+    """Where a process writes a part's lines before they count.
 
     The process id keeps a worker that outlived a killed job out of the resumed job's drafts.
     """
-    return pieces_folder(folder) / f"{mini_batch:08d}.{process}.draft"
+    return piece(folder, key).with_suffix(f".{process}.draft")

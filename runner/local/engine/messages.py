@@ -36,7 +36,14 @@ class Hopeless:
     reason: str
 
 
-Message = Ready | Scored | Raised | Hopeless
+@dataclass(frozen=True)
+class WantsWholeFiles:
+    """The model did not answer once for each row of a slice, so no slice of it can be used."""
+
+    reason: str
+
+
+Message = Ready | Scored | Raised | Hopeless | WantsWholeFiles
 
 
 def encode(message: Message) -> bytes:
@@ -50,9 +57,10 @@ def decode(content: bytes) -> Message:
         result = fields["result"]
         files = tuple(FileResult(**file) for file in result.pop("files"))
         return Scored(Result(files=files, warnings=tuple(result.pop("warnings")), **result))
-    plain: dict[str, type[Ready | Raised | Hopeless]] = {
+    plain: dict[str, type[Ready | Raised | Hopeless | WantsWholeFiles]] = {
         "Ready": Ready,
         "Raised": Raised,
         "Hopeless": Hopeless,
+        "WantsWholeFiles": WantsWholeFiles,
     }
     return plain[kind](**fields)

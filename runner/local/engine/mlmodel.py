@@ -43,6 +43,7 @@ class MlModel:
     pickle: Path | None  # a pickled scikit-learn model, None for every other model
     code: bool  # the model brings modules of its own
     signature: Signature
+    whole_files: bool = False  # its metadata ask that no file be dealt out in slices
 
     @property
     def is_plain_sklearn(self) -> bool:
@@ -82,7 +83,12 @@ def read_mlmodel(folder: Path) -> MlModel:
         pickle=_pickle(folder, python_function, flavors.get("sklearn")),
         code=bool(python_function.get("code")),
         signature=_signature(document.get("signature"), path),
+        whole_files=_asks_for_whole_files(document.get("metadata")),
     )
+
+
+def _asks_for_whole_files(metadata: Any) -> bool:
+    return isinstance(metadata, dict) and bool(metadata.get("whole_files"))
 
 
 def _pickle(folder: Path, python_function: dict[str, Any], sklearn: Any) -> Path | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from runner.local.engine.attempt import Attempt
 from runner.local.engine.disk import full_disk_fails_the_job
-from runner.local.engine.journal import finished
+from runner.local.engine.journal import Standing
 from runner.local.engine.layout import output_folder, piece, pieces_folder
 from runner.local.engine.plan import Plan
 from runner.local.engine.whole import write_whole, written_aside
@@ -35,13 +35,13 @@ def publish(plan: Plan, folder: Path, attempts: Iterable[Attempt]) -> Path:
     """
     target = output_folder(folder)
     if plan.settings.output_action == "append_row":
-        done = [one.mini_batch for one in finished(attempts).values() if one.outcome == "done"]
+        done = [one.key for one in Standing(attempts).counted() if one.outcome == "done"]
         aside = folder / "output.partial"
         with (
             full_disk_fails_the_job(folder),
             written_aside(target / plan.settings.output_file_name, aside),
         ):
-            _concatenate((piece(folder, index) for index in sorted(done)), aside)
+            _concatenate((piece(folder, key) for key in done), aside)
     return target
 
 
@@ -52,20 +52,20 @@ def discard_pieces(folder: Path) -> None:
 
 def failures(attempts: Iterable[Attempt]) -> Iterator[Failure]:
     """Every failure and retry of a job, in the order of its mini-batches."""
-    for one in sorted(attempts, key=lambda one: (one.mini_batch, one.started)):
+    for one in sorted(attempts, key=lambda one: (one.key, one.started)):
         if one.outcome == "retried":
-            yield Failure(f"mini-batch {one.mini_batch}", one.attempt, one.reason or "")
+            yield Failure(one.where, one.attempt, one.reason or "")
         for file in one.files:
             if file.error is not None:
                 yield Failure(file.name, one.attempt, file.error)
         if one.missing:
-            yield Failure(f"mini-batch {one.mini_batch}", one.attempt, _too_few(one))
+            yield Failure(one.where, one.attempt, _too_few(one))
 
 
 def reasons(settled: Attempt) -> list[str]:
     """Why a settled mini-batch lost files, a line for each reason."""
     if settled.outcome == "failed":
-        return [f"mini-batch {settled.mini_batch}: {settled.reason}"]
+        return [f"{settled.where}: {settled.reason}"]
     found = [file.error for file in settled.files if file.error is not None]
     return found + ([_too_few(settled)] if settled.missing else [])
 

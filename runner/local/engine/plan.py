@@ -11,6 +11,7 @@ from typing import Literal
 from runner.local.engine.whole import write_whole
 
 OutputAction = Literal["append_row", "summary_only"]
+SLICE_ABOVE = 32 * 10**6  # bytes
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Settings:
     error_threshold: int = -1  # failed files tolerated; -1 tolerates all
     output_action: OutputAction = "append_row"
     output_file_name: str = "predictions.csv"
+    slice_above: int = SLICE_ABOVE  # bytes; a larger file is dealt out in slices; 0: never
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Plan:
     script: str | None = None  # a scoring script; None: the generated MLflow driver
     code: tuple[InputFile, ...] = ()  # the Python files in the script's folder and below
     environment_variables: Mapping[str, str] = field(default_factory=dict)
+    whole_files: bool = False  # found out: the model does not answer once for each row
+    parts: int = 0  # into how many parts slices divide the mini-batches; 0: there are no slices
 
     @property
     def mini_batches(self) -> int:

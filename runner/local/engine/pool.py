@@ -8,7 +8,6 @@ its own socket and nothing is shared, so a death is the business of one mini-bat
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import selectors
 import signal
@@ -24,8 +23,9 @@ from typing import NoReturn
 from runner.local.engine.layout import worker_log
 from runner.local.engine.logs import Log
 from runner.local.engine.messages import Message, decode
+from runner.local.engine.parts import Part, encode
 from runner.local.engine.plan import Plan
-from runner.local.engine.worker import work
+from runner.local.engine.worker import NO_MORE, work
 
 _TICK = 0.2  # seconds between looks at processes that died without closing their socket
 _READ_AT_ONCE = 1 << 20  # bytes
@@ -40,9 +40,9 @@ class Worker:
     connection: Connection
     output: int  # read end of what it prints
     ready: bool = False
-    mini_batch: int | None = None
+    part: Part | None = None
     attempt: int = 0
-    since: float = 0.0  # time.monotonic() at its start, then at the mini-batch it was sent last
+    since: float = 0.0  # time.monotonic() at its start, then at the part it was sent last
     status: int | None = None  # how the process ended, once it has been waited for
 
 
@@ -111,11 +111,11 @@ class Pool:
         self._selector.register(readable, selectors.EVENT_READ, worker)
         self.workers.append(worker)
 
-    def send(self, worker: Worker, mini_batch: int, attempt: int) -> None:
-        """Give an idle worker a mini-batch. A worker that died meanwhile is found by `poll`."""
-        worker.mini_batch, worker.attempt, worker.since = mini_batch, attempt, time.monotonic()
+    def send(self, worker: Worker, part: Part, attempt: int) -> None:
+        """Give an idle worker a part. A worker that died meanwhile is found by `poll`."""
+        worker.part, worker.attempt, worker.since = part, attempt, time.monotonic()
         with contextlib.suppress(OSError):
-            worker.connection.send_bytes(json.dumps(mini_batch).encode())
+            worker.connection.send_bytes(encode(part))
 
     def poll(self, timeout: float) -> list[Event]:
         """Wait for messages and deaths, `timeout` seconds at most, and keep the logs flowing."""
@@ -151,7 +151,7 @@ class Pool:
         for worker in list(self.workers):
             if worker.ready:
                 with contextlib.suppress(OSError):
-                    worker.connection.send_bytes(b"null")
+                    worker.connection.send_bytes(NO_MORE)
             else:
                 self.end(worker)
         deadline = time.monotonic() + grace

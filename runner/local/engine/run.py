@@ -1,4 +1,4 @@
-"""Running a plan: mini-batches to workers, retries, timeouts and the error threshold."""
+"""Running a plan: parts of mini-batches to workers, retries, timeouts and the error threshold."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from pathlib import Path
 from runner.errors import JobFailed
 from runner.local.engine import drivers
 from runner.local.engine.attempt import Attempt, FileResult, Outcome
+from runner.local.engine.cutting import Cuts, cut_large_files, most_parts
 from runner.local.engine.disk import full_disk_fails_the_job
 from runner.local.engine.drivers.result import Result
 from runner.local.engine.inputs import changed_files, list_code
-from runner.local.engine.journal import Journal, finished, read_journal, settling, write_journal
+from runner.local.engine.journal import Journal, Standing, read_journal, write_journal
 from runner.local.engine.layout import (
     draft,
     journal_file,
@@ -26,7 +27,8 @@ from runner.local.engine.layout import (
     plan_file,
     worker_log,
 )
-from runner.local.engine.messages import Raised, Ready, Scored
+from runner.local.engine.messages import Raised, Ready, Scored, WantsWholeFiles
+from runner.local.engine.parts import Part, divide
 from runner.local.engine.plan import Plan, write_plan
 from runner.local.engine.pool import Event, Pool, Worker
 from runner.local.engine.stopped import Stopped
@@ -49,7 +51,7 @@ def run(
     loading: float = _LOADING,
     grace: float = _GRACE,
 ) -> list[Attempt]:
-    """Score every mini-batch that the job's journal doesn't know as done.
+    """Score every part of a mini-batch that the job's journal doesn't know as done.
 
     `folder` is the job's own: its journal, pieces, logs and output lie there. `began` is the
     job's first start (seconds since the epoch), `stop` is asked a few times a second, `say`
@@ -64,13 +66,52 @@ def run(
     for leftover in pieces_folder(folder).glob("*.draft"):
         leftover.unlink(missing_ok=True)
     with full_disk_fails_the_job(folder):
-        attempts = _standing(folder)
-        if attempts:
-            plan = _same_input(plan, folder, _complete(attempts))
+        if attempts := _kept(folder):
+            plan = _same_input(plan, folder, attempts)
         drivers.preload(plan)
-        with Journal(journal_file(folder)) as journal, Pool(plan, folder) as pool:
-            _Run(plan, folder, pool, journal, attempts, began, stop, say).finish(loading, grace)
+        while True:
+            try:
+                attempts = _run_parts(plan, folder, attempts, began, stop, say, loading, grace)
+                break
+            except _SlicesRefused as reason:
+                say(f"warning: {reason}; files are given to it whole")
+                plan = replace(plan, whole_files=True)
+                write_plan(plan, plan_file(folder))
+                attempts = read_journal(journal_file(folder))
     _refuse_nothing_scored(plan, attempts)
+    return attempts
+
+
+class _SlicesRefused(Exception):
+    """The model has to be given its files whole; the text says why."""
+
+
+def _run_parts(
+    plan: Plan,
+    folder: Path,
+    attempts: list[Attempt],
+    began: float,
+    stop: Callable[[], bool],
+    say: Callable[[str], None],
+    loading: float,
+    grace: float,
+) -> list[Attempt]:
+    """Divide the plan and run what of it is not done. Returns all attempts."""
+    with Pool(plan, folder) as pool:
+        if most_parts(plan) > plan.mini_batches:
+            # The workers load the model while the large files are cut.
+            for _ in range(min(plan.settings.processes, most_parts(plan))):
+                pool.fork()
+        cuts = cut_large_files(plan, stop, say)
+        parts = list(divide(plan, cuts.slices))
+        if (count := len(parts) if cuts.slices else 0) != plan.parts:
+            plan = replace(plan, parts=count)
+            write_plan(plan, plan_file(folder))
+        attempts = _fitting(attempts, parts, folder)
+        with Journal(journal_file(folder)) as journal:
+            run = _Run(plan, folder, pool, journal, attempts, parts, began, stop, say)
+            run.refuse(cuts)
+            run.finish(loading, grace)
     return attempts
 
 
@@ -84,6 +125,7 @@ class _Run:
         pool: Pool,
         journal: Journal,
         attempts: list[Attempt],
+        parts: Iterable[Part],
         began: float,
         stop: Callable[[], bool],
         say: Callable[[str], None],
@@ -96,20 +138,41 @@ class _Run:
         self._began = began
         self._stop = stop
         self._say = say
-        self._known = finished(attempts)
-        complete = _complete(attempts)
-        self._waiting = deque((i, 1) for i in range(plan.mini_batches) if i not in complete)
+        self._standing = Standing(attempts)
+        complete = self._standing.complete()
+        self._waiting = deque((part, 1) for part in parts if part.key not in complete)
         self._unfinished = len(self._waiting)
         self._processes = plan.settings.processes
-        self._failed_files = 0
+        self._tried = Standing()  # what this run settled: only its failures count for a threshold
         self._deaths_at_start = 0
         self._warned: set[str] = set()
+
+    def refuse(self, cuts: Cuts) -> None:
+        """Settle the large files that can't be read, which no worker needs to find out again."""
+        for part, number in list(self._waiting):
+            name = part.files[0].name
+            if part.slice is None or name not in cuts.refused:
+                continue
+            self._waiting.remove((part, number))
+            piece(self._folder, part.key).touch()
+            attempt = Attempt(
+                mini_batch=part.mini_batch,
+                part=part.index,
+                slice=part.slice,
+                attempt=number,
+                outcome="done",
+                worker=0,
+                started=round(time.time() - self._began, 4),
+                seconds=0.0,
+                files=(FileResult(name, 0, cuts.refused[name]),),
+            )
+            self._settle(attempt)
 
     def finish(self, loading: float, grace: float) -> None:
         while self._unfinished:
             self._start_workers()
             for worker in self._pool.workers:
-                if worker.ready and worker.mini_batch is None and self._waiting:
+                if worker.ready and worker.part is None and self._waiting:
                     self._pool.send(worker, *self._waiting.popleft())
             for event in self._pool.poll(min(_WAIT, self._next_timeout(loading))):
                 self._take(event)
@@ -138,11 +201,13 @@ class _Run:
             self._take_result(worker, message.result)
         elif isinstance(message, Raised):
             self._lost(worker, message.reason)
+        elif isinstance(message, WantsWholeFiles):
+            raise _SlicesRefused(message.reason)
         else:
             raise JobFailed(message.reason)
 
     def _take_death(self, worker: Worker, how: str) -> None:
-        if worker.mini_batch is not None:
+        if worker.part is not None:
             self._lost(worker, how)
         elif not worker.ready:
             self._deaths_at_start += 1
@@ -163,16 +228,16 @@ class _Run:
         self._say(f"warning: worker {worker.slot}: {why}; going on without it; {where}")
 
     def _take_result(self, worker: Worker, result: Result) -> None:
-        assert worker.mini_batch is not None
+        assert worker.part is not None
         if result.retry and worker.attempt <= self._plan.settings.max_retries:
             self._lost(worker, result.retry)
             return
         rows = result.rows
         if rows is None:
             rows = sum(file.rows or 0 for file in result.files)
-        drafted = draft(self._folder, worker.mini_batch, worker.process)
+        drafted = draft(self._folder, worker.part.key, worker.process)
         size = drafted.stat().st_size
-        drafted.replace(piece(self._folder, worker.mini_batch))
+        drafted.replace(piece(self._folder, worker.part.key))
         attempt = replace(
             self._attempt(worker, "done", result.retry),
             rows=rows,
@@ -182,38 +247,57 @@ class _Run:
             warnings=result.warnings,
             missing=result.missing,
         )
-        self._settle(worker, attempt)
+        worker.part = None
+        self._settle(attempt)
 
     def _lost(self, worker: Worker, reason: str) -> None:
-        """An attempt of which nothing counts: run the mini-batch again, or give it up."""
-        assert worker.mini_batch is not None
-        draft(self._folder, worker.mini_batch, worker.process).unlink(missing_ok=True)
+        """An attempt of which nothing counts: run the part again, or give it up."""
+        part = worker.part
+        assert part is not None
+        draft(self._folder, part.key, worker.process).unlink(missing_ok=True)
         if worker.attempt <= self._plan.settings.max_retries:
             attempt = self._attempt(worker, "retried", reason)
-            self._waiting.append((worker.mini_batch, worker.attempt + 1))
-            self._note(worker, attempt)
+            worker.part = None
+            if self._tried.has_lost(part.mini_batch, part.files[0].name):
+                # Another slice of its file has failed meanwhile: there is nothing left to save.
+                self._unfinished -= 1
+            else:
+                self._waiting.append((part, attempt.attempt + 1))
+            self._note(attempt)
             return
-        files = self._plan.mini_batch(worker.mini_batch)
         attempt = replace(
             self._attempt(worker, "failed", reason),
-            files=tuple(FileResult(file.name, 0, reason) for file in files),
+            files=tuple(FileResult(file.name, 0, reason) for file in part.files),
         )
-        self._settle(worker, attempt)
+        worker.part = None
+        self._settle(attempt)
 
-    def _settle(self, worker: Worker, attempt: Attempt) -> None:
+    def _settle(self, attempt: Attempt) -> None:
         self._unfinished -= 1
-        settled = settling(self._known.get(attempt.mini_batch), attempt)
-        self._failed_files += settled.failed_files
-        self._note(worker, attempt, stays=settled is not attempt)
+        self._standing.add(attempt)
+        settled = self._standing.settled[attempt.key]
+        self._tried.add(settled)
+        self._note(attempt, stays=settled is not attempt)
+        if settled.slice is not None and settled.failed_files:
+            self._give_up_file(settled.mini_batch, settled.files[0].name)
         threshold = self._plan.settings.error_threshold
-        if 0 <= threshold < self._failed_files:
+        if 0 <= threshold < self._tried.failed_files:
             raise JobFailed(
-                f"{self._failed_files} files failed and error_threshold is {threshold};"
+                f"{self._tried.failed_files} files failed and error_threshold is {threshold};"
                 f" the last: {_reason(attempt)}"
             )
 
-    def _note(self, worker: Worker, attempt: Attempt, stays: bool = False) -> None:
-        worker.mini_batch = None
+    def _give_up_file(self, mini_batch: int, file: str) -> None:
+        """Run no more slices of a file that has failed."""
+        left = deque(
+            (part, number)
+            for part, number in self._waiting
+            if not (part.slice and part.mini_batch == mini_batch and part.files[0].name == file)
+        )
+        self._unfinished -= len(self._waiting) - len(left)
+        self._waiting = left
+
+    def _note(self, attempt: Attempt, stays: bool = False) -> None:
         self._journal.append(attempt)
         self._attempts.append(attempt)
         for line in _lines(attempt, stays):
@@ -222,10 +306,12 @@ class _Run:
                 self._say(line)
 
     def _attempt(self, worker: Worker, outcome: Outcome, reason: str | None) -> Attempt:
-        assert worker.mini_batch is not None
+        assert worker.part is not None
         seconds = time.monotonic() - worker.since
         return Attempt(
-            mini_batch=worker.mini_batch,
+            mini_batch=worker.part.mini_batch,
+            part=worker.part.index,
+            slice=worker.part.slice,
             attempt=worker.attempt,
             outcome=outcome,
             worker=worker.slot,
@@ -253,27 +339,52 @@ class _Run:
         for worker in self._pool.workers:
             if not worker.ready:
                 yield worker, loading
-            elif worker.mini_batch is not None:
+            elif worker.part is not None:
                 yield worker, self._plan.settings.timeout
 
 
-def _standing(folder: Path) -> list[Attempt]:
+def _kept(folder: Path) -> list[Attempt]:
     """The attempts of earlier runs that a resume builds on.
 
     What is done but has lost its piece, or a part of it, is struck from the journal: neither
     this run nor whoever counts rows may take it for done.
     """
-    path = journal_file(folder)
-    attempts = read_journal(path)
+    attempts = read_journal(journal_file(folder))
     lost = {
-        index
-        for index, one in finished(attempts).items()
-        if one.outcome == "done" and not _is_whole(piece(folder, index), one.size)
+        key
+        for key, attempt in Standing(attempts).settled.items()
+        if attempt.outcome == "done" and not _is_whole(piece(folder, key), attempt.size)
     }
-    if lost:
-        attempts = [one for one in attempts if one.outcome != "done" or one.mini_batch not in lost]
-        write_journal(path, attempts)
-    return attempts
+    return _strike(
+        attempts, lambda attempt: attempt.outcome == "done" and attempt.key in lost, folder
+    )
+
+
+def _fitting(attempts: list[Attempt], parts: Iterable[Part], folder: Path) -> list[Attempt]:
+    """The attempts at mini-batches that are divided as they were then.
+
+    A file that was mended before a resume may be cut elsewhere, and a model may turn out to want
+    its files whole; then its mini-batch begins anew.
+    """
+    cut = {part.key: (part.slice, len(part.files)) for part in parts}
+    changed = {
+        attempt.mini_batch
+        for attempt in attempts
+        if attempt.key not in cut
+        or attempt.slice != cut[attempt.key][0]
+        or (attempt.files and len(attempt.files) != cut[attempt.key][1])
+    }
+    return _strike(attempts, lambda attempt: attempt.mini_batch in changed, folder)
+
+
+def _strike(
+    attempts: list[Attempt], struck: Callable[[Attempt], bool], folder: Path
+) -> list[Attempt]:
+    """Take attempts out of the journal, if there are any to take."""
+    kept = [attempt for attempt in attempts if not struck(attempt)]
+    if len(kept) < len(attempts):
+        write_journal(journal_file(folder), kept)
+    return kept
 
 
 def _is_whole(path: Path, size: int) -> bool:
@@ -283,18 +394,21 @@ def _is_whole(path: Path, size: int) -> bool:
         return False
 
 
-def _complete(attempts: Iterable[Attempt]) -> set[int]:
-    """The mini-batches that need not be run again."""
-    return {index for index, one in finished(attempts).items() if one.failed_files == 0}
-
-
-def _same_input(plan: Plan, folder: Path, settled: Iterable[int]) -> Plan:
+def _same_input(plan: Plan, folder: Path, attempts: Iterable[Attempt]) -> Plan:
     """Refuse a resume over files that changed after they were scored, or with other code.
 
     Files still to be scored may change: mending one is a reason to resume. So may the code, as
     long as nothing of what it gave counts.
     """
-    scored = tuple(file for index in settled for file in plan.mini_batch(index))
+    standing = Standing(attempts)
+    complete = standing.complete()
+    names = {
+        file.name
+        for attempt in standing.counted()
+        if attempt.key in complete
+        for file in attempt.files
+    }
+    scored = tuple(file for file in plan.files if file.name in names)
     if not Path(plan.input).is_dir():
         raise JobFailed(f"input folder {plan.input} is gone; put it back, or start a new job")
     changed = changed_files(Path(plan.input), scored)
@@ -309,10 +423,9 @@ def _same_input(plan: Plan, folder: Path, settled: Iterable[int]) -> Plan:
             " is scored already would not fit; start a new job"
         )
     fresh = []
-    known = {file.name for file in scored}
     for file in plan.files:
         path = Path(plan.input) / file.name
-        if file.name not in known and path.exists():
+        if file.name not in names and path.exists():
             status = path.stat()
             file = replace(file, size=status.st_size, modified_ns=status.st_mtime_ns)
         fresh.append(file)
@@ -324,11 +437,12 @@ def _same_input(plan: Plan, folder: Path, settled: Iterable[int]) -> Plan:
 
 def _refuse_nothing_scored(plan: Plan, attempts: Iterable[Attempt]) -> None:
     """A job of which no file came through has failed, whatever it was told to tolerate."""
-    settled = finished(attempts).values()
-    failed = sum(one.failed_files for one in settled)
-    if failed >= len(plan.files):
-        first = min(settled, key=lambda one: one.mini_batch)
-        raise JobFailed(f"none of the {failed} files could be scored; the first: {_reason(first)}")
+    standing = Standing(attempts)
+    if standing.failed_files >= len(plan.files):
+        first = _reason(standing.counted()[0])
+        raise JobFailed(
+            f"none of the {standing.failed_files} files could be scored; the first: {first}"
+        )
 
 
 def _reason(attempt: Attempt) -> str:
@@ -343,7 +457,7 @@ def _lines(attempt: Attempt, stays: bool) -> Iterable[str]:
 
     `stays`: an earlier attempt at the mini-batch counts on.
     """
-    where = f"mini-batch {attempt.mini_batch}, attempt {attempt.attempt}"
+    where = f"{attempt.where}, attempt {attempt.attempt}"
     yield from (f"warning: {warning}" for warning in attempt.warnings)
     if attempt.outcome == "retried":
         yield f"{where}: {attempt.reason}; it is run again"

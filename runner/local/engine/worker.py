@@ -1,8 +1,8 @@
 """One worker process: loads the driver once, then scores the mini-batches it is sent.
 
-It talks over a socket: in comes the number of a mini-batch as JSON, or null when there are no
+It talks over a socket: in comes a part of a mini-batch as JSON, or nothing when there are no
 more, out goes one message each.
-The lines of a mini-batch go into a file of its own; the parent publishes it, so a worker that
+The lines of a part go into a file of its own; the parent publishes it, so a worker that
 outlives its job can't.
 """
 
@@ -12,7 +12,6 @@ import atexit
 import contextlib
 import gc
 import io
-import json
 import os
 import signal
 import sys
@@ -28,8 +27,19 @@ from runner.local.engine import disk, drivers
 from runner.local.engine.drivers.result import brief
 from runner.local.engine.drivers.script import forget
 from runner.local.engine.layout import draft, output_folder
-from runner.local.engine.messages import Hopeless, Message, Raised, Ready, Scored, encode
+from runner.local.engine.messages import (
+    Hopeless,
+    Message,
+    Raised,
+    Ready,
+    Scored,
+    WantsWholeFiles,
+    encode,
+)
+from runner.local.engine.parts import Part, decode
 from runner.local.engine.plan import Plan
+
+NO_MORE = b""  # sent in place of a part when there is nothing left to score
 
 
 def work(plan: Plan, folder: Path, connection: Connection, log: int, parent: int) -> None:
@@ -49,24 +59,26 @@ def work(plan: Plan, folder: Path, connection: Connection, log: int, parent: int
         _send(connection, Hopeless(str(error)))
         return
     _send(connection, Ready())
-    while (mini_batch := _receive(connection)) is not None:
-        _send(connection, _attempt(driver, plan, folder, mini_batch))
+    while (part := _receive(connection)) is not None:
+        _send(connection, _attempt(driver, plan, folder, part))
     del driver
     _wind_up(plan)
 
 
-def _attempt(driver: drivers.Driver, plan: Plan, folder: Path, mini_batch: int) -> Message:
-    files = [Path(plan.input) / file.name for file in plan.mini_batch(mini_batch)]
+def _attempt(driver: drivers.Driver, plan: Plan, folder: Path, part: Part) -> Message:
+    files = [Path(plan.input) / file.name for file in part.files]
     worker = os.getpid()
     try:
-        lines = _Lines(draft(folder, mini_batch, os.getpid()))
+        lines = _Lines(draft(folder, part.key, os.getpid()))
         with lines:
-            result = driver.run(files, lines.write)
+            result = driver.run(files, lines.write, part.slice)
             if os.getpid() != worker:
                 # A process that the script forked came back here: it is no worker.
                 os._exit(0)
     except disk.DiskFull as error:
         return Hopeless(str(error))
+    except drivers.NotOnceARow as error:
+        return WantsWholeFiles(str(error))
     except JobFailed as error:
         _print_cause(error)
         return Hopeless(str(error))
@@ -133,13 +145,13 @@ class _Lines:
             raise
 
 
-def _receive(connection: Connection) -> int | None:
+def _receive(connection: Connection) -> Part | None:
     try:
-        mini_batch: int | None = json.loads(connection.recv_bytes())
+        content = connection.recv_bytes()
     except (EOFError, OSError):
         # The parent is gone: nobody is left to score for.
         os._exit(1)
-    return mini_batch
+    return None if content == NO_MORE else decode(content)
 
 
 def _send(connection: Connection, message: Message) -> None:

@@ -64,7 +64,7 @@ def failures(found: Sequence[Trouble], attempts: Sequence[Attempt], failed_files
         f"{many(retried, 'attempt')} run again." if retried else "Nothing was run again.",
     ]
     # An attempt that is run again doesn't name its files; the one that made it good does.
-    files = {one.mini_batch: one.files for one in attempts if one.files}
+    files = {one.key: one.files for one in attempts if one.files}
     rows: list[str] = []
     size = 0
     for one in found[:_MOST_ROWS]:
@@ -120,9 +120,9 @@ def _reasons(found: Sequence[Trouble]) -> str:
     return f"<h3>Reasons</h3>{counted(listed)}{more}<h3>One by one</h3>"
 
 
-def _row(one: Trouble, files_of: Mapping[int, Sequence[FileResult]]) -> str:
+def _row(one: Trouble, files_of: Mapping[tuple[int, int], Sequence[FileResult]]) -> str:
     attempt = one.attempt
-    files = [one.file] if one.file else files_of.get(attempt.mini_batch, ())
+    files = [one.file] if one.file else files_of.get(attempt.key, ())
     if len(files) == 1:
         file = name_tag(files[0].name)
     else:
@@ -131,7 +131,7 @@ def _row(one: Trouble, files_of: Mapping[int, Sequence[FileResult]]) -> str:
     title = f' title="{shown(one.reason)}"' if len(one.reason) > 240 else ""
     return (
         f'<tr><td class="kind {one.kind}">{one.kind}</td><td>{file}</td>'
-        f'<td class="num">{attempt.mini_batch}</td><td class="num">{attempt.attempt}</td>'
+        f'<td class="num">{attempt.label}</td><td class="num">{attempt.attempt}</td>'
         f'<td class="num" data-key="{1000 * at:.0f}">{duration(at)}</td>'
         f'<td class="reason"{title}>{shown(one.reason, 240)}</td></tr>'
     )

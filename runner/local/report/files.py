@@ -18,18 +18,18 @@ _FEW_BARS = 8  # equal ones drawn all the same; more become a sentence
 def rows_by_file(settled: Sequence[Attempt]) -> str:
     """Draw the rows by file, or by mini-batch where the script doesn't say whose they are."""
     if any(file.rows is None for one in settled for file in one.files):
-        batches = [
-            Bar(f"mini-batch {one.mini_batch}", one.rows, one.outcome == "failed")
-            for one in settled
-        ]
+        batches = [Bar(one.where, one.rows, one.outcome == "failed") for one in settled]
         why = "The scoring script doesn't say which rows are of which file."
         return _rows_by("mini-batch", batches, why)
-    files = [
-        Bar(file.name, file.rows or 0, file.error is not None)
-        for one in settled
-        for file in one.files
-    ]
-    return _rows_by("file", files, "")
+    rows: dict[str, int] = {}  # the slices of a file added up
+    failed: set[str] = set()
+    for attempt in settled:
+        for file in attempt.files:
+            rows[file.name] = rows.get(file.name, 0) + (file.rows or 0)
+            if file.error is not None:
+                failed.add(file.name)
+    by_file = [Bar(name, count, name in failed) for name, count in rows.items()]
+    return _rows_by("file", by_file, "")
 
 
 def _rows_by(noun: str, all_bars: Sequence[Bar], why: str) -> str:

@@ -24,12 +24,13 @@ def time_by_mini_batch(
     seconds = [one.seconds for one in ran]
     fastest, median, slowest = seconds[0], seconds[len(seconds) // 2], seconds[-1]
     tried = len({one.mini_batch for one in attempts})
+    sliced = " and slices of large files" if any(one.slice for one in attempts) else ""
     took = (
         f"Median {duration(median)}, longest {duration(slowest)}."
         if len(ran) > 1
         else f"It took {duration(slowest)}."
     )
-    notes = [f"{many(len(attempts), 'attempt')} at {many(tried, 'mini-batch')}.", took]
+    notes = [f"{many(len(attempts), 'attempt')} at {many(tried, 'mini-batch')}{sliced}.", took]
     content = timeline(attempts, squeeze=resumed)
     if len(ran) <= _FEW:
         return section(title, notes, content)
@@ -48,7 +49,7 @@ def time_by_mini_batch(
 
 def _slowest_table(attempts: Sequence[Attempt]) -> str:
     rows = "".join(
-        f'<tr><td class="num">{one.mini_batch:,}</td><td class="num">{one.worker:,}</td>'
+        f'<tr><td class="num">{one.label}</td><td class="num">{one.worker:,}</td>'
         f'<td class="num">{one.rows:,}</td><td class="num">{duration(one.seconds)}</td></tr>'
         for one in attempts
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runner.local.engine.journal import finished
+from runner.local.engine.journal import Standing
 from runner.local.report.facts import facts
 from runner.local.report.failures import failures, searchable, troubles
 from runner.local.report.files import rows_by_file
@@ -19,7 +19,7 @@ from runner.local.report.warnings import warnings
 def render(report: Report) -> str:
     """Make the page. It is valid UTF-8 whatever the names in it hold, and under 1.5 MB."""
     summary, attempts = report.summary, report.attempts
-    settled = sorted(finished(attempts).values(), key=lambda one: one.mini_batch)
+    settled = Standing(attempts).counted()
     found = troubles(attempts, settled)
     script = _asset("page.js") if searchable(found) else ""
     return "\n".join(

@@ -96,12 +96,12 @@ def _block(one: Attempt, clock: Clock, lanes: _Lanes) -> str:
     why = f" — {shown(one.reason, 160)}" if one.reason else ""
     number = (
         f'<text class="inside" x="{start + width / 2:.2f}%" y="{top + tall / 2 + 4:.0f}" '
-        f'text-anchor="middle">{one.mini_batch}</text>'
+        f'text-anchor="middle">{one.label}</text>'
         if width > 6 and tall > 20
         else ""
     )
     return (
-        f"<g><title>Mini-batch {one.mini_batch:,}, attempt {one.attempt:,}: {one.outcome} after "
+        f"<g><title>{one.where.capitalize()}, attempt {one.attempt:,}: {one.outcome} after "
         f"{duration(one.seconds)}, {many(one.rows, 'row')}{why}</title>"
         f'<rect class="{one.outcome}{" edge" if width > 0.6 else ""}" x="{start:.2f}%" y="{top}" '
         f'width="{width:.2f}%" height="{tall}" rx="{3 if width > 2 else 0}"/>{number}</g>'

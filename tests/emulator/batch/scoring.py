@@ -19,7 +19,7 @@ from typing import Any
 
 from runner.errors import JobFailed
 from runner.local.engine.inputs import list_code, list_files
-from runner.local.engine.journal import finished, read_journal
+from runner.local.engine.journal import Standing, read_journal
 from runner.local.engine.layout import journal_file
 from runner.local.engine.output import publish
 from runner.local.engine.plan import Plan, Settings
@@ -71,6 +71,7 @@ def _plan(task: Task, folder: Path) -> Plan:
                 "summary_only" if settings.output_action == "summary_only" else "append_row"
             ),
             output_file_name=settings.output_file_name,
+            slice_above=0,  # Azure gives a model each file whole
         ),
         model=str(model_root(folder, task.model)) if task.model else None,
         script=str(script) if script else None,
@@ -93,7 +94,7 @@ def _tell_progress(plan: Plan, folder: Path) -> None:
     while told < plan.mini_batches:
         time.sleep(_SECONDS_BETWEEN_LOOKS)
         journal = journal_file(folder)
-        done = len(finished(read_journal(journal))) if journal.exists() else 0
+        done = len(Standing(read_journal(journal)).settled) if journal.exists() else 0
         if done > told:
             _tell(done=done, of=plan.mini_batches, files=len(plan.files))
             told = done

@@ -40,7 +40,7 @@ def whole(path: Path, columns: list[Column]) -> pa.Table | None:
 
 def together(path: Path, columns: list[Column], size: int) -> pa.Table | None:
     try:
-        slices = list(cut(path, size))
+        slices = list(cut(path, size, block=1))
         tables = [read_table(path, columns, part)[0] for part in slices]
     except BadFile:
         return None
@@ -78,25 +78,33 @@ def test_the_slices_of_any_file_hold_what_the_file_holds_or_both_are_refused(
         assert found.equals(expected)
 
 
-def rows_of(path: Path, size: int) -> list[int]:
-    return [part.rows for part in cut(path, size)]
+def rows_of(path: Path, size: int, **options: int) -> list[int]:
+    return [part.rows for part in cut(path, size, **options)]
 
 
-def test_a_slice_holds_a_multiple_of_4096_rows_where_so_many_fit_in(tmp_path: Path) -> None:
+def test_a_slice_holds_a_multiple_of_4096_rows_and_the_last_one_no_fewer(tmp_path: Path) -> None:
     path = file(tmp_path, "a\n" + "12345\n" * 20_000)
-    assert rows_of(path, 6 * 10_000) == [8192, 8192, 3616]
-    assert rows_of(path, 6 * 4095) == [4095, 4095, 4095, 4095, 3620]
+    assert rows_of(path, 6 * 10_000) == [8192, 11_808]
+    assert rows_of(path, 6 * 4100) == [4096, 4096, 4096, 7712]
+    assert rows_of(path, 10) == [4096, 4096, 4096, 7712]
     assert rows_of(path, 1 << 30) == [20_000]
+    assert rows_of(file(tmp_path, "a\n" + "12345\n" * 8191), 10) == [8191]
+
+
+def test_rows_so_wide_that_4096_of_them_are_too_much_make_smaller_slices(tmp_path: Path) -> None:
+    path = file(tmp_path, "a\n" + ("1" * 99 + "\n") * 5000)
+    with mock.patch.object(cutting, "_LARGEST", 60_000):
+        assert rows_of(path, 10) == [512] * 8 + [904]
 
 
 def test_a_row_larger_than_a_slice_is_a_slice(tmp_path: Path) -> None:
     path = file(tmp_path, 'a\n1\n"' + "2" * 100 + "\n3" * 9 + '"\n4\n5\n')
-    assert rows_of(path, 4) == [1, 1, 2]
+    assert rows_of(path, 4, block=1) == [1, 1, 2]
 
 
 def test_slices_lie_next_to_each_other_and_blank_lines_are_no_rows(tmp_path: Path) -> None:
     path = file(tmp_path, "\ufeffa,b\r\n1,2\r\n\r\n \t\r\n3,4\r\n5,6\r\n\r\n")
-    assert list(cut(path, 6)) == [
+    assert list(cut(path, 6, block=1)) == [
         Slice(0, 1, 8, 13),
         Slice(1, 1, 13, 24),
         Slice(2, 1, 24, 29),
@@ -140,7 +148,7 @@ def test_a_quote_never_closed_costs_no_more_memory_than_the_longest_row(tmp_path
 
 def test_rows_of_a_slice_are_counted_from_the_files_first(tmp_path: Path) -> None:
     path = file(tmp_path, "a,s\n1,x\n2,x\n3,x\nno,x\n5\n6,\n7,x,\n")
-    slices = list(cut(path, 9))
+    slices = list(cut(path, 9, block=1))
     columns = [Column("a", "long")]
     with pytest.raises(BadFile, match=r"^row 3, column 'a': 'no' is not a long$"):
         read_table(path, columns, slices[1])
@@ -154,7 +162,7 @@ def test_rows_of_a_slice_are_counted_from_the_files_first(tmp_path: Path) -> Non
 
 def test_a_slice_of_a_file_that_has_changed_is_refused(tmp_path: Path) -> None:
     path = file(tmp_path, "a\n1\n2\n3\n4\n")
-    last = list(cut(path, 4))[-1]
+    last = list(cut(path, 4, block=1))[-1]
     for changed in ("a\n1\n2\n3\n", "a\n1\n2\n33\n", "a\n1\n2\n3\n\n"):
         file(tmp_path, changed)
         with pytest.raises(BadFile, match="it has changed since the job began"):
@@ -166,11 +174,12 @@ def test_row_groups_of_parquet_are_put_together_up_to_the_size(tmp_path: Path) -
     table = pa.table({"a": [float(number) for number in range(1000)]})
     parquet.write_table(table, path, row_group_size=100)
     group = parquet.ParquetFile(path).metadata.row_group(0).total_byte_size
-    slices = list(cut(path, 3 * group + group // 2))
+    slices = list(cut(path, 3 * group + group // 2, block=1))
     assert [(part.start, part.end) for part in slices] == [(0, 3), (3, 6), (6, 9), (9, 10)]
     assert [part.first_row for part in slices] == [0, 300, 600, 900]
     assert together(path, [Column("a", "double")], 3 * group) == table
-    assert rows_of(path, 1) == [100] * 10
+    assert rows_of(path, 1, block=1) == [100] * 10
+    assert rows_of(path, 1, block=250) == [300, 300, 400]
     parquet.write_table(table[:500], path, row_group_size=100)
     with pytest.raises(BadFile, match="has changed since the job began"):
         read_table(path, [Column("a", "double")], slices[-1])

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runner.local.engine.attempt import Attempt, FileResult, Outcome
-from runner.local.engine.journal import Journal, finished, read_journal, write_journal
+from runner.local.engine.journal import Journal, Standing, read_journal, write_journal
+from runner.local.engine.slices import Slice
 
 
 def attempt(mini_batch: int, number: int = 1, outcome: Outcome = "done") -> Attempt:
@@ -86,14 +87,68 @@ def test_the_last_word_on_a_mini_batch_counts_and_a_retry_is_none() -> None:
         attempt(0, 1, "retried"),
         attempt(0, 2),
     ]
-    assert finished(attempts) == {0: attempts[4], 2: attempts[2]}
+    assert Standing(attempts).counted() == [attempts[4], attempts[2]]
 
 
 def test_what_was_scored_stays_when_a_later_attempt_at_it_fails() -> None:
     attempts = [attempt(0), attempt(0, 1, "retried"), attempt(0, 2, "failed")]
-    assert finished(attempts) == {0: attempts[0]}
+    assert Standing(attempts).counted() == [attempts[0]]
     again = [*attempts, attempt(0, 3)]
-    assert finished(again) == {0: again[3]}
+    assert Standing(again).counted() == [again[3]]
+
+
+def of_slice(part: int, rows: int, error: str | None = None, outcome: Outcome = "done") -> Attempt:
+    """An attempt at a slice of mini-batch 1, which holds one large file."""
+    return Attempt(
+        mini_batch=1,
+        attempt=1,
+        outcome=outcome,
+        worker=0,
+        started=0.0,
+        seconds=0.0,
+        rows=rows,
+        files=(FileResult("large.csv", rows, error),),
+        part=part,
+        slice=Slice(10 * part, 10, 100 * part, 100 * part + 100),
+    )
+
+
+def test_the_slices_of_a_file_count_together_and_a_slice_is_read_back(tmp_path: Path) -> None:
+    attempts = [of_slice(1, 10), of_slice(0, 10), of_slice(2, 3)]
+    write(tmp_path / "journal", *attempts)
+    read = read_journal(tmp_path / "journal")
+    assert read == attempts
+    standing = Standing(read)
+    assert (standing.rows, standing.failed_files) == (23, 0)
+    assert [attempt.part for attempt in standing.counted()] == [0, 1, 2]
+
+
+def test_a_file_that_fails_in_a_slice_fails_once_and_none_of_its_rows_counts() -> None:
+    small = attempt(0)
+    lost = [of_slice(0, 10), of_slice(2, 0, "bad"), of_slice(1, 0, "worse"), of_slice(3, 10)]
+    standing = Standing([small, *lost])
+    assert (standing.rows, standing.failed_files) == (small.rows, 1 + small.failed_files)
+    assert standing.counted() == [small, lost[2]]
+    assert standing.has_lost(1, "large.csv")
+    assert standing.complete() == {(1, 0), (1, 3)}
+    # A resume that mends both slices brings all of its rows back.
+    standing.add(of_slice(1, 10))
+    assert standing.failed_files == 1 + small.failed_files
+    standing.add(of_slice(2, 10))
+    assert (standing.rows, standing.failed_files) == (small.rows + 40, small.failed_files)
+    assert not standing.has_lost(1, "large.csv")
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.booleans(), st.integers(0, 9)), max_size=30))
+def test_what_is_counted_as_attempts_come_is_what_they_come_to_in_the_end(
+    tries: list[tuple[int, bool, int]],
+) -> None:
+    standing = Standing()
+    for part, good, rows in tries:
+        standing.add(of_slice(part, rows if good else 0, None if good else "bad"))
+    counted = standing.counted()
+    assert standing.rows == sum(attempt.rows for attempt in counted)
+    assert standing.failed_files == sum(attempt.failed_files for attempt in counted)
 
 
 def test_a_journal_written_anew_is_whole_and_takes_more(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def lay(folder: Path, pieces: list[bytes]) -> None:
     (folder / "pieces").mkdir()
     output_folder(folder).mkdir()
     for index, content in enumerate(pieces):
-        piece(folder, index).write_bytes(content)
+        piece(folder, (index, 0)).write_bytes(content)
 
 
 @given(st.lists(st.binary(max_size=50), min_size=1, max_size=9), st.randoms())

@@ -16,12 +16,14 @@ from .job import plan_job, score
 PROGRAM = """
 import os, signal, sys, time
 from pathlib import Path
+from runner.local.engine.parts import divide
 from runner.local.engine.plan import read_plan
 from runner.local.engine.pool import Pool
 
 folder = Path(sys.argv[1])
 (folder / "pieces").mkdir()
 (folder / "logs").mkdir()
+parts = list(divide(read_plan(folder / "plan.json"), {}))
 
 def until(pool, count):
     events, deadline = [], time.monotonic() + 20
@@ -62,7 +64,7 @@ def test_workers_say_that_they_are_ready_and_answer_what_they_are_sent(tmp_path:
 pool.fork(); pool.fork()
 print([type(event.message).__name__ for event in until(pool, 2)])
 for number, worker in enumerate(pool.workers):
-    pool.send(worker, number, 1)
+    pool.send(worker, parts[number], 1)
 print(sorted((e.worker.slot, e.message.result.files[0].name) for e in until(pool, 2)))
 """
     assert drive(tmp_path, work) == [
@@ -93,9 +95,9 @@ pool.fork()
 until(pool, 1)
 os.kill(pool.workers[0].process, signal.SIGTERM)
 os.waitid(os.P_PID, pool.workers[0].process, os.WEXITED | os.WNOWAIT)
-pool.send(pool.workers[0], 0, 1)
+pool.send(pool.workers[0], parts[0], 1)
 (event,) = until(pool, 1)
-print(event.worker.mini_batch, event.died)
+print(event.worker.part.mini_batch, event.died)
 """
     assert drive(tmp_path, work) == ["0 its process was ended by SIGTERM"]
 
@@ -114,7 +116,7 @@ def run(mini_batch):
 pool.fork()
 until(pool, 1)
 worker = pool.workers[0]
-pool.send(worker, 0, 1)
+pool.send(worker, parts[0], 1)
 os.waitid(os.P_PID, worker.process, os.WEXITED | os.WNOWAIT)
 print([event.died or type(event.message).__name__ for event in until(pool, 2)])
 """
@@ -160,7 +162,7 @@ try:
         until(full, 2)
         processes = [worker.process for worker in full.workers]
         for worker in full.workers:
-            full.send(worker, worker.slot, 1)
+            full.send(worker, parts[worker.slot], 1)
             assert select.select([worker.output], [], [], 20)[0]
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
 except OSError as error:
@@ -215,7 +217,7 @@ def run(mini_batch):
     work = """
 pool.fork()
 until(pool, 1)
-pool.send(pool.workers[0], 0, 1)
+pool.send(pool.workers[0], parts[0], 1)
 before = time.process_time()
 print([type(event.message).__name__ for event in until(pool, 1)])
 print("busy" if time.process_time() - before > 0.7 else "idle")

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.local.engine.journal import finished
+from runner.local.engine.journal import Standing
 from runner.local.engine.plan import read_plan, write_plan
 
 from .job import Outcome, plan_job, run_job, score
@@ -498,7 +498,7 @@ def test_a_piece_that_is_gone_or_cut_short_is_scored_again(
     tmp_path: Path, left: bytes | None
 ) -> None:
     first = troubled(tmp_path, {})
-    piece = first.folder / "pieces" / "00000002"
+    piece = first.folder / "pieces" / "00000002-000000"
     piece.unlink()
     if left is not None:
         piece.write_bytes(left)
@@ -509,7 +509,7 @@ def test_a_piece_that_is_gone_or_cut_short_is_scored_again(
 
 def test_a_piece_that_is_gone_and_can_not_be_scored_again_is_a_failure(tmp_path: Path) -> None:
     first = troubled(tmp_path, {"02.txt": []}, max_retries=0)
-    (first.folder / "pieces" / "00000002").unlink()
+    (first.folder / "pieces" / "00000002-000000").unlink()
     (tmp_path / "marks" / "02.txt.0").unlink()
     plan = read_plan(first.folder / "plan.json")
     trouble = {**plan.environment_variables, "TROUBLE": json.dumps({"02.txt": ["raise"]})}
@@ -517,7 +517,7 @@ def test_a_piece_that_is_gone_and_can_not_be_scored_again_is_a_failure(tmp_path:
     again = run_job(first.folder)
     assert again.error is None
     assert again.output == b"row 0\nrow 1\nrow 3\n"
-    assert sum(one.rows for one in finished(again.attempts).values()) == 3
+    assert Standing(again.attempts).rows == 3
 
 
 # Returns a result too few at first, and raises ever after.
@@ -560,7 +560,7 @@ def test_what_was_scored_of_a_mini_batch_stays_when_a_resume_fails_at_it(
 
 def test_what_a_killed_run_left_half_written_is_swept_away(tmp_path: Path) -> None:
     first = troubled(tmp_path, {})
-    (first.folder / "pieces" / "00000001.4321.draft").write_text("half")
+    (first.folder / "pieces" / "00000001-000000.4321.draft").write_text("half")
     again = run_job(first.folder)
     assert again.output == first.output
     assert not list((first.folder / "pieces").glob("*.draft"))

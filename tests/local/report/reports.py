@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from runner.local.engine.attempt import Attempt, FileResult, Outcome
-from runner.local.engine.journal import finished
+from runner.local.engine.journal import Standing
 from runner.local.engine.tally import Tally
 from runner.local.report import Report
 from runner.workspace import JobStatus, Summary
@@ -46,7 +46,7 @@ def report(
     **more: Any,
 ) -> Report:
     """The report of a job that made these attempts."""
-    settled = finished(attempts).values()
+    settled = Standing(attempts).counted()
     tally = tally or Tally()
     rows = sum(one.rows for one in settled)
     summary = Summary(

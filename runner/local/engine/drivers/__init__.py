@@ -8,16 +8,36 @@ from pathlib import Path
 
 from runner.errors import JobFailed
 from runner.local.engine.drivers import mlflow_model, script
-from runner.local.engine.drivers.result import Driver, Result
+from runner.local.engine.drivers.cutting import cut
+from runner.local.engine.drivers.result import Driver, NotOnceARow, Result
+from runner.local.engine.drivers.tables import BadFile
 from runner.local.engine.plan import Plan
 
-__all__ = ["Driver", "Result", "check", "load", "preload"]
+__all__ = [
+    "BadFile",
+    "Driver",
+    "NotOnceARow",
+    "Result",
+    "check",
+    "cut",
+    "load",
+    "preload",
+    "takes_slices",
+]
 
 
 def check(plan: Plan) -> None:
     """Raise JobFailed for what can be known to fail before anything is loaded."""
     if plan.script is None:
         mlflow_model.refuse_unsupported(plan.files)
+
+
+def takes_slices(plan: Plan) -> bool:
+    """True where a large file may be dealt out in slices: to a model that reads typed columns and
+    does not say that it wants its files whole. A script gets files, as on Azure."""
+    if plan.script is not None or plan.model is None:
+        return False
+    return mlflow_model.takes_slices(Path(plan.model))
 
 
 def load(plan: Plan) -> Driver:

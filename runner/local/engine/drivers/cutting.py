@@ -1,7 +1,8 @@
 """Cutting a large file into slices, each of which a model can be given by itself.
 
-A slice holds whole rows. Where it can, it holds a multiple of 4096 of them: numeric kernels that
-work through blocks of rows then do the very sums that they do on the whole file.
+A slice holds whole rows, a multiple of 4096 of them where its file is CSV, and never fewer than
+that where the file has more: numeric libraries work through a matrix in blocks of rows, and through
+a small one in another way. So they do the very sums that they do on the whole file.
 """
 
 from __future__ import annotations
@@ -21,44 +22,44 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_ROWS = 4096  # a slice holds a multiple of this many rows, where so many fit in
+_ROWS = 4096  # rows; a slice holds a multiple of them
+_LARGEST = 1 << 26  # bytes that a slice may hold to have so many rows
 _WINDOW = 1 << 20  # bytes read at a time; more of them don't stay in a processor's cache
 _LONGEST_ROW = 1 << 26  # bytes; a quote that isn't closed makes all that follows one row
 
 
-def cut(path: Path, size: int) -> Iterator[Slice]:
+def cut(path: Path, size: int, block: int = _ROWS) -> Iterator[Slice]:
     """The slices of a `.csv` or Parquet file, each of about `size` bytes of it, in their order.
 
-    Needs memory for a few megabytes, however large the file is.
+    They hold at least `block` rows. Needs memory for a few megabytes, however large the file is.
     Raises BadFile, at the latest after the last slice, for a file that can't be read.
     """
     try:
         with path.open("rb") as file:
             if path.suffix.lower() in PARQUET:
-                yield from _cut_parquet(file, size)
+                yield from _cut_parquet(file, size, block)
             else:
-                yield from _cut_csv(file, size)
+                yield from _cut_csv(file, size, block)
     except OSError as error:
         raise BadFile(f"can't be read: {error.strerror or error}") from None
 
 
-def _cut_parquet(file: IO[bytes], size: int) -> Iterator[Slice]:
+def _cut_parquet(file: IO[bytes], size: int, block: int) -> Iterator[Slice]:
     metadata = open_parquet(file).metadata
-    start = rows = first_row = 0
-    taken = 0
+    start = rows = first_row = taken = 0
     for group in range(metadata.num_row_groups):
         bytes_of_group = metadata.row_group(group).total_byte_size
-        if rows and taken + bytes_of_group > size:
+        left = metadata.num_rows - first_row - rows
+        if taken + bytes_of_group > size and min(rows, left) >= block:
             yield Slice(first_row, rows, start, group)
             first_row += rows
             start, rows, taken = group, 0, 0
         rows += metadata.row_group(group).num_rows
         taken += bytes_of_group
-    if rows:
-        yield Slice(first_row, rows, start, metadata.num_row_groups)
+    yield Slice(first_row, rows, start, metadata.num_row_groups)
 
 
-def _cut_csv(file: IO[bytes], size: int) -> Iterator[Slice]:
+def _cut_csv(file: IO[bytes], size: int, block: int) -> Iterator[Slice]:
     import numpy as np
 
     start = read_header(file).end
@@ -66,24 +67,38 @@ def _cut_csv(file: IO[bytes], size: int) -> Iterator[Slice]:
     ends = np.empty(0, np.int64)  # of the rows since `start`
     for more in _ends_of_rows(file, start):
         ends = np.concatenate([ends, more])
-        while len(ends) and ends[-1] - start > size:
-            rows = _rows_of_slice(ends, start + size)
+        while rows := _rows_of_slice(ends - start, size, block):
             yield Slice(first_row, rows, start, int(ends[rows - 1]))
             first_row += rows
             start = int(ends[rows - 1])
             ends = ends[rows:]
-    if len(ends):
-        yield Slice(first_row, len(ends), start, int(ends[-1]))
-    elif not first_row:
+    if not len(ends):
         raise BadFile(NO_ROWS)
+    yield Slice(first_row, len(ends), start, int(ends[-1]))
 
 
-def _rows_of_slice(ends: NDArray[np.int64], limit: int) -> int:
-    """How many rows end at the limit or before: a multiple of 4096, else at least one."""
+def _rows_of_slice(ends: NDArray[np.int64], size: int, block: int) -> int:
+    """How many rows the next slice holds; 0 where more of the file must be known to tell.
+
+    Enough are left for another slice: what remains of a file is no slice of a few rows.
+    """
     import numpy as np
 
-    rows = int(np.searchsorted(ends, limit, side="right"))
-    return rows - rows % _ROWS or max(rows, 1)
+    known = int(ends[-1]) if len(ends) else 0
+    if known <= size:
+        return 0
+    rows = int(np.searchsorted(ends, size, side="right"))
+    rows -= rows % block
+    if not rows:
+        block_fits = len(ends) >= block and ends[block - 1] <= max(size, _LARGEST)
+        if block_fits:
+            rows = block
+        elif known <= _LARGEST:
+            return 0
+        else:
+            fitting = max(1, int(np.searchsorted(ends, _LARGEST, side="right")))
+            rows = 1 << (fitting.bit_length() - 1)
+    return rows if len(ends) - rows >= min(block, rows) else 0
 
 
 def _ends_of_rows(file: IO[bytes], start: int) -> Iterator[NDArray[np.int64]]:

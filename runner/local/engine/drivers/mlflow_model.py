@@ -13,11 +13,12 @@ from runner.local.engine.drivers import sklearn_model
 from runner.local.engine.drivers.images import SUFFIXES as IMAGES
 from runner.local.engine.drivers.images import read_image
 from runner.local.engine.drivers.predictions import BadPredictions, write_lines
-from runner.local.engine.drivers.result import Result, brief
+from runner.local.engine.drivers.result import NotOnceARow, Result, brief
 from runner.local.engine.drivers.tables import SUFFIXES as TABLES
 from runner.local.engine.drivers.tables import BadFile, read_frame, read_table
 from runner.local.engine.mlmodel import MlModel, read_mlmodel
 from runner.local.engine.plan import InputFile
+from runner.local.engine.slices import Slice
 from runner.local.engine.tally import merge
 
 
@@ -37,7 +38,9 @@ class MlflowDriver:
             if self._model.signature.columns:
                 self._predict_rows = lambda table: predict(table.to_pandas(date_as_object=False))
 
-    def run(self, files: Sequence[Path], write: Callable[[Any], object]) -> Result:
+    def run(
+        self, files: Sequence[Path], write: Callable[[Any], object], part: Slice | None = None
+    ) -> Result:
         """Score files one by one. A file that fails keeps nothing of the others from counting.
 
         A file that can't be read will not read better next time; a model that raises may do
@@ -49,11 +52,17 @@ class MlflowDriver:
         retry: str | None = None
         for file in files:
             try:
-                rows, predictions = self._score(file, warnings)
-                tallies.append(write_lines(predictions, rows, file.name, write))
+                rows, predictions = self._score(file, warnings, part)
+                if part is not None and _length(predictions) != rows:
+                    raise NotOnceARow(
+                        f"the model answered {_length(predictions):,} times for"
+                        f" {rows:,} rows of {file.name}"
+                    )
+                first_row = part.first_row if part else 0
+                tallies.append(write_lines(predictions, rows, file.name, write, first_row))
             except BadFile as error:
                 results.append(FileResult(file.name, 0, f"{file.name}: {error}"))
-            except (DiskFull, JobFailed):
+            except (DiskFull, JobFailed, NotOnceARow):
                 raise
             except Exception as error:
                 if not isinstance(error, BadPredictions):
@@ -65,7 +74,7 @@ class MlflowDriver:
                 results.append(FileResult(file.name, rows))
         return Result(tuple(results), merge(tallies).as_dict(), tuple(warnings), retry)
 
-    def _score(self, file: Path, warnings: list[str]) -> tuple[int, Any]:
+    def _score(self, file: Path, warnings: list[str], part: Slice | None = None) -> tuple[int, Any]:
         if file.suffix.lower() in IMAGES:
             array = read_image(file, self._model.signature)
             predict = self._predict
@@ -80,7 +89,7 @@ class MlflowDriver:
         if not columns:
             frame = read_frame(file)
             return len(frame), self._predict_rows(frame)
-        table, noted = read_table(file, columns)
+        table, noted = read_table(file, columns, part)
         warnings.extend(f"{file.name}: {text}" for text in noted)
         return table.num_rows, self._predict_rows(table)
 
@@ -93,6 +102,13 @@ def refuse_unsupported(files: Sequence[InputFile]) -> None:
                 f"input file {file.name!r} is not supported by a deployment without a script;"
                 f" it reads {', '.join(sorted(TABLES | IMAGES))}"
             )
+
+
+def takes_slices(folder: Path) -> bool:
+    """True for a model whose columns are typed, so that any part of a file is read alike, and
+    that doesn't say `whole_files: true` in its metadata."""
+    model = read_mlmodel(folder)
+    return bool(model.signature.columns) and not model.whole_files
 
 
 def modules(folder: Path) -> list[str]:

@@ -26,7 +26,11 @@ class BadPredictions(Exception):
 
 
 def write_lines(
-    predictions: Any, rows: int, file_name: str, write: Callable[[Any], object]
+    predictions: Any,
+    rows: int,
+    file_name: str,
+    write: Callable[[Any], object],
+    first_row: int = 0,
 ) -> Mapping[str, Mapping[str, int]]:
     """Write the lines of one file and return their tally (see `tally.Tally`).
 
@@ -43,7 +47,7 @@ def write_lines(
     for start in range(0, rows, _ROWS_AT_ONCE):
         part = cells.slice(start, _ROWS_AT_ONCE)
         lines = pc.binary_join_element_wise(
-            _row_numbers(start, len(part)),
+            _row_numbers(first_row + start, len(part)),
             part,
             ending,
             ",",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from runner.local.engine.attempt import FileResult
+from runner.local.engine.slices import Slice
 from runner.local.engine.text import one_line
 
 _LONGEST_REASON = 500  # characters
@@ -25,11 +26,21 @@ class Result:
     rows: int | None = None  # where the files' own rows are not known
 
 
+class NotOnceARow(Exception):
+    """A model did not answer once for each row of a slice: it has to be given files whole."""
+
+
 class Driver(Protocol):
     """Turns a mini-batch into lines; made once a process, as a script's `init()` is."""
 
-    def run(self, files: Sequence[Path], write: Callable[[Any], object]) -> Result:
-        """Score files and write their lines with `write`, in the files' order."""
+    def run(
+        self, files: Sequence[Path], write: Callable[[Any], object], part: Slice | None = None
+    ) -> Result:
+        """Score files and write their lines with `write`, in the files' order.
+
+        With `part`, which only a model without a script is ever given, score that slice of the
+        one file in `files`. Raises NotOnceARow where the model can't be given slices.
+        """
         ...
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from runner.errors import JobFailed
 from runner.local.engine.attempt import FileResult
 from runner.local.engine.drivers.result import Result, brief
+from runner.local.engine.slices import Slice
 
 # Packages dear enough to import once for all workers, and known not to mind a fork.
 _WORTH_SHARING = frozenset({"joblib", "mlflow", "numpy", "pandas", "pyarrow", "scipy", "sklearn"})
@@ -47,7 +48,9 @@ class ScriptDriver:
         except Exception as error:
             raise JobFailed(f"script {path}: init() raised {_at(path, error)}") from error
 
-    def run(self, files: Sequence[Path], write: Callable[[Any], object]) -> Result:
+    def run(
+        self, files: Sequence[Path], write: Callable[[Any], object], part: Slice | None = None
+    ) -> Result:
         """Call `run` with the paths of a mini-batch and write a line for each element returned.
 
         Whatever `run` raises passes through: the mini-batch is run again. JobFailed when it
