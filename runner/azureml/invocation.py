@@ -129,6 +129,10 @@ def _settings(
     connection: Connection, catalog: Catalog, endpoint: str, invocation: Invocation
 ) -> dict[str, Any]:
     """What the call changes of the deployment, in the words of Azure's scoring interface."""
+    if invocation.slice_above is not None:
+        raise WrongUsage(
+            "--slice-above is for this machine: Azure gives a model every file whole; leave it out"
+        )
     asked = dict(invocation.settings)
     if invocation.mini_batch_size is not None:
         asked["mini_batch_size"] = str(invocation.mini_batch_size)

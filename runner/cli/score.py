@@ -18,6 +18,7 @@ from runner.cli.options import (
     pairs,
     pass_session,
 )
+from runner.cli.sizes import ByteSize
 
 
 @click.command(
@@ -67,6 +68,13 @@ Examples:
     help="Instances to run on.  [default: as declared]",
 )
 @click.option(
+    "--slice-above",
+    type=ByteSize(),
+    metavar="SIZE",
+    help="Deal out a larger file in slices, each a call of the model, over all processes; 0 never"
+    " does. On Azure a model gets every file whole.  [default: 32MB]",
+)
+@click.option(
     "--set",
     "settings",
     metavar="KEY=VALUE",
@@ -98,6 +106,7 @@ def score(
     input_type: str | None,
     mini_batch_size: int | None,
     instance_count: int | None,
+    slice_above: int | None,
     settings: dict[str, str],
     output_path: str | None,
     download: Path | None,
@@ -127,6 +136,7 @@ def score(
         input_type=input_type,
         mini_batch_size=mini_batch_size,
         instance_count=instance_count,
+        slice_above=slice_above,
         settings=settings,
         output_path=output_path,
     )
