@@ -202,6 +202,97 @@ def _memory_growth(bench: Bench, small: Path, large: Path, scratch: Path) -> lis
     return findings
 
 
+def measure_one_file(bench: Bench) -> list[Finding]:
+    """The rows of 2,000 files in one CSV file: speed and a worker's memory against the files."""
+    many = data_folder(bench, bench.size(2000), 10_000)
+    with _scratch(bench) as folder:
+        scratch = Path(folder)
+        one = scratch / "one" / "patients.csv"
+        join_tables(sorted(many.glob("*.csv")), one)
+        large = replace(runner_program(bench, one.parent, scratch / "home-one"), name="one file")
+        files = replace(runner_program(bench, many, scratch / "home-many"), name="files")
+        counts = {}
+        for program in (large, files):
+            run = run_once(program, scratch)
+            counts[program.name] = json.loads(run.stdout)["predictions"]
+            shutil.rmtree(run.output)
+        if counts[large.name] != counts[files.name]:
+            raise ProgramFailed(f"one file is not scored as its rows in many are: {counts}")
+        seconds = time_in_turn([large, files], bench.rounds(3), scratch)
+        peak = measure_peaks(large, scratch)["worker"].rss_mb
+        peak_of_files = measure_peaks(files, scratch)["worker"].rss_mb
+    size = _describe(bench.size(2000))
+    speed = compare(
+        f"{size}, in one instead: rows a second, one file / files",
+        seconds,
+        # The same rows for both, so speeds are to each other as seconds the other way.
+        files.name,
+        large.name,
+        Target("at least", 0.8),
+    )
+    memory = "peak memory of a worker"
+    return [
+        speed,
+        Finding(
+            f"{memory}: one file / files", (peak / peak_of_files,), "×", Target("at most", 1.3)
+        ),
+        Finding(f"{memory}: one file", (peak,), "MB"),
+        Finding(f"{memory}: files", (peak_of_files,), "MB"),
+    ]
+
+
+def measure_huge_files(bench: Bench) -> list[Finding]:
+    """A CSV file of 5 GB and a Parquet file of 5 GB: the memory of every process."""
+    small = data_folder(bench, bench.size(100), 10_000)
+    findings = []
+    for suffix, grow in ((".csv", join_tables), (".parquet", join_as_parquet)):
+        with _scratch(bench) as folder:
+            scratch = Path(folder)
+            huge = scratch / "data" / f"patients{suffix}"
+            grow(sorted(small.glob("*.csv")), huge, bench.size(5 * 10**9))
+            program = runner_program(bench, huge.parent, scratch / "home")
+            size = f"{huge.stat().st_size / 10**9:.2g} GB of {suffix[1:]}"
+            run = run_once(program, scratch)
+            summary = json.loads(run.stdout)
+            rate = (summary["rows"] / run.seconds,)
+            findings.append(Finding(f"{size}, {summary['rows'] / MEGA:.0f}M rows", rate, "rows/s"))
+            shutil.rmtree(scratch / "home")
+            for role, peak in measure_peaks(program, scratch).items():
+                what = f"{size}: peak memory of the {role}"
+                findings.append(Finding(what, (peak.rss_mb,), "MB", Target("at most", 600)))
+    return findings
+
+
+def join_tables(parts: Sequence[Path], target: Path, size: int = 0) -> None:
+    """Write the rows of CSV files under one header; again and again, up to `size` bytes."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    header, _, _ = parts[0].read_bytes().partition(b"\n")
+    with target.open("wb") as joined:
+        joined.write(header + b"\n")
+        while True:
+            for part in parts:
+                joined.write(part.read_bytes().partition(b"\n")[2])
+            if joined.tell() >= size:
+                return
+
+
+def join_as_parquet(parts: Sequence[Path], target: Path, size: int) -> None:
+    """Write the rows of CSV files to one Parquet file, again and again, up to `size` bytes.
+
+    A row group has as many rows as `pandas.DataFrame.to_parquet` gives it.
+    """
+    import pyarrow as pa
+    from pyarrow import csv, parquet
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    table = pa.concat_tables([csv.read_csv(part) for part in parts]).combine_chunks()
+    with parquet.ParquetWriter(
+        target, table.schema, use_dictionary=False, compression="none"
+    ) as writer:
+        while not target.exists() or target.stat().st_size < size:
+            writer.write_table(table)
+
+
 def measure_many_files(bench: Bench) -> list[Finding]:
     """200, 2,000 and 20,000 files of one row: the time a file costs, and that it stays so."""
     few, some, many = sizes = [bench.size(number) for number in (200, 2000, 20_000)]
@@ -293,5 +384,7 @@ CASES: dict[str, Callable[[Bench], list[Finding]]] = {
     "score-1m": measure_million,
     "many-files": measure_many_files,
     "score-20m": measure_twenty_million,
+    "one-file": measure_one_file,
+    "huge-files": measure_huge_files,
     "fresh": measure_fresh,
 }

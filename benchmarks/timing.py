@@ -14,7 +14,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 # What the harness's own environment must not lend to what it measures.
-_FOREIGN = ("RUNNER_HOME", "RUNNER_ENV", "VIRTUAL_ENV", "PYTHONPATH", "UV_PROJECT_ENVIRONMENT")
+_FOREIGN = (
+    "RUNNER_HOME",
+    "RUNNER_ENV",
+    "VIRTUAL_ENV",
+    "PYTHONPATH",
+    "PYTHONDONTWRITEBYTECODE",  # compiling every module anew is no part of anybody's figure
+    "UV_PROJECT_ENVIRONMENT",
+)
 
 
 class ProgramFailed(Exception):
