@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator, TransformerMixin
 
 from runner.errors import JobFailed
+from runner.local.engine.drivers.matrix import takes_matrix
 from runner.local.engine.drivers.mlflow_model import MlflowDriver
-from runner.local.engine.drivers.sklearn_model import load, modules, takes_matrix
-from runner.local.engine.mlmodel import Column, read_mlmodel
+from runner.local.engine.drivers.sklearn_model import load, modules
+from runner.local.engine.mlmodel import read_mlmodel
 
 from .models import inputs, lay_model
 
@@ -112,6 +114,28 @@ def boosting() -> Any:
     return HistGradientBoostingClassifier(max_iter=5)
 
 
+class Capped(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """A transformer as people write them, whose `get_params` raises."""
+
+    def __init__(self, top: float) -> None:
+        self._top = top
+
+    def fit(self, rows: Any, labels: Any = None) -> Any:
+        return self
+
+    def transform(self, rows: Any) -> Any:
+        return np.minimum(rows, self._top)
+
+
+def by_name_and_frozen() -> Any:
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.frozen import FrozenEstimator
+
+    frame = table()
+    model = pipeline(by_columns(scale=["x"]), logistic())
+    return CalibratedClassifierCV(FrozenEstimator(model.fit(frame[["x", "y"]], frame["x"] > 0)))
+
+
 def by_date() -> Any:
     from sklearn.preprocessing import FunctionTransformer
     from sklearn.tree import DecisionTreeRegressor
@@ -156,6 +180,10 @@ CASES = {
         lambda: pipeline(by_columns(keep=["flag", "whole", "small"]), logistic()),
         ("flag", "whole", "small"),
     ),
+    "a transformer that keeps its parameter under another name": Case(
+        lambda: pipeline(Capped(0.5), logistic())
+    ),
+    "columns by name in a frozen estimator": Case(by_name_and_frozen),
     "dates": Case(by_date, ("when",), target=lambda frame: frame["x"]),
     "an optional column that is absent": Case(
         lambda: pipeline(by_columns(scale=["x"]), logistic()), optional=("y",), leave_out=("y",)
@@ -276,30 +304,6 @@ def test_columns_in_another_order_are_matched_by_name(tmp_path: Path) -> None:
     assert scored(tmp_path / "model", tmp_path / "one.csv") == (
         scored(tmp_path / "model", tmp_path / "two.csv")
     )
-
-
-DOUBLES = [Column("x", "double"), Column("y", "double")]
-
-
-def test_an_estimator_that_is_not_scikit_learns_gets_a_data_frame() -> None:
-    class Mine:
-        def fit(self) -> None: ...
-        def predict(self, rows: Any) -> Any: ...
-
-    assert not takes_matrix(Mine(), DOUBLES)
-    from sklearn.ensemble import BaggingClassifier
-
-    assert takes_matrix(BaggingClassifier(logistic()), DOUBLES)
-    assert not takes_matrix(BaggingClassifier(Mine()), DOUBLES)
-
-
-def test_columns_that_are_not_those_it_was_fitted_on_get_a_data_frame() -> None:
-    model = logistic().fit(table()[["y", "x"]], table()["flag"])
-    assert not takes_matrix(model, DOUBLES)
-    assert takes_matrix(model, DOUBLES[::-1])
-    assert not takes_matrix(model, [Column("y", "double"), Column("x", "double", required=False)])
-    assert not takes_matrix(model, [Column("y", "double"), Column("x", "boolean")])
-    assert not takes_matrix(model, [])
 
 
 def refusal(folder: Path) -> str:
