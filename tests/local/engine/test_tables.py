@@ -117,9 +117,9 @@ def test_every_scalar_type_of_a_signature_is_read(tmp_path: Path) -> None:
     table, _ = read_table(file(tmp_path, content), columns)
     frame = table.to_pandas(date_as_object=False)
     assert [str(kind) for kind in frame.dtypes] == [
-        "bool", "int32", "int64", "float32", "float64", "str", "object", "datetime64[ns]",
+        "bool", "int32", "int64", "float32", "float64", "str", "str", "datetime64[ns]",
     ]  # fmt: skip
-    assert frame["binary"][0] == "é".encode()
+    assert frame["binary"][0] == "é"  # models decode it themselves, as on Azure
     assert frame["datetime"][0] == pd.Timestamp("2024-01-02 03:04:05")
 
 

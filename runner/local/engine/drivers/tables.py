@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+PARQUET = frozenset({".parquet", ".pqt"})
+SUFFIXES = PARQUET | {".csv"}
 _EMPTY = [
     *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
     *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
@@ -43,40 +45,42 @@ class BadFile(Exception):
 
 
 def read_table(path: Path, columns: Sequence[Column]) -> tuple[pa.Table, list[str]]:
-    """Read a `.csv` or `.parquet` file for a model whose signature has these columns.
+    """Read a CSV or Parquet file for a model whose signature has these columns.
 
     The table has them in the signature's order and types, less the optional ones the file lacks;
     the second value names the columns that were left aside.
     Raises BadFile naming the row (counted from 0, as `predictions.csv` counts it) and column.
     """
     try:
-        if path.suffix.lower() == ".parquet":
+        if path.suffix.lower() in PARQUET:
             return _read_parquet(path, columns)
         return _read_csv(path, columns)
     except OSError as error:
         raise BadFile(f"can't be read: {error.strerror or error}") from None
 
 
-def read_frame(path: Path) -> pd.DataFrame:
-    """Read a `.csv` or `.parquet` file for a model that doesn't say what it wants.
+def read_frame(path: Path, types: Mapping[str | int, Any] | None = None) -> pd.DataFrame:
+    """Read a CSV or Parquet file for a model whose columns only MLflow can match with a file's.
 
-    What its columns are is then a guess, so the guess is pandas' own, as on Azure.
-    Raises BadFile.
+    The reader is pandas' own, as on Azure. `types` are what CSV cells are read as, by a column's
+    name or position; what has none there is of the type that pandas guesses. Raises BadFile.
     """
     import pandas as pd
 
     try:
-        if path.suffix.lower() == ".parquet":
-            frame: pd.DataFrame = _parquet(path).to_pandas(date_as_object=False)
+        if path.suffix.lower() in PARQUET:
+            # As `pandas.read_parquet` does, but MLflow takes a map for no list of pairs.
+            maps = "strict" if types is not None else None
+            frame: pd.DataFrame = _parquet(path).to_pandas(maps_as_pydicts=maps)
             return frame
         with path.open("rb") as file:
             _header(file)
-        frame = pd.read_csv(path)
+        frame = pd.read_csv(path, engine="c", dtype=types)
     except OSError as error:
         raise BadFile(f"can't be read: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise BadFile("is not UTF-8 text") from None
-    except pd.errors.ParserError as error:
+    except (ValueError, TypeError, OverflowError) as error:  # pandas' errors of parsing among them
         raise BadFile(f"is not a readable CSV file: {one_line(error)}") from None
     if frame.empty:
         raise BadFile(_NO_ROWS)
@@ -89,7 +93,8 @@ def _read_csv(path: Path, columns: Sequence[Column]) -> tuple[pa.Table, list[str
     content = _read_whole(path)
     header = _header(pa.BufferReader(content))
     wanted, extra = _choose(header, columns)
-    types = {one.name: _arrow_type(one) for one in wanted}
+    # A cell of bytes stays text, as on Azure: models decode it themselves.
+    types = {one.name: pa.string() if one.type == "binary" else _arrow_type(one) for one in wanted}
     # Arrow takes 1.0, +5 and 1e3 for no whole numbers and pandas does; so a column it refuses is
     # read again as doubles.
     doubles: list[Column] = []
@@ -182,8 +187,12 @@ def _read_parquet(path: Path, columns: Sequence[Column]) -> tuple[pa.Table, list
     wanted, extra = _choose(table.column_names, columns)
     cast = []
     for one in wanted:
+        cells = table.column(one.name)
+        # MLflow takes text for bytes as it is.
+        is_text = pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type)
+        kind = pa.string() if one.type == "binary" and is_text else _arrow_type(one)
         try:
-            cast.append(table.column(one.name).cast(_arrow_type(one)))
+            cast.append(cells.cast(kind))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise BadFile(f"column {_shown(one.name)}: {one_line(error)}") from None
     table = pa.table(cast, names=[one.name for one in wanted])
