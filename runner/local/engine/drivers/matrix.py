@@ -27,6 +27,7 @@ _BY_POSITION = (
     *("neural_network", "pipeline", "preprocessing._data", "preprocessing._label"),
     *("preprocessing._polynomial", "random_projection", "semi_supervised", "svm", "tree", "utils"),
 )
+_NO_ESTIMATORS = ("builtins", "collections", "numpy", "scipy", "_loss")
 _DATA = (type(None), bool, int, float, complex, str, bytes, range, slice)
 _MOST_PARTS = 100_000  # objects looked at before giving up
 
@@ -47,6 +48,12 @@ def takes_matrix(estimator: Any, columns: Sequence[Column]) -> bool:
 def are_numbers(columns: Sequence[Column]) -> bool:
     """True for columns that make a matrix: there are some, all numbers and none optional."""
     return bool(columns) and all(one.type in _NUMBERS and one.required for one in columns)
+
+
+def goes_by_position(module: str) -> bool:
+    """True for a module of scikit-learn whose estimators can't tell a matrix from a DataFrame."""
+    package, _, part = module.partition(".")
+    return package == "sklearn" and part.startswith(_BY_POSITION)
 
 
 def as_matrix(table: pa.Table) -> Any:
@@ -94,10 +101,8 @@ def _is_known(part: Any) -> bool:
     if isinstance(part, partial):
         return True  # for what it is made of
     kind = part if callable(part) and hasattr(part, "__qualname__") else type(part)
-    package, _, module = str(getattr(kind, "__module__", None)).partition(".")
-    if package == "sklearn":
-        return module.startswith(_BY_POSITION)
-    return package in ("builtins", "collections", "numpy", "scipy", "_loss")
+    module = str(getattr(kind, "__module__", None))
+    return module.partition(".")[0] in _NO_ESTIMATORS or goes_by_position(module)
 
 
 def _inside(part: Any) -> Iterator[Any]:

@@ -14,7 +14,12 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import JobFailed
-from runner.local.engine.drivers.matrix import are_numbers, as_matrix, takes_matrix
+from runner.local.engine.drivers.matrix import (
+    are_numbers,
+    as_matrix,
+    goes_by_position,
+    takes_matrix,
+)
 from runner.local.engine.mlmodel import MlModel
 from runner.local.engine.text import one_line
 
@@ -79,14 +84,14 @@ def _on_matrices(predict: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def modules(model: MlModel) -> list[str]:
     """What the model will import: the scikit-learn modules its pickle names, found as text so that
-    nothing of it is run, and pandas where its columns can't be a matrix."""
+    nothing of it is run, and pandas where it won't be given a matrix."""
     assert model.pickle is not None
     try:
         with model.pickle.open("rb") as file:
             names = {name.decode() for name in _PICKLED_MODULE.findall(file.read(_LOOK_AT))}
     except OSError:
         return []
-    if not are_numbers(model.signature.columns):
+    if not (are_numbers(model.signature.columns) and all(map(goes_by_position, names))):
         names.add("pandas")
     return sorted(names)
 
@@ -95,7 +100,7 @@ def _need_pandas(model: MlModel) -> None:
     try:
         import pandas  # noqa: F401
     except ModuleNotFoundError:
-        why = "wants its columns by name" if model.signature.columns else "has no signature"
+        why = "is given DataFrames" if model.signature.columns else "has no signature"
         raise JobFailed(
             f"model {model.folder} {why}, which needs pandas to read its files:"
             " `uv pip install -r requirements/mlflow.txt`"
