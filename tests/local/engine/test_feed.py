@@ -320,6 +320,30 @@ def test_nested_columns_can_not_stand_in_csv_and_it_says_what_to_do(
     assert refusal.endswith("a cell of a CSV file holds no list or object: give it Parquet files")
 
 
+def test_a_column_that_is_lacking_is_named_with_no_other_advice(
+    recorder: Recorder, tmp_path: Path
+) -> None:
+    path = save(NESTED[["float"]], tmp_path, ".csv")
+    assert recorder.refusal("nested", path) == (
+        "is not what the model's signature wants, says MLflow: Model is missing inputs"
+        " ['list', 'object', 'map']."
+    )
+    assert recorder.refusal("any", save(NESTED[["list"]], tmp_path, ".csv")).endswith(
+        "Model is missing inputs ['float']. Note that there were extra inputs: ['list']."
+    )
+
+
+def test_mlflows_refusal_without_details_is_one_too(
+    recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_DISABLE_SCHEMA_DETAILS", "true")
+    path = save(NESTED[["float"]], tmp_path, ".csv")
+    assert recorder.refusal("nested", path) == (
+        "is not what the model's signature wants, says MLflow: Failed to enforce model input"
+        " schema. Please check your input data."
+    )
+
+
 def test_a_cell_that_is_no_value_of_a_loose_columns_type_fails_the_file(
     recorder: Recorder, tmp_path: Path
 ) -> None:

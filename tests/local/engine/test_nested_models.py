@@ -260,14 +260,18 @@ def outcome(predict: Callable[[Any], Any], rows: Any) -> Any:
         return error
 
 
-@given(model=models(), function=st.sampled_from(["predict", "predict", "predict_proba"]))
+@given(
+    model=models(),
+    function=st.sampled_from(["predict", "predict", "predict_proba"]),
+    parameters=st.sampled_from([None, {"depth": 3}]),
+)
 @settings(
     deadline=None,
     max_examples=25,
     suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
 )
 def test_what_mlflow_scores_is_scored_the_same_and_what_it_refuses_is_refused(
-    model: Any, function: str
+    model: Any, function: str, parameters: dict[str, Any] | None
 ) -> None:
     with tempfile.TemporaryDirectory() as place, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -276,7 +280,7 @@ def test_what_mlflow_scores_is_scored_the_same_and_what_it_refuses_is_refused(
             model,
             str(folder),
             serialization_format="cloudpickle",
-            signature=infer_signature(FRAME),
+            signature=infer_signature(FRAME, params=parameters),
             pyfunc_predict_fn=function if hasattr(model, function) else "predict",
             pip_requirements=[],
         )

@@ -51,7 +51,7 @@ def read_feed(path: Path, signature: Signature) -> Feed:
         return Feed(read_tensor(path, signature.tensors[0]), None)
     if signature.loose_columns:
         frame = _loose_frame(path, signature)
-        return Feed(frame, len(frame), way_out=_way_out(path, signature))
+        return Feed(frame, len(frame), way_out=_way_out(path, frame, signature))
     frame = read_frame(path)
     return Feed(frame, len(frame))
 
@@ -103,7 +103,7 @@ def _loose_frame(path: Path, signature: Signature) -> pd.DataFrame:
     return frame
 
 
-def _way_out(path: Path, signature: Signature) -> str:
+def _way_out(path: Path, frame: pd.DataFrame, signature: Signature) -> str:
     """What a CSV file can't hold though a model's columns want it, and what to do about it."""
     if path.suffix.lower() in PARQUET:
         return ""
@@ -112,7 +112,8 @@ def _way_out(path: Path, signature: Signature) -> str:
             "; the model's columns have whole numbers for names, and a CSV file's have text:"
             " give it Parquet files, or save it fitted on columns with names"
         )
-    if any(column.type not in SCALARS for column in signature.loose_columns):
+    nested = [one for one in signature.loose_columns if one.type not in (*SCALARS, "any")]
+    if any(column.name is None or column.name in frame for column in nested):
         return "; a cell of a CSV file holds no list or object: give it Parquet files"
     return ""
 

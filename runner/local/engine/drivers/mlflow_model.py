@@ -19,7 +19,7 @@ from runner.local.engine.plan import InputFile
 from runner.local.engine.tally import merge
 from runner.local.engine.text import one_line
 
-_REFUSED = "Failed to enforce schema of data"  # how MLflow begins
+_REFUSED = "Failed to enforce "  # how MLflow begins to say what it refuses in an input
 _LONGEST_REFUSAL = 500  # characters
 
 
@@ -133,8 +133,7 @@ def _schema_refusal(error: Exception) -> str | None:
     text = str(error)
     if type(error).__name__ != "MlflowException" or not text.startswith(_REFUSED):
         return None
-    reason = text.rpartition("Error: ")[2]
-    return one_line(reason)[:_LONGEST_REFUSAL]
+    return one_line(text.rpartition("'. Error: ")[2])[:_LONGEST_REFUSAL]
 
 
 def _length(predictions: Any) -> int:
