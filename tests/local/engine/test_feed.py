@@ -326,10 +326,10 @@ def test_a_column_that_is_lacking_is_named_with_no_other_advice(
     path = save(NESTED[["float"]], tmp_path, ".csv")
     assert recorder.refusal("nested", path) == (
         "is not what the model's signature wants, says MLflow: Model is missing inputs"
-        " ['list', 'object', 'map']."
+        " ['list', 'object', 'map']"
     )
     assert recorder.refusal("any", save(NESTED[["list"]], tmp_path, ".csv")).endswith(
-        "Model is missing inputs ['float']. Note that there were extra inputs: ['list']."
+        "Model is missing inputs ['float']. Note that there were extra inputs: ['list']"
     )
 
 
@@ -340,7 +340,7 @@ def test_mlflows_refusal_without_details_is_one_too(
     path = save(NESTED[["float"]], tmp_path, ".csv")
     assert recorder.refusal("nested", path) == (
         "is not what the model's signature wants, says MLflow: Failed to enforce model input"
-        " schema. Please check your input data."
+        " schema. Please check your input data"
     )
 
 
@@ -396,7 +396,7 @@ def test_a_line_of_a_csv_file_is_a_fixed_tensor_as_numpy_reads_it(
     [
         ("1,2\n3,4\n", "for which a line has 4 cells between blanks and no header: "),
         ("a,b,c,d\n1,2,3,4\n", "can't be read as a tensor of shape (2, 2) and type float64, for"),
-        ("1 2 3 4\n5 6 7 8\n", "Shape of input (2, 2, 2) does not match expected shape (2, 2)."),
+        ("1 2 3 4\n5 6 7 8\n", "Shape of input (2, 2, 2) does not match expected shape (2, 2)"),
         ("1 2 3 4\n5 6\n", "(got 2 columns instead of 4)"),
         ("", "is empty"),
         ("\n# nothing\n", "is empty"),
@@ -527,7 +527,7 @@ def test_a_picture_for_a_tensor_with_a_name_is_given_by_that_name(
 
 def test_a_picture_for_several_tensors_fails(recorder: Recorder, tmp_path: Path) -> None:
     Image.fromarray(COLOUR[:2, :1, 0].copy()).save(tmp_path / "x.png")
-    assert "says MLflow: Model is missing inputs ['a', 'b']." in (
+    assert "says MLflow: Model is missing inputs ['a', 'b']" in (
         recorder.refusal("named tensors", tmp_path / "x.png")
     )
 

@@ -133,7 +133,7 @@ def _schema_refusal(error: Exception) -> str | None:
     text = str(error)
     if type(error).__name__ != "MlflowException" or not text.startswith(_REFUSED):
         return None
-    return one_line(text.rpartition("'. Error: ")[2])[:_LONGEST_REFUSAL]
+    return one_line(text.rpartition("'. Error: ")[2])[:_LONGEST_REFUSAL].removesuffix(".")
 
 
 def _length(predictions: Any) -> int:
