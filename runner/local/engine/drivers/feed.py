@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from runner.local.engine.drivers import images, tables
 from runner.local.engine.drivers.images import read_image, read_image_as
-from runner.local.engine.drivers.tables import PARQUET, BadFile, read_frame, read_table
+from runner.local.engine.drivers.parquet_table import SUFFIXES as PARQUET
+from runner.local.engine.drivers.tables import BadFile, read_frame, read_table
 from runner.local.engine.drivers.tensors import read_tensor
 from runner.local.engine.mlmodel import SCALARS, Signature
 from runner.local.engine.text import one_line
@@ -36,7 +37,7 @@ class Feed:
 
     data: Any  # an array or a DataFrame; an Arrow table where all its columns are numbers
     rows: int | None  # None where only the answer tells how many there are
-    ignored: tuple[str, ...] = ()  # the file's columns that the model doesn't know
+    notes: tuple[str, ...] = ()  # sentences to warn of what the file has otherwise than it should
     way_out: str = ""  # what to do where MLflow refuses the data
 
 
@@ -45,8 +46,8 @@ def read_feed(path: Path, signature: Signature) -> Feed:
     if path.suffix.lower() in images.SUFFIXES:
         return Feed(_image(path, signature), None)
     if signature.columns:
-        table, ignored = read_table(path, signature.columns)
-        return Feed(_frame_unless_numbers(table, path), table.num_rows, tuple(ignored))
+        table, notes = read_table(path, signature.columns)
+        return Feed(_frame_unless_numbers(table, path), table.num_rows, tuple(notes))
     if signature.tensors and path.suffix.lower() not in PARQUET:
         return Feed(read_tensor(path, signature.tensors[0]), None)
     if signature.loose_columns:

@@ -64,11 +64,7 @@ class MlflowDriver:
 
     def _score(self, file: Path, warnings: list[str]) -> tuple[int, Any]:
         feed = read_feed(file, self._model.signature)
-        if feed.ignored:
-            warnings.append(
-                f"{file.name}: columns the model doesn't know are ignored:"
-                f" {', '.join(feed.ignored)}"
-            )
+        warnings.extend(f"{file.name}: {text}" for text in feed.notes)
         try:
             predictions = self._predict(feed.data)
         except BadFile as refusal:

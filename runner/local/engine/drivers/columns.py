@@ -1,0 +1,29 @@
+"""Which of a file's columns a model is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from runner.local.engine.drivers.bad_file import BadFile, listed
+from runner.local.engine.mlmodel import Column
+
+
+def choose(header: Sequence[str], columns: Sequence[Column]) -> tuple[list[Column], list[str]]:
+    """The columns that a file has, in the signature's order, and what to warn of the others.
+
+    Raises BadFile where the file lacks one that the model can't do without, or has none it knows.
+    """
+    there = set(header)
+    missing = [column.name for column in columns if column.required and column.name not in there]
+    if missing:
+        if any("\0" in name for name in header):
+            raise BadFile("is not a text file: its first line holds zero bytes")
+        found = listed(header[:20])
+        raise BadFile(f"has no column {listed(missing)}, which the model needs; it has {found}")
+    wanted = [column for column in columns if column.name in there]
+    if not wanted:
+        raise BadFile(f"has no column that the model knows; it has {listed(header[:20])}")
+    names = {column.name for column in columns}
+    extra = [name for name in header if name not in names]
+    warnings = [f"columns the model doesn't know are ignored: {listed(extra)}"] if extra else []
+    return wanted, warnings
