@@ -26,5 +26,5 @@ def test_a_size_may_have_a_unit(text: object, size: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "MB", "-1", "3 lines", "1,5MB", "1e3"])
 def test_what_is_no_size_is_refused_with_the_way_to_write_it(text: str) -> None:
-    with pytest.raises(click.BadParameter, match="write it as 500kB, 32MB or 1.5GB"):
+    with pytest.raises(click.BadParameter, match=r"write it as 500kB, 32MB or 1\.5GB"):
         ByteSize().convert(text, None, None)

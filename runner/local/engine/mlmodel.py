@@ -13,6 +13,9 @@ from runner.local.engine.text import one_line
 # MLflow's scalar column types; anything else (arrays, objects, maps) can't stand in a CSV cell.
 SCALARS = ("boolean", "integer", "long", "float", "double", "string", "binary", "datetime")
 
+# The functions of a scikit-learn model that MLflow calls; it refuses a model that names another.
+_PREDICT_FUNCTIONS = ("predict", "predict_proba", "predict_log_proba", "predict_joint_log_proba")
+
 
 @dataclass(frozen=True)
 class Column:
@@ -24,13 +27,37 @@ class Column:
 
 
 @dataclass(frozen=True)
+class LooseColumn:
+    """One input column that only MLflow can match with a table's: see `Signature`."""
+
+    name: str | int | None  # a whole number where the model was fitted on columns without names
+    type: str
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One input tensor of a model's signature."""
+
+    shape: tuple[int, ...]  # -1 is any size
+    type: str  # NumPy's name of it
+
+
+@dataclass(frozen=True)
 class Signature:
-    """What a model wants to be fed. A model saved without one has no columns."""
+    """What a model wants to be fed: columns or tensors. One saved without a signature has none.
+
+    Columns are loose, all of them, when one of them has no name, a whole number for a name, or
+    a type that is no scalar (an array, an object, a map, `any`).
+    """
 
     columns: tuple[Column, ...] = ()
-    tensor_shape: tuple[int, ...] | None = None  # of a single unnamed tensor; -1 is any size
-    tensor_type: str | None = None  # its NumPy dtype
-    only_mlflow_can_check: bool = False  # tensors, nested types, columns without names
+    loose_columns: tuple[LooseColumn, ...] = ()
+    tensors: tuple[Tensor, ...] = ()
+
+    @property
+    def only_mlflow_can_check(self) -> bool:
+        """True when the rules for what fits are MLflow's own and not repeated here."""
+        return bool(self.loose_columns or self.tensors)
 
 
 @dataclass(frozen=True)
@@ -49,7 +76,10 @@ class MlModel:
     def is_plain_sklearn(self) -> bool:
         """True for a pickled scikit-learn model that needs nothing of MLflow to predict."""
         return (
-            self.pickle is not None and not self.code and not self.signature.only_mlflow_can_check
+            self.pickle is not None
+            and not self.code
+            and self.predict_fn in _PREDICT_FUNCTIONS
+            and not self.signature.only_mlflow_can_check
         )
 
 
@@ -109,15 +139,17 @@ def _signature(signature: Any, path: Path) -> Signature:
         return Signature()
     try:
         inputs = json.loads(signature["inputs"])
-        if len(inputs) == 1 and inputs[0]["type"] == "tensor" and "name" not in inputs[0]:
-            tensor = inputs[0]["tensor-spec"]
+        if any(one["type"] == "tensor" for one in inputs):
+            specs = [one["tensor-spec"] for one in inputs]
             return Signature(
-                tensor_shape=tuple(tensor["shape"]),
-                tensor_type=str(tensor["dtype"]),
-                only_mlflow_can_check=True,
+                tensors=tuple(Tensor(tuple(one["shape"]), str(one["dtype"])) for one in specs)
             )
-        if any("name" not in one or one["type"] not in SCALARS for one in inputs):
-            return Signature(only_mlflow_can_check=True)
+        if any(
+            not isinstance(one.get("name"), str) or one["type"] not in SCALARS for one in inputs
+        ):
+            return Signature(
+                loose_columns=tuple(LooseColumn(one.get("name"), one["type"]) for one in inputs)
+            )
         return Signature(
             tuple(Column(one["name"], one["type"], one.get("required", True)) for one in inputs)
         )

@@ -201,16 +201,20 @@ def test_a_file_that_no_deployment_without_a_script_reads_is_refused_before_anyt
         f"input file {name!r} is not supported by a deployment without a script; it reads"
         " .bmp, .csv, .gif, .jpeg, .jpg, .parquet, .png, .pqt, .tiff"
     )
-    refuse_unsupported([InputFile(one, 0, 0) for one in ("a.csv", "b.PNG", "c.Parquet")])
+    refuse_unsupported([InputFile(one, 0, 0) for one in ("a.csv", "b.PNG", "c.Parquet", "d.pqt")])
 
 
-def test_an_image_for_a_model_of_tables_fails_the_job(tmp_path: Path) -> None:
+def test_an_image_for_a_model_of_columns_fails_alone(tmp_path: Path) -> None:
     image = io.BytesIO()
     Image.fromarray(np.zeros((2, 2), dtype="uint8")).save(image, "PNG")
-    model = lay(tmp_path, "Doubler")
-    with pytest.raises(JobFailed) as raised:
-        run(model, tmp_path / "in", {"x.csv": b"a\n1\n", "y.png": image.getvalue()})
-    assert str(raised.value) == f"model {model} takes tables, and y.png is an image"
+    files = {"x.csv": b"a\n1\n", "y.png": image.getvalue()}
+    scored = run(lay(tmp_path, "Doubler"), tmp_path / "in", files)
+    assert scored.text == "0,2.0,x.csv\n"
+    assert scored.errors["y.png"] == (
+        "y.png: is an image, and the model takes columns: an image goes to a model without a"
+        " signature, with one tensor or with one column of type binary"
+    )
+    assert scored.result.retry is None
 
 
 def test_a_plain_model_needs_no_mlflow_before_workers_are_forked(tmp_path: Path) -> None:
@@ -399,7 +403,7 @@ def test_a_python_model_is_given_a_data_frame_of_its_signatures_types(tmp_path: 
     model = save_pyfunc(tmp_path / "model", describe, signature)
     scored = run(model, tmp_path / "in", {"x.csv": b"s,b,n,extra\nred,1,2,9\ngreen,2.5,3,9\n"})
     expected = mlflow.pyfunc.load_model(str(model)).predict(
-        pd.read_csv(tmp_path / "in" / "x.csv", dtype={"b": "float64", "n": "int32"})
+        pd.read_csv(tmp_path / "in" / "x.csv", dtype={"b": "float64", "n": "int32", "s": "object"})
     )
     assert [row[1] for row in scored.rows] == expected
     assert scored.result.warnings == ("x.csv: columns the model doesn't know are ignored: 'extra'",)
@@ -439,10 +443,10 @@ def test_images_are_given_to_a_tensor_model_in_its_shape_and_type(tmp_path: Path
     assert scored.result.retry is None
 
 
-def test_an_image_is_given_as_it_is_to_a_model_without_a_signature(tmp_path: Path) -> None:
+def test_an_image_is_given_as_a_batch_of_one_to_a_model_without_a_signature(tmp_path: Path) -> None:
     model = save_pyfunc(tmp_path / "model", lambda array: [f"{array.shape} {array.dtype}"])
     scored = run(model, tmp_path / "in", {"a.png": png(1, 2, 3, 4)})
-    assert scored.rows == [["0", "(2, 2) uint8", "a.png"]]
+    assert scored.rows == [["0", "(1, 2, 2) uint8", "a.png"]]
 
 
 def test_a_python_model_that_can_not_be_loaded_says_why(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from runner.errors import JobFailed
-from runner.local.engine.mlmodel import Column, Signature, read_mlmodel
+from runner.local.engine.mlmodel import Column, LooseColumn, Signature, Tensor, read_mlmodel
 
 from .models import inputs, lay_model
 
@@ -41,6 +41,7 @@ def test_a_model_without_a_signature_has_no_columns(tmp_path: Path) -> None:
         {"sklearn": {"serialization_format": "skops"}},
         {"python_function": {"loader_module": "mlflow.lightgbm"}},
         {"python_function": {"code": "code"}},
+        {"python_function": {"predict_fn": "transform"}},  # MLflow refuses to load it
         {"signature": [{"name": "a", "type": "array", "items": {"type": "double"}}]},
         {"signature": [{"type": "double"}, {"type": "double"}]},
         {"signature": [{"type": "tensor", "tensor-spec": {"dtype": "uint8", "shape": [-1, 2]}}]},
@@ -50,10 +51,36 @@ def test_everything_else_is_left_to_mlflow(tmp_path: Path, change: dict[str, Any
     assert not read_mlmodel(lay_model(tmp_path / "m", **change)).is_plain_sklearn
 
 
+def tensor(shape: list[int], **more: str) -> dict[str, Any]:
+    return {"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": shape}, **more}
+
+
 def test_a_tensor_signature_gives_shape_and_type(tmp_path: Path) -> None:
-    tensor = {"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, 28, 28]}}
-    signature = read_mlmodel(lay_model(tmp_path / "m", [tensor])).signature
-    assert (signature.tensor_shape, signature.tensor_type) == ((-1, 28, 28), "float32")
+    signature = read_mlmodel(lay_model(tmp_path / "m", [tensor([-1, 28, 28])])).signature
+    assert signature == Signature(tensors=(Tensor((-1, 28, 28), "float32"),))
+
+
+def test_tensors_with_names_are_tensors(tmp_path: Path) -> None:
+    named = [tensor([-1], name="a"), tensor([-1, 2], name="b")]
+    signature = read_mlmodel(lay_model(tmp_path / "m", named)).signature
+    assert signature.tensors == (Tensor((-1,), "float32"), Tensor((-1, 2), "float32"))
+
+
+@pytest.mark.parametrize(
+    ("column", "loose"),
+    [
+        ({"type": "double"}, LooseColumn(None, "double")),
+        ({"type": "double", "name": 1}, LooseColumn(1, "double")),
+        ({"type": "any", "name": "b"}, LooseColumn("b", "any")),
+        ({"type": "map", "values": {"type": "long"}, "name": "b"}, LooseColumn("b", "map")),
+    ],
+)
+def test_a_column_that_only_mlflow_can_match_makes_all_of_them_loose(
+    tmp_path: Path, column: dict[str, Any], loose: LooseColumn
+) -> None:
+    columns = [{"type": "long", "name": "a"}, column]
+    signature = read_mlmodel(lay_model(tmp_path / "m", columns)).signature
+    assert signature == Signature(loose_columns=(LooseColumn("a", "long"), loose))
 
 
 def refusal(folder: Path) -> str:

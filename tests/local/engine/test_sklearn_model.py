@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +15,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.model_selection import GridSearchCV
 
 from runner.errors import JobFailed
+from runner.local.engine.drivers import sklearn_model
+from runner.local.engine.drivers.matrix import takes_matrix
 from runner.local.engine.drivers.mlflow_model import MlflowDriver
-from runner.local.engine.drivers.sklearn_model import load, modules, takes_matrix
-from runner.local.engine.mlmodel import Column, read_mlmodel
+from runner.local.engine.drivers.sklearn_model import load, modules
+from runner.local.engine.mlmodel import read_mlmodel
 
 from .models import inputs, lay_model
 
@@ -112,6 +119,28 @@ def boosting() -> Any:
     return HistGradientBoostingClassifier(max_iter=5)
 
 
+class Capped(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """A transformer as people write them, whose `get_params` raises."""
+
+    def __init__(self, top: float) -> None:
+        self._top = top
+
+    def fit(self, rows: Any, labels: Any = None) -> Any:
+        return self
+
+    def transform(self, rows: Any) -> Any:
+        return np.minimum(rows, self._top)
+
+
+def by_name_and_frozen() -> Any:
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.frozen import FrozenEstimator
+
+    frame = table()
+    model = pipeline(by_columns(scale=["x"]), logistic())
+    return CalibratedClassifierCV(FrozenEstimator(model.fit(frame[["x", "y"]], frame["x"] > 0)))
+
+
 def by_date() -> Any:
     from sklearn.preprocessing import FunctionTransformer
     from sklearn.tree import DecisionTreeRegressor
@@ -156,6 +185,10 @@ CASES = {
         lambda: pipeline(by_columns(keep=["flag", "whole", "small"]), logistic()),
         ("flag", "whole", "small"),
     ),
+    "a transformer that keeps its parameter under another name": Case(
+        lambda: pipeline(Capped(0.5), logistic())
+    ),
+    "columns by name in a frozen estimator": Case(by_name_and_frozen),
     "dates": Case(by_date, ("when",), target=lambda frame: frame["x"]),
     "an optional column that is absent": Case(
         lambda: pipeline(by_columns(scale=["x"]), logistic()), optional=("y",), leave_out=("y",)
@@ -278,30 +311,6 @@ def test_columns_in_another_order_are_matched_by_name(tmp_path: Path) -> None:
     )
 
 
-DOUBLES = [Column("x", "double"), Column("y", "double")]
-
-
-def test_an_estimator_that_is_not_scikit_learns_gets_a_data_frame() -> None:
-    class Mine:
-        def fit(self) -> None: ...
-        def predict(self, rows: Any) -> Any: ...
-
-    assert not takes_matrix(Mine(), DOUBLES)
-    from sklearn.ensemble import BaggingClassifier
-
-    assert takes_matrix(BaggingClassifier(logistic()), DOUBLES)
-    assert not takes_matrix(BaggingClassifier(Mine()), DOUBLES)
-
-
-def test_columns_that_are_not_those_it_was_fitted_on_get_a_data_frame() -> None:
-    model = logistic().fit(table()[["y", "x"]], table()["flag"])
-    assert not takes_matrix(model, DOUBLES)
-    assert takes_matrix(model, DOUBLES[::-1])
-    assert not takes_matrix(model, [Column("y", "double"), Column("x", "double", required=False)])
-    assert not takes_matrix(model, [Column("y", "double"), Column("x", "boolean")])
-    assert not takes_matrix(model, [])
-
-
 def refusal(folder: Path) -> str:
     with pytest.raises(JobFailed) as raised:
         load(read_mlmodel(folder))
@@ -334,6 +343,76 @@ def test_a_pickle_of_a_package_that_is_not_there_names_it(tmp_path: Path) -> Non
     assert refusal(folder) == (
         f"model {folder} needs the package no_such_package, which is not installed"
     )
+
+
+def test_a_model_that_raises_over_a_matrix_is_given_the_data_frame_that_mlflow_would_give_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = table()[["x", "y"]]
+    content = pickle.dumps(by_name_and_frozen().fit(frame, frame["x"] > 0))
+    model = read_mlmodel(lay_model(tmp_path / "m", inputs(x="double", y="double"), pickle=content))
+    monkeypatch.setattr(sklearn_model, "takes_matrix", lambda estimator, columns: True)
+    expected = pickle.loads(content).predict(frame)
+    assert np.array_equal(load(model)(pa.table(frame)), expected)
+    monkeypatch.setattr(sklearn_model, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="using strings is only supported"):
+        load(model)(pa.table(frame))
+
+
+WITHOUT_PANDAS = """
+import sys
+from pathlib import Path
+
+class Lacking:
+    def find_spec(self, name, path, target=None):
+        if name.partition(".")[0] in ("pandas", "mlflow"):
+            raise ModuleNotFoundError(name=name)
+
+sys.meta_path.insert(0, Lacking())
+from runner.local.engine.drivers.mlflow_model import MlflowDriver
+model, *files = map(Path, sys.argv[1:])
+for file in MlflowDriver(model).run(files, lambda lines: print(bytes(lines).decode())).files:
+    assert file.error is None, file.error
+"""
+
+
+def test_a_plain_model_is_scored_without_pandas_and_mlflow(tmp_path: Path) -> None:
+    frame = table()[["x", "y"]]
+    model = GridSearchCV(pipeline(scaler(), logistic()), {}, cv=2).fit(frame, frame["x"] > 0)
+    types = inputs(x="double", y="double")
+    lay_model(tmp_path / "m", types, pickle=pickle.dumps(model))
+    frame.to_csv(tmp_path / "f.csv", index=False)
+    frame.to_parquet(tmp_path / "f.pqt")
+    paths = [str(tmp_path / name) for name in ("m", "f.csv", "f.pqt")]
+    command = [sys.executable, "-c", WITHOUT_PANDAS, *paths]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    expected = [str(value) for value in model.predict(frame)] * 2
+    assert [line.split(",")[1] for line in done.stdout.split()] == expected
+
+
+def test_a_model_that_is_given_data_frames_says_that_they_need_pandas(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = table()[["x", "y"]]
+    content = pickle.dumps(pipeline(by_columns(scale=["x"]), logistic()).fit(frame, frame["x"] > 0))
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    for name, signature, why in (
+        ("signed", inputs(x="double", y="double"), "is given DataFrames"),
+        ("plain", None, "has no signature"),
+    ):
+        assert refusal(lay_model(tmp_path / name, signature, pickle=content)) == (
+            f"model {tmp_path / name} {why}, which needs pandas to read its files:"
+            " `uv pip install -r requirements/mlflow.txt`"
+        )
+
+
+def test_pandas_is_imported_once_for_all_workers_where_a_model_will_be_given_data_frames(
+    tmp_path: Path,
+) -> None:
+    content = pickle.dumps(pipeline(by_columns(scale=["x"]), logistic()))
+    model = read_mlmodel(lay_model(tmp_path / "m", inputs(x="double"), pickle=content))
+    assert "pandas" in modules(model)
 
 
 def test_a_model_without_the_function_it_names_is_refused(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Reading an image as the array an MLflow model with a tensor signature wants."""
+"""Reading an image as what a model is given for it."""
 
 from __future__ import annotations
 
@@ -7,18 +7,50 @@ from typing import Any
 
 from runner.errors import JobFailed
 from runner.local.engine.drivers.tables import BadFile
-from runner.local.engine.mlmodel import Signature
+from runner.local.engine.mlmodel import Tensor
 from runner.local.engine.text import one_line
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tiff"})
 
 
-def read_image(path: Path, signature: Signature) -> Any:
-    """Read one image as an array: height x width x channels, or the signature's shape.
+def read_image(path: Path) -> Any:
+    """Read an image as an array of shape (1, height, width) or (1, height, width, channels).
 
-    As on Azure the array is reshaped to the signature's tensor where there is one, and is of
-    uint8 where there is none. Raises BadFile for a broken image or one of another shape.
+    Its elements are unsigned bytes, as on Azure for a model without a signature: of 16-bit grey
+    the low bytes, of a palette the indices, of black and white 0 and 1. Raises BadFile.
     """
+    return _pixels(path).astype("uint8")[None]
+
+
+def read_image_as(path: Path, tensor: Tensor) -> Any:
+    """Read an image as an array of a tensor's type and shape, as Azure does.
+
+    For shape (-1,) that is an array of length 1 whose element is the picture as it is. Raises
+    BadFile for a broken image, and for one that doesn't fit the shape.
+    """
+    import numpy as np
+
+    pixels = _pixels(path)
+    if tensor.shape == (-1,):
+        batch = np.empty(1, dtype=tensor.type)
+        try:
+            batch[0] = pixels
+        except (ValueError, TypeError):
+            raise BadFile(
+                f"is an image, and the model wants shape (-1,) of type {tensor.type}: an image"
+                " takes type object there"
+            ) from None
+        return batch
+    try:
+        return pixels.astype(tensor.type).reshape(tensor.shape)
+    except (ValueError, TypeError):
+        raise BadFile(
+            f"is an image of shape {pixels.shape}, and the model wants {tensor.shape}"
+        ) from None
+
+
+def _pixels(path: Path) -> Any:
+    """An image's pixels, of the shape and type that Pillow gives them; the first of several."""
     import numpy as np
 
     try:
@@ -29,14 +61,6 @@ def read_image(path: Path, signature: Signature) -> Any:
         ) from None
     try:
         with Image.open(path) as image:
-            array = np.asarray(image)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            return np.array(image)  # a copy, which models may change
+    except Exception as error:  # Pillow's formats raise whatever broken bytes lead to
         raise BadFile(f"is not a readable image: {one_line(error)}") from None
-    if signature.tensor_shape is None:
-        return array
-    try:
-        return array.reshape(signature.tensor_shape).astype(signature.tensor_type)
-    except ValueError:
-        raise BadFile(
-            f"is an image of shape {array.shape}, and the model wants {signature.tensor_shape}"
-        ) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +10,18 @@ from runner.errors import JobFailed
 from runner.local.engine.attempt import FileResult
 from runner.local.engine.disk import DiskFull
 from runner.local.engine.drivers import sklearn_model
-from runner.local.engine.drivers.images import SUFFIXES as IMAGES
-from runner.local.engine.drivers.images import read_image
+from runner.local.engine.drivers.feed import SUFFIXES, read_feed
 from runner.local.engine.drivers.predictions import BadPredictions, write_lines
 from runner.local.engine.drivers.result import NotOnceARow, Result, brief
-from runner.local.engine.drivers.tables import SUFFIXES as TABLES
-from runner.local.engine.drivers.tables import BadFile, read_frame, read_table
+from runner.local.engine.drivers.tables import BadFile
 from runner.local.engine.mlmodel import MlModel, read_mlmodel
 from runner.local.engine.plan import InputFile
 from runner.local.engine.slices import Slice
 from runner.local.engine.tally import merge
+from runner.local.engine.text import one_line
+
+_REFUSED = "Failed to enforce "  # how MLflow begins to say what it refuses in an input
+_LONGEST_REFUSAL = 500  # characters
 
 
 class MlflowDriver:
@@ -29,14 +31,9 @@ class MlflowDriver:
         """Load the model in `folder`, which runs its code. JobFailed when it can't be loaded."""
         self._model = read_mlmodel(folder)
         if self._model.is_plain_sklearn:
-            self._predict_rows = sklearn_model.load(self._model)
-            self._predict: Callable[[Any], Any] | None = None
+            self._predict = sklearn_model.load(self._model)
         else:
-            predict = _load_pyfunc(self._model)
-            self._predict = predict
-            self._predict_rows = predict
-            if self._model.signature.columns:
-                self._predict_rows = lambda table: predict(table.to_pandas(date_as_object=False))
+            self._predict = _as_mlflow_checks(_load_pyfunc(self._model))
 
     def run(
         self, files: Sequence[Path], write: Callable[[Any], object], part: Slice | None = None
@@ -74,33 +71,23 @@ class MlflowDriver:
                 results.append(FileResult(file.name, rows))
         return Result(tuple(results), merge(tallies).as_dict(), tuple(warnings), retry)
 
-    def _score(self, file: Path, warnings: list[str], part: Slice | None = None) -> tuple[int, Any]:
-        if file.suffix.lower() in IMAGES:
-            array = read_image(file, self._model.signature)
-            predict = self._predict
-            if predict is None:
-                raise JobFailed(
-                    f"model {self._model.folder} takes tables, and {file.name} is an image"
-                )
-            rows = array.shape[0] if self._model.signature.tensor_shape else None
-            predictions = predict(array)
-            return (rows if rows is not None else _length(predictions)), predictions
-        columns = self._model.signature.columns
-        if not columns:
-            frame = read_frame(file)
-            return len(frame), self._predict_rows(frame)
-        table, noted = read_table(file, columns, part)
-        warnings.extend(f"{file.name}: {text}" for text in noted)
-        return table.num_rows, self._predict_rows(table)
+    def _score(self, file: Path, warnings: list[str], part: Slice | None) -> tuple[int, Any]:
+        feed = read_feed(file, self._model.signature, part)
+        warnings.extend(f"{file.name}: {text}" for text in feed.notes)
+        try:
+            predictions = self._predict(feed.data)
+        except BadFile as refusal:
+            raise BadFile(f"{refusal}{feed.way_out}") from None
+        return (_length(predictions) if feed.rows is None else feed.rows), predictions
 
 
 def refuse_unsupported(files: Sequence[InputFile]) -> None:
     """Raise JobFailed for a file that no MLflow deployment reads, before anything is scored."""
     for file in files:
-        if Path(file.name).suffix.lower() not in TABLES | IMAGES:
+        if Path(file.name).suffix.lower() not in SUFFIXES:
             raise JobFailed(
                 f"input file {file.name!r} is not supported by a deployment without a script;"
-                f" it reads {', '.join(sorted(TABLES | IMAGES))}"
+                f" it reads {', '.join(sorted(SUFFIXES))}"
             )
 
 
@@ -134,7 +121,36 @@ def _load_pyfunc(model: MlModel) -> Callable[[Any], Any]:
     return predict
 
 
+def _as_mlflow_checks(predict: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """`mlflow.pyfunc`'s predict: for tables too, and with BadFile for what a signature refuses."""
+
+    import pyarrow as pa
+
+    def checked(data: Any) -> Any:
+        try:
+            return predict(data.to_pandas() if isinstance(data, pa.Table) else data)
+        except Exception as error:
+            refusal = _schema_refusal(error)
+            if refusal is None:
+                raise
+            raise BadFile(
+                f"is not what the model's signature wants, says MLflow: {refusal}"
+            ) from None
+
+    return checked
+
+
+def _schema_refusal(error: Exception) -> str | None:
+    """What MLflow's check of an input says, without the input, which it repeats before."""
+    text = str(error)
+    if type(error).__name__ != "MlflowException" or not text.startswith(_REFUSED):
+        return None
+    return one_line(text.rpartition("'. Error: ")[2])[:_LONGEST_REFUSAL].removesuffix(".")
+
+
 def _length(predictions: Any) -> int:
+    if isinstance(predictions, Mapping) and predictions:
+        predictions = next(iter(predictions.values()))
     return len(predictions) if hasattr(predictions, "__len__") else 1
 
 

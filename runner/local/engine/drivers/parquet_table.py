@@ -69,14 +69,23 @@ def read_parquet(
     return pa.table(converted, names=names), warnings
 
 
-def read_parquet_frame(path: Path) -> pd.DataFrame:
-    """The whole file as pandas reads it. BadFile where it can't, or finds no rows."""
+def read_parquet_frame(path: Path, *, maps_as_dicts: bool = False) -> pd.DataFrame:
+    """The whole file as pandas reads it. BadFile where it can't, or finds no rows.
+
+    Pandas makes a map a list of pairs; MLflow's check of a signature wants a dict.
+    """
     import pandas as pd
     import pyarrow as pa
+    from pyarrow import parquet
 
+    frame: pd.DataFrame
     try:
         with path.open("rb") as file:
-            frame: pd.DataFrame = pd.read_parquet(file, engine="pyarrow", use_threads=False)
+            if maps_as_dicts:
+                table = parquet.read_table(file, use_threads=False, partitioning=None)
+                frame = table.to_pandas(maps_as_pydicts="strict")
+            else:
+                frame = pd.read_parquet(file, engine="pyarrow", use_threads=False)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise _unreadable(error) from None
     if not len(frame):

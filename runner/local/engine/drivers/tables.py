@@ -6,9 +6,9 @@ it refuses is refused. The few differences that are meant are in docs/batch-jobs
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runner.local.engine.drivers.bad_file import BadFile as BadFile
 from runner.local.engine.drivers.csv_table import NO_ROWS, read_csv
@@ -42,18 +42,18 @@ def read_table(
         raise BadFile(f"can't be read: {error.strerror or error}") from None
 
 
-def read_frame(path: Path) -> pd.DataFrame:
-    """Read a `.csv` or Parquet file for a model that doesn't say what it wants.
+def read_frame(path: Path, types: Mapping[str | int, Any] | None = None) -> pd.DataFrame:
+    """Read a `.csv` or Parquet file for a model whose columns only MLflow can match with a file's.
 
-    What its columns are is then a guess, so the guess is pandas' own, as on Azure.
-    Raises BadFile.
+    The reader is pandas' own, as on Azure. `types` are what CSV cells are read as, by a column's
+    name or position; what has none there is of the type that pandas guesses. Raises BadFile.
     """
     import pandas as pd
 
     try:
         if path.suffix.lower() in PARQUET:
-            return read_parquet_frame(path)
-        frame = pd.read_csv(path, engine="c")
+            return read_parquet_frame(path, maps_as_dicts=types is not None)
+        frame = pd.read_csv(path, engine="c", dtype=types)
     except OSError as error:
         raise BadFile(f"can't be read: {error.strerror or error}") from None
     except UnicodeDecodeError:
@@ -63,7 +63,7 @@ def read_frame(path: Path) -> pd.DataFrame:
         raise BadFile("is not UTF-8 text") from None
     except pd.errors.EmptyDataError:
         raise BadFile("is empty") from None
-    except (ValueError, OverflowError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise BadFile(f"is not a readable CSV file: {one_line(error)}") from None
     if not len(frame):
         raise BadFile(NO_ROWS)
