@@ -155,19 +155,27 @@ def test_columns_the_model_does_not_know_are_ignored_with_a_warning(tmp_path: Pa
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        ([1, 2, 3], "BadPredictions: the model returned 3 predictions for 2 rows"),
-        ([], "BadPredictions: the model returned 0 predictions for 2 rows"),
-        (None, "BadPredictions: the model returned a single NoneType"),
-        (7, "BadPredictions: the model returned a single int"),
+        ([], "the model returned no predictions"),
+        (None, "the model returned a single NoneType"),
+        (7.5, "the model returned a single float"),
     ],
 )
-def test_a_model_that_does_not_return_a_prediction_a_row_fails_the_file(
+def test_a_model_that_returns_no_list_of_answers_fails_the_file_and_is_not_asked_again(
     tmp_path: Path, value: Any, reason: str
 ) -> None:
     scored = run(lay(tmp_path, "Returns", value), tmp_path / "in", {"x.csv": b"a\n1\n2\n"})
     assert scored.text == ""
-    assert scored.errors == {"x.csv": f"x.csv: {reason}"}
-    assert scored.result.retry == f"x.csv: {reason}"
+    assert scored.errors["x.csv"] is not None
+    assert scored.errors["x.csv"].startswith(f"x.csv: {reason}")
+    assert scored.result.retry is None
+
+
+@pytest.mark.parametrize("value", [[5], [5, 6, 7], np.arange(5)])
+def test_a_model_may_give_more_answers_than_rows_or_fewer(tmp_path: Path, value: Any) -> None:
+    scored = run(lay(tmp_path, "Returns", value), tmp_path / "in", {"x.csv": b"a\n1\n2\n"})
+    assert scored.text == "".join(f"{place},{one},x.csv\n" for place, one in enumerate(value))
+    (file,) = scored.result.files
+    assert file.rows == len(value)
 
 
 def test_a_model_that_raises_over_one_file_asks_for_another_attempt_and_keeps_the_others(

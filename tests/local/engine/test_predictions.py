@@ -17,18 +17,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.local.engine.drivers import predictions as predictions_module
-from runner.local.engine.drivers.predictions import BadPredictions, tally_of, write_lines
+from runner.local.engine.drivers.answers import BadPredictions, as_answers
+from runner.local.engine.drivers.predictions import tally_of, write_lines
 from runner.local.engine.tally import MOST_CLASSES, OTHER, bucket
 
 
-def lines(predictions: Any, rows: int = 2, name: str = "f.csv") -> str:
+def lines(predictions: Any, name: str = "f.csv", first_row: int = 0) -> str:
     written: list[bytes] = []
-    write_lines(predictions, rows, name, lambda part: written.append(bytes(part)))
+    answers = as_answers(predictions)
+    write_lines(answers, name, lambda part: written.append(bytes(part)), first_row)
     return b"".join(written).decode()
 
 
 def cells(predictions: Any, rows: int = 2) -> list[str]:
-    table = list(csv.reader(io.StringIO(lines(predictions, rows), newline="")))
+    table = list(csv.reader(io.StringIO(lines(predictions), newline="")))
     assert [(row[0], row[2]) for row in table] == [(str(i), "f.csv") for i in range(rows)]
     return [row[1] for row in table]
 
@@ -112,7 +114,7 @@ def test_predictions_parse_with_csv_and_pandas_whatever_the_file_is_called(name:
 
 
 def test_undecodable_bytes_of_a_name_show_as_escapes() -> None:
-    assert lines([1], 1, os.fsdecode(b"\xff.csv")) == "0,1,\\udcff.csv\n"
+    assert lines([1], os.fsdecode(b"\xff.csv")) == "0,1,\\udcff.csv\n"
 
 
 def test_more_rows_than_are_written_at_once_are_numbered_through(
@@ -122,24 +124,37 @@ def test_more_rows_than_are_written_at_once_are_numbered_through(
     assert cells(np.arange(10), 10) == [str(number) for number in range(10)]
 
 
+def test_answers_of_a_slice_are_numbered_from_its_first_row() -> None:
+    assert lines([7, 8], first_row=41) == "41,7,f.csv\n42,8,f.csv\n"
+
+
 @pytest.mark.parametrize(
-    ("predictions", "text"),
+    ("predictions", "kind"),
     [
-        ([1, 2, 3], "the model returned 3 predictions for 2 rows"),
-        ([], "the model returned 0 predictions for 2 rows"),
-        (pd.DataFrame({"a": [1], "b": [2]}), "the model returned 1 predictions for 2 rows"),
-        (None, "the model returned a single NoneType"),
-        (3, "the model returned a single int"),
-        ("ab", "the model returned a single str"),
-        ({"a": [1, 2], "b": [1]}, "the model returned outputs of different lengths"),
+        (None, "NoneType"),
+        (3, "int"),
+        (5.0, "float"),
+        ("ab", "str"),
+        (b"ab", "bytes"),
+        (np.array(3), "ndarray"),
+        (np.float64(3), "float64"),
     ],
 )
-def test_what_is_no_prediction_for_each_row_is_refused_and_nothing_written(
-    predictions: Any, text: str
-) -> None:
+def test_a_single_value_is_refused(predictions: Any, kind: str) -> None:
     with pytest.raises(BadPredictions) as raised:
-        write_lines(predictions, 2, "f.csv", pytest.fail)
-    assert str(raised.value) == text
+        as_answers(predictions)
+    assert str(raised.value) == (
+        f"the model returned a single {kind};"
+        " it must return a list, an array, a dict or a DataFrame"
+    )
+
+
+@pytest.mark.parametrize("predictions", [[], np.array([]), pd.DataFrame({"a": []}), {}])
+def test_no_answer_at_all_is_refused_and_nothing_written(predictions: Any) -> None:
+    answers = as_answers(predictions)
+    assert len(answers) == 0
+    with pytest.raises(BadPredictions, match="the model returned no predictions"):
+        write_lines(answers, "f.csv", pytest.fail)
 
 
 def test_classes_are_counted_by_name() -> None:

@@ -10,9 +10,10 @@ from runner.errors import JobFailed
 from runner.local.engine.attempt import FileResult
 from runner.local.engine.disk import DiskFull
 from runner.local.engine.drivers import sklearn_model
+from runner.local.engine.drivers.answers import BadPredictions, as_answers
 from runner.local.engine.drivers.images import SUFFIXES as IMAGES
 from runner.local.engine.drivers.images import read_image
-from runner.local.engine.drivers.predictions import BadPredictions, write_lines
+from runner.local.engine.drivers.predictions import write_lines
 from runner.local.engine.drivers.result import Result, brief
 from runner.local.engine.drivers.tables import BadFile, read_frame, read_table
 from runner.local.engine.mlmodel import MlModel, read_mlmodel
@@ -41,8 +42,8 @@ class MlflowDriver:
     def run(self, files: Sequence[Path], write: Callable[[Any], object]) -> Result:
         """Score files one by one. A file that fails keeps nothing of the others from counting.
 
-        A file that can't be read will not read better next time; a model that raises may do
-        better, so only that asks for another attempt.
+        A file that can't be read will not read better next time, and what a model returned stays
+        of its kind; a model that raises may do better, so only that asks for another attempt.
         """
         results: list[FileResult] = []
         tallies = []
@@ -50,23 +51,22 @@ class MlflowDriver:
         retry: str | None = None
         for file in files:
             try:
-                rows, predictions = self._score(file, warnings)
-                tallies.append(write_lines(predictions, rows, file.name, write))
-            except BadFile as error:
+                answers = as_answers(self._score(file, warnings))
+                tallies.append(write_lines(answers, file.name, write))
+            except (BadFile, BadPredictions) as error:
                 results.append(FileResult(file.name, 0, f"{file.name}: {error}"))
             except (DiskFull, JobFailed):
                 raise
             except Exception as error:
-                if not isinstance(error, BadPredictions):
-                    _print_traceback()
+                _print_traceback()
                 reason = f"{file.name}: {brief(error)}"
                 results.append(FileResult(file.name, 0, reason))
                 retry = retry or reason
             else:
-                results.append(FileResult(file.name, rows))
+                results.append(FileResult(file.name, len(answers)))
         return Result(tuple(results), merge(tallies).as_dict(), tuple(warnings), retry)
 
-    def _score(self, file: Path, warnings: list[str]) -> tuple[int, Any]:
+    def _score(self, file: Path, warnings: list[str]) -> Any:
         if file.suffix.lower() in IMAGES:
             array = read_image(file, self._model.signature)
             predict = self._predict
@@ -74,19 +74,16 @@ class MlflowDriver:
                 raise JobFailed(
                     f"model {self._model.folder} takes tables, and {file.name} is an image"
                 )
-            rows = array.shape[0] if self._model.signature.tensor_shape else None
-            predictions = predict(array)
-            return (rows if rows is not None else _length(predictions)), predictions
+            return predict(array)
         columns = self._model.signature.columns
         if not columns:
-            frame = read_frame(file)
-            return len(frame), self._predict_rows(frame)
+            return self._predict_rows(read_frame(file))
         table, extra = read_table(file, columns)
         if extra:
             warnings.append(
                 f"{file.name}: columns the model doesn't know are ignored: {', '.join(extra)}"
             )
-        return table.num_rows, self._predict_rows(table)
+        return self._predict_rows(table)
 
 
 def refuse_unsupported(files: Sequence[InputFile]) -> None:
@@ -120,10 +117,6 @@ def _load_pyfunc(model: MlModel) -> Callable[[Any], Any]:
     except Exception as error:
         raise JobFailed(f"model {model.folder} can't be loaded: {brief(error)}") from error
     return predict
-
-
-def _length(predictions: Any) -> int:
-    return len(predictions) if hasattr(predictions, "__len__") else 1
 
 
 def _print_traceback() -> None:

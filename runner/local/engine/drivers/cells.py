@@ -1,0 +1,281 @@
+"""Values that a model returned as Arrow columns, as cells of CSV and as JSON, without loss.
+
+Whatever Arrow or pandas would turn into something else on the way (whole numbers beside missing
+ones, numbers too large, values of several types) stays a list of Python's own values.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import json
+import math
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+_QUOTE_WORTHY = '[",\r\n]'
+_EXACT_KINDS = "biufU"  # of NumPy types that Arrow takes over as they are
+_MISSING = ("NAType", "NaTType")  # pandas' missing values
+
+
+def column(values: Any) -> pa.Array | list[Any]:
+    """A column's values: an Arrow array of booleans, numbers or texts where that loses nothing,
+    else a list. `values` is a list, an Arrow or a one-dimensional NumPy array, or a Series."""
+    import numpy as np
+    import pyarrow as pa
+
+    if isinstance(values, (pa.Array, pa.ChunkedArray)):
+        return _from_arrow(values)
+    if isinstance(values, np.ndarray):
+        return _from_numpy(values)
+    if hasattr(values, "dtype") and hasattr(values, "array"):
+        return _from_pandas(values)
+    return _from_list(list(values))
+
+
+def texts(values: pa.Array | list[Any]) -> pa.Array:
+    """The cells of a column as the CSV file shows them; null is an empty cell."""
+    import pyarrow as pa
+
+    if isinstance(values, list):
+        cells = map(_text, values)
+        return pa.array(
+            (None if cell is None else quoted(cell) for cell in cells), type=pa.string()
+        )
+    return plain_texts(values) if pa.types.is_primitive(values.type) else _quoted(values)
+
+
+def plain_texts(values: pa.Array) -> pa.Array:
+    """The texts of an Arrow array as pandas writes them: 1.0 keeps its point, True its capital."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = values.type
+    if pa.types.is_boolean(kind):
+        return pc.if_else(values, "True", "False")
+    text = values.cast(pa.string())
+    if pa.types.is_floating(kind):
+        whole = pc.match_substring_regex(text, r"^-?\d+$")
+        return pc.if_else(whole, pc.binary_join_element_wise(text, ".0", ""), text)
+    return text
+
+
+def quoted(cell: str) -> str:
+    """One cell, quoted if CSV needs it; undecodable bytes of a file name show as escapes."""
+    cell = cell.encode("utf-8", "backslashreplace").decode("utf-8")
+    if any(mark in cell for mark in '",\r\n'):
+        return '"' + cell.replace('"', '""') + '"'
+    return cell
+
+
+def json_cells(values: Iterable[Any]) -> pa.Array:
+    """A cell of JSON for each value."""
+    import pyarrow as pa
+
+    return pa.array((quoted(_json(value)) for value in values), type=pa.string())
+
+
+def countable(values: pa.Array | list[Any]) -> pa.Array | None:
+    """The values of a column as a tally counts them: booleans, numbers or texts. None where they
+    are lists or the like."""
+    import pyarrow as pa
+
+    if not isinstance(values, list):
+        return values
+    if any(map(_is_nested, values)):
+        return None
+    present = [value for value in values if not _is_missing(value)]
+    if any(isinstance(value, float) for value in present) and all(map(_is_number, present)):
+        return pa.array([None if _is_missing(value) else float(value) for value in values])
+    cells = (_text(value) for value in values)
+    return pa.array(
+        (None if cell is None else _encodable(cell) for cell in cells), type=pa.string()
+    )
+
+
+def _from_arrow(values: pa.Array | pa.ChunkedArray) -> pa.Array | list[Any]:
+    import pyarrow as pa
+
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
+    kind = values.type
+    if pa.types.is_dictionary(kind):
+        return _from_arrow(values.dictionary_decode())
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return values.cast(pa.string())
+    exact = (
+        pa.types.is_boolean(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_float32(kind)
+        or pa.types.is_float64(kind)
+        or pa.types.is_string(kind)
+        or pa.types.is_null(kind)
+    )
+    return values if exact else list(values.to_pylist())
+
+
+def _from_numpy(values: np.ndarray[Any, Any]) -> pa.Array | list[Any]:
+    import numpy as np
+    import pyarrow as pa
+
+    if values.dtype.kind in _EXACT_KINDS and values.dtype != np.float16:
+        try:
+            return pa.array(values, from_pandas=True)
+        except (pa.ArrowNotImplementedError, UnicodeError):  # long doubles; half of a character
+            return list(values)
+    return _from_list(values.tolist()) if values.dtype == object else list(values)
+
+
+def _from_pandas(values: Any) -> pa.Array | list[Any]:
+    import numpy as np
+    import pyarrow as pa
+
+    if hasattr(values.dtype, "categories"):
+        codes = values.array.codes
+        return _take(column(values.array.categories), codes)
+    if isinstance(values.dtype, np.dtype) and values.dtype.kind not in "mM":
+        return _from_numpy(values.to_numpy())
+    if hasattr(values.dtype, "fill_value"):  # sparse
+        return _from_numpy(np.asarray(values))
+    try:
+        return _from_arrow(pa.array(values.array, from_pandas=True))
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+        return list(values)
+
+
+def _take(values: pa.Array | list[Any], places: np.ndarray[Any, Any]) -> pa.Array | list[Any]:
+    """The values at those places; none at a place below 0."""
+    import pyarrow as pa
+
+    if isinstance(values, list):
+        return [values[place] if place >= 0 else None for place in places.tolist()]
+    return values.take(pa.array(places, mask=places < 0))
+
+
+def _from_list(values: list[Any]) -> pa.Array | list[Any]:
+    """Values of one type as an array: of several, each would be made another's."""
+    import numpy as np
+    import pyarrow as pa
+
+    kinds = set(map(type, values)) - {type(None)}
+    if len(kinds) > 1:
+        return values
+    kind = next(iter(kinds), bool)
+    if issubclass(kind, np.generic) and len(set(map(type, values))) == 1:
+        return _from_numpy(np.asarray(values))
+    if kind in (bool, int, float, str):
+        try:
+            return pa.array(values, from_pandas=True)
+        except (OverflowError, UnicodeError, pa.ArrowInvalid):
+            return values
+    return values
+
+
+def _text(value: Any) -> str | None:
+    """One value's text; None for one that is missing."""
+    if isinstance(value, str):
+        return str(value)
+    if _is_missing(value):
+        return None
+    if isinstance(value, float):
+        return float.__repr__(value)
+    if _is_nested(value):
+        return _json(value)
+    if hasattr(value, "__array__") and hasattr(value, "item") and not _is_numpy(value):
+        return _text(value.item())  # a tensor of one number
+    return str(value)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(_jsonable(value), allow_nan=False)
+
+
+def _jsonable(value: Any) -> Any:
+    """What JSON has instead of a value. It has no NaN, which is null, and no infinity, which is a
+    text that reads back as a number; bytes are base64, as in MLflow's own JSON."""
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if _is_missing(value):
+        return None
+    if isinstance(value, float):
+        if math.isinf(value):
+            return "Infinity" if value > 0 else "-Infinity"
+        return float(value)
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return base64.b64encode(value).decode("ascii")
+    if isinstance(value, Mapping):
+        return {str(name): _jsonable(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_jsonable(inner) for inner in value]
+    if isinstance(value, (dt.date, dt.time)):
+        return value.isoformat()
+    if hasattr(value, "model_dump"):  # pydantic's
+        return _jsonable(value.model_dump())
+    if _is_frame(value):
+        return _jsonable(value.to_dict(orient="records"))
+    if _is_nested(value) and hasattr(value, "tolist"):
+        return _jsonable(value.tolist())
+    if hasattr(value, "item") and not _is_time(value):
+        plain = value.item()
+        return str(value) if type(plain) is type(value) else _jsonable(plain)
+    return str(value)
+
+
+def _is_nested(value: Any) -> bool:
+    """True for what is several values."""
+    if isinstance(value, (list, tuple, set, frozenset, Mapping)) or _is_frame(value):
+        return True
+    return bool(getattr(value, "ndim", 0)) or hasattr(value, "model_dump")
+
+
+def _is_missing(value: Any) -> bool:
+    if value is None or type(value).__name__ in _MISSING:
+        return True
+    if isinstance(value, Decimal):
+        return value.is_nan()
+    if isinstance(value, float):
+        return math.isnan(value)
+    if _is_numpy(value) and value.dtype.kind in "fmM" and value.ndim == 0:
+        return bool(value != value)
+    return False
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, (int, float, Decimal)):
+        return not isinstance(value, bool)
+    return _is_numpy(value) and value.dtype.kind in "iuf"
+
+
+def _is_numpy(value: Any) -> bool:
+    import numpy as np
+
+    return isinstance(value, (np.generic, np.ndarray))
+
+
+def _is_time(value: Any) -> bool:
+    return _is_numpy(value) and value.dtype.kind in "mM"
+
+
+def _is_frame(value: Any) -> bool:
+    return hasattr(value, "iloc") and hasattr(value, "columns")
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _quoted(text: pa.Array) -> pa.Array:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    text = text.cast(pa.string())
+    special = pc.match_substring_regex(text, _QUOTE_WORTHY)
+    if not pc.any(special).as_py():
+        return text
+    doubled = pc.replace_substring(text, '"', '""')
+    return pc.if_else(special, pc.binary_join_element_wise('"', doubled, '"', ""), text)
