@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from itertools import accumulate
 
-from runner.local.engine.tally import Bin, Tally, histogram, middle
 from runner.local.report.charts import Bar, bars, columns, tick_number
 from runner.local.report.section import section
 from runner.local.report.text import many, share, shown
+from runner.tally import ONLY, Bin, Numbers, Tally, histogram
 
 
 def predictions(tally: Tally, rows: int) -> str:
-    """Draw the tally of a job that scored so many rows."""
-    if tally.classes:
-        return _by_class(tally.classes)
-    if tally.buckets:
-        return _histogram(tally)
-    why = (
-        "The output is neither classes nor numbers, so there is nothing to draw."
-        if rows
-        else "No rows were scored."
+    """Draw the tally of a job that scored so many rows, a section for each column."""
+    counted = tally.by_column()
+    if not counted:
+        why = (
+            "The output is neither classes nor numbers, so there is nothing to draw."
+            if rows
+            else "No rows were scored."
+        )
+        return section("Predictions", [], f'<p class="soft">{why}</p>')
+    alone = counted.keys() == {ONLY}
+    return "\n".join(
+        _column("" if alone else f": {shown(name, 40)}", one) for name, one in counted.items()
     )
-    return section("Predictions", [], f'<p class="soft">{why}</p>')
 
 
-def _by_class(classes: Mapping[str, int]) -> str:
-    title = "Predictions by class"
+def _column(name: str, tally: Tally) -> str:
+    numbers = tally.numbers
+    if numbers is not None:
+        return _histogram(f"Predictions{name}", tally, numbers)
+    if tally.classes:
+        return _by_class(f"Predictions by class{name}", tally.classes)
+    return section(f"Predictions{name}", [], '<p class="soft">None of them is a number.</p>')
+
+
+def _by_class(title: str, classes: Mapping[str, int]) -> str:
     ranked = [Bar(*one) for one in sorted(classes.items(), key=lambda item: -item[1])]
     first, whole = ranked[0], sum(classes.values())
     notes = [
@@ -37,20 +45,14 @@ def _by_class(classes: Mapping[str, int]) -> str:
     return section(title, notes, bars(title, "Class", ranked, shares=True))
 
 
-def _histogram(tally: Tally) -> str:
+def _histogram(title: str, tally: Tally, numbers: Numbers) -> str:
     drawn = histogram(tally, bins=30)
-    points = sorted((middle(key), count) for key, count in tally.buckets.items())
-    whole = sum(tally.buckets.values())
-    mean = math.fsum(value * (count / whole) for value, count in points)
-    counts = accumulate(count for _, count in points)
-    median = next(
-        value for (value, _), upto in zip(points, counts, strict=True) if 2 * upto >= whole
-    )
-    figures = f"Median {_about(median)}, mean {_about(mean)}."
-    ends = f"From {_about(points[0][0])} to {_about(points[-1][0])}."
+    whole = numbers.count
+    figures = f"Median {_about(numbers.median)}, mean {_about(numbers.mean)}."
+    ends = f"From {_about(numbers.min)} to {_about(numbers.max)}."
     return section(
-        "Predictions",
-        [figures, ends, "Counted in buckets, so these figures are good to about 1&nbsp;%."],
+        title,
+        [figures, ends, "Counted in buckets, so the median is good to about 1&nbsp;%."],
         columns(
             drawn,
             f"Histogram of {whole:,} predictions. {figures} {ends}",

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from runner.local.engine.drivers import predictions as predictions_module
 from runner.local.engine.drivers.answers import BadPredictions, as_answers
 from runner.local.engine.drivers.predictions import tally_of, write_lines
-from runner.local.engine.tally import MOST_CLASSES, OTHER, bucket
+from runner.tally import MOST_CLASSES, OTHER, bucket
 
 
 def lines(predictions: Any, name: str = "f.csv", first_row: int = 0) -> str:
@@ -165,12 +165,37 @@ def test_classes_are_counted_by_name() -> None:
 
 def test_numbers_are_counted_in_buckets_and_what_is_no_number_is_left_out() -> None:
     assert tally_of([0.5, 0.5, math.nan, math.inf, -2.0]) == {
-        "buckets": {bucket(0.5): 2, bucket(-2.0): 1}
+        "buckets": {bucket(0.5): 2, bucket(-2.0): 1},
+        "sum": -1.0,
+        "min": -2.0,
+        "max": 0.5,
     }
+    assert tally_of([math.nan, math.inf]) == {}
+
+
+def test_answers_of_several_values_are_counted_by_column() -> None:
+    frame = pd.DataFrame({"label": ["a", "b", "a"], "score": [0.5, 0.25, 1.0]})
+    counted = tally_of(frame)["columns"]
+    assert counted["label"] == {"classes": {"a": 2, "b": 1}}
+    assert (counted["score"]["sum"], counted["score"]["max"]) == (1.75, 1.0)
+    assert tally_of(frame.to_dict(orient="list")) == {"columns": counted}
+    probabilities = tally_of(np.array([[0.25, 0.75], [0.5, 0.5]]))["columns"]
+    assert {name: one["sum"] for name, one in probabilities.items()} == {"0": 0.75, "1": 1.25}
+    assert tally_of(np.zeros((2, 768))) == {}
+
+
+def test_the_ends_of_whole_numbers_are_exact() -> None:
+    counted = tally_of(np.arange(2**53 - 100, 2**53 + 2))
+    assert (counted["min"], counted["max"]) == (2**53 - 100, 2**53 + 1)
+
+
+def test_a_sum_beyond_what_a_float_holds_is_not_told() -> None:
+    counted = tally_of([1.7e308, 1.7e308])
+    assert "sum" not in counted
+    assert counted["max"] == 1.7e308
 
 
 def test_more_whole_numbers_than_classes_are_buckets_and_as_many_texts_are_other() -> None:
     many = MOST_CLASSES + 1
     assert sum(tally_of(np.arange(many))["buckets"].values()) == many
     assert tally_of([f"text {number}" for number in range(many)]) == {"classes": {OTHER: many}}
-    assert tally_of(np.zeros((2, 2))) == {}

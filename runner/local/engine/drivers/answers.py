@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from runner.local.engine.drivers.cells import column, countable, json_cells, texts
+from runner.tally import ONLY
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     import pyarrow as pa
 
-ONLY = "prediction"  # what the column of answers of one value is called
 _MOST_COLUMNS = 20  # more than these are an embedding, not figures to look at
 
 
@@ -76,7 +76,21 @@ def _refuse_single(predictions: Any) -> None:
 def _of_one_value(values: Any) -> Answers:
     found = column(values)
     counted = countable(found)
-    return Answers(texts(found), {} if counted is None else {ONLY: counted})
+    if counted is None:
+        return Answers(texts(found), _counted(_parts(list(found))))
+    return Answers(texts(found), {ONLY: counted})
+
+
+def _parts(answers: list[Any]) -> dict[str, list[Any]]:
+    """The parts of answers that are all objects, or all lists, by name or place; else none."""
+    columns: dict[str, list[Any]] = {}
+    for answer in answers:
+        if not isinstance(answer, (Mapping, list, tuple)) or len(answer) > _MOST_COLUMNS:
+            return {}
+        parts = answer.items() if isinstance(answer, Mapping) else enumerate(answer)
+        for name, part in parts:
+            columns.setdefault(str(name), []).append(part)
+    return columns if len(columns) <= _MOST_COLUMNS else {}
 
 
 def _of_lists(array: np.ndarray[Any, Any]) -> Answers:

@@ -18,7 +18,7 @@ from runner.local.engine.drivers.result import Result, brief
 from runner.local.engine.drivers.tables import BadFile, read_frame, read_table
 from runner.local.engine.mlmodel import MlModel, read_mlmodel
 from runner.local.engine.plan import InputFile
-from runner.local.engine.tally import merge
+from runner.tally import merge
 
 TABLES = frozenset({".csv", ".parquet"})  # Azure reads .csv; .parquet is our extension
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from runner.local.engine.drivers.answers import ONLY, Answers, BadPredictions, as_answers
+from runner.local.engine.drivers.answers import Answers, BadPredictions, as_answers
 from runner.local.engine.drivers.cells import plain_texts, quoted
-from runner.local.engine.tally import EMPTY, MOST_CLASSES, OTHER, bucket
+from runner.tally import EMPTY, MOST_CLASSES, ONLY, OTHER, Tally, bucket
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,7 +24,7 @@ _ROWS_AT_ONCE = 500_000  # bounds the memory that a huge file's lines take
 
 def write_lines(
     answers: Answers, file_name: str, write: Callable[[Any], object], first_row: int = 0
-) -> Mapping[str, Mapping[str, int]]:
+) -> Mapping[str, Any]:
     """Write a line for each answer, numbered from `first_row`, and return their tally (see
     `tally.Tally`).
 
@@ -49,7 +49,7 @@ def write_lines(
         )
         # The array's data buffer is its strings end to end: the file's text, ready to write.
         write(lines.buffers()[2])
-    return _tally(answers.columns.get(ONLY))
+    return _tally(answers.columns)
 
 
 @lru_cache(maxsize=4)
@@ -65,19 +65,24 @@ def _row_numbers(start: int, count: int) -> pa.Array:
     return _counted(start, max(1024, 1 << (count - 1).bit_length())).slice(0, count)
 
 
-def tally_of(predictions: Any) -> Mapping[str, Mapping[str, int]]:
+def tally_of(predictions: Any) -> Mapping[str, Any]:
     """Count predictions that are written some other way."""
-    return _tally(as_answers(predictions).columns.get(ONLY))
+    return _tally(as_answers(predictions).columns)
 
 
-def _tally(values: pa.Array | None) -> dict[str, dict[str, int]]:
+def _tally(columns: Mapping[str, pa.Array]) -> dict[str, Any]:
+    if columns.keys() <= {ONLY}:
+        return _count(columns[ONLY]) if columns else {}
+    return {"columns": {name: _count(values) for name, values in columns.items()}}
+
+
+def _count(values: pa.Array) -> dict[str, Any]:
+    """The tally of one column: booleans, numbers or texts."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if values is None:
-        return {}
     if pa.types.is_floating(values.type):
-        return {"buckets": _buckets(values)}
+        return _count_numbers(values)
     distinct = pc.value_counts(values)
     if len(distinct) <= MOST_CLASSES:
         names = plain_texts(distinct.field("values")).to_pylist()
@@ -85,17 +90,30 @@ def _tally(values: pa.Array | None) -> dict[str, dict[str, int]]:
         classes = (EMPTY if name is None else name for name in names)
         return {"classes": dict(zip(classes, counts, strict=True))}
     if pa.types.is_integer(values.type):
-        return {"buckets": _buckets(values.cast(pa.float64()))}
+        return _count_numbers(values)
     return {"classes": {OTHER: len(values)}}
 
 
-def _buckets(values: pa.Array) -> dict[str, int]:
+def _count_numbers(values: pa.Array) -> dict[str, Any]:
     import numpy as np
 
-    numbers = values.to_numpy(zero_copy_only=False).astype(np.float64)
-    distinct, counts = np.unique(numbers[np.isfinite(numbers)], return_counts=True)
+    values = values.drop_null()
+    exact = values.to_numpy(zero_copy_only=False)
+    numbers = exact.astype(np.float64)
+    finite = np.isfinite(numbers)
+    numbers, exact = numbers[finite], exact[finite]
+    if not len(numbers):
+        return {}
+    distinct, counts = np.unique(numbers, return_counts=True)
     buckets: dict[str, int] = {}
     for number, count in zip(distinct.tolist(), counts.tolist(), strict=True):
-        if math.isfinite(number):
-            buckets[bucket(number)] = buckets.get(bucket(number), 0) + count
-    return buckets
+        key = bucket(number)
+        buckets[key] = buckets.get(key, 0) + count
+    with np.errstate(over="ignore"):
+        total = float(numbers.sum())
+    return Tally(
+        buckets=buckets,
+        sum=total if math.isfinite(total) else None,
+        min=exact.min().item(),
+        max=exact.max().item(),
+    ).as_dict()

@@ -18,7 +18,7 @@ class Result:
     """The files' fate and the tally of their predictions; the lines have been written."""
 
     files: tuple[FileResult, ...]
-    tally: Mapping[str, Mapping[str, int]]
+    tally: Mapping[str, Any]
     warnings: tuple[str, ...] = ()
     retry: str | None = None  # why another attempt may do better
     missing: int = 0  # results a script owed and did not return

@@ -166,7 +166,7 @@ def _in_one_line(value: Any) -> str:
     return " ".join(re.split("\r\n|\r|\n", str(value).rstrip("\r\n")))
 
 
-def _tally(returned: Any) -> Mapping[str, Mapping[str, int]]:
+def _tally(returned: Any) -> Mapping[str, Any]:
     """Count a DataFrame's column `prediction`; other results say nothing of predictions."""
     if not hasattr(returned, "iloc") or "prediction" not in getattr(returned, "columns", ()):
         return {}
