@@ -51,8 +51,11 @@ def work(plan: Plan, folder: Path, connection: Connection, log: int, parent: int
     _send(connection, Ready())
     while (mini_batch := _receive(connection)) is not None:
         _send(connection, _attempt(driver, plan, folder, mini_batch))
-    del driver
-    _wind_up(plan)
+    try:
+        driver.close()
+    finally:
+        del driver
+        _wind_up(plan)
 
 
 def _attempt(driver: drivers.Driver, plan: Plan, folder: Path, mini_batch: int) -> Message:

@@ -66,6 +66,9 @@ class MlflowDriver:
                 results.append(FileResult(file.name, len(answers)))
         return Result(tuple(results), merge(tallies).as_dict(), tuple(warnings), retry)
 
+    def close(self) -> None:
+        """A model has nothing to be told at the end."""
+
     def _score(self, file: Path, warnings: list[str]) -> Any:
         if file.suffix.lower() in IMAGES:
             array = read_image(file, self._model.signature)

@@ -32,6 +32,10 @@ class Driver(Protocol):
         """Score files and write their lines with `write`, in the files' order."""
         ...
 
+    def close(self) -> None:
+        """Called once there is no more to score. What it raises is told and fails nothing."""
+        ...
+
 
 def brief(error: BaseException) -> str:
     """One line for an exception: its type and its text."""
