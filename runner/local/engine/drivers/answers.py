@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from runner.local.engine.drivers.cells import column, countable, json_cells, texts
+from runner.local.engine.drivers.cells import column, countable, is_of_pandas, json_cells, texts
 from runner.tally import ONLY
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def _as_array(values: Any) -> np.ndarray[Any, Any] | None:
         return plain
     if isinstance(values, np.ndarray):
         return np.asarray(values)
-    if hasattr(values, "iloc") or not hasattr(values, "__array__") or _is_arrow(values):
+    if is_of_pandas(values) or not hasattr(values, "__array__") or _is_arrow(values):
         return None
     try:
         return np.asarray(values)

@@ -33,9 +33,17 @@ def column(values: Any) -> pa.Array | list[Any]:
         return _from_arrow(values)
     if isinstance(values, np.ndarray):
         return _from_numpy(values)
-    if hasattr(values, "dtype") and hasattr(values, "array"):
-        return _from_pandas(values)
+    if is_of_pandas(values):
+        import pandas as pd
+
+        return _from_pandas(pd.Series(values))
     return _from_list(list(values))
+
+
+def is_of_pandas(values: Any) -> bool:
+    """True for a Series, an Index, a DataFrame or one of pandas' arrays, which have types that
+    NumPy lacks."""
+    return type(values).__module__.partition(".")[0] == "pandas"
 
 
 def texts(values: pa.Array | list[Any]) -> pa.Array:
@@ -138,14 +146,16 @@ def _from_pandas(values: Any) -> pa.Array | list[Any]:
     if hasattr(values.dtype, "categories"):
         codes = values.array.codes
         return _take(column(values.array.categories), codes)
-    if isinstance(values.dtype, np.dtype) and values.dtype.kind not in "mM":
-        return _from_numpy(values.to_numpy())
     if hasattr(values.dtype, "fill_value"):  # sparse
         return _from_numpy(np.asarray(values))
-    try:
-        return _from_arrow(pa.array(values.array, from_pandas=True))
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
-        return list(values)
+    if isinstance(values.dtype, np.dtype) and values.dtype.kind not in "mM":
+        return _from_numpy(values.to_numpy())
+    if hasattr(values.dtype, "storage") or hasattr(values.dtype, "numpy_dtype"):
+        # Texts, and what holds a missing value beside whole numbers.
+        found = _from_arrow(pa.array(values.array, from_pandas=True))
+        if not isinstance(found, list):
+            return found
+    return list(values)  # of times and the like pandas' own values, as when Azure goes over them
 
 
 def _take(values: pa.Array | list[Any], places: np.ndarray[Any, Any]) -> pa.Array | list[Any]:
@@ -192,7 +202,10 @@ def _text(value: Any) -> str | None:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(_jsonable(value), allow_nan=False)
+    try:
+        return json.dumps(value, allow_nan=False)  # most answers, and many times as fast
+    except (TypeError, ValueError):
+        return json.dumps(_jsonable(value), allow_nan=False)
 
 
 def _jsonable(value: Any) -> Any:
@@ -209,7 +222,7 @@ def _jsonable(value: Any) -> Any:
     if isinstance(value, (bytes, bytearray, memoryview)):
         return base64.b64encode(value).decode("ascii")
     if isinstance(value, Mapping):
-        return {str(name): _jsonable(inner) for name, inner in value.items()}
+        return {_key(name): _jsonable(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_jsonable(inner) for inner in value]
     if isinstance(value, (dt.date, dt.time)):
@@ -224,6 +237,11 @@ def _jsonable(value: Any) -> Any:
         plain = value.item()
         return str(value) if type(plain) is type(value) else _jsonable(plain)
     return str(value)
+
+
+def _key(name: Any) -> Any:
+    """A key as `json.dumps` takes it, which makes `true` of True and `null` of None."""
+    return name if name is None or isinstance(name, (str, bool, int)) else str(name)
 
 
 def _is_nested(value: Any) -> bool:
