@@ -13,7 +13,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import accumulate
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _GAMMA = 1.02
 _LOG_GAMMA = math.log(_GAMMA)
@@ -169,6 +172,20 @@ def bucket(value: float) -> str:
         return "0"
     exponent = math.floor(math.log(abs(value)) / _LOG_GAMMA)
     return f"{'-' if value < 0 else '+'}{exponent}"
+
+
+def buckets_of(numbers: np.ndarray[Any, Any]) -> dict[str, int]:
+    """How many of an array's finite numbers fall into each bucket: `bucket` for many at once."""
+    import numpy as np
+
+    found = {"0": int(np.count_nonzero(numbers == 0))}
+    for sign, part in (("-", -numbers[numbers < 0]), ("+", numbers[numbers > 0])):
+        exponents = np.floor(np.log(part) / _LOG_GAMMA).astype(np.int64)
+        keys, counts = np.unique(exponents, return_counts=True)
+        found |= {
+            f"{sign}{key}": count for key, count in zip(keys.tolist(), counts.tolist(), strict=True)
+        }
+    return {key: count for key, count in found.items() if count}
 
 
 def middle(key: str) -> float:

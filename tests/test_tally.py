@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from collections import Counter
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +17,7 @@ from runner.tally import (
     Numbers,
     Tally,
     bucket,
+    buckets_of,
     count_texts,
     histogram,
     in_order,
@@ -56,6 +59,12 @@ def test_numbers_add_up_however_they_are_split(parts: list[list[float]]) -> None
     split = merge(tally(part) for part in parts)
     assert split.buckets == tally([value for part in parts for value in part])["buckets"]
     assert sum(bar.count for bar in histogram(split)) == sum(map(len, parts))
+
+
+@settings(deadline=None)
+@given(st.lists(numbers, max_size=20))
+def test_many_numbers_at_once_fall_into_the_buckets_of_each(values: list[float]) -> None:
+    assert buckets_of(np.array(values, dtype=float)) == Counter(map(bucket, values))
 
 
 def test_classes_that_turn_out_too_many_become_buckets_when_they_are_numbers() -> None:

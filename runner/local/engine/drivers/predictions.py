@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.local.engine.drivers.answers import Answers, BadPredictions, as_answers
 from runner.local.engine.drivers.cells import plain_texts, quoted
-from runner.tally import EMPTY, MOST_CLASSES, ONLY, OTHER, Tally, bucket
+from runner.tally import EMPTY, MOST_CLASSES, ONLY, OTHER, Tally, buckets_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -104,15 +104,10 @@ def _count_numbers(values: pa.Array) -> dict[str, Any]:
     numbers, exact = numbers[finite], exact[finite]
     if not len(numbers):
         return {}
-    distinct, counts = np.unique(numbers, return_counts=True)
-    buckets: dict[str, int] = {}
-    for number, count in zip(distinct.tolist(), counts.tolist(), strict=True):
-        key = bucket(number)
-        buckets[key] = buckets.get(key, 0) + count
     with np.errstate(over="ignore"):
         total = float(numbers.sum())
     return Tally(
-        buckets=buckets,
+        buckets=buckets_of(numbers),
         sum=total if math.isfinite(total) else None,
         min=exact.min().item(),
         max=exact.max().item(),
