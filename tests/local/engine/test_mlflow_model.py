@@ -465,3 +465,45 @@ def test_a_whole_job_of_a_python_model_comes_through(tmp_path: Path) -> None:
     outcome = score(tmp_path, files, model=model, processes=2, mini_batch_size=1)
     assert outcome.error is None
     assert outcome.output == b"0,2.0,x.csv\n1,4.0,x.csv\n0,2.0,y.csv\n1,4.0,y.csv\n"
+
+
+def forecast(frame: Any) -> Any:
+    """What mlflow.statsmodels does for ARIMA: a row says from where to where."""
+    start, end = int(frame["start"][0]), int(frame["end"][0])
+    return pd.Series(
+        np.arange(start, end + 1) / 2, index=pd.date_range("2024", periods=end - start + 1)
+    )
+
+
+@pytest.mark.parametrize(
+    ("predict", "answers"),
+    [
+        (forecast, ["30.0", "30.5", "31.0", "31.5", "32.0"]),
+        (lambda frame: [frame["end"].sum()], ["64"]),
+        (lambda frame: (value for value in ("a", "b", "c")), ["a", "b", "c"]),
+        (lambda frame: {"sum": float(frame["end"].sum()), "of": ["start", "end"]}, None),
+    ],
+)
+def test_a_forecast_an_aggregate_or_a_generator_has_a_line_for_each_answer(
+    tmp_path: Path, predict: Callable[..., Any], answers: list[str] | None
+) -> None:
+    model = save_pyfunc(tmp_path / "model", predict, columns(start="long", end="long"))
+    outcome = score(tmp_path, {"x.csv": b"start,end\n60,64\n"}, model=model, max_retries=2)
+    assert outcome.error is None
+    assert outcome.output is not None
+    rows = list(csv.reader(io.StringIO(outcome.output.decode(), newline="")))
+    if answers is None:
+        answers = ['{"sum": 64.0, "of": "start"}', '{"sum": 64.0, "of": "end"}']
+    assert rows == [[str(place), text, "x.csv"] for place, text in enumerate(answers)]
+    (attempt,) = outcome.attempts
+    assert attempt.rows == len(answers)
+
+
+def test_a_single_number_fails_the_job_after_one_attempt(tmp_path: Path) -> None:
+    model = save_pyfunc(tmp_path / "model", lambda frame: 5.0, columns(a="double"))
+    outcome = score(tmp_path, {"x.csv": b"a\n1\n"}, model=model, max_retries=3)
+    assert outcome.retries == []
+    assert outcome.error == (
+        "none of the 1 files could be scored; the first: x.csv: the model returned a single float;"
+        " it must return a list, an array, a dict or a DataFrame"
+    )
