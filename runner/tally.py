@@ -11,7 +11,7 @@ import math
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ _GAMMA = 1.02
 _LOG_GAMMA = math.log(_GAMMA)
 _LARGEST_LOG = math.log(sys.float_info.max)
 MOST_CLASSES = 50  # more distinct values than this are numbers or free text, not classes
+_MOST_BUCKETS, _FEWEST_BUCKETS = 256, 25  # kept of several columns: of all, and of each
 EMPTY, OTHER = "(empty)", "(other)"  # no prediction; free text beyond the kinds that are told
 ONLY = "prediction"  # what the column is called where each answer is one value
 
@@ -41,7 +42,7 @@ class Numbers:
 
     count: int
     min: float
-    median: float  # to about 1 %
+    median: float  # to about 1 %; of several columns to a few percent of the rows
     mean: float
     max: float
 
@@ -59,14 +60,23 @@ class Tally:
     columns: Mapping[str, Tally] = field(default_factory=dict)  # by the column's name
 
     def as_dict(self) -> dict[str, Any]:
-        """What `merge` takes and JSON holds."""
+        """What `merge` takes and JSON holds.
+
+        Of several columns only so many buckets are kept that a journal of many mini-batches stays
+        as small as with one column: neighbours are put together, and the ranks of numbers, the
+        median's too, are then good to a few percent.
+        """
         if self.columns:
-            return {"columns": {name: one.as_dict() for name, one in self.columns.items()}}
+            most = max(_FEWEST_BUCKETS, _MOST_BUCKETS // len(self.columns))
+            return {"columns": {name: one._thinned(most) for name, one in self.columns.items()}}
         if not self.buckets:
             return {"classes": dict(self.classes)} if self.classes else {}
         figures = {"sum": self.sum, "min": self.min, "max": self.max}
         known = {name: value for name, value in figures.items() if value is not None}
         return {"buckets": dict(self.buckets), **known}
+
+    def _thinned(self, most: int) -> dict[str, Any]:
+        return replace(self, buckets=_put_together(self.buckets, most)).as_dict()
 
     @property
     def numbers(self) -> Numbers | None:
@@ -186,6 +196,30 @@ def buckets_of(numbers: np.ndarray[Any, Any]) -> dict[str, int]:
             f"{sign}{key}": count for key, count in zip(keys.tolist(), counts.tolist(), strict=True)
         }
     return {key: count for key, count in found.items() if count}
+
+
+def _put_together(buckets: Mapping[str, int], most: int) -> Mapping[str, int]:
+    """About so many buckets of about equal counts; each stands where half of its count lies."""
+    if len(buckets) <= most:
+        return buckets
+    deep = sum(buckets.values()) / most
+    fewer: dict[str, int] = {}
+    group: list[tuple[str, int]] = []
+    for key in sorted(buckets, key=middle):
+        group.append((key, buckets[key]))
+        count = sum(number for _, number in group)
+        if count >= deep:
+            fewer[_halfway(group)] = count
+            group = []
+    if group:
+        fewer[_halfway(group)] = sum(number for _, number in group)
+    return fewer
+
+
+def _halfway(group: Sequence[tuple[str, int]]) -> str:
+    upto = accumulate(count for _, count in group)
+    whole = sum(count for _, count in group)
+    return next(key for (key, _), count in zip(group, upto, strict=True) if 2 * count >= whole)
 
 
 def middle(key: str) -> float:

@@ -125,6 +125,23 @@ def test_a_merged_tally_merges_again_without_loss() -> None:
     assert json.loads(json.dumps(merge(columns).as_dict())) == merge(columns).as_dict()
 
 
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 1000), st.integers(2, 20))
+def test_of_several_columns_few_buckets_are_kept_and_the_median_still_stands_in_the_middle(
+    seed: int, wide: int
+) -> None:
+    values = np.random.default_rng(seed).lognormal(sigma=3, size=4000)
+    column = Tally(buckets=buckets_of(values), sum=1.0, min=0.0, max=9.0)
+    kept = Tally(columns={str(place): column for place in range(wide)}).as_dict()["columns"]
+    assert sum(len(one["buckets"]) for one in kept.values()) <= 26 * 20
+    for one in kept.values():
+        assert sum(one["buckets"].values()) == len(values)
+        assert (one["sum"], one["min"], one["max"]) == (1.0, 0.0, 9.0)
+    numbers = merge([{"buckets": kept["0"]["buckets"]}]).numbers
+    assert numbers is not None
+    assert 0.46 < (values <= numbers.median).mean() < 0.54
+
+
 def test_a_journal_of_an_earlier_version_has_figures_from_its_buckets() -> None:
     old = {"buckets": {bucket(10.0): 1, bucket(200.0): 3}}
     for parts in ([old], [old, count_texts(["20.5"])]):

@@ -11,7 +11,7 @@ from runner.tally import ONLY, Bin, Numbers, Tally, histogram
 
 
 def predictions(tally: Tally, rows: int) -> str:
-    """Draw the tally of a job that scored so many rows, a section for each column."""
+    """Draw the tally of a job that scored so many rows."""
     counted = tally.by_column()
     if not counted:
         why = (
@@ -20,38 +20,55 @@ def predictions(tally: Tally, rows: int) -> str:
             else "No rows were scored."
         )
         return section("Predictions", [], f'<p class="soft">{why}</p>')
-    alone = counted.keys() == {ONLY}
-    return "\n".join(
-        _column("" if alone else f": {shown(name, 40)}", one) for name, one in counted.items()
-    )
-
-
-def _column(name: str, tally: Tally) -> str:
+    if counted.keys() != {ONLY}:
+        return _by_column(counted)
     numbers = tally.numbers
-    if numbers is not None:
-        return _histogram(f"Predictions{name}", tally, numbers)
-    if tally.classes:
-        return _by_class(f"Predictions by class{name}", tally.classes)
-    return section(f"Predictions{name}", [], '<p class="soft">None of them is a number.</p>')
+    return _by_class(tally.classes) if numbers is None else _histogram(tally, numbers)
 
 
-def _by_class(title: str, classes: Mapping[str, int]) -> str:
-    ranked = [Bar(*one) for one in sorted(classes.items(), key=lambda item: -item[1])]
-    first, whole = ranked[0], sum(classes.values())
-    notes = [
-        f"{many(len(ranked), 'class')}." if len(ranked) > 1 else "All in one class.",
-        f"{shown(first.name, 40)} is the most frequent, {share(first.rows, whole)}.",
+def _by_column(counted: Mapping[str, Tally]) -> str:
+    """A line for each column: its figures, or its most frequent class."""
+    lines = "".join(
+        f"<dt>{shown(name, 40)}</dt><dd>{_in_one_line(one)}</dd>" for name, one in counted.items()
+    )
+    notes = [f"{many(len(counted), 'column')}.", "Medians are good to a few percent of the rows."]
+    return section("Predictions by column", notes, f'<dl class="facts">{lines}</dl>')
+
+
+def _in_one_line(tally: Tally) -> str:
+    if numbers := tally.numbers:
+        return f"{_figures(numbers)} {_ends(numbers)}"
+    return " ".join(_about_classes(tally.classes)) if tally.classes else "No numbers."
+
+
+def _about_classes(classes: Mapping[str, int]) -> list[str]:
+    name, rows = max(classes.items(), key=lambda item: item[1])
+    return [
+        f"{many(len(classes), 'class')}." if len(classes) > 1 else "All in one class.",
+        f"{shown(name, 40)} is the most frequent, {share(rows, sum(classes.values()))}.",
     ]
-    return section(title, notes, bars(title, "Class", ranked, shares=True))
 
 
-def _histogram(title: str, tally: Tally, numbers: Numbers) -> str:
+def _figures(numbers: Numbers) -> str:
+    return f"Median {_about(numbers.median)}, mean {_about(numbers.mean)}."
+
+
+def _ends(numbers: Numbers) -> str:
+    return f"From {_about(numbers.min)} to {_about(numbers.max)}."
+
+
+def _by_class(classes: Mapping[str, int]) -> str:
+    title = "Predictions by class"
+    ranked = [Bar(*one) for one in sorted(classes.items(), key=lambda item: -item[1])]
+    return section(title, _about_classes(classes), bars(title, "Class", ranked, shares=True))
+
+
+def _histogram(tally: Tally, numbers: Numbers) -> str:
     drawn = histogram(tally, bins=30)
     whole = numbers.count
-    figures = f"Median {_about(numbers.median)}, mean {_about(numbers.mean)}."
-    ends = f"From {_about(numbers.min)} to {_about(numbers.max)}."
+    figures, ends = _figures(numbers), _ends(numbers)
     return section(
-        title,
+        "Predictions",
         [figures, ends, "Counted in buckets, so the median is good to about 1&nbsp;%."],
         columns(
             drawn,

@@ -51,13 +51,17 @@ def test_the_mean_and_the_ends_are_the_numbers_own() -> None:
     assert "From 10 to 201." in part.text
 
 
-def test_several_columns_are_a_section_each() -> None:
+def test_several_columns_are_a_line_each() -> None:
     columns = {
         "label": Tally(classes={"a": 3, "b": 1}),
         "<score>": Tally(buckets={bucket(0.5): 4}, sum=2, min=0.5, max=0.5),
         "empty": Tally(),
     }
     shown = page(report([attempt(0, {"a.csv": 4})], Tally(columns=columns)))
-    assert "75.0 %" in section(shown, "Predictions by class: label").text
-    assert "Median 0.5, mean 0.5." in section(shown, "Predictions: <score>").text
-    assert "None of them is a number." in section(shown, "Predictions: empty").text
+    part = section(shown, "Predictions by column")
+    assert [one.text for one in part.find("dt")] == ["label", "<score>", "empty"]
+    assert [one.text for one in part.find("dd")] == [
+        "2 classes. a is the most frequent, 75.0 %.",
+        "Median 0.5, mean 0.5. From 0.5 to 0.5.",
+        "No numbers.",
+    ]

@@ -141,7 +141,7 @@ def _table(outputs: Mapping[Any, Any]) -> pd.DataFrame | None:
 
     try:
         return pd.DataFrame({name: _untouched(value) for name, value in outputs.items()})
-    except ValueError:
+    except Exception:  # of any kind, as in Azure's driver
         return None
 
 
