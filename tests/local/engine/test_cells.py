@@ -160,6 +160,8 @@ def test_an_array_its_list_and_its_elements_in_a_list_read_back(
         ([np.int64(1), None, np.float64(0.5)], ["1", "", "0.5"]),
         ([2**60 + 1, 0.5], ["1152921504606846977", "0.5"]),
         ([True, 2], ["True", "2"]),
+        ([1e-7, 1e16, math.inf], ["1e-7", "1e+16", "inf"]),
+        ([1e-7, 1e16, math.inf, "a"], ["1e-7", "1e+16", "inf", "a"]),
     ],
 )
 def test_what_has_a_type_of_its_own_is_its_own_text(array: Any, expected: list[str]) -> None:
@@ -252,6 +254,13 @@ def test_rows_of_numbers_are_json_with_and_without_infinity(rows: list[list[floa
     [
         ({"label": ["a", "b"], "model": "v1"}, [{"label": one, "model": "v1"} for one in "ab"]),
         ({"n": [2**53 + 1, None], "m": 1}, [{"n": 2**53 + 1, "m": 1}, {"n": None, "m": 1}]),
+        (np.array([["2024-01-02", "NaT"]], dtype="M8[s]"), [["2024-01-02T00:00:00", None]]),
+        (
+            np.array([["2024-01-02", "NaT"]], dtype="M8[ns]"),
+            [["2024-01-02T00:00:00.000000000", None]],
+        ),
+        ([{"t": np.array(["2024-01-02"], dtype="datetime64[D]")}], [{"t": ["2024-01-02"]}]),
+        (pd.MultiIndex.from_tuples([(1, "a"), (2, "b")]), [[1, "a"], [2, "b"]]),
         ({"a": 1, "b": "x"}, [{"a": 1, "b": "x"}]),
         ({"a": [1, 2], "b": [1]}, [{"a": [1, 2], "b": [1]}]),
         ({"a": np.array(1), "b": np.ones((2, 1))}, [{"a": 1, "b": [1.0]}] * 2),

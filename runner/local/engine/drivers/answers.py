@@ -6,7 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from runner.local.engine.drivers.cells import column, countable, is_of_pandas, json_cells, texts
+from runner.local.engine.drivers.cells import (
+    as_lists,
+    column,
+    countable,
+    is_of_pandas,
+    json_cells,
+    texts,
+)
 from runner.tally import ONLY
 
 if TYPE_CHECKING:
@@ -98,7 +105,7 @@ def _of_lists(array: np.ndarray[Any, Any]) -> Answers:
     columns = {}
     if array.ndim == 2 and array.shape[1] <= _MOST_COLUMNS:
         columns = {str(place): array[:, place] for place in range(array.shape[1])}
-    return Answers(json_cells(array.tolist()), _counted(columns))
+    return Answers(json_cells(as_lists(array)), _counted(columns))
 
 
 def _records(columns: Mapping[str, Any], rows: int) -> Answers:

@@ -33,7 +33,7 @@ def column(values: Any) -> pa.Array | list[Any]:
         return _from_arrow(values)
     if isinstance(values, np.ndarray):
         return _from_numpy(values)
-    if is_of_pandas(values):
+    if is_of_pandas(values) and getattr(values, "nlevels", 1) == 1:
         import pandas as pd
 
         return _from_pandas(pd.Series(values))
@@ -51,7 +51,10 @@ def texts(values: pa.Array | list[Any]) -> pa.Array:
     import pyarrow as pa
 
     if isinstance(values, list):
-        cells = map(_text, values)
+        # A float is written alike whatever stands beside it, in another slice of the file too.
+        floats = [float(value) for value in values if _is_float(value)]
+        written = iter(plain_texts(pa.array(floats, type=pa.float64())).to_pylist())
+        cells = (next(written) if _is_float(value) else _text(value) for value in values)
         return pa.array(
             (None if cell is None else quoted(cell) for cell in cells), type=pa.string()
         )
@@ -86,6 +89,18 @@ def json_cells(values: Iterable[Any]) -> pa.Array:
     import pyarrow as pa
 
     return pa.array((quoted(_json(value)) for value in values), type=pa.string())
+
+
+def as_lists(array: np.ndarray[Any, Any]) -> list[Any]:
+    """An array's rows as lists. Times are texts: NumPy makes numbers of those in nanoseconds."""
+    import numpy as np
+
+    if array.dtype.kind in "mM":
+        times = array.astype(str).astype(object)
+        times[np.isnat(array)] = None
+        array = times
+    lists: list[Any] = array.tolist()
+    return lists
 
 
 def countable(values: pa.Array | list[Any]) -> pa.Array | None:
@@ -231,6 +246,8 @@ def _jsonable(value: Any) -> Any:
         return _jsonable(value.model_dump())
     if _is_frame(value):
         return _jsonable(value.to_dict(orient="records"))
+    if _is_numpy(value) and value.ndim:
+        return _jsonable(as_lists(value))
     if _is_nested(value) and hasattr(value, "tolist"):
         return _jsonable(value.tolist())
     if hasattr(value, "item") and not _is_time(value):
@@ -261,6 +278,10 @@ def _is_missing(value: Any) -> bool:
     if _is_numpy(value) and value.dtype.kind in "fmM" and value.ndim == 0:
         return bool(value != value)
     return False
+
+
+def _is_float(value: Any) -> bool:
+    return isinstance(value, float) and not math.isnan(value)
 
 
 def _is_number(value: Any) -> bool:
