@@ -127,6 +127,9 @@ class Summary:
     output: str | None  # predictions.csv, or the folder a summary_only script wrote to
     report: str | None
     notices: Sequence[str] = ()  # the first few failures and warnings, a line each
+    # Of each column of the predictions its `classes` (class → rows) or the figures that
+    # `tally.Numbers` names. The only one is called `prediction`.
+    columns: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import json
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
@@ -16,8 +14,10 @@ from runner.azureml.downloads import check_absent, fetch, fresh_folder
 from runner.azureml.job_logs import Advance
 from runner.azureml.job_outputs import SCORE, find_output, find_outputs, writing_run
 from runner.azureml.jobs import find_job, job_record, timed
+from runner.azureml.output_rows import count
 from runner.azureml.storage import ARTIFACTS, Place
 from runner.errors import EnvironmentRefused, NotFound, RunnerError
+from runner.tally import in_order, told
 from runner.workspace import JobStatus, Summary, Transfer
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 _SUMMARY = "summary.json"
 _OUTPUTS = "named-outputs"
-_MOST_CLASSES = 50  # more distinct predictions than this are numbers or free text
 
 
 def collect(
@@ -140,7 +139,7 @@ def _sum_up(
     connection: Connection, job: Job, files: list[Path], folder: Path, whole: Path
 ) -> Summary:
     advance = _advance(connection, job.name)
-    rows, named, classes = count(files)
+    rows, named, tally = count(files)
     seconds = _seconds(job if job.started_at and job.ended_at else timed(connection, job))
     output = files[0] if len(files) == 1 else whole / _OUTPUTS / SCORE
     return Summary(
@@ -153,7 +152,8 @@ def _sum_up(
         retries=None,  # Azure makes them without telling
         seconds=seconds,
         rows_per_second=round(rows / seconds, 1) if seconds else 0.0,
-        predictions=dict(sorted(classes.items())),
+        predictions=in_order(tally.classes),
+        columns=told(tally),
         output=str(folder / output.relative_to(whole)),
         report=None,
         notices=_notices(named, advance.files),
@@ -179,29 +179,6 @@ def _advance(connection: Connection, name: str) -> Advance:
             logs.look(whole=False)
             logs.progress_lines()
     return logs.advance
-
-
-def count(files: list[Path]) -> tuple[int, int, dict[str, int]]:
-    """Rows, names of the files they came from, and rows of each predicted class.
-
-    The last two are known of an MLflow model's output: row, prediction, file. They are 0 and empty
-    for any other, which is told by its rows: an MLflow model's are counted from 0 in each file.
-    """
-    rows, shaped, names, begun, classes = 0, 0, set[str](), set[str](), Counter[str]()
-    for file in files:
-        with file.open(newline="", encoding="utf-8", errors="replace") as lines:
-            for row in csv.reader(lines):
-                rows += 1
-                if len(row) == 3 and row[0].isdecimal():
-                    shaped += 1
-                    names.add(row[2])
-                    if row[0] == "0":
-                        begun.add(row[2])
-                    if len(classes) <= _MOST_CLASSES:
-                        classes[row[1]] += 1
-    told = 0 < len(classes) <= _MOST_CLASSES and sum(classes.values()) == rows
-    counted = len(names) if shaped == rows and begun == names else 0
-    return rows, counted, dict(classes) if told else {}
 
 
 def _seconds(job: Job) -> float:

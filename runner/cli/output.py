@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from runner.tally import ONLY
+
 if TYPE_CHECKING:
     from runner.workspace import Asset, EndpointInfo, Job, Summary
 
 _GAP = 2
 _STATUS_COLOURS = {"Completed": "green", "Failed": "red", "Canceled": "yellow"}
 _NARROWEST = 8  # columns a cell keeps when a table is cut to the terminal
+_MOST_SHARES = 5  # of the classes that one line names
 
 
 def is_terminal(stream: TextIO) -> bool:
@@ -134,8 +137,8 @@ def summary_details(summary: Summary) -> dict[str, object]:
         "seconds": f"{summary.seconds:,.1f}",
         "speed": f"{summary.rows_per_second:,.0f} rows a second",
     }
-    if summary.predictions:
-        details["predictions"] = _shares(summary.predictions)
+    if summary.columns or summary.predictions:
+        details["predictions"] = _predictions(summary)
     if summary.output:
         details["output"] = near(summary.output)
     if summary.report:
@@ -259,17 +262,55 @@ def _short_reference(reference: str | None) -> str:
     return (reference or "").removeprefix("azureml:")
 
 
-def _shares(predictions: Mapping[str, int]) -> list[str]:
+def _predictions(summary: Summary) -> list[str]:
+    """A line for each class, or for the figures; of several columns a line for each."""
+    columns = summary.columns or {ONLY: {"classes": summary.predictions}}
+    if columns.keys() == {ONLY}:
+        column = columns[ONLY]
+        classes = column.get("classes")
+        return _shares(classes) if classes else [_figures(column)]
+    names = {name: printable(name) for name in columns}
+    longest = max(map(width, names.values()))
+    return [
+        f"{names[name]}{' ' * (longest - width(names[name]))}  {_in_one_line(column)}"
+        for name, column in columns.items()
+    ]
+
+
+def _shares(classes: Mapping[str, int]) -> list[str]:
     """A line for each class: how many rows, and their share."""
-    total = sum(predictions.values()) or 1
-    names = {name: printable(name) for name in predictions}
+    total = sum(classes.values()) or 1
+    names = {name: printable(name) for name in classes}
     longest = max(width(name) for name in names.values())
-    most = max(len(f"{count:,}") for count in predictions.values())
+    most = max(len(f"{count:,}") for count in classes.values())
     return [
         f"{names[name]}{' ' * (longest - width(names[name]))}  {f'{count:,}':>{most}}"
         f"  {count / total:6.1%}"
-        for name, count in predictions.items()
+        for name, count in classes.items()
     ]
+
+
+def _in_one_line(column: Mapping[str, Any]) -> str:
+    """The most frequent classes with their shares, or the figures."""
+    classes: Mapping[str, int] | None = column.get("classes")
+    if classes is None:
+        return _figures(column)
+    total = sum(classes.values()) or 1
+    ranked = sorted(classes.items(), key=lambda item: -item[1])
+    shown = [f"{printable(name)} {count / total:.1%}" for name, count in ranked[:_MOST_SHARES]]
+    more = len(ranked) - len(shown)
+    return ", ".join(shown) + (f", {more} more" if more else "")
+
+
+def _figures(column: Mapping[str, Any]) -> str:
+    return "  ".join(f"{name} {_number(column[name])}" for name in ("min", "median", "mean", "max"))
+
+
+def _number(value: float) -> str:
+    """A figure to six digits, whole numbers with all of theirs."""
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.6g}" if abs(value) < 1e6 or abs(value) >= 1e15 else f"{value:,.0f}"
 
 
 def _cell(value: object) -> str:

@@ -18,7 +18,7 @@ from runner.cli.options import (
     pairs,
     pass_session,
 )
-from runner.cli.sizes import ByteSize
+from runner.cli.sizes import in_bytes
 
 
 @click.command(
@@ -69,7 +69,7 @@ Examples:
 )
 @click.option(
     "--slice-above",
-    type=ByteSize(),
+    callback=in_bytes,
     metavar="SIZE",
     help="Deal out a larger file in slices, each a call of the model, over all processes; 0 never"
     " does. On Azure a model gets every file whole.  [default: 32MB]",

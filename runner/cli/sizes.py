@@ -11,18 +11,12 @@ _BINARY_UNITS = {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*")
 
 
-class ByteSize(click.ParamType[int]):
-    """A number of bytes, with or without a unit."""
-
-    name = "size"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
-        if isinstance(value, int):
-            return value
-        found = _SIZE.fullmatch(str(value).lower())
-        unit = (_UNITS | _BINARY_UNITS).get(found[2]) if found else None
-        if found is None or unit is None:
-            self.fail(f"{value!r} is not a size; write it as 500kB, 32MB or 1.5GB", param, ctx)
-        return round(float(found[1]) * unit)
+def in_bytes(_ctx: click.Context, _param: click.Parameter, value: str | None) -> int | None:
+    """The callback of an option that takes a size, with or without a unit."""
+    if value is None:
+        return None
+    found = _SIZE.fullmatch(value.lower())
+    unit = (_UNITS | _BINARY_UNITS).get(found[2]) if found else None
+    if found is None or unit is None:
+        raise click.BadParameter(f"{value!r} is not a size; write it as 500kB, 32MB or 1.5GB")
+    return round(float(found[1]) * unit)

@@ -17,7 +17,6 @@ from runner.local.engine.journal import Standing, read_journal
 from runner.local.engine.output import discard_pieces, publish, reasons, write_failures
 from runner.local.engine.plan import Plan, read_plan
 from runner.local.engine.run import Stopped, run
-from runner.local.engine.tally import merge
 from runner.local.engine.whole import write_whole
 from runner.local.job_folder import (
     deliver,
@@ -30,6 +29,7 @@ from runner.local.job_folder import (
     starts,
 )
 from runner.local.job_records import update_job
+from runner.tally import in_order, merge, told
 from runner.workspace import Job, JobStatus, Summary
 
 _MOST_NOTICES = 3  # of failures, and of warnings
@@ -114,6 +114,7 @@ def _summary(
     completed = status == JobStatus.COMPLETED
     appends = plan.settings.output_action == "append_row"
     output = target / plan.settings.output_file_name if appends else target
+    tally = merge(one.tally for one in settled)
     return Summary(
         job=job.name,
         status=status,
@@ -124,7 +125,8 @@ def _summary(
         retries=sum(one.outcome == "retried" for one in attempts),
         seconds=round(seconds, 3),
         rows_per_second=round(new_rows / seconds, 1) if seconds else 0.0,
-        predictions=dict(sorted(merge(one.tally for one in settled).classes.items())),
+        predictions=in_order(tally.classes),
+        columns=told(tally),
         output=str(output) if completed else None,
         report=str(folder / "report.html"),
         notices=_notices(attempts, folder),

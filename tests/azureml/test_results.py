@@ -7,7 +7,6 @@ import pytest
 
 from runner.azureml.job_outputs import find_output
 from runner.azureml.jobs import find_job, job_record
-from runner.azureml.results import count
 from runner.azureml.workspace import AzureWorkspace
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.workspace import Invocation, Summary, Transfer
@@ -93,21 +92,6 @@ def test_a_file_without_rows_in_the_output_is_told(scored: Scored, tmp_path: Pat
     assert (found.status, found.files, found.failed_files) == ("Completed", 2, None)
     assert found.notices == ("the output's rows name 1 of 2 files; the job's logs say what failed",)
     assert workspace.summary(found.job) == found
-
-
-@pytest.mark.parametrize(
-    ("lines", "known"),
-    [
-        ("0,1,a.csv\n1,1,a.csv\n0,0,b.csv\n", (3, 2, {"1": 2, "0": 1})),
-        ("7,1,a.csv\n9,1,a.csv\n", (2, 0, {"1": 2})),  # a script's, with a key of its own
-        ("0,1,a.csv\nanything\n", (2, 0, {})),
-    ],
-)
-def test_rows_tell_their_files_where_they_are_counted_from_0_in_each(
-    tmp_path: Path, lines: str, known: object
-) -> None:
-    (tmp_path / "predictions.csv").write_text(lines)
-    assert count([tmp_path / "predictions.csv"]) == known
 
 
 def test_who_is_second_takes_what_the_first_has_fetched(

@@ -4,10 +4,12 @@ import os
 import sys
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from runner.cli import output
+from runner.workspace import Summary
 
 
 class Terminal(StringIO):
@@ -109,3 +111,42 @@ def test_a_stream_that_is_no_terminal_has_80_columns() -> None:
     with Path(os.devnull).open() as stream:
         assert output.columns(stream) == 80
     assert output.columns(StringIO()) == 80
+
+
+def summary(**more: Any) -> Summary:
+    figures = {"seconds": 1.0, "rows_per_second": 4.0, "output": None, "report": None}
+    counts = {"rows": 4, "files": 1, "failed_files": 0, "mini_batches": 1, "retries": 0}
+    return Summary(job="j", status="Completed", **{"predictions": {}, **figures, **counts, **more})
+
+
+def numbers(low: float, median: float, mean: float, high: float) -> dict[str, float]:
+    return {"count": 4, "min": low, "median": median, "mean": mean, "max": high}
+
+
+def test_numbers_are_told_by_their_figures() -> None:
+    columns = {"prediction": numbers(25, 140.123456789, 1234567.5, 9007199254740993)}
+    assert output.summary_details(summary(columns=columns))["predictions"] == [
+        "min 25  median 140.123  mean 1,234,568  max 9,007,199,254,740,993"
+    ]
+
+
+def test_classes_stand_in_the_order_they_are_given_in() -> None:
+    columns = {"prediction": {"classes": {"2": 3, "10": 1}}}
+    details = output.summary_details(summary(columns=columns, predictions={"2": 3, "10": 1}))
+    assert details["predictions"] == ["2   3   75.0%", "10  1   25.0%"]
+
+
+def test_several_columns_are_a_line_each() -> None:
+    labels = {"classes": {f"class {number}": 10 - number for number in range(7)}}
+    columns = {"label": labels, "score": numbers(0.1, 0.25, 0.3, 1e-9), "empty": {"classes": {}}}
+    assert output.summary_details(summary(columns=columns))["predictions"] == [
+        "label  class 0 20.4%, class 1 18.4%, class 2 16.3%, class 3 14.3%, class 4 12.2%, 2 more",
+        "score  min 0.1  median 0.25  mean 0.3  max 1e-09",
+        "empty  ",
+    ]
+
+
+def test_a_summary_of_an_earlier_version_tells_its_classes() -> None:
+    details = output.summary_details(summary(predictions={"0": 4}))
+    assert details["predictions"] == ["0  4  100.0%"]
+    assert "predictions" not in output.summary_details(summary())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from runner.local.engine.slices import Slice
 
@@ -38,7 +38,7 @@ class Attempt:
     size: int = 0  # bytes of its piece
     reason: str | None = None  # why it was retried or failed, one line
     files: tuple[FileResult, ...] = ()
-    tally: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # see `tally.Tally`
+    tally: Mapping[str, Any] = field(default_factory=dict)  # see `tally.Tally`
     warnings: tuple[str, ...] = ()
     missing: int = 0  # results a script owed and did not return: as many files failed
     part: int = 0  # of the mini-batch, from 0

@@ -61,8 +61,11 @@ def work(plan: Plan, folder: Path, connection: Connection, log: int, parent: int
     _send(connection, Ready())
     while (part := _receive(connection)) is not None:
         _send(connection, _attempt(driver, plan, folder, part))
-    del driver
-    _wind_up(plan)
+    try:
+        driver.close()
+    finally:
+        del driver
+        _wind_up(plan)
 
 
 def _attempt(driver: drivers.Driver, plan: Plan, folder: Path, part: Part) -> Message:

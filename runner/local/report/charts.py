@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from runner.local.engine.tally import Bin
 from runner.local.report.text import name_tag, number, share
+from runner.tally import Bin
 
 
 class Bar(NamedTuple):

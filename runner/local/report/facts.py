@@ -42,7 +42,7 @@ def _reading(report: Report) -> str:
     how = (
         f"    index_col=0,\n    names={list(report.columns)!r},"
         if report.columns
-        else "    header=None,"
+        else '    sep=" ",\n    header=None,'
     )
     code = f"import pandas as pd\n\npredictions = pd.read_csv(\n    {output!r},\n{how}\n)"
     return f"<h3>Read the predictions</h3><pre><code>{escape(code)}</code></pre>"

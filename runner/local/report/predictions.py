@@ -2,55 +2,74 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from itertools import accumulate
 
-from runner.local.engine.tally import Bin, Tally, histogram, middle
 from runner.local.report.charts import Bar, bars, columns, tick_number
 from runner.local.report.section import section
 from runner.local.report.text import many, share, shown
+from runner.tally import ONLY, Bin, Numbers, Tally, histogram
 
 
 def predictions(tally: Tally, rows: int) -> str:
     """Draw the tally of a job that scored so many rows."""
-    if tally.classes:
-        return _by_class(tally.classes)
-    if tally.buckets:
-        return _histogram(tally)
-    why = (
-        "The output is neither classes nor numbers, so there is nothing to draw."
-        if rows
-        else "No rows were scored."
+    counted = tally.by_column()
+    if not counted:
+        why = (
+            "The output is neither classes nor numbers, so there is nothing to draw."
+            if rows
+            else "No rows were scored."
+        )
+        return section("Predictions", [], f'<p class="soft">{why}</p>')
+    if counted.keys() != {ONLY}:
+        return _by_column(counted)
+    numbers = tally.numbers
+    return _by_class(tally.classes) if numbers is None else _histogram(tally, numbers)
+
+
+def _by_column(counted: Mapping[str, Tally]) -> str:
+    """A line for each column: its figures, or its most frequent class."""
+    lines = "".join(
+        f"<dt>{shown(name, 40)}</dt><dd>{_in_one_line(one)}</dd>" for name, one in counted.items()
     )
-    return section("Predictions", [], f'<p class="soft">{why}</p>')
+    notes = [f"{many(len(counted), 'column')}.", "Medians are good to a few percent of the rows."]
+    return section("Predictions by column", notes, f'<dl class="facts">{lines}</dl>')
+
+
+def _in_one_line(tally: Tally) -> str:
+    if numbers := tally.numbers:
+        return f"{_figures(numbers)} {_ends(numbers)}"
+    return " ".join(_about_classes(tally.classes)) if tally.classes else "No numbers."
+
+
+def _about_classes(classes: Mapping[str, int]) -> list[str]:
+    name, rows = max(classes.items(), key=lambda item: item[1])
+    return [
+        f"{many(len(classes), 'class')}." if len(classes) > 1 else "All in one class.",
+        f"{shown(name, 40)} is the most frequent, {share(rows, sum(classes.values()))}.",
+    ]
+
+
+def _figures(numbers: Numbers) -> str:
+    return f"Median {_about(numbers.median)}, mean {_about(numbers.mean)}."
+
+
+def _ends(numbers: Numbers) -> str:
+    return f"From {_about(numbers.min)} to {_about(numbers.max)}."
 
 
 def _by_class(classes: Mapping[str, int]) -> str:
     title = "Predictions by class"
     ranked = [Bar(*one) for one in sorted(classes.items(), key=lambda item: -item[1])]
-    first, whole = ranked[0], sum(classes.values())
-    notes = [
-        f"{many(len(ranked), 'class')}." if len(ranked) > 1 else "All in one class.",
-        f"{shown(first.name, 40)} is the most frequent, {share(first.rows, whole)}.",
-    ]
-    return section(title, notes, bars(title, "Class", ranked, shares=True))
+    return section(title, _about_classes(classes), bars(title, "Class", ranked, shares=True))
 
 
-def _histogram(tally: Tally) -> str:
+def _histogram(tally: Tally, numbers: Numbers) -> str:
     drawn = histogram(tally, bins=30)
-    points = sorted((middle(key), count) for key, count in tally.buckets.items())
-    whole = sum(tally.buckets.values())
-    mean = math.fsum(value * (count / whole) for value, count in points)
-    counts = accumulate(count for _, count in points)
-    median = next(
-        value for (value, _), upto in zip(points, counts, strict=True) if 2 * upto >= whole
-    )
-    figures = f"Median {_about(median)}, mean {_about(mean)}."
-    ends = f"From {_about(points[0][0])} to {_about(points[-1][0])}."
+    whole = numbers.count
+    figures, ends = _figures(numbers), _ends(numbers)
     return section(
         "Predictions",
-        [figures, ends, "Counted in buckets, so these figures are good to about 1&nbsp;%."],
+        [figures, ends, "Counted in buckets, so the median is good to about 1&nbsp;%."],
         columns(
             drawn,
             f"Histogram of {whole:,} predictions. {figures} {ends}",

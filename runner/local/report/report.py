@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from runner.local.engine.attempt import Attempt
-from runner.local.engine.tally import Tally
+from runner.tally import Tally
 from runner.workspace import Summary
 
 

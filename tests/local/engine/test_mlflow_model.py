@@ -157,19 +157,27 @@ def test_columns_the_model_does_not_know_are_ignored_with_a_warning(tmp_path: Pa
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        ([1, 2, 3], "BadPredictions: the model returned 3 predictions for 2 rows"),
-        ([], "BadPredictions: the model returned 0 predictions for 2 rows"),
-        (None, "BadPredictions: the model returned a single NoneType"),
-        (7, "BadPredictions: the model returned a single int"),
+        ([], "the model returned no predictions"),
+        (None, "the model returned a single NoneType"),
+        (7.5, "the model returned a single float"),
     ],
 )
-def test_a_model_that_does_not_return_a_prediction_a_row_fails_the_file(
+def test_a_model_that_returns_no_list_of_answers_fails_the_file_and_is_not_asked_again(
     tmp_path: Path, value: Any, reason: str
 ) -> None:
     scored = run(lay(tmp_path, "Returns", value), tmp_path / "in", {"x.csv": b"a\n1\n2\n"})
     assert scored.text == ""
-    assert scored.errors == {"x.csv": f"x.csv: {reason}"}
-    assert scored.result.retry == f"x.csv: {reason}"
+    assert scored.errors["x.csv"] is not None
+    assert scored.errors["x.csv"].startswith(f"x.csv: {reason}")
+    assert scored.result.retry is None
+
+
+@pytest.mark.parametrize("value", [[5], [5, 6, 7], np.arange(5)])
+def test_a_model_may_give_more_answers_than_rows_or_fewer(tmp_path: Path, value: Any) -> None:
+    scored = run(lay(tmp_path, "Returns", value), tmp_path / "in", {"x.csv": b"a\n1\n2\n"})
+    assert scored.text == "".join(f"{place},{one},x.csv\n" for place, one in enumerate(value))
+    (file,) = scored.result.files
+    assert file.rows == len(value)
 
 
 def test_a_model_that_raises_over_one_file_asks_for_another_attempt_and_keeps_the_others(
@@ -463,3 +471,45 @@ def test_a_whole_job_of_a_python_model_comes_through(tmp_path: Path) -> None:
     outcome = score(tmp_path, files, model=model, processes=2, mini_batch_size=1)
     assert outcome.error is None
     assert outcome.output == b"0,2.0,x.csv\n1,4.0,x.csv\n0,2.0,y.csv\n1,4.0,y.csv\n"
+
+
+def forecast(frame: Any) -> Any:
+    """What mlflow.statsmodels does for ARIMA: a row says from where to where."""
+    start, end = int(frame["start"][0]), int(frame["end"][0])
+    return pd.Series(
+        np.arange(start, end + 1) / 2, index=pd.date_range("2024", periods=end - start + 1)
+    )
+
+
+@pytest.mark.parametrize(
+    ("predict", "answers"),
+    [
+        (forecast, ["30.0", "30.5", "31.0", "31.5", "32.0"]),
+        (lambda frame: [frame["end"].sum()], ["64"]),
+        (lambda frame: (value for value in ("a", "b", "c")), ["a", "b", "c"]),
+        (lambda frame: {"sum": float(frame["end"].sum()), "of": ["start", "end"]}, None),
+    ],
+)
+def test_a_forecast_an_aggregate_or_a_generator_has_a_line_for_each_answer(
+    tmp_path: Path, predict: Callable[..., Any], answers: list[str] | None
+) -> None:
+    model = save_pyfunc(tmp_path / "model", predict, columns(start="long", end="long"))
+    outcome = score(tmp_path, {"x.csv": b"start,end\n60,64\n"}, model=model, max_retries=2)
+    assert outcome.error is None
+    assert outcome.output is not None
+    rows = list(csv.reader(io.StringIO(outcome.output.decode(), newline="")))
+    if answers is None:
+        answers = ['{"sum": 64.0, "of": "start"}', '{"sum": 64.0, "of": "end"}']
+    assert rows == [[str(place), text, "x.csv"] for place, text in enumerate(answers)]
+    (attempt,) = outcome.attempts
+    assert attempt.rows == len(answers)
+
+
+def test_a_single_number_fails_the_job_after_one_attempt(tmp_path: Path) -> None:
+    model = save_pyfunc(tmp_path / "model", lambda frame: 5.0, columns(a="double"))
+    outcome = score(tmp_path, {"x.csv": b"a\n1\n"}, model=model, max_retries=3)
+    assert outcome.retries == []
+    assert outcome.error == (
+        "none of the 1 files could be scored; the first: x.csv: the model returned a single float;"
+        " it must return a list, an array, a dict or a DataFrame"
+    )

@@ -17,18 +17,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.local.engine.drivers import predictions as predictions_module
-from runner.local.engine.drivers.predictions import BadPredictions, tally_of, write_lines
-from runner.local.engine.tally import MOST_CLASSES, OTHER, bucket
+from runner.local.engine.drivers.answers import BadPredictions, as_answers
+from runner.local.engine.drivers.predictions import tally_of, write_lines
+from runner.tally import MOST_CLASSES, OTHER, bucket
 
 
-def lines(predictions: Any, rows: int = 2, name: str = "f.csv") -> str:
+def lines(predictions: Any, name: str = "f.csv", first_row: int = 0) -> str:
     written: list[bytes] = []
-    write_lines(predictions, rows, name, lambda part: written.append(bytes(part)))
+    answers = as_answers(predictions)
+    write_lines(answers, name, lambda part: written.append(bytes(part)), first_row)
     return b"".join(written).decode()
 
 
 def cells(predictions: Any, rows: int = 2) -> list[str]:
-    table = list(csv.reader(io.StringIO(lines(predictions, rows), newline="")))
+    table = list(csv.reader(io.StringIO(lines(predictions), newline="")))
     assert [(row[0], row[2]) for row in table] == [(str(i), "f.csv") for i in range(rows)]
     return [row[1] for row in table]
 
@@ -112,7 +114,7 @@ def test_predictions_parse_with_csv_and_pandas_whatever_the_file_is_called(name:
 
 
 def test_undecodable_bytes_of_a_name_show_as_escapes() -> None:
-    assert lines([1], 1, os.fsdecode(b"\xff.csv")) == "0,1,\\udcff.csv\n"
+    assert lines([1], os.fsdecode(b"\xff.csv")) == "0,1,\\udcff.csv\n"
 
 
 def test_more_rows_than_are_written_at_once_are_numbered_through(
@@ -122,24 +124,37 @@ def test_more_rows_than_are_written_at_once_are_numbered_through(
     assert cells(np.arange(10), 10) == [str(number) for number in range(10)]
 
 
+def test_answers_of_a_slice_are_numbered_from_its_first_row() -> None:
+    assert lines([7, 8], first_row=41) == "41,7,f.csv\n42,8,f.csv\n"
+
+
 @pytest.mark.parametrize(
-    ("predictions", "text"),
+    ("predictions", "kind"),
     [
-        ([1, 2, 3], "the model returned 3 predictions for 2 rows"),
-        ([], "the model returned 0 predictions for 2 rows"),
-        (pd.DataFrame({"a": [1], "b": [2]}), "the model returned 1 predictions for 2 rows"),
-        (None, "the model returned a single NoneType"),
-        (3, "the model returned a single int"),
-        ("ab", "the model returned a single str"),
-        ({"a": [1, 2], "b": [1]}, "the model returned outputs of different lengths"),
+        (None, "NoneType"),
+        (3, "int"),
+        (5.0, "float"),
+        ("ab", "str"),
+        (b"ab", "bytes"),
+        (np.array(3), "ndarray"),
+        (np.float64(3), "float64"),
     ],
 )
-def test_what_is_no_prediction_for_each_row_is_refused_and_nothing_written(
-    predictions: Any, text: str
-) -> None:
+def test_a_single_value_is_refused(predictions: Any, kind: str) -> None:
     with pytest.raises(BadPredictions) as raised:
-        write_lines(predictions, 2, "f.csv", pytest.fail)
-    assert str(raised.value) == text
+        as_answers(predictions)
+    assert str(raised.value) == (
+        f"the model returned a single {kind};"
+        " it must return a list, an array, a dict or a DataFrame"
+    )
+
+
+@pytest.mark.parametrize("predictions", [[], np.array([]), pd.DataFrame({"a": []}), {}])
+def test_no_answer_at_all_is_refused_and_nothing_written(predictions: Any) -> None:
+    answers = as_answers(predictions)
+    assert len(answers) == 0
+    with pytest.raises(BadPredictions, match="the model returned no predictions"):
+        write_lines(answers, "f.csv", pytest.fail)
 
 
 def test_classes_are_counted_by_name() -> None:
@@ -150,12 +165,37 @@ def test_classes_are_counted_by_name() -> None:
 
 def test_numbers_are_counted_in_buckets_and_what_is_no_number_is_left_out() -> None:
     assert tally_of([0.5, 0.5, math.nan, math.inf, -2.0]) == {
-        "buckets": {bucket(0.5): 2, bucket(-2.0): 1}
+        "buckets": {bucket(0.5): 2, bucket(-2.0): 1},
+        "sum": -1.0,
+        "min": -2.0,
+        "max": 0.5,
     }
+    assert tally_of([math.nan, math.inf]) == {}
+
+
+def test_answers_of_several_values_are_counted_by_column() -> None:
+    frame = pd.DataFrame({"label": ["a", "b", "a"], "score": [0.5, 0.25, 1.0]})
+    counted = tally_of(frame)["columns"]
+    assert counted["label"] == {"classes": {"a": 2, "b": 1}}
+    assert (counted["score"]["sum"], counted["score"]["max"]) == (1.75, 1.0)
+    assert tally_of(frame.to_dict(orient="list")) == {"columns": counted}
+    probabilities = tally_of(np.array([[0.25, 0.75], [0.5, 0.5]]))["columns"]
+    assert {name: one["sum"] for name, one in probabilities.items()} == {"0": 0.75, "1": 1.25}
+    assert tally_of(np.zeros((2, 768))) == {}
+
+
+def test_the_ends_of_whole_numbers_are_exact() -> None:
+    counted = tally_of(np.arange(2**53 - 100, 2**53 + 2))
+    assert (counted["min"], counted["max"]) == (2**53 - 100, 2**53 + 1)
+
+
+def test_a_sum_beyond_what_a_float_holds_is_not_told() -> None:
+    counted = tally_of([1.7e308, 1.7e308])
+    assert "sum" not in counted
+    assert counted["max"] == 1.7e308
 
 
 def test_more_whole_numbers_than_classes_are_buckets_and_as_many_texts_are_other() -> None:
     many = MOST_CLASSES + 1
     assert sum(tally_of(np.arange(many))["buckets"].values()) == many
     assert tally_of([f"text {number}" for number in range(many)]) == {"classes": {OTHER: many}}
-    assert tally_of(np.zeros((2, 2))) == {}

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import os
 import subprocess
 import sys
+from ast import literal_eval
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.local.engine.drivers.script import _line, modules
+from runner.local.engine.drivers.script import _lines, modules
 from runner.local.engine.plan import read_plan, write_plan
 
 from .job import Outcome, plan_job, run_job, score
@@ -47,11 +48,11 @@ def test_init_is_called_once_a_process_and_run_with_a_list_of_paths(tmp_path: Pa
     [
         ("['x', 2, 3.5]", b"x\n2\n3.5\n"),
         ("('x', 2, None)", b"x\n2\nNone\n"),
-        ("[[1, 'a,b'], ('c', 'say \"d\"'), [None, True]]", b'1,"a,b"\nc,"say ""d"""\n,True\n'),
+        ("[[1, 'a,b'], ('c', 'd'), [None, True]]", b"[1, 'a,b']\n('c', 'd')\n[None, True]\n"),
         ("numpy.array([1, 2, 3])", b"1\n2\n3\n"),
-        ("numpy.array([[1, 2], [3, 4], [5, 6]])", b"1,2\n3,4\n5,6\n"),
+        ("numpy.array([[1, 2], [3, 4], [5, 6]])", b"[1, 2]\n[3, 4]\n[5, 6]\n"),
         ("['two\\nlines', 'and\\r\\nthree', 'or\\rmore\\n']", b"two lines\nand three\nor more\n"),
-        ("[['two\\nlines', 1], 'b', 'c']", b"two lines,1\nb\nc\n"),
+        ("[['two\\nlines', 1], 'b', 'c']", b"['two\\nlines', 1]\nb\nc\n"),
         ("[{'k': 1}, 'b', 'c']", b"{'k': 1}\nb\nc\n"),
         ("['\\udcff', 'b', 'c']", b"\\udcff\nb\nc\n"),
     ],
@@ -62,28 +63,88 @@ def test_an_element_returned_is_a_line(tmp_path: Path, returned: str, output: by
     assert outcome.output == output
 
 
-def test_a_data_frame_and_a_series_are_written_without_header_and_index(tmp_path: Path) -> None:
+def test_a_data_frame_is_written_with_blanks_without_header_and_index(tmp_path: Path) -> None:
     top = "import pandas as pd"
-    frame = "pd.DataFrame({'file': ['a', 'b', '\\udcff'], 'prediction': [1, 1, 0]}, dtype=object)"
+    frame = (
+        "pd.DataFrame({'file': ['a b', 'c,d', '\\udcff'], 'prediction': [1, 1, 0]}, dtype=object)"
+    )
     outcome = run(tmp_path / "frame", f"return {frame}", top=top)
-    assert outcome.output == b"a,1\nb,1\n\\udcff,0\n"
+    assert outcome.output == b'"a b" 1\nc,d 1\n\\udcff 0\n'
     assert outcome.attempts[0].tally["classes"] == {"0": 1, "1": 2}
     series = run(tmp_path / "series", "return pd.Series([1.5, 2, 3])", top=top)
     assert series.output == b"1.5\n2.0\n3.0\n"
 
 
-@given(st.lists(st.one_of(st.text(), st.integers(), st.floats()), min_size=2))
-def test_a_row_of_any_cells_is_one_line_that_reads_back(cells: list[object]) -> None:
-    line = _line(cells)
+@given(
+    st.lists(
+        st.one_of(st.text(), st.integers(), st.floats(allow_nan=False, allow_infinity=False)),
+        min_size=2,
+    )
+)
+@settings(deadline=None)
+def test_a_row_of_any_cells_reads_back_as_pandas_and_python_read_it(cells: list[object]) -> None:
+    (line,) = _lines([cells])
     assert line.endswith(b"\n")
-    rows = list(csv.reader(io.StringIO(line.decode(), newline="")))
-    assert len(rows) == 1
-    assert len(rows[0]) == len(cells)
+    assert line.count(b"\n") == 1
+    assert literal_eval(line.decode()) == cells
+    frame = pd.DataFrame([cells], dtype=object)
+    (text,) = _lines(frame)
+    kinds = {"header": None, "dtype": str, "keep_default_na": False, "skip_blank_lines": False}
+    read = pd.read_csv(io.BytesIO(text), sep=" ", lineterminator="\n", **kinds)  # type: ignore[call-overload]
+    assert read.to_numpy().tolist() == [[_as_written(cell) for cell in cells]]
+
+
+def _as_written(cell: object) -> str:
+    return str(cell).encode("utf-8", "backslashreplace").decode()
+
+
+@pytest.mark.parametrize(
+    "returned",
+    [
+        "[numpy.arange(5000)] * 3",
+        "[[name, numpy.arange(5000)] for name in mini_batch]",
+        "pandas.DataFrame({'file': mini_batch, 'values': [numpy.arange(5000)] * 3})",
+        "[pandas.Series(range(5000))] * 3",
+    ],
+)
+def test_a_long_array_is_written_whole(tmp_path: Path, returned: str) -> None:
+    outcome = run(tmp_path, f"import numpy, pandas; return {returned}")
+    assert outcome.output is not None
+    lines = outcome.output.decode().splitlines()
+    assert len(lines) == 3
+    assert all("4321" in line and "..." not in line for line in lines)
+
+
+def test_shutdown_is_called_once_a_process_when_there_is_no_more_to_do(tmp_path: Path) -> None:
+    top = "import os\ndef shutdown(): print('shut down after', CALLS)\nCALLS = []"
+    outcome = run(tmp_path, "CALLS.append(1); return mini_batch", top=top, mini_batch_size=1)
+    assert outcome.error is None
+    assert outcome.log == "shut down after [1, 1, 1]\n"
+    assert outcome.said == ()
+
+
+@pytest.mark.parametrize("failure", ["1 / 0", "raise SystemExit(3)"])
+def test_what_shutdown_raises_is_told_and_fails_nothing(tmp_path: Path, failure: str) -> None:
+    top = f"def shutdown():\n    {failure}\nleft = open('left.txt', 'w')"
+    outcome = run(tmp_path, "left.write('whole'); return mini_batch", top=top)
+    assert outcome.error is None
+    assert outcome.output is not None
+    (said,) = outcome.said
+    assert said.startswith("warning: worker 0 did not end as it should: its process exited with")
+    assert (tmp_path / "code" / "left.txt").read_text() == "whole"
+    if failure == "1 / 0":
+        assert "shutdown() raised ZeroDivisionError: division by zero (line 2)" in outcome.log
+
+
+def test_a_shutdown_that_is_no_function_is_left_alone(tmp_path: Path) -> None:
+    outcome = run(tmp_path, "return mini_batch", top="shutdown = 'later'")
+    assert outcome.error is None
+    assert outcome.said == ()
 
 
 @given(st.text())
 def test_a_text_of_any_kind_is_one_line(text: str) -> None:
-    line = _line(text).decode()
+    line = b"".join(_lines([text])).decode()
     assert line.endswith("\n")
     assert not set(line[:-1]) & set("\r\n")
 
@@ -235,7 +296,7 @@ def run(mini_batch):
     write_plan(replace(plan, script=str(tmp_path / "code" / "csv.py")), folder / "plan.json")
     outcome = run_job(folder)
     assert outcome.error is None
-    assert outcome.output == b'1,"a,b"\n' * 3
+    assert outcome.output == b"[1, 'a,b']\n" * 3
 
 
 def test_the_classes_of_a_script_pickle_by_its_own_name(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 from runner.local.engine.attempt import Attempt, FileResult, Outcome
 from runner.local.engine.journal import Standing
-from runner.local.engine.tally import Tally
 from runner.local.report import Report
+from runner.tally import Tally
 from runner.workspace import JobStatus, Summary
 
 

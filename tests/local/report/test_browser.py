@@ -15,8 +15,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
-from runner.local.engine.tally import Tally, bucket
 from runner.local.report import Report, render
+from runner.tally import Tally, bucket
 from runner.workspace import JobStatus
 
 from .reports import attempt, report, small, troubled

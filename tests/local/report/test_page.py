@@ -11,8 +11,8 @@ import time
 import pytest
 
 from runner.local.engine.attempt import Attempt
-from runner.local.engine.tally import Tally
 from runner.local.report import Report, render
+from runner.tally import Tally
 from runner.workspace import JobStatus
 
 from .pages import failure_rows, page, section

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.local.engine.tally import Tally, bucket
+from runner.tally import Tally, bucket
 
 from .pages import bars, page, section
 from .reports import attempt, report, small
@@ -42,3 +42,26 @@ def test_one_number_alone_is_a_histogram_of_one_column() -> None:
         "svg", role="img", class_="chart"
     )
     assert [one.text for one in chart.find("title")] == ["7.03: 9 rows, 100 %"]
+
+
+def test_the_mean_and_the_ends_are_the_numbers_own() -> None:
+    tally = Tally(buckets={bucket(10.0): 1, bucket(200.0): 3}, sum=613, min=10, max=201)
+    part = section(page(report([attempt(0, {"a.csv": 4})], tally)), "Predictions")
+    assert "mean 153." in part.text
+    assert "From 10 to 201." in part.text
+
+
+def test_several_columns_are_a_line_each() -> None:
+    columns = {
+        "label": Tally(classes={"a": 3, "b": 1}),
+        "<score>": Tally(buckets={bucket(0.5): 4}, sum=2, min=0.5, max=0.5),
+        "empty": Tally(),
+    }
+    shown = page(report([attempt(0, {"a.csv": 4})], Tally(columns=columns)))
+    part = section(shown, "Predictions by column")
+    assert [one.text for one in part.find("dt")] == ["label", "<score>", "empty"]
+    assert [one.text for one in part.find("dd")] == [
+        "2 classes. a is the most frequent, 75.0 %.",
+        "Median 0.5, mean 0.5. From 0.5 to 0.5.",
+        "No numbers.",
+    ]

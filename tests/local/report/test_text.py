@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from runner.local.engine.tally import Tally
 from runner.local.report import render
+from runner.tally import Tally
 
 from .pages import bars, failure_rows, page, section
 from .reports import attempt, report

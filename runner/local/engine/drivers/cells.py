@@ -1,224 +1,320 @@
-"""Turning the text of a column's cells into its type, where pandas does and as pandas does.
+"""Values that a model returned as Arrow columns, as cells of CSV and as JSON, without loss.
 
-`pandas.read_csv` looks at a column as a whole: one that holds nothing but the words true and
-false is a column of numbers too where numbers are asked for, and one of zeros and ones is boolean.
+Whatever Arrow or pandas would turn into something else on the way (whole numbers beside missing
+ones, numbers too large, values of several types) stays a list of Python's own values.
 """
 
 from __future__ import annotations
 
+import base64
+import datetime as dt
+import json
+import math
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from runner.local.engine.drivers.bad_file import BadFile, shown, with_article
-from runner.local.engine.mlmodel import Column
-
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
-NULLABLE = ("double", "float", "string", "datetime", "binary")  # types with a missing value
-
-_BLANKS = " \t\n\v\f\r"
-_INTEGER = rf"^[{_BLANKS}]*[+-]?[0-9]+[{_BLANKS}]*$"
-_NUMBER = rf"^[{_BLANKS}]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[{_BLANKS}]*$"
-_INFINITY = r"(?i)^[+-]?inf(inity)?$"
-_WORD = r"(?i)^(true|false)$"
-_TRUE = r"(?i)^true$"
-_WITH_ZONE = r"^\d{4}-\d\d-\d\d[ T]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?(Z|[+-]\d\d(:?\d\d)?)$"
-# The whole numbers of a type that no double but their own stands for.
-_EXACT = {"integer": (-(2**31), 2**31 - 1), "long": (1 - 2**53, 2**53 - 1)}
+_QUOTE_WORTHY = '[",\r\n]'
+_EXACT_KINDS = "biufU"  # of NumPy types that Arrow takes over as they are
+_MISSING = ("NAType", "NaTType")  # pandas' missing values
 
 
-class _BadCell(Exception):
-    def __init__(self, row: int) -> None:
-        super().__init__(row)
-        self.row = row
-
-
-def arrow_type(column: Column) -> pa.DataType:
-    """The type of a column in a table read from CSV. A binary cell stays text, as on Azure:
-    models decode it themselves."""
+def column(values: Any) -> pa.Array | list[Any]:
+    """A column's values: an Arrow array of booleans, numbers or texts where that loses nothing,
+    else a list. `values` is a list, an Arrow or a one-dimensional NumPy array, or a Series."""
+    import numpy as np
     import pyarrow as pa
 
-    types = {
-        "boolean": pa.bool_(),
-        "integer": pa.int32(),
-        "long": pa.int64(),
-        "float": pa.float32(),
-        "double": pa.float64(),
-        "string": pa.string(),
-        "binary": pa.string(),
-        "datetime": pa.timestamp("ns"),
-    }
-    return types[column.type]
+    if isinstance(values, (pa.Array, pa.ChunkedArray)):
+        return _from_arrow(values)
+    if isinstance(values, np.ndarray):
+        return _from_numpy(values)
+    if is_of_pandas(values) and getattr(values, "nlevels", 1) == 1:
+        import pandas as pd
+
+        return _from_pandas(pd.Series(values))
+    return _from_list(list(values))
 
 
-def convert(texts: pa.ChunkedArray, column: Column, first_row: int) -> pa.ChunkedArray:
-    """The cells as the column's type; a missing one is null and stays so.
-
-    `first_row` rows of the file come before these.
-    Raises BadFile naming the first cell that is not of the type.
-    """
-    convert_type = {
-        "boolean": _booleans,
-        "integer": _whole_numbers,
-        "long": _whole_numbers,
-        "double": _doubles,
-        "float": _doubles,
-        "datetime": _times,
-    }.get(column.type)
-    if convert_type is None:
-        return texts
-    try:
-        return convert_type(texts, column)
-    except _BadCell as error:
-        cell = shown(texts[error.row].as_py())
-        raise BadFile(
-            f"row {first_row + error.row}, column {shown(column.name)}:"
-            f" {cell} is not {with_article(column.type)}"
-        ) from None
+def is_of_pandas(values: Any) -> bool:
+    """True for a Series, an Index, a DataFrame or one of pandas' arrays, which have types that
+    NumPy lacks."""
+    return type(values).__module__.partition(".")[0] == "pandas"
 
 
-def direct_type(column: Column) -> pa.DataType:
-    """As what Arrow reads a column first."""
+def texts(values: pa.Array | list[Any]) -> pa.Array:
+    """The cells of a column as the CSV file shows them; null is an empty cell."""
     import pyarrow as pa
 
-    # pandas parses doubles and rounds them, which can differ from parsing single precision.
-    return pa.float64() if column.type == "float" else arrow_type(column)
-
-
-def settle(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray | None:
-    """What Arrow read as `direct_type`, as the column's type; None where pandas may not agree.
-
-    That is so for infinity and for what is not a number, which Arrow knows more words for.
-    """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if not pa.types.is_floating(values.type):
-        return values
-    if column.type == "float":
-        values = values.cast(pa.float32())
-    return values if pc.all(pc.is_finite(values)).as_py() is not False else None
-
-
-def refuse_missing(values: pa.ChunkedArray, column: Column, first_row: int) -> None:
-    """NumPy has no missing whole number or boolean, so pandas and MLflow refuse them too."""
-    import pyarrow.compute as pc
-
-    if values.null_count and column.type not in NULLABLE:
-        row = first_row + pc.index(values.is_null(), True).as_py()
-        raise BadFile(
-            f"row {row}, column {shown(column.name)}:"
-            f" an empty cell is not {with_article(column.type)}"
+    if isinstance(values, list):
+        # A float is written alike whatever stands beside it, in another slice of the file too.
+        floats = [float(value) for value in values if _is_float(value)]
+        written = iter(plain_texts(pa.array(floats, type=pa.float64())).to_pylist())
+        cells = (next(written) if _is_float(value) else _text(value) for value in values)
+        return pa.array(
+            (None if cell is None else quoted(cell) for cell in cells), type=pa.string()
         )
+    return plain_texts(values) if pa.types.is_primitive(values.type) else _quoted(values)
 
 
-def _doubles(texts: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
+def plain_texts(values: pa.Array) -> pa.Array:
+    """The texts of an Arrow array as pandas writes them: 1.0 keeps its point, True its capital."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    kind = arrow_type(column)
-    if _are_words(texts):
-        return _match(texts, _TRUE).cast(kind)
-    _all(pc.or_(_match(texts, _NUMBER), _match(texts, _INFINITY)))
-    doubles = _cast(_trimmed(texts), pa.float64())
-    values = doubles.cast(kind)
-    # A number that is too large for single precision would become infinite.
-    _all(pc.or_(pc.is_finite(values), pc.invert(pc.is_finite(doubles))))
+    kind = values.type
+    if pa.types.is_boolean(kind):
+        return pc.if_else(values, "True", "False")
+    text = values.cast(pa.string())
+    if pa.types.is_floating(kind):
+        whole = pc.match_substring_regex(text, r"^-?\d+$")
+        return pc.if_else(whole, pc.binary_join_element_wise(text, ".0", ""), text)
+    return text
+
+
+def quoted(cell: str) -> str:
+    """One cell, quoted if CSV needs it; undecodable bytes of a file name show as escapes."""
+    cell = cell.encode("utf-8", "backslashreplace").decode("utf-8")
+    if any(mark in cell for mark in '",\r\n'):
+        return '"' + cell.replace('"', '""') + '"'
+    return cell
+
+
+def json_cells(values: Iterable[Any]) -> pa.Array:
+    """A cell of JSON for each value."""
+    import pyarrow as pa
+
+    return pa.array((quoted(_json(value)) for value in values), type=pa.string())
+
+
+def as_lists(array: np.ndarray[Any, Any]) -> list[Any]:
+    """An array's rows as lists. Times are texts: NumPy makes numbers of those in nanoseconds."""
+    import numpy as np
+
+    if array.dtype.kind in "mM":
+        times = array.astype(str).astype(object)
+        times[np.isnat(array)] = None
+        array = times
+    lists: list[Any] = array.tolist()
+    return lists
+
+
+def countable(values: pa.Array | list[Any]) -> pa.Array | None:
+    """The values of a column as a tally counts them: booleans, numbers or texts. None where they
+    are lists or the like."""
+    import pyarrow as pa
+
+    if not isinstance(values, list):
+        return values
+    if any(map(_is_nested, values)):
+        return None
+    present = [value for value in values if not _is_missing(value)]
+    if any(isinstance(value, float) for value in present) and all(map(_is_number, present)):
+        return pa.array([None if _is_missing(value) else float(value) for value in values])
+    cells = (_text(value) for value in values)
+    return pa.array(
+        (None if cell is None else _encodable(cell) for cell in cells), type=pa.string()
+    )
+
+
+def _from_arrow(values: pa.Array | pa.ChunkedArray) -> pa.Array | list[Any]:
+    import pyarrow as pa
+
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
+    kind = values.type
+    if pa.types.is_dictionary(kind):
+        return _from_arrow(values.dictionary_decode())
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return values.cast(pa.string())
+    exact = (
+        pa.types.is_boolean(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_float32(kind)
+        or pa.types.is_float64(kind)
+        or pa.types.is_string(kind)
+        or pa.types.is_null(kind)
+    )
+    return values if exact else list(values.to_pylist())
+
+
+def _from_numpy(values: np.ndarray[Any, Any]) -> pa.Array | list[Any]:
+    import numpy as np
+    import pyarrow as pa
+
+    if values.dtype.kind in _EXACT_KINDS and values.dtype != np.float16:
+        try:
+            return pa.array(values, from_pandas=True)
+        except (pa.ArrowNotImplementedError, UnicodeError):  # long doubles; half of a character
+            return list(values)
+    return _from_list(values.tolist()) if values.dtype == object else list(values)
+
+
+def _from_pandas(values: Any) -> pa.Array | list[Any]:
+    import numpy as np
+    import pyarrow as pa
+
+    if hasattr(values.dtype, "categories"):
+        codes = values.array.codes
+        return _take(column(values.array.categories), codes)
+    if hasattr(values.dtype, "fill_value"):  # sparse
+        return _from_numpy(np.asarray(values))
+    if isinstance(values.dtype, np.dtype) and values.dtype.kind not in "mM":
+        return _from_numpy(values.to_numpy())
+    if hasattr(values.dtype, "storage") or hasattr(values.dtype, "numpy_dtype"):
+        # Texts, and what holds a missing value beside whole numbers.
+        found = _from_arrow(pa.array(values.array, from_pandas=True))
+        if not isinstance(found, list):
+            return found
+    return list(values)  # of times and the like pandas' own values, as when Azure goes over them
+
+
+def _take(values: pa.Array | list[Any], places: np.ndarray[Any, Any]) -> pa.Array | list[Any]:
+    """The values at those places; none at a place below 0."""
+    import pyarrow as pa
+
+    if isinstance(values, list):
+        return [values[place] if place >= 0 else None for place in places.tolist()]
+    return values.take(pa.array(places, mask=places < 0))
+
+
+def _from_list(values: list[Any]) -> pa.Array | list[Any]:
+    """Values of one type as an array: of several, each would be made another's."""
+    import numpy as np
+    import pyarrow as pa
+
+    kinds = set(map(type, values)) - {type(None)}
+    if len(kinds) > 1:
+        return values
+    kind = next(iter(kinds), bool)
+    if issubclass(kind, np.generic) and len(set(map(type, values))) == 1:
+        return _from_numpy(np.asarray(values))
+    if kind in (bool, int, float, str):
+        try:
+            return pa.array(values, from_pandas=True)
+        except (OverflowError, UnicodeError, pa.ArrowInvalid):
+            return values
     return values
 
 
-def _whole_numbers(texts: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    kind = arrow_type(column)
-    if _are_words(texts):
-        return _match(texts, _TRUE).cast(kind)
-    as_digits = _match(texts, _INTEGER)
-    _all(pc.or_(as_digits, _match(texts, _NUMBER)))
-    missing = pa.scalar(None, pa.string())
-    trimmed = _trimmed(texts)
-    other = _cast(pc.if_else(as_digits, missing, trimmed), pa.float64())
-    low, high = _EXACT[column.type]
-    _all(
-        pc.and_(
-            pc.equal(pc.floor(other), other),
-            pc.and_(pc.greater_equal(other, low), pc.less_equal(other, high)),
-        )
-    )
-    return pc.coalesce(_cast(pc.if_else(as_digits, trimmed, missing), kind), other.cast(kind))
+def _text(value: Any) -> str | None:
+    """One value's text; None for one that is missing."""
+    if isinstance(value, str):
+        return str(value)
+    if _is_missing(value):
+        return None
+    if isinstance(value, float):
+        return float.__repr__(value)
+    if _is_nested(value):
+        return _json(value)
+    if hasattr(value, "__array__") and hasattr(value, "item") and not _is_numpy(value):
+        return _text(value.item())  # a tensor of one number
+    return str(value)
 
 
-def _booleans(texts: pa.ChunkedArray, _: Column) -> pa.ChunkedArray:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    words = _match(texts, _WORD)
-    if pc.any(words).as_py():
-        _all(words)
-        return _match(texts, _TRUE)
-    _all(_match(texts, _NUMBER))
-    numbers = _cast(_trimmed(texts), pa.float64())
-    _all(pc.or_(pc.equal(numbers, 0.0), pc.equal(numbers, 1.0)))
-    return pc.equal(numbers, 1.0)
-
-
-def _times(texts: pa.ChunkedArray, _: Column) -> pa.ChunkedArray:
-    """Times in ISO 8601; one with an offset from UTC becomes the time in UTC."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    zoned = _match(texts, _WITH_ZONE)
-    missing = pa.scalar(None, pa.string())
-    naive, utc = pa.timestamp("ns"), pa.timestamp("ns", "UTC")
-    without = _cast(pc.if_else(zoned, missing, texts), naive)
-    return pc.coalesce(without, _cast(pc.if_else(zoned, texts, missing), utc).cast(naive))
-
-
-def _are_words(texts: pa.ChunkedArray) -> bool:
-    """True where every cell that isn't missing is one of the words true and false."""
-    import pyarrow.compute as pc
-
-    return texts.null_count < len(texts) and bool(pc.all(_match(texts, _WORD)).as_py())
-
-
-def _match(texts: pa.ChunkedArray, pattern: str) -> Any:
-    import pyarrow.compute as pc
-
-    return pc.match_substring_regex(texts, pattern)
-
-
-def _trimmed(texts: pa.ChunkedArray) -> Any:
-    """Numbers as Arrow takes them: without blanks around them or a plus sign."""
-    import pyarrow.compute as pc
-
-    return pc.ascii_trim(texts, characters=_BLANKS + "+")
-
-
-def _cast(texts: Any, kind: pa.DataType) -> Any:
-    """_BadCell for the first cell that Arrow can't parse; it doesn't say which, so halves of the
-    column are tried."""
-    import pyarrow as pa
-
+def _json(value: Any) -> str:
     try:
-        return texts.cast(kind)
-    except pa.ArrowInvalid:
-        start, end = 0, len(texts)
-    while end - start > 1:
-        middle = (start + end) // 2
-        try:
-            texts.slice(start, middle - start).cast(kind)
-        except pa.ArrowInvalid:
-            end = middle
-        else:
-            start = middle
-    raise _BadCell(start)
+        return json.dumps(value, allow_nan=False)  # most answers, and many times as fast
+    except (TypeError, ValueError):
+        return json.dumps(_jsonable(value), allow_nan=False)
 
 
-def _all(fine: Any) -> None:
-    """_BadCell for the first row that is not fine; one without a value is."""
+def _jsonable(value: Any) -> Any:
+    """What JSON has instead of a value. It has no NaN, which is null, and no infinity, which is a
+    text that reads back as a number; bytes are base64, as in MLflow's own JSON."""
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if _is_missing(value):
+        return None
+    if isinstance(value, float):
+        if math.isinf(value):
+            return "Infinity" if value > 0 else "-Infinity"
+        return float(value)
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return base64.b64encode(value).decode("ascii")
+    if isinstance(value, Mapping):
+        return {_key(name): _jsonable(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_jsonable(inner) for inner in value]
+    if isinstance(value, (dt.date, dt.time)):
+        return value.isoformat()
+    if hasattr(value, "model_dump"):  # pydantic's
+        return _jsonable(value.model_dump())
+    if _is_frame(value):
+        return _jsonable(value.to_dict(orient="records"))
+    if _is_numpy(value) and value.ndim:
+        return _jsonable(as_lists(value))
+    if _is_nested(value) and hasattr(value, "tolist"):
+        return _jsonable(value.tolist())
+    if hasattr(value, "item") and not _is_time(value):
+        plain = value.item()
+        return str(value) if type(plain) is type(value) else _jsonable(plain)
+    return str(value)
+
+
+def _key(name: Any) -> Any:
+    """A key as `json.dumps` takes it, which makes `true` of True and `null` of None."""
+    return name if name is None or isinstance(name, (str, bool, int)) else str(name)
+
+
+def _is_nested(value: Any) -> bool:
+    """True for what is several values."""
+    if isinstance(value, (list, tuple, set, frozenset, Mapping)) or _is_frame(value):
+        return True
+    return bool(getattr(value, "ndim", 0)) or hasattr(value, "model_dump")
+
+
+def _is_missing(value: Any) -> bool:
+    if value is None or type(value).__name__ in _MISSING:
+        return True
+    if isinstance(value, Decimal):
+        return value.is_nan()
+    if isinstance(value, float):
+        return math.isnan(value)
+    if _is_numpy(value) and value.dtype.kind in "fmM" and value.ndim == 0:
+        return bool(value != value)
+    return False
+
+
+def _is_float(value: Any) -> bool:
+    return isinstance(value, float) and not math.isnan(value)
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, (int, float, Decimal)):
+        return not isinstance(value, bool)
+    return _is_numpy(value) and value.dtype.kind in "iuf"
+
+
+def _is_numpy(value: Any) -> bool:
+    import numpy as np
+
+    return isinstance(value, (np.generic, np.ndarray))
+
+
+def _is_time(value: Any) -> bool:
+    return _is_numpy(value) and value.dtype.kind in "mM"
+
+
+def _is_frame(value: Any) -> bool:
+    return hasattr(value, "iloc") and hasattr(value, "columns")
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _quoted(text: pa.Array) -> pa.Array:
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    row = pc.index(fine, False).as_py()
-    if row >= 0:
-        raise _BadCell(row)
+    text = text.cast(pa.string())
+    special = pc.match_substring_regex(text, _QUOTE_WORTHY)
+    if not pc.any(special).as_py():
+        return text
+    doubled = pc.replace_substring(text, '"', '""')
+    return pc.if_else(special, pc.binary_join_element_wise('"', doubled, '"', ""), text)

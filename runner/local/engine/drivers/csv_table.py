@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.local.engine.drivers.bad_file import BadFile, shown
-from runner.local.engine.drivers.cells import (
+from runner.local.engine.drivers.column_types import (
     convert,
     direct_type,
     refuse_missing,

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_ROWS = 4096  # rows; a slice holds a multiple of them
+BLOCK = 4096  # rows; a slice of a CSV file holds a multiple of them
 _LARGEST = 1 << 26  # bytes that a slice may hold to have so many rows
 _WINDOW = 1 << 20  # bytes read at a time; more of them don't stay in a processor's cache
 _LONGEST_ROW = 1 << 26  # bytes; a quote that isn't closed makes all that follows one row
 
 
-def cut(path: Path, size: int, block: int = _ROWS) -> Iterator[Slice]:
+def cut(path: Path, size: int, block: int = BLOCK) -> Iterator[Slice]:
     """The slices of a `.csv` or Parquet file, each of about `size` bytes of it, in their order.
 
     They hold at least `block` rows. Needs memory for a few megabytes, however large the file is.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +10,17 @@ from runner.errors import JobFailed
 from runner.local.engine.attempt import FileResult
 from runner.local.engine.disk import DiskFull
 from runner.local.engine.drivers import sklearn_model
-from runner.local.engine.drivers.feed import SUFFIXES, read_feed
-from runner.local.engine.drivers.predictions import BadPredictions, write_lines
+from runner.local.engine.drivers.answers import Answers, BadPredictions, as_answers
+from runner.local.engine.drivers.cutting import BLOCK
+from runner.local.engine.drivers.feed import SUFFIXES, Feed, read_feed
+from runner.local.engine.drivers.predictions import write_lines
 from runner.local.engine.drivers.result import NotOnceARow, Result, brief
 from runner.local.engine.drivers.tables import BadFile
 from runner.local.engine.mlmodel import MlModel, read_mlmodel
 from runner.local.engine.plan import InputFile
 from runner.local.engine.slices import Slice
-from runner.local.engine.tally import merge
 from runner.local.engine.text import one_line
+from runner.tally import merge
 
 _REFUSED = "Failed to enforce "  # how MLflow begins to say what it refuses in an input
 _LONGEST_REFUSAL = 500  # characters
@@ -40,8 +42,8 @@ class MlflowDriver:
     ) -> Result:
         """Score files one by one. A file that fails keeps nothing of the others from counting.
 
-        A file that can't be read will not read better next time; a model that raises may do
-        better, so only that asks for another attempt.
+        A file that can't be read will not read better next time, and what a model returned stays
+        of its kind; a model that raises may do better, so only that asks for another attempt.
         """
         results: list[FileResult] = []
         tallies = []
@@ -49,36 +51,72 @@ class MlflowDriver:
         retry: str | None = None
         for file in files:
             try:
-                rows, predictions = self._score(file, warnings, part)
-                if part is not None and _length(predictions) != rows:
-                    raise NotOnceARow(
-                        f"the model answered {_length(predictions):,} times for"
-                        f" {rows:,} rows of {file.name}"
-                    )
+                answers = self._answers(file, part, warnings)
                 first_row = part.first_row if part else 0
-                tallies.append(write_lines(predictions, rows, file.name, write, first_row))
-            except BadFile as error:
+                tallies.append(write_lines(answers, file.name, write, first_row))
+            except (BadFile, BadPredictions) as error:
                 results.append(FileResult(file.name, 0, f"{file.name}: {error}"))
             except (DiskFull, JobFailed, NotOnceARow):
                 raise
             except Exception as error:
-                if not isinstance(error, BadPredictions):
-                    _print_traceback()
+                _print_traceback()
                 reason = f"{file.name}: {brief(error)}"
                 results.append(FileResult(file.name, 0, reason))
                 retry = retry or reason
             else:
-                results.append(FileResult(file.name, rows))
+                results.append(FileResult(file.name, len(answers)))
         return Result(tuple(results), merge(tallies).as_dict(), tuple(warnings), retry)
 
-    def _score(self, file: Path, warnings: list[str], part: Slice | None) -> tuple[int, Any]:
+    def close(self) -> None:
+        """A model has nothing to be told at the end."""
+
+    def _answers(self, file: Path, part: Slice | None, warnings: list[str]) -> Answers:
         feed = read_feed(file, self._model.signature, part)
         warnings.extend(f"{file.name}: {text}" for text in feed.notes)
+        if part is None:
+            return as_answers(self._call(feed))
         try:
-            predictions = self._predict(feed.data)
+            answers = as_answers(self._call(feed))
+        except BadPredictions as error:
+            raise NotOnceARow(f"of a slice of {file.name} {error}") from None
+        if len(answers) != part.rows:
+            raise NotOnceARow(
+                f"the model answered {len(answers):,} times for {part.rows:,} rows of {file.name}"
+            )
+        if part.first_row == 0 and not self._answers_halves_alike(feed, answers):
+            raise NotOnceARow(
+                f"the model answers rows of {file.name} otherwise when it is given fewer of them"
+            )
+        return answers
+
+    def _call(self, feed: Feed) -> Any:
+        try:
+            return self._predict(feed.data)
         except BadFile as refusal:
             raise BadFile(f"{refusal}{feed.way_out}") from None
-        return (_length(predictions) if feed.rows is None else feed.rows), predictions
+
+    def _answers_halves_alike(self, feed: Feed, answers: Answers) -> bool:
+        """True where two calls with half of the rows each come to what one call came to.
+
+        A model that ranks, fills or standardises looks at all the rows it is given, and one that
+        draws at random counts its calls; neither may be given slices.
+        """
+        import pyarrow as pa
+
+        try:
+            cells = [as_answers(self._predict(half)).cells for half in _halves(feed.data)]
+        except Exception:
+            return False
+        return bool(pa.concat_arrays(cells).equals(answers.cells))
+
+
+def _halves(data: Any) -> tuple[Any, Any]:
+    """The rows of an Arrow table or a DataFrame in two parts, the first in whole blocks."""
+    middle = len(data) // 2
+    middle -= middle % BLOCK if middle > BLOCK else 0
+    if hasattr(data, "iloc"):
+        return data.iloc[:middle], data.iloc[middle:].reset_index(drop=True)
+    return data.slice(0, middle), data.slice(middle)
 
 
 def refuse_unsupported(files: Sequence[InputFile]) -> None:
@@ -146,12 +184,6 @@ def _schema_refusal(error: Exception) -> str | None:
     if type(error).__name__ != "MlflowException" or not text.startswith(_REFUSED):
         return None
     return one_line(text.rpartition("'. Error: ")[2])[:_LONGEST_REFUSAL].removesuffix(".")
-
-
-def _length(predictions: Any) -> int:
-    if isinstance(predictions, Mapping) and predictions:
-        predictions = next(iter(predictions.values()))
-    return len(predictions) if hasattr(predictions, "__len__") else 1
 
 
 def _print_traceback() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from runner.local.engine.drivers.bad_file import BadFile, listed, shown
-from runner.local.engine.drivers.cells import refuse_missing
+from runner.local.engine.drivers.column_types import refuse_missing
 from runner.local.engine.drivers.columns import choose
 from runner.local.engine.mlmodel import Column
 from runner.local.engine.slices import Slice

@@ -19,7 +19,7 @@ class Result:
     """The files' fate and the tally of their predictions; the lines have been written."""
 
     files: tuple[FileResult, ...]
-    tally: Mapping[str, Mapping[str, int]]
+    tally: Mapping[str, Any]
     warnings: tuple[str, ...] = ()
     retry: str | None = None  # why another attempt may do better
     missing: int = 0  # results a script owed and did not return
@@ -41,6 +41,10 @@ class Driver(Protocol):
         With `part`, which only a model without a script is ever given, score that slice of the
         one file in `files`. Raises NotOnceARow where the model can't be given slices.
         """
+        ...
+
+    def close(self) -> None:
+        """Called once there is no more to score. What it raises is told and fails nothing."""
         ...
 
 

@@ -1,15 +1,19 @@
-"""A scoring script: `init()` once a process, `run(mini_batch)` for each mini-batch."""
+"""A scoring script: `init()` once a process, `run(mini_batch)` for each mini-batch, `shutdown()`
+at the process's end where there is one.
+
+What `run` returns is written as Azure writes it, as far as that is known: a DataFrame with blanks
+between its columns, of a list each element's own text (which of a list is Python's: `['a', 1]`).
+"""
 
 from __future__ import annotations
 
 import ast
-import csv
 import importlib.util
-import io
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -43,6 +47,7 @@ class ScriptDriver:
                     " init() and run(mini_batch)"
                 )
         self._run: Callable[[list[str]], Any] = module.run
+        self._shutdown: Callable[[], object] | None = getattr(module, "shutdown", None)
         try:
             module.init()
         except Exception as error:
@@ -64,8 +69,9 @@ class ScriptDriver:
                 " it must return a DataFrame, an array or a list"
             )
         if self._appends:
-            for line in _lines(returned):
-                write(line)
+            with _unabridged():
+                for line in _lines(returned):
+                    write(line)
         one_each = elements == len(files)
         return Result(
             files=tuple(FileResult(file.name, 1 if one_each else None) for file in files),
@@ -73,6 +79,17 @@ class ScriptDriver:
             missing=max(0, len(files) - elements),
             rows=elements,
         )
+
+    def close(self) -> None:
+        """Call the script's `shutdown()`, if it has one. Raises JobFailed when that raises."""
+        if not callable(self._shutdown):
+            return
+        try:
+            self._shutdown()
+        except Exception as error:
+            raise JobFailed(
+                f"script {self._path}: shutdown() raised {_at(self._path, error)}"
+            ) from error
 
 
 def modules(path: Path) -> list[str]:
@@ -140,36 +157,33 @@ def _is_result(returned: Any) -> bool:
     return hasattr(returned, "__len__") and getattr(returned, "ndim", 0) > 0
 
 
+@contextmanager
+def _unabridged() -> Iterator[None]:
+    """Let the text of a long array or table be all of it: NumPy and pandas leave out its middle."""
+    with ExitStack() as options:
+        if numpy := sys.modules.get("numpy"):
+            options.enter_context(numpy.printoptions(threshold=sys.maxsize, linewidth=sys.maxsize))
+        if pandas := sys.modules.get("pandas"):
+            limits = ("max_rows", "max_columns", "max_colwidth", "max_seq_items", "width")
+            pairs = [part for name in limits for part in (f"display.{name}", None)]
+            options.enter_context(pandas.option_context(*pairs))
+        yield
+
+
 def _lines(returned: Any) -> Iterable[bytes]:
-    if hasattr(returned, "to_csv"):
-        return [returned.to_csv(index=False, header=False, lineterminator="\n").encode(*_UTF8)]
+    if hasattr(returned, "iloc") and hasattr(returned, "columns"):
+        text = returned.to_csv(sep=" ", index=False, header=False, lineterminator="\n")
+        return [text.encode(*_UTF8)]
     items = returned.tolist() if hasattr(returned, "tolist") else returned
-    return (_line(item) for item in items)
-
-
-def _line(item: Any) -> bytes:
-    """One element as one line: a sequence is a CSV row, anything else its own text."""
     # An element is a row: a line break inside would make two of it.
-    if isinstance(item, (list, tuple)):
-        text = _row(item)
-        if "\n" in text or "\r" in text:
-            text = _row(None if cell is None else _in_one_line(cell) for cell in item)
-    else:
-        text = _in_one_line(item)
-    return text.encode(*_UTF8) + b"\n"
-
-
-def _row(cells: Iterable[Any]) -> str:
-    row = io.StringIO()
-    csv.writer(row, lineterminator="").writerow(cells)
-    return row.getvalue()
+    return (_in_one_line(item).encode(*_UTF8) + b"\n" for item in items)
 
 
 def _in_one_line(value: Any) -> str:
     return " ".join(re.split("\r\n|\r|\n", str(value).rstrip("\r\n")))
 
 
-def _tally(returned: Any) -> Mapping[str, Mapping[str, int]]:
+def _tally(returned: Any) -> Mapping[str, Any]:
     """Count a DataFrame's column `prediction`; other results say nothing of predictions."""
     if not hasattr(returned, "iloc") or "prediction" not in getattr(returned, "columns", ()):
         return {}

@@ -1,0 +1,123 @@
+"""The rows of a batch job's output, counted whichever way Azure has laid them out.
+
+That depends on the age of the service and on who made them: an MLflow model's are cells between
+commas (`row, prediction, file`) or Python lists (`['file', 'prediction']`), and a DataFrame that a
+scoring script returned has blanks between its cells.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from ast import literal_eval
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from runner.tally import ONLY, Tally, count_texts, merge
+
+_ROWS_AT_ONCE = 50_000  # counted together; bounds the memory that a large output takes
+_MOST_COLUMNS = 20  # more than these are an embedding, not figures to look at
+
+
+def count(files: list[Path]) -> tuple[int, int, Tally]:
+    """Rows, names of the files they came from, and the tally of their predictions.
+
+    The last two are known of an MLflow model's output. They are 0 and empty for any other, which
+    is told by its rows: an MLflow model's are counted from 0 in each file, or are lists of a file
+    and a prediction.
+    """
+    rows, names, begun = 0, set[str](), set[str]()
+    numbered, listed = 0, 0
+    counted = Tally()
+    for file in files:
+        for lines in _batches(_rows(file)):
+            rows += len(lines)
+            answers: dict[str, list[str]] = {}
+            for line in lines:
+                if isinstance(line, _Listed):
+                    listed += 1
+                    answers.setdefault(ONLY, []).append(line[1])
+                elif len(line) >= 3 and line[0].isdecimal():
+                    numbered += 1
+                    names.add(line[-1])
+                    if line[0] == "0":
+                        begun.add(line[-1])
+                    for name, cell in _columns(line[1:-1]):
+                        answers.setdefault(name, []).append(cell)
+            counted = merge([counted.as_dict(), _document(answers)])
+    shaped = listed or numbered
+    named = len(names) if numbered == rows and begun == names else 0
+    return rows, named, counted if shaped == rows else Tally()
+
+
+class _Listed(list[str]):
+    """A row that was a Python list of a file and its prediction."""
+
+
+def _rows(file: Path) -> Iterator[list[str]]:
+    with file.open(newline="", encoding="utf-8", errors="replace") as lines:
+        first = lines.readline()
+        lines.seek(0)
+        if first.startswith("["):
+            yield from map(_listed, lines)
+        else:
+            yield from csv.reader(lines, delimiter=_delimiter(first))
+
+
+def _delimiter(line: str) -> str:
+    return "," if "," in line or " " not in line else " "
+
+
+def _listed(line: str) -> list[str]:
+    try:
+        elements = literal_eval(line.strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return [line]
+    if isinstance(elements, list) and len(elements) == 2 and isinstance(elements[0], str):
+        return _Listed(map(str, elements))
+    return [line]
+
+
+def _columns(cells: list[str]) -> list[tuple[str, str]]:
+    """An answer's values by column: the parts of one cell of JSON, or several cells by place."""
+    if len(cells) > 1:
+        named = [(str(place), cell) for place, cell in enumerate(cells)]
+        return named if len(named) <= _MOST_COLUMNS else []
+    if not cells[0].startswith(("{", "[")):
+        return [(ONLY, cells[0])]
+    try:
+        answer = json.loads(cells[0])
+    except ValueError:
+        return []
+    parts = answer.items() if isinstance(answer, dict) else enumerate(answer)
+    if len(answer) > _MOST_COLUMNS:
+        return []
+    return [(str(name), _cell(value)) for name, value in parts if _is_one(value)]
+
+
+def _cell(value: Any) -> str:
+    """A value of JSON as it would stand in a cell of its own."""
+    return "" if value is None else str(value)
+
+
+def _is_one(value: Any) -> bool:
+    return not isinstance(value, (dict, list))
+
+
+def _document(answers: dict[str, list[str]]) -> dict[str, Any]:
+    counted = {name: count_texts(cells) for name, cells in answers.items()}
+    if counted.keys() <= {ONLY}:
+        return counted.get(ONLY, {})
+    return {"columns": counted}
+
+
+def _batches(rows: Iterable[list[str]]) -> Iterator[list[list[str]]]:
+    batch: list[list[str]] = []
+    for row in rows:
+        batch.append(row)
+        if len(batch) >= _ROWS_AT_ONCE:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
