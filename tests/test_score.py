@@ -293,6 +293,23 @@ def test_a_bad_script_fails_the_job_in_one_line(
     assert Path(job["folder"], "report.html").exists()
 
 
+@pytest.mark.parametrize("place", ["init", "run"])
+def test_the_traceback_of_a_script_is_shown_where_more_is_asked_for(
+    project: ScratchProject, place: str
+) -> None:
+    raises = "raise ValueError('no weights')"
+    project.script(
+        f"def init(): {raises if place == 'init' else 'pass'}\ndef run(mini_batch): {raises}\n"
+    )
+    quiet = project.run("score", "--set", "retry_settings.max_retries=0")
+    assert "Traceback" not in quiet.stderr
+    for words in (("score", "-v", "--set", "retry_settings.max_retries=0"), ("jobs", "show", "-v")):
+        shown = project.run(*words).stderr
+        assert "Traceback (most recent call last):" in shown
+        assert f"in {place}\n" in shown
+        assert "ValueError: no weights" in shown
+
+
 BAD_TABLES: list[tuple[str, bytes, str]] = [
     ("words.csv", b"@,Age\n1,2,3,4,5,6,7,eight\n", "row 0, column 'Age': 'eight' is not a double"),
     ("ragged.csv", b"@,Age\n1,2,3,4,5,6,7,8\n1,2,3\n", "row 1: has 3 cells and the header 8"),

@@ -9,7 +9,13 @@ from typing import TextIO
 
 from runner.cli.failure import INTERRUPTED, print_error, print_warning
 from runner.cli.interrupt import Interruption, interruptible
-from runner.cli.output import near, print_job, print_json, print_note, print_summary
+from runner.cli.output import (
+    near,
+    print_job,
+    print_json,
+    print_note,
+    print_summary,
+)
 from runner.cli.progress import ProgressView
 from runner.errors import EnvironmentRefused, NotFound, RunnerError
 from runner.project import LOCAL
@@ -79,6 +85,13 @@ def watch(
         raise
     finally:
         view.close()
+
+
+def print_log(workspace: Workspace, name: str, stream: TextIO) -> None:
+    """Print the log of a job that is final."""
+    for event in workspace.follow(name, logs=True):
+        if isinstance(event, LogLine):
+            print(event.text, file=stream, flush=True)
 
 
 def collect(workspace: Workspace, job: Job) -> Summary | None:

@@ -76,13 +76,19 @@ Examples:
 @common
 @pass_session
 def show(session: Session, name: str | None, output: str) -> None:
-    """Show a job and, once it has ended, what it did."""
-    from runner.cli.following import find_summary
+    """Show a job and, once it has ended, what it did.
+
+    With -v its log comes first, on stderr: what its workers printed and the tracebacks of its
+    errors.
+    """
+    from runner.cli.following import find_summary, print_log
     from runner.cli.output import print_job, print_json
     from runner.workspace import as_json
 
     workspace = session.open()
     job = workspace.job(name)
+    if session.verbose and job.status.final:
+        print_log(workspace, job.name, sys.stderr)
     summary = find_summary(workspace, job)
     if output == "json":
         print_json({**as_json(job), "summary": as_json(summary) if summary else None})

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from runner.local.engine.attempt import Attempt
 from runner.local.engine.journal import parse, settling
+from runner.local.engine.layout import worker_logs
 from runner.local.engine.plan import read_plan
 from runner.local.job_folder import command_log, log_file
 from runner.workspace import Job, JobStatus, LogLine, Progress
@@ -16,17 +17,22 @@ _LOOK = 0.05  # seconds between looks at the files
 
 
 def follow(folder: Path, look: Callable[[], Job], logs: bool) -> Iterator[Progress | LogLine]:
-    """Yield the job's log lines, if asked for, and its progress until it is final.
+    """Yield the lines of the job's log and of what its workers or its command print, if asked for,
+    and its progress until it is final.
 
     `look` returns the job as it is at the moment.
     """
-    tails = [_Tail(log_file(folder)), _Tail(command_log(folder))]
+    tails = {path: _Tail(path) for path in (log_file(folder), command_log(folder))}
     counted = _Counter(folder)
     last: Progress | None = None
     while True:
         job = look()
-        for tail in tails if logs else ():
-            yield from (LogLine(line.decode("utf-8", "replace")) for line in tail.lines())
+        if logs:
+            # A worker's log appears with the worker.
+            workers = worker_logs(folder)
+            tails |= {path: _Tail(path) for path in workers if path not in tails}
+            for tail in tails.values():
+                yield from (LogLine(line.decode("utf-8", "replace")) for line in tail.lines())
         progress = counted.progress(job.status)
         if progress != last:
             yield progress

@@ -69,6 +69,16 @@ def test_show_of_an_unknown_job_is_status_3(run: Run) -> None:
     assert (result.status, result.err) == (3, "error: no job 'job-9'\n")
 
 
+def test_show_of_a_final_job_with_v_prints_its_log_on_stderr(
+    run: Run, workspace: MemoryWorkspace
+) -> None:
+    workspace.follow("job-1")
+    assert run("jobs", "show", "job-1").err == ""
+    result = run("jobs", "show", "job-1", "-v", "-o", "json")
+    assert result.err == "loading\n"
+    assert json.loads(result.out)["name"] == "job-1"
+
+
 def test_stream_prints_the_log_on_stdout_and_gets_the_results(
     run: Run, workspace: MemoryWorkspace
 ) -> None:

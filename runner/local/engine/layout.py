@@ -22,6 +22,11 @@ def worker_log(folder: Path, slot: int) -> Path:
     return logs_folder(folder) / f"worker-{slot}.txt"
 
 
+def worker_logs(folder: Path) -> list[Path]:
+    """What the workers have printed so far, a file for each."""
+    return sorted(logs_folder(folder).glob("worker-*.txt"))
+
+
 def output_folder(folder: Path) -> Path:
     """Where the job's output grows; scripts find it as AZUREML_BI_OUTPUT_PATH."""
     return folder / "output"

@@ -25,7 +25,6 @@ from typing import Any
 
 from runner.errors import JobFailed
 from runner.local.engine import disk, drivers
-from runner.local.engine.drivers.result import brief
 from runner.local.engine.drivers.script import forget
 from runner.local.engine.layout import draft, output_folder
 from runner.local.engine.messages import Hopeless, Message, Raised, Ready, Scored, encode
@@ -75,7 +74,7 @@ def _attempt(driver: drivers.Driver, plan: Plan, folder: Path, mini_batch: int) 
         if os.getpid() != worker:
             os._exit(1)
         traceback.print_exc()
-        return Raised(brief(error))
+        return Raised(drivers.explain(plan, error))
     finally:
         # A script may have put anything, or nothing, in their place.
         with contextlib.suppress(Exception):

@@ -53,9 +53,20 @@ def searchable(found: Sequence[Trouble]) -> bool:
     return len(found) > _MOST_GLANCED
 
 
-def failures(found: Sequence[Trouble], attempts: Sequence[Attempt], failed_files: int) -> str:
-    """Draw the troubles found in these attempts, of a job that lost so many files."""
+def failures(
+    found: Sequence[Trouble],
+    attempts: Sequence[Attempt],
+    failed_files: int,
+    error: str | None = None,
+) -> str:
+    """Draw the troubles found in these attempts, of a job that lost so many files.
+
+    `error` is why the job failed as a whole, None for one that did not.
+    """
     title = "Failures and retries"
+    if not found and error:
+        why = f"The job failed before a mini-batch did: {shown(error, 2000)}"
+        return section(title, [], f"<p>{why}</p>")
     if not found:
         return section(title, [], "<p>Nothing failed and nothing was run again.</p>")
     retried = sum(one.kind == "retried" for one in found)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from runner.errors import JobFailed
 from runner.local.engine.drivers import mlflow_model, script
-from runner.local.engine.drivers.result import Driver, Result
+from runner.local.engine.drivers.result import Driver, Result, brief
 from runner.local.engine.plan import Plan
 
-__all__ = ["Driver", "Result", "check", "load", "preload"]
+__all__ = ["Driver", "Result", "check", "explain", "load", "preload"]
 
 
 def check(plan: Plan) -> None:
@@ -29,6 +29,11 @@ def load(plan: Plan) -> Driver:
     if plan.model is None:
         raise JobFailed("the deployment has neither a model nor a scoring script")
     return mlflow_model.MlflowDriver(Path(plan.model))
+
+
+def explain(plan: Plan, error: BaseException) -> str:
+    """One line for what a driver raised, with the line of the scoring script it comes from."""
+    return brief(error) if plan.script is None else script.explain(Path(plan.script), error)
 
 
 def preload(plan: Plan) -> None:
