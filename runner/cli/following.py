@@ -111,6 +111,10 @@ def print_outcome(workspace: Workspace, job: Job) -> int:
     if job.status is JobStatus.COMPLETED:
         return 0
     if job.status is JobStatus.FAILED:
+        summary = find_summary(workspace, job)
+        for notice in summary.notices if summary else ():
+            if notice not in (job.error or ""):
+                print_warning(notice)
         where = f"; its logs and report lie in {near(job.folder)}" if job.folder else ""
         print_error(f"job {job.name} failed: {job.error or 'no reason is known'}{where}")
         return 1

@@ -133,10 +133,11 @@ def _summary(
 def _notices(attempts: Sequence[Attempt], folder: Path) -> list[str]:
     settled = sorted(finished(attempts).values(), key=lambda one: one.mini_batch)
     failed = [reason for one in settled for reason in reasons(one)]
-    warnings = [warning for one in settled for warning in one.warnings]
+    warnings = list(dict.fromkeys(warning for one in attempts for warning in one.warnings))
     notices = [*failed[:_MOST_NOTICES], *warnings[:_MOST_NOTICES]]
     more = len(failed) + len(warnings) - len(notices)
-    return [*notices, f"and {more} more; see {log_file(folder)}"] if more else notices
+    where = folder / "failures.csv" if failed else log_file(folder)
+    return [*notices, f"and {more} more; see {where}"] if more else notices
 
 
 def _report(

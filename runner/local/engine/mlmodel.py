@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,19 @@ from runner.local.engine.text import one_line
 
 # MLflow's scalar column types; anything else (arrays, objects, maps) can't stand in a CSV cell.
 SCALARS = ("boolean", "integer", "long", "float", "double", "string", "binary", "datetime")
+
+# By flavor: the package a model is saved with, and the key that holds its version.
+_LIBRARIES = {
+    "catboost": ("catboost", "catboost_version"),
+    "lightgbm": ("lightgbm", "lgb_version"),
+    "onnx": ("onnx", "onnx_version"),
+    "prophet": ("prophet", "prophet_version"),
+    "pytorch": ("torch", "pytorch_version"),
+    "sklearn": ("scikit-learn", "sklearn_version"),
+    "spark": ("pyspark", "pyspark_version"),
+    "statsmodels": ("statsmodels", "statsmodels_version"),
+    "xgboost": ("xgboost", "xgb_version"),
+}
 
 
 @dataclass(frozen=True)
@@ -43,6 +57,8 @@ class MlModel:
     pickle: Path | None  # a pickled scikit-learn model, None for every other model
     code: bool  # the model brings modules of its own
     signature: Signature
+    # Of the libraries it was saved with, by the name that is installed.
+    library_versions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_plain_sklearn(self) -> bool:
@@ -82,6 +98,7 @@ def read_mlmodel(folder: Path) -> MlModel:
         pickle=_pickle(folder, python_function, flavors.get("sklearn")),
         code=bool(python_function.get("code")),
         signature=_signature(document.get("signature"), path),
+        library_versions=_library_versions(flavors),
     )
 
 
@@ -96,6 +113,15 @@ def _pickle(folder: Path, python_function: dict[str, Any], sklearn: Any) -> Path
     if not file.resolve().is_relative_to(folder.resolve()):
         raise JobFailed(f"model {folder} keeps its pickle outside its own folder: {file}")
     return file
+
+
+def _library_versions(flavors: dict[str, Any]) -> dict[str, str]:
+    found = {}
+    for flavor, (package, key) in _LIBRARIES.items():
+        said = flavors.get(flavor)
+        if isinstance(said, dict) and said.get(key):
+            found[package] = str(said[key])
+    return found
 
 
 def _signature(signature: Any, path: Path) -> Signature:

@@ -104,6 +104,8 @@ class _Run:
         self._failed_files = 0
         self._deaths_at_start = 0
         self._warned: set[str] = set()
+        self._told: set[str] = set()  # warnings about the model that an attempt carries
+        self._untold: tuple[str, ...] = ()
 
     def finish(self, loading: float, grace: float) -> None:
         while self._unfinished:
@@ -134,6 +136,7 @@ class _Run:
         elif isinstance(message, Ready):
             worker.ready = True
             self._deaths_at_start = 0
+            self._untold = tuple(one for one in message.warnings if one not in self._told)
         elif isinstance(message, Scored):
             self._take_result(worker, message.result)
         elif isinstance(message, Raised):
@@ -214,6 +217,11 @@ class _Run:
 
     def _note(self, worker: Worker, attempt: Attempt, stays: bool = False) -> None:
         worker.mini_batch = None
+        # With the first attempt, whatever comes of it: so a resume and the report know of them.
+        if self._untold:
+            attempt = replace(attempt, warnings=(*self._untold, *attempt.warnings))
+            self._told.update(self._untold)
+            self._untold = ()
         self._journal.append(attempt)
         self._attempts.append(attempt)
         for line in _lines(attempt, stays):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from runner.errors import JobFailed
-from runner.local.engine.drivers import mlflow_model, script
+from runner.local.engine.drivers import mlflow_model, packages, script
 from runner.local.engine.drivers.result import Driver, Result, brief
+from runner.local.engine.mlmodel import read_mlmodel
 from runner.local.engine.plan import Plan
 
-__all__ = ["Driver", "Result", "check", "explain", "load", "preload"]
+__all__ = ["Driver", "Result", "check", "doubts", "explain", "load", "preload"]
 
 
 def check(plan: Plan) -> None:
@@ -34,6 +36,12 @@ def load(plan: Plan) -> Driver:
 def explain(plan: Plan, error: BaseException) -> str:
     """One line for what a driver raised, with the line of the scoring script it comes from."""
     return brief(error) if plan.script is None else script.explain(Path(plan.script), error)
+
+
+def doubts(plan: Plan, heard: Sequence[Warning]) -> tuple[str, ...]:
+    """What is to be said of a driver that was loaded with these warnings."""
+    plain = plan.script is None and plan.model is not None
+    return packages.doubts(read_mlmodel(Path(plan.model or "")) if plain else None, heard)
 
 
 def preload(plan: Plan) -> None:

@@ -12,6 +12,7 @@ from runner.local.engine.disk import DiskFull
 from runner.local.engine.drivers import sklearn_model
 from runner.local.engine.drivers.images import SUFFIXES as IMAGES
 from runner.local.engine.drivers.images import read_image
+from runner.local.engine.drivers.packages import missing_package, other_version
 from runner.local.engine.drivers.predictions import BadPredictions, write_lines
 from runner.local.engine.drivers.result import Result, brief
 from runner.local.engine.drivers.tables import BadFile, read_frame, read_table
@@ -118,7 +119,12 @@ def _load_pyfunc(model: MlModel) -> Callable[[Any], Any]:
     try:
         predict: Callable[[Any], Any] = mlflow.pyfunc.load_model(str(model.folder)).predict
     except Exception as error:
-        raise JobFailed(f"model {model.folder} can't be loaded: {brief(error)}") from error
+        if needed := missing_package(model, error):
+            raise JobFailed(f"model {model.folder} {needed}") from error
+        others = other_version(model, error)
+        raise JobFailed(
+            f"model {model.folder} can't be loaded: {brief(error)}{f'; {others}' if others else ''}"
+        ) from error
     return predict
 
 
