@@ -160,6 +160,7 @@ class Registration:
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     job: str | None = None
+    names: tuple[str, ...] | None = None  # the files of a folder that count; None: all of it
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,7 @@ class Invocation:
 
     endpoint: str | None = None
     deployment: str | None = None
-    data: str | None = None  # path, azureml: reference, datastore URI or https URL
+    data: str | None = None  # path, pattern, azureml: reference, datastore URI or https URL
     input_type: str | None = None  # uri_file, uri_folder
     mini_batch_size: int | None = None
     instance_count: int | None = None
@@ -265,6 +266,11 @@ class Workspace(Protocol):
     def job_output(self, name: str, output: str) -> Path:
         """The file or folder that a job wrote as its output of that name, such as `model`."""
         ...
+
+
+def only_deployment(endpoint: str, deployment: str) -> str:
+    """What is said where an invocation names no deployment, and the endpoint has no default."""
+    return f"endpoint {endpoint!r} has no default deployment; its only one, {deployment!r}, is used"
 
 
 def as_json(record: Any) -> Any:

@@ -27,6 +27,7 @@ Examples:
   runner score
   runner score diabetes-batch --data data/diabetes/unlabeled
   runner score diabetes-batch -d script --data azureml:patients-unlabeled@latest
+  runner score --data "data/diabetes/unlabeled/*.csv"
   runner score --mini-batch-size 1 --set retry_settings.max_retries=5
   runner score --download results
   runner score --env dev --output-path azureml://datastores/workspaceblobstore/paths/march
@@ -44,7 +45,7 @@ Examples:
     "--data",
     "--input",
     metavar="PATH|REF",
-    help="A file or folder, azureml:NAME:VERSION, azureml:NAME@latest, a data asset's id, a"
+    help="A file, a folder, a quoted pattern of files such as 'folder/*.csv', azureml:NAME:VERSION, azureml:NAME@latest, a data asset's id, a"
     " datastore URI or an https URL.  [default: the input the project declares for the endpoint]",
 )
 @click.option(
@@ -117,6 +118,11 @@ def score(
         and Path(output_path).absolute().is_relative_to(download.absolute())
     ):
         raise click.UsageError("--output-path lies in --download; name two places")
+    if endpoint and data and Path(endpoint).is_file():
+        # The shell made several words of a pattern, and the second is where ENDPOINT stands.
+        raise click.UsageError(
+            f"ENDPOINT {endpoint} is a file: quote a pattern of files, as in --data 'folder/*.csv'"
+        )
     from runner.cli.following import follow_to_end, print_started
     from runner.workspace import Invocation
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -40,15 +40,17 @@ class Tree:
     path: Path  # the file, or the folder, inside the workspace
 
 
-def store(home: Path, source: Path) -> Tree:
+def store(home: Path, source: Path, names: Sequence[str] | None = None) -> Tree:
     """Keep a copy of a file, or of a folder with all below it, and return where it is.
+
+    `names` are the files of a folder that count, where not all of it does.
 
     What is kept already is not written again. Raises `WrongUsage` for what can't be stored and
     `EnvironmentRefused` where the workspace can't be written.
     """
     began = time.time_ns()
     _check_apart(home, source)
-    tree = _store(home, scan(source), _keep)
+    tree = _store(home, scan(source, names), _keep)
     with suppress(PermissionError):  # a tree of somebody else's
         # The moment at which the source was last known to be the same.
         os.utime(home / "trees" / tree.hash, ns=(began, began))

@@ -273,3 +273,14 @@ def test_odd_bytes_of_a_file_name_are_printed_escaped(run: Run, workspace: Memor
     assert result.status == 0
     assert "caf\\udce9" in result.out
     assert "read caf\\udce9.csv" in result.err
+
+
+def test_a_pattern_that_the_shell_took_apart_is_told(
+    run: Run, workspace: MemoryWorkspace, tmp_path: Path
+) -> None:
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).touch()
+    result = run("score", "--data", "a.csv", "b.csv")
+    assert result.status == 2
+    assert "quote a pattern of files, as in --data 'folder/*.csv'" in result.err
+    assert workspace.invocations == []

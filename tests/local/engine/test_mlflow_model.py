@@ -194,12 +194,29 @@ def test_a_file_that_no_deployment_without_a_script_reads_is_refused_before_anyt
     name: str,
 ) -> None:
     with pytest.raises(JobFailed) as raised:
-        refuse_unsupported([InputFile("a.csv", 0, 0), InputFile(name, 0, 0)])
+        refuse_unsupported([InputFile("a.csv", 0, 0), InputFile(name, 0, 0)], "/in it")
     assert str(raised.value) == (
         f"input file {name!r} is not supported by a deployment without a script; it reads"
-        " .bmp, .csv, .gif, .jpeg, .jpg, .parquet, .png, .tiff"
+        " .bmp, .csv, .gif, .jpeg, .jpg, .parquet, .png, .tiff; take them out, or score the one"
+        " file it reads with `--data '/in it/*.csv'`"
     )
-    refuse_unsupported([InputFile(one, 0, 0) for one in ("a.csv", "b.PNG", "c.Parquet")])
+    refuse_unsupported([InputFile(one, 0, 0) for one in ("a.csv", "b.PNG", "c.Parquet")], "/in")
+
+
+def test_all_the_files_that_are_not_read_are_named_up_to_a_bound() -> None:
+    def refusal(*names: str) -> str:
+        with pytest.raises(JobFailed) as raised:
+            refuse_unsupported([InputFile(name, 0, 0) for name in names], "in")
+        return str(raised.value)
+
+    text = refusal("_SUCCESS", ".DS_Store", "a.CSV", "b.CSV", "c.png", "README.txt", "d.csv.gz")
+    assert text.startswith(
+        "input files '_SUCCESS', '.DS_Store', 'README.txt', 'd.csv.gz' are not supported"
+    )
+    assert text.endswith("score the 2 files it reads with `--data 'in/*.CSV'`")
+    many = refusal(*(f"{number}.txt" for number in range(1012)))
+    assert "'9.txt' and 1,002 more are not" in many
+    assert "--data" not in many
 
 
 def test_an_image_for_a_model_of_tables_fails_the_job(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ __all__ = ["Driver", "Result", "check", "doubts", "explain", "load", "preload"]
 def check(plan: Plan) -> None:
     """Raise JobFailed for what can be known to fail before anything is loaded."""
     if plan.script is None:
-        mlflow_model.refuse_unsupported(plan.files)
+        mlflow_model.refuse_unsupported(plan.files, plan.input)
 
 
 def load(plan: Plan) -> Driver:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from runner.local.engine.plan import InputFile
 from runner.local.engine.tally import merge
 
 TABLES = frozenset({".csv", ".parquet"})  # Azure reads .csv; .parquet is our extension
+_MOST_NAMED = 10  # files that are not supported
 
 
 class MlflowDriver:
@@ -90,14 +93,42 @@ class MlflowDriver:
         return table.num_rows, self._predict_rows(table)
 
 
-def refuse_unsupported(files: Sequence[InputFile]) -> None:
-    """Raise JobFailed for a file that no MLflow deployment reads, before anything is scored."""
-    for file in files:
-        if Path(file.name).suffix.lower() not in TABLES | IMAGES:
-            raise JobFailed(
-                f"input file {file.name!r} is not supported by a deployment without a script;"
-                f" it reads {', '.join(sorted(TABLES | IMAGES))}"
-            )
+def refuse_unsupported(files: Sequence[InputFile], folder: str) -> None:
+    """Raise JobFailed for files that no MLflow deployment reads, before anything is scored.
+
+    All of them are named: Azure's own driver raises at the first, and who takes out that one only
+    to be told of the next learns of them one by one.
+    """
+    others = [file.name for file in files if not _is_supported(file.name)]
+    if not others:
+        return
+    raise JobFailed(
+        f"{_listed(others)} not supported by a deployment without a script; it reads"
+        f" {', '.join(sorted(TABLES | IMAGES))}{_way_around(files, folder)}"
+    )
+
+
+def _is_supported(name: str) -> bool:
+    return Path(name).suffix.lower() in TABLES | IMAGES
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(name) for name in names[:_MOST_NAMED])
+    if len(names) == 1:
+        return f"input file {shown} is"
+    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+    return f"input files {shown}{more} are"
+
+
+def _way_around(files: Sequence[InputFile], folder: str) -> str:
+    """The command's option that leaves the others out: it takes the most frequent ending."""
+    endings = Counter(Path(file.name).suffix for file in files if _is_supported(file.name))
+    if not endings:
+        return ""
+    ((ending, count),) = endings.most_common(1)
+    pattern = shlex.quote(str(Path(folder) / f"*{ending}"))
+    them = "the one file" if count == 1 else f"the {count:,} files"
+    return f"; take them out, or score {them} it reads with `--data {pattern}`"
 
 
 def modules(folder: Path) -> list[str]:
