@@ -366,7 +366,7 @@ def test_a_file_that_fails_leaves_the_others_scored(project: ScratchProject) -> 
     assert rows[-1][0::2] == ["0", 'été, "quoted".csv']
     log = (project.home / "jobs" / summary["job"] / "logs" / "job.txt").read_text()
     assert "patients-5.csv: row 0, column 'Age': 'old' is not a double" in log
-    assert "columns the model doesn't know are ignored: Ward" in log
+    assert "columns the model doesn't know are ignored: 'Ward'" in log
 
 
 def test_a_threshold_of_failed_files_fails_the_job(project: ScratchProject) -> None:

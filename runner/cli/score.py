@@ -45,7 +45,8 @@ Examples:
     "--data",
     "--input",
     metavar="PATH|REF",
-    help="A file, a folder, a quoted pattern of files such as 'folder/*.csv', azureml:NAME:VERSION, azureml:NAME@latest, a data asset's id, a"
+    help="A file, a folder, a quoted pattern of files such as 'folder/*.csv', azureml:NAME:VERSION,"
+    " azureml:NAME@latest, a data asset's id, a"
     " datastore URI or an https URL.  [default: the input the project declares for the endpoint]",
 )
 @click.option(

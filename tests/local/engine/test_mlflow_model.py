@@ -149,7 +149,9 @@ def test_a_bad_file_fails_alone_naming_file_row_and_column_and_is_not_tried_agai
 def test_columns_the_model_does_not_know_are_ignored_with_a_warning(tmp_path: Path) -> None:
     scored = run(lay(tmp_path, "Doubler"), tmp_path / "in", {"x.csv": b"b,a,c\n9,1,9\n"})
     assert scored.text == "0,2.0,x.csv\n"
-    assert scored.result.warnings == ("x.csv: columns the model doesn't know are ignored: b, c",)
+    assert scored.result.warnings == (
+        "x.csv: columns the model doesn't know are ignored: 'b', 'c'",
+    )
 
 
 @pytest.mark.parametrize(
@@ -417,7 +419,7 @@ def test_a_python_model_is_given_a_data_frame_of_its_signatures_types(tmp_path: 
         pd.read_csv(tmp_path / "in" / "x.csv", dtype={"b": "float64", "n": "int32"})
     )
     assert [row[1] for row in scored.rows] == expected
-    assert scored.result.warnings == ("x.csv: columns the model doesn't know are ignored: extra",)
+    assert scored.result.warnings == ("x.csv: columns the model doesn't know are ignored: 'extra'",)
 
 
 def test_a_python_model_without_a_signature_is_given_what_pandas_reads(tmp_path: Path) -> None:
@@ -474,3 +476,28 @@ def test_a_whole_job_of_a_python_model_comes_through(tmp_path: Path) -> None:
     outcome = score(tmp_path, files, model=model, processes=2, mini_batch_size=1)
     assert outcome.error is None
     assert outcome.output == b"0,2.0,x.csv\n1,4.0,x.csv\n0,2.0,y.csv\n1,4.0,y.csv\n"
+
+
+def test_a_column_without_a_name_shows_among_those_ignored(tmp_path: Path) -> None:
+    scored = run(lay(tmp_path, "Doubler"), tmp_path / "in", {"x.csv": b",a,c \n9,1,9\n"})
+    assert scored.result.warnings == (
+        "x.csv: columns the model doesn't know are ignored: '', 'c '",
+    )
+
+
+def test_what_mlflow_refuses_by_the_signature_is_not_tried_again(tmp_path: Path) -> None:
+    import mlflow
+    from mlflow.models import ModelSignature
+    from mlflow.types.schema import Array, ColSpec, DataType, Schema
+
+    def fail(_: Any) -> Any:
+        raise mlflow.MlflowException("the server is busy")
+
+    lists = ModelSignature(Schema([ColSpec(Array(DataType.double), "a")]))
+    model = save_pyfunc(tmp_path / "strict", lambda frame: [0] * len(frame), lists)
+    for content in (b"a\n1\n", b"b\n1\n"):
+        scored = run(model, tmp_path / "in", {"x.csv": content})
+        assert "MlflowException" in (scored.errors["x.csv"] or "")
+        assert scored.result.retry is None
+    busy = run(save_pyfunc(tmp_path / "busy", fail), tmp_path / "in", {"x.csv": b"a\n1\n"})
+    assert busy.result.retry == "x.csv: MlflowException: the server is busy"

@@ -17,13 +17,14 @@ from runner.local.engine.drivers.images import read_image
 from runner.local.engine.drivers.packages import missing_package, other_version
 from runner.local.engine.drivers.predictions import BadPredictions, write_lines
 from runner.local.engine.drivers.result import Result, brief
+from runner.local.engine.drivers.schema_check import is_refusal
 from runner.local.engine.drivers.tables import BadFile, read_frame, read_table
 from runner.local.engine.mlmodel import MlModel, read_mlmodel
 from runner.local.engine.plan import InputFile
 from runner.local.engine.tally import merge
 
 TABLES = frozenset({".csv", ".parquet"})  # Azure reads .csv; .parquet is our extension
-_MOST_NAMED = 10  # files that are not supported
+_MOST_NAMED = 10  # files that are not supported, columns that are ignored
 
 
 class MlflowDriver:
@@ -65,7 +66,8 @@ class MlflowDriver:
                     _print_traceback()
                 reason = f"{file.name}: {brief(error)}"
                 results.append(FileResult(file.name, 0, reason))
-                retry = retry or reason
+                if not is_refusal(error):
+                    retry = retry or reason
             else:
                 results.append(FileResult(file.name, rows))
         return Result(tuple(results), merge(tallies).as_dict(), tuple(warnings), retry)
@@ -88,7 +90,7 @@ class MlflowDriver:
         table, extra = read_table(file, columns)
         if extra:
             warnings.append(
-                f"{file.name}: columns the model doesn't know are ignored: {', '.join(extra)}"
+                f"{file.name}: columns the model doesn't know are ignored: {_quoted(extra)}"
             )
         return table.num_rows, self._predict_rows(table)
 
@@ -108,16 +110,20 @@ def refuse_unsupported(files: Sequence[InputFile], folder: str) -> None:
     )
 
 
+def _quoted(names: Sequence[str]) -> str:
+    """Names in quotes, so that an empty one and a blank at the end of one show."""
+    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(map(repr, names[:_MOST_NAMED])) + more
+
+
 def _is_supported(name: str) -> bool:
     return Path(name).suffix.lower() in TABLES | IMAGES
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:_MOST_NAMED])
     if len(names) == 1:
-        return f"input file {shown} is"
-    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
-    return f"input files {shown}{more} are"
+        return f"input file {_quoted(names)} is"
+    return f"input files {_quoted(names)} are"
 
 
 def _way_around(files: Sequence[InputFile], folder: str) -> str:

@@ -1,0 +1,24 @@
+"""What MLflow's own check of a model's input refuses."""
+
+from __future__ import annotations
+
+# The functions of `mlflow.models.utils` and `mlflow.pyfunc` that hold an input against a signature.
+_CHECKS = frozenset({"_enforce_schema", "_enforce_params_schema", "_validate_prediction_input"})
+
+
+def is_refusal(error: BaseException) -> bool:
+    """True when MLflow refused the input by the model's signature, before the model was called.
+
+    That is so of the file and stays so: "Model is missing inputs", "Incompatible input types". An
+    MlflowException of the model's own code, or of a server it asks, may go away.
+    """
+    if type(error).__name__ != "MlflowException":
+        return False
+    trace = error.__traceback__
+    while trace is not None:
+        frame = trace.tb_frame
+        module = str(frame.f_globals.get("__name__"))
+        if frame.f_code.co_name in _CHECKS and module.startswith("mlflow."):
+            return True
+        trace = trace.tb_next
+    return False
