@@ -101,6 +101,7 @@ class Progress:
     mini_batches_done: int  # finished for good, failed ones included
     rows: int | None  # scored so far; None where they are counted in the end only
     failed_files: int | None  # None where the environment counts none
+    loading: bool = False  # the model is being loaded; nothing can be scored before
 
 
 @dataclass(frozen=True)

@@ -78,8 +78,7 @@ def watch(
             if not isinstance(event, LogLine):
                 view.show(event)
             elif logs_to:
-                view.clear()
-                print(event.text, file=logs_to, flush=True)
+                view.print_above(event.text, logs_to)
     except EnvironmentRefused:
         print_note(f"job {name} goes on; runner jobs stream {named(workspace, name)} watches it")
         raise

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 from runner.local.engine.attempt import Attempt
 from runner.local.engine.journal import parse, settling
-from runner.local.engine.layout import worker_logs
+from runner.local.engine.layout import loaded_file, worker_logs
 from runner.local.engine.plan import read_plan
-from runner.local.job_folder import command_log, log_file
+from runner.local.job_folder import command_log, log_file, starts
 from runner.workspace import Job, JobStatus, LogLine, Progress
 
 _LOOK = 0.05  # seconds between looks at the files
@@ -48,6 +50,20 @@ class _Tail:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._position = 0
+        self._inode = 0
+
+    @property
+    def begun_anew(self) -> bool:
+        """Whether another file is in its place, whose lines are all still to come."""
+        try:
+            inode = self._path.stat().st_ino
+        except FileNotFoundError:
+            return False
+        known, self._inode = self._inode, inode
+        if known in (0, inode):
+            return False
+        self._position = 0
+        return True
 
     def lines(self) -> list[bytes]:
         try:
@@ -64,23 +80,56 @@ class _Tail:
 
 
 class _Counter:
-    """Adds the journal up as it grows."""
+    """Adds the journal up as it grows: what this run of the job need not do any more.
+
+    What failed in an earlier run is done again, so it counts once it has settled in this one.
+    """
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._journal = _Tail(folder / "journal.jsonl")
         plan = folder / "plan.json"
         self._mini_batches = read_plan(plan).mini_batches if plan.exists() else 0
+        self._begun = _last_start(folder)
+        self._forget()
+
+    def _forget(self) -> None:
         self._settled: dict[int, Attempt] = {}  # by mini-batch
+        self._done: dict[int, Attempt] = {}  # of these, what need not be done again
         self._rows = 0
         self._failed = 0
 
     def progress(self, status: JobStatus) -> Progress:
+        if self._journal.begun_anew:
+            # A resume has struck from it what was lost of the pieces.
+            self._forget()
         for attempt in parse(self._journal.lines()):
-            if attempt.outcome == "retried":
-                continue
-            known = self._settled.get(attempt.mini_batch)
-            settled = settling(known, attempt)
-            self._settled[attempt.mini_batch] = settled
-            self._rows += settled.rows - (known.rows if known else 0)
-            self._failed += settled.failed_files - (known.failed_files if known else 0)
-        return Progress(status, self._mini_batches, len(self._settled), self._rows, self._failed)
+            if attempt.outcome != "retried":
+                self._settle(attempt)
+        done = len(self._done)
+        waits = status is JobStatus.RUNNING and done < self._mini_batches
+        return Progress(
+            status,
+            self._mini_batches,
+            done,
+            self._rows,
+            self._failed,
+            loading=waits and not loaded_file(self._folder).exists(),
+        )
+
+    def _settle(self, attempt: Attempt) -> None:
+        index = attempt.mini_batch
+        settled = settling(self._settled.get(index), attempt)
+        self._settled[index] = settled
+        if settled.failed_files and attempt.started < self._begun:
+            return
+        counted = self._done.get(index)
+        self._done[index] = settled
+        self._rows += settled.rows - (counted.rows if counted else 0)
+        self._failed += settled.failed_files - (counted.failed_files if counted else 0)
+
+
+def _last_start(folder: Path) -> float:
+    """When the job was begun or taken up last, in seconds since its first start."""
+    moments = [datetime.fromisoformat(one).timestamp() for one in starts(folder)]
+    return moments[-1] - moments[0] if len(moments) > 1 else -math.inf

@@ -13,6 +13,11 @@ def journal_file(folder: Path) -> Path:
     return folder / "journal.jsonl"
 
 
+def loaded_file(folder: Path) -> Path:
+    """There once a worker of this run has loaded the model."""
+    return folder / "loaded"
+
+
 def logs_folder(folder: Path) -> Path:
     return folder / "logs"
 

@@ -19,6 +19,7 @@ from runner.local.engine.journal import Journal, finished, read_journal, settlin
 from runner.local.engine.layout import (
     draft,
     journal_file,
+    loaded_file,
     logs_folder,
     output_folder,
     piece,
@@ -63,6 +64,7 @@ def run(
         needed.mkdir(parents=True, exist_ok=True)
     for leftover in pieces_folder(folder).glob("*.draft"):
         leftover.unlink(missing_ok=True)
+    loaded_file(folder).unlink(missing_ok=True)
     with full_disk_fails_the_job(folder):
         attempts = _standing(folder)
         if attempts:
@@ -135,6 +137,7 @@ class _Run:
             self._take_death(worker, event.died)
         elif isinstance(message, Ready):
             worker.ready = True
+            loaded_file(self._folder).touch()
             self._deaths_at_start = 0
             self._untold = tuple(one for one in message.warnings if one not in self._told)
         elif isinstance(message, Scored):
