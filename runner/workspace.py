@@ -263,6 +263,15 @@ class Workspace(Protocol):
 
     def cancel(self, name: str) -> Job: ...
     def resume(self, name: str) -> Job: ...
+    def remove_jobs(self, names: Sequence[str], *, pretend: bool = False) -> int:
+        """Remove jobs with all that only they hold, and return the bytes that frees.
+
+        With `pretend` nothing is removed. Raises `EnvironmentRefused` where the environment keeps
+        its jobs, whatever is named, where one of them is not final, and where an asset has it as
+        its origin; then none is removed.
+        """
+        ...
+
     def download_job(self, name: str, target: Path) -> Path: ...
     def job_output(self, name: str, output: str) -> Path:
         """The file or folder that a job wrote as its output of that name, such as `model`."""

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from runner.cli.options import (
     Group,
     Session,
+    age,
     common,
     download_option,
     job_argument,
+    job_names,
     no_wait_option,
     output_option,
     pass_session,
 )
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+FINAL = ("Completed", "Failed", "Canceled", "NotResponding")  # states that a job ends in
 
 
 @click.group(
@@ -216,3 +224,65 @@ def download(session: Session, name: str | None, target: Path | None) -> None:
     workspace = session.open()
     job = workspace.job(name)
     print(workspace.download_job(job.name, target or Path(job.name)))
+
+
+@jobs.command(
+    epilog="""\b
+Examples:
+  runner jobs remove NAME
+  runner jobs remove --older-than 30d
+  runner jobs remove --status Failed --status Canceled --yes"""
+)
+@click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=job_names)
+@click.option(
+    "--older-than",
+    metavar="AGE",
+    callback=age,
+    help="Those that ended so long ago: 12h, 30d, 8w.",
+)
+@click.option(
+    "--status",
+    "statuses",
+    metavar="STATUS",
+    type=click.Choice(FINAL, case_sensitive=False),
+    multiple=True,
+    help=f"Those that ended so: {', '.join(FINAL)}. May be repeated.",
+)
+@click.option("--yes", "-y", is_flag=True, help="Don't ask.")
+@output_option
+@common
+@pass_session
+def remove(
+    session: Session,
+    names: tuple[str, ...],
+    older_than: timedelta | None,
+    statuses: tuple[str, ...],
+    yes: bool,
+    output: str,
+) -> int:
+    """Remove jobs and what only they hold: their logs, reports and results.
+
+    Shows them and asks first; without a terminal to ask on nothing is removed without --yes. Jobs
+    that run stay, and so do models and data, jobs that made one of these, and what --output-path
+    put elsewhere. Azure keeps its jobs.
+    """
+    if bool(names) == bool(older_than or statuses):
+        raise click.UsageError("give NAMEs, or choose jobs with --older-than and --status")
+    from runner.cli.output import print_json, print_note
+    from runner.cli.removal import choose_jobs, confirmed, counted
+    from runner.cli.transfers import size
+
+    workspace = session.open()
+    workspace.remove_jobs((), pretend=True)  # where none is ever removed, that is all to say
+    chosen = choose_jobs(workspace, names, older_than, statuses)
+    if chosen and not (yes or confirmed(workspace, chosen)):
+        return 0
+    freed = workspace.remove_jobs(chosen) if chosen else 0
+    if output == "json":
+        print_json({"removed": chosen, "bytes": freed})
+    elif chosen:
+        print("\n".join(chosen))
+        print_note(f"removed {counted(chosen)}, which frees {size(freed)}")
+    else:
+        print_note("no job is to be removed")
+    return 0

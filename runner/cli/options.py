@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from click.shell_completion import CompletionItem
 
     from runner.workspace import AssetKind, Workspace
@@ -221,6 +223,20 @@ def pairs(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
             raise click.BadParameter(f"{text!r} is not {param.metavar}", param=param)
         read[key.strip()] = value
     return read
+
+
+def age(ctx: click.Context, param: click.Parameter, value: str | None) -> timedelta | None:
+    """Read a number with its unit: minutes, hours, days or weeks."""
+    if value is None:
+        return None
+    import re
+    from datetime import timedelta
+
+    read = re.fullmatch(r"(\d{1,6})([mhdw])", value.strip().lower())
+    if read is None:
+        raise click.BadParameter(f"{value!r} is no age; write 90m, 12h, 30d or 8w", ctx, param)
+    unit = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}[read[2]]
+    return timedelta(**{unit: int(read[1])})
 
 
 _TEXT = "TEXT"  # the metavar of what names nothing

@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
@@ -229,6 +229,11 @@ class LocalWorkspace:
         with opened(self._home) as connection:
             update_job(connection, name, status=JobStatus.QUEUED)
         return self._spawn(name)
+
+    def remove_jobs(self, names: Sequence[str], *, pretend: bool = False) -> int:
+        from runner.local.removal import remove_jobs
+
+        return remove_jobs(self._home, [self.job(name) for name in names], pretend)
 
     def download_job(self, name: str, target: Path) -> Path:
         from runner.local.download import download

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -285,6 +285,16 @@ class MemoryWorkspace:
     def resume(self, name: str) -> Job:
         self.resumed.append(name)
         return self.add(replace(self.job(name), status=JobStatus.RUNNING))
+
+    def remove_jobs(self, names: Sequence[str], *, pretend: bool = False) -> int:
+        for job in map(self.job, names):
+            if not job.status.final:
+                raise EnvironmentRefused(f"job {job.name!r} is {job.status}")
+            if any(asset.job == job.name for asset in self._assets):
+                raise EnvironmentRefused(f"job {job.name!r} is the origin of an asset")
+        for name in () if pretend else names:
+            del self._jobs[name]
+        return 1000 * len(names)
 
     def download_job(self, name: str, target: Path) -> Path:
         self.downloads.append((name, target))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.cli.jobs import FINAL
 from runner.workspace import Invocation, JobStatus
 
 from .conftest import Run, as_printed
@@ -149,3 +150,37 @@ def test_a_group_alone_shows_its_help(run: Run) -> None:
     result = run("jobs")
     assert result.status == 0
     assert result.out.startswith("Usage: runner jobs ")
+
+
+def test_the_states_a_job_is_removed_by_are_the_final_ones() -> None:
+    assert set(FINAL) == {one for one in JobStatus if one.final}
+
+
+def test_remove_takes_the_named_jobs_once_it_may(run: Run, workspace: MemoryWorkspace) -> None:
+    shown = run("jobs", "remove", "job-1", "job-1")
+    assert shown.status == 0
+    assert "--yes removes 1 job and 1 kB" in shown.err
+    assert len(workspace.jobs()) == 2
+    result = run("jobs", "remove", "job-1", "-y", "-o", "json")
+    assert json.loads(result.out) == {"removed": ["job-1"], "bytes": 1000}
+    assert [job.name for job in workspace.jobs()] == ["job-2"]
+
+
+def test_remove_chooses_by_age_and_status_and_leaves_what_runs(
+    run: Run, workspace: MemoryWorkspace
+) -> None:
+    running = workspace.invoke(Invocation())
+    assert run("jobs", "remove", "--status", "failed", "-y").err == "no job is to be removed\n"
+    assert run("jobs", "remove", "--older-than", "999999w", "-y").out == ""
+    assert run("jobs", "remove", "--older-than", "30d", "-y").out == "job-2\njob-1\n"
+    assert workspace.jobs() == [running]
+    result = run("jobs", "remove", running.name, "-y")
+    assert (result.status, result.out) == (3, "")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [(), ("job-1", "--status", "Failed"), ("--older-than", "soon")],
+)
+def test_remove_wants_names_or_a_choice_and_not_both(run: Run, words: tuple[str, ...]) -> None:
+    assert run("jobs", "remove", "-y", *words).status == 2
