@@ -25,7 +25,9 @@ class Chosen:
     @property
     def shown(self) -> str:
         """As it would be typed again anywhere on this machine."""
-        return str(self.path.absolute() / self.pattern)
+        # `..` behind a link is the folder of what it leads to, so the links are followed then.
+        path = self.path.resolve() if ".." in self.path.parts else self.path.absolute()
+        return str(path / self.pattern)
 
 
 def choose_input(given: str, data_assets: Container[str], input_type: str | None = None) -> Chosen:

@@ -382,7 +382,7 @@ def test_a_threshold_of_failed_files_fails_the_job(project: ScratchProject) -> N
         "score", "--set", "retry_settings.max_retries=0", "--set", "error_threshold=0"
     )
     assert strict.returncode == 1
-    assert "1 files failed and error_threshold is 0" in strict.stderr
+    assert "1 file failed and error_threshold is 0" in strict.stderr
 
 
 def test_a_stuck_worker_is_ended_by_the_timeout(project: ScratchProject) -> None:

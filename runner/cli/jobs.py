@@ -122,6 +122,7 @@ def stream(session: Session, name: str | None) -> int:
     from runner.cli.failure import INTERRUPTED
     from runner.cli.following import collect, named, print_outcome, watch
     from runner.cli.output import near, print_note
+    from runner.counting import many
     from runner.workspace import JobStatus
 
     workspace = session.open()
@@ -138,7 +139,7 @@ def stream(session: Session, name: str | None) -> int:
         return print_outcome(workspace, job)
     summary = collect(workspace, job)
     if summary and summary.output:
-        print_note(f"{summary.rows:,} rows: {near(summary.output)}")
+        print_note(f"{many(summary.rows, 'row')}: {near(summary.output)}")
     return 0
 
 
@@ -269,8 +270,9 @@ def remove(
     if bool(names) == bool(older_than or statuses):
         raise click.UsageError("give NAMEs, or choose jobs with --older-than and --status")
     from runner.cli.output import print_json, print_note
-    from runner.cli.removal import choose_jobs, confirmed, counted
+    from runner.cli.removal import choose_jobs, confirmed
     from runner.cli.transfers import size
+    from runner.counting import many
 
     workspace = session.open()
     workspace.remove_jobs((), pretend=True)  # where none is ever removed, that is all to say
@@ -282,7 +284,7 @@ def remove(
         print_json({"removed": chosen, "bytes": freed})
     elif chosen:
         print("\n".join(chosen))
-        print_note(f"removed {counted(chosen)}, which frees {size(freed)}")
+        print_note(f"removed {many(len(chosen), 'job')}, which frees {size(freed)}")
     else:
         print_note("no job is to be removed")
     return 0

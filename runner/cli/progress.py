@@ -9,6 +9,7 @@ from time import monotonic
 from typing import TextIO
 
 from runner.cli.output import columns, cut, is_terminal, printable, width
+from runner.counting import many
 from runner.workspace import Progress
 
 _REDRAW_SECONDS = 0.1
@@ -99,7 +100,7 @@ class ProgressView:
     def _announce(self, progress: Progress) -> None:
         if progress.mini_batches and not self._announced:
             self._announced = True
-            line = f"job {self._job}: {_count(progress.mini_batches, 'mini-batch', 'mini-batches')}"
+            line = f"job {self._job}: {many(progress.mini_batches, 'mini-batch')}"
             if progress.mini_batches_done:
                 line += f", {progress.mini_batches_done:,} done"
             print(line, file=self._stream, flush=True)
@@ -125,15 +126,15 @@ def bar_line(first: Progress, last: Progress, seconds: float, room: int) -> str:
     if not last.mini_batches:
         return cut(f"{last.status}  {_duration(seconds)}", room)
     share = min(last.mini_batches_done / last.mini_batches, 1.0)
-    details = [f"{last.mini_batches_done:,}/{last.mini_batches:,} mini-batches"]
+    details = [f"{last.mini_batches_done:,}/{many(last.mini_batches, 'mini-batch')}"]
     if last.loading:
         details.append("loading the model")
     if last.mini_batches_done < last.mini_batches:
         details.append(_duration(seconds))
     if last.failed_files:
-        details.append(f"{_count(last.failed_files, 'file', 'files')} failed")
+        details.append(f"{many(last.failed_files, 'file')} failed")
     if last.rows is not None and not last.loading:
-        details.append(f"{last.rows:,} rows")
+        details.append(many(last.rows, "row"))
         if seconds > 0:
             details.append(f"{(last.rows - (first.rows or 0)) / seconds:,.0f} rows/s")
     if not last.loading:
@@ -171,7 +172,3 @@ def _duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60}:{whole % 60:02d}"
     return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"

@@ -11,6 +11,7 @@ import click
 from runner.cli.failure import print_warning
 from runner.cli.output import print_jobs, print_note
 from runner.cli.transfers import size
+from runner.counting import many
 from runner.errors import EnvironmentRefused
 from runner.workspace import Workspace
 
@@ -50,7 +51,7 @@ def choose_jobs(
 def confirmed(workspace: Workspace, names: Sequence[str]) -> bool:
     """Show the jobs, and ask where there is somebody to ask."""
     print_jobs([workspace.job(name) for name in names])
-    what = f"{counted(names)} and {size(workspace.remove_jobs(names, pretend=True))}"
+    what = f"{many(len(names), 'job')} and {size(workspace.remove_jobs(names, pretend=True))}"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         print_note(f"nothing is removed yet: --yes removes {what}")
         return False
@@ -58,7 +59,3 @@ def confirmed(workspace: Workspace, names: Sequence[str]) -> bool:
         return True
     print_note("nothing was removed")
     return False
-
-
-def counted(names: Sequence[str]) -> str:
-    return "1 job" if len(names) == 1 else f"{len(names):,} jobs"

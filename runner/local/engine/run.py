@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from runner.counting import many
 from runner.errors import JobFailed
 from runner.local.engine import drivers
 from runner.local.engine.attempt import Attempt, FileResult, Outcome
@@ -214,7 +215,7 @@ class _Run:
         threshold = self._plan.settings.error_threshold
         if 0 <= threshold < self._failed_files:
             raise JobFailed(
-                f"{self._failed_files} files failed and error_threshold is {threshold};"
+                f"{many(self._failed_files, 'file')} failed and error_threshold is {threshold};"
                 f" the last: {_reason(attempt)}"
             )
 
@@ -339,14 +340,18 @@ def _refuse_nothing_scored(plan: Plan, attempts: Iterable[Attempt]) -> None:
     failed = sum(one.failed_files for one in settled)
     if failed >= len(plan.files):
         first = min(settled, key=lambda one: one.mini_batch)
-        raise JobFailed(f"none of the {failed} files could be scored; the first: {_reason(first)}")
+        if failed == 1:
+            raise JobFailed(f"the one file could not be scored: {_reason(first)}")
+        raise JobFailed(
+            f"none of the {failed:,} files could be scored; the first: {_reason(first)}"
+        )
 
 
 def _reason(attempt: Attempt) -> str:
     for file in attempt.files:
         if file.error is not None:
             return file.error
-    return attempt.reason or f"a script returned {attempt.missing} results too few"
+    return attempt.reason or f"a script returned {many(attempt.missing, 'result')} too few"
 
 
 def _lines(attempt: Attempt, stays: bool) -> Iterable[str]:
@@ -361,8 +366,9 @@ def _lines(attempt: Attempt, stays: bool) -> Iterable[str]:
     elif attempt.outcome == "failed" and stays:
         yield f"{where}: {attempt.reason}; what was scored of it before stays"
     elif attempt.outcome == "failed":
-        yield f"{where}: {attempt.reason}; its {len(attempt.files)} files failed"
+        yield f"{where}: {attempt.reason}; its {many(len(attempt.files), 'file')} failed"
     else:
         yield from (f"failed: {file.error}" for file in attempt.files if file.error)
         if attempt.missing:
-            yield f"{where}: run() returned {attempt.missing} results too few; as many files failed"
+            owed, lost = many(attempt.missing, "result"), many(attempt.missing, "file")
+            yield f"{where}: run() returned {owed} too few; {lost} failed"

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from runner.counting import many
 from runner.local.engine.attempt import Attempt, FileResult
 from runner.local.report.section import counted, section
-from runner.local.report.text import duration, many, name_tag, shown
+from runner.local.report.text import duration, name_tag, shown
 
 _MOST_GLANCED = 8  # more can be searched and sorted
 _MOST_ROWS = 500  # of the table,
@@ -35,7 +36,7 @@ def troubles(attempts: Sequence[Attempt], settled: Sequence[Attempt]) -> list[Tr
         ]
         found += lost
         if one.missing:
-            owed = f"run() returned {one.missing:,} results too few"
+            owed = f"run() returned {many(one.missing, 'result')} too few"
             found.append(Trouble("failed", one, None, owed))
         elif one.outcome == "failed" and not lost:
             found.append(Trouble("failed", one, None, _reason(one)))

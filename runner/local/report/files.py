@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from runner.counting import many, plural
 from runner.local.engine.attempt import Attempt
 from runner.local.engine.tally import Bin
 from runner.local.report.charts import Bar, bars, bins, columns, tick_number
 from runner.local.report.section import section
-from runner.local.report.text import many, name_tag, number, plural
+from runner.local.report.text import name_tag, number
 
 _MOST_BARS = 40  # drawn one by one; more become a histogram
 _FEW_BARS = 8  # equal ones drawn all the same; more become a sentence

@@ -6,10 +6,11 @@ import math
 from collections.abc import Mapping
 from itertools import accumulate
 
+from runner.counting import many
 from runner.local.engine.tally import Bin, Tally, histogram, middle
 from runner.local.report.charts import Bar, bars, columns, tick_number
 from runner.local.report.section import section
-from runner.local.report.text import many, share, shown
+from runner.local.report.text import share, shown
 
 
 def predictions(tally: Tally, rows: int) -> str:

@@ -314,7 +314,7 @@ def test_a_model_that_always_raises_is_retried_and_the_job_fails(tmp_path: Path)
     outcome = score(tmp_path, {"x.csv": b"a\n1\n"}, model=model, max_retries=1)
     reason = "x.csv: ValueError: never"
     assert outcome.retries == [reason]
-    assert outcome.error == f"none of the 1 files could be scored; the first: {reason}"
+    assert outcome.error == f"the one file could not be scored: {reason}"
 
 
 @pytest.mark.parametrize("content", [b"", b"\x80\x05corrupt", b"cno_such_package.x\nY\n."])

@@ -267,7 +267,7 @@ def run(mini_batch):
 """
     outcome = score(tmp_path, {"a": b""}, script=script, timeout=0.3, max_retries=1)
     reason = "took longer than 0.3 s (retry_settings.timeout)"
-    assert outcome.error == f"none of the 1 files could be scored; the first: {reason}"
+    assert outcome.error == f"the one file could not be scored: {reason}"
     assert outcome.retries == [reason]
     assert outcome.seconds < 20
 

@@ -101,7 +101,7 @@ def test_results_too_few_are_failed_files(tmp_path: Path) -> None:
     assert outcome.output == b"only one\n"
     assert outcome.attempts[0].failed_files == 2
     assert outcome.said == (
-        "mini-batch 0, attempt 1: run() returned 2 results too few; as many files failed",
+        "mini-batch 0, attempt 1: run() returned 2 results too few; 2 files failed",
     )
 
 

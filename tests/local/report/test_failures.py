@@ -31,7 +31,7 @@ def test_a_failure_that_a_resume_made_good_counts_as_run_again() -> None:
 
 def test_results_a_script_owed_are_failures() -> None:
     root = page(report([attempt(0, {"a.csv": 1, "b.csv": 1}, missing=1)]))
-    assert failure_rows(root)[0][-1] == "run() returned 1 results too few"
+    assert failure_rows(root)[0][-1] == "run() returned 1 result too few"
 
 
 def test_long_failures_are_cut_with_a_word_on_where_the_rest_is() -> None:
