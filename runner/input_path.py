@@ -25,9 +25,7 @@ class Chosen:
     @property
     def shown(self) -> str:
         """As it would be typed again anywhere on this machine."""
-        # `..` behind a link is the folder of what it leads to, so the links are followed then.
-        path = self.path.resolve() if ".." in self.path.parts else self.path.absolute()
-        return str(path / self.pattern)
+        return str(self.path.absolute() / self.pattern)
 
 
 def choose_input(given: str, data_assets: Container[str], input_type: str | None = None) -> Chosen:
@@ -38,7 +36,7 @@ def choose_input(given: str, data_assets: Container[str], input_type: str | None
     """
     plain = given.removeprefix("file://")
     if _PATTERN.isdisjoint(plain) or existing(plain) is not None:
-        return Chosen(input_path(given, data_assets, input_type))
+        return Chosen(_without_parents(input_path(given, data_assets, input_type)))
     head, slash, pattern = plain.rpartition("/")
     folder = existing(head or slash or ".")
     if folder is None and not _PATTERN.isdisjoint(head):
@@ -50,7 +48,12 @@ def choose_input(given: str, data_assets: Container[str], input_type: str | None
         raise NotFound(f"no folder {head} for the pattern {given}; check the path")
     if input_type == "uri_file":
         raise WrongUsage(f"data {given} is a pattern, which is a uri_folder and not a uri_file")
-    return Chosen(folder, _matching(folder, pattern, given), pattern)
+    return Chosen(_without_parents(folder), _matching(folder, pattern, given), pattern)
+
+
+def _without_parents(path: Path) -> Path:
+    """The path without `..`; behind a link that is the folder of what the link leads to."""
+    return path.resolve() if ".." in path.parts else path
 
 
 def _matching(folder: Path, pattern: str, given: str) -> tuple[str, ...]:

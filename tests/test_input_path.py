@@ -131,3 +131,13 @@ def test_files_in_subfolders_are_told_with_their_number_and_an_example(folder: P
     text = unscored(Path("in"))
     assert text is not None
     assert text.startswith("1 file in a subfolder is not scored, such as in/sub/c.csv:")
+
+
+def test_what_is_shown_climbs_to_no_parent(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder / "sub")
+    assert choose_input("..", ()).shown == str(folder)
+    assert choose_input("../*.csv", ()).shown == f"{folder}/*.csv"
+    (folder.parent / "elsewhere").symlink_to(folder / "sub")
+    monkeypatch.chdir(folder.parent)
+    assert choose_input("elsewhere/../a.csv", ()).shown == str(folder / "a.csv")
+    assert choose_input("elsewhere", ()).shown == str(folder.parent / "elsewhere")

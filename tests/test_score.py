@@ -310,6 +310,21 @@ def test_the_traceback_of_a_script_is_shown_where_more_is_asked_for(
         assert "ValueError: no weights" in shown
 
 
+def test_failures_are_told_with_the_file_that_lists_all_of_them(project: ScratchProject) -> None:
+    project.lines(3)
+    project.script(
+        "def init(): pass\ndef run(files):\n"
+        "    if 'f001' in files[0]: raise ValueError('no')\n    return files\n"
+    )
+    done = project.run("score", "-m", "1", "--set", "retry_settings.max_retries=0")
+    assert done.returncode == 0
+    (line,) = [line for line in done.stderr.splitlines() if "failures.csv" in line]
+    assert line.startswith("warning: every failure and retry is in .runner/jobs/")
+    assert (project.root / line.split()[-1]).read_text().count("no (score.py, line 3)") == 1
+    log = next(project.home.glob("jobs/*/logs/job.txt")).read_text()
+    assert "its 1 file failed" in log
+
+
 BAD_TABLES: list[tuple[str, bytes, str]] = [
     ("words.csv", b"@,Age\n1,2,3,4,5,6,7,eight\n", "row 0, column 'Age': 'eight' is not a double"),
     ("ragged.csv", b"@,Age\n1,2,3,4,5,6,7,8\n1,2,3\n", "row 1: has 3 cells and the header 8"),

@@ -11,6 +11,7 @@ from runner.cli.failure import INTERRUPTED, print_error, print_warning
 from runner.cli.interrupt import Interruption, interruptible
 from runner.cli.output import (
     near,
+    nearer,
     print_job,
     print_json,
     print_note,
@@ -113,7 +114,7 @@ def print_outcome(workspace: Workspace, job: Job) -> int:
         summary = find_summary(workspace, job)
         for notice in summary.notices if summary else ():
             if notice not in (job.error or ""):
-                print_warning(notice)
+                print_warning(nearer(notice))
         where = f"; its logs and report lie in {near(job.folder)}" if job.folder else ""
         print_error(f"job {job.name} failed: {job.error or 'no reason is known'}{where}")
         return 1
@@ -152,7 +153,7 @@ def _begin(workspace: Workspace, start: Callable[[], Job], interruption: Interru
 
 def _print_notices(what: Job | Summary) -> None:
     for notice in what.notices:
-        print_warning(notice)
+        print_warning(nearer(notice))
 
 
 def _print_done(job: Job, summary: Summary | None, output: str) -> None:

@@ -33,12 +33,12 @@ Examples:
   runner score --env dev --output-path azureml://datastores/workspaceblobstore/paths/march
   runner score -o json | jq .predictions""",
 )
-@click.argument("endpoint", required=False, shell_complete=endpoint_names)
+@click.argument("endpoint", required=False, shell_complete=endpoint_names("batch"))
 @click.option(
     "--deployment",
     "-d",
     metavar="NAME",
-    shell_complete=deployment_names,
+    shell_complete=deployment_names("batch"),
     help="The deployment to use.  [default: the endpoint's default]",
 )
 @click.option(

@@ -136,8 +136,10 @@ def _notices(attempts: Sequence[Attempt], folder: Path) -> list[str]:
     warnings = list(dict.fromkeys(warning for one in attempts for warning in one.warnings))
     notices = [*failed[:_MOST_NOTICES], *warnings[:_MOST_NOTICES]]
     more = len(failed) + len(warnings) - len(notices)
-    where = folder / "failures.csv" if failed else log_file(folder)
-    return [*notices, f"and {more} more; see {where}"] if more else notices
+    if failed:
+        others = f"and {more:,} more; " if more else ""
+        return [*notices, f"{others}every failure and retry is in {folder / 'failures.csv'}"]
+    return [*notices, f"and {more:,} more; see {log_file(folder)}"] if more else notices
 
 
 def _report(
