@@ -60,7 +60,10 @@ def other_versions(model: MlModel) -> list[OtherVersion]:
 
 def missing_package(model: MlModel, error: Exception) -> str | None:
     """What a model that can't be loaded needs: the package that is missing, and the command that
-    installs it as the model's own `requirements.txt` has it. None where nothing is missing."""
+    installs it as the model's own `requirements.txt` has it.
+
+    None where nothing is missing, or another version of the library may be why.
+    """
     if not isinstance(error, ModuleNotFoundError) or not error.name or _is_there(error.name):
         return None
     top = error.name.partition(".")[0]
@@ -73,6 +76,9 @@ def missing_package(model: MlModel, error: Exception) -> str | None:
                 f"needs the package {top}, which is not installed:"
                 f" `uv pip install {shlex.quote(plain)}`"
             )
+    if _concerned(model, error):
+        # scikit-learn 1.6 pickles its losses as of a module `_loss`, which is no package.
+        return None
     return (
         f"needs the package {top}, which is not installed and not in its requirements.txt: install"
         " it, or save the model anew with code_paths if it is a module of your own"
