@@ -113,7 +113,8 @@ def print_outcome(workspace: Workspace, job: Job) -> int:
     if job.status is JobStatus.FAILED:
         summary = find_summary(workspace, job)
         for notice in summary.notices if summary else ():
-            if notice not in (job.error or ""):
+            # A notice may say where it happened first, and the error only what.
+            if (notice.partition(": ")[2] or notice) not in (job.error or ""):
                 print_warning(nearer(notice))
         where = f"; its logs and report lie in {near(job.folder)}" if job.folder else ""
         print_error(f"job {job.name} failed: {job.error or 'no reason is known'}{where}")

@@ -57,6 +57,7 @@ class MemoryWorkspace:
     predictions: dict[str, int] = field(default_factory=lambda: {"0": 300, "1": 100})
     default: str | None = "diabetes-batch"
     notices: tuple[str, ...] = ()  # of every job that begins
+    summary_notices: tuple[str, ...] = ()  # of every job that ended
     invocations: list[Invocation] = field(default_factory=list)
     trainings: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     resumed: list[str] = field(default_factory=list)
@@ -268,6 +269,7 @@ class MemoryWorkspace:
             predictions=self.predictions,
             output="/jobs/here/predictions.csv",
             report="/jobs/here/report.html",
+            notices=self.summary_notices,
         )
 
     def collect(self, name: str) -> Summary:

@@ -284,3 +284,13 @@ def test_a_pattern_that_the_shell_took_apart_is_told(
     assert result.status == 2
     assert "quote a pattern of files, as in --data 'folder/*.csv'" in result.err
     assert workspace.invocations == []
+
+
+def test_what_a_failed_job_has_to_say_besides_its_error_is_told(
+    run: Run, workspace: MemoryWorkspace
+) -> None:
+    workspace.ending, workspace.error = JobStatus.FAILED, "no file could be scored: ValueError: x"
+    workspace.summary_notices = ("mini-batch 0: ValueError: x", "mind the version")
+    lines = run("score").err.splitlines()
+    assert [line for line in lines if line.startswith("warning:")] == ["warning: mind the version"]
+    assert lines[-1].startswith("error: job job-1 failed: no file could be scored")
