@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -90,7 +89,8 @@ class _Counter:
         self._journal = _Tail(folder / "journal.jsonl")
         plan = folder / "plan.json"
         self._mini_batches = read_plan(plan).mini_batches if plan.exists() else 0
-        self._begun = _last_start(folder)
+        # When the job was begun and taken up again; what else happened counts from the first.
+        self._moments = [datetime.fromisoformat(one).timestamp() for one in starts(folder)] or [0.0]
         self._forget()
 
     def _forget(self) -> None:
@@ -114,22 +114,27 @@ class _Counter:
             done,
             self._rows,
             self._failed,
-            loading=waits and not loaded_file(self._folder).exists(),
+            loading=waits and not self._is_loaded(),
         )
+
+    def _is_loaded(self) -> bool:
+        try:
+            return loaded_file(self._folder).stat().st_mtime >= self._moments[-1]
+        except FileNotFoundError:
+            return False
 
     def _settle(self, attempt: Attempt) -> None:
         index = attempt.mini_batch
         settled = settling(self._settled.get(index), attempt)
         self._settled[index] = settled
-        if settled.failed_files and attempt.started < self._begun:
+        again = len(self._moments) > 1
+        if (
+            again
+            and settled.failed_files
+            and attempt.started < self._moments[-1] - self._moments[0]
+        ):
             return
         counted = self._done.get(index)
         self._done[index] = settled
         self._rows += settled.rows - (counted.rows if counted else 0)
         self._failed += settled.failed_files - (counted.failed_files if counted else 0)
-
-
-def _last_start(folder: Path) -> float:
-    """When the job was begun or taken up last, in seconds since its first start."""
-    moments = [datetime.fromisoformat(one).timestamp() for one in starts(folder)]
-    return moments[-1] - moments[0] if len(moments) > 1 else -math.inf

@@ -95,6 +95,8 @@ def test_a_model_is_being_loaded_until_a_worker_has_it(folder: Path) -> None:
     assert watched.progress().loading
     (folder / "loaded").touch()
     assert not watched.progress().loading
+    add_start(folder, "9999-01-01T00:00:00.000+00:00")
+    assert Watched(folder, logs=False).progress().loading
     (folder / "loaded").unlink()
     watched.status = JobStatus.FAILED
     assert not watched.progress().loading

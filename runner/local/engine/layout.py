@@ -14,7 +14,7 @@ def journal_file(folder: Path) -> Path:
 
 
 def loaded_file(folder: Path) -> Path:
-    """There once a worker of this run has loaded the model."""
+    """Touched when a worker has loaded the model, in each run of the job."""
     return folder / "loaded"
 
 

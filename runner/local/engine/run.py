@@ -65,7 +65,6 @@ def run(
         needed.mkdir(parents=True, exist_ok=True)
     for leftover in pieces_folder(folder).glob("*.draft"):
         leftover.unlink(missing_ok=True)
-    loaded_file(folder).unlink(missing_ok=True)
     with full_disk_fails_the_job(folder):
         attempts = _standing(folder)
         if attempts:

@@ -14,7 +14,7 @@ from runner.local.engine.disk import DiskFull
 from runner.local.engine.drivers import sklearn_model
 from runner.local.engine.drivers.images import SUFFIXES as IMAGES
 from runner.local.engine.drivers.images import read_image
-from runner.local.engine.drivers.packages import missing_package, other_version
+from runner.local.engine.drivers.packages import why_not_loaded
 from runner.local.engine.drivers.predictions import BadPredictions, write_lines
 from runner.local.engine.drivers.result import Result, brief
 from runner.local.engine.drivers.schema_check import is_refusal
@@ -156,12 +156,7 @@ def _load_pyfunc(model: MlModel) -> Callable[[Any], Any]:
     try:
         predict: Callable[[Any], Any] = mlflow.pyfunc.load_model(str(model.folder)).predict
     except Exception as error:
-        if needed := missing_package(model, error):
-            raise JobFailed(f"model {model.folder} {needed}") from error
-        others = other_version(model, error)
-        raise JobFailed(
-            f"model {model.folder} can't be loaded: {brief(error)}{f'; {others}' if others else ''}"
-        ) from error
+        raise JobFailed(f"model {model.folder} {why_not_loaded(model, error)}") from error
     return predict
 
 

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from runner.local.engine.drivers.result import brief
 from runner.local.engine.mlmodel import MlModel
 
 # Packages whose module has another name than what is installed.
@@ -56,6 +57,14 @@ def other_versions(model: MlModel) -> list[OtherVersion]:
         for name, version, installed in found
         if installed is not None and _plain(installed) != _plain(version)
     ]
+
+
+def why_not_loaded(model: MlModel, error: Exception) -> str:
+    """What keeps a model from being loaded, in words that go on after its name."""
+    if needed := missing_package(model, error):
+        return needed
+    others = other_version(model, error)
+    return f"can't be loaded: {brief(error)}{f'; {others}' if others else ''}"
 
 
 def missing_package(model: MlModel, error: Exception) -> str | None:
