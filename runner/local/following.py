@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -89,13 +90,14 @@ class _Counter:
         self._journal = _Tail(folder / "journal.jsonl")
         plan = folder / "plan.json"
         self._mini_batches = read_plan(plan).mini_batches if plan.exists() else 0
-        # When the job was begun and taken up again; what else happened counts from the first.
-        self._moments = [datetime.fromisoformat(one).timestamp() for one in starts(folder)] or [0.0]
+        self._starts = [datetime.fromisoformat(one).timestamp() for one in starts(folder)] or [0.0]
         self._forget()
 
     def _forget(self) -> None:
         self._settled: dict[int, Attempt] = {}  # by mini-batch
-        self._done: dict[int, Attempt] = {}  # of these, what need not be done again
+        self._again: dict[
+            int, Attempt
+        ] = {}  # what an earlier run lost files of, still to be redone
         self._rows = 0
         self._failed = 0
 
@@ -104,9 +106,16 @@ class _Counter:
             # A resume has struck from it what was lost of the pieces.
             self._forget()
         for attempt in parse(self._journal.lines()):
-            if attempt.outcome != "retried":
-                self._settle(attempt)
-        done = len(self._done)
+            if attempt.outcome == "retried":
+                continue
+            if attempt.failed_files and attempt.started < self._this_run:
+                known = self._again.get(attempt.mini_batch)
+                self._again[attempt.mini_batch] = settling(known, attempt)
+                continue
+            if attempt.mini_batch in self._again:
+                self._settle(self._again.pop(attempt.mini_batch))
+            self._settle(attempt)
+        done = len(self._settled)
         waits = status is JobStatus.RUNNING and done < self._mini_batches
         return Progress(
             status,
@@ -117,24 +126,20 @@ class _Counter:
             loading=waits and not self._is_loaded(),
         )
 
+    def _settle(self, attempt: Attempt) -> None:
+        known = self._settled.get(attempt.mini_batch)
+        settled = settling(known, attempt)
+        self._settled[attempt.mini_batch] = settled
+        self._rows += settled.rows - (known.rows if known else 0)
+        self._failed += settled.failed_files - (known.failed_files if known else 0)
+
+    @property
+    def _this_run(self) -> float:
+        """When the job was taken up last, in seconds since its first start."""
+        return self._starts[-1] - self._starts[0] if len(self._starts) > 1 else -math.inf
+
     def _is_loaded(self) -> bool:
         try:
-            return loaded_file(self._folder).stat().st_mtime >= self._moments[-1]
+            return loaded_file(self._folder).stat().st_mtime >= self._starts[-1]
         except FileNotFoundError:
             return False
-
-    def _settle(self, attempt: Attempt) -> None:
-        index = attempt.mini_batch
-        settled = settling(self._settled.get(index), attempt)
-        self._settled[index] = settled
-        again = len(self._moments) > 1
-        if (
-            again
-            and settled.failed_files
-            and attempt.started < self._moments[-1] - self._moments[0]
-        ):
-            return
-        counted = self._done.get(index)
-        self._done[index] = settled
-        self._rows += settled.rows - (counted.rows if counted else 0)
-        self._failed += settled.failed_files - (counted.failed_files if counted else 0)

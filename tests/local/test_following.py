@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,17 @@ def test_a_resumed_job_counts_what_is_really_left(folder: Path) -> None:
     assert counts(watched.progress()) == (2, 20, 0)
     append(folder, attempt(2, 102.0, failed=True))
     assert counts(watched.progress()) == (3, 20, 1)
+
+
+def test_what_stays_of_a_mini_batch_when_a_resume_fails_at_it_counts(folder: Path) -> None:
+    partly = FileResult("f", 5), FileResult("g", 0, "no")
+    done = replace(attempt(0, 1.0), rows=5, files=partly)
+    append(folder, done)
+    add_start(folder, SECOND)
+    watched = Watched(folder, logs=False)
+    assert counts(watched.progress()) == (0, 0, 0)
+    append(folder, attempt(0, 101.0, failed=True))
+    assert counts(watched.progress()) == (1, 5, 1)
 
 
 def test_a_journal_that_a_resume_wrote_anew_is_counted_anew(folder: Path) -> None:
