@@ -267,7 +267,7 @@ def remove(
     that run stay, and so do models and data, jobs that made one of these, and what --output-path
     put elsewhere. Azure keeps its jobs.
     """
-    if bool(names) == bool(older_than or statuses):
+    if bool(names) == (older_than is not None or bool(statuses)):
         raise click.UsageError("give NAMEs, or choose jobs with --older-than and --status")
     from runner.cli.output import print_json, print_note
     from runner.cli.removal import choose_jobs, confirmed

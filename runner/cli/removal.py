@@ -37,7 +37,7 @@ def choose_jobs(
         if not job.status.final or (statuses and job.status not in statuses):
             continue
         ended = datetime.fromisoformat(job.ended_at or job.created_at)
-        if older_than and now - ended < older_than:
+        if older_than is not None and now - ended < older_than:
             continue
         try:
             workspace.remove_jobs([job.name], pretend=True)

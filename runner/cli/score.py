@@ -19,9 +19,23 @@ from runner.cli.options import (
     pass_session,
 )
 
+_QUOTE = "quote a pattern of files, as in --data 'folder/*.csv'"
+
+
+class _Score(Command):
+    """Tells who forgot to quote a pattern, of which the shell made several words."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, list(args))
+        except click.UsageError as error:
+            if "extra argument" in error.message and any(Path(one).is_file() for one in args):
+                raise click.UsageError(f"{error.message.rstrip('.')}: {_QUOTE}", ctx) from None
+            raise
+
 
 @click.command(
-    cls=Command,
+    cls=_Score,
     epilog="""\b
 Examples:
   runner score
@@ -120,10 +134,7 @@ def score(
     ):
         raise click.UsageError("--output-path lies in --download; name two places")
     if endpoint and data and Path(endpoint).is_file():
-        # The shell made several words of a pattern, and the second is where ENDPOINT stands.
-        raise click.UsageError(
-            f"ENDPOINT {endpoint} is a file: quote a pattern of files, as in --data 'folder/*.csv'"
-        )
+        raise click.UsageError(f"ENDPOINT {endpoint} is a file: {_QUOTE}")
     from runner.cli.following import follow_to_end, print_started
     from runner.workspace import Invocation
 

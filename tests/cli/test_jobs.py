@@ -172,6 +172,7 @@ def test_remove_chooses_by_age_and_status_and_leaves_what_runs(
     running = workspace.invoke(Invocation())
     assert run("jobs", "remove", "--status", "failed", "-y").err == "no job is to be removed\n"
     assert run("jobs", "remove", "--older-than", "999999w", "-y").out == ""
+    assert "job-1" in run("jobs", "remove", "--older-than", "0m").out
     assert run("jobs", "remove", "--older-than", "30d", "-y").out == "job-2\njob-1\n"
     assert workspace.jobs() == [running]
     result = run("jobs", "remove", running.name, "-y")

@@ -278,11 +278,14 @@ def test_odd_bytes_of_a_file_name_are_printed_escaped(run: Run, workspace: Memor
 def test_a_pattern_that_the_shell_took_apart_is_told(
     run: Run, workspace: MemoryWorkspace, tmp_path: Path
 ) -> None:
-    for name in ("a.csv", "b.csv"):
+    names = ("a.csv", "b.csv", "c.csv", "d.csv")
+    for name in names:
         (tmp_path / name).touch()
-    result = run("score", "--data", "a.csv", "b.csv")
-    assert result.status == 2
-    assert "quote a pattern of files, as in --data 'folder/*.csv'" in result.err
+    for count in (2, 3, 4):
+        result = run("score", "--data", *names[:count])
+        assert result.status == 2
+        assert "quote a pattern of files, as in --data 'folder/*.csv'" in result.err
+    assert "quote" not in run("score", "diabetes-batch", "extra").err
     assert workspace.invocations == []
 
 
