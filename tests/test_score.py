@@ -271,7 +271,7 @@ BAD_SCRIPTS: list[tuple[str, str]] = [
     ("def init(): pass\ndef run(mini_batch): return 'done'\n", "run() returned str"),
     ("def init(): pass\ndef run(mini_batch): return None\n", "run() returned NoneType"),
     ("def init(): pass\ndef run(mini_batch): raise KeyError('age')\n", "KeyError: 'age'"),
-    ("def init(): pass\ndef run(mini_batch): return []\n", "results too few"),
+    ("def init(): pass\ndef run(mini_batch): return []\n", "returned 1 result too few"),
     ("def init(:\n", "SyntaxError"),
     ("import sys\nsys.exit(4)\n", "calls exit(4)"),
 ]

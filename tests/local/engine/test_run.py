@@ -227,7 +227,7 @@ def test_more_failed_files_than_error_threshold_fail_the_job_and_minus_one_toler
     outcome = troubled(tmp_path, trouble, max_retries=0, error_threshold=threshold)
     if fails:
         assert outcome.error == (
-            f"{threshold + 1} files failed and error_threshold is {threshold};"
+            f"{['1 file', '2 files'][threshold]} failed and error_threshold is {threshold};"
             f" the last: {NOT_THIS_TIME}"
         )
         assert outcome.output is None
