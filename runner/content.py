@@ -46,11 +46,12 @@ class Content:
         return sum(file.size for file in self.files)
 
 
-def scan(source: Path) -> Content:
+def scan(source: Path, names: Sequence[str] | None = None) -> Content:
     """Find what a path on this machine holds; nothing is read yet.
 
-    Links are followed as long as they stay inside the folder. Raises `WrongUsage` for what can't
-    be an asset: nothing at all, pipes and the like, links that lead out.
+    `names` are the files of a folder that count, where not all of it does. Links are followed as
+    long as they stay inside the folder. Raises `WrongUsage` for what can't be an asset: nothing at
+    all, pipes and the like, links that lead out.
     """
     try:
         root = source.resolve(strict=True)
@@ -61,12 +62,19 @@ def scan(source: Path) -> Content:
     try:
         if not root.is_dir():
             return Content("file", [_file(source.absolute().name, str(root))])
-        files = [_file(name, path) for name, path in walk(source, root)]
+        found = walk(source, root) if names is None else _chosen(source, root, names)
+        files = [_file(name, path) for name, path in found]
     except OSError as error:
         raise WrongUsage(f"{error.filename} can't be read ({error.strerror})") from error
     if not files:
         raise WrongUsage(f"{source} is empty: there is nothing to store")
     return Content("folder", sorted(files, key=lambda file: os.fsencode(file.name)))
+
+
+def _chosen(source: Path, root: Path, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for name in names:
+        path = root / name
+        yield name, _follow(source / name, path, root) if path.is_symlink() else str(path)
 
 
 def walk(source: Path, root: Path) -> Iterator[tuple[str, str]]:
@@ -121,9 +129,9 @@ def hash_file(file: ContentFile) -> str:
     return known.hexdigest()
 
 
-def hash_path(source: Path) -> str:
+def hash_path(source: Path, names: Sequence[str] | None = None) -> str:
     """The hash of what a path on this machine holds. Raises as `scan`."""
-    content = scan(source)
+    content = scan(source, names)
     return hash_content(content.shape, ((file.name, hash_file(file)) for file in content.files))
 
 

@@ -1,11 +1,105 @@
-"""The file or folder that a job's input is read from, where it is a path on this machine."""
+"""The files that a job's input is read from, where it is a path or a pattern on this machine."""
 
 from __future__ import annotations
 
-from collections.abc import Container
+import os
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from runner.errors import NotFound, WrongUsage
+
+_PATTERN = frozenset("*?[")
+_MOST_COUNTED = 10_000  # files in subfolders
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A file, a folder, or files of a folder."""
+
+    path: Path
+    names: tuple[str, ...] | None = None  # the files that a pattern chose; None: all of them
+    pattern: str = ""
+
+    @property
+    def shown(self) -> str:
+        """As it would be typed again anywhere on this machine."""
+        return str(self.path.absolute() / self.pattern)
+
+
+def choose_input(given: str, data_assets: Container[str], input_type: str | None = None) -> Chosen:
+    """What is at a path, or the files of one folder that a pattern such as `folder/*.csv` matches.
+
+    A path that exists is never taken for a pattern, whatever it holds. Raises as `input_path`, and
+    WrongUsage for a pattern of several folders and one that matches no file.
+    """
+    plain = given.removeprefix("file://")
+    if _PATTERN.isdisjoint(plain) or existing(plain) is not None:
+        return Chosen(_without_parents(input_path(given, data_assets, input_type)))
+    head, slash, pattern = plain.rpartition("/")
+    folder = existing(head or slash or ".")
+    if folder is None and not _PATTERN.isdisjoint(head):
+        raise WrongUsage(
+            f"pattern {given} is of several folders, and a job reads the files of one: only what"
+            " comes behind the last / may hold * ? ["
+        )
+    if folder is None or not folder.is_dir():
+        raise NotFound(f"no folder {head} for the pattern {given}; check the path")
+    if input_type == "uri_file":
+        raise WrongUsage(f"data {given} is a pattern, which is a uri_folder and not a uri_file")
+    return Chosen(_without_parents(folder), _matching(folder, pattern, given), pattern)
+
+
+def _without_parents(path: Path) -> Path:
+    """The path without `..`; behind a link that is the folder of what the link leads to."""
+    return path.resolve() if ".." in path.parts else path
+
+
+def _matching(folder: Path, pattern: str, given: str) -> tuple[str, ...]:
+    """The names of the folder's files that match, as a shell would match them."""
+    names: list[str] = []
+    folders: list[str] = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            hidden = entry.name.startswith(".") and not pattern.startswith(".")
+            if not hidden and fnmatchcase(entry.name, pattern or "*"):
+                (folders if entry.is_dir() else names).append(entry.name)
+    if not pattern or (folders and not names):
+        such = f", such as {folder / min(folders)}" if folders else ""
+        raise WrongUsage(
+            f"pattern {given} matches folders only{such}, which are not explored: name one of them"
+        )
+    if not names:
+        raise WrongUsage(f"no file matches the pattern {given}; check it and its folder {folder}")
+    return tuple(sorted(names, key=os.fsencode))
+
+
+def unscored(folder: Path) -> str | None:
+    """A line on the files in the subfolders of an input, which no job explores; None without any.
+
+    Names that begin with a dot are left out: nobody means them to be scored.
+    """
+    if not folder.is_dir():
+        return None
+    found = _below_subfolders(folder)
+    first = next(found, None)
+    if first is None:
+        return None
+    count = 1 + sum(1 for _ in zip(range(_MOST_COUNTED), found, strict=False))
+    number = f"more than {_MOST_COUNTED:,}" if count > _MOST_COUNTED else f"{count:,}"
+    files = "file in a subfolder is" if count == 1 else "files in subfolders are"
+    return (
+        f"{number} {files} not scored, such as {first}: a job reads the files of one folder, and"
+        " --data takes a subfolder as well"
+    )
+
+
+def _below_subfolders(folder: Path) -> Iterator[Path]:
+    for root, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if Path(root) != folder:
+            yield from (Path(root) / name for name in sorted(files) if not name.startswith("."))
 
 
 def input_path(given: str, data_assets: Container[str], input_type: str | None = None) -> Path:

@@ -101,6 +101,7 @@ class Progress:
     mini_batches_done: int  # finished for good, failed ones included
     rows: int | None  # scored so far; None where they are counted in the end only
     failed_files: int | None  # None where the environment counts none
+    loading: bool = False  # the model is being loaded; nothing can be scored before
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,7 @@ class Registration:
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     job: str | None = None
+    names: tuple[str, ...] | None = None  # the files of a folder that count; None: all of it
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,7 @@ class Invocation:
 
     endpoint: str | None = None
     deployment: str | None = None
-    data: str | None = None  # path, azureml: reference, datastore URI or https URL
+    data: str | None = None  # path, pattern, azureml: reference, datastore URI or https URL
     input_type: str | None = None  # uri_file, uri_folder
     mini_batch_size: int | None = None
     instance_count: int | None = None
@@ -265,10 +267,24 @@ class Workspace(Protocol):
 
     def cancel(self, name: str) -> Job: ...
     def resume(self, name: str) -> Job: ...
+    def remove_jobs(self, names: Sequence[str], *, pretend: bool = False) -> int:
+        """Remove jobs with all that only they hold, and return the bytes that frees.
+
+        With `pretend` nothing is removed. Raises `EnvironmentRefused` where the environment keeps
+        its jobs, whatever is named, where one of them is not final, and where an asset has it as
+        its origin; then none is removed.
+        """
+        ...
+
     def download_job(self, name: str, target: Path) -> Path: ...
     def job_output(self, name: str, output: str) -> Path:
         """The file or folder that a job wrote as its output of that name, such as `model`."""
         ...
+
+
+def only_deployment(endpoint: str, deployment: str) -> str:
+    """What is said where an invocation names no deployment, and the endpoint has no default."""
+    return f"endpoint {endpoint!r} has no default deployment; its only one, {deployment!r}, is used"
 
 
 def as_json(record: Any) -> Any:

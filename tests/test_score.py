@@ -271,7 +271,7 @@ BAD_SCRIPTS: list[tuple[str, str]] = [
     ("def init(): pass\ndef run(mini_batch): return 'done'\n", "run() returned str"),
     ("def init(): pass\ndef run(mini_batch): return None\n", "run() returned NoneType"),
     ("def init(): pass\ndef run(mini_batch): raise KeyError('age')\n", "KeyError: 'age'"),
-    ("def init(): pass\ndef run(mini_batch): return []\n", "results too few"),
+    ("def init(): pass\ndef run(mini_batch): return []\n", "returned 1 result too few"),
     ("def init(:\n", "SyntaxError"),
     ("import sys\nsys.exit(4)\n", "calls exit(4)"),
 ]
@@ -293,9 +293,41 @@ def test_a_bad_script_fails_the_job_in_one_line(
     assert Path(job["folder"], "report.html").exists()
 
 
+@pytest.mark.parametrize("place", ["init", "run"])
+def test_the_traceback_of_a_script_is_shown_where_more_is_asked_for(
+    project: ScratchProject, place: str
+) -> None:
+    raises = "raise ValueError('no weights')"
+    project.script(
+        f"def init(): {raises if place == 'init' else 'pass'}\ndef run(mini_batch): {raises}\n"
+    )
+    quiet = project.run("score", "--set", "retry_settings.max_retries=0")
+    assert "Traceback" not in quiet.stderr
+    for words in (("score", "-v", "--set", "retry_settings.max_retries=0"), ("jobs", "show", "-v")):
+        shown = project.run(*words).stderr
+        assert "Traceback (most recent call last):" in shown
+        assert f"in {place}\n" in shown
+        assert "ValueError: no weights" in shown
+
+
+def test_failures_are_told_with_the_file_that_lists_all_of_them(project: ScratchProject) -> None:
+    project.lines(3)
+    project.script(
+        "def init(): pass\ndef run(files):\n"
+        "    if 'f001' in files[0]: raise ValueError('no')\n    return files\n"
+    )
+    done = project.run("score", "-m", "1", "--set", "retry_settings.max_retries=0")
+    assert done.returncode == 0
+    (line,) = [line for line in done.stderr.splitlines() if "failures.csv" in line]
+    assert line.startswith("warning: every failure and retry is in .runner/jobs/")
+    assert (project.root / line.split()[-1]).read_text().count("no (score.py, line 3)") == 1
+    log = next(project.home.glob("jobs/*/logs/job.txt")).read_text()
+    assert "its 1 file failed" in log
+
+
 BAD_TABLES: list[tuple[str, bytes, str]] = [
     ("words.csv", b"@,Age\n1,2,3,4,5,6,7,eight\n", "row 0, column 'Age': 'eight' is not a double"),
-    ("ragged.csv", b"@,Age\n1,2,3,4,5,6,7,8\n1,2,3\n", "row 1: has 3 cells and the header 8"),
+    ("ragged.csv", b"@,Age\n1,2,3,4,5,6,7,8\n1,2,3,4,5,6,7,8,9\n", "row 1: has 9 cells and the"),
     ("short.csv", b"@\n1,2,3,4,5,6,7\n", "has no column 'Age'"),
     ("empty.csv", b"", "is empty"),
     ("header.csv", b"@,Age\n", "has a header and no rows"),
@@ -365,7 +397,7 @@ def test_a_threshold_of_failed_files_fails_the_job(project: ScratchProject) -> N
         "score", "--set", "retry_settings.max_retries=0", "--set", "error_threshold=0"
     )
     assert strict.returncode == 1
-    assert "1 files failed and error_threshold is 0" in strict.stderr
+    assert "1 file failed and error_threshold is 0" in strict.stderr
 
 
 def test_a_stuck_worker_is_ended_by_the_timeout(project: ScratchProject) -> None:

@@ -167,3 +167,10 @@ def test_a_copy_of_an_asset_is_the_next_version_once(workspace: Workspace, sourc
     assert first.content_hash == asset.content_hash
     assert workspace.receive(copy, workspace.contents("data", asset.reference)) == first
     assert workspace.assets("data", "copies") == [first]
+
+
+def test_no_job_that_is_not_there_is_removed(workspace: Workspace) -> None:
+    assert workspace.remove_jobs([]) == 0
+    assert workspace.remove_jobs([], pretend=True) == 0
+    with pytest.raises(NotFound):
+        workspace.remove_jobs(["nowhere"])

@@ -56,7 +56,7 @@ def register(
     missing on the storage.
     """
     check_registration(kind, registration)
-    content = scan(registration.path)
+    content = scan(registration.path, registration.names)
     hashes = {file.name: hash_file(file) for file in content.files}
     content_hash = hash_content(content.shape, hashes.items())
     segment = SEGMENTS[kind]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from runner.azureml.storage import parse_place
 from runner.declarations.references import parse_reference
 from runner.errors import NotFound, WrongUsage
-from runner.input_path import input_path
+from runner.input_path import Chosen, choose_input, unscored
 from runner.workspace import Asset, Registration
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class Input:
     uri: str
     type: InputType
     shown: str  # as it was asked for
+    notices: tuple[str, ...] = ()
 
 
 def find_input(
@@ -76,7 +77,7 @@ def find_input(
             f"{asked.partition('?')[0]!r} is no input Azure reads; allowed: a path,"
             " azureml:NAME:VERSION, azureml://datastores/NAME/paths/PATH, https://..."
         )
-    return _of_path(connection, input_path(asked, catalog.data, type_), data)
+    return _of_path(connection, choose_input(asked, catalog.data, type_), data)
 
 
 def asset_id(connection: Connection, asset: Asset) -> str:
@@ -141,7 +142,7 @@ def _of_asset(connection: Connection, asset: Asset | Data, asked: str | None) ->
     return Input(uri, kind, shown)
 
 
-def _of_path(connection: Connection, path: Path, data: DataAssets) -> Input:
+def _of_path(connection: Connection, chosen: Chosen, data: DataAssets) -> Input:
     """Files of this machine: sent once, however many jobs read them.
 
     They become a data asset of their own, named by their content, so that no asset of another name
@@ -149,16 +150,19 @@ def _of_path(connection: Connection, path: Path, data: DataAssets) -> Input:
     """
     from runner.content import hash_path
 
+    path = chosen.path
     kind: InputType = "uri_folder" if path.is_dir() else "uri_file"
     asset = data.register(
         Registration(
-            name=f"input-{hash_path(path)[:16]}",
+            name=f"input-{hash_path(path, chosen.names)[:16]}",
             path=path,
             type=kind,
-            description=f"{path.absolute().name}, sent as a job's input",
+            description=f"{Path(chosen.shown).name}, sent as a job's input",
+            names=chosen.names,
         )
     )
-    return Input(asset_id(connection, asset), kind, str(path.absolute()))
+    more = unscored(path) if chosen.names is None else None
+    return Input(asset_id(connection, asset), kind, chosen.shown, (more,) if more else ())
 
 
 def _address_type(address: str, asked: str | None) -> InputType:

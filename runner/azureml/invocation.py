@@ -17,7 +17,7 @@ from runner.azureml.lost_jobs import LostJob
 from runner.declarations.override import override
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.nearest import nearest
-from runner.workspace import Invocation, Job
+from runner.workspace import Invocation, Job, only_deployment
 
 if TYPE_CHECKING:
     from azure.core.rest import HttpResponse
@@ -54,7 +54,10 @@ def invoke(
     """
     first_pause()  # who follows the job wants no error of their settings once there is one
     name = _endpoint_name(connection, invocation.endpoint or default_endpoint())
-    scoring_uri = _scoring_uri(connection, name, invocation.deployment)
+    scoring_uri, only = _scoring_uri(connection, name, invocation.deployment)
+    if only is not None:
+        # Azure refuses a call that names none, even where there is only one.
+        invocation = replace(invocation, deployment=only)
     settings = _settings(connection, catalog, name, invocation)
     output = _output(connection, catalog, name, invocation, settings)
     given = _input(catalog, name, invocation, data, connection)
@@ -68,7 +71,9 @@ def invoke(
     accepted = _begin(connection, name, invocation.deployment, scoring_uri, body)
     record = job_record(connection, accepted, connection.actual_name(name))
     deployment = invocation.deployment or record.deployment or _known_default(connection, name)
-    return replace(record, deployment=deployment, input=given.shown)
+    taken = () if only is None else (only_deployment(name, only),)
+    notices = (*record.notices, *taken, *given.notices)
+    return replace(record, deployment=deployment, input=given.shown, notices=notices)
 
 
 def _endpoint_name(connection: Connection, name: str | None) -> str:
@@ -83,22 +88,26 @@ def _endpoint_name(connection: Connection, name: str | None) -> str:
     return connection.logical_name(name)
 
 
-def _scoring_uri(connection: Connection, name: str, deployment: str | None) -> str:
-    """Where to post: the stack's output knows it, or else Resource Manager.
+def _scoring_uri(
+    connection: Connection, name: str, deployment: str | None
+) -> tuple[str, str | None]:
+    """Where to post: the stack's output knows it, or else Resource Manager; and the only deployment
+    of an endpoint without default where none is named.
 
-    An endpoint without default deployment is refused here, before data is sent anywhere.
+    An endpoint without default and with several is refused here, before data is sent anywhere.
     """
     known = (connection.outputs.endpoints or {}).get(name)
     if known is not None and known.scoring_uri:
         told = known.default if deployment is None else deployment in known.deployments
         if told:
-            return known.scoring_uri
+            return known.scoring_uri, None
     # The stack's output may be older than the endpoint.
     return _look_up(connection, name, deployment)
 
 
-def _look_up(connection: Connection, name: str, deployment: str | None) -> str:
-    """Where to post, of an endpoint that has what is asked of it.
+def _look_up(connection: Connection, name: str, deployment: str | None) -> tuple[str, str | None]:
+    """Where to post, of an endpoint that has what is asked of it, and its only deployment where it
+    has no default and none is named.
 
     Raises NotFound with the nearest names, EnvironmentRefused without default deployment or any.
     """
@@ -107,17 +116,21 @@ def _look_up(connection: Connection, name: str, deployment: str | None) -> str:
     chosen = deployment or (properties.get("defaults") or {}).get("deploymentName")
     path = ("batchEndpoints", endpoint["name"], "deployments")
     if not chosen:
-        if next(connection.arm.pages(*path), None) is None:
+        there = [str(one["name"]) for one in connection.arm.pages(*path)]
+        if len(there) == 1:
+            return str(properties["scoringUri"]), there[0]
+        if not there:
             way = deploying(connection, name, "batch")
             raise EnvironmentRefused(f"endpoint {name!r} has no deployment yet; {way}")
         raise EnvironmentRefused(
-            f"endpoint {name!r} has no default deployment: name one with --deployment, or set"
-            " `defaults: {deployment_name: ...}` in the stack file and deploy"
+            f"endpoint {name!r} has no default deployment: name one with --deployment"
+            f" ({', '.join(sorted(there))}), or set `defaults: {{deployment_name: ...}}` in the"
+            " stack file and deploy"
         )
     if connection.arm.find(*path, chosen) is None:
         names = [str(one["name"]) for one in connection.arm.pages(*path)]
         raise NotFound(f"no deployment {chosen!r} of endpoint {name!r}{nearest(chosen, names)}")
-    return str(properties["scoringUri"])
+    return str(properties["scoringUri"]), None
 
 
 def _known_default(connection: Connection, name: str) -> str | None:

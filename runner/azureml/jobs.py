@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any
@@ -123,6 +123,17 @@ def refuse_resume(connection: Connection, environment: str, name: str) -> Enviro
     return EnvironmentRefused(
         f"job {name!r} can't be resumed: Azure retries mini-batches by itself while a job runs and"
         f" takes up none that has ended; score again with `{again}` and the same options"
+    )
+
+
+def refuse_removal(connection: Connection, names: Sequence[str]) -> EnvironmentRefused:
+    """Why jobs of Azure can't be removed, and what to do instead."""
+    outputs = connection.outputs
+    return EnvironmentRefused(
+        "Azure keeps every job; `az ml job archive"
+        f" --name {names[0] if names else 'NAME'} --subscription {outputs.subscription_id}"
+        f" --resource-group {outputs.resource_group} --workspace-name {outputs.workspace}` takes"
+        " one out of its lists"
     )
 
 

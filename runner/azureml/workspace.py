@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -165,6 +165,11 @@ class AzureWorkspace:
         from runner.azureml.jobs import refuse_resume
 
         raise refuse_resume(self._connection, self.environment, name)
+
+    def remove_jobs(self, names: Sequence[str], *, pretend: bool = False) -> int:
+        from runner.azureml.jobs import refuse_removal
+
+        raise refuse_removal(self._connection, names)
 
     def download_job(self, name: str, target: Path) -> Path:
         from runner.azureml.results import download_job

@@ -55,7 +55,7 @@ def list_endpoints(session: Session, output: str) -> None:
 Examples:
   runner endpoints show diabetes-batch"""
 )
-@click.argument("name", shell_complete=endpoint_names)
+@click.argument("name", shell_complete=endpoint_names())
 @output_option
 @common
 @pass_session

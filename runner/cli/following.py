@@ -9,7 +9,14 @@ from typing import TextIO
 
 from runner.cli.failure import INTERRUPTED, print_error, print_warning
 from runner.cli.interrupt import Interruption, interruptible
-from runner.cli.output import near, print_job, print_json, print_note, print_summary
+from runner.cli.output import (
+    near,
+    nearer,
+    print_job,
+    print_json,
+    print_note,
+    print_summary,
+)
 from runner.cli.progress import ProgressView
 from runner.errors import EnvironmentRefused, NotFound, RunnerError
 from runner.project import LOCAL
@@ -72,13 +79,19 @@ def watch(
             if not isinstance(event, LogLine):
                 view.show(event)
             elif logs_to:
-                view.clear()
-                print(event.text, file=logs_to, flush=True)
+                view.print_above(event.text, logs_to)
     except EnvironmentRefused:
         print_note(f"job {name} goes on; runner jobs stream {named(workspace, name)} watches it")
         raise
     finally:
         view.close()
+
+
+def print_log(workspace: Workspace, name: str, stream: TextIO) -> None:
+    """Print the log of a job that is final."""
+    for event in workspace.follow(name, logs=True):
+        if isinstance(event, LogLine):
+            print(event.text, file=stream, flush=True)
 
 
 def collect(workspace: Workspace, job: Job) -> Summary | None:
@@ -98,6 +111,11 @@ def print_outcome(workspace: Workspace, job: Job) -> int:
     if job.status is JobStatus.COMPLETED:
         return 0
     if job.status is JobStatus.FAILED:
+        summary = find_summary(workspace, job)
+        for notice in summary.notices if summary else ():
+            # A notice may say where it happened first, and the error only what.
+            if (notice.partition(": ")[2] or notice) not in (job.error or ""):
+                print_warning(nearer(notice))
         where = f"; its logs and report lie in {near(job.folder)}" if job.folder else ""
         print_error(f"job {job.name} failed: {job.error or 'no reason is known'}{where}")
         return 1
@@ -136,7 +154,7 @@ def _begin(workspace: Workspace, start: Callable[[], Job], interruption: Interru
 
 def _print_notices(what: Job | Summary) -> None:
     for notice in what.notices:
-        print_warning(notice)
+        print_warning(nearer(notice))
 
 
 def _print_done(job: Job, summary: Summary | None, output: str) -> None:

@@ -30,13 +30,13 @@ Examples:
   cat data/diabetes/request.json | runner invoke diabetes-online -
   runner invoke diabetes-online data/diabetes/request.json -o json | jq .body""",
 )
-@click.argument("endpoint", shell_complete=endpoint_names)
+@click.argument("endpoint", shell_complete=endpoint_names("online"))
 @click.argument("request", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @click.option(
     "--deployment",
     "-d",
     metavar="NAME",
-    shell_complete=deployment_names,
+    shell_complete=deployment_names("online"),
     help="The deployment to ask.  [default: by the endpoint's traffic]",
 )
 @output_option

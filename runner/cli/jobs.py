@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from runner.cli.options import (
     Group,
     Session,
+    age,
     common,
     download_option,
     job_argument,
+    job_names,
     no_wait_option,
     output_option,
     pass_session,
 )
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+FINAL = ("Completed", "Failed", "Canceled", "NotResponding")  # states that a job ends in
 
 
 @click.group(
@@ -76,13 +84,19 @@ Examples:
 @common
 @pass_session
 def show(session: Session, name: str | None, output: str) -> None:
-    """Show a job and, once it has ended, what it did."""
-    from runner.cli.following import find_summary
+    """Show a job and, once it has ended, what it did.
+
+    With -v its log comes first, on stderr: what its workers printed and the tracebacks of its
+    errors.
+    """
+    from runner.cli.following import find_summary, print_log
     from runner.cli.output import print_job, print_json
     from runner.workspace import as_json
 
     workspace = session.open()
     job = workspace.job(name)
+    if session.verbose and job.status.final:
+        print_log(workspace, job.name, sys.stderr)
     summary = find_summary(workspace, job)
     if output == "json":
         print_json({**as_json(job), "summary": as_json(summary) if summary else None})
@@ -108,6 +122,7 @@ def stream(session: Session, name: str | None) -> int:
     from runner.cli.failure import INTERRUPTED
     from runner.cli.following import collect, named, print_outcome, watch
     from runner.cli.output import near, print_note
+    from runner.counting import many
     from runner.workspace import JobStatus
 
     workspace = session.open()
@@ -124,7 +139,7 @@ def stream(session: Session, name: str | None) -> int:
         return print_outcome(workspace, job)
     summary = collect(workspace, job)
     if summary and summary.output:
-        print_note(f"{summary.rows:,} rows: {near(summary.output)}")
+        print_note(f"{many(summary.rows, 'row')}: {near(summary.output)}")
     return 0
 
 
@@ -210,3 +225,66 @@ def download(session: Session, name: str | None, target: Path | None) -> None:
     workspace = session.open()
     job = workspace.job(name)
     print(workspace.download_job(job.name, target or Path(job.name)))
+
+
+@jobs.command(
+    epilog="""\b
+Examples:
+  runner jobs remove NAME
+  runner jobs remove --older-than 30d
+  runner jobs remove --status Failed --status Canceled --yes"""
+)
+@click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=job_names)
+@click.option(
+    "--older-than",
+    metavar="AGE",
+    callback=age,
+    help="Those that ended so long ago: 12h, 30d, 8w.",
+)
+@click.option(
+    "--status",
+    "statuses",
+    metavar="STATUS",
+    type=click.Choice(FINAL, case_sensitive=False),
+    multiple=True,
+    help=f"Those that ended so: {', '.join(FINAL)}. May be repeated.",
+)
+@click.option("--yes", "-y", is_flag=True, help="Don't ask.")
+@output_option
+@common
+@pass_session
+def remove(
+    session: Session,
+    names: tuple[str, ...],
+    older_than: timedelta | None,
+    statuses: tuple[str, ...],
+    yes: bool,
+    output: str,
+) -> int:
+    """Remove jobs and what only they hold: their logs, reports and results.
+
+    Shows them and asks first; without a terminal to ask on nothing is removed without --yes. Jobs
+    that run stay, and so do models and data, jobs that made one of these, and what --output-path
+    put elsewhere. Azure keeps its jobs.
+    """
+    if bool(names) == (older_than is not None or bool(statuses)):
+        raise click.UsageError("give NAMEs, or choose jobs with --older-than and --status")
+    from runner.cli.output import print_json, print_note
+    from runner.cli.removal import choose_jobs, confirmed
+    from runner.cli.transfers import size
+    from runner.counting import many
+
+    workspace = session.open()
+    workspace.remove_jobs((), pretend=True)  # where none is ever removed, that is all to say
+    chosen = choose_jobs(workspace, names, older_than, statuses)
+    if chosen and not (yes or confirmed(workspace, chosen)):
+        return 0
+    freed = workspace.remove_jobs(chosen) if chosen else 0
+    if output == "json":
+        print_json({"removed": chosen, "bytes": freed})
+    elif chosen:
+        print("\n".join(chosen))
+        print_note(f"removed {many(len(chosen), 'job')}, which frees {size(freed)}")
+    else:
+        print_note("no job is to be removed")
+    return 0

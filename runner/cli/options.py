@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from click.shell_completion import CompletionItem
 
-    from runner.workspace import AssetKind, Workspace
+    from runner.workspace import AssetKind, EndpointInfo, Workspace
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Opener = Callable[..., "Workspace"]  # takes the environment and, where given, its outputs
@@ -71,7 +73,15 @@ def _names(listed: Callable[[Workspace], Iterable[str]]) -> Callable[..., list[C
     return complete
 
 
-endpoint_names = _names(lambda workspace: (one.name for one in workspace.endpoints()))
+def endpoint_names(kind: str | None = None) -> Callable[..., list[CompletionItem]]:
+    """A completion callback for the names of endpoints, `batch` or `online` where one is meant."""
+    return _names(lambda workspace: (one.name for one in _endpoints(workspace, kind)))
+
+
+def _endpoints(workspace: Workspace, kind: str | None) -> list[EndpointInfo]:
+    return [one for one in workspace.endpoints() if kind in (None, one.kind)]
+
+
 job_names = _names(lambda workspace: (one.name for one in workspace.jobs(limit=50)))
 
 
@@ -80,19 +90,24 @@ def asset_names(kind: AssetKind) -> Callable[..., list[CompletionItem]]:
     return _names(lambda workspace: sorted({one.name for one in workspace.assets(kind)}))
 
 
-def deployment_names(
-    ctx: click.Context, param: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """The deployments of the endpoint on the line; of every endpoint where there is none."""
-    # A line that ends in an option without its value leaves its arguments unread, in `args`.
-    typed = {ctx.params.get("endpoint"), *ctx.args}
+def deployment_names(kind: str) -> Callable[..., list[CompletionItem]]:
+    """A completion callback for the deployments of the endpoint on the line; of every endpoint of
+    the kind where there is none."""
 
-    def listed(workspace: Workspace) -> Iterable[str]:
-        endpoints = workspace.endpoints()
-        chosen = [one for one in endpoints if one.name in typed] or endpoints
-        return (deployment.name for endpoint in chosen for deployment in endpoint.deployments)
+    def complete(
+        ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        # A line that ends in an option without its value leaves its arguments unread, in `args`.
+        typed = {ctx.params.get("endpoint"), *ctx.args}
 
-    return _names(listed)(ctx, param, incomplete)
+        def listed(workspace: Workspace) -> Iterable[str]:
+            endpoints = _endpoints(workspace, kind)
+            chosen = [one for one in endpoints if one.name in typed] or endpoints
+            return (deployment.name for endpoint in chosen for deployment in endpoint.deployments)
+
+        return _names(listed)(ctx, param, incomplete)
+
+    return complete
 
 
 def model_folders(
@@ -221,6 +236,20 @@ def pairs(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
             raise click.BadParameter(f"{text!r} is not {param.metavar}", param=param)
         read[key.strip()] = value
     return read
+
+
+def age(ctx: click.Context, param: click.Parameter, value: str | None) -> timedelta | None:
+    """Read a number with its unit: minutes, hours, days or weeks."""
+    if value is None:
+        return None
+    import re
+    from datetime import timedelta
+
+    read = re.fullmatch(r"(\d{1,6})([mhdw])", value.strip().lower())
+    if read is None:
+        raise click.BadParameter(f"{value!r} is no age; write 90m, 12h, 30d or 8w", ctx, param)
+    unit = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}[read[2]]
+    return timedelta(**{unit: int(read[1])})
 
 
 _TEXT = "TEXT"  # the metavar of what names nothing

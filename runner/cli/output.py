@@ -55,6 +55,13 @@ def near(path: str) -> str:
     return path.removeprefix(f"{Path.cwd()}{os.sep}")
 
 
+def nearer(text: str) -> str:
+    """A sentence with the paths in it as they are shortest to type from here."""
+    from pathlib import Path
+
+    return text.replace(f"{Path.cwd()}{os.sep}", "")
+
+
 def width(text: str) -> int:
     """How many terminal columns the text takes."""
     if text.isascii():

@@ -20,32 +20,48 @@ from runner.cli.options import (
 )
 from runner.cli.sizes import in_bytes
 
+_QUOTE = "quote a pattern of files, as in --data 'folder/*.csv'"
+
+
+class _Score(Command):
+    """Tells who forgot to quote a pattern, of which the shell made several words."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, list(args))
+        except click.UsageError as error:
+            if "extra argument" in error.message and any(Path(one).is_file() for one in args):
+                raise click.UsageError(f"{error.message.rstrip('.')}: {_QUOTE}", ctx) from None
+            raise
+
 
 @click.command(
-    cls=Command,
+    cls=_Score,
     epilog="""\b
 Examples:
   runner score
   runner score diabetes-batch --data data/diabetes/unlabeled
   runner score diabetes-batch -d script --data azureml:patients-unlabeled@latest
+  runner score --data "data/diabetes/unlabeled/*.csv"
   runner score --mini-batch-size 1 --set retry_settings.max_retries=5
   runner score --download results
   runner score --env dev --output-path azureml://datastores/workspaceblobstore/paths/march
   runner score -o json | jq .predictions""",
 )
-@click.argument("endpoint", required=False, shell_complete=endpoint_names)
+@click.argument("endpoint", required=False, shell_complete=endpoint_names("batch"))
 @click.option(
     "--deployment",
     "-d",
     metavar="NAME",
-    shell_complete=deployment_names,
+    shell_complete=deployment_names("batch"),
     help="The deployment to use.  [default: the endpoint's default]",
 )
 @click.option(
     "--data",
     "--input",
     metavar="PATH|REF",
-    help="A file or folder, azureml:NAME:VERSION, azureml:NAME@latest, a data asset's id, a"
+    help="A file, a folder, a quoted pattern of files such as 'folder/*.csv', azureml:NAME:VERSION,"
+    " azureml:NAME@latest, a data asset's id, a"
     " datastore URI or an https URL.  [default: the input the project declares for the endpoint]",
 )
 @click.option(
@@ -126,6 +142,8 @@ def score(
         and Path(output_path).absolute().is_relative_to(download.absolute())
     ):
         raise click.UsageError("--output-path lies in --download; name two places")
+    if endpoint and data and Path(endpoint).is_file():
+        raise click.UsageError(f"ENDPOINT {endpoint} is a file: {_QUOTE}")
     from runner.cli.following import follow_to_end, print_started
     from runner.workspace import Invocation
 

@@ -35,7 +35,7 @@ Examples:
   runner serve diabetes-online --port 8080
   runner serve diabetes-online --port 0 -v""",
 )
-@click.argument("endpoint", shell_complete=endpoint_names)
+@click.argument("endpoint", shell_complete=endpoint_names("online"))
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),

@@ -61,15 +61,16 @@ def transfer_line(transfer: Transfer, seconds: float) -> str:
     """`uploading model: 120 MB of 400 MB, 60 MB/s`."""
     from runner.cli.output import printable
 
-    line = f"{transfer.verb} {transfer.name}: {_size(transfer.bytes_done)} of"
-    line += f" {_size(transfer.bytes_all)}"
+    line = f"{transfer.verb} {transfer.name}: {size(transfer.bytes_done)} of"
+    line += f" {size(transfer.bytes_all)}"
     if seconds > 0:
-        line += f", {_size(transfer.bytes_done / seconds)}/s"
+        line += f", {size(transfer.bytes_done / seconds)}/s"
     return printable(line)
 
 
-def _size(size: float) -> str:
+def size(count: float) -> str:
+    """Bytes as people read them."""
     for unit, name in _UNITS:
-        if size >= unit:
-            return f"{size / unit:.3g} {name}"
-    return f"{size:.0f} B"
+        if count >= unit:
+            return f"{count / unit:.3g} {name}"
+    return f"{count:.0f} B"

@@ -41,7 +41,7 @@ def register(home: Path, kind: AssetKind, registration: Registration) -> Asset:
         )
     check_registration(kind, registration)
     with opened(home) as connection:
-        content_hash = store(home, registration.path).hash
+        content_hash = store(home, registration.path, registration.names).hash
         return _record(
             home, connection, kind, registration, registration.path.absolute().name, content_hash
         )

@@ -136,10 +136,13 @@ def _summary(
 def _notices(attempts: Sequence[Attempt], folder: Path) -> list[str]:
     settled = Standing(attempts).counted()
     failed = [reason for one in settled for reason in reasons(one)]
-    warnings = [warning for one in settled for warning in one.warnings]
+    warnings = list(dict.fromkeys(warning for one in attempts for warning in one.warnings))
     notices = [*failed[:_MOST_NOTICES], *warnings[:_MOST_NOTICES]]
     more = len(failed) + len(warnings) - len(notices)
-    return [*notices, f"and {more} more; see {log_file(folder)}"] if more else notices
+    if failed:
+        others = f"and {more:,} more; " if more else ""
+        return [*notices, f"{others}every failure and retry is in {folder / 'failures.csv'}"]
+    return [*notices, f"and {more:,} more; see {log_file(folder)}"] if more else notices
 
 
 def _report(

@@ -73,12 +73,14 @@ def choose_endpoint(catalog: Catalog, name: str | None) -> BatchEndpoint:
 def choose_deployment(
     catalog: Catalog, endpoint: BatchEndpoint, name: str | None
 ) -> BatchDeployment:
-    """The endpoint's deployment of that name, else its default.
+    """The endpoint's deployment of that name, else its default, else the only one it has.
 
     Raises NotFound for a name that isn't declared and WrongUsage where one must be named.
     """
     deployments = catalog.batch_deployments.get(endpoint.name, {})
     chosen = name or endpoint.defaults.deployment_name
+    if chosen is None and len(deployments) == 1:
+        (chosen,) = deployments
     if chosen is None:
         known = ", ".join(sorted(deployments)) or "it has none"
         raise WrongUsage(f"endpoint {endpoint.name!r} has no default deployment; name one: {known}")

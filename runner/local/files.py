@@ -15,14 +15,14 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from runner.aside import aside, remove
-from runner.content import Content, Shape, manifest, scan, walk
+from runner.content import CHUNK, Content, Shape, manifest, scan, walk
 from runner.errors import EnvironmentRefused, WrongUsage
 from runner.local.engine.disk import FULL
 
@@ -40,15 +40,17 @@ class Tree:
     path: Path  # the file, or the folder, inside the workspace
 
 
-def store(home: Path, source: Path) -> Tree:
+def store(home: Path, source: Path, names: Sequence[str] | None = None) -> Tree:
     """Keep a copy of a file, or of a folder with all below it, and return where it is.
+
+    `names` are the files of a folder that count, where not all of it does.
 
     What is kept already is not written again. Raises `WrongUsage` for what can't be stored and
     `EnvironmentRefused` where the workspace can't be written.
     """
     began = time.time_ns()
     _check_apart(home, source)
-    tree = _store(home, scan(source), _keep)
+    tree = _store(home, scan(source, names), _keep)
     with suppress(PermissionError):  # a tree of somebody else's
         # The moment at which the source was last known to be the same.
         os.utime(home / "trees" / tree.hash, ns=(began, began))
@@ -79,20 +81,33 @@ def contents(home: Path, tree: str) -> Content:
 def looks_changed(home: Path, tree: str, source: Path) -> bool:
     """Whether a file or folder looks other than when it was last stored as this tree.
 
-    Names, sizes and times of modification tell, of no more than a thousand files; nothing is
-    read. False also where there is nothing to tell by.
+    Names and sizes tell, of no more than a thousand files, and the content of those that were
+    modified since: a `touch` or a change of branches and back changes none. False also where there
+    is nothing to tell by.
     """
     try:
         root = source.resolve(strict=True)
         stored = checkout(home, tree)
-        since = (home / "trees" / tree).stat().st_mtime_ns
-        if not root.is_dir() or not stored.is_dir():
-            return root.is_dir() != stored.is_dir() or _differs(root, stored, since)
-        found = list(islice(walk(source, root), _LOOKED_AT))
-        if any(_differs(Path(path), stored / name, since) for name, path in found):
+        published, now = home / "trees" / tree, time.time_ns()
+        since = published.stat().st_mtime_ns
+        if root.is_dir() != stored.is_dir():
             return True
-        # Each of them is stored, so it is as many that tell of one that is gone.
-        return len(found) < sum(1 for _ in islice(walk(stored, stored), _LOOKED_AT))
+        pairs = [(root, stored)]
+        if root.is_dir():
+            found = list(islice(walk(source, root), _LOOKED_AT))
+            pairs = [(Path(path), stored / name) for name, path in found]
+            # Each of them is stored, so it is as many that tell of one that is gone.
+            if len(found) < sum(1 for _ in islice(walk(stored, stored), _LOOKED_AT)):
+                return True
+        if any(_differs_in_size(*pair) for pair in pairs):
+            return True
+        touched = [pair for pair in pairs if pair[0].stat().st_mtime_ns > since]
+        if not all(_same_bytes(*pair) for pair in touched):
+            return True
+        if touched:
+            with suppress(PermissionError):  # a tree of somebody else's
+                os.utime(published, ns=(now, now))  # so that they are not read again
+        return False
     except (OSError, WrongUsage, EnvironmentRefused):
         return False
 
@@ -154,12 +169,22 @@ def _store(
         return Tree(tree, checkout(home, tree))
 
 
-def _differs(path: Path, stored: Path, since: int) -> bool:
-    now = path.stat()
+def _differs_in_size(path: Path, stored: Path) -> bool:
     try:
-        return now.st_mtime_ns > since or now.st_size != stored.stat().st_size
+        return path.stat().st_size != stored.stat().st_size
     except (FileNotFoundError, NotADirectoryError):
         return True
+
+
+def _same_bytes(one: Path, other: Path) -> bool:
+    """Whether two files of one size hold the same; read only as far as they do."""
+    with one.open("rb") as first, other.open("rb") as second:
+        while True:
+            chunk = first.read(CHUNK)
+            if chunk != second.read(CHUNK):
+                return False
+            if not chunk:
+                return True
 
 
 def _sweep(folder: Path) -> None:

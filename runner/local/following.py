@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
+from runner.local.engine.attempt import Attempt
 from runner.local.engine.journal import Standing, parse
+from runner.local.engine.layout import loaded_file, worker_logs
+from runner.local.engine.parts import Key
 from runner.local.engine.plan import read_plan
-from runner.local.job_folder import command_log, log_file
+from runner.local.job_folder import command_log, log_file, starts
 from runner.workspace import Job, JobStatus, LogLine, Progress
 
 _LOOK = 0.05  # seconds between looks at the files
 
 
 def follow(folder: Path, look: Callable[[], Job], logs: bool) -> Iterator[Progress | LogLine]:
-    """Yield the job's log lines, if asked for, and its progress until it is final.
+    """Yield the lines of the job's log and of what its workers or its command print, if asked for,
+    and its progress until it is final.
 
     `look` returns the job as it is at the moment.
     """
-    tails = [_Tail(log_file(folder)), _Tail(command_log(folder))]
+    tails = {path: _Tail(path) for path in (log_file(folder), command_log(folder))}
     counted = _Counter(folder)
     last: Progress | None = None
     while True:
         job = look()
-        for tail in tails if logs else ():
-            yield from (LogLine(line.decode("utf-8", "replace")) for line in tail.lines())
+        if logs:
+            # A worker's log appears with the worker.
+            workers = worker_logs(folder)
+            tails |= {path: _Tail(path) for path in workers if path not in tails}
+            for tail in tails.values():
+                yield from (LogLine(line.decode("utf-8", "replace")) for line in tail.lines())
         progress = counted.progress(job.status)
         if progress != last:
             yield progress
@@ -41,6 +51,20 @@ class _Tail:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._position = 0
+        self._inode = 0
+
+    @property
+    def begun_anew(self) -> bool:
+        """Whether another file is in its place, whose lines are all still to come."""
+        try:
+            inode = self._path.stat().st_ino
+        except FileNotFoundError:
+            return False
+        known, self._inode = self._inode, inode
+        if known in (0, inode):
+            return False
+        self._position = 0
+        return True
 
     def lines(self) -> list[bytes]:
         try:
@@ -57,27 +81,66 @@ class _Tail:
 
 
 class _Counter:
-    """Adds the journal up as it grows."""
+    """Adds the journal up as it grows: what this run of the job need not do any more.
+
+    What failed in an earlier run is done again, so it counts once it has settled in this one.
+    """
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._journal = _Tail(folder / "journal.jsonl")
         self._plan = folder / "plan.json"
-        self._parts = self._count_parts()
+        self._parts = 0
+        self._planned_at = 0  # when the plan was written that tells the parts, in nanoseconds
+        self._starts = [datetime.fromisoformat(one).timestamp() for one in starts(folder)] or [0.0]
+        self._forget()
+
+    def _forget(self) -> None:
         self._standing = Standing()
+        # What an earlier run lost files of, still to be done again.
+        self._again: dict[Key, list[Attempt]] = {}
 
     def progress(self, status: JobStatus) -> Progress:
-        lines = self._journal.lines()
-        if lines and not self._standing.settled:
-            # Large files are cut before the first attempt.
-            self._parts = self._count_parts()
-        for attempt in parse(lines):
+        if self._journal.begun_anew:
+            # A resume has struck from it what was lost of the pieces.
+            self._forget()
+        for attempt in parse(self._journal.lines()):
+            if attempt.failed_files and attempt.started < self._this_run:
+                self._again.setdefault(attempt.key, []).append(attempt)
+                continue
+            if attempt.outcome != "retried":
+                for earlier in self._again.pop(attempt.key, ()):
+                    self._standing.add(earlier)
             self._standing.add(attempt)
-        standing = self._standing
-        done = len(standing.settled)
-        return Progress(status, self._parts, done, standing.rows, standing.failed_files)
+        done, parts = len(self._standing.settled), self._count_parts()
+        waits = status is JobStatus.RUNNING and done < parts
+        return Progress(
+            status,
+            parts,
+            done,
+            self._standing.rows,
+            self._standing.failed_files,
+            loading=waits and not self._is_loaded(),
+        )
 
     def _count_parts(self) -> int:
-        if not self._plan.exists():
+        """The parts of the plan, which is written anew once its large files are cut."""
+        try:
+            planned_at = self._plan.stat().st_mtime_ns
+        except FileNotFoundError:
             return 0
-        plan = read_plan(self._plan)
-        return plan.parts or plan.mini_batches
+        if planned_at != self._planned_at:
+            plan = read_plan(self._plan)
+            self._parts, self._planned_at = plan.parts or plan.mini_batches, planned_at
+        return self._parts
+
+    @property
+    def _this_run(self) -> float:
+        """When the job was taken up last, in seconds since its first start."""
+        return self._starts[-1] - self._starts[0] if len(self._starts) > 1 else -math.inf
+
+    def _is_loaded(self) -> bool:
+        try:
+            return loaded_file(self._folder).stat().st_mtime >= self._starts[-1]
+        except FileNotFoundError:
+            return False

@@ -41,6 +41,7 @@ def _packages(group: str, packages: tuple[str, ...]) -> Link:
 
 
 def _declarations(project: Project) -> Link:
+    from runner.counting import many
     from runner.declarations import DeclarationError, lay_over, read_catalog, read_stack
     from runner.errors import RunnerError
     from runner.project import LOCAL, stack_file
@@ -59,4 +60,4 @@ def _declarations(project: Project) -> Link:
     count = len(catalog.batch_endpoints) + len(catalog.online_endpoints)
     if not count:
         return Link("declarations", "failed", f"no endpoint is declared under {project.models}")
-    return Link("declarations", "ok", f"{count} endpoints under {project.models}")
+    return Link("declarations", "ok", f"{many(count, 'endpoint')} under {project.models}")

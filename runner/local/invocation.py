@@ -19,7 +19,7 @@ from runner.declarations.override import override
 from runner.declarations.problem import Place
 from runner.declarations.references import PREFIX
 from runner.errors import EnvironmentRefused, JobFailed, NotFound, WrongUsage
-from runner.input_path import check_type, input_path
+from runner.input_path import Chosen, check_type, choose_input, unscored
 from runner.local import assets
 from runner.local.engine.inputs import list_code, list_files
 from runner.local.engine.plan import SLICE_ABOVE, Plan, Settings
@@ -48,8 +48,8 @@ def plan_job(
 ) -> tuple[Plan, Asset | None, str, tuple[str, ...]]:
     """Make the plan of a batch job; register what the workspace lacks of its model and data.
 
-    Returns the plan, the model, the input as it was asked for, and a line for each of the two
-    whose declared files look changed since they were registered.
+    Returns the plan, the model, the input as it was asked for, and a line for each thing worth
+    knowing: declared files that look changed since they were registered, files that are not scored.
     Raises a RunnerError naming what is missing or makes no sense; nothing has begun then.
     """
     asked = _settings(invocation)
@@ -66,8 +66,10 @@ def plan_job(
     given, data, notices = _data(home, catalog, endpoint, invocation)
     if model is not None:
         notices = (*_notices(home, model, deployment.model, catalog.models), *notices)
-    check_type(data, invocation.input_type)
-    folder, files = list_files(data)
+    check_type(data.path, invocation.input_type)
+    folder, files = list_files(data.path, data.names)
+    if data.names is None and (more := unscored(data.path)):
+        notices = (*notices, more)
     return (
         Plan(
             job=job,
@@ -141,8 +143,8 @@ def _registration(declaration: Model | Data, name: str) -> Registration:
 
 def _data(
     home: Path, catalog: Catalog, endpoint: BatchEndpoint, invocation: Invocation
-) -> tuple[str, Path, tuple[str, ...]]:
-    """The input as it was asked for, where its files are, and notices.
+) -> tuple[str, Chosen, tuple[str, ...]]:
+    """The input as it was asked for, what its files are, and notices.
 
     A path is read where it lies: this machine is where the job runs, so there is nothing to
     upload. What is named by reference comes from the workspace.
@@ -164,9 +166,9 @@ def _data(
         reference = parse_reference(given, "data")
         asset = find_data(home, catalog, reference)
         notices = _notices(home, asset, reference, catalog.data)
-        return asset.reference, Path(asset.path), notices
-    path = input_path(given, catalog.data)
-    return str(path.absolute()), path, ()
+        return asset.reference, Chosen(Path(asset.path)), notices
+    chosen = choose_input(given, catalog.data)
+    return chosen.shown, chosen, ()
 
 
 def _notices(

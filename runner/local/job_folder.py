@@ -4,6 +4,7 @@
     plan.json or command.json    what was asked for
     model/<name>                 the model, as a scoring script finds it
     lock                         held by the process that runs the job
+    loaded                       touched when a worker has loaded the model (batch jobs)
     starts.txt                   when it was begun and taken up again, a line each
     journal.jsonl  pieces/       each finished attempt, and its lines (batch jobs)
     output/                      the output while it grows

@@ -48,6 +48,11 @@ def update_job(connection: sqlite3.Connection, name: str, **changes: str | None)
     return select_job(connection, name)
 
 
+def delete_job(connection: sqlite3.Connection, name: str) -> None:
+    """Forget a job; there need be none of that name."""
+    connection.execute("DELETE FROM jobs WHERE name = ?", [encode(name)])
+
+
 def select_job(connection: sqlite3.Connection, name: str) -> Job:
     """Return the job of that name. Raises `NotFound`."""
     row = connection.execute("SELECT * FROM jobs WHERE name = ?", [encode(name)]).fetchone()

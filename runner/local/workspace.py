@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
@@ -42,6 +42,7 @@ from runner.workspace import (
     Response,
     Summary,
     Transfer,
+    only_deployment,
 )
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ class LocalWorkspace:
 
         endpoint = choose_endpoint(self._catalog, invocation.endpoint)
         deployment = choose_deployment(self._catalog, endpoint, invocation.deployment)
+        named = invocation.deployment or endpoint.defaults.deployment_name
         output = check_output(invocation.output_path)
         name = _new_name(endpoint.name)
         plan, model, given, notices = plan_job(
@@ -140,7 +142,8 @@ class LocalWorkspace:
             input=given,
             output=str(output) if output else None,
         )
-        return replace(self._begin(job), notices=notices)
+        taken = () if named else (only_deployment(endpoint.name, deployment.name),)
+        return replace(self._begin(job), notices=(*taken, *notices))
 
     def send(self, endpoint: str, body: bytes, deployment: str | None = None) -> Response:
         from runner.local.online import send
@@ -226,6 +229,11 @@ class LocalWorkspace:
         with opened(self._home) as connection:
             update_job(connection, name, status=JobStatus.QUEUED)
         return self._spawn(name)
+
+    def remove_jobs(self, names: Sequence[str], *, pretend: bool = False) -> int:
+        from runner.local.removal import remove_jobs
+
+        return remove_jobs(self._home, [self.job(name) for name in names], pretend)
 
     def download_job(self, name: str, target: Path) -> Path:
         from runner.local.download import download

@@ -208,3 +208,12 @@ def test_who_may_not_list_jobs_learns_the_role(stored: Stage, tmp_path: Path) ->
     stored.emulator.faults.inject(forbidden(), path="/mferp/*", times=None)
     with pytest.raises(EnvironmentRefused, match="AzureML Data Scientist"):
         stored.workspace(tmp_path).jobs()
+
+
+def test_azure_keeps_its_jobs_and_names_what_hides_one(stage: Stage, tmp_path: Path) -> None:
+    for names in ((), ("job-1", "job-2")):
+        with pytest.raises(EnvironmentRefused) as refused:
+            stage.workspace(tmp_path).remove_jobs(names, pretend=True)
+        said = f"`az ml job archive --name {names[0] if names else 'NAME'} --subscription "
+        assert said in str(refused.value)
+        assert f"--workspace-name {stage.outputs().workspace}`" in str(refused.value)

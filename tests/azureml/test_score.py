@@ -22,6 +22,7 @@ from azure.storage.blob import (
 from runner.azureml.job_outputs import find_output
 from runner.azureml.jobs import find_job, job_record
 from runner.azureml.storage import parse_place
+from runner.content import hash_path
 from runner.workspace import Asset, Registration
 from tests.azureml.scored import Run, Scored
 from tests.emulator.blobs import Blobs, account_key
@@ -196,7 +197,7 @@ def test_what_is_not_there_is_named_with_the_nearest(
 def test_an_endpoint_without_default_deployment_asks_for_one(
     scored: Scored, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scored.stage.batch("bare-batch", ("main",), default=None)
+    scored.stage.batch("bare-batch", ("main", "other"), default=None)
     try:
         monkeypatch.setenv("RUNNER_OUTPUTS", str(scored.stage.write(tmp_path)))
     finally:
@@ -204,6 +205,43 @@ def test_an_endpoint_without_default_deployment_asks_for_one(
     result = run("score", "bare-batch", "--data", "data/lines")
     assert (result.status, result.out) == (3, "")
     assert "endpoint 'bare-batch' has no default deployment: name one with --deploy" in result.err
+    assert "(main, other)" in result.err
+
+
+def test_the_only_deployment_of_an_endpoint_without_default_is_named_to_azure(
+    scored: Scored, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored.stage.batch("single-batch", ("main",), default=None)
+    try:
+        monkeypatch.setenv("RUNNER_OUTPUTS", str(scored.stage.write(tmp_path)))
+    finally:
+        del scored.stage.endpoints["single-batch"]
+    result = run("score", "single-batch", "--data", "data/lines", "--no-wait", "-o", "json")
+    assert result.status == 0, result.err
+    assert json.loads(result.out)["deployment"] == "main"
+    assert "its only one, 'main', is used" in result.err
+
+
+def test_a_pattern_sends_the_files_it_matches_and_no_others(
+    scored: Scored, run: Run, tmp_path: Path
+) -> None:
+    folder = tmp_path / "many"
+    (folder / "sub").mkdir(parents=True)
+    for name in ("a.txt", "b.txt", "_SUCCESS", "sub/c.txt"):
+        (folder / name).write_text(name)
+    result = run("score", "--data", f"{folder}/*.txt", "--no-wait", "-o", "json")
+    assert result.status == 0, result.err
+    assert json.loads(result.out)["input"] == f"{folder}/*.txt"
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    for name in ("a.txt", "b.txt"):
+        (alone / name).write_text(name)
+    # What is registered has the hash of the two files and of nothing else.
+    shown = run("data", "show", f"azureml:input-{hash_path(alone)[:16]}@latest", "-o", "json")
+    assert json.loads(shown.out)["content_hash"] == hash_path(alone)
+    assert "subfolder" not in result.err
+    told = run("score", "--data", str(folder), "--no-wait")
+    assert "1 file in a subfolder is not scored, such as" in told.err
 
 
 def test_a_stack_that_is_older_than_its_endpoint_is_not_believed(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -57,6 +57,7 @@ class MemoryWorkspace:
     predictions: dict[str, int] = field(default_factory=lambda: {"0": 300, "1": 100})
     default: str | None = "diabetes-batch"
     notices: tuple[str, ...] = ()  # of every job that begins
+    summary_notices: tuple[str, ...] = ()  # of every job that ended
     invocations: list[Invocation] = field(default_factory=list)
     trainings: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     resumed: list[str] = field(default_factory=list)
@@ -268,6 +269,7 @@ class MemoryWorkspace:
             predictions=self.predictions,
             output="/jobs/here/predictions.csv",
             report="/jobs/here/report.html",
+            notices=self.summary_notices,
         )
 
     def collect(self, name: str) -> Summary:
@@ -285,6 +287,16 @@ class MemoryWorkspace:
     def resume(self, name: str) -> Job:
         self.resumed.append(name)
         return self.add(replace(self.job(name), status=JobStatus.RUNNING))
+
+    def remove_jobs(self, names: Sequence[str], *, pretend: bool = False) -> int:
+        for job in map(self.job, names):
+            if not job.status.final:
+                raise EnvironmentRefused(f"job {job.name!r} is {job.status}")
+            if any(asset.job == job.name for asset in self._assets):
+                raise EnvironmentRefused(f"job {job.name!r} is the origin of an asset")
+        for name in () if pretend else names:
+            del self._jobs[name]
+        return 1000 * len(names)
 
     def download_job(self, name: str, target: Path) -> Path:
         self.downloads.append((name, target))

@@ -40,16 +40,18 @@ def test_another_shell_is_wrong_usage(run: Run) -> None:
 
 def test_commands_are_completed(complete: Complete) -> None:
     assert complete("runner s") == {"score", "serve"}
-    assert complete("runner jobs re") == {"resume"}
+    assert complete("runner jobs re") == {"resume", "remove"}
 
 
 def test_names_come_from_the_workspace(
     complete: Complete, workspace: MemoryWorkspace, tmp_path: Path
 ) -> None:
     workspace.train("diabetes", {})
-    assert complete("runner score diabetes-b") == {"diabetes-batch"}
+    assert complete("runner score ") == {"diabetes-batch"}
+    assert complete("runner invoke ") == {"diabetes-online"}
     assert complete("runner score diabetes-batch -d ") == {"mlflow", "script"}
-    assert complete("runner score -d ") == {"mlflow", "script", "blue"}
+    assert complete("runner score -d ") == {"mlflow", "script"}
+    assert complete("runner invoke -d ") == {"blue"}
     assert complete("runner jobs show ") == {"job-1"}
     assert complete("runner -e dev endpoints show ") == {"diabetes-batch", "diabetes-online"}
     assert workspace.environment == "dev"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.cli.jobs import FINAL
 from runner.workspace import Invocation, JobStatus
 
 from .conftest import Run, as_printed
@@ -67,6 +68,16 @@ def test_show_of_a_running_job_has_no_summary(run: Run, workspace: MemoryWorkspa
 def test_show_of_an_unknown_job_is_status_3(run: Run) -> None:
     result = run("jobs", "show", "job-9")
     assert (result.status, result.err) == (3, "error: no job 'job-9'\n")
+
+
+def test_show_of_a_final_job_with_v_prints_its_log_on_stderr(
+    run: Run, workspace: MemoryWorkspace
+) -> None:
+    workspace.follow("job-1")
+    assert run("jobs", "show", "job-1").err == ""
+    result = run("jobs", "show", "job-1", "-v", "-o", "json")
+    assert result.err == "loading\n"
+    assert json.loads(result.out)["name"] == "job-1"
 
 
 def test_stream_prints_the_log_on_stdout_and_gets_the_results(
@@ -139,3 +150,38 @@ def test_a_group_alone_shows_its_help(run: Run) -> None:
     result = run("jobs")
     assert result.status == 0
     assert result.out.startswith("Usage: runner jobs ")
+
+
+def test_the_states_a_job_is_removed_by_are_the_final_ones() -> None:
+    assert set(FINAL) == {one for one in JobStatus if one.final}
+
+
+def test_remove_takes_the_named_jobs_once_it_may(run: Run, workspace: MemoryWorkspace) -> None:
+    shown = run("jobs", "remove", "job-1", "job-1")
+    assert shown.status == 0
+    assert "--yes removes 1 job and 1 kB" in shown.err
+    assert len(workspace.jobs()) == 2
+    result = run("jobs", "remove", "job-1", "-y", "-o", "json")
+    assert json.loads(result.out) == {"removed": ["job-1"], "bytes": 1000}
+    assert [job.name for job in workspace.jobs()] == ["job-2"]
+
+
+def test_remove_chooses_by_age_and_status_and_leaves_what_runs(
+    run: Run, workspace: MemoryWorkspace
+) -> None:
+    running = workspace.invoke(Invocation())
+    assert run("jobs", "remove", "--status", "failed", "-y").err == "no job is to be removed\n"
+    assert run("jobs", "remove", "--older-than", "999999w", "-y").out == ""
+    assert "job-1" in run("jobs", "remove", "--older-than", "0m").out
+    assert run("jobs", "remove", "--older-than", "30d", "-y").out == "job-2\njob-1\n"
+    assert workspace.jobs() == [running]
+    result = run("jobs", "remove", running.name, "-y")
+    assert (result.status, result.out) == (3, "")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [(), ("job-1", "--status", "Failed"), ("--older-than", "soon")],
+)
+def test_remove_wants_names_or_a_choice_and_not_both(run: Run, words: tuple[str, ...]) -> None:
+    assert run("jobs", "remove", "-y", *words).status == 2

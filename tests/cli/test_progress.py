@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import pty
 import re
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
 
@@ -39,7 +41,7 @@ def test_the_line_tells_what_is_done_how_fast_and_how_long_still() -> None:
     line = bar_line(progress(0, of=40), progress(10, of=40, failed=2), 5.0, 100)
     bar, _, details = line.removeprefix("[").partition("]")
     assert details == (
-        "  25%  10/40 mini-batches  2 files failed  1,000 rows  200 rows/s  ETA 0:15"
+        "  25%  10/40 mini-batches  0:05  2 files failed  1,000 rows  200 rows/s  ETA 0:15"
     )
     assert bar.count("#") == len(bar) // 4
     assert len(line) <= 100
@@ -47,7 +49,7 @@ def test_the_line_tells_what_is_done_how_fast_and_how_long_still() -> None:
 
 def test_rows_that_nobody_counts_yet_are_left_out() -> None:
     first, last = (replace(progress(done, of=40), rows=None) for done in (0, 10))
-    assert bar_line(first, last, 5.0, 100).endswith("  25%  10/40 mini-batches  ETA 0:15")
+    assert bar_line(first, last, 5.0, 100).endswith("  25%  10/40 mini-batches  0:05  ETA 0:15")
 
 
 @pytest.mark.parametrize("room", [200, 100, 79, 60, 40, 25, 10, 3])
@@ -135,3 +137,34 @@ def test_the_width_is_the_terminals_own() -> None:
     finally:
         os.close(ours)
     assert 35 <= len(line) <= 49
+
+
+def test_the_clock_goes_on_while_nothing_is_shown() -> None:
+    terminal, clock = Terminal(), Clock()
+    view = ProgressView("job-1", terminal, clock, tick=0.01)
+    view.show(progress(1))
+    clock.now = 7.0
+    wait_for(lambda: "0:07" in drawn(terminal)[-1])
+    view.print_above("a line", terminal)
+    assert terminal.getvalue().partition("a line\n")[2].startswith("\r[")
+    view.clear()
+    clock.now = 9.0
+    time.sleep(0.05)
+    assert "0:09" not in terminal.getvalue()
+    view.close()
+    ended = terminal.getvalue()
+    clock.now = 11.0
+    time.sleep(0.05)
+    assert terminal.getvalue() == ended
+
+
+def test_a_job_that_loads_its_model_says_so_and_claims_no_speed() -> None:
+    line = bar_line(progress(0), replace(progress(0), loading=True), 3.0, 100)
+    assert line.endswith("   0%  0/4 mini-batches  loading the model  0:03")
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -273,3 +273,27 @@ def test_odd_bytes_of_a_file_name_are_printed_escaped(run: Run, workspace: Memor
     assert result.status == 0
     assert "caf\\udce9" in result.out
     assert "read caf\\udce9.csv" in result.err
+
+
+def test_a_pattern_that_the_shell_took_apart_is_told(
+    run: Run, workspace: MemoryWorkspace, tmp_path: Path
+) -> None:
+    names = ("a.csv", "b.csv", "c.csv", "d.csv")
+    for name in names:
+        (tmp_path / name).touch()
+    for count in (2, 3, 4):
+        result = run("score", "--data", *names[:count])
+        assert result.status == 2
+        assert "quote a pattern of files, as in --data 'folder/*.csv'" in result.err
+    assert "quote" not in run("score", "diabetes-batch", "extra").err
+    assert workspace.invocations == []
+
+
+def test_what_a_failed_job_has_to_say_besides_its_error_is_told(
+    run: Run, workspace: MemoryWorkspace
+) -> None:
+    workspace.ending, workspace.error = JobStatus.FAILED, "no file could be scored: ValueError: x"
+    workspace.summary_notices = ("mini-batch 0: ValueError: x", "mind the version")
+    lines = run("score").err.splitlines()
+    assert [line for line in lines if line.startswith("warning:")] == ["warning: mind the version"]
+    assert lines[-1].startswith("error: job job-1 failed: no file could be scored")

@@ -8,6 +8,7 @@ import pytest
 from runner.declarations import Catalog, read_catalog
 from runner.errors import NotFound, WrongUsage
 from runner.local.endpoints import choose_endpoint, default_endpoint
+from tests.projects import ScratchProject
 
 Declare = Callable[..., Catalog]
 
@@ -77,3 +78,19 @@ def test_an_online_or_unknown_endpoint_cannot_be_chosen(declare: Declare) -> Non
         choose_endpoint(catalog, "online")
     with pytest.raises(NotFound, match="no batch endpoint 'onee'; did you mean 'one'"):
         choose_endpoint(catalog, "onee")
+
+
+def test_the_only_deployment_of_an_endpoint_without_default_is_used_and_told(
+    project: ScratchProject,
+) -> None:
+    project.write(
+        "models/echo/batch-endpoint.yml",
+        "$schema: https://azuremlschemas.azureedge.net/latest/batchEndpoint.schema.json\n"
+        "name: echo\n",
+    )
+    done = project.run("score", "-o", "json")
+    assert done.returncode == 0
+    assert "endpoint 'echo' has no default deployment; its only one, 'main', is used" in done.stderr
+    text = (project.root / "models/echo/batch-deployment.yml").read_text()
+    project.write("models/echo/other.yml", text.replace("name: main", "name: other"))
+    assert "name one: main, other" in project.run("score").stderr

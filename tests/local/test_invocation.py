@@ -66,6 +66,22 @@ def test_who_asks_for_processes_gets_them_also_for_as_many_as_are_declared(
     assert processes(project, **asked) == CORES + 3
 
 
+def test_a_pattern_scores_the_files_it_matches(project: ScratchProject) -> None:
+    project.write("data/lines/_SUCCESS", "")
+    project.write("data/lines/more/f.txt", "")
+    planned, notices = plan(project, data=f"{project.input}/f*.txt")
+    assert [file.name for file in planned.files] == ["f000.txt", "f001.txt"]
+    assert notices == ()
+
+
+def test_files_in_subfolders_are_noticed(project: ScratchProject) -> None:
+    project.write("data/lines/more/f.txt", "")
+    for data in (None, str(project.input)):
+        planned, notices = plan(project, data=data)
+        assert len(planned.files) == 2
+        assert notices[-1].startswith("1 file in a subfolder is not scored, such as ")
+
+
 @pytest.mark.parametrize("given", ["nowhere", "x" * 5000, "~nobody-of-that-name/data", "a\0b"])
 def test_data_that_is_not_there_gets_a_way_out(project: ScratchProject, given: str) -> None:
     with pytest.raises(NotFound) as caught:

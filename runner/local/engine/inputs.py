@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 from runner.errors import JobFailed
@@ -12,10 +13,13 @@ from runner.local.engine.plan import InputFile
 _MOST_CODE = 1000  # files of code that are looked at
 
 
-def list_files(path: Path) -> tuple[Path, tuple[InputFile, ...]]:
+def list_files(
+    path: Path, names: Iterable[str] | None = None
+) -> tuple[Path, tuple[InputFile, ...]]:
     """Return the folder and its files, sorted by name; subfolders are not explored.
 
-    A path to a single file is its folder with that one file.
+    A path to a single file is its folder with that one file. `names` are the files that count,
+    where not all of the folder do.
     Raises JobFailed for a missing or empty input, for a link that leaves the folder, and for
     anything that is neither a file nor a folder.
     """
@@ -26,8 +30,11 @@ def list_files(path: Path) -> tuple[Path, tuple[InputFile, ...]]:
     files: list[InputFile] = []
     folders: list[str] = []
     root = path.resolve()
+    wanted = None if names is None else frozenset(names)
     with os.scandir(path) as entries:
         for entry in entries:
+            if wanted is not None and entry.name not in wanted:
+                continue
             if entry.is_symlink():
                 _stay_inside(root, entry)
             if entry.is_dir():

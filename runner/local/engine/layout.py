@@ -15,6 +15,11 @@ def journal_file(folder: Path) -> Path:
     return folder / "journal.jsonl"
 
 
+def loaded_file(folder: Path) -> Path:
+    """Touched when a worker has loaded the model, in each run of the job."""
+    return folder / "loaded"
+
+
 def logs_folder(folder: Path) -> Path:
     return folder / "logs"
 
@@ -22,6 +27,11 @@ def logs_folder(folder: Path) -> Path:
 def worker_log(folder: Path, slot: int) -> Path:
     """Where what a worker prints ends up."""
     return logs_folder(folder) / f"worker-{slot}.txt"
+
+
+def worker_logs(folder: Path) -> list[Path]:
+    """What the workers have printed so far, a file for each."""
+    return sorted(logs_folder(folder).glob("worker-*.txt"))
 
 
 def output_folder(folder: Path) -> Path:

@@ -14,6 +14,8 @@ from runner.local.engine.drivers.result import Result
 class Ready:
     """The driver is loaded."""
 
+    warnings: tuple[str, ...] = ()  # what is to be said of it
+
 
 @dataclass(frozen=True)
 class Scored:
@@ -57,8 +59,9 @@ def decode(content: bytes) -> Message:
         result = fields["result"]
         files = tuple(FileResult(**file) for file in result.pop("files"))
         return Scored(Result(files=files, warnings=tuple(result.pop("warnings")), **result))
-    plain: dict[str, type[Ready | Raised | Hopeless | WantsWholeFiles]] = {
-        "Ready": Ready,
+    if kind == "Ready":
+        return Ready(tuple(fields["warnings"]))
+    plain: dict[str, type[Raised | Hopeless | WantsWholeFiles]] = {
         "Raised": Raised,
         "Hopeless": Hopeless,
         "WantsWholeFiles": WantsWholeFiles,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,18 @@ SCALARS = ("boolean", "integer", "long", "float", "double", "string", "binary", 
 
 # The functions of a scikit-learn model that MLflow calls; it refuses a model that names another.
 _PREDICT_FUNCTIONS = ("predict", "predict_proba", "predict_log_proba", "predict_joint_log_proba")
+# By flavor: the package a model is saved with, and the key that holds its version.
+_LIBRARIES = {
+    "catboost": ("catboost", "catboost_version"),
+    "lightgbm": ("lightgbm", "lgb_version"),
+    "onnx": ("onnx", "onnx_version"),
+    "prophet": ("prophet", "prophet_version"),
+    "pytorch": ("torch", "pytorch_version"),
+    "sklearn": ("scikit-learn", "sklearn_version"),
+    "spark": ("pyspark", "pyspark_version"),
+    "statsmodels": ("statsmodels", "statsmodels_version"),
+    "xgboost": ("xgboost", "xgb_version"),
+}
 
 
 @dataclass(frozen=True)
@@ -71,6 +84,8 @@ class MlModel:
     code: bool  # the model brings modules of its own
     signature: Signature
     whole_files: bool = False  # its metadata ask that no file be dealt out in slices
+    # Of the libraries it was saved with, by the name that is installed.
+    library_versions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_plain_sklearn(self) -> bool:
@@ -114,6 +129,7 @@ def read_mlmodel(folder: Path) -> MlModel:
         code=bool(python_function.get("code")),
         signature=_signature(document.get("signature"), path),
         whole_files=_asks_for_whole_files(document.get("metadata")),
+        library_versions=_library_versions(flavors),
     )
 
 
@@ -132,6 +148,15 @@ def _pickle(folder: Path, python_function: dict[str, Any], sklearn: Any) -> Path
     if not file.resolve().is_relative_to(folder.resolve()):
         raise JobFailed(f"model {folder} keeps its pickle outside its own folder: {file}")
     return file
+
+
+def _library_versions(flavors: dict[str, Any]) -> dict[str, str]:
+    found = {}
+    for flavor, (package, key) in _LIBRARIES.items():
+        said = flavors.get(flavor)
+        if isinstance(said, dict) and said.get(key):
+            found[package] = str(said[key])
+    return found
 
 
 def _signature(signature: Any, path: Path) -> Signature:

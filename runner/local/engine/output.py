@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from runner.counting import many
 from runner.local.engine.attempt import Attempt
 from runner.local.engine.disk import full_disk_fails_the_job
 from runner.local.engine.journal import Standing
@@ -83,7 +84,8 @@ def write_failures(attempts: Iterable[Attempt], path: Path) -> None:
 
 
 def _too_few(attempt: Attempt) -> str:
-    return f"mini-batch {attempt.mini_batch}: run() returned {attempt.missing} results too few"
+    owed = many(attempt.missing, "result")
+    return f"mini-batch {attempt.mini_batch}: run() returned {owed} too few"
 
 
 def _concatenate(pieces: Iterable[Path], target: Path) -> None:

@@ -20,6 +20,7 @@ from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import NoReturn
 
+from runner.local.engine.last_words import last_words
 from runner.local.engine.layout import worker_log
 from runner.local.engine.logs import Log
 from runner.local.engine.messages import Message, decode
@@ -29,6 +30,7 @@ from runner.local.engine.worker import NO_MORE, work
 
 _TICK = 0.2  # seconds between looks at processes that died without closing their socket
 _READ_AT_ONCE = 1 << 20  # bytes
+_REMEMBERED = 16 << 10  # bytes of what a worker printed last, which may say why it died
 
 
 @dataclass(eq=False)
@@ -44,6 +46,7 @@ class Worker:
     attempt: int = 0
     since: float = 0.0  # time.monotonic() at its start, then at the part it was sent last
     status: int | None = None  # how the process ended, once it has been waited for
+    printed: bytes = b""  # lately, since `since`
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,7 @@ class Pool:
     def send(self, worker: Worker, part: Part, attempt: int) -> None:
         """Give an idle worker a part. A worker that died meanwhile is found by `poll`."""
         worker.part, worker.attempt, worker.since = part, attempt, time.monotonic()
+        worker.printed = b""
         with contextlib.suppress(OSError):
             worker.connection.send_bytes(encode(part))
 
@@ -175,7 +179,7 @@ class Pool:
         if not ended:
             worker.status = _reap(worker.process, 0)
         self._forget(worker)
-        return _how_it_ended(worker.status)
+        return _how_it_ended(worker.status, worker.printed)
 
     def _forget(self, worker: Worker) -> None:
         self.workers.remove(worker)
@@ -191,6 +195,7 @@ class Pool:
         # Only what is there now: a worker that prints without end must not keep us here.
         with contextlib.suppress(BlockingIOError):
             output = os.read(worker.output, _READ_AT_ONCE)
+            worker.printed = (worker.printed + output)[-_REMEMBERED:]
             self._logs[worker.slot].write(output)
             if not output:
                 # It closed its output; the end of a file would wake us again and again.
@@ -208,6 +213,7 @@ def _be(serve: Callable[[], None]) -> NoReturn:
         serve()
         status = 0
     except SystemExit as error:
+        traceback.print_exc()
         status = error.code if isinstance(error.code, int) else 1
     except BaseException:
         traceback.print_exc()
@@ -232,11 +238,13 @@ def _reap(process: int, options: int) -> int | None:
     return status if found else None
 
 
-def _how_it_ended(status: int | None) -> str:
+def _how_it_ended(status: int | None, printed: bytes) -> str:
     if status is None:
         return "its process is gone"
+    why = last_words(printed.decode(errors="replace"))
     if not os.WIFSIGNALED(status):
-        return f"its process exited with status {os.waitstatus_to_exitcode(status)}"
+        how = f"its process exited with status {os.waitstatus_to_exitcode(status)}"
+        return f"{how} after {why}" if why else how
     number = os.WTERMSIG(status)
     try:
         name = signal.Signals(number).name
@@ -246,4 +254,6 @@ def _how_it_ended(status: int | None) -> str:
         signal.SIGKILL: " (out of memory, or killed from outside)",
         signal.SIGSEGV: " (a crash in native code)",
     }
-    return f"its process was ended by {name}{hint.get(number, '')}"
+    # Whoever sends SIGKILL lets nobody say why: what was printed before is of something else.
+    after = f" after {why}" if why and number != signal.SIGKILL else ""
+    return f"its process was ended by {name}{hint.get(number, '')}{after}"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from runner.counting import many
 from runner.errors import JobFailed
 from runner.local.engine import drivers
 from runner.local.engine.attempt import Attempt, FileResult, Outcome
@@ -20,6 +21,7 @@ from runner.local.engine.journal import Journal, Standing, read_journal, write_j
 from runner.local.engine.layout import (
     draft,
     journal_file,
+    loaded_file,
     logs_folder,
     output_folder,
     piece,
@@ -146,6 +148,8 @@ class _Run:
         self._tried = Standing()  # what this run settled: only its failures count for a threshold
         self._deaths_at_start = 0
         self._warned: set[str] = set()
+        self._told: set[str] = set()  # warnings about the model that an attempt carries
+        self._untold: tuple[str, ...] = ()
 
     def refuse(self, cuts: Cuts) -> None:
         """Settle the large files that can't be read, which no worker needs to find out again."""
@@ -196,7 +200,9 @@ class _Run:
             self._take_death(worker, event.died)
         elif isinstance(message, Ready):
             worker.ready = True
+            loaded_file(self._folder).touch()
             self._deaths_at_start = 0
+            self._untold = tuple(one for one in message.warnings if one not in self._told)
         elif isinstance(message, Scored):
             self._take_result(worker, message.result)
         elif isinstance(message, Raised):
@@ -283,8 +289,8 @@ class _Run:
         threshold = self._plan.settings.error_threshold
         if 0 <= threshold < self._tried.failed_files:
             raise JobFailed(
-                f"{self._tried.failed_files} files failed and error_threshold is {threshold};"
-                f" the last: {_reason(attempt)}"
+                f"{many(self._tried.failed_files, 'file')} failed and error_threshold is"
+                f" {threshold}; the last: {_reason(attempt)}"
             )
 
     def _give_up_file(self, mini_batch: int, file: str) -> None:
@@ -298,6 +304,11 @@ class _Run:
         self._waiting = left
 
     def _note(self, attempt: Attempt, stays: bool = False) -> None:
+        # With the first attempt, whatever comes of it: so a resume and the report know of them.
+        if self._untold:
+            attempt = replace(attempt, warnings=(*self._untold, *attempt.warnings))
+            self._told.update(self._untold)
+            self._untold = ()
         self._journal.append(attempt)
         self._attempts.append(attempt)
         for line in _lines(attempt, stays):
@@ -438,18 +449,19 @@ def _same_input(plan: Plan, folder: Path, attempts: Iterable[Attempt]) -> Plan:
 def _refuse_nothing_scored(plan: Plan, attempts: Iterable[Attempt]) -> None:
     """A job of which no file came through has failed, whatever it was told to tolerate."""
     standing = Standing(attempts)
-    if standing.failed_files >= len(plan.files):
+    failed = standing.failed_files
+    if failed >= len(plan.files):
         first = _reason(standing.counted()[0])
-        raise JobFailed(
-            f"none of the {standing.failed_files} files could be scored; the first: {first}"
-        )
+        if failed == 1:
+            raise JobFailed(f"the one file could not be scored: {first}")
+        raise JobFailed(f"none of the {failed:,} files could be scored; the first: {first}")
 
 
 def _reason(attempt: Attempt) -> str:
     for file in attempt.files:
         if file.error is not None:
             return file.error
-    return attempt.reason or f"a script returned {attempt.missing} results too few"
+    return attempt.reason or f"a script returned {many(attempt.missing, 'result')} too few"
 
 
 def _lines(attempt: Attempt, stays: bool) -> Iterable[str]:
@@ -464,8 +476,9 @@ def _lines(attempt: Attempt, stays: bool) -> Iterable[str]:
     elif attempt.outcome == "failed" and stays:
         yield f"{where}: {attempt.reason}; what was scored of it before stays"
     elif attempt.outcome == "failed":
-        yield f"{where}: {attempt.reason}; its {len(attempt.files)} files failed"
+        yield f"{where}: {attempt.reason}; its {many(len(attempt.files), 'file')} failed"
     else:
         yield from (f"failed: {file.error}" for file in attempt.files if file.error)
         if attempt.missing:
-            yield f"{where}: run() returned {attempt.missing} results too few; as many files failed"
+            owed, lost = many(attempt.missing, "result"), many(attempt.missing, "file")
+            yield f"{where}: run() returned {owed} too few; {lost} failed"

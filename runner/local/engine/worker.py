@@ -17,14 +17,14 @@ import signal
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from runner.errors import JobFailed
 from runner.local.engine import disk, drivers
-from runner.local.engine.drivers.result import brief
 from runner.local.engine.drivers.script import forget
 from runner.local.engine.layout import draft, output_folder
 from runner.local.engine.messages import (
@@ -40,6 +40,7 @@ from runner.local.engine.parts import Part, decode
 from runner.local.engine.plan import Plan
 
 NO_MORE = b""  # sent in place of a part when there is nothing left to score
+_MOST_HEARD = 100  # warnings that are kept
 
 
 def work(plan: Plan, folder: Path, connection: Connection, log: int, parent: int) -> None:
@@ -52,13 +53,14 @@ def work(plan: Plan, folder: Path, connection: Connection, log: int, parent: int
     _settle(log, parent)
     os.environ.update(plan.environment_variables)
     os.environ["AZUREML_BI_OUTPUT_PATH"] = str(output_folder(folder))
+    heard = _listen_to_warnings()
     try:
         driver = drivers.load(plan)
     except JobFailed as error:
         _print_cause(error)
         _send(connection, Hopeless(str(error)))
         return
-    _send(connection, Ready())
+    _send(connection, Ready(drivers.doubts(plan, heard)))
     while (part := _receive(connection)) is not None:
         _send(connection, _attempt(driver, plan, folder, part))
     try:
@@ -90,7 +92,7 @@ def _attempt(driver: drivers.Driver, plan: Plan, folder: Path, part: Part) -> Me
         if os.getpid() != worker:
             os._exit(1)
         traceback.print_exc()
-        return Raised(brief(error))
+        return Raised(drivers.explain(plan, error))
     finally:
         # A script may have put anything, or nothing, in their place.
         with contextlib.suppress(Exception):
@@ -204,6 +206,27 @@ def _die_with_parent(parent: int) -> None:
         # Died before we asked? Then somebody else is the parent by now.
         if os.getppid() != parent:
             os._exit(1)
+
+
+def _listen_to_warnings() -> list[Warning]:
+    """Keep the warnings that are given from here on; they are printed as before."""
+    heard: list[Warning] = []
+    show = warnings.showwarning
+
+    def keep(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if isinstance(message, Warning) and len(heard) < _MOST_HEARD:
+            heard.append(message)
+        show(message, category, filename, lineno, file, line)
+
+    warnings.showwarning = keep
+    return heard
 
 
 def _print_cause(error: JobFailed) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from runner.counting import many
 from runner.local.report.report import Report
 from runner.local.report.section import section
-from runner.local.report.text import escape, many, moment, shown
+from runner.local.report.text import escape, moment, shown
 
 
 def facts(report: Report) -> str:

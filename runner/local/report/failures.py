@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from runner.counting import many
 from runner.local.engine.attempt import Attempt, FileResult
 from runner.local.report.section import counted, section
-from runner.local.report.text import duration, many, name_tag, shown
+from runner.local.report.text import duration, name_tag, shown
 
 _MOST_GLANCED = 8  # more can be searched and sorted
 _MOST_ROWS = 500  # of the table,
@@ -35,7 +36,7 @@ def troubles(attempts: Sequence[Attempt], settled: Sequence[Attempt]) -> list[Tr
         ]
         found += lost
         if one.missing:
-            owed = f"run() returned {one.missing:,} results too few"
+            owed = f"run() returned {many(one.missing, 'result')} too few"
             found.append(Trouble("failed", one, None, owed))
         elif one.outcome == "failed" and not lost:
             found.append(Trouble("failed", one, None, _reason(one)))
@@ -53,9 +54,20 @@ def searchable(found: Sequence[Trouble]) -> bool:
     return len(found) > _MOST_GLANCED
 
 
-def failures(found: Sequence[Trouble], attempts: Sequence[Attempt], failed_files: int) -> str:
-    """Draw the troubles found in these attempts, of a job that lost so many files."""
+def failures(
+    found: Sequence[Trouble],
+    attempts: Sequence[Attempt],
+    failed_files: int,
+    error: str | None = None,
+) -> str:
+    """Draw the troubles found in these attempts, of a job that lost so many files.
+
+    `error` is why the job failed as a whole, None for one that did not.
+    """
     title = "Failures and retries"
+    if not found and error:
+        why = f"The job failed before a mini-batch did: {shown(error, 2000)}"
+        return section(title, [], f"<p>{why}</p>")
     if not found:
         return section(title, [], "<p>Nothing failed and nothing was run again.</p>")
     retried = sum(one.kind == "retried" for one in found)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from runner.counting import many, plural
 from runner.local.engine.attempt import Attempt
 from runner.local.report.charts import Bar, bars, bins, columns, tick_number
 from runner.local.report.section import section
-from runner.local.report.text import many, name_tag, number, plural
+from runner.local.report.text import name_tag, number
 from runner.tally import Bin
 
 _MOST_BARS = 40  # drawn one by one; more become a histogram

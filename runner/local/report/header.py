@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from runner.counting import many
 from runner.local.report.report import Report
-from runner.local.report.text import duration, many, moment, share, shown
+from runner.local.report.text import duration, moment, share, shown
 from runner.workspace import JobStatus, Summary
 
 _ICONS: dict[str, str] = {
@@ -19,7 +20,7 @@ def header(report: Report) -> str:
     icon = _ICONS.get(summary.status, _OTHER_ICON)
     done = f"{many(summary.rows, 'row')} from {many(summary.files, 'file')}"
     workers = len({one.worker for one in report.attempts})
-    by = f" by {many(workers, 'worker')}" if workers else ""
+    by = f" by {_of(report, workers)}" if workers else ""
     took = f"Scored {done} in {duration(summary.seconds)}{by}."
     if report.resumed:
         took += f" Taken up again {many(report.resumed, 'time')}."
@@ -34,6 +35,16 @@ def header(report: Report) -> str:
         f'aria-hidden="true"><path d="{icon}"/></svg>{shown(summary.status)}</span>'
         f"<span>Batch job</span>{when}</div>"
         f'<h1>{shown(summary.job)}</h1><p class="lede">{took}</p>{error}</header>'
+    )
+
+
+def _of(report: Report, workers: int) -> str:
+    """How many workers had something to do, of those there might be."""
+    allowed = int(report.settings.get("processes", workers))
+    return (
+        f"{workers:,} of {many(allowed, 'worker')}"
+        if workers < allowed
+        else many(workers, "worker")
     )
 
 

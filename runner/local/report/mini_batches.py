@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from runner.counting import many
 from runner.local.engine.attempt import Attempt
 from runner.local.report.charts import bins, columns, tick_seconds
 from runner.local.report.section import section
-from runner.local.report.text import duration, many
+from runner.local.report.text import duration
 from runner.local.report.timeline import timeline
 
 _FEW = 12  # that the timeline alone is enough for

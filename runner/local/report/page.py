@@ -38,7 +38,7 @@ def render(report: Report) -> str:
             predictions(report.tally, summary.rows),
             rows_by_file(settled),
             time_by_mini_batch(attempts, settled, resumed=report.resumed > 0),
-            failures(found, attempts, summary.failed_files or 0),
+            failures(found, attempts, summary.failed_files or 0, report.error),
             warnings(attempts),
             facts(report),
             "</main></div>",

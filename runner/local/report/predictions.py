@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from runner.counting import many
 from runner.local.report.charts import Bar, bars, columns, tick_number
 from runner.local.report.section import section
-from runner.local.report.text import many, share, shown
+from runner.local.report.text import share, shown
 from runner.tally import ONLY, Bin, Numbers, Tally, histogram
 
 

@@ -45,14 +45,6 @@ def _shorten(text: str, longest: int) -> str:
     return f"{text[: longest - tail - 1]}…{text[-tail:]}"
 
 
-def many(count: int, noun: str) -> str:
-    return f"{count:,} {noun if count == 1 else plural(noun)}"
-
-
-def plural(noun: str) -> str:
-    return noun + ("es" if noun.endswith(("s", "ch")) else "s")
-
-
 def number(value: float) -> str:
     if abs(value) < 1e15 and value == int(value):
         return f"{int(value):,}"

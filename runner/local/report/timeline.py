@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from runner.counting import many
 from runner.local.engine.attempt import Attempt, Outcome
 from runner.local.report.charts import base_line, drawing, round_step, tick, tick_seconds
 from runner.local.report.clock import Clock, clock_of
-from runner.local.report.text import duration, many, shown
+from runner.local.report.text import duration, shown
 
 _MOST_BLOCKS = 400  # attempts drawn one by one; more are added up by moment
 _MOST_LANES = 24

@@ -10,7 +10,7 @@ from typing import Any
 
 from runner.errors import JobFailed
 from runner.local.engine.drivers import sklearn_model
-from runner.local.engine.drivers.result import brief
+from runner.local.engine.drivers.packages import why_not_loaded
 from runner.local.engine.mlmodel import MlModel, read_mlmodel
 from runner.local.engine.text import one_line
 from runner.local.serving.answer import Answer
@@ -64,7 +64,7 @@ class PyfuncScorer:
         try:
             self._model = mlflow.pyfunc.load_model(str(model.folder))
         except Exception as error:
-            raise JobFailed(f"model {model.folder} can't be loaded: {brief(error)}") from error
+            raise JobFailed(f"model {model.folder} {why_not_loaded(model, error)}") from error
         self._schema = self._model.metadata.get_input_schema()
         self._columns = model.signature.columns
 

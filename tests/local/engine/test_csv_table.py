@@ -291,7 +291,7 @@ def test_words_and_numbers_in_a_column_are_refused_within_a_slice(
     assert "is not a" in refusal(path, column)
     with pytest.raises(ValueError, match=r"convert|invalid literal"):
         pd.read_csv(path, dtype={"a": PANDAS_TYPES[kind]})
-    tables = [read_table(path, [column], part)[0] for part in cut(path, 11)]
+    tables = [read_table(path, [column], part)[0] for part in cut(path, 11, block=1)]
     assert [table["a"].to_pylist() for table in tables] == [[1, 0], [1, 0]]
 
 
@@ -304,7 +304,7 @@ def test_numbers_texts_and_times_are_read_without_pandas(tmp_path: Path) -> None
         "from runner.local.engine.mlmodel import Column\n"
         f"path = Path({str(path)!r})\n"
         "kinds = {'t': 'datetime', 's': 'string', 'n': 'long', 'f': 'float'}\n"
-        "for part in [None, *cut(path, 9)]:\n"
+        "for part in [None, *cut(path, 9, block=1)]:\n"
         "    read_table(path, [Column(*column) for column in kinds.items()], part)\n"
         "print(*(name for name in ('pandas', 'mlflow') if name in sys.modules))\n"
     )

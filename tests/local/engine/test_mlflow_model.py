@@ -204,12 +204,31 @@ def test_a_file_that_no_deployment_without_a_script_reads_is_refused_before_anyt
     name: str,
 ) -> None:
     with pytest.raises(JobFailed) as raised:
-        refuse_unsupported([InputFile("a.csv", 0, 0), InputFile(name, 0, 0)])
+        refuse_unsupported([InputFile("a.csv", 0, 0), InputFile(name, 0, 0)], "/in it")
     assert str(raised.value) == (
         f"input file {name!r} is not supported by a deployment without a script; it reads"
-        " .bmp, .csv, .gif, .jpeg, .jpg, .parquet, .png, .pqt, .tiff"
+        " .bmp, .csv, .gif, .jpeg, .jpg, .parquet, .png, .pqt, .tiff; take them out, or score the"
+        " one file it reads with `--data '/in it/*.csv'`"
     )
-    refuse_unsupported([InputFile(one, 0, 0) for one in ("a.csv", "b.PNG", "c.Parquet", "d.pqt")])
+    refuse_unsupported(
+        [InputFile(one, 0, 0) for one in ("a.csv", "b.PNG", "c.Parquet", "d.pqt")], "/in"
+    )
+
+
+def test_all_the_files_that_are_not_read_are_named_up_to_a_bound() -> None:
+    def refusal(*names: str) -> str:
+        with pytest.raises(JobFailed) as raised:
+            refuse_unsupported([InputFile(name, 0, 0) for name in names], "in")
+        return str(raised.value)
+
+    text = refusal("_SUCCESS", ".DS_Store", "a.CSV", "b.CSV", "c.png", "README.txt", "d.csv.gz")
+    assert text.startswith(
+        "input files '_SUCCESS', '.DS_Store', 'README.txt', 'd.csv.gz' are not supported"
+    )
+    assert text.endswith("score the 2 files it reads with `--data 'in/*.CSV'`")
+    many = refusal(*(f"{number}.txt" for number in range(1012)))
+    assert "'9.txt' and 1,002 more are not" in many
+    assert "--data" not in many
 
 
 def test_an_image_for_a_model_of_columns_fails_alone(tmp_path: Path) -> None:
@@ -309,7 +328,7 @@ def test_a_model_that_always_raises_is_retried_and_the_job_fails(tmp_path: Path)
     outcome = score(tmp_path, {"x.csv": b"a\n1\n"}, model=model, max_retries=1)
     reason = "x.csv: ValueError: never"
     assert outcome.retries == [reason]
-    assert outcome.error == f"none of the 1 files could be scored; the first: {reason}"
+    assert outcome.error == f"the one file could not be scored: {reason}"
 
 
 @pytest.mark.parametrize("content", [b"", b"\x80\x05corrupt", b"cno_such_package.x\nY\n."])
@@ -510,6 +529,31 @@ def test_a_single_number_fails_the_job_after_one_attempt(tmp_path: Path) -> None
     outcome = score(tmp_path, {"x.csv": b"a\n1\n"}, model=model, max_retries=3)
     assert outcome.retries == []
     assert outcome.error == (
-        "none of the 1 files could be scored; the first: x.csv: the model returned a single float;"
+        "the one file could not be scored: x.csv: the model returned a single float;"
         " it must return a list, an array, a dict or a DataFrame"
     )
+
+
+def test_a_column_without_a_name_shows_among_those_ignored(tmp_path: Path) -> None:
+    scored = run(lay(tmp_path, "Doubler"), tmp_path / "in", {"x.csv": b",a,c \n9,1,9\n"})
+    assert scored.result.warnings == (
+        "x.csv: columns the model doesn't know are ignored: 'Unnamed: 0', 'c '",
+    )
+
+
+def test_what_mlflow_refuses_by_the_signature_is_not_tried_again(tmp_path: Path) -> None:
+    import mlflow
+    from mlflow.models import ModelSignature
+    from mlflow.types.schema import Array, ColSpec, DataType, Schema
+
+    def fail(_: Any) -> Any:
+        raise mlflow.MlflowException("the server is busy")
+
+    lists = ModelSignature(Schema([ColSpec(Array(DataType.double), "a")]))
+    model = save_pyfunc(tmp_path / "strict", lambda frame: [0] * len(frame), lists)
+    for content in (b"a\n1\n", b"b\n1\n"):
+        scored = run(model, tmp_path / "in", {"x.csv": content})
+        assert "is not what the model's signature wants, says MLflow" in str(scored.errors["x.csv"])
+        assert scored.result.retry is None
+    busy = run(save_pyfunc(tmp_path / "busy", fail), tmp_path / "in", {"x.csv": b"a\n1\n"})
+    assert busy.result.retry == "x.csv: MlflowException: the server is busy"

@@ -105,7 +105,7 @@ def test_failures_name_file_attempt_and_reason_in_the_order_of_the_mini_batches(
             ['a,"b"\n.csv', "1", "not UTF-8"],
             ["mini-batch 1", "1", "killed"],
             ["\\udcff", "1", "killed"],
-            ["mini-batch 2", "1", "mini-batch 2: run() returned 1 results too few"],
+            ["mini-batch 2", "1", "mini-batch 2: run() returned 1 result too few"],
         ]
 
 

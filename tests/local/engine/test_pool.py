@@ -89,6 +89,52 @@ print([worker.slot for worker in pool.workers])
     ]
 
 
+def test_a_worker_that_dies_of_an_exception_is_told_with_its_last_line(tmp_path: Path) -> None:
+    script = """
+import os, sys, traceback
+def init(): pass
+def run(mini_batch):
+    try:
+        raise ValueError("the licence has run out")
+    except ValueError:
+        traceback.print_exc()
+        os._exit(7)
+"""
+    work = """
+pool.fork()
+until(pool, 1)
+pool.send(pool.workers[0], parts[0], 1)
+(event,) = until(pool, 1)
+print(event.died)
+"""
+    assert drive(tmp_path, work, script) == [
+        "its process exited with status 7 after ValueError: the licence has run out"
+    ]
+
+
+def test_what_a_worker_printed_of_an_earlier_mini_batch_explains_no_death(tmp_path: Path) -> None:
+    script = """
+import os
+def init(): pass
+def run(mini_batch):
+    if mini_batch[0].endswith("a"):
+        raise ValueError("not this file")
+    os._exit(7)
+"""
+    work = """
+pool.fork()
+until(pool, 1)
+pool.send(pool.workers[0], parts[0], 1)
+until(pool, 1)
+time.sleep(0.1)
+pool.poll(0.1)
+pool.send(pool.workers[0], parts[1], 1)
+(event,) = until(pool, 1)
+print(event.died)
+"""
+    assert drive(tmp_path, work, script) == ["its process exited with status 7"]
+
+
 def test_a_worker_killed_just_before_it_is_sent_a_mini_batch_is_found(tmp_path: Path) -> None:
     work = """
 pool.fork()

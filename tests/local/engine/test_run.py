@@ -66,6 +66,16 @@ def run(mini_batch):
     return rows
 """
 
+
+def from_line(error: str, source: str) -> str:
+    """How an error is told that comes from the script's line that ends with this source."""
+    (line,) = (
+        number for number, text in enumerate(SCRIPT.split("\n"), 1) if text.strip() == source
+    )
+    return f"{error} (score.py, line {line})"
+
+
+NOT_THIS_TIME = from_line("ValueError: not this time", 'raise ValueError("not this time")')
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=12)
 contents = st.lists(texts, min_size=1, max_size=12)
 deaths = st.lists(st.sampled_from(["killed", "exit", "segfault", "sysexit", "raise"]), max_size=2)
@@ -168,11 +178,11 @@ def test_a_job_stopped_anywhere_and_resumed_gives_the_same_bytes_and_redoes_noth
 @pytest.mark.parametrize(
     ("how", "reason"),
     [
-        ("raise", "ValueError: not this time"),
+        ("raise", NOT_THIS_TIME),
         ("killed", "its process was ended by SIGKILL (out of memory, or killed from outside)"),
         ("segfault", "its process was ended by SIGSEGV (a crash in native code)"),
         ("exit", "its process exited with status 3"),
-        ("sysexit", "SystemExit: 4"),
+        ("sysexit", from_line("SystemExit: 4", "sys.exit(4)")),
     ],
 )
 def test_a_lost_attempt_is_run_again_and_says_why(tmp_path: Path, how: str, reason: str) -> None:
@@ -192,7 +202,7 @@ def test_a_mini_batch_is_run_max_retries_times_more_and_then_its_files_fail(
     assert outcome.output == b"row 0\nrow 2\nrow 3\n"
     last = outcome.attempts[-1]
     assert (last.outcome, last.attempt, last.failed_files) == ("failed", 3, 1)
-    assert last.files[0].error == "ValueError: not this time"
+    assert last.files[0].error == NOT_THIS_TIME
 
 
 def test_without_retries_one_death_is_final(tmp_path: Path) -> None:
@@ -217,8 +227,8 @@ def test_more_failed_files_than_error_threshold_fail_the_job_and_minus_one_toler
     outcome = troubled(tmp_path, trouble, max_retries=0, error_threshold=threshold)
     if fails:
         assert outcome.error == (
-            f"{threshold + 1} files failed and error_threshold is {threshold};"
-            " the last: ValueError: not this time"
+            f"{['1 file', '2 files'][threshold]} failed and error_threshold is {threshold};"
+            f" the last: {NOT_THIS_TIME}"
         )
         assert outcome.output is None
     else:
@@ -229,17 +239,13 @@ def test_more_failed_files_than_error_threshold_fail_the_job_and_minus_one_toler
 def test_the_threshold_counts_files_not_mini_batches(tmp_path: Path) -> None:
     trouble = {"00.txt": ["raise"] * 9}
     outcome = troubled(tmp_path, trouble, mini_batch_size=3, max_retries=0, error_threshold=2)
-    assert outcome.error == (
-        "3 files failed and error_threshold is 2; the last: ValueError: not this time"
-    )
+    assert outcome.error == (f"3 files failed and error_threshold is 2; the last: {NOT_THIS_TIME}")
 
 
 def test_a_job_of_which_no_file_came_through_has_failed(tmp_path: Path) -> None:
     trouble = {name: ["raise"] * 9 for name in ("00.txt", "01.txt")}
     outcome = troubled(tmp_path, trouble, rows=2, max_retries=1)
-    assert outcome.error == (
-        "none of the 2 files could be scored; the first: ValueError: not this time"
-    )
+    assert outcome.error == (f"none of the 2 files could be scored; the first: {NOT_THIS_TIME}")
     assert outcome.output is None
 
 
@@ -261,7 +267,7 @@ def run(mini_batch):
 """
     outcome = score(tmp_path, {"a": b""}, script=script, timeout=0.3, max_retries=1)
     reason = "took longer than 0.3 s (retry_settings.timeout)"
-    assert outcome.error == f"none of the 1 files could be scored; the first: {reason}"
+    assert outcome.error == f"the one file could not be scored: {reason}"
     assert outcome.retries == [reason]
     assert outcome.seconds < 20
 
@@ -345,7 +351,7 @@ def wait(condition):
         max_retries=1,
     )
     assert outcome.output == b"quick\nslow\n"
-    assert outcome.retries == ["ValueError: again, please"]
+    assert outcome.retries == ["ValueError: again, please (score.py, line 18)"]
 
 
 @pytest.mark.parametrize("deaths", [1, 2])
@@ -554,7 +560,8 @@ def test_what_was_scored_of_a_mini_batch_stays_when_a_resume_fails_at_it(
         assert again.error is None
         assert again.output == b"a\nc\n"
         assert again.said == (
-            "mini-batch 0, attempt 1: ValueError: not now; what was scored of it before stays",
+            "mini-batch 0, attempt 1: ValueError: not now (score.py, line 12);"
+            " what was scored of it before stays",
         )
 
 

@@ -162,7 +162,7 @@ def test_results_too_few_are_failed_files(tmp_path: Path) -> None:
     assert outcome.output == b"only one\n"
     assert outcome.attempts[0].failed_files == 2
     assert outcome.said == (
-        "mini-batch 0, attempt 1: run() returned 2 results too few; as many files failed",
+        "mini-batch 0, attempt 1: run() returned 2 results too few; 2 files failed",
     )
 
 
@@ -375,3 +375,33 @@ def test_only_packages_worth_sharing_are_imported_early_and_the_script_is_not_ru
     script.write_text("def broken(:")
     assert modules(script) == []
     assert modules(tmp_path / "nowhere.py") == []
+
+
+def test_what_run_raises_names_the_file_and_the_line_it_comes_from(tmp_path: Path) -> None:
+    script = "import neighbour\ndef init(): pass\ndef run(mini_batch):\n    {}\n"
+    for number, (body, where) in enumerate(
+        [
+            ("raise ValueError('bad day')", "ValueError: bad day (score.py, line 4)"),
+            ("neighbour.fail()", "KeyError: 'age' (parts/other.py, line 2)"),
+            (
+                "int('x')",
+                "ValueError: invalid literal for int() with base 10: 'x' (score.py, line 4)",
+            ),
+            ("exit(3)", "SystemExit: 3 (score.py, line 4)"),
+        ]
+    ):
+        place = tmp_path / str(number)
+        folder = plan_job(place, FILES, script=script.format(body), max_retries=0)
+        (place / "code" / "neighbour.py").write_text("from parts.other import fail\n")
+        (place / "code" / "parts").mkdir()
+        (place / "code" / "parts" / "other.py").write_text("def fail():\n    {}['age']\n")
+        outcome = run_job(folder)
+        assert outcome.error is not None
+        assert outcome.error.endswith(f"the first: {where}")
+
+
+@pytest.mark.parametrize("status", [0, 3])
+def test_a_script_that_exits_while_it_starts_is_told_so(tmp_path: Path, status: int) -> None:
+    outcome = run(tmp_path, "return mini_batch", init=f"raise SystemExit({status})")
+    assert outcome.error is not None
+    assert f"exited with status {status} after SystemExit: {status}, 3 times" in outcome.error

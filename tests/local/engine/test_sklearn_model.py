@@ -341,7 +341,9 @@ def test_a_pickle_that_is_missing_is_named(tmp_path: Path) -> None:
 def test_a_pickle_of_a_package_that_is_not_there_names_it(tmp_path: Path) -> None:
     folder = lay_model(tmp_path / "m", pickle=b"cno_such_package.models\nModel\n.")
     assert refusal(folder) == (
-        f"model {folder} needs the package no_such_package, which is not installed"
+        f"model {folder} needs the package no_such_package, which is not installed and not in its"
+        " requirements.txt: install it, or save the model anew with code_paths if it is a module of"
+        " your own"
     )
 
 

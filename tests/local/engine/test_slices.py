@@ -56,6 +56,11 @@ class Echo:
             return np.array([frame["y"].sum(), len(frame)])
         if self.how == "drop":
             return frame["y"][frame["x"] < 3].to_numpy()
+        if self.how == "rank":
+            return frame["y"].rank(pct=True).to_numpy()
+        if self.how == "random":
+            self.random = getattr(self, "random", np.random.default_rng(0))
+            return self.random.normal(size=len(frame))
         if self.how == "count":
             return np.full(len(frame), len(frame))
         if self.how == "killed":
@@ -154,7 +159,7 @@ def test_the_failed_slices_of_one_file_are_one_failed_file(
         tmp_path / "none", files, model=regression, slice_above=ABOVE, error_threshold=0
     )
     assert outcome.error is not None
-    assert outcome.error.startswith("1 files failed and error_threshold is 0")
+    assert outcome.error.startswith("1 file failed and error_threshold is 0")
 
 
 def test_a_large_file_that_cannot_be_cut_fails_as_when_it_is_read(
@@ -226,6 +231,21 @@ def test_other_slices_on_resume_begin_the_file_anew(tmp_path: Path, regression: 
     assert run_job(folder).output == whole.output
 
 
+@pytest.mark.parametrize("how", ["rank", "random", "count"])
+def test_a_model_that_looks_at_other_rows_or_at_its_calls_gets_its_files_whole(
+    tmp_path: Path, how: str
+) -> None:
+    files = {"f.csv": csv_of(table()), "small.csv": csv_of(table(3))}
+    model = lay_echo(tmp_path / "model", how, x="double", y="double")
+    sliced = score(tmp_path / "sliced", files, model=model, slice_above=ABOVE)
+    whole = score(tmp_path / "whole", files, model=model, slice_above=0)
+    assert slices_of(sliced) == 0
+    assert sliced.output == whole.output
+    assert "otherwise when it is given fewer of them; files are given to it whole" in str(
+        sliced.said
+    )
+
+
 @pytest.mark.parametrize("how", ["total", "drop"])
 def test_a_model_that_does_not_answer_once_a_row_gets_its_files_whole(
     tmp_path: Path, how: str
@@ -245,13 +265,14 @@ def test_a_model_that_does_not_answer_once_a_row_gets_its_files_whole(
 
 
 def test_a_model_may_say_that_it_wants_its_files_whole(tmp_path: Path) -> None:
-    model = lay_echo(tmp_path / "model", "count", y="double")
+    model = lay_echo(tmp_path / "model", "echo", y="double", text="string")
     with (model / "MLmodel").open("a") as file:
         file.write("metadata: {whole_files: true}\n")
-    outcome = score(tmp_path / "job", {"f.csv": csv_of(table())}, model=model, slice_above=ABOVE)
-    assert outcome.output is not None
-    assert outcome.output.startswith(f"0,{ROWS},f.csv\n".encode())
+    files = {"f.csv": csv_of(table().assign(text="a"))}
+    outcome = score(tmp_path / "job", files, model=model, slice_above=ABOVE)
+    assert outcome.error is None
     assert slices_of(outcome) == 0
+    assert not any("given to it whole" in line for line in outcome.said)
 
 
 def test_a_model_without_typed_columns_gets_its_files_whole(

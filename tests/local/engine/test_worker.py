@@ -45,7 +45,7 @@ def run(mini_batch):
     outcome = score(tmp_path, {"a": b""}, script=script, max_retries=1)
     assert len(outcome.retries) == 1
     assert outcome.error is not None
-    assert outcome.error.startswith("none of the 1 files could be scored; the first: OSError:")
+    assert outcome.error.startswith("the one file could not be scored: OSError:")
 
 
 def test_a_message_larger_than_any_buffer_comes_through(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from runner.workspace import JobStatus
+
 from .pages import bars, failure_rows, page, section
 from .reports import attempt, report, small, troubled
 
@@ -29,7 +31,7 @@ def test_a_failure_that_a_resume_made_good_counts_as_run_again() -> None:
 
 def test_results_a_script_owed_are_failures() -> None:
     root = page(report([attempt(0, {"a.csv": 1, "b.csv": 1}, missing=1)]))
-    assert failure_rows(root)[0][-1] == "run() returned 1 results too few"
+    assert failure_rows(root)[0][-1] == "run() returned 1 result too few"
 
 
 def test_long_failures_are_cut_with_a_word_on_where_the_rest_is() -> None:
@@ -51,3 +53,12 @@ def test_a_job_without_trouble_says_so_and_has_no_script() -> None:
     root = page(small())
     assert "Nothing failed" in section(root, "Failures and retries").text
     assert root.find("script") == []
+
+
+def test_a_job_that_failed_before_any_mini_batch_did_says_why_and_not_that_nothing_failed() -> None:
+    text = section(
+        page(report([], status=JobStatus.FAILED, error="the model can't be loaded")),
+        "Failures and retries",
+    ).text
+    assert "the model can't be loaded" in text
+    assert "Nothing failed" not in text

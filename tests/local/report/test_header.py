@@ -24,3 +24,13 @@ def test_the_totals_name_every_figure_of_the_summary() -> None:
         "Mini-batches": "30",
         "Retries": "10",
     }
+
+
+def test_the_head_says_how_many_of_the_workers_had_something_to_do() -> None:
+    def lede(processes: str) -> str:
+        report = troubled()._replace(settings={"processes": processes})
+        (found,) = page(report).find("p", class_="lede")
+        return found.text
+
+    assert lede("2").endswith("by 2 workers.")
+    assert lede("3").endswith("by 2 of 3 workers.")

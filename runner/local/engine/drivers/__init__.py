@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from runner.errors import JobFailed
-from runner.local.engine.drivers import mlflow_model, script
+from runner.local.engine.drivers import mlflow_model, packages, script
 from runner.local.engine.drivers.cutting import cut
-from runner.local.engine.drivers.result import Driver, NotOnceARow, Result
+from runner.local.engine.drivers.result import Driver, NotOnceARow, Result, brief
 from runner.local.engine.drivers.tables import BadFile
+from runner.local.engine.mlmodel import read_mlmodel
 from runner.local.engine.plan import Plan
 
 __all__ = [
@@ -20,6 +22,8 @@ __all__ = [
     "Result",
     "check",
     "cut",
+    "doubts",
+    "explain",
     "load",
     "preload",
     "takes_slices",
@@ -29,7 +33,7 @@ __all__ = [
 def check(plan: Plan) -> None:
     """Raise JobFailed for what can be known to fail before anything is loaded."""
     if plan.script is None:
-        mlflow_model.refuse_unsupported(plan.files)
+        mlflow_model.refuse_unsupported(plan.files, plan.input)
 
 
 def takes_slices(plan: Plan) -> bool:
@@ -49,6 +53,17 @@ def load(plan: Plan) -> Driver:
     if plan.model is None:
         raise JobFailed("the deployment has neither a model nor a scoring script")
     return mlflow_model.MlflowDriver(Path(plan.model))
+
+
+def explain(plan: Plan, error: BaseException) -> str:
+    """One line for what a driver raised, with the line of the scoring script it comes from."""
+    return brief(error) if plan.script is None else script.explain(Path(plan.script), error)
+
+
+def doubts(plan: Plan, heard: Sequence[Warning]) -> tuple[str, ...]:
+    """What is to be said of a driver that was loaded with these warnings."""
+    plain = plan.script is None and plan.model is not None
+    return packages.doubts(read_mlmodel(Path(plan.model or "")) if plain else None, heard)
 
 
 def preload(plan: Plan) -> None:

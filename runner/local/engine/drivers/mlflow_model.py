@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,17 +15,17 @@ from runner.local.engine.drivers import sklearn_model
 from runner.local.engine.drivers.answers import Answers, BadPredictions, as_answers
 from runner.local.engine.drivers.cutting import BLOCK
 from runner.local.engine.drivers.feed import SUFFIXES, Feed, read_feed
+from runner.local.engine.drivers.packages import why_not_loaded
 from runner.local.engine.drivers.predictions import write_lines
 from runner.local.engine.drivers.result import NotOnceARow, Result, brief
+from runner.local.engine.drivers.schema_check import refusal
 from runner.local.engine.drivers.tables import BadFile
 from runner.local.engine.mlmodel import MlModel, read_mlmodel
 from runner.local.engine.plan import InputFile
 from runner.local.engine.slices import Slice
-from runner.local.engine.text import one_line
 from runner.tally import merge
 
-_REFUSED = "Failed to enforce "  # how MLflow begins to say what it refuses in an input
-_LONGEST_REFUSAL = 500  # characters
+_MOST_NAMED = 10  # files that are not supported
 
 
 class MlflowDriver:
@@ -92,8 +94,8 @@ class MlflowDriver:
     def _call(self, feed: Feed) -> Any:
         try:
             return self._predict(feed.data)
-        except BadFile as refusal:
-            raise BadFile(f"{refusal}{feed.way_out}") from None
+        except BadFile as error:
+            raise BadFile(f"{error}{feed.way_out}") from None
 
     def _answers_halves_alike(self, feed: Feed, answers: Answers) -> bool:
         """True where two calls with half of the rows each come to what one call came to.
@@ -119,14 +121,46 @@ def _halves(data: Any) -> tuple[Any, Any]:
     return data.slice(0, middle), data.slice(middle)
 
 
-def refuse_unsupported(files: Sequence[InputFile]) -> None:
-    """Raise JobFailed for a file that no MLflow deployment reads, before anything is scored."""
-    for file in files:
-        if Path(file.name).suffix.lower() not in SUFFIXES:
-            raise JobFailed(
-                f"input file {file.name!r} is not supported by a deployment without a script;"
-                f" it reads {', '.join(sorted(SUFFIXES))}"
-            )
+def refuse_unsupported(files: Sequence[InputFile], folder: str) -> None:
+    """Raise JobFailed for files that no MLflow deployment reads, before anything is scored.
+
+    All of them are named: Azure's own driver raises at the first, and who takes out that one only
+    to be told of the next learns of them one by one.
+    """
+    others = [file.name for file in files if not _is_supported(file.name)]
+    if not others:
+        return
+    raise JobFailed(
+        f"{_listed(others)} not supported by a deployment without a script; it reads"
+        f" {', '.join(sorted(SUFFIXES))}{_way_around(files, folder)}"
+    )
+
+
+def _quoted(names: Sequence[str]) -> str:
+    """Names in quotes, so that an empty one and a blank at the end of one show."""
+    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(map(repr, names[:_MOST_NAMED])) + more
+
+
+def _is_supported(name: str) -> bool:
+    return Path(name).suffix.lower() in SUFFIXES
+
+
+def _listed(names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return f"input file {_quoted(names)} is"
+    return f"input files {_quoted(names)} are"
+
+
+def _way_around(files: Sequence[InputFile], folder: str) -> str:
+    """The command's option that leaves the others out: it takes the most frequent ending."""
+    endings = Counter(Path(file.name).suffix for file in files if _is_supported(file.name))
+    if not endings:
+        return ""
+    ((ending, count),) = endings.most_common(1)
+    pattern = shlex.quote(str(Path(folder) / f"*{ending}"))
+    them = "the one file" if count == 1 else f"the {count:,} files"
+    return f"; take them out, or score {them} it reads with `--data {pattern}`"
 
 
 def takes_slices(folder: Path) -> bool:
@@ -155,7 +189,7 @@ def _load_pyfunc(model: MlModel) -> Callable[[Any], Any]:
     try:
         predict: Callable[[Any], Any] = mlflow.pyfunc.load_model(str(model.folder)).predict
     except Exception as error:
-        raise JobFailed(f"model {model.folder} can't be loaded: {brief(error)}") from error
+        raise JobFailed(f"model {model.folder} {why_not_loaded(model, error)}") from error
     return predict
 
 
@@ -168,22 +202,11 @@ def _as_mlflow_checks(predict: Callable[[Any], Any]) -> Callable[[Any], Any]:
         try:
             return predict(data.to_pandas() if isinstance(data, pa.Table) else data)
         except Exception as error:
-            refusal = _schema_refusal(error)
-            if refusal is None:
+            if (why := refusal(error)) is None:
                 raise
-            raise BadFile(
-                f"is not what the model's signature wants, says MLflow: {refusal}"
-            ) from None
+            raise BadFile(f"is not what the model's signature wants, says MLflow: {why}") from None
 
     return checked
-
-
-def _schema_refusal(error: Exception) -> str | None:
-    """What MLflow's check of an input says, without the input, which it repeats before."""
-    text = str(error)
-    if type(error).__name__ != "MlflowException" or not text.startswith(_REFUSED):
-        return None
-    return one_line(text.rpartition("'. Error: ")[2])[:_LONGEST_REFUSAL].removesuffix(".")
 
 
 def _print_traceback() -> None:

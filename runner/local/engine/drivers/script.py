@@ -140,15 +140,30 @@ def forget(path: Path) -> None:
             del sys.modules[name]
 
 
+def explain(path: Path, error: BaseException) -> str:
+    """What a script raised in one line, with the file and the line it comes from."""
+    place = _place(path, error)
+    return f"{brief(error)} ({place[0]}, line {place[1]})" if place else brief(error)
+
+
 def _at(path: Path, error: BaseException) -> str:
-    """The error in one line with the script's own line, the last one the error passed through."""
-    line = None
+    """As `explain`; the script itself is not named again."""
+    place = _place(path, error)
+    if place is None or place[0] != path.name:
+        return explain(path, error)
+    return f"{brief(error)} (line {place[1]})"
+
+
+def _place(path: Path, error: BaseException) -> tuple[str, int] | None:
+    """The last line an error passed through of the script and of the modules that lie with it."""
+    place = None
     trace = error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(path):
-            line = trace.tb_lineno
+        file = Path(trace.tb_frame.f_code.co_filename)
+        if file.is_relative_to(path.parent) and "site-packages" not in file.parts:
+            place = str(file.relative_to(path.parent)), trace.tb_lineno
         trace = trace.tb_next
-    return f"{brief(error)} (line {line})" if line else brief(error)
+    return place
 
 
 def _is_result(returned: Any) -> bool:

@@ -20,6 +20,7 @@ from runner.local.engine.drivers.matrix import (
     goes_by_position,
     takes_matrix,
 )
+from runner.local.engine.drivers.packages import missing_package, other_version
 from runner.local.engine.mlmodel import MlModel
 from runner.local.engine.text import one_line
 
@@ -43,15 +44,13 @@ def load(model: MlModel) -> Callable[[Any], Any]:
     try:
         with model.pickle.open("rb") as file:
             estimator = pickle.load(file)
-    except ModuleNotFoundError as error:
-        raise JobFailed(
-            f"model {model.folder} needs the package {error.name}, which is not installed"
-        ) from error
     except Exception as error:
+        if needed := missing_package(model, error):
+            raise JobFailed(f"model {model.folder} {needed}") from error
         detail = one_line(error) or "it ends too early"
         raise JobFailed(
             f"model file {model.pickle} can't be loaded ({type(error).__name__}: {detail});"
-            " register the model again"
+            f" {other_version(model, error) or 'register the model again'}"
         ) from error
     predict = getattr(estimator, model.predict_fn, None)
     if predict is None:

@@ -1,0 +1,86 @@
+"""Removing jobs from the local workspace, with all that their folders hold.
+
+What a job was given stays: models and data are the workspace's, and a job's folder holds links to
+them. So does an output that went elsewhere with --output-path.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+from runner.aside import aside
+from runner.errors import EnvironmentRefused
+from runner.local.database import decode, encode, opened, transaction
+from runner.local.job_folder import job_folder, lock
+from runner.local.job_records import delete_job
+from runner.workspace import Job
+
+
+def remove_jobs(home: Path, jobs: Sequence[Job], pretend: bool) -> int:
+    """Remove jobs that are final, and return the bytes that are free then.
+
+    With `pretend` nothing is removed. Raises EnvironmentRefused, and nothing is removed either,
+    where one of the jobs runs or an asset has it as its origin.
+    """
+    _refuse_origins(home, jobs)
+    with ExitStack() as held:
+        for job in jobs:
+            _hold(held, home, job)
+        size = sum(_size(job_folder(home, job.name)) for job in jobs)
+        if not pretend:
+            for job in jobs:
+                _remove(home, job.name)
+    return size
+
+
+def _refuse_origins(home: Path, jobs: Sequence[Job]) -> None:
+    with opened(home) as connection:
+        for job in jobs:
+            made = connection.execute(
+                "SELECT kind, name, version FROM assets WHERE job = ?", [encode(job.name)]
+            ).fetchone()
+            if made is not None:
+                name, version = decode(made["name"]), decode(made["version"])
+                raise EnvironmentRefused(
+                    f"job {job.name!r} made the {made['kind']} azureml:{name}:{version}, which"
+                    " names it as its origin, so it stays"
+                )
+
+
+def _hold(held: ExitStack, home: Path, job: Job) -> None:
+    """Keep everybody from running or resuming the job. Raises EnvironmentRefused."""
+    running = EnvironmentRefused(
+        f"job {job.name!r} is {job.status}; `runner jobs cancel {job.name}` ends it, and then it"
+        " can be removed"
+    )
+    if not job.status.final:
+        raise running
+    with suppress(FileNotFoundError):  # a folder that is gone is nobody's
+        file = lock(job_folder(home, job.name))
+        if file is None:
+            raise running
+        held.enter_context(file)
+
+
+def _remove(home: Path, name: str) -> None:
+    """First out of sight, then out of the list: what is cut off leaves no folder without a job."""
+    (home / "tmp").mkdir(exist_ok=True)
+    with aside(home / "tmp") as path:
+        with suppress(FileNotFoundError):
+            job_folder(home, name).rename(path)
+        with opened(home) as connection, transaction(connection):
+            delete_job(connection, name)
+
+
+def _size(folder: Path) -> int:
+    """The bytes that go with a folder: what is linked from elsewhere, as models are, stays."""
+    size = 0
+    for root, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                status = os.lstat(os.path.join(root, name))  # noqa: PTH118 - many files
+                size += status.st_size if status.st_nlink == 1 else 0
+    return size
