@@ -11,7 +11,7 @@ from runner.local.engine.plan import InputFile, Plan
 from runner.local.engine.slices import Slice
 from runner.local.engine.stopped import Stopped
 
-_SLICE = 4 << 20  # bytes; more would cost memory, fewer would cost calls
+_SLICE = 2 << 20  # bytes; larger slices cost memory, smaller ones calls
 _NOWHERE = (Slice(0, 0, 0, 0),)  # of a file that can't be read
 
 

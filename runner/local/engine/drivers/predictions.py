@@ -52,17 +52,23 @@ def write_lines(
     return _tally(answers.columns)
 
 
-@lru_cache(maxsize=4)
+def _row_numbers(start: int, count: int) -> pa.Array:
+    """`start`, `start + 1`, … as text. Files are alike in size, so most were counted before."""
+    if start:
+        return _counted(start, count)
+    return _counted_from_zero(max(1024, 1 << (count - 1).bit_length())).slice(0, count)
+
+
+@lru_cache(maxsize=2)
+def _counted_from_zero(count: int) -> pa.Array:
+    return _counted(0, count)
+
+
 def _counted(start: int, count: int) -> pa.Array:
     import numpy as np
     import pyarrow as pa
 
     return pa.array(np.arange(start, start + count)).cast(pa.string())
-
-
-def _row_numbers(start: int, count: int) -> pa.Array:
-    """`start`, `start + 1`, … as text. Files are alike in size, so most were counted before."""
-    return _counted(start, max(1024, 1 << (count - 1).bit_length())).slice(0, count)
 
 
 def tally_of(predictions: Any) -> Mapping[str, Any]:
