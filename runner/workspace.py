@@ -102,6 +102,7 @@ class Progress:
     rows: int | None  # scored so far; None where they are counted in the end only
     failed_files: int | None  # None where the environment counts none
     loading: bool = False  # the model is being loaded; nothing can be scored before
+    noun: str = "mini-batch"  # or "part", where slices of large files are counted among them
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,7 @@ class ProgressView:
     def _announce(self, progress: Progress) -> None:
         if progress.mini_batches and not self._announced:
             self._announced = True
-            line = f"job {self._job}: {many(progress.mini_batches, 'mini-batch')}"
+            line = f"job {self._job}: {many(progress.mini_batches, progress.noun)}"
             if progress.mini_batches_done:
                 line += f", {progress.mini_batches_done:,} done"
             print(line, file=self._stream, flush=True)
@@ -126,7 +126,7 @@ def bar_line(first: Progress, last: Progress, seconds: float, room: int) -> str:
     if not last.mini_batches:
         return cut(f"{last.status}  {_duration(seconds)}", room)
     share = min(last.mini_batches_done / last.mini_batches, 1.0)
-    details = [f"{last.mini_batches_done:,}/{many(last.mini_batches, 'mini-batch')}"]
+    details = [f"{last.mini_batches_done:,}/{many(last.mini_batches, last.noun)}"]
     if last.loading:
         details.append("loading the model")
     if last.mini_batches_done < last.mini_batches:

@@ -91,6 +91,7 @@ class _Counter:
         self._journal = _Tail(folder / "journal.jsonl")
         self._plan = folder / "plan.json"
         self._parts = 0
+        self._noun = "mini-batch"
         self._planned_at = 0  # when the plan was written that tells the parts, in nanoseconds
         self._starts = [datetime.fromisoformat(one).timestamp() for one in starts(folder)] or [0.0]
         self._forget()
@@ -113,6 +114,8 @@ class _Counter:
                     self._standing.add(earlier)
             self._standing.add(attempt)
         done, parts = len(self._standing.settled), self._count_parts()
+        if status is JobStatus.COMPLETED:
+            done = parts  # also where slices were left out of a file that had failed
         waits = status is JobStatus.RUNNING and done < parts
         return Progress(
             status,
@@ -121,6 +124,7 @@ class _Counter:
             self._standing.rows,
             self._standing.failed_files,
             loading=waits and not self._is_loaded(),
+            noun=self._noun,
         )
 
     def _count_parts(self) -> int:
@@ -132,6 +136,7 @@ class _Counter:
         if planned_at != self._planned_at:
             plan = read_plan(self._plan)
             self._parts, self._planned_at = plan.parts or plan.mini_batches, planned_at
+            self._noun = "part" if plan.parts else "mini-batch"
         return self._parts
 
     @property

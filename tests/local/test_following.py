@@ -10,7 +10,7 @@ import pytest
 
 from runner.local.engine.attempt import Attempt, FileResult
 from runner.local.engine.journal import Journal, write_journal
-from runner.local.engine.plan import InputFile, Plan, Settings, write_plan
+from runner.local.engine.plan import InputFile, Plan, Settings, read_plan, write_plan
 from runner.local.following import follow
 from runner.local.job_folder import add_start
 from runner.workspace import Job, JobStatus, LogLine, Progress
@@ -100,6 +100,20 @@ def test_a_journal_that_a_resume_wrote_anew_is_counted_anew(folder: Path) -> Non
     assert counts(watched.progress()) == (2, 20, 0)
     write_journal(folder / "journal.jsonl", [attempt(0, 1.0)])
     assert counts(watched.progress()) == (1, 10, 0)
+
+
+def test_once_large_files_are_cut_their_slices_are_counted(folder: Path) -> None:
+    watched = Watched(folder, logs=False)
+    before = watched.progress()
+    assert (before.mini_batches, before.noun) == (4, "mini-batch")
+    plan = read_plan(folder / "plan.json")
+    write_plan(replace(plan, parts=30), folder / "plan.json")
+    cut = watched.progress()
+    assert (cut.mini_batches, cut.noun) == (30, "part")
+    # Of a file that failed in one of them, the other slices are left out.
+    append(folder, attempt(0, 1.0, failed=True), attempt(1, 1.0))
+    watched.status = JobStatus.COMPLETED
+    assert counts(watched.progress()) == (30, 10, 1)
 
 
 def test_a_model_is_being_loaded_until_a_worker_has_it(folder: Path) -> None:
