@@ -242,7 +242,9 @@ def test_a_first_row_longer_than_the_header_is_refused_where_pandas_makes_labels
 ) -> None:
     path = given_file(tmp_path, "a,b\n1,2,\n3,4,\n")
     assert pd.read_csv(path)["a"].tolist() == [2, 4]
-    assert refusal(path, Column("a", "long")) == "row 0: has 3 cells and the header 2"
+    assert refusal(path, Column("a", "long")) == (
+        "row 0: has 3 cells and the header 2: take the comma off its end"
+    )
 
 
 def test_a_file_without_rows_is_refused_where_pandas_makes_an_empty_table(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.local.engine.drivers.bad_file import BadFile as BadFile
+from runner.local.engine.drivers.bad_file import not_text
 from runner.local.engine.drivers.csv_table import NO_ROWS, read_csv
 from runner.local.engine.drivers.parquet_table import SUFFIXES as PARQUET
 from runner.local.engine.drivers.parquet_table import read_parquet, read_parquet_frame
@@ -58,9 +59,7 @@ def read_frame(path: Path, types: Mapping[str | int, Any] | None = None) -> pd.D
         raise BadFile(f"can't be read: {error.strerror or error}") from None
     except UnicodeDecodeError:
         with path.open("rb") as file:
-            if b"\0" in file.readline():
-                raise BadFile("is not a text file: its first line holds zero bytes") from None
-        raise BadFile("is not UTF-8 text") from None
+            raise BadFile(not_text(file.readline()) or "is not UTF-8 text") from None
     except pd.errors.EmptyDataError:
         raise BadFile("is empty") from None
     except (ValueError, TypeError, OverflowError) as error:
