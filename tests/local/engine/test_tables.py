@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from runner.local.engine.drivers.tables import BadFile, read_frame, read_table
+from runner.local.engine.drivers.tables import BadFile, read_frame, read_table, shifted
 from runner.local.engine.mlmodel import Column
 from tests.local.engine.csv_files import csv_bytes
 
@@ -332,6 +332,51 @@ def test_without_a_signature_a_bad_file_says_why(
 ) -> None:
     with pytest.raises(BadFile, match=text):
         read_frame(file(tmp_path, content))
+
+
+@pytest.mark.parametrize(
+    ("content", "warning"),
+    [
+        ("x,y\n1,2\n3,4\n", None),
+        ("x,y\n1,2\n3\n", None),
+        ("x,y,\n1,2,\n", None),
+        (
+            "x,y\n0,1,2\n1,3,4\n",
+            "the first row has 3 cells and the header 2: as on Azure, each row's first cell labels"
+            " it, and the others move to the left",
+        ),
+        (
+            "x,y\n1,2,\n3,4,\n",
+            "the first row has 3 cells and the header 2: as on Azure, each row's first cell labels"
+            " it, and the others move to the left; take the comma off the lines' ends if that is"
+            " wrong",
+        ),
+        (
+            "x,y\n1,2,,\n",
+            "the first row has 4 cells and the header 2: as on Azure, each row's first 2 cells"
+            " label it, and the others move to the left; take the commas off the lines' ends if"
+            " that is wrong",
+        ),
+        (
+            'x,y\n"a",1,2\n"b",3,4\n',
+            "the first row has 3 cells and the header 2: as on Azure, each row's first cell labels"
+            " it, and the others move to the left",
+        ),
+    ],
+)
+def test_without_a_signature_columns_that_pandas_moves_are_warned_of(
+    tmp_path: Path, content: str, warning: str | None
+) -> None:
+    path = file(tmp_path, content)
+    frame = read_frame(path)
+    pd.testing.assert_frame_equal(frame, pd.read_csv(path))
+    assert shifted(path, frame) == (() if warning is None else (warning,))
+
+
+def test_labels_that_parquet_holds_are_not_warned_of(tmp_path: Path) -> None:
+    path = tmp_path / "f.parquet"
+    pd.DataFrame({"x": [1]}, index=["a"]).to_parquet(path)
+    assert shifted(path, read_frame(path)) == ()
 
 
 @pytest.mark.parametrize("name", ["f.parquet", "f.pqt", "F.PQT"])

@@ -10,7 +10,7 @@ from runner.local.engine.drivers import images, tables
 from runner.local.engine.drivers.column_types import convert
 from runner.local.engine.drivers.images import read_image, read_image_as
 from runner.local.engine.drivers.parquet_table import SUFFIXES as PARQUET
-from runner.local.engine.drivers.tables import BadFile, read_frame, read_table
+from runner.local.engine.drivers.tables import BadFile, read_frame, read_table, shifted
 from runner.local.engine.drivers.tensors import read_tensor
 from runner.local.engine.mlmodel import SCALARS, Column, Signature
 from runner.local.engine.slices import Slice
@@ -55,9 +55,10 @@ def read_feed(path: Path, signature: Signature, part: Slice | None = None) -> Fe
         return Feed(read_tensor(path, signature.tensors[0]), None)
     if signature.loose_columns:
         frame = _loose_frame(path, signature)
-        return Feed(frame, len(frame), way_out=_way_out(path, frame, signature))
+        way_out = _way_out(path, frame, signature)
+        return Feed(frame, len(frame), shifted(path, frame), way_out)
     frame = read_frame(path)
-    return Feed(frame, len(frame))
+    return Feed(frame, len(frame), shifted(path, frame))
 
 
 def _image(path: Path, signature: Signature) -> Any:
