@@ -8,9 +8,12 @@ from runner.local.engine.drivers.bad_file import BadFile, listed, not_text, show
 from runner.local.engine.mlmodel import Column
 
 
-def choose(header: Sequence[str], columns: Sequence[Column]) -> tuple[list[Column], list[str]]:
+def choose(
+    header: Sequence[str], columns: Sequence[Column], index: Sequence[str] = ()
+) -> tuple[list[Column], list[str]]:
     """The columns that a file has, in the signature's order, and what to warn of the others.
 
+    `index` names what pandas keeps of a table beside its columns, as a Parquet file may.
     Raises BadFile where the file lacks one that the model can't do without, or has none it knows.
     """
     there = set(header)
@@ -21,7 +24,7 @@ def choose(header: Sequence[str], columns: Sequence[Column]) -> tuple[list[Colum
         found = listed(header)
         raise BadFile(
             f"has no column {listed(missing)}, which the model needs; it has {found}"
-            f"{_other_separator(header)}"
+            f"{_other_separator(header)}{_in_index(missing, index)}"
         )
     wanted = [column for column in columns if column.name in there]
     if not wanted:
@@ -30,6 +33,14 @@ def choose(header: Sequence[str], columns: Sequence[Column]) -> tuple[list[Colum
     extra = [name for name in header if name not in names]
     warnings = [f"columns the model doesn't know are ignored: {listed(extra)}"] if extra else []
     return wanted, warnings
+
+
+def _in_index(missing: Sequence[str], index: Sequence[str]) -> str:
+    """What to do about columns that pandas made the index before it wrote the file."""
+    found = [name for name in missing if name in index]
+    if not found:
+        return ""
+    return f"; {listed(found)} is its index in pandas: write it after `reset_index()`"
 
 
 def _other_separator(header: Sequence[str]) -> str:
