@@ -505,6 +505,20 @@ def test_a_picture_for_one_binary_column_is_its_file(recorder: Recorder, picture
         pd.testing.assert_frame_equal(given, expected)
 
 
+@pytest.mark.parametrize("kind", ["none", "binary", "unnamed binary", "tensor", "any size"])
+@pytest.mark.parametrize("share", [0.6, 0.0])
+def test_a_picture_that_pillow_can_not_read_fails_for_every_kind_of_signature(
+    recorder: Recorder, tmp_path: Path, kind: str, share: float
+) -> None:
+    path = tmp_path / "x.png"
+    Image.effect_noise((64, 64), 9).save(path)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)] or b"no picture")
+    with pytest.raises(OSError, match=r"(?i)truncated|identify|broken"), Image.open(path) as image:
+        np.array(image)
+    assert recorder.refusal(kind, path).startswith("is not a readable image: ")
+
+
 def test_a_picture_for_a_tensor_is_cast_and_shaped_or_fails_with_both_shapes(
     recorder: Recorder, picture: Picture
 ) -> None:

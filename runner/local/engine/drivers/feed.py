@@ -66,7 +66,9 @@ def _image(path: Path, signature: Signature) -> Any:
     if len(columns) == 1 and columns[0].type == "binary":
         import pandas as pd
 
-        return pd.DataFrame({columns[0].name or 0: [_bytes(path)]})
+        content = _bytes(path)
+        read_image(path)  # which refuses a picture that Pillow can't read, as Azure's driver does
+        return pd.DataFrame({columns[0].name or 0: [content]})
     if columns:
         raise BadFile(
             "is an image, and the model takes columns: an image goes to a model without a"
