@@ -71,12 +71,16 @@ def run(
         if attempts := _kept(folder):
             plan = _same_input(plan, folder, attempts)
         drivers.preload(plan)
+        doubts: tuple[str, ...] = ()
         while True:
             try:
-                attempts = _run_parts(plan, folder, attempts, began, stop, say, loading, grace)
+                attempts = _run_parts(
+                    plan, folder, attempts, began, stop, say, loading, grace, doubts
+                )
                 break
             except _SlicesRefused as reason:
-                say(f"warning: {reason}; files are given to it whole")
+                doubts = (f"{reason}; files are given to it whole",)
+                say(_warning(doubts[0]))
                 plan = replace(plan, whole_files=True)
                 write_plan(plan, plan_file(folder))
                 attempts = read_journal(journal_file(folder))
@@ -97,6 +101,7 @@ def _run_parts(
     say: Callable[[str], None],
     loading: float,
     grace: float,
+    doubts: tuple[str, ...],
 ) -> list[Attempt]:
     """Divide the plan and run what of it is not done. Returns all attempts."""
     with Pool(plan, folder) as pool:
@@ -111,7 +116,7 @@ def _run_parts(
             write_plan(plan, plan_file(folder))
         attempts = _fitting(attempts, parts, folder)
         with Journal(journal_file(folder)) as journal:
-            run = _Run(plan, folder, pool, journal, attempts, parts, began, stop, say)
+            run = _Run(plan, folder, pool, journal, attempts, parts, began, stop, say, doubts)
             run.refuse(cuts)
             run.finish(loading, grace)
     return attempts
@@ -131,7 +136,9 @@ class _Run:
         began: float,
         stop: Callable[[], bool],
         say: Callable[[str], None],
+        doubts: tuple[str, ...],
     ) -> None:
+        """`doubts` are warnings about the model that the job's log has and no attempt carries."""
         self._plan = plan
         self._folder = folder
         self._pool = pool
@@ -147,9 +154,9 @@ class _Run:
         self._processes = plan.settings.processes
         self._tried = Standing()  # what this run settled: only its failures count for a threshold
         self._deaths_at_start = 0
-        self._warned: set[str] = set()
+        self._warned = set(map(_warning, doubts))
         self._told: set[str] = set()  # warnings about the model that an attempt carries
-        self._untold: tuple[str, ...] = ()
+        self._untold = doubts
 
     def refuse(self, cuts: Cuts) -> None:
         """Settle the large files that can't be read, which no worker needs to find out again."""
@@ -202,7 +209,8 @@ class _Run:
             worker.ready = True
             loaded_file(self._folder).touch()
             self._deaths_at_start = 0
-            self._untold = tuple(one for one in message.warnings if one not in self._told)
+            heard = dict.fromkeys((*self._untold, *message.warnings))
+            self._untold = tuple(doubt for doubt in heard if doubt not in self._told)
         elif isinstance(message, Scored):
             self._take_result(worker, message.result)
         elif isinstance(message, Raised):
@@ -464,13 +472,17 @@ def _reason(attempt: Attempt) -> str:
     return attempt.reason or f"a script returned {many(attempt.missing, 'result')} too few"
 
 
+def _warning(text: str) -> str:
+    return f"warning: {text}"
+
+
 def _lines(attempt: Attempt, stays: bool) -> Iterable[str]:
     """What the job's log says of an attempt: nothing, if all went well.
 
     `stays`: an earlier attempt at the mini-batch counts on.
     """
     where = f"{attempt.where}, attempt {attempt.attempt}"
-    yield from (f"warning: {warning}" for warning in attempt.warnings)
+    yield from map(_warning, attempt.warnings)
     if attempt.outcome == "retried":
         yield f"{where}: {attempt.reason}; it is run again"
     elif attempt.outcome == "failed" and stays:

@@ -222,11 +222,39 @@ def test_a_time_is_read_as_iso_writes_it_and_with_an_offset_is_the_time_in_utc(
     tmp_path: Path, cell: str, time: str
 ) -> None:
     column = Column("t", "datetime")
-    path = given_file(tmp_path, f"t,s\n{cell},x\n,x\n2024-02-03,x\n")
+    other = "2024-02-03T00:00Z" if time != cell.replace("T", " ") else "2024-02-03"
+    path = given_file(tmp_path, f"t,s\n{cell},x\n,x\n{other},x\n")
     table, _ = read_table(path, [column])
     assert table.to_pandas()["t"].tolist() == [pd.Timestamp(time), pd.NaT, pd.Timestamp(2024, 2, 3)]
     with pytest.raises(TypeError, match="not supported for parsing"):  # pandas, as Azure calls it
         pd.read_csv(path, dtype={"t": "datetime64[ns]"})
+
+
+@pytest.mark.parametrize(
+    ("cells", "bad"),
+    [
+        (["2024-01-02T10:00", "", "2024-01-02T10:00+02:00"], 2),
+        (["2024-01-02T10:00Z", "2024-01-02T10:00+00:00", "2024-01-02 10:00"], 2),
+        (["2024-01-02T10:00Z", "2024-01-02"], 1),
+    ],
+)
+def test_times_with_and_without_an_offset_in_one_column_are_refused_as_pandas_refuses_them(
+    tmp_path: Path, cells: list[str], bad: int
+) -> None:
+    path = given_file(tmp_path, "t,s\n" + "".join(f"{cell},x\n" for cell in cells))
+    with pytest.raises(ValueError, match="Mixed timezones"):
+        pd.to_datetime(pd.read_csv(path)["t"], format="ISO8601")
+    has = "has an offset from UTC" if "+" in cells[bad] else "has no offset from UTC"
+    assert refusal(path, Column("t", "datetime")) == (
+        f"row {bad}, column 't': {cells[bad]!r} {has}, unlike row 0"
+    )
+
+
+def test_times_with_different_offsets_are_exact_and_read(tmp_path: Path) -> None:
+    path = given_file(tmp_path, "t\n2024-03-31T01:30+01:00\n2024-03-31T03:30+02:00\n")
+    table, _ = read_table(path, [Column("t", "datetime")])
+    hours = [time.hour for time in table.to_pandas()["t"]]
+    assert hours == [0, 1]
 
 
 @pytest.mark.parametrize("cell", ["01/02/2024", "2024-01", "5", "2024-02-30", "2024-01-02T25:00Z"])
@@ -242,7 +270,9 @@ def test_a_first_row_longer_than_the_header_is_refused_where_pandas_makes_labels
 ) -> None:
     path = given_file(tmp_path, "a,b\n1,2,\n3,4,\n")
     assert pd.read_csv(path)["a"].tolist() == [2, 4]
-    assert refusal(path, Column("a", "long")) == "row 0: has 3 cells and the header 2"
+    assert refusal(path, Column("a", "long")) == (
+        "row 0: has 3 cells and the header 2: take the comma off its end"
+    )
 
 
 def test_a_file_without_rows_is_refused_where_pandas_makes_an_empty_table(tmp_path: Path) -> None:

@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from PIL import Image
+from pyarrow import parquet
 
 from runner.local.engine.drivers.images import SUFFIXES as IMAGES
 from runner.local.engine.drivers.mlflow_model import MlflowDriver
@@ -238,6 +240,20 @@ def test_a_column_of_bytes_is_as_the_file_holds_it(
         assert given["content"].tolist() == [b"hi", b"\xff"]
 
 
+@pytest.mark.parametrize("cells", [[[1, 2]], [["a"], None], [[[1], [2]]], [{"a": 1}]])
+def test_a_nested_column_of_parquet_passes_for_text_as_mlflow_lets_it_pass(
+    recorder: Recorder, tmp_path: Path, cells: list[Any]
+) -> None:
+    from mlflow.models.utils import _enforce_schema
+    from mlflow.types.schema import ColSpec, Schema
+
+    path = tmp_path / "nested.parquet"
+    parquet.write_table(pa.table({"double": [1.0] * len(cells), "lacking": cells}), path)
+    schema = Schema([ColSpec("double", "double"), ColSpec("string", "lacking", required=False)])
+    expected = _enforce_schema(pd.read_parquet(path), schema)
+    assert repr(recorder.given("optional", path).to_dict()) == repr(expected.to_dict())
+
+
 def test_columns_without_names_are_taken_in_their_order(
     recorder: Recorder, tmp_path: Path, suffix: str
 ) -> None:
@@ -247,6 +263,16 @@ def test_columns_without_names_are_taken_in_their_order(
     expected = read(path, {0: float, 1: object})[["p", "q", "r"]]
     expected["r"] = pd.to_datetime(expected["r"]).astype("datetime64[ns]")
     pd.testing.assert_frame_equal(given, expected)
+
+
+def test_a_time_with_an_offset_is_the_time_in_utc_in_a_column_without_a_name_too(
+    recorder: Recorder, tmp_path: Path
+) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("p,q,r\n1,1,2024-01-01T09:00+09:00\n1,1,\n")
+    given = recorder.given("unnamed", path)["r"]
+    assert given.dtype == "datetime64[ns]"
+    assert given.tolist() == [pd.Timestamp(2024, 1, 1), pd.NaT]
 
 
 def test_columns_with_whole_numbers_for_names_are_found_in_parquet_as_by_mlflow(
@@ -351,7 +377,9 @@ def test_a_cell_that_is_no_value_of_a_loose_columns_type_fails_the_file(
     path.write_text("p,q,r\nword,1,2024-01-01\n")
     assert "could not convert string to float" in recorder.refusal("unnamed", path)
     path.write_text("p,q,r\n1,1,never\n")
-    assert recorder.refusal("unnamed", path).startswith("column 'r': ")
+    assert recorder.refusal("unnamed", path) == "row 0, column 'r': 'never' is not a datetime"
+    path.write_text("p,q,r\n1,1,2024-01-01\n1,1,2024-01-01T00:00Z\n")
+    assert recorder.refusal("unnamed", path).startswith("row 1, column 'r': ")
     path.write_text("p,q\n1,1\n")
     assert "is missing inputs" in recorder.refusal("unnamed", path)
     path.write_text("")
@@ -475,6 +503,20 @@ def test_a_picture_for_one_binary_column_is_its_file(recorder: Recorder, picture
         given = recorder.given(kind, picture.path)
         expected = pd.DataFrame({name: [picture.path.read_bytes()]})
         pd.testing.assert_frame_equal(given, expected)
+
+
+@pytest.mark.parametrize("kind", ["none", "binary", "unnamed binary", "tensor", "any size"])
+@pytest.mark.parametrize("share", [0.6, 0.0])
+def test_a_picture_that_pillow_can_not_read_fails_for_every_kind_of_signature(
+    recorder: Recorder, tmp_path: Path, kind: str, share: float
+) -> None:
+    path = tmp_path / "x.png"
+    Image.effect_noise((64, 64), 9).save(path)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)] or b"no picture")
+    with pytest.raises(OSError, match=r"(?i)truncated|identify|broken"), Image.open(path) as image:
+        np.array(image)
+    assert recorder.refusal(kind, path).startswith("is not a readable image: ")
 
 
 def test_a_picture_for_a_tensor_is_cast_and_shaped_or_fails_with_both_shapes(

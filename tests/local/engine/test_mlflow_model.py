@@ -203,12 +203,14 @@ def test_parquet_is_scored_as_csv_is(tmp_path: Path) -> None:
 def test_a_file_that_no_deployment_without_a_script_reads_is_refused_before_anything_runs(
     name: str,
 ) -> None:
+    dot_alone = " behind something else, so rename '.csv'"
     with pytest.raises(JobFailed) as raised:
         refuse_unsupported([InputFile("a.csv", 0, 0), InputFile(name, 0, 0)], "/in it")
     assert str(raised.value) == (
-        f"input file {name!r} is not supported by a deployment without a script; it reads"
-        " .bmp, .csv, .gif, .jpeg, .jpg, .parquet, .png, .pqt, .tiff; take them out, or score the"
-        " one file it reads with `--data '/in it/*.csv'`"
+        f"input file {name!r} is not supported by a deployment without a script; it reads names"
+        " that end in .bmp, .csv, .gif, .jpeg, .jpg, .parquet, .png, .pqt, .tiff"
+        f"{'' if name != '.csv' else dot_alone}; take it out, or score the one file it reads with"
+        " `--data '/in it/*.csv'`"
     )
     refuse_unsupported(
         [InputFile(one, 0, 0) for one in ("a.csv", "b.PNG", "c.Parquet", "d.pqt")], "/in"

@@ -118,6 +118,9 @@ def test_a_column_that_pandas_wrote_is_what_mlflow_makes_of_it_or_refused(
         (pa.array([1, 2]), "double", "column 'a': MLflow does not convert int64 to double"
          " (save the column as double)"),
         (pa.array([1.5]), "float", "column 'a': MLflow does not convert double to float"),
+        (pa.array(["u"]).dictionary_encode(), "string", "column 'a': MLflow does not convert"
+         " dictionary<values=string, indices=int32, ordered=0> to string (write pandas' categories"
+         " after `.astype(str)`)"),
         (pa.array([1, None], "int32"), "long", "row 1, column 'a': an empty cell is not a long"),
         (pa.array([TIME], pa.timestamp("us", "UTC")), "datetime", "column 'a': MLflow does not"
          " convert timestamp[us, tz=UTC] to datetime (only times without a zone)"),
@@ -135,5 +138,9 @@ def test_a_column_that_mlflow_does_not_convert_is_named(
 def test_a_column_that_pandas_made_the_index_is_no_column(tmp_path: Path) -> None:
     frame = pd.DataFrame({"a": [1.0], "b": [2.0]}).set_index("a")
     frame.to_parquet(tmp_path / "f.parquet")
-    with pytest.raises(BadFile, match="has no column 'a'"):
+    with pytest.raises(BadFile) as raised:
         read_table(tmp_path / "f.parquet", [Column("a", "double")])
+    assert str(raised.value) == (
+        "has no column 'a', which the model needs; it has 'b'; 'a' is its index in pandas: write"
+        " it after `reset_index()`"
+    )

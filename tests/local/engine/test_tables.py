@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from runner.local.engine.drivers.tables import BadFile, read_frame, read_table
+from runner.local.engine.drivers.tables import BadFile, read_frame, read_table, shifted
 from runner.local.engine.mlmodel import Column
 from tests.local.engine.csv_files import csv_bytes
 
@@ -134,8 +135,15 @@ def test_every_scalar_type_of_a_signature_is_read(tmp_path: Path) -> None:
         ('n,a,b\n"x\ny",1,2\nz,bad,4\n', "row 1, column 'a': 'bad' is not a double"),
         ("a,b\n1,2\n3,4,5\n", "row 1: has 3 cells and the header 2"),
         ("a,b\n1,2,3\n4,5,6\n", "row 0: has 3 cells and the header 2"),
-        ("a,b\n1,2\n3\n4,5,\n", "row 2: has 3 cells and the header 2"),
+        ("a,b\n1,2\n3\n4,5,\n", "row 2: has 3 cells and the header 2: take the comma off its end"),
+        ("a,b\n1,2,\n3,4,\n", "row 0: has 3 cells and the header 2: take the comma off its end"),
+        ("a,b\n1,2,,\n", "row 0: has 4 cells and the header 2: take the commas off its end"),
         ("a,c\n1,2\n", "has no column 'b', which the model needs; it has 'a', 'c'"),
+        (
+            "a;b\n1;2\n",
+            "has no column 'a', 'b', which the model needs; it has 'a;b';"
+            " its cells seem to be separated by ';': write it with commas",
+        ),
         ("A,B\n1,2\n", "has no column 'a', 'b', which the model needs; it has 'A', 'B'"),
         (" a,b\n1,2\n", "has no column 'a', which the model needs; it has ' a', 'b'"),
         ("a,b,a\n1,2,x\n", "row 0, column 'a.1': 'x' is not a double"),
@@ -145,9 +153,17 @@ def test_every_scalar_type_of_a_signature_is_read(tmp_path: Path) -> None:
         ("a,b", "has a header and no rows"),
         ("a,b\r\n\r\n", "has a header and no rows"),
         (b"\xffa,b\n1,2\n", "is not UTF-8 text (its first line shows)"),
-        ("a,b\n1,2\n".encode("utf-16"), "is not a text file: its first line holds zero bytes"),
+        (
+            "a,b\n1,2\n".encode("utf-16"),
+            "is UTF-16, not UTF-8 text: convert it with `iconv -f utf-16 -t utf-8`",
+        ),
+        (
+            gzip.compress(b"a,b\n1,2\n", mtime=0),
+            "is compressed by gzip: unpack it, files are read as they are",
+        ),
+        (b"PAR1\x15\x04\x15\n", "is a Parquet file: let its name end in .parquet"),
         ("a,b\n1,2\n".encode("utf-16-le"), "is not a text file: its first line holds zero bytes"),
-        (b"PK\x03\x04\x00\x00", "is not a text file: its first line holds zero bytes"),
+        (b"PK\x03\x04\x00\x00", "is a ZIP archive or an Excel file: save what is in it as CSV"),
         (b"a,b\n1,\xe9\n", "row 0, column 'b': is not UTF-8 text"),
         (b"a,x,b\n1,2,3\n1,\xe9,4\n", "row 1, column 'x': is not UTF-8 text"),
         ('a,b\n1,2\n3,"4\n5,6\n', "row 1: has a quote that is never closed"),
@@ -231,6 +247,15 @@ def test_an_optional_column_may_be_absent_and_is_read_when_there(tmp_path: Path)
     assert read(tmp_path, "b,a\n2,1\n", columns) == {"a": [1.0], "b": [2.0]}
 
 
+def test_very_many_columns_are_named_in_a_short_line(tmp_path: Path) -> None:
+    names = [f"c{place}" for place in range(5000)]
+    content = f"a,b,{','.join(names)}\n{','.join('1' for _ in range(5002))}\n"
+    _, (warning,) = read_table(file(tmp_path, content), NUMBERS)
+    assert warning.endswith("'c18', 'c19' and 4,980 more")
+    why = refusal(tmp_path, content, [Column(name, "double") for name in "xyz"])
+    assert why.endswith("'c16', 'c17' and 4,982 more")
+
+
 def test_a_file_that_went_away_is_a_bad_file(tmp_path: Path) -> None:
     with pytest.raises(BadFile, match="can't be read: No such file or directory"):
         read_table(tmp_path / "gone.csv", NUMBERS)
@@ -294,7 +319,12 @@ def test_without_a_signature_a_table_is_just_what_pandas_reads(
         ('a,b\n1,"2\n', "is not a readable CSV file: .*EOF inside string starting at row 1"),
         ("a,b\n1,2\n1,2,3\n", "is not a readable CSV file: .*Expected 2 fields in line 3, saw 3"),
         (b"a,b\n1,\xff\n", "is not UTF-8 text"),
-        ("a,b\n1,2\n".encode("utf-16"), "is not a text file"),
+        (
+            gzip.compress(b"a,b\n1,2\n", mtime=0),
+            "is compressed by gzip: unpack it, files are read as they are",
+        ),
+        ("a,b\n1,2\n".encode("utf-16"), "is UTF-16, not UTF-8 text: convert it"),
+        ("a,b\n1,é\n".encode("utf-16-be"), "is not a text file: its first line holds zero bytes"),
     ],
 )
 def test_without_a_signature_a_bad_file_says_why(
@@ -302,6 +332,51 @@ def test_without_a_signature_a_bad_file_says_why(
 ) -> None:
     with pytest.raises(BadFile, match=text):
         read_frame(file(tmp_path, content))
+
+
+@pytest.mark.parametrize(
+    ("content", "warning"),
+    [
+        ("x,y\n1,2\n3,4\n", None),
+        ("x,y\n1,2\n3\n", None),
+        ("x,y,\n1,2,\n", None),
+        (
+            "x,y\n0,1,2\n1,3,4\n",
+            "the first row has 3 cells and the header 2: as on Azure, each row's first cell labels"
+            " it, and the others move to the left",
+        ),
+        (
+            "x,y\n1,2,\n3,4,\n",
+            "the first row has 3 cells and the header 2: as on Azure, each row's first cell labels"
+            " it, and the others move to the left; take the comma off the lines' ends if that is"
+            " wrong",
+        ),
+        (
+            "x,y\n1,2,,\n",
+            "the first row has 4 cells and the header 2: as on Azure, each row's first 2 cells"
+            " label it, and the others move to the left; take the commas off the lines' ends if"
+            " that is wrong",
+        ),
+        (
+            'x,y\n"a",1,2\n"b",3,4\n',
+            "the first row has 3 cells and the header 2: as on Azure, each row's first cell labels"
+            " it, and the others move to the left",
+        ),
+    ],
+)
+def test_without_a_signature_columns_that_pandas_moves_are_warned_of(
+    tmp_path: Path, content: str, warning: str | None
+) -> None:
+    path = file(tmp_path, content)
+    frame = read_frame(path)
+    pd.testing.assert_frame_equal(frame, pd.read_csv(path))
+    assert shifted(path, frame) == (() if warning is None else (warning,))
+
+
+def test_labels_that_parquet_holds_are_not_warned_of(tmp_path: Path) -> None:
+    path = tmp_path / "f.parquet"
+    pd.DataFrame({"x": [1]}, index=["a"]).to_parquet(path)
+    assert shifted(path, read_frame(path)) == ()
 
 
 @pytest.mark.parametrize("name", ["f.parquet", "f.pqt", "F.PQT"])
@@ -331,7 +406,10 @@ def test_without_a_signature_any_file_is_what_pandas_reads_or_refused(
     except (ValueError, OverflowError):
         expected = pd.DataFrame()
     if len(expected):
-        pd.testing.assert_frame_equal(read_frame(path), expected)
+        frame = read_frame(path)
+        pd.testing.assert_frame_equal(frame, expected)
+        # Labels may happen to be the numbers that pandas gives the rows of other files.
+        assert shifted(path, frame) or frame.index.equals(pd.RangeIndex(len(frame)))
     else:
         with pytest.raises(BadFile):
             read_frame(path)

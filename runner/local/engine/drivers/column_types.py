@@ -28,9 +28,12 @@ _EXACT = {"integer": (-(2**31), 2**31 - 1), "long": (1 - 2**53, 2**53 - 1)}
 
 
 class _BadCell(Exception):
-    def __init__(self, row: int) -> None:
+    """A cell that is not of its column's type, and why if there is more to say than that."""
+
+    def __init__(self, row: int, why: str = "") -> None:
         super().__init__(row)
         self.row = row
+        self.why = why
 
 
 def arrow_type(column: Column) -> pa.DataType:
@@ -71,9 +74,9 @@ def convert(texts: pa.ChunkedArray, column: Column, first_row: int) -> pa.Chunke
         return convert_type(texts, column)
     except _BadCell as error:
         cell = shown(texts[error.row].as_py())
+        why = error.why or f"is not {with_article(column.type)}"
         raise BadFile(
-            f"row {first_row + error.row}, column {shown(column.name)}:"
-            f" {cell} is not {with_article(column.type)}"
+            f"row {first_row + error.row}, column {shown(column.name)}: {cell} {why}"
         ) from None
 
 
@@ -164,7 +167,11 @@ def _booleans(texts: pa.ChunkedArray, _: Column) -> pa.ChunkedArray:
 
 
 def _times(texts: pa.ChunkedArray, _: Column) -> pa.ChunkedArray:
-    """Times in ISO 8601; one with an offset from UTC becomes the time in UTC."""
+    """Times in ISO 8601; one with an offset from UTC becomes the time in UTC.
+
+    No time is known to which one without an offset belongs beside them: pandas refuses both in one
+    column too.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -172,7 +179,13 @@ def _times(texts: pa.ChunkedArray, _: Column) -> pa.ChunkedArray:
     missing = pa.scalar(None, pa.string())
     naive, utc = pa.timestamp("ns"), pa.timestamp("ns", "UTC")
     without = _cast(pc.if_else(zoned, missing, texts), naive)
-    return pc.coalesce(without, _cast(pc.if_else(zoned, texts, missing), utc).cast(naive))
+    times = pc.coalesce(without, _cast(pc.if_else(zoned, texts, missing), utc).cast(naive))
+    if pc.any(zoned).as_py() and not pc.all(zoned).as_py():
+        with_offset, without_offset = (pc.index(zoned, has).as_py() for has in (True, False))
+        first, row = sorted((with_offset, without_offset))
+        what = "an offset" if row == with_offset else "no offset"
+        raise _BadCell(row, f"has {what} from UTC, unlike row {first}")
+    return times
 
 
 def _are_words(texts: pa.ChunkedArray) -> bool:

@@ -234,7 +234,10 @@ def _rewritten(
             if len(cells) != width:
                 where = f"row {first_row + count - 1}"
                 if len(cells) > width:
-                    raise BadFile(f"{where}: has {len(cells)} cells and the header {width}")
+                    raise BadFile(
+                        f"{where}: has {len(cells)} cells and the header {width}"
+                        f"{_why_too_many(cells[width:])}"
+                    )
                 if not warnings:
                     warnings.append(
                         f"{where} has {len(cells)} cells and the header {width};"
@@ -251,6 +254,13 @@ def _rewritten(
         raise never_closed(first_row + error.rows) from None
     out.write(b"".join(lines))
     return out.getvalue(), warnings
+
+
+def _why_too_many(cells: Sequence[bytes]) -> str:
+    """What to say of cells that a row has beyond the header's."""
+    if any(cells):
+        return ""
+    return ": take the comma off its end" if len(cells) == 1 else ": take the commas off its end"
 
 
 def _refuse_other_encodings(text: Text, header: Header, first_row: int) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, TypeAlias
 
-from runner.local.engine.drivers.bad_file import BadFile
+from runner.local.engine.drivers.bad_file import BadFile, not_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -134,9 +134,8 @@ def find_header(text: Text, *, whole: bool = True) -> Header | None:
     try:
         names = [cell.decode() for cell in row.cells]
     except UnicodeDecodeError:
-        if b"\0" in b"".join(row.cells):
-            raise BadFile("is not a text file: its first line holds zero bytes") from None
-        raise BadFile("is not UTF-8 text (its first line shows)") from None
+        why = not_text(b",".join(row.cells))
+        raise BadFile(why or "is not UTF-8 text (its first line shows)") from None
     return Header(*_named_apart(names), row.end)
 
 

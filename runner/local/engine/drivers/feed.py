@@ -7,20 +7,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.local.engine.drivers import images, tables
+from runner.local.engine.drivers.column_types import convert
 from runner.local.engine.drivers.images import read_image, read_image_as
 from runner.local.engine.drivers.parquet_table import SUFFIXES as PARQUET
-from runner.local.engine.drivers.tables import BadFile, read_frame, read_table
+from runner.local.engine.drivers.tables import BadFile, read_frame, read_table, shifted
 from runner.local.engine.drivers.tensors import read_tensor
-from runner.local.engine.mlmodel import SCALARS, Signature
+from runner.local.engine.mlmodel import SCALARS, Column, Signature
 from runner.local.engine.slices import Slice
-from runner.local.engine.text import one_line
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
 SUFFIXES = tables.SUFFIXES | images.SUFFIXES
-# What pandas reads a CSV file's column of a type as, as MLflow has it; dates come after.
+# What pandas reads a CSV file's column of a type as, as MLflow has it; of times, the texts.
 _PANDAS_TYPES = {
     "boolean": "bool",
     "integer": "int32",
@@ -29,6 +29,7 @@ _PANDAS_TYPES = {
     "double": "float64",
     "string": "object",
     "binary": "object",
+    "datetime": "object",
 }
 
 
@@ -54,9 +55,10 @@ def read_feed(path: Path, signature: Signature, part: Slice | None = None) -> Fe
         return Feed(read_tensor(path, signature.tensors[0]), None)
     if signature.loose_columns:
         frame = _loose_frame(path, signature)
-        return Feed(frame, len(frame), way_out=_way_out(path, frame, signature))
+        way_out = _way_out(path, frame, signature)
+        return Feed(frame, len(frame), shifted(path, frame), way_out)
     frame = read_frame(path)
-    return Feed(frame, len(frame))
+    return Feed(frame, len(frame), shifted(path, frame))
 
 
 def _image(path: Path, signature: Signature) -> Any:
@@ -64,7 +66,9 @@ def _image(path: Path, signature: Signature) -> Any:
     if len(columns) == 1 and columns[0].type == "binary":
         import pandas as pd
 
-        return pd.DataFrame({columns[0].name or 0: [_bytes(path)]})
+        content = _bytes(path)
+        read_image(path)  # which refuses a picture that Pillow can't read, as Azure's driver does
+        return pd.DataFrame({columns[0].name or 0: [content]})
     if columns:
         raise BadFile(
             "is an image, and the model takes columns: an image goes to a model without a"
@@ -86,7 +90,7 @@ def _bytes(path: Path) -> bytes:
 
 
 def _loose_frame(path: Path, signature: Signature) -> pd.DataFrame:
-    import pandas as pd
+    import pyarrow as pa
 
     keys = [(column.name or place) for place, column in enumerate(signature.loose_columns)]
     types = dict(zip(keys, (column.type for column in signature.loose_columns), strict=True))
@@ -99,10 +103,8 @@ def _loose_frame(path: Path, signature: Signature) -> pd.DataFrame:
         # A name that is a whole number is a position, as in pandas' own `dtype`.
         name = frame.columns[key] if isinstance(key, int) and key < len(frame.columns) else key
         if name in frame:
-            try:
-                frame[name] = pd.to_datetime(frame[name], format="ISO8601")
-            except (ValueError, TypeError) as error:
-                raise BadFile(f"column {name!r}: {one_line(error)}") from None
+            texts = pa.chunked_array([pa.array(frame[name], pa.string(), from_pandas=True)])
+            frame[name] = convert(texts, Column(str(name), "datetime"), 0).to_pandas()
     return frame
 
 

@@ -131,9 +131,15 @@ def refuse_unsupported(files: Sequence[InputFile], folder: str) -> None:
     if not others:
         return
     raise JobFailed(
-        f"{_listed(others)} not supported by a deployment without a script; it reads"
-        f" {', '.join(sorted(SUFFIXES))}{_way_around(files, folder)}"
+        f"{_listed(others)} not supported by a deployment without a script; it reads names that"
+        f" end in {', '.join(sorted(SUFFIXES))}{_endings_alone(others)}{_way_around(files, folder)}"
     )
+
+
+def _endings_alone(names: Sequence[str]) -> str:
+    """Names that are an ending and nothing else, which neither Azure's driver takes for one."""
+    alone = [name for name in names if name.lower() in SUFFIXES]
+    return f" behind something else, so rename {_quoted(alone)}" if alone else ""
 
 
 def _quoted(names: Sequence[str]) -> str:
@@ -160,7 +166,8 @@ def _way_around(files: Sequence[InputFile], folder: str) -> str:
     ((ending, count),) = endings.most_common(1)
     pattern = shlex.quote(str(Path(folder) / f"*{ending}"))
     them = "the one file" if count == 1 else f"the {count:,} files"
-    return f"; take them out, or score {them} it reads with `--data {pattern}`"
+    other = "it" if len(files) - endings.total() == 1 else "them"
+    return f"; take {other} out, or score {them} it reads with `--data {pattern}`"
 
 
 def takes_slices(folder: Path) -> bool:

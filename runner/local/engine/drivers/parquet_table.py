@@ -44,7 +44,7 @@ def read_parquet(
         metadata = opened.schema_arrow.pandas_metadata or {}
         index = [name for name in metadata.get("index_columns", []) if isinstance(name, str)]
         header = [name for name in opened.schema_arrow.names if name not in index]
-        wanted, warnings = choose(header, columns)
+        wanted, warnings = choose(header, columns, index)
         names = [column.name for column in wanted]
         if twice := [name for name in names if header.count(name) > 1]:
             raise BadFile(f"has column {listed(twice)} more than once")
@@ -142,6 +142,10 @@ def _as_mlflow_converts(values: pa.ChunkedArray, column: Column, nullable: bool)
 
 
 def _objects(values: pa.ChunkedArray, _: Column, nullable: bool) -> pa.ChunkedArray:
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(values.type):
+        raise _Unsafe("write pandas' categories after `.astype(str)`")
     if not _is_text(values) and not _is_object(values, nullable):
         raise _Unsafe
     return values

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.local.engine.drivers.bad_file import BadFile as BadFile
+from runner.local.engine.drivers.bad_file import not_text
 from runner.local.engine.drivers.csv_table import NO_ROWS, read_csv
+from runner.local.engine.drivers.csv_text import read_header
 from runner.local.engine.drivers.parquet_table import SUFFIXES as PARQUET
 from runner.local.engine.drivers.parquet_table import read_parquet, read_parquet_frame
 from runner.local.engine.mlmodel import Column
@@ -42,6 +44,32 @@ def read_table(
         raise BadFile(f"can't be read: {error.strerror or error}") from None
 
 
+def shifted(path: Path, frame: pd.DataFrame) -> tuple[str, ...]:
+    """What to warn of a frame that pandas read from CSV with its columns moved to the left.
+
+    It does so where the first row has more cells than the header: right for the row names that R
+    writes, wrong for a comma too many at the end of each line.
+    """
+    if path.suffix.lower() in PARQUET:
+        return ()
+    with path.open("rb") as file:
+        header = read_header(file)
+        file.seek(header.end)
+        cells = len(read_header(file).names)  # a row is taken apart as a header is
+    labels = cells - len(header.names)
+    if labels <= 0:
+        return ()
+    label = "cell labels" if labels == 1 else f"{labels} cells label"
+    warning = (
+        f"the first row has {cells} cells and the header {len(header.names)}: as on Azure, each"
+        f" row's first {label} it, and the others move to the left"
+    )
+    if frame.iloc[:, -labels:].isna().all(axis=None):
+        commas = "comma" if labels == 1 else "commas"
+        warning += f"; take the {commas} off the lines' ends if that is wrong"
+    return (warning,)
+
+
 def read_frame(path: Path, types: Mapping[str | int, Any] | None = None) -> pd.DataFrame:
     """Read a `.csv` or Parquet file for a model whose columns only MLflow can match with a file's.
 
@@ -58,9 +86,7 @@ def read_frame(path: Path, types: Mapping[str | int, Any] | None = None) -> pd.D
         raise BadFile(f"can't be read: {error.strerror or error}") from None
     except UnicodeDecodeError:
         with path.open("rb") as file:
-            if b"\0" in file.readline():
-                raise BadFile("is not a text file: its first line holds zero bytes") from None
-        raise BadFile("is not UTF-8 text") from None
+            raise BadFile(not_text(file.readline()) or "is not UTF-8 text") from None
     except pd.errors.EmptyDataError:
         raise BadFile("is empty") from None
     except (ValueError, TypeError, OverflowError) as error:
