@@ -69,7 +69,7 @@ def run(
         leftover.unlink(missing_ok=True)
     with full_disk_fails_the_job(folder):
         if attempts := _kept(folder):
-            plan = _same_input(plan, folder, attempts)
+            plan, attempts = _same_input(plan, folder, attempts)
         drivers.preload(plan)
         while True:
             try:
@@ -158,7 +158,8 @@ class _Run:
             if part.slice is None or name not in cuts.refused:
                 continue
             self._waiting.remove((part, number))
-            piece(self._folder, part.key).touch()
+            # Empty, whatever lies there of the time before a resume.
+            piece(self._folder, part.key).write_bytes(b"")
             attempt = Attempt(
                 mini_batch=part.mini_batch,
                 part=part.index,
@@ -377,13 +378,13 @@ def _fitting(attempts: list[Attempt], parts: Iterable[Part], folder: Path) -> li
     A file that was mended before a resume may be cut elsewhere, and a model may turn out to want
     its files whole; then its mini-batch begins anew.
     """
-    cut = {part.key: (part.slice, len(part.files)) for part in parts}
+    known = {part.key: part for part in parts}
     changed = {
         attempt.mini_batch
         for attempt in attempts
-        if attempt.key not in cut
-        or attempt.slice != cut[attempt.key][0]
-        or (attempt.files and len(attempt.files) != cut[attempt.key][1])
+        if (part := known.get(attempt.key)) is None
+        or attempt.slice != part.slice
+        or (attempt.files and _names(attempt) != [file.name for file in part.files])
     }
     return _strike(attempts, lambda attempt: attempt.mini_batch in changed, folder)
 
@@ -398,6 +399,11 @@ def _strike(
     return kept
 
 
+def _names(attempt: Attempt) -> list[str]:
+    """The files that were attempted; none where the attempt was to be repeated."""
+    return [file.name for file in attempt.files]
+
+
 def _is_whole(path: Path, size: int) -> bool:
     try:
         return path.stat().st_size == size
@@ -405,11 +411,12 @@ def _is_whole(path: Path, size: int) -> bool:
         return False
 
 
-def _same_input(plan: Plan, folder: Path, attempts: Iterable[Attempt]) -> Plan:
+def _same_input(plan: Plan, folder: Path, attempts: list[Attempt]) -> tuple[Plan, list[Attempt]]:
     """Refuse a resume over files that changed after they were scored, or with other code.
 
     Files still to be scored may change: mending one is a reason to resume. So may the code, as
-    long as nothing of what it gave counts.
+    long as nothing of what it gave counts. Returns the plan with the files as they are now, and
+    the attempts without those at slices of a file that has changed.
     """
     standing = Standing(attempts)
     complete = standing.complete()
@@ -434,16 +441,26 @@ def _same_input(plan: Plan, folder: Path, attempts: Iterable[Attempt]) -> Plan:
             " is scored already would not fit; start a new job"
         )
     fresh = []
+    mended: set[str] = set()
     for file in plan.files:
         path = Path(plan.input) / file.name
         if file.name not in names and path.exists():
             status = path.stat()
-            file = replace(file, size=status.st_size, modified_ns=status.st_mtime_ns)
+            now = replace(file, size=status.st_size, modified_ns=status.st_mtime_ns)
+            if now != file:
+                mended.add(file.name)
+            file = now
         fresh.append(file)
+    # Before the plan: once that says the file is as it is now, nothing tells that it was mended.
+    attempts = _strike(
+        attempts,
+        lambda attempt: attempt.slice is not None and not mended.isdisjoint(_names(attempt)),
+        folder,
+    )
     code = list_code(Path(plan.script)) if plan.script else ()
     plan = replace(plan, files=tuple(fresh), code=code)
     write_plan(plan, plan_file(folder))
-    return plan
+    return plan, attempts
 
 
 def _refuse_nothing_scored(plan: Plan, attempts: Iterable[Attempt]) -> None:

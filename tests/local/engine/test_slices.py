@@ -292,3 +292,48 @@ def test_a_worker_killed_at_a_slice_costs_that_slice_an_attempt(tmp_path: Path) 
     whole = score(tmp_path / "whole", files, model=model, slice_above=0)
     assert len(outcome.retries) == 3
     assert outcome.output == whole.output
+
+
+def test_a_file_mended_in_place_keeps_no_row_of_what_it_was(
+    tmp_path: Path, regression: Path
+) -> None:
+    frame = table(60_000).astype({"x": str})
+    frame.loc[40_000, "x"] = "many"
+    bad = csv_of(frame)
+    folder = plan_job(
+        tmp_path,
+        {"bad.csv": bad, "good.csv": csv_of(table(3))},
+        model=regression,
+        slice_above=ABOVE,
+    )
+    assert run_job(folder).error is None
+    # As long as before, so that it is cut at the same places.
+    lines = bad.replace(b"many", b"1.25").split(b"\n")
+    lines[1] = b"7" * (len(lines[1]) - 2) + b",7"
+    mended = b"\n".join(lines)
+    assert len(mended) == len(bad)
+    (tmp_path / "input" / "bad.csv").write_bytes(mended)
+    again = run_job(folder)
+    assert again.output is not None
+    assert again.output.startswith(b"0,2")
+    files = {"bad.csv": mended, "good.csv": csv_of(table(3))}
+    assert again.output == score(tmp_path / "new", files, model=regression, slice_above=0).output
+
+
+def test_a_file_that_cannot_be_cut_on_resume_leaves_no_row_of_before(
+    tmp_path: Path, regression: Path
+) -> None:
+    frame = table().astype({"x": str})
+    frame.loc[15_000, "x"] = "many"
+    folder = plan_job(
+        tmp_path,
+        {"bad.csv": csv_of(frame), "good.csv": csv_of(table(3))},
+        model=regression,
+        slice_above=ABOVE,
+    )
+    assert run_job(folder).error is None
+    (tmp_path / "input" / "bad.csv").write_bytes(csv_of(table()) + b'1,"2\n')
+    again = run_job(folder)
+    assert again.output is not None
+    assert again.output.count(b",good.csv\n") == 3
+    assert b"bad.csv" not in again.output
