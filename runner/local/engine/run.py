@@ -13,11 +13,11 @@ from runner.counting import many
 from runner.errors import JobFailed
 from runner.local.engine import drivers
 from runner.local.engine.attempt import Attempt, FileResult, Outcome
-from runner.local.engine.cutting import Cuts, cut_large_files, most_parts
 from runner.local.engine.disk import full_disk_fails_the_job
 from runner.local.engine.drivers.result import Result
 from runner.local.engine.inputs import changed_files, list_code
 from runner.local.engine.journal import Journal, Standing, read_journal, write_journal
+from runner.local.engine.large_files import Cuts, cut_large_files, most_parts
 from runner.local.engine.layout import (
     draft,
     journal_file,

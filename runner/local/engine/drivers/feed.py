@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.local.engine.drivers import images, tables
+from runner.local.engine.drivers.bad_file import BadFile
 from runner.local.engine.drivers.images import read_image, read_image_as
 from runner.local.engine.drivers.parquet_table import SUFFIXES as PARQUET
-from runner.local.engine.drivers.tables import BadFile, read_frame, read_table
+from runner.local.engine.drivers.tables import read_frame, read_table
 from runner.local.engine.drivers.tensors import read_tensor
 from runner.local.engine.mlmodel import SCALARS, Signature
 from runner.local.engine.slices import Slice

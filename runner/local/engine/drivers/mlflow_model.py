@@ -13,13 +13,13 @@ from runner.local.engine.attempt import FileResult
 from runner.local.engine.disk import DiskFull
 from runner.local.engine.drivers import sklearn_model
 from runner.local.engine.drivers.answers import Answers, BadPredictions, as_answers
+from runner.local.engine.drivers.bad_file import BadFile
 from runner.local.engine.drivers.cutting import BLOCK
 from runner.local.engine.drivers.feed import SUFFIXES, Feed, read_feed
 from runner.local.engine.drivers.packages import why_not_loaded
 from runner.local.engine.drivers.predictions import write_lines
 from runner.local.engine.drivers.result import NotOnceARow, Result, brief
 from runner.local.engine.drivers.schema_check import refusal
-from runner.local.engine.drivers.tables import BadFile
 from runner.local.engine.mlmodel import MlModel, read_mlmodel
 from runner.local.engine.plan import InputFile
 from runner.local.engine.slices import Slice

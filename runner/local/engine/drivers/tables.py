@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.local.engine.drivers.bad_file import BadFile as BadFile
+from runner.local.engine.drivers.bad_file import BadFile
 from runner.local.engine.drivers.csv_table import NO_ROWS, read_csv
 from runner.local.engine.drivers.parquet_table import SUFFIXES as PARQUET
 from runner.local.engine.drivers.parquet_table import read_parquet, read_parquet_frame
