@@ -105,6 +105,9 @@ def _run_parts(
             for _ in range(min(plan.settings.processes, most_parts(plan))):
                 pool.fork()
         cuts = cut_large_files(plan, stop, say)
+        for worker in pool.workers:
+            # A worker that printed more than a pipe holds has waited for this process to read it.
+            worker.since = time.monotonic()
         parts = list(divide(plan, cuts.slices))
         if (count := len(parts) if cuts.slices else 0) != plan.parts:
             plan = replace(plan, parts=count)

@@ -8,6 +8,8 @@ import os
 import signal
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -22,6 +24,7 @@ from runner.local.engine.journal import Standing, read_journal
 from runner.local.engine.output import publish
 from runner.local.engine.plan import read_plan
 from runner.local.engine.run import Stopped, run
+from runner.local.engine.slices import Slice
 
 from .job import plan_job
 from .models import inputs, lay_model
@@ -163,3 +166,37 @@ def test_no_row_is_lost_or_there_twice_however_often_a_job_is_interrupted(
         assert standing.rows == output.read_text().count("\n")
         assert standing.failed_files == sum(BAD in texts for texts in cells.values())
         assert read_journal(folder / "journal.jsonl") == attempts
+
+
+class Talkative:
+    """Prints more while it is loaded than a pipe holds."""
+
+    def __init__(self) -> None:
+        self.loaded = False  # without a state there is none to set
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        print("." * (1 << 18), flush=True)
+
+    def predict(self, frame: Any) -> Any:
+        return np.asarray(frame["x"])
+
+
+def test_a_worker_that_prints_while_files_are_cut_has_its_time_to_load(tmp_path: Path) -> None:
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    folder = plan_job(
+        tmp_path,
+        {"f.csv": b"x\n" + b"1.5\n" * 40},
+        model=lay_model(
+            tmp_path / "model", inputs(x="double"), pickle=cloudpickle.dumps(Talkative())
+        ),
+        slice_above=ABOVE,
+    )
+    cut, loading = drivers.cut, 1.5
+
+    def cut_slowly(path: Path, size: int) -> Iterator[Slice]:
+        time.sleep(loading + 0.1)
+        return cut(path, size, block=1)
+
+    with mock.patch.object(drivers, "cut", cut_slowly):
+        attempts = run(read_plan(folder / "plan.json"), folder, began=0.0, loading=loading)
+    assert sum(attempt.rows for attempt in attempts) == 40
