@@ -87,7 +87,9 @@ class _Counter:
         self._plan = folder / "plan.json"
         self._parts = 0
         self._planned_at = 0  # when the plan was written that tells the parts, in nanoseconds
-        self._starts = [datetime.fromisoformat(one).timestamp() for one in starts(folder)] or [0.0]
+        self._starts = [datetime.fromisoformat(start).timestamp() for start in starts(folder)] or [
+            0.0
+        ]
         self._forget()
 
     def _forget(self) -> None:

@@ -206,7 +206,7 @@ class _Run:
             worker.ready = True
             loaded_file(self._folder).touch()
             self._deaths_at_start = 0
-            self._untold = tuple(one for one in message.warnings if one not in self._told)
+            self._untold = tuple(text for text in message.warnings if text not in self._told)
         elif isinstance(message, Scored):
             self._take_result(worker, message.result)
         elif isinstance(message, Raised):

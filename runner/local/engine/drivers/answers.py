@@ -112,7 +112,9 @@ def _records(columns: Mapping[str, Any], rows: int) -> Answers:
     """Columns side by side: each answer is an object."""
     found = {name: column(values) for name, values in columns.items()}
     names = list(found)
-    lists = [one if isinstance(one, list) else one.to_pylist() for one in found.values()]
+    lists = [
+        values if isinstance(values, list) else values.to_pylist() for values in found.values()
+    ]
     records: Iterable[Any] = (
         (dict(zip(names, row, strict=True)) for row in zip(*lists, strict=True))
         if names

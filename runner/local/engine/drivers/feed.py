@@ -116,7 +116,7 @@ def _way_out(path: Path, frame: pd.DataFrame, signature: Signature) -> str:
             "; the model's columns have whole numbers for names, and a CSV file's have text:"
             " give it Parquet files, or save it fitted on columns with names"
         )
-    nested = [one for one in signature.loose_columns if one.type not in (*SCALARS, "any")]
+    nested = [column for column in signature.loose_columns if column.type not in (*SCALARS, "any")]
     if any(column.name is None or column.name in frame for column in nested):
         return "; a cell of a CSV file holds no list or object: give it Parquet files"
     return ""
