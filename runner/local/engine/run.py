@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -153,6 +153,14 @@ class _Run:
         self._warned: set[str] = set()
         self._told: set[str] = set()  # warnings about the model that an attempt carries
         self._untold: tuple[str, ...] = ()
+        # The types of the numbers that the slices of a file were answered with, by column.
+        self._number_types: dict[tuple[int, str], dict[str, str]] = {}
+        for attempt in self._standing.settled.values():
+            if attempt.slice is not None:
+                types = self._number_types.setdefault(
+                    (attempt.mini_batch, attempt.files[0].name), {}
+                )
+                types.update(attempt.number_types)
 
     def refuse(self, cuts: Cuts) -> None:
         """Settle the large files that can't be read, which no worker needs to find out again."""
@@ -242,6 +250,7 @@ class _Run:
         if result.retry and worker.attempt <= self._plan.settings.max_retries:
             self._lost(worker, result.retry)
             return
+        self._refuse_other_types(worker.part, result.number_types)
         rows = result.rows
         if rows is None:
             rows = sum(file.rows or 0 for file in result.files)
@@ -256,9 +265,27 @@ class _Run:
             tally=result.tally,
             warnings=result.warnings,
             missing=result.missing,
+            number_types=result.number_types,
         )
         worker.part = None
         self._settle(attempt)
+
+    def _refuse_other_types(self, part: Part, types: Mapping[str, str]) -> None:
+        """Raise _SlicesRefused where a slice was answered with numbers of another type than others.
+
+        One call would have made all of them of one type: whole numbers beside a missing one are
+        floats.
+        """
+        if part.slice is None:
+            return
+        name = part.files[0].name
+        known = self._number_types.setdefault((part.mini_batch, name), {})
+        for column, kind in types.items():
+            if known.setdefault(column, kind) != kind:
+                raise _SlicesRefused(
+                    f"the model answers some rows of {name} with {known[column]} and others with"
+                    f" {kind}"
+                )
 
     def _lost(self, worker: Worker, reason: str) -> None:
         """An attempt of which nothing counts: run the part again, or give it up."""

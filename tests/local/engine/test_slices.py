@@ -63,6 +63,9 @@ class Echo:
             return self.random.normal(size=len(frame))
         if self.how == "count":
             return np.full(len(frame), len(frame))
+        if self.how == "gaps":
+            gaps = frame["x"] == 5
+            return pd.Series([None if gap else int(y) for gap, y in zip(gaps, frame["y"])])  # noqa: B905
         if self.how == "killed":
             self._die_three_times()
             return frame["y"].to_numpy()
@@ -262,6 +265,23 @@ def test_a_model_that_does_not_answer_once_a_row_gets_its_files_whole(
     assert sum("files are given to it whole" in line for line in sliced.said) == 1
     assert slices_of(sliced) == 0
     assert read_plan(sliced.folder / "plan.json").whole_files
+
+
+@pytest.mark.parametrize("stop", [False, True])
+def test_a_model_whose_numbers_are_of_another_type_in_a_later_slice_gets_its_files_whole(
+    tmp_path: Path, stop: bool
+) -> None:
+    frame = table()
+    frame["x"] = 0.0
+    frame.loc[18_000, "x"] = 5.0
+    files = {"f.csv": csv_of(frame), "small.csv": csv_of(frame[:2])}
+    model = lay_echo(tmp_path / "model", "gaps", x="double", y="double")
+    folder = plan_job(tmp_path / "sliced", files, model=model, slice_above=ABOVE)
+    if stop:
+        assert run_job(folder, stop_after=1).stopped
+    sliced = run_job(folder)
+    assert sliced.output == score(tmp_path / "whole", files, model=model, slice_above=0).output
+    assert any("with int64 and others with double; files are given" in s for s in sliced.said)
 
 
 def test_a_model_may_say_that_it_wants_its_files_whole(tmp_path: Path) -> None:

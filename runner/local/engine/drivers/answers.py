@@ -38,6 +38,18 @@ class Answers:
     def __len__(self) -> int:
         return len(self.cells)
 
+    @property
+    def number_types(self) -> dict[str, str]:
+        """The Arrow types of the columns of numbers, by name; none of a column without a value."""
+        import pyarrow as pa
+
+        return {
+            name: str(values.type)
+            for name, values in self.columns.items()
+            if (pa.types.is_integer(values.type) or pa.types.is_floating(values.type))
+            and values.null_count < len(values)
+        }
+
 
 def as_answers(predictions: Any) -> Answers:
     """Take apart an array, a Series, a DataFrame, a dict of columns, a list, or anything else that

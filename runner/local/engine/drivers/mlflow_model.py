@@ -51,11 +51,14 @@ class MlflowDriver:
         tallies = []
         warnings: list[str] = []
         retry: str | None = None
+        number_types: dict[str, str] = {}
         for file in files:
             try:
                 answers = self._answers(file, part, warnings)
                 first_row = part.first_row if part else 0
                 tallies.append(write_lines(answers, file.name, write, first_row))
+                if part is not None:
+                    number_types = answers.number_types
             except (BadFile, BadPredictions) as error:
                 results.append(FileResult(file.name, 0, f"{file.name}: {error}"))
             except (DiskFull, JobFailed, NotOnceARow):
@@ -67,7 +70,13 @@ class MlflowDriver:
                 retry = retry or reason
             else:
                 results.append(FileResult(file.name, len(answers)))
-        return Result(tuple(results), merge(tallies).as_dict(), tuple(warnings), retry)
+        return Result(
+            tuple(results),
+            merge(tallies).as_dict(),
+            tuple(warnings),
+            retry,
+            number_types=number_types,
+        )
 
     def close(self) -> None:
         """A model has nothing to be told at the end."""
