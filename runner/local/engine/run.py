@@ -100,9 +100,9 @@ def _run_parts(
 ) -> list[Attempt]:
     """Divide the plan and run what of it is not done. Returns all attempts."""
     with Pool(plan, folder) as pool:
-        if most_parts(plan) > plan.mini_batches:
+        if (most := most_parts(plan)) > plan.mini_batches:
             # The workers load the model while the large files are cut.
-            for _ in range(min(plan.settings.processes, most_parts(plan))):
+            for _ in range(min(plan.settings.processes, most)):
                 pool.fork()
         cuts = cut_large_files(plan, stop, say)
         for worker in pool.workers:
