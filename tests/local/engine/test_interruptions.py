@@ -43,7 +43,7 @@ TROUBLES = st.lists(st.sampled_from(["", "", "", "die", "exit", "raise"]), max_s
 # Of a run: after how many looks it is stopped, whether it dies then, what its folder loses.
 INTERRUPTIONS = st.lists(
     st.tuples(
-        st.integers(0, 12), st.booleans(), st.sampled_from(["", "journal", "piece", "half a piece"])
+        st.integers(0, 60), st.booleans(), st.sampled_from(["", "journal", "piece", "half a piece"])
     ),
     max_size=3,
 )
@@ -125,7 +125,7 @@ def harm(folder: Path, what: str) -> None:
     elif what == "piece" and pieces:
         pieces[len(pieces) // 2].unlink()
     elif what == "half a piece" and pieces:
-        os.truncate(pieces[-1], pieces[-1].stat().st_size // 2)
+        os.truncate(pieces[0], pieces[0].stat().st_size // 2)
 
 
 @given(FILES, st.integers(1, 3), st.integers(1, 3), TROUBLES, INTERRUPTIONS)
