@@ -237,10 +237,10 @@ def merge(tallies: Iterable[Mapping[str, Any]]) -> Tally:
     """
     alone: list[Mapping[str, Any]] = []
     columns: dict[str, list[Mapping[str, Any]]] = {}
-    for one in tallies:
-        if "columns" not in one:
-            alone.append(one)
-        for name, column in one.get("columns", {}).items():
+    for tally in tallies:
+        if "columns" not in tally:
+            alone.append(tally)
+        for name, column in tally.get("columns", {}).items():
             columns.setdefault(name, []).append(column)
     if not columns:
         return _merge_column(alone)
@@ -253,10 +253,10 @@ def merge(tallies: Iterable[Mapping[str, Any]]) -> Tally:
 def _merge_column(parts: Sequence[Mapping[str, Any]]) -> Tally:
     classes: dict[str, int] = {}
     buckets: dict[str, int] = {}
-    for one in parts:
-        for name, count in one.get("classes", {}).items():
+    for part in parts:
+        for name, count in part.get("classes", {}).items():
             classes[name] = classes.get(name, 0) + count
-        for key, count in one.get("buckets", {}).items():
+        for key, count in part.get("buckets", {}).items():
             buckets[key] = buckets.get(key, 0) + count
     numbers = {name: number for name in classes if (number := _number(name)) is not None}
     if not buckets:
@@ -266,11 +266,11 @@ def _merge_column(parts: Sequence[Mapping[str, Any]]) -> Tally:
             return Tally(classes=_most_frequent(classes))
     for name, number in numbers.items():
         buckets[bucket(number)] = buckets.get(bucket(number), 0) + classes[name]
-    counted = [one for one in parts if one.get("buckets")]
-    sums = [one.get("sum") for one in counted]
+    counted = [part for part in parts if part.get("buckets")]
+    sums = [part.get("sum") for part in counted]
     sums += [number * classes[name] for name, number in numbers.items()]
-    lows = [one.get("min") for one in counted] + list(numbers.values())
-    highs = [one.get("max") for one in counted] + list(numbers.values())
+    lows = [part.get("min") for part in counted] + list(numbers.values())
+    highs = [part.get("max") for part in counted] + list(numbers.values())
     return Tally(
         buckets=buckets,
         sum=_total(known) if (known := _all_known(sums)) else None,

@@ -116,7 +116,7 @@ def _look_up(connection: Connection, name: str, deployment: str | None) -> tuple
     chosen = deployment or (properties.get("defaults") or {}).get("deploymentName")
     path = ("batchEndpoints", endpoint["name"], "deployments")
     if not chosen:
-        there = [str(one["name"]) for one in connection.arm.pages(*path)]
+        there = [str(deployment["name"]) for deployment in connection.arm.pages(*path)]
         if len(there) == 1:
             return str(properties["scoringUri"]), there[0]
         if not there:

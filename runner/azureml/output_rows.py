@@ -17,6 +17,7 @@ from typing import Any
 from runner.tally import ONLY, Tally, count_texts, merge
 
 _ROWS_AT_ONCE = 50_000  # counted together; bounds the memory that a large output takes
+_LONGEST_CELL = (1 << 31) - 1  # characters; by itself Python's reader takes 131,072
 _MOST_COLUMNS = 20  # more than these are an embedding, not figures to look at
 
 
@@ -62,6 +63,7 @@ def _rows(file: Path) -> Iterator[list[str]]:
         if first.startswith("["):
             yield from map(_listed, lines)
         else:
+            csv.field_size_limit(_LONGEST_CELL)
             yield from csv.reader(lines, delimiter=_delimiter(first))
 
 

@@ -75,11 +75,11 @@ def _names(listed: Callable[[Workspace], Iterable[str]]) -> Callable[..., list[C
 
 def endpoint_names(kind: str | None = None) -> Callable[..., list[CompletionItem]]:
     """A completion callback for the names of endpoints, `batch` or `online` where one is meant."""
-    return _names(lambda workspace: (one.name for one in _endpoints(workspace, kind)))
+    return _names(lambda workspace: (endpoint.name for endpoint in _endpoints(workspace, kind)))
 
 
 def _endpoints(workspace: Workspace, kind: str | None) -> list[EndpointInfo]:
-    return [one for one in workspace.endpoints() if kind in (None, one.kind)]
+    return [endpoint for endpoint in workspace.endpoints() if kind in (None, endpoint.kind)]
 
 
 job_names = _names(lambda workspace: (one.name for one in workspace.jobs(limit=50)))
@@ -102,7 +102,7 @@ def deployment_names(kind: str) -> Callable[..., list[CompletionItem]]:
 
         def listed(workspace: Workspace) -> Iterable[str]:
             endpoints = _endpoints(workspace, kind)
-            chosen = [one for one in endpoints if one.name in typed] or endpoints
+            chosen = [endpoint for endpoint in endpoints if endpoint.name in typed] or endpoints
             return (deployment.name for endpoint in chosen for deployment in endpoint.deployments)
 
         return _names(listed)(ctx, param, incomplete)

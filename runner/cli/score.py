@@ -30,7 +30,7 @@ class _Score(Command):
         try:
             return super().parse_args(ctx, list(args))
         except click.UsageError as error:
-            if "extra argument" in error.message and any(Path(one).is_file() for one in args):
+            if "extra argument" in error.message and any(Path(word).is_file() for word in args):
                 raise click.UsageError(f"{error.message.rstrip('.')}: {_QUOTE}", ctx) from None
             raise
 

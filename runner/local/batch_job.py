@@ -114,7 +114,7 @@ def _summary(
     completed = status == JobStatus.COMPLETED
     appends = plan.settings.output_action == "append_row"
     output = target / plan.settings.output_file_name if appends else target
-    tally = merge(one.tally for one in settled)
+    tally = merge(attempt.tally for attempt in settled)
     return Summary(
         job=job.name,
         status=status,
@@ -136,7 +136,7 @@ def _summary(
 def _notices(attempts: Sequence[Attempt], folder: Path) -> list[str]:
     settled = Standing(attempts).counted()
     failed = [reason for one in settled for reason in reasons(one)]
-    warnings = list(dict.fromkeys(warning for one in attempts for warning in one.warnings))
+    warnings = list(dict.fromkeys(warning for attempt in attempts for warning in attempt.warnings))
     notices = [*failed[:_MOST_NOTICES], *warnings[:_MOST_NOTICES]]
     more = len(failed) + len(warnings) - len(notices)
     if failed:
@@ -189,7 +189,7 @@ def _page(
             error=error,
             settings=settings,
             attempts=attempts,
-            tally=merge(one.tally for one in Standing(attempts).counted()),
+            tally=merge(attempt.tally for attempt in Standing(attempts).counted()),
             resumed=len(begun) - 1,
             columns=() if plan.script else ("row", "prediction", "file"),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -52,25 +53,19 @@ class _Tail:
         self._path = path
         self._position = 0
         self._inode = 0
-
-    @property
-    def begun_anew(self) -> bool:
-        """Whether another file is in its place, whose lines are all still to come."""
-        try:
-            inode = self._path.stat().st_ino
-        except FileNotFoundError:
-            return False
-        known, self._inode = self._inode, inode
-        if known in (0, inode):
-            return False
-        self._position = 0
-        return True
+        self.begun_anew = False  # another file was in its place when its lines were read last
 
     def lines(self) -> list[bytes]:
+        """The lines since the last call; all of them where another file is in its place."""
+        self.begun_anew = False
         try:
-            if self._path.stat().st_size <= self._position:
-                return []
             with self._path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                if status.st_ino != self._inode or status.st_size < self._position:
+                    self.begun_anew = self._inode != 0
+                    self._inode, self._position = status.st_ino, 0
+                if status.st_size == self._position:
+                    return []
                 file.seek(self._position)
                 content = file.read()
         except FileNotFoundError:
@@ -93,7 +88,9 @@ class _Counter:
         self._parts = 0
         self._noun = "mini-batch"
         self._planned_at = 0  # when the plan was written that tells the parts, in nanoseconds
-        self._starts = [datetime.fromisoformat(one).timestamp() for one in starts(folder)] or [0.0]
+        self._starts = [datetime.fromisoformat(start).timestamp() for start in starts(folder)] or [
+            0.0
+        ]
         self._forget()
 
     def _forget(self) -> None:
@@ -102,10 +99,11 @@ class _Counter:
         self._again: dict[Key, list[Attempt]] = {}
 
     def progress(self, status: JobStatus) -> Progress:
+        lines = self._journal.lines()
         if self._journal.begun_anew:
-            # A resume has struck from it what was lost of the pieces.
+            # Attempts that no longer count have been struck from it.
             self._forget()
-        for attempt in parse(self._journal.lines()):
+        for attempt in parse(lines):
             if attempt.failed_files and attempt.started < self._this_run:
                 self._again.setdefault(attempt.key, []).append(attempt)
                 continue

@@ -92,3 +92,8 @@ def test_several_cells_are_columns(tmp_path: Path) -> None:
     rows, named, columns = counted(tmp_path, "0,yes,0.9,a.csv\n1,no,0.8,a.csv\n")
     assert (rows, named, list(columns)) == (2, 1, ["0", "1"])
     assert columns["0"] == {"classes": {"no": 1, "yes": 1}}
+
+
+def test_an_answer_may_be_longer_than_a_cell_that_python_reads_by_itself(tmp_path: Path) -> None:
+    embedding = str([0.123456] * 20_000)
+    assert counted(tmp_path, f'0,"{embedding}",a.csv\n1,"{embedding}",a.csv\n') == (2, 1, {})

@@ -116,6 +116,25 @@ def test_once_large_files_are_cut_their_slices_are_counted(folder: Path) -> None
     assert counts(watched.progress()) == (30, 10, 1)
 
 
+def test_a_journal_may_be_written_anew_at_any_moment(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(folder, attempt(0, 1.0))
+    watched = Watched(folder, logs=False)
+    assert counts(watched.progress()) == (1, 10, 0)
+    journal, opened = folder / "journal.jsonl", Path.open
+
+    def write_anew_first(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path == journal:
+            monkeypatch.undo()
+            write_journal(journal, [attempt(1, 100.25, rows=7), attempt(2, 1.0, rows=7)])
+        return opened(path, *arguments, **options)
+
+    append(folder, attempt(1, 1.0))
+    monkeypatch.setattr(Path, "open", write_anew_first)
+    assert counts(watched.progress()) == (2, 14, 0)
+
+
 def test_a_model_is_being_loaded_until_a_worker_has_it(folder: Path) -> None:
     watched = Watched(folder, logs=False)
     assert watched.progress().loading

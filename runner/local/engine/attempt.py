@@ -43,6 +43,7 @@ class Attempt:
     missing: int = 0  # results a script owed and did not return: as many files failed
     part: int = 0  # of the mini-batch, from 0
     slice: Slice | None = None  # of the one file of the part, where that is a large one
+    number_types: Mapping[str, str] = field(default_factory=dict)  # see `drivers.Result`
 
     @property
     def key(self) -> tuple[int, int]:

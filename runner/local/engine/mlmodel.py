@@ -164,16 +164,19 @@ def _signature(signature: Any, path: Path) -> Signature:
         return Signature()
     try:
         inputs = json.loads(signature["inputs"])
-        if any(one["type"] == "tensor" for one in inputs):
-            specs = [one["tensor-spec"] for one in inputs]
+        if any(column["type"] == "tensor" for column in inputs):
+            specs = [column["tensor-spec"] for column in inputs]
             return Signature(
-                tensors=tuple(Tensor(tuple(one["shape"]), str(one["dtype"])) for one in specs)
+                tensors=tuple(Tensor(tuple(spec["shape"]), str(spec["dtype"])) for spec in specs)
             )
         if any(
-            not isinstance(one.get("name"), str) or one["type"] not in SCALARS for one in inputs
+            not isinstance(column.get("name"), str) or column["type"] not in SCALARS
+            for column in inputs
         ):
             return Signature(
-                loose_columns=tuple(LooseColumn(one.get("name"), one["type"]) for one in inputs)
+                loose_columns=tuple(
+                    LooseColumn(column.get("name"), column["type"]) for column in inputs
+                )
             )
         return Signature(
             tuple(Column(one["name"], one["type"], one.get("required", True)) for one in inputs)

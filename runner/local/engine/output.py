@@ -36,7 +36,9 @@ def publish(plan: Plan, folder: Path, attempts: Iterable[Attempt]) -> Path:
     """
     target = output_folder(folder)
     if plan.settings.output_action == "append_row":
-        done = [one.key for one in Standing(attempts).counted() if one.outcome == "done"]
+        done = [
+            attempt.key for attempt in Standing(attempts).counted() if attempt.outcome == "done"
+        ]
         aside = folder / "output.partial"
         with (
             full_disk_fails_the_job(folder),
@@ -53,14 +55,14 @@ def discard_pieces(folder: Path) -> None:
 
 def failures(attempts: Iterable[Attempt]) -> Iterator[Failure]:
     """Every failure and retry of a job, in the order of its mini-batches."""
-    for one in sorted(attempts, key=lambda one: (one.key, one.started)):
-        if one.outcome == "retried":
-            yield Failure(one.where, one.attempt, one.reason or "")
-        for file in one.files:
+    for attempt in sorted(attempts, key=lambda attempt: (attempt.key, attempt.started)):
+        if attempt.outcome == "retried":
+            yield Failure(attempt.where, attempt.attempt, attempt.reason or "")
+        for file in attempt.files:
             if file.error is not None:
-                yield Failure(file.name, one.attempt, file.error)
-        if one.missing:
-            yield Failure(one.where, one.attempt, _too_few(one))
+                yield Failure(file.name, attempt.attempt, file.error)
+        if attempt.missing:
+            yield Failure(attempt.where, attempt.attempt, _too_few(attempt))
 
 
 def reasons(settled: Attempt) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +13,11 @@ from runner.counting import many
 from runner.errors import JobFailed
 from runner.local.engine import drivers
 from runner.local.engine.attempt import Attempt, FileResult, Outcome
-from runner.local.engine.cutting import Cuts, cut_large_files, most_parts
 from runner.local.engine.disk import full_disk_fails_the_job
 from runner.local.engine.drivers.result import Result
 from runner.local.engine.inputs import changed_files, list_code
 from runner.local.engine.journal import Journal, Standing, read_journal, write_journal
+from runner.local.engine.large_files import Cuts, cut_large_files, most_parts
 from runner.local.engine.layout import (
     draft,
     journal_file,
@@ -69,7 +69,7 @@ def run(
         leftover.unlink(missing_ok=True)
     with full_disk_fails_the_job(folder):
         if attempts := _kept(folder):
-            plan = _same_input(plan, folder, attempts)
+            plan, attempts = _same_input(plan, folder, attempts)
         drivers.preload(plan)
         doubts: tuple[str, ...] = ()
         while True:
@@ -105,11 +105,14 @@ def _run_parts(
 ) -> list[Attempt]:
     """Divide the plan and run what of it is not done. Returns all attempts."""
     with Pool(plan, folder) as pool:
-        if most_parts(plan) > plan.mini_batches:
+        if (most := most_parts(plan)) > plan.mini_batches:
             # The workers load the model while the large files are cut.
-            for _ in range(min(plan.settings.processes, most_parts(plan))):
+            for _ in range(min(plan.settings.processes, most)):
                 pool.fork()
         cuts = cut_large_files(plan, stop, say)
+        for worker in pool.workers:
+            # A worker that printed more than a pipe holds has waited for this process to read it.
+            worker.since = time.monotonic()
         parts = list(divide(plan, cuts.slices))
         if (count := len(parts) if cuts.slices else 0) != plan.parts:
             plan = replace(plan, parts=count)
@@ -157,6 +160,14 @@ class _Run:
         self._warned = set(map(_warning, doubts))
         self._told: set[str] = set()  # warnings about the model that an attempt carries
         self._untold = doubts
+        # The types of the numbers that the slices of a file were answered with, by column.
+        self._number_types: dict[tuple[int, str], dict[str, str]] = {}
+        for attempt in self._standing.settled.values():
+            if attempt.slice is not None:
+                types = self._number_types.setdefault(
+                    (attempt.mini_batch, attempt.files[0].name), {}
+                )
+                types.update(attempt.number_types)
 
     def refuse(self, cuts: Cuts) -> None:
         """Settle the large files that can't be read, which no worker needs to find out again."""
@@ -165,7 +176,8 @@ class _Run:
             if part.slice is None or name not in cuts.refused:
                 continue
             self._waiting.remove((part, number))
-            piece(self._folder, part.key).touch()
+            # Empty, whatever lies there of the time before a resume.
+            piece(self._folder, part.key).write_bytes(b"")
             attempt = Attempt(
                 mini_batch=part.mini_batch,
                 part=part.index,
@@ -246,6 +258,7 @@ class _Run:
         if result.retry and worker.attempt <= self._plan.settings.max_retries:
             self._lost(worker, result.retry)
             return
+        self._refuse_other_types(worker.part, result.number_types)
         rows = result.rows
         if rows is None:
             rows = sum(file.rows or 0 for file in result.files)
@@ -260,9 +273,27 @@ class _Run:
             tally=result.tally,
             warnings=result.warnings,
             missing=result.missing,
+            number_types=result.number_types,
         )
         worker.part = None
         self._settle(attempt)
+
+    def _refuse_other_types(self, part: Part, types: Mapping[str, str]) -> None:
+        """Raise _SlicesRefused where a slice was answered with numbers of another type than others.
+
+        One call would have made all of them of one type: whole numbers beside a missing one are
+        floats.
+        """
+        if part.slice is None:
+            return
+        name = part.files[0].name
+        known = self._number_types.setdefault((part.mini_batch, name), {})
+        for column, kind in types.items():
+            if known.setdefault(column, kind) != kind:
+                raise _SlicesRefused(
+                    f"the model answers some rows of {name} with {known[column]} and others with"
+                    f" {kind}"
+                )
 
     def _lost(self, worker: Worker, reason: str) -> None:
         """An attempt of which nothing counts: run the part again, or give it up."""
@@ -385,13 +416,13 @@ def _fitting(attempts: list[Attempt], parts: Iterable[Part], folder: Path) -> li
     A file that was mended before a resume may be cut elsewhere, and a model may turn out to want
     its files whole; then its mini-batch begins anew.
     """
-    cut = {part.key: (part.slice, len(part.files)) for part in parts}
+    known = {part.key: part for part in parts}
     changed = {
         attempt.mini_batch
         for attempt in attempts
-        if attempt.key not in cut
-        or attempt.slice != cut[attempt.key][0]
-        or (attempt.files and len(attempt.files) != cut[attempt.key][1])
+        if (part := known.get(attempt.key)) is None
+        or attempt.slice != part.slice
+        or (attempt.files and _names(attempt) != [file.name for file in part.files])
     }
     return _strike(attempts, lambda attempt: attempt.mini_batch in changed, folder)
 
@@ -406,6 +437,11 @@ def _strike(
     return kept
 
 
+def _names(attempt: Attempt) -> list[str]:
+    """The files that were attempted; none where the attempt was to be repeated."""
+    return [file.name for file in attempt.files]
+
+
 def _is_whole(path: Path, size: int) -> bool:
     try:
         return path.stat().st_size == size
@@ -413,11 +449,12 @@ def _is_whole(path: Path, size: int) -> bool:
         return False
 
 
-def _same_input(plan: Plan, folder: Path, attempts: Iterable[Attempt]) -> Plan:
+def _same_input(plan: Plan, folder: Path, attempts: list[Attempt]) -> tuple[Plan, list[Attempt]]:
     """Refuse a resume over files that changed after they were scored, or with other code.
 
     Files still to be scored may change: mending one is a reason to resume. So may the code, as
-    long as nothing of what it gave counts.
+    long as nothing of what it gave counts. Returns the plan with the files as they are now, and
+    the attempts without those at slices of a file that has changed.
     """
     standing = Standing(attempts)
     complete = standing.complete()
@@ -442,16 +479,26 @@ def _same_input(plan: Plan, folder: Path, attempts: Iterable[Attempt]) -> Plan:
             " is scored already would not fit; start a new job"
         )
     fresh = []
+    mended: set[str] = set()
     for file in plan.files:
         path = Path(plan.input) / file.name
         if file.name not in names and path.exists():
             status = path.stat()
-            file = replace(file, size=status.st_size, modified_ns=status.st_mtime_ns)
+            now = replace(file, size=status.st_size, modified_ns=status.st_mtime_ns)
+            if now != file:
+                mended.add(file.name)
+            file = now
         fresh.append(file)
+    # Before the plan: once that says the file is as it is now, nothing tells that it was mended.
+    attempts = _strike(
+        attempts,
+        lambda attempt: attempt.slice is not None and not mended.isdisjoint(_names(attempt)),
+        folder,
+    )
     code = list_code(Path(plan.script)) if plan.script else ()
     plan = replace(plan, files=tuple(fresh), code=code)
     write_plan(plan, plan_file(folder))
-    return plan
+    return plan, attempts
 
 
 def _refuse_nothing_scored(plan: Plan, attempts: Iterable[Attempt]) -> None:

@@ -76,7 +76,7 @@ def failures(
         f"{many(retried, 'attempt')} run again." if retried else "Nothing was run again.",
     ]
     # An attempt that is run again doesn't name its files; the one that made it good does.
-    files = {one.key: one.files for one in attempts if one.files}
+    files = {attempt.key: attempt.files for attempt in attempts if attempt.files}
     rows: list[str] = []
     size = 0
     for one in found[:_MOST_ROWS]:

@@ -19,7 +19,9 @@ _FEW_BARS = 8  # equal ones drawn all the same; more become a sentence
 def rows_by_file(settled: Sequence[Attempt]) -> str:
     """Draw the rows by file, or by mini-batch where the script doesn't say whose they are."""
     if any(file.rows is None for one in settled for file in one.files):
-        batches = [Bar(one.where, one.rows, one.outcome == "failed") for one in settled]
+        batches = [
+            Bar(attempt.where, attempt.rows, attempt.outcome == "failed") for attempt in settled
+        ]
         why = "The scoring script doesn't say which rows are of which file."
         return _rows_by("mini-batch", batches, why)
     rows: dict[str, int] = {}  # the slices of a file added up

@@ -25,7 +25,7 @@ def time_by_mini_batch(
     seconds = [one.seconds for one in ran]
     fastest, median, slowest = seconds[0], seconds[len(seconds) // 2], seconds[-1]
     tried = len({one.mini_batch for one in attempts})
-    sliced = " and slices of large files" if any(one.slice for one in attempts) else ""
+    sliced = " and slices of large files" if any(attempt.slice for attempt in attempts) else ""
     took = (
         f"Median {duration(median)}, longest {duration(slowest)}."
         if len(ran) > 1

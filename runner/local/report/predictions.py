@@ -30,7 +30,8 @@ def predictions(tally: Tally, rows: int) -> str:
 def _by_column(counted: Mapping[str, Tally]) -> str:
     """A line for each column: its figures, or its most frequent class."""
     lines = "".join(
-        f"<dt>{shown(name, 40)}</dt><dd>{_in_one_line(one)}</dd>" for name, one in counted.items()
+        f"<dt>{shown(name, 40)}</dt><dd>{_in_one_line(tally)}</dd>"
+        for name, tally in counted.items()
     )
     notes = [f"{many(len(counted), 'column')}.", "Medians are good to a few percent of the rows."]
     return section("Predictions by column", notes, f'<dl class="facts">{lines}</dl>')

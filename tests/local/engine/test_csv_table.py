@@ -16,9 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runner.local.engine.drivers.bad_file import BadFile
 from runner.local.engine.drivers.csv_text import find_header
 from runner.local.engine.drivers.cutting import cut
-from runner.local.engine.drivers.tables import BadFile, read_table
+from runner.local.engine.drivers.tables import read_table
 from runner.local.engine.mlmodel import Column
 from tests.local.engine.csv_files import KINDS, PANDAS_TYPES, csv_bytes, looking_at
 

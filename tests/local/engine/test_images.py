@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from runner.local.engine.drivers.bad_file import BadFile
 from runner.local.engine.drivers.images import SUFFIXES, read_image, read_image_as
-from runner.local.engine.drivers.tables import BadFile
 from runner.local.engine.mlmodel import Tensor
 
 PIXELS = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)

@@ -15,7 +15,8 @@ from mlflow.models.utils import _enforce_schema
 from mlflow.types import ColSpec, Schema
 from pyarrow import parquet
 
-from runner.local.engine.drivers.tables import BadFile, read_table
+from runner.local.engine.drivers.bad_file import BadFile
+from runner.local.engine.drivers.tables import read_table
 from runner.local.engine.mlmodel import SCALARS, Column
 
 DAY = datetime.date(2024, 1, 2)

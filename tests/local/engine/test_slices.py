@@ -44,6 +44,16 @@ def regression(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return lay_model(folder, signature, pickle=pickle.dumps(model))
 
 
+@pytest.fixture(scope="module")
+def long_file(
+    tmp_path_factory: pytest.TempPathFactory, regression: Path
+) -> tuple[bytes, bytes | None]:
+    """A CSV file of many slices, and the output of one call over the whole of it."""
+    content = csv_of(table(60_000))
+    place = tmp_path_factory.mktemp("long")
+    return content, score(place, {"f.csv": content}, model=regression, slice_above=0).output
+
+
 class Echo:
     """Answers with the text it is given, or as `how` says."""
 
@@ -63,6 +73,9 @@ class Echo:
             return self.random.normal(size=len(frame))
         if self.how == "count":
             return np.full(len(frame), len(frame))
+        if self.how == "gaps":
+            gaps = frame["x"] == 5
+            return pd.Series([None if gap else int(y) for gap, y in zip(gaps, frame["y"])])  # noqa: B905
         if self.how == "killed":
             self._die_three_times()
             return frame["y"].to_numpy()
@@ -192,11 +205,12 @@ def test_a_mended_file_is_scored_anew_as_a_whole_on_resume(
 
 
 def test_a_job_that_was_stopped_goes_on_with_the_slices_that_are_left(
-    tmp_path: Path, regression: Path
+    tmp_path: Path, regression: Path, long_file: tuple[bytes, bytes | None]
 ) -> None:
+    content, whole = long_file
     folder = plan_job(
         tmp_path,
-        {"f.csv": csv_of(table(60_000))},
+        {"f.csv": content},
         model=regression,
         slice_above=ABOVE,
         mini_batch_size=1,
@@ -205,11 +219,8 @@ def test_a_job_that_was_stopped_goes_on_with_the_slices_that_are_left(
     assert stopped.stopped
     done = len(stopped.attempts)
     assert done >= 1
-    whole = score(
-        tmp_path / "whole", {"f.csv": csv_of(table(60_000))}, model=regression, slice_above=0
-    )
     finished = run_job(folder)
-    assert finished.output == whole.output
+    assert finished.output == whole
     assert len(finished.attempts) == read_plan(folder / "plan.json").parts
     (tmp_path / "input" / "f.csv").write_bytes(csv_of(table(60_000, seed=4)))
     changed = run_job(folder)
@@ -217,18 +228,16 @@ def test_a_job_that_was_stopped_goes_on_with_the_slices_that_are_left(
     assert changed.error.startswith("input file 'f.csv' is gone or has changed since it was scored")
 
 
-def test_other_slices_on_resume_begin_the_file_anew(tmp_path: Path, regression: Path) -> None:
-    folder = plan_job(
-        tmp_path, {"f.csv": csv_of(table(60_000))}, model=regression, slice_above=ABOVE
-    )
+def test_other_slices_on_resume_begin_the_file_anew(
+    tmp_path: Path, regression: Path, long_file: tuple[bytes, bytes | None]
+) -> None:
+    content, whole = long_file
+    folder = plan_job(tmp_path, {"f.csv": content}, model=regression, slice_above=ABOVE)
     run_job(folder, stop_after=1)
     plan = read_plan(folder / "plan.json")
     settings = replace(plan.settings, slice_above=10 * ABOVE)
     write_plan(replace(plan, settings=settings), folder / "plan.json")
-    whole = score(
-        tmp_path / "whole", {"f.csv": csv_of(table(60_000))}, model=regression, slice_above=0
-    )
-    assert run_job(folder).output == whole.output
+    assert run_job(folder).output == whole
 
 
 @pytest.mark.parametrize("how", ["rank", "random", "count"])
@@ -267,6 +276,23 @@ def test_a_model_that_does_not_answer_once_a_row_gets_its_files_whole(
     assert read_plan(sliced.folder / "plan.json").whole_files
 
 
+@pytest.mark.parametrize("stop", [False, True])
+def test_a_model_whose_numbers_are_of_another_type_in_a_later_slice_gets_its_files_whole(
+    tmp_path: Path, stop: bool
+) -> None:
+    frame = table()
+    frame["x"] = 0.0
+    frame.loc[18_000, "x"] = 5.0
+    files = {"f.csv": csv_of(frame), "small.csv": csv_of(frame[:2])}
+    model = lay_echo(tmp_path / "model", "gaps", x="double", y="double")
+    folder = plan_job(tmp_path / "sliced", files, model=model, slice_above=ABOVE)
+    if stop:
+        assert run_job(folder, stop_after=1).stopped
+    sliced = run_job(folder)
+    assert sliced.output == score(tmp_path / "whole", files, model=model, slice_above=0).output
+    assert any("with int64 and others with double; files are given" in s for s in sliced.said)
+
+
 def test_a_model_may_say_that_it_wants_its_files_whole(tmp_path: Path) -> None:
     model = lay_echo(tmp_path / "model", "echo", y="double", text="string")
     with (model / "MLmodel").open("a") as file:
@@ -295,3 +321,48 @@ def test_a_worker_killed_at_a_slice_costs_that_slice_an_attempt(tmp_path: Path) 
     whole = score(tmp_path / "whole", files, model=model, slice_above=0)
     assert len(outcome.retries) == 3
     assert outcome.output == whole.output
+
+
+def test_a_file_mended_in_place_keeps_no_row_of_what_it_was(
+    tmp_path: Path, regression: Path
+) -> None:
+    frame = table().astype({"x": str})
+    frame.loc[15_000, "x"] = "many"
+    bad = csv_of(frame)
+    folder = plan_job(
+        tmp_path,
+        {"bad.csv": bad, "good.csv": csv_of(table(3))},
+        model=regression,
+        slice_above=ABOVE,
+    )
+    assert run_job(folder).error is None
+    # As long as before, so that it is cut at the same places.
+    lines = bad.replace(b"many", b"1.25").split(b"\n")
+    lines[1] = b"7" * (len(lines[1]) - 2) + b",7"
+    mended = b"\n".join(lines)
+    assert len(mended) == len(bad)
+    (tmp_path / "input" / "bad.csv").write_bytes(mended)
+    again = run_job(folder)
+    assert again.output is not None
+    assert again.output.startswith(b"0,2")
+    files = {"bad.csv": mended, "good.csv": csv_of(table(3))}
+    assert again.output == score(tmp_path / "new", files, model=regression, slice_above=0).output
+
+
+def test_a_file_that_cannot_be_cut_on_resume_leaves_no_row_of_before(
+    tmp_path: Path, regression: Path
+) -> None:
+    frame = table().astype({"x": str})
+    frame.loc[15_000, "x"] = "many"
+    folder = plan_job(
+        tmp_path,
+        {"bad.csv": csv_of(frame), "good.csv": csv_of(table(3))},
+        model=regression,
+        slice_above=ABOVE,
+    )
+    assert run_job(folder).error is None
+    (tmp_path / "input" / "bad.csv").write_bytes(csv_of(table()) + b'1,"2\n')
+    again = run_job(folder)
+    assert again.output is not None
+    assert again.output.count(b",good.csv\n") == 3
+    assert b"bad.csv" not in again.output

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from runner.local.engine.drivers.tables import BadFile, read_frame, read_table, shifted
+from runner.local.engine.drivers.bad_file import BadFile
+from runner.local.engine.drivers.tables import read_frame, read_table, shifted
 from runner.local.engine.mlmodel import Column
 from tests.local.engine.csv_files import csv_bytes
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from runner.errors import JobFailed
 from runner.local.engine.drivers import mlflow_model, packages, script
+from runner.local.engine.drivers.bad_file import BadFile
 from runner.local.engine.drivers.cutting import cut
 from runner.local.engine.drivers.result import Driver, NotOnceARow, Result, brief
-from runner.local.engine.drivers.tables import BadFile
 from runner.local.engine.mlmodel import read_mlmodel
 from runner.local.engine.plan import Plan
 

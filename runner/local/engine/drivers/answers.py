@@ -38,6 +38,18 @@ class Answers:
     def __len__(self) -> int:
         return len(self.cells)
 
+    @property
+    def number_types(self) -> dict[str, str]:
+        """The Arrow types of the columns of numbers, by name; none of a column without a value."""
+        import pyarrow as pa
+
+        return {
+            name: str(values.type)
+            for name, values in self.columns.items()
+            if (pa.types.is_integer(values.type) or pa.types.is_floating(values.type))
+            and values.null_count < len(values)
+        }
+
 
 def as_answers(predictions: Any) -> Answers:
     """Take apart an array, a Series, a DataFrame, a dict of columns, a list, or anything else that
@@ -112,7 +124,9 @@ def _records(columns: Mapping[str, Any], rows: int) -> Answers:
     """Columns side by side: each answer is an object."""
     found = {name: column(values) for name, values in columns.items()}
     names = list(found)
-    lists = [one if isinstance(one, list) else one.to_pylist() for one in found.values()]
+    lists = [
+        values if isinstance(values, list) else values.to_pylist() for values in found.values()
+    ]
     records: Iterable[Any] = (
         (dict(zip(names, row, strict=True)) for row in zip(*lists, strict=True))
         if names

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.local.engine.drivers import images, tables
+from runner.local.engine.drivers.bad_file import BadFile
 from runner.local.engine.drivers.column_types import convert
 from runner.local.engine.drivers.images import read_image, read_image_as
 from runner.local.engine.drivers.parquet_table import SUFFIXES as PARQUET
-from runner.local.engine.drivers.tables import BadFile, read_frame, read_table, shifted
+from runner.local.engine.drivers.tables import read_frame, read_table, shifted
 from runner.local.engine.drivers.tensors import read_tensor
 from runner.local.engine.mlmodel import SCALARS, Column, Signature
 from runner.local.engine.slices import Slice
@@ -117,7 +118,7 @@ def _way_out(path: Path, frame: pd.DataFrame, signature: Signature) -> str:
             "; the model's columns have whole numbers for names, and a CSV file's have text:"
             " give it Parquet files, or save it fitted on columns with names"
         )
-    nested = [one for one in signature.loose_columns if one.type not in (*SCALARS, "any")]
+    nested = [column for column in signature.loose_columns if column.type not in (*SCALARS, "any")]
     if any(column.name is None or column.name in frame for column in nested):
         return "; a cell of a CSV file holds no list or object: give it Parquet files"
     return ""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import JobFailed
-from runner.local.engine.drivers.tables import BadFile
+from runner.local.engine.drivers.bad_file import BadFile
 from runner.local.engine.mlmodel import Tensor
 from runner.local.engine.text import one_line
 

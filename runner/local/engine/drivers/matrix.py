@@ -40,14 +40,16 @@ def takes_matrix(estimator: Any, columns: Sequence[Column]) -> bool:
     found out, for whatever reason, means no.
     """
     try:
-        return are_numbers(columns) and _is_by_position(estimator, [one.name for one in columns])
+        return are_numbers(columns) and _is_by_position(
+            estimator, [column.name for column in columns]
+        )
     except Exception:  # of an estimator's own code, say, or of one from another version
         return False
 
 
 def are_numbers(columns: Sequence[Column]) -> bool:
     """True for columns that make a matrix: there are some, all numbers and none optional."""
-    return bool(columns) and all(one.type in _NUMBERS and one.required for one in columns)
+    return bool(columns) and all(column.type in _NUMBERS and column.required for column in columns)
 
 
 def goes_by_position(module: str) -> bool:

@@ -13,13 +13,13 @@ from runner.local.engine.attempt import FileResult
 from runner.local.engine.disk import DiskFull
 from runner.local.engine.drivers import sklearn_model
 from runner.local.engine.drivers.answers import Answers, BadPredictions, as_answers
+from runner.local.engine.drivers.bad_file import BadFile
 from runner.local.engine.drivers.cutting import BLOCK
 from runner.local.engine.drivers.feed import SUFFIXES, Feed, read_feed
 from runner.local.engine.drivers.packages import why_not_loaded
 from runner.local.engine.drivers.predictions import write_lines
 from runner.local.engine.drivers.result import NotOnceARow, Result, brief
 from runner.local.engine.drivers.schema_check import refusal
-from runner.local.engine.drivers.tables import BadFile
 from runner.local.engine.mlmodel import MlModel, read_mlmodel
 from runner.local.engine.plan import InputFile
 from runner.local.engine.slices import Slice
@@ -51,11 +51,14 @@ class MlflowDriver:
         tallies = []
         warnings: list[str] = []
         retry: str | None = None
+        number_types: dict[str, str] = {}
         for file in files:
             try:
                 answers = self._answers(file, part, warnings)
                 first_row = part.first_row if part else 0
                 tallies.append(write_lines(answers, file.name, write, first_row))
+                if part is not None:
+                    number_types = answers.number_types
             except (BadFile, BadPredictions) as error:
                 results.append(FileResult(file.name, 0, f"{file.name}: {error}"))
             except (DiskFull, JobFailed, NotOnceARow):
@@ -67,7 +70,13 @@ class MlflowDriver:
                 retry = retry or reason
             else:
                 results.append(FileResult(file.name, len(answers)))
-        return Result(tuple(results), merge(tallies).as_dict(), tuple(warnings), retry)
+        return Result(
+            tuple(results),
+            merge(tallies).as_dict(),
+            tuple(warnings),
+            retry,
+            number_types=number_types,
+        )
 
     def close(self) -> None:
         """A model has nothing to be told at the end."""

@@ -117,19 +117,21 @@ def doubts(model: MlModel | None, heard: Iterable[Warning]) -> tuple[str, ...]:
     }
     if not told and warned and model is not None:
         libraries = {_normal(name) for name in model.library_versions}
-        told = {one for one in other_versions(model) if _normal(one.name) in libraries}
-    others = sorted(told, key=lambda one: (one.name, one.saved))
-    return tuple(f"predictions may be wrong: the model was {_saved_with([one])}" for one in others)
+        told = {package for package in other_versions(model) if _normal(package.name) in libraries}
+    others = sorted(told, key=lambda package: (package.name, package.saved))
+    return tuple(
+        f"predictions may be wrong: the model was {_saved_with([package])}" for package in others
+    )
 
 
 def _saved_with(others: list[OtherVersion]) -> str:
     """The versions on both sides, and the way out."""
     told = others[:_MOST_NAMED]
-    saved = _listed(f"{one.name} {one.saved}" for one in told)
-    installed = _listed(f"{one.name} {one.installed}" for one in told)
+    saved = _listed(f"{package.name} {package.saved}" for package in told)
+    installed = _listed(f"{package.name} {package.installed}" for package in told)
     if len(told) == 1:
         installed = told[0].installed
-    install = shlex.join(f"{one.name}=={one.saved}" for one in told)
+    install = shlex.join(f"{package.name}=={package.saved}" for package in told)
     plural = "versions" if len(told) > 1 else "version"
     return (
         f"saved with {saved}, and {installed} {'is' if len(told) == 1 else 'are'} installed:"
@@ -147,13 +149,13 @@ def _concerned(model: MlModel, error: Exception) -> list[OtherVersion]:
     while trace is not None:
         named.add(str(trace.tb_frame.f_globals.get("__name__")).partition(".")[0])
         trace = trace.tb_next
-    modules = {_normal(name) for one in named for name in _PACKAGES.get(one, (one,))}
+    modules = {_normal(name) for module in named for name in _PACKAGES.get(module, (module,))}
     libraries = {_normal(name) for name in model.library_versions}
     # MLflow itself is passed through whatever goes wrong.
     return [
-        one
-        for one in other_versions(model)
-        if _normal(one.name) in libraries | (modules - {"mlflow"})
+        package
+        for package in other_versions(model)
+        if _normal(package.name) in libraries | (modules - {"mlflow"})
     ]
 
 

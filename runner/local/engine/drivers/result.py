@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,6 +24,8 @@ class Result:
     retry: str | None = None  # why another attempt may do better
     missing: int = 0  # results a script owed and did not return
     rows: int | None = None  # where the files' own rows are not known
+    # Of a slice the types of the numbers it was answered with, by column.
+    number_types: Mapping[str, str] = field(default_factory=dict)
 
 
 class NotOnceARow(Exception):

@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.local.engine.drivers.bad_file import BadFile as BadFile
-from runner.local.engine.drivers.bad_file import not_text
+from runner.local.engine.drivers.bad_file import BadFile, not_text
 from runner.local.engine.drivers.csv_table import NO_ROWS, read_csv
 from runner.local.engine.drivers.csv_text import read_header
 from runner.local.engine.drivers.parquet_table import SUFFIXES as PARQUET

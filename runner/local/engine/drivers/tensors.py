@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from runner.local.engine.drivers.tables import BadFile
+from runner.local.engine.drivers.bad_file import BadFile
 from runner.local.engine.mlmodel import Tensor
 from runner.local.engine.text import one_line
 
