@@ -260,6 +260,7 @@ def test_a_model_that_does_not_answer_once_a_row_gets_its_files_whole(
     assert sliced.error is None
     assert sliced.output == whole.output
     assert sum("files are given to it whole" in line for line in sliced.said) == 1
+    assert not any(" 1 answers " in line for line in sliced.said)
     assert slices_of(sliced) == 0
     assert read_plan(sliced.folder / "plan.json").whole_files
 

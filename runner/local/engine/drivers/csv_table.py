@@ -13,6 +13,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.counting import many
 from runner.local.engine.drivers.bad_file import BadFile, shown
 from runner.local.engine.drivers.column_types import (
     convert,
@@ -234,10 +235,10 @@ def _rewritten(
             if len(cells) != width:
                 where = f"row {first_row + count - 1}"
                 if len(cells) > width:
-                    raise BadFile(f"{where}: has {len(cells)} cells and the header {width}")
+                    raise BadFile(f"{where}: has {many(len(cells), 'cell')} and the header {width}")
                 if not warnings:
                     warnings.append(
-                        f"{where} has {len(cells)} cells and the header {width};"
+                        f"{where} has {many(len(cells), 'cell')} and the header {width};"
                         " cells that a row lacks are empty"
                     )
                 cells += [b""] * (width - len(cells))
