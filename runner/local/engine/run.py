@@ -71,12 +71,16 @@ def run(
         if attempts := _kept(folder):
             plan = _same_input(plan, folder, attempts)
         drivers.preload(plan)
+        told: tuple[str, ...] = ()
         while True:
             try:
-                attempts = _run_parts(plan, folder, attempts, began, stop, say, loading, grace)
+                attempts = _run_parts(
+                    plan, folder, attempts, began, stop, say, loading, grace, told
+                )
                 break
             except _SlicesRefused as reason:
-                say(f"warning: {reason}; files are given to it whole")
+                told = (f"{reason}; files are given to it whole",)
+                say(f"warning: {told[0]}")
                 plan = replace(plan, whole_files=True)
                 write_plan(plan, plan_file(folder))
                 attempts = read_journal(journal_file(folder))
@@ -97,8 +101,12 @@ def _run_parts(
     say: Callable[[str], None],
     loading: float,
     grace: float,
+    told: tuple[str, ...],
 ) -> list[Attempt]:
-    """Divide the plan and run what of it is not done. Returns all attempts."""
+    """Divide the plan and run what of it is not done. Returns all attempts.
+
+    `told` are warnings about the model that the log holds already.
+    """
     with Pool(plan, folder) as pool:
         if most_parts(plan) > plan.mini_batches:
             # The workers load the model while the large files are cut.
@@ -111,7 +119,7 @@ def _run_parts(
             write_plan(plan, plan_file(folder))
         attempts = _fitting(attempts, parts, folder)
         with Journal(journal_file(folder)) as journal:
-            run = _Run(plan, folder, pool, journal, attempts, parts, began, stop, say)
+            run = _Run(plan, folder, pool, journal, attempts, parts, began, stop, say, told)
             run.refuse(cuts)
             run.finish(loading, grace)
     return attempts
@@ -131,6 +139,7 @@ class _Run:
         began: float,
         stop: Callable[[], bool],
         say: Callable[[str], None],
+        told: tuple[str, ...],
     ) -> None:
         self._plan = plan
         self._folder = folder
@@ -147,9 +156,9 @@ class _Run:
         self._processes = plan.settings.processes
         self._tried = Standing()  # what this run settled: only its failures count for a threshold
         self._deaths_at_start = 0
-        self._warned: set[str] = set()
+        self._warned = {f"warning: {text}" for text in told}
         self._told: set[str] = set()  # warnings about the model that an attempt carries
-        self._untold: tuple[str, ...] = ()
+        self._untold = told
 
     def refuse(self, cuts: Cuts) -> None:
         """Settle the large files that can't be read, which no worker needs to find out again."""
@@ -202,7 +211,8 @@ class _Run:
             worker.ready = True
             loaded_file(self._folder).touch()
             self._deaths_at_start = 0
-            self._untold = tuple(one for one in message.warnings if one not in self._told)
+            known = {*self._told, *self._untold}
+            self._untold += tuple(one for one in message.warnings if one not in known)
         elif isinstance(message, Scored):
             self._take_result(worker, message.result)
         elif isinstance(message, Raised):

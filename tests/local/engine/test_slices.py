@@ -261,6 +261,8 @@ def test_a_model_that_does_not_answer_once_a_row_gets_its_files_whole(
     assert sliced.output == whole.output
     assert sum("files are given to it whole" in line for line in sliced.said) == 1
     assert not any(" 1 answers " in line for line in sliced.said)
+    told = [text for attempt in sliced.attempts for text in attempt.warnings]
+    assert sum("files are given to it whole" in text for text in told) == 1
     assert slices_of(sliced) == 0
     assert read_plan(sliced.folder / "plan.json").whole_files
 
