@@ -10,6 +10,7 @@ from typing import Any
 
 from runner.counting import many
 from runner.errors import JobFailed
+from runner.installing import installed_by
 from runner.local.engine.attempt import FileResult
 from runner.local.engine.disk import DiskFull
 from runner.local.engine.drivers import sklearn_model
@@ -193,7 +194,7 @@ def _load_pyfunc(model: MlModel) -> Callable[[Any], Any]:
     except ModuleNotFoundError:
         raise JobFailed(
             f"model {model.folder} is loaded by {model.loader_module}, which needs mlflow:"
-            " `uv pip install -r requirements/mlflow.txt`"
+            f" {installed_by('-r requirements/mlflow.txt')}"
         ) from None
     try:
         predict: Callable[[Any], Any] = mlflow.pyfunc.load_model(str(model.folder)).predict
