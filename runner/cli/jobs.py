@@ -277,7 +277,10 @@ def remove(
     workspace = session.open()
     workspace.remove_jobs((), pretend=True)  # where none is ever removed, that is all to say
     chosen = choose_jobs(workspace, names, older_than, statuses)
-    if chosen and not (yes or confirmed(workspace, chosen)):
+    shown_on = sys.stderr if output == "json" else sys.stdout
+    if chosen and not (yes or confirmed(workspace, chosen, shown_on)):
+        if output == "json":
+            print_json({"removed": [], "bytes": 0})
         return 0
     freed = workspace.remove_jobs(chosen) if chosen else 0
     if output == "json":

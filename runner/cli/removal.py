@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from datetime import UTC, datetime, timedelta
+from typing import TextIO
 
 import click
 
@@ -48,9 +50,10 @@ def choose_jobs(
     return found
 
 
-def confirmed(workspace: Workspace, names: Sequence[str]) -> bool:
+def confirmed(workspace: Workspace, names: Sequence[str], shown_on: TextIO) -> bool:
     """Show the jobs, and ask where there is somebody to ask."""
-    print_jobs([workspace.job(name) for name in names])
+    with redirect_stdout(shown_on):
+        print_jobs([workspace.job(name) for name in names])
     what = f"{many(len(names), 'job')} and {size(workspace.remove_jobs(names, pretend=True))}"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         print_note(f"nothing is removed yet: --yes removes {what}")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from runner.declarations import Catalog, OnlineDeployment, OnlineEndpoint
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
+from runner.installing import installed_by
 from runner.local.endpoint_folder import (
     Address,
     announce,
@@ -194,7 +195,7 @@ def _need_packages() -> None:
     except ModuleNotFoundError as error:
         raise EnvironmentRefused(
             f"serving needs {error.name}, which is not installed:"
-            " `uv pip install -r requirements/serve.txt`"
+            f" {installed_by('-r requirements/serve.txt')}"
         ) from None
 
 

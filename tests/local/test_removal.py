@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -111,3 +112,13 @@ def test_the_command_shows_first_and_removes_with_yes(project: ScratchProject) -
     done = project.run("jobs", "remove", "--status", "completed", "--yes")
     assert (done.returncode, done.stdout) == (0, f"{job.name}\n")
     assert project.run("jobs", "remove", job.name, "--yes").returncode == NotFound.exit_status
+
+
+def test_with_json_the_jobs_are_shown_on_stderr_and_stdout_is_json(project: ScratchProject) -> None:
+    job = score(project)
+    shown = project.run("jobs", "remove", job.name, "-o", "json")
+    assert json.loads(shown.stdout) == {"removed": [], "bytes": 0}
+    assert job.name in shown.stderr
+    assert names(project) == [job.name]
+    done = project.run("jobs", "remove", job.name, "--yes", "-o", "json")
+    assert json.loads(done.stdout)["removed"] == [job.name]

@@ -103,7 +103,10 @@ def _run_parts(
     grace: float,
     doubts: tuple[str, ...],
 ) -> list[Attempt]:
-    """Divide the plan and run what of it is not done. Returns all attempts."""
+    """Divide the plan and run what of it is not done. Returns all attempts.
+
+    `doubts` are warnings about the model that the job's log has and no attempt carries.
+    """
     with Pool(plan, folder) as pool:
         if (most := most_parts(plan)) > plan.mini_batches:
             # The workers load the model while the large files are cut.
@@ -141,7 +144,6 @@ class _Run:
         say: Callable[[str], None],
         doubts: tuple[str, ...],
     ) -> None:
-        """`doubts` are warnings about the model that the job's log has and no attempt carries."""
         self._plan = plan
         self._folder = folder
         self._pool = pool

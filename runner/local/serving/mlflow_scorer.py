@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import JobFailed
+from runner.installing import installed_by
 from runner.local.engine.drivers import sklearn_model
 from runner.local.engine.drivers.packages import why_not_loaded
 from runner.local.engine.mlmodel import MlModel, read_mlmodel
@@ -59,7 +60,7 @@ class PyfuncScorer:
         except ModuleNotFoundError:
             raise JobFailed(
                 f"model {model.folder} is loaded by {model.loader_module}, which needs mlflow:"
-                " `uv pip install -r requirements/mlflow.txt`"
+                f" {installed_by('-r requirements/mlflow.txt')}"
             ) from None
         try:
             self._model = mlflow.pyfunc.load_model(str(model.folder))

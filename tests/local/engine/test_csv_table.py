@@ -180,7 +180,7 @@ def test_a_row_that_lacks_cells_has_empty_ones_and_the_first_is_named(tmp_path: 
     assert table.to_pydict() == {"a": [1, 3, 4], "b": [2.0, None, 5.0]}
     assert warnings == [
         "columns the model doesn't know are ignored: 's'",
-        "row 1 has 1 cells and the header 3; cells that a row lacks are empty",
+        "row 1 has 1 cell and the header 3; cells that a row lacks are empty",
     ]
     assert refusal(path, Column("b", "long")) == "row 1, column 'b': an empty cell is not a long"
 

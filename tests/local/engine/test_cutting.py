@@ -155,7 +155,7 @@ def test_rows_of_a_slice_are_counted_from_the_files_first(tmp_path: Path) -> Non
         read_table(path, columns, slices[1])
     assert read_table(path, columns, slices[2])[1] == [
         "columns the model doesn't know are ignored: 's'",
-        "row 4 has 1 cells and the header 2; cells that a row lacks are empty",
+        "row 4 has 1 cell and the header 2; cells that a row lacks are empty",
     ]
     with pytest.raises(BadFile, match=r"^row 6: has 3 cells and the header 2$"):
         read_table(path, columns, slices[3])

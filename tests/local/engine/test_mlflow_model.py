@@ -231,6 +231,10 @@ def test_all_the_files_that_are_not_read_are_named_up_to_a_bound() -> None:
     many = refusal(*(f"{number}.txt" for number in range(1012)))
     assert "'9.txt' and 1,002 more are not" in many
     assert "--data" not in many
+    assert many.endswith("; give it such files, or deploy the model with a scoring script")
+    assert refusal("a.csv.gz").endswith("; unpack it: `gunzip in/a.csv.gz`")
+    assert refusal("a.csv.gz", "b.CSV.GZ").endswith("; unpack them: `gunzip in/*`")
+    assert refusal("a.csv.gz", "b.txt").endswith("with a scoring script")
 
 
 def test_an_image_for_a_model_of_columns_fails_alone(tmp_path: Path) -> None:

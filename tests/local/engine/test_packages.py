@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.linear_model import LinearRegression
 
 from runner.errors import JobFailed
+from runner.installing import installed_by
 from runner.local.engine.drivers.mlflow_model import MlflowDriver
 from runner.local.engine.drivers.packages import doubts, missing_package, other_versions
 from runner.local.engine.mlmodel import MlModel, read_mlmodel
@@ -24,7 +26,7 @@ INSTALLED = sklearn.__version__
 SAVED = "1.2.2"
 WAY_OUT = (
     f"saved with scikit-learn {SAVED}, and {INSTALLED} is installed:"
-    f" `uv pip install scikit-learn=={SAVED}`, or save the model anew with the installed version"
+    f" {installed_by(f'scikit-learn=={SAVED}')}, or save the model anew with the installed version"
 )
 
 
@@ -90,7 +92,9 @@ def test_versions_that_an_error_has_nothing_to_do_with_are_not_named(tmp_path: P
     with pytest.raises(JobFailed, match=r"\); register the model again$"):
         MlflowDriver(model.folder)
     model = model_of(tmp_path / "n", "numpy==1.0\n", INSTALLED, pickle=b"cnumpy\nnot_there\n.")
-    with pytest.raises(JobFailed, match=r"numpy 1\.0, and .* `uv pip install numpy==1\.0`"):
+    with pytest.raises(
+        JobFailed, match=rf"numpy 1\.0, and .* {re.escape(installed_by('numpy==1.0'))}"
+    ):
         MlflowDriver(model.folder)
 
 
@@ -100,10 +104,10 @@ def test_versions_that_an_error_has_nothing_to_do_with_are_not_named(tmp_path: P
         (
             "no_such",
             "No.Such==4.3.0\n",
-            "no_such, which is not installed: `uv pip install No.Such==4.3.0`",
+            f"no_such, which is not installed: {installed_by('No.Such==4.3.0')}",
         ),
-        ("no_such.a", "no-such[gpu]>=4 # why\n", "`uv pip install 'no-such[gpu]>=4'`"),
-        ("cv2", "opencv-python-headless==4.1\n", "`uv pip install opencv-python-headless==4.1`"),
+        ("no_such.a", "no-such[gpu]>=4 # why\n", installed_by("'no-such[gpu]>=4'")),
+        ("cv2", "opencv-python-headless==4.1\n", installed_by("opencv-python-headless==4.1")),
         ("no_such", "no-such-thing==1\n", "not in its requirements.txt: install it, or save"),
     ],
 )

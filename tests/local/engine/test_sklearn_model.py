@@ -21,6 +21,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.model_selection import GridSearchCV
 
 from runner.errors import JobFailed
+from runner.installing import installed_by
 from runner.local.engine.drivers import sklearn_model
 from runner.local.engine.drivers.matrix import takes_matrix
 from runner.local.engine.drivers.mlflow_model import MlflowDriver
@@ -405,7 +406,7 @@ def test_a_model_that_is_given_data_frames_says_that_they_need_pandas(
     ):
         assert refusal(lay_model(tmp_path / name, signature, pickle=content)) == (
             f"model {tmp_path / name} {why}, which needs pandas to read its files:"
-            " `uv pip install -r requirements/mlflow.txt`"
+            f" {installed_by('-r requirements/mlflow.txt')}"
         )
 
 

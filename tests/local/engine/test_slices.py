@@ -269,6 +269,7 @@ def test_a_model_that_does_not_answer_once_a_row_gets_its_files_whole(
     assert sliced.error is None
     assert sliced.output == whole.output
     assert sum("files are given to it whole" in line for line in sliced.said) == 1
+    assert not any(" 1 answers " in line for line in sliced.said)
     # An attempt carries it too, so that whoever follows the job or reads its report sees it.
     warnings = [text for attempt in sliced.attempts for text in attempt.warnings]
     assert sum("files are given to it whole" in text for text in warnings) == 1

@@ -13,6 +13,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.counting import many
 from runner.local.engine.drivers.bad_file import BadFile, shown
 from runner.local.engine.drivers.column_types import (
     convert,
@@ -235,12 +236,12 @@ def _rewritten(
                 where = f"row {first_row + count - 1}"
                 if len(cells) > width:
                     raise BadFile(
-                        f"{where}: has {len(cells)} cells and the header {width}"
+                        f"{where}: has {many(len(cells), 'cell')} and the header {width}"
                         f"{_why_too_many(cells[width:])}"
                     )
                 if not warnings:
                     warnings.append(
-                        f"{where} has {len(cells)} cells and the header {width};"
+                        f"{where} has {many(len(cells), 'cell')} and the header {width};"
                         " cells that a row lacks are empty"
                     )
                 cells += [b""] * (width - len(cells))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import JobFailed
+from runner.installing import installed_by
 from runner.local.engine.drivers.bad_file import BadFile
 from runner.local.engine.mlmodel import Tensor
 from runner.local.engine.text import one_line
@@ -57,7 +58,7 @@ def _pixels(path: Path) -> Any:
         from PIL import Image
     except ModuleNotFoundError:
         raise JobFailed(
-            "images need the package pillow: `uv pip install -r requirements/mlflow.txt`"
+            f"images need the package pillow: {installed_by('-r requirements/mlflow.txt')}"
         ) from None
     try:
         with Image.open(path) as image:

@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from runner.counting import many
 from runner.errors import JobFailed
+from runner.installing import installed_by
 from runner.local.engine.attempt import FileResult
 from runner.local.engine.disk import DiskFull
 from runner.local.engine.drivers import sklearn_model
@@ -92,7 +94,8 @@ class MlflowDriver:
             raise NotOnceARow(f"of a slice of {file.name} {error}") from None
         if len(answers) != part.rows:
             raise NotOnceARow(
-                f"the model answered {len(answers):,} times for {part.rows:,} rows of {file.name}"
+                f"the model gave {many(len(answers), 'answer')} for"
+                f" {many(part.rows, 'row')} of {file.name}"
             )
         if part.first_row == 0 and not self._answers_halves_alike(feed, answers):
             raise NotOnceARow(
@@ -168,10 +171,17 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _way_around(files: Sequence[InputFile], folder: str) -> str:
-    """The command's option that leaves the others out: it takes the most frequent ending."""
+    """The command's option that leaves the others out: it takes the most frequent ending.
+
+    Where no file is read, a packed one is to be unpacked, and any other wants a scoring script.
+    """
     endings = Counter(Path(file.name).suffix for file in files if _is_supported(file.name))
     if not endings:
-        return ""
+        if all(file.name.lower().endswith(".gz") for file in files):
+            place = shlex.quote(folder) if len(files) > 1 else ""
+            packed = f"{place}/*" if place else shlex.quote(str(Path(folder) / files[0].name))
+            return f"; unpack {'them' if place else 'it'}: `gunzip {packed}`"
+        return "; give it such files, or deploy the model with a scoring script"
     ((ending, count),) = endings.most_common(1)
     pattern = shlex.quote(str(Path(folder) / f"*{ending}"))
     them = "the one file" if count == 1 else f"the {count:,} files"
@@ -200,7 +210,7 @@ def _load_pyfunc(model: MlModel) -> Callable[[Any], Any]:
     except ModuleNotFoundError:
         raise JobFailed(
             f"model {model.folder} is loaded by {model.loader_module}, which needs mlflow:"
-            " `uv pip install -r requirements/mlflow.txt`"
+            f" {installed_by('-r requirements/mlflow.txt')}"
         ) from None
     try:
         predict: Callable[[Any], Any] = mlflow.pyfunc.load_model(str(model.folder)).predict

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from runner.installing import installed_by
 from runner.local.engine.drivers.result import brief
 from runner.local.engine.mlmodel import MlModel
 
@@ -83,7 +84,7 @@ def missing_package(model: MlModel, error: Exception) -> str | None:
             plain = re.sub(r"\s+#.*$", "", line).strip()
             return (
                 f"needs the package {top}, which is not installed:"
-                f" `uv pip install {shlex.quote(plain)}`"
+                f" {installed_by(shlex.quote(plain))}"
             )
     if _concerned(model, error):
         # scikit-learn 1.6 pickles its losses as of a module `_loss`, which is no package.
@@ -135,7 +136,7 @@ def _saved_with(others: list[OtherVersion]) -> str:
     plural = "versions" if len(told) > 1 else "version"
     return (
         f"saved with {saved}, and {installed} {'is' if len(told) == 1 else 'are'} installed:"
-        f" `uv pip install {install}`, or save the model anew with the installed {plural}"
+        f" {installed_by(install)}, or save the model anew with the installed {plural}"
     )
 
 

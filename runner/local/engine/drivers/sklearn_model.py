@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import JobFailed
+from runner.installing import installed_by
 from runner.local.engine.drivers.matrix import (
     are_numbers,
     as_matrix,
@@ -102,5 +103,5 @@ def _need_pandas(model: MlModel) -> None:
         why = "is given DataFrames" if model.signature.columns else "has no signature"
         raise JobFailed(
             f"model {model.folder} {why}, which needs pandas to read its files:"
-            " `uv pip install -r requirements/mlflow.txt`"
+            f" {installed_by('-r requirements/mlflow.txt')}"
         ) from None
