@@ -285,7 +285,11 @@ def join_as_parquet(parts: Sequence[Path], target: Path, size: int) -> None:
     from pyarrow import csv, parquet
 
     target.parent.mkdir(parents=True, exist_ok=True)
-    table = pa.concat_tables([csv.read_csv(part) for part in parts]).combine_chunks()
+    header, _, _ = parts[0].read_text().partition("\n")
+    # As the model's signature has it: MLflow converts no long of a Parquet file to a double.
+    doubles = csv.ConvertOptions(column_types=dict.fromkeys(header.split(","), pa.float64()))
+    tables = [csv.read_csv(part, convert_options=doubles) for part in parts]
+    table = pa.concat_tables(tables).combine_chunks()
     with parquet.ParquetWriter(
         target, table.schema, use_dictionary=False, compression="none"
     ) as writer:

@@ -68,12 +68,22 @@ def plain_texts(values: pa.Array) -> pa.Array:
 
     kind = values.type
     if pa.types.is_boolean(kind):
-        return pc.if_else(values, "True", "False")
+        return pc.if_else(values, text_scalar("True"), text_scalar("False"))
     text = values.cast(pa.string())
     if pa.types.is_floating(kind):
         whole = pc.match_substring_regex(text, r"^-?\d+$")
-        return pc.if_else(whole, pc.binary_join_element_wise(text, ".0", ""), text)
+        nothing = text_scalar("")
+        with_point = pc.binary_join_element_wise(text, text_scalar(".0"), nothing)
+        return pc.if_else(whole, with_point, text)
     return text
+
+
+def text_scalar(text: str) -> pa.StringScalar:
+    """A text for Arrow's functions. Left to find out its type themselves, they try to import
+    dateutil, each time anew where it isn't installed, which takes longer than all the rest."""
+    import pyarrow as pa
+
+    return pa.scalar(text, pa.string())
 
 
 def quoted(cell: str) -> str:
@@ -317,4 +327,6 @@ def _quoted(text: pa.Array) -> pa.Array:
     if not pc.any(special).as_py():
         return text
     doubled = pc.replace_substring(text, '"', '""')
-    return pc.if_else(special, pc.binary_join_element_wise('"', doubled, '"', ""), text)
+    quote = text_scalar('"')
+    in_quotes = pc.binary_join_element_wise(quote, doubled, quote, text_scalar(""))
+    return pc.if_else(special, in_quotes, text)

@@ -6,6 +6,7 @@ false is a column of numbers too where numbers are asked for, and one of zeros a
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from runner.local.engine.drivers.bad_file import BadFile, shown, with_article
@@ -100,6 +101,9 @@ def settle(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray | None:
         return values
     if column.type == "float":
         values = values.cast(pa.float32())
+    # One number that isn't finite makes the sum so, which is sooner found than looking at each.
+    if math.isfinite(pc.sum(values).as_py() or 0.0):
+        return values
     return values if pc.all(pc.is_finite(values)).as_py() is not False else None
 
 

@@ -33,6 +33,7 @@ _CELL = re.compile(
 _DROPPED = re.compile(rb",(?![ \t]+[^ \t\r\n])[ \t]*")
 _BLANK_LINE = re.compile(rb"(?:\A|[\r\n])[ \t]+(?:[\r\n]|\Z)")
 _A_QUOTE = re.compile(rb'"')
+_A_RETURN = re.compile(rb"\r")
 _FIRST_READ = 1 << 16  # bytes of a file in which its header is looked for first
 _WINDOW = 1 << 20  # bytes looked at together, so that what is found of them stays small
 _COMMA, _QUOTE, _LF, _CR = b',"\n\r'
@@ -174,6 +175,8 @@ def is_plain(text: Text, columns: int) -> bool:
         return False
     if columns == 1 and _BLANK_LINE.search(text):
         return False
+    if _A_QUOTE.search(text) is None and _A_RETURN.search(text) is None:
+        return True
     content = as_array(text)
     inside = False
     for start in range(0, len(content), _WINDOW):

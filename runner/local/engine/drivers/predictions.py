@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from runner.local.engine.drivers.answers import Answers, BadPredictions, as_answers
-from runner.local.engine.drivers.cells import plain_texts, quoted
+from runner.local.engine.drivers.cells import plain_texts, quoted, text_scalar
 from runner.tally import EMPTY, MOST_CLASSES, ONLY, OTHER, Tally, buckets_of
 
 if TYPE_CHECKING:
@@ -31,19 +31,18 @@ def write_lines(
     Raises BadPredictions where there is no answer at all: a file that gets no line counts as
     failed on Azure.
     """
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     if not len(answers):
         raise BadPredictions("the model returned no predictions")
-    ending = pa.scalar(quoted(file_name) + "\n")
+    ending, comma = text_scalar(quoted(file_name) + "\n"), text_scalar(",")
     for start in range(0, len(answers), _ROWS_AT_ONCE):
         part = answers.cells.slice(start, _ROWS_AT_ONCE)
         lines = pc.binary_join_element_wise(
             _row_numbers(first_row + start, len(part)),
             part,
             ending,
-            ",",
+            comma,
             null_handling="replace",
             null_replacement="",
         )
