@@ -32,8 +32,6 @@ _CELL = re.compile(
 )
 _DROPPED = re.compile(rb",(?![ \t]+[^ \t\r\n])[ \t]*")
 _BLANK_LINE = re.compile(rb"(?:\A|[\r\n])[ \t]+(?:[\r\n]|\Z)")
-_A_QUOTE = re.compile(rb'"')
-_A_RETURN = re.compile(rb"\r")
 _FIRST_READ = 1 << 16  # bytes of a file in which its header is looked for first
 _WINDOW = 1 << 20  # bytes looked at together, so that what is found of them stays small
 _COMMA, _QUOTE, _LF, _CR = b',"\n\r'
@@ -175,9 +173,9 @@ def is_plain(text: Text, columns: int) -> bool:
         return False
     if columns == 1 and _BLANK_LINE.search(text):
         return False
-    if _A_QUOTE.search(text) is None and _A_RETURN.search(text) is None:
-        return True
     content = as_array(text)
+    if not _holds(content, _QUOTE) and not _holds(content, _CR):
+        return True
     inside = False
     for start in range(0, len(content), _WINDOW):
         window = content[start : start + _WINDOW]
@@ -229,7 +227,7 @@ def ends_one_by_one(text: bytes, *, whole: bool) -> NDArray[np.int64]:
 
 
 def has_quotes(text: Text) -> bool:
-    return _A_QUOTE.search(text) is not None
+    return _holds(as_array(text), _QUOTE)
 
 
 def has_hexadecimals(text: Text) -> bool:
@@ -276,6 +274,13 @@ def _has_lone_cr(content: NDArray[np.uint8], start: int, size: int) -> bool:
     if returns[-1] == len(content) - 1:
         return True
     return bool((content[returns + 1] != _LF).any())
+
+
+def _holds(content: NDArray[np.uint8], byte: int) -> bool:
+    return any(
+        (content[start : start + _WINDOW] == byte).any()
+        for start in range(0, len(content), _WINDOW)
+    )
 
 
 def as_array(text: Text) -> NDArray[np.uint8]:
