@@ -157,7 +157,9 @@ def test_rows_of_a_slice_are_counted_from_the_files_first(tmp_path: Path) -> Non
         "columns the model doesn't know are ignored: 's'",
         "row 4 has 1 cell and the header 2; cells that a row lacks are empty",
     ]
-    with pytest.raises(BadFile, match=r"^row 6: has 3 cells and the header 2: take the comma off its end$"):
+    with pytest.raises(
+        BadFile, match=r"^row 6: has 3 cells and the header 2: take the comma off its end$"
+    ):
         read_table(path, columns, slices[3])
 
 
