@@ -356,11 +356,13 @@ def measure_fresh(bench: Bench) -> list[Finding]:
         if not list((clone / ".runner").rglob("predictions.csv")):
             raise ProgramFailed("make score ended well but left no predictions.csv")
         workspace = _megabytes(clone / ".runner")
-        installed = _megabytes(clone) - before - workspace
+        fetched = _megabytes(clone / ".uv")  # nothing where uv is there already
+        installed = _megabytes(clone) - before - workspace - fetched
         cached = _megabytes(cache)
     return [
         Finding("make score from nothing", (seconds,), "s", Target("at most", 60)),
         Finding("installed by it", (installed,), "MB", Target("at most", 400)),
+        Finding("uv itself, where it isn't there", (fetched,), "MB"),
         Finding("in the package cache, mostly the same files", (cached,), "MB"),
     ]
 
