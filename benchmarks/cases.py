@@ -207,9 +207,9 @@ def measure_one_file(bench: Bench) -> list[Finding]:
     many = data_folder(bench, bench.size(2000), 10_000)
     with _scratch(bench) as folder:
         scratch = Path(folder)
-        one = scratch / "one" / "patients.csv"
-        join_tables(sorted(many.glob("*.csv")), one)
-        large = replace(runner_program(bench, one.parent, scratch / "home-one"), name="one file")
+        joined = scratch / "one" / "patients.csv"
+        join_tables(sorted(many.glob("*.csv")), joined)
+        large = replace(runner_program(bench, joined.parent, scratch / "home-one"), name="one file")
         files = replace(runner_program(bench, many, scratch / "home-many"), name="files")
         counts = {}
         for program in (large, files):

@@ -68,7 +68,9 @@ class Tally:
         """
         if self.columns:
             most = max(_FEWEST_BUCKETS, _MOST_BUCKETS // len(self.columns))
-            return {"columns": {name: one._thinned(most) for name, one in self.columns.items()}}
+            return {
+                "columns": {name: column._thinned(most) for name, column in self.columns.items()}
+            }
         if not self.buckets:
             return {"classes": dict(self.classes)} if self.classes else {}
         figures = {"sum": self.sum, "min": self.min, "max": self.max}
@@ -105,9 +107,9 @@ class Tally:
 def told(tally: Tally) -> dict[str, dict[str, Any]]:
     """Of each column its figures, or its classes in order with their rows, ready for JSON."""
     columns: dict[str, dict[str, Any]] = {}
-    for name, one in tally.by_column().items():
-        numbers = one.numbers
-        columns[name] = asdict(numbers) if numbers else {"classes": in_order(one.classes)}
+    for name, column in tally.by_column().items():
+        numbers = column.numbers
+        columns[name] = asdict(numbers) if numbers else {"classes": in_order(column.classes)}
     return columns
 
 

@@ -176,9 +176,9 @@ def _differs_in_size(path: Path, stored: Path) -> bool:
         return True
 
 
-def _same_bytes(one: Path, other: Path) -> bool:
+def _same_bytes(path: Path, other: Path) -> bool:
     """Whether two files of one size hold the same; read only as far as they do."""
-    with one.open("rb") as first, other.open("rb") as second:
+    with path.open("rb") as first, other.open("rb") as second:
         while True:
             chunk = first.read(CHUNK)
             if chunk != second.read(CHUNK):

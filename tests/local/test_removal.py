@@ -25,7 +25,7 @@ def score(project: ScratchProject, *words: str) -> Job:
 
 
 def names(project: ScratchProject) -> list[str]:
-    return [one["name"] for one in project.json("jobs", "list")]
+    return [job["name"] for job in project.json("jobs", "list")]
 
 
 def test_a_removed_job_leaves_nothing_but_what_it_shares(project: ScratchProject) -> None:

@@ -82,7 +82,7 @@ KINDS: list[tuple[str, Any, st.SearchStrategy[Any], Callable[[str], Any]]] = [
 
 
 @pytest.mark.parametrize(
-    ("dtype", "values", "parse"), [one[1:] for one in KINDS], ids=[one[0] for one in KINDS]
+    ("dtype", "values", "parse"), [kind[1:] for kind in KINDS], ids=[kind[0] for kind in KINDS]
 )
 @given(data=st.data())
 @settings(deadline=None, max_examples=20)
@@ -252,7 +252,7 @@ def test_rows_of_numbers_are_json_with_and_without_infinity(rows: list[list[floa
 @pytest.mark.parametrize(
     ("predictions", "expected"),
     [
-        ({"label": ["a", "b"], "model": "v1"}, [{"label": one, "model": "v1"} for one in "ab"]),
+        ({"label": ["a", "b"], "model": "v1"}, [{"label": label, "model": "v1"} for label in "ab"]),
         ({"n": [2**53 + 1, None], "m": 1}, [{"n": 2**53 + 1, "m": 1}, {"n": None, "m": 1}]),
         (np.array([["2024-01-02", "NaT"]], dtype="M8[s]"), [["2024-01-02T00:00:00", None]]),
         (

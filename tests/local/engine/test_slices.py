@@ -183,7 +183,7 @@ def test_a_large_file_that_cannot_be_cut_fails_as_when_it_is_read(
     for above in (0, ABOVE):
         outcome = score(tmp_path / str(above), files, model=regression, slice_above=above)
         assert outcome.error is None
-        reasons.append({f.error for one in outcome.attempts for f in one.files if f.error})
+        reasons.append({f.error for attempt in outcome.attempts for f in attempt.files if f.error})
         assert outcome.output is not None
         assert outcome.output.count(b"\n") == 3
     assert reasons[0] == reasons[1]
