@@ -133,10 +133,10 @@ def test_of_several_columns_few_buckets_are_kept_and_the_median_still_stands_in_
     values = np.random.default_rng(seed).lognormal(sigma=3, size=4000)
     column = Tally(buckets=buckets_of(values), sum=1.0, min=0.0, max=9.0)
     kept = Tally(columns={str(place): column for place in range(wide)}).as_dict()["columns"]
-    assert sum(len(one["buckets"]) for one in kept.values()) <= 26 * 20
-    for one in kept.values():
-        assert sum(one["buckets"].values()) == len(values)
-        assert (one["sum"], one["min"], one["max"]) == (1.0, 0.0, 9.0)
+    assert sum(len(tally["buckets"]) for tally in kept.values()) <= 26 * 20
+    for tally in kept.values():
+        assert sum(tally["buckets"].values()) == len(values)
+        assert (tally["sum"], tally["min"], tally["max"]) == (1.0, 0.0, 9.0)
     numbers = merge([{"buckets": kept["0"]["buckets"]}]).numbers
     assert numbers is not None
     assert 0.46 < (values <= numbers.median).mean() < 0.54

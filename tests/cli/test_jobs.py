@@ -153,7 +153,7 @@ def test_a_group_alone_shows_its_help(run: Run) -> None:
 
 
 def test_the_states_a_job_is_removed_by_are_the_final_ones() -> None:
-    assert set(FINAL) == {one for one in JobStatus if one.final}
+    assert set(FINAL) == {status for status in JobStatus if status.final}
 
 
 def test_remove_takes_the_named_jobs_once_it_may(run: Run, workspace: MemoryWorkspace) -> None:

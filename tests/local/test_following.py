@@ -57,8 +57,8 @@ class Watched:
 
 def append(folder: Path, *attempts: Attempt) -> None:
     with Journal(folder / "journal.jsonl") as journal:
-        for one in attempts:
-            journal.append(one)
+        for added in attempts:
+            journal.append(added)
 
 
 def counts(progress: Progress) -> tuple[int, int | None, int | None]:
@@ -153,4 +153,4 @@ def test_the_logs_are_the_jobs_own_and_the_workers(folder: Path) -> None:
     (folder / "logs" / "worker-0.txt").write_text("printed\n")
     job = Job("job", "batch", JobStatus.FAILED, FIRST)
     events = list(follow(folder, lambda: job, logs=True))
-    assert [one.text for one in events if isinstance(one, LogLine)] == ["it begins", "printed"]
+    assert [line.text for line in events if isinstance(line, LogLine)] == ["it begins", "printed"]

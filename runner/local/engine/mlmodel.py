@@ -85,7 +85,7 @@ class MlModel:
     signature: Signature
     whole_files: bool = False  # its metadata ask that no file be dealt out in slices
     # Of the libraries it was saved with, by the name that is installed.
-    library_versions: Mapping[str, str] = field(default_factory=dict)
+    saved_versions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_plain_sklearn(self) -> bool:
@@ -129,7 +129,7 @@ def read_mlmodel(folder: Path) -> MlModel:
         code=bool(python_function.get("code")),
         signature=_signature(document.get("signature"), path),
         whole_files=_asks_for_whole_files(document.get("metadata")),
-        library_versions=_library_versions(flavors),
+        saved_versions=_saved_versions(flavors),
     )
 
 
@@ -150,7 +150,7 @@ def _pickle(folder: Path, python_function: dict[str, Any], sklearn: Any) -> Path
     return file
 
 
-def _library_versions(flavors: dict[str, Any]) -> dict[str, str]:
+def _saved_versions(flavors: dict[str, Any]) -> dict[str, str]:
     found = {}
     for flavor, (package, key) in _LIBRARIES.items():
         said = flavors.get(flavor)

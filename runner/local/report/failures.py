@@ -30,21 +30,24 @@ class Trouble(NamedTuple):
 def troubles(attempts: Sequence[Attempt], settled: Sequence[Attempt]) -> list[Trouble]:
     """First what was lost for good, then what the engine or a resumed job ran again."""
     found = []
-    for one in settled:
+    for attempt in settled:
         lost = [
-            Trouble("failed", one, file, file.error) for file in one.files if file.error is not None
+            Trouble("failed", attempt, file, file.error)
+            for file in attempt.files
+            if file.error is not None
         ]
         found += lost
-        if one.missing:
-            owed = f"run() returned {many(one.missing, 'result')} too few"
-            found.append(Trouble("failed", one, None, owed))
-        elif one.outcome == "failed" and not lost:
-            found.append(Trouble("failed", one, None, _reason(one)))
-    final = {id(one) for one in settled}
+        if attempt.missing:
+            owed = f"run() returned {many(attempt.missing, 'result')} too few"
+            found.append(Trouble("failed", attempt, None, owed))
+        elif attempt.outcome == "failed" and not lost:
+            found.append(Trouble("failed", attempt, None, _reason(attempt)))
+    final = {id(attempt) for attempt in settled}
     found += [
-        Trouble("retried", one, None, _reason(one))
-        for one in attempts
-        if one.outcome == "retried" or (one.outcome == "failed" and id(one) not in final)
+        Trouble("retried", attempt, None, _reason(attempt))
+        for attempt in attempts
+        if attempt.outcome == "retried"
+        or (attempt.outcome == "failed" and id(attempt) not in final)
     ]
     return found
 
@@ -132,18 +135,18 @@ def _reasons(found: Sequence[Trouble]) -> str:
     return f"<h3>Reasons</h3>{counted(listed)}{more}<h3>One by one</h3>"
 
 
-def _row(one: Trouble, files_of: Mapping[tuple[int, int], Sequence[FileResult]]) -> str:
-    attempt = one.attempt
-    files = [one.file] if one.file else files_of.get(attempt.key, ())
+def _row(trouble: Trouble, files_of: Mapping[tuple[int, int], Sequence[FileResult]]) -> str:
+    attempt = trouble.attempt
+    files = [trouble.file] if trouble.file else files_of.get(attempt.key, ())
     if len(files) == 1:
         file = name_tag(files[0].name)
     else:
         file = f'<span class="soft">{many(len(files), "file") if files else "not known"}</span>'
     at = attempt.started + attempt.seconds
-    title = f' title="{shown(one.reason)}"' if len(one.reason) > 240 else ""
+    title = f' title="{shown(trouble.reason)}"' if len(trouble.reason) > 240 else ""
     return (
-        f'<tr><td class="kind {one.kind}">{one.kind}</td><td>{file}</td>'
+        f'<tr><td class="kind {trouble.kind}">{trouble.kind}</td><td>{file}</td>'
         f'<td class="num">{attempt.label}</td><td class="num">{attempt.attempt}</td>'
         f'<td class="num" data-key="{1000 * at:.0f}">{duration(at)}</td>'
-        f'<td class="reason"{title}>{shown(one.reason, 240)}</td></tr>'
+        f'<td class="reason"{title}>{shown(trouble.reason, 240)}</td></tr>'
     )

@@ -50,9 +50,10 @@ def time_by_mini_batch(
 
 def _slowest_table(attempts: Sequence[Attempt]) -> str:
     rows = "".join(
-        f'<tr><td class="num">{one.label}</td><td class="num">{one.worker:,}</td>'
-        f'<td class="num">{one.rows:,}</td><td class="num">{duration(one.seconds)}</td></tr>'
-        for one in attempts
+        f'<tr><td class="num">{attempt.label}</td><td class="num">{attempt.worker:,}</td>'
+        f'<td class="num">{attempt.rows:,}</td>'
+        f'<td class="num">{duration(attempt.seconds)}</td></tr>'
+        for attempt in attempts
     )
     heads = "".join(
         f'<th scope="col" class="num">{head}</th>'

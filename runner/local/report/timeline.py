@@ -89,22 +89,24 @@ def _legend(counts: Mapping[Outcome, int], gaps: bool) -> str:
     return f'<ul class="legend">{"".join(items)}</ul>'
 
 
-def _block(one: Attempt, clock: Clock, lanes: _Lanes) -> str:
-    top, tall = lanes.tops[lanes.lane_of[one.worker]], lanes.tall
-    start, stop = clock.place(one.started), clock.place(one.started + one.seconds)
+def _block(attempt: Attempt, clock: Clock, lanes: _Lanes) -> str:
+    top, tall = lanes.tops[lanes.lane_of[attempt.worker]], lanes.tall
+    start, stop = clock.place(attempt.started), clock.place(attempt.started + attempt.seconds)
     width = max(stop - start, 0.15)
     start = min(start, 100 - width)
-    why = f" — {shown(one.reason, 160)}" if one.reason else ""
+    why = f" — {shown(attempt.reason, 160)}" if attempt.reason else ""
     number = (
         f'<text class="inside" x="{start + width / 2:.2f}%" y="{top + tall / 2 + 4:.0f}" '
-        f'text-anchor="middle">{one.label}</text>'
+        f'text-anchor="middle">{attempt.label}</text>'
         if width > 6 and tall > 20
         else ""
     )
     return (
-        f"<g><title>{one.where.capitalize()}, attempt {one.attempt:,}: {one.outcome} after "
-        f"{duration(one.seconds)}, {many(one.rows, 'row')}{why}</title>"
-        f'<rect class="{one.outcome}{" edge" if width > 0.6 else ""}" x="{start:.2f}%" y="{top}" '
+        f"<g><title>{attempt.where.capitalize()}, attempt {attempt.attempt:,}: "
+        f"{attempt.outcome} after "
+        f"{duration(attempt.seconds)}, {many(attempt.rows, 'row')}{why}</title>"
+        f'<rect class="{attempt.outcome}{" edge" if width > 0.6 else ""}" '
+        f'x="{start:.2f}%" y="{top}" '
         f'width="{width:.2f}%" height="{tall}" rx="{3 if width > 2 else 0}"/>{number}</g>'
     )
 

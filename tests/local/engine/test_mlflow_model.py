@@ -213,7 +213,7 @@ def test_a_file_that_no_deployment_without_a_script_reads_is_refused_before_anyt
         " `--data '/in it/*.csv'`"
     )
     refuse_unsupported(
-        [InputFile(one, 0, 0) for one in ("a.csv", "b.PNG", "c.Parquet", "d.pqt")], "/in"
+        [InputFile(name, 0, 0) for name in ("a.csv", "b.PNG", "c.Parquet", "d.pqt")], "/in"
     )
 
 

@@ -55,7 +55,7 @@ def test_the_packages_of_other_versions_are_those_saved_or_pinned_otherwise(
     tmp_path: Path, requirements: str, saved: str | None, found: list[tuple[str, str]]
 ) -> None:
     model = model_of(tmp_path / "m", requirements, saved)
-    assert [(one.name, one.saved) for one in other_versions(model)] == found
+    assert [(package.name, package.saved) for package in other_versions(model)] == found
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_a_model_of_another_version_that_scores_is_doubted_once(
     files = {f"{name}.csv": b"x\n1\n" for name in "abcd"}
     outcome = score(tmp_path / "job", files, model=folder, mini_batch_size=1, processes=processes)
     assert outcome.error is None
-    warnings = [warning for one in outcome.attempts for warning in one.warnings]
+    warnings = [warning for attempt in outcome.attempts for warning in attempt.warnings]
     assert warnings == [f"predictions may be wrong: the model was {WAY_OUT}"]
     assert outcome.said == (f"warning: {warnings[0]}",)
     assert "InconsistentVersionWarning" in outcome.log

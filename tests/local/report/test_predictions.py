@@ -59,8 +59,8 @@ def test_several_columns_are_a_line_each() -> None:
     }
     shown = page(report([attempt(0, {"a.csv": 4})], Tally(columns=columns)))
     part = section(shown, "Predictions by column")
-    assert [one.text for one in part.find("dt")] == ["label", "<score>", "empty"]
-    assert [one.text for one in part.find("dd")] == [
+    assert [term.text for term in part.find("dt")] == ["label", "<score>", "empty"]
+    assert [figures.text for figures in part.find("dd")] == [
         "2 classes. a is the most frequent, 75.0 %.",
         "Median 0.5, mean 0.5. From 0.5 to 0.5.",
         "No numbers.",

@@ -48,7 +48,7 @@ def other_versions(model: MlModel) -> list[OtherVersion]:
     What it was saved with is known from its `MLmodel` and the exact lines of its
     `requirements.txt`. A package that is not installed at all is not one of another version.
     """
-    saved = {_normal(name): (name, version) for name, version in model.library_versions.items()}
+    saved = {_normal(name): (name, version) for name, version in model.saved_versions.items()}
     for line in _requirements(model):
         if exact := _EXACT.match(line):
             saved.setdefault(_normal(exact[1]), (exact[1], exact[2]))
@@ -117,7 +117,7 @@ def doubts(model: MlModel | None, heard: Iterable[Warning]) -> tuple[str, ...]:
         if None not in (versions := [getattr(warning, name, None) for name in _SKLEARNS])
     }
     if not told and warned and model is not None:
-        libraries = {_normal(name) for name in model.library_versions}
+        libraries = {_normal(name) for name in model.saved_versions}
         told = {package for package in other_versions(model) if _normal(package.name) in libraries}
     others = sorted(told, key=lambda package: (package.name, package.saved))
     return tuple(
@@ -151,7 +151,7 @@ def _concerned(model: MlModel, error: Exception) -> list[OtherVersion]:
         named.add(str(trace.tb_frame.f_globals.get("__name__")).partition(".")[0])
         trace = trace.tb_next
     modules = {_normal(name) for module in named for name in _PACKAGES.get(module, (module,))}
-    libraries = {_normal(name) for name in model.library_versions}
+    libraries = {_normal(name) for name in model.saved_versions}
     # MLflow itself is passed through whatever goes wrong.
     return [
         package
