@@ -51,6 +51,21 @@ def environments(project: Project) -> tuple[str, ...]:
     return (LOCAL, *sorted(names - {LOCAL}))
 
 
+def default_environment() -> str:
+    """The environment of a command that names none: RUNNER_ENV, else local."""
+    return os.environ.get("RUNNER_ENV") or LOCAL
+
+
+def environment_option(environment: str) -> str:
+    """What a command needs, after its last word, to mean an environment: ` --env dev`.
+
+    Empty for local, unless RUNNER_ENV makes another the default of this shell.
+    """
+    if environment == LOCAL == default_environment():
+        return ""
+    return f" --env {environment}"
+
+
 def stack_file(project: Project, environment: str) -> Path | None:
     """The environment's `Pulumi.<env>.yaml`; None where it has none."""
     name = f"Pulumi.{environment}.yaml"

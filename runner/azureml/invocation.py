@@ -17,7 +17,8 @@ from runner.azureml.lost_jobs import LostJob
 from runner.declarations.override import override
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.nearest import nearest
-from runner.workspace import Invocation, Job, only_deployment
+from runner.request import only_deployment
+from runner.workspace import Invocation, Job
 
 if TYPE_CHECKING:
     from azure.core.rest import HttpResponse

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from runner.azureml.connection import Connection
 from runner.project import stack_file
 from runner.workspace import (
+    Abilities,
     Asset,
     AssetKind,
     EndpointInfo,
@@ -37,6 +38,8 @@ class AzureWorkspace:
 
     Each method belongs to a module of this package, which is imported when it is called.
     """
+
+    abilities = Abilities()
 
     def __init__(self, project: Project, environment: str, outputs: Outputs) -> None:
         self.environment = environment
@@ -123,6 +126,19 @@ class AzureWorkspace:
         from runner.azureml.online import send
 
         return send(self._connection, endpoint, body, deployment)
+
+    def serve(
+        self,
+        endpoint: str,
+        host: str,
+        port: int,
+        ready: Callable[[str], object],
+        say: Callable[[str], object],
+        verbose: bool = False,
+    ) -> None:
+        from runner.azureml.online import refuse_serving
+
+        raise refuse_serving(self.environment, endpoint)
 
     def train(self, model: str, inputs: Mapping[str, str]) -> Job:
         from runner.azureml.training import train

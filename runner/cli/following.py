@@ -19,7 +19,7 @@ from runner.cli.output import (
 )
 from runner.cli.progress import ProgressView
 from runner.errors import EnvironmentRefused, NotFound, RunnerError
-from runner.project import LOCAL
+from runner.project import environment_option
 from runner.workspace import Job, JobStatus, LogLine, Summary, Workspace, as_json
 
 
@@ -48,7 +48,7 @@ def follow_to_end(
         try:
             interruption.check()
             _print_notices(job)
-            if workspace.environment != LOCAL:
+            if not workspace.abilities.begins_at_once:
                 print_note(f"job {job.name} has begun; Ctrl-C cancels it")
             watch(workspace, job.name, sys.stderr if logs else None, interruption.check)
         except KeyboardInterrupt:
@@ -126,7 +126,7 @@ def print_outcome(workspace: Workspace, job: Job) -> int:
 
 def named(workspace: Workspace, name: str) -> str:
     """A job's or endpoint's name as it is typed in a command, with its environment."""
-    return name if workspace.environment == LOCAL else f"{name} --env {workspace.environment}"
+    return name + environment_option(workspace.environment)
 
 
 def find_summary(workspace: Workspace, job: Job) -> Summary | None:
@@ -140,7 +140,7 @@ def find_summary(workspace: Workspace, job: Job) -> Summary | None:
 
 
 def _begin(workspace: Workspace, start: Callable[[], Job], interruption: Interruption) -> Job:
-    if workspace.environment == LOCAL:
+    if workspace.abilities.begins_at_once:
         return start()
     # Elsewhere it takes a while to find out what became of a request that was cut off.
     with interruptible(
@@ -188,7 +188,7 @@ def _cancel(workspace: Workspace, job: Job) -> int:
 def _way_on(workspace: Workspace, job: Job) -> str:
     if job.type != "batch":
         return ""
-    if workspace.environment == LOCAL:
-        return f"; take it up again with: runner jobs resume {job.name}"
+    if workspace.abilities.resumes:
+        return f"; take it up again with: runner jobs resume {named(workspace, job.name)}"
     again = f"runner score {named(workspace, job.endpoint or '')}"
     return f"; score again with `{again}` and the same options"

@@ -32,7 +32,9 @@ class Session:
 
     @property
     def environment(self) -> str:
-        return self.chosen or os.environ.get("RUNNER_ENV") or "local"
+        from runner.project import default_environment
+
+        return self.chosen or default_environment()
 
     def open(self) -> Workspace:
         return self.open_other(self.environment, self.outputs)

@@ -2,29 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol, runtime_checkable
-
 import click
 
 from runner.cli.options import Command, Session, common, endpoint_names, pass_session
-
-
-@runtime_checkable
-class Serves(Protocol):
-    """A workspace that can serve its online endpoints: this machine's."""
-
-    def serve(
-        self,
-        endpoint: str,
-        host: str,
-        port: int,
-        ready: Callable[[str], object],
-        say: Callable[[str], object],
-        verbose: bool = False,
-    ) -> None:
-        """Serve until SIGINT or SIGTERM; `ready` gets the scoring URI, `say` lines of log."""
-        ...
 
 
 @click.command(
@@ -63,13 +43,12 @@ def serve(session: Session, endpoint: str, port: int, host: str) -> None:
     from runner.errors import WrongUsage
     from runner.project import LOCAL
 
-    if session.environment != LOCAL:
+    workspace = session.open()
+    if not workspace.abilities.serves:
         raise WrongUsage(
             f"serve runs on this machine, not in environment {session.environment};"
             f" use --env {LOCAL}, or send requests with `runner invoke {endpoint}`"
         )
-    workspace = session.open()
-    assert isinstance(workspace, Serves), "the local workspace serves"
     workspace.serve(
         endpoint,
         host,

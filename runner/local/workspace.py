@@ -29,7 +29,9 @@ from runner.local.job_records import (
 )
 from runner.nearest import nearest
 from runner.project import LOCAL, Project, stack_file
+from runner.request import only_deployment
 from runner.workspace import (
+    Abilities,
     Asset,
     AssetKind,
     EndpointInfo,
@@ -42,7 +44,6 @@ from runner.workspace import (
     Response,
     Summary,
     Transfer,
-    only_deployment,
 )
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class LocalWorkspace:
     """Implements `runner.workspace.Workspace` over a folder and the project's declarations."""
 
     environment = LOCAL
+    abilities = Abilities(serves=True, resumes=True, removes_jobs=True, begins_at_once=True)
 
     def __init__(self, project: Project) -> None:
         self.on_transfer: Callable[[Transfer], None] = lambda _: None

@@ -11,6 +11,7 @@ from pathlib import Path
 from runner.content import Content, scan
 from runner.errors import EnvironmentRefused, NotFound
 from runner.workspace import (
+    Abilities,
     Asset,
     AssetKind,
     DeploymentInfo,
@@ -108,6 +109,13 @@ class MemoryWorkspace:
             ),
         ]
     )
+
+    @property
+    def abilities(self) -> Abilities:
+        """Those of this machine for `local`, and of Azure's workspaces for every other name."""
+        if self.environment != "local":
+            return Abilities()
+        return Abilities(serves=True, resumes=True, removes_jobs=True, begins_at_once=True)
 
     def __post_init__(self) -> None:
         self.on_transfer: Callable[[Transfer], None] = lambda _: None

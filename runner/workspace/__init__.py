@@ -1,0 +1,69 @@
+"""The interface every environment implements, and the records it speaks in.
+
+A command is a call of one of these methods and a way to print what it returns. Adapters (a package
+for each platform: `runner.local`, `runner.azureml`) implement the interface and never import each
+other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from runner.workspace.abilities import Abilities
+from runner.workspace.assets import Asset, AssetKind, Assets, Registration, Transfer
+from runner.workspace.endpoints import (
+    DeploymentInfo,
+    EndpointInfo,
+    Endpoints,
+    Invocation,
+    Response,
+)
+from runner.workspace.jobs import Job, Jobs, JobStatus, LogLine, Progress, Summary
+from runner.workspace.training import Training
+
+__all__ = [
+    "Abilities",
+    "Asset",
+    "AssetKind",
+    "Assets",
+    "DeploymentInfo",
+    "EndpointInfo",
+    "Endpoints",
+    "Invocation",
+    "Job",
+    "JobStatus",
+    "Jobs",
+    "LogLine",
+    "Progress",
+    "Registration",
+    "Response",
+    "Summary",
+    "Training",
+    "Transfer",
+    "Workspace",
+    "as_json",
+]
+
+
+class Workspace(Assets, Endpoints, Training, Jobs, Protocol):
+    """What an environment's models, data, endpoints and jobs live in.
+
+    Every method raises `NotFound` for a name the environment lacks (with the nearest names)
+    and `EnvironmentRefused` where the environment can't be reached or says no.
+    """
+
+    environment: str
+    on_transfer: Callable[[Transfer], None]  # told while much is sent or fetched; from any thread
+
+    @property
+    def abilities(self) -> Abilities: ...
+
+
+def as_json(record: Any) -> Any:
+    """Turn a record, or a list of them, into what `json.dumps` takes."""
+    from dataclasses import asdict
+
+    if isinstance(record, list):
+        return [as_json(item) for item in record]
+    return asdict(record)

@@ -1,0 +1,20 @@
+"""What an environment can do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Abilities:
+    """What a workspace can do; commands ask for these, and never which environment it is.
+
+    What a workspace is asked to do beyond them it refuses with `EnvironmentRefused`.
+    """
+
+    serves: bool = False  # online endpoints on this machine
+    resumes: bool = False  # jobs that were cut off
+    removes_jobs: bool = False
+    # A job begins in a moment, or not at all. Otherwise it takes a while to find out what became
+    # of a request that was cut off.
+    begins_at_once: bool = False

@@ -1,0 +1,89 @@
+"""Models and data assets of a workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from runner.content import Content
+
+AssetKind = Literal["model", "data"]
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One version of a model or of a data asset."""
+
+    kind: AssetKind
+    name: str
+    version: str
+    type: str  # mlflow_model, custom_model · uri_file, uri_folder
+    content_hash: str  # hex SHA-256 of the names and contents; empty where nobody took it
+    path: str  # where this environment keeps it
+    base_name: str  # of the file or folder it was registered from
+    created_at: str  # ISO 8601, UTC
+    description: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    job: str | None = None  # the job that produced it
+
+    @property
+    def reference(self) -> str:
+        return f"azureml:{self.name}:{self.version}"
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A model or data asset to register, as a declaration or a command line gives it."""
+
+    name: str
+    path: Path
+    type: str
+    version: str | None = None  # None: the next one, unless the content is registered already
+    description: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    job: str | None = None
+    names: tuple[str, ...] | None = None  # the files of a folder that count; None: all of it
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """How far an upload or a download has come."""
+
+    verb: Literal["uploading", "downloading"]
+    name: str  # of what is on its way
+    bytes_done: int
+    bytes_all: int
+
+
+class Assets(Protocol):
+    """The models and data assets of a workspace, by name and version."""
+
+    def register(self, kind: AssetKind, registration: Registration) -> Asset: ...
+    def assets(self, kind: AssetKind, name: str | None = None) -> list[Asset]:
+        """All versions of a name, newest first; without one the latest of every name, by name."""
+        ...
+
+    def asset(self, kind: AssetKind, reference: str) -> Asset: ...
+    def download_asset(self, kind: AssetKind, reference: str, target: Path) -> Path: ...
+    def contents(self, kind: AssetKind, reference: str) -> Content:
+        """The files of an asset, which are read only as they are asked for."""
+        ...
+
+    def receive(self, asset: Asset, content: Content) -> Asset:
+        """Register a copy of another workspace's asset, as the next version of its name.
+
+        Where the name has the content already, that version is returned as it is. Raises
+        `EnvironmentRefused` where the content has another hash than the asset; nothing is
+        registered then.
+        """
+        ...
+
+    def register_code(self, name: str, folder: Path) -> str | None:
+        """Make a scoring script's folder available to deployments and return its reference.
+
+        The same content again keeps its version. None where code runs from where it lies.
+        """
+        ...

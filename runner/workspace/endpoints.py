@@ -1,0 +1,92 @@
+"""Endpoints of a workspace, and what is asked of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from runner.workspace.jobs import Job
+
+
+@dataclass(frozen=True)
+class DeploymentInfo:
+    name: str
+    endpoint: str
+    model: str | None
+    driver: str  # "mlflow", or the scoring script's name
+    default: bool
+    traffic: int | None = None  # percent, online endpoints only
+
+
+@dataclass(frozen=True)
+class EndpointInfo:
+    name: str
+    kind: Literal["batch", "online"]
+    deployments: tuple[DeploymentInfo, ...]
+    default: str | None = None
+    scoring_uri: str | None = None
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """What `az ml batch-endpoint invoke` takes. None means: as declared."""
+
+    endpoint: str | None = None
+    deployment: str | None = None
+    data: str | None = None  # path, pattern, azureml: reference, datastore URI or https URL
+    input_type: str | None = None  # uri_file, uri_folder
+    mini_batch_size: int | None = None
+    instance_count: int | None = None
+    slice_above: int | None = None  # bytes; a larger file is dealt out in slices; 0: never
+    # --set KEY=VALUE: a key of the deployment's settings, dotted, with or without `settings.`
+    settings: Mapping[str, str] = field(default_factory=dict)
+    output_path: str | None = None  # a path, or a datastore URI
+
+
+@dataclass(frozen=True)
+class Response:
+    """What an online endpoint answered to one request."""
+
+    status: int  # of HTTP
+    body: bytes
+    content_type: str
+    deployment: str | None  # the one that answered, where the endpoint says so
+    seconds: float  # from sending the request to its last byte
+    model_error: str | None = None  # the model's own status and reason, where the endpoint says so
+
+
+class Endpoints(Protocol):
+    """The endpoints of a workspace with their deployments."""
+
+    def endpoints(self) -> list[EndpointInfo]: ...
+    def endpoint(self, name: str) -> EndpointInfo: ...
+    def default_endpoint(self) -> str | None:
+        """The batch endpoint that `invoke` takes where none is named; None where one must be."""
+        ...
+
+    def invoke(self, invocation: Invocation) -> Job: ...
+    def send(self, endpoint: str, body: bytes, deployment: str | None = None) -> Response:
+        """Send one JSON request to an online endpoint, to one of its deployments where named.
+
+        An answer that is an error (4xx, 5xx) is returned like any other.
+        """
+        ...
+
+    def serve(
+        self,
+        endpoint: str,
+        host: str,
+        port: int,
+        ready: Callable[[str], object],
+        say: Callable[[str], object],
+        verbose: bool = False,
+    ) -> None:
+        """Serve an online endpoint on this machine until SIGINT or SIGTERM.
+
+        `ready` gets the scoring URI, `say` lines of log. Where `abilities.serves` is False this
+        raises `EnvironmentRefused`.
+        """
+        ...

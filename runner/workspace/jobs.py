@@ -1,0 +1,130 @@
+"""Jobs of a workspace, and what they did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+
+class JobStatus(StrEnum):
+    """The states Azure Machine Learning shows for a job."""
+
+    QUEUED = "Queued"
+    RUNNING = "Running"
+    FINALIZING = "Finalizing"
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    CANCELED = "Canceled"
+    NOT_RESPONDING = "NotResponding"
+
+    @property
+    def final(self) -> bool:
+        """True when nothing more will happen to the job by itself."""
+        return self in _FINAL
+
+
+_FINAL = frozenset(
+    {JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELED, JobStatus.NOT_RESPONDING}
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One invocation of a batch endpoint, or one training run."""
+
+    name: str
+    type: Literal["batch", "command"]
+    status: JobStatus
+    created_at: str  # ISO 8601, UTC
+    endpoint: str | None = None
+    deployment: str | None = None
+    model: str | None = None  # azureml:name:version
+    input: str | None = None
+    output: str | None = None  # where the output named `score` lies, once there is one
+    folder: str | None = None  # logs, failures, summary, report
+    started_at: str | None = None
+    ended_at: str | None = None
+    error: str | None = None  # one line, for a job that failed
+    notices: tuple[str, ...] = ()  # what is worth knowing when it is begun; not kept
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job has come."""
+
+    status: JobStatus
+    mini_batches: int  # all of the job's
+    mini_batches_done: int  # finished for good, failed ones included
+    rows: int | None  # scored so far; None where they are counted in the end only
+    failed_files: int | None  # None where the environment counts none
+    loading: bool = False  # the model is being loaded; nothing can be scored before
+    noun: str = "mini-batch"  # or "part", where slices of large files are counted among them
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line of a job's log."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a finished job did; the same content as its `summary.json`."""
+
+    job: str
+    status: str
+    rows: int
+    files: int
+    failed_files: int | None  # None where the environment counts none
+    mini_batches: int
+    retries: int | None  # None where the environment counts none
+    seconds: float  # of its last run, from the start of its process to the end
+    rows_per_second: float  # of its last run
+    predictions: Mapping[str, int]  # class → rows; empty where predictions are not classes
+    output: str | None  # predictions.csv, or the folder a summary_only script wrote to
+    report: str | None
+    notices: Sequence[str] = ()  # the first few failures and warnings, a line each
+    # Of each column of the predictions its `classes` (class → rows) or the figures that
+    # `tally.Numbers` names. The only one is called `prediction`.
+    columns: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+class Jobs(Protocol):
+    """The jobs of a workspace; each was begun by an invocation or a training."""
+
+    def jobs(self, limit: int | None = None) -> list[Job]: ...
+    def job(self, name: str | None = None) -> Job: ...
+    def follow(self, name: str, logs: bool = True) -> Iterator[Progress | LogLine]:
+        """Yield until the job is final: how far it has come and, where asked, its log's lines.
+
+        Of a final job: the whole log, then its last progress.
+        """
+        ...
+
+    def summary(self, name: str) -> Summary:
+        """What a job did, as far as this machine knows: nothing is fetched for it."""
+        ...
+
+    def collect(self, name: str) -> Summary:
+        """Fetch a completed job's results to this machine, unless here, and say what it did."""
+        ...
+
+    def cancel(self, name: str) -> Job: ...
+    def resume(self, name: str) -> Job: ...
+    def remove_jobs(self, names: Sequence[str], *, pretend: bool = False) -> int:
+        """Remove jobs with all that only they hold, and return the bytes that frees.
+
+        With `pretend` nothing is removed. Raises `EnvironmentRefused` where the environment keeps
+        its jobs, whatever is named, where one of them is not final, and where an asset has it as
+        its origin; then none is removed.
+        """
+        ...
+
+    def download_job(self, name: str, target: Path) -> Path: ...
+    def job_output(self, name: str, output: str) -> Path:
+        """The file or folder that a job wrote as its output of that name, such as `model`."""
+        ...
