@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
+from runner.request import Deployments
 from runner.workspace import DeploymentInfo, EndpointInfo
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from runner.azureml.connection import Connection
 
 Kind = Literal["batch", "online"]
@@ -64,19 +63,61 @@ def endpoint_names(
     ]
 
 
-def default_endpoint(connection: Connection, stack_file: Path | None) -> str | None:
-    """The stack file's default, else the only batch endpoint; None where one must be named."""
-    from runner.declarations import read_stack
+class DeployedEndpoints:
+    """The workspace's batch endpoints; implements `runner.request.BatchEndpoints`.
 
-    chosen = read_stack(stack_file).default_endpoint if stack_file else None
-    if chosen is not None:
-        return chosen
-    outputs = connection.outputs.endpoints
-    if outputs is None:
-        names = endpoint_names(connection, ("batch",))
-    else:
-        names = [name for name, one in outputs.items() if one.kind == "batch"]
-    return names[0] if len(names) == 1 else None
+    What the stack's output knows is not asked of Resource Manager.
+    """
+
+    none_yet = "the workspace has no batch endpoint: declare one and deploy it"
+
+    def __init__(self, connection: Connection, chosen: str | None) -> None:
+        self._connection = connection
+        self._chosen = chosen
+        self._known = connection.outputs.endpoints
+        self._found: dict[str, dict[str, Any]] = {}
+
+    def first_deployment(self, endpoint: str) -> str:
+        return deploying(self._connection, endpoint, "batch")
+
+    def names(self) -> Collection[str]:
+        if self._known is None:
+            return endpoint_names(self._connection, ("batch",))
+        return [name for name, known in self._known.items() if known.kind == "batch"]
+
+    def chosen(self) -> str | None:
+        return self._chosen
+
+    def is_online(self, name: str) -> bool:
+        known = (self._known or {}).get(name)
+        return known is not None and known.kind == "online"
+
+    def deployments(self, endpoint: str, asked: str | None) -> Deployments:
+        known = (self._known or {}).get(endpoint)
+        if known is not None and known.scoring_uri:
+            told = known.default if asked is None else asked in known.deployments
+            if told:
+                names = {*known.deployments, *([known.default] if known.default else [])}
+                return Deployments(names, known.default)
+        # The stack's output may be older than the endpoint.
+        return self.look_up(endpoint)
+
+    def look_up(self, endpoint: str) -> Deployments:
+        """The deployments of an endpoint as Resource Manager has them. Raises NotFound."""
+        _, found = find_endpoint(self._connection, endpoint, ("batch",))
+        self._found[endpoint] = found
+        path = ("batchEndpoints", found["name"], "deployments")
+        names = [str(deployment["name"]) for deployment in self._connection.arm.pages(*path)]
+        default = (found["properties"].get("defaults") or {}).get("deploymentName")
+        return Deployments(names, default or None)
+
+    def scoring_uri(self, endpoint: str) -> str:
+        """Where to post, of an endpoint whose deployments were asked for."""
+        if endpoint in self._found:
+            return str(self._found[endpoint]["properties"]["scoringUri"])
+        known = (self._known or {})[endpoint]
+        assert known.scoring_uri is not None, "else it was looked up"
+        return known.scoring_uri
 
 
 def reference(asset_id: str | None) -> str | None:

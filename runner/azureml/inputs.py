@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from runner.azureml.storage import parse_place
 from runner.declarations.references import parse_reference
 from runner.errors import NotFound, WrongUsage
+from runner.input_data import DATA_ID, form_of
 from runner.input_path import Chosen, choose_input, unscored
 from runner.workspace import Asset, Registration
 
@@ -21,20 +22,7 @@ if TYPE_CHECKING:
 InputType = Literal["uri_file", "uri_folder"]
 
 TYPES = ("uri_file", "uri_folder")
-_PLACES = (
-    "azureml://datastores/",
-    "azureml://subscriptions/",
-    "azureml:/subscriptions/",
-    "/subscriptions/",
-)
-_DATA_ID = re.compile(
-    r"(?:azureml:/?)?/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)"
-    r"(?:/providers/Microsoft\.MachineLearningServices)?/workspaces/(?P<workspace>[^/]+)"
-    r"/data/(?P<name>[^/]+)/versions/(?P<version>[^/]+)",
-    re.IGNORECASE,
-)
 _PROVIDER = "/providers/Microsoft.MachineLearningServices"
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 @dataclass(frozen=True)
@@ -62,17 +50,17 @@ def find_input(
 
     Raises NotFound, and WrongUsage for what is of another type than `type_`, or no input at all.
     """
-    named = _DATA_ID.fullmatch(asked)
+    form, named = form_of(asked), DATA_ID.fullmatch(asked)
     if named is not None:
         return _of_asset(connection, data.find(_own_reference(connection, named)), type_)
-    if asked.startswith(_PLACES):
+    if form == "datastore":
         return Input(_place_uri(asked), _address_type(asked, type_), asked)
-    if asked.startswith("https://"):
+    if form == "https":
         # What comes behind a question mark may be a signature.
         return Input(asked, _address_type(asked, type_), asked.partition("?")[0])
-    if asked.startswith("azureml:"):
+    if form == "asset":
         return _of_asset(connection, _asset(catalog, asked, data), type_)
-    if _SCHEME.match(asked) and not asked.startswith("file://"):
+    if form == "address":
         raise WrongUsage(
             f"{asked.partition('?')[0]!r} is no input Azure reads; allowed: a path,"
             " azureml:NAME:VERSION, azureml://datastores/NAME/paths/PATH, https://..."

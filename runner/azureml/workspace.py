@@ -111,16 +111,18 @@ class AzureWorkspace:
         return show_endpoint(self._connection, name)
 
     def default_endpoint(self) -> str | None:
-        from runner.azureml.endpoints import default_endpoint
+        from runner.azureml.endpoints import DeployedEndpoints
+        from runner.declarations import read_stack
+        from runner.request import default_endpoint
 
-        return default_endpoint(self._connection, stack_file(self._project, self.environment))
+        stack = stack_file(self._project, self.environment)
+        chosen = read_stack(stack).default_endpoint if stack else None
+        return default_endpoint(DeployedEndpoints(self._connection, chosen))
 
     def invoke(self, invocation: Invocation) -> Job:
         from runner.azureml.invocation import invoke
 
-        return invoke(
-            self._connection, self._catalog, invocation, self._data_assets, self.default_endpoint
-        )
+        return invoke(self._connection, self._catalog, invocation, self._data_assets)
 
     def send(self, endpoint: str, body: bytes, deployment: str | None = None) -> Response:
         from runner.azureml.online import send

@@ -36,7 +36,7 @@ def override(deployment: BatchDeployment, values: Mapping[str, str]) -> BatchDep
         return deployment
     over = mapping(_COMMAND_LINE, {}, {})
     for given, value in values.items():
-        key = given.removeprefix("settings.").removeprefix("resources.")
+        key = plain_key(given)
         if key not in KEYS and not key.startswith("environment_variables."):
             hint = nearest(key, KEYS) or f"; there are {', '.join(KEYS)}"
             raise refusal(_COMMAND_LINE, given, "is no setting" + hint)
@@ -44,6 +44,11 @@ def override(deployment: BatchDeployment, values: Mapping[str, str]) -> BatchDep
         over = merge(over, _nested(path.split(".", 1), _scalar(value)))
     laid = merge(deployment.source, nest_settings(over))
     return replace(batch_deployment_from(laid), pinned=deployment.pinned)
+
+
+def plain_key(key: str) -> str:
+    """A setting's key without the section it may be written under."""
+    return key.removeprefix("settings.").removeprefix("resources.")
 
 
 def _nested(keys: list[str], leaf: Node) -> MappingNode:
@@ -58,4 +63,4 @@ def _scalar(text: str) -> ScalarNode:
     return ScalarNode(_COMMAND_LINE, text, "int" if whole else "text")
 
 
-__all__ = ["KEYS", "DeclarationError", "override"]
+__all__ = ["KEYS", "DeclarationError", "override", "plain_key"]

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 from runner.declarations import (
     AssetReference,
     BatchDeployment,
-    BatchEndpoint,
     Catalog,
     OnlineDeployment,
 )
-from runner.errors import NotFound, WrongUsage
+from runner.errors import NotFound
 from runner.nearest import nearest
+from runner.request import Deployments
 from runner.workspace import DeploymentInfo, EndpointInfo
 
 
@@ -45,50 +46,34 @@ def describe(catalog: Catalog) -> list[EndpointInfo]:
     return sorted(found, key=lambda one: one.name)
 
 
-def default_endpoint(catalog: Catalog) -> str | None:
-    """The stack's default, else the only batch endpoint; None where one must be named."""
-    if catalog.default_endpoint is not None:
-        return catalog.default_endpoint
-    return next(iter(catalog.batch_endpoints)) if len(catalog.batch_endpoints) == 1 else None
+@dataclass(frozen=True)
+class DeclaredEndpoints:
+    """The declared batch endpoints; implements `runner.request.BatchEndpoints`."""
 
+    catalog: Catalog
 
-def choose_endpoint(catalog: Catalog, name: str | None) -> BatchEndpoint:
-    """The endpoint of that name, else the default one.
+    @property
+    def none_yet(self) -> str:
+        return f"no batch endpoint is declared under {self.catalog.folder}"
 
-    Raises NotFound for a name that isn't declared and WrongUsage where one must be named.
-    """
-    endpoints = catalog.batch_endpoints
-    chosen = name or default_endpoint(catalog)
-    if chosen is not None:
-        if chosen in catalog.online_endpoints:
-            raise WrongUsage(f"endpoint {chosen!r} is an online endpoint; score needs a batch one")
-        if chosen not in endpoints:
-            raise NotFound(f"no batch endpoint {chosen!r}{nearest(chosen, endpoints)}")
-        return endpoints[chosen]
-    if not endpoints:
-        raise NotFound(f"no batch endpoint is declared under {catalog.folder}")
-    raise WrongUsage(f"name the endpoint to use: {', '.join(sorted(endpoints))}")
+    def first_deployment(self, endpoint: str) -> str:
+        return "declare one in the folder of its model"
 
+    def names(self) -> Collection[str]:
+        return self.catalog.batch_endpoints.keys()
 
-def choose_deployment(
-    catalog: Catalog, endpoint: BatchEndpoint, name: str | None
-) -> BatchDeployment:
-    """The endpoint's deployment of that name, else its default, else the only one it has.
+    def chosen(self) -> str | None:
+        return self.catalog.default_endpoint
 
-    Raises NotFound for a name that isn't declared and WrongUsage where one must be named.
-    """
-    deployments = catalog.batch_deployments.get(endpoint.name, {})
-    chosen = name or endpoint.defaults.deployment_name
-    if chosen is None and len(deployments) == 1:
-        (chosen,) = deployments
-    if chosen is None:
-        known = ", ".join(sorted(deployments)) or "it has none"
-        raise WrongUsage(f"endpoint {endpoint.name!r} has no default deployment; name one: {known}")
-    if chosen not in deployments:
-        raise NotFound(
-            f"endpoint {endpoint.name!r} has no deployment {chosen!r}{nearest(chosen, deployments)}"
-        )
-    return deployments[chosen]
+    def is_online(self, name: str) -> bool:
+        return name in self.catalog.online_endpoints
+
+    def deployments(self, endpoint: str, asked: str | None) -> Deployments:
+        declared = self.catalog.batch_endpoints.get(endpoint)
+        if declared is None:
+            raise NotFound(f"no batch endpoint {endpoint!r}{nearest(endpoint, self.names())}")
+        behind = self.catalog.batch_deployments.get(endpoint, {})
+        return Deployments(behind.keys(), declared.defaults.deployment_name)
 
 
 def _deployments(

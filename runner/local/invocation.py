@@ -3,48 +3,39 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from runner.declarations import (
     AssetReference,
     BatchDeployment,
-    BatchEndpoint,
     Catalog,
     Data,
     Model,
+    parse_reference,
 )
 from runner.declarations.deployment import Deployment
-from runner.declarations.override import override
 from runner.declarations.problem import Place
 from runner.declarations.references import PREFIX
 from runner.errors import EnvironmentRefused, JobFailed, NotFound, WrongUsage
+from runner.input_data import form_of
 from runner.input_path import Chosen, check_type, choose_input, unscored
 from runner.local import assets
 from runner.local.engine.inputs import list_code, list_files
-from runner.local.engine.plan import SLICE_ABOVE, Plan, Settings
+from runner.local.engine.plan import Plan, Settings
 from runner.local.files import looks_changed
 from runner.local.job_folder import job_folder, model_folder
+from runner.request import Request, only_here
 from runner.workspace import Asset, AssetKind, Invocation, Registration
 
-_PARALLEL = frozenset(
-    {
-        "instance_count",
-        "resources.instance_count",
-        "max_concurrency_per_instance",
-        "settings.max_concurrency_per_instance",
-    }
-)
+_PARALLEL = frozenset({"instance_count", "max_concurrency_per_instance"})
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def plan_job(
-    home: Path,
-    catalog: Catalog,
-    endpoint: BatchEndpoint,
-    declared: BatchDeployment,
-    invocation: Invocation,
-    job: str,
+    home: Path, catalog: Catalog, request: Request, invocation: Invocation, job: str
 ) -> tuple[Plan, Asset | None, str, tuple[str, ...]]:
     """Make the plan of a batch job; register what the workspace lacks of its model and data.
 
@@ -52,8 +43,8 @@ def plan_job(
     knowing: declared files that look changed since they were registered, files that are not scored.
     Raises a RunnerError naming what is missing or makes no sense; nothing has begun then.
     """
-    asked = _settings(invocation)
-    deployment = override(declared, asked)
+    deployment = request.declared
+    assert deployment is not None, "here only what is declared can be asked for"
     script = _script(deployment)
     model = find_model(home, catalog, deployment)
     if model is None and script is None:
@@ -63,7 +54,7 @@ def plan_job(
             f"model {model.reference} is a {model.type}, which needs a scoring script:"
             f" give deployment {deployment.name!r} a code_configuration"
         )
-    given, data, notices = _data(home, catalog, endpoint, invocation)
+    given, data, notices = _data(home, catalog, request.data)
     if model is not None:
         notices = (*_notices(home, model, deployment.model, catalog.models), *notices)
     check_type(data.path, invocation.input_type)
@@ -75,7 +66,7 @@ def plan_job(
             job=job,
             input=str(folder.absolute()),
             files=files,
-            settings=_engine_settings(deployment, asked, invocation.slice_above),
+            settings=_engine_settings(deployment, request.changed, only_here(invocation)),
             model=model.path if model else None,
             script=str(script) if script else None,
             code=list_code(script) if script else (),
@@ -86,7 +77,7 @@ def plan_job(
         ),
         model,
         given,
-        notices,
+        (*request.notices, *notices),
     )
 
 
@@ -141,33 +132,24 @@ def _registration(declaration: Model | Data, name: str) -> Registration:
     )
 
 
-def _data(
-    home: Path, catalog: Catalog, endpoint: BatchEndpoint, invocation: Invocation
-) -> tuple[str, Chosen, tuple[str, ...]]:
+def _data(home: Path, catalog: Catalog, asked: str) -> tuple[str, Chosen, tuple[str, ...]]:
     """The input as it was asked for, what its files are, and notices.
 
     A path is read where it lies: this machine is where the job runs, so there is nothing to
     upload. What is named by reference comes from the workspace.
     """
-    given = invocation.data or endpoint.input
-    if given is None:
-        declared = catalog.data_beside(endpoint)
-        if declared is None:
-            raise WrongUsage(f"endpoint {endpoint.name!r} declares no data; name it with --data")
-        given = f"azureml:{declared.name}@latest"
-    if given.startswith(("azureml://", "https://", "http://", "wasbs://", "abfss://")):
-        raise EnvironmentRefused(
-            f"data {given} can't be reached from the local environment; copy it here and give"
-            " the copy's path"
-        )
-    if given.startswith("azureml:"):
-        from runner.declarations import parse_reference
-
-        reference = parse_reference(given, "data")
+    form = form_of(asked)
+    if form == "asset":
+        reference = parse_reference(asked, "data")
         asset = find_data(home, catalog, reference)
         notices = _notices(home, asset, reference, catalog.data)
         return asset.reference, Chosen(Path(asset.path)), notices
-    chosen = choose_input(given, catalog.data)
+    if form != "path":
+        raise EnvironmentRefused(
+            f"data {asked} can't be reached from the local environment; copy it here and give"
+            " the copy's path"
+        )
+    chosen = choose_input(asked, catalog.data)
     return chosen.shown, chosen, ()
 
 
@@ -208,35 +190,19 @@ def _script(deployment: BatchDeployment) -> Path | None:
     return script
 
 
-def _settings(invocation: Invocation) -> dict[str, str]:
-    """--set and its short forms; the short form of the same setting wins."""
-    short = {
-        "mini_batch_size": invocation.mini_batch_size,
-        "instance_count": invocation.instance_count,
-    }
-    return dict(invocation.settings) | {
-        key: str(value) for key, value in short.items() if value is not None
-    }
-
-
 def _engine_settings(
-    deployment: BatchDeployment, asked: Iterable[str], slice_above: int | None
+    deployment: BatchDeployment, changed: Collection[str], only_here: Mapping[str, Any]
 ) -> Settings:
+    """The engine's settings, each by the last word of its key in the YAML."""
     settings = deployment.settings
     processes = deployment.resources.instance_count * settings.max_concurrency_per_instance
-    if _PARALLEL.isdisjoint(asked):
+    if _PARALLEL.isdisjoint(changed):
         # Declared for a cluster; only who asks for more than this machine has gets more.
         processes = min(processes, _CORES)
-    return Settings(
-        mini_batch_size=settings.mini_batch_size,
-        processes=processes,
-        max_retries=settings.retry_settings.max_retries,
-        timeout=float(settings.retry_settings.timeout),
-        error_threshold=settings.error_threshold,
-        output_action=settings.output_action,
-        output_file_name=settings.output_file_name,
-        slice_above=SLICE_ABOVE if slice_above is None else slice_above,
-    )
+    declared = {**vars(settings), **vars(settings.retry_settings), **only_here}
+    known: dict[str, Any] = {field.name: type(field.default) for field in fields(Settings)}
+    given = {key: known[key](value) for key, value in declared.items() if key in known}
+    return Settings(processes=processes, **given)
 
 
 def check_output(given: str | None) -> Path | None:

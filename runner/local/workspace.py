@@ -29,7 +29,6 @@ from runner.local.job_records import (
 )
 from runner.nearest import nearest
 from runner.project import LOCAL, Project, stack_file
-from runner.request import only_deployment
 from runner.workspace import (
     Abilities,
     Asset,
@@ -112,23 +111,21 @@ class LocalWorkspace:
         return known[name]
 
     def default_endpoint(self) -> str | None:
-        from runner.local.endpoints import default_endpoint
+        from runner.local.endpoints import DeclaredEndpoints
+        from runner.request import default_endpoint
 
-        return default_endpoint(self._catalog)
+        return default_endpoint(DeclaredEndpoints(self._catalog))
 
     def invoke(self, invocation: Invocation) -> Job:
-        from runner.local.endpoints import choose_deployment, choose_endpoint
+        from runner.local.endpoints import DeclaredEndpoints
         from runner.local.engine.plan import write_plan
         from runner.local.invocation import check_output, plan_job
+        from runner.request import resolve
 
-        endpoint = choose_endpoint(self._catalog, invocation.endpoint)
-        deployment = choose_deployment(self._catalog, endpoint, invocation.deployment)
-        named = invocation.deployment or endpoint.defaults.deployment_name
+        request = resolve(invocation, self._catalog, DeclaredEndpoints(self._catalog))
         output = check_output(invocation.output_path)
-        name = _new_name(endpoint.name)
-        plan, model, given, notices = plan_job(
-            self._home, self._catalog, endpoint, deployment, invocation, name
-        )
+        name = _new_name(request.endpoint)
+        plan, model, given, notices = plan_job(self._home, self._catalog, request, invocation, name)
         folder = make_folder(self._home, job_folder(self._home, name))
         write_plan(plan, folder / "plan.json")
         if model and plan.script:
@@ -138,14 +135,13 @@ class LocalWorkspace:
             type="batch",
             status=JobStatus.QUEUED,
             created_at=now(),
-            endpoint=endpoint.name,
-            deployment=deployment.name,
+            endpoint=request.endpoint,
+            deployment=request.deployment,
             model=model.reference if model else None,
             input=given,
             output=str(output) if output else None,
         )
-        taken = () if named else (only_deployment(endpoint.name, deployment.name),)
-        return replace(self._begin(job), notices=(*taken, *notices))
+        return replace(self._begin(job), notices=notices)
 
     def send(self, endpoint: str, body: bytes, deployment: str | None = None) -> Response:
         from runner.local.online import send

@@ -40,7 +40,10 @@ class Invocation:
     input_type: str | None = None  # uri_file, uri_folder
     mini_batch_size: int | None = None
     instance_count: int | None = None
-    slice_above: int | None = None  # bytes; a larger file is dealt out in slices; 0: never
+    # Bytes; a larger file is dealt out in slices; 0: never.
+    slice_above: int | None = field(
+        default=None, metadata={"only_here": "elsewhere a model gets every file whole"}
+    )
     # --set KEY=VALUE: a key of the deployment's settings, dotted, with or without `settings.`
     settings: Mapping[str, str] = field(default_factory=dict)
     output_path: str | None = None  # a path, or a datastore URI

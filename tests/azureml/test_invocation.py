@@ -296,7 +296,7 @@ def test_a_project_that_declares_nothing_still_scores(
 def test_without_an_endpoint_there_must_be_one_to_choose(
     scored: Scored, workspace: AzureWorkspace, tmp_path: Path
 ) -> None:
-    with pytest.raises(WrongUsage, match=r"use; there are .*diabetes-batch.*, echo"):
+    with pytest.raises(WrongUsage, match=r"use: .*diabetes-batch.*, echo"):
         scored.stage.workspace(tmp_path).invoke(Invocation(data=CALL.data))
 
 

@@ -203,7 +203,7 @@ def test_an_endpoint_without_default_deployment_asks_for_one(
     finally:
         del scored.stage.endpoints["bare-batch"]
     result = run("score", "bare-batch", "--data", "data/lines")
-    assert (result.status, result.out) == (3, "")
+    assert (result.status, result.out) == (2, "")
     assert "endpoint 'bare-batch' has no default deployment: name one with --deploy" in result.err
     assert "(main, other)" in result.err
 

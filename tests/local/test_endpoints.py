@@ -7,7 +7,8 @@ import pytest
 
 from runner.declarations import Catalog, read_catalog
 from runner.errors import NotFound, WrongUsage
-from runner.local.endpoints import choose_endpoint, default_endpoint
+from runner.local.endpoints import DeclaredEndpoints
+from runner.request import choose_endpoint, default_endpoint
 from tests.projects import ScratchProject
 
 Declare = Callable[..., Catalog]
@@ -47,37 +48,37 @@ def catalog_of(root: Path) -> Catalog:
 
 def test_the_only_batch_endpoint_is_the_default(declare: Declare) -> None:
     catalog = declare("one")
-    assert default_endpoint(catalog) == "one"
-    assert choose_endpoint(catalog, None).name == "one"
+    assert default_endpoint(DeclaredEndpoints(catalog)) == "one"
+    assert choose_endpoint(None, DeclaredEndpoints(catalog)) == "one"
 
 
 def test_the_stacks_default_wins(declare: Declare) -> None:
     catalog = declare("one", "two", default="two")
-    assert default_endpoint(catalog) == "two"
-    assert choose_endpoint(catalog, None).name == "two"
-    assert choose_endpoint(catalog, "one").name == "one"
+    assert default_endpoint(DeclaredEndpoints(catalog)) == "two"
+    assert choose_endpoint(None, DeclaredEndpoints(catalog)) == "two"
+    assert choose_endpoint("one", DeclaredEndpoints(catalog)) == "one"
 
 
 def test_of_several_one_must_be_named(declare: Declare) -> None:
     catalog = declare("one", "two")
-    assert default_endpoint(catalog) is None
+    assert default_endpoint(DeclaredEndpoints(catalog)) is None
     with pytest.raises(WrongUsage, match="name the endpoint to use: one, two"):
-        choose_endpoint(catalog, None)
+        choose_endpoint(None, DeclaredEndpoints(catalog))
 
 
 def test_without_a_batch_endpoint_there_is_no_default(declare: Declare) -> None:
     catalog = declare()
-    assert default_endpoint(catalog) is None
+    assert default_endpoint(DeclaredEndpoints(catalog)) is None
     with pytest.raises(NotFound, match="no batch endpoint is declared under"):
-        choose_endpoint(catalog, None)
+        choose_endpoint(None, DeclaredEndpoints(catalog))
 
 
 def test_an_online_or_unknown_endpoint_cannot_be_chosen(declare: Declare) -> None:
     catalog = declare("one")
     with pytest.raises(WrongUsage, match="'online' is an online endpoint"):
-        choose_endpoint(catalog, "online")
+        choose_endpoint("online", DeclaredEndpoints(catalog))
     with pytest.raises(NotFound, match="no batch endpoint 'onee'; did you mean 'one'"):
-        choose_endpoint(catalog, "onee")
+        DeclaredEndpoints(catalog).deployments("onee", None)
 
 
 def test_the_only_deployment_of_an_endpoint_without_default_is_used_and_told(
@@ -93,4 +94,4 @@ def test_the_only_deployment_of_an_endpoint_without_default_is_used_and_told(
     assert "endpoint 'echo' has no default deployment; its only one, 'main', is used" in done.stderr
     text = (project.root / "models/echo/batch-deployment.yml").read_text()
     project.write("models/echo/other.yml", text.replace("name: main", "name: other"))
-    assert "name one: main, other" in project.run("score").stderr
+    assert "name one with --deployment (main, other)" in project.run("score").stderr

@@ -11,10 +11,11 @@ from runner.declarations import read_catalog
 from runner.errors import NotFound
 from runner.local.assets import register
 from runner.local.database import opened
-from runner.local.endpoints import choose_deployment, choose_endpoint
+from runner.local.endpoints import DeclaredEndpoints
 from runner.local.engine.plan import Plan
 from runner.local.invocation import plan_job
 from runner.local.job_records import insert_job
+from runner.request import resolve
 from runner.workspace import Invocation, Job, JobStatus, Registration
 from tests.projects import ScratchProject
 
@@ -24,11 +25,9 @@ CORES = len(os.sched_getaffinity(0))
 def plan(project: ScratchProject, **asked: Any) -> tuple[Plan, tuple[str, ...]]:
     """The plan of a job of the project's endpoint, and the notices."""
     catalog = read_catalog(project.root / "models")
-    endpoint = choose_endpoint(catalog, None)
-    deployment = choose_deployment(catalog, endpoint, None)
-    planned, _, _, notices = plan_job(
-        project.home, catalog, endpoint, deployment, Invocation(**asked), "job-1"
-    )
+    invocation = Invocation(**asked)
+    request = resolve(invocation, catalog, DeclaredEndpoints(catalog))
+    planned, _, _, notices = plan_job(project.home, catalog, request, invocation, "job-1")
     return planned, notices
 
 
