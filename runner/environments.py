@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import partial
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from runner.errors import EnvironmentRefused, NotFound, RunnerError, WrongUsage
+from runner.errors import NotFound, RunnerError, WrongUsage
 from runner.project import (
     LOCAL,
     Project,
@@ -19,26 +18,34 @@ from runner.project import (
     find_project,
     stack_file,
 )
+from runner.sources import OUTPUTS, Source
 
 if TYPE_CHECKING:
-    from runner.azureml.outputs import Outputs
     from runner.health import Link
     from runner.workspace import Workspace
 
-OUTPUTS = "RUNNER_OUTPUTS"
-_PACKAGES = {
-    "azure.core": "azure-core",
-    "azure.identity": "azure-identity",
-    "azure.storage": "azure-storage-blob",  # looking for `.blob` would import its parent
+# platform → the module of its package that opens its workspaces; imported when it is used
+PLATFORMS: Mapping[str, str] = {
+    "local": "runner.local.environment",
+    "azureml": "runner.azureml.environment",
 }
 
 
-@dataclass(frozen=True)
-class Source:
-    """What says where an environment's workspace is."""
+class Platform(Protocol):
+    """What the module of a platform offers, for one environment and what leads to it."""
 
-    kind: Literal["local", "outputs", "stack", "config"]
-    file: Path | None = None  # the outputs, the Pulumi.<env>.yaml or the config.json
+    def open_workspace(self, project: Project, environment: str, source: Source) -> Workspace: ...
+    def describe(
+        self,
+        project: Project,
+        environment: str,
+        source: Source,
+        workspace: Callable[[], Workspace],
+    ) -> dict[str, Any]:
+        """What `runner env show` tells, by name; `workspace` opens it where that takes looking."""
+        ...
+
+    def examine(self, project: Project, environment: str, source: Source) -> Iterator[Link]: ...
 
 
 def open_workspace(environment: str, outputs: Path | None = None) -> Workspace:
@@ -50,14 +57,29 @@ def open_workspace(environment: str, outputs: Path | None = None) -> Workspace:
     """
     project = find_project()
     source = find_source(project, environment, outputs)
-    if source.kind == "local":
-        from runner.local.workspace import LocalWorkspace
+    return _platform(source).open_workspace(project, environment, source)
 
-        return LocalWorkspace(project)
-    _check_packages(environment)
-    from runner.azureml.workspace import AzureWorkspace
 
-    return AzureWorkspace(project, environment, read_source(project, environment, source))
+def describe(
+    project: Project, environment: str, source: Source, workspace: Callable[[], Workspace]
+) -> dict[str, Any]:
+    """Where an environment is and what it holds, by name. Raises as `open_workspace`."""
+    return _platform(source).describe(project, environment, source, workspace)
+
+
+def examine(environment: str, outputs: Path | None = None) -> Iterator[Link]:
+    """Each link of the chain that leads to an environment, as it is looked at.
+
+    Raises as `find_source`; whatever is wrong beyond that is a link that failed.
+    """
+    project = find_project()
+    source = find_source(project, environment, outputs)
+    return _platform(source).examine(project, environment, source)
+
+
+def takes_outputs(environment: str) -> bool:
+    """Whether a stack's outputs can describe an environment: any but this machine's."""
+    return environment != LOCAL
 
 
 def find_source(project: Project, environment: str, outputs: Path | None = None) -> Source:
@@ -72,13 +94,13 @@ def find_source(project: Project, environment: str, outputs: Path | None = None)
     Raises NotFound with the nearest names, WrongUsage for outputs given to `local` and for a
     `config.json` that doesn't name its workspace.
     """
-    if environment == LOCAL:
+    if not takes_outputs(environment):
         if outputs is not None:
             raise WrongUsage(
                 f"--outputs describes a workspace on Azure and {LOCAL} has none; name the"
                 " environment with --env"
             )
-        return Source("local")
+        return Source("local", platform="local")
     given = outputs or _from_variable()
     if given is not None:
         return Source("outputs", given)
@@ -102,26 +124,6 @@ def _managed_source(project: Project, environment: str) -> Source:
     return Source("config", config)
 
 
-def read_source(project: Project, environment: str, source: Source) -> Outputs:
-    """Read where the workspace is. Raises WrongUsage, NotFound, EnvironmentRefused."""
-    from runner.azureml.outputs import read_config, read_outputs
-
-    if source.kind == "stack":
-        from runner.azureml.stack import read_stack_output
-
-        return read_stack_output(project.root, environment)
-    assert source.file is not None
-    if source.kind == "config":
-        return read_config(source.file)
-    outputs = read_outputs(source.file)
-    if outputs.stack not in (None, environment):
-        raise WrongUsage(
-            f"{source.file} is the output of stack {outputs.stack!r}, not of {environment!r}: use"
-            f" --env {outputs.stack}, or name another file in --outputs or {OUTPUTS}"
-        )
-    return outputs
-
-
 def list_environments(project: Project) -> dict[str, Source]:
     """Every environment that has a name of its own: local, the stacks, a `config.json`'s."""
     found: dict[str, Source] = {}
@@ -141,23 +143,8 @@ def list_environments(project: Project) -> dict[str, Source]:
     return found
 
 
-def examine(environment: str, outputs: Path | None = None) -> Iterator[Link]:
-    """Each link of the chain that leads to an environment, as it is looked at.
-
-    Raises as `find_source`; whatever is wrong beyond that is a link that failed.
-    """
-    project = find_project()
-    source = find_source(project, environment, outputs)
-    if source.kind == "local":
-        from runner.local import health as local
-
-        return local.examine(project)
-    _check_packages(environment)
-    from runner.azureml import health as azureml
-
-    assert source.file is not None
-    read = partial(read_source, project, environment, source)
-    return azureml.examine(source.kind, source.file, read)
+def _platform(source: Source) -> Platform:
+    return cast("Platform", import_module(PLATFORMS[source.platform]))
 
 
 def _from_variable() -> Path | None:
@@ -198,18 +185,3 @@ def _unknown(
         f"no environment {environment!r}: {project.root} has no Pulumi.{environment}.yaml"
         + nearest(environment, known)
     )
-
-
-def _check_packages(environment: str) -> None:
-    from importlib.util import find_spec
-
-    for module, package in _PACKAGES.items():
-        try:
-            there = find_spec(module) is not None
-        except ModuleNotFoundError:
-            there = False
-        if not there:
-            raise EnvironmentRefused(
-                f"environment {environment} is on Azure, which needs the Python package {package}:"
-                " install the dependency group `azure`"
-            )

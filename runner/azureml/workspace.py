@@ -7,6 +7,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from runner.azureml.connection import Connection
+from runner.catalogs import read_environment_catalog
 from runner.project import stack_file
 from runner.workspace import (
     Abilities,
@@ -28,9 +29,10 @@ if TYPE_CHECKING:
 
     from runner.azureml.inputs import DataAssets
     from runner.azureml.outputs import Outputs
+    from runner.catalogs import read_environment_catalog
     from runner.content import Content
     from runner.declarations import Catalog
-    from runner.project import Project
+from runner.project import Project
 
 
 class AzureWorkspace:
@@ -51,13 +53,8 @@ class AzureWorkspace:
     @cached_property
     def _catalog(self) -> Catalog:
         """The declarations as this environment has them."""
-        from runner.declarations import Catalog, lay_over, read_catalog, read_stack
-
-        models = self._project.models
         # A workspace that others deploy to is of use without declarations, too.
-        catalog = read_catalog(models) if models.is_dir() else Catalog(models)
-        stack = stack_file(self._project, self.environment)
-        return lay_over(catalog, read_stack(stack)) if stack else catalog
+        return read_environment_catalog(self._project, self.environment, may_be_missing=True)
 
     @property
     def _data_assets(self) -> DataAssets:

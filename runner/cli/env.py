@@ -19,9 +19,8 @@ from runner.errors import EnvironmentRefused
 from runner.project import find_project
 
 if TYPE_CHECKING:
-    from runner.azureml.outputs import Outputs
-    from runner.environments import Source
     from runner.health import Link
+    from runner.sources import Source
 
 
 @click.group(
@@ -76,17 +75,16 @@ def show(session: Session, environment: str | None, output: str) -> None:
     Of one on Azure: its workspace, and the names its endpoints have there.
     """
     from runner.cli.output import print_details, print_json
-    from runner.environments import find_source, read_source
+    from runner.environments import describe, find_source
 
     name = environment or session.environment
     project = find_project()
     source = find_source(project, name, session.outputs)
-    details: dict[str, object] = {**_described(name, source), "root": str(project.root)}
-    if source.kind == "local":
-        session.chosen = name
-        details |= {"home": str(project.home), **_contents(session)}
-    else:
-        details |= _address(read_source(project, name, source))
+    details: dict[str, object] = {
+        **_described(name, source),
+        "root": str(project.root),
+        **describe(project, name, source, lambda: session.open_other(name, session.outputs)),
+    }
     if output == "json":
         print_json(details)
     else:
@@ -131,31 +129,8 @@ def doctor(session: Session, environment: str | None, output: str) -> int:
 
 
 def _described(name: str, source: Source) -> dict[str, str | None]:
-    kind = "local" if source.kind == "local" else "azureml"
-    return {"environment": name, "kind": kind, "file": source.file.name if source.file else None}
-
-
-def _contents(session: Session) -> dict[str, object]:
-    workspace = session.open()
-    return {
-        "default_endpoint": workspace.default_endpoint(),
-        "endpoints": len(workspace.endpoints()),
-        "models": len(workspace.assets("model")),
-        "data": len(workspace.assets("data")),
-        "jobs": len(workspace.jobs()),
-    }
-
-
-def _address(outputs: Outputs) -> dict[str, object]:
-    endpoints = outputs.endpoints or {}
-    return {
-        "cloud": outputs.cloud,
-        "subscription_id": outputs.subscription_id,
-        "resource_group": outputs.resource_group,
-        "workspace": outputs.workspace,
-        "location": outputs.location,
-        "endpoints": {logical: one.name for logical, one in endpoints.items()},
-    }
+    file = source.file.name if source.file else None
+    return {"environment": name, "kind": source.platform, "file": file}
 
 
 def _shown(value: object) -> object:

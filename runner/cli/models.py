@@ -170,13 +170,14 @@ def promote(
     version there, and what was cut off can be run again.
     """
     from runner.cli.promote import current_commit, promote
-    from runner.environments import OUTPUTS
-    from runner.project import LOCAL, find_project
+    from runner.environments import takes_outputs
+    from runner.project import find_project
+    from runner.sources import OUTPUTS
 
     origin = source or session.environment
     if origin == target:
         raise click.UsageError(f"--from and --to are both {target}: a copy needs two environments")
-    both = LOCAL not in (origin, target)
+    both = takes_outputs(origin) and takes_outputs(target)
     if both and not (source_outputs and target_outputs):
         # One workspace's outputs for both ends would copy it onto itself.
         if session.outputs or os.environ.get(OUTPUTS):
@@ -185,8 +186,8 @@ def promote(
                 " --from-outputs and --to-outputs"
             )
     elif not both:
-        source_outputs = source_outputs or (session.outputs if origin != LOCAL else None)
-        target_outputs = target_outputs or (session.outputs if target != LOCAL else None)
+        source_outputs = source_outputs or (session.outputs if takes_outputs(origin) else None)
+        target_outputs = target_outputs or (session.outputs if takes_outputs(target) else None)
     name = full_reference(reference).removeprefix("azureml:").partition("@")[0].partition(":")[0]
     targets = find_targets(target, name, None, deployments, pin)
     here = session.open_other(origin, source_outputs)

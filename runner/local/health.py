@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
+from runner.catalogs import read_environment_catalog
 from runner.health import Link
 
 if TYPE_CHECKING:
@@ -42,15 +43,12 @@ def _packages(group: str, packages: tuple[str, ...]) -> Link:
 
 def _declarations(project: Project) -> Link:
     from runner.counting import many
-    from runner.declarations import DeclarationError, lay_over, read_catalog, read_stack
+    from runner.declarations import DeclarationError
     from runner.errors import RunnerError
-    from runner.project import LOCAL, stack_file
+    from runner.project import LOCAL
 
     try:
-        catalog = read_catalog(project.models)
-        stack = stack_file(project, LOCAL)
-        if stack:
-            catalog = lay_over(catalog, read_stack(stack))
+        catalog = read_environment_catalog(project, LOCAL)
     except DeclarationError as error:
         first = error.problems[0]
         more = f" (and {len(error.problems) - 1} more)" if len(error.problems) > 1 else ""

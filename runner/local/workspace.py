@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.catalogs import read_environment_catalog
 from runner.content import Content, counted
 from runner.errors import EnvironmentRefused, NotFound
 from runner.local import assets
@@ -28,7 +29,7 @@ from runner.local.job_records import (
     update_job,
 )
 from runner.nearest import nearest
-from runner.project import LOCAL, Project, stack_file
+from runner.project import LOCAL, Project
 from runner.workspace import (
     Abilities,
     Asset,
@@ -67,11 +68,7 @@ class LocalWorkspace:
 
     @cached_property
     def _catalog(self) -> Catalog:
-        from runner.declarations import lay_over, read_catalog, read_stack
-
-        catalog = read_catalog(self._project.models)
-        stack = stack_file(self._project, LOCAL)
-        return lay_over(catalog, read_stack(stack)) if stack else catalog
+        return read_environment_catalog(self._project, LOCAL)
 
     def register(self, kind: AssetKind, registration: Registration) -> Asset:
         return assets.register(self._home, kind, registration)

@@ -1,0 +1,94 @@
+"""An environment on Azure Machine Learning, which a stack's output or a `config.json` describes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from runner.azureml.outputs import read_config, read_outputs
+from runner.errors import EnvironmentRefused, WrongUsage
+from runner.sources import OUTPUTS, Source
+
+if TYPE_CHECKING:
+    from runner.azureml.outputs import Outputs
+    from runner.health import Link
+    from runner.project import Project
+    from runner.workspace import Workspace
+
+_PACKAGES = {
+    "azure.core": "azure-core",
+    "azure.identity": "azure-identity",
+    "azure.storage": "azure-storage-blob",  # looking for `.blob` would import its parent
+}
+
+
+def open_workspace(project: Project, environment: str, source: Source) -> Workspace:
+    """The workspace that a source leads to. Raises WrongUsage, NotFound, EnvironmentRefused."""
+    _check_packages(environment)
+    from runner.azureml.workspace import AzureWorkspace
+
+    return AzureWorkspace(project, environment, read_source(project, environment, source))
+
+
+def describe(
+    project: Project, environment: str, source: Source, _workspace: Callable[[], Workspace]
+) -> dict[str, Any]:
+    """The workspace's address, and the names its endpoints have there. Raises as `read_source`."""
+    outputs = read_source(project, environment, source)
+    endpoints = outputs.endpoints or {}
+    return {
+        "cloud": outputs.cloud,
+        "subscription_id": outputs.subscription_id,
+        "resource_group": outputs.resource_group,
+        "workspace": outputs.workspace,
+        "location": outputs.location,
+        "endpoints": {logical: endpoint.name for logical, endpoint in endpoints.items()},
+    }
+
+
+def examine(project: Project, environment: str, source: Source) -> Iterator[Link]:
+    """Each link of the chain that leads to the workspace, as it is looked at.
+
+    Raises EnvironmentRefused where a package is missing; all else that is wrong is a link that
+    failed.
+    """
+    _check_packages(environment)
+    from runner.azureml.health import examine
+
+    assert source.file is not None
+    read = partial(read_source, project, environment, source)
+    return examine(source.kind, source.file, read)
+
+
+def read_source(project: Project, environment: str, source: Source) -> Outputs:
+    """Read where the workspace is. Raises WrongUsage, NotFound, EnvironmentRefused."""
+    if source.kind == "stack":
+        from runner.azureml.stack import read_stack_output
+
+        return read_stack_output(project.root, environment)
+    assert source.file is not None
+    if source.kind == "config":
+        return read_config(source.file)
+    outputs = read_outputs(source.file)
+    if outputs.stack not in (None, environment):
+        raise WrongUsage(
+            f"{source.file} is the output of stack {outputs.stack!r}, not of {environment!r}: use"
+            f" --env {outputs.stack}, or name another file in --outputs or {OUTPUTS}"
+        )
+    return outputs
+
+
+def _check_packages(environment: str) -> None:
+    from importlib.util import find_spec
+
+    for module, package in _PACKAGES.items():
+        try:
+            there = find_spec(module) is not None
+        except ModuleNotFoundError:
+            there = False
+        if not there:
+            raise EnvironmentRefused(
+                f"environment {environment} is on Azure, which needs the Python package {package}:"
+                " install the dependency group `azure`"
+            )

@@ -1,0 +1,41 @@
+"""The local environment: this machine, which nothing else has to describe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from runner.health import Link
+    from runner.project import Project
+    from runner.sources import Source
+    from runner.workspace import Workspace
+
+
+def open_workspace(project: Project, _environment: str, _source: Source) -> Workspace:
+    """The project's own workspace. Nothing is read or made yet."""
+    from runner.local.workspace import LocalWorkspace
+
+    return LocalWorkspace(project)
+
+
+def describe(
+    project: Project, _environment: str, _source: Source, workspace: Callable[[], Workspace]
+) -> dict[str, Any]:
+    """Where the workspace lies, and how much it holds. Raises RunnerError."""
+    opened = workspace()
+    return {
+        "home": str(project.home),
+        "default_endpoint": opened.default_endpoint(),
+        "endpoints": len(opened.endpoints()),
+        "models": len(opened.assets("model")),
+        "data": len(opened.assets("data")),
+        "jobs": len(opened.jobs()),
+    }
+
+
+def examine(project: Project, _environment: str, _source: Source) -> Iterator[Link]:
+    """Each link of the environment, as it is looked at."""
+    from runner.local.health import examine
+
+    return examine(project)
