@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +23,45 @@ from runner.errors import EnvironmentRefused, JobFailed, NotFound, WrongUsage
 from runner.input_data import form_of
 from runner.input_path import Chosen, check_type, choose_input, unscored
 from runner.local import assets
+from runner.local.endpoints import DeclaredEndpoints
 from runner.local.engine.inputs import list_code, list_files
-from runner.local.engine.plan import Plan, Settings
-from runner.local.files import looks_changed
-from runner.local.job_folder import job_folder, model_folder
-from runner.request import Request, only_here
-from runner.workspace import Asset, AssetKind, Invocation, Registration
+from runner.local.engine.plan import Plan, Settings, write_plan
+from runner.local.files import link_out, looks_changed
+from runner.local.home import make_folder
+from runner.local.job_folder import job_folder, model_folder, now
+from runner.local.jobs import begin_job, name_job
+from runner.request import Request, only_here, resolve
+from runner.workspace import Asset, AssetKind, Invocation, Job, JobStatus, Registration
 
 _PARALLEL = frozenset({"instance_count", "max_concurrency_per_instance"})
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def invoke(home: Path, catalog: Catalog, invocation: Invocation) -> Job:
+    """Begin a batch job of a declared deployment. Raises a RunnerError; then there is no job.
+
+    JobFailed where the output place holds something already.
+    """
+    request = resolve(invocation, catalog, DeclaredEndpoints(catalog))
+    output = check_output(invocation.output_path)
+    name = name_job(request.endpoint)
+    plan, model, given, notices = plan_job(home, catalog, request, invocation, name)
+    folder = make_folder(home, job_folder(home, name))
+    write_plan(plan, folder / "plan.json")
+    if model and plan.script:
+        link_out(home, model.content_hash, model_folder(folder) / model.base_name)
+    job = Job(
+        name=name,
+        type="batch",
+        status=JobStatus.QUEUED,
+        created_at=now(),
+        endpoint=request.endpoint,
+        deployment=request.deployment,
+        model=model.reference if model else None,
+        input=given,
+        output=str(output) if output else None,
+    )
+    return replace(begin_job(home, job), notices=notices)
 
 
 def plan_job(

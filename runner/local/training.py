@@ -7,11 +7,24 @@ from pathlib import Path
 
 from runner.declarations import AssetReference, Catalog, JobInput
 from runner.errors import EnvironmentRefused
-from runner.local.command_job import Command
+from runner.local.command_job import Command, write_command
+from runner.local.home import make_folder
 from runner.local.invocation import find_data
+from runner.local.job_folder import job_folder, now
+from runner.local.jobs import begin_job, name_job
 from runner.training_job import existing_input, find_training_job, other_input
+from runner.workspace import Job, JobStatus
 
 _FOLDERS = ("uri_folder", "mlflow_model", "custom_model", "triton_model", "mltable")
+
+
+def train(home: Path, catalog: Catalog, model: str, inputs: Mapping[str, str]) -> Job:
+    """Begin a model folder's training job. Raises as `plan_training`; then there is no job."""
+    command = plan_training(home, catalog, model, inputs)
+    name = name_job(f"{model}-train")
+    folder = make_folder(home, job_folder(home, name))
+    write_command(command, folder)
+    return begin_job(home, Job(name, "command", JobStatus.QUEUED, now(), model=model))
 
 
 def plan_training(home: Path, catalog: Catalog, model: str, inputs: Mapping[str, str]) -> Command:

@@ -1,0 +1,153 @@
+"""The jobs of the local workspace: begun, looked at, stopped and taken up again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from runner.errors import EnvironmentRefused, NotFound
+from runner.local.database import opened, transaction
+from runner.local.job_folder import job_folder, now, owner, starts
+from runner.local.job_records import (
+    insert_job,
+    latest_job,
+    select_job,
+    select_jobs,
+    update_job,
+)
+from runner.workspace import Job, JobStatus
+
+_STARTING = 30.0  # seconds a queued job's process may take to appear
+_LOOK = 0.05  # seconds between looks at whether a canceled job has ended
+_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is easily taken for another
+_RUNNING = (JobStatus.RUNNING, JobStatus.FINALIZING)
+
+
+def name_job(stem: str) -> str:
+    """A job's name that no other has."""
+    import secrets
+
+    return f"{stem}-{''.join(secrets.choice(_LETTERS) for _ in range(6))}"
+
+
+def begin_job(home: Path, job: Job) -> Job:
+    """Keep a job whose folder says what it is to do, and start its process.
+
+    Raises EnvironmentRefused where the process does not come up.
+    """
+    with opened(home) as connection:
+        insert_job(connection, job)
+    return _spawn(home, job.name)
+
+
+def list_jobs(home: Path, limit: int | None = None) -> list[Job]:
+    """The jobs, the latest first."""
+    with opened(home) as connection:
+        return [_as_it_is(home, job) for job in select_jobs(connection, limit)]
+
+
+def show_job(home: Path, name: str | None = None) -> Job:
+    """The job of that name, else the latest. Raises NotFound."""
+    with opened(home) as connection:
+        job = select_job(connection, name) if name else latest_job(connection)
+    if job is None:
+        raise NotFound("there are no jobs yet; `runner score` makes one")
+    return _as_it_is(home, job)
+
+
+def cancel_job(home: Path, name: str) -> Job:
+    """End a job and wait until its process is gone. Raises NotFound, EnvironmentRefused."""
+    job = show_job(home, name)
+    if job.status.final and job.status != JobStatus.NOT_RESPONDING:
+        raise EnvironmentRefused(f"job {name!r} is {job.status} already")
+    folder = job_folder(home, name)
+    process = owner(folder)
+    if process is None:
+        with opened(home) as connection:
+            update_job(connection, name, status=JobStatus.CANCELED, ended_at=now())
+    else:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGTERM)
+            os.kill(process, signal.SIGCONT)  # a stopped process hears nothing else
+        while owner(folder) is not None:
+            time.sleep(_LOOK)
+    return show_job(home, name)
+
+
+def resume_job(home: Path, name: str) -> Job:
+    """Start a job's process again, unless it runs. Raises NotFound, EnvironmentRefused."""
+    job = show_job(home, name)
+    if job.status == JobStatus.COMPLETED:
+        raise EnvironmentRefused(f"job {name!r} is Completed; there is nothing to resume")
+    if owner(job_folder(home, name)) is not None:
+        return job
+    with opened(home) as connection:
+        update_job(connection, name, status=JobStatus.QUEUED)
+    return _spawn(home, name)
+
+
+def find_output(home: Path, name: str, output: str) -> Path:
+    """The file or folder that a job wrote as its output of that name. Raises NotFound."""
+    job = show_job(home, name)
+    path = job_folder(home, name) / "named-outputs" / output
+    if job.type == "batch" and output == "score" and job.output:
+        path = Path(job.output)
+    if not path.exists():
+        raise NotFound(f"job {name!r}, which is {job.status}, has no output {output!r}")
+    return path
+
+
+def _spawn(home: Path, name: str) -> Job:
+    from runner.local.host import spawn
+
+    folder = job_folder(home, name)
+    begun = len(starts(folder))
+    process = None
+    try:
+        process = spawn(home, name)
+        # Until the host has begun, the job would still look as it was left.
+        while len(starts(folder)) == begun and process.poll() is None:
+            time.sleep(_LOOK / 5)
+    except BaseException:
+        # Who is interrupted here doesn't know the job's name yet.
+        if process:
+            process.terminate()
+        _give_up(home, name, JobStatus.CANCELED, "interrupted before it began")
+        raise
+    if len(starts(folder)) == begun and owner(folder) is None:
+        error = f"could not be started; see {folder / 'logs' / 'host.txt'}"
+        _give_up(home, name, JobStatus.FAILED, error)
+        raise EnvironmentRefused(f"job {name!r} {error}")
+    return show_job(home, name)
+
+
+def _give_up(home: Path, name: str, status: JobStatus, error: str) -> None:
+    """End a job that no host has begun."""
+    with opened(home) as connection, transaction(connection):
+        if select_job(connection, name).status is JobStatus.QUEUED:
+            update_job(connection, name, status=status, ended_at=now(), error=error)
+
+
+def _as_it_is(home: Path, job: Job) -> Job:
+    """The job with its folder, and with the state it is in if its process is gone."""
+    folder = job_folder(home, job.name)
+    unowned = job.status in _RUNNING or (job.status == JobStatus.QUEUED and _is_late(job))
+    if unowned and owner(folder) is None:
+        # It may have ended between the look at its row and the look at its lock.
+        with opened(home) as connection:
+            job = select_job(connection, job.name)
+        if not job.status.final:
+            error = f"its process is gone; `runner jobs resume {job.name}` goes on"
+            job = replace(job, status=JobStatus.NOT_RESPONDING, error=error)
+    there = job.status == JobStatus.COMPLETED
+    return replace(job, folder=str(folder), output=job.output if there else None)
+
+
+def _is_late(job: Job) -> bool:
+    waited = datetime.fromisoformat(now()) - datetime.fromisoformat(job.created_at)
+    return waited.total_seconds() > _STARTING
