@@ -1,7 +1,8 @@
-"""What the command line relies on, held against the workspace in memory and the local one.
+"""What the command line relies on, held against every environment's workspace.
 
-The tests of the commands run over the workspace in memory; what it does that a real one does not
-would be tested in vain.
+They are the workspace in memory, the local one and that of Azure over its stand-in. The tests of
+the commands run over the workspace in memory; what it does that a real one does not would be tested
+in vain.
 """
 
 from __future__ import annotations
@@ -11,21 +12,56 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import EnvironmentRefused, NotFound
+from runner.environments import PLATFORMS
+from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.local.workspace import LocalWorkspace
 from runner.project import Project
-from runner.workspace import Asset, AssetKind, Registration, Workspace
+from runner.workspace import Asset, AssetKind, Invocation, Registration, Workspace
+from tests.azureml.stage import Stage, make_workspace
 from tests.cli.memory import MemoryWorkspace
+from tests.emulator import Emulator
 from tests.projects import ScratchProject, add_diabetes
 
 
-@pytest.fixture(params=["memory", "local"])
+def in_memory(_request: pytest.FixtureRequest, _root: Path) -> Workspace:
+    return MemoryWorkspace()
+
+
+def local(_request: pytest.FixtureRequest, root: Path) -> Workspace:
+    return LocalWorkspace(Project(root, root / "models", root / ".runner"))
+
+
+def azureml(request: pytest.FixtureRequest, root: Path) -> Workspace:
+    cloud: Emulator = request.getfixturevalue("scoring_emulator")
+    patch: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
+    for name, value in cloud.environment.items():
+        patch.setenv(name, value)
+    stage = Stage(cloud, make_workspace(cloud))
+    stage.batch("diabetes-batch", ("mlflow", "script"), default="mlflow")
+    stage.online("diabetes-online")
+    return stage.workspace(root)
+
+
+WORKSPACES = {"memory": in_memory, "local": local, "azureml": azureml}
+
+
+@pytest.fixture(params=WORKSPACES)
 def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Workspace:
-    if request.param == "memory":
-        return MemoryWorkspace()
     root = tmp_path / "project"
     add_diabetes(ScratchProject(root))
-    return LocalWorkspace(Project(root, root / "models", root / ".runner"))
+    return WORKSPACES[request.param](request, root)
+
+
+@pytest.fixture(params=PLATFORMS)
+def real(request: pytest.FixtureRequest, tmp_path: Path) -> Workspace:
+    """A workspace that keeps files and begins jobs, which the one in memory only writes down."""
+    root = tmp_path / "project"
+    add_diabetes(ScratchProject(root))
+    return WORKSPACES[request.param](request, root)
+
+
+def test_every_platform_is_held_to_the_contract() -> None:
+    assert PLATFORMS.keys() == WORKSPACES.keys() - {"memory"}
 
 
 class Source:
@@ -87,7 +123,7 @@ def test_assets_are_the_latest_of_each_name_in_the_names_order(
     clinics = data(workspace, source, "a", "clinics")
     data(workspace, source, "a", "patients")
     assert workspace.assets("data") == [clinics, patients[1]]
-    assert workspace.assets("model") == []
+    assert {asset.kind for asset in workspace.assets("model")} <= {"model"}
 
 
 def test_assets_of_a_name_are_all_its_versions_the_newest_first(
@@ -170,7 +206,46 @@ def test_a_copy_of_an_asset_is_the_next_version_once(workspace: Workspace, sourc
 
 
 def test_no_job_that_is_not_there_is_removed(workspace: Workspace) -> None:
+    if not workspace.abilities.removes_jobs:
+        with pytest.raises(EnvironmentRefused, match="keeps"):
+            workspace.remove_jobs([], pretend=True)
+        return
     assert workspace.remove_jobs([]) == 0
     assert workspace.remove_jobs([], pretend=True) == 0
     with pytest.raises(NotFound):
         workspace.remove_jobs(["nowhere"])
+
+
+def test_what_a_workspace_cannot_do_it_refuses(workspace: Workspace) -> None:
+    if not workspace.abilities.serves:
+        with pytest.raises(EnvironmentRefused, match="--env local"):
+            workspace.serve("diabetes-online", "127.0.0.1", 0, ready=print, say=print)
+    if not workspace.abilities.resumes:
+        with pytest.raises(EnvironmentRefused):
+            workspace.resume("nowhere")
+
+
+def test_an_invocation_of_what_is_not_there_begins_no_job(real: Workspace) -> None:
+    for asked, error in (
+        (Invocation("nowhere", data="."), NotFound),
+        (Invocation("diabetes-batch", deployment="mlflo", data="."), NotFound),
+        (Invocation("diabetes-online", data="."), WrongUsage),
+        (Invocation("diabetes-batch", data="azureml:nothing@latest"), NotFound),
+        (Invocation("diabetes-batch", data="nowhere.csv"), NotFound),
+        (Invocation("diabetes-batch", data=".", settings={"mini_batch": "1"}), WrongUsage),
+    ):
+        with pytest.raises(error):
+            real.invoke(asked)
+    assert real.jobs() == []
+
+
+def test_what_is_downloaded_is_what_was_registered(
+    real: Workspace, source: Source, tmp_path: Path
+) -> None:
+    asset = data(real, source, "a,b\n1,2\n", "patients")
+    target = real.download_asset("data", asset.reference, tmp_path / "copy")
+    content = real.contents("data", asset.reference)
+    assert content.shape == "file"
+    assert b"".join(content.files[0].read()) == b"a,b\n1,2\n"
+    found = target / "source.csv" if target.is_dir() else target
+    assert found.read_bytes() == b"a,b\n1,2\n"
