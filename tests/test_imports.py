@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 ENGINES = ("runner.local.engine", "runner.local.serving")
 # What everything may import: facts and rules that know nothing of an environment.
 LEAVES_OF_ENGINES = (
-    "runner.aside",
+    "runner.atomic",
     "runner.counting",
     "runner.errors",
     "runner.installing",
@@ -35,7 +35,7 @@ def _name(file: Path) -> str:
 @cache
 def imports(module: str) -> frozenset[str]:
     """The product's modules that a module imports, anywhere in it, for its types too."""
-    found = set()
+    found: set[str] = set()
     for node in ast.walk(ast.parse(modules()[module].read_bytes())):
         if isinstance(node, ast.Import):
             found.update(name.name for name in node.names)
