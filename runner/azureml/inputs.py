@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from runner.asset_kinds import ASSET_KINDS, INPUT_TYPES, InputType, guess_data_type
 from runner.azureml.storage import parse_place
 from runner.declarations.references import parse_reference
 from runner.errors import NotFound, WrongUsage
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from runner.azureml.connection import Connection
     from runner.declarations import Catalog, Data
 
-InputType = Literal["uri_file", "uri_folder"]
-
-TYPES = ("uri_file", "uri_folder")
 _PROVIDER = "/providers/Microsoft.MachineLearningServices"
 
 
@@ -70,7 +68,7 @@ def find_input(
 
 def asset_id(connection: Connection, asset: Asset) -> str:
     """An asset by its id, which the job then keeps as its lineage."""
-    segment = "models" if asset.kind == "model" else "data"
+    segment = ASSET_KINDS[asset.kind].segment
     return f"{connection.outputs.resource_id}/{segment}/{asset.name}/versions/{asset.version}"
 
 
@@ -121,8 +119,8 @@ def _asset(catalog: Catalog, asked: str, data: DataAssets) -> Asset | Data:
 
 def _of_asset(connection: Connection, asset: Asset | Data, asked: str | None) -> Input:
     shown = asset.reference if isinstance(asset, Asset) else str(asset.path)
-    if asset.type not in TYPES:
-        raise WrongUsage(f"{shown} is of type {asset.type}, allowed: {', '.join(TYPES)}")
+    if asset.type not in INPUT_TYPES:
+        raise WrongUsage(f"{shown} is of type {asset.type}, allowed: {', '.join(INPUT_TYPES)}")
     if asked is not None and asked != asset.type:
         raise WrongUsage(f"{shown} is a {asset.type}, not a {asked}")
     kind: InputType = "uri_file" if asset.type == "uri_file" else "uri_folder"
@@ -139,7 +137,7 @@ def _of_path(connection: Connection, chosen: Chosen, data: DataAssets) -> Input:
     from runner.content import hash_path
 
     path = chosen.path
-    kind: InputType = "uri_folder" if path.is_dir() else "uri_file"
+    kind = guess_data_type(path)
     asset = data.register(
         Registration(
             name=f"input-{hash_path(path, chosen.names)[:16]}",
@@ -155,7 +153,7 @@ def _of_path(connection: Connection, chosen: Chosen, data: DataAssets) -> Input:
 
 def _address_type(address: str, asked: str | None) -> InputType:
     """Whether an address is of one file: as asked for, else by its look."""
-    if asked in TYPES:
+    if asked in INPUT_TYPES:
         return "uri_file" if asked == "uri_file" else "uri_folder"
     last = address.partition("?")[0].rpartition("/")[2]
     return "uri_file" if re.search(r"\.[A-Za-z0-9]{1,8}$", last) else "uri_folder"

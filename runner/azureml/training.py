@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runner.asset_kinds import INPUT_TYPES, kind_of_type
 from runner.azureml.assets import Tell, find, send
 from runner.azureml.beginning import UNCERTAIN, begin_job, name_job
 from runner.azureml.codes import SEGMENT as CODES
@@ -15,7 +16,7 @@ from runner.azureml.codes import register_code
 from runner.azureml.command_jobs import Parts, asset_input, check_keys, job_properties, literal
 from runner.azureml.environments import environment_id
 from runner.azureml.following import first_pause
-from runner.azureml.inputs import TYPES, DataAssets, asset_id, find_input
+from runner.azureml.inputs import DataAssets, asset_id, find_input
 from runner.azureml.jobs import job_record
 from runner.content import hash_content, hash_file, scan
 from runner.declarations import AssetReference, JobInput
@@ -138,12 +139,12 @@ def _input(
             raise WrongUsage(f"{reference} is in another place: name its version")
         uri = str(reference)
         return asset_input(given, uri.removeprefix("azureml:") if reference.workspace else uri)
-    if given.type in TYPES:
+    if given.type in INPUT_TYPES:
         asked = str(file or given.path)
         return asset_input(given, find_input(connection, catalog, asked, given.type, data).uri)
     if reference:
-        kind: Any = "data" if given.type == "mltable" else "model"
-        return asset_input(given, asset_id(connection, find(connection, kind, str(reference))))
+        asset = find(connection, kind_of_type(given.type), str(reference))
+        return asset_input(given, asset_id(connection, asset))
     return asset_input(given, _sent(connection, file, tell) if file else str(given.path))
 
 
