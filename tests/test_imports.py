@@ -35,7 +35,7 @@ def _name(file: Path) -> str:
 @cache
 def imports(module: str) -> frozenset[str]:
     """The product's modules that a module imports, anywhere in it, for its types too."""
-    found = set()
+    found: set[str] = set()
     for node in ast.walk(ast.parse(modules()[module].read_bytes())):
         if isinstance(node, ast.Import):
             found.update(name.name for name in node.names)

@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 
 from runner.errors import WrongUsage
-from runner.project import Project, environments, find_config, find_project, stack_file
+from runner.project import (
+    Project,
+    environment_option,
+    environments,
+    find_config,
+    find_project,
+    stack_file,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -140,3 +147,22 @@ def test_a_stack_file_is_found_by_its_exact_name(tmp_path: Path) -> None:
     assert stack_file(project, "prod") == tmp_path / "Pulumi.prod.yaml"
     assert stack_file(project, "pro*") is None
     assert stack_file(project, "../prod") is None
+
+
+@pytest.mark.parametrize(
+    ("shells_default", "environment", "option"),
+    [
+        (None, "local", ""),
+        ("local", "local", ""),
+        ("dev", "local", " --env local"),
+        (None, "dev", " --env dev"),
+        ("dev", "dev", " --env dev"),  # another shell may have another default
+    ],
+)
+def test_a_command_names_its_environment_unless_it_is_local_everywhere(
+    monkeypatch: pytest.MonkeyPatch, shells_default: str | None, environment: str, option: str
+) -> None:
+    monkeypatch.delenv("RUNNER_ENV", raising=False)
+    if shells_default is not None:
+        monkeypatch.setenv("RUNNER_ENV", shells_default)
+    assert environment_option(environment) == option
