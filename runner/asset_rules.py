@@ -6,20 +6,16 @@ from collections.abc import Sequence
 from stat import S_ISDIR
 from typing import TYPE_CHECKING
 
+from runner.asset_kinds import ASSET_KINDS
 from runner.declarations.names import ASSET_NAME_RULE, is_asset_name
 from runner.declarations.references import PREFIX, AssetReference, parse_reference
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.nearest import nearest
 
 if TYPE_CHECKING:
-    from runner.workspace import Asset, AssetKind, Registration
+    from runner.asset_kinds import AssetKind
+    from runner.workspace import Asset, Registration
 
-TITLES: dict[AssetKind, str] = {"model": "model", "data": "data asset"}
-TYPES: dict[AssetKind, tuple[str, ...]] = {
-    "model": ("mlflow_model", "custom_model", "triton_model"),
-    "data": ("uri_file", "uri_folder", "mltable"),
-}
-_COMMANDS: dict[AssetKind, str] = {"model": "runner models", "data": "runner data"}
 _LONGEST_VERSION = 30
 _SHOWN_VERSIONS = 10
 
@@ -29,16 +25,17 @@ def check_registration(kind: AssetKind, registration: Registration) -> None:
 
     Nothing is loaded.
     """
+    facts = ASSET_KINDS[kind]
     name, version, type_ = registration.name, registration.version, registration.type
     if not is_asset_name(name):
-        raise WrongUsage(f"{name!r} can't name a {TITLES[kind]}: it takes {ASSET_NAME_RULE}")
+        raise WrongUsage(f"{name!r} can't name a {facts.noun}: it takes {ASSET_NAME_RULE}")
     if version is not None and not (is_asset_name(version) and len(version) <= _LONGEST_VERSION):
         raise WrongUsage(
             f"{version!r} can't be a version: it takes 1 to {_LONGEST_VERSION} letters, digits, "
             "hyphens, underscores and dots, beginning with a letter or digit"
         )
-    if type_ not in TYPES[kind]:
-        raise WrongUsage(f"{type_!r} is no type of {TITLES[kind]}{nearest(type_, TYPES[kind])}")
+    if type_ not in facts.types:
+        raise WrongUsage(f"{type_!r} is no type of {facts.noun}{nearest(type_, facts.types)}")
     _check_content(registration)
 
 
@@ -48,11 +45,12 @@ def parse_asset(kind: AssetKind, reference: str) -> AssetReference:
     Raises `WrongUsage` for one to elsewhere, and for a label that is not `latest`.
     """
     text = reference if reference.startswith(PREFIX) else PREFIX + reference
-    wanted = parse_reference(text, "models" if kind == "model" else "data")
+    facts = ASSET_KINDS[kind]
+    wanted = parse_reference(text, facts.segment)
     if wanted.registry or wanted.workspace:
         raise WrongUsage(
-            f"{reference!r} is in another workspace or a registry, which is out of reach here: "
-            f"register the {TITLES[kind]} in this workspace, or choose another environment"
+            f"{reference!r} is in another workspace or a registry, which is out of reach here:"
+            f" register the {facts.noun} in this workspace, or choose another environment"
         )
     if wanted.label not in (None, "latest"):
         raise WrongUsage(
@@ -70,8 +68,8 @@ def next_version(versions: Sequence[str]) -> str:
 def unknown_name(kind: AssetKind, name: str, names: Sequence[str]) -> NotFound:
     """The error for a name that the workspace lacks."""
     return NotFound(
-        f"no {TITLES[kind]} {name!r} in this workspace{nearest(name, names)};"
-        f" `{_COMMANDS[kind]} register` adds one"
+        f"no {ASSET_KINDS[kind].noun} {name!r} in this workspace{nearest(name, names)};"
+        f" `{ASSET_KINDS[kind].adding}` adds one"
     )
 
 
@@ -81,13 +79,15 @@ def unknown_version(
     """The error for a version that a name lacks."""
     shown = ", ".join(versions[:_SHOWN_VERSIONS])
     more = ", …" if len(versions) > _SHOWN_VERSIONS else ""
-    return NotFound(f"{TITLES[kind]} {name!r} has no version {version!r}; it has {shown}{more}")
+    return NotFound(
+        f"{ASSET_KINDS[kind].noun} {name!r} has no version {version!r}; it has {shown}{more}"
+    )
 
 
 def taken_version(kind: AssetKind, name: str, version: str, other: str) -> EnvironmentRefused:
     """The error for a version that exists with `other` content or type."""
     return EnvironmentRefused(
-        f"{TITLES[kind]} {name!r} version {version} exists with other {other};"
+        f"{ASSET_KINDS[kind].noun} {name!r} version {version} exists with other {other};"
         " leave the version out to get the next one"
     )
 

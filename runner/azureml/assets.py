@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runner.asset_kinds import ASSET_KINDS, AssetKind
 from runner.asset_rules import (
     check_copy,
     check_registration,
@@ -31,16 +32,13 @@ from runner.azureml.versions import (
 )
 from runner.content import Content, hash_content, hash_file, scan
 from runner.errors import EnvironmentRefused, WrongUsage
-from runner.workspace import Asset, AssetKind, Registration, Transfer
+from runner.workspace import Asset, Registration, Transfer
 
 if TYPE_CHECKING:
     from runner.azureml.connection import Connection
 
 Tell = Callable[[Transfer], None]
 
-SEGMENTS: dict[AssetKind, str] = {"model": "models", "data": "data"}
-_TYPES: dict[AssetKind, str] = {"model": "modelType", "data": "dataType"}
-_URIS: dict[AssetKind, str] = {"model": "modelUri", "data": "dataUri"}
 _KEPT = ("properties", "flavors", "jobName", "stage", "isAnonymous", "isArchived")
 _ASKED = 8  # names whose latest version is asked for at once
 
@@ -59,7 +57,7 @@ def register(
     content = scan(registration.path, registration.names)
     hashes = {file.name: hash_file(file) for file in content.files}
     content_hash = hash_content(content.shape, hashes.items())
-    segment = SEGMENTS[kind]
+    segment = ASSET_KINDS[kind].segment
     versions = list_versions(connection, segment, registration.name)
     found = _same(kind, versions, registration, content_hash)
     if found is not None:
@@ -86,7 +84,7 @@ def receive(connection: Connection, asset: Asset, content: Content, tell: Tell) 
         # Whoever registered it took no hash, and the place of a copy is named by it.
         hashes = {file.name: hash_file(file) for file in content.files}
         content_hash = hash_content(content.shape, hashes.items())
-    versions = list_versions(connection, SEGMENTS[kind], asset.name)
+    versions = list_versions(connection, ASSET_KINDS[kind].segment, asset.name)
     found = _same(kind, versions, registration, content_hash)
     if found is not None:
         return _asset(kind, asset.name, found)
@@ -131,7 +129,7 @@ def find(connection: Connection, kind: AssetKind, reference: str) -> Asset:
     what is no reference, and NotFound.
     """
     wanted = parse_asset(kind, reference)
-    segment = SEGMENTS[kind]
+    segment = ASSET_KINDS[kind].segment
     if wanted.version is None:
         found = latest_version(connection, segment, wanted.name)
     else:
@@ -147,7 +145,7 @@ def listing(connection: Connection, kind: AssetKind, name: str | None = None) ->
 
     Raises NotFound for an unknown name.
     """
-    segment = SEGMENTS[kind]
+    segment = ASSET_KINDS[kind].segment
     if name is not None:
         versions = [one for one in list_versions(connection, segment, name) if not archived(one)]
         if not versions:
@@ -207,7 +205,7 @@ def download(
 
 
 def _names(connection: Connection, kind: AssetKind) -> list[str]:
-    return sorted(one["name"] for one in connection.arm.pages(SEGMENTS[kind]))
+    return sorted(one["name"] for one in connection.arm.pages(ASSET_KINDS[kind].segment))
 
 
 def _same(
@@ -217,11 +215,15 @@ def _same(
     for one in versions:
         properties = one["properties"]
         other_content = (properties.get("tags") or {}).get(HASH) != content_hash
-        same = not other_content and properties.get(_TYPES[kind]) == registration.type
+        same = not other_content and properties.get(ASSET_KINDS[kind].type_key) == registration.type
         if same and not archived(one) and registration.version in (None, one["name"]):
             return one
         if one["name"] == registration.version:
-            other = "content" if other_content else f"type, {properties.get(_TYPES[kind])}"
+            other = (
+                "content"
+                if other_content
+                else f"type, {properties.get(ASSET_KINDS[kind].type_key)}"
+            )
             raise taken_version(kind, registration.name, one["name"], other)
     return None
 
@@ -235,8 +237,8 @@ def _add(
     content_hash: str,
 ) -> Asset:
     properties: dict[str, Any] = {
-        _TYPES[kind]: registration.type,
-        _URIS[kind]: connection.storage.long_uri(place),
+        ASSET_KINDS[kind].type_key: registration.type,
+        ASSET_KINDS[kind].uri_key: connection.storage.long_uri(place),
         "description": registration.description,
         "tags": {**registration.tags, HASH: content_hash},
         "isAnonymous": False,
@@ -246,7 +248,7 @@ def _add(
         properties["jobName"] = registration.job
     added = add_version(
         connection,
-        SEGMENTS[kind],
+        ASSET_KINDS[kind].segment,
         registration.name,
         versions,
         properties,
@@ -265,9 +267,13 @@ def _amended(
     description = registration.description or old.get("description") or ""
     if tags == old["tags"] and description == (old.get("description") or ""):
         return version
-    kept = {key: old[key] for key in (_TYPES[kind], _URIS[kind], *_KEPT) if old.get(key)}
+    kept = {
+        key: old[key]
+        for key in (ASSET_KINDS[kind].type_key, ASSET_KINDS[kind].uri_key, *_KEPT)
+        if old.get(key)
+    }
     amended: Version = connection.arm.put(
-        SEGMENTS[kind],
+        ASSET_KINDS[kind].segment,
         registration.name,
         "versions",
         version["name"],
@@ -279,12 +285,12 @@ def _amended(
 def _asset(kind: AssetKind, name: str, version: Version) -> Asset:
     properties = version["properties"]
     tags = dict(properties.get("tags") or {})
-    path = str(properties.get(_URIS[kind]) or "")
+    path = str(properties.get(ASSET_KINDS[kind].uri_key) or "")
     return Asset(
         kind=kind,
         name=name,
         version=version["name"],
-        type=str(properties.get(_TYPES[kind]) or ""),
+        type=str(properties.get(ASSET_KINDS[kind].type_key) or ""),
         content_hash=tags.pop(HASH, ""),
         path=path,
         base_name=path.rstrip("/").rpartition("/")[2],

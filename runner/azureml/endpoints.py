@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 Kind = Literal["batch", "online"]
 KINDS: dict[Kind, str] = {"batch": "batchEndpoints", "online": "onlineEndpoints"}
 _AT_ONCE = 8  # requests
-_VERSION_ID = re.compile(
-    r"/workspaces/[^/]+/(?:models|data|codes|environments)/([^/]+)/versions/([^/]+)$"
-)
+_VERSION_ID = re.compile(r"/workspaces/[^/]+/[^/]+/([^/]+)/versions/([^/]+)$")
 
 
 def list_endpoints(connection: Connection) -> list[EndpointInfo]:

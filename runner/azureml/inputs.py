@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from runner.asset_kinds import ASSET_KINDS, INPUT_TYPES, InputType, guess_data_type
 from runner.azureml.storage import parse_place
 from runner.declarations.references import parse_reference
-from runner.errors import NotFound, WrongUsage
+from runner.errors import WrongUsage
 from runner.input_data import DATA_ID, form_of
 from runner.input_path import Chosen, choose_input, unscored
-from runner.workspace import Asset, Registration
+from runner.registering import find_or_register
+from runner.workspace import Asset, Assets, Registration
 
 if TYPE_CHECKING:
     from runner.azureml.connection import Connection
-    from runner.declarations import Catalog, Data
+    from runner.declarations import Catalog, Data, Model
 
-InputType = Literal["uri_file", "uri_folder"]
-
-TYPES = ("uri_file", "uri_folder")
 _PROVIDER = "/providers/Microsoft.MachineLearningServices"
-
-
-@dataclass(frozen=True)
-class DataAssets:
-    """What a job needs of the workspace's data assets."""
-
-    find: Callable[[str], Asset]  # by reference; raises NotFound
-    register: Callable[[Registration], Asset]
 
 
 @dataclass(frozen=True)
@@ -44,7 +34,7 @@ class Input:
 
 
 def find_input(
-    connection: Connection, catalog: Catalog, asked: str, type_: str | None, data: DataAssets
+    connection: Connection, catalog: Catalog, asked: str, type_: str | None, assets: Assets
 ) -> Input:
     """What is asked for, which is registered where it is a path, or declared and not there yet.
 
@@ -52,25 +42,27 @@ def find_input(
     """
     form, named = form_of(asked), DATA_ID.fullmatch(asked)
     if named is not None:
-        return _of_asset(connection, data.find(_own_reference(connection, named)), type_)
+        return _of_asset(connection, assets.asset("data", _own_reference(connection, named)), type_)
     if form == "datastore":
         return Input(_place_uri(asked), _address_type(asked, type_), asked)
     if form == "https":
         # What comes behind a question mark may be a signature.
         return Input(asked, _address_type(asked, type_), asked.partition("?")[0])
     if form == "asset":
-        return _of_asset(connection, _asset(catalog, asked, data), type_)
+        reference = parse_reference(asked, "data")
+        found = find_or_register(assets, "data", reference, catalog.data)
+        return _of_asset(connection, found, type_)
     if form == "address":
         raise WrongUsage(
             f"{asked.partition('?')[0]!r} is no input Azure reads; allowed: a path,"
             " azureml:NAME:VERSION, azureml://datastores/NAME/paths/PATH, https://..."
         )
-    return _of_path(connection, choose_input(asked, catalog.data, type_), data)
+    return _of_path(connection, choose_input(asked, catalog.data, type_), assets)
 
 
 def asset_id(connection: Connection, asset: Asset) -> str:
     """An asset by its id, which the job then keeps as its lineage."""
-    segment = "models" if asset.kind == "model" else "data"
+    segment = ASSET_KINDS[asset.kind].segment
     return f"{connection.outputs.resource_id}/{segment}/{asset.name}/versions/{asset.version}"
 
 
@@ -93,36 +85,10 @@ def _place_uri(asked: str) -> str:
     return f"azureml:/{path}"
 
 
-def _asset(catalog: Catalog, asked: str, data: DataAssets) -> Asset | Data:
-    """The data asset, registered from its declaration if the workspace lacks it.
-
-    One that is declared to lie at an address stays a declaration: there is nothing to send.
-    """
-    try:
-        return data.find(asked)
-    except NotFound:
-        reference = parse_reference(asked, "data")
-        declared = catalog.data.get(reference.name)
-        if declared is None or reference.version not in (None, declared.version):
-            raise
-        if not isinstance(declared.path, Path):
-            return declared
-        return data.register(
-            Registration(
-                name=reference.name,
-                path=declared.path,
-                type=declared.type,
-                version=declared.version,
-                description=declared.description,
-                tags=declared.tags,
-            )
-        )
-
-
-def _of_asset(connection: Connection, asset: Asset | Data, asked: str | None) -> Input:
+def _of_asset(connection: Connection, asset: Asset | Model | Data, asked: str | None) -> Input:
     shown = asset.reference if isinstance(asset, Asset) else str(asset.path)
-    if asset.type not in TYPES:
-        raise WrongUsage(f"{shown} is of type {asset.type}, allowed: {', '.join(TYPES)}")
+    if asset.type not in INPUT_TYPES:
+        raise WrongUsage(f"{shown} is of type {asset.type}, allowed: {', '.join(INPUT_TYPES)}")
     if asked is not None and asked != asset.type:
         raise WrongUsage(f"{shown} is a {asset.type}, not a {asked}")
     kind: InputType = "uri_file" if asset.type == "uri_file" else "uri_folder"
@@ -130,7 +96,7 @@ def _of_asset(connection: Connection, asset: Asset | Data, asked: str | None) ->
     return Input(uri, kind, shown)
 
 
-def _of_path(connection: Connection, chosen: Chosen, data: DataAssets) -> Input:
+def _of_path(connection: Connection, chosen: Chosen, assets: Assets) -> Input:
     """Files of this machine: sent once, however many jobs read them.
 
     They become a data asset of their own, named by their content, so that no asset of another name
@@ -139,15 +105,16 @@ def _of_path(connection: Connection, chosen: Chosen, data: DataAssets) -> Input:
     from runner.content import hash_path
 
     path = chosen.path
-    kind: InputType = "uri_folder" if path.is_dir() else "uri_file"
-    asset = data.register(
+    kind = guess_data_type(path)
+    asset = assets.register(
+        "data",
         Registration(
             name=f"input-{hash_path(path, chosen.names)[:16]}",
             path=path,
             type=kind,
             description=f"{Path(chosen.shown).name}, sent as a job's input",
             names=chosen.names,
-        )
+        ),
     )
     more = unscored(path) if chosen.names is None else None
     return Input(asset_id(connection, asset), kind, chosen.shown, (more,) if more else ())
@@ -155,7 +122,7 @@ def _of_path(connection: Connection, chosen: Chosen, data: DataAssets) -> Input:
 
 def _address_type(address: str, asked: str | None) -> InputType:
     """Whether an address is of one file: as asked for, else by its look."""
-    if asked in TYPES:
+    if asked in INPUT_TYPES:
         return "uri_file" if asked == "uri_file" else "uri_folder"
     last = address.partition("?")[0].rpartition("/")[2]
     return "uri_file" if re.search(r"\.[A-Za-z0-9]{1,8}$", last) else "uri_folder"

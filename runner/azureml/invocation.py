@@ -11,12 +11,12 @@ from runner.azureml.beginning import UNCERTAIN, begin_job, name_job
 from runner.azureml.endpoints import DeployedEndpoints
 from runner.azureml.errors import ServiceError
 from runner.azureml.following import first_pause
-from runner.azureml.inputs import DataAssets, find_input
+from runner.azureml.inputs import find_input
 from runner.azureml.jobs import job_record
 from runner.azureml.lost_jobs import LostJob
 from runner.errors import WrongUsage
 from runner.request import Request, check_deployment, refuse_only_here, resolve
-from runner.workspace import Invocation, Job
+from runner.workspace import Assets, Invocation, Job
 
 if TYPE_CHECKING:
     from azure.core.rest import HttpResponse
@@ -37,9 +37,7 @@ _PER_CALL = (
 )
 
 
-def invoke(
-    connection: Connection, catalog: Catalog, invocation: Invocation, data: DataAssets
-) -> Job:
+def invoke(connection: Connection, catalog: Catalog, invocation: Invocation, assets: Assets) -> Job:
     """Start a batch job, and return it as Azure accepted it.
 
     It is looked for before Azure is asked a second time, so a lost answer leaves no second job
@@ -56,7 +54,7 @@ def invoke(
     request = resolve(invocation, catalog, endpoints)
     settings = _settings(request)
     output = _output(connection, request, invocation.output_path, settings)
-    given = find_input(connection, catalog, request.data, invocation.input_type, data)
+    given = find_input(connection, catalog, request.data, invocation.input_type, assets)
     body = {
         "properties": {
             "inputData": {_INPUT: {"jobInputType": _JOB_INPUT[given.type], "uri": given.uri}},

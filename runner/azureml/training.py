@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runner.asset_kinds import INPUT_TYPES, kind_of_type
 from runner.azureml.assets import Tell, find, send
 from runner.azureml.beginning import UNCERTAIN, begin_job, name_job
 from runner.azureml.codes import SEGMENT as CODES
@@ -15,7 +16,7 @@ from runner.azureml.codes import register_code
 from runner.azureml.command_jobs import Parts, asset_input, check_keys, job_properties, literal
 from runner.azureml.environments import environment_id
 from runner.azureml.following import first_pause
-from runner.azureml.inputs import TYPES, DataAssets, asset_id, find_input
+from runner.azureml.inputs import asset_id, find_input
 from runner.azureml.jobs import job_record
 from runner.content import hash_content, hash_file, scan
 from runner.declarations import AssetReference, JobInput
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from runner.azureml.connection import Connection
     from runner.declarations import Catalog, CommandJob
-    from runner.workspace import Job
+    from runner.workspace import Assets, Job
 
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9]+")
 
@@ -40,7 +41,7 @@ def train(
     catalog: Catalog,
     model: str,
     inputs: Mapping[str, str],
-    data: DataAssets,
+    assets: Assets,
     tell: Tell,
 ) -> Job:
     """Submit a model folder's training job, and return it as Azure accepted it.
@@ -59,7 +60,7 @@ def train(
     environment = environment_id(connection, catalog, job.environment, tell)
     code = _code_id(connection, job, stem, tell)
     given = {
-        name: _input(connection, catalog, one, files.get(name), data, tell)
+        name: _input(connection, catalog, one, files.get(name), assets, tell)
         for name, one in job.inputs.items()
     }
     parts = Parts(environment, code, compute, given)
@@ -127,7 +128,7 @@ def _input(
     catalog: Catalog,
     given: object,
     file: Path | None,
-    data: DataAssets,
+    assets: Assets,
     tell: Tell,
 ) -> dict[str, Any]:
     if not isinstance(given, JobInput):
@@ -138,12 +139,12 @@ def _input(
             raise WrongUsage(f"{reference} is in another place: name its version")
         uri = str(reference)
         return asset_input(given, uri.removeprefix("azureml:") if reference.workspace else uri)
-    if given.type in TYPES:
+    if given.type in INPUT_TYPES:
         asked = str(file or given.path)
-        return asset_input(given, find_input(connection, catalog, asked, given.type, data).uri)
+        return asset_input(given, find_input(connection, catalog, asked, given.type, assets).uri)
     if reference:
-        kind: Any = "data" if given.type == "mltable" else "model"
-        return asset_input(given, asset_id(connection, find(connection, kind, str(reference))))
+        asset = find(connection, kind_of_type(given.type), str(reference))
+        return asset_input(given, asset_id(connection, asset))
     return asset_input(given, _sent(connection, file, tell) if file else str(given.path))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from runner.azureml.connection import Connection
@@ -27,7 +27,6 @@ from runner.workspace import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from runner.azureml.inputs import DataAssets
     from runner.azureml.outputs import Outputs
     from runner.catalogs import read_environment_catalog
     from runner.content import Content
@@ -55,12 +54,6 @@ class AzureWorkspace:
         """The declarations as this environment has them."""
         # A workspace that others deploy to is of use without declarations, too.
         return read_environment_catalog(self._project, self.environment, may_be_missing=True)
-
-    @property
-    def _data_assets(self) -> DataAssets:
-        from runner.azureml.inputs import DataAssets
-
-        return DataAssets(partial(self.asset, "data"), partial(self.register, "data"))
 
     def register(self, kind: AssetKind, registration: Registration) -> Asset:
         from runner.azureml.assets import register
@@ -119,7 +112,7 @@ class AzureWorkspace:
     def invoke(self, invocation: Invocation) -> Job:
         from runner.azureml.invocation import invoke
 
-        return invoke(self._connection, self._catalog, invocation, self._data_assets)
+        return invoke(self._connection, self._catalog, invocation, self)
 
     def send(self, endpoint: str, body: bytes, deployment: str | None = None) -> Response:
         from runner.azureml.online import send
@@ -142,9 +135,7 @@ class AzureWorkspace:
     def train(self, model: str, inputs: Mapping[str, str]) -> Job:
         from runner.azureml.training import train
 
-        return train(
-            self._connection, self._catalog, model, inputs, self._data_assets, self.on_transfer
-        )
+        return train(self._connection, self._catalog, model, inputs, self, self.on_transfer)
 
     def jobs(self, limit: int | None = None) -> list[Job]:
         from runner.azureml.jobs import list_jobs

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from runner.asset_kinds import ASSET_KINDS
 from runner.cli.options import (
     Function,
     Session,
@@ -20,12 +21,14 @@ from runner.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from runner.asset_kinds import AssetKind
     from runner.declarations import Data, Model
-    from runner.workspace import Asset, AssetKind, Registration, Workspace
+    from runner.workspace import Asset, Registration, Workspace
 
 
-def registration_options(kind: AssetKind, types: list[str]) -> Callable[[Function], Function]:
+def registration_options(kind: AssetKind) -> Callable[[Function], Function]:
     """PATH and the options that say what to register, as `az ml <kind> create` has them."""
+    facts = ASSET_KINDS[kind]
     options = [
         click.argument("source", metavar="[PATH|FILE.yml]", required=False, type=existing_path()),
         click.option(
@@ -33,9 +36,9 @@ def registration_options(kind: AssetKind, types: list[str]) -> Callable[[Functio
             "-f",
             metavar="FILE.yml",
             type=existing_path(dir_okay=False),
-            help=f"The declaration of the {_NOUNS[kind]}; other options override it.",
+            help=f"The declaration of the {facts.noun}; other options override it.",
         ),
-        click.option("--name", metavar="NAME", help=f"The name of the {_NOUNS[kind]}."),
+        click.option("--name", metavar="NAME", help=f"The name of the {facts.noun}."),
         click.option(
             "--version",
             metavar="VERSION",
@@ -43,7 +46,7 @@ def registration_options(kind: AssetKind, types: list[str]) -> Callable[[Functio
         ),
         click.option(
             "--type",
-            type=click.Choice(types),
+            type=click.Choice(facts.readable_types),
             help="What kind it is.  [default: as declared, else as found]",
         ),
         click.option(
@@ -80,11 +83,16 @@ def registration(
     tags: Mapping[str, str],
     job: str | None = None,
     written: Callable[[], Path] | None = None,
+    other_ways: str = "",
 ) -> Registration:
     """What the options ask to register; `written` finds what `job` made, where one is named.
 
-    Raises WrongUsage and DeclarationError.
+    `other_ways` are what the command has besides the options here, as the end of the error where
+    nothing is named. Raises WrongUsage and DeclarationError.
     """
+    from dataclasses import replace
+
+    from runner.registering import registration_of
     from runner.workspace import Registration
 
     file, path = _told_apart(kind, source, file, path)
@@ -94,21 +102,23 @@ def registration(
     found = written() if written else path or (_local_path(declared) if declared else None)
     if found is None:
         raise click.UsageError(
-            f"nothing to register: give -f {kind}.yml, or --name NAME --path PATH"
-            + (", or --name NAME --from-job JOB" if kind == "model" else "")
+            f"nothing to register: give -f {kind}.yml, or --name NAME --path PATH{other_ways}"
         )
     chosen = name or (declared.name if declared else None)
     if chosen is None:
-        raise click.UsageError(f"--name is missing: what shall the {_NOUNS[kind]} be called?")
-    return Registration(
-        name=chosen,
-        path=found,
-        type=type or (declared.type if declared else _guessed_type(kind, found)),
-        version=version or (declared.version if declared else None),
-        description=(declared.description if declared else "")
-        if description is None
-        else description,
-        tags={**(declared.tags if declared else {}), **tags},
+        raise click.UsageError(
+            f"--name is missing: what shall the {ASSET_KINDS[kind].noun} be called?"
+        )
+    if declared:
+        base = registration_of(replace(declared, path=found), chosen)
+    else:
+        base = Registration(chosen, found, ASSET_KINDS[kind].guess_type(found))
+    return replace(
+        base,
+        type=type or base.type,
+        version=version or base.version,
+        description=base.description if description is None else description,
+        tags={**base.tags, **tags},
         job=job,
     )
 
@@ -128,19 +138,22 @@ def register_asset(workspace: Workspace, kind: AssetKind, wanted: Registration) 
     return asset
 
 
-def add_asset_commands(group: click.Group, kind: AssetKind) -> None:
-    """Give the group its `list`, `show` and `download`."""
-    plural = {"model": "models", "data": "data"}[kind]
-    noun = _NOUNS[kind]
-    sample = {"model": "diabetes-mlflow", "data": "patients-unlabeled"}[kind]
-    reference = click.argument(
+def asset_argument(kind: AssetKind) -> Callable[[Function], Function]:
+    """The argument `reference`, which names one version of an asset."""
+    return click.argument(
         "reference", metavar="NAME[:VERSION|@latest]", shell_complete=asset_names(kind)
     )
 
+
+def add_list(group: click.Group, kind: AssetKind) -> None:
+    """Give the group its `list`."""
+    facts = ASSET_KINDS[kind]
+    command = f"runner {facts.plural} list"
+
     @group.command(
         "list",
-        help=f"List {plural}: the latest version of each, or every version of one.",
-        epilog=f"\b\nExamples:\n  runner {plural} list\n  runner {plural} list --name {sample}",
+        help=f"List {facts.plural}: the latest version of each, or every version of one.",
+        epilog=f"\b\nExamples:\n  {command}\n  {command} --name {facts.example}",
     )
     @click.option(
         "--name",
@@ -161,35 +174,45 @@ def add_asset_commands(group: click.Group, kind: AssetKind) -> None:
         elif found:
             print_assets(found)
         else:
-            print_note(f"no {plural} yet; runner {plural} register adds one")
+            print_note(f"no {facts.plural} yet; {facts.adding} adds one")
+
+
+def add_show(group: click.Group, kind: AssetKind) -> None:
+    """Give the group its `show`."""
+    facts = ASSET_KINDS[kind]
+    command = f"runner {facts.plural} show {facts.example}"
 
     @group.command(
         "show",
-        help=f"Show one version of a {noun}; the latest where none is named.",
-        epilog=f"\b\nExamples:\n  runner {plural} show {sample}\n"
-        f"  runner {plural} show {sample}:1 -o json",
+        help=f"Show one version of a {facts.noun}; the latest where none is named.",
+        epilog=f"\b\nExamples:\n  {command}\n  {command}:1 -o json",
     )
-    @reference
+    @asset_argument(kind)
     @output_option
     @common
     @pass_session
     def show(session: Session, reference: str, output: str) -> None:
         print_registered(session.open().asset(kind, full_reference(reference)), output)
 
+
+def add_download(group: click.Group, kind: AssetKind) -> None:
+    """Give the group its `download`."""
+    facts = ASSET_KINDS[kind]
+    command = f"runner {facts.plural} download {facts.example}"
+
     @group.command(
         "download",
-        help=f"Copy one version of a {noun} to a folder.",
-        epilog=f"\b\nExamples:\n  runner {plural} download {sample}\n"
-        f"  runner {plural} download {sample}:1 --download-path copy",
+        help=f"Copy one version of a {facts.noun} to a folder.",
+        epilog=f"\b\nExamples:\n  {command}\n  {command}:1 --download-path copy",
     )
-    @reference
+    @asset_argument(kind)
     @click.option(
         "--download-path",
         "-p",
         "target",
         metavar="DIR",
         type=click.Path(file_okay=False, path_type=Path),
-        help=f"Where to.  [default: a folder here, named as the {noun}]",
+        help=f"Where to.  [default: a folder here, named as the {facts.noun}]",
     )
     @common
     @pass_session
@@ -213,9 +236,6 @@ def print_registered(asset: Asset, output: str) -> None:
         print_json(as_json(asset))
     else:
         print_asset(asset)
-
-
-_NOUNS = {"model": "model", "data": "data asset"}
 
 
 def _told_apart(
@@ -248,9 +268,3 @@ def _local_path(declared: Model | Data) -> Path:
         f"{declared.file}: path: {declared.path} is not on this machine;"
         " fetch it and name the copy with --path"
     )
-
-
-def _guessed_type(kind: AssetKind, path: Path) -> str:
-    if kind == "data":
-        return "uri_folder" if path.is_dir() else "uri_file"
-    return "mlflow_model" if (path / "MLmodel").is_file() else "custom_model"

@@ -8,7 +8,9 @@ from typing import Any
 import click
 
 from runner.cli.assets import (
-    add_asset_commands,
+    add_download,
+    add_list,
+    add_show,
     print_registered,
     register_asset,
     registration,
@@ -35,7 +37,7 @@ Examples:
   runner data register -f models/diabetes/data.yml
   runner data register --name patients --path data/diabetes/unlabeled"""
 )
-@registration_options("data", ["uri_file", "uri_folder"])
+@registration_options("data")
 @output_option
 @common
 @pass_session
@@ -51,4 +53,6 @@ def register(
     print_registered(register_asset(session.open(), "data", wanted), output)
 
 
-add_asset_commands(data, "data")
+add_list(data, "data")
+add_show(data, "data")
+add_download(data, "data")

@@ -9,7 +9,10 @@ from typing import Any
 import click
 
 from runner.cli.assets import (
-    add_asset_commands,
+    add_download,
+    add_list,
+    add_show,
+    asset_argument,
     full_reference,
     print_registered,
     register_asset,
@@ -19,7 +22,6 @@ from runner.cli.assets import (
 from runner.cli.options import (
     Group,
     Session,
-    asset_names,
     common,
     environment_names,
     existing_path,
@@ -51,7 +53,7 @@ Examples:
   runner models register --name diabetes-mlflow --from-job NAME
   runner models register -f models/diabetes/model.yml --env dev --pin"""
 )
-@registration_options("model", ["mlflow_model", "custom_model", "triton_model"])
+@registration_options("model")
 @click.option(
     "--from-job",
     "job",
@@ -102,6 +104,7 @@ def register(
         path=path,
         job=job,
         written=(lambda: workspace.job_output(job, output_name)) if job else None,
+        other_ways=", or --name NAME --from-job JOB",
         **options,
     )
     targets = find_targets(session.environment, wanted.name, wanted.path, deployments, pin)
@@ -117,7 +120,7 @@ Examples:
   runner models promote diabetes-mlflow:3 --from dev --to prod
   runner models promote diabetes-mlflow --from dev --to prod --pin"""
 )
-@click.argument("reference", metavar="NAME[:VERSION|@latest]", shell_complete=asset_names("model"))
+@asset_argument("model")
 @click.option(
     "--from",
     "source",
@@ -216,4 +219,6 @@ def _only_declared() -> Path | None:
     return next((one.file for one in declared.values()), None)
 
 
-add_asset_commands(models, "model")
+add_list(models, "model")
+add_show(models, "model")
+add_download(models, "model")

@@ -1,8 +1,8 @@
 """A data asset: a file, a folder or a table."""
 
 from dataclasses import dataclass, field
-from typing import Literal
 
+from runner.asset_kinds import DataType
 from runner.declarations.document import MappingNode
 from runner.declarations.names import AssetName, Version
 from runner.declarations.reader import Declared, Open, Texts, read_record
@@ -16,7 +16,7 @@ class Data(Declared):
     name: AssetName
     path: Location
     version: Version | None = None
-    type: Literal["uri_file", "uri_folder", "mltable"] = "uri_folder"
+    type: DataType = "uri_folder"
     description: str = ""
     tags: Texts = field(default_factory=dict)
     properties: Texts = field(default_factory=dict)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
+from runner.asset_kinds import AssetType
 from runner.declarations.deployment import Compute, Resources, Variables
 from runner.declarations.document import MappingNode, Node, ScalarNode, shown
 from runner.declarations.environment import EnvironmentSource
@@ -36,9 +37,6 @@ from runner.errors import WrongUsage
 from runner.nearest import nearest
 
 Literals = str | int | float | bool
-AssetType = Literal[
-    "uri_file", "uri_folder", "mltable", "custom_model", "mlflow_model", "triton_model"
-]
 
 _EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from runner.asset_kinds import ASSET_KINDS
 from runner.declarations.batch import (
     FLAT_KEYS,
     PIPELINE_KEYS,
@@ -107,8 +108,6 @@ _ONLINE_ONLY = {
 _BATCH_ONLY = {"settings", "compute", "resources", *PIPELINE_KEYS, *FLAT_KEYS} - {
     "environment_variables"
 }
-_MODEL_TYPES = ("custom_model", "mlflow_model", "triton_model")
-_DATA_TYPES = ("uri_file", "uri_folder", "mltable")
 
 
 def read(file: Path) -> Declaration:
@@ -185,9 +184,9 @@ def _kind_by_keys(node: MappingNode) -> type[Declaration] | None:
         return BatchEndpoint
     if _text(node, "auth_mode").replace("_", "") in ("key", "amltoken"):
         return OnlineEndpoint
-    if "path" in keys and kind in _MODEL_TYPES:
+    if "path" in keys and kind in ASSET_KINDS["model"].types:
         return Model
-    if "path" in keys and kind in _DATA_TYPES:
+    if "path" in keys and kind in ASSET_KINDS["data"].types:
         return Data
     if "conda_file" in keys or ("name" in keys and keys & {"image", "build"}):
         return Environment

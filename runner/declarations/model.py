@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
+from runner.asset_kinds import ModelType, guess_model_type
 from runner.declarations.document import MappingNode, Node, ScalarNode
 from runner.declarations.names import AssetName, Version
 from runner.declarations.problem import refusal
@@ -26,8 +27,6 @@ from runner.declarations.references import (
     is_uri,
     read_reference,
 )
-
-ModelType = Literal["custom_model", "mlflow_model", "triton_model"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,8 +73,7 @@ def read_model_source(node: Node, key: str) -> AssetReference | Model:
         raise refusal(node.place, key, f"found {text!r}, allowed: {allowed}")
     path = read_path(node, key)
     source = MappingNode(node.place, {"path": node}, {"path": node.place}, 2)
-    kind: ModelType = "mlflow_model" if (path / "MLmodel").is_file() else "custom_model"
-    return Model(path=path, type=kind, file=node.place.file, source=source)
+    return Model(path=path, type=guess_model_type(path), file=node.place.file, source=source)
 
 
 def _looks_local(text: str) -> bool:

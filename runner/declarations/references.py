@@ -3,15 +3,14 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
+from runner.asset_kinds import Segment
 from runner.declarations.document import Node, shown
 from runner.declarations.names import ASSET_NAME_RULE, is_asset_name
 from runner.declarations.problem import refusal
 from runner.declarations.reader import Using, read_path, read_str, refused
 from runner.errors import WrongUsage
-
-AssetKinds = Literal["models", "data", "environments"]
 
 PREFIX = "azureml:"
 FORMS = "azureml:<name>:<version> or azureml:<name>@latest"
@@ -59,7 +58,7 @@ class AssetReference:
         return self.version is not None
 
 
-def parse_reference(text: str, kind: AssetKinds | None = None) -> AssetReference:
+def parse_reference(text: str, kind: Segment | None = None) -> AssetReference:
     """Parse a reference to an asset, of one kind where `kind` is given. Raises WrongUsage."""
     reference = _parse_long(text) if "/" in text else _parse_short(text)
     if reference is None:
@@ -87,7 +86,7 @@ def read_location(node: Node, key: str) -> Path | str:
     return text
 
 
-def read_reference(node: Node, key: str, kind: AssetKinds) -> AssetReference:
+def read_reference(node: Node, key: str, kind: Segment) -> AssetReference:
     """A node that is a reference. Raises DeclarationError."""
     text = read_str(node, key)
     try:

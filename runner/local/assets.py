@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
+from runner.asset_kinds import ASSET_KINDS, AssetKind
 from runner.asset_rules import (
     check_copy,
     check_registration,
@@ -22,7 +23,7 @@ from runner.errors import WrongUsage
 from runner.local.database import decode, encode, opened, transaction
 from runner.local.files import checkout, store, store_content
 from runner.local.job_records import select_job
-from runner.workspace import Asset, AssetKind, Registration
+from runner.workspace import Asset, Registration
 
 
 def register(home: Path, kind: AssetKind, registration: Registration) -> Asset:
@@ -34,10 +35,10 @@ def register(home: Path, kind: AssetKind, registration: Registration) -> Asset:
     a registration that makes no sense, `EnvironmentRefused` where the version asked for has other
     content, and `NotFound` for an unknown job.
     """
-    if registration.type == "mltable":
+    if registration.type in ASSET_KINDS[kind].azure_only:
         raise WrongUsage(
-            f"{registration.name!r} is of type mltable, which only Azure reads: register its files"
-            " as uri_folder"
+            f"{registration.name!r} is of type {registration.type}, which only Azure reads:"
+            " register its files as uri_folder"
         )
     check_registration(kind, registration)
     with opened(home) as connection:

@@ -8,6 +8,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from runner.asset_kinds import ASSET_KINDS
 from runner.declarations import (
     AssetReference,
     BatchDeployment,
@@ -199,10 +200,10 @@ def _notices(
         return ()
     if not looks_changed(home, asset.content_hash, path):
         return ()
-    command = "models" if asset.kind == "model" else "data"
+    command = f"{ASSET_KINDS[asset.kind].adding} -f {Place(declaration.file, 0)}"
     return (
         f"{Place(path, 0)} looks changed since {asset.reference} was registered;"
-        f" `runner {command} register -f {Place(declaration.file, 0)}` registers it as it is",
+        f" `{command}` registers it as it is",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from runner.asset_kinds import is_folder
 from runner.declarations import AssetReference, Catalog, JobInput
 from runner.errors import EnvironmentRefused
 from runner.local.command_job import Command, write_command
@@ -14,8 +15,6 @@ from runner.local.job_folder import job_folder, now
 from runner.local.jobs import begin_job, name_job
 from runner.training_job import existing_input, find_training_job, other_input
 from runner.workspace import Job, JobStatus
-
-_FOLDERS = ("uri_folder", "mlflow_model", "custom_model", "triton_model", "mltable")
 
 
 def train(home: Path, catalog: Catalog, model: str, inputs: Mapping[str, str]) -> Job:
@@ -40,7 +39,7 @@ def plan_training(home: Path, catalog: Catalog, model: str, inputs: Mapping[str,
         command=job.command,
         code=str(job.code) if job.code else None,
         inputs={name: _value(home, catalog, name, one) for name, one in job.inputs.items()},
-        outputs={name: one.type in _FOLDERS for name, one in job.outputs.items()},
+        outputs={name: is_folder(one.type) for name, one in job.outputs.items()},
         environment_variables=job.environment_variables,
         timeout=job.limits.timeout,
     )

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from runner.asset_kinds import AssetKind
 from runner.workspace.abilities import Abilities
-from runner.workspace.assets import Asset, AssetKind, Assets, Registration, Transfer
+from runner.workspace.assets import Asset, Assets, Registration, Transfer
 from runner.workspace.endpoints import (
     DeploymentInfo,
     EndpointInfo,

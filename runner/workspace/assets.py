@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from runner.asset_kinds import AssetKind
+
 if TYPE_CHECKING:
     from runner.content import Content
-
-AssetKind = Literal["model", "data"]
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from runner.azureml.connection import Connection
-from runner.azureml.inputs import DataAssets, find_input
+from runner.azureml.inputs import find_input
 from runner.declarations import Catalog
 from runner.errors import NotFound, WrongUsage
-from runner.workspace import Asset, Registration
+from runner.workspace import Assets
 from tests.azureml.stage import Stage
 from tests.emulator.seed import put
 
@@ -23,7 +23,7 @@ def connection(stage: Stage) -> Connection:
 
 
 @pytest.fixture
-def data(stage: Stage, tmp_path: Path) -> DataAssets:
+def assets(stage: Stage, tmp_path: Path) -> Assets:
     put(
         stage.emulator,
         f"{stage.workspace_id}/data/patients/versions/3",
@@ -34,15 +34,7 @@ def data(stage: Stage, tmp_path: Path) -> DataAssets:
             }
         },
     )
-    workspace = stage.workspace(tmp_path)
-
-    def find(reference: str) -> Asset:
-        return workspace.asset("data", reference)
-
-    def register(registration: Registration) -> Asset:
-        raise AssertionError(registration)
-
-    return DataAssets(find, register)
+    return stage.workspace(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -55,9 +47,9 @@ def data(stage: Stage, tmp_path: Path) -> DataAssets:
     ],
 )
 def test_every_form_of_a_place_in_a_datastore_is_read(
-    connection: Connection, data: DataAssets, asked: str, uri: str
+    connection: Connection, assets: Assets, asked: str, uri: str
 ) -> None:
-    given = find_input(connection, Catalog(Path()), asked, None, data)
+    given = find_input(connection, Catalog(Path()), asked, None, assets)
     whole = uri if uri.startswith("azureml:") else f"azureml:/{uri}"
     assert (given.uri, given.type, given.shown) == (whole, "uri_file", asked)
 
@@ -65,32 +57,34 @@ def test_every_form_of_a_place_in_a_datastore_is_read(
 @pytest.mark.parametrize("prefix", ["", "azureml:", "azureml:/"])
 @pytest.mark.parametrize("lower", [False, True])
 def test_a_data_asset_goes_by_its_id(
-    stage: Stage, connection: Connection, data: DataAssets, prefix: str, lower: bool
+    stage: Stage, connection: Connection, assets: Assets, prefix: str, lower: bool
 ) -> None:
     own = connection.outputs.resource_id
     asked = f"{prefix}{own.replace('resourceGroups', 'resourcegroups') if lower else own}"
-    given = find_input(connection, Catalog(Path()), f"{asked}/data/patients/versions/3", None, data)
+    given = find_input(
+        connection, Catalog(Path()), f"{asked}/data/patients/versions/3", None, assets
+    )
     assert given.uri == f"{own}/data/patients/versions/3"
     assert (given.type, given.shown) == ("uri_folder", "azureml:patients:3")
 
 
 def test_an_id_that_the_workspace_lacks_names_the_versions_there_are(
-    connection: Connection, data: DataAssets
+    connection: Connection, assets: Assets
 ) -> None:
     asked = f"{connection.outputs.resource_id}/data/patients/versions/4"
     with pytest.raises(NotFound, match=r"patients.*3"):
-        find_input(connection, Catalog(Path()), asked, None, data)
+        find_input(connection, Catalog(Path()), asked, None, assets)
 
 
 def test_a_data_asset_of_another_workspace_is_refused(
-    connection: Connection, data: DataAssets
+    connection: Connection, assets: Assets
 ) -> None:
     asked = f"azureml:{GROUP}{MACHINE_LEARNING}/workspaces/ws/data/patients/versions/3"
     with pytest.raises(WrongUsage, match="in another workspace than 'scoring'"):
-        find_input(connection, Catalog(Path()), asked, None, data)
+        find_input(connection, Catalog(Path()), asked, None, assets)
 
 
-def test_an_id_of_something_else_is_no_input(connection: Connection, data: DataAssets) -> None:
+def test_an_id_of_something_else_is_no_input(connection: Connection, assets: Assets) -> None:
     asked = f"{connection.outputs.resource_id}/models/diabetes/versions/1"
     with pytest.raises(WrongUsage, match="is not a datastore URI"):
-        find_input(connection, Catalog(Path()), asked, None, data)
+        find_input(connection, Catalog(Path()), asked, None, assets)
