@@ -18,8 +18,7 @@ from hypothesis import strategies as st
 
 from runner.local.engine.drivers.bad_file import BadFile
 from runner.local.engine.drivers.csv_text import find_header
-from runner.local.engine.drivers.cutting import cut
-from runner.local.engine.drivers.tables import read_table
+from runner.local.engine.drivers.formats import cut, read_table
 from runner.local.engine.mlmodel import Column
 from tests.local.engine.csv_files import KINDS, PANDAS_TYPES, csv_bytes, looking_at
 
@@ -330,8 +329,7 @@ def test_numbers_texts_and_times_are_read_without_pandas(tmp_path: Path) -> None
     path = given_file(tmp_path, "t,s,n,f\n2024-01-02T03:04:05,é,1,1\n")
     code = (
         "import sys; from pathlib import Path\n"
-        "from runner.local.engine.drivers.cutting import cut\n"
-        "from runner.local.engine.drivers.tables import read_table\n"
+        "from runner.local.engine.drivers.formats import cut, read_table\n"
         "from runner.local.engine.mlmodel import Column\n"
         f"path = Path({str(path)!r})\n"
         "kinds = {'t': 'datetime', 's': 'string', 'n': 'long', 'f': 'float'}\n"

@@ -13,8 +13,7 @@ from pyarrow import parquet
 
 from runner.local.engine.drivers import csv_text, cutting
 from runner.local.engine.drivers.bad_file import BadFile
-from runner.local.engine.drivers.cutting import cut
-from runner.local.engine.drivers.tables import read_table
+from runner.local.engine.drivers.formats import cut, read_table
 from runner.local.engine.mlmodel import Column
 from runner.local.engine.slices import Slice
 from tests.local.engine.csv_files import KINDS, csv_bytes, looking_at

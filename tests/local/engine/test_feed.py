@@ -19,7 +19,8 @@ import pytest
 from PIL import Image
 from pyarrow import parquet
 
-from runner.local.engine.drivers.images import SUFFIXES as IMAGES
+from runner.local.engine.drivers.formats import FORMATS
+from runner.local.engine.drivers.images import read_image_feed
 from runner.local.engine.drivers.mlflow_model import MlflowDriver
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's, about how a model is best saved
@@ -461,11 +462,12 @@ MODES: Mapping[str, Callable[[], Image.Image]] = {
     "16 bit": lambda: Image.fromarray(COLOUR[:, :, 0].astype("uint16") * 999),
     "black and white": lambda: Image.fromarray(COLOUR[:, :, 0] > 30),
 }
+IMAGES = sorted(name for name, form in FORMATS.items() if form.feed is read_image_feed)
 NOT_HELD = {
     ("palette", ".jpg"), ("palette", ".jpeg"), ("alpha", ".jpg"), ("alpha", ".jpeg"),
     ("16 bit", ".jpg"), ("16 bit", ".jpeg"), ("16 bit", ".bmp"), ("16 bit", ".gif"),
 }  # fmt: skip
-PICTURES = [(m, s) for m in MODES for s in sorted(IMAGES) if (m, s) not in NOT_HELD]
+PICTURES = [(m, s) for m in MODES for s in IMAGES if (m, s) not in NOT_HELD]
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from runner.local.engine.drivers.bad_file import BadFile
-from runner.local.engine.drivers.images import SUFFIXES, read_image, read_image_as
+from runner.local.engine.drivers.formats import FORMATS, cut
+from runner.local.engine.drivers.images import read_image, read_image_as, read_image_feed
 from runner.local.engine.mlmodel import Tensor
 
+ENDINGS = sorted(name for name, form in FORMATS.items() if form.feed is read_image_feed)
 PIXELS = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
 
 
@@ -25,7 +27,7 @@ def saved(folder: Path, suffix: str = ".png", pixels: Any = PIXELS) -> Path:
     return path
 
 
-@pytest.mark.parametrize("suffix", sorted(SUFFIXES))
+@pytest.mark.parametrize("suffix", ENDINGS)
 def test_every_kind_of_image_is_height_by_width_by_channels(tmp_path: Path, suffix: str) -> None:
     array = read_image(saved(tmp_path, suffix))
     assert array.shape[:3] == (1, 4, 5)
@@ -87,7 +89,7 @@ def test_a_broken_image_is_a_bad_file(tmp_path: Path, keep: int) -> None:
 
 
 @given(
-    suffix=st.sampled_from(sorted(SUFFIXES)),
+    suffix=st.sampled_from(ENDINGS),
     keep=st.floats(0, 1),
     change=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.binary(min_size=1))),
 )
@@ -117,3 +119,7 @@ def test_an_image_too_large_to_be_one_is_a_bad_file(
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 5)
     with pytest.raises(BadFile, match="decompression bomb"):
         read_image(path)
+
+
+def test_an_image_is_never_cut_however_large_it_is(tmp_path: Path) -> None:
+    assert list(cut(saved(tmp_path, ".bmp"), size=1)) == []

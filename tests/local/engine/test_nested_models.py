@@ -34,9 +34,9 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
+from runner.local.engine.drivers.formats import read_table
 from runner.local.engine.drivers.matrix import takes_matrix
 from runner.local.engine.drivers.sklearn_model import load
-from runner.local.engine.drivers.tables import read_table
 from runner.local.engine.mlmodel import read_mlmodel
 
 pytestmark = pytest.mark.filterwarnings("ignore")

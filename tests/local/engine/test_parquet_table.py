@@ -16,7 +16,7 @@ from mlflow.types import ColSpec, Schema
 from pyarrow import parquet
 
 from runner.local.engine.drivers.bad_file import BadFile
-from runner.local.engine.drivers.tables import read_table
+from runner.local.engine.drivers.formats import read_table
 from runner.local.engine.mlmodel import SCALARS, Column
 
 DAY = datetime.date(2024, 1, 2)

@@ -10,7 +10,7 @@ from pathlib import Path
 from runner.errors import JobFailed
 from runner.local.engine.drivers import mlflow_model, packages, script
 from runner.local.engine.drivers.bad_file import BadFile
-from runner.local.engine.drivers.cutting import cut
+from runner.local.engine.drivers.formats import cut
 from runner.local.engine.drivers.result import Driver, NotOnceARow, Result, brief
 from runner.local.engine.mlmodel import read_mlmodel
 from runner.local.engine.plan import Plan

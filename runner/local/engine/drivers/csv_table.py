@@ -56,22 +56,22 @@ class _NotPlain(Exception):
 
 
 def read_csv(
-    path: Path, columns: Sequence[Column], part: Slice | None = None
+    path: Path, columns: Sequence[Column], slice_: Slice | None = None
 ) -> tuple[pa.Table, list[str]]:
-    """The signature's columns of a CSV file, or of a part of it, and what to warn of.
+    """The signature's columns of a CSV file, or of a slice of it, and what to warn of.
 
     Raises BadFile naming the row, counted from the file's first, and the column.
     """
-    first_row = 0 if part is None else part.first_row
+    first_row = 0 if slice_ is None else slice_.first_row
     with path.open("rb") as file:
-        if part is None:
+        if slice_ is None:
             content = _read(file, 0, os.fstat(file.fileno()).st_size)
             header = find_header(memoryview(content))
             assert header is not None
             content = content.slice(header.end)
         else:
             header = read_header(file)
-            content = _read(file, part.start, part.end - part.start)
+            content = _read(file, slice_.start, slice_.end - slice_.start)
     wanted, warnings = choose(header.names, columns)
     types = {column.name: column.type for column in columns}
     twice = sorted(
@@ -97,11 +97,11 @@ def read_csv(
         content, short = _rewritten(memoryview(content), header, needed, first_row)
         warnings += short
         table = _plain_table(content, [column.name for column in needed], needed, first_row)
-    if table.num_rows == 0 and part is None:
+    if table.num_rows == 0 and slice_ is None:
         raise BadFile(NO_ROWS)
-    if part is not None and table.num_rows != part.rows:
+    if slice_ is not None and table.num_rows != slice_.rows:
         raise BadFile(
-            f"has {table.num_rows} rows from row {part.first_row} on where it had {part.rows}:"
+            f"has {table.num_rows} rows from row {slice_.first_row} on where it had {slice_.rows}:"
             " it has changed since the job began"
         )
     return table.select([column.name for column in wanted]), warnings

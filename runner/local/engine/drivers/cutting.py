@@ -1,65 +1,35 @@
-"""Cutting a large file into slices, each of which a model can be given by itself.
+"""Cutting a large CSV file into slices, each of which a model can be given by itself.
 
-A slice holds whole rows, a multiple of 4096 of them where its file is CSV, and never fewer than
-that where the file has more: numeric libraries work through a matrix in blocks of rows, and through
-a small one in another way. So they do the very sums that they do on the whole file.
+A slice holds whole rows, a multiple of 4096 of them, and never fewer than that where the file has
+more: numeric libraries work through a matrix in blocks of rows, and through a small one in another
+way. So they do the very sums that they do on the whole file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from runner.local.engine.drivers.bad_file import BadFile
 from runner.local.engine.drivers.csv_table import NO_ROWS, never_closed
 from runner.local.engine.drivers.csv_text import OpenQuote, ends_one_by_one, read_header, row_ends
-from runner.local.engine.drivers.parquet_table import SUFFIXES as PARQUET
-from runner.local.engine.drivers.parquet_table import open_parquet
 from runner.local.engine.slices import Slice
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-BLOCK = 4096  # rows; a slice of a CSV file holds a multiple of them
+BLOCK = 4096  # rows; a slice holds a multiple of them
 _LARGEST = 1 << 26  # bytes that a slice may hold to have so many rows
 _WINDOW = 1 << 20  # bytes read at a time; more of them don't stay in a processor's cache
 _LONGEST_ROW = 1 << 26  # bytes; a quote that isn't closed makes all that follows one row
 
 
-def cut(path: Path, size: int, block: int = BLOCK) -> Iterator[Slice]:
-    """The slices of a `.csv` or Parquet file, each of about `size` bytes of it, in their order.
+def cut_csv(file: IO[bytes], size: int, block: int) -> Iterator[Slice]:
+    """The slices of an open file, each of about `size` bytes and at least `block` rows.
 
-    They hold at least `block` rows. Needs memory for a few megabytes, however large the file is.
     Raises BadFile, at the latest after the last slice, for a file that can't be read.
     """
-    try:
-        with path.open("rb") as file:
-            if path.suffix.lower() in PARQUET:
-                yield from _cut_parquet(file, size, block)
-            else:
-                yield from _cut_csv(file, size, block)
-    except OSError as error:
-        raise BadFile(f"can't be read: {error.strerror or error}") from None
-
-
-def _cut_parquet(file: IO[bytes], size: int, block: int) -> Iterator[Slice]:
-    metadata = open_parquet(file).metadata
-    start = rows = first_row = taken = 0
-    for group in range(metadata.num_row_groups):
-        bytes_of_group = metadata.row_group(group).total_byte_size
-        left = metadata.num_rows - first_row - rows
-        if taken + bytes_of_group > size and min(rows, left) >= block:
-            yield Slice(first_row, rows, start, group)
-            first_row += rows
-            start, rows, taken = group, 0, 0
-        rows += metadata.row_group(group).num_rows
-        taken += bytes_of_group
-    yield Slice(first_row, rows, start, metadata.num_row_groups)
-
-
-def _cut_csv(file: IO[bytes], size: int, block: int) -> Iterator[Slice]:
     import numpy as np
 
     start = read_header(file).end

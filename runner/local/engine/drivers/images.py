@@ -8,10 +8,35 @@ from typing import Any
 from runner.errors import JobFailed
 from runner.installing import installed_by
 from runner.local.engine.drivers.bad_file import BadFile
-from runner.local.engine.mlmodel import Tensor
+from runner.local.engine.drivers.feed import Feed
+from runner.local.engine.mlmodel import Signature, Tensor
 from runner.local.engine.text import one_line
 
-SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tiff"})
+
+def read_image_feed(path: Path, signature: Signature) -> Feed:
+    """Read an image for a model with this signature.
+
+    Raises BadFile, and OSError where the file can't be opened.
+    """
+    return Feed(_as_wanted(path, signature), None)
+
+
+def _as_wanted(path: Path, signature: Signature) -> Any:
+    columns = signature.columns or signature.loose_columns
+    if len(columns) == 1 and columns[0].type == "binary":
+        import pandas as pd
+
+        content = _bytes(path)
+        read_image(path)  # which refuses a picture that Pillow can't read, as Azure's driver does
+        return pd.DataFrame({columns[0].name or 0: [content]})
+    if columns:
+        raise BadFile(
+            "is an image, and the model takes columns: an image goes to a model without a"
+            " signature, with one tensor or with one column of type binary"
+        )
+    if signature.tensors:
+        return read_image_as(path, signature.tensors[0])
+    return read_image(path)
 
 
 def read_image(path: Path) -> Any:
@@ -65,3 +90,10 @@ def _pixels(path: Path) -> Any:
             return np.array(image)  # a copy, which models may change
     except Exception as error:  # Pillow's formats raise whatever broken bytes lead to
         raise BadFile(f"is not a readable image: {one_line(error)}") from None
+
+
+def _bytes(path: Path) -> bytes:
+    content = path.read_bytes()
+    if not content:
+        raise BadFile("is empty")
+    return content

@@ -17,7 +17,8 @@ from runner.local.engine.drivers import sklearn_model
 from runner.local.engine.drivers.answers import Answers, BadPredictions, as_answers
 from runner.local.engine.drivers.bad_file import BadFile
 from runner.local.engine.drivers.cutting import BLOCK
-from runner.local.engine.drivers.feed import SUFFIXES, Feed, read_feed
+from runner.local.engine.drivers.feed import Feed
+from runner.local.engine.drivers.formats import FORMATS, is_read, read_feed
 from runner.local.engine.drivers.packages import why_not_loaded
 from runner.local.engine.drivers.predictions import write_lines
 from runner.local.engine.drivers.result import NotOnceARow, Result, brief
@@ -42,7 +43,7 @@ class MlflowDriver:
             self._predict = _as_mlflow_checks(_load_pyfunc(self._model))
 
     def run(
-        self, files: Sequence[Path], write: Callable[[Any], object], part: Slice | None = None
+        self, files: Sequence[Path], write: Callable[[Any], object], slice_: Slice | None = None
     ) -> Result:
         """Score files one by one. A file that fails keeps nothing of the others from counting.
 
@@ -56,10 +57,10 @@ class MlflowDriver:
         number_types: dict[str, str] = {}
         for file in files:
             try:
-                answers = self._answers(file, part, warnings)
-                first_row = part.first_row if part else 0
+                answers = self._answers(file, slice_, warnings)
+                first_row = slice_.first_row if slice_ else 0
                 tallies.append(write_lines(answers, file.name, write, first_row))
-                if part is not None:
+                if slice_ is not None:
                     number_types = answers.number_types
             except (BadFile, BadPredictions) as error:
                 results.append(FileResult(file.name, 0, f"{file.name}: {error}"))
@@ -83,21 +84,21 @@ class MlflowDriver:
     def close(self) -> None:
         """A model has nothing to be told at the end."""
 
-    def _answers(self, file: Path, part: Slice | None, warnings: list[str]) -> Answers:
-        feed = read_feed(file, self._model.signature, part)
+    def _answers(self, file: Path, slice_: Slice | None, warnings: list[str]) -> Answers:
+        feed = read_feed(file, self._model.signature, slice_)
         warnings.extend(f"{file.name}: {text}" for text in feed.notes)
-        if part is None:
+        if slice_ is None:
             return as_answers(self._call(feed))
         try:
             answers = as_answers(self._call(feed))
         except BadPredictions as error:
             raise NotOnceARow(f"of a slice of {file.name} {error}") from None
-        if len(answers) != part.rows:
+        if len(answers) != slice_.rows:
             raise NotOnceARow(
                 f"the model gave {many(len(answers), 'answer')} for"
-                f" {many(part.rows, 'row')} of {file.name}"
+                f" {many(slice_.rows, 'row')} of {file.name}"
             )
-        if part.first_row == 0 and not self._answers_halves_alike(feed, answers):
+        if slice_.first_row == 0 and not self._answers_halves_alike(feed, answers):
             raise NotOnceARow(
                 f"the model answers rows of {file.name} otherwise when it is given fewer of them"
             )
@@ -139,18 +140,18 @@ def refuse_unsupported(files: Sequence[InputFile], folder: str) -> None:
     All of them are named: Azure's own driver raises at the first, and who takes out that one only
     to be told of the next learns of them one by one.
     """
-    others = [file.name for file in files if not _is_supported(file.name)]
+    others = [file.name for file in files if not is_read(file.name)]
     if not others:
         return
     raise JobFailed(
         f"{_listed(others)} not supported by a deployment without a script; it reads names that"
-        f" end in {', '.join(sorted(SUFFIXES))}{_endings_alone(others)}{_way_around(files, folder)}"
+        f" end in {', '.join(sorted(FORMATS))}{_endings_alone(others)}{_way_around(files, folder)}"
     )
 
 
 def _endings_alone(names: Sequence[str]) -> str:
     """Names that are an ending and nothing else, which neither Azure's driver takes for one."""
-    alone = [name for name in names if name.lower() in SUFFIXES]
+    alone = [name for name in names if name.lower() in FORMATS]
     return f" behind something else, so rename {_quoted(alone)}" if alone else ""
 
 
@@ -158,10 +159,6 @@ def _quoted(names: Sequence[str]) -> str:
     """Names in quotes, so that an empty one and a blank at the end of one show."""
     more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
     return ", ".join(map(repr, names[:_MOST_NAMED])) + more
-
-
-def _is_supported(name: str) -> bool:
-    return Path(name).suffix.lower() in SUFFIXES
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -175,7 +172,7 @@ def _way_around(files: Sequence[InputFile], folder: str) -> str:
 
     Where no file is read, a packed one is to be unpacked, and any other wants a scoring script.
     """
-    endings = Counter(Path(file.name).suffix for file in files if _is_supported(file.name))
+    endings = Counter(Path(file.name).suffix for file in files if is_read(file.name))
     if not endings:
         if all(file.name.lower().endswith(".gz") for file in files):
             place = shlex.quote(folder) if len(files) > 1 else ""

@@ -7,22 +7,21 @@ the two make of an Arrow type together.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from runner.local.engine.drivers.bad_file import BadFile, listed, shown
 from runner.local.engine.drivers.column_types import refuse_missing
 from runner.local.engine.drivers.columns import choose
-from runner.local.engine.mlmodel import Column
+from runner.local.engine.drivers.feed import Feed
+from runner.local.engine.mlmodel import Column, Signature
 from runner.local.engine.slices import Slice
 from runner.local.engine.text import one_line
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
-
-SUFFIXES = frozenset({".parquet", ".pqt"})
 
 _NO_ROWS = "has no rows"
 _BITS = {"integer": 32, "long": 64, "float": 32, "double": 64}
@@ -33,14 +32,14 @@ class _Unsafe(Exception):
 
 
 def read_parquet(
-    path: Path, columns: Sequence[Column], part: Slice | None = None
+    path: Path, columns: Sequence[Column], slice_: Slice | None = None
 ) -> tuple[pa.Table, list[str]]:
     """The signature's columns of a Parquet file, or of some of its row groups, and what to warn
     of. Raises BadFile naming the column that MLflow would not convert, or naming none."""
     import pyarrow as pa
 
     with path.open("rb") as file:
-        opened = open_parquet(file)
+        opened = _opened(file)
         metadata = opened.schema_arrow.pandas_metadata or {}
         index = [name for name in metadata.get("index_columns", []) if isinstance(name, str)]
         header = [name for name in opened.schema_arrow.names if name not in index]
@@ -48,17 +47,17 @@ def read_parquet(
         names = [column.name for column in wanted]
         if twice := [name for name in names if header.count(name) > 1]:
             raise BadFile(f"has column {listed(twice)} more than once")
-        groups = range(opened.num_row_groups) if part is None else range(part.start, part.end)
-        if part is not None and part.end > opened.num_row_groups:
+        groups = range(opened.num_row_groups) if slice_ is None else range(slice_.start, slice_.end)
+        if slice_ is not None and slice_.end > opened.num_row_groups:
             raise BadFile("has changed since the job began: it has fewer row groups")
         try:
             table = opened.read_row_groups(list(groups), columns=names, use_threads=False)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
             raise _unreadable(error) from None
-    if part is not None and table.num_rows != part.rows:
+    if slice_ is not None and table.num_rows != slice_.rows:
         raise BadFile("has changed since the job began: its row groups have other rows")
     nullable = {field["field_name"] for field in metadata.get("columns", []) if _is_nullable(field)}
-    first_row = 0 if part is None else part.first_row
+    first_row = 0 if slice_ is None else slice_.first_row
     converted = []
     for column in wanted:
         values = table.column(column.name)
@@ -69,7 +68,40 @@ def read_parquet(
     return pa.table(converted, names=names), warnings
 
 
-def read_parquet_frame(path: Path, *, maps_as_dicts: bool = False) -> pd.DataFrame:
+def read_parquet_feed(path: Path, signature: Signature) -> Feed:
+    """What a model is given for a whole file, if its signature has no columns that are typed one
+    by one: the DataFrame that pandas reads.
+
+    Raises BadFile, and OSError where the file can't be opened.
+    """
+    frame = _frame(path, maps_as_dicts=bool(signature.loose_columns))
+    return Feed(frame, len(frame))
+
+
+def parquet_as_frame(table: pa.Table) -> pd.DataFrame:
+    """The typed columns of a file as the DataFrame that pandas reads from it."""
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
+
+
+def cut_parquet(file: IO[bytes], size: int, block: int) -> Iterator[Slice]:
+    """The slices of an open file: row groups that make up about `size` bytes, of at least `block`
+    rows. Raises BadFile."""
+    metadata = _opened(file).metadata
+    start = rows = first_row = taken = 0
+    for group in range(metadata.num_row_groups):
+        bytes_of_group = metadata.row_group(group).total_byte_size
+        left = metadata.num_rows - first_row - rows
+        if taken + bytes_of_group > size and min(rows, left) >= block:
+            yield Slice(first_row, rows, start, group)
+            first_row += rows
+            start, rows, taken = group, 0, 0
+        rows += metadata.row_group(group).num_rows
+        taken += bytes_of_group
+    yield Slice(first_row, rows, start, metadata.num_row_groups)
+
+
+def _frame(path: Path, *, maps_as_dicts: bool = False) -> pd.DataFrame:
     """The whole file as pandas reads it. BadFile where it can't, or finds no rows.
 
     Pandas makes a map a list of pairs; MLflow's check of a signature wants a dict.
@@ -93,7 +125,7 @@ def read_parquet_frame(path: Path, *, maps_as_dicts: bool = False) -> pd.DataFra
     return frame
 
 
-def open_parquet(file: IO[bytes]) -> Any:
+def _opened(file: IO[bytes]) -> Any:
     """An open file as a pyarrow ParquetFile. BadFile where it is none, or has no rows."""
     import pyarrow as pa
     from pyarrow import parquet

@@ -36,11 +36,11 @@ class Driver(Protocol):
     """Turns a mini-batch into lines; made once a process, as a script's `init()` is."""
 
     def run(
-        self, files: Sequence[Path], write: Callable[[Any], object], part: Slice | None = None
+        self, files: Sequence[Path], write: Callable[[Any], object], slice_: Slice | None = None
     ) -> Result:
         """Score files and write their lines with `write`, in the files' order.
 
-        With `part`, which only a model without a script is ever given, score that slice of the
+        With `slice_`, which only a model without a script is ever given, score that slice of the
         one file in `files`. Raises NotOnceARow where the model can't be given slices.
         """
         ...

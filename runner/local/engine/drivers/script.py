@@ -54,7 +54,7 @@ class ScriptDriver:
             raise JobFailed(f"script {path}: init() raised {_at(path, error)}") from error
 
     def run(
-        self, files: Sequence[Path], write: Callable[[Any], object], part: Slice | None = None
+        self, files: Sequence[Path], write: Callable[[Any], object], slice_: Slice | None = None
     ) -> Result:
         """Call `run` with the paths of a mini-batch and write a line for each element returned.
 

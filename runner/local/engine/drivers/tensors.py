@@ -18,7 +18,8 @@ def read_tensor(path: Path, tensor: Tensor) -> Any:
     A line is cells between blanks, without a header, and fills one such shape: (2, 2) takes four
     cells. The array of a file of one line has the tensor's shape, that of more lines one axis
     more. Cells too many are dropped, and a word is NaN (or -1, or false).
-    Raises BadFile where NumPy can't, which is so for every shape with a -1.
+    Raises BadFile where NumPy can't, which is so for every shape with a -1, and OSError where the
+    file can't be opened.
     """
     import numpy as np
 
@@ -32,8 +33,6 @@ def read_tensor(path: Path, tensor: Tensor) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an empty file is told below
             array = np.genfromtxt(path, dtype=(np.dtype(tensor.type), tensor.shape))
-    except OSError as error:
-        raise BadFile(f"can't be read: {error.strerror or error}") from None
     except (ValueError, TypeError, OverflowError) as error:
         raise BadFile(
             f"can't be read as a tensor of shape {tensor.shape} and type {tensor.type}, for which"

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from runner.local.engine.drivers.bad_file import BadFile
-from runner.local.engine.drivers.tables import read_frame, read_table, shifted
-from runner.local.engine.mlmodel import Column
+from runner.local.engine.drivers.formats import read_feed, read_table
+from runner.local.engine.mlmodel import Column, Signature
 from tests.local.engine.csv_files import csv_bytes
 
 # `na_values` of pandas.read_csv, as its documentation lists them.
@@ -36,6 +36,12 @@ def read(folder: Path, content: str | bytes, columns: list[Column] | None = None
     table, _ = read_table(file(folder, content), NUMBERS if columns is None else columns)
     values: dict[str, Any] = table.to_pydict()
     return values
+
+
+def read_frame(path: Path) -> pd.DataFrame:
+    """What a model without a signature is given for a file."""
+    frame: pd.DataFrame = read_feed(path, Signature()).data
+    return frame
 
 
 def refusal(folder: Path, content: str | bytes, columns: list[Column] | None = None) -> str:
@@ -371,13 +377,13 @@ def test_without_a_signature_columns_that_pandas_moves_are_warned_of(
     path = file(tmp_path, content)
     frame = read_frame(path)
     pd.testing.assert_frame_equal(frame, pd.read_csv(path))
-    assert shifted(path, frame) == (() if warning is None else (warning,))
+    assert read_feed(path, Signature()).notes == (() if warning is None else (warning,))
 
 
 def test_labels_that_parquet_holds_are_not_warned_of(tmp_path: Path) -> None:
     path = tmp_path / "f.parquet"
     pd.DataFrame({"x": [1]}, index=["a"]).to_parquet(path)
-    assert shifted(path, read_frame(path)) == ()
+    assert read_feed(path, Signature()).notes == ()
 
 
 @pytest.mark.parametrize("name", ["f.parquet", "f.pqt", "F.PQT"])
@@ -410,7 +416,7 @@ def test_without_a_signature_any_file_is_what_pandas_reads_or_refused(
         frame = read_frame(path)
         pd.testing.assert_frame_equal(frame, expected)
         # Labels may happen to be the numbers that pandas gives the rows of other files.
-        assert shifted(path, frame) or frame.index.equals(pd.RangeIndex(len(frame)))
+        assert read_feed(path, Signature()).notes or frame.index.equals(pd.RangeIndex(len(frame)))
     else:
         with pytest.raises(BadFile):
             read_frame(path)
