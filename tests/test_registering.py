@@ -50,7 +50,7 @@ def test_a_declaration_says_what_to_register_under_another_name(file: Path) -> N
 
 
 def test_files_that_are_elsewhere_are_not_registered() -> None:
-    with pytest.raises(EnvironmentRefused, match="not on this machine; copy it here .* data.yml"):
+    with pytest.raises(EnvironmentRefused, match=r"not on this machine; copy it here .* data\.yml"):
         registration_of(declare("https://elsewhere/patients.csv"), "patients")
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from runner.azureml.connection import Connection
 from runner.azureml.endpoints import KINDS, deploying
 from runner.azureml.errors import ServiceError, explained
-from runner.azureml.storage import CONTRIBUTOR, READER
+from runner.azureml.storage import CONTRIBUTOR, READER, storage_of
 from runner.errors import RunnerError
 from runner.health import Link
 
@@ -96,8 +96,8 @@ def _storage(connection: Connection) -> str:
     from azure.core import MatchConditions
     from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 
-    name = connection.storage.default_name
-    container = connection.storage.container(name)
+    name = storage_of(connection).default_name
+    container = storage_of(connection).container(name)
     with explained(f"list the blobs of datastore {name!r}", role=READER):
         next(iter(container.list_blobs(results_per_page=1)), None)
     with (
