@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from runner.azureml.errors import Missing, explained
 from runner.azureml.jobs import DEFAULT_OUTPUT, find_job, of_pipeline
-from runner.azureml.storage import READER, Place, parse_place, storage_of
+from runner.azureml.storage import Place, parse_place, storage_of
+from runner.azureml.ways_out import BLOB_READER
 from runner.errors import NotFound, WrongUsage
 from runner.nearest import nearest
 
@@ -132,7 +133,7 @@ def _usual_place(connection: Connection, run: str, name: str) -> Place | None:
     host = container.primary_hostname
     for root in _USUAL_ROOTS:
         path = f"{root}/{run}/{name}/"
-        with explained(f"list {container.container_name} of {host}", host, READER):
+        with explained(f"list {container.container_name} of {host}", host, BLOB_READER):
             pages = container.list_blob_names(name_starts_with=path, results_per_page=1)
             if next(iter(pages), None) is not None:
                 return Place(storage.default_name, path)

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from runner.azureml.connection import Connection
 
-READER = "Storage Blob Data Reader"
-CONTRIBUTOR = "Storage Blob Data Contributor"
 ARTIFACTS = "workspaceartifactstore"  # where jobs write their logs
 _RETRIES: dict[str, Any] = {
     "retry_total": 6,
@@ -109,8 +107,8 @@ class Storage:
     def container(self, datastore: str) -> ContainerClient:
         """A client of the container behind a datastore, signed in as the datastore has it.
 
-        Errors of its calls are azure-core's: wrap them in `errors.explained`, with READER or
-        CONTRIBUTOR as the role. Raises NotFound, EnvironmentRefused.
+        Errors of its calls are azure-core's: wrap them in `errors.explained`, with a role of
+        `ways_out`. Raises NotFound, EnvironmentRefused.
         """
         if datastore not in self._containers:
             self._containers[datastore] = self._open(datastore)

@@ -18,7 +18,8 @@ from runner.azureml import signature
 from runner.azureml.connection import Connection
 from runner.azureml.errors import explained
 from runner.azureml.health import examine
-from runner.azureml.storage import READER, Place, parse_place, storage_of
+from runner.azureml.storage import Place, parse_place, storage_of
+from runner.azureml.ways_out import BLOB_READER
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from tests.azureml.stage import Stage
 from tests.emulator.blobs import Blobs, account_key
@@ -125,7 +126,7 @@ def test_an_unknown_datastore_names_the_nearest(stored: Stage) -> None:
 
 def test_a_blob_that_is_not_there_is_told_in_one_line_without_a_signature(stored: Stage) -> None:
     container = storage_of(Connection(stored.outputs())).container("workspaceblobstore")
-    with pytest.raises(EnvironmentRefused) as refused, explained("read it", role=READER):
+    with pytest.raises(EnvironmentRefused) as refused, explained("read it", role=BLOB_READER):
         container.download_blob("none").readall()
     text = str(refused.value)
     assert "BlobNotFound" in text
