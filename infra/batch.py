@@ -5,7 +5,7 @@ from __future__ import annotations
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
-from infra import duration
+from infra.arguments import arguments
 from infra.endpoint import (
     Endpoint,
     code_args,
@@ -22,16 +22,6 @@ from infra.pins import default_deployment, pinned
 from infra.routing import Routing
 from infra.settings import Settings
 from runner.declarations import BatchDeployment, BatchEndpoint
-
-LOGGING_LEVELS = {
-    "debug": ml.BatchLoggingLevel.DEBUG,
-    "info": ml.BatchLoggingLevel.INFO,
-    "warning": ml.BatchLoggingLevel.WARNING,
-}
-OUTPUT_ACTIONS = {
-    "append_row": ml.BatchOutputAction.APPEND_ROW,
-    "summary_only": ml.BatchOutputAction.SUMMARY_ONLY,
-}
 
 
 def declare_batch_endpoints(
@@ -92,7 +82,6 @@ def _deployment(
     platform: Platform,
     environments: Environments,
 ) -> ml.BatchDeployment:
-    wanted = declared.settings
     model = model_id(declared, platform)
     return ml.BatchDeployment(
         f"{declared.endpoint_name}-{declared.name}",
@@ -109,23 +98,13 @@ def _deployment(
             else ml.IdAssetReferenceArgs(asset_id=model, reference_type="Id"),
             code_configuration=code_args(declared, platform),
             environment_id=environment_id(declared, environments, settings, platform),
-            environment_variables=dict(wanted.environment_variables) or None,
             compute=_compute(declared, platform),
             resources=ml.DeploymentResourceConfigurationArgs(
                 instance_count=declared.resources.instance_count,
                 instance_type=declared.resources.instance_type,
                 properties=dict(declared.resources.properties) or None,
             ),
-            mini_batch_size=wanted.mini_batch_size,
-            max_concurrency_per_instance=wanted.max_concurrency_per_instance,
-            output_action=OUTPUT_ACTIONS[wanted.output_action],
-            output_file_name=wanted.output_file_name,
-            error_threshold=wanted.error_threshold,
-            logging_level=LOGGING_LEVELS[wanted.logging_level],
-            retry_settings=ml.BatchRetrySettingsArgs(
-                max_retries=wanted.retry_settings.max_retries,
-                timeout=duration.seconds(wanted.retry_settings.timeout),
-            ),
+            **arguments(declared.settings),
         ),
         tags=deployment_tags(declared, settings),
         opts=made_by_commit(parent=endpoint, delete_before_replace=True),

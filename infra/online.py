@@ -7,7 +7,7 @@ from dataclasses import asdict
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
-from infra import duration
+from infra.arguments import arguments
 from infra.asset_ids import asset_id
 from infra.endpoint import (
     Endpoint,
@@ -135,7 +135,6 @@ def _deployment(
     platform: Platform,
     environments: Environments,
 ) -> ml.OnlineDeployment:
-    requests = declared.request_settings
     egress = declared.egress_public_network_access
     collector = declared.data_collector
     return ml.OnlineDeployment(
@@ -157,11 +156,7 @@ def _deployment(
             environment_variables=dict(declared.environment_variables) or None,
             instance_type=declared.instance_type,
             app_insights_enabled=declared.app_insights_enabled,
-            request_settings=ml.OnlineRequestSettingsArgs(
-                max_concurrent_requests_per_instance=requests.max_concurrent_requests_per_instance,
-                max_queue_wait=duration.milliseconds(requests.max_queue_wait_ms),
-                request_timeout=duration.milliseconds(requests.request_timeout_ms),
-            ),
+            request_settings=ml.OnlineRequestSettingsArgs(**arguments(declared.request_settings)),
             liveness_probe=_probe(declared.liveness_probe),
             readiness_probe=_probe(declared.readiness_probe),
             # As instance_count says; Azure fills that in where nothing is declared, and shows it.
@@ -182,15 +177,7 @@ def _deployment(
 
 
 def _probe(probe: Probe | None) -> ml.ProbeSettingsArgs | None:
-    if probe is None:
-        return None
-    return ml.ProbeSettingsArgs(
-        initial_delay=_seconds(probe.initial_delay),
-        period=_seconds(probe.period),
-        timeout=_seconds(probe.timeout),
-        success_threshold=probe.success_threshold,
-        failure_threshold=probe.failure_threshold,
-    )
+    return ml.ProbeSettingsArgs(**arguments(probe)) if probe else None
 
 
 def _collector(collector: DataCollector, platform: Platform) -> ml.DataCollectorArgs:
@@ -214,7 +201,3 @@ def _collector(collector: DataCollector, platform: Platform) -> ml.DataCollector
         if logging
         else None,
     )
-
-
-def _seconds(count: int | None) -> str | None:
-    return None if count is None else duration.seconds(count)

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
+
+from runner.clouds import CLOUDS, PULUMI_NAMES, Cloud, Setting, choose_cloud, described_clouds
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -28,49 +30,6 @@ class ResourceManagerError(Exception):
 
 class Conflict(ResourceManagerError):
     """The resource changed after it was read, or something else is changing it."""
-
-
-class Setting(Protocol):
-    """Looks up a setting by its key of `azure-native:`, else by the plugin's own variable."""
-
-    def __call__(self, key: str, *variables: str) -> str | None: ...
-
-
-@dataclass(frozen=True)
-class Cloud:
-    """Where a cloud's Resource Manager and its sign-in are, as https addresses."""
-
-    resource_manager: str
-    authority: str
-    audience: str  # what tokens for its Resource Manager are asked for
-    known: bool = True  # to Entra's instance discovery; a private cloud is not
-
-
-CLOUDS: Mapping[str, Cloud] = {
-    "public": Cloud(
-        "https://management.azure.com",
-        "https://login.microsoftonline.com",
-        "https://management.azure.com",
-    ),
-    "usgovernment": Cloud(
-        "https://management.usgovcloudapi.net",
-        "https://login.microsoftonline.us",
-        "https://management.usgovcloudapi.net",
-    ),
-    "china": Cloud(
-        "https://management.chinacloudapi.cn",
-        "https://login.chinacloudapi.cn",
-        "https://management.chinacloudapi.cn",
-    ),
-}
-ALIASES: Mapping[str, str] = {
-    "azurecloud": "public",
-    "azurepubliccloud": "public",
-    "azureusgovernment": "usgovernment",
-    "azureusgovernmentcloud": "usgovernment",
-    "usgov": "usgovernment",
-    "azurechinacloud": "china",
-}
 
 
 @dataclass(frozen=True)
@@ -164,25 +123,22 @@ def connect(setting: Setting) -> ResourceManager:
         UserAgentPolicy("batch-scoring-infra"),
         RedirectPolicy(),
         RetryPolicy(),
-        ARMChallengeAuthenticationPolicy(credential(setting, cloud), f"{cloud.audience}/.default"),
+        ARMChallengeAuthenticationPolicy(credential(setting, cloud), cloud.resource_manager_scope),
     ]
     return ResourceManager(ARMPipelineClient(cloud.resource_manager, policies=policies))
 
 
 def find_cloud(setting: Setting) -> Cloud:
     """The cloud by name, or as its metadata host describes it. Raises ResourceManagerError."""
-    name = setting("environment", "ARM_ENVIRONMENT", "AZURE_ENVIRONMENT")
-    host = setting("metadataHost", "ARM_METADATA_HOSTNAME", "ARM_METADATA_HOST")
+    name, host = choose_cloud(setting)
     if host:
         return _described_cloud(host, name)
-    known = (name or "public").lower()
-    cloud = CLOUDS.get(ALIASES.get(known, known))
-    if cloud is None:
+    if name not in CLOUDS:
         raise ResourceManagerError(
-            f"azure-native:environment is {name!r}, allowed: {', '.join(CLOUDS)},"
+            f"azure-native:environment is {name!r}, allowed: {', '.join(PULUMI_NAMES)},"
             " or azure-native:metadataHost for a private cloud"
         )
-    return cloud
+    return CLOUDS[name]
 
 
 def credential(setting: Setting, cloud: Cloud) -> TokenCredential:
@@ -199,7 +155,7 @@ def credential(setting: Setting, cloud: Cloud) -> TokenCredential:
         return (setting(key, variable) or "").lower() in ("true", "1")
 
     options: dict[str, Any] = {"authority": cloud.authority}
-    if not cloud.known or on("disableInstanceDiscovery", "ARM_DISABLE_INSTANCE_DISCOVERY"):
+    if cloud.private or on("disableInstanceDiscovery", "ARM_DISABLE_INSTANCE_DISCOVERY"):
         options["disable_instance_discovery"] = True
     tenant, client = setting("tenantId", "ARM_TENANT_ID"), setting("clientId", "ARM_CLIENT_ID")
     if on("useDefaultAzureCredential", "ARM_USE_DEFAULT_AZURE_CREDENTIAL"):
@@ -273,26 +229,17 @@ def _request_token(url: str, bearer: str, audience: str) -> str:
     return token
 
 
-def _described_cloud(host: str, name: str | None) -> Cloud:
+def _described_cloud(host: str, name: str) -> Cloud:
     from azure.core.rest import HttpRequest
 
     address = f"https://{host}/metadata/endpoints"
     doing = f"asking {address} for the cloud's addresses"
     request = HttpRequest("GET", address, params={"api-version": METADATA_API_VERSION})
-    answer = _get_json(request, doing)
-    clouds = answer if isinstance(answer, list) else [answer]
-    named = [one for one in clouds if name and str(one.get("name", "")).lower() == name.lower()]
-    try:
-        found = (named or clouds)[0]
-        resource_manager = found["resourceManager"].rstrip("/")
-        login = found["authentication"]
-        audiences = [one.rstrip("/") for one in login["audiences"]]
-        audience = resource_manager if resource_manager in audiences else audiences[0]
-        return Cloud(resource_manager, login["loginEndpoint"].rstrip("/"), audience, known=False)
-    except (IndexError, KeyError, TypeError, AttributeError):
-        raise ResourceManagerError(
-            f"{doing}: the answer lacks resourceManager or authentication"
-        ) from None
+    described = described_clouds(_get_json(request, doing))
+    if not described:
+        raise ResourceManagerError(f"{doing}: the answer lacks what describes a cloud")
+    by_name = {cloud.name.lower(): cloud for cloud in described.values()}
+    return by_name.get(name.lower()) or next(iter(described.values()))
 
 
 def _get_json(request: Any, doing: str) -> Any:

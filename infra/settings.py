@@ -18,6 +18,7 @@ from infra.environment import installing
 from infra.names import Names
 from infra.pins import Waiting, pinning, undeployable, unroutable, waiting_for_pins
 from infra.unsupported import unsupported
+from runner.clouds import CLOUDS, PULUMI_NAMES, choose_cloud
 from runner.declarations import Catalog, DeclarationError, Problem, lay_over, read_catalog
 from runner.declarations.catalog import ENDPOINTS, sorted_problems
 from runner.declarations.document import MappingNode, Node, ScalarKind, ScalarNode
@@ -52,8 +53,6 @@ METADATA_HOST = "azure-native:metadataHost"
 SUBSCRIPTION = "azure-native:subscriptionId"
 AZURE = (CLOUD, LOCATION, METADATA_HOST, SUBSCRIPTION)
 
-# Pulumi's names of the clouds, and those of Azure's SDK.
-CLOUDS = {"public": "AzureCloud", "usgovernment": "AzureUSGovernment", "china": "AzureChinaCloud"}
 COMMIT_VARIABLES = ("GIT_COMMIT", "GITHUB_SHA", "BUILD_SOURCEVERSION")
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -253,17 +252,18 @@ class _Reading:
         return given
 
     def _cloud(self) -> str:
-        host = self._value(METADATA_HOST, str, os.environ.get("ARM_METADATA_HOSTNAME", ""))
-        own = os.environ.get("AZUREML_CURRENT_CLOUD", "") if host else "public"
-        name = self._value(CLOUD, str, os.environ.get("ARM_ENVIRONMENT") or own)
-        if name in CLOUDS:
-            return CLOUDS[name]
-        if not name or (not host and name not in CLOUDS.values()):
+        name, host = choose_cloud(self._setting)
+        if not name or (not host and name not in CLOUDS):
             place = self.config.key_places.get(CLOUD, Place(self.file, 0))
             found = f"found {name!r}" if name else f"missing, and required beside {METADATA_HOST}"
-            text = f"{found}, allowed: {', '.join(CLOUDS)}, or a private cloud's name with its host"
-            self.problems.append(Problem(place, CLOUD, text))
+            allowed = f"allowed: {', '.join(PULUMI_NAMES)}, or a private cloud's name with its host"
+            self.problems.append(Problem(place, CLOUD, f"{found}, {allowed}"))
         return name
+
+    def _setting(self, key: str, *variables: str) -> str | None:
+        """From the stack file or from the environment, as the azure-native plugin takes it."""
+        given = (os.environ.get(variable) for variable in variables)
+        return self._value(f"azure-native:{key}", str, "") or next(filter(None, given), None)
 
     def _outbound(self, isolation: Isolation) -> tuple[str, ...]:
         hosts: tuple[str, ...] = self._value(OUTBOUND, tuple[Host, ...], ())

@@ -188,7 +188,8 @@ def download(
     Raises WrongUsage where the target exists, and EnvironmentRefused where it can't be written
     or the files are not those that were registered.
     """
-    from runner.azureml.downloads import check_absent, fresh_folder, write
+    from runner.atomic import check_absent
+    from runner.azureml.downloads import fresh_folder, write
 
     check_absent(target)
     asset = find(connection, kind, reference)

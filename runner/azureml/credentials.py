@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, TokenCredential
     from azure.core.exceptions import AzureError
 
-    from runner.azureml.cloud import Cloud
+    from runner.clouds import Cloud
 
 _EARLY = 300  # seconds before its end that a token is renewed
 _JUST_NOW = 10  # seconds in which all threads learn that their token was refused

@@ -11,11 +11,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.aside import aside
+from runner.atomic import created
 from runner.azureml.errors import explained
 from runner.azureml.ways_out import BLOB_READER
 from runner.content import Content, ContentFile, counted, hash_content
-from runner.errors import EnvironmentRefused, NotFound, WrongUsage
+from runner.errors import EnvironmentRefused, NotFound
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
@@ -82,20 +82,9 @@ def fresh_folder(target: Path, only: str | None = None) -> Iterator[Path]:
     With `only`, the file of that name in it becomes `target` instead. Raises WrongUsage where the
     target exists and EnvironmentRefused where it can't be written.
     """
-    check_absent(target)
-    with _writing(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with aside(target.parent, ".runner-") as folder:
-            folder.mkdir()
-            yield folder
-            check_absent(target)
-            (folder / only if only else folder).rename(target)
-
-
-def check_absent(target: Path) -> None:
-    """Raise WrongUsage where there is something at a path."""
-    if os.path.lexists(target):
-        raise WrongUsage(f"{target} exists already: remove it, or name another place")
+    with _writing(target), created(target, only) as folder:
+        folder.mkdir()
+        yield folder
 
 
 @contextmanager

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from runner.clouds import CURRENT_CLOUD, PUBLIC
 from runner.errors import EnvironmentRefused, WrongUsage
 
 SCHEMA_VERSION = 1
-AZURE_CLOUD = "AzureCloud"
 _CONFIG_KEYS = ("subscription_id", "resource_group", "workspace_name")
 
 
@@ -36,7 +36,7 @@ class Outputs:
     workspace: str
     source: str  # where this was read, for messages
     stack: str | None = None  # whose output it is, where that is said
-    cloud: str = AZURE_CLOUD
+    cloud: str = PUBLIC
     location: str | None = None
     tracking_uri: str | None = None
     endpoints: Mapping[str, EndpointOutput] | None = None  # None: Pulumi doesn't manage them
@@ -89,7 +89,7 @@ def parse_outputs(content: object, source: str) -> Outputs:
             workspace=_text(content, "workspace"),
             source=source,
             stack=_text_or_none(content, "stack"),
-            cloud=_text(content, "cloud", AZURE_CLOUD),
+            cloud=_text(content, "cloud", PUBLIC),
             location=_text(content, "location"),
             tracking_uri=_text_or_none(content, "tracking_uri"),
             endpoints={
@@ -107,7 +107,7 @@ def read_config(file: Path) -> Outputs:
     import os
 
     content = _read_json(file)
-    cloud = os.environ.get("AZUREML_CURRENT_CLOUD") or AZURE_CLOUD
+    cloud = os.environ.get(CURRENT_CLOUD) or PUBLIC
     if isinstance(content, dict):
         scope = str(content.get("Scope") or "").split("/")
         values = [content.get(key) for key in _CONFIG_KEYS]

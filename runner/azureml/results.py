@@ -10,7 +10,8 @@ from pathlib import Path
 from shutil import copytree
 from typing import TYPE_CHECKING
 
-from runner.azureml.downloads import check_absent, fetch, fresh_folder
+from runner.atomic import check_absent
+from runner.azureml.downloads import fetch, fresh_folder
 from runner.azureml.job_logs import Advance, log_files_of
 from runner.azureml.job_outputs import SCORE, find_output, find_outputs, writing_run
 from runner.azureml.jobs import find_job, job_record, timed

@@ -97,9 +97,9 @@ Examples:
     multiple=True,
     callback=pairs,
     help="Change a setting of the deployment for this job, by its key in the YAML:"
-    " mini_batch_size, max_concurrency_per_instance, instance_count,"
-    " retry_settings.max_retries, retry_settings.timeout, error_threshold, output_action,"
-    " output_file_name. May be repeated. On Azure a call changes neither"
+    " mini_batch_size, max_concurrency_per_instance, retry_settings.max_retries,"
+    " retry_settings.timeout, error_threshold, output_action, output_file_name,"
+    " instance_count. May be repeated. On Azure a call changes neither"
     " max_concurrency_per_instance nor output_action.",
 )
 @click.option(

@@ -1,13 +1,15 @@
 """Batch endpoints and the model deployments behind them."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Annotated, Literal
 
 from runner.declarations.deployment import Compute, Deployment, Endpoint, Resources, Variables
 from runner.declarations.document import MappingNode, Node, ScalarNode, describe, mapping
 from runner.declarations.names import DeploymentName
+from runner.declarations.per_call import EVERYWHERE, THIS_MACHINE, Where, per_call
 from runner.declarations.problem import DeclarationError, Place, Problem, refusal
-from runner.declarations.reader import Check, at_least, joined, read_record
+from runner.declarations.reader import SECONDS, Check, at_least, joined, read_record
 
 
 def is_file_name(text: str) -> bool:
@@ -25,20 +27,34 @@ def is_file_name(text: str) -> bool:
 class RetrySettings:
     """What happens to a mini-batch that raises or takes too long."""
 
-    max_retries: Annotated[int, at_least(0)] = 3
-    timeout: Annotated[int, at_least(1)] = 30  # seconds, for one attempt at one mini-batch
+    max_retries: Annotated[int, at_least(0)] = field(default=3, metadata=EVERYWHERE)
+    # For one attempt at one mini-batch.
+    timeout: Annotated[int, at_least(1), SECONDS] = field(default=30, metadata=EVERYWHERE)
 
 
 @dataclass(frozen=True)
 class BatchSettings:
-    """How a batch job goes through its input. Defaults are Azure's."""
+    """How a batch job goes through its input. Defaults are Azure's.
 
-    mini_batch_size: Annotated[int, at_least(1)] = 10  # files
-    max_concurrency_per_instance: Annotated[int, at_least(1)] = 1  # processes
-    output_action: Literal["append_row", "summary_only"] = "append_row"
-    output_file_name: Annotated[str, Check(is_file_name, "a plain file name")] = "predictions.csv"
+    This and what it holds is the one list of settings: the keys of a deployment's flat form, what
+    `--set` and a call on Azure may change, and what infra declares are derived from it.
+    """
+
+    # Files.
+    mini_batch_size: Annotated[int, at_least(1)] = field(default=10, metadata=EVERYWHERE)
+    # Processes.
+    max_concurrency_per_instance: Annotated[int, at_least(1)] = field(
+        default=1, metadata=THIS_MACHINE
+    )
     retry_settings: RetrySettings = field(default_factory=RetrySettings)
-    error_threshold: Annotated[int, at_least(-1)] = -1  # failed files tolerated; -1: all
+    # Failed files tolerated; -1: all.
+    error_threshold: Annotated[int, at_least(-1)] = field(default=-1, metadata=EVERYWHERE)
+    output_action: Literal["append_row", "summary_only"] = field(
+        default="append_row", metadata=THIS_MACHINE
+    )
+    output_file_name: Annotated[str, Check(is_file_name, "a plain file name")] = field(
+        default="predictions.csv", metadata=EVERYWHERE
+    )
     logging_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
     environment_variables: Variables = field(default_factory=dict)
 
@@ -70,16 +86,8 @@ class BatchDeployment(Deployment):
 
 
 PIPELINE_KEYS = ("component", "job_definition")
-FLAT_KEYS = (
-    "mini_batch_size",
-    "max_concurrency_per_instance",
-    "output_action",
-    "output_file_name",
-    "retry_settings",
-    "error_threshold",
-    "logging_level",
-    "environment_variables",
-)
+FLAT_KEYS = tuple(setting.name for setting in fields(BatchSettings))
+PER_CALL: Mapping[str, Where] = dict((*per_call(BatchSettings), *per_call(Resources)))
 
 
 def batch_endpoint_from(node: MappingNode, key: str = "") -> BatchEndpoint:

@@ -9,6 +9,7 @@ from runner.declarations.document import ListNode, Node
 from runner.declarations.environment import EnvironmentSource
 from runner.declarations.model import ModelSource
 from runner.declarations.names import DeploymentName, EndpointName
+from runner.declarations.per_call import EVERYWHERE
 from runner.declarations.reader import (
     Check,
     Declared,
@@ -74,7 +75,7 @@ class CodeConfiguration:
 class Resources:
     """How many machines, and of which size."""
 
-    instance_count: Annotated[int, at_least(1)] = 1
+    instance_count: Annotated[int, at_least(1)] = field(default=1, metadata=EVERYWHERE)
     instance_type: str | None = None
     properties: Open = field(default_factory=dict)
     locations: tuple[str, ...] = ()

@@ -10,6 +10,8 @@ from runner.declarations.document import MappingNode, ScalarNode
 from runner.declarations.names import DeploymentName, is_endpoint_name
 from runner.declarations.problem import refusal
 from runner.declarations.reader import (
+    MILLISECONDS,
+    SECONDS,
     Check,
     Text,
     at_least,
@@ -48,18 +50,18 @@ class OnlineEndpoint(Endpoint):
 class RequestSettings:
     """How requests are queued and timed out. Defaults are Azure's."""
 
-    request_timeout_ms: Annotated[int, between(1, 180_000)] = 5000
+    request_timeout_ms: Annotated[int, between(1, 180_000), MILLISECONDS] = 5000
     max_concurrent_requests_per_instance: Annotated[int, at_least(1)] = 1
-    max_queue_wait_ms: Annotated[int, at_least(0)] = 500
+    max_queue_wait_ms: Annotated[int, at_least(0), MILLISECONDS] = 500
 
 
 @dataclass(frozen=True)
 class Probe:
-    """Times are in seconds. None: Azure's own default."""
+    """None: Azure's own default."""
 
-    initial_delay: Annotated[int, at_least(0)] | None = None
-    period: Annotated[int, at_least(1)] | None = None
-    timeout: Annotated[int, at_least(1)] | None = None
+    initial_delay: Annotated[int, at_least(0), SECONDS] | None = None
+    period: Annotated[int, at_least(1), SECONDS] | None = None
+    timeout: Annotated[int, at_least(1), SECONDS] | None = None
     success_threshold: Annotated[int, at_least(1)] | None = None
     failure_threshold: Annotated[int, at_least(1)] | None = None
 

@@ -6,23 +6,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from runner.declarations.batch import BatchDeployment, batch_deployment_from, nest_settings
+from runner.declarations.batch import (
+    FLAT_KEYS,
+    PER_CALL,
+    BatchDeployment,
+    batch_deployment_from,
+    nest_settings,
+)
 from runner.declarations.document import MappingNode, Node, ScalarNode, mapping
 from runner.declarations.overlay import merge
-from runner.declarations.problem import DeclarationError, Place, refusal
+from runner.declarations.problem import Place, refusal
 from runner.nearest import nearest
 
-KEYS = (
-    "mini_batch_size",
-    "max_concurrency_per_instance",
-    "instance_count",
-    "retry_settings.max_retries",
-    "retry_settings.timeout",
-    "error_threshold",
-    "output_action",
-    "output_file_name",
-    "logging_level",
-)
+_VARIABLES = "environment_variables"  # a call changes single ones
+_DEPLOYMENTS_OWN = frozenset(FLAT_KEYS) - {_VARIABLES, *(key.partition(".")[0] for key in PER_CALL)}
 _COMMAND_LINE = Place(Path("--set"), 0)
 
 
@@ -30,15 +27,19 @@ def override(deployment: BatchDeployment, values: Mapping[str, str]) -> BatchDep
     """Return the deployment with settings changed, checked as if they were declared so.
 
     Keys are those of the deployment's settings, dotted, with or without `settings.` or
-    `resources.` before them, or `environment_variables.NAME`. Raises DeclarationError.
+    `resources.` before them, or `environment_variables.NAME`. Raises DeclarationError, also for a
+    setting that no call changes.
     """
     if not values:
         return deployment
     over = mapping(_COMMAND_LINE, {}, {})
     for given, value in values.items():
         key = plain_key(given)
-        if key not in KEYS and not key.startswith("environment_variables."):
-            hint = nearest(key, KEYS) or f"; there are {', '.join(KEYS)}"
+        if key in _DEPLOYMENTS_OWN:
+            text = f"belongs to the deployment, not to a call: change it in {deployment.file}"
+            raise refusal(_COMMAND_LINE, given, text)
+        if key not in PER_CALL and not key.startswith(f"{_VARIABLES}."):
+            hint = nearest(key, PER_CALL) or f"; there are {', '.join(PER_CALL)}"
             raise refusal(_COMMAND_LINE, given, "is no setting" + hint)
         path = "resources.instance_count" if key == "instance_count" else key
         over = merge(over, _nested(path.split(".", 1), _scalar(value)))
@@ -61,6 +62,3 @@ def _nested(keys: list[str], leaf: Node) -> MappingNode:
 def _scalar(text: str) -> ScalarNode:
     whole = text.removeprefix("-").isdecimal()
     return ScalarNode(_COMMAND_LINE, text, "int" if whole else "text")
-
-
-__all__ = ["KEYS", "DeclarationError", "override", "plain_key"]

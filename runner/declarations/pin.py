@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runner.atomic import new_path, replaced
 from runner.declarations.catalog import ENDPOINTS, Catalog
 from runner.declarations.deployment import Deployment
 from runner.declarations.document import MappingNode, Node, ScalarNode, describe, read_document
@@ -137,15 +138,14 @@ def _replace(file: Path, raw: bytes, text: str, expected: Any, first: Pin) -> No
     import os
     import shutil
 
-    aside = file.with_name(f".{file.name}.{os.getpid()}-{os.urandom(4).hex()}")
     try:
-        try:
-            with aside.open("xb") as stream:
+        with new_path(file.parent, f".{file.name}.") as draft, replaced(file, draft):
+            with draft.open("xb") as stream:
                 stream.write(text.encode())
                 stream.flush()
                 os.fsync(stream.fileno())
-            shutil.copymode(file, aside)
-            if not _says(aside, expected):
+            shutil.copymode(file, draft)
+            if not _says(draft, expected):
                 key = ".".join(next(iter(first.values))[0])
                 found = "written in a way in which it can't be pinned by itself: change it by hand"
                 raise refusal(Place(file, 0), key, found)
@@ -153,9 +153,6 @@ def _replace(file: Path, raw: bytes, text: str, expected: Any, first: Pin) -> No
                 raise EnvironmentRefused(
                     f"{file} was changed meanwhile by somebody else: pin again"
                 )
-            aside.replace(file)
-        finally:
-            aside.unlink(missing_ok=True)
     except OSError as error:
         raise EnvironmentRefused(
             f"{file} can't be written ({error.strerror}): make it and its folder writable"

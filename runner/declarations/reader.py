@@ -2,7 +2,8 @@
 
 A record's field names are the YAML keys. Types may be str, int, float, bool, Path, Literal,
 tuple[T, ...], Mapping[str, T], Any, another record, `T | None` (the key may be absent, its value
-may not be null) and Annotated with `Check` (a rule) or `Using` (a reading of its own). Modules
+may not be null) and Annotated with `Check` (a rule) or `Using` (a reading of its own); other
+marks are for those who pass a value on. Modules
 that define records must not postpone their annotations: the types are taken as they stand.
 """
 
@@ -42,6 +43,16 @@ class Using:
     """A reading of its own: takes a node and its dotted key, returns the value or refuses."""
 
     read: Callable[[Node, str], Any]
+
+
+@dataclass(frozen=True)
+class Duration:
+    """Marks a number as a length of time, which Azure takes in another form."""
+
+    unit: Literal["s", "ms"]
+
+
+SECONDS, MILLISECONDS = Duration("s"), Duration("ms")
 
 
 @dataclass(frozen=True, kw_only=True)

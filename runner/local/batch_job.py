@@ -10,6 +10,7 @@ from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
+from runner.atomic import write_whole
 from runner.errors import JobFailed
 from runner.local.database import opened
 from runner.local.engine.attempt import Attempt
@@ -17,7 +18,6 @@ from runner.local.engine.journal import Standing, read_journal
 from runner.local.engine.output import discard_pieces, publish, reasons, write_failures
 from runner.local.engine.plan import Plan, read_plan
 from runner.local.engine.run import Stopped, run
-from runner.local.engine.whole import write_whole
 from runner.local.job_folder import (
     deliver,
     delivered,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
-from runner.aside import aside
-from runner.errors import EnvironmentRefused, NotFound, WrongUsage
+from runner.atomic import check_absent, created
+from runner.errors import EnvironmentRefused, NotFound
 from runner.workspace import Job
 
 _RECORDS = ("logs", "failures.csv", "summary.json", "report.html")
@@ -21,8 +20,7 @@ def download(job: Job, folder: Path, target: Path) -> Path:
     and NotFound for a job that has left nothing to download.
     """
     target = target.absolute()
-    if os.path.lexists(target):
-        raise WrongUsage(f"{target} exists already: remove it, or name another place")
+    check_absent(target)
     named = folder / "named-outputs"
     outputs = {path.name: path for path in named.iterdir()} if named.exists() else {}
     if job.type == "batch" and job.output and Path(job.output).exists():
@@ -31,12 +29,11 @@ def download(job: Job, folder: Path, target: Path) -> Path:
     if not outputs and not records:
         raise NotFound(f"job {job.name!r}, which is {job.status}, has nothing to download")
     try:
-        with aside(target.parent, ".runner-") as copy:
+        with created(target) as copy:
             for name, path in outputs.items():
                 _copy(path, copy / "named-outputs" / name)
             for path in records:
                 _copy(path, copy / "artifacts" / path.name)
-            copy.rename(target)
     except OSError as error:
         raise EnvironmentRefused(
             f"can't copy job {job.name!r} to {target} ({_reason(error)}):"

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from runner.aside import aside
+from runner.atomic import new_path, write_whole
 from runner.local.files import link_out
 from runner.local.home import make_folder
 from runner.local.job_folder import owner
@@ -50,24 +50,19 @@ def read_key(folder: Path) -> str:
     """The endpoint's key, made at random the first time it is asked for."""
     path = key_file(folder)
     if not path.exists():
-        draft = folder / f"key.{secrets.token_hex(8)}"
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(32) + "\n")
-        try:
+        with new_path(folder, "key.") as draft:
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_urlsafe(32) + "\n")
             # A link, not a move: of two that make a key at the same moment, one wins.
             with suppress(FileExistsError):
                 os.link(draft, path)
-        finally:
-            draft.unlink()
     return path.read_text(encoding="ascii").strip()
 
 
 def announce(folder: Path, address: Address) -> None:
     """Tell where the endpoint is served; only for who holds its lock."""
-    draft = folder / "server.json.partial"
-    draft.write_text(json.dumps(asdict(address)), encoding="utf-8")
-    draft.replace(folder / "server.json")
+    write_whole(folder / "server.json", json.dumps(asdict(address)))
 
 
 def withdraw(folder: Path) -> None:
@@ -90,7 +85,7 @@ def lay_out_model(home: Path, folder: Path, model: Asset) -> Path:
     target = folder / "models" / model.name / model.version
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
-        with aside(target.parent) as draft:
+        with new_path(target.parent) as draft:
             link_out(home, model.content_hash, draft / model.base_name)
             # Laid out by somebody else meanwhile? A version's content is always the same.
             with suppress(OSError):

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from runner.aside import aside, remove
+from runner.atomic import check_absent, created, new_path, remove
 from runner.content import CHUNK, Content, Shape, manifest, scan, walk
 from runner.errors import EnvironmentRefused, WrongUsage
 from runner.local.engine.disk import FULL
@@ -134,14 +134,11 @@ def copy_out(home: Path, tree: str, target: Path) -> Path:
     The copy appears whole or not at all. Raises `WrongUsage` where the target exists and
     `EnvironmentRefused` where it can't be written or the workspace has lost a part.
     """
-    if os.path.lexists(target):
-        raise WrongUsage(f"{target} exists already: remove it, or name another place")
+    check_absent(target)
     shape, entries = _load(home, tree)
-    with _writing(target.parent, _TARGET_WAY_OUT):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with aside(target.parent, ".runner-") as path:
-            _lay_out(home, entries, path, _copy)
-            (path if shape == "folder" else path / entries[0][0]).rename(target)
+    only = None if shape == "folder" else entries[0][0]
+    with _writing(target.parent, _TARGET_WAY_OUT), created(target, only) as path:
+        _lay_out(home, entries, path, _copy)
     return target
 
 
@@ -223,7 +220,7 @@ def _keep_new(home: Path, read: Callable[[], Iterable[bytes]]) -> str:
     import hashlib
 
     written = hashlib.sha256()
-    with aside(home / "tmp") as path:
+    with new_path(home / "tmp") as path:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444), "wb") as file:
             for chunk in read():
                 written.update(chunk)
@@ -269,7 +266,7 @@ def _publish(home: Path, tree: str, shape: Shape, entries: list[tuple[str, str]]
     """Lay a tree out under its hash."""
     (home / "trees").mkdir(exist_ok=True)
     (home / "tmp").mkdir(exist_ok=True)
-    with aside(home / "tmp") as path:
+    with new_path(home / "tmp") as path:
         _lay_out(home, entries, path / shape, _link)
         try:
             path.rename(home / "trees" / tree)

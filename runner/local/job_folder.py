@@ -26,6 +26,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from runner.atomic import new_path
 from runner.errors import JobFailed
 
 _RESERVED = 512 << 10  # bytes: a report, a summary and a few pages of the database
@@ -146,12 +147,9 @@ def deliver(folder: Path, output: Path, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         if not _same_file_system(output, target.parent):
             # Copied beside the target first, so that it appears whole.
-            aside = target.with_name(f".{target.name}.{os.getpid()}.partial")
-            try:
-                shutil.copytree(output, aside, symlinks=True)
-                _put(folder, aside, target)
-            finally:
-                shutil.rmtree(aside, ignore_errors=True)
+            with new_path(target.parent, f".{target.name}.") as copy:
+                shutil.copytree(output, copy, symlinks=True)
+                _put(folder, copy, target)
             shutil.rmtree(output, ignore_errors=True)
         else:
             _put(folder, output, target)

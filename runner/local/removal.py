@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from runner.aside import aside
+from runner.atomic import new_path
 from runner.errors import EnvironmentRefused
 from runner.local.database import decode, encode, opened, transaction
 from runner.local.job_folder import job_folder, lock
@@ -68,7 +68,7 @@ def _hold(held: ExitStack, home: Path, job: Job) -> None:
 def _remove(home: Path, name: str) -> None:
     """First out of sight, then out of the list: what is cut off leaves no folder without a job."""
     (home / "tmp").mkdir(exist_ok=True)
-    with aside(home / "tmp") as path:
+    with new_path(home / "tmp") as path:
         with suppress(FileNotFoundError):
             job_folder(home, name).rename(path)
         with opened(home) as connection, transaction(connection):

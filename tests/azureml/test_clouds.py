@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from runner.azureml.clouds import CLOUDS, find_cloud
+from runner.azureml.clouds import find_cloud
+from runner.clouds import CLOUDS
 from runner.errors import EnvironmentRefused
 from tests.emulator import Emulator
 

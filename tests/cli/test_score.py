@@ -3,8 +3,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import click
 import pytest
 
+from runner.cli.score import score
+from runner.declarations.batch import PER_CALL
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.workspace import Invocation, JobStatus, LogLine
 
@@ -297,3 +300,13 @@ def test_what_a_failed_job_has_to_say_besides_its_error_is_told(
     lines = run("score").err.splitlines()
     assert [line for line in lines if line.startswith("warning:")] == ["warning: mind the version"]
     assert lines[-1].startswith("error: job job-1 failed: no file could be scored")
+
+
+def test_the_help_of_set_names_every_setting_that_a_call_changes() -> None:
+    # Written out there: reading the declarations' table would slow each start of the runner.
+    here = [key for key, where in PER_CALL.items() if where == "this machine"]
+    (option,) = (one for one in score.params if one.name == "settings")
+    assert isinstance(option, click.Option)
+    text = str(option.help)
+    assert f"by its key in the YAML: {', '.join(PER_CALL)}. May be repeated." in text
+    assert f"On Azure a call changes neither {' nor '.join(here)}." in text

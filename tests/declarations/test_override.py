@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from runner.declarations import BatchDeployment, DeclarationError, read_as
-from runner.declarations.override import KEYS, override
+from runner.declarations.batch import PER_CALL
+from runner.declarations.override import override
 
 DEPLOYMENT = """\
 name: main
@@ -62,7 +63,7 @@ def test_several_settings_are_changed_at_once(deployment: BatchDeployment) -> No
     ("values", "says"),
     [
         ({"mini_batch_sise": "3"}, "did you mean 'mini_batch_size'?"),
-        ({"wrong": "3"}, f"there are {', '.join(KEYS)}"),
+        ({"wrong": "3"}, f"there are {', '.join(PER_CALL)}"),
         ({"mini_batch_size": "many"}, "mini_batch_size"),
         ({"mini_batch_size": "0"}, "mini_batch_size"),
         ({"retry_settings.timeout": "1.5"}, "retry_settings.timeout"),
@@ -77,3 +78,30 @@ def test_what_makes_no_sense_is_refused_like_a_declared_value(
         override(deployment, values)
     assert says in str(caught.value)
     assert str(caught.value).startswith("--set")
+
+
+@pytest.mark.parametrize("key", ["logging_level", "settings.logging_level"])
+def test_a_setting_that_no_call_changes_is_said_to_belong_to_the_deployment(
+    deployment: BatchDeployment, key: str
+) -> None:
+    with pytest.raises(DeclarationError) as caught:
+        override(deployment, {key: "debug"})
+    assert str(caught.value) == (
+        f"--set: {key}: belongs to the deployment, not to a call: change it in {deployment.file}"
+    )
+    with pytest.raises(DeclarationError) as caught:
+        override(deployment, {"wrong": "3"})
+    assert "logging_level" not in str(caught.value)
+
+
+def test_a_call_changes_these_settings_and_no_others() -> None:
+    assert dict(PER_CALL) == {
+        "mini_batch_size": "everywhere",
+        "max_concurrency_per_instance": "this machine",
+        "retry_settings.max_retries": "everywhere",
+        "retry_settings.timeout": "everywhere",
+        "error_threshold": "everywhere",
+        "output_action": "this machine",
+        "output_file_name": "everywhere",
+        "instance_count": "everywhere",
+    }

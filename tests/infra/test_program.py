@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 import sys
@@ -62,19 +61,6 @@ def test_no_module_of_the_program_hides_another() -> None:
     own = {file.stem for file in (ROOT / "infra").glob("*.py")} - {"__init__", "__main__"}
     assert not own & set(sys.stdlib_module_names)
     assert not own & set(packages_distributions())
-
-
-def test_the_program_imports_only_the_declarations_of_the_runner() -> None:
-    imported: set[str] = set()
-    for file in (ROOT / "infra").rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.ImportFrom):
-                imported.add(node.module or "")
-            elif isinstance(node, ast.Import):
-                imported |= {name.name for name in node.names}
-    runner = {name for name in imported if name.split(".")[0] == "runner"}
-    assert runner
-    assert {name for name in runner if not name.startswith("runner.declarations")} == set()
 
 
 def test_nothing_is_wrong_with_the_project_s_own_stacks(program: Program, prod: Program) -> None:

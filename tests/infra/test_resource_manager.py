@@ -7,20 +7,13 @@ from typing import Any
 
 import pytest
 
-from infra.resource_manager import (
-    CLOUDS,
-    Cloud,
-    ResourceManagerError,
-    Setting,
-    connect,
-    credential,
-    find_cloud,
-)
+from infra.resource_manager import ResourceManagerError, connect, credential, find_cloud
+from runner.clouds import CLOUDS, Cloud, Setting
 from tests.emulator import Emulator
 from tests.emulator.faults import forbidden
 
 PRINCIPAL = {"ARM_TENANT_ID": "a-tenant", "ARM_CLIENT_ID": "a-client"}
-PUBLIC = CLOUDS["public"]
+PUBLIC = CLOUDS["AzureCloud"]
 
 
 def settings(**given: str) -> Setting:
@@ -37,10 +30,10 @@ def settings(**given: str) -> Setting:
     [
         ("public", PUBLIC),
         ("AzureCloud", PUBLIC),
-        ("usgovernment", CLOUDS["usgovernment"]),
-        ("AzureUSGovernment", CLOUDS["usgovernment"]),
-        ("china", CLOUDS["china"]),
-        ("AzureChinaCloud", CLOUDS["china"]),
+        ("usgovernment", CLOUDS["AzureUSGovernment"]),
+        ("AzureUSGovernment", CLOUDS["AzureUSGovernment"]),
+        ("china", CLOUDS["AzureChinaCloud"]),
+        ("AzureChinaCloud", CLOUDS["AzureChinaCloud"]),
     ],
 )
 def test_a_cloud_is_known_by_pulumis_name_and_by_azures(name: str, expected: Cloud) -> None:
@@ -59,12 +52,10 @@ def test_an_unknown_cloud_is_refused() -> None:
 
 def test_a_private_cloud_is_as_its_metadata_host_says(azure: Emulator) -> None:
     cloud = find_cloud(settings(ARM_METADATA_HOSTNAME="management.azure.test"))
-    assert cloud == Cloud(
-        resource_manager="https://management.azure.test",
-        authority="https://login.azure.test",
-        audience="https://management.azure.test",
-        known=False,
-    )
+    assert cloud.private
+    assert cloud.resource_manager == "https://management.azure.test"
+    assert cloud.authority == "https://login.azure.test"
+    assert cloud.resource_manager_scope == "https://management.azure.test/.default"
 
 
 def test_a_metadata_host_that_says_nothing_is_named(azure: Emulator) -> None:
@@ -124,10 +115,12 @@ def test_a_federated_token_is_asked_for_where_github_says(azure: Emulator) -> No
 
 def _federated(azure: Emulator, **given: str) -> Any:
     cloud = Cloud(
+        "AzureTest",
         "https://management.azure.test",
         "https://login.azure.test",
-        "https://management.azure.test",
-        known=False,
+        "https://ml.azure.test",
+        "core.azure.test",
+        private=True,
     )
     app = azure.cloud.application
     principal = {"ARM_TENANT_ID": app.tenant, "ARM_CLIENT_ID": app.client}

@@ -14,10 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from runner.atomic import write_whole
 from runner.local.engine.attempt import Attempt, FileResult
 from runner.local.engine.parts import Key
 from runner.local.engine.slices import Slice
-from runner.local.engine.whole import write_whole
 
 
 class Journal:

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from runner.atomic import replaced, write_whole
 from runner.counting import many
 from runner.local.engine.attempt import Attempt
 from runner.local.engine.disk import full_disk_fails_the_job
 from runner.local.engine.journal import Standing
 from runner.local.engine.layout import output_folder, piece, pieces_folder
 from runner.local.engine.plan import Plan
-from runner.local.engine.whole import write_whole, written_aside
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ def publish(plan: Plan, folder: Path, attempts: Iterable[Attempt]) -> Path:
         done = [
             attempt.key for attempt in Standing(attempts).counted() if attempt.outcome == "done"
         ]
-        aside = folder / "output.partial"
         with (
             full_disk_fails_the_job(folder),
-            written_aside(target / plan.settings.output_file_name, aside),
+            # Not in the output's own folder: a crash must leave nothing there that isn't whole.
+            replaced(target / plan.settings.output_file_name, folder / "output.partial") as draft,
         ):
-            _concatenate((piece(folder, key) for key in done), aside)
+            _concatenate((piece(folder, key) for key in done), draft)
     return target
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from runner.local.engine.whole import write_whole
+from runner.atomic import write_whole
 
 OutputAction = Literal["append_row", "summary_only"]
 SLICE_ABOVE = 32 * 10**6  # bytes

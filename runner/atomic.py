@@ -1,0 +1,81 @@
+"""Writing whole or not at all: what can be seen under its own name is complete.
+
+Everything is written to a path of its own first, on the same file system, and then renamed. So
+whoever looks meanwhile sees what was there before, and so does whoever comes after a crash.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from errno import ENOTDIR
+from pathlib import Path
+
+from runner.errors import WrongUsage
+
+
+@contextmanager
+def new_path(folder: Path, prefix: str = "") -> Iterator[Path]:
+    """Give a path in `folder` that nobody else has; what is still there in the end is removed."""
+    path = folder / f"{prefix}{os.getpid()}-{os.urandom(8).hex()}"
+    try:
+        yield path
+    finally:
+        remove(path)
+
+
+@contextmanager
+def created(target: Path, only: str | None = None) -> Iterator[Path]:
+    """Give a path to write a file or folder to, which becomes `target` if the block ends well.
+
+    With `only`, the file of that name in the folder becomes `target` instead. Raises WrongUsage
+    where the target exists, and OSError where it can't be written.
+    """
+    check_absent(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:  # as the system says it of everything below a file
+        raise NotADirectoryError(ENOTDIR, os.strerror(ENOTDIR), error.filename) from None
+    with new_path(target.parent, ".runner-") as path:
+        yield path
+        check_absent(target)
+        (path / only if only else path).rename(target)
+
+
+@contextmanager
+def replaced(path: Path, draft: Path | None = None) -> Iterator[Path]:
+    """Give a path to write a file to, which takes the place of `path` if the block ends well.
+
+    That is `draft`, or a file beside `path`: one name, so that crashes don't pile files up, and
+    for one writer at a time. OSError when the disk refuses; the caller says what that means.
+    """
+    draft = draft or path.with_name(f"{path.name}.partial")
+    try:
+        yield draft
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a UTF-8 text with its line ends as they are; undecodable bytes show as escapes."""
+    with replaced(path) as draft:
+        draft.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
+
+
+def check_absent(target: Path) -> None:
+    """Raise WrongUsage where there is something at a path, be it a broken link."""
+    if os.path.lexists(target):
+        raise WrongUsage(f"{target} exists already: remove it, or name another place")
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all below it; nothing need be there."""
+    if path.is_dir():
+        import shutil
+
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
