@@ -20,7 +20,7 @@ from runner.asset_rules import (
     unknown_name,
     unknown_version,
 )
-from runner.azureml.storage import Place, parse_place
+from runner.azureml.storage import Place, parse_place, storage_of
 from runner.azureml.versions import (
     HASH,
     Version,
@@ -107,7 +107,7 @@ def send(
     """
     from runner.azureml.uploads import upload
 
-    storage = connection.storage
+    storage = storage_of(connection)
     named = content_hash or hash_content(content.shape, hashes.items())
     root = f"LocalUpload/{named}"
     folder = f"{root}/{base_name}" if content.shape == "folder" else root
@@ -177,7 +177,7 @@ def contents(connection: Connection, asset: Asset) -> Content:
             f"{asset.reference} is in a datastore of another workspace ({asset.path}):"
             " fetch it with that workspace's environment"
         )
-    return find_content(connection.storage.container(place.datastore), place.path)
+    return find_content(storage_of(connection).container(place.datastore), place.path)
 
 
 def download(
@@ -238,7 +238,7 @@ def _add(
 ) -> Asset:
     properties: dict[str, Any] = {
         ASSET_KINDS[kind].type_key: registration.type,
-        ASSET_KINDS[kind].uri_key: connection.storage.long_uri(place),
+        ASSET_KINDS[kind].uri_key: storage_of(connection).long_uri(place),
         "description": registration.description,
         "tags": {**registration.tags, HASH: content_hash},
         "isAnonymous": False,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.azureml.assets import Tell, send
+from runner.azureml.storage import storage_of
 from runner.azureml.versions import HASH, Version, add_version, list_versions
 from runner.content import Content, hash_content, hash_file, scan
 from runner.errors import EnvironmentRefused, WrongUsage
@@ -38,7 +39,7 @@ def register_code(connection: Connection, name: str, folder: Path, tell: Tell) -
             raise EnvironmentRefused(f"{folder} changed while it was being sent: register again")
         properties = {
             # The service takes code by its https address only.
-            "codeUri": connection.storage.blob_url(place),
+            "codeUri": storage_of(connection).blob_url(place),
             "tags": {HASH: content_hash},
             "isAnonymous": False,
         }

@@ -2,36 +2,179 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
-from runner.azureml.interfaces import Interfaces
+from runner.azureml.client import API_VERSION, Client, fetch_json
+from runner.azureml.clouds import find_cloud
+from runner.azureml.credentials import Credential
+from runner.azureml.errors import Missing, ServiceError
+from runner.azureml.outputs import Outputs
+from runner.azureml.sdk_logs import tame_loggers
+from runner.clouds import Cloud
+from runner.errors import EnvironmentRefused, NotFound
+from runner.nearest import nearest
 
-if TYPE_CHECKING:
-    from runner.azureml.job_logs import LogFiles
-    from runner.azureml.outputs import Outputs
-    from runner.azureml.storage import Storage
+# Resource Manager's own codes; Machine Learning has others for what a workspace lacks.
+_NO_WORKSPACE = (
+    "ParentResourceNotFound",
+    "ResourceGroupNotFound",
+    "ResourceNotFound",
+    "SubscriptionNotFound",
+)
 
 
-class Connection(Interfaces):
-    """A workspace's interfaces, and what one command has learnt of its storage and its jobs."""
+Part = TypeVar("Part")
+
+
+class Connection:
+    """A client of each of Azure's interfaces to a workspace, and what the workspace is called.
+
+    Each client is opened when it is first used. What one command learns of the workspace besides
+    belongs to the module that learns it and is kept here, by `once`.
+    """
 
     def __init__(self, outputs: Outputs) -> None:
-        super().__init__(outputs)
-        self.final_jobs: dict[str, dict[str, Any]] = {}  # nothing changes them any more
-        self._log_files: dict[str, LogFiles] = {}
+        self.outputs = outputs
+        self._parts: dict[Callable[[Connection], Any], Any] = {}
+        tame_loggers()
+
+    def once(self, make: Callable[[Connection], Part]) -> Part:
+        """What `make` makes of this connection: made on the first call, then always the same."""
+        if make not in self._parts:
+            self._parts.setdefault(make, make(self))
+        part: Part = self._parts[make]
+        return part
 
     @cached_property
-    def storage(self) -> Storage:
-        """The blobs behind the workspace's datastores."""
-        from runner.azureml.storage import Storage
+    def cloud(self) -> Cloud:
+        return find_cloud(self.outputs.cloud)
 
-        return Storage(self)
+    @cached_property
+    def credential(self) -> Credential:
+        return Credential(self.cloud)
 
-    def log_files(self, job: str) -> LogFiles:
-        """The log files of a job, which whoever asks next need not look for again."""
-        from runner.azureml.job_logs import LogFiles
+    @cached_property
+    def arm(self) -> Client:
+        """Resource Manager, below the workspace: `arm.get("jobs", name)`."""
+        cloud = self.cloud
+        return Client(
+            cloud.resource_manager + self.outputs.resource_id,
+            self.credential,
+            cloud.resource_manager_scope,
+            API_VERSION,
+            self._explain,
+        )
 
-        if job not in self._log_files:
-            self._log_files[job] = LogFiles(self, job)
-        return self._log_files[job]
+    @cached_property
+    def scoring(self) -> Client:
+        """What takes the tokens of Machine Learning itself, for whole addresses: batch scoring."""
+        cloud = self.cloud
+        return Client(self.api_url, self.credential, cloud.machine_learning_scope)
+
+    @cached_property
+    def endpoint_listing(self) -> Client:
+        """The front end that lists an endpoint's jobs, below the workspace."""
+        return Client(
+            f"{self.api_url}/mferp/managementfrontend{self.outputs.resource_id}",
+            self.credential,
+            self.cloud.machine_learning_scope,
+        )
+
+    @cached_property
+    def history(self) -> Client:
+        """The run history of the workspace: `history.get("runs", name, "details")`."""
+        cloud = self.cloud
+        return Client(
+            f"{self.api_url}/history/v1.0{self.outputs.resource_id}",
+            self.credential,
+            cloud.resource_manager_scope,
+        )
+
+    @cached_property
+    def datasets(self) -> Client:
+        """What knows where the data lies that jobs wrote."""
+        return Client(
+            f"{self.api_url}/data/v1.0{self.outputs.resource_id}",
+            self.credential,
+            self.cloud.resource_manager_scope,
+        )
+
+    @cached_property
+    def models(self) -> Client:
+        """What knows where the models lie that jobs wrote."""
+        return Client(
+            f"{self.api_url}/modelregistry/v1.0{self.outputs.resource_id}",
+            self.credential,
+            self.cloud.resource_manager_scope,
+        )
+
+    @cached_property
+    def api_url(self) -> str:
+        """Where the workspace's own interfaces are.
+
+        The tracking URI has the same host, which spares two requests.
+        """
+        if self.outputs.tracking_uri:
+            return f"https://{urlsplit(self.outputs.tracking_uri).netloc}"
+        found = fetch_json(self.workspace["properties"]["discoveryUrl"])
+        return str(found["api"]).rstrip("/")
+
+    @cached_property
+    def workspace(self) -> dict[str, Any]:
+        """The workspace as Resource Manager has it. Raises NotFound, with the nearest names."""
+        outputs = self.outputs
+        found: dict[str, Any] | None = self.arm.find()
+        if found is None:
+            raise NotFound(
+                f"no workspace {outputs.workspace!r} in resource group {outputs.resource_group!r}"
+                f" of subscription {outputs.subscription_id}, which {outputs.source}"
+                f" names{nearest(outputs.workspace, self._siblings())}"
+            )
+        return found
+
+    def is_own(self, subscription: str, group: str, workspace: str) -> bool:
+        """Whether a workspace is this one; Azure's names know no case."""
+        own = self.outputs
+        asked = (subscription.lower(), group.lower(), workspace.lower())
+        names = (own.subscription_id, own.resource_group, own.workspace)
+        return asked == tuple(name.lower() for name in names)
+
+    def missing(self, noun: str, name: str, names: Callable[[], list[str]]) -> NotFound:
+        """The error for a name that the workspace lacks, with the nearest of those it has.
+
+        Raises NotFound itself where it is the whole workspace that is missing.
+        """
+        try:
+            hint = nearest(name, names())
+        except ServiceError:
+            hint = ""
+        return NotFound(f"no {noun} {name!r}{hint}")
+
+    def actual_name(self, endpoint: str) -> str:
+        """An endpoint's name in Azure, of its logical name; an actual name stays as it is."""
+        known = (self.outputs.endpoints or {}).get(endpoint)
+        return known.name if known else endpoint
+
+    def logical_name(self, endpoint: str) -> str:
+        """An endpoint's logical name, of its name in Azure; one without stays as it is."""
+        for logical, known in (self.outputs.endpoints or {}).items():
+            if known.name == endpoint:
+                return logical
+        return endpoint
+
+    def _explain(self, error: ServiceError) -> None:
+        """Raise NotFound where it is the whole workspace that is missing, or what it lies in."""
+        if isinstance(error, Missing) and error.code in _NO_WORKSPACE:
+            _ = self.workspace
+
+    def _siblings(self) -> list[str]:
+        """The workspaces of the resource group, as far as they can be seen."""
+        group, _, _ = self.arm.base_url.rpartition("/workspaces/")
+        client = Client(group, self.credential, self.cloud.resource_manager_scope, API_VERSION)
+        try:
+            return [str(one["name"]) for one in client.pages("workspaces")]
+        except EnvironmentRefused:
+            return []

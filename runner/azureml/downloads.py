@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from runner.atomic import created
 from runner.azureml.errors import explained
-from runner.azureml.storage import READER
+from runner.azureml.ways_out import BLOB_READER
 from runner.content import Content, ContentFile, counted, hash_content
 from runner.errors import EnvironmentRefused, NotFound
 
@@ -34,7 +34,7 @@ def find_content(container: ContainerClient, path: str) -> Content:
     folder = f"{path}/" if path else ""
     host = container.primary_hostname
     files = []
-    with explained(f"list {container.container_name} of {host}", host, READER):
+    with explained(f"list {container.container_name} of {host}", host, BLOB_READER):
         for blob in container.list_blobs(name_starts_with=path, include=["metadata"]):
             # Storage with a hierarchy keeps its folders as blobs, too.
             if (blob.metadata or {}).get("hdi_isfolder") == "true":
@@ -111,7 +111,7 @@ def _read(container: ContainerClient, name: str, size: int, etag: str) -> Iterat
 
     host = container.primary_hostname
     for start in range(0, size, PIECE):
-        with explained(f"read {name} from {host}", host, READER):
+        with explained(f"read {name} from {host}", host, BLOB_READER):
             piece = container.download_blob(
                 name,
                 offset=start,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.azureml.assets import Tell, send
+from runner.azureml.storage import storage_of
 from runner.azureml.versions import latest_version, list_versions
 from runner.content import hash_content, hash_file, scan
 from runner.declarations import AssetReference, Catalog, Environment
@@ -148,4 +149,4 @@ def _send(connection: Connection, folder: Path, hashes: dict[str, str], tell: Te
     if sent != hash_content("folder", hashes.items()):
         raise EnvironmentRefused(f"{folder} changed while it was being sent: train again")
     # The service takes it for a folder by its last character.
-    return f"{connection.storage.blob_url(place)}/"
+    return f"{storage_of(connection).blob_url(place)}/"

@@ -2,6 +2,7 @@
 
 No message holds a token, a key or a signature: what comes from outside is scrubbed, and the
 exceptions it came with, whose texts may name signed addresses, are left behind.
+What a person can do about each refusal is in `ways_out`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from runner.azureml.ways_out import way_out, way_out_of_silence
 from runner.errors import EnvironmentRefused, NotFound
 
 if TYPE_CHECKING:
@@ -70,26 +72,18 @@ def refusal(status: int, body: str, what: str, role: str | None = None) -> Servi
     text = f"Azure refused to {what} ({status}{', ' + said if said else ''})"
     if status == 404:
         return Missing(text, status, code)
-    return ServiceError(text + _way_out(status, code, role), status, code)
+    hint = way_out(status, code, role)
+    return ServiceError(f"{text}; {hint}" if hint else text, status, code)
 
 
 def unreachable(error: AzureError, what: str, host: str) -> ServiceError:
     """The error for a request that got no answer."""
     said = scrub(str(error.message or error))
-    lower = said.lower()
-    if "proxy" in lower:
-        hint = "check HTTPS_PROXY and NO_PROXY"
-    elif "certificate" in lower or "ssl" in lower:
-        hint = "where a proxy signs for itself, name its certificates in REQUESTS_CA_BUNDLE"
-    elif "resolve" in lower or "getaddrinfo" in lower or "name or service" in lower:
-        hint = "check the network, and a workspace behind a private link from inside its network"
-    elif "timed out" in lower or "timeout" in lower:
-        hint = "try again, or raise RUNNER_TIMEOUT (seconds)"
-    else:
-        hint = "check the network and try again"
     found = _REASON.search(said)
     reason = (found[1] or found[2]).strip() if found else said[:_LONGEST]
-    return ServiceError(f"can't {what}: {host} does not answer ({reason}); {hint}")
+    return ServiceError(
+        f"can't {what}: {host} does not answer ({reason}); {way_out_of_silence(said)}"
+    )
 
 
 @contextmanager
@@ -141,26 +135,3 @@ def _said(body: str) -> tuple[str, str]:
     if isinstance(inner, dict) and inner.get("message") and inner["message"] not in message:
         message = f"{message} {inner['message']}"
     return str(error.get("code") or ""), message
-
-
-def _way_out(status: int, code: str, role: str | None) -> str:
-    if status == 401:
-        return "; sign in again with `az login`"
-    if code == "AuthenticationFailed":  # of the blob storage, with 403
-        return "; what signs the request has expired: run it again, and check this machine's clock"
-    if code == "KeyBasedAuthenticationNotPermitted":
-        return (
-            "; the storage account takes no keys: let the datastores sign in by identity"
-            " (systemDatastoresAuthMode)"
-        )
-    if status == 403 and role:
-        return f"; who is signed in needs the role {role!r}"
-    if status == 403:
-        return "; who is signed in needs a role such as 'AzureML Data Scientist' on the workspace"
-    if status == 409:
-        return "; something else is changing it: look at it and try again"
-    if status == 429:
-        return "; Azure limits how often it is asked: try again in a minute"
-    if status >= 500:
-        return "; this is Azure's own trouble: try again in a while"
-    return ""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from runner.azureml.job_logs import log_files_of
 from runner.azureml.jobs import find_job, status
 from runner.errors import EnvironmentRefused, WrongUsage
 from runner.workspace import JobStatus, LogLine, Progress
@@ -30,7 +31,7 @@ def follow(connection: Connection, name: str, logs: bool = True) -> Iterator[Pro
     Raises NotFound for a job that isn't there.
     """
     pause = first_pause()
-    files = connection.log_files(name)
+    files = log_files_of(connection, name)
     files.rewind()
     looked = float("-inf")
     while True:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from runner.azureml.connection import Connection
 from runner.azureml.endpoints import KINDS, deploying
 from runner.azureml.errors import ServiceError, explained
-from runner.azureml.storage import CONTRIBUTOR, READER
+from runner.azureml.storage import storage_of
+from runner.azureml.ways_out import BLOB_CONTRIBUTOR, BLOB_READER
 from runner.errors import RunnerError
 from runner.health import Link
 
@@ -96,12 +97,12 @@ def _storage(connection: Connection) -> str:
     from azure.core import MatchConditions
     from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 
-    name = connection.storage.default_name
-    container = connection.storage.container(name)
-    with explained(f"list the blobs of datastore {name!r}", role=READER):
+    name = storage_of(connection).default_name
+    container = storage_of(connection).container(name)
+    with explained(f"list the blobs of datastore {name!r}", role=BLOB_READER):
         next(iter(container.list_blobs(results_per_page=1)), None)
     with (
-        explained(f"write to datastore {name!r}", role=CONTRIBUTOR),
+        explained(f"write to datastore {name!r}", role=BLOB_CONTRIBUTOR),
         # Rights are checked before conditions, and this condition never holds.
         suppress(ResourceModifiedError, ResourceNotFoundError),
     ):

@@ -14,6 +14,7 @@ from runner.azureml.following import first_pause
 from runner.azureml.inputs import find_input
 from runner.azureml.jobs import job_record
 from runner.azureml.lost_jobs import LostJob
+from runner.azureml.storage import storage_of
 from runner.errors import WrongUsage
 from runner.request import Request, check_deployment, refuse_only_here, resolve
 from runner.workspace import Assets, Invocation, Job
@@ -114,7 +115,7 @@ def _output(
             f"--output-path {asked!r} is on this machine, where the cluster can't write: give"
             " azureml://datastores/NAME/paths/PATH, and --download DIR to get the results here"
         )
-    place = connection.storage.own_place(asked)
+    place = storage_of(connection).own_place(asked)
     declared = request.declared
     usual = declared.settings.output_file_name if declared else "predictions.csv"
     file = settings.pop("outputFileName", usual)

@@ -21,7 +21,7 @@ from runner.azureml.errors import scrub
 from runner.errors import EnvironmentRefused
 
 if TYPE_CHECKING:
-    from runner.azureml.interfaces import Interfaces
+    from runner.azureml.connection import Connection
 
 _PROGRESS = re.compile(r"logs/(?:user/|azureml/)?(?:job_progress_overview|progress)\b.*")
 _ERRORS = re.compile(r"logs/(?:user/)?(?:error|job_error|job_result)\b.*\.txt")
@@ -69,11 +69,19 @@ class Advance:
         return Advance(total, done, files, failed)
 
 
+def log_files_of(connection: Connection, job: str) -> LogFiles:
+    """The log files of a job, which whoever asks next need not look for again."""
+    known = connection.once(_known_log_files)
+    if job not in known:
+        known[job] = LogFiles(connection, job)
+    return known[job]
+
+
 class LogFiles:
     """The log files of a job and of its child, read on from where they were left."""
 
-    def __init__(self, interfaces: Interfaces, name: str) -> None:
-        self._interfaces = interfaces
+    def __init__(self, connection: Connection, name: str) -> None:
+        self._connection = connection
         self._name = name
         self._addresses: dict[str, str] = {}
         self._read: dict[str, int] = {}  # bytes of each file that were taken in
@@ -103,7 +111,7 @@ class LogFiles:
     def child(self) -> str | None:
         """The run that does the job's work, or the first of many; None until there is one."""
         if self._child is None:
-            below = self._interfaces.history.find("runs", self._name, "children", retry=self._retry)
+            below = self._connection.history.find("runs", self._name, "children", retry=self._retry)
             found = (below or {}).get("value") or ()
             runs = sorted(found, key=lambda one: one.get("name") != _SCORING)
             self._child = next((str(one["runId"]) for one in runs), None)
@@ -153,7 +161,7 @@ class LogFiles:
         return f"{said}; its log ends: {tail}" if said else f"its log ends: {tail}"
 
     def _details(self, run: str) -> Mapping[str, str]:
-        details = self._interfaces.history.find("runs", run, "details", retry=self._retry) or {}
+        details = self._connection.history.find("runs", run, "details", retry=self._retry) or {}
         # The child's error is the reason; the parent's only says that its child failed.
         self.error = _message(details.get("error")) or self.error
         files: Mapping[str, str] = details.get("logFiles") or {}
@@ -192,6 +200,11 @@ class LogFiles:
         if host not in self._clients:
             self._clients[host] = Client(f"https://{host}")
         return self._clients[host]
+
+
+def _known_log_files(_connection: Connection) -> dict[str, LogFiles]:
+    """Those of the jobs that one command has looked at, by the job's name."""
+    return {}
 
 
 def _message(error: Any) -> str | None:

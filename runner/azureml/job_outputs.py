@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from runner.azureml.errors import Missing, explained
 from runner.azureml.jobs import DEFAULT_OUTPUT, find_job, of_pipeline
-from runner.azureml.storage import READER, Place, parse_place
+from runner.azureml.storage import Place, parse_place, storage_of
+from runner.azureml.ways_out import BLOB_READER
 from runner.errors import NotFound, WrongUsage
 from runner.nearest import nearest
 
@@ -57,7 +58,9 @@ def writing_run(connection: Connection, job: Job) -> str:
     """The run that writes a job's outputs: of one that scores its child, else the job's own."""
     if job.type != "batch" or of_pipeline(find_job(connection, job.name)):
         return job.name
-    return connection.log_files(job.name).child or job.name
+    from runner.azureml.job_logs import log_files_of
+
+    return log_files_of(connection, job.name).child or job.name
 
 
 def _told_place(job: Job) -> Place | None:
@@ -125,12 +128,12 @@ def _file_of(definition: Mapping[str, Any], run: str, folder: Place) -> Place:
 
 def _usual_place(connection: Connection, run: str, name: str) -> Place | None:
     """Where a run writes an output that was given no place, if there is anything."""
-    storage = connection.storage
+    storage = storage_of(connection)
     container = storage.container(storage.default_name)
     host = container.primary_hostname
     for root in _USUAL_ROOTS:
         path = f"{root}/{run}/{name}/"
-        with explained(f"list {container.container_name} of {host}", host, READER):
+        with explained(f"list {container.container_name} of {host}", host, BLOB_READER):
             pages = container.list_blob_names(name_starts_with=path, results_per_page=1)
             if next(iter(pages), None) is not None:
                 return Place(storage.default_name, path)

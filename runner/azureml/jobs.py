@@ -73,7 +73,9 @@ def show_job(connection: Connection, name: str | None = None) -> Job:
         job = timed(connection, job)
     if job.status is not JobStatus.FAILED:
         return job
-    return replace(job, error=connection.log_files(name).failure())
+    from runner.azureml.job_logs import log_files_of
+
+    return replace(job, error=log_files_of(connection, name).failure())
 
 
 def find_job(connection: Connection, name: str) -> dict[str, Any]:
@@ -81,15 +83,16 @@ def find_job(connection: Connection, name: str) -> dict[str, Any]:
 
     Raises NotFound with the nearest names.
     """
-    if name in connection.final_jobs:
-        return connection.final_jobs[name]
+    final = connection.once(_final_jobs)
+    if name in final:
+        return final[name]
     found: dict[str, Any] | None = connection.arm.find("jobs", name)
     if found is None:
         raise connection.missing(
             "job", name, lambda: [one.name for one in list_jobs(connection, _NAMES)]
         ) from None
     if _ended(status(found)):
-        connection.final_jobs[name] = found
+        final[name] = found
     return found
 
 
@@ -196,6 +199,11 @@ def timed(connection: Connection, job: Job) -> Job:
         return job  # worth knowing, not worth failing for
     began, ended = _time(run.get("startTimeUtc")), _time(run.get("endTimeUtc"))
     return replace(job, started_at=job.started_at or began, ended_at=job.ended_at or ended)
+
+
+def _final_jobs(_connection: Connection) -> dict[str, dict[str, Any]]:
+    """The final jobs that one command has seen, by name: nothing changes them any more."""
+    return {}
 
 
 def _batch_endpoints(connection: Connection) -> list[str]:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from runner.atomic import check_absent
 from runner.azureml.downloads import fetch, fresh_folder
-from runner.azureml.job_logs import Advance
+from runner.azureml.job_logs import Advance, log_files_of
 from runner.azureml.job_outputs import SCORE, find_output, find_outputs, writing_run
 from runner.azureml.jobs import find_job, job_record, timed
 from runner.azureml.output_rows import count
-from runner.azureml.storage import ARTIFACTS, Place
+from runner.azureml.storage import ARTIFACTS, Place, storage_of
 from runner.errors import EnvironmentRefused, NotFound, RunnerError
 from runner.tally import in_order, told
 from runner.workspace import JobStatus, Summary, Transfer
@@ -127,7 +127,7 @@ def _completed(connection: Connection, name: str) -> Job:
 def _fetch(
     connection: Connection, place: Place, folder: Path, name: str, tell: Callable[[Transfer], None]
 ) -> list[Path]:
-    container = connection.storage.container(place.datastore)
+    container = storage_of(connection).container(place.datastore)
     return fetch(
         container,
         place.path,
@@ -173,7 +173,7 @@ def _notices(named: int, files: int) -> tuple[str, ...]:
 
 def _advance(connection: Connection, name: str) -> Advance:
     """What the job's progress log says in the end; nothing of it is read a second time."""
-    logs = connection.log_files(name)
+    logs = log_files_of(connection, name)
     if logs.advance.mini_batches_done < max(1, logs.advance.mini_batches):
         # What a progress log tells is worth having, not worth failing for.
         with suppress(EnvironmentRefused):

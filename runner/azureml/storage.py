@@ -15,10 +15,8 @@ from runner.errors import EnvironmentRefused, WrongUsage
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
 
-    from runner.azureml.interfaces import Interfaces
+    from runner.azureml.connection import Connection
 
-READER = "Storage Blob Data Reader"
-CONTRIBUTOR = "Storage Blob Data Contributor"
 ARTIFACTS = "workspaceartifactstore"  # where jobs write their logs
 _RETRIES: dict[str, Any] = {
     "retry_total": 6,
@@ -56,21 +54,26 @@ def parse_place(uri: str) -> Place:
     return Place(found["datastore"], found["path"].lstrip("/"))
 
 
+def storage_of(connection: Connection) -> Storage:
+    """The blobs behind the datastores of a connection's workspace."""
+    return connection.once(Storage)
+
+
 class Storage:
     """A workspace's datastores, and clients of the containers behind them."""
 
-    def __init__(self, interfaces: Interfaces) -> None:
-        self._interfaces = interfaces
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._containers: dict[str, ContainerClient] = {}
 
     @cached_property
     def default_name(self) -> str:
         """The name of the workspace's default datastore."""
-        listed = self._interfaces.arm.pages("datastores", params={"isDefault": "true"})
+        listed = self._connection.arm.pages("datastores", params={"isDefault": "true"})
         for one in listed:
             return str(one["name"])
         raise EnvironmentRefused(
-            f"workspace {self._interfaces.outputs.workspace!r} has no default datastore"
+            f"workspace {self._connection.outputs.workspace!r} has no default datastore"
         )
 
     def own_place(self, uri: str) -> Place:
@@ -79,18 +82,18 @@ class Storage:
         Raises WrongUsage for another text, and for a place of another workspace.
         """
         place, named = parse_place(uri), _LONG.fullmatch(uri)
-        if named and not self._interfaces.is_own(
+        if named and not self._connection.is_own(
             named["subscription"], named["group"], named["workspace"]
         ):
             raise WrongUsage(
-                f"{uri!r} is in another workspace than {self._interfaces.outputs.workspace!r}:"
+                f"{uri!r} is in another workspace than {self._connection.outputs.workspace!r}:"
                 " give azureml://datastores/NAME/paths/PATH, or choose its environment"
             )
         return place
 
     def long_uri(self, place: Place) -> str:
         """The URI of a place that says which workspace's datastore is meant."""
-        outputs = self._interfaces.outputs
+        outputs = self._connection.outputs
         return (
             f"azureml://subscriptions/{outputs.subscription_id}/resourcegroups"
             f"/{outputs.resource_group}/workspaces/{outputs.workspace}"
@@ -104,8 +107,8 @@ class Storage:
     def container(self, datastore: str) -> ContainerClient:
         """A client of the container behind a datastore, signed in as the datastore has it.
 
-        Errors of its calls are azure-core's: wrap them in `errors.explained`, with READER or
-        CONTRIBUTOR as the role. Raises NotFound, EnvironmentRefused.
+        Errors of its calls are azure-core's: wrap them in `errors.explained`, with a role of
+        `ways_out`. Raises NotFound, EnvironmentRefused.
         """
         if datastore not in self._containers:
             self._containers[datastore] = self._open(datastore)
@@ -123,7 +126,7 @@ class Storage:
         seconds = timeout()
         credential = self._credential(datastore, properties)
         return ContainerClient(
-            self._interfaces.cloud.blob_url(properties["accountName"]),
+            self._connection.cloud.blob_url(properties["accountName"]),
             properties.get("containerName") or properties["filesystem"],
             credential=credential,
             raw_request_hook=getattr(credential, "unsign", None),
@@ -133,11 +136,11 @@ class Storage:
         )
 
     def _properties(self, datastore: str) -> Mapping[str, Any]:
-        arm = self._interfaces.arm
+        arm = self._connection.arm
         try:
             found: Mapping[str, Any] = arm.get("datastores", datastore)["properties"]
         except Missing:
-            raise self._interfaces.missing(
+            raise self._connection.missing(
                 "datastore", datastore, lambda: [one["name"] for one in arm.pages("datastores")]
             ) from None
         return found
@@ -145,26 +148,26 @@ class Storage:
     def _credential(self, datastore: str, properties: Mapping[str, Any]) -> Any:
         """The datastore's own signature or key; in identity mode, who is signed in."""
         if (properties.get("credentials") or {}).get("credentialsType") in (None, "None"):
-            return self._interfaces.credential
+            return self._connection.credential
         try:
             secrets = self._secrets(datastore)
         except ServiceError as error:
             if error.status != 403:
                 raise
             # Whoever may not see the workspace's secrets may have a role on the storage itself.
-            return self._interfaces.credential
+            return self._connection.credential
         if secrets.get("sasToken"):
             from runner.azureml.signature import RenewedSignature
 
             return RenewedSignature(
                 secrets["sasToken"], lambda: str(self._secrets(datastore)["sasToken"])
             )
-        return secrets.get("key") or self._interfaces.credential
+        return secrets.get("key") or self._connection.credential
 
     def _secrets(self, datastore: str) -> Mapping[str, Any]:
         # What is asked for is what the SDK asks for: a signature that lasts an hour.
         wanted = {"expirableSecret": True, "expireAfterHours": 1}
-        secrets: Mapping[str, Any] = self._interfaces.arm.ask(
+        secrets: Mapping[str, Any] = self._connection.arm.ask(
             "datastores", datastore, "listSecrets", body=wanted
         )
         return secrets

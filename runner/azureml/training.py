@@ -18,6 +18,7 @@ from runner.azureml.environments import environment_id
 from runner.azureml.following import first_pause
 from runner.azureml.inputs import asset_id, find_input
 from runner.azureml.jobs import job_record
+from runner.azureml.storage import storage_of
 from runner.content import hash_content, hash_file, scan
 from runner.declarations import AssetReference, JobInput
 from runner.declarations.catalog import place_of
@@ -155,4 +156,4 @@ def _sent(connection: Connection, path: Path, tell: Tell) -> str:
     place, sent = send(connection, path.absolute().name, content, hashes, tell)
     if sent != hash_content(content.shape, hashes.items()):
         raise EnvironmentRefused(f"{path} changed while it was being sent: train again")
-    return connection.storage.long_uri(place)
+    return storage_of(connection).long_uri(place)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.azureml.errors import explained
 from runner.azureml.short_way import ShortWay
-from runner.azureml.storage import CONTRIBUTOR
+from runner.azureml.ways_out import BLOB_CONTRIBUTOR
 from runner.content import Content, ContentFile, hash_content, hash_file
 
 if TYPE_CHECKING:
@@ -209,5 +209,5 @@ def _all_or_first_error(pool: ThreadPoolExecutor) -> Iterator[Callable[..., Futu
 @contextmanager
 def _explained(container: ContainerClient) -> Iterator[None]:
     host = container.primary_hostname
-    with explained(f"write to {container.container_name} of {host}", host, CONTRIBUTOR):
+    with explained(f"write to {container.container_name} of {host}", host, BLOB_CONTRIBUTOR):
         yield

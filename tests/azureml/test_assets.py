@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from runner.azureml.storage import Place
+from runner.azureml.storage import Place, storage_of
 from runner.azureml.workspace import AzureWorkspace
 from runner.content import Content, ContentFile, hash_path, scan
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
@@ -62,7 +62,7 @@ def writes(stored: Stage) -> list[str]:
 
 
 def container(workspace: AzureWorkspace) -> Any:
-    return workspace._connection.storage.container("workspaceblobstore")
+    return storage_of(workspace._connection).container("workspaceblobstore")
 
 
 def test_a_folder_is_sent_and_registered_with_the_hash_of_its_content(
@@ -423,4 +423,4 @@ def test_a_copy_goes_to_this_machine_and_back(
 def test_a_place_is_below_the_hash(workspace: AzureWorkspace, name: str, folder: Path) -> None:
     asset = workspace.register("data", data(name, folder / "deep" / "b.bin"))
     place = Place("workspaceblobstore", f"LocalUpload/{asset.content_hash}/b.bin")
-    assert asset.path == workspace._connection.storage.long_uri(place)
+    assert asset.path == storage_of(workspace._connection).long_uri(place)

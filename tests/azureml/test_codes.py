@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.azureml.storage import storage_of
 from runner.azureml.workspace import AzureWorkspace
 from runner.errors import WrongUsage
 from tests.azureml.stage import Stage
@@ -34,7 +35,7 @@ def test_a_folder_of_code_is_registered_where_its_files_lie(
     assert workspace.register_code(name, code) == f"azureml:{name}:1"
     _, found = stored.emulator.arm("GET", f"{stored.workspace_id}/codes/{name}/versions/1")
     uri, digest = found["properties"]["codeUri"], found["properties"]["tags"]["content_hash"]
-    container = workspace._connection.storage.container("workspaceblobstore")
+    container = storage_of(workspace._connection).container("workspaceblobstore")
     assert uri == f"{container.url.partition('?')[0]}/LocalUpload/{digest}/script"
     path = f"LocalUpload/{digest}/script/score.py"
     assert container.download_blob(path).readall() == (code / "score.py").read_bytes()

@@ -10,6 +10,7 @@ from azure.storage.blob import ContainerClient
 from runner.azureml import downloads
 from runner.azureml.connection import Connection
 from runner.azureml.downloads import fetch, find_content, fresh_folder
+from runner.azureml.storage import storage_of
 from runner.content import hash_path
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from tests.azureml.stage import Stage
@@ -19,7 +20,7 @@ Put = Callable[..., str]
 
 @pytest.fixture
 def container(stored: Stage) -> ContainerClient:
-    return Connection(stored.outputs()).storage.container("workspaceblobstore")
+    return storage_of(Connection(stored.outputs())).container("workspaceblobstore")
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from runner.azureml import beginning
+from runner.azureml.storage import storage_of
 from runner.azureml.workspace import AzureWorkspace
 from runner.errors import EnvironmentRefused, Interrupted, NotFound, WrongUsage
 from runner.workspace import Invocation, JobStatus
@@ -258,7 +259,7 @@ def test_jobs_that_score_something_else_are_not_taken_for_a_lost_one(
 def test_a_signature_in_an_address_is_scored_but_not_shown(
     scored: Scored, workspace: AzureWorkspace
 ) -> None:
-    storage = scored.connect().storage
+    storage = storage_of(scored.connect())
     address = f"{storage.container('workspaceblobstore').url.partition('?')[0]}/any.csv"
     job = workspace.invoke(Invocation("echo", data=f"{address}?sv=1&sig=c2VjcmV0"))
     assert job.input == address

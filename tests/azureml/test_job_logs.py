@@ -10,6 +10,7 @@ import pytest
 
 from runner.azureml.connection import Connection
 from runner.azureml.job_logs import Advance, LogFiles
+from runner.azureml.storage import storage_of
 from runner.workspace import JobStatus, LogLine, Progress
 from tests.azureml.stage import Stage
 from tests.emulator.batch.history import TOLD
@@ -75,7 +76,9 @@ class Run:
         state.put(stage.workspace_id, JOBS, job.body, {"task": task.to_json(), **more})
 
     def write(self, name: str, text: str) -> None:
-        container = Connection(self._stage.outputs()).storage.container("workspaceartifactstore")
+        container = storage_of(Connection(self._stage.outputs())).container(
+            "workspaceartifactstore"
+        )
         path = f"ExperimentRun/dcid.{self.child}/{name}"
         container.upload_blob(path, text.encode(), overwrite=True)
 

@@ -8,7 +8,7 @@ import pytest
 from runner.azureml.connection import Connection
 from runner.azureml.job_outputs import find_output, find_outputs
 from runner.azureml.jobs import find_job, job_record
-from runner.azureml.storage import Place
+from runner.azureml.storage import Place, storage_of
 from runner.errors import NotFound
 from runner.workspace import Job
 from tests.azureml.stage import Stage
@@ -63,7 +63,7 @@ class Written:
         return self
 
     def upload(self, *names: str) -> None:
-        container = self.connection.storage.container(STORE)
+        container = storage_of(self.connection).container(STORE)
         for name in names:
             container.upload_blob(name, b"content")
 

@@ -21,7 +21,7 @@ from azure.storage.blob import (
 
 from runner.azureml.job_outputs import find_output
 from runner.azureml.jobs import find_job, job_record
-from runner.azureml.storage import parse_place
+from runner.azureml.storage import parse_place, storage_of
 from runner.content import hash_path
 from runner.workspace import Asset, Registration
 from tests.azureml.scored import Run, Scored
@@ -101,7 +101,7 @@ def test_every_kind_of_input_is_scored(
         "latest": f"azureml:{asset.name}@latest",
         "datastore": place.short_uri,
         "long": asset.path,
-        "https": scored.connect().storage.blob_url(place),
+        "https": storage_of(scored.connect()).blob_url(place),
         "path": str(scored.project.input / ("" if kind == "folder" else "f000.txt")),
     }[form]
     assert predictions(run, "--data", given) == (BOTH if kind == "folder" else FIRST)
@@ -284,8 +284,8 @@ def test_predictions_go_to_a_place_of_their_own_which_must_be_new(scored: Scored
     place = f"azureml://datastores/workspaceblobstore/paths/scores/{uuid.uuid4().hex}"
     assert predictions(run, "--output-path", place, "--set", "output_file_name=all.csv") == BOTH
     blob = (
-        scored.connect()
-        .storage.container("workspaceblobstore")
+        storage_of(scored.connect())
+        .container("workspaceblobstore")
         .get_blob_client(f"{parse_place(place).path}/all.csv")
     )
     assert blob.download_blob().readall().decode() == BOTH
@@ -396,7 +396,7 @@ def test_blobs_whose_names_climb_are_not_written(scored: Scored, run: Run, tmp_p
     finish(run, name)
     connection = scored.connect()
     place = find_output(connection, job_record(connection, find_job(connection, name)), "score")
-    container = connection.storage.container(place.datastore)
+    container = storage_of(connection).container(place.datastore)
     _put(scored, container, f"{place.path}/../../../evil.txt")
     target = tmp_path / "results"
     for words in (("jobs", "stream", name), ("jobs", "download", name, "-p", str(target))):

@@ -9,6 +9,7 @@ from azure.core.credentials import AzureSasCredential
 from azure.storage.blob import ContainerClient
 
 from runner.azureml.short_way import ShortWay
+from runner.azureml.storage import storage_of
 from runner.azureml.uploads import upload
 from runner.content import scan
 from runner.errors import EnvironmentRefused
@@ -18,7 +19,7 @@ from tests.emulator.blobs import account_key
 
 @pytest.fixture
 def container(stored: Stage, tmp_path: Path) -> ContainerClient:
-    return stored.workspace(tmp_path)._connection.storage.container("workspaceblobstore")
+    return storage_of(stored.workspace(tmp_path)._connection).container("workspaceblobstore")
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from runner.azureml import signature
 from runner.azureml.connection import Connection
 from runner.azureml.errors import explained
 from runner.azureml.health import examine
-from runner.azureml.storage import READER, Place, parse_place
+from runner.azureml.storage import Place, parse_place, storage_of
+from runner.azureml.ways_out import BLOB_READER
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from tests.azureml.stage import Stage
 from tests.emulator.blobs import Blobs, account_key
@@ -51,7 +52,7 @@ def test_another_text_is_refused(text: str) -> None:
 
 
 def test_a_place_of_another_workspace_is_not_taken_for_one_of_this(stored: Stage) -> None:
-    storage = Connection(stored.outputs()).storage
+    storage = storage_of(Connection(stored.outputs()))
     place = Place("store", "a/b.csv")
     assert storage.own_place(place.short_uri) == place
     assert storage.own_place(storage.long_uri(place)) == place
@@ -61,7 +62,7 @@ def test_a_place_of_another_workspace_is_not_taken_for_one_of_this(stored: Stage
 
 def test_what_is_written_is_read_with_the_sdk(stored: Stage) -> None:
     connection = Connection(stored.outputs())
-    storage = connection.storage
+    storage = storage_of(connection)
     assert storage.default_name == "workspaceblobstore"
     storage.container("workspaceblobstore").upload_blob("folder/file.txt", b"content")
     place = Place("workspaceblobstore", "folder/file.txt")
@@ -76,7 +77,7 @@ def test_what_is_written_is_read_with_the_sdk(stored: Stage) -> None:
 def test_a_signature_is_renewed_before_it_ends(
     stored: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    container = Connection(stored.outputs()).storage.container("workspaceblobstore")
+    container = storage_of(Connection(stored.outputs())).container("workspaceblobstore")
     begun = len(_asked_secrets(stored))
     container.upload_blob("renewed.txt", b"one", overwrite=True)
     assert len(_asked_secrets(stored)) == begun
@@ -89,7 +90,7 @@ def test_a_signature_is_renewed_before_it_ends(
 def test_a_request_that_is_tried_again_bears_one_signature(
     stored: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    container = Connection(stored.outputs()).storage.container("workspaceblobstore")
+    container = storage_of(Connection(stored.outputs())).container("workspaceblobstore")
     container.upload_blob("again.txt", b"one", overwrite=True)
     transport = container._pipeline._transport
     send, sent = transport.send, list[str]()
@@ -113,19 +114,19 @@ def test_a_request_that_is_tried_again_bears_one_signature(
 
 def test_who_may_not_see_secrets_uses_a_role_of_their_own(stored: Stage) -> None:
     stored.emulator.faults.inject(forbidden(), method="POST", path="*/listSecrets", times=None)
-    container = Connection(stored.outputs()).storage.container("workspaceblobstore")
+    container = storage_of(Connection(stored.outputs())).container("workspaceblobstore")
     container.upload_blob("by-role.txt", b"content", overwrite=True)
     assert container.download_blob("by-role.txt").readall() == b"content"
 
 
 def test_an_unknown_datastore_names_the_nearest(stored: Stage) -> None:
     with pytest.raises(NotFound, match=r"no datastore 'workspaceblobstor'; did you mean"):
-        Connection(stored.outputs()).storage.container("workspaceblobstor")
+        storage_of(Connection(stored.outputs())).container("workspaceblobstor")
 
 
 def test_a_blob_that_is_not_there_is_told_in_one_line_without_a_signature(stored: Stage) -> None:
-    container = Connection(stored.outputs()).storage.container("workspaceblobstore")
-    with pytest.raises(EnvironmentRefused) as refused, explained("read it", role=READER):
+    container = storage_of(Connection(stored.outputs())).container("workspaceblobstore")
+    with pytest.raises(EnvironmentRefused) as refused, explained("read it", role=BLOB_READER):
         container.download_blob("none").readall()
     text = str(refused.value)
     assert "BlobNotFound" in text
@@ -138,7 +139,7 @@ def test_the_doctor_reads_and_writes_and_leaves_nothing_behind(
 ) -> None:
     found = {one.name: one for one in examine("outputs", tmp_path / "o.json", stored.outputs)}
     assert found["storage"].state == "ok", found["storage"].text
-    container = Connection(stored.outputs()).storage.container("workspaceblobstore")
+    container = storage_of(Connection(stored.outputs())).container("workspaceblobstore")
     assert "runner-doctor" not in list(container.list_blob_names())
 
 
