@@ -19,6 +19,7 @@ LEAVES_OF_ENGINES = (
     "runner.installing",
     "runner.predictions",
     "runner.tally",
+    "runner.threads",
 )
 
 
