@@ -17,7 +17,9 @@ LEAVES_OF_ENGINES = (
     "runner.counting",
     "runner.errors",
     "runner.installing",
+    "runner.predictions",
     "runner.tally",
+    "runner.threads",
 )
 
 

@@ -1,7 +1,7 @@
 """The rows of a batch job's output, counted whichever way Azure has laid them out.
 
 That depends on the age of the service and on who made them: an MLflow model's are cells between
-commas (`row, prediction, file`) or Python lists (`['file', 'prediction']`), and a DataFrame that a
+commas (see `runner.predictions`) or Python lists (`['file', 'prediction']`), and a DataFrame that a
 scoring script returned has blanks between its cells.
 """
 
@@ -10,10 +10,11 @@ from __future__ import annotations
 import csv
 import json
 from ast import literal_eval
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from runner.predictions import read_line
 from runner.tally import ONLY, Tally, count_texts, merge
 
 _ROWS_AT_ONCE = 50_000  # counted together; bounds the memory that a large output takes
@@ -39,12 +40,12 @@ def count(files: list[Path]) -> tuple[int, int, Tally]:
                 if isinstance(line, _Listed):
                     listed += 1
                     answers.setdefault(ONLY, []).append(line[1])
-                elif len(line) >= 3 and line[0].isdecimal():
+                elif known := read_line(line):
                     numbered += 1
-                    names.add(line[-1])
-                    if line[0] == "0":
-                        begun.add(line[-1])
-                    for name, cell in _columns(line[1:-1]):
+                    names.add(known.file)
+                    if known.row == "0":
+                        begun.add(known.file)
+                    for name, cell in _columns(known.prediction):
                         answers.setdefault(name, []).append(cell)
             counted = merge([counted.as_dict(), _document(answers)])
     shaped = listed or numbered
@@ -81,7 +82,7 @@ def _listed(line: str) -> list[str]:
     return [line]
 
 
-def _columns(cells: list[str]) -> list[tuple[str, str]]:
+def _columns(cells: Sequence[str]) -> list[tuple[str, str]]:
     """An answer's values by column: the parts of one cell of JSON, or several cells by place."""
     if len(cells) > 1:
         named = [(str(place), cell) for place, cell in enumerate(cells)]

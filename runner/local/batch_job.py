@@ -29,6 +29,7 @@ from runner.local.job_folder import (
     starts,
 )
 from runner.local.job_records import update_job
+from runner.predictions import COLUMNS
 from runner.tally import in_order, merge, told
 from runner.workspace import Job, JobStatus, Summary
 
@@ -191,6 +192,6 @@ def _page(
             attempts=attempts,
             tally=merge(attempt.tally for attempt in Standing(attempts).counted()),
             resumed=len(begun) - 1,
-            columns=() if plan.script else ("row", "prediction", "file"),
+            columns=() if plan.script else COLUMNS,
         )
     )

@@ -19,10 +19,8 @@ from runner.local.database import opened, transaction
 from runner.local.engine.run import Stopped
 from runner.local.job_folder import add_start, job_folder, lock, now, say
 from runner.local.job_records import select_job, update_job
+from runner.threads import one_thread_each
 from runner.workspace import Job, JobStatus
-
-# One thread each: the workers are the parallelism, and sums come out the same however many run.
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 # Not `-m`, which looks for modules in the current folder before anywhere else.
 _START = (
@@ -34,7 +32,7 @@ _PACKAGES = Path(__file__).resolve().parents[2]  # where this package is found
 
 def spawn(home: Path, name: str) -> subprocess.Popen[bytes]:
     """Start the host of a job. It outlives this process."""
-    environment = dict.fromkeys(_THREADS, "1") | {
+    environment = one_thread_each() | {
         "MLFLOW_DISABLE_TELEMETRY": "true",
         **os.environ,
     }

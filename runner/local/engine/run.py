@@ -34,6 +34,7 @@ from runner.local.engine.parts import Part, divide
 from runner.local.engine.plan import Plan, write_plan
 from runner.local.engine.pool import Event, Pool, Worker
 from runner.local.engine.stopped import Stopped
+from runner.local.engine.verdict import nothing_scored, outcome, too_many_failed
 
 __all__ = ["Stopped", "run"]
 
@@ -257,8 +258,10 @@ class _Run:
 
     def _take_result(self, worker: Worker, result: Result) -> None:
         assert worker.part is not None
-        if result.retry and worker.attempt <= self._plan.settings.max_retries:
-            self._lost(worker, result.retry)
+        again = bool(result.retry)
+        came_to = outcome(self._plan.settings, worker.attempt, answered=True, again=again)
+        if came_to == "retried":
+            self._run_again(worker, result.retry)
             return
         self._refuse_other_types(worker.part, result.number_types)
         rows = result.rows
@@ -268,7 +271,7 @@ class _Run:
         size = drafted.stat().st_size
         drafted.replace(piece(self._folder, worker.part.key))
         attempt = replace(
-            self._attempt(worker, "done", result.retry),
+            self._attempt(worker, came_to, result.retry),
             rows=rows,
             size=size,
             files=result.files,
@@ -301,23 +304,33 @@ class _Run:
         """An attempt of which nothing counts: run the part again, or give it up."""
         part = worker.part
         assert part is not None
-        draft(self._folder, part.key, worker.process).unlink(missing_ok=True)
-        if worker.attempt <= self._plan.settings.max_retries:
-            attempt = self._attempt(worker, "retried", reason)
-            worker.part = None
-            if self._tried.has_lost(part.mini_batch, part.files[0].name):
-                # Another slice of its file has failed meanwhile: there is nothing left to save.
-                self._unfinished -= 1
-            else:
-                self._waiting.append((part, attempt.attempt + 1))
-            self._note(attempt)
+        came_to = outcome(self._plan.settings, worker.attempt, answered=False, again=True)
+        if came_to == "retried":
+            self._run_again(worker, reason)
             return
+        self._drop_draft(worker, part)
         attempt = replace(
-            self._attempt(worker, "failed", reason),
+            self._attempt(worker, came_to, reason),
             files=tuple(FileResult(file.name, 0, reason) for file in part.files),
         )
         worker.part = None
         self._settle(attempt)
+
+    def _run_again(self, worker: Worker, reason: str | None) -> None:
+        part = worker.part
+        assert part is not None
+        self._drop_draft(worker, part)
+        attempt = self._attempt(worker, "retried", reason)
+        worker.part = None
+        if self._tried.has_lost(part.mini_batch, part.files[0].name):
+            # Another slice of its file has failed meanwhile: there is nothing left to save.
+            self._unfinished -= 1
+        else:
+            self._waiting.append((part, attempt.attempt + 1))
+        self._note(attempt)
+
+    def _drop_draft(self, worker: Worker, part: Part) -> None:
+        draft(self._folder, part.key, worker.process).unlink(missing_ok=True)
 
     def _settle(self, attempt: Attempt) -> None:
         self._unfinished -= 1
@@ -327,11 +340,10 @@ class _Run:
         self._note(attempt, stays=settled is not attempt)
         if settled.slice is not None and settled.failed_files:
             self._give_up_file(settled.mini_batch, settled.files[0].name)
-        threshold = self._plan.settings.error_threshold
-        if 0 <= threshold < self._tried.failed_files:
+        if too_many_failed(self._plan.settings, self._tried.failed_files):
             raise JobFailed(
                 f"{many(self._tried.failed_files, 'file')} failed and error_threshold is"
-                f" {threshold}; the last: {_reason(attempt)}"
+                f" {self._plan.settings.error_threshold}; the last: {_reason(attempt)}"
             )
 
     def _give_up_file(self, mini_batch: int, file: str) -> None:
@@ -357,7 +369,7 @@ class _Run:
                 self._warned.add(line)
                 self._say(line)
 
-    def _attempt(self, worker: Worker, outcome: Outcome, reason: str | None) -> Attempt:
+    def _attempt(self, worker: Worker, came_to: Outcome, reason: str | None) -> Attempt:
         assert worker.part is not None
         seconds = time.monotonic() - worker.since
         return Attempt(
@@ -365,7 +377,7 @@ class _Run:
             part=worker.part.index,
             slice=worker.part.slice,
             attempt=worker.attempt,
-            outcome=outcome,
+            outcome=came_to,
             worker=worker.slot,
             started=round(time.time() - self._began - seconds, 4),
             seconds=round(seconds, 4),
@@ -507,7 +519,7 @@ def _refuse_nothing_scored(plan: Plan, attempts: Iterable[Attempt]) -> None:
     """A job of which no file came through has failed, whatever it was told to tolerate."""
     standing = Standing(attempts)
     failed = standing.failed_files
-    if failed >= len(plan.files):
+    if nothing_scored(len(plan.files), failed):
         first = _reason(standing.counted()[0])
         if failed == 1:
             raise JobFailed(f"the one file could not be scored: {first}")

@@ -6,6 +6,7 @@ from runner.counting import many
 from runner.local.report.report import Report
 from runner.local.report.section import section
 from runner.local.report.text import escape, moment, shown
+from runner.predictions import READING
 
 
 def facts(report: Report) -> str:
@@ -40,10 +41,7 @@ def _reading(report: Report) -> str:
     output = report.summary.output
     if output is None or report.settings.get("output_action") == "summary_only":
         return ""
-    how = (
-        f"    index_col=0,\n    names={list(report.columns)!r},"
-        if report.columns
-        else '    sep=" ",\n    header=None,'
-    )
+    lines = READING if report.columns else ('sep=" ",', "header=None,")
+    how = "\n".join(f"    {line}" for line in lines)
     code = f"import pandas as pd\n\npredictions = pd.read_csv(\n    {output!r},\n{how}\n)"
     return f"<h3>Read the predictions</h3><pre><code>{escape(code)}</code></pre>"

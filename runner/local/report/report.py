@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from runner.local.engine.attempt import Attempt
+from runner.predictions import COLUMNS
 from runner.tally import Tally
 from runner.workspace import Summary
 
@@ -25,4 +26,4 @@ class Report(NamedTuple):
     attempts: Sequence[Attempt]
     tally: Tally
     resumed: int  # times it was taken up again
-    columns: Sequence[str] = ("row", "prediction", "file")  # of the output; empty: not known
+    columns: Sequence[str] = COLUMNS  # of the output; empty: not known

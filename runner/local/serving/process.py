@@ -16,11 +16,10 @@ from typing import IO
 from runner.errors import JobFailed
 from runner.local.serving.answer import Answer
 from runner.local.serving.plan import DeploymentPlan
+from runner.threads import one_thread_each
 
 # Seconds to import, load the model and get through a script's init().
 _START_SECONDS = 600.0
-# One thread each: the processes are the parallelism, and sums come out the same.
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 # Not `-m`, which looks for modules in the current folder before anywhere else.
 _START = (
     "import sys; sys.path.append(sys.argv[1]); from runner.local.serving.worker import main;"
@@ -50,7 +49,7 @@ class Process:
                 stdin=subprocess.PIPE,  # closed with this process, which ends the worker
                 stdout=log,
                 stderr=log,
-                env=dict.fromkeys(_THREADS, "1")
+                env=one_thread_each()
                 | {"MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONUNBUFFERED": "1"}
                 | dict(os.environ)
                 | dict(plan.environment_variables),

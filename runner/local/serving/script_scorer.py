@@ -5,11 +5,8 @@ Source: Microsoft's azureml-inference-server-http, which runs them on Azure.
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import json
-import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +14,7 @@ from typing import Any
 
 from runner.errors import JobFailed
 from runner.local.engine.drivers.result import brief
+from runner.local.engine.drivers.script_module import import_script
 from runner.local.serving.answer import Answer
 from runner.local.serving.bodies import BadRequest
 
@@ -61,18 +59,9 @@ class ScriptScorer:
 
 
 def _import(code: Path, path: Path) -> ModuleType:
-    if not path.is_file():
-        raise JobFailed(f"script {path} does not exist")
-    sys.path.insert(0, str(code))
-    os.chdir(code)
-    sys.dont_write_bytecode = True
-    specification = importlib.util.spec_from_file_location(_MODULE, path)
-    if specification is None or specification.loader is None:
-        raise JobFailed(f"script {path} is not a Python file")
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[_MODULE] = module
     try:
-        specification.loader.exec_module(module)
+        return import_script(path, code, _MODULE)
+    except JobFailed:
+        raise
     except BaseException as error:
         raise JobFailed(f"script {path} can't be imported: {brief(error)}") from error
-    return module

@@ -1,7 +1,7 @@
 """A model's answers for one file, as lines of `predictions.csv` and as a tally.
 
-A line is `row number, prediction, file name`. There is a line for each answer, however many rows
-the file has: where they are as many, an answer's number is its row's. An answer of several values
+There is a line, as `runner.predictions` lays it out, for each answer, however many rows the file
+has: where they are as many, an answer's number is its row's. An answer of several values
 is one cell of JSON (a list, or an object for named outputs), so that a line always has three cells.
 """
 
@@ -13,7 +13,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from runner.local.engine.drivers.answers import Answers, BadPredictions, as_answers
-from runner.local.engine.drivers.cells import plain_texts, quoted, text_scalar
+from runner.local.engine.drivers.cells import plain_texts, quoted
+from runner.predictions import join_lines
 from runner.tally import EMPTY, MOST_CLASSES, ONLY, OTHER, Tally, buckets_of
 
 if TYPE_CHECKING:
@@ -31,21 +32,12 @@ def write_lines(
     Raises BadPredictions where there is no answer at all: a file that gets no line counts as
     failed on Azure.
     """
-    import pyarrow.compute as pc
-
     if not len(answers):
         raise BadPredictions("the model returned no predictions")
-    ending, comma = text_scalar(quoted(file_name) + "\n"), text_scalar(",")
+    file = quoted(file_name)
     for start in range(0, len(answers), _ROWS_AT_ONCE):
         part = answers.cells.slice(start, _ROWS_AT_ONCE)
-        lines = pc.binary_join_element_wise(
-            _row_numbers(first_row + start, len(part)),
-            part,
-            ending,
-            comma,
-            null_handling="replace",
-            null_replacement="",
-        )
+        lines = join_lines(_row_numbers(first_row + start, len(part)), part, file)
         # The array's data buffer is its strings end to end: the file's text, ready to write.
         write(lines.buffers()[2])
     return _tally(answers.columns)

@@ -8,7 +8,6 @@ between its columns, of a list each element's own text (which of a list is Pytho
 from __future__ import annotations
 
 import ast
-import importlib.util
 import os
 import re
 import sys
@@ -21,6 +20,7 @@ from typing import Any
 from runner.errors import JobFailed
 from runner.local.engine.attempt import FileResult
 from runner.local.engine.drivers.result import Result, brief
+from runner.local.engine.drivers.script_module import import_script
 from runner.local.engine.slices import Slice
 
 # Packages dear enough to import once for all workers, and known not to mind a fork.
@@ -108,28 +108,18 @@ def modules(path: Path) -> list[str]:
 
 
 def _import(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise JobFailed(f"script {path} does not exist")
-    # A script finds its neighbours as it does on Azure: beside it and in the working folder.
-    sys.path.insert(0, str(path.parent))
-    os.chdir(path.parent)
-    sys.dont_write_bytecode = True
     # Named as on Azure, so that the script's classes and functions pickle; but a script called
     # csv.py must not become the csv of everybody else.
     taken = path.stem in sys.modules or path.stem in sys.stdlib_module_names
     name = f"_scoring_script_{path.stem}" if taken else path.stem
-    specification = importlib.util.spec_from_file_location(name, path)
-    if specification is None or specification.loader is None:
-        raise JobFailed(f"script {path} is not a Python file")
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[name] = module
     try:
-        specification.loader.exec_module(module)
+        return import_script(path, path.parent, name)
+    except JobFailed:
+        raise
     except Exception as error:
         raise JobFailed(f"script {path} can't be imported: {_at(path, error)}") from error
     except SystemExit as error:
         raise JobFailed(f"script {path} can't be imported: it calls exit({error.code})") from error
-    return module
 
 
 def forget(path: Path) -> None:
