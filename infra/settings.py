@@ -3,7 +3,6 @@
 import contextlib
 import os
 import re
-import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -19,6 +18,7 @@ from infra.names import Names
 from infra.pins import Waiting, pinning, undeployable, unroutable, waiting_for_pins
 from infra.unsupported import unsupported
 from runner.clouds import CLOUDS, PULUMI_NAMES, choose_cloud
+from runner.commit import checked_out_commit
 from runner.declarations import Catalog, DeclarationError, Problem, lay_over, read_catalog
 from runner.declarations.catalog import ENDPOINTS, sorted_problems
 from runner.declarations.document import MappingNode, Node, ScalarKind, ScalarNode
@@ -347,14 +347,4 @@ def _commit(root: Path) -> str | None:
     for variable in COMMIT_VARIABLES:
         if value := os.environ.get(variable):
             return value if _COMMIT.fullmatch(value) else None
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(root), "rev-parse", "HEAD"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip() or None
+    return checked_out_commit(root)
