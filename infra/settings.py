@@ -1,6 +1,5 @@
 """What one stack asks for, typed and checked before the first resource is declared."""
 
-import contextlib
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -128,10 +127,9 @@ def read_settings(root: Path) -> Settings:
     """Read the stack that Pulumi runs, of the project at `root`.
 
     Raises DeclarationError with everything that is wrong in the stack's configuration and in the
-    declarations, as lines that name files from `root`.
+    declarations.
     """
-    with contextlib.chdir(root):  # a problem names its file as seen from here
-        return _Reading(root.resolve(), pulumi.get_project(), pulumi.get_stack()).settings()
+    return _Reading(root, pulumi.get_project(), pulumi.get_stack()).settings()
 
 
 def say_waiting(settings: Settings) -> None:

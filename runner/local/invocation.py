@@ -17,7 +17,6 @@ from runner.declarations import (
     parse_reference,
 )
 from runner.declarations.deployment import Deployment
-from runner.declarations.problem import Place
 from runner.declarations.references import PREFIX
 from runner.errors import EnvironmentRefused, JobFailed, NotFound, WrongUsage
 from runner.input_data import form_of
@@ -201,8 +200,8 @@ def _notices(
         return ()
     command = "models" if asset.kind == "model" else "data"
     return (
-        f"{Place(path, 0)} looks changed since {asset.reference} was registered;"
-        f" `runner {command} register -f {Place(declaration.file, 0)}` registers it as it is",
+        f"{path} looks changed since {asset.reference} was registered;"
+        f" `runner {command} register -f {declaration.file}` registers it as it is",
     )
 
 
