@@ -17,11 +17,14 @@ from infra.options import without_older_types
 from infra.outputs import runner_output
 from infra.settings import read_settings, say_waiting, warn_of_closed_network
 from runner.declarations import DeclarationError
+from runner.short_paths import shorten_paths
 
+root = Path(get_root_directory()).resolve()
 try:
-    settings = read_settings(Path(get_root_directory()))
+    settings = read_settings(root)
 except DeclarationError as error:
-    raise pulumi.RunError(f"nothing is declared before this is put right:\n{error}") from None
+    problems = shorten_paths(str(error), root)
+    raise pulumi.RunError(f"nothing is declared before this is put right:\n{problems}") from None
 say_waiting(settings)
 warn_of_closed_network(settings)
 register_stack_transformation(without_older_types)

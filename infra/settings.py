@@ -1,9 +1,7 @@
 """What one stack asks for, typed and checked before the first resource is declared."""
 
-import contextlib
 import os
 import re
-import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -19,6 +17,7 @@ from infra.names import Names
 from infra.pins import Waiting, pinning, undeployable, unroutable, waiting_for_pins
 from infra.unsupported import unsupported
 from runner.clouds import CLOUDS, PULUMI_NAMES, choose_cloud
+from runner.commit import checked_out_commit
 from runner.declarations import Catalog, DeclarationError, Problem, lay_over, read_catalog
 from runner.declarations.catalog import ENDPOINTS, sorted_problems
 from runner.declarations.document import MappingNode, Node, ScalarKind, ScalarNode
@@ -128,10 +127,9 @@ def read_settings(root: Path) -> Settings:
     """Read the stack that Pulumi runs, of the project at `root`.
 
     Raises DeclarationError with everything that is wrong in the stack's configuration and in the
-    declarations, as lines that name files from `root`.
+    declarations.
     """
-    with contextlib.chdir(root):  # a problem names its file as seen from here
-        return _Reading(root.resolve(), pulumi.get_project(), pulumi.get_stack()).settings()
+    return _Reading(root, pulumi.get_project(), pulumi.get_stack()).settings()
 
 
 def say_waiting(settings: Settings) -> None:
@@ -347,14 +345,4 @@ def _commit(root: Path) -> str | None:
     for variable in COMMIT_VARIABLES:
         if value := os.environ.get(variable):
             return value if _COMMIT.fullmatch(value) else None
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(root), "rev-parse", "HEAD"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip() or None
+    return checked_out_commit(root)

@@ -89,7 +89,7 @@ def test_no_imports_go_round() -> None:
         (
             "infra",
             ("runner",),
-            ("runner.clouds", "runner.declarations"),
+            ("runner.clouds", "runner.commit", "runner.declarations", "runner.short_paths"),
         ),
     ],
 )

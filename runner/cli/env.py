@@ -140,8 +140,8 @@ def _shown(value: object) -> object:
 
 
 def _print_link(link: Link) -> None:
-    from runner.cli.output import printable, styled
+    from runner.cli.output import nearer, printable, styled
 
     colour = {"ok": "green", "failed": "red"}.get(link.state)
     state = styled(f"{link.state:7}", sys.stdout, fg=colour)
-    print(f"{state}  {link.name}: {printable(link.text)}", flush=True)
+    print(f"{state}  {link.name}: {printable(nearer(link.text))}", flush=True)

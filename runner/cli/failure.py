@@ -35,9 +35,9 @@ def print_warning(text: str) -> None:
 
 
 def _print_line(label: str, colour: str, text: str) -> None:
-    from runner.cli.output import printable, styled
+    from runner.cli.output import nearer, printable, styled
 
-    text = printable(text)
+    text = printable(nearer(text))
     if len(text) > _HEAD + _TAIL:
         text = f"{text[:_HEAD]} ... {text[-_TAIL:]}"
     print(f"{styled(label, sys.stderr, fg=colour)} {text}", file=sys.stderr)

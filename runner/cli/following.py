@@ -11,7 +11,6 @@ from runner.cli.failure import INTERRUPTED, print_error, print_warning
 from runner.cli.interrupt import Interruption, interruptible
 from runner.cli.output import (
     near,
-    nearer,
     print_job,
     print_json,
     print_note,
@@ -115,7 +114,7 @@ def print_outcome(workspace: Workspace, job: Job) -> int:
         for notice in summary.notices if summary else ():
             # A notice may say where it happened first, and the error only what.
             if (notice.partition(": ")[2] or notice) not in (job.error or ""):
-                print_warning(nearer(notice))
+                print_warning(notice)
         where = f"; its logs and report lie in {near(job.folder)}" if job.folder else ""
         print_error(f"job {job.name} failed: {job.error or 'no reason is known'}{where}")
         return 1
@@ -154,7 +153,7 @@ def _begin(workspace: Workspace, start: Callable[[], Job], interruption: Interru
 
 def _print_notices(what: Job | Summary) -> None:
     for notice in what.notices:
-        print_warning(nearer(notice))
+        print_warning(notice)
 
 
 def _print_done(job: Job, summary: Summary | None, output: str) -> None:

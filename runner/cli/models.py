@@ -172,7 +172,8 @@ def promote(
     checked on the way. Tags say where the copy came from. The same content again keeps its
     version there, and what was cut off can be run again.
     """
-    from runner.cli.promote import current_commit, promote
+    from runner.cli.promote import promote
+    from runner.commit import checked_out_commit
     from runner.environments import takes_outputs
     from runner.project import find_project
     from runner.sources import OUTPUTS
@@ -195,7 +196,7 @@ def promote(
     targets = find_targets(target, name, None, deployments, pin)
     here = session.open_other(origin, source_outputs)
     there = session.open_other(target, target_outputs)
-    commit = current_commit(find_project().root)
+    commit = checked_out_commit(find_project().root)
     promoted = promote(here, there, full_reference(reference), commit)
     print_registered(promoted, output)
     if targets:

@@ -59,7 +59,9 @@ def nearer(text: str) -> str:
     """A sentence with the paths in it as they are shortest to type from here."""
     from pathlib import Path
 
-    return text.replace(f"{Path.cwd()}{os.sep}", "")
+    from runner.short_paths import shorten_paths
+
+    return shorten_paths(text, Path.cwd())
 
 
 def width(text: str) -> int:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,14 +26,3 @@ def promote(source: Workspace, target: Workspace, reference: str, commit: str | 
         origin[FROM_COMMIT] = commit
     copy = replace(model, tags={**model.tags, **origin}, job=None)
     return target.receive(copy, source.contents("model", model.reference))
-
-
-def current_commit(folder: Path) -> str | None:
-    """The commit that is checked out in a folder; None where there is none."""
-    try:
-        done = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=False
-        )
-    except OSError:
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None

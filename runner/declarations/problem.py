@@ -17,9 +17,7 @@ class Place:
     line: int
 
     def __str__(self) -> str:
-        here = Path.cwd()
-        file = self.file.relative_to(here) if self.file.is_relative_to(here) else self.file
-        return f"{file}:{self.line}" if self.line else str(file)
+        return f"{self.file}:{self.line}" if self.line else str(self.file)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ from runner.declarations import (
     parse_reference,
 )
 from runner.declarations.deployment import Deployment
-from runner.declarations.problem import Place
 from runner.declarations.references import PREFIX
 from runner.errors import EnvironmentRefused, JobFailed, NotFound, WrongUsage
 from runner.input_data import form_of
@@ -200,9 +199,9 @@ def _notices(
         return ()
     if not looks_changed(home, asset.content_hash, path):
         return ()
-    command = f"{ASSET_KINDS[asset.kind].adding} -f {Place(declaration.file, 0)}"
+    command = f"{ASSET_KINDS[asset.kind].adding} -f {declaration.file}"
     return (
-        f"{Place(path, 0)} looks changed since {asset.reference} was registered;"
+        f"{path} looks changed since {asset.reference} was registered;"
         f" `{command}` registers it as it is",
     )
 

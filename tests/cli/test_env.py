@@ -116,7 +116,9 @@ def test_the_doctor_names_what_is_wrong_with_a_declaration(run: Run, project: Pa
     assert result.status == 3
     broken = [one for one in json.loads(result.out) if one["state"] == "failed"]
     assert [one["name"] for one in broken] == ["declarations"]
-    assert "batch-endpoint.yml:2" in broken[0]["text"]
+    assert f"{folder}/batch-endpoint.yml:2" in broken[0]["text"]
+    shown = run("env", "doctor").out.splitlines()
+    assert any(" declarations: models/echo/batch-endpoint.yml:2: " in line for line in shown)
 
 
 def test_behind_a_broken_link_the_rest_is_skipped(

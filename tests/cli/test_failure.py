@@ -35,6 +35,20 @@ def test_each_problem_of_a_declaration_is_a_line_of_its_own(
     )
 
 
+def test_a_file_below_the_current_folder_is_named_from_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = DeclarationError([Problem(Place(tmp_path / "models/a.yml", 1), "name", "missing")])
+    assert str(error) == f"{tmp_path}/models/a.yml:1: name: missing"
+    monkeypatch.chdir(tmp_path)
+    report(error)
+    print_warning(f"{tmp_path}/data looks changed; `runner data register -f {tmp_path}/a.yml`")
+    assert capsys.readouterr().err == (
+        "error: models/a.yml:1: name: missing\n"
+        "warning: data looks changed; `runner data register -f a.yml`\n"
+    )
+
+
 def test_a_line_break_in_a_name_does_not_make_a_second_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from runner.cli import main
-from runner.cli.promote import current_commit, promote
+from runner.cli.promote import promote
 from runner.local.workspace import LocalWorkspace
 from runner.project import Project
 from runner.workspace import Registration, Workspace
@@ -54,16 +53,6 @@ def test_the_same_content_again_keeps_its_version(tmp_path: Path, model: Path) -
     first = promote(source, target, "azureml:m:1", None)
     assert promote(source, target, "azureml:m:1", "later") == first
     assert len(target.assets("model", "m")) == 1
-
-
-def test_a_folder_that_is_in_git_has_a_commit(tmp_path: Path) -> None:
-    assert current_commit(tmp_path) is None
-    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.test"]
-    subprocess.run([*git, "init", "-q"], cwd=tmp_path, check=True)
-    subprocess.run([*git, "commit", "-qm", "a", "--allow-empty"], cwd=tmp_path, check=True)
-    commit = current_commit(tmp_path)
-    assert commit is not None
-    assert len(commit) == 40
 
 
 @pytest.fixture

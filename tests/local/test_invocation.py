@@ -113,14 +113,15 @@ def test_data_and_models_edited_since_they_were_registered_are_noticed(
     plan(project)
     edit(project.input / "f000.txt")
     data = (
-        "data/lines looks changed since azureml:lines:1 was registered;"
-        " `runner data register -f models/echo/data.yml` registers it as it is"
+        f"{project.input} looks changed since azureml:lines:1 was registered;"
+        f" `runner data register -f {project.root}/models/echo/data.yml` registers it as it is"
     )
     assert plan(project)[1] == (data,)
     edit(project.root / "models/echo/greeting/greeting.txt")
     model = (
-        "models/echo/greeting looks changed since azureml:greeting:1 was registered;"
-        " `runner models register -f models/echo/model.yml` registers it as it is"
+        f"{project.root}/models/echo/greeting looks changed since azureml:greeting:1 was"
+        f" registered; `runner models register -f {project.root}/models/echo/model.yml` registers"
+        " it as it is"
     )
     assert plan(project)[1] == (model, data)
     assert plan(project, data="azureml:lines@latest")[1] == (model, data)
