@@ -136,15 +136,16 @@ def print_summary(summary: Summary) -> None:
 
 def summary_details(summary: Summary) -> dict[str, object]:
     """What a summary says, for people."""
+    from runner.workspace import FIGURES
+
     details: dict[str, object] = {
         "job": summary.job,
         "status": summary.status,
-        "rows": f"{summary.rows:,}",
-        "files": f"{summary.files:,}",
-        **({} if summary.failed_files is None else {"failures": f"{summary.failed_files:,}"}),
-        **({} if summary.retries is None else {"retries": f"{summary.retries:,}"}),
-        "seconds": f"{summary.seconds:,.1f}",
-        "speed": f"{summary.rows_per_second:,.0f} rows a second",
+        **{
+            figure.name: _with_unit(value, figure.unit)
+            for figure in FIGURES
+            if figure.name and (value := getattr(summary, figure.field)) is not None
+        },
     }
     if summary.columns or summary.predictions:
         details["predictions"] = _predictions(summary)
@@ -153,6 +154,12 @@ def summary_details(summary: Summary) -> dict[str, object]:
     if summary.report:
         details["report"] = near(summary.report)
     return details
+
+
+def _with_unit(value: float, unit: str) -> str:
+    if unit == "seconds":
+        return f"{value:,.1f}"
+    return f"{value:,.0f} {unit}" if unit == "rows a second" else f"{value:,}"
 
 
 def print_job(job: Job, summary: Summary | None) -> None:

@@ -20,10 +20,20 @@ from runner.workspace.endpoints import (
     Invocation,
     Response,
 )
-from runner.workspace.jobs import Job, Jobs, JobStatus, LogLine, Progress, Summary
+from runner.workspace.jobs import (
+    FIGURES,
+    Figure,
+    Job,
+    Jobs,
+    JobStatus,
+    LogLine,
+    Progress,
+    Summary,
+)
 from runner.workspace.training import Training
 
 __all__ = [
+    "FIGURES",
     "Abilities",
     "Asset",
     "AssetKind",
@@ -31,6 +41,7 @@ __all__ = [
     "DeploymentInfo",
     "EndpointInfo",
     "Endpoints",
+    "Figure",
     "Invocation",
     "Job",
     "JobStatus",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 
 class JobStatus(StrEnum):
@@ -91,6 +91,29 @@ class Summary:
     # Of each column of the predictions its `classes` (class → rows) or the figures that
     # `tally.Numbers` names. The only one is called `prediction`.
     columns: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+class Figure(NamedTuple):
+    """A figure of a summary, and how it is shown; one that is None is left out."""
+
+    field: str  # of Summary
+    name: str | None  # in a printed summary; None: it is not printed
+    title: str  # on the report's page
+    place: int  # among those on the page
+    unit: Literal["count", "seconds", "rows a second"] = "count"
+    colour: Literal["", "warn", "bad"] = ""  # on the page, where it is not 0
+    share_of: str | None = None  # the field of the whole, of which the page tells the share
+
+
+FIGURES = (  # in the order in which they are printed
+    Figure("rows", "rows", "Rows", 0),
+    Figure("files", "files", "Files", 3),
+    Figure("failed_files", "failures", "Failed files", 4, colour="bad", share_of="files"),
+    Figure("mini_batches", None, "Mini-batches", 5),
+    Figure("retries", "retries", "Retries", 6, colour="warn"),
+    Figure("seconds", "seconds", "Time", 2, "seconds"),
+    Figure("rows_per_second", "speed", "Rows a second", 1, "rows a second"),
+)
 
 
 class Jobs(Protocol):

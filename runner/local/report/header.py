@@ -5,7 +5,7 @@ from __future__ import annotations
 from runner.counting import many
 from runner.local.report.report import Report
 from runner.local.report.text import duration, moment, share, shown
-from runner.workspace import JobStatus, Summary
+from runner.workspace import FIGURES, Figure, JobStatus, Summary
 
 _ICONS: dict[str, str] = {
     JobStatus.COMPLETED: "M3 8.5l3.2 3.2L13 5",
@@ -49,22 +49,27 @@ def _of(report: Report, workers: int) -> str:
 
 
 def totals(summary: Summary) -> str:
-    failed = f"{summary.failed_files:,}"
-    if summary.failed_files:
-        failed += f" <small>{share(summary.failed_files, summary.files)}</small>"
-    speed = summary.rows_per_second
     cells = [
-        ("first", "Rows", "", f"{summary.rows:,}"),
-        ("", "Rows a second", "", f"{speed:,.0f}" if speed >= 10 else f"{speed:.3g}"),
-        ("", "Time", "", duration(summary.seconds)),
-        ("", "Files", "", f"{summary.files:,}"),
-        ("", "Failed files", "bad" if summary.failed_files else "", failed),
-        ("", "Mini-batches", "", f"{summary.mini_batches:,}"),
-        ("", "Retries", "warn" if summary.retries else "", f"{summary.retries:,}"),
+        (figure, value)
+        for figure in sorted(FIGURES, key=lambda figure: figure.place)
+        if (value := getattr(summary, figure.field)) is not None
     ]
     return '<dl class="totals" aria-label="Totals">{}</dl>'.format(
         "".join(
-            f'<div class="{place}"><dt>{name}</dt><dd class="{colour}">{figure}</dd></div>'
-            for place, name, colour, figure in cells
+            f'<div class="{"" if figure.place else "first"}"><dt>{figure.title}</dt>'
+            f'<dd class="{figure.colour if value else ""}">{_shown(figure, value, summary)}</dd>'
+            "</div>"
+            for figure, value in cells
         )
     )
+
+
+def _shown(figure: Figure, value: float, summary: Summary) -> str:
+    if figure.unit == "seconds":
+        return duration(value)
+    if figure.unit == "rows a second":
+        return f"{value:,.0f}" if value >= 10 else f"{value:.3g}"
+    if figure.share_of and value:
+        whole = getattr(summary, figure.share_of)
+        return f"{value:,} <small>{share(int(value), whole)}</small>"
+    return f"{value:,}"
