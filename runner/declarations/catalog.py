@@ -10,7 +10,7 @@ from runner.declarations.data import Data
 from runner.declarations.document import MAX_BYTES, MappingNode, Node, read_document
 from runner.declarations.environment import Environment
 from runner.declarations.job import CommandJob
-from runner.declarations.kinds import NOUNS, Declaration, declaration_from, kind_of
+from runner.declarations.kinds import KINDS, Declaration, declaration_from, kind_of
 from runner.declarations.model import Model
 from runner.declarations.online import OnlineDeployment, OnlineEndpoint
 from runner.declarations.problem import DeclarationError, Place, Problem
@@ -199,7 +199,7 @@ def _by_endpoint(
 
 
 def _doubled(one: Declaration, first: Declaration) -> Problem:
-    noun = NOUNS[type(first)].partition(" ")[2]
+    noun = KINDS[type(first)].noun.partition(" ")[2]
     text = f"found {one.name!r}, which {place_of(first.source, 'name')} declares as {noun} already"
     return Problem(place_of(one.source, "name"), "name", f"{text}, allowed: once")
 
@@ -211,7 +211,7 @@ def _strays(
 ) -> Iterable[Problem]:
     for name in deployments.keys() - endpoints.keys():
         for deployment in deployments[name].values():
-            text = f"no {NOUNS[type(deployment)].split()[1]} endpoint {name!r} is declared"
+            text = f"no {KINDS[type(deployment)].noun.split()[1]} endpoint {name!r} is declared"
             hint = ", it is of the other kind" if name in others else nearest(name, endpoints)
             place = place_of(deployment.source, "endpoint_name")
             yield Problem(place, "endpoint_name", text + hint)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from runner.asset_kinds import ASSET_KINDS
 from runner.declarations.batch import (
@@ -49,46 +49,46 @@ T = TypeVar(
     CommandJob,
 )
 
-READERS: Mapping[type[Declaration], Callable[[MappingNode], Declaration]] = {
-    Model: model_from,
-    Data: data_from,
-    Environment: environment_from,
-    BatchEndpoint: batch_endpoint_from,
-    BatchDeployment: batch_deployment_from,
-    OnlineEndpoint: online_endpoint_from,
-    OnlineDeployment: online_deployment_from,
-    CommandJob: command_job_from,
+
+class Kind(NamedTuple):
+    """What tells one kind of declaration from another."""
+
+    noun: str  # with its article, for messages
+    read: Callable[[MappingNode], Declaration]
+    schemas: tuple[str, ...]  # the names of its files at azuremlschemas
+
+
+KINDS: Mapping[type[Declaration], Kind] = {
+    Model: Kind("a model", model_from, ("model",)),
+    Data: Kind("a data asset", data_from, ("data",)),
+    Environment: Kind("an environment", environment_from, ("environment",)),
+    BatchEndpoint: Kind("a batch endpoint", batch_endpoint_from, ("batchEndpoint",)),
+    BatchDeployment: Kind(
+        "a batch deployment",
+        batch_deployment_from,
+        ("batchDeployment", "modelBatchDeployment"),
+    ),
+    OnlineEndpoint: Kind(
+        "an online endpoint",
+        online_endpoint_from,
+        ("onlineEndpoint", "managedOnlineEndpoint"),
+    ),
+    OnlineDeployment: Kind(
+        "an online deployment",
+        online_deployment_from,
+        ("onlineDeployment", "managedOnlineDeployment"),
+    ),
+    CommandJob: Kind("a command job", command_job_from, ("commandJob",)),
 }
 
 SCHEMAS: Mapping[str, type[Declaration]] = {
-    "model": Model,
-    "data": Data,
-    "environment": Environment,
-    "batchEndpoint": BatchEndpoint,
-    "batchDeployment": BatchDeployment,
-    "modelBatchDeployment": BatchDeployment,
-    "onlineEndpoint": OnlineEndpoint,
-    "managedOnlineEndpoint": OnlineEndpoint,
-    "onlineDeployment": OnlineDeployment,
-    "managedOnlineDeployment": OnlineDeployment,
-    "commandJob": CommandJob,
+    schema: kind for kind, facts in KINDS.items() for schema in facts.schemas
 }
 
 UNSUPPORTED = {
     "pipelineComponentBatchDeployment": "pipeline component deployments",
     "kubernetesOnlineDeployment": "Kubernetes deployments",
     "kubernetesOnlineEndpoint": "Kubernetes endpoints",
-}
-
-NOUNS: Mapping[type[Declaration], str] = {
-    Model: "a model",
-    Data: "a data asset",
-    Environment: "an environment",
-    BatchEndpoint: "a batch endpoint",
-    BatchDeployment: "a batch deployment",
-    OnlineEndpoint: "an online endpoint",
-    OnlineDeployment: "an online deployment",
-    CommandJob: "a command job",
 }
 
 _ONLINE_ONLY = {
@@ -129,7 +129,7 @@ def declaration_from(node: MappingNode) -> Declaration:
             "can't tell what this declares, add a $schema such as "
             "https://azuremlschemas.azureedge.net/latest/modelBatchDeployment.schema.json",
         )
-    return READERS[kind](node)
+    return KINDS[kind].read(node)
 
 
 def read_as(file: Path, kind: type[T]) -> T:
@@ -140,9 +140,9 @@ def read_as(file: Path, kind: type[T]) -> T:
         raise refusal(
             node.key_places["$schema"],
             "$schema",
-            f"found {NOUNS[named]}, allowed: {NOUNS[kind]} here",
+            f"found {KINDS[named].noun}, allowed: {KINDS[kind].noun} here",
         )
-    declaration = READERS[kind](node)
+    declaration = KINDS[kind].read(node)
     assert isinstance(declaration, kind)
     return declaration
 
