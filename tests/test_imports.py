@@ -17,6 +17,7 @@ LEAVES_OF_ENGINES = (
     "runner.counting",
     "runner.errors",
     "runner.installing",
+    "runner.local.processes",
     "runner.tally",
 )
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from runner.errors import JobFailed
 from runner.local.engine.run import Stopped
 from runner.local.job_folder import command_log, deliver, delivered, job_folder
+from runner.local.processes import with_all_threads
 from runner.workspace import Job
 
 _EXPRESSION = re.compile(r"\$\{\{\s*(inputs|outputs)\.(\w+)(?:\.path)?\s*\}\}")
@@ -94,12 +95,8 @@ def _filled_in(command: Command, aside: Path) -> str:
 def _environment(command: Command) -> dict[str, str]:
     # The command's `python` is the one that runs this.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    # Threads were held down for the sake of workers; a command has the machine to itself.
-    inherited = {
-        key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS")
-    }
     return (
-        inherited
+        with_all_threads(os.environ)
         | {"PATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
         | dict(command.environment_variables)
     )

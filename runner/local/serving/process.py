@@ -6,27 +6,18 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 import time
 from dataclasses import asdict
 from multiprocessing.connection import Pipe
-from pathlib import Path
 from typing import IO
 
 from runner.errors import JobFailed
+from runner.local.processes import python_command, with_one_thread
 from runner.local.serving.answer import Answer
 from runner.local.serving.plan import DeploymentPlan
 
 # Seconds to import, load the model and get through a script's init().
 _START_SECONDS = 600.0
-# One thread each: the processes are the parallelism, and sums come out the same.
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-# Not `-m`, which looks for modules in the current folder before anywhere else.
-_START = (
-    "import sys; sys.path.append(sys.argv[1]); from runner.local.serving.worker import main;"
-    " main(int(sys.argv[2]))"
-)
-_PACKAGES = Path(__file__).resolve().parents[3]  # where this package is found
 
 
 class TooSlow(Exception):
@@ -46,14 +37,13 @@ class Process:
         self._connection, theirs = Pipe()
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _START, str(_PACKAGES), str(theirs.fileno())],
+                python_command("runner.local.serving.worker", str(theirs.fileno())),
                 stdin=subprocess.PIPE,  # closed with this process, which ends the worker
                 stdout=log,
                 stderr=log,
-                env=dict.fromkeys(_THREADS, "1")
-                | {"MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONUNBUFFERED": "1"}
-                | dict(os.environ)
-                | dict(plan.environment_variables),
+                env=with_one_thread(
+                    {"PYTHONUNBUFFERED": "1", **os.environ, **plan.environment_variables}
+                ),
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,  # the terminal's Ctrl-C is not for it
             )
