@@ -17,9 +17,9 @@ LEAVES_OF_ENGINES = (
     "runner.counting",
     "runner.errors",
     "runner.installing",
+    "runner.local.processes",
     "runner.predictions",
     "runner.tally",
-    "runner.threads",
 )
 
 

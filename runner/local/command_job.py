@@ -18,7 +18,7 @@ from pathlib import Path
 from runner.errors import JobFailed
 from runner.local.engine.run import Stopped
 from runner.local.job_folder import command_log, deliver, delivered, job_folder
-from runner.threads import without_limits
+from runner.local.processes import with_all_threads
 from runner.workspace import Job
 
 _EXPRESSION = re.compile(r"\$\{\{\s*(inputs|outputs)\.(\w+)(?:\.path)?\s*\}\}")
@@ -96,8 +96,7 @@ def _environment(command: Command) -> dict[str, str]:
     # The command's `python` is the one that runs this.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     return (
-        # They were held down for the sake of workers.
-        without_limits(os.environ)
+        with_all_threads(os.environ)
         | {"PATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
         | dict(command.environment_variables)
     )

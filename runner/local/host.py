@@ -19,33 +19,22 @@ from runner.local.database import opened, transaction
 from runner.local.engine.run import Stopped
 from runner.local.job_folder import add_start, job_folder, lock, now, say
 from runner.local.job_records import select_job, update_job
-from runner.threads import one_thread_each
+from runner.local.processes import python_command, with_one_thread
 from runner.workspace import Job, JobStatus
-
-# Not `-m`, which looks for modules in the current folder before anywhere else.
-_START = (
-    "import sys; sys.path.append(sys.argv[1]); from runner.local.host import main;"
-    " sys.exit(main(sys.argv[2], sys.argv[3]))"
-)
-_PACKAGES = Path(__file__).resolve().parents[2]  # where this package is found
 
 
 def spawn(home: Path, name: str) -> subprocess.Popen[bytes]:
     """Start the host of a job. It outlives this process."""
-    environment = one_thread_each() | {
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        **os.environ,
-    }
     folder = job_folder(home, name)
     (folder / "logs").mkdir(parents=True, exist_ok=True)
     with (folder / "logs" / "host.txt").open("ab") as output:
         return subprocess.Popen(
-            [sys.executable, "-P", "-c", _START, str(_PACKAGES), str(home), name],
+            python_command("runner.local.host", str(home), name),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             start_new_session=True,
-            env=environment,
+            env=with_one_thread(os.environ),
         )
 
 

@@ -25,7 +25,7 @@ from typing import Any, TextIO
 
 from runner.errors import JobFailed
 from runner.local.engine import disk, drivers
-from runner.local.engine.drivers.script import forget
+from runner.local.engine.drivers.script_module import forget
 from runner.local.engine.layout import draft, output_folder
 from runner.local.engine.messages import (
     Hopeless,

@@ -6,26 +6,18 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 import time
 from dataclasses import asdict
 from multiprocessing.connection import Pipe
-from pathlib import Path
 from typing import IO
 
 from runner.errors import JobFailed
+from runner.local.processes import python_command, with_one_thread
 from runner.local.serving.answer import Answer
 from runner.local.serving.plan import DeploymentPlan
-from runner.threads import one_thread_each
 
 # Seconds to import, load the model and get through a script's init().
 _START_SECONDS = 600.0
-# Not `-m`, which looks for modules in the current folder before anywhere else.
-_START = (
-    "import sys; sys.path.append(sys.argv[1]); from runner.local.serving.worker import main;"
-    " main(int(sys.argv[2]))"
-)
-_PACKAGES = Path(__file__).resolve().parents[3]  # where this package is found
 
 
 class TooSlow(Exception):
@@ -45,14 +37,13 @@ class Process:
         self._connection, theirs = Pipe()
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _START, str(_PACKAGES), str(theirs.fileno())],
+                python_command("runner.local.serving.worker", str(theirs.fileno())),
                 stdin=subprocess.PIPE,  # closed with this process, which ends the worker
                 stdout=log,
                 stderr=log,
-                env=one_thread_each()
-                | {"MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONUNBUFFERED": "1"}
-                | dict(os.environ)
-                | dict(plan.environment_variables),
+                env=with_one_thread(
+                    {"PYTHONUNBUFFERED": "1", **os.environ, **plan.environment_variables}
+                ),
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,  # the terminal's Ctrl-C is not for it
             )

@@ -9,12 +9,10 @@ import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from runner.errors import JobFailed
-from runner.local.engine.drivers.result import brief
-from runner.local.engine.drivers.script_module import import_script
+from runner.local.engine.drivers.script_module import explain_within, import_script
 from runner.local.serving.answer import Answer
 from runner.local.serving.bodies import BadRequest
 
@@ -30,13 +28,12 @@ class ScriptScorer:
         Raises JobFailed when it can't be imported, lacks a function, or `init` raises.
         """
         path = code / script
-        module = _import(code, path)
-        for name in ("init", "run"):
-            if not callable(getattr(module, name, None)):
-                raise JobFailed(
-                    f"script {path} has no function {name}(); a scoring script of an online"
-                    " deployment defines init() and run(raw_data)"
-                )
+        module = import_script(
+            path,
+            code,
+            _MODULE,
+            "a scoring script of an online deployment defines init() and run(raw_data)",
+        )
         self._run: Callable[[str], Any] = module.run
         try:
             inspect.signature(self._run).bind("")
@@ -45,7 +42,9 @@ class ScriptScorer:
         try:
             module.init()
         except BaseException as error:
-            raise JobFailed(f"script {path}: init() raised {brief(error)}") from error
+            raise JobFailed(
+                f"script {path}: init() raised {explain_within(path, error)}"
+            ) from error
 
     def score(self, body: bytes) -> Answer:
         """Call `run` with the body as text; what it returns is written as JSON."""
@@ -56,12 +55,3 @@ class ScriptScorer:
         returned = self._run(text)
         answer = {} if returned is None else returned
         return Answer(200, json.dumps(answer).encode(), by_model=True)
-
-
-def _import(code: Path, path: Path) -> ModuleType:
-    try:
-        return import_script(path, code, _MODULE)
-    except JobFailed:
-        raise
-    except BaseException as error:
-        raise JobFailed(f"script {path} can't be imported: {brief(error)}") from error

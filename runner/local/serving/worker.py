@@ -22,11 +22,12 @@ from runner.local.serving.plan import DeploymentPlan
 from runner.local.serving.scorer import answer, load
 
 
-def main(descriptor: int) -> None:
-    """Serve until the socket `descriptor` is closed."""
+def main(descriptor: str) -> None:
+    """Serve until the socket of that file descriptor is closed."""
     _settle()
-    os.set_inheritable(descriptor, False)  # what a script starts must not keep it open
-    connection = Connection(descriptor)
+    socket = int(descriptor)
+    os.set_inheritable(socket, False)  # what a script starts must not keep it open
+    connection = Connection(socket)
     plan = DeploymentPlan(**json.loads(connection.recv_bytes()))
     try:
         scorer = load(plan)

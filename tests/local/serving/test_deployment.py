@@ -161,7 +161,7 @@ def test_without_a_process_it_says_so_and_tries_again(serve: Serve, tmp_path: Pa
     script.write_text("raise RuntimeError('not now')\n")
     assert served.ask(die=1).status == 500
     wait_for(lambda: len(served.said) == 2)
-    assert "not now; the next attempt is in 1 s" in served.said[1]
+    assert "not now (line 1); the next attempt is in 1 s" in served.said[1]
     assert served.ask().status == 503
     script.write_text(text)
     wait_for(lambda: served.deployment.ready == 1)

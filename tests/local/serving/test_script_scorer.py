@@ -85,8 +85,11 @@ def test_the_code_folder_is_where_a_script_works_and_finds_its_neighbours(
         (INIT + "def run(a, b): pass\n", "run() must take one value"),
         ("import no_such_module\n", "can't be imported: ModuleNotFoundError"),
         ("def broken(:\n", "can't be imported: SyntaxError"),
-        ("raise SystemExit(3)\n", "can't be imported: SystemExit: 3"),
-        ("def init(): 1 / 0\ndef run(raw_data): pass\n", "init() raised ZeroDivisionError"),
+        ("raise SystemExit(3)\n", "can't be imported: it calls exit(3)"),
+        (
+            "def init(): 1 / 0\ndef run(raw_data): pass\n",
+            "init() raised ZeroDivisionError: division by zero (line 1)",
+        ),
         ("import os\nos._exit(3)\n", "'blue' did not start: its process exited with status 3"),
     ],
 )

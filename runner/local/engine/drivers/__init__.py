@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runner.errors import JobFailed
-from runner.local.engine.drivers import mlflow_model, packages, script
+from runner.local.engine.drivers import mlflow_model, packages, script, script_module
 from runner.local.engine.drivers.bad_file import BadFile
 from runner.local.engine.drivers.formats import cut
 from runner.local.engine.drivers.result import Driver, NotOnceARow, Result, brief
@@ -57,7 +57,9 @@ def load(plan: Plan) -> Driver:
 
 def explain(plan: Plan, error: BaseException) -> str:
     """One line for what a driver raised, with the line of the scoring script it comes from."""
-    return brief(error) if plan.script is None else script.explain(Path(plan.script), error)
+    if plan.script is None:
+        return brief(error)
+    return script_module.explain(Path(plan.script), error)
 
 
 def doubts(plan: Plan, heard: Sequence[Warning]) -> tuple[str, ...]:

@@ -8,19 +8,17 @@ between its columns, of a list each element's own text (which of a list is Pytho
 from __future__ import annotations
 
 import ast
-import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from runner.errors import JobFailed
 from runner.local.engine.attempt import FileResult
-from runner.local.engine.drivers.result import Result, brief
-from runner.local.engine.drivers.script_module import import_script
+from runner.local.engine.drivers.result import Result
+from runner.local.engine.drivers.script_module import explain_within, import_script
 from runner.local.engine.slices import Slice
 
 # Packages dear enough to import once for all workers, and known not to mind a fork.
@@ -39,19 +37,20 @@ class ScriptDriver:
         """
         self._path = path
         self._appends = appends
-        module = _import(path)
-        for name in ("init", "run"):
-            if not callable(getattr(module, name, None)):
-                raise JobFailed(
-                    f"script {path} has no function {name}(); a scoring script defines"
-                    " init() and run(mini_batch)"
-                )
+        module = import_script(
+            path,
+            path.parent,
+            _module_name(path),
+            "a scoring script defines init() and run(mini_batch)",
+        )
         self._run: Callable[[list[str]], Any] = module.run
         self._shutdown: Callable[[], object] | None = getattr(module, "shutdown", None)
         try:
             module.init()
         except Exception as error:
-            raise JobFailed(f"script {path}: init() raised {_at(path, error)}") from error
+            raise JobFailed(
+                f"script {path}: init() raised {explain_within(path, error)}"
+            ) from error
 
     def run(
         self, files: Sequence[Path], write: Callable[[Any], object], slice_: Slice | None = None
@@ -88,7 +87,7 @@ class ScriptDriver:
             self._shutdown()
         except Exception as error:
             raise JobFailed(
-                f"script {self._path}: shutdown() raised {_at(self._path, error)}"
+                f"script {self._path}: shutdown() raised {explain_within(self._path, error)}"
             ) from error
 
 
@@ -107,53 +106,11 @@ def modules(path: Path) -> list[str]:
     return sorted(name for name in names if name.partition(".")[0] in _WORTH_SHARING)
 
 
-def _import(path: Path) -> ModuleType:
+def _module_name(path: Path) -> str:
     # Named as on Azure, so that the script's classes and functions pickle; but a script called
     # csv.py must not become the csv of everybody else.
     taken = path.stem in sys.modules or path.stem in sys.stdlib_module_names
-    name = f"_scoring_script_{path.stem}" if taken else path.stem
-    try:
-        return import_script(path, path.parent, name)
-    except JobFailed:
-        raise
-    except Exception as error:
-        raise JobFailed(f"script {path} can't be imported: {_at(path, error)}") from error
-    except SystemExit as error:
-        raise JobFailed(f"script {path} can't be imported: it calls exit({error.code})") from error
-
-
-def forget(path: Path) -> None:
-    """Take a script and its neighbours out of `sys.modules`: what they hold can then be let go."""
-    inside = f"{path.parent}{os.sep}"
-    for name, module in list(sys.modules.items()):
-        if str(getattr(module, "__file__", None)).startswith(inside):
-            del sys.modules[name]
-
-
-def explain(path: Path, error: BaseException) -> str:
-    """What a script raised in one line, with the file and the line it comes from."""
-    place = _place(path, error)
-    return f"{brief(error)} ({place[0]}, line {place[1]})" if place else brief(error)
-
-
-def _at(path: Path, error: BaseException) -> str:
-    """As `explain`; the script itself is not named again."""
-    place = _place(path, error)
-    if place is None or place[0] != path.name:
-        return explain(path, error)
-    return f"{brief(error)} (line {place[1]})"
-
-
-def _place(path: Path, error: BaseException) -> tuple[str, int] | None:
-    """The last line an error passed through of the script and of the modules that lie with it."""
-    place = None
-    trace = error.__traceback__
-    while trace is not None:
-        file = Path(trace.tb_frame.f_code.co_filename)
-        if file.is_relative_to(path.parent) and "site-packages" not in file.parts:
-            place = str(file.relative_to(path.parent)), trace.tb_lineno
-        trace = trace.tb_next
-    return place
+    return f"_scoring_script_{path.stem}" if taken else path.stem
 
 
 def _is_result(returned: Any) -> bool:
