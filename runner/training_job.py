@@ -9,7 +9,7 @@ from pathlib import Path
 from runner.declarations import AssetReference, Catalog, CommandJob, JobInput, parse_reference
 from runner.declarations.references import PREFIX
 from runner.errors import NotFound, WrongUsage
-from runner.input_path import existing
+from runner.input_path import check_type, existing
 from runner.nearest import nearest
 
 _IDS = ("/subscriptions/", f"{PREFIX}/subscriptions/")
@@ -31,17 +31,30 @@ def find_training_job(catalog: Catalog, model: str, inputs: Mapping[str, str]) -
     return replace(job, inputs={**job.inputs, **given})
 
 
-def existing_input(name: str, path: Path) -> Path:
-    """The file or folder of an input on this machine. Raises NotFound."""
-    found = existing(path)
-    if found is None:
-        raise NotFound(f"input {name}: no file or folder {path}; {other_input(name)}")
-    return found
+def local_inputs(job: CommandJob) -> dict[str, Path]:
+    """The inputs that are files or folders of this machine, by name.
+
+    Raises NotFound for one that is not there, and WrongUsage for one of another type than declared.
+    """
+    files = {}
+    for name, given in job.inputs.items():
+        if isinstance(given, JobInput) and isinstance(given.path, Path):
+            files[name] = _existing(name, given.path)
+            check_type(files[name], given.type)
+    return files
 
 
 def other_input(name: str) -> str:
     """The way out where an input can't be had, as the end of a message."""
     return f"name one that is here with --set {name}=PATH"
+
+
+def _existing(name: str, path: Path) -> Path:
+    """The file or folder of an input on this machine. Raises NotFound."""
+    found = existing(path)
+    if found is None:
+        raise NotFound(f"input {name}: no file or folder {path}; {other_input(name)}")
+    return found
 
 
 def _declared(catalog: Catalog, model: str) -> CommandJob:

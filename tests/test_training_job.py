@@ -6,7 +6,7 @@ import pytest
 
 from runner.declarations import AssetReference, Catalog, CommandJob, JobInput, read_catalog
 from runner.errors import NotFound, WrongUsage
-from runner.training_job import existing_input, find_training_job
+from runner.training_job import find_training_job, local_inputs
 
 JOB = (
     "$schema: https://azuremlschemas.azureedge.net/latest/commandJob.schema.json\n"
@@ -70,7 +70,17 @@ def test_a_folder_has_one_job(catalog: Catalog) -> None:
         find_training_job(read_catalog(catalog.folder), "echo", {})
 
 
-def test_a_file_that_is_not_there_is_named_with_its_input(tmp_path: Path) -> None:
-    assert existing_input("lines", tmp_path) == tmp_path
+def test_a_file_that_is_not_there_is_named_with_its_input(catalog: Catalog, tmp_path: Path) -> None:
+    job = find_training_job(catalog, "echo", {"lines": str(tmp_path)})
+    assert local_inputs(job)["lines"] == tmp_path
+    job = find_training_job(catalog, "echo", {"lines": str(tmp_path / "none")})
     with pytest.raises(NotFound, match=r"input lines: no file or folder .* --set lines=PATH"):
-        existing_input("lines", tmp_path / "none")
+        local_inputs(job)
+
+
+def test_a_file_for_a_declared_folder_is_refused(catalog: Catalog, tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.touch()
+    job = find_training_job(catalog, "echo", {"lines": str(file)})
+    with pytest.raises(WrongUsage, match="is a file, not a uri_folder"):
+        local_inputs(job)

@@ -24,8 +24,7 @@ from runner.declarations import AssetReference, JobInput
 from runner.declarations.catalog import place_of
 from runner.declarations.problem import refusal
 from runner.errors import EnvironmentRefused, WrongUsage
-from runner.input_path import check_type
-from runner.training_job import existing_input, find_training_job
+from runner.training_job import find_training_job, local_inputs
 
 if TYPE_CHECKING:
     from azure.core.rest import HttpResponse
@@ -55,7 +54,7 @@ def train(
     first_pause()  # who follows the job wants no error of their settings once there is one
     job = find_training_job(catalog, model, inputs)
     check_keys(job)
-    files = _local_files(job)
+    files = local_inputs(job)  # before anything is sent
     stem = _NOT_IN_A_NAME.sub("-", job.name or f"{model}-train").strip("-")
     compute = _compute_id(connection, job)
     environment = environment_id(connection, catalog, job.environment, tell)
@@ -82,16 +81,6 @@ def _begin(connection: Connection, stem: str, properties: Mapping[str, Any]) -> 
         )
 
     return job_record(connection, begin_job(connection, name, put))
-
-
-def _local_files(job: CommandJob) -> dict[str, Path]:
-    """The inputs that are on this machine, before anything is sent. Raises NotFound, WrongUsage."""
-    files = {}
-    for name, one in job.inputs.items():
-        if isinstance(one, JobInput) and isinstance(one.path, Path):
-            files[name] = existing_input(name, one.path)
-            check_type(files[name], one.type)
-    return files
 
 
 def _compute_id(connection: Connection, job: CommandJob) -> str | None:

@@ -22,7 +22,6 @@ from runner.declarations.references import PREFIX
 from runner.errors import EnvironmentRefused, JobFailed, NotFound, WrongUsage
 from runner.input_data import form_of
 from runner.input_path import Chosen, check_type, choose_input, unscored
-from runner.local import assets
 from runner.local.endpoints import DeclaredEndpoints
 from runner.local.engine.inputs import list_code, list_files
 from runner.local.engine.plan import Plan, Settings, write_plan
@@ -30,14 +29,15 @@ from runner.local.files import link_out, looks_changed
 from runner.local.home import make_folder
 from runner.local.job_folder import job_folder, model_folder, now
 from runner.local.jobs import begin_job, name_job
+from runner.registering import find_or_register, registration_of
 from runner.request import Request, only_here, resolve
-from runner.workspace import Asset, AssetKind, Invocation, Job, JobStatus, Registration
+from runner.workspace import Asset, AssetKind, Assets, Invocation, Job, JobStatus
 
 _PARALLEL = frozenset({"instance_count", "max_concurrency_per_instance"})
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def invoke(home: Path, catalog: Catalog, invocation: Invocation) -> Job:
+def invoke(home: Path, catalog: Catalog, invocation: Invocation, assets: Assets) -> Job:
     """Begin a batch job of a declared deployment. Raises a RunnerError; then there is no job.
 
     JobFailed where the output place holds something already.
@@ -45,7 +45,7 @@ def invoke(home: Path, catalog: Catalog, invocation: Invocation) -> Job:
     request = resolve(invocation, catalog, DeclaredEndpoints(catalog))
     output = check_output(invocation.output_path)
     name = name_job(request.endpoint)
-    plan, model, given, notices = plan_job(home, catalog, request, invocation, name)
+    plan, model, given, notices = plan_job(home, catalog, request, invocation, name, assets)
     folder = make_folder(home, job_folder(home, name))
     write_plan(plan, folder / "plan.json")
     if model and plan.script:
@@ -65,7 +65,7 @@ def invoke(home: Path, catalog: Catalog, invocation: Invocation) -> Job:
 
 
 def plan_job(
-    home: Path, catalog: Catalog, request: Request, invocation: Invocation, job: str
+    home: Path, catalog: Catalog, request: Request, invocation: Invocation, job: str, assets: Assets
 ) -> tuple[Plan, Asset | None, str, tuple[str, ...]]:
     """Make the plan of a batch job; register what the workspace lacks of its model and data.
 
@@ -76,7 +76,7 @@ def plan_job(
     deployment = request.declared
     assert deployment is not None, "here only what is declared can be asked for"
     script = _script(deployment)
-    model = find_model(home, catalog, deployment)
+    model = find_model(assets, catalog, deployment)
     if model is None and script is None:
         raise WrongUsage(f"deployment {deployment.name!r} has neither a model nor a scoring script")
     if script is None and model is not None and model.type != "mlflow_model":
@@ -84,7 +84,7 @@ def plan_job(
             f"model {model.reference} is a {model.type}, which needs a scoring script:"
             f" give deployment {deployment.name!r} a code_configuration"
         )
-    given, data, notices = _data(home, catalog, request.data)
+    given, data, notices = _data(home, catalog, request.data, assets)
     if model is not None:
         notices = (*_notices(home, model, deployment.model, catalog.models), *notices)
     check_type(data.path, invocation.input_type)
@@ -111,24 +111,24 @@ def plan_job(
     )
 
 
-def find_model(home: Path, catalog: Catalog, deployment: Deployment) -> Asset | None:
+def find_model(assets: Assets, catalog: Catalog, deployment: Deployment) -> Asset | None:
     """The deployment's model, registered from its declaration if the workspace lacks it."""
     source = deployment.model
     if source is None:
         return None
     if isinstance(source, Model):
         name = source.name or f"{deployment.endpoint_name}-{deployment.name}"
-        return assets.register(home, "model", _registration(source, name))
-    return _find(home, "model", source, catalog.models)
+        return assets.register("model", registration_of(_here(source), name))
+    return _find(assets, "model", source, catalog.models)
 
 
-def find_data(home: Path, catalog: Catalog, reference: AssetReference) -> Asset:
+def find_data(assets: Assets, catalog: Catalog, reference: AssetReference) -> Asset:
     """The data asset, registered from its declaration if the workspace lacks it."""
-    return _find(home, "data", reference, catalog.data)
+    return _find(assets, "data", reference, catalog.data)
 
 
 def _find(
-    home: Path,
+    assets: Assets,
     kind: AssetKind,
     reference: AssetReference,
     declared: Mapping[str, Model] | Mapping[str, Data],
@@ -137,32 +137,29 @@ def _find(
         raise EnvironmentRefused(
             f"{reference} lies in another workspace or registry, which the local one can't reach"
         )
-    try:
-        return assets.find(home, kind, str(reference))
-    except NotFound:
-        declaration = declared.get(reference.name)
-        if declaration is None or reference.version not in (None, declaration.version):
-            raise
-        return assets.register(home, kind, _registration(declaration, reference.name))
+    found = find_or_register(assets, kind, reference, declared)
+    if isinstance(found, Asset):
+        return found
+    raise _elsewhere(found)
 
 
-def _registration(declaration: Model | Data, name: str) -> Registration:
-    if not isinstance(declaration.path, Path):
-        raise EnvironmentRefused(
-            f"{declaration.path} can't be reached from the local environment; copy it here and"
-            f" name the copy in {declaration.file}"
-        )
-    return Registration(
-        name=name,
-        path=declaration.path,
-        type=declaration.type,
-        version=declaration.version,
-        description=declaration.description,
-        tags=declaration.tags,
+def _here(declaration: Model) -> Model:
+    """A declaration of files on this machine. Raises EnvironmentRefused for any other."""
+    if isinstance(declaration.path, Path):
+        return declaration
+    raise _elsewhere(declaration)
+
+
+def _elsewhere(declaration: Model | Data) -> EnvironmentRefused:
+    return EnvironmentRefused(
+        f"{declaration.path} can't be reached from the local environment; copy it here and"
+        f" name the copy in {declaration.file}"
     )
 
 
-def _data(home: Path, catalog: Catalog, asked: str) -> tuple[str, Chosen, tuple[str, ...]]:
+def _data(
+    home: Path, catalog: Catalog, asked: str, assets: Assets
+) -> tuple[str, Chosen, tuple[str, ...]]:
     """The input as it was asked for, what its files are, and notices.
 
     A path is read where it lies: this machine is where the job runs, so there is nothing to
@@ -171,7 +168,7 @@ def _data(home: Path, catalog: Catalog, asked: str) -> tuple[str, Chosen, tuple[
     form = form_of(asked)
     if form == "asset":
         reference = parse_reference(asked, "data")
-        asset = find_data(home, catalog, reference)
+        asset = find_data(assets, catalog, reference)
         notices = _notices(home, asset, reference, catalog.data)
         return asset.reference, Chosen(Path(asset.path)), notices
     if form != "path":

@@ -30,7 +30,7 @@ from runner.local.serving.bodies import MAX_BODY
 from runner.local.serving.plan import DeploymentPlan
 from runner.local.serving.traffic import HEADER, choose, nobody
 from runner.nearest import nearest
-from runner.workspace import Response
+from runner.workspace import Assets, Response
 
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 _LONGEST = 600.0  # seconds a client waits for a server, which has timeouts of its own
@@ -41,6 +41,7 @@ _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (compared with, 
 def serve(
     home: Path,
     catalog: Catalog,
+    assets: Assets,
     name: str,
     host: str,
     port: int,
@@ -72,7 +73,7 @@ def serve(
             )
         stack.enter_context(held)
         withdraw(folder)  # what a server that was killed left
-        plans = [plan_deployment(home, catalog, folder, one) for one in declared.values()]
+        plans = [plan_deployment(home, catalog, assets, folder, one) for one in declared.values()]
         deployments = {plan.name: Deployment(plan, say=say) for plan in plans}
         for one in deployments.values():
             stack.enter_context(one)
@@ -104,7 +105,12 @@ def serve(
 
 
 def send(
-    home: Path, catalog: Catalog, name: str, body: bytes, deployment: str | None = None
+    home: Path,
+    catalog: Catalog,
+    assets: Assets,
+    name: str,
+    body: bytes,
+    deployment: str | None = None,
 ) -> Response:
     """Have one request answered by the endpoint's server; where none runs, without one."""
     endpoint, declared = _choose(catalog, name)
@@ -120,15 +126,17 @@ def send(
     chosen = deployment or choose(endpoint.traffic, secrets.SystemRandom().random())
     if chosen is None:
         return _response(nobody(name))
-    return _answer_once(plan_deployment(home, catalog, folder, declared[chosen]), folder, body)
+    return _answer_once(
+        plan_deployment(home, catalog, assets, folder, declared[chosen]), folder, body
+    )
 
 
 def plan_deployment(
-    home: Path, catalog: Catalog, folder: Path, deployment: OnlineDeployment
+    home: Path, catalog: Catalog, assets: Assets, folder: Path, deployment: OnlineDeployment
 ) -> DeploymentPlan:
     """What the engine is told of a deployment; its model is registered where it is not yet."""
     code, script = _script(deployment)
-    model = find_model(home, catalog, deployment)
+    model = find_model(assets, catalog, deployment)
     if script is None:
         if model is None:
             raise WrongUsage(

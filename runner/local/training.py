@@ -13,46 +13,54 @@ from runner.local.home import make_folder
 from runner.local.invocation import find_data
 from runner.local.job_folder import job_folder, now
 from runner.local.jobs import begin_job, name_job
-from runner.training_job import existing_input, find_training_job, other_input
-from runner.workspace import Job, JobStatus
+from runner.training_job import find_training_job, local_inputs, other_input
+from runner.workspace import Assets, Job, JobStatus
 
 
-def train(home: Path, catalog: Catalog, model: str, inputs: Mapping[str, str]) -> Job:
+def train(
+    home: Path, catalog: Catalog, model: str, inputs: Mapping[str, str], assets: Assets
+) -> Job:
     """Begin a model folder's training job. Raises as `plan_training`; then there is no job."""
-    command = plan_training(home, catalog, model, inputs)
+    command = plan_training(catalog, model, inputs, assets)
     name = name_job(f"{model}-train")
     folder = make_folder(home, job_folder(home, name))
     write_command(command, folder)
     return begin_job(home, Job(name, "command", JobStatus.QUEUED, now(), model=model))
 
 
-def plan_training(home: Path, catalog: Catalog, model: str, inputs: Mapping[str, str]) -> Command:
+def plan_training(
+    catalog: Catalog, model: str, inputs: Mapping[str, str], assets: Assets
+) -> Command:
     """Make the command of a model folder's training job, `inputs` laid over the declared ones.
 
-    Raises as `find_training_job`, NotFound for files that are not there and EnvironmentRefused
+    Raises as `find_training_job`, `local_inputs`, and EnvironmentRefused
     for what is not on this machine.
     """
     job = find_training_job(catalog, model, inputs)
     if job.code is not None and not isinstance(job.code, Path):
         raise EnvironmentRefused(f"the code of {job.file} is not on this machine ({job.code})")
+    files = local_inputs(job)
     return Command(
         command=job.command,
         code=str(job.code) if job.code else None,
-        inputs={name: _value(home, catalog, name, one) for name, one in job.inputs.items()},
+        inputs={
+            name: str(files[name].absolute())
+            if name in files
+            else _value(assets, catalog, name, given)
+            for name, given in job.inputs.items()
+        },
         outputs={name: is_folder(one.type) for name, one in job.outputs.items()},
         environment_variables=job.environment_variables,
         timeout=job.limits.timeout,
     )
 
 
-def _value(home: Path, catalog: Catalog, name: str, given: object) -> str:
+def _value(assets: Assets, catalog: Catalog, name: str, given: object) -> str:
     if not isinstance(given, JobInput):
         return str(given)
     if isinstance(given.path, AssetReference):
-        return find_data(home, catalog, given.path).path
-    if not isinstance(given.path, Path):
-        raise EnvironmentRefused(
-            f"input {name}: {given.path} can't be reached from the local environment;"
-            f" {other_input(name)}"
-        )
-    return str(existing_input(name, given.path).absolute())
+        return find_data(assets, catalog, given.path).path
+    raise EnvironmentRefused(
+        f"input {name}: {given.path} can't be reached from the local environment;"
+        f" {other_input(name)}"
+    )

@@ -95,12 +95,12 @@ class LocalWorkspace:
     def invoke(self, invocation: Invocation) -> Job:
         from runner.local.invocation import invoke
 
-        return invoke(self._home, self._catalog, invocation)
+        return invoke(self._home, self._catalog, invocation, self)
 
     def send(self, endpoint: str, body: bytes, deployment: str | None = None) -> Response:
         from runner.local.online import send
 
-        return send(self._home, self._catalog, endpoint, body, deployment)
+        return send(self._home, self._catalog, self, endpoint, body, deployment)
 
     def serve(
         self,
@@ -114,12 +114,12 @@ class LocalWorkspace:
         """Serve an online endpoint here until SIGINT or SIGTERM; see `runner.local.online`."""
         from runner.local.online import serve
 
-        serve(self._home, self._catalog, endpoint, host, port, ready, say, verbose)
+        serve(self._home, self._catalog, self, endpoint, host, port, ready, say, verbose)
 
     def train(self, model: str, inputs: Mapping[str, str]) -> Job:
         from runner.local.training import train
 
-        return train(self._home, self._catalog, model, inputs)
+        return train(self._home, self._catalog, model, inputs, self)
 
     def jobs(self, limit: int | None = None) -> list[Job]:
         return jobs.list_jobs(self._home, limit)

@@ -15,6 +15,8 @@ from runner.local.endpoints import DeclaredEndpoints
 from runner.local.engine.plan import Plan
 from runner.local.invocation import plan_job
 from runner.local.job_records import insert_job
+from runner.local.workspace import LocalWorkspace
+from runner.project import Project
 from runner.request import resolve
 from runner.workspace import Invocation, Job, JobStatus, Registration
 from tests.projects import ScratchProject
@@ -27,7 +29,10 @@ def plan(project: ScratchProject, **asked: Any) -> tuple[Plan, tuple[str, ...]]:
     catalog = read_catalog(project.root / "models")
     invocation = Invocation(**asked)
     request = resolve(invocation, catalog, DeclaredEndpoints(catalog))
-    planned, _, _, notices = plan_job(project.home, catalog, request, invocation, "job-1")
+    workspace = LocalWorkspace(Project(project.root, catalog.folder, project.home))
+    planned, _, _, notices = plan_job(
+        project.home, catalog, request, invocation, "job-1", workspace
+    )
     return planned, notices
 
 
