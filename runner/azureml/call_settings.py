@@ -24,7 +24,7 @@ def wire_settings(deployment: BatchDeployment, asked: Collection[str]) -> dict[s
     from runner.declarations.batch import PER_CALL
 
     here = tuple(key for key, where in PER_CALL.items() if where == "everywhere")
-    for key in asked:
+    for key in sorted(asked):
         if key not in here:
             raise WrongUsage(
                 f"{key} belongs to the deployment on Azure, not to a call: change it in the stack"

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from runner.azureml.beginning import UNCERTAIN, begin_job, name_job
+from runner.azureml.call_settings import wire_settings
 from runner.azureml.endpoints import DeployedEndpoints
 from runner.azureml.errors import ServiceError
 from runner.azureml.following import first_pause
@@ -27,15 +28,6 @@ if TYPE_CHECKING:
 
 _JOB_INPUT: dict[str, str] = {"uri_file": "UriFile", "uri_folder": "UriFolder"}
 _INPUT = "data"  # the name of the one input a model deployment takes
-# What Azure's scoring interface takes with a call; the rest belongs to the deployment.
-_PER_CALL = (
-    "mini_batch_size",
-    "instance_count",
-    "retry_settings.max_retries",
-    "retry_settings.timeout",
-    "error_threshold",
-    "output_file_name",
-)
 
 
 def invoke(connection: Connection, catalog: Catalog, invocation: Invocation, assets: Assets) -> Job:
@@ -53,7 +45,7 @@ def invoke(connection: Connection, catalog: Catalog, invocation: Invocation, ass
         invocation = replace(invocation, endpoint=logical)
     endpoints = DeployedEndpoints(connection, catalog.default_endpoint)
     request = resolve(invocation, catalog, endpoints)
-    settings = _settings(request)
+    settings = wire_settings(request.declared, request.changed) if request.declared else {}
     output = _output(connection, request, invocation.output_path, settings)
     given = find_input(connection, catalog, request.data, invocation.input_type, assets)
     body = {
@@ -72,36 +64,6 @@ def invoke(connection: Connection, catalog: Catalog, invocation: Invocation, ass
         input=given.shown,
         notices=(*record.notices, *request.notices, *given.notices),
     )
-
-
-def _settings(request: Request) -> dict[str, Any]:
-    """What the call changes of the deployment, in the words of Azure's scoring interface."""
-    checked, given = request.declared, request.changed
-    if checked is None or not given:
-        return {}
-    for key in given:
-        if key not in _PER_CALL:
-            raise WrongUsage(
-                f"{key} belongs to the deployment on Azure, not to a call: change it in the stack"
-                f" file and deploy; a call takes {', '.join(_PER_CALL)}"
-            )
-    settings = checked.settings
-    wire: dict[str, Any] = {}
-    if "mini_batch_size" in given:
-        wire["miniBatchSize"] = settings.mini_batch_size
-    if "instance_count" in given:
-        wire["compute"] = {"instanceCount": checked.resources.instance_count}
-    if "error_threshold" in given:
-        wire["errorThreshold"] = settings.error_threshold
-    if "output_file_name" in given:
-        wire["outputFileName"] = settings.output_file_name
-    retries = settings.retry_settings
-    if "retry_settings.max_retries" in given or "retry_settings.timeout" in given:
-        wire["retrySettings"] = {
-            "maxRetries": retries.max_retries,
-            "timeout": f"PT{retries.timeout}S",
-        }
-    return wire
 
 
 def _output(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from runner.asset_kinds import INPUT_TYPES
 from runner.cli.options import (
     Command,
     Session,
@@ -66,7 +67,7 @@ Examples:
 )
 @click.option(
     "--input-type",
-    type=click.Choice(["uri_file", "uri_folder"]),
+    type=click.Choice(INPUT_TYPES),
     help="Whether the data is one file or a folder.  [default: as found]",
 )
 @click.option(
