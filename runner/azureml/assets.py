@@ -205,7 +205,7 @@ def download(
 
 
 def _names(connection: Connection, kind: AssetKind) -> list[str]:
-    return sorted(one["name"] for one in connection.arm.pages(ASSET_KINDS[kind].segment))
+    return sorted(asset["name"] for asset in connection.arm.pages(ASSET_KINDS[kind].segment))
 
 
 def _same(

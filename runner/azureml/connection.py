@@ -175,6 +175,6 @@ class Connection:
         group, _, _ = self.arm.base_url.rpartition("/workspaces/")
         client = Client(group, self.credential, self.cloud.resource_manager_scope, API_VERSION)
         try:
-            return [str(one["name"]) for one in client.pages("workspaces")]
+            return [str(found["name"]) for found in client.pages("workspaces")]
         except EnvironmentRefused:
             return []

@@ -60,8 +60,8 @@ def train(
     environment = environment_id(connection, catalog, job.environment, tell)
     code = _code_id(connection, job, stem, tell)
     given = {
-        name: _input(connection, catalog, one, files.get(name), assets, tell)
-        for name, one in job.inputs.items()
+        name: _input(connection, catalog, declared, files.get(name), assets, tell)
+        for name, declared in job.inputs.items()
     }
     parts = Parts(environment, code, compute, given)
     return _begin(connection, stem, job_properties(job, parts))

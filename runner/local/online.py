@@ -73,7 +73,10 @@ def serve(
             )
         stack.enter_context(held)
         withdraw(folder)  # what a server that was killed left
-        plans = [plan_deployment(home, catalog, assets, folder, one) for one in declared.values()]
+        plans = [
+            plan_deployment(home, catalog, assets, folder, deployment)
+            for deployment in declared.values()
+        ]
         deployments = {plan.name: Deployment(plan, say=say) for plan in plans}
         for one in deployments.values():
             stack.enter_context(one)

@@ -49,7 +49,7 @@ def plan_training(
             else _value(assets, catalog, name, given)
             for name, given in job.inputs.items()
         },
-        outputs={name: is_folder(one.type) for name, one in job.outputs.items()},
+        outputs={name: is_folder(output.type) for name, output in job.outputs.items()},
         environment_variables=job.environment_variables,
         timeout=job.limits.timeout,
     )

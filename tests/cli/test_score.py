@@ -305,7 +305,7 @@ def test_what_a_failed_job_has_to_say_besides_its_error_is_told(
 def test_the_help_of_set_names_every_setting_that_a_call_changes() -> None:
     # Written out there: reading the declarations' table would slow each start of the runner.
     here = [key for key, where in PER_CALL.items() if where == "this machine"]
-    (option,) = (one for one in score.params if one.name == "settings")
+    (option,) = (param for param in score.params if param.name == "settings")
     assert isinstance(option, click.Option)
     text = str(option.help)
     assert f"by its key in the YAML: {', '.join(PER_CALL)}. May be repeated." in text
