@@ -12,7 +12,8 @@ import pytest
 from tests.projects import ROOT, ScratchProject, add_diabetes
 
 README = ROOT / "README.md"
-DOCUMENTS = [README, *sorted((ROOT / "docs").glob("*.md"))]
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
+DOCUMENTS = [README, CONTRIBUTING, *sorted((ROOT / "docs").glob("*.md"))]
 _BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"^```yaml\n# (\S+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _ROOM = re.compile(r"^\| `(runner/[\w/]*/)` \| (.*) \|$", re.MULTILINE)
@@ -111,6 +112,16 @@ def test_the_rooms_of_the_architecture_and_what_is_named_in_them_exist() -> None
         assert (ROOT / room).is_dir(), room
         for name in names:
             assert (ROOT / room / f"{name}.py").is_file(), f"{room}{name}"
+
+
+def test_the_files_that_a_change_is_made_in_exist() -> None:
+    changes = re.split(r"^## ", CONTRIBUTING.read_text(), flags=re.MULTILINE)[1:]
+    assert len(changes) == 10
+    for change in changes:
+        files = re.findall(r"`((?:runner|infra|tests)/[\w/]+\.?\w*/?)`", change)
+        assert len(files) >= 2, change
+        for file in files:
+            assert (ROOT / file).exists(), file
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from runner.azureml.ways_out import way_out, way_out_of_silence
+from runner.azureml.ways_out import way_out, way_out_if_unreachable
 from runner.errors import EnvironmentRefused, NotFound
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def unreachable(error: AzureError, what: str, host: str) -> ServiceError:
     found = _REASON.search(said)
     reason = (found[1] or found[2]).strip() if found else said[:_LONGEST]
     return ServiceError(
-        f"can't {what}: {host} does not answer ({reason}); {way_out_of_silence(said)}"
+        f"can't {what}: {host} does not answer ({reason}); {way_out_if_unreachable(said)}"
     )
 
 

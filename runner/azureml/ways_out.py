@@ -31,7 +31,7 @@ _OF_STATUSES: Mapping[int, str] = {
 }
 _OF_SERVERS = "this is Azure's own trouble: try again in a while"  # 500 and above
 # Where no answer came, by words of what was said instead; the first that fits.
-_OF_SILENCE: Mapping[tuple[str, ...], str] = {
+_IF_UNREACHABLE: Mapping[tuple[str, ...], str] = {
     ("proxy",): "check HTTPS_PROXY and NO_PROXY",
     ("certificate", "ssl"): (
         "where a proxy signs for itself, name its certificates in REQUESTS_CA_BUNDLE"
@@ -41,7 +41,7 @@ _OF_SILENCE: Mapping[tuple[str, ...], str] = {
     ),
     ("timed out", "timeout"): "try again, or raise RUNNER_TIMEOUT (seconds)",
 }
-_OF_ANY_SILENCE = "check the network and try again"
+_IF_UNREACHABLE_ELSE = "check the network and try again"
 
 
 def way_out(status: int, code: str, role: str | None) -> str | None:
@@ -55,10 +55,10 @@ def way_out(status: int, code: str, role: str | None) -> str | None:
     return text.format(role=f"the role {role!r}" if role else _ON_WORKSPACE)
 
 
-def way_out_of_silence(said: str) -> str:
+def way_out_if_unreachable(said: str) -> str:
     """What to do where no answer came, and `said` is what the network's packages say of it."""
     lower = said.lower()
-    for words, text in _OF_SILENCE.items():
+    for words, text in _IF_UNREACHABLE.items():
         if any(word in lower for word in words):
             return text
-    return _OF_ANY_SILENCE
+    return _IF_UNREACHABLE_ELSE

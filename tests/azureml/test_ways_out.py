@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.azureml.ways_out import way_out, way_out_of_silence
+from runner.azureml.ways_out import way_out, way_out_if_unreachable
 
 
 def test_a_code_has_a_way_out_of_its_own_before_its_status() -> None:
@@ -24,4 +24,4 @@ def test_where_azures_own_words_have_to_do_there_is_none(status: int) -> None:
 
 
 def test_silence_of_a_kind_nobody_knows_is_the_networks() -> None:
-    assert way_out_of_silence("Nothing came.") == "check the network and try again"
+    assert way_out_if_unreachable("Nothing came.") == "check the network and try again"
