@@ -237,7 +237,10 @@ def _described_cloud(host: str, name: str) -> Cloud:
     request = HttpRequest("GET", address, params={"api-version": METADATA_API_VERSION})
     described = described_clouds(_get_json(request, doing))
     if not described:
-        raise ResourceManagerError(f"{doing}: the answer lacks what describes a cloud")
+        raise ResourceManagerError(
+            f"{doing}: the answer has not all of name, portal,"
+            " resourceManager, authentication and suffixes of a cloud"
+        )
     by_name = {cloud.name.lower(): cloud for cloud in described.values()}
     return by_name.get(name.lower()) or next(iter(described.values()))
 

@@ -81,8 +81,9 @@ ASSET_KINDS: Mapping[AssetKind, KindFacts] = {
 
 
 def kind_of_type(type_: str) -> AssetKind:
-    """The kind of asset that a type is one of. Raises StopIteration for no type."""
-    return next(kind for kind, facts in ASSET_KINDS.items() if type_ in facts.types)
+    """The kind of asset that a type is one of. Raises KeyError for no type."""
+    kinds = {name: kind for kind, facts in ASSET_KINDS.items() for name in facts.types}
+    return kinds[type_]
 
 
 def is_folder(type_: str) -> bool:

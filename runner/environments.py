@@ -22,30 +22,39 @@ from runner.sources import OUTPUTS, Source
 
 if TYPE_CHECKING:
     from runner.health import Link
-    from runner.workspace import Workspace
+    from runner.workspace import Abilities, Workspace
 
 # platform → the module of its package that opens its workspaces; imported when it is used
 PLATFORMS: Mapping[str, str] = {
     "local": "runner.local.environment",
     "azureml": "runner.azureml.environment",
 }
+_AZURE = "azureml"  # what every description of a workspace leads to so far
 
 
 class Platform(Protocol):
     """What the module of a platform offers, for one environment and what leads to it."""
 
-    def open_workspace(self, project: Project, environment: str, source: Source) -> Workspace: ...
+    @property
+    def ABILITIES(self) -> Abilities:  # noqa: N802 - a constant of the module
+        """What its workspaces can do."""
+        ...
+
+    def open_workspace(
+        self, project: Project, environment: str, source: Source, /
+    ) -> Workspace: ...
     def describe(
         self,
         project: Project,
         environment: str,
         source: Source,
         workspace: Callable[[], Workspace],
+        /,
     ) -> dict[str, Any]:
         """What `runner env show` tells, by name; `workspace` opens it where that takes looking."""
         ...
 
-    def examine(self, project: Project, environment: str, source: Source) -> Iterator[Link]: ...
+    def examine(self, project: Project, environment: str, source: Source, /) -> Iterator[Link]: ...
 
 
 def open_workspace(environment: str, outputs: Path | None = None) -> Workspace:
@@ -58,6 +67,11 @@ def open_workspace(environment: str, outputs: Path | None = None) -> Workspace:
     project = find_project()
     source = find_source(project, environment, outputs)
     return _platform(source).open_workspace(project, environment, source)
+
+
+def find_abilities(environment: str, outputs: Path | None = None) -> Abilities:
+    """What an environment can do; its workspace is not opened. Raises as `find_source`."""
+    return _platform(find_source(find_project(), environment, outputs)).ABILITIES
 
 
 def describe(
@@ -100,10 +114,10 @@ def find_source(project: Project, environment: str, outputs: Path | None = None)
                 f"--outputs describes a workspace on Azure and {LOCAL} has none; name the"
                 " environment with --env"
             )
-        return Source("local", platform="local")
+        return Source("local", "local")
     given = outputs or _from_variable()
     if given is not None:
-        return Source("outputs", given)
+        return Source("outputs", _AZURE, given)
     return _managed_source(project, environment)
 
 
@@ -112,16 +126,16 @@ def _managed_source(project: Project, environment: str) -> Source:
     stack = stack_file(project, environment)
     managed = (project.root / "Pulumi.yaml").is_file()
     if stack is not None and managed:
-        return Source("stack", stack)
+        return Source("stack", _AZURE, stack)
     config = find_config(Path.cwd())
     if config is None:
         raise _unknown(project, environment, stack)
     if stack is not None:
-        return Source("config", config)
+        return Source("config", _AZURE, config)
     workspace = _workspace_name(config)
     if environment != workspace:  # more likely a slip than meant for this workspace
         raise _unknown(project, environment, stack, workspace)
-    return Source("config", config)
+    return Source("config", _AZURE, config)
 
 
 def list_environments(project: Project) -> dict[str, Source]:
@@ -135,11 +149,11 @@ def list_environments(project: Project) -> dict[str, Source]:
             named = name in (LOCAL, stack) or stack is None
             found[name] = (find_source if named else _managed_source)(project, name)
         except NotFound:  # not reachable from here, but named by its file
-            found[name] = Source("stack", stack_file(project, name))
+            found[name] = Source("stack", _AZURE, stack_file(project, name))
     config = find_config(Path.cwd())
     if config is not None:
         with suppress(WrongUsage):  # who asks for an environment of no other kind is told
-            found.setdefault(_workspace_name(config), Source("config", config))
+            found.setdefault(_workspace_name(config), Source("config", _AZURE, config))
     return found
 
 

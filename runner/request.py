@@ -34,7 +34,19 @@ class BatchEndpoints(Protocol):
         """What is said where there is no endpoint at all."""
         ...
 
-    def names(self) -> Collection[str]: ...
+    @property
+    def default_place(self) -> str:
+        """Where an endpoint's default deployment is said, as the end of a message."""
+        ...
+
+    def names(self) -> Collection[str]:
+        """Those from which the only one is the default."""
+        ...
+
+    def all_names(self) -> Collection[str]:
+        """Those that can be named."""
+        ...
+
     def first_deployment(self, endpoint: str) -> str:
         """How an endpoint without deployments gets one, as the end of a message."""
         ...
@@ -122,7 +134,7 @@ def choose_endpoint(asked: str | None, endpoints: BatchEndpoints) -> str:
     """
     name = asked or default_endpoint(endpoints)
     if name is None:
-        names = endpoints.names()
+        names = endpoints.all_names()
         if not names:
             raise NotFound(endpoints.none_yet)
         raise WrongUsage(f"name the endpoint to use: {', '.join(sorted(names))}")
@@ -176,7 +188,8 @@ def _choose_deployment(
     if chosen is None:
         raise WrongUsage(
             f"endpoint {endpoint!r} has no default deployment: name one with --deployment"
-            f" ({', '.join(names)}), or give the endpoint `defaults: {{deployment_name: ...}}`"
+            f" ({', '.join(names)}), or set `defaults: {{deployment_name: ...}}`"
+            f" {endpoints.default_place}"
         )
     if chosen not in found.names:
         raise NotFound(f"no deployment {chosen!r} of endpoint {endpoint!r}{nearest(chosen, names)}")

@@ -13,4 +13,4 @@ def shorten_paths(text: str, folder: Path) -> str:
     if folder == Path(folder.anchor):
         return text  # one character would be won, and `//` of an address lost
     # Only where a path begins: /srv/a is no part of /var/srv/a.
-    return re.sub(rf"(?<![^\s'\"`(=]){re.escape(f'{folder}{os.sep}')}", "", text)
+    return re.sub(rf"(?<![^\s'\"`(\[=,:;]){re.escape(f'{folder}{os.sep}')}(?=[^\s'\"`])", "", text)

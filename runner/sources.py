@@ -14,5 +14,5 @@ class Source:
     """A description of an environment's workspace; `local` needs none."""
 
     kind: Literal["local", "outputs", "stack", "config"]
+    platform: str  # see `environments.PLATFORMS`
     file: Path | None = None  # the outputs, the Pulumi.<env>.yaml or the config.json
-    platform: str = "azureml"  # see `environments.PLATFORMS`

@@ -5,8 +5,18 @@ from pathlib import Path
 
 import pytest
 
+import runner.azureml.environment
+import runner.local.environment
 from runner.azureml.workspace import AzureWorkspace
-from runner.environments import find_source, list_environments, open_workspace
+from runner.cli import main
+from runner.environments import (
+    PLATFORMS,
+    Platform,
+    find_abilities,
+    find_source,
+    list_environments,
+    open_workspace,
+)
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.project import find_project
 
@@ -181,3 +191,29 @@ def test_outside_a_project_there_is_no_environment(
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
     with pytest.raises(WrongUsage, match="not in a project"):
         open_workspace(environment)
+
+
+def test_every_platform_offers_what_an_environment_needs() -> None:
+    modules: dict[str, Platform] = {
+        "runner.local.environment": runner.local.environment,
+        "runner.azureml.environment": runner.azureml.environment,
+    }
+    assert modules.keys() == set(PLATFORMS.values())
+
+
+def test_what_an_environment_can_do_is_known_before_it_can_be_reached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # without the Pulumi CLI
+    assert find_abilities("local").serves
+    assert not find_abilities("prod").serves
+
+
+def test_serving_what_another_environment_serves_is_wrong_usage_before_it_is_reached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SystemExit) as ended:
+        main(["serve", "diabetes-online", "--env", "prod"])
+    assert ended.value.code == 2
+    assert "not in environment prod; use --env local" in capsys.readouterr().err

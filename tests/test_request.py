@@ -30,8 +30,12 @@ class Known:
     bare: bool = False
     stacks: str | None = None
     none_yet = "there is none: make it"
+    default_place = "somewhere"
 
     def names(self) -> Collection[str]:
+        return self.behind.keys()
+
+    def all_names(self) -> Collection[str]:
         return self.behind.keys()
 
     def chosen(self) -> str | None:
@@ -88,7 +92,12 @@ def test_the_only_deployment_without_default_is_taken_and_told(catalog: Catalog)
         (Known(), Invocation("online"), WrongUsage, "`runner invoke online FILE`"),
         (Known(), Invocation("ecko"), NotFound, "no batch endpoint 'ecko'"),
         (Known({"echo": []}), Invocation(), EnvironmentRefused, "yet; give echo one"),
-        (Known(bare=True), Invocation(), WrongUsage, r"--deployment \(main, other\)"),
+        (
+            Known(bare=True),
+            Invocation(),
+            WrongUsage,
+            r"--deployment \(main, other\), or .* somewhere$",
+        ),
         (Known(), Invocation(deployment="mai"), NotFound, "did you mean 'main'"),
         (
             Known(),

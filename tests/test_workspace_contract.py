@@ -218,7 +218,7 @@ def test_no_job_that_is_not_there_is_removed(workspace: Workspace) -> None:
 
 def test_what_a_workspace_cannot_do_it_refuses(workspace: Workspace) -> None:
     if not workspace.abilities.serves:
-        with pytest.raises(EnvironmentRefused, match="--env local"):
+        with pytest.raises(WrongUsage, match="--env local"):
             workspace.serve("diabetes-online", "127.0.0.1", 0, ready=print, say=print)
     if not workspace.abilities.resumes:
         with pytest.raises(EnvironmentRefused):

@@ -34,7 +34,8 @@ def wire_settings(deployment: BatchDeployment, asked: Collection[str]) -> dict[s
     wire: dict[str, Any] = {}
     for key in here:
         if key.partition(".")[0] in groups:
-            *group, name = map(_camel, _RENAMED.get(key, key).split("."))
+            words = [_camel(word) for word in _RENAMED.get(key, key).split(".")]
+            *group, name = words
             within = wire.setdefault(group[0], {}) if group else wire
             within[name] = _value(deployment, key)
     return wire

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from runner.request import Deployments
@@ -67,6 +68,7 @@ class DeployedEndpoints:
     What the stack's output knows is not asked of Resource Manager.
     """
 
+    default_place = "in the stack file and deploy"
     none_yet = "the workspace has no batch endpoint: declare one and deploy it"
 
     def __init__(self, connection: Connection, chosen: str | None) -> None:
@@ -83,6 +85,9 @@ class DeployedEndpoints:
             return endpoint_names(self._connection, ("batch",))
         return [name for name, known in self._known.items() if known.kind == "batch"]
 
+    def all_names(self) -> Collection[str]:
+        return endpoint_names(self._connection, ("batch",))
+
     def chosen(self) -> str | None:
         return self._chosen
 
@@ -98,7 +103,10 @@ class DeployedEndpoints:
                 names = {*known.deployments, *([known.default] if known.default else [])}
                 return Deployments(names, known.default)
         # The stack's output may be older than the endpoint.
-        return self.look_up(endpoint)
+        found = self.look_up(endpoint)
+        if asked is None or asked.lower() not in map(str.lower, found.names):
+            return found
+        return replace(found, names={*found.names, asked})  # Azure's names know no case
 
     def look_up(self, endpoint: str) -> Deployments:
         """The deployments of an endpoint as Resource Manager has them. Raises NotFound."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from runner.azureml.abilities import ABILITIES as ABILITIES
 from runner.azureml.outputs import read_config, read_outputs
 from runner.errors import EnvironmentRefused, WrongUsage
 from runner.sources import OUTPUTS, Source
@@ -23,7 +24,7 @@ _PACKAGES = {
 }
 
 
-def open_workspace(project: Project, environment: str, source: Source) -> Workspace:
+def open_workspace(project: Project, environment: str, source: Source, /) -> Workspace:
     """The workspace that a source leads to. Raises WrongUsage, NotFound, EnvironmentRefused."""
     _check_packages(environment)
     from runner.azureml.workspace import AzureWorkspace
@@ -32,7 +33,7 @@ def open_workspace(project: Project, environment: str, source: Source) -> Worksp
 
 
 def describe(
-    project: Project, environment: str, source: Source, _workspace: Callable[[], Workspace]
+    project: Project, environment: str, source: Source, _workspace: Callable[[], Workspace], /
 ) -> dict[str, Any]:
     """The workspace's address, and the names its endpoints have there. Raises as `read_source`."""
     outputs = read_source(project, environment, source)
@@ -47,7 +48,7 @@ def describe(
     }
 
 
-def examine(project: Project, environment: str, source: Source) -> Iterator[Link]:
+def examine(project: Project, environment: str, source: Source, /) -> Iterator[Link]:
     """Each link of the chain that leads to the workspace, as it is looked at.
 
     Raises EnvironmentRefused where a package is missing; all else that is wrong is a link that

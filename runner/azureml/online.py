@@ -89,11 +89,3 @@ def _secret(connection: Connection, name: str, properties: Mapping[str, Any]) ->
     if mode == "amltoken":
         return str(connection.arm.ask(KINDS["online"], name, "token")["accessToken"])
     return str(connection.arm.ask(KINDS["online"], name, "listKeys")["primaryKey"])
-
-
-def refuse_serving(environment: str, endpoint: str) -> EnvironmentRefused:
-    """The error for serving on this machine what lies in a workspace on Azure."""
-    return EnvironmentRefused(
-        f"environment {environment} serves its endpoints itself: serve the declared one with"
-        f" `runner serve {endpoint} --env local`"
-    )

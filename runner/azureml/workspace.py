@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from runner.azureml.abilities import ABILITIES
 from runner.azureml.connection import Connection
 from runner.catalogs import read_environment_catalog
 from runner.project import stack_file
 from runner.workspace import (
-    Abilities,
     Asset,
     AssetKind,
     EndpointInfo,
@@ -28,10 +28,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runner.azureml.outputs import Outputs
-    from runner.catalogs import read_environment_catalog
     from runner.content import Content
     from runner.declarations import Catalog
-from runner.project import Project
+    from runner.project import Project
 
 
 class AzureWorkspace:
@@ -40,7 +39,7 @@ class AzureWorkspace:
     Each method belongs to a module of this package, which is imported when it is called.
     """
 
-    abilities = Abilities()
+    abilities = ABILITIES
 
     def __init__(self, project: Project, environment: str, outputs: Outputs) -> None:
         self.environment = environment
@@ -105,6 +104,7 @@ class AzureWorkspace:
         from runner.declarations import read_stack
         from runner.request import default_endpoint
 
+        # By the stack file alone: it holds while the declarations are being mended.
         stack = stack_file(self._project, self.environment)
         chosen = read_stack(stack).default_endpoint if stack else None
         return default_endpoint(DeployedEndpoints(self._connection, chosen))
@@ -128,7 +128,7 @@ class AzureWorkspace:
         say: Callable[[str], object],
         verbose: bool = False,
     ) -> None:
-        from runner.azureml.online import refuse_serving
+        from runner.workspace.endpoints import refuse_serving
 
         raise refuse_serving(self.environment, endpoint)
 

@@ -18,7 +18,7 @@ from runner.cli.options import Group, Opener, Session, common
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from runner.workspace import Workspace
+    from runner.workspace import Abilities, Workspace
 
 _SIGPIPE = 128 + 13
 
@@ -94,7 +94,8 @@ def main(args: Sequence[str] | None = None, opener: Opener | None = None) -> NoR
     from runner.cli.failure import report
 
     _never_fail_to_print()
-    session, stdout = Session(opener or _open), sys.stdout
+    session = Session(opener or _open, find_abilities=None if opener else _find_abilities)
+    stdout = sys.stdout
     try:
         status = runner.main(args=args, prog_name="runner", standalone_mode=False, obj=session)
     except SystemExit as ended:
@@ -113,6 +114,12 @@ def _open(environment: str, outputs: Path | None = None) -> Workspace:
     from runner.environments import open_workspace
 
     return open_workspace(environment, outputs)
+
+
+def _find_abilities(environment: str, outputs: Path | None = None) -> Abilities:
+    from runner.environments import find_abilities
+
+    return find_abilities(environment, outputs)
 
 
 def _open_closed_streams() -> None:

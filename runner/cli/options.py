@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
-    from runner.workspace import AssetKind, EndpointInfo, Workspace
+    from runner.workspace import Abilities, AssetKind, EndpointInfo, Workspace
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Opener = Callable[..., "Workspace"]  # takes the environment and, where given, its outputs
@@ -29,6 +29,7 @@ class Session:
     chosen: str | None = None
     outputs: Path | None = None
     verbose: bool = False
+    find_abilities: Callable[..., Abilities] | None = None  # None: those of the open workspace
 
     @property
     def environment(self) -> str:
@@ -38,6 +39,12 @@ class Session:
 
     def open(self) -> Workspace:
         return self.open_other(self.environment, self.outputs)
+
+    def abilities(self) -> Abilities:
+        """What the environment can do, without opening its workspace where that is known."""
+        if self.find_abilities is None:
+            return self.open().abilities
+        return self.find_abilities(self.environment, self.outputs)
 
     def open_other(self, environment: str, outputs: Path | None) -> Workspace:
         """The workspace of an environment by name, whatever the options say."""

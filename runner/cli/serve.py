@@ -40,16 +40,11 @@ def serve(session: Session, endpoint: str, port: int, host: str) -> None:
     what the models print. GET /health and GET /metrics tell how it goes.
     """
     from runner.cli.output import print_note
-    from runner.errors import WrongUsage
-    from runner.project import LOCAL
+    from runner.workspace.endpoints import refuse_serving
 
-    workspace = session.open()
-    if not workspace.abilities.serves:
-        raise WrongUsage(
-            f"serve runs on this machine, not in environment {session.environment};"
-            f" use --env {LOCAL}, or send requests with `runner invoke {endpoint}`"
-        )
-    workspace.serve(
+    if not session.abilities().serves:
+        raise refuse_serving(session.environment, endpoint)
+    session.open().serve(
         endpoint,
         host,
         port,

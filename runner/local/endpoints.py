@@ -51,6 +51,7 @@ class DeclaredEndpoints:
     """The declared batch endpoints; implements `runner.request.BatchEndpoints`."""
 
     catalog: Catalog
+    default_place = "in the endpoint's YAML"
 
     @property
     def none_yet(self) -> str:
@@ -61,6 +62,9 @@ class DeclaredEndpoints:
 
     def names(self) -> Collection[str]:
         return self.catalog.batch_endpoints.keys()
+
+    def all_names(self) -> Collection[str]:
+        return self.names()
 
     def chosen(self) -> str | None:
         return self.catalog.default_endpoint

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from runner.local.abilities import ABILITIES as ABILITIES
+
 if TYPE_CHECKING:
     from runner.health import Link
     from runner.project import Project
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from runner.workspace import Workspace
 
 
-def open_workspace(project: Project, _environment: str, _source: Source) -> Workspace:
+def open_workspace(project: Project, _environment: str, _source: Source, /) -> Workspace:
     """The project's own workspace. Nothing is read or made yet."""
     from runner.local.workspace import LocalWorkspace
 
@@ -20,7 +22,7 @@ def open_workspace(project: Project, _environment: str, _source: Source) -> Work
 
 
 def describe(
-    project: Project, _environment: str, _source: Source, workspace: Callable[[], Workspace]
+    project: Project, _environment: str, _source: Source, workspace: Callable[[], Workspace], /
 ) -> dict[str, Any]:
     """Where the workspace lies, and how much it holds. Raises RunnerError."""
     opened = workspace()
@@ -34,7 +36,7 @@ def describe(
     }
 
 
-def examine(project: Project, _environment: str, _source: Source) -> Iterator[Link]:
+def examine(project: Project, _environment: str, _source: Source, /) -> Iterator[Link]:
     """Each link of the environment, as it is looked at."""
     from runner.local.health import examine
 

@@ -11,12 +11,12 @@ from runner.catalogs import read_environment_catalog
 from runner.content import Content, counted
 from runner.errors import NotFound
 from runner.local import assets, jobs
+from runner.local.abilities import ABILITIES
 from runner.local.files import contents, copy_out
 from runner.local.job_folder import job_folder
 from runner.nearest import nearest
 from runner.project import LOCAL, Project
 from runner.workspace import (
-    Abilities,
     Asset,
     AssetKind,
     EndpointInfo,
@@ -38,7 +38,7 @@ class LocalWorkspace:
     """Implements `runner.workspace.Workspace` over a folder and the project's declarations."""
 
     environment = LOCAL
-    abilities = Abilities(serves=True, resumes=True, removes_jobs=True, begins_at_once=True)
+    abilities = ABILITIES
 
     def __init__(self, project: Project) -> None:
         self.on_transfer: Callable[[Transfer], None] = lambda _: None

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Abilities:
-    """What a workspace can do; commands ask for these, and never which environment it is.
+    """What a workspace can do; who needs to know asks for these, and never for its name.
 
-    What a workspace is asked to do beyond them it refuses with `EnvironmentRefused`.
+    What a workspace is asked to do beyond them it refuses. They are known before it is opened.
     """
 
     serves: bool = False  # online endpoints on this machine

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from runner.errors import WrongUsage
+
 if TYPE_CHECKING:
     from runner.workspace.jobs import Job
 
@@ -61,6 +63,14 @@ class Response:
     model_error: str | None = None  # the model's own status and reason, where the endpoint says so
 
 
+def refuse_serving(environment: str, endpoint: str) -> WrongUsage:
+    """The error for serving on this machine what another environment serves."""
+    return WrongUsage(
+        f"serve runs on this machine, not in environment {environment};"
+        f" use --env local, or send requests with `runner invoke {endpoint}`"
+    )
+
+
 class Endpoints(Protocol):
     """The endpoints of a workspace with their deployments."""
 
@@ -89,7 +99,7 @@ class Endpoints(Protocol):
     ) -> None:
         """Serve an online endpoint on this machine until SIGINT or SIGTERM.
 
-        `ready` gets the scoring URI, `say` lines of log. Where `abilities.serves` is False this
-        raises `EnvironmentRefused`.
+        `ready` gets the scoring URI, `say` lines of log. Raises `WrongUsage` where
+        `abilities.serves` is False.
         """
         ...

@@ -2,17 +2,18 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from runner.declarations import read_catalog
+from runner.declarations import BatchSettings, RetrySettings, read_catalog
 from runner.errors import NotFound
 from runner.local.assets import register
 from runner.local.database import opened
 from runner.local.endpoints import DeclaredEndpoints
-from runner.local.engine.plan import Plan
+from runner.local.engine.plan import Plan, Settings
 from runner.local.invocation import plan_job
 from runner.local.job_records import insert_job
 from runner.local.workspace import LocalWorkspace
@@ -185,3 +186,11 @@ def test_declared_files_that_are_gone_do_not_keep_what_is_registered_from_being_
     (project.root / "data/lines").rename(project.root / "data/moved")
     planned, notices = plan(project)
     assert (len(planned.files), notices) == (2, ())
+
+
+def test_every_setting_of_the_engine_has_one_source() -> None:
+    declared = [field.name for record in (BatchSettings, RetrySettings) for field in fields(record)]
+    own = [field.name for field in fields(Invocation) if "only_here" in field.metadata]
+    for setting in fields(Settings):
+        sources = [*declared, *own, "processes"]
+        assert sources.count(setting.name) == 1, setting.name

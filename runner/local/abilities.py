@@ -1,0 +1,7 @@
+"""What this platform's workspaces can do."""
+
+from __future__ import annotations
+
+from runner.workspace.abilities import Abilities
+
+ABILITIES = Abilities(serves=True, resumes=True, removes_jobs=True, begins_at_once=True)
