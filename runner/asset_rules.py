@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from stat import S_ISDIR
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ def check_registration(kind: AssetKind, registration: Registration) -> None:
             f"{version!r} can't be a version: it takes 1 to {_LONGEST_VERSION} letters, digits, "
             "hyphens, underscores and dots, beginning with a letter or digit"
         )
-    if type_ not in facts.types:
+    if type_ is not None and type_ not in facts.types:
         raise WrongUsage(f"{type_!r} is no type of {facts.noun}{nearest(type_, facts.types)}")
     _check_content(registration)
 
@@ -103,8 +104,10 @@ def check_copy(asset: Asset, content_hash: str) -> None:
 
 
 def _check_content(registration: Registration) -> None:
-    """Check that the path is what its type says."""
+    """Check that a path on this machine is what its type says."""
     path, type_ = registration.path, registration.type
+    if not isinstance(path, Path):
+        return
     try:
         folder = S_ISDIR(path.stat().st_mode)
         described = folder and (path / "MLmodel").is_file()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.errors import EnvironmentRefused, NotFound
+from runner.errors import NotFound
+from runner.job_address import is_job_address
 from runner.workspace import Asset, Assets, Registration
 
 if TYPE_CHECKING:
@@ -14,16 +14,20 @@ if TYPE_CHECKING:
     from runner.declarations import AssetReference, Data, Model
 
 
-def registration_of(declaration: Model | Data, name: str) -> Registration:
-    """What registers a declaration under a name.
+# Keys of a declaration that only some environments have a use for.
+_MORE = (
+    "stage",
+    "flavors",
+    "datastore",
+    "auto_delete_setting",
+    "system_metadata",
+    "default_deployment_template",
+    "allowed_deployment_templates",
+)
 
-    Raises EnvironmentRefused for a declaration of files that are not on this machine.
-    """
-    if not isinstance(declaration.path, Path):
-        raise EnvironmentRefused(
-            f"{declaration.path} is not on this machine; copy it here and name the copy in"
-            f" {declaration.file}"
-        )
+
+def registration_of(declaration: Model | Data, name: str) -> Registration:
+    """What registers a declaration under a name."""
     return Registration(
         name=name,
         path=declaration.path,
@@ -31,6 +35,8 @@ def registration_of(declaration: Model | Data, name: str) -> Registration:
         version=declaration.version,
         description=declaration.description,
         tags=declaration.tags,
+        properties=declaration.properties,
+        more={key: value for key in _MORE if (value := getattr(declaration, key, None))},
     )
 
 
@@ -42,7 +48,8 @@ def find_or_register(
 ) -> Asset | Model | Data:
     """The asset, registered from its declaration if the workspace lacks it.
 
-    One that is declared to lie at an address stays a declaration: there is nothing to send.
+    One that is declared to lie at an address stays a declaration, for there is nothing to send,
+    unless it is what a job made.
     Raises NotFound where the asset is neither registered nor declared.
     """
     try:
@@ -51,6 +58,6 @@ def find_or_register(
         declaration = declared.get(reference.name)
         if declaration is None or reference.version not in (None, declaration.version):
             raise
-        if not isinstance(declaration.path, Path):
+        if isinstance(declaration.path, str) and not is_job_address(declaration.path):
             return declaration
         return assets.register(kind, registration_of(declaration, reference.name))

@@ -1,34 +1,54 @@
-"""The training job that a model folder declares, with the inputs of one call laid over it."""
+"""The job that a training request means, with the inputs of the call laid over it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from runner.declarations import AssetReference, Catalog, CommandJob, JobInput, parse_reference
+from runner.declarations import (
+    AssetReference,
+    Catalog,
+    CommandJob,
+    JobInput,
+    OtherJob,
+    parse_reference,
+    read,
+)
+from runner.declarations.kinds import KINDS
 from runner.declarations.references import PREFIX
 from runner.errors import NotFound, WrongUsage
 from runner.input_path import check_type, existing
 from runner.nearest import nearest
 
+if TYPE_CHECKING:
+    from runner.declarations.job import Job
+    from runner.workspace import TrainingRequest
+
 _IDS = ("/subscriptions/", f"{PREFIX}/subscriptions/")
 
 
-def find_training_job(catalog: Catalog, model: str, inputs: Mapping[str, str]) -> CommandJob:
-    """The job of a model folder; `inputs` are values, paths, references or addresses.
+def find_training_job(catalog: Catalog, request: TrainingRequest) -> Job:
+    """The declared job that a request means; its inputs are values, paths, references, addresses.
 
-    Raises NotFound for a folder without a declared job, WrongUsage for one with several and for
-    an unknown input.
+    Raises NotFound for a folder without such a job, WrongUsage where one of several has to be
+    named and for an unknown input, and DeclarationError for the request's own file.
     """
-    job = _declared(catalog, model)
-    unknown = [name for name in inputs if name not in job.inputs]
+    job = _declared(catalog, request)
+    unknown = [name for name in request.inputs if name not in job.inputs]
     if unknown:
         raise WrongUsage(
             f"{job.file.name} has no input {unknown[0]!r}{nearest(unknown[0], job.inputs)}"
         )
-    given = {name: _given(job.inputs[name], value) for name, value in inputs.items()}
+    if isinstance(job, OtherJob):
+        return replace(job, inputs={**job.inputs, **request.inputs})
+    given = {name: _given(job.inputs[name], value) for name, value in request.inputs.items()}
     return replace(job, inputs={**job.inputs, **given})
+
+
+def folder_of(job: Job) -> str:
+    """The model folder that declares a job: what it trains goes by this name."""
+    return job.file.parent.name
 
 
 def local_inputs(job: CommandJob) -> dict[str, Path]:
@@ -57,17 +77,38 @@ def _existing(name: str, path: Path) -> Path:
     return found
 
 
-def _declared(catalog: Catalog, model: str) -> CommandJob:
-    jobs = catalog.jobs.get(model, ())
+def _declared(catalog: Catalog, request: TrainingRequest) -> Job:
+    if request.file is not None:
+        return _read(request.file)
+    model = request.model or ""
+    jobs = catalog.jobs.get(model)
     if not jobs:
         raise NotFound(
             f"no training job (type: command) is declared in {catalog.folder / model}"
             f"{nearest(model, catalog.jobs)}"
         )
-    if len(jobs) > 1:
-        files = ", ".join(one.file.name for one in jobs)
-        raise WrongUsage(f"{catalog.folder / model} declares several jobs ({files}); keep one")
-    return jobs[0]
+    if request.job is not None:
+        if request.job not in jobs:
+            raise NotFound(
+                f"{catalog.folder / model} declares {', '.join(jobs)}, and no job"
+                f" {request.job!r}{nearest(request.job, jobs)}"
+            )
+        return jobs[request.job]
+    usual = [job for job in jobs.values() if job.file.stem == "train"]
+    chosen = usual or list(jobs.values())
+    if len(chosen) > 1:
+        raise WrongUsage(
+            f"{catalog.folder / model} declares several jobs: name one of"
+            f" {', '.join(jobs)}, as in `runner train {model} {next(iter(jobs))}`"
+        )
+    return chosen[0]
+
+
+def _read(file: Path) -> Job:
+    declaration = read(file)
+    if not isinstance(declaration, CommandJob | OtherJob):
+        raise WrongUsage(f"{file} declares {KINDS[type(declaration)].noun}, no job: name a job's")
+    return declaration
 
 
 def _given(declared: object, value: str) -> str | JobInput:

@@ -8,7 +8,7 @@ import pytest
 from runner.declarations import Data, parse_reference
 from runner.declarations.document import MappingNode
 from runner.declarations.problem import Place
-from runner.errors import EnvironmentRefused, NotFound
+from runner.errors import NotFound
 from runner.registering import find_or_register, registration_of
 from runner.workspace import Asset, Assets, Registration
 from tests.cli.memory import MemoryWorkspace
@@ -49,9 +49,13 @@ def test_a_declaration_says_what_to_register_under_another_name(file: Path) -> N
     assert registration_of(declared, "copy") == wanted
 
 
-def test_files_that_are_elsewhere_are_not_registered() -> None:
-    with pytest.raises(EnvironmentRefused, match=r"not on this machine; copy it here .* data\.yml"):
-        registration_of(declare("https://elsewhere/patients.csv"), "patients")
+def test_keys_that_not_every_environment_has_a_use_for_are_handed_on() -> None:
+    declared = declare(
+        "https://elsewhere/patients.csv", datastore="azureml:team", properties={"a": "b"}
+    )
+    wanted = registration_of(declared, "patients")
+    assert wanted.path == "https://elsewhere/patients.csv"
+    assert (wanted.properties, wanted.more) == ({"a": "b"}, {"datastore": "azureml:team"})
 
 
 def test_what_the_workspace_lacks_is_registered_from_its_declaration(

@@ -54,7 +54,10 @@ def register(
     missing on the storage.
     """
     check_registration(kind, registration)
-    content = scan(registration.path, registration.names)
+    path = registration.path
+    if not isinstance(path, Path):
+        raise EnvironmentRefused(f"{path} is not on this machine; fetch it and name the copy")
+    content = scan(path, registration.names)
     hashes = {file.name: hash_file(file) for file in content.files}
     content_hash = hash_content(content.shape, hashes.items())
     segment = ASSET_KINDS[kind].segment
@@ -62,7 +65,7 @@ def register(
     found = _same(kind, versions, registration, content_hash)
     if found is not None:
         return _asset(kind, registration.name, _amended(connection, kind, registration, found))
-    place, sent = send(connection, registration.path.absolute().name, content, hashes, tell)
+    place, sent = send(connection, path.absolute().name, content, hashes, tell)
     if sent != content_hash:
         raise EnvironmentRefused(
             f"{registration.path} changed while it was being sent: register it again"

@@ -12,6 +12,8 @@ from runner.azureml.endpoints import KINDS, reference
 from runner.azureml.errors import ServiceError
 from runner.azureml.storage import parse_place
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
+from runner.job_address import JobOutput
+from runner.job_kinds import JobType
 from runner.workspace import Job, JobStatus
 
 if TYPE_CHECKING:
@@ -42,18 +44,23 @@ _STATUS = {
 }
 
 
-def list_jobs(connection: Connection, limit: int | None = None) -> list[Job]:
+def list_jobs(
+    connection: Connection, limit: int | None = None, type_: JobType | None = None
+) -> list[Job]:
     """The jobs of the workspace's batch endpoints and its training jobs, the latest first.
 
     Without a limit these are all of the endpoints', and the latest hundred that train.
     """
-    found: list[tuple[dict[str, Any], str | None]] = [
-        (one, endpoint)
-        for endpoint in _batch_endpoints(connection)
-        for one in islice(_jobs_of(connection, endpoint), limit)
-    ]
-    training = _training_jobs(connection)
-    found += [(one, None) for one in islice(training, limit or _TRAINING_JOBS)]
+    found: list[tuple[dict[str, Any], str | None]] = []
+    if type_ in (None, "batch"):
+        found += [
+            (resource, endpoint)
+            for endpoint in _batch_endpoints(connection)
+            for resource in islice(_jobs_of(connection, endpoint), limit)
+        ]
+    if type_ in (None, "command"):
+        training = _training_jobs(connection)
+        found += [(resource, None) for resource in islice(training, limit or _TRAINING_JOBS)]
     found.sort(key=lambda pair: _created(pair[0]), reverse=True)
     return [job_record(connection, *pair) for pair in found[:limit]]
 
@@ -183,6 +190,12 @@ def jobs_since(connection: Connection, endpoint: str, moment: datetime) -> Itera
     earliest = _time(moment.isoformat()) or ""
     jobs = _jobs_of(connection, endpoint)
     return takewhile(lambda one: (_time(_created(one)) or earliest) >= earliest, jobs)
+
+
+def model_address(connection: Connection, name: str) -> str:
+    """Where the model lies that a job made. Raises NotFound."""
+    find_job(connection, name)
+    return str(JobOutput(name, "model"))
 
 
 def display_name(resource: Mapping[str, Any]) -> str:

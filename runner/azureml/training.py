@@ -20,18 +20,20 @@ from runner.azureml.inputs import asset_id, find_input
 from runner.azureml.jobs import job_record
 from runner.azureml.storage import storage_of
 from runner.content import hash_content, hash_file, scan
-from runner.declarations import AssetReference, JobInput
+from runner.declarations import AssetReference, JobInput, OtherJob
 from runner.declarations.catalog import place_of
+from runner.declarations.job import name_of
 from runner.declarations.problem import refusal
 from runner.errors import EnvironmentRefused, WrongUsage
-from runner.training_job import find_training_job, local_inputs
+from runner.job_kinds import JOB_KINDS
+from runner.training_job import find_training_job, folder_of, local_inputs
 
 if TYPE_CHECKING:
     from azure.core.rest import HttpResponse
 
     from runner.azureml.connection import Connection
     from runner.declarations import Catalog, CommandJob
-    from runner.workspace import Assets, Job
+    from runner.workspace import Assets, Job, TrainingRequest
 
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9]+")
 
@@ -39,8 +41,7 @@ _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9]+")
 def train(
     connection: Connection,
     catalog: Catalog,
-    model: str,
-    inputs: Mapping[str, str],
+    request: TrainingRequest,
     assets: Assets,
     tell: Tell,
 ) -> Job:
@@ -52,10 +53,12 @@ def train(
     job, or the error names it.
     """
     first_pause()  # who follows the job wants no error of their settings once there is one
-    job = find_training_job(catalog, model, inputs)
+    job = find_training_job(catalog, request)
+    if isinstance(job, OtherJob):
+        raise EnvironmentRefused(f"{job.file} declares {JOB_KINDS[job.type].noun}")
     check_keys(job)
     files = local_inputs(job)  # before anything is sent
-    stem = _NOT_IN_A_NAME.sub("-", job.name or f"{model}-train").strip("-")
+    stem = _NOT_IN_A_NAME.sub("-", job.name or f"{folder_of(job)}-{name_of(job)}").strip("-")
     compute = _compute_id(connection, job)
     environment = environment_id(connection, catalog, job.environment, tell)
     code = _code_id(connection, job, stem, tell)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from runner.azureml.abilities import ABILITIES
 from runner.azureml.connection import Connection
 from runner.catalogs import read_environment_catalog
+from runner.job_kinds import JobType
 from runner.project import stack_file
 from runner.workspace import (
     Asset,
@@ -20,7 +21,9 @@ from runner.workspace import (
     Progress,
     Registration,
     Response,
+    Run,
     Summary,
+    TrainingRequest,
     Transfer,
 )
 
@@ -57,7 +60,24 @@ class AzureWorkspace:
     def register(self, kind: AssetKind, registration: Registration) -> Asset:
         from runner.azureml.assets import register
 
+        if isinstance(registration.path, str):
+            registration = self._fetched(kind, registration)
         return register(self._connection, kind, registration, self.on_transfer)
+
+    def _fetched(self, kind: AssetKind, registration: Registration) -> Registration:
+        from dataclasses import replace
+
+        from runner.asset_kinds import ASSET_KINDS
+        from runner.azureml.results import job_output
+        from runner.job_address import JobOutput, parse_job_address
+
+        address = parse_job_address(str(registration.path))
+        assert isinstance(address, JobOutput)
+        path = job_output(
+            self._connection, self._home, address.job, address.output, self.on_transfer
+        )
+        type_ = registration.type or ASSET_KINDS[kind].guess_type(path)
+        return replace(registration, path=path, type=type_)
 
     def assets(self, kind: AssetKind, name: str | None = None) -> list[Asset]:
         from runner.azureml.assets import listing
@@ -132,15 +152,15 @@ class AzureWorkspace:
 
         raise refuse_serving(self.environment, endpoint)
 
-    def train(self, model: str, inputs: Mapping[str, str]) -> Job:
+    def train(self, request: TrainingRequest) -> Job:
         from runner.azureml.training import train
 
-        return train(self._connection, self._catalog, model, inputs, self, self.on_transfer)
+        return train(self._connection, self._catalog, request, self, self.on_transfer)
 
-    def jobs(self, limit: int | None = None) -> list[Job]:
+    def jobs(self, limit: int | None = None, type: JobType | None = None) -> list[Job]:  # noqa: A002
         from runner.azureml.jobs import list_jobs
 
-        return list_jobs(self._connection, limit)
+        return list_jobs(self._connection, limit, type)
 
     def job(self, name: str | None = None) -> Job:
         from runner.azureml.jobs import show_job
@@ -182,7 +202,11 @@ class AzureWorkspace:
 
         return download_job(self._connection, self._home, name, target, self.on_transfer)
 
-    def job_output(self, name: str, output: str) -> Path:
-        from runner.azureml.results import job_output
+    def run(self, name: str) -> Run | None:
+        self.job(name)
+        return None
 
-        return job_output(self._connection, self._home, name, output, self.on_transfer)
+    def model_address(self, name: str) -> str:
+        from runner.azureml.jobs import model_address
+
+        return model_address(self._connection, name)

@@ -11,6 +11,7 @@ import click
 from runner.asset_kinds import ASSET_KINDS
 from runner.cli.options import (
     Function,
+    PathOrAddress,
     Session,
     asset_names,
     common,
@@ -30,7 +31,7 @@ def registration_options(kind: AssetKind) -> Callable[[Function], Function]:
     """PATH and the options that say what to register, as `az ml <kind> create` has them."""
     facts = ASSET_KINDS[kind]
     options = [
-        click.argument("source", metavar="[PATH|FILE.yml]", required=False, type=existing_path()),
+        click.argument("source", metavar="[PATH|FILE.yml]", required=False, type=PathOrAddress()),
         click.option(
             "--file",
             "-f",
@@ -50,7 +51,10 @@ def registration_options(kind: AssetKind) -> Callable[[Function], Function]:
             help="What kind it is.  [default: as declared, else as found]",
         ),
         click.option(
-            "--path", metavar="PATH", type=existing_path(), help="The file or folder itself."
+            "--path",
+            metavar="PATH",
+            type=PathOrAddress(),
+            help="The file or folder itself, or the address of what a job or run made.",
         ),
         click.option("--description", metavar="TEXT", help="What it is, in a sentence."),
         click.option(
@@ -73,19 +77,19 @@ def registration_options(kind: AssetKind) -> Callable[[Function], Function]:
 
 def registration(
     kind: AssetKind,
-    source: Path | None,
+    source: Path | str | None,
     file: Path | None,
     name: str | None,
     version: str | None,
     type: str | None,  # noqa: A002 - the option's name
-    path: Path | None,
+    path: Path | str | None,
     description: str | None,
     tags: Mapping[str, str],
     job: str | None = None,
-    written: Callable[[], Path] | None = None,
+    made: Callable[[], str] | None = None,
     other_ways: str = "",
 ) -> Registration:
-    """What the options ask to register; `written` finds what `job` made, where one is named.
+    """What the options ask to register; `made` finds the address of what `job` made, if named.
 
     `other_ways` are what the command has besides the options here, as the end of the error where
     nothing is named. Raises WrongUsage and DeclarationError.
@@ -96,10 +100,10 @@ def registration(
     from runner.workspace import Registration
 
     file, path = _told_apart(kind, source, file, path)
-    if written and path:
+    if made and path:
         raise click.UsageError("a path and --from-job exclude each other")
     declared = _declared(kind, file) if file else None
-    found = written() if written else path or (_local_path(declared) if declared else None)
+    found = made() if made else path or (declared.path if declared else None)
     if found is None:
         raise click.UsageError(
             f"nothing to register: give -f {kind}.yml, or --name NAME --path PATH{other_ways}"
@@ -112,7 +116,7 @@ def registration(
     if declared:
         base = registration_of(replace(declared, path=found), chosen)
     else:
-        base = Registration(chosen, found, ASSET_KINDS[kind].guess_type(found))
+        base = Registration(chosen, found, _type_of(kind, found))
     return replace(
         base,
         type=type or base.type,
@@ -239,12 +243,12 @@ def print_registered(asset: Asset, output: str) -> None:
 
 
 def _told_apart(
-    kind: AssetKind, source: Path | None, file: Path | None, path: Path | None
-) -> tuple[Path | None, Path | None]:
+    kind: AssetKind, source: Path | str | None, file: Path | None, path: Path | str | None
+) -> tuple[Path | None, Path | str | None]:
     """The declaration and the path: the bare argument is one or the other."""
     if source is None:
         return file, path
-    if source.suffix in (".yml", ".yaml") and source.is_file():
+    if isinstance(source, Path) and source.suffix in (".yml", ".yaml") and source.is_file():
         if file:
             raise click.UsageError(f"two declarations: {source} and --file {file}")
         return source, path
@@ -259,12 +263,6 @@ def _declared(kind: AssetKind, file: Path) -> Model | Data:
     return read_as(file, Model) if kind == "model" else read_as(file, Data)
 
 
-def _local_path(declared: Model | Data) -> Path:
-    if isinstance(declared.path, Path):
-        return declared.path
-    from runner.errors import WrongUsage
-
-    raise WrongUsage(
-        f"{declared.file}: path: {declared.path} is not on this machine;"
-        " fetch it and name the copy with --path"
-    )
+def _type_of(kind: AssetKind, found: Path | str) -> str | None:
+    """The type of what nobody said one of; of an address its workspace looks."""
+    return ASSET_KINDS[kind].guess_type(found) if isinstance(found, Path) else None

@@ -42,7 +42,7 @@ Examples:
 @common
 @pass_session
 def register(
-    session: Session, /, output: str, source: Path | None, file: Path | None, **options: Any
+    session: Session, /, output: str, source: Path | str | None, file: Path | None, **options: Any
 ) -> None:
     """Register data.
 

@@ -64,9 +64,12 @@ Examples:
 @click.option(
     "--output-name",
     metavar="OUTPUT",
-    default="model",
-    show_default=True,
-    help="Which output of the job.",
+    help="Which output of the job.  [default: model, else the only model that it logged]",
+)
+@click.option(
+    "--artifact",
+    metavar="PATH",
+    help="Which model or artifact that the job logged, such as model.",
 )
 @pin_options
 @output_option
@@ -76,13 +79,14 @@ def register(
     session: Session,
     /,
     job: str | None,
-    output_name: str,
+    output_name: str | None,
+    artifact: str | None,
     pin: bool,
     deployments: tuple[str, ...],
     output: str,
-    source: Path | None,
+    source: Path | str | None,
     file: Path | None,
-    path: Path | None,
+    path: Path | str | None,
     **options: Any,
 ) -> None:
     """Register a model.
@@ -96,18 +100,31 @@ def register(
     """
     if not (source or file or path or job):
         file = _only_declared()
+    if (output_name or artifact) and not job:
+        raise click.UsageError("--output-name and --artifact say what of --from-job: add it")
+    if output_name and artifact:
+        raise click.UsageError("--output-name and --artifact exclude each other")
     workspace = session.open()
+
+    def made() -> str:
+        from runner.job_address import JobOutput, artifact_of
+
+        assert job is not None
+        if artifact:
+            return str(artifact_of(job, artifact))
+        return str(JobOutput(job, output_name)) if output_name else workspace.model_address(job)
+
     wanted = registration(
         "model",
         source,
         file,
         path=path,
         job=job,
-        written=(lambda: workspace.job_output(job, output_name)) if job else None,
+        made=made if job else None,
         other_ways=", or --name NAME --from-job JOB",
         **options,
     )
-    targets = find_targets(session.environment, wanted.name, wanted.path, deployments, pin)
+    targets = find_targets(session.environment, wanted.name, _here(wanted.path), deployments, pin)
     registered = register_asset(workspace, "model", wanted)
     print_registered(registered, output)
     if targets:
@@ -201,6 +218,10 @@ def promote(
     print_registered(promoted, output)
     if targets:
         pin_model(there, targets, promoted)
+
+
+def _here(path: Path | str) -> Path | None:
+    return path if isinstance(path, Path) else None
 
 
 def _only_declared() -> Path | None:

@@ -135,6 +135,23 @@ def model_folders(
     return [CompletionItem(name) for name in folders if name.startswith(incomplete)]
 
 
+def declared_jobs(
+    ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """The jobs that the model folder on the line declares."""
+    from click.shell_completion import CompletionItem
+
+    from runner.declarations import read_catalog
+    from runner.errors import RunnerError
+    from runner.project import find_project
+
+    try:
+        jobs = read_catalog(find_project().models).jobs.get(ctx.params.get("model") or "", {})
+    except (OSError, RunnerError):
+        return []
+    return [CompletionItem(name) for name in jobs if name.startswith(incomplete)]
+
+
 def environment_names(
     _ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
@@ -290,6 +307,20 @@ class Group(Command, click.Group):
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         return list(self.commands)  # as written, not by the alphabet
+
+
+class PathOrAddress(click.Path):
+    """A path that must be there, as a Path; an address, such as azureml://…, as its text."""
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from runner.declarations.references import is_uri
+
+        if isinstance(value, str) and is_uri(value):
+            return value
+        return super().convert(value, param, ctx)
 
 
 def existing_path(**kinds: bool) -> click.Path:

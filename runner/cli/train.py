@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from runner.cli.options import (
     Command,
     Session,
     common,
+    declared_jobs,
+    existing_path,
     model_folders,
     no_wait_option,
     output_option,
@@ -22,33 +26,54 @@ from runner.cli.options import (
 Examples:
   runner train diabetes
   runner train diabetes --set training_data=data/diabetes/labeled.csv
-  runner train diabetes --env dev
+  runner train --file models/diabetes/train.yml --env dev
   runner models register --from-job NAME --name diabetes-mlflow""",
 )
-@click.argument("model", shell_complete=model_folders)
+@click.argument("model", required=False, shell_complete=model_folders)
+@click.argument("job", required=False, shell_complete=declared_jobs)
+@click.option(
+    "--file",
+    "-f",
+    metavar="FILE.yml",
+    type=existing_path(dir_okay=False),
+    help="The declaration of the job, in place of MODEL.",
+)
 @click.option(
     "--set",
     "inputs",
     metavar="INPUT=VALUE",
     multiple=True,
     callback=pairs,
-    help="Change an input of the training job. May be repeated.",
+    help="Change an input of the job. May be repeated.",
 )
 @no_wait_option
 @output_option
 @common
 @pass_session
-def train(session: Session, model: str, inputs: dict[str, str], no_wait: bool, output: str) -> int:
+def train(
+    session: Session,
+    model: str | None,
+    job: str | None,
+    file: Path | None,
+    inputs: dict[str, str],
+    no_wait: bool,
+    output: str,
+) -> int:
     """Run a model's training job.
 
-    MODEL is a folder of models/; its train.yml declares the job. It runs on this machine, or in
-    the workspace of --env, which is sent its code, environment and files, each once. The job's
-    log goes to stderr. Ctrl-C cancels the job.
+    MODEL is a folder of models/, and JOB one of the jobs that it declares: by its name, else by
+    its file's. Where JOB is left out, the folder's train.yml is meant, or its only job. The job
+    runs on this machine, or in the workspace of --env, which is sent its code, environment and
+    files, each once. Its log goes to stderr. Ctrl-C cancels the job.
     """
+    if (model is None) == (file is None):
+        raise click.UsageError("name a MODEL, or a job's declaration with --file")
     from runner.cli.following import follow_to_end, print_started
+    from runner.workspace import TrainingRequest
 
     workspace = session.open()
+    request = TrainingRequest(model, job, file, inputs)
     if no_wait:
-        print_started(workspace.train(model, inputs), output)
+        print_started(workspace.train(request), output)
         return 0
-    return follow_to_end(workspace, lambda: workspace.train(model, inputs), output, logs=True)
+    return follow_to_end(workspace, lambda: workspace.train(request), output, logs=True)

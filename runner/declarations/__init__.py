@@ -11,7 +11,7 @@ from runner.declarations.catalog import Catalog, read_catalog
 from runner.declarations.data import Data
 from runner.declarations.deployment import CodeConfiguration, Identity, Resources
 from runner.declarations.environment import Build, Environment
-from runner.declarations.job import CommandJob, JobInput, JobOutput
+from runner.declarations.job import CommandJob, JobInput, JobOutput, OtherJob
 from runner.declarations.kinds import Declaration, read, read_as
 from runner.declarations.model import Model
 from runner.declarations.names import is_asset_name, is_endpoint_name
@@ -49,6 +49,7 @@ __all__ = [
     "Model",
     "OnlineDeployment",
     "OnlineEndpoint",
+    "OtherJob",
     "Probe",
     "Problem",
     "RequestSettings",

@@ -9,7 +9,7 @@ from runner.declarations.batch import BatchDeployment, BatchEndpoint
 from runner.declarations.data import Data
 from runner.declarations.document import MAX_BYTES, MappingNode, Node, read_document
 from runner.declarations.environment import Environment
-from runner.declarations.job import CommandJob
+from runner.declarations.job import CommandJob, Job, OtherJob, name_of
 from runner.declarations.kinds import KINDS, Declaration, declaration_from, kind_of
 from runner.declarations.model import Model
 from runner.declarations.online import OnlineDeployment, OnlineEndpoint
@@ -25,7 +25,10 @@ D = TypeVar("D", BatchDeployment, OnlineDeployment)
 
 @dataclass(frozen=True)
 class Catalog:
-    """What a `models/` folder declares, by name; deployments by endpoint, then by name."""
+    """What a `models/` folder declares, by name; deployments by endpoint, then by name.
+
+    Jobs are by folder, then by what `name_of` calls them.
+    """
 
     folder: Path
     models: Mapping[str, Model] = field(default_factory=dict)
@@ -35,7 +38,7 @@ class Catalog:
     batch_deployments: Mapping[str, Mapping[str, BatchDeployment]] = field(default_factory=dict)
     online_endpoints: Mapping[str, OnlineEndpoint] = field(default_factory=dict)
     online_deployments: Mapping[str, Mapping[str, OnlineDeployment]] = field(default_factory=dict)
-    jobs: Mapping[str, tuple[CommandJob, ...]] = field(default_factory=dict)  # by model folder
+    jobs: Mapping[str, Mapping[str, Job]] = field(default_factory=dict)  # by model folder
     default_endpoint: str | None = None  # the stack's scoring:defaultEndpoint
 
     def data_beside(self, declaration: Declaration) -> Data | None:
@@ -155,11 +158,13 @@ def _mentions_schema(file: Path) -> bool:
 
 def _arrange(folder: Path, declarations: list[Declaration]) -> tuple[Catalog, list[Problem]]:
     problems: list[Problem] = []
-    jobs: dict[str, tuple[CommandJob, ...]] = {}
-    for one in declarations:
-        if isinstance(one, CommandJob):
-            model = one.file.parent.name
-            jobs[model] = (*jobs.get(model, ()), one)
+    jobs: dict[str, dict[str, Job]] = {}
+    for declaration in declarations:
+        if isinstance(declaration, CommandJob | OtherJob):
+            beside = jobs.setdefault(declaration.file.parent.name, {})
+            first = beside.setdefault(name_of(declaration), declaration)
+            if first is not declaration:
+                problems.append(_doubled_job(declaration, first))
     catalog = Catalog(
         folder,
         models=_by_name(Model, declarations, problems),
@@ -202,6 +207,14 @@ def _doubled(one: Declaration, first: Declaration) -> Problem:
     noun = KINDS[type(first)].noun.partition(" ")[2]
     text = f"found {one.name!r}, which {place_of(first.source, 'name')} declares as {noun} already"
     return Problem(place_of(one.source, "name"), "name", f"{text}, allowed: once")
+
+
+def _doubled_job(job: Job, first: Job) -> Problem:
+    """The problem of two jobs of a folder that go by one name; a file's name may be one of them."""
+    place = place_of(job.source, "name") if job.name else job.source.place
+    other = place_of(first.source, "name") if first.name else first.source.place
+    text = f"found the job {name_of(job)!r}, which {other} declares already, allowed: once a folder"
+    return Problem(place, "name", text)
 
 
 def _strays(

@@ -1,10 +1,10 @@
-"""A command job: one command with its code, environment, inputs and outputs."""
+"""Jobs: a command with its code, environment, inputs and outputs, and the kinds built on it."""
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from runner.asset_kinds import AssetType
 from runner.declarations.deployment import Compute, Resources, Variables
@@ -34,6 +34,7 @@ from runner.declarations.references import (
     read_location,
 )
 from runner.errors import WrongUsage
+from runner.job_kinds import JOB_KINDS, DeclaredJobType
 from runner.nearest import nearest
 
 Literals = str | int | float | bool
@@ -132,6 +133,48 @@ class CommandJob(Declared):
     distribution: Open | None = None
     queue_settings: Open | None = None
     parent_job_name: Text | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OtherJob(Declared):
+    """A job of a kind that only Azure runs; azure-ai-ml checks its other keys when it is sent."""
+
+    type: DeclaredJobType
+    name: AssetName | None = None
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+
+
+Job = CommandJob | OtherJob
+
+
+def name_of(job: Job) -> str:
+    """What a job is called among those of its folder: its name, else its file's."""
+    return job.name or job.file.stem
+
+
+def job_type_of(node: MappingNode) -> str | None:
+    """The kind of job that a document's `type` names; None for none of them.
+
+    Azure's own reader takes a job without a type for a command job.
+    """
+    declared = node.entries.get("type")
+    if not isinstance(declared, ScalarNode):
+        return "command" if declared is None else None
+    return declared.text.lower() if declared.text.lower() in JOB_KINDS else None
+
+
+def other_job_from(node: MappingNode) -> OtherJob:
+    """Read what the runner itself needs of a job. Raises DeclarationError."""
+    known = {key: node.entries[key] for key in ("type", "name", "inputs") if key in node.entries}
+    head = read_record(replace(node, entries=known), _Head)
+    return OtherJob(**vars(head), file=node.place.file, source=node)
+
+
+@dataclass(frozen=True)
+class _Head:
+    type: DeclaredJobType
+    name: AssetName | None = None
+    inputs: Mapping[str, Any] = field(default_factory=dict)
 
 
 def command_job_from(node: MappingNode) -> CommandJob:

@@ -16,7 +16,13 @@ from runner.declarations.batch import (
 from runner.declarations.data import Data, data_from
 from runner.declarations.document import MappingNode, ScalarNode, describe, read_document
 from runner.declarations.environment import Environment, environment_from
-from runner.declarations.job import CommandJob, command_job_from
+from runner.declarations.job import (
+    CommandJob,
+    OtherJob,
+    command_job_from,
+    job_type_of,
+    other_job_from,
+)
 from runner.declarations.model import Model, model_from
 from runner.declarations.online import (
     OnlineDeployment,
@@ -25,6 +31,7 @@ from runner.declarations.online import (
     online_endpoint_from,
 )
 from runner.declarations.problem import Place, refusal
+from runner.job_kinds import JOB_KINDS
 from runner.nearest import nearest
 
 Declaration = (
@@ -36,6 +43,7 @@ Declaration = (
     | OnlineEndpoint
     | OnlineDeployment
     | CommandJob
+    | OtherJob
 )
 T = TypeVar(
     "T",
@@ -47,6 +55,7 @@ T = TypeVar(
     OnlineEndpoint,
     OnlineDeployment,
     CommandJob,
+    OtherJob,
 )
 
 
@@ -78,7 +87,12 @@ KINDS: Mapping[type[Declaration], Kind] = {
         online_deployment_from,
         ("onlineDeployment", "managedOnlineDeployment"),
     ),
-    CommandJob: Kind("a command job", command_job_from, ("commandJob",)),
+    CommandJob: Kind("a command job", command_job_from, (JOB_KINDS["command"].schema,)),
+    OtherJob: Kind(
+        "a job of another kind",
+        other_job_from,
+        tuple(facts.schema for type_, facts in JOB_KINDS.items() if type_ != "command"),
+    ),
 }
 
 SCHEMAS: Mapping[str, type[Declaration]] = {
@@ -167,6 +181,9 @@ def kind_by_schema(node: MappingNode) -> type[Declaration] | None:
     if kind is None:
         text = f"found {describe(schema)}, a kind that is not supported" + nearest(name, SCHEMAS)
         raise refusal(schema.place, "$schema", text)
+    if kind in (CommandJob, OtherJob) and (type_ := job_type_of(node)):
+        # Azure's own reader goes by `type` alone.
+        return CommandJob if type_ == "command" else OtherJob
     return kind
 
 
@@ -177,6 +194,8 @@ def _kind_by_keys(node: MappingNode) -> type[Declaration] | None:
         return _deployment_kind(keys, kind)
     if kind == "command" or {"command", "environment"} <= keys:
         return CommandJob
+    if kind in JOB_KINDS:
+        return OtherJob
     if keys & {"traffic", "mirror_traffic"}:
         return OnlineEndpoint
     defaults = node.entries.get("defaults")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
@@ -19,10 +20,12 @@ from runner.asset_rules import (
     unknown_version,
 )
 from runner.content import Content
-from runner.errors import WrongUsage
+from runner.errors import EnvironmentRefused, WrongUsage
+from runner.job_address import JobOutput, is_job_address, parse_job_address
 from runner.local.database import decode, encode, opened, transaction
 from runner.local.files import checkout, store, store_content
 from runner.local.job_records import select_job
+from runner.local.jobs import find_output
 from runner.workspace import Asset, Registration
 
 
@@ -40,12 +43,25 @@ def register(home: Path, kind: AssetKind, registration: Registration) -> Asset:
             f"{registration.name!r} is of type {registration.type}, which only Azure reads:"
             " register its files as uri_folder"
         )
+    path = _found(home, registration.path)
+    type_ = registration.type or ASSET_KINDS[kind].guess_type(path)
+    registration = replace(registration, path=path, type=type_)
     check_registration(kind, registration)
     with opened(home) as connection:
-        content_hash = store(home, registration.path, registration.names).hash
-        return _record(
-            home, connection, kind, registration, registration.path.absolute().name, content_hash
-        )
+        content_hash = store(home, path, registration.names).hash
+        return _record(home, connection, kind, registration, path.absolute().name, content_hash)
+
+
+def _found(home: Path, path: Path | str) -> Path:
+    """The file or folder that a path or an address means on this machine.
+
+    Raises EnvironmentRefused for what lies elsewhere, and as `find_output`.
+    """
+    if isinstance(path, Path):
+        return path
+    if is_job_address(path) and isinstance(address := parse_job_address(path), JobOutput):
+        return find_output(home, address.job, address.output) / address.path
+    raise EnvironmentRefused(f"{path} is not on this machine; fetch it and name the copy")
 
 
 def receive(home: Path, asset: Asset, content: Content) -> Asset:

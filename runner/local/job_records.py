@@ -62,10 +62,13 @@ def select_job(connection: sqlite3.Connection, name: str) -> Job:
     return _job(row)
 
 
-def select_jobs(connection: sqlite3.Connection, limit: int | None = None) -> list[Job]:
-    """Return the jobs, newest first, no more than `limit`."""
+def select_jobs(
+    connection: sqlite3.Connection, limit: int | None = None, type_: str | None = None
+) -> list[Job]:
+    """Return the jobs, of one type where that is asked for, newest first, no more than `limit`."""
     rows = connection.execute(
-        "SELECT * FROM jobs ORDER BY sequence DESC LIMIT ?", [-1 if limit is None else limit]
+        "SELECT * FROM jobs WHERE type = COALESCE(?, type) ORDER BY sequence DESC LIMIT ?",
+        [type_, -1 if limit is None else limit],
     )
     return [_job(row) for row in rows]
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from runner.errors import EnvironmentRefused, NotFound
+from runner.job_kinds import JobType
 from runner.local.database import opened, transaction
 from runner.local.job_folder import job_folder, now, owner, starts
 from runner.local.job_records import (
@@ -45,10 +46,10 @@ def begin_job(home: Path, job: Job) -> Job:
     return _spawn(home, job.name)
 
 
-def list_jobs(home: Path, limit: int | None = None) -> list[Job]:
-    """The jobs, the latest first."""
+def list_jobs(home: Path, limit: int | None = None, type_: JobType | None = None) -> list[Job]:
+    """The jobs, of one type where that is asked for, the latest first."""
     with opened(home) as connection:
-        return [_as_it_is(home, job) for job in select_jobs(connection, limit)]
+        return [_as_it_is(home, job) for job in select_jobs(connection, limit, type_)]
 
 
 def show_job(home: Path, name: str | None = None) -> Job:

@@ -2,41 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from runner.asset_kinds import is_folder
-from runner.declarations import AssetReference, Catalog, JobInput
+from runner.declarations import AssetReference, Catalog, CommandJob, JobInput, OtherJob
+from runner.declarations.job import name_of
 from runner.errors import EnvironmentRefused
+from runner.job_kinds import JOB_KINDS
 from runner.local.command_job import Command, write_command
 from runner.local.home import make_folder
 from runner.local.invocation import find_data
 from runner.local.job_folder import job_folder, now
 from runner.local.jobs import begin_job, name_job
-from runner.training_job import find_training_job, local_inputs, other_input
-from runner.workspace import Assets, Job, JobStatus
+from runner.training_job import find_training_job, folder_of, local_inputs, other_input
+from runner.workspace import Assets, Job, JobStatus, TrainingRequest
 
 
-def train(
-    home: Path, catalog: Catalog, model: str, inputs: Mapping[str, str], assets: Assets
-) -> Job:
-    """Begin a model folder's training job. Raises as `plan_training`; then there is no job."""
-    command = plan_training(catalog, model, inputs, assets)
-    name = name_job(f"{model}-train")
+def train(home: Path, catalog: Catalog, request: TrainingRequest, assets: Assets) -> Job:
+    """Begin a declared job. Raises as `plan_training`; then there is no job."""
+    job = find_training_job(catalog, request)
+    if isinstance(job, OtherJob):
+        raise EnvironmentRefused(
+            f"{job.file} declares {JOB_KINDS[job.type].noun}, which only Azure runs: name an"
+            " environment of Azure with --env"
+        )
+    command = plan_training(catalog, job, assets)
+    model = folder_of(job)
+    name = name_job(f"{model}-{name_of(job)}")
     folder = make_folder(home, job_folder(home, name))
     write_command(command, folder)
     return begin_job(home, Job(name, "command", JobStatus.QUEUED, now(), model=model))
 
 
-def plan_training(
-    catalog: Catalog, model: str, inputs: Mapping[str, str], assets: Assets
-) -> Command:
-    """Make the command of a model folder's training job, `inputs` laid over the declared ones.
+def plan_training(catalog: Catalog, job: CommandJob, assets: Assets) -> Command:
+    """Make the command of a job.
 
-    Raises as `find_training_job`, `local_inputs`, and EnvironmentRefused
-    for what is not on this machine.
+    Raises as `local_inputs`, and EnvironmentRefused for what is not on this machine.
     """
-    job = find_training_job(catalog, model, inputs)
     if job.code is not None and not isinstance(job.code, Path):
         raise EnvironmentRefused(f"the code of {job.file} is not on this machine ({job.code})")
     files = local_inputs(job)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from runner.catalogs import read_environment_catalog
 from runner.content import Content, counted
 from runner.errors import NotFound
+from runner.job_address import JobOutput
+from runner.job_kinds import JobType
 from runner.local import assets, jobs
 from runner.local.abilities import ABILITIES
 from runner.local.files import contents, copy_out
@@ -26,7 +28,9 @@ from runner.workspace import (
     Progress,
     Registration,
     Response,
+    Run,
     Summary,
+    TrainingRequest,
     Transfer,
 )
 
@@ -116,13 +120,13 @@ class LocalWorkspace:
 
         serve(self._home, self._catalog, self, endpoint, host, port, ready, say, verbose)
 
-    def train(self, model: str, inputs: Mapping[str, str]) -> Job:
+    def train(self, request: TrainingRequest) -> Job:
         from runner.local.training import train
 
-        return train(self._home, self._catalog, model, inputs, self)
+        return train(self._home, self._catalog, request, self)
 
-    def jobs(self, limit: int | None = None) -> list[Job]:
-        return jobs.list_jobs(self._home, limit)
+    def jobs(self, limit: int | None = None, type: JobType | None = None) -> list[Job]:  # noqa: A002
+        return jobs.list_jobs(self._home, limit, type)
 
     def job(self, name: str | None = None) -> Job:
         return jobs.show_job(self._home, name)
@@ -162,5 +166,10 @@ class LocalWorkspace:
         job = self.job(name)
         return download(job, job_folder(self._home, name), target)
 
-    def job_output(self, name: str, output: str) -> Path:
-        return jobs.find_output(self._home, name, output)
+    def run(self, name: str) -> Run | None:
+        self.job(name)
+        return None
+
+    def model_address(self, name: str) -> str:
+        jobs.find_output(self._home, name, "model")
+        return str(JobOutput(name, "model"))

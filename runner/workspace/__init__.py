@@ -30,7 +30,8 @@ from runner.workspace.jobs import (
     Progress,
     Summary,
 )
-from runner.workspace.training import Training
+from runner.workspace.runs import LoggedModel, Metric, Origin, Point, Run
+from runner.workspace.training import Training, TrainingRequest
 
 __all__ = [
     "FIGURES",
@@ -47,11 +48,17 @@ __all__ = [
     "JobStatus",
     "Jobs",
     "LogLine",
+    "LoggedModel",
+    "Metric",
+    "Origin",
+    "Point",
     "Progress",
     "Registration",
     "Response",
+    "Run",
     "Summary",
     "Training",
+    "TrainingRequest",
     "Transfer",
     "Workspace",
     "as_json",

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from runner.asset_kinds import AssetKind
 
 if TYPE_CHECKING:
     from runner.content import Content
+    from runner.workspace.runs import Origin
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,9 @@ class Asset:
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     job: str | None = None  # the job that produced it
+    origin: Origin | None = None  # and what is known of that
+    properties: Mapping[str, str] = field(default_factory=dict)
+    stage: str | None = None  # of a model
 
     @property
     def reference(self) -> str:
@@ -39,13 +43,17 @@ class Registration:
     """A model or data asset to register, as a declaration or a command line gives it."""
 
     name: str
-    path: Path
-    type: str
+    path: Path | str  # on this machine, or an address; see `runner.job_address`
+    type: str | None  # None: as what lies at an address looks
     version: str | None = None  # None: the next one, unless the content is registered already
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     job: str | None = None
     names: tuple[str, ...] | None = None  # the files of a folder that count; None: all of it
+    properties: Mapping[str, str] = field(default_factory=dict)
+    # What else is declared, by az ml's keys, such as stage or datastore: an environment obeys it,
+    # refuses it by name, or says that it means nothing there.
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+
+from runner.job_kinds import JobType
+
+if TYPE_CHECKING:
+    from runner.workspace.runs import Run
 
 
 class JobStatus(StrEnum):
@@ -33,10 +38,10 @@ _FINAL = frozenset(
 
 @dataclass(frozen=True)
 class Job:
-    """One invocation of a batch endpoint, or one training run."""
+    """One invocation of a batch endpoint, or one run of a declared job."""
 
     name: str
-    type: Literal["batch", "command"]
+    type: JobType
     status: JobStatus
     created_at: str  # ISO 8601, UTC
     endpoint: str | None = None
@@ -119,7 +124,10 @@ FIGURES = (  # in the order in which they are printed
 class Jobs(Protocol):
     """The jobs of a workspace; each was begun by an invocation or a training."""
 
-    def jobs(self, limit: int | None = None) -> list[Job]: ...
+    def jobs(self, limit: int | None = None, type: JobType | None = None) -> list[Job]:  # noqa: A002
+        """The jobs, of one type where that is asked for, the latest first."""
+        ...
+
     def job(self, name: str | None = None) -> Job: ...
     def follow(self, name: str, logs: bool = True) -> Iterator[Progress | LogLine]:
         """Yield until the job is final: how far it has come and, where asked, its log's lines.
@@ -148,6 +156,16 @@ class Jobs(Protocol):
         ...
 
     def download_job(self, name: str, target: Path) -> Path: ...
-    def job_output(self, name: str, output: str) -> Path:
-        """The file or folder that a job wrote as its output of that name, such as `model`."""
+    def run(self, name: str) -> Run | None:
+        """What a job has tracked so far; None for a job that tracks nothing.
+
+        Raises NotFound.
+        """
+        ...
+
+    def model_address(self, name: str) -> str:
+        """Where the model lies that a job made: its output `model`, else the only one it logged.
+
+        Raises NotFound where it made none, and WrongUsage with the names where it logged several.
+        """
         ...

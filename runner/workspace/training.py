@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from runner.workspace.jobs import Job
 
 
+@dataclass(frozen=True)
+class TrainingRequest:
+    """Which declared job to run, and what it is given otherwise than declared.
+
+    The job is that of `file`, else the job of that name in a model's folder, else the folder's
+    train.yml or its only one.
+    """
+
+    model: str | None = None  # a folder of models/; None where a file is named
+    job: str | None = None
+    file: Path | None = None
+    inputs: Mapping[str, str] = field(default_factory=dict)
+
+
 class Training(Protocol):
     """Runs the training jobs that model folders declare."""
 
-    def train(self, model: str, inputs: Mapping[str, str]) -> Job: ...
+    def train(self, request: TrainingRequest) -> Job: ...

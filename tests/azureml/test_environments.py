@@ -33,7 +33,8 @@ class Environments:
         """The id of a job's environment, less the workspace's."""
         (self.folder / "train.yml").write_text(JOB + written)
         catalog = read_catalog(self.folder.parent)
-        job: CommandJob = catalog.jobs["echo"][0]
+        job = catalog.jobs["echo"]["train"]
+        assert isinstance(job, CommandJob)
 
         def tell(_transfer: Transfer) -> None:
             pass

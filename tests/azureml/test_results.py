@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.azureml import results
 from runner.azureml.job_outputs import find_output
 from runner.azureml.jobs import find_job, job_record
 from runner.azureml.workspace import AzureWorkspace
@@ -214,12 +215,17 @@ def test_a_download_has_outputs_and_logs(
 def test_an_output_is_fetched_by_its_name(
     scored: Scored, workspace: AzureWorkspace, completed: str
 ) -> None:
-    output = workspace.job_output(completed, "score")
+    def job_output(name: str, output: str) -> Path:
+        return results.job_output(
+            workspace._connection, workspace._home, name, output, lambda _: None
+        )
+
+    output = job_output(completed, "score")
     assert files(output) == {"predictions.csv"}
     scored.emulator.requests.clear()
-    assert workspace.job_output(completed, "score") == output
+    assert job_output(completed, "score") == output
     assert len(scored.emulator.requests) == 0
     workspace.collect(completed)
-    assert "/jobs/" in str(workspace.job_output(completed, "score"))
+    assert "/jobs/" in str(job_output(completed, "score"))
     with pytest.raises(NotFound, match="has no output 'scores'; did you mean 'score'"):
-        workspace.job_output(completed, "scores")
+        job_output(completed, "scores")

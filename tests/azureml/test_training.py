@@ -19,7 +19,7 @@ from runner.azureml.command_jobs import Parts, job_properties
 from runner.azureml.workspace import AzureWorkspace
 from runner.declarations import CommandJob, read_catalog
 from runner.errors import EnvironmentRefused, Interrupted, NotFound, RunnerError, WrongUsage
-from runner.workspace import LogLine
+from runner.workspace import LogLine, TrainingRequest
 from tests.azureml.scored import Run
 from tests.azureml.stage import Stage, make_workspace, put
 from tests.emulator import Emulator, addresses
@@ -65,7 +65,8 @@ class Trained:
         return self.project.write("models/echo/train.yml", SCHEMA + text + more)
 
     def declared(self) -> CommandJob:
-        (job,) = read_catalog(self.project.root / "models").jobs["echo"]
+        (job,) = read_catalog(self.project.root / "models").jobs["echo"].values()
+        assert isinstance(job, CommandJob)
         return job
 
     def workspace(self) -> AzureWorkspace:
@@ -74,7 +75,7 @@ class Trained:
     def train(self, **inputs: str) -> str:
         """Begin a job, wait for its end and return its name."""
         workspace = self.workspace()
-        job = workspace.train("echo", inputs)
+        job = workspace.train(TrainingRequest("echo", inputs=inputs))
         list(workspace.follow(job.name))
         return job.name
 
@@ -82,7 +83,7 @@ class Trained:
         """What a call that makes no job is told."""
         before = self.jobs()
         with pytest.raises(RunnerError) as refused:
-            self.workspace().train(model, inputs)
+            self.workspace().train(TrainingRequest(model, inputs=inputs))
         assert self.jobs() == before
         assert "\n" not in str(refused.value)
         return refused.value
@@ -168,8 +169,8 @@ def test_a_job_is_followed_and_what_it_wrote_is_registered(trained: Trained, run
 def test_an_input_given_on_the_command_line_replaces_the_declared_one(trained: Trained) -> None:
     trained.project.write("other/only.txt", "one")
     name = trained.train(lines=str(trained.project.root / "other"), word="good")
-    output = trained.workspace().job_output(name, "model")
-    assert (output / "greeting.txt").read_text() == "good 1"
+    output = trained.workspace().download_job(name, trained.project.root / "got")
+    assert (output / "named-outputs/model/greeting.txt").read_text() == "good 1"
 
 
 def test_the_sdk_reads_the_job_as_it_is_declared(trained: Trained) -> None:
@@ -242,16 +243,16 @@ def test_what_is_there_already_is_not_registered_again(not_run: Trained) -> None
         not_run.project.write(file, unique)
     not_run.project.write("models/echo/conda.yml", f"name: n{unique}\n")
     requests.clear()
-    first = not_run.workspace().train("echo", {})
+    first = not_run.workspace().train(TrainingRequest("echo"))
     kinds = [one.split("/")[0] for one in not_run.writes()]
     assert sorted(kinds) == ["codes", "data", "environments", "jobs"]
     requests.clear()
-    second = not_run.workspace().train("echo", {})
+    second = not_run.workspace().train(TrainingRequest("echo"))
     assert not_run.writes() == [f"jobs/{second.name}"]
     assert first.name != second.name
     not_run.project.write("models/echo/conda.yml", f"name: o{unique}\n")
     requests.clear()
-    third = not_run.workspace().train("echo", {})
+    third = not_run.workspace().train(TrainingRequest("echo"))
     assert [one.split("/")[0] for one in not_run.writes()] == ["environments", "jobs"]
     one, two, other = (
         not_run.job(job.name).properties["environmentId"] for job in (first, second, third)
@@ -274,7 +275,7 @@ def test_a_lost_answer_leaves_one_job(not_run: Trained, faults: list[Fault]) -> 
     before = not_run.jobs()
     for fault in faults:
         not_run.stage.emulator.faults.inject(fault, method="PUT", path="*/jobs/*")
-    job = not_run.workspace().train("echo", {})
+    job = not_run.workspace().train(TrainingRequest("echo"))
     not_run.stage.emulator.settle()
     assert not_run.jobs() - before == {job.name}
     assert len(not_run.stage.emulator.faults.injected) == len(faults)
@@ -310,7 +311,7 @@ def test_who_interrupts_the_request_leaves_no_job_running(
     with monkeypatch.context() as patch:
         patch.setattr(time, "sleep", interrupt)
         with pytest.raises(Interrupted, match="was canceled"):
-            not_run.workspace().train("echo", {})
+            not_run.workspace().train(TrainingRequest("echo"))
     (name,) = not_run.jobs() - before
     assert not_run.job(name).properties["status"] == "Canceled"
 
@@ -436,11 +437,6 @@ def test_a_wrong_call_is_refused_as_the_local_one_is(
     assert said in str(refused)
 
 
-def test_a_folder_with_several_jobs_is_refused(not_run: Trained) -> None:
-    not_run.project.write("models/echo/again.yml", SCHEMA + TRAIN)
-    assert "declares several jobs (again.yml, train.yml); keep one" in str(not_run.refused())
-
-
 def test_data_of_the_workspace_and_addresses_go_as_they_are(not_run: Trained) -> None:
     stage = not_run.stage
     put(
@@ -464,7 +460,7 @@ def test_data_of_the_workspace_and_addresses_go_as_they_are(not_run: Trained) ->
         (place, place),
         (address, address),
     ):
-        job = workspace.train("echo", {"lines": given})
+        job = workspace.train(TrainingRequest("echo", inputs={"lines": given}))
         assert not_run.job(job.name).properties["inputs"]["lines"]["uri"] == sent
 
 
@@ -478,10 +474,10 @@ def test_a_model_is_read_by_its_id_and_one_of_this_machine_is_sent(not_run: Trai
     stage = not_run.stage
     not_run.declare(("lines: {type: uri_folder", "lines: {type: custom_model"))
     workspace = not_run.workspace()
-    job = workspace.train("echo", {"lines": "azureml:diabetes:1"})
+    job = workspace.train(TrainingRequest("echo", inputs={"lines": "azureml:diabetes:1"}))
     sent = not_run.job(job.name).properties["inputs"]["lines"]
     assert sent["uri"] == f"{stage.workspace_id}/models/diabetes/versions/1"
-    job = workspace.train("echo", {})
+    job = workspace.train(TrainingRequest("echo"))
     sent = not_run.job(job.name).properties["inputs"]["lines"]
     assert sent["uri"].startswith("azureml://subscriptions/")
     assert sent["uri"].endswith("/lines")
@@ -489,12 +485,12 @@ def test_a_model_is_read_by_its_id_and_one_of_this_machine_is_sent(not_run: Trai
 
 def test_a_job_without_compute_leaves_the_choice_to_azure(not_run: Trained) -> None:
     not_run.declare(("compute: azureml:cpu-cluster\n", ""))
-    job = not_run.workspace().train("echo", {})
+    job = not_run.workspace().train(TrainingRequest("echo"))
     assert "computeId" not in not_run.job(job.name).properties
 
 
 def test_the_log_is_told_line_by_line(trained: Trained) -> None:
     workspace = trained.workspace()
-    job = workspace.train("echo", {})
+    job = workspace.train(TrainingRequest("echo"))
     lines = [one.text for one in workspace.follow(job.name) if isinstance(one, LogLine)]
     assert lines == ["fitting fine"]

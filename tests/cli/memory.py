@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
+from runner.asset_kinds import ASSET_KINDS
 from runner.content import Content, scan
 from runner.errors import EnvironmentRefused, NotFound
+from runner.job_kinds import JobType
 from runner.workspace import (
     Abilities,
     Asset,
@@ -23,7 +25,9 @@ from runner.workspace import (
     Progress,
     Registration,
     Response,
+    Run,
     Summary,
+    TrainingRequest,
     Transfer,
 )
 
@@ -60,12 +64,14 @@ class MemoryWorkspace:
     notices: tuple[str, ...] = ()  # of every job that begins
     summary_notices: tuple[str, ...] = ()  # of every job that ended
     invocations: list[Invocation] = field(default_factory=list)
-    trainings: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    trainings: list[TrainingRequest] = field(default_factory=list)
     resumed: list[str] = field(default_factory=list)
     registrations: list[tuple[AssetKind, Registration]] = field(default_factory=list)
     collected: list[str] = field(default_factory=list)
     downloads: list[tuple[str, Path]] = field(default_factory=list)
-    outputs: dict[tuple[str, str], Path] = field(default_factory=dict)
+    runs: dict[str, Run] = field(default_factory=dict)
+    files: dict[str, Path] = field(default_factory=dict)  # what lies at an address
+    models_of_jobs: dict[str, str] = field(default_factory=dict)  # job → address of its model
     requests: list[tuple[str, bytes, str | None]] = field(default_factory=list)
     response: Response = field(
         default_factory=lambda: Response(200, b"[0, 1]", "application/json", "blue", 0.0123)
@@ -122,7 +128,10 @@ class MemoryWorkspace:
 
     def register(self, kind: AssetKind, registration: Registration) -> Asset:
         self.registrations.append((kind, registration))
-        content, versions = _hash(registration.path), self._versions(kind, registration.name)
+        path = registration.path
+        if isinstance(path, str):
+            path = self.files[path]
+        content, versions = _hash(path), self._versions(kind, registration.name)
         for one in versions:
             if one.content_hash == content and registration.version in (None, one.version):
                 return one
@@ -132,10 +141,10 @@ class MemoryWorkspace:
             kind,
             registration.name,
             registration.version or str(1 + len(versions)),
-            registration.type,
+            registration.type or ASSET_KINDS[kind].guess_type(path),
             content,
-            str(registration.path),
-            registration.path.name,
+            str(path),
+            path.name,
             CREATED,
             registration.description,
             registration.tags,
@@ -235,13 +244,14 @@ class MemoryWorkspace:
         say("key: /home/key")
         ready(f"http://{host}:{port}/score")
 
-    def train(self, model: str, inputs: Mapping[str, str]) -> Job:
-        self.trainings.append((model, dict(inputs)))
+    def train(self, request: TrainingRequest) -> Job:
+        self.trainings.append(request)
         name = f"job-{len(self._jobs) + 1}"
-        return self.add(Job(name, "command", JobStatus.RUNNING, CREATED, model=model))
+        return self.add(Job(name, "command", JobStatus.RUNNING, CREATED, model=request.model))
 
-    def jobs(self, limit: int | None = None) -> list[Job]:
-        return list(reversed(self._jobs.values()))[:limit]
+    def jobs(self, limit: int | None = None, type: JobType | None = None) -> list[Job]:  # noqa: A002
+        known = [job for job in self._jobs.values() if type in (None, job.type)]
+        return list(reversed(known))[:limit]
 
     def job(self, name: str | None = None) -> Job:
         if not self._jobs:
@@ -310,11 +320,13 @@ class MemoryWorkspace:
         self.downloads.append((name, target))
         return target
 
-    def job_output(self, name: str, output: str) -> Path:
-        self.job(name)
-        if (name, output) not in self.outputs:
-            raise NotFound(f"job {name!r} has no output {output!r}")
-        return self.outputs[name, output]
+    def run(self, name: str) -> Run | None:
+        return self.runs.get(self.job(name).name)
+
+    def model_address(self, name: str) -> str:
+        if self.job(name).name not in self.models_of_jobs:
+            raise NotFound(f"job {name!r} made no model")
+        return self.models_of_jobs[name]
 
     def add(self, job: Job) -> Job:
         self._jobs[job.name] = job

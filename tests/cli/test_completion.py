@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from runner.workspace import TrainingRequest
+
 from .conftest import Run
 from .memory import MemoryWorkspace
 
@@ -46,7 +48,7 @@ def test_commands_are_completed(complete: Complete) -> None:
 def test_names_come_from_the_workspace(
     complete: Complete, workspace: MemoryWorkspace, tmp_path: Path
 ) -> None:
-    workspace.train("diabetes", {})
+    workspace.train(TrainingRequest("diabetes"))
     assert complete("runner score ") == {"diabetes-batch"}
     assert complete("runner invoke ") == {"diabetes-online"}
     assert complete("runner score diabetes-batch -d ") == {"mlflow", "script"}

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from runner.workspace import TrainingRequest
+
 from .conftest import Run
 from .memory import MemoryWorkspace
 
@@ -37,7 +39,7 @@ def test_list_as_json(run: Run) -> None:
 def test_show_of_local_counts_what_it_holds(
     run: Run, workspace: MemoryWorkspace, project: Path
 ) -> None:
-    workspace.train("diabetes", {})
+    workspace.train(TrainingRequest("diabetes"))
     assert json.loads(run("env", "show", "-o", "json").out) == {
         "environment": "local",
         "kind": "local",

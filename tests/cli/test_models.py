@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.workspace import Registration
+from runner.workspace import Registration, TrainingRequest
 
 from .conftest import Run, as_printed
 from .memory import MemoryWorkspace
@@ -82,23 +82,24 @@ def test_any_other_path_is_a_custom_model(
 
 
 def test_register_takes_what_a_job_wrote(run: Run, workspace: MemoryWorkspace, model: Path) -> None:
-    job = workspace.train("diabetes", {})
-    workspace.outputs[job.name, "model"] = model
+    job = workspace.train(TrainingRequest("diabetes"))
+    address = f"azureml://jobs/{job.name}/outputs/model/paths/"
+    workspace.models_of_jobs[job.name] = address
+    workspace.files[address] = model
     result = run("models", "register", "--from-job", job.name, "--name", "diabetes", "-o", "json")
-    assert workspace.registrations[0][1] == Registration(
-        "diabetes", model, "mlflow_model", job=job.name
-    )
+    assert workspace.registrations[0][1] == Registration("diabetes", address, None, job=job.name)
     assert json.loads(result.out) == as_printed(workspace.assets("model")[0])
 
 
 def test_a_declaration_names_what_a_job_wrote(
     run: Run, workspace: MemoryWorkspace, declaration: Path, tmp_path: Path
 ) -> None:
-    job = workspace.train("diabetes", {})
-    workspace.outputs[job.name, "best"] = tmp_path
+    job = workspace.train(TrainingRequest("diabetes"))
+    address = f"azureml://jobs/{job.name}/outputs/best/paths/"
+    workspace.files[address] = tmp_path
     run("models", "register", str(declaration), "--from-job", job.name, "--output-name", "best")
     registered = workspace.registrations[0][1]
-    assert (registered.name, registered.path, registered.job) == ("diabetes", tmp_path, job.name)
+    assert (registered.name, registered.path, registered.job) == ("diabetes", address, job.name)
 
 
 def test_register_without_anything_shows_the_forms(run: Run) -> None:
@@ -143,11 +144,15 @@ def test_each_problem_of_a_declaration_is_a_line(
     assert workspace.registrations == []
 
 
-def test_a_declared_address_is_refused(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "model.yml").write_text("name: diabetes\npath: https://host.example/model\n")
-    result = run("models", "register", "model.yml")
-    assert result.status == 2
-    assert "https://host.example/model is not on this machine" in result.err
+def test_a_declared_address_is_handed_to_the_workspace(
+    run: Run, workspace: MemoryWorkspace, model: Path, tmp_path: Path
+) -> None:
+    address = "runs:/0a1b/model"
+    workspace.files[address] = model
+    (tmp_path / "model.yml").write_text(f"name: diabetes\npath: {address}\n")
+    run("models", "register", "model.yml")
+    run("models", "register", "--name", "other", "--path", address)
+    assert [wanted.path for _, wanted in workspace.registrations] == [address, address]
 
 
 def register_versions(run: Run, model: Path, *names: str) -> None:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
-from runner.workspace import JobStatus, LogLine, Progress
+import pytest
+
+from runner.workspace import JobStatus, LogLine, Progress, TrainingRequest
 
 from .conftest import Run, as_printed
 from .memory import MemoryWorkspace
@@ -14,7 +17,9 @@ def test_inputs_are_set_and_the_log_goes_to_stderr(run: Run, workspace: MemoryWo
         LogLine("accuracy 0.9"),
     ]
     result = run("train", "diabetes", "--set", "data=labeled.csv", "--set", "rate=0.1")
-    assert workspace.trainings == [("diabetes", {"data": "labeled.csv", "rate": "0.1"})]
+    assert workspace.trainings == [
+        TrainingRequest("diabetes", inputs={"data": "labeled.csv", "rate": "0.1"})
+    ]
     assert result.err == "accuracy 0.9\n"
     assert "job      job-1\nstatus   Completed\n" in result.out
 
@@ -41,3 +46,25 @@ def test_a_canceled_training_is_not_said_to_be_resumable(
 ) -> None:
     workspace.ending = JobStatus.CANCELED
     assert run("train", "diabetes").err.endswith("error: job job-1 was canceled\n")
+
+
+def test_a_job_is_named_by_folder_and_name_or_by_its_file(
+    run: Run, workspace: MemoryWorkspace, tmp_path: Path
+) -> None:
+    file = tmp_path / "job.yml"
+    file.touch()
+    run("train", "diabetes", "autolog")
+    run("train", "--file", str(file))
+    assert workspace.trainings == [
+        TrainingRequest("diabetes", "autolog"),
+        TrainingRequest(file=file),
+    ]
+
+
+@pytest.mark.parametrize("words", [(), ("diabetes", "--file")])
+def test_a_job_is_named_in_one_way(run: Run, tmp_path: Path, words: tuple[str, ...]) -> None:
+    file = tmp_path / "job.yml"
+    file.touch()
+    result = run("train", *words, *([str(file)] if words else []))
+    assert result.status == 2
+    assert "name a MODEL, or a job's declaration with --file" in result.err

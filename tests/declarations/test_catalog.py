@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from runner.declarations import DeclarationError, read_catalog
+from runner.declarations import CommandJob, DeclarationError, read_catalog
 
 from .conftest import BATCH_DEPLOYMENT, BATCH_ENDPOINT, MODEL, ONLINE_DEPLOYMENT, Write
 
@@ -30,7 +30,9 @@ def test_jobs_and_environments_are_found(write: Write, models: Path) -> None:
     write("models/diabetes/train.yml", "command: run\nenvironment: azureml:e:1\n")
     write("models/diabetes/env.yaml", "name: e\nimage: a\nconda_file: conda.yml\n")
     catalog = read_catalog(models)
-    assert [job.command for job in catalog.jobs["diabetes"]] == ["run"]
+    (job,) = catalog.jobs["diabetes"].values()
+    assert isinstance(job, CommandJob)
+    assert job.command == "run"
     assert list(catalog.environments) == ["e"]
 
 
@@ -50,7 +52,7 @@ def test_other_files_are_left_alone(write: Write, models: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("odd.yml", "$schema: x/pipelineJob.schema.json\n", "a kind that is not supported"),
+        ("odd.yml", "$schema: x/finetuningJob.schema.json\n", "a kind that is not supported"),
         ("odd.yml", "$schema: x\na: {{\n", "not valid YAML"),
         ("my-endpoint.yml", "name: abc\n", "can't tell what this declares"),
         ("deployment.yml", "[]\n", "found a list, allowed: a mapping"),
