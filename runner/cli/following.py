@@ -17,9 +17,10 @@ from runner.cli.output import (
     print_summary,
 )
 from runner.cli.progress import ProgressView
+from runner.cli.runs import find_run, run_details
 from runner.errors import EnvironmentRefused, NotFound, RunnerError
 from runner.project import environment_option
-from runner.workspace import Job, JobStatus, LogLine, Summary, Workspace, as_json
+from runner.workspace import Job, JobStatus, LogLine, Run, Summary, Workspace, as_json
 
 
 def print_started(job: Job, output: str) -> None:
@@ -55,7 +56,7 @@ def follow_to_end(
         job = workspace.job(job.name)
         if job.status is not JobStatus.COMPLETED:
             return print_outcome(workspace, job)
-        _print_done(job, collect(workspace, job), output)
+        _print_done(job, collect(workspace, job), find_run(workspace, job), output)
         if download:
             print_note(f"downloaded to {workspace.download_job(job.name, download)}")
     return 0
@@ -156,15 +157,15 @@ def _print_notices(what: Job | Summary) -> None:
         print_warning(notice)
 
 
-def _print_done(job: Job, summary: Summary | None, output: str) -> None:
+def _print_done(job: Job, summary: Summary | None, run: Run | None, output: str) -> None:
     if summary:
         _print_notices(summary)
     if output == "json":
-        print_json(as_json(summary or job))
+        print_json(as_json(summary) if summary else {**as_json(job), "run": as_json(run)})
     elif summary:
         print_summary(summary)
     else:
-        print_job(job, None)
+        print_job(job, None, run_details(run) if run else {})
 
 
 def _cancel(workspace: Workspace, job: Job) -> int:

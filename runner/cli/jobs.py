@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 
 from runner.cli.options import (
+    Goal,
     Group,
     Session,
     age,
@@ -20,6 +21,7 @@ from runner.cli.options import (
     output_option,
     pass_session,
 )
+from runner.job_kinds import JOB_TYPES, JobType
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -56,21 +58,28 @@ Examples:
     metavar="COUNT",
     help="Only the latest COUNT jobs.  [default: all; on Azure 100 of those that train]",
 )
+@click.option(
+    "--type",
+    "type_",
+    type=click.Choice(JOB_TYPES),
+    help="Only jobs of this type; batch jobs score, most others train.",
+)
 @output_option
 @common
 @pass_session
-def list_jobs(session: Session, limit: int | None, output: str) -> None:
+def list_jobs(session: Session, limit: int | None, type_: JobType | None, output: str) -> None:
     """List jobs, the latest first."""
     from runner.cli.output import print_jobs, print_json, print_note
     from runner.workspace import as_json
 
-    found = session.open().jobs(limit=limit)
+    found = session.open().jobs(limit, type_)
     if output == "json":
         print_json(as_json(found))
     elif found:
         print_jobs(found)
     else:
-        print_note("no jobs yet; runner score starts one")
+        kind = f"{type_} " if type_ else ""
+        print_note(f"no {kind}jobs yet; runner score and runner train start one")
 
 
 @jobs.command(
@@ -86,22 +95,26 @@ Examples:
 def show(session: Session, name: str | None, output: str) -> None:
     """Show a job and, once it has ended, what it did.
 
+    Of a job that trains this is what its MLflow run tracked: parameters, metrics, models and
+    artifacts.
+
     With -v its log comes first, on stderr: what its workers printed and the tracebacks of its
     errors.
     """
     from runner.cli.following import find_summary, print_log
     from runner.cli.output import print_job, print_json
+    from runner.cli.runs import find_run, run_details
     from runner.workspace import as_json
 
     workspace = session.open()
     job = workspace.job(name)
     if session.verbose and job.status.final:
         print_log(workspace, job.name, sys.stderr)
-    summary = find_summary(workspace, job)
+    summary, run = find_summary(workspace, job), find_run(workspace, job)
     if output == "json":
-        print_json({**as_json(job), "summary": as_json(summary) if summary else None})
+        print_json({**as_json(job), "summary": as_json(summary), "run": as_json(run)})
     else:
-        print_job(job, summary)
+        print_job(job, summary, run_details(run) if run else {})
 
 
 @jobs.command(
@@ -225,6 +238,47 @@ def download(session: Session, name: str | None, target: Path | None) -> None:
     workspace = session.open()
     job = workspace.job(name)
     print(workspace.download_job(job.name, target or Path(job.name)))
+
+
+@jobs.command(
+    epilog="""\b
+Examples:
+  runner jobs compare NAME OTHER --by accuracy
+  runner jobs compare NAME OTHER --by loss --goal minimize"""
+)
+@click.argument("names", metavar="NAME NAME...", nargs=-1, required=True, shell_complete=job_names)
+@click.option("--by", "metric", metavar="METRIC", help="Put the best by this metric first.")
+@click.option(
+    "--goal",
+    type=click.Choice(get_args(Goal)),
+    default="maximize",
+    show_default=True,
+    help="Whether its highest or its lowest value is the best.",
+)
+@output_option
+@common
+@pass_session
+def compare(
+    session: Session, names: tuple[str, ...], metric: str | None, goal: Goal, output: str
+) -> None:
+    """Put what jobs tracked side by side.
+
+    A column for each job has the parameters in which they differ, and the last value of every
+    metric. Jobs without a number for METRIC come last.
+    """
+    if len(set(names)) < 2:
+        raise click.UsageError("name two jobs or more; runner jobs list --type command has them")
+    from runner.cli.output import print_json
+    from runner.cli.runs import best_first, find_tracked, print_comparison
+    from runner.workspace import as_json
+
+    tracked = find_tracked(session.open(), names)
+    if metric is not None:
+        tracked = best_first(tracked, metric, goal)
+    if output == "json":
+        print_json([{**as_json(entry.job), "run": as_json(entry.run)} for entry in tracked])
+    else:
+        print_comparison(tracked)
 
 
 @jobs.command(

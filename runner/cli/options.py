@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from runner.workspace import Abilities, AssetKind, EndpointInfo, Workspace
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+Goal = Literal["maximize", "minimize"]  # of a metric, as a sweep of az ml calls them
 Opener = Callable[..., "Workspace"]  # takes the environment and, where given, its outputs
 
 

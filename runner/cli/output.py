@@ -162,8 +162,8 @@ def _with_unit(value: float, unit: str) -> str:
     return f"{value:,.0f} {unit}" if unit == "rows a second" else f"{value:,}"
 
 
-def print_job(job: Job, summary: Summary | None) -> None:
-    """Everything about a job; what it did, too, where that is known."""
+def print_job(job: Job, summary: Summary | None, tracked: Mapping[str, object]) -> None:
+    """Everything about a job; what it did or tracked, too, where that is known."""
     details: dict[str, object] = {
         "job": job.name,
         "status": job.status,
@@ -181,15 +181,17 @@ def print_job(job: Job, summary: Summary | None) -> None:
     }
     if summary:
         details |= summary_details(summary)
+    details |= tracked
     print_details({name: value for name, value in details.items() if value not in (None, "")})
 
 
 def print_jobs(jobs: Sequence[Job]) -> None:
     print_table(
-        ["job", "status", "created (UTC)", "endpoint", "deployment", "model"],
+        ["job", "type", "status", "created (UTC)", "endpoint", "deployment", "model"],
         [
             [
                 job.name,
+                job.type,
                 job.status,
                 moment(job.created_at),
                 job.endpoint,

@@ -7,7 +7,8 @@ other.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from math import isfinite, isnan
 from typing import Any, Protocol
 
 from runner.asset_kinds import AssetKind
@@ -80,9 +81,18 @@ class Workspace(Assets, Endpoints, Training, Jobs, Protocol):
 
 
 def as_json(record: Any) -> Any:
-    """Turn a record, or a list of them, into what `json.dumps` takes."""
-    from dataclasses import asdict
+    """Turn a record, a list of them, or None into what is JSON.
 
-    if isinstance(record, list):
+    JSON has no NaN and no infinite number: they become text, as MLflow's REST interface has them.
+    """
+    from dataclasses import fields, is_dataclass
+
+    if is_dataclass(record):
+        return {field.name: as_json(getattr(record, field.name)) for field in fields(record)}
+    if isinstance(record, Mapping):
+        return {key: as_json(value) for key, value in record.items()}
+    if isinstance(record, list | tuple):
         return [as_json(item) for item in record]
-    return asdict(record)
+    if isinstance(record, float) and not isfinite(record):
+        return "NaN" if isnan(record) else "Infinity" if record > 0 else "-Infinity"
+    return record

@@ -99,7 +99,7 @@ def test_an_interruption_is_status_130(capsys: pytest.CaptureFixture[str]) -> No
 def test_v_shows_the_traceback_wherever_it_stands(
     run: Run, workspace: MemoryWorkspace, monkeypatch: pytest.MonkeyPatch, line: str
 ) -> None:
-    def fail(limit: int | None) -> None:
+    def fail(*_: object) -> None:
         raise KeyError("lost")
 
     monkeypatch.setattr(workspace, "jobs", fail)

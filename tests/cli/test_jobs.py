@@ -25,6 +25,7 @@ def test_list_has_a_line_for_each_job_the_latest_first(run: Run) -> None:
     assert [line.split()[0] for line in lines] == ["job", "job-2", "job-1"]
     assert lines[1].split() == [
         "job-2",
+        "batch",
         "Completed",
         "2025-03-01",
         "14:05:09",
@@ -57,6 +58,7 @@ def test_show_means_the_latest_job_and_adds_its_summary(run: Run) -> None:
 def test_show_as_json_is_the_job_with_its_summary(run: Run, workspace: MemoryWorkspace) -> None:
     shown = json.loads(run("jobs", "show", "job-1", "-o", "json").out)
     assert shown.pop("summary") == as_printed(workspace.summary("job-1"))
+    assert shown.pop("run") is None
     assert shown == as_printed(workspace.job("job-1"))
 
 

@@ -1,0 +1,148 @@
+"""The MLflow runs of training jobs, shown and put side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from runner.cli.output import print_note, print_table, printable, width
+from runner.counting import many
+from runner.errors import NotFound, WrongUsage
+from runner.nearest import nearest
+
+if TYPE_CHECKING:
+    from runner.cli.options import Goal
+    from runner.workspace import Job, Metric, Run, Workspace
+
+_MOST_LINES = 20  # of parameters, metrics or artifacts; -o json has them all
+
+
+class Tracked(NamedTuple):
+    """A job with the run that it tracked."""
+
+    job: Job
+    run: Run
+
+
+def find_run(workspace: Workspace, job: Job) -> Run | None:
+    """What a job has tracked; None for a batch job, and one that tracks nothing."""
+    return None if job.type == "batch" else workspace.run(job.name)
+
+
+def run_details(run: Run) -> dict[str, object]:
+    """What a run tracked, for people."""
+    details: dict[str, object] = {
+        "experiment": run.experiment,
+        "run": run.id if run.name == run.id else f"{run.name} ({run.id})",
+        "commit": run.commit,
+        "inputs": _aligned(run.inputs),
+        "parameters": _aligned(run.parameters),
+        "metrics": _aligned({name: _metric(run.metrics[name]) for name in run.metrics}),
+        "tags": _aligned(run.tags),
+        "models": [
+            f"{model.name} ({', '.join(model.flavors)})" if model.flavors else model.name
+            for model in run.models
+        ],
+        "artifacts": _first(run.artifacts),
+        "child runs": _first(run.children),
+    }
+    return {name: value for name, value in details.items() if value}
+
+
+def find_tracked(workspace: Workspace, names: Sequence[str]) -> list[Tracked]:
+    """The jobs of these names with their runs, each once.
+
+    Raises NotFound for a job that isn't there, and WrongUsage for one that tracks nothing.
+    """
+    found = []
+    for name in dict.fromkeys(names):
+        job = workspace.job(name)
+        run = find_run(workspace, job)
+        if run is None:
+            raise WrongUsage(
+                f"job {name!r} tracked nothing to compare: it is "
+                + ("a batch job" if job.type == "batch" else "a job without an MLflow run")
+            )
+        found.append(Tracked(job, run))
+    return found
+
+
+def best_first(tracked: Sequence[Tracked], metric: str, goal: Goal) -> list[Tracked]:
+    """Jobs in the order of a metric's last value; those without a number for it come last.
+
+    Raises NotFound for a metric that none of them has.
+    """
+    known = [name for _, run in tracked for name in run.metrics]
+    if metric not in known:
+        raise NotFound(f"no metric {metric!r} in any of these jobs{nearest(metric, known)}")
+
+    def rank(entry: Tracked) -> tuple[bool, float]:
+        found = entry.run.metrics.get(metric)
+        if found is None or math.isnan(found.value):
+            return True, 0.0
+        return False, found.value if goal == "minimize" else -found.value
+
+    return sorted(tracked, key=rank)
+
+
+def print_comparison(tracked: Sequence[Tracked]) -> None:
+    """A column for each job: how it ended, the parameters that differ, every metric."""
+    runs = [entry.run for entry in tracked]
+    parameters = _names(run.parameters for run in runs)
+    differing = [name for name in parameters if len({run.parameters.get(name) for run in runs}) > 1]
+    rows: list[list[object]] = [
+        ["status", *(entry.job.status for entry in tracked)],
+        ["experiment", *(run.experiment for run in runs)],
+    ]
+    rows += [_row(name, runs, lambda run, name: run.parameters.get(name)) for name in differing]
+    rows += [_row(name, runs, _last) for name in _names(run.metrics for run in runs)]
+    rows.append(["models", *(", ".join(model.name for model in run.models) for run in runs)])
+    print_table(["", *(entry.job.name for entry in tracked)], rows)
+    equal = len(parameters) - len(differing)
+    if equal:
+        print_note(f"{many(equal, 'parameter')} of the same value in all of them not shown")
+
+
+def _row(
+    name: str, runs: Sequence[Run], value: Callable[[Run, str], object | None]
+) -> list[object]:
+    return [name, *(value(run, name) for run in runs)]
+
+
+def _last(run: Run, name: str) -> str | None:
+    metric = run.metrics.get(name)
+    return None if metric is None else _number(metric.value)
+
+
+def _names(mappings: Iterable[Mapping[str, object]]) -> list[str]:
+    """Every key of some mappings once, in their order."""
+    return list(dict.fromkeys(name for mapping in mappings for name in mapping))
+
+
+def _metric(metric: Metric) -> str:
+    text = _number(metric.value)
+    if metric.count <= 1:
+        return text
+    return f"{text}  (the last of {metric.count:,} values)"
+
+
+def _number(value: float) -> str:
+    return f"{value:.6g}"
+
+
+def _aligned(values: Mapping[str, str]) -> list[str]:
+    """A line for each name and its value, no more than there is room for."""
+    names = {name: printable(name) for name in values}
+    longest = max((width(shown) for shown in names.values()), default=0)
+    lines = [
+        f"{names[name]}{' ' * (longest - width(names[name]))}  {value}"
+        for name, value in values.items()
+    ]
+    return _first(lines)
+
+
+def _first(lines: Sequence[str]) -> list[str]:
+    if len(lines) <= _MOST_LINES + 1:  # a line that says "1 more" would take its place
+        return list(lines)
+    return [*lines[:_MOST_LINES], f"… {len(lines) - _MOST_LINES:,} more, which -o json has"]
