@@ -103,26 +103,29 @@ def send(
     hashes: Mapping[str, str],
     tell: Tell,
     content_hash: str | None = None,
+    datastore: str | None = None,
 ) -> tuple[Place, str]:
-    """Upload a content to the default datastore; return its place and the hash of what was read.
+    """Upload a content to a datastore; return its place and the hash of what was read.
 
     `hashes` are those of the files that are known; `content_hash` that of all, where not all are.
+    Without a datastore it is the default one. Raises NotFound for one that is not there.
     """
     from runner.azureml.uploads import upload
 
     storage = storage_of(connection)
+    store = datastore or storage.default_name
     named = content_hash or hash_content(content.shape, hashes.items())
     root = f"LocalUpload/{named}"
     folder = f"{root}/{base_name}" if content.shape == "folder" else root
     sent = upload(
-        storage.container(storage.default_name),
+        storage.container(store),
         folder,
         content,
         hashes,
         lambda done: tell(Transfer("uploading", base_name, done, content.size)),
     )
     inside = folder if content.shape == "folder" else f"{root}/{content.files[0].name}"
-    return Place(storage.default_name, inside), sent.content_hash
+    return Place(store, inside), sent.content_hash
 
 
 def find(connection: Connection, kind: AssetKind, reference: str) -> Asset:

@@ -1,0 +1,144 @@
+"""What of a job lies on this machine, or is named in a way that only a workspace can tell.
+
+azure-ai-ml reads a job as entities; here they are walked, down to the steps of pipelines and the
+components that those take from files of their own. Each part can be put in another's place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+_DATA = ("training_data", "validation_data", "test_data")  # of an AutoML job
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a job, as it is declared."""
+
+    kind: Literal["code", "environment", "input", "compute"]
+    key: str  # dotted, from the top of the job's file
+    value: Any  # a text, or an environment's entity
+    folder: Path  # that a relative path starts from
+    put: Callable[[str], None]  # another in its place
+    type: str = "uri_folder"  # of an input
+    datastore: str | None = None  # that an input is sent to
+
+
+class Unsent(Exception):
+    """A key that would get lost on its way to Azure."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+def parts_of(job: Any, types: Mapping[str, str]) -> Iterator[Part]:
+    """The parts of a job's entity. `types` are those of a pipeline's own inputs, by name.
+
+    Raises Unsent.
+    """
+    folder = Path(job.base_path or ".")
+    yield from _attribute(job, "compute", "compute", folder, "compute")
+    if job.type == "pipeline":
+        if job.settings:
+            yield from _attribute(
+                job.settings, "default_compute", "compute", folder, "settings.default_compute"
+            )
+        yield from _inputs(job.inputs, "inputs", folder, types)
+        yield from _steps(job.jobs, Path(job.component.base_path or folder), "jobs")
+    elif job.type == "automl":
+        yield from _tables(job, folder, "")
+    elif job.type == "sweep":
+        yield from _code_and_environment(job.trial, folder, "trial")
+        yield from _inputs(job.inputs, "inputs", folder)
+    else:
+        yield from _code_and_environment(job, folder, "")
+        yield from _inputs(job.inputs, "inputs", folder)
+
+
+def _steps(steps: Mapping[str, Any], folder: Path, key: str) -> Iterator[Part]:
+    """The parts of a pipeline's steps; paths of their inputs start from the pipeline's folder."""
+    for name, step in steps.items():
+        at = f"{key}.{name}"
+        if step.type == "automl":
+            yield from _attribute(step, "compute", "compute", folder, f"{at}.compute")
+            yield from _tables(step, folder, at)
+            continue
+        if step.type in ("if_else", "do_while", "parallel_for"):  # they only point to other steps
+            continue
+        component = step.trial if step.type == "sweep" else step.component
+        if step.type != "pipeline":
+            yield from _attribute(step, "compute", "compute", folder, f"{at}.compute")
+        yield from _inputs(step.inputs, f"{at}.inputs", folder)
+        if isinstance(component, str):  # the workspace, or a registry, has it
+            continue
+        inside = Path(component.base_path or folder)
+        if component.type == "pipeline":
+            yield from _steps(component.jobs, inside, f"{at}.component.jobs")
+        else:
+            yield from _code_and_environment(component, inside, at)
+
+
+def _code_and_environment(holder: Any, folder: Path, key: str) -> Iterator[Part]:
+    for name in ("additional_includes",):
+        if getattr(holder, name, None):
+            raise Unsent(_below(key, name))
+    yield from _attribute(holder, "code", "code", folder, _below(key, "code"))
+    yield from _attribute(holder, "environment", "environment", folder, _below(key, "environment"))
+
+
+def _attribute(
+    holder: Any,
+    name: str,
+    kind: Literal["code", "environment", "compute"],
+    folder: Path,
+    key: str,
+) -> Iterator[Part]:
+    value = getattr(holder, name, None)
+    if value is not None and not _is_bound(value):
+        yield Part(kind, key, value, folder, lambda other: setattr(holder, name, other))
+
+
+def _inputs(
+    inputs: Mapping[str, Any], key: str, folder: Path, types: Mapping[str, str] | None = None
+) -> Iterator[Part]:
+    for name, given in inputs.items():
+        yield from _input(given, f"{key}.{name}", folder, (types or {}).get(name))
+
+
+def _tables(job: Any, folder: Path, key: str) -> Iterator[Part]:
+    for name in _DATA:
+        yield from _input(getattr(job, name, None), _below(key, name), folder)
+
+
+def _input(given: Any, key: str, folder: Path, type_: str | None = None) -> Iterator[Part]:
+    """An input's path, unless it is a value, or what another step makes."""
+    from azure.ai.ml.exceptions import MlException
+
+    try:
+        path = getattr(given, "path", None)
+    except MlException:  # what a value says when it is asked for a path
+        return
+    if not path or _is_bound(path):
+        return
+    yield Part(
+        "input",
+        key,
+        str(path),
+        folder,
+        lambda other: setattr(given, "path", other),
+        str(getattr(given, "type", None) or type_ or "uri_folder"),
+        getattr(given, "datastore", None),
+    )
+
+
+def _is_bound(value: Any) -> bool:
+    """Whether a value is what a pipeline fills in."""
+    return "${{" in value if isinstance(value, str) else type(value).__name__ == "PipelineInput"
+
+
+def _below(key: str, name: str) -> str:
+    return f"{key}.{name}" if key else name
