@@ -1,0 +1,309 @@
+"""azure-ai-ml: what reads declarations of every kind and writes them as Azure takes them.
+
+Its import takes more than a second, so only the commands that create something import it. It is
+kept to what it does well: it asks Azure what it has to know and writes the request that creates
+something, which the runner sends. It never sends a file, whose refusal would never end there
+(azure-sdk-for-python#48269), and never speaks to the terminal.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from azure.core.pipeline.policies import SansIOHTTPPolicy
+
+from runner.azureml.client import RETRIES, timeout
+from runner.azureml.errors import explained, scrub
+from runner.azureml.sdk_logs import tame_sdk
+from runner.errors import EnvironmentRefused, RunnerError, WrongUsage
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
+    from azure.core.rest import HttpResponse
+
+    from runner.azureml.connection import Connection
+    from runner.clouds import Cloud
+
+_DISCOVERY = "REGISTRY_DISCOVERY_ENDPOINT_URL"  # where azure-ai-ml asks for a private cloud's
+_REGION = "REGISTRY_DISCOVERY_ENDPOINT_REGION"
+_USUAL_REGION = "west"
+_LONGEST = 400  # characters of its messages kept in ours
+# What it asks for before it sends files, by the last parts of an address's path.
+_UPLOADS = ("listsecrets", "startpendingupload", "createorgetstartpendingupload", "datastores")
+
+
+def ml_client(connection: Connection, registry: str | None = None) -> MLClient:
+    """azure-ai-ml's client of a connection's workspace, or of a registry; made once each.
+
+    Call it, and what it returns, inside `spoken_through`.
+    """
+    clients = connection.once(_clients)
+    if registry not in clients:
+        clients[registry] = _open(connection, registry)
+    return clients[registry]
+
+
+def create(
+    connection: Connection,
+    path: tuple[str, ...],
+    call: Callable[[MLClient], object],
+    accept: tuple[int, ...] = (),
+    once: bool = False,
+    what: str | None = None,
+) -> HttpResponse:
+    """Create what lies at a path below the workspace by azure-ai-ml's `create_or_update`.
+
+    `call` calls it. azure-ai-ml writes the request, and may create what that refers to; the
+    runner sends it as it sends its own: signed in anew where a token was withdrawn, and again where
+    no answer came, unless `once` says that the caller finds out. Returns the answer: a success, or
+    a status of `accept`. Raises as `Client.send` and `spoken_through`.
+    """
+    address = connection.arm.url(*path)
+    with spoken_through(what or f"create {'/'.join(path)}"):
+        written = _written(connection, call, address)
+    headers = {
+        name: value for name, value in written.headers.items() if name.lower() in _SENT_HEADERS
+    }
+    return connection.arm.send(
+        "PUT",
+        written.url,
+        content=written.content,
+        headers=headers,
+        accept=accept,
+        retry="never" if once else "always",
+        versioned=False,
+        what=what,
+    )
+
+
+@contextmanager
+def spoken_through(what: str) -> Iterator[None]:
+    """Turn what azure-ai-ml raises inside into errors of one line, and keep it off the terminal.
+
+    `what` is being done. Raises WrongUsage for what it takes for a mistake of the declaration, and
+    EnvironmentRefused.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import_sdk()
+        from azure.ai.ml.exceptions import ErrorCategory, MlException
+        from marshmallow.exceptions import ValidationError
+
+        try:
+            with explained(what):
+                try:
+                    yield
+                except MlException as error:
+                    _raise_own(error)
+                    said = said_by(error)
+                    if error.error_category == ErrorCategory.USER_ERROR:
+                        raise WrongUsage(f"can't {what}: {said}") from None
+                    raise EnvironmentRefused(f"can't {what}: {said}") from None
+                except ValidationError as error:
+                    raise WrongUsage(f"can't {what}: {said_by(error)}") from None
+        except RunnerError:
+            raise
+        except (
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            OSError,
+            TypeError,
+            ValueError,
+        ) as error:
+            _raise_own(error)
+            raise EnvironmentRefused(
+                f"can't {what}: azure-ai-ml fails on it ({type(error).__name__}: {said_by(error)})"
+            ) from None
+
+
+def import_sdk() -> None:
+    """Import azure-ai-ml, unless it is. Its many objects are no garbage to look for meanwhile.
+
+    Raises EnvironmentRefused where it is not installed.
+    """
+    if "azure.ai.ml" in sys.modules:
+        return
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import azure.ai.ml  # noqa: F401
+    except ImportError as error:
+        raise EnvironmentRefused(
+            f"azure-ai-ml can't be imported ({error}): install the dependency group `azure`"
+        ) from None
+    finally:
+        if enabled:
+            gc.enable()
+    tame_sdk()
+
+
+def said_by(error: BaseException) -> str:
+    """What an error of azure-ai-ml says, on one line, without its advertising."""
+    problems = schema_problems(error)
+    if problems:
+        return "; ".join(f"{'.'.join(keys)}: {text}" if keys else text for keys, text in problems)
+    text = scrub(str(getattr(error, "message", None) or error)).rstrip(".")
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + " ..."
+
+
+def schema_problems(error: BaseException) -> list[tuple[tuple[str, ...], str]]:
+    """The keys of a declaration that azure-ai-ml refuses, each with why; none where it is other.
+
+    It writes them as JSON amid prose, several times in each other.
+    """
+    return list(dict.fromkeys(_problems_in(str(error))))
+
+
+def _problems_in(text: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    for content in _mappings_in(text):
+        inner = content.get("errors")
+        if content.get("result") == "Failed" and isinstance(inner, list):
+            for found in inner:
+                message = str(found.get("message") or "")
+                below = list(_problems_in(message))
+                path = str(found.get("path") or "").strip("*")
+                keys = tuple(path.split(".")) if path else ()
+                yield from below or [(keys, scrub(message).rstrip("."))]
+        else:
+            yield from _leaves(content, ())
+
+
+def _leaves(content: Any, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What marshmallow says: lists of messages, or of one more mapping, at the ends of keys."""
+    if isinstance(content, dict):
+        for key, value in content.items():
+            yield from _leaves(value, keys if key == "_schema" else (*keys, str(key)))
+    elif isinstance(content, list):
+        for value in content:
+            yield from _leaves(value, keys)
+    else:
+        text = str(content)
+        below = [(keys + more, said) for more, said in _problems_in(text)]
+        yield from below or [(keys, scrub(text).rstrip("."))]
+
+
+def _mappings_in(text: str) -> Iterator[dict[str, Any]]:
+    decoder, at = json.JSONDecoder(), text.find("{")
+    while at >= 0:
+        try:
+            content, end = decoder.raw_decode(text, at)
+        except ValueError:
+            end = at + 1
+        else:
+            if isinstance(content, dict) and content:
+                yield content
+        at = text.find("{", end)
+
+
+def _raise_own(error: BaseException) -> None:
+    """Raise the runner's own error where that is what azure-ai-ml stumbled over."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, RunnerError):
+            raise found from None
+        found = found.__cause__ or found.__context__
+
+
+class _Written(BaseException):
+    """Carries a request out of azure-ai-ml, past all that catches an Exception."""
+
+    def __init__(self, request: Any) -> None:
+        super().__init__("the request was written")
+        self.request = request
+
+
+_SENT_HEADERS = ("content-type", "x-azureml-token")
+
+
+class _Guard(SansIOHTTPPolicy[Any, Any]):
+    """Sees every request before it is sent: refuses uploads, and catches the one that is asked for.
+
+    An instance belongs to no pipeline, so that all clients of azure-ai-ml share it.
+    """
+
+    def __init__(self) -> None:
+        self.caught: str | None = None  # the address whose PUT is not to be sent
+
+    def on_request(self, request: Any) -> None:
+        address = urlsplit(request.http_request.url)
+        parts = [part for part in address.path.lower().split("/") if part]
+        if any(part in _UPLOADS for part in parts[-2:]):
+            raise EnvironmentRefused(
+                "azure-ai-ml would send files of this machine itself, which the runner keeps it"
+                f" from ({'/'.join(parts[-3:])}): this is a fault of the runner's, please report it"
+            )
+        asked = urlsplit(self.caught or "").path.lower()
+        if request.http_request.method == "PUT" and address.path.lower() == asked:
+            raise _Written(request.http_request)
+
+
+def _written(connection: Connection, call: Callable[[MLClient], object], address: str) -> Any:
+    """The request that azure-ai-ml writes to an address; it is not sent."""
+    client, guard = ml_client(connection), connection.once(_guard)
+    guard.caught = address
+    try:
+        call(client)
+    except _Written as written:
+        return written.request
+    finally:
+        guard.caught = None
+    raise EnvironmentRefused(f"azure-ai-ml wrote no request for {urlsplit(address).path}")
+
+
+def _open(connection: Connection, registry: str | None) -> MLClient:
+    from azure.ai.ml import MLClient
+
+    outputs, cloud, seconds = connection.outputs, connection.cloud, timeout()
+    scope: tuple[str | None, ...] = (
+        outputs.subscription_id,
+        outputs.resource_group,
+        None if registry else outputs.workspace,
+        registry,
+    )
+    return MLClient(
+        connection.credential,
+        *scope,
+        show_progress=False,
+        enable_telemetry=False,
+        cloud=cloud.name,
+        cloud_metadata=_described(cloud),
+        per_call_policies=[connection.once(_guard)],
+        connection_timeout=min(seconds, 20.0),
+        read_timeout=seconds,
+        **RETRIES,
+    )
+
+
+def _described(cloud: Cloud) -> dict[str, str]:
+    """A cloud in azure-ai-ml's words, which else asks for a private one's at each call."""
+    suffix = cloud.machine_learning.removeprefix("https://ml.azure.")
+    region = os.environ.get(_REGION, _USUAL_REGION)
+    return {
+        "azure_portal": f"https://portal.azure.{suffix}",  # in links that the runner doesn't show
+        "resource_manager": cloud.resource_manager,
+        "active_directory": cloud.authority,
+        "aml_resource_id": cloud.machine_learning,
+        "storage_endpoint": cloud.storage_suffix,
+        "registry_discovery_endpoint": os.environ.get(
+            _DISCOVERY, f"https://{cloud.name.lower()}{region}.api.ml.azure.{suffix}/"
+        ),
+    }
+
+
+def _clients(_connection: Connection) -> dict[str | None, MLClient]:
+    return {}
+
+
+def _guard(_connection: Connection) -> _Guard:
+    return _Guard()
