@@ -269,9 +269,7 @@ KINDS: tuple[Kind, ...] = (
     *_kinds(
         "models",
         "Model",
-        _version_hook(
-            "models", "modelUri", "modelType", first=_place_of_job, extra=_check_model
-        ),
+        _version_hook("models", "modelUri", "modelType", first=_place_of_job, extra=_check_model),
     ),
     *_kinds(
         "data",

@@ -50,9 +50,7 @@ _URI_KEYS = {"models": "modelUri", "data": "dataUri"}
 
 def _prepare_registry(change: Change) -> None:
     if not _NAME.fullmatch(change.id.name):
-        raise invalid(
-            f"'{change.id.name}' is no name of a registry: 2 to 33 letters, digits, - _."
-        )
+        raise invalid(f"'{change.id.name}' is no name of a registry: 2 to 33 letters, digits, - _.")
     others = change.cloud.state.of_type(REGISTRY)
     if any(_is(one, change.id.name) and one.key != change.id.id.lower() for one in others):
         raise conflict(f"The registry '{change.id.name}' exists already; its name must be unique.")
@@ -67,6 +65,10 @@ def _prepare_version(change: Change) -> None:
     """A version is made once, of what was sent to the registry's own storage."""
     segment = parse(change.id.parent).segment
     key = _URI_KEYS[segment]
+    for name, value in {"tags": {}, "properties": {}, "description": None}.items():
+        change.properties.setdefault(name, value)
+    if segment == "models":
+        change.properties.setdefault("flavors", {})
     if change.old is not None:
         if change.properties.get(key) != change.old.properties[key]:
             raise conflict(f"The asset '{change.id.name}' exists in the registry already.")
@@ -122,7 +124,11 @@ def _import(cloud: Cloud, call: Call, registry: Resource) -> Response:
     found = _SOURCE.fullmatch(asked["sourceAssetId"])
     workspaces = cloud.state.of_type(_WORKSPACE)
     workspace = next(
-        (one for one in workspaces if found and one.properties["workspaceId"] == found["workspace"]),
+        (
+            one
+            for one in workspaces
+            if found and one.properties["workspaceId"] == found["workspace"]
+        ),
         None,
     )
     if found is None or workspace is None:
