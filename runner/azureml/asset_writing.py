@@ -47,13 +47,11 @@ def write_by_sdk(
     with spoken_through(what):
         from azure.ai.ml import load_data, load_model
 
-        model = load_model(declared) if kind == "model" else None
-        data = load_data(declared) if kind == "data" else None
+        entity: Any = load_model(declared) if kind == "model" else load_data(declared)
 
     def call(client: MLClient) -> object:
-        return (
-            client.models.create_or_update(model) if model else client.data.create_or_update(data)
-        )
+        operations: Any = client.models if kind == "model" else client.data
+        return operations.create_or_update(entity)
 
     path = (ASSET_KINDS[kind].segment, name, "versions", version)
     written: Version = create(connection, path, call, what=what).json()

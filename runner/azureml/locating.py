@@ -17,9 +17,7 @@ from runner.azureml.storage import ARTIFACTS, Place, storage_of
 from runner.azureml.ways_out import BLOB_READER
 from runner.declarations.references import parse_reference
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
-from runner.job_address import (
-    ARTIFACTS as LOGGED,
-)
+from runner.job_address import ARTIFACTS as LOGGED
 from runner.job_address import (
     JobAddress,
     JobOutput,
@@ -28,6 +26,7 @@ from runner.job_address import (
     is_job_address,
     parse_job_address,
 )
+from runner.workspace import JobStatus
 
 if TYPE_CHECKING:
     from runner.azureml.connection import Connection
@@ -86,12 +85,12 @@ def job_place(connection: Connection, address: JobAddress) -> Place:
         return _artifact(address.run, address.path)
     assert isinstance(address, JobOutput)
     job = job_record(connection, find_job(connection, address.job))
-    if not job.status.final:
+    if address.output == LOGGED and job.status.final:
+        return _artifact(address.job, address.path)  # a job may fail with a good model logged
+    if job.status is not JobStatus.COMPLETED:
         raise EnvironmentRefused(
-            f"job {job.name!r} is {job.status}: register what it made once it has ended"
+            f"job {job.name!r} is {job.status}: only a completed one has results"
         )
-    if address.output == LOGGED:
-        return _artifact(address.job, address.path)
     place = find_output(connection, job, address.output)
     path = "/".join(part.strip("/") for part in (place.path, address.path) if part.strip("/"))
     return replace(place, path=path)

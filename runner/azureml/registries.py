@@ -95,7 +95,7 @@ def _checked(model: Asset, there: Asset, registry: str) -> Asset:
     if model.content_hash and there.content_hash == model.content_hash:
         return there
     raise EnvironmentRefused(
-        f"registry {registry!r} has a model {model.name}:{model.version} already, which is not known"
-        " to be the same; a registry's versions never change: register it here with --version, and"
-        " promote that"
+        f"registry {registry!r} has a model {model.name}:{model.version} already, which is not"
+        " known to be the same; a registry's versions never change: register it here with"
+        " --version, and promote that"
     )

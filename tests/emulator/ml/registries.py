@@ -65,8 +65,9 @@ def _prepare_version(change: Change) -> None:
     """A version is made once, of what was sent to the registry's own storage."""
     segment = parse(change.id.parent).segment
     key = _URI_KEYS[segment]
-    for name, value in {"tags": {}, "properties": {}, "description": None}.items():
-        change.properties.setdefault(name, value)
+    change.properties.setdefault("description", None)
+    for name in ("tags", "properties"):
+        change.properties.setdefault(name, {})
     if segment == "models":
         change.properties.setdefault("flavors", {})
     if change.old is not None:
@@ -122,15 +123,8 @@ def _import(cloud: Cloud, call: Call, registry: Resource) -> Response:
     """Copy a version of a workspace; who asks waits until it is there, and is told nothing."""
     asked = call.request.json()["properties"]
     found = _SOURCE.fullmatch(asked["sourceAssetId"])
-    workspaces = cloud.state.of_type(_WORKSPACE)
-    workspace = next(
-        (
-            one
-            for one in workspaces
-            if found and one.properties["workspaceId"] == found["workspace"]
-        ),
-        None,
-    )
+    workspaces = {one.properties["workspaceId"]: one for one in cloud.state.of_type(_WORKSPACE)}
+    workspace = workspaces.get(found["workspace"]) if found else None
     if found is None or workspace is None:
         raise invalid(f"'{asked['sourceAssetId']}' is no asset of a workspace.")
     segment, key = found["segment"], _URI_KEYS[found["segment"]]
