@@ -70,7 +70,7 @@ def columns(
     most = max(one.count for one in drawn) or 1
     height, top = 170.0, 8.0
     floor = top + height
-    counts = [count for count in _steps(0, most, 5) if count == int(count)]
+    counts = [count for count in tick_values(0, most, 5) if count == int(count)]
     parts = []
     for count in counts:
         y = top + height * (1 - count / most)
@@ -88,7 +88,7 @@ def columns(
             f'width="{width:.2f}%" height="{tall:.1f}"/></g>'
         )
     parts.append(base_line(floor))
-    for value in _steps(low, high, 5):
+    for value in tick_values(low, high, 5):
         parts.append(tick(100 * (value - low) / span, floor + 18, axis(value)))
     gutter = 12 + 7.2 * max(len(number(count)) for count in counts)
     return drawing("chart", label, floor + 24, gutter, parts)
@@ -128,7 +128,7 @@ def round_step(rough: float) -> float:
     return next((power * one for one in (1, 2, 5) if power * one >= rough), power * 10)
 
 
-def _steps(low: float, high: float, about: int) -> list[float]:
+def tick_values(low: float, high: float, about: int) -> list[float]:
     """Round numbers from low to high, about so many."""
     rough = (high - low) / about
     step = round_step(rough) if 0 < rough < math.inf else 0.0

@@ -17,24 +17,30 @@ _OTHER_ICON = "M8 4v5M8 11.5v.5"
 
 def header(report: Report) -> str:
     summary = report.summary
-    icon = _ICONS.get(summary.status, _OTHER_ICON)
     done = f"{many(summary.rows, 'row')} from {many(summary.files, 'file')}"
-    workers = len({one.worker for one in report.attempts})
+    workers = len({attempt.worker for attempt in report.attempts})
     by = f" by {_of(report, workers)}" if workers else ""
     took = f"Scored {done} in {duration(summary.seconds)}{by}."
     if report.resumed:
         took += f" Taken up again {many(report.resumed, 'time')}."
-    when = moment(report.started_at) if report.started_at else ""
-    error = (
-        f'<p class="error" role="alert"><b>Why it ended:</b> {shown(report.error, 2000)}</p>'
-        if report.error
+    return headline("Batch job", summary.job, summary.status, report.started_at, took, report.error)
+
+
+def headline(
+    kind: str, name: str, status: str, began: str | None, lede: str, error: str | None
+) -> str:
+    """The head of a job's page; `lede` is HTML, the rest is text."""
+    icon = _ICONS.get(status, _OTHER_ICON)
+    alert = (
+        f'<p class="error" role="alert"><b>Why it ended:</b> {shown(error, 2000)}</p>'
+        if error
         else ""
     )
     return (
         f'<header><div class="eyebrow"><span class="status"><svg viewBox="0 0 16 16" '
-        f'aria-hidden="true"><path d="{icon}"/></svg>{shown(summary.status)}</span>'
-        f"<span>Batch job</span>{when}</div>"
-        f'<h1>{shown(summary.job)}</h1><p class="lede">{took}</p>{error}</header>'
+        f'aria-hidden="true"><path d="{icon}"/></svg>{shown(status)}</span>'
+        f"<span>{shown(kind)}</span>{moment(began) if began else ''}</div>"
+        f'<h1>{shown(name)}</h1><p class="lede">{lede}</p>{alert}</header>'
     )
 
 

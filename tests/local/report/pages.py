@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 from runner.local.report import Report, render
 
-VOID = {"meta", "input", "br", "path", "rect", "line"}
+VOID = {"meta", "input", "br", "path", "rect", "line", "polyline"}
 
 
 @dataclass
