@@ -54,7 +54,10 @@ def ml_client(connection: Connection, registry: str | None = None) -> MLClient:
 
 
 def create(
-    connection: Connection, path: tuple[str, ...], call: Callable[[MLClient], object]
+    connection: Connection,
+    path: tuple[str, ...],
+    call: Callable[[MLClient], object],
+    what: str | None = None,
 ) -> HttpResponse:
     """Create what lies at a path below the workspace by azure-ai-ml's `create_or_update`.
 
@@ -62,7 +65,7 @@ def create(
     written in full; the runner sends it as it sends its own: signed in anew where a token was
     withdrawn, and again where no answer came. Raises as `write` and `Client.send`.
     """
-    return send_written(connection, write(connection, path, call))
+    return send_written(connection, write(connection, path, call, what), what=what)
 
 
 def write(

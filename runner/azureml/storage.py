@@ -76,6 +76,18 @@ class Storage:
             f"workspace {self._connection.outputs.workspace!r} has no default datastore"
         )
 
+    def named(self, text: str) -> str:
+        """The name of the datastore that a declaration's `datastore` means.
+
+        Raises NotFound with the nearest name, and WrongUsage for one of another workspace.
+        """
+        if "/datastores/" in text:
+            name = self.own_place(f"{text.rstrip('/')}/paths/").datastore
+        else:
+            name = text.removeprefix("azureml:")
+        self.container(name)
+        return name
+
     def own_place(self, uri: str) -> Place:
         """The place an `azureml://` URI names in this workspace.
 

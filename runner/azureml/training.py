@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.asset_kinds import INPUT_TYPES, kind_of_type
-from runner.azureml.assets import Tell, find, send
+from runner.azureml.assets import Tell, send
 from runner.azureml.beginning import UNCERTAIN, begin_job, name_job
 from runner.azureml.codes import SEGMENT as CODES
 from runner.azureml.codes import register_code
@@ -19,6 +19,7 @@ from runner.azureml.following import first_pause
 from runner.azureml.inputs import asset_id, find_input
 from runner.azureml.jobs import job_record
 from runner.azureml.local_parts import Part, Unsent, parts_of
+from runner.azureml.registered import find
 from runner.azureml.sdk import send_written, spoken_through, write
 from runner.azureml.storage import storage_of
 from runner.content import hash_content, hash_file, scan

@@ -12,6 +12,7 @@ from tests.emulator.cloud import Cloud
 from tests.emulator.kinds import Change, Kind
 from tests.emulator.messages import Refusal, Response, answer
 from tests.emulator.ml import references
+from tests.emulator.ml.datastores import ARTIFACTS, DEFAULT
 from tests.emulator.ml.references import WORKSPACE, workspace_of
 from tests.emulator.ml.refusals import ASSET_PATH_CHANGED, invalid, require_unchanged
 from tests.emulator.resource_ids import ResourceId, parse
@@ -22,15 +23,26 @@ from tests.emulator.state import Resource
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,29}")
 _ANONYMOUS_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
+_PROVIDER = "/providers/Microsoft.MachineLearningServices"
+_OF_JOB = re.compile(
+    r"azureml://jobs/(?P<job>[^/]+)/outputs/(?P<output>[^/]+)/paths/(?P<path>.*)"
+    r"|runs:/(?P<run>[^/]+)/(?P<artifact>.+)"
+)
 
 
 def _version_hook(
-    segment: str, path: str | None, *fixed: str, extra: Callable[[Change], None] | None = None
+    segment: str,
+    path: str | None,
+    *fixed: str,
+    first: Callable[[Change], None] | None = None,
+    extra: Callable[[Change], None] | None = None,
 ) -> Callable[[Change], None]:
     """Make the check of a kind of version; `path` and `fixed` name what never changes."""
 
     def prepare(change: Change) -> None:
         _check_names(change)
+        if first is not None:
+            first(change)
         properties, old = change.properties, change.old
         if path and not properties.get(path):
             raise invalid(f"'properties.{path}' is required.", f"properties.{path}")
@@ -95,6 +107,26 @@ def _put_container(change: Change, segment: str) -> None:
         "properties": properties,
     }
     cloud.state.put(container.parent, container.type, body, {})
+
+
+def _place_of_job(change: Change) -> None:
+    """Keep the place that the address of what a job made means, and the job's name."""
+    found = _OF_JOB.fullmatch(str(change.properties.get("modelUri") or ""))
+    if found is None:
+        return
+    workspace, name = workspace_of(change.id), found["job"] or found["run"]
+    job = change.cloud.state.get(f"{workspace}/jobs/{name}")
+    if job is None:
+        raise invalid(f"The job '{name}' was not found.", "properties.modelUri")
+    output, path = found["output"] or "artifacts", found["path"] or found["artifact"] or ""
+    told = (job.properties.get("outputs") or {}).get(output) or {}
+    if output == "artifacts":
+        root = f"azureml://datastores/{ARTIFACTS}/paths/ExperimentRun/dcid.{name}"
+    else:
+        root = told.get("uri") or f"azureml://datastores/{DEFAULT}/paths/azureml/{name}/{output}"
+    long = root.replace("azureml:/", f"azureml:/{workspace.replace(_PROVIDER, '')}", 1)
+    change.properties["modelUri"] = f"{long.rstrip('/')}/{path}".rstrip("/")
+    change.properties["jobName"] = name
 
 
 def _check_model(change: Change) -> None:
@@ -220,6 +252,7 @@ def _kinds(
     model: str,
     prepare: Callable[[Change], None],
     listing: Callable[[Cloud, Call, list[Resource]], list[Resource]] = _listing,
+    also: tuple[str, ...] = (),
 ) -> tuple[Kind, Kind]:
     container = Kind(
         f"{WORKSPACE}/{segment}",
@@ -240,6 +273,7 @@ def _kinds(
         # The SDK looks for code of the same hash under a name that it has just made up.
         lists_nothing=segment == "codes",
         free_actions={"startpendingupload": _start_upload},
+        also=also,
     )
     return container, version
 
@@ -248,9 +282,14 @@ KINDS: tuple[Kind, ...] = (
     *_kinds(
         "models",
         "Model",
-        _version_hook("models", "modelUri", "modelType", extra=_check_model),
+        _version_hook("models", "modelUri", "modelType", first=_place_of_job, extra=_check_model),
     ),
-    *_kinds("data", "Data", _version_hook("data", "dataUri", "dataType", extra=_check_data)),
+    *_kinds(
+        "data",
+        "Data",
+        _version_hook("data", "dataUri", "dataType", extra=_check_data),
+        also=("autoDeleteSetting",),
+    ),
     *_kinds("codes", "Code", _version_hook("codes", "codeUri"), _code_listing),
     *_kinds(
         "environments",
