@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+_TABLE_WAY = "a step is given its data as ${{parent.inputs.NAME}}: make it an input of the pipeline"
+_INCLUDES_WAY = "the runner can't send them: put the files into `code`"
 _DATA = ("training_data", "validation_data", "test_data")  # of an AutoML job
 
 
@@ -28,19 +30,19 @@ class Part:
 
 
 class Unsent(Exception):
-    """A key that would get lost on its way to Azure."""
+    """A key that would get lost on its way to Azure, and what to do instead."""
 
-    def __init__(self, key: str) -> None:
-        super().__init__(key)
+    def __init__(self, key: str, way: str) -> None:
+        super().__init__(f"{key}: {way}")
         self.key = key
+        self.way = way
 
 
-def parts_of(job: Any, types: Mapping[str, str]) -> Iterator[Part]:
-    """The parts of a job's entity. `types` are those of a pipeline's own inputs, by name.
+def parts_of(job: Any, folder: Path, types: Mapping[str, str]) -> Iterator[Part]:
+    """The parts of a job's entity, whose file lies in a folder.
 
-    Raises Unsent.
+    `types` are those of a pipeline's own inputs, by name. Raises Unsent.
     """
-    folder = Path(job.base_path or ".")
     yield from _attribute(job, "compute", "compute", folder, "compute")
     if job.type == "pipeline":
         if job.settings:
@@ -65,7 +67,8 @@ def _steps(steps: Mapping[str, Any], folder: Path, key: str) -> Iterator[Part]:
         at = f"{key}.{name}"
         if step.type == "automl":
             yield from _attribute(step, "compute", "compute", folder, f"{at}.compute")
-            yield from _tables(step, folder, at)
+            for part in _tables(step, folder, at):
+                raise Unsent(part.key, _TABLE_WAY)  # azure-ai-ml would send a text in its place
             continue
         if step.type in ("if_else", "do_while", "parallel_for"):  # they only point to other steps
             continue
@@ -83,9 +86,8 @@ def _steps(steps: Mapping[str, Any], folder: Path, key: str) -> Iterator[Part]:
 
 
 def _code_and_environment(holder: Any, folder: Path, key: str) -> Iterator[Part]:
-    for name in ("additional_includes",):
-        if getattr(holder, name, None):
-            raise Unsent(_below(key, name))
+    if getattr(holder, "additional_includes", None):
+        raise Unsent(_below(key, "additional_includes"), _INCLUDES_WAY)
     yield from _attribute(holder, "code", "code", folder, _below(key, "code"))
     yield from _attribute(holder, "environment", "environment", folder, _below(key, "environment"))
 

@@ -130,10 +130,9 @@ def _parts(declared: DeclaredJob, entity: Any) -> list[Part]:
         if isinstance(given, Mapping):
             types[name] = str(given.get("type") or "uri_folder")
     try:
-        return list(parts_of(entity, types))
+        return list(parts_of(entity, declared.file.parent, types))
     except Unsent as unsent:
-        text = "the runner can't send it: put the files into `code`"
-        raise refusal(_place(declared, unsent.key), unsent.key, text) from None
+        raise refusal(_place(declared, unsent.key), unsent.key, unsent.way) from None
 
 
 def _place(declared: DeclaredJob, key: str) -> Place:
