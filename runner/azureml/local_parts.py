@@ -20,7 +20,7 @@ _DATA = ("training_data", "validation_data", "test_data")  # of an AutoML job
 class Part:
     """A part of a job, as it is declared."""
 
-    kind: Literal["code", "environment", "input", "compute"]
+    kind: Literal["code", "environment", "input", "output", "compute"]
     key: str  # dotted, from the top of the job's file
     value: Any  # a text, or an environment's entity
     folder: Path  # that a relative path starts from
@@ -38,27 +38,24 @@ class Unsent(Exception):
         self.way = way
 
 
-def parts_of(job: Any, folder: Path, types: Mapping[str, str]) -> Iterator[Part]:
-    """The parts of a job's entity, whose file lies in a folder.
-
-    `types` are those of a pipeline's own inputs, by name. Raises Unsent.
-    """
+def parts_of(job: Any, folder: Path) -> Iterator[Part]:
+    """The parts of a job's entity, whose file lies in a folder. Raises Unsent."""
     yield from _attribute(job, "compute", "compute", folder, "compute")
+    if job.type == "automl":
+        yield from _tables(job, folder, "")
+        return
+    yield from _paths("input", job.inputs, "inputs", folder)
+    yield from _paths("output", job.outputs, "outputs", folder)
     if job.type == "pipeline":
         if job.settings:
             yield from _attribute(
                 job.settings, "default_compute", "compute", folder, "settings.default_compute"
             )
-        yield from _inputs(job.inputs, "inputs", folder, types)
         yield from _steps(job.jobs, Path(job.component.base_path or folder), "jobs")
-    elif job.type == "automl":
-        yield from _tables(job, folder, "")
     elif job.type == "sweep":
         yield from _code_and_environment(job.trial, folder, "trial")
-        yield from _inputs(job.inputs, "inputs", folder)
     else:
         yield from _code_and_environment(job, folder, "")
-        yield from _inputs(job.inputs, "inputs", folder)
 
 
 def _steps(steps: Mapping[str, Any], folder: Path, key: str) -> Iterator[Part]:
@@ -75,7 +72,8 @@ def _steps(steps: Mapping[str, Any], folder: Path, key: str) -> Iterator[Part]:
         component = step.trial if step.type == "sweep" else step.component
         if step.type != "pipeline":
             yield from _attribute(step, "compute", "compute", folder, f"{at}.compute")
-        yield from _inputs(step.inputs, f"{at}.inputs", folder)
+        yield from _paths("input", step.inputs, f"{at}.inputs", folder)
+        yield from _paths("output", step.outputs, f"{at}.outputs", folder)
         if isinstance(component, str):  # the workspace, or a registry, has it
             continue
         inside = Path(component.base_path or folder)
@@ -104,36 +102,33 @@ def _attribute(
         yield Part(kind, key, value, folder, lambda other: setattr(holder, name, other))
 
 
-def _inputs(
-    inputs: Mapping[str, Any], key: str, folder: Path, types: Mapping[str, str] | None = None
+def _paths(
+    kind: Literal["input", "output"], holders: Mapping[str, Any], key: str, folder: Path
 ) -> Iterator[Part]:
-    for name, given in inputs.items():
-        yield from _input(given, f"{key}.{name}", folder, (types or {}).get(name))
+    for name, holder in holders.items():
+        yield from _path(kind, holder, f"{key}.{name}", folder)
 
 
 def _tables(job: Any, folder: Path, key: str) -> Iterator[Part]:
     for name in _DATA:
-        yield from _input(getattr(job, name, None), _below(key, name), folder)
+        yield from _path("input", getattr(job, name, None), _below(key, name), folder)
 
 
-def _input(given: Any, key: str, folder: Path, type_: str | None = None) -> Iterator[Part]:
-    """An input's path, unless it is a value, or what another step makes."""
-    from azure.ai.ml.exceptions import MlException
-
-    try:
-        path = getattr(given, "path", None)
-    except MlException:  # what a value says when it is asked for a path
-        return
-    if not path or _is_bound(path):
+def _path(kind: Literal["input", "output"], holder: Any, key: str, folder: Path) -> Iterator[Part]:
+    """The path of an input or output, unless it is a value, or passed on from step to step."""
+    # A job that can be a step wraps what was declared, and shows a part of it only.
+    declared = getattr(holder, "_data", holder)
+    path = getattr(declared, "path", None)
+    if not path or _is_bound(path) or _is_bound(declared):
         return
     yield Part(
-        "input",
+        kind,
         key,
         str(path),
         folder,
-        lambda other: setattr(given, "path", other),
-        str(getattr(given, "type", None) or type_ or "uri_folder"),
-        getattr(given, "datastore", None),
+        lambda other: setattr(declared, "path", other),
+        declared.type,
+        getattr(declared, "datastore", None),
     )
 
 

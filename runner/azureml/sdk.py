@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _DISCOVERY = "REGISTRY_DISCOVERY_ENDPOINT_URL"  # where azure-ai-ml asks for a private cloud's
 _REGION = "REGISTRY_DISCOVERY_ENDPOINT_REGION"
 _USUAL_REGION = "west"
+_NO_KEYS = ("_schema", "value", "null")  # of what marshmallow says
 _LONGEST = 400  # characters of its messages kept in ours
 # What it asks for before it sends files, by the last parts of an address's path.
 _UPLOADS = ("listsecrets", "startpendingupload", "createorgetstartpendingupload", "datastores")
@@ -227,13 +228,18 @@ def _problems_in(text: str) -> Iterator[tuple[tuple[str, ...], str]]:
 
 
 def _leaves(content: Any, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """What marshmallow says: lists of messages, or of one more mapping, at the ends of keys."""
+    """What marshmallow says: lists of messages, or of forms that a value can have, each with why
+    it is not of that form; told is of the form that it is nearest to.
+    """
     if isinstance(content, dict):
         for key, value in content.items():
-            yield from _leaves(value, keys if key == "_schema" else (*keys, str(key)))
+            yield from _leaves(value, keys if key in _NO_KEYS else (*keys, str(key)))
     elif isinstance(content, list):
-        for value in content:
-            yield from _leaves(value, keys)
+        forms = [list(_leaves(value, keys)) for value in content]
+        if len(forms) > 1 and all(isinstance(value, dict) for value in content):
+            forms = [min(forms, key=len)]
+        for form in forms:
+            yield from form
     else:
         text = str(content)
         below = [(keys + more, said) for more, said in _problems_in(text)]

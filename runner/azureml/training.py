@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9]+")
 _CODE = re.compile(r"(?:azureml:)?(?:(/subscriptions/.+)|([^:/@]+):([^:/@]+))")
 _REFERENCE = re.compile(r"[^:/@\\]+(?::[^:/@\\]+|@latest)")
+_OUT = "azureml://datastores/<name>/paths/<path>"
 _ELSEWHERE = ("local", "serverless")  # what a compute is called that no workspace lists
 
 
@@ -125,12 +125,8 @@ def _typed(value: str, node: Node) -> object:
 
 
 def _parts(declared: DeclaredJob, entity: Any) -> list[Part]:
-    types = {}
-    for name, given in declared.inputs.items():
-        if isinstance(given, Mapping):
-            types[name] = str(given.get("type") or "uri_folder")
     try:
-        return list(parts_of(entity, declared.file.parent, types))
+        return list(parts_of(entity, declared.file.parent))
     except Unsent as unsent:
         raise refusal(_place(declared, unsent.key), unsent.key, unsent.way) from None
 
@@ -171,8 +167,13 @@ class _Placing:
                 if found is None:
                     raise NotFound(f"input {name}: no file or folder {path}; {other_input(name)}")
                 check_type(found, part.type)
-        elif part.kind == "code" and not isinstance(part.value, Path):
+        elif part.kind == "code":
             self._code_folder(part)
+        elif part.kind == "output" and self._local(part) is not None:
+            raise self._refused(
+                part,
+                f"found {part.value!r} of this machine, where no cluster writes, allowed: {_OUT}",
+            )
 
     def place(self, part: Part) -> None:
         """Register what is of this machine, and name what is of the workspace by its id."""

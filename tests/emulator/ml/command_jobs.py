@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tests.emulator import request_models
 from tests.emulator.batch.command import EXPRESSION, CommandTask, Output
 from tests.emulator.batch.invocation import seconds_of
 from tests.emulator.batch.places import Place, find_place
@@ -13,6 +12,7 @@ from tests.emulator.kinds import Change
 from tests.emulator.messages import Refusal
 from tests.emulator.ml import references
 from tests.emulator.ml.datastores import DEFAULT
+from tests.emulator.ml.job_bodies import checked_job
 from tests.emulator.ml.refusals import invalid
 
 COMMAND = "Command"
@@ -25,7 +25,7 @@ def begin_command(change: Change) -> dict[str, Any]:
 
     Returns its properties as the service reads them.
     """
-    asked = request_models.checked("JobBase", {"properties": change.properties})["properties"]
+    asked = checked_job(change.properties)
     change.secrets["task"] = _task(change, asked).to_json()
     cloud, key = change.cloud, change.id.id
 

@@ -8,22 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tests.emulator import request_models
 from tests.emulator.batch.places import find_place
 from tests.emulator.kinds import Change
 from tests.emulator.messages import Refusal
 from tests.emulator.ml import references
+from tests.emulator.ml.job_bodies import checked_job
 from tests.emulator.ml.refusals import invalid
 
 _DATA = ("trainingData", "validationData", "testData")  # of an AutoML job
-_OF_SWEEPS = ("sweepTrials", "sweepConcurrentTrials")
 _VALUES = ("literal", None)
 
 
 def begin_other(change: Change) -> dict[str, Any]:
     """Check the job that is asked for, and return its properties as the service reads them."""
-    given = _known(change.properties)
-    asked = request_models.checked("JobBase", {"properties": given})["properties"]
+    asked = checked_job(change.properties)
     for place, reference, segment in _references(asked):
         references.asset(change.cloud, change.id.parent, reference, segment, place)
     for place, reference in _computes(asked):
@@ -34,16 +32,6 @@ def begin_other(change: Change) -> dict[str, Any]:
         except Refusal as refusal:
             raise invalid(refusal.error["message"], place) from None
     return {**asked, "status": "Completed"}
-
-
-def _known(given: Mapping[str, Any]) -> dict[str, Any]:
-    """What is given, without what the service takes and the SDK's models of it lack."""
-    details = given.get("taskDetails")
-    limits = isinstance(details, dict) and details.get("limitSettings")
-    if not isinstance(details, dict) or not isinstance(limits, dict):
-        return dict(given)
-    kept = {name: value for name, value in limits.items() if name not in _OF_SWEEPS}
-    return {**given, "taskDetails": {**details, "limitSettings": kept}}
 
 
 def _references(asked: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
