@@ -109,7 +109,7 @@ def test_what_is_declared_is_read_back_by_the_sdk(
     for kind in ("model", "data"):
         more = dict(KEYS[kind])
         wanted = Registration(name, model, more.pop("type"), properties={"p": "1"}, more=more)
-        registered = workspace.register(kind, wanted)  # type: ignore[arg-type]
+        registered = workspace.register(kind, wanted)
         assert registered.properties == {"p": "1"}
     client = MLClient(
         EnvironmentCredential(),
