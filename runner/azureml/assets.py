@@ -30,7 +30,7 @@ from runner.azureml.versions import (
     latest_version,
     list_versions,
 )
-from runner.content import Content, hash_content, hash_file, scan
+from runner.content import Content, counted, hash_content, hash_file, scan, scan_whole
 from runner.errors import EnvironmentRefused, WrongUsage
 from runner.workspace import Asset, Registration, Transfer
 
@@ -57,15 +57,18 @@ def register(
     path = registration.path
     if not isinstance(path, Path):
         raise EnvironmentRefused(f"{path} is not on this machine; fetch it and name the copy")
-    content = scan(path, registration.names)
-    hashes = {file.name: hash_file(file) for file in content.files}
+    base_name = path.absolute().name
+    # Of what a job wrote all counts, as on Azure, where it is not sent.
+    content = scan(path, registration.names) if registration.job is None else scan_whole(path)
+    read = counted(content, lambda done: tell(Transfer("reading", base_name, done, content.size)))
+    hashes = {file.name: hash_file(file) for file in read.files}
     content_hash = hash_content(content.shape, hashes.items())
     segment = ASSET_KINDS[kind].segment
     versions = list_versions(connection, segment, registration.name)
     found = _same(kind, versions, registration, content_hash)
     if found is not None:
         return _asset(kind, registration.name, _amended(connection, kind, registration, found))
-    place, sent = send(connection, path.absolute().name, content, hashes, tell)
+    place, sent = send(connection, base_name, content, hashes, tell)
     if sent != content_hash:
         raise EnvironmentRefused(
             f"{registration.path} changed while it was being sent: register it again"
