@@ -26,9 +26,9 @@ from runner.errors import WrongUsage
 NAMES = (".amlignore", ".gitignore")  # the first that is there counts
 NEVER_CODE = ("__pycache__",)  # what azure-ai-ml leaves out of a component's code, too
 
-_TOKEN = re.compile(
-    r"\\(?P<escaped>.)|(?P<any>\*)|(?P<character>\?)|\[(?P<set>!?+\]?+[^\]]*+)\]|(?P<literal>.)",
-    re.DOTALL,
+# A text, as compiling it would cost every start, and few folders have an ignore file.
+_SIGN = (
+    r"(?s)\\(?P<escaped>.)|(?P<any>\*)|(?P<character>\?)|\[(?P<set>!?+\]?+[^\]]*+)\]|(?P<literal>.)"
 )
 
 
@@ -174,17 +174,17 @@ def _part(parts: list[str], number: int) -> str:
 def _name(part: str) -> str:
     """A name with `*`, `?` and `[…]` in it. Raises ValueError for a backslash at its end."""
     written = ""
-    for token in _TOKEN.finditer(part):
-        if token["any"]:
+    for sign in re.finditer(_SIGN, part):
+        if sign["any"]:
             written += "[^/]*"
-        elif token["character"]:
+        elif sign["character"]:
             written += "[^/]"
-        elif token["set"] is not None:
-            written += f"[{_set(token['set'])}]"
-        elif token["literal"] == "\\":
+        elif sign["set"] is not None:
+            written += f"[{_set(sign['set'])}]"
+        elif sign["literal"] == "\\":
             raise ValueError("nothing comes after the backslash")
         else:
-            written += re.escape(token["escaped"] or token["literal"])
+            written += re.escape(sign["escaped"] or sign["literal"])
     return written
 
 
