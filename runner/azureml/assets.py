@@ -28,7 +28,7 @@ from runner.azureml.versions import (
     list_versions,
     put_version,
 )
-from runner.content import Content, hash_content, hash_file, scan
+from runner.content import Content, counted, hash_content, hash_file, scan
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.job_address import is_job_address, parse_job_address
 from runner.workspace import Asset, Registration, Run, Transfer
@@ -263,12 +263,13 @@ def _register_files(
 ) -> Asset:
     named = registration.more.get("datastore")
     store = storage_of(connection).named(str(named)) if named else None
+    base_name = path.absolute().name
     content = scan(path, registration.names)
-    hashes = {file.name: hash_file(file) for file in content.files}
+    read = counted(content, lambda done: tell(Transfer("reading", base_name, done, content.size)))
+    hashes = {file.name: hash_file(file) for file in read.files}
     content_hash = hash_content(content.shape, hashes.items())
 
     def sent() -> str:
-        base_name = path.absolute().name
         place, arrived = send(connection, base_name, content, hashes, tell, datastore=store)
         if arrived != content_hash:
             raise EnvironmentRefused(
