@@ -167,7 +167,7 @@ def send(
     """Upload a content to a datastore; return its place and the hash of what was read.
 
     `hashes` are those of the files that are known; `content_hash` that of all, where not all are.
-    Without `datastore` it is the workspace's default.
+    Without a datastore it is the default one. Raises NotFound for one that is not there.
     """
     from runner.azureml.uploads import upload
 

@@ -20,14 +20,16 @@ from urllib.parse import urlsplit
 
 from azure.core.pipeline.policies import SansIOHTTPPolicy
 
-from runner.azureml.client import RETRIES, timeout
+from runner.azureml.client import RETRIES, Retry, timeout
 from runner.azureml.errors import explained, scrub
 from runner.azureml.sdk_logs import tame_sdk
+from runner.declarations.document import MappingNode, Node
+from runner.declarations.problem import DeclarationError, Place, Problem
 from runner.errors import EnvironmentRefused, RunnerError, WrongUsage
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
-    from azure.core.rest import HttpResponse
+    from azure.core.rest import HttpRequest, HttpResponse
 
     from runner.azureml.connection import Connection
     from runner.clouds import Cloud
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 _DISCOVERY = "REGISTRY_DISCOVERY_ENDPOINT_URL"  # where azure-ai-ml asks for a private cloud's
 _REGION = "REGISTRY_DISCOVERY_ENDPOINT_REGION"
 _USUAL_REGION = "west"
+_NO_KEYS = ("_schema", "value", "null")  # of what marshmallow says
 _LONGEST = 400  # characters of its messages kept in ours
 # What it asks for before it sends files, by the last parts of an address's path.
 _UPLOADS = ("listsecrets", "startpendingupload", "createorgetstartpendingupload", "datastores")
@@ -55,40 +58,67 @@ def create(
     connection: Connection,
     path: tuple[str, ...],
     call: Callable[[MLClient], object],
-    accept: tuple[int, ...] = (),
-    once: bool = False,
     what: str | None = None,
 ) -> HttpResponse:
     """Create what lies at a path below the workspace by azure-ai-ml's `create_or_update`.
 
-    `call` calls it. azure-ai-ml writes the request, and may create what that refers to; the
-    runner sends it as it sends its own: signed in anew where a token was withdrawn, and again where
-    no answer came, unless `once` says that the caller finds out. Returns the answer: a success, or
-    a status of `accept`. Raises as `Client.send` and `spoken_through`.
+    `call` calls it. azure-ai-ml writes the request, and creates what that refers to and it has
+    written in full; the runner sends it as it sends its own: signed in anew where a token was
+    withdrawn, and again where no answer came. Raises as `write` and `Client.send`.
     """
-    address = connection.arm.url(*path)
-    with spoken_through(what or f"create {'/'.join(path)}"):
-        written = _written(connection, call, address)
-    headers = {
-        name: value for name, value in written.headers.items() if name.lower() in _SENT_HEADERS
-    }
+    return send_written(connection, write(connection, path, call, what), what=what)
+
+
+def write(
+    connection: Connection,
+    path: tuple[str, ...],
+    call: Callable[[MLClient], object],
+    what: str | None = None,
+    source: MappingNode | None = None,
+) -> HttpRequest:
+    """The request by which azure-ai-ml's `create_or_update` would create what lies at a path.
+
+    `call` calls it, `source` is the declaration. Raises as `spoken_through`.
+    """
+    with spoken_through(what or f"create {'/'.join(path)}", source):
+        client, guard = ml_client(connection), connection.once(_guard)
+        guard.caught = connection.arm.url(*path)
+        try:
+            call(client)
+        except _Written as written:
+            return written.request
+        finally:
+            guard.caught = None
+        raise EnvironmentRefused(f"azure-ai-ml wrote no request for {'/'.join(path)}")
+
+
+def send_written(
+    connection: Connection,
+    request: HttpRequest,
+    accept: tuple[int, ...] = (),
+    retry: Retry = "always",
+    what: str | None = None,
+) -> HttpResponse:
+    """Send what `write` wrote, as `Client.send` sends."""
+    kept = {name: text for name, text in request.headers.items() if name.lower() in _SENT_HEADERS}
     return connection.arm.send(
         "PUT",
-        written.url,
-        content=written.content,
-        headers=headers,
+        request.url,
+        content=request.content,
+        headers=kept,
         accept=accept,
-        retry="never" if once else "always",
+        retry=retry,
         versioned=False,
         what=what,
     )
 
 
 @contextmanager
-def spoken_through(what: str) -> Iterator[None]:
+def spoken_through(what: str, source: MappingNode | None = None) -> Iterator[None]:
     """Turn what azure-ai-ml raises inside into errors of one line, and keep it off the terminal.
 
-    `what` is being done. Raises WrongUsage for what it takes for a mistake of the declaration, and
+    `what` is being done, with a declaration's `source`. Raises WrongUsage for what it takes for a
+    mistake of the declaration, with the line of each key where there is a source, and
     EnvironmentRefused.
     """
     with warnings.catch_warnings():
@@ -103,12 +133,11 @@ def spoken_through(what: str) -> Iterator[None]:
                     yield
                 except MlException as error:
                     _raise_own(error)
-                    said = said_by(error)
-                    if error.error_category == ErrorCategory.USER_ERROR:
-                        raise WrongUsage(f"can't {what}: {said}") from None
-                    raise EnvironmentRefused(f"can't {what}: {said}") from None
+                    if error.error_category == ErrorCategory.USER_ERROR or schema_problems(error):
+                        raise _mistake(error, what, source) from None
+                    raise EnvironmentRefused(f"can't {what}: {said_by(error)}") from None
                 except ValidationError as error:
-                    raise WrongUsage(f"can't {what}: {said_by(error)}") from None
+                    raise _mistake(error, what, source) from None
         except RunnerError:
             raise
         except (
@@ -123,6 +152,25 @@ def spoken_through(what: str) -> Iterator[None]:
             raise EnvironmentRefused(
                 f"can't {what}: azure-ai-ml fails on it ({type(error).__name__}: {said_by(error)})"
             ) from None
+
+
+def _mistake(error: Exception, what: str, source: MappingNode | None) -> WrongUsage:
+    found = schema_problems(error)
+    if source is None or not found:
+        return WrongUsage(f"can't {what}: {said_by(error)}")
+    return DeclarationError(
+        Problem(_place(source, keys), ".".join(keys), text) for keys, text in found
+    )
+
+
+def _place(node: Node, keys: tuple[str, ...]) -> Place:
+    """Where a key stands, or the last of those above it that the file has."""
+    place = node.place
+    for key in keys:
+        if not isinstance(node, MappingNode) or key not in node.entries:
+            break
+        place, node = node.key_places[key], node.entries[key]
+    return place
 
 
 def import_sdk() -> None:
@@ -180,13 +228,18 @@ def _problems_in(text: str) -> Iterator[tuple[tuple[str, ...], str]]:
 
 
 def _leaves(content: Any, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """What marshmallow says: lists of messages, or of one more mapping, at the ends of keys."""
+    """What marshmallow says: lists of messages, or of forms that a value can have, each with why
+    it is not of that form; told is of the form that it is nearest to.
+    """
     if isinstance(content, dict):
         for key, value in content.items():
-            yield from _leaves(value, keys if key == "_schema" else (*keys, str(key)))
+            yield from _leaves(value, keys if key in _NO_KEYS else (*keys, str(key)))
     elif isinstance(content, list):
-        for value in content:
-            yield from _leaves(value, keys)
+        forms = [list(_leaves(value, keys)) for value in content]
+        if len(forms) > 1 and all(isinstance(value, dict) for value in content):
+            forms = [min(forms, key=len)]
+        for form in forms:
+            yield from form
     else:
         text = str(content)
         below = [(keys + more, said) for more, said in _problems_in(text)]
@@ -223,11 +276,15 @@ class _Written(BaseException):
         self.request = request
 
 
+# Of an address below a workspace: /subscriptions/S/resourceGroups/G/providers/P/workspaces/W/...
+_SEGMENT = 9
 _SENT_HEADERS = ("content-type", "x-azureml-token")
 
 
 class _Guard(SansIOHTTPPolicy[Any, Any]):
     """Sees every request before it is sent: refuses uploads, and catches the one that is asked for.
+
+    Another of the same kind is refused: azure-ai-ml would have named it otherwise than asked.
 
     An instance belongs to no pipeline, so that all clients of azure-ai-ml share it.
     """
@@ -243,22 +300,17 @@ class _Guard(SansIOHTTPPolicy[Any, Any]):
                 "azure-ai-ml would send files of this machine itself, which the runner keeps it"
                 f" from ({'/'.join(parts[-3:])}): this is a fault of the runner's, please report it"
             )
-        asked = urlsplit(self.caught or "").path.lower()
-        if request.http_request.method == "PUT" and address.path.lower() == asked:
+        if self.caught is None or request.http_request.method != "PUT":
+            return
+        asked = urlsplit(self.caught).path.lower()
+        if address.path.lower() == asked:
             raise _Written(request.http_request)
-
-
-def _written(connection: Connection, call: Callable[[MLClient], object], address: str) -> Any:
-    """The request that azure-ai-ml writes to an address; it is not sent."""
-    client, guard = ml_client(connection), connection.once(_guard)
-    guard.caught = address
-    try:
-        call(client)
-    except _Written as written:
-        return written.request
-    finally:
-        guard.caught = None
-    raise EnvironmentRefused(f"azure-ai-ml wrote no request for {urlsplit(address).path}")
+        own = asked.count("/")
+        if address.path.count("/") == own and asked.split("/")[_SEGMENT] == parts[_SEGMENT - 1]:
+            raise EnvironmentRefused(
+                f"azure-ai-ml would create {'/'.join(parts[_SEGMENT - 1 :])} in place of"
+                f" {'/'.join(asked.split('/')[_SEGMENT:])}: please report it"
+            )
 
 
 def _open(connection: Connection, registry: str | None) -> MLClient:

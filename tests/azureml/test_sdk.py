@@ -13,6 +13,8 @@ import pytest
 
 from runner.azureml.connection import Connection
 from runner.azureml.sdk import create, import_sdk, ml_client, said_by, spoken_through
+from runner.declarations.document import read_document
+from runner.declarations.problem import DeclarationError
 from runner.errors import EnvironmentRefused, WrongUsage
 from tests.azureml.stage import Stage
 from tests.emulator.faults import Answer, Drop, ExpireTokens, Fault
@@ -118,12 +120,25 @@ def test_a_file_that_it_would_send_itself_is_refused_at_once(stage: Stage, tmp_p
         created(Connection(stage.outputs()), "sent", build=BuildContext(path=tmp_path))
 
 
+def test_what_it_would_name_otherwise_is_refused(stage: Stage) -> None:
+    connection, entity = Connection(stage.outputs()), environment("asked")
+    with pytest.raises(EnvironmentRefused, match=r"asked/versions/1 in place of "):
+        create(
+            connection,
+            ("environments", "other", "versions", "1"),
+            lambda client: client.environments.create_or_update(entity),
+        )
+
+
 def test_its_own_refusals_are_mistakes_of_the_declaration(tmp_path: Path) -> None:
     import_sdk()
     from azure.ai.ml import load_job
 
     file = tmp_path / "job.yml"
-    file.write_text("type: command\ncommand: true\ncomand: x\nlimits: {timeout: soon}\n")
+    file.write_text(
+        "type: command\ncommand: 'true'\ncomand: x\nlimits: {timeout: soon}\n"
+        "environment: azureml:e:1\n"
+    )
     with pytest.raises(WrongUsage) as refused, spoken_through("read job.yml"):
         load_job(file)
     text = str(refused.value)
@@ -132,6 +147,12 @@ def test_its_own_refusals_are_mistakes_of_the_declaration(tmp_path: Path) -> Non
     assert "limits.timeout: Not a valid integer" in text
     assert "\n" not in text
     assert "aka.ms" not in text
+    with pytest.raises(DeclarationError) as placed, spoken_through("read it", read_document(file)):
+        load_job(file)
+    assert {(one.line, one.key, one.text) for one in placed.value.problems} == {
+        (3, "comand", "Unknown field"),
+        (4, "limits.timeout", "Not a valid integer"),
+    }
 
 
 def test_what_it_stumbles_over_is_an_error_of_one_line() -> None:

@@ -11,6 +11,7 @@ from tests.emulator import platform_kinds
 from tests.emulator.cloud import Cloud
 from tests.emulator.kinds import Change, Kind
 from tests.emulator.messages import Refusal, Response, answer
+from tests.emulator.ml import references
 from tests.emulator.ml.datastores import ARTIFACTS, DEFAULT
 from tests.emulator.ml.references import WORKSPACE, workspace_of
 from tests.emulator.ml.refusals import ASSET_PATH_CHANGED, invalid, require_unchanged
@@ -156,6 +157,18 @@ def _check_environment(change: Change) -> None:
     properties["environmentType"] = "UserCreated"
 
 
+def _check_component(change: Change) -> None:
+    spec = change.properties.get("componentSpec")
+    if not isinstance(spec, dict) or not spec.get("type"):
+        raise invalid("'properties.componentSpec' is required.", "properties.componentSpec")
+    workspace = workspace_of(change.id)
+    for segment, name in (("codes", "code"), ("environments", "environment")):
+        reference = spec.get(name)
+        if reference:
+            target = f"properties.componentSpec.{name}"
+            references.asset(change.cloud, workspace, reference, segment, target)
+
+
 def _view_container(cloud: Cloud, container: Resource) -> dict[str, Any]:
     versions = [
         one for one in cloud.state.children(container.key) if not one.properties.get("isArchived")
@@ -284,5 +297,10 @@ KINDS: tuple[Kind, ...] = (
         _version_hook(
             "environments", None, "image", "condaFile", "build", "osType", extra=_check_environment
         ),
+    ),
+    *_kinds(
+        "components",
+        "Component",
+        _version_hook("components", None, "componentSpec", extra=_check_component),
     ),
 )
