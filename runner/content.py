@@ -2,7 +2,8 @@
 
 The hash is the SHA-256, in hexadecimal digits, of a manifest: the list of names and of the
 SHA-256 of each file's bytes. A single file's name belongs to its hash, a folder's does not;
-neither do permissions, times and empty folders.
+neither do permissions, times and empty folders. What a folder's ignore file leaves out is no part
+of it (`runner.ignore_files`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from threading import Lock
 from typing import Literal
 
 from runner.errors import WrongUsage
+from runner.ignore_files import NEVER_CODE, IgnoreRules, find_ignore_rules
 
 CHUNK = 1 << 20  # bytes read at a time
 
@@ -47,12 +49,43 @@ class Content:
 
 
 def scan(source: Path, names: Sequence[str] | None = None) -> Content:
-    """Find what a path on this machine holds; nothing is read yet.
+    """Find what a path on this machine holds; nothing is read yet but a folder's ignore file.
 
-    `names` are the files of a folder that count, where not all of it does. Links are followed as
-    long as they stay inside the folder. Raises `WrongUsage` for what can't be an asset: nothing at
-    all, pipes and the like, links that lead out.
+    `names` are the files of a folder that count, where not all of it does; the ignore file has no
+    say about these, nor about a single file. Links are followed as long as they stay inside the
+    folder. Raises `WrongUsage` for what can't be an asset: nothing at all, pipes and the like,
+    links that lead out, a folder of which everything is ignored.
     """
+    if names is None:
+        return _scan(source, find_ignore_rules)
+    return _scan(source, _no_rules, names)
+
+
+def scan_whole(source: Path) -> Content:
+    """As `scan`, of what was chosen before: an ignore file is a file as any other."""
+    return _scan(source, _no_rules)
+
+
+def scan_code(folder: Path) -> Content:
+    """As `scan`, of a folder of code, without what Python leaves beside scripts that ran.
+
+    Raises `WrongUsage` for a file, too.
+    """
+    content = _scan(folder, partial(find_ignore_rules, never=NEVER_CODE))
+    if content.shape == "file":
+        raise WrongUsage(f"{folder} is a file: name the folder that the script lies in")
+    return content
+
+
+def _no_rules(_: Path) -> None:
+    return None
+
+
+def _scan(
+    source: Path,
+    find_rules: Callable[[Path], IgnoreRules | None],
+    names: Sequence[str] | None = None,
+) -> Content:
     try:
         root = source.resolve(strict=True)
     except FileNotFoundError as error:
@@ -62,13 +95,22 @@ def scan(source: Path, names: Sequence[str] | None = None) -> Content:
     try:
         if not root.is_dir():
             return Content("file", [_file(source.absolute().name, str(root))])
-        found = walk(source, root) if names is None else _chosen(source, root, names)
+        rules = find_rules(source)
+        found = walk(source, root, rules) if names is None else _chosen(source, root, names)
         files = [_file(name, path) for name, path in found]
+        if not files:
+            raise WrongUsage(_nothing_in(source, rules))
     except OSError as error:
         raise WrongUsage(f"{error.filename} can't be read ({error.strerror})") from error
-    if not files:
-        raise WrongUsage(f"{source} is empty: there is nothing to store")
     return Content("folder", sorted(files, key=lambda file: os.fsencode(file.name)))
+
+
+def _nothing_in(source: Path, rules: IgnoreRules | None) -> str:
+    if rules is None:
+        return f"{source} is empty: there is nothing to store"
+    if rules.path is None:
+        return f"{source} has no code: name the folder that the script lies in"
+    return f"{rules.path} leaves out every file of {source}: {rules.way_out}"
 
 
 def _chosen(source: Path, root: Path, names: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -77,26 +119,51 @@ def _chosen(source: Path, root: Path, names: Iterable[str]) -> Iterator[tuple[st
         yield name, _follow(source / name, path, root) if path.is_symlink() else str(path)
 
 
-def walk(source: Path, root: Path) -> Iterator[tuple[str, str]]:
-    """Yield every file below a folder, which `root` is the real path of: its name and real path."""
+def walk(source: Path, root: Path, rules: IgnoreRules | None = None) -> Iterator[tuple[str, str]]:
+    """Yield every file below a folder that counts, its name and real path.
+
+    `root` is the folder's real path.
+    """
     # Each entry: a folder's real path, its name in the tree, and the folders whose links led here.
     folders: list[tuple[str, str, tuple[str, ...]]] = [(str(root), "", ())]
     while folders:
         folder, prefix, trail = folders.pop()
+        judged = rules.prefix(folder) if rules else ""
+        if rules and prefix and rules.ignores_all_below(judged):
+            continue
         with os.scandir(folder) as entries:
             for entry in entries:
                 name, path, inside = prefix + entry.name, entry.path, trail
+                is_folder = _is_folder(entry)
+                if rules and not is_folder and rules.ignores(judged + entry.name):
+                    continue
                 if entry.is_symlink():
-                    path = _follow(source / name, Path(path), root)
-                    inside = (*trail, folder)
-                if not entry.is_dir():
-                    yield name, path
-                elif inside is not trail and any(Path(one).is_relative_to(path) for one in inside):
-                    raise WrongUsage(
-                        f"{source / name} is a link that leads back to where it lies: remove it"
-                    )
-                else:
+                    try:
+                        path = _follow(source / name, Path(path), root)
+                        inside = (*trail, folder)
+                        if is_folder:
+                            _check_ahead(source / name, path, inside)
+                    except WrongUsage:
+                        if rules and rules.ignores(f"{judged}{entry.name}/"):
+                            continue
+                        raise
+                if is_folder:
                     folders.append((path, name + "/", inside))
+                else:
+                    yield name, path
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads round in a circle
+        return False
+
+
+def _check_ahead(shown: Path, path: str, inside: Iterable[str]) -> None:
+    """Raise `WrongUsage` for a link to a folder that is one of those it lies in."""
+    if any(Path(folder).is_relative_to(path) for folder in inside):
+        raise WrongUsage(f"{shown} is a link that leads back to where it lies: remove it")
 
 
 def counted(content: Content, tell: Callable[[int], None]) -> Content:

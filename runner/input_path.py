@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from runner.errors import NotFound, WrongUsage
+from runner.ignore_files import IgnoreRules, find_ignore_rules
 
 _PATTERN = frozenset("*?[")
 _MOST_COUNTED = 10_000  # files in subfolders
@@ -75,14 +76,43 @@ def _matching(folder: Path, pattern: str, given: str) -> tuple[str, ...]:
     return tuple(sorted(names, key=os.fsencode))
 
 
-def unscored(folder: Path) -> str | None:
+def counted_names(folder: Path) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    """The names in an input's folder that its ignore file leaves, and lines on what is not scored.
+
+    None in the place of the names where all count. Raises WrongUsage for an ignore file that makes
+    no sense, and for one that leaves nothing.
+    """
+    rules = find_ignore_rules(folder) if folder.is_dir() else None
+    more = unscored(folder, rules)
+    notices = (more,) if more else ()
+    if rules is None:
+        return None, notices
+    prefix = rules.prefix(os.path.realpath(folder))
+    with os.scandir(folder) as entries:
+        ignored = {
+            entry.name: not entry.is_dir() and rules.ignores(prefix + entry.name)
+            for entry in entries
+        }
+    names = tuple(name for name, left_out in ignored.items() if not left_out)
+    count = len(ignored) - len(names)
+    if not count:
+        return None, notices
+    if not names:
+        raise WrongUsage(f"{rules.path} leaves out every file of {folder}: {rules.way_out}")
+    files = "1 file is" if count == 1 else f"{count:,} files are"
+    notice = f"{files} not scored, as {rules.path} leaves them out; --data takes a pattern as well"
+    return names, (notice, *notices)
+
+
+def unscored(folder: Path, rules: IgnoreRules | None = None) -> str | None:
     """A line on the files in the subfolders of an input, which no job explores; None without any.
 
-    Names that begin with a dot are left out: nobody means them to be scored.
+    Names that begin with a dot are left out, and what `rules` ignore: nobody means them to be
+    scored.
     """
     if not folder.is_dir():
         return None
-    found = _below_subfolders(folder)
+    found = _below_subfolders(folder, rules)
     first = next(found, None)
     if first is None:
         return None
@@ -95,11 +125,15 @@ def unscored(folder: Path) -> str | None:
     )
 
 
-def _below_subfolders(folder: Path) -> Iterator[Path]:
+def _below_subfolders(folder: Path, rules: IgnoreRules | None) -> Iterator[Path]:
     for root, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        if Path(root) != folder:
-            yield from (Path(root) / name for name in sorted(files) if not name.startswith("."))
+        if Path(root) == folder:
+            continue
+        prefix = rules.prefix(os.path.realpath(root)) if rules else ""
+        for name in sorted(files):
+            if not name.startswith(".") and not (rules and rules.ignores(prefix + name)):
+                yield Path(root) / name
 
 
 def input_path(given: str, data_assets: Container[str], input_type: str | None = None) -> Path:

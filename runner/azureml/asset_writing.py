@@ -48,6 +48,7 @@ def write_by_sdk(
         from azure.ai.ml import load_data, load_model
 
         entity: Any = load_model(declared) if kind == "model" else load_data(declared)
+        entity.properties.update(keys["properties"])  # which load_data drops
 
     def call(client: MLClient) -> object:
         operations: Any = client.models if kind == "model" else client.data

@@ -28,7 +28,7 @@ from runner.azureml.versions import (
     list_versions,
     put_version,
 )
-from runner.content import Content, hash_content, hash_file, scan
+from runner.content import Content, counted, hash_content, hash_file, scan
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.job_address import is_job_address, parse_job_address
 from runner.workspace import Asset, Registration, Run, Transfer
@@ -49,7 +49,7 @@ _READ_ONLY = ("provisioningState",)
 
 @dataclass(frozen=True)
 class _Wanted:
-    """A version that is to be: its keys, and what tells that a version is the same."""
+    """A version that is to be, and what tells that another one is the same."""
 
     kind: AssetKind
     name: str
@@ -60,16 +60,6 @@ class _Wanted:
     datastore: str | None = None  # that the files must lie in
     place: str = ""  # of what lies in the cloud
     noted: dict[str, str] = field(default_factory=dict)  # properties that we add
-
-    def matches(self, properties: Mapping[str, Any]) -> bool:
-        """Whether a version is of the same files, or of the same place."""
-        uri = str(properties.get(ASSET_KINDS[self.kind].uri_key) or "")
-        if self.place:
-            told = (properties.get("properties") or {}).get(PATH, uri)
-            return self.place.rstrip("/") in (uri.rstrip("/"), told.rstrip("/"))
-        if (properties.get("tags") or {}).get(HASH) != self.content_hash:
-            return False
-        return self.datastore is None or f"/datastores/{self.datastore}/" in uri
 
     @property
     def what(self) -> str:
@@ -159,7 +149,7 @@ def receive(connection: Connection, asset: Asset, content: Content, tell: Tell) 
         return storage_of(connection).long_uri(place)
 
     versions = list_versions(connection, ASSET_KINDS[kind].segment, asset.name)
-    found = _same(wanted, versions)
+    found = _same(connection, wanted, versions)
     if found is not None:
         return asset_record(kind, asset.name, found)
     return _add(connection, wanted, versions, sent(), write)
@@ -273,12 +263,13 @@ def _register_files(
 ) -> Asset:
     named = registration.more.get("datastore")
     store = storage_of(connection).named(str(named)) if named else None
+    base_name = path.absolute().name
     content = scan(path, registration.names)
-    hashes = {file.name: hash_file(file) for file in content.files}
+    read = counted(content, lambda done: tell(Transfer("reading", base_name, done, content.size)))
+    hashes = {file.name: hash_file(file) for file in read.files}
     content_hash = hash_content(content.shape, hashes.items())
 
     def sent() -> str:
-        base_name = path.absolute().name
         place, arrived = send(connection, base_name, content, hashes, tell, datastore=store)
         if arrived != content_hash:
             raise EnvironmentRefused(
@@ -308,18 +299,32 @@ def _add_unless_there(
 ) -> Asset:
     """The version that is there already, or a new one of what is at the place that `sent` tells."""
     versions = list_versions(connection, ASSET_KINDS[wanted.kind].segment, wanted.name)
-    found = _same(wanted, versions)
+    found = _same(connection, wanted, versions)
     if found is None:
         return _add(connection, wanted, versions, sent(), put)
     return asset_record(wanted.kind, wanted.name, _amended(connection, wanted, found))
 
 
-def _same(wanted: _Wanted, versions: list[Version]) -> Version | None:
+def _matches(connection: Connection, wanted: _Wanted, properties: Mapping[str, Any]) -> bool:
+    """Whether a version is of the same files, or of the same place."""
+    storage, uri = storage_of(connection), str(properties[ASSET_KINDS[wanted.kind].uri_key])
+    if wanted.place:
+        told = (properties.get("properties") or {}).get(PATH, uri)
+        return any(storage.same_place(wanted.place, known) for known in (uri, told))
+    if (properties.get("tags") or {}).get(HASH) != wanted.content_hash:
+        return False
+    return wanted.datastore is None or f"/datastores/{wanted.datastore}/" in uri
+
+
+def _same(connection: Connection, wanted: _Wanted, versions: list[Version]) -> Version | None:
     """The newest version of the same; only the one asked for, where one is."""
     for version in versions:
         properties = version["properties"]
         type_ = properties.get(ASSET_KINDS[wanted.kind].type_key)
-        matches, meant = wanted.matches(properties), wanted.version in (None, version["name"])
+        matches, meant = (
+            _matches(connection, wanted, properties),
+            wanted.version in (None, version["name"]),
+        )
         if matches and meant and type_ == wanted.type and not archived(version):
             return version
         if version["name"] == wanted.version:
@@ -337,7 +342,7 @@ def _add(
         wanted.name,
         versions,
         wanted.written(uri),
-        lambda found: _same(wanted, found),
+        lambda found: _same(connection, wanted, found),
         wanted.version,
         lambda connection, _, name, version, keys: put(
             connection, wanted.kind, name, version, keys

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from runner.azureml.assets import Tell, send
 from runner.azureml.storage import storage_of
 from runner.azureml.versions import HASH, Version, add_version, list_versions
-from runner.content import Content, hash_content, hash_file, scan
-from runner.errors import EnvironmentRefused, WrongUsage
+from runner.content import hash_content, hash_file, scan_code
+from runner.errors import EnvironmentRefused
 
 if TYPE_CHECKING:
     from runner.azureml.connection import Connection
@@ -20,10 +20,9 @@ SEGMENT = "codes"
 def register_code(connection: Connection, name: str, folder: Path, tell: Tell) -> str:
     """Upload a folder of code, register it and return its reference.
 
-    The same content again keeps its version. What Python leaves beside scripts that ran is no
-    part of it. Raises WrongUsage for what is not a folder of files, and EnvironmentRefused.
+    The same content again keeps its version. Raises as `scan_code`, and EnvironmentRefused.
     """
-    content = _code(folder)
+    content = scan_code(folder)
     hashes = {file.name: hash_file(file) for file in content.files}
     content_hash = hash_content(content.shape, hashes.items())
 
@@ -45,17 +44,3 @@ def register_code(connection: Connection, name: str, folder: Path, tell: Tell) -
         }
         found = add_version(connection, SEGMENT, name, versions, properties, same)
     return f"azureml:{name}:{found['name']}"
-
-
-def _code(folder: Path) -> Content:
-    content = scan(folder)
-    if content.shape != "folder":
-        raise WrongUsage(f"{folder} is a file: name the folder that the script lies in")
-    files = [
-        file
-        for file in content.files
-        if "__pycache__" not in file.name.split("/") and not file.name.endswith(".pyc")
-    ]
-    if not files:
-        raise WrongUsage(f"{folder} has no code: name the folder that the script lies in")
-    return Content("folder", files)

@@ -12,7 +12,7 @@ from runner.azureml.storage import parse_place
 from runner.declarations.references import parse_reference
 from runner.errors import WrongUsage
 from runner.input_data import DATA_ID, form_of
-from runner.input_path import Chosen, choose_input, unscored
+from runner.input_path import Chosen, choose_input, counted_names
 from runner.registering import Registrar, find_or_register
 from runner.workspace import Asset, Registration
 
@@ -140,8 +140,8 @@ def _of_path(connection: Connection, chosen: Chosen, assets: Registrar) -> Input
             names=chosen.names,
         ),
     )
-    more = unscored(path) if chosen.names is None else None
-    return Input(asset_id(connection, asset), kind, chosen.shown, (more,) if more else ())
+    notices = counted_names(path)[1] if chosen.names is None else ()
+    return Input(asset_id(connection, asset), kind, chosen.shown, notices)
 
 
 def _address_type(address: str, asked: str | None) -> InputType:

@@ -103,6 +103,17 @@ class Storage:
             )
         return place
 
+    def same_place(self, uri: str, other: str) -> bool:
+        """Whether two addresses mean one place, however they are written."""
+        return self._known(uri) == self._known(other)
+
+    def _known(self, uri: str) -> Place | str:
+        try:
+            place = self.own_place(uri)
+        except WrongUsage:
+            return uri
+        return Place(place.datastore, place.path.strip("/"))
+
     def long_uri(self, place: Place) -> str:
         """The URI of a place that says which workspace's datastore is meant."""
         outputs = self._connection.outputs

@@ -1,4 +1,4 @@
-"""The progress of uploads and downloads on stderr: only of those that take a while."""
+"""The progress of what is read, stored, sent or fetched, on stderr: only where it takes a while."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,11 +27,18 @@ from runner.local.database import decode, encode, opened, transaction
 from runner.local.files import checkout, store, store_content
 from runner.local.job_records import select_job
 from runner.local.jobs import find_output
-from runner.workspace import Asset, Registration
+from runner.workspace import Asset, Registration, Transfer
 
 
-def register(home: Path, kind: AssetKind, registration: Registration) -> Asset:
+def register(
+    home: Path,
+    kind: AssetKind,
+    registration: Registration,
+    tell: Callable[[Transfer], None] = lambda _: None,
+) -> Asset:
     """Store a file or folder as a version of a model or data asset.
+
+    Of a folder that a job wrote all is stored, as on Azure, where it is not sent.
 
     Content that is registered under this name and type already gives that version back, the
     newest where there are several; its description and tags become the ones given, if any.
@@ -43,12 +51,14 @@ def register(home: Path, kind: AssetKind, registration: Registration) -> Asset:
             f"{registration.name!r} is of type {registration.type}, which only Azure reads:"
             " register its files as uri_folder"
         )
+    made = not isinstance(registration.path, Path)  # by a job, at whose address it is
     path = _found(home, registration.path)
     type_ = registration.type or ASSET_KINDS[kind].guess_type(path)
     registration = replace(registration, path=path, type=type_)
     check_registration(kind, registration)
     with opened(home) as connection:
-        content_hash = store(home, path, registration.names).hash
+        whole = made or registration.job is not None
+        content_hash = store(home, path, registration.names, whole=whole, tell=tell).hash
         return _record(home, connection, kind, registration, path.absolute().name, content_hash)
 
 

@@ -15,16 +15,28 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from runner.atomic import check_absent, created, new_path, remove
-from runner.content import CHUNK, Content, Shape, manifest, scan, walk
+from runner.content import (
+    CHUNK,
+    Content,
+    Shape,
+    counted,
+    hash_file,
+    manifest,
+    scan,
+    scan_whole,
+    walk,
+)
 from runner.errors import EnvironmentRefused, WrongUsage
+from runner.ignore_files import find_ignore_rules
 from runner.local.engine.disk import FULL
+from runner.workspace import Transfer
 
 _CUT_OFF = 24 * 3600  # seconds after which nobody is still at work on what is in `tmp`
 _LOOKED_AT = 1000  # files of a folder
@@ -40,17 +52,32 @@ class Tree:
     path: Path  # the file, or the folder, inside the workspace
 
 
-def store(home: Path, source: Path, names: Sequence[str] | None = None) -> Tree:
-    """Keep a copy of a file, or of a folder with all below it, and return where it is.
+def store(
+    home: Path,
+    source: Path,
+    names: Sequence[str] | None = None,
+    *,
+    whole: bool = False,
+    tell: Callable[[Transfer], None] = lambda _: None,
+) -> Tree:
+    """Keep a copy of a file, or of what counts of a folder, and return where it is.
 
-    `names` are the files of a folder that count, where not all of it does.
+    `names` are the files of a folder that count, where not all of it does, and `whole` says that
+    its ignore file has no say. `tell` is told how far it has come.
 
-    What is kept already is not written again. Raises `WrongUsage` for what can't be stored and
+    What is kept already is not written again, so all is read once to know, and what is new once
+    more. Memory doesn't grow with the size. Raises `WrongUsage` for what can't be stored and
     `EnvironmentRefused` where the workspace can't be written.
     """
     began = time.time_ns()
     _check_apart(home, source)
-    tree = _store(home, scan(source, names), _keep)
+    content = scan_whole(source) if whole else scan(source, names)
+    name = source.absolute().name
+    with _writing(home, _HOME_WAY_OUT):
+        _make_ready(home)
+        read = counted(content, lambda done: tell(Transfer("reading", name, done, content.size)))
+        hashes = {file.name: hash_file(file) for file in read.files}
+        tree = _keep_tree(home, content.shape, _keep_missing(home, content, hashes, name, tell))
     with suppress(PermissionError):  # a tree of somebody else's
         # The moment at which the source was last known to be the same.
         os.utime(home / "trees" / tree.hash, ns=(began, began))
@@ -62,7 +89,10 @@ def store_content(home: Path, content: Content) -> Tree:
 
     Raises `EnvironmentRefused` where the workspace can't be written.
     """
-    return _store(home, content, _keep_new)
+    with _writing(home, _HOME_WAY_OUT):
+        _make_ready(home)
+        hashes = {file.name: _keep_new(home, file.read) for file in content.files}
+        return _keep_tree(home, content.shape, hashes)
 
 
 def contents(home: Path, tree: str) -> Content:
@@ -72,7 +102,7 @@ def contents(home: Path, tree: str) -> Content:
     """
     shape, entries = _load(home, tree)
     path = checkout(home, tree)
-    found = scan(path)
+    found = scan_whole(path)
     if shape != found.shape or len(found.files) != len(entries):
         raise EnvironmentRefused(_lost(home, tree))
     return found
@@ -94,7 +124,7 @@ def looks_changed(home: Path, tree: str, source: Path) -> bool:
             return True
         pairs = [(root, stored)]
         if root.is_dir():
-            found = list(islice(walk(source, root), _LOOKED_AT))
+            found = list(islice(walk(source, root, find_ignore_rules(source)), _LOOKED_AT))
             pairs = [(Path(path), stored / name) for name, path in found]
             # Each of them is stored, so it is as many that tell of one that is gone.
             if len(found) < sum(1 for _ in islice(walk(stored, stored), _LOOKED_AT)):
@@ -154,16 +184,43 @@ def link_out(home: Path, tree: str, target: Path) -> None:
         _lay_out(home, entries, target if shape == "folder" else target.parent, _link)
 
 
-def _store(
-    home: Path, content: Content, keep: Callable[[Path, Callable[[], Iterable[bytes]]], str]
-) -> Tree:
-    with _writing(home, _HOME_WAY_OUT):
-        (home / "tmp").mkdir(parents=True, exist_ok=True)
-        _sweep(home / "tmp")
-        hashes = [(file.name, keep(home, file.read)) for file in content.files]
-        listed = manifest(content.shape, hashes)
-        tree = _keep(home, lambda: [listed])
-        return Tree(tree, checkout(home, tree))
+def _make_ready(home: Path) -> None:
+    (home / "tmp").mkdir(parents=True, exist_ok=True)
+    _sweep(home / "tmp")
+
+
+def _keep_missing(
+    home: Path,
+    content: Content,
+    hashes: Mapping[str, str],
+    name: str,
+    tell: Callable[[Transfer], None],
+) -> dict[str, str]:
+    """Keep the files that are not kept yet, and return the hashes of all as they are kept."""
+    missing = [file for file in content.files if not _kept(home, hashes[file.name]).exists()]
+    # Files of one content take their room once.
+    size = sum({hashes[file.name]: file.size for file in missing}.values())
+    kept = dict(hashes)
+    new = counted(
+        Content(content.shape, missing),
+        lambda done: tell(Transfer("storing", name, done, size)),
+    )
+    for file in new.files:
+        if not _kept(home, hashes[file.name]).exists():
+            # Hashed again on the way: the source may have changed since.
+            kept[file.name] = _keep_new(home, file.read)
+    return kept
+
+
+def _keep_tree(home: Path, shape: Shape, hashes: Mapping[str, str]) -> Tree:
+    """Keep the list of what a tree holds, and lay the tree out."""
+    import hashlib
+
+    listed = manifest(shape, hashes.items())
+    tree = hashlib.sha256(listed).hexdigest()
+    if not _kept(home, tree).exists():
+        _keep_new(home, lambda: [listed])
+    return Tree(tree, checkout(home, tree))
 
 
 def _differs_in_size(path: Path, stored: Path) -> bool:
@@ -201,18 +258,6 @@ def _check_apart(home: Path, source: Path) -> None:
         root = source.resolve(strict=True)
         if root.is_dir() and home.resolve().is_relative_to(root):
             raise WrongUsage(f"{source} contains the workspace {home}: name a folder that does not")
-
-
-def _keep(home: Path, read: Callable[[], Iterable[bytes]]) -> str:
-    """Keep a content, unless it is kept already, and return its hash."""
-    import hashlib
-
-    known = hashlib.sha256()
-    for chunk in read():
-        known.update(chunk)
-    if _kept(home, known.hexdigest()).exists():
-        return known.hexdigest()
-    return _keep_new(home, read)  # hashed again on the way: the source may have changed since
 
 
 def _keep_new(home: Path, read: Callable[[], Iterable[bytes]]) -> str:

@@ -21,7 +21,7 @@ from runner.declarations.deployment import Deployment
 from runner.declarations.references import PREFIX
 from runner.errors import EnvironmentRefused, JobFailed, NotFound, WrongUsage
 from runner.input_data import form_of
-from runner.input_path import Chosen, check_type, choose_input, unscored
+from runner.input_path import Chosen, check_type, choose_input, counted_names, unscored
 from runner.local.endpoints import DeclaredEndpoints
 from runner.local.engine.inputs import list_code, list_files
 from runner.local.engine.plan import Plan, Settings, write_plan
@@ -89,8 +89,6 @@ def plan_job(
         notices = (*_notices(home, model, deployment.model, catalog.models), *notices)
     check_type(data.path, invocation.input_type)
     folder, files = list_files(data.path, data.names)
-    if data.names is None and (more := unscored(data.path)):
-        notices = (*notices, more)
     return (
         Plan(
             job=job,
@@ -163,21 +161,26 @@ def _data(
     """The input as it was asked for, what its files are, and notices.
 
     A path is read where it lies: this machine is where the job runs, so there is nothing to
-    upload. What is named by reference comes from the workspace.
+    upload; what its ignore file would keep from being sent is not read either. What is named by
+    reference comes from the workspace.
     """
     form = form_of(asked)
     if form == "asset":
         reference = parse_reference(asked, "data")
         asset = find_data(assets, catalog, reference)
         notices = _notices(home, asset, reference, catalog.data)
-        return asset.reference, Chosen(Path(asset.path)), notices
+        more = unscored(Path(asset.path))
+        return asset.reference, Chosen(Path(asset.path)), (*notices, more) if more else notices
     if form != "path":
         raise EnvironmentRefused(
             f"data {asked} can't be reached from the local environment; copy it here and give"
             " the copy's path"
         )
     chosen = choose_input(asked, catalog.data)
-    return chosen.shown, chosen, ()
+    if chosen.names is not None:
+        return chosen.shown, chosen, ()
+    names, notices = counted_names(chosen.path)
+    return chosen.shown, replace(chosen, names=names), notices
 
 
 def _notices(

@@ -55,7 +55,7 @@ class LocalWorkspace:
         return read_environment_catalog(self._project, LOCAL)
 
     def register(self, kind: AssetKind, registration: Registration) -> Asset:
-        return assets.register(self._home, kind, registration)
+        return assets.register(self._home, kind, registration, self.on_transfer)
 
     def assets(self, kind: AssetKind, name: str | None = None) -> list[Asset]:
         return assets.listing(self._home, kind, name)

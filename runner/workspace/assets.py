@@ -59,9 +59,9 @@ class Registration:
 
 @dataclass(frozen=True)
 class Transfer:
-    """How far an upload or a download has come."""
+    """How far an upload, a download, or what comes before it has come."""
 
-    verb: Literal["uploading", "downloading"]
+    verb: Literal["reading", "storing", "uploading", "downloading"]
     name: str  # of what is on its way
     bytes_done: int
     bytes_all: int

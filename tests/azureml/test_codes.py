@@ -54,6 +54,26 @@ def test_the_same_code_keeps_its_version_whatever_python_left_beside_it(
     assert workspace.register_code(name, code) == first
 
 
+def test_what_the_ignore_file_leaves_out_is_not_sent(
+    stored: Stage, workspace: AzureWorkspace, name: str, code: Path
+) -> None:
+    (code / ".gitignore").write_text(".env\n.venv/\n")
+    first = workspace.register_code(name, code)
+    (code / ".venv" / "lib").mkdir(parents=True)
+    (code / ".venv" / "lib" / "site.py").touch()
+    (code / ".env").write_text("SECRET=1")
+    assert workspace.register_code(name, code) == first
+    _, found = stored.emulator.arm("GET", f"{stored.workspace_id}/codes/{name}/versions/1")
+    digest = found["properties"]["tags"]["content_hash"]
+    blobs = (
+        storage_of(workspace._connection)
+        .container("workspaceblobstore")
+        .list_blobs(name_starts_with=f"LocalUpload/{digest}/")
+    )
+    sent = [blob.name.removeprefix(f"LocalUpload/{digest}/script/") for blob in blobs]
+    assert sent == [".gitignore", "score.py"]
+
+
 def test_a_file_is_no_folder_of_code(workspace: AzureWorkspace, name: str, code: Path) -> None:
     with pytest.raises(WrongUsage, match=r"score\.py is a file: name the folder"):
         workspace.register_code(name, code / "score.py")

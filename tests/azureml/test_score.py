@@ -242,6 +242,13 @@ def test_a_pattern_sends_the_files_it_matches_and_no_others(
     assert "subfolder" not in result.err
     told = run("score", "--data", str(folder), "--no-wait")
     assert "1 file in a subfolder is not scored, such as" in told.err
+    (folder / ".gitignore").write_text("*\n![ab].txt\n")
+    told = run("score", "--data", str(folder), "--no-wait", "-o", "json")
+    assert json.loads(told.out)["input"] == str(folder)
+    assert "2 files are not scored, as" in told.err
+    assert "subfolder" not in told.err
+    shown = run("data", "show", f"azureml:input-{hash_path(alone)[:16]}", "-o", "json")
+    assert json.loads(shown.out)["version"] == "1"
 
 
 def test_a_stack_that_is_older_than_its_endpoint_is_not_believed(

@@ -12,7 +12,7 @@ from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.local.assets import find, listing, register
 from runner.local.database import opened
 from runner.local.job_records import insert_job
-from runner.workspace import Asset, AssetKind, Job, JobStatus, Registration
+from runner.workspace import Asset, AssetKind, Job, JobStatus, Registration, Transfer
 
 Together = Callable[[str, list[tuple[object, ...]]], list[str]]
 
@@ -223,6 +223,30 @@ def test_the_job_that_made_a_model_is_kept_and_must_exist(home: Path, tmp_path: 
         insert_job(connection, Job("train-1", "command", JobStatus.COMPLETED, "2025-01-01"))
     assert register(home, "model", registration).job == "train-1"
     assert find(home, "model", "m").job == "train-1"
+
+
+def test_of_what_a_job_wrote_all_is_kept_and_of_a_folder_of_ones_own_what_is_not_ignored(
+    home: Path, tmp_path: Path
+) -> None:
+    source = mlflow_model(tmp_path / "model")
+    for name in (".gitignore", "data.tmp"):
+        (source / name).write_text("*.tmp\n")
+    with opened(home) as connection:
+        insert_job(connection, Job("train-1", "command", JobStatus.COMPLETED, "2025-01-01"))
+
+    def kept(job: str | None) -> set[str]:
+        told: list[Transfer] = []
+        wanted = Registration("m", source, "mlflow_model", job=job)
+        asset = register(home, "model", wanted, told.append)
+        assert {(transfer.verb, transfer.name) for transfer in told} == {
+            ("reading", "model"),
+            ("storing", "model"),
+        }
+        return {path.name for path in Path(asset.path).iterdir()}
+
+    assert kept("train-1") == {"MLmodel", ".gitignore", "data.tmp"}
+    (source / "MLmodel").write_text("flavors: {python_function: {}}\n")
+    assert kept(None) == {"MLmodel", ".gitignore"}
 
 
 @pytest.mark.parametrize(

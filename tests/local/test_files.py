@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +21,8 @@ from runner.content import CHUNK
 from runner.errors import EnvironmentRefused, WrongUsage
 from runner.local import files
 from runner.local.files import checkout, copy_out, looks_changed, store
+from runner.local.files import contents as contents_of
+from runner.workspace import Transfer
 
 Together = Callable[[str, list[tuple[object, ...]]], list[str]]
 
@@ -118,6 +121,53 @@ def test_moving_a_byte_between_two_files_or_a_name_and_its_content_changes_the_h
         write(tmp_path / str(number), contents)
     hashes = {store(tmp_path / "home", tmp_path / str(n)).hash for n in range(len(folders))}
     assert len(hashes) == len(folders)
+
+
+def test_what_an_ignore_file_leaves_out_is_neither_stored_nor_a_change(tmp_path: Path) -> None:
+    home, source = tmp_path / "home", tmp_path / "source"
+    write(source, {".gitignore": b"real/a\n.env\n", "link": {}, "real": {"a": b"1", "b": b"2"}})
+    (source / "link" / "real").symlink_to("../real")
+    tree = store(home, source)
+    assert set(read(tree.path)) == {".gitignore", "link/real/b", "real/b"}
+    (source / ".env").write_bytes(b"SECRET=1")
+    (source / "real" / "a").write_bytes(b"3")
+    assert not looks_changed(home, tree.hash, source)
+    assert store(home, source) == tree
+    whole = store(home, source, whole=True)
+    assert ".env" in read(whole.path)
+    assert len(contents_of(home, whole.hash).files) == 6
+
+
+def test_how_far_it_has_come_is_told_while_all_is_read_and_while_what_is_new_is_stored(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path / "source", {"a": b"a" * 3 * CHUNK, "b": b"b", "c": b"b"})
+    told: list[Transfer] = []
+    store(tmp_path / "home", tmp_path / "source", tell=told.append)
+    size = 3 * CHUNK
+    assert [(one.verb, one.bytes_done) for one in told] == [
+        *(("reading", done) for done in (CHUNK, 2 * CHUNK, size, size + 1, size + 2)),
+        *(("storing", done) for done in (CHUNK, 2 * CHUNK, size, size + 1)),
+    ]
+    assert {(one.verb, one.name, one.bytes_all) for one in told} == {
+        ("reading", "source", size + 2),
+        ("storing", "source", size + 1),
+    }
+    told.clear()
+    store(tmp_path / "home", tmp_path / "source", tell=told.append)
+    assert {one.verb for one in told} == {"reading"}
+
+
+def test_memory_does_not_grow_with_the_size_of_a_file(tmp_path: Path) -> None:
+    source = tmp_path / "model.bin"
+    with source.open("wb") as file:
+        file.truncate(64 * CHUNK)  # a hole, which takes no room
+    tracemalloc.start()
+    try:
+        store(tmp_path / "home", source)
+        assert tracemalloc.get_traced_memory()[1] < 8 * CHUNK
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_file_and_a_folder_that_holds_only_it_are_two_things(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from runner.declarations import BatchSettings, RetrySettings, read_catalog
-from runner.errors import NotFound
+from runner.errors import NotFound, WrongUsage
 from runner.local.assets import register
 from runner.local.database import opened
 from runner.local.endpoints import DeclaredEndpoints
@@ -85,6 +85,34 @@ def test_files_in_subfolders_are_noticed(project: ScratchProject) -> None:
         planned, notices = plan(project, data=data)
         assert len(planned.files) == 2
         assert notices[-1].startswith("1 file in a subfolder is not scored, such as ")
+
+
+def test_what_the_ignore_file_of_a_folder_leaves_out_is_not_scored_and_noticed(
+    project: ScratchProject,
+) -> None:
+    project.write("data/lines/.amlignore", ".amlignore\nf001.txt\nmore/g.txt\n")
+    project.write("data/lines/more/f.txt", "")
+    project.write("data/lines/more/g.txt", "")
+    given, notices = plan(project, data=str(project.input))
+    assert [file.name for file in given.files] == ["f000.txt"]
+    assert notices[0] == (
+        f"2 files are not scored, as {project.input}/.amlignore leaves them out;"
+        " --data takes a pattern as well"
+    )
+    assert notices[1].startswith("1 file in a subfolder is not scored, such as ")
+    # The data asset that is declared from the folder has the same files.
+    registered, notices = plan(project)
+    assert [file.name for file in registered.files] == ["f000.txt"]
+    assert len(notices) == 1
+    # Who names files gets them.
+    named, notices = plan(project, data=f"{project.input}/f*.txt")
+    assert ([file.name for file in named.files], notices) == (["f000.txt", "f001.txt"], ())
+
+
+def test_an_input_of_which_everything_is_ignored_is_refused(project: ScratchProject) -> None:
+    project.write("data/lines/.gitignore", "*\n")
+    with pytest.raises(WrongUsage, match=r"\.gitignore leaves out every file of .*lines: take"):
+        plan(project, data=str(project.input))
 
 
 @pytest.mark.parametrize("given", ["nowhere", "x" * 5000, "~nobody-of-that-name/data", "a\0b"])
