@@ -87,7 +87,8 @@ def write(
         try:
             call(client)
         except _Written as written:
-            return written.request
+            request: HttpRequest = written.request
+            return request
         finally:
             guard.caught = None
         raise EnvironmentRefused(f"azure-ai-ml wrote no request for {'/'.join(path)}")
