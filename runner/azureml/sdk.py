@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from azure.core.pipeline.policies import SansIOHTTPPolicy
 
 from runner.azureml.client import RETRIES, Retry, timeout
-from runner.azureml.errors import explained, scrub
+from runner.azureml.errors import ServiceError, explained, scrub
 from runner.azureml.sdk_logs import tame_sdk
 from runner.declarations.document import MappingNode, Node
 from runner.declarations.problem import DeclarationError, Place, Problem
@@ -81,7 +81,26 @@ def write(
 
     `call` calls it, `source` is the declaration. Raises as `spoken_through`.
     """
-    with spoken_through(what or f"create {'/'.join(path)}", source):
+    doing = what or f"create {'/'.join(path)}"
+    try:
+        return _write(connection, path, call, doing, source)
+    except ServiceError as error:
+        if error.status != 401:
+            raise
+        # A token was withdrawn, and azure-ai-ml's clients keep theirs: they are made anew.
+        connection.credential.forget()
+        connection.once(_clients).clear()
+        return _write(connection, path, call, doing, source)
+
+
+def _write(
+    connection: Connection,
+    path: tuple[str, ...],
+    call: Callable[[MLClient], object],
+    what: str,
+    source: MappingNode | None,
+) -> HttpRequest:
+    with spoken_through(what, source):
         client, guard = ml_client(connection), connection.once(_guard)
         guard.caught = connection.arm.url(*path)
         try:
