@@ -7,9 +7,7 @@ does on Azure. SIGTERM cancels the job; whatever ends the process otherwise leav
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,23 +17,7 @@ from runner.local.database import opened, transaction
 from runner.local.engine.run import Stopped
 from runner.local.job_folder import add_start, job_folder, lock, now, say
 from runner.local.job_records import select_job, update_job
-from runner.local.processes import python_command, with_one_thread
 from runner.workspace import Job, JobStatus
-
-
-def spawn(home: Path, name: str) -> subprocess.Popen[bytes]:
-    """Start the host of a job. It outlives this process."""
-    folder = job_folder(home, name)
-    (folder / "logs").mkdir(parents=True, exist_ok=True)
-    with (folder / "logs" / "host.txt").open("ab") as output:
-        return subprocess.Popen(
-            python_command("runner.local.host", str(home), name),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            env=with_one_thread(os.environ),
-        )
 
 
 def main(home: str, name: str) -> int:

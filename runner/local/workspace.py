@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from runner.catalogs import read_environment_catalog
 from runner.content import Content, counted
 from runner.errors import NotFound
-from runner.job_address import JobOutput
 from runner.job_kinds import JobType
 from runner.local import assets, jobs
 from runner.local.abilities import ABILITIES
@@ -167,9 +166,11 @@ class LocalWorkspace:
         return download(job, job_folder(self._home, name), target)
 
     def run(self, name: str) -> Run | None:
-        self.job(name)
-        return None
+        from runner.local.tracking.record import tracked_run
+
+        return tracked_run(self._home, self.job(name))
 
     def model_address(self, name: str) -> str:
-        jobs.find_output(self._home, name, "model")
-        return str(JobOutput(name, "model"))
+        from runner.local.tracking.artifacts import model_address
+
+        return model_address(self._home, name)

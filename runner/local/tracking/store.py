@@ -16,10 +16,8 @@ import fcntl
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote, urlsplit
 
 from runner.errors import NotFound
 
@@ -31,6 +29,8 @@ _BUSY_SECONDS = 20.0  # as MLflow waits itself
 
 def can_track() -> bool:
     """Whether the packages are there that a job is tracked with; none of them is imported."""
+    from importlib.util import find_spec
+
     return all(find_spec(package) is not None for package in ("mlflow", "sqlalchemy"))
 
 
@@ -73,6 +73,8 @@ def reading(home: Path) -> Iterator[sqlite3.Connection]:
 
     Raises NotFound where the workspace has no store yet, and `sqlite3.Error`.
     """
+    from urllib.parse import quote
+
     if not store_file(home).is_file():
         raise NotFound("no job of this workspace has been tracked yet; `runner train` makes one")
     address = f"file:{quote(str(store_file(home).absolute()))}?mode=ro"
@@ -86,6 +88,8 @@ def local_path(home: Path, address: str) -> Path:
 
     What lay in this workspace's store is looked for there, wherever the workspace was moved to.
     """
+    from urllib.parse import unquote, urlsplit
+
     path = unquote(urlsplit(address).path) if address.startswith("file:") else address
     _, inside, tail = path.partition("/tracking/artifacts/")
     return artifact_root(home) / tail if inside else Path(path)
