@@ -20,6 +20,7 @@ from runner.installing import installed_by
 from runner.local.assets import register
 from runner.local.engine.run import Stopped
 from runner.local.job_folder import code_folder, command_log, deliver, delivered, job_folder, say
+from runner.local.left_over import end_left_over, held_for_command, note_command
 from runner.local.processes import with_all_threads
 from runner.local.tracking.diagnosis import why_untracked
 from runner.local.tracking.lifecycle import VARIABLES, End, begin_run, end_run
@@ -101,6 +102,7 @@ def _make_outputs(
 ) -> Path | None:
     """Run the command, unless an earlier attempt of the job has come to its end."""
     aside, target = folder / "output", folder / "named-outputs"
+    end_left_over(folder)
     if not delivered(folder, target):
         _run(command, folder, aside, _begin_run(home, job, command, folder), stop)
         if not command.outputs:
@@ -150,7 +152,7 @@ def _run(
     log = command_log(folder)
     if stop():
         raise Stopped
-    with log.open("ab") as output:
+    with log.open("ab") as output, held_for_command(folder) as held:
         process = subprocess.Popen(
             ["/bin/sh", "-c", _filled_in(command, aside)],
             cwd=code_folder(folder),
@@ -159,7 +161,9 @@ def _run(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=[held],
         )
+        note_command(held, process.pid)
     status = _wait(process, command.timeout, stop)
     if status != 0:
         raise JobFailed(f"the command {_ended(status)}; its output is in {log}")

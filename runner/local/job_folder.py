@@ -5,6 +5,7 @@
     model/<name>                 the model, as a scoring script finds it
     code/                        the copy of the code that a command runs in
     run.json                     the command's MLflow run
+    command.lock                 held by the command, with its process number in it
     lock                         held by the process that runs the job
     loaded                       touched when a worker has loaded the model (batch jobs)
     starts.txt                   when it was begun and taken up again, a line each

@@ -22,6 +22,7 @@ from runner.local.job_records import (
     select_jobs,
     update_job,
 )
+from runner.local.left_over import end_left_over
 from runner.local.processes import python_command, with_one_thread
 from runner.local.tracking.record import read_record
 from runner.workspace import Job, JobStatus
@@ -77,6 +78,7 @@ def cancel_job(home: Path, name: str) -> Job:
     if process is None:
         with opened(home) as connection:
             update_job(connection, name, status=JobStatus.CANCELED, ended_at=now())
+        end_left_over(folder)
         _end_open_run(home, name)
     else:
         with contextlib.suppress(ProcessLookupError):

@@ -1,7 +1,7 @@
 """Removing jobs from the local workspace, with all that their folders hold.
 
 What a job was given stays: models and data are the workspace's, and a job's folder holds links to
-them. So does an output that went elsewhere with --output-path.
+them. So does an output that went elsewhere with --output-path. A training job's runs go with it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from runner.errors import EnvironmentRefused
 from runner.local.database import decode, encode, opened, transaction
 from runner.local.job_folder import job_folder, lock
 from runner.local.job_records import delete_job
+from runner.local.tracking.removal import remove_tracked, tracked_of
 from runner.workspace import Job
 
 
@@ -29,8 +30,11 @@ def remove_jobs(home: Path, jobs: Sequence[Job], pretend: bool) -> int:
     with ExitStack() as held:
         for job in jobs:
             _hold(held, home, job)
-        size = sum(_size(job_folder(home, job.name)) for job in jobs)
+        tracked = tracked_of(home, [job.name for job in jobs])
+        folders = [job_folder(home, job.name) for job in jobs]
+        size = sum(_size(folder) for folder in (*folders, *tracked.folders))
         if not pretend:
+            remove_tracked(home, tracked)
             for job in jobs:
                 _remove(home, job.name)
     return size

@@ -57,7 +57,7 @@ def begin_run(home: Path, job: str, plan: RunPlan) -> dict[str, str]:
         client = open_store(home)
         run_id = _begun(home, job)
         if run_id is None:
-            run_id = _create(client, job, plan)
+            run_id = _create(client, home, job, plan)
         else:
             client.update_run(run_id, status="RUNNING")
         experiment_id = client.get_run(run_id).info.experiment_id
@@ -139,14 +139,14 @@ def _begun(home: Path, job: str) -> str | None:
     return row["run_uuid"] if row else None
 
 
-def _create(client: MlflowClient, job: str, plan: RunPlan) -> str:
+def _create(client: MlflowClient, home: Path, job: str, plan: RunPlan) -> str:
     import getpass
 
     tags = {JOB_TAG: job, **plan.tags}
     with suppress(OSError, KeyError):  # a user without a name
         tags["mlflow.user"] = getpass.getuser()
     run = client.create_run(
-        _experiment(client, plan.experiment),
+        _experiment(client, plan.experiment, artifact_root(home)),
         run_name=plan.name,
         tags={_UNNAMEABLE.sub("_", key): value[:_LONGEST_VALUE] for key, value in tags.items()},
     )
@@ -155,14 +155,14 @@ def _create(client: MlflowClient, job: str, plan: RunPlan) -> str:
     return run_id
 
 
-def _experiment(client: MlflowClient, name: str) -> str:
+def _experiment(client: MlflowClient, name: str, artifacts: Path) -> str:
     """The id of an experiment, which is made where there is none, and restored where deleted."""
     from mlflow.exceptions import MlflowException
 
     known = client.get_experiment_by_name(name)
     if known is None:
         try:
-            made: str = client.create_experiment(name)
+            made: str = client.create_experiment(name, str(artifacts))
         except MlflowException:
             # Another job may have made it meanwhile.
             known = client.get_experiment_by_name(name)

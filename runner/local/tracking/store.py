@@ -2,8 +2,8 @@
 
 <home>/tracking/
     mlflow.db                          experiments, runs, logged and registered models
-    artifacts/<experiment>/<run>/      what a run logged
-    artifacts/<experiment>/models/     the models that runs logged
+    artifacts/<run>/artifacts/         what a run logged
+    artifacts/models/<id>/artifacts/   a model that a run logged
     lock                               held while the store is made
 
 Reading goes through SQLite alone, so that a command doesn't import MLflow, which takes seconds:
@@ -44,7 +44,7 @@ def store_address(home: Path) -> str:
 
 
 def artifact_root(home: Path) -> Path:
-    """The folder below which MLflow keeps the artifacts of every experiment."""
+    """The folder below which MLflow keeps the artifacts of all experiments."""
     return (_folder(home) / "artifacts").absolute()
 
 

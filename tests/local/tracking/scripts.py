@@ -12,13 +12,12 @@ command: {command}
 """
 
 # Nearly all that a script can do with MLflow, in one run of it.
-WHOLE = '''
+WHOLE = """
 import json, os, sys
 import mlflow
 import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import Metric
-from mlflow.tracking.artifact_utils import _download_artifact_from_uri
 from sklearn.linear_model import LogisticRegression
 
 seen = {key: value for key, value in os.environ.items() if key.startswith(("MLFLOW", "AZUREML"))}
@@ -52,12 +51,12 @@ with mlflow.start_run(run_name="renamed by the script") as run:
         print("refused:", error, flush=True)
     mlflow.set_experiment(os.environ["MLFLOW_EXPERIMENT_NAME"])
 mlflow.log_metric("late", 1.0)  # begins a run of its own
-os.symlink("/etc/hostname", os.path.join(mlflow.artifacts.download_artifacts(
-    run_id=run.info.run_id, artifact_path="notes"), "out.txt"))
+os.symlink("/etc/hostname", os.path.join(run.info.artifact_uri, "notes", "out.txt"))
 client.create_run(os.environ["MLFLOW_EXPERIMENT_ID"], run_name="left open",
                   tags={"mlflow.parentRunId": run.info.run_id})
+import helper  # leaves a __pycache__ beside it
 open("written-beside-the-code.txt", "w").close()
-'''
+"""
 
 FAILING = """
 import os
@@ -84,6 +83,7 @@ def add_jobs(project: ScratchProject) -> None:
             f"models/echo/{name}.yml",
             JOB.format(command=f"python {name}.py"),
         )
+    project.write("models/echo/src/helper.py", "")
     with (project.root / "models" / "echo" / "whole.yml").open("a") as file:
         file.write(
             "display_name: A whole run\nexperiment_name: greetings\ndescription: With everything\n"
