@@ -188,9 +188,9 @@ def _models(
                 found[row["name"]] = LoggedModel(row["name"], row["model_id"], _flavors(folder))
         models = found | models  # what the job's own run logged goes before what others did
     for file in files:
-        folder, _, name = file.rpartition("/")
-        if name == "MLmodel" and folder:
-            models.setdefault(folder, LoggedModel(folder, None, _flavors(artifacts / folder)))
+        path, _, last = file.rpartition("/")
+        if last == "MLmodel" and path:
+            models.setdefault(path, LoggedModel(path, None, _flavors(artifacts / path)))
     return tuple(models.values())
 
 

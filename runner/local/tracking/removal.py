@@ -20,6 +20,7 @@ from runner.local.tracking.store import (
     artifact_root,
     can_track,
     local_path,
+    mlflow_store,
     open_store,
     reading,
     store_file,
@@ -58,13 +59,9 @@ def remove_tracked(home: Path, tracked: Tracked) -> None:
             "these jobs have runs in MLflow, which is not installed:"
             f" {installed_by('-r requirements/mlflow.txt')} adds it"
         )
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
-    from runner.local.tracking.store import store_address
-
     try:
         client = open_store(home)
-        store = SqlAlchemyStore(store_address(home), str(artifact_root(home)))
+        store = mlflow_store(home)
         for model in tracked.models:
             client.delete_logged_model(model)
             store._hard_delete_logged_model(model)

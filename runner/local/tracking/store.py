@@ -17,7 +17,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runner.errors import NotFound
 
@@ -55,16 +55,23 @@ def open_store(home: Path) -> MlflowClient:
     It raises what SQLAlchemy and MLflow raise.
     """
     from mlflow import MlflowClient
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     _folder(home).mkdir(parents=True, exist_ok=True)
     with (_folder(home) / "lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        SqlAlchemyStore(store_address(home), str(artifact_root(home)))
+        mlflow_store(home)
         with closing(sqlite3.connect(store_file(home), timeout=_BUSY_SECONDS)) as connection:
             # Who reads doesn't wait for who writes, and the other way round.
             connection.execute("PRAGMA journal_mode = WAL")
     return MlflowClient(tracking_uri=store_address(home))
+
+
+def mlflow_store(home: Path) -> Any:
+    """MLflow's own object that stands behind its client; it makes the tables where none are."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    make: Any = SqlAlchemyStore  # MLflow gives it no types
+    return make(store_address(home), str(artifact_root(home)))
 
 
 @contextmanager
