@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from runner.asset_kinds import ASSET_KINDS, is_folder, kind_of_type
-from runner.content import Content, scan
+from runner.content import Content, scan_code
 from runner.declarations import AssetReference, Catalog, CommandJob, JobInput, OtherJob
 from runner.declarations.job import name_of
 from runner.errors import EnvironmentRefused
@@ -38,7 +38,7 @@ def train(home: Path, catalog: Catalog, request: TrainingRequest, assets: Assets
     model = folder_of(job)
     name = name_job(f"{model}-{name_of(job)}")
     command = plan_training(catalog, job, name, assets)
-    code = scan(job.code) if isinstance(job.code, Path) else None
+    code = scan_code(job.code) if isinstance(job.code, Path) else None
     folder = make_folder(home, job_folder(home, name))
     code_folder(folder).mkdir()
     if code is not None and isinstance(job.code, Path):
@@ -112,7 +112,7 @@ def _copy(home: Path, source: Path, code: Content, target: Path) -> None:
     """Copy code as it is, but for the workspace itself where it lies inside."""
     root = source.resolve()
     for file in code.files:
-        original = root / file.name if code.shape == "folder" else root
+        original = root / file.name
         if original.is_relative_to(home.resolve()):
             continue
         copy = target / file.name

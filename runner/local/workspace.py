@@ -161,9 +161,10 @@ class LocalWorkspace:
 
     def download_job(self, name: str, target: Path) -> Path:
         from runner.local.download import download
+        from runner.local.tracking.artifacts import logged_files
 
-        job = self.job(name)
-        return download(job, job_folder(self._home, name), target)
+        job, logged = self.job(name), logged_files(self._home, name)
+        return download(job, job_folder(self._home, name), target, logged)
 
     def run(self, name: str) -> Run | None:
         from runner.local.tracking.record import tracked_run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
@@ -14,8 +15,9 @@ from runner.job_address import (
     RunArtifact,
     artifact_of,
 )
+from runner.local.job_folder import job_folder
 from runner.local.jobs import find_output, show_job
-from runner.local.tracking.record import tracked_run
+from runner.local.tracking.record import read_record, tracked_run
 from runner.local.tracking.store import local_path, reading, store_file
 from runner.nearest import nearest
 from runner.workspace import Run
@@ -71,6 +73,20 @@ def model_address(home: Path, job: str) -> str:
         names = ", ".join(model.name for model in models)
         raise WrongUsage(f"job {job!r} logged several models: name one of {names} with --artifact")
     return str(artifact_of(job, models[0].name))
+
+
+def logged_files(home: Path, job: str) -> dict[str, Path]:
+    """The artifacts that a job's run logged, and its models, by their names; empty for no run."""
+    record = read_record(job_folder(home, job))
+    if record is None:
+        return {}
+    names = {path.partition("/")[0] for path in record.artifacts}
+    names |= {model.name for model in record.models if model.id}
+    found = {}
+    for name in sorted(names):
+        with suppress(NotFound, WrongUsage, EnvironmentRefused):
+            found[name] = find_artifact(home, JobOutput(job, ARTIFACTS, name))
+    return found
 
 
 def run_of(home: Path, name: str) -> Run:

@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from runner.content import hash_path
-from runner.errors import JobFailed, RunnerError
+from runner.content import hash_content, hash_file, scan_whole
+from runner.errors import JobFailed, RunnerError, WrongUsage
 from runner.local.job_folder import job_folder, lock, say
 from runner.local.tracking.plan import RunInput, RunPlan
 from runner.local.tracking.reading import CONTEXT_TAG, INPUT_TAG, JOB_TAG, family, read_run
@@ -179,18 +179,30 @@ def _datasets(inputs: Mapping[str, RunInput]) -> Iterable[DatasetInput]:
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     for name, given in inputs.items():
-        digest = given.content_hash or hash_path(Path(given.path))
         is_asset = given.content_hash is not None
-        shown = given.shown if is_asset else f"{given.shown} (sha256 {digest[:12]})"
+        digest = given.content_hash or _hash(Path(given.path))
+        shown = given.shown if is_asset or not digest else f"{given.shown} (sha256 {digest[:12]})"
         yield DatasetInput(
             Dataset(
                 name=given.shown if is_asset else Path(given.path).name,
-                digest=digest[:_DIGEST],
+                digest=digest[:_DIGEST] or "unknown",
                 source_type="local",
-                source=json.dumps({"uri": given.shown, "sha256": digest}),
+                source=json.dumps({"uri": given.shown, "sha256": digest or None}),
             ),
             tags=[InputTag(CONTEXT_TAG, name), InputTag(INPUT_TAG, shown[:_LONGEST_INPUT_TAG])],
         )
+
+
+def _hash(path: Path) -> str:
+    """The hash of all that a job may read of a path; empty where that is nothing to store.
+
+    Folders without files are such, and those with links that lead out.
+    """
+    try:
+        content = scan_whole(path)
+        return hash_content(content.shape, ((file.name, hash_file(file)) for file in content.files))
+    except (WrongUsage, OSError):
+        return ""
 
 
 def _log_parameters(client: MlflowClient, run_id: str, parameters: Mapping[str, str]) -> None:

@@ -76,14 +76,21 @@ mlflow.log_metric("loss", 1.0)
 
 
 def add_jobs(project: ScratchProject) -> None:
-    """Declare the jobs `whole`, `failing` and `elsewhere` of the model folder `echo`."""
+    """Declare the jobs `whole`, `failing`, `elsewhere` and `late` of the model folder `echo`."""
     for name, script in (("whole", WHOLE), ("failing", FAILING), ("elsewhere", ELSEWHERE)):
         project.write(f"models/echo/src/{name}.py", script)
         project.write(
             f"models/echo/{name}.yml",
             JOB.format(command=f"python {name}.py"),
         )
+    project.write(
+        "models/echo/late.yml", JOB.format(command="sleep 600") + "limits: {timeout: 1}\n"
+    )
     project.write("models/echo/src/helper.py", "")
+    project.write("models/echo/src/.amlignore", "secret.txt\n")
+    project.write("models/echo/src/secret.txt", "")
+    (project.root / "data" / "outside").mkdir()
+    (project.root / "data" / "outside" / "link").symlink_to("/etc/hostname")
     with (project.root / "models" / "echo" / "whole.yml").open("a") as file:
         file.write(
             "display_name: A whole run\nexperiment_name: greetings\ndescription: With everything\n"
@@ -92,5 +99,6 @@ def add_jobs(project: ScratchProject) -> None:
             "inputs:\n"
             "  lines: {type: uri_folder, path: azureml:lines@latest}\n"
             "  first: {type: uri_file, path: ../../data/lines/f000.txt}\n"
+            "  outside: {type: uri_folder, path: ../../data/outside}\n"
             "  word: fine\n  C: half\n"
         )

@@ -1,9 +1,10 @@
-"""Three training jobs that begin at once in a new workspace, and what is known of them after."""
+"""Four training jobs that begin at once in a new workspace, and what is known of them after."""
 
 from __future__ import annotations
 
 import json
 import math
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from runner.workspace import Run
 from tests.local.tracking.scripts import add_jobs
 from tests.projects import ScratchProject, make_project
 
-KINDS = ("whole", "failing", "elsewhere")
+KINDS = ("whole", "failing", "elsewhere", "late")
 
 
 @dataclass(frozen=True)
@@ -100,9 +101,9 @@ def test_the_run_holds_what_the_declaration_and_the_script_say(trained: Trained)
 def test_the_run_names_its_data_by_version_or_by_content(trained: Trained) -> None:
     inputs = trained.run("whole").inputs
     assert inputs["lines"] == "azureml:lines:1"
-    assert inputs["first"].startswith("../../data/lines/f000.txt (sha256 ") or inputs[
-        "first"
-    ].startswith(str(trained.project.root / "data/lines/f000.txt (sha256 "))
+    first = trained.project.root / "data" / "lines" / "f000.txt"
+    assert re.fullmatch(rf"{re.escape(str(first))} \(sha256 [0-9a-f]{{12}}\)", inputs["first"])
+    assert inputs["outside"].endswith("data/outside")  # a link leads out of it
     assert inputs["grid"].startswith("grid (")
 
 
@@ -162,6 +163,20 @@ def test_a_command_that_exits_with_3_fails_its_run(trained: Trained) -> None:
     assert trained.client.get_run(run.id).info.status == "FAILED"
 
 
+def test_a_command_that_outlives_its_limit_is_killed_and_so_is_its_run(trained: Trained) -> None:
+    assert "took longer than 1 s (limits.timeout)" in trained.ends["late"].stderr
+    assert trained.run("late").status == "KILLED"
+
+
+def test_what_was_logged_is_downloaded_with_the_job(trained: Trained, tmp_path: Path) -> None:
+    target = tmp_path / "here"
+    words = ("jobs", "download", trained.names["whole"], "--output-path", str(target))
+    assert trained.project.run(*words).returncode == 0
+    assert (target / "artifacts" / "notes" / "hello.txt").read_text() == "hello"
+    assert (target / "artifacts" / "second" / "MLmodel").is_file()
+    assert (target / "artifacts" / "run.json").is_file()
+
+
 def test_a_job_without_names_goes_by_its_own_in_the_current_folders_experiment(
     trained: Trained,
 ) -> None:
@@ -201,6 +216,7 @@ def test_nothing_is_written_into_the_project(trained: Trained) -> None:
     )
     assert status.stdout.split() == ["??", ".runner/"]
     code = job_folder(trained.home, trained.names["whole"]) / "code"
+    assert not (code / "secret.txt").exists()  # as .amlignore has it
     assert (code / "written-beside-the-code.txt").exists()
 
 
