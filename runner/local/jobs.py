@@ -25,6 +25,7 @@ from runner.local.job_records import (
 from runner.local.left_over import end_left_over
 from runner.local.processes import python_command, with_one_thread
 from runner.local.tracking.record import read_record
+from runner.nearest import nearest
 from runner.workspace import Job, JobStatus
 
 if TYPE_CHECKING:
@@ -114,12 +115,16 @@ def _end_open_run(home: Path, name: str) -> None:
 def find_output(home: Path, name: str, output: str) -> Path:
     """The file or folder that a job wrote as its output of that name. Raises NotFound."""
     job = show_job(home, name)
-    path = job_folder(home, name) / "named-outputs" / output
-    if job.type == "batch" and output == "score" and job.output:
-        path = Path(job.output)
-    if output in (".", "..") or not path.exists():
-        raise NotFound(f"job {name!r}, which is {job.status}, has no output {output!r}")
-    return path
+    folder = job_folder(home, name) / "named-outputs"
+    outputs = {path.name: path for path in folder.iterdir()} if folder.is_dir() else {}
+    if job.type == "batch" and job.output:
+        outputs["score"] = Path(job.output)
+    if output not in outputs or not outputs[output].exists():
+        raise NotFound(
+            f"job {name!r}, which is {job.status}, has no output {output!r}"
+            f"{nearest(output, outputs)}"
+        )
+    return outputs[output]
 
 
 def _spawn(home: Path, name: str) -> Job:

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.asset_kinds import ASSET_KINDS
 from runner.catalogs import read_environment_catalog
 from runner.content import Content, counted
 from runner.errors import NotFound
@@ -45,6 +46,7 @@ class LocalWorkspace:
 
     def __init__(self, project: Project) -> None:
         self.on_transfer: Callable[[Transfer], None] = lambda _: None
+        self.on_notice: Callable[[str], None] = lambda _: None
         self._project = project
         self._home = project.home
 
@@ -53,7 +55,13 @@ class LocalWorkspace:
         return read_environment_catalog(self._project, LOCAL)
 
     def register(self, kind: AssetKind, registration: Registration) -> Asset:
-        return assets.register(self._home, kind, registration, self.on_transfer)
+        asset = assets.register(self._home, kind, registration, self.on_transfer)
+        if unused := assets.unused_keys(registration):
+            self.on_notice(
+                f"{ASSET_KINDS[kind].noun} {asset.name!r} is registered without what means nothing"
+                f" on this machine: {', '.join(unused)}"
+            )
+        return asset
 
     def assets(self, kind: AssetKind, name: str | None = None) -> list[Asset]:
         return assets.listing(self._home, kind, name)
@@ -172,6 +180,8 @@ class LocalWorkspace:
         return tracked_run(self._home, self.job(name))
 
     def model_address(self, name: str) -> str:
+        from runner.local.addresses import check_ended
         from runner.local.tracking.artifacts import model_address
 
+        check_ended(self.job(name))
         return model_address(self._home, name)

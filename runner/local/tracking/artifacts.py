@@ -66,8 +66,8 @@ def model_address(home: Path, job: str) -> str:
     if not models:
         raise NotFound(
             f"job {job!r} has no output 'model' and logged none: log one with"
-            " `mlflow.<flavor>.log_model(model, name='model')`, or name what it wrote with --output"
-            " or --artifact"
+            " `mlflow.<flavor>.log_model(model, name='model')`, or name what it wrote with"
+            " --output-name or --artifact"
         )
     if len(models) > 1:
         names = ", ".join(model.name for model in models)
@@ -95,8 +95,8 @@ def run_of(home: Path, name: str) -> Run:
     run = tracked_run(home, job)
     if run is None:
         raise NotFound(
-            f"job {name!r}, which is {job.status}, has no output 'model' and no run in MLflow:"
-            " name what it wrote with --output"
+            f"job {name!r}, which is {job.status}, has no run in MLflow: name an output that it"
+            " wrote, with --output-name"
             if job.type == "command"
             else f"job {name!r} is a {job.type} job, which tracks nothing: name a training job"
         )
@@ -179,9 +179,12 @@ def _kept(home: Path, row: sqlite3.Row | None, shown: str) -> Path:
 
 def _inside(folder: Path, path: str, shown: str) -> Path:
     """A path below a folder. Raises NotFound, and WrongUsage where it or a link leads out."""
-    found = folder / path
-    if not found.exists():
-        raise NotFound(f"{shown}: there is no {path!r} in {folder}")
+    found = folder
+    for part in Path(path).parts:
+        if not (found / part).exists():
+            there = [other.name for other in found.iterdir()] if found.is_dir() else []
+            raise NotFound(f"{shown}: there is no {part!r}{nearest(part, there)}")
+        found /= part
     if not found.resolve().is_relative_to(folder.resolve()):
         raise WrongUsage(f"{shown} leads out of {folder} by a link: put a copy in its place")
     return found

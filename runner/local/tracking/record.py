@@ -47,12 +47,16 @@ def read_record(folder: Path) -> Run | None:
 
 def tracked_run(home: Path, job: Job) -> Run | None:
     """What a job has tracked so far; None for a job that isn't tracked, or not yet."""
-    record = read_record(job_folder(home, job.name))
+    return _tracked(home, job.name)
+
+
+def _tracked(home: Path, job: str) -> Run | None:
+    record = read_record(job_folder(home, job))
     if record is None or record.status != "RUNNING":
         return record
     try:
         with reading(home) as connection:
-            run = read_run(home, connection, record.id, job.name)
+            run = read_run(home, connection, record.id, job)
     except (sqlite3.Error, NotFound):
         return record
     # What the script was given is a parameter of the run in its end only; see `lifecycle`.
@@ -60,8 +64,11 @@ def tracked_run(home: Path, job: Job) -> Run | None:
 
 
 def origin_of(home: Path, job: str) -> Origin | None:
-    """What is kept of a job with a model that it made; None for a job that isn't tracked."""
-    record = read_record(job_folder(home, job))
+    """What is kept of a job with a model that it made; None for a job that isn't tracked.
+
+    A job registers its outputs before its run has ended.
+    """
+    record = _tracked(home, job)
     if record is None:
         return None
     return Origin(
