@@ -47,6 +47,7 @@ class AzureWorkspace:
     def __init__(self, project: Project, environment: str, outputs: Outputs) -> None:
         self.environment = environment
         self.on_transfer: Callable[[Transfer], None] = lambda _: None
+        self.on_notice: Callable[[str], None] = lambda _: None
         self._project = project
         self._home = project.home / environment  # what is fetched of its jobs
         self._connection = Connection(outputs)

@@ -22,6 +22,7 @@ from runner.workspace import (
     Job,
     JobStatus,
     LogLine,
+    Origin,
     Progress,
     Registration,
     Response,
@@ -70,6 +71,7 @@ class MemoryWorkspace:
     collected: list[str] = field(default_factory=list)
     downloads: list[tuple[str, Path]] = field(default_factory=list)
     runs: dict[str, Run] = field(default_factory=dict)
+    origins: dict[str, Origin] = field(default_factory=dict)  # job → what is known of it
     files: dict[str, Path] = field(default_factory=dict)  # what lies at an address
     models_of_jobs: dict[str, str] = field(default_factory=dict)  # job → address of its model
     requests: list[tuple[str, bytes, str | None]] = field(default_factory=list)
@@ -125,6 +127,7 @@ class MemoryWorkspace:
 
     def __post_init__(self) -> None:
         self.on_transfer: Callable[[Transfer], None] = lambda _: None
+        self.on_notice: Callable[[str], None] = lambda _: None
 
     def register(self, kind: AssetKind, registration: Registration) -> Asset:
         self.registrations.append((kind, registration))
@@ -149,6 +152,9 @@ class MemoryWorkspace:
             registration.description,
             registration.tags,
             registration.job,
+            self.origins.get(registration.job or ""),
+            registration.properties,
+            registration.more.get("stage"),
         )
         self._assets.append(asset)
         return asset
@@ -310,8 +316,6 @@ class MemoryWorkspace:
         for job in map(self.job, names):
             if not job.status.final:
                 raise EnvironmentRefused(f"job {job.name!r} is {job.status}")
-            if any(asset.job == job.name for asset in self._assets):
-                raise EnvironmentRefused(f"job {job.name!r} is the origin of an asset")
         for name in () if pretend else names:
             del self._jobs[name]
         return 1000 * len(names)
