@@ -158,6 +158,12 @@ class AzureWorkspace:
 
         return train(self._connection, self._catalog, request, self, self.on_transfer)
 
+    def show_runs(self, host: str, port: int, ready: Callable[[str], object]) -> None:
+        connection = self._connection
+        ready(
+            f"{connection.cloud.machine_learning}/experiments?wsid={connection.outputs.resource_id}"
+        )
+
     def jobs(self, limit: int | None = None, type: JobType | None = None) -> list[Job]:  # noqa: A002
         from runner.azureml.jobs import list_jobs
 

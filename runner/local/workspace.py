@@ -132,6 +132,11 @@ class LocalWorkspace:
 
         return train(self._home, self._catalog, request, self)
 
+    def show_runs(self, host: str, port: int, ready: Callable[[str], object]) -> None:
+        from runner.local.tracking.ui import show_runs
+
+        show_runs(self._home, host, port, ready)
+
     def jobs(self, limit: int | None = None, type: JobType | None = None) -> list[Job]:  # noqa: A002
         return jobs.list_jobs(self._home, limit, type)
 

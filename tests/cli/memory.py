@@ -255,6 +255,9 @@ class MemoryWorkspace:
         name = f"job-{len(self._jobs) + 1}"
         return self.add(Job(name, "command", JobStatus.RUNNING, CREATED, model=request.model))
 
+    def show_runs(self, host: str, port: int, ready: Callable[[str], object]) -> None:
+        ready(f"http://{host}:{port}")
+
     def jobs(self, limit: int | None = None, type: JobType | None = None) -> list[Job]:  # noqa: A002
         known = [job for job in self._jobs.values() if type in (None, job.type)]
         return list(reversed(known))[:limit]
