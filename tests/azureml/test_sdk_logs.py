@@ -14,6 +14,16 @@ from tests.emulator import Emulator
 from tests.emulator.faults import Drop, storage_busy
 from tests.projects import ROOT
 
+PIPELINE = """
+type: pipeline
+settings: {default_compute: azureml:cpu-cluster}
+jobs:
+  fit:
+    type: command
+    code: ./source
+    command: cat small.csv
+    environment: {image: an/image}
+"""
 MORE_THAN_A_BLOCK = b"x\n" * (3 << 20)
 
 
@@ -55,11 +65,15 @@ def test_a_log_of_everything_holds_no_secret(scene: Scene) -> None:
     register = ("models", "register", "--name", "m", "--type", "custom_model", "--path", data)
     score = ("score", "busy", "-d", "instant", "--data", data, "--download", results)
     download = ("models", "download", "m:1", "-p", copy)
-    said = "".join(logged(scene, *one) for one in (register, score, download, ("env", "doctor")))
+    (scene.root / "job.yml").write_text(PIPELINE)
+    train = ("train", "--file", str(scene.root / "job.yml"), "--no-wait")
+    commands = (register, score, download, train, ("env", "doctor"))
+    said = "".join(logged(scene, *one) for one in commands)
     assert len(scene.emulator.faults.injected) == 2
     # It is a log of everything, and signatures were about.
     assert "DEBUG:urllib3.connectionpool:https://" in said
     assert "sig=***" in said
     assert "DEBUG:msal." in said
+    assert ":azure.ai.ml" in said
     # So azure-core masks what signs an address.
     assert not find_leaks(said.replace("sig=REDACTED", ""), scene.secrets)
