@@ -45,6 +45,8 @@ _WRITTEN: Mapping[AssetKind, tuple[str, ...]] = {
     "data": ("auto_delete_setting",),
 }
 _READ_ONLY = ("provisioningState",)
+# What a version has that was given nothing.
+_NOTHING_GIVEN = {"isAnonymous": False, "isArchived": False, "tags": {}, "properties": {}}
 
 
 @dataclass(frozen=True)
@@ -360,11 +362,16 @@ def _amended(connection: Connection, wanted: _Wanted, version: Version) -> Versi
     facts, old = ASSET_KINDS[wanted.kind], version["properties"]
     given = wire_properties(wanted.kind, wanted.written(old[facts.uri_key]))
     kept = {key: value for key, value in old.items() if value and key not in _READ_ONLY}
-    new = {**kept, **given, facts.uri_key: old[facts.uri_key]}
-    if not wanted.keys["tags"]:
-        new["tags"] = old.get("tags") or {}
-    new["properties"] = _amended_properties(wanted, old.get("properties") or {})
-    if {**_blank(old), **kept} == {**_blank(old), **new}:
+    tags = old.get("tags") or {}
+    known = {HASH: tags[HASH]} if HASH in tags else {}
+    new = {
+        **kept,
+        **given,
+        facts.uri_key: old[facts.uri_key],
+        "tags": {**wanted.keys["tags"], **known} if wanted.keys["tags"] else tags,
+        "properties": _amended_properties(wanted, old.get("properties") or {}),
+    }
+    if _NOTHING_GIVEN | kept == new:
         return version
     return put_version(connection, facts.segment, wanted.name, version["name"], new)
 
@@ -378,8 +385,3 @@ def _amended_properties(wanted: _Wanted, old: Mapping[str, str]) -> dict[str, st
                 " version never change: give --version to register another version"
             )
     return {**wanted.noted, **declared, **old}
-
-
-def _blank(old: Mapping[str, Any]) -> dict[str, Any]:
-    """What a version is not told, and has anyway."""
-    return {"isAnonymous": False, "isArchived": False, "tags": {}, "properties": {}}

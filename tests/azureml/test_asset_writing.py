@@ -247,3 +247,11 @@ def test_a_command_registers_with_a_clean_standard_output(
     done = run("models", "register", "model.yml", "-o", "json")
     assert (done.json()["stage"], done.json()["properties"]) == ("Staging", {"a": "b"})
     assert "xperimental" not in done.err
+
+
+def test_a_table_is_registered_as_one(workspace: AzureWorkspace, name: str, tmp_path: Path) -> None:
+    (tmp_path / "MLTable").write_text("paths:\n  - file: ./a.csv\n")
+    (tmp_path / "a.csv").write_text("1\n")
+    asset = workspace.register("data", Registration(name, tmp_path, "mltable"))
+    assert asset.type == "mltable"
+    assert workspace.register("data", Registration(name, tmp_path, "mltable")) == asset
