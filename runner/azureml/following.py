@@ -20,7 +20,7 @@ INTERVAL = "RUNNER_POLL_INTERVAL"
 _FIRST = 2.0  # seconds between the first two looks
 _GROWTH = 1.5
 _LONGEST = 30.0
-_LOGS_EVERY = 5.0  # seconds between two looks at the progress log at least
+_LOGS_EVERY = 10.0  # seconds between two looks at the progress log at least
 _UNTOLD = (JobStatus.QUEUED,)  # states in which no log says anything
 
 
@@ -37,7 +37,9 @@ def follow(connection: Connection, name: str, logs: bool = True) -> Iterator[Pro
     while True:
         state = status(find_job(connection, name))
         due = time.monotonic() - looked >= _LOGS_EVERY
-        if state.final or (due and state not in _UNTOLD):
+        if state in _UNTOLD:
+            looked = time.monotonic()  # what has only just begun has little to tell either
+        elif state.final or due:
             looked = time.monotonic()
             yield from (LogLine(line) for line in _read_on(files, logs, state.final))
         advance = files.advance

@@ -178,9 +178,12 @@ def _signature(signature: Any, path: Path) -> Signature:
                     LooseColumn(column.get("name"), column["type"]) for column in inputs
                 )
             )
-        return Signature(
-            tuple(Column(one["name"], one["type"], one.get("required", True)) for one in inputs)
-        )
+        # A column named twice counts once: MLflow goes by its last type, in its first place.
+        columns = {
+            column["name"]: Column(column["name"], column["type"], column.get("required", True))
+            for column in inputs
+        }
+        return Signature(tuple(columns.values()))
     except (KeyError, TypeError, ValueError) as error:
         raise JobFailed(f"model file {path} has a broken signature: {_first_line(error)}") from None
 

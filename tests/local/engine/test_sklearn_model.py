@@ -67,6 +67,7 @@ class Case:
     doubles: bool = False  # the signature says double though the file holds whole numbers
     signed: bool = True
     optional: tuple[str, ...] = ()
+    twice: tuple[str, ...] = ()  # columns that the signature names once more, at its end
     matrix: bool = False  # the loader may skip the DataFrame
     fit_on_array: bool = False
     with_gaps: bool = False
@@ -191,6 +192,10 @@ CASES = {
     ),
     "columns by name in a frozen estimator": Case(by_name_and_frozen),
     "dates": Case(by_date, ("when",), target=lambda frame: frame["x"]),
+    "a column that the signature names twice": Case(
+        lambda: pipeline(scaler(), logistic()), ("x", "whole", "y"), twice=("x", "whole"),
+        matrix=True,
+    ),
     "an optional column that is absent": Case(
         lambda: pipeline(by_columns(scale=["x"]), logistic()), optional=("y",), leave_out=("y",)
     ),
@@ -226,9 +231,10 @@ def save(case: Case, folder: Path) -> pd.DataFrame:
         signature = infer_signature(features)
         signature.inputs = Schema(
             [
-                ColSpec(one.type, one.name, required=one.name not in case.optional)
-                for one in signature.inputs.inputs
+                ColSpec(column.type, column.name, required=column.name not in case.optional)
+                for column in signature.inputs.inputs
             ]
+            + [column for column in signature.inputs.inputs if column.name in case.twice]
         )
     options = {"serialization_format": "cloudpickle", "pip_requirements": [], **case.save}
     mlflow.sklearn.save_model(model, str(folder), signature=signature, **options)
