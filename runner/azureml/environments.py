@@ -137,9 +137,10 @@ def _entity(environment: Environment, name: str, version: str, context: str | No
             version=version,
             image=environment.image,
             conda_file=_conda_of(environment),
-            build=build
-            and BuildContext(
-                path=context or str(build.path), dockerfile_path=build.dockerfile_path
+            build=(
+                BuildContext(path=context or str(build.path), dockerfile_path=build.dockerfile_path)
+                if build
+                else None
             ),
             inference_config=inference and _routes(inference),
             os_type=_SYSTEMS[environment.os_type],

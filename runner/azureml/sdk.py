@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _DISCOVERY = "REGISTRY_DISCOVERY_ENDPOINT_URL"  # where azure-ai-ml asks for a private cloud's
 _REGION = "REGISTRY_DISCOVERY_ENDPOINT_REGION"
 _USUAL_REGION = "west"
+_REFERENCES = "In order to specify an existing"  # said to all that is none of their forms
 _NO_KEYS = ("_schema", "value", "null")  # of what marshmallow says
 _LONGEST = 400  # characters of its messages kept in ours
 # What it asks for before it sends files, by the last parts of an address's path.
@@ -86,7 +87,8 @@ def write(
         try:
             call(client)
         except _Written as written:
-            return written.request
+            request: HttpRequest = written.request
+            return request
         finally:
             guard.caught = None
         raise EnvironmentRefused(f"azure-ai-ml wrote no request for {'/'.join(path)}")
@@ -235,10 +237,10 @@ def _leaves(content: Any, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, ..
         for key, value in content.items():
             yield from _leaves(value, keys if key in _NO_KEYS else (*keys, str(key)))
     elif isinstance(content, list):
-        forms = [list(_leaves(value, keys)) for value in content]
-        if len(forms) > 1 and all(isinstance(value, dict) for value in content):
-            forms = [min(forms, key=len)]
-        for form in forms:
+        told = [form for form in (list(_leaves(value, keys)) for value in content) if form]
+        if told and any(isinstance(value, dict | list) for value in content):
+            told = [min(told, key=lambda form: (form[0][1].startswith(_REFERENCES), len(form)))]
+        for form in told:
             yield from form
     else:
         text = str(content)

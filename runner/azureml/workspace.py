@@ -196,10 +196,11 @@ class AzureWorkspace:
         return download_job(self._connection, self._home, name, target, self.on_transfer)
 
     def run(self, name: str) -> Run | None:
-        self.job(name)
-        return None
+        from runner.azureml.runs import tracked_run
+
+        return tracked_run(self._connection, name)
 
     def model_address(self, name: str) -> str:
-        from runner.azureml.jobs import model_address
+        from runner.azureml.runs import model_address
 
         return model_address(self._connection, name)

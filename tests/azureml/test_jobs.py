@@ -108,7 +108,7 @@ def test_a_training_job_of_an_experiment_is_no_job_of_the_endpoint_of_that_name(
 def test_without_a_limit_only_the_latest_training_jobs_are_listed(
     own_stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "_TRAINING_JOBS", 2)
+    monkeypatch.setattr(jobs, "_DECLARED_JOBS", 2)
     names = [own_stage.job("Default", "Completed", **TRAINING) for _ in range(3)]
     workspace = own_stage.workspace(tmp_path)
     assert [one.name for one in workspace.jobs()] == names[:0:-1]
