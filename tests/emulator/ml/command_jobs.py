@@ -11,7 +11,7 @@ from tests.emulator.batch.places import Place, find_place
 from tests.emulator.kinds import Change
 from tests.emulator.messages import Refusal
 from tests.emulator.ml import references
-from tests.emulator.ml.datastores import DEFAULT
+from tests.emulator.ml.datastores import ARTIFACTS, DEFAULT
 from tests.emulator.ml.job_bodies import checked_job
 from tests.emulator.ml.refusals import invalid
 
@@ -58,6 +58,12 @@ def _task(change: Change, asked: Mapping[str, Any]) -> CommandTask:
             name: _input(change, name, one) for name, one in inputs.items() if not _is_literal(one)
         },
         outputs={name: _output(change, name, one) for name, one in outputs.items()},
+        artifacts=find_place(
+            cloud.state,
+            workspace,
+            f"azureml://datastores/{ARTIFACTS}/paths/ExperimentRun/dcid.{change.id.name}/",
+        ),
+        experiment=asked.get("experimentName") or "Default",
         environment_variables=asked.get("environmentVariables") or {},
         timeout=_timeout(asked),
     )
