@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runner.asset_kinds import ASSET_KINDS, AssetKind
 from runner.asset_rules import check_copy, check_registration, taken_version
-from runner.azureml.asset_writing import Write, wire_properties, write
+from runner.azureml.asset_writing import Write, wire_properties, write_version
 from runner.azureml.locating import Located, job_place, locate
 from runner.azureml.origins import PATH, note, origin_of
 from runner.azureml.registered import asset_record, find
@@ -92,7 +92,7 @@ def register(
     registration: Registration,
     tell: Tell,
     find_run: FindRun,
-    put: Write = write,
+    put: Write = write_version,
 ) -> Asset:
     """Register a file or folder, which is sent to a datastore, or what lies in the cloud.
 
@@ -160,7 +160,7 @@ def receive(connection: Connection, asset: Asset, content: Content, tell: Tell) 
     check_copy(asset, sent)
     uri = storage_of(connection).long_uri(place)
     source = _Source(uri, note(asset.job, asset.origin))
-    return _add(connection, wanted, versions, source, write)
+    return _add(connection, wanted, versions, source, write_version)
 
 
 def send(

@@ -15,13 +15,13 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from azure.core.pipeline.policies import SansIOHTTPPolicy
 
 from runner.azureml.client import RETRIES, Retry, timeout
-from runner.azureml.errors import explained, scrub
+from runner.azureml.errors import ServiceError, explained, scrub
 from runner.azureml.sdk_logs import tame_sdk
 from runner.declarations.document import MappingNode, Node
 from runner.declarations.problem import DeclarationError, Place, Problem
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from runner.azureml.connection import Connection
     from runner.clouds import Cloud
+
+Answer = TypeVar("Answer")
 
 _DISCOVERY = "REGISTRY_DISCOVERY_ENDPOINT_URL"  # where azure-ai-ml asks for a private cloud's
 _REGION = "REGISTRY_DISCOVERY_ENDPOINT_REGION"
@@ -81,17 +83,33 @@ def write(
 
     `call` calls it, `source` is the declaration. Raises as `spoken_through`.
     """
-    with spoken_through(what or f"create {'/'.join(path)}", source):
-        client, guard = ml_client(connection), connection.once(_guard)
-        guard.caught = connection.arm.url(*path)
-        try:
-            call(client)
-        except _Written as written:
-            request: HttpRequest = written.request
-            return request
-        finally:
-            guard.caught = None
-        raise EnvironmentRefused(f"azure-ai-ml wrote no request for {'/'.join(path)}")
+
+    def written() -> HttpRequest:
+        with spoken_through(what or f"create {'/'.join(path)}", source):
+            client, guard = ml_client(connection), connection.once(_guard)
+            guard.caught = connection.arm.url(*path)
+            try:
+                call(client)
+            except _Written as written:
+                request: HttpRequest = written.request
+                return request
+            finally:
+                guard.caught = None
+            raise EnvironmentRefused(f"azure-ai-ml wrote no request for {'/'.join(path)}")
+
+    return signed_in(connection, written)
+
+
+def signed_in(connection: Connection, ask: Callable[[], Answer]) -> Answer:
+    """What `ask` returns; it is called again, signed in anew, where its token was withdrawn."""
+    try:
+        return ask()
+    except ServiceError as error:
+        if error.status != 401:
+            raise
+    connection.credential.forget()
+    connection.once(_clients).clear()  # each of which keeps the token that it was given
+    return ask()
 
 
 def send_written(

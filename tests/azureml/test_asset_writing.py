@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from runner.azureml.asset_writing import Write, write, write_by_sdk
+from runner.azureml.asset_writing import Write, write_version, write_version_by_sdk
 from runner.azureml.storage import storage_of
 from runner.azureml.workspace import AzureWorkspace
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
@@ -87,7 +87,7 @@ def test_azure_ai_ml_writes_what_the_runner_writes(
     def written(put: Write, version: str) -> Any:
         return put(workspace._connection, kind, name, version, keys)["properties"]
 
-    plain, by_sdk = written(write, "1"), written(write_by_sdk, "2")
+    plain, by_sdk = written(write_version, "1"), written(write_version_by_sdk, "2")
     uri = "modelUri" if kind == "model" else "dataUri"
     assert by_sdk.pop(uri).endswith(plain.pop(uri).removeprefix("azureml:/"))
     assert by_sdk == plain
@@ -217,6 +217,16 @@ def test_a_request_that_meets_trouble_makes_one_version(
     type_ = "custom_model" if kind == "model" else "uri_file"
     assert workspace.register(kind, Registration(name, file, type_)).version == "1"
     assert len(workspace.assets(kind, name)) == 1
+
+
+@pytest.mark.parametrize("position", range(4))
+def test_a_token_may_be_withdrawn_at_any_request(
+    stored: Stage, workspace: AzureWorkspace, name: str, file: Path, position: int
+) -> None:
+    workspace.register("model", Registration(f"{name}-0", file, "custom_model"))
+    stored.emulator.faults.inject(ExpireTokens(), path="*/models/*", skip=position)
+    asset = workspace.register("model", Registration(name, file, "custom_model"))
+    assert asset.version == "1"
 
 
 def test_an_upload_that_is_refused_ends_and_registers_nothing(
