@@ -21,10 +21,12 @@ _LONGEST_VERSION = 30
 _SHOWN_VERSIONS = 10
 
 
-def check_registration(kind: AssetKind, registration: Registration) -> None:
+def check_registration(
+    kind: AssetKind, registration: Registration, found: Path | None = None
+) -> None:
     """Raise `WrongUsage` for a name, version or type that can't be, or a path of another type.
 
-    Nothing is loaded.
+    `found` is where on this machine lies what an address means. Nothing is loaded.
     """
     facts = ASSET_KINDS[kind]
     name, version, type_ = registration.name, registration.version, registration.type
@@ -37,7 +39,7 @@ def check_registration(kind: AssetKind, registration: Registration) -> None:
         )
     if type_ is not None and type_ not in facts.types:
         raise WrongUsage(f"{type_!r} is no type of {facts.noun}{nearest(type_, facts.types)}")
-    _check_content(registration)
+    _check_content(registration, found)
 
 
 def parse_asset(kind: AssetKind, reference: str) -> AssetReference:
@@ -103,10 +105,11 @@ def check_copy(asset: Asset, content_hash: str) -> None:
         )
 
 
-def _check_content(registration: Registration) -> None:
-    """Check that a path on this machine is what its type says."""
-    path, type_ = registration.path, registration.type
-    if not isinstance(path, Path):
+def _check_content(registration: Registration, found: Path | None) -> None:
+    """Check that what lies on this machine is what its type says."""
+    shown, type_ = registration.path, registration.type
+    path = shown if isinstance(shown, Path) else found
+    if path is None:
         return
     try:
         folder = S_ISDIR(path.stat().st_mode)
@@ -115,13 +118,13 @@ def _check_content(registration: Registration) -> None:
     except OSError:
         return  # it can't be stored either, and that says why
     if type_ == "uri_file" and folder:
-        raise WrongUsage(f"{path} is a folder: register it as uri_folder, or name a file in it")
+        raise WrongUsage(f"{shown} is a folder: register it as uri_folder, or name a file in it")
     if type_ in ("uri_folder", "mltable") and not folder:
-        raise WrongUsage(f"{path} is a file: register it as uri_file, or name its folder")
+        raise WrongUsage(f"{shown} is a file: register it as uri_file, or name its folder")
     if type_ == "mlflow_model" and not described:
         raise WrongUsage(
-            f"{path} is not an MLflow model, it has no file MLmodel: name the folder that has "
+            f"{shown} is not an MLflow model, it has no file MLmodel: name the folder that has "
             "one, or register it as custom_model"
         )
     if type_ == "mlflow_model" and empty:
-        raise WrongUsage(f"{path / 'MLmodel'} is empty: save the model again")
+        raise WrongUsage(f"{str(shown).rstrip('/')}/MLmodel is empty: save the model again")

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ class ScratchProject:
     """A project's root, and what runs the runner in it."""
 
     root: Path
+    modules: tuple[Path, ...] = ()  # folders whose modules are found before all others
 
     @property
     def home(self) -> Path:
@@ -77,7 +78,8 @@ class ScratchProject:
 
     def environment(self, **more: str) -> dict[str, str]:
         kept = {key: value for key, value in os.environ.items() if not key.startswith("RUNNER_")}
-        return kept | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"} | more
+        path = os.pathsep.join(map(str, (*self.modules, ROOT)))
+        return kept | {"PYTHONPATH": path, "NO_COLOR": "1"} | more
 
     def run(
         self, *words: str, env: Mapping[str, str] | None = None
@@ -124,6 +126,12 @@ def make_project(root: Path) -> ScratchProject:
     project.script(ECHO)
     project.lines(2)
     return project
+
+
+def without_mlflow(project: ScratchProject) -> ScratchProject:
+    """The same project where MLflow is not installed, and so jobs are not tracked."""
+    hiding = project.write("hiding/sitecustomize.py", "import sys\nsys.modules['mlflow'] = None\n")
+    return replace(project, modules=(hiding.parent,))
 
 
 def add_diabetes(project: ScratchProject) -> None:

@@ -205,6 +205,17 @@ def test_a_copy_of_an_asset_is_the_next_version_once(workspace: Workspace, sourc
     assert workspace.assets("data", "copies") == [first]
 
 
+def test_properties_stay_with_an_asset_and_with_its_copy(
+    workspace: Workspace, source: Source
+) -> None:
+    wanted = Registration("m", source.of("a"), "custom_model", properties={"reviewed": "yes"})
+    asset = workspace.register("model", wanted)
+    assert asset.properties == {"reviewed": "yes"}
+    copy = replace(asset, name="copies")
+    received = workspace.receive(copy, workspace.contents("model", asset.reference))
+    assert received.properties == {"reviewed": "yes"}
+
+
 def test_no_job_that_is_not_there_is_removed(workspace: Workspace) -> None:
     if not workspace.abilities.removes_jobs:
         with pytest.raises(EnvironmentRefused, match="keeps"):

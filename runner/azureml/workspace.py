@@ -47,6 +47,7 @@ class AzureWorkspace:
     def __init__(self, project: Project, environment: str, outputs: Outputs) -> None:
         self.environment = environment
         self.on_transfer: Callable[[Transfer], None] = lambda _: None
+        self.on_notice: Callable[[str], None] = lambda _: None
         self._project = project
         self._home = project.home / environment  # what is fetched of its jobs
         self._connection = Connection(outputs)
@@ -149,6 +150,12 @@ class AzureWorkspace:
         from runner.azureml.training import train
 
         return train(self._connection, self._catalog, request, self, self.on_transfer)
+
+    def show_runs(self, host: str, port: int, ready: Callable[[str], object]) -> None:
+        connection = self._connection
+        ready(
+            f"{connection.cloud.machine_learning}/experiments?wsid={connection.outputs.resource_id}"
+        )
 
     def jobs(self, limit: int | None = None, type: JobType | None = None) -> list[Job]:  # noqa: A002
         from runner.azureml.jobs import list_jobs

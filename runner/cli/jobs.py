@@ -318,8 +318,8 @@ def remove(
     """Remove jobs and what only they hold: their logs, reports and results.
 
     Shows them and asks first; without a terminal to ask on nothing is removed without --yes. Jobs
-    that run stay, and so do models and data, jobs that made one of these, and what --output-path
-    put elsewhere. Azure keeps its jobs.
+    that run stay, and so do models and data, which keep where they came from, and what
+    --output-path put elsewhere. Azure keeps its jobs.
     """
     if bool(names) == (older_than is not None or bool(statuses)):
         raise click.UsageError("give NAMEs, or choose jobs with --older-than and --status")

@@ -126,7 +126,7 @@ def register(
         other_ways=", or --name NAME --from-job JOB",
         **options,
     )
-    targets = find_targets(session.environment, wanted.name, _here(wanted.path), deployments, pin)
+    targets = find_targets(session.environment, wanted.name, wanted.path, deployments, pin)
     registered = register_asset(workspace, "model", wanted)
     print_registered(registered, output)
     if targets:
@@ -233,10 +233,6 @@ def promote(
     print_registered(promoted, output)
     if targets:
         pin_model(there, targets, promoted)
-
-
-def _here(path: Path | str) -> Path | None:
-    return path if isinstance(path, Path) else None
 
 
 def _only_declared() -> Path | None:

@@ -49,11 +49,13 @@ class Session:
 
     def open_other(self, environment: str, outputs: Path | None) -> Workspace:
         """The workspace of an environment by name, whatever the options say."""
+        from runner.cli.failure import print_warning
         from runner.cli.transfers import TransferView
 
         given = () if outputs is None else (outputs,)
         workspace = self.opener(environment, *given)
         workspace.on_transfer = TransferView().show
+        workspace.on_notice = print_warning
         return workspace
 
 

@@ -12,11 +12,12 @@ import click
 from runner.tally import ONLY
 
 if TYPE_CHECKING:
-    from runner.workspace import Asset, EndpointInfo, Job, Summary
+    from runner.workspace import Asset, EndpointInfo, Job, Origin, Summary
 
 _GAP = 2
 _STATUS_COLOURS = {"Completed": "green", "Failed": "red", "Canceled": "yellow"}
 _NARROWEST = 8  # columns a cell keeps when a table is cut to the terminal
+_MOST_LINES = 20  # of parameters, metrics or artifacts; -o json has them all
 _MOST_SHARES = 5  # of the classes that one line names
 
 
@@ -130,6 +131,24 @@ def print_details(details: Mapping[str, object]) -> None:
             print(f"{styled(label, sys.stdout, dim=True)}{cell}".rstrip())
 
 
+def aligned(values: Mapping[str, str]) -> list[str]:
+    """A line for each name and its value, no more than there is room for."""
+    names = {name: printable(name) for name in values}
+    longest = max((width(shown) for shown in names.values()), default=0)
+    lines = [
+        f"{names[name]}{' ' * (longest - width(names[name]))}  {value}"
+        for name, value in values.items()
+    ]
+    return first_lines(lines)
+
+
+def first_lines(lines: Sequence[str]) -> list[str]:
+    """As many lines as there is room for, and how many more there are."""
+    if len(lines) <= _MOST_LINES + 1:  # a line that says "1 more" would take its place
+        return list(lines)
+    return [*lines[:_MOST_LINES], f"… {len(lines) - _MOST_LINES:,} more, which -o json has"]
+
+
 def print_summary(summary: Summary) -> None:
     print_details(summary_details(summary))
 
@@ -210,13 +229,26 @@ def print_asset(asset: Asset) -> None:
         "reference": asset.reference,
         "type": asset.type,
         "created": _in_utc(asset.created_at),
+        "stage": asset.stage,
         "job": asset.job,
+        **(_origin(asset.origin) if asset.origin else {}),
         "description": asset.description,
         "tags": [f"{key}={value}" for key, value in asset.tags.items()] or None,
+        "properties": [f"{key}={value}" for key, value in asset.properties.items()] or None,
         "hash": asset.content_hash,
         "path": asset.path,
     }
     print_details({name: value for name, value in details.items() if value not in (None, "")})
+
+
+def _origin(origin: Origin) -> dict[str, object]:
+    return {
+        "run": origin.run,
+        "commit": origin.commit,
+        "data": aligned(origin.data) or None,
+        "metrics": aligned({name: f"{value:.6g}" for name, value in origin.metrics.items()})
+        or None,
+    }
 
 
 def print_assets(assets: Sequence[Asset]) -> None:

@@ -43,7 +43,7 @@ def pin_options(function: Function) -> Function:
 
 
 def find_targets(
-    environment: str, model: str, path: Path | None, deployments: Sequence[str], pin: bool
+    environment: str, model: str, path: Path | str | None, deployments: Sequence[str], pin: bool
 ) -> Targets | None:
     """What to pin, found before anything is registered; None without `pin`.
 

@@ -11,18 +11,22 @@ if TYPE_CHECKING:
 FROM_ENVIRONMENT = "promoted_from"
 FROM_VERSION = "promoted_version"
 FROM_COMMIT = "promoted_commit"
+FROM_JOB = "promoted_job"
 
 
 def promote(source: Workspace, target: Workspace, reference: str, commit: str | None) -> Asset:
     """Copy a version of a model into another workspace, file by file, and return it there.
 
-    Its tags say where it came from: environment, version and, where known, the commit. Content
-    that the target has under this name already keeps its version. Raises NotFound and
+    Its tags say where it came from: environment, version and, where known, the commit and the job
+    that made it, which only that environment has. What else is known of its origin goes along.
+    Content that the target has under this name already keeps its version. Raises NotFound and
     EnvironmentRefused; then nothing is registered.
     """
     model = source.asset("model", reference)
     origin = {FROM_ENVIRONMENT: source.environment, FROM_VERSION: model.version}
     if commit:
         origin[FROM_COMMIT] = commit
+    if model.job:
+        origin[FROM_JOB] = model.job
     copy = replace(model, tags={**model.tags, **origin}, job=None)
     return target.receive(copy, source.contents("model", model.reference))

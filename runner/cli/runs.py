@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from runner.cli.output import print_note, print_table, printable, width
+from runner.cli.output import aligned, first_lines, print_note, print_table
 from runner.counting import many
 from runner.errors import NotFound, WrongUsage
 from runner.nearest import nearest
@@ -14,8 +14,6 @@ from runner.nearest import nearest
 if TYPE_CHECKING:
     from runner.cli.options import Goal
     from runner.workspace import Job, Metric, Run, Workspace
-
-_MOST_LINES = 20  # of parameters, metrics or artifacts; -o json has them all
 
 
 class Tracked(NamedTuple):
@@ -36,16 +34,16 @@ def run_details(run: Run) -> dict[str, object]:
         "experiment": run.experiment,
         "run": run.id if run.name == run.id else f"{run.name} ({run.id})",
         "commit": run.commit,
-        "inputs": _aligned(run.inputs),
-        "parameters": _aligned(run.parameters),
-        "metrics": _aligned({name: _metric(run.metrics[name]) for name in run.metrics}),
-        "tags": _aligned(run.tags),
+        "inputs": aligned(run.inputs),
+        "parameters": aligned(run.parameters),
+        "metrics": aligned({name: _metric(run.metrics[name]) for name in run.metrics}),
+        "tags": aligned(run.tags),
         "models": [
             f"{model.name} ({', '.join(model.flavors)})" if model.flavors else model.name
             for model in run.models
         ],
-        "artifacts": _first(run.artifacts),
-        "child runs": _first(run.children),
+        "artifacts": first_lines(run.artifacts),
+        "child runs": first_lines(run.children),
     }
     return {name: value for name, value in details.items() if value}
 
@@ -129,20 +127,3 @@ def _metric(metric: Metric) -> str:
 
 def _number(value: float) -> str:
     return f"{value:.6g}"
-
-
-def _aligned(values: Mapping[str, str]) -> list[str]:
-    """A line for each name and its value, no more than there is room for."""
-    names = {name: printable(name) for name in values}
-    longest = max((width(shown) for shown in names.values()), default=0)
-    lines = [
-        f"{names[name]}{' ' * (longest - width(names[name]))}  {value}"
-        for name, value in values.items()
-    ]
-    return _first(lines)
-
-
-def _first(lines: Sequence[str]) -> list[str]:
-    if len(lines) <= _MOST_LINES + 1:  # a line that says "1 more" would take its place
-        return list(lines)
-    return [*lines[:_MOST_LINES], f"… {len(lines) - _MOST_LINES:,} more, which -o json has"]

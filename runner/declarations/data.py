@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 
 from runner.asset_kinds import DataType
+from runner.declarations.auto_delete import AutoDelete
 from runner.declarations.document import MappingNode
 from runner.declarations.names import AssetName, Version
-from runner.declarations.reader import Declared, Open, Texts, read_record
+from runner.declarations.reader import Declared, Texts, read_record
 from runner.declarations.references import Location
 
 
@@ -21,7 +22,7 @@ class Data(Declared):
     tags: Texts = field(default_factory=dict)
     properties: Texts = field(default_factory=dict)
     datastore: str | None = None
-    auto_delete_setting: Open | None = None
+    auto_delete_setting: AutoDelete | None = None
 
 
 def data_from(node: MappingNode) -> Data:

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from runner.declarations.auto_delete import AutoDelete
 from runner.declarations.document import MappingNode, Node, ScalarNode, read_document
 from runner.declarations.names import AssetName, Version
 from runner.declarations.problem import refusal
 from runner.declarations.reader import (
     Check,
     Declared,
-    Open,
     Text,
     Texts,
     Using,
@@ -81,7 +81,7 @@ class Environment(Declared):
     description: str = ""
     tags: Texts = field(default_factory=dict)
     datastore: Text | None = None
-    auto_delete_setting: Open | None = None
+    auto_delete_setting: AutoDelete | None = None
 
 
 def environment_from(node: MappingNode) -> Environment:

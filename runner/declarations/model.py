@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from runner.asset_kinds import ModelType, guess_model_type
 from runner.declarations.document import MappingNode, Node, ScalarNode
@@ -29,6 +29,21 @@ from runner.declarations.references import (
 )
 
 
+@dataclass(frozen=True)
+class _Template:
+    """Source: the SDK's DeploymentTemplateReferenceSchema."""
+
+    asset_id: str
+
+
+def read_template(node: Node, key: str) -> Mapping[str, str]:
+    """A deployment template of a registry, as az ml takes it."""
+    return dict(vars(read_record(node, _Template, key)))
+
+
+Template = Annotated[Mapping[str, str], Using(read_template)]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Model(Declared):
     """Source: the SDK's ModelSchema. A model inside a deployment may have no name."""
@@ -44,8 +59,8 @@ class Model(Declared):
     flavors: Open = field(default_factory=dict)
     datastore: str | None = None
     system_metadata: Open = field(default_factory=dict)
-    default_deployment_template: Open | None = None
-    allowed_deployment_templates: tuple[Mapping[str, Any], ...] = ()
+    default_deployment_template: Template | None = None
+    allowed_deployment_templates: tuple[Template, ...] = ()
 
 
 def model_from(node: MappingNode) -> Model:

@@ -16,6 +16,7 @@ from runner.declarations.overlay import Stack, lay_over
 from runner.declarations.problem import DeclarationError, Place, refusal
 from runner.declarations.splice import Keys, splice
 from runner.errors import EnvironmentRefused, WrongUsage
+from runner.job_address import is_job_address, parse_job_address
 from runner.nearest import nearest
 
 _BOM = "\ufeff"
@@ -44,7 +45,7 @@ def deployments_to_pin(
     catalog: Catalog,
     stack: Stack,
     model: str,
-    path: Path | None = None,
+    path: Path | str | None = None,
     named: Sequence[str] = (),
 ) -> list[Deployment]:
     """The deployments that a new version of a model is for, as they are declared.
@@ -85,13 +86,22 @@ def _pins(stack: Stack, deployment: Deployment) -> frozenset[str]:
     )
 
 
-def _is_of(deployment: Deployment, model: str, path: Path | None) -> bool:
+def _is_of(deployment: Deployment, model: str, path: Path | str | None) -> bool:
     declared = deployment.model
     if declared is None:
         return False
     if declared.name == model:
         return True
-    return path is not None and isinstance(declared, Model) and declared.path == path.absolute()
+    if path is None or not isinstance(declared, Model):
+        return False
+    return _place(declared.path) == _place(path)
+
+
+def _place(path: Path | str) -> Path | str:
+    """A path or an address in the one form that can be compared."""
+    if isinstance(path, Path):
+        return path.absolute()
+    return str(parse_job_address(path)) if is_job_address(path) else path.rstrip("/")
 
 
 def _named(catalog: Catalog, text: str) -> Deployment:

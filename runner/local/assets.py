@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
@@ -21,13 +21,12 @@ from runner.asset_rules import (
     unknown_version,
 )
 from runner.content import Content
-from runner.errors import EnvironmentRefused, WrongUsage
-from runner.job_address import JobOutput, is_job_address, parse_job_address
+from runner.errors import WrongUsage
+from runner.local.addresses import Found, find_files
 from runner.local.database import decode, encode, opened, transaction
 from runner.local.files import checkout, store, store_content
 from runner.local.job_records import select_job
-from runner.local.jobs import find_output
-from runner.workspace import Asset, Registration, Transfer
+from runner.workspace import Asset, Origin, Registration, Transfer
 
 
 def register(
@@ -41,37 +40,61 @@ def register(
     Of a folder that a job wrote all is stored, as on Azure, where it is not sent.
 
     Content that is registered under this name and type already gives that version back, the
-    newest where there are several; its description and tags become the ones given, if any.
-    Otherwise the version is the one asked for, or the next whole number. Raises `WrongUsage` for
-    a registration that makes no sense, `EnvironmentRefused` where the version asked for has other
-    content, and `NotFound` for an unknown job.
+    newest where there are several. What is given besides, such as a description, becomes that
+    version's own; the job that it came from stays. Otherwise the version is the one asked for, or
+    the next whole number. Raises `WrongUsage` for a registration that makes no sense,
+    `EnvironmentRefused` where the version asked for has other content, `NotFound` for an unknown
+    job, and as `find_files` for an address.
     """
     if registration.type in ASSET_KINDS[kind].azure_only:
         raise WrongUsage(
             f"{registration.name!r} is of type {registration.type}, which only Azure reads:"
             " register its files as uri_folder"
         )
-    made = not isinstance(registration.path, Path)  # by a job, at whose address it is
-    path = _found(home, registration.path)
-    type_ = registration.type or ASSET_KINDS[kind].guess_type(path)
-    registration = replace(registration, path=path, type=type_)
-    check_registration(kind, registration)
+    found = _find_files(home, registration)
+    registration = replace(
+        registration,
+        type=registration.type or ASSET_KINDS[kind].guess_type(found.path),
+        job=registration.job or found.job,
+    )
+    check_registration(kind, registration, found.path)
+    origin = _find_origin(home, registration.job, found.run)
+    made = not isinstance(registration.path, Path) or registration.job is not None  # by a job
     with opened(home) as connection:
-        whole = made or registration.job is not None
-        content_hash = store(home, path, registration.names, whole=whole, tell=tell).hash
-        return _record(home, connection, kind, registration, path.absolute().name, content_hash)
+        content_hash = store(home, found.path, registration.names, whole=made, tell=tell).hash
+        stored = _Stored(kind, registration, found.base_name, content_hash, origin)
+        return _record(home, connection, stored)
 
 
-def _found(home: Path, path: Path | str) -> Path:
-    """The file or folder that a path or an address means on this machine.
+def unused_keys(registration: Registration) -> list[str]:
+    """The keys of a declaration that mean nothing on this machine."""
+    return sorted(registration.more.keys() - {"stage"})
 
-    Raises EnvironmentRefused for what lies elsewhere, and as `find_output`.
-    """
+
+def without_unused_keys(registration: Registration) -> Registration:
+    unused = unused_keys(registration)
+    more = {key: value for key, value in registration.more.items() if key not in unused}
+    return replace(registration, more=more)
+
+
+def _find_files(home: Path, registration: Registration) -> Found:
+    """The files to register. Raises NotFound for an unknown job, and as `find_files`."""
+    path, job = registration.path, registration.job
+    if job is not None:
+        with opened(home) as connection:
+            select_job(connection, job)
     if isinstance(path, Path):
-        return path
-    if is_job_address(path) and isinstance(address := parse_job_address(path), JobOutput):
-        return find_output(home, address.job, address.output) / address.path
-    raise EnvironmentRefused(f"{path} is not on this machine; fetch it and name the copy")
+        return Found(path, path.absolute().name)
+    return find_files(home, path)
+
+
+def _find_origin(home: Path, job: str | None, run: str | None) -> Origin | None:
+    """What is known of the run that made an asset; that it made none costs no import."""
+    if job is None and run is None:
+        return None
+    from runner.local.tracking.origins import find_origin
+
+    return find_origin(home, job, run)
 
 
 def receive(home: Path, asset: Asset, content: Content) -> Asset:
@@ -85,6 +108,8 @@ def receive(home: Path, asset: Asset, content: Content) -> Asset:
         asset.type,
         description=asset.description,
         tags=asset.tags,
+        properties=asset.properties,
+        more={"stage": asset.stage} if asset.stage else {},
     )
     with opened(home) as connection:
         version = _same(connection, asset.kind, registration, asset.content_hash)
@@ -92,7 +117,8 @@ def receive(home: Path, asset: Asset, content: Content) -> Asset:
             return _asset(home, _row(connection, asset.kind, asset.name, version))
         content_hash = store_content(home, content).hash
         check_copy(asset, content_hash)
-        return _record(home, connection, asset.kind, registration, asset.base_name, content_hash)
+        stored = _Stored(asset.kind, registration, asset.base_name, content_hash, asset.origin)
+        return _record(home, connection, stored)
 
 
 def find(home: Path, kind: AssetKind, reference: str) -> Asset:
@@ -164,20 +190,25 @@ def _same(
     return None
 
 
-def _record(
-    home: Path,
-    connection: sqlite3.Connection,
-    kind: AssetKind,
-    registration: Registration,
-    base_name: str,
-    content_hash: str,
-) -> Asset:
+@dataclass(frozen=True)
+class _Stored:
+    """A content that is kept, and what it is to be registered as."""
+
+    kind: AssetKind
+    registration: Registration
+    base_name: str
+    content_hash: str
+    origin: Origin | None
+
+
+def _record(home: Path, connection: sqlite3.Connection, stored: _Stored) -> Asset:
+    kind, registration = stored.kind, stored.registration
     with transaction(connection):
-        version = _same(connection, kind, registration, content_hash)
+        version = _same(connection, kind, registration, stored.content_hash)
         if version is None:
-            version = _insert(connection, kind, registration, base_name, content_hash)
+            version = _insert(connection, stored)
         else:
-            _amend(connection, kind, registration, version)
+            _amend(connection, stored, version)
         return _asset(home, _row(connection, kind, registration.name, version))
 
 
@@ -188,35 +219,31 @@ def _row(connection: sqlite3.Connection, kind: AssetKind, name: str, version: st
     return row
 
 
-def _insert(
-    connection: sqlite3.Connection,
-    kind: AssetKind,
-    registration: Registration,
-    base_name: str,
-    content_hash: str,
-) -> str:
+def _insert(connection: sqlite3.Connection, stored: _Stored) -> str:
     """Add a version and return it."""
-    if registration.job is not None:
-        select_job(connection, registration.job)
+    kind, registration = stored.kind, stored.registration
     version = registration.version or _next_version(connection, kind, registration.name)
     connection.execute(
         """
         INSERT INTO assets
             (kind, name, version, type, content_hash, base_name, created_at, description, tags,
-             job)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+             properties, stage, job, origin)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """,
         [
             kind,
             registration.name,
             version,
             registration.type,
-            content_hash,
-            encode(base_name),
+            stored.content_hash,
+            encode(stored.base_name),
             datetime.now(UTC).isoformat(timespec="milliseconds"),
             encode(registration.description),
             json.dumps(dict(registration.tags)),
+            json.dumps(dict(registration.properties)),
+            encode(registration.more.get("stage")),
             registration.job,
+            _written(stored.origin),
         ],
     )
     return version
@@ -229,21 +256,40 @@ def _next_version(connection: sqlite3.Connection, kind: AssetKind, name: str) ->
     return next_version([row[0] for row in rows])
 
 
-def _amend(
-    connection: sqlite3.Connection, kind: AssetKind, registration: Registration, version: str
-) -> None:
-    """Give a version the description and tags of a later registration of the same content."""
-    key = [kind, registration.name, version]
-    if registration.description:
-        connection.execute(
-            "UPDATE assets SET description = ? WHERE kind = ? AND name = ? AND version = ?",
-            [encode(registration.description), *key],
-        )
-    if registration.tags:
-        connection.execute(
-            "UPDATE assets SET tags = ? WHERE kind = ? AND name = ? AND version = ?",
-            [json.dumps(dict(registration.tags)), *key],
-        )
+def _amend(connection: sqlite3.Connection, stored: _Stored, version: str) -> None:
+    """Give a version what a later registration of the same content says besides.
+
+    The first job that made it stays; a version that came from no job takes the one given.
+    """
+    registration, key = stored.registration, [stored.kind, stored.registration.name, version]
+    connection.execute(
+        """
+        UPDATE assets SET
+            description = COALESCE(NULLIF(?, ''), description),
+            tags = COALESCE(NULLIF(?, '{}'), tags),
+            properties = COALESCE(NULLIF(?, '{}'), properties),
+            stage = COALESCE(?, stage)
+        WHERE kind = ? AND name = ? AND version = ?
+        """,
+        [
+            encode(registration.description),
+            json.dumps(dict(registration.tags)),
+            json.dumps(dict(registration.properties)),
+            encode(registration.more.get("stage")),
+            *key,
+        ],
+    )
+    connection.execute(
+        """
+        UPDATE assets SET job = ?, origin = ?
+        WHERE kind = ? AND name = ? AND version = ? AND job IS NULL AND origin IS NULL
+        """,
+        [registration.job, _written(stored.origin), *key],
+    )
+
+
+def _written(origin: Origin | None) -> str | None:
+    return None if origin is None else json.dumps(asdict(origin))
 
 
 def _asset(home: Path, row: sqlite3.Row) -> Asset:
@@ -259,4 +305,7 @@ def _asset(home: Path, row: sqlite3.Row) -> Asset:
         description=decode(row["description"]) or "",
         tags=json.loads(row["tags"]),
         job=row["job"],
+        origin=Origin(**json.loads(row["origin"])) if row["origin"] else None,
+        properties=json.loads(row["properties"]),
+        stage=decode(row["stage"]),
     )

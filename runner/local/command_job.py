@@ -16,10 +16,17 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from runner.errors import JobFailed
+from runner.installing import installed_by
+from runner.local.assets import register
 from runner.local.engine.run import Stopped
-from runner.local.job_folder import command_log, deliver, delivered, job_folder
+from runner.local.job_folder import code_folder, command_log, deliver, delivered, job_folder, say
+from runner.local.left_over import end_left_over, held_for_command, note_command
 from runner.local.processes import with_all_threads
-from runner.workspace import Job
+from runner.local.tracking.diagnosis import why_untracked
+from runner.local.tracking.lifecycle import VARIABLES, End, begin_run, end_run
+from runner.local.tracking.plan import RunPlan, plan_from
+from runner.local.tracking.store import can_track
+from runner.workspace import AssetKind, Job, Registration
 
 _EXPRESSION = re.compile(r"\$\{\{\s*(inputs|outputs)\.(\w+)(?:\.path)?\s*\}\}")
 _LOOK = 0.2  # seconds between looks at whether to stop
@@ -27,59 +34,148 @@ _GRACE = 5.0  # seconds a command has to end by itself when it is stopped
 
 
 @dataclass(frozen=True)
+class NamedOutput:
+    """An output that becomes an asset once the job has made it."""
+
+    kind: AssetKind
+    name: str
+    type: str
+    version: str | None = None
+
+
+@dataclass(frozen=True)
 class Command:
     """What a command job is asked to do: plain data, kept as `command.json`."""
 
     command: str
-    code: str | None  # the folder it runs in
+    run: RunPlan
     inputs: Mapping[str, str] = field(default_factory=dict)  # values, and paths of files
     outputs: Mapping[str, bool] = field(default_factory=dict)  # name → whether it is a folder
+    registered: Mapping[str, NamedOutput] = field(default_factory=dict)  # some of the outputs
     environment_variables: Mapping[str, str] = field(default_factory=dict)
     timeout: float | None = None  # seconds
+
+
+class _OutOfTime(JobFailed):
+    """The command outlived its limit."""
 
 
 def write_command(command: Command, folder: Path) -> None:
     (folder / "command.json").write_text(json.dumps(asdict(command)), encoding="ascii")
 
 
+def read_command(folder: Path) -> Command:
+    document = json.loads((folder / "command.json").read_text(encoding="ascii"))
+    run = plan_from(document.pop("run"))
+    registered = {name: NamedOutput(**kept) for name, kept in document.pop("registered").items()}
+    return Command(**document, run=run, registered=registered)
+
+
 def run_command_job(home: Path, job: Job, stop: Callable[[], bool]) -> Path | None:
-    """Run the job's command and publish its outputs, each whole.
+    """Run the job's command as an MLflow run, publish its outputs, each whole, and register those
+    that are to become assets.
 
     Returns the folder of the outputs. Raises JobFailed for a command that exits with another
     status than 0 or outlives its timeout, and Stopped when `stop` says so.
     """
     folder = job_folder(home, job.name)
-    document = json.loads((folder / "command.json").read_text(encoding="ascii"))
-    command = Command(**document)
+    command = read_command(folder)
+    end: End = "FAILED"
+    try:
+        output = _make_outputs(home, job, command, folder, stop)
+        end = "FINISHED"
+    except (Stopped, _OutOfTime):
+        end = "KILLED"
+        raise
+    finally:
+        run = end_run(home, job.name, end, command.run.parameters)
+        reason = (
+            why_untracked(run, command.run, command.command, code_folder(folder)) if run else ""
+        )
+        if reason:
+            say(folder, reason)
+    return output
+
+
+def _make_outputs(
+    home: Path, job: Job, command: Command, folder: Path, stop: Callable[[], bool]
+) -> Path | None:
+    """Run the command, unless an earlier attempt of the job has come to its end."""
     aside, target = folder / "output", folder / "named-outputs"
-    if delivered(folder, target):
-        return target
+    end_left_over(folder)
+    if not delivered(folder, target):
+        _run(command, folder, aside, _begin_run(home, job, command, folder), stop)
+        if not command.outputs:
+            return None
+        deliver(folder, aside, target)
+    for name, named in command.registered.items():
+        asset = register(
+            home,
+            named.kind,
+            Registration(named.name, target / name, named.type, named.version, job=job.name),
+        )
+        say(folder, f"output {name} is registered as {asset.reference}")
+    return target
+
+
+def _begin_run(home: Path, job: Job, command: Command, folder: Path) -> dict[str, str]:
+    """Make the MLflow run of the job, and return the variables by which its command finds it."""
+    if not can_track():
+        say(folder, untracked())
+        return {}
+    variables = begin_run(home, job.name, command.run)
+    say(folder, f"its MLflow run is {variables['MLFLOW_RUN_ID']}")
+    return variables
+
+
+def untracked() -> str:
+    """What is said of a job where MLflow is not installed."""
+    return (
+        "the job isn't tracked, because MLflow is not installed;"
+        f" {installed_by('-r requirements/mlflow.txt')} adds it"
+    )
+
+
+def _run(
+    command: Command,
+    folder: Path,
+    aside: Path,
+    variables: Mapping[str, str],
+    stop: Callable[[], bool],
+) -> None:
+    """Run the command on its copy of the code, with a folder aside for its outputs."""
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()
     for name, is_folder in command.outputs.items():
         if is_folder:
             (aside / name).mkdir()
     log = command_log(folder)
-    with log.open("ab") as output:
+    if stop():
+        raise Stopped
+    with log.open("ab") as output, held_for_command(folder) as held:
         process = subprocess.Popen(
             ["/bin/sh", "-c", _filled_in(command, aside)],
-            cwd=command.code or folder,
-            env=_environment(command),
+            cwd=code_folder(folder),
+            env=_environment(command, variables),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=[held],
         )
+        note_command(held, process.pid)
     status = _wait(process, command.timeout, stop)
     if status != 0:
-        raise JobFailed(f"the command exited with status {status}; its output is in {log}")
+        raise JobFailed(f"the command {_ended(status)}; its output is in {log}")
     for name in command.outputs:
         if not (aside / name).exists():
             raise JobFailed(f"the command wrote no output {name!r}; its output is in {log}")
-    if not command.outputs:
-        return None
-    deliver(folder, aside, target)
-    return target
+
+
+def _ended(status: int) -> str:
+    if status < 0:
+        return f"was killed by {signal.Signals(-status).name}"
+    return f"exited with status {status}"
 
 
 def _filled_in(command: Command, aside: Path) -> str:
@@ -92,14 +188,17 @@ def _filled_in(command: Command, aside: Path) -> str:
     return _EXPRESSION.sub(value, command.command)
 
 
-def _environment(command: Command) -> dict[str, str]:
+def _environment(command: Command, variables: Mapping[str, str]) -> dict[str, str]:
+    """The variables of the command: the shell's, the declaration's, and over them its run's."""
     # The command's `python` is the one that runs this.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    return (
-        with_all_threads(os.environ)
-        | {"PATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
-        | dict(command.environment_variables)
-    )
+    inherited = {
+        key: value
+        for key, value in with_all_threads(os.environ).items()
+        # By AZUREML_ scripts tell that they are on Azure, and this is no other job's run.
+        if not key.startswith("AZUREML_") and key not in (*VARIABLES, "MLFLOW_REGISTRY_URI")
+    }
+    return inherited | {"PATH": path} | dict(command.environment_variables) | dict(variables)
 
 
 def _wait(process: subprocess.Popen[bytes], timeout: float | None, stop: Callable[[], bool]) -> int:
@@ -114,7 +213,7 @@ def _wait(process: subprocess.Popen[bytes], timeout: float | None, stop: Callabl
             raise Stopped
         if deadline and time.monotonic() > deadline:
             _end(process)
-            raise JobFailed(f"the command took longer than {timeout:g} s (limits.timeout)")
+            raise _OutOfTime(f"the command took longer than {timeout:g} s (limits.timeout)")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

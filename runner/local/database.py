@@ -12,11 +12,31 @@ from runner.errors import EnvironmentRefused
 from runner.local.home import make_home
 
 FILE_NAME = "workspace.db"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_SECONDS = 30.0  # how long to wait while another process writes
 _ROOM_SECONDS = 3.0  # how long to wait for room on a full disk
 
-# `sequence` is the order of creation: times of day can be equal, or go back.
+# `sequence` is the order of creation: times of day can be equal, or go back. What is worth knowing
+# of the job that made an asset is kept with it as its `origin`, so that it outlives the job.
+_ASSETS = """
+    CREATE TABLE assets (
+        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind TEXT NOT NULL,
+        name TEXT NOT NULL,
+        version TEXT NOT NULL,
+        type TEXT NOT NULL,
+        content_hash TEXT NOT NULL,
+        base_name TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        description TEXT NOT NULL,
+        tags TEXT NOT NULL,
+        properties TEXT NOT NULL,
+        stage TEXT,
+        job TEXT,
+        origin TEXT,
+        UNIQUE (kind, name, version)
+    )
+    """
 _SCHEMA = (
     """
     CREATE TABLE jobs (
@@ -35,23 +55,23 @@ _SCHEMA = (
         error TEXT
     )
     """,
-    """
-    CREATE TABLE assets (
-        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-        kind TEXT NOT NULL,
-        name TEXT NOT NULL,
-        version TEXT NOT NULL,
-        type TEXT NOT NULL,
-        content_hash TEXT NOT NULL,
-        base_name TEXT NOT NULL,
-        created_at TEXT NOT NULL,
-        description TEXT NOT NULL,
-        tags TEXT NOT NULL,
-        job TEXT REFERENCES jobs (name),
-        UNIQUE (kind, name, version)
-    )
-    """,
+    _ASSETS,
 )
+# What makes the schema of a workspace that an older runner made.
+_FROM_1 = (
+    "ALTER TABLE assets RENAME TO assets_1",
+    _ASSETS,
+    """
+    INSERT INTO assets
+        (sequence, kind, name, version, type, content_hash, base_name, created_at, description,
+         tags, properties, job)
+    SELECT sequence, kind, name, version, type, content_hash, base_name, created_at, description,
+           tags, '{}', job
+    FROM assets_1
+    """,
+    "DROP TABLE assets_1",
+)
+_STATEMENTS = {0: _SCHEMA, 1: _FROM_1}  # by the version that is found; 0 is a new file
 
 _DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -89,7 +109,6 @@ def _connect(file: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None)
         try:
             connection.row_factory = sqlite3.Row
-            connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA synchronous = NORMAL")
             _prepare(connection, file)
         except BaseException as error:
@@ -137,13 +156,14 @@ def decode(value: str | bytes | None) -> str | None:
 
 
 def _prepare(connection: sqlite3.Connection, file: Path) -> None:
-    """Check the file's schema, or create it where it is new."""
+    """Check the file's schema: create that of a new file, and bring an older one up to date."""
     if _version(connection, file) == SCHEMA_VERSION:
         return
     _use_wal(connection)
     with transaction(connection):
-        if _version(connection, file) != SCHEMA_VERSION:  # no other process came first
-            for statement in _SCHEMA:
+        found = _version(connection, file)
+        if found != SCHEMA_VERSION:  # no other process came first
+            for statement in _STATEMENTS[found]:
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from runner.atomic import check_absent, created
 from runner.errors import EnvironmentRefused, NotFound
 from runner.workspace import Job
 
-_RECORDS = ("logs", "failures.csv", "summary.json", "report.html")
+_RECORDS = ("logs", "failures.csv", "summary.json", "run.json", "report.html")
 
 
-def download(job: Job, folder: Path, target: Path) -> Path:
+def download(
+    job: Job, folder: Path, target: Path, logged: Mapping[str, Path] = MappingProxyType({})
+) -> Path:
     """Copy to `target` as `az ml job download --all` lays a job out, whole or not at all.
 
-    Outputs go to `named-outputs/<name>/`, logs and records to `artifacts/`; links stay links.
+    Outputs go to `named-outputs/<name>/`, logs, records and what its run has `logged`, by name, to
+    `artifacts/`; links stay links.
     Raises WrongUsage when `target` exists already, EnvironmentRefused when it can't be written,
     and NotFound for a job that has left nothing to download.
     """
@@ -32,6 +37,9 @@ def download(job: Job, folder: Path, target: Path) -> Path:
         with created(target) as copy:
             for name, path in outputs.items():
                 _copy(path, copy / "named-outputs" / name)
+            for name, path in logged.items():
+                if name not in _RECORDS:
+                    _copy(path, copy / "artifacts" / name)
             for path in records:
                 _copy(path, copy / "artifacts" / path.name)
     except OSError as error:

@@ -7,35 +7,20 @@ does on Azure. SIGTERM cancels the job; whatever ends the process otherwise leav
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+from runner.atomic import write_whole
 from runner.errors import EnvironmentRefused, RunnerError
 from runner.local.database import opened, transaction
 from runner.local.engine.run import Stopped
 from runner.local.job_folder import add_start, job_folder, lock, now, say
 from runner.local.job_records import select_job, update_job
-from runner.local.processes import python_command, with_one_thread
+from runner.local.tracking.record import read_record
 from runner.workspace import Job, JobStatus
-
-
-def spawn(home: Path, name: str) -> subprocess.Popen[bytes]:
-    """Start the host of a job. It outlives this process."""
-    folder = job_folder(home, name)
-    (folder / "logs").mkdir(parents=True, exist_ok=True)
-    with (folder / "logs" / "host.txt").open("ab") as output:
-        return subprocess.Popen(
-            python_command("runner.local.host", str(home), name),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            env=with_one_thread(os.environ),
-        )
 
 
 def main(home: str, name: str) -> int:
@@ -80,17 +65,25 @@ def _run(home: Path, name: str, folder: Path, stopping: list[int]) -> int:
         traceback.print_exc()
         status = JobStatus.FAILED
         error = f"unexpected {type(failure).__name__}: {failure}; see {folder}/logs/host.txt"
+    ended = now()
+    if job.type == "command":
+        _draw(folder, replace(job, status=status, ended_at=ended, error=error))
     say(folder, f"job {name} is {status}" + (f": {error}" if error else ""))
     with opened(home) as connection:
-        update_job(
-            connection,
-            name,
-            status=status,
-            ended_at=now(),
-            error=error,
-            **changes,
-        )
+        update_job(connection, name, status=status, ended_at=ended, error=error, **changes)
     return 0 if status == JobStatus.COMPLETED else 1
+
+
+def _draw(folder: Path, job: Job) -> None:
+    """Write the page of a training job. What fails here is no failure of the job."""
+    from runner.local.report.training import render_training
+
+    try:
+        write_whole(folder / "report.html", render_training(job, read_record(folder)))
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
 
 
 def _run_as_its_type(home: Path, job: Job, stop: Callable[[], bool]) -> Path | None:

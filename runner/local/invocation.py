@@ -22,6 +22,8 @@ from runner.declarations.references import PREFIX
 from runner.errors import EnvironmentRefused, JobFailed, NotFound, WrongUsage
 from runner.input_data import form_of
 from runner.input_path import Chosen, check_type, choose_input, counted_names, unscored
+from runner.job_address import is_job_address
+from runner.local.assets import without_unused_keys
 from runner.local.endpoints import DeclaredEndpoints
 from runner.local.engine.inputs import list_code, list_files
 from runner.local.engine.plan import Plan, Settings, write_plan
@@ -31,7 +33,15 @@ from runner.local.job_folder import job_folder, model_folder, now
 from runner.local.jobs import begin_job, name_job
 from runner.registering import find_or_register, registration_of
 from runner.request import Request, only_here, resolve
-from runner.workspace import Asset, AssetKind, Assets, Invocation, Job, JobStatus
+from runner.workspace import (
+    Asset,
+    AssetKind,
+    Assets,
+    Invocation,
+    Job,
+    JobStatus,
+    Registration,
+)
 
 _PARALLEL = frozenset({"instance_count", "max_concurrency_per_instance"})
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -116,8 +126,21 @@ def find_model(assets: Assets, catalog: Catalog, deployment: Deployment) -> Asse
         return None
     if isinstance(source, Model):
         name = source.name or f"{deployment.endpoint_name}-{deployment.name}"
-        return assets.register("model", registration_of(_here(source), name))
+        return assets.register("model", _in_place(assets, _here(source), name))
     return _find(assets, "model", source, catalog.models)
+
+
+def _in_place(assets: Assets, source: Model, name: str) -> Registration:
+    """What registers a model that is declared in its deployment.
+
+    It is registered each time that it is used, so only the first time tells of unused keys.
+    """
+    registration = registration_of(source, name)
+    try:
+        assets.asset("model", f"{PREFIX}{name}")
+    except NotFound:
+        return registration
+    return without_unused_keys(registration)
 
 
 def find_data(assets: Assets, catalog: Catalog, reference: AssetReference) -> Asset:
@@ -142,8 +165,8 @@ def _find(
 
 
 def _here(declaration: Model) -> Model:
-    """A declaration of files on this machine. Raises EnvironmentRefused for any other."""
-    if isinstance(declaration.path, Path):
+    """A declaration of what is on this machine. Raises EnvironmentRefused for any other."""
+    if isinstance(declaration.path, Path) or is_job_address(declaration.path):
         return declaration
     raise _elsewhere(declaration)
 

@@ -3,6 +3,9 @@
 <home>/jobs/<name>/
     plan.json or command.json    what was asked for
     model/<name>                 the model, as a scoring script finds it
+    code/                        the copy of the code that a command runs in
+    run.json                     the command's MLflow run
+    command.lock                 held by the command, with its process number in it
     lock                         held by the process that runs the job
     loaded                       touched when a worker has loaded the model (batch jobs)
     starts.txt                   when it was begun and taken up again, a line each
@@ -35,6 +38,11 @@ _RESERVED = 512 << 10  # bytes: a report, a summary and a few pages of the datab
 def command_log(folder: Path) -> Path:
     """What a training command prints."""
     return folder / "logs" / "command.txt"
+
+
+def code_folder(folder: Path) -> Path:
+    """The copy of its code that a training command runs in; empty where it has none."""
+    return folder / "code"
 
 
 def now() -> str:

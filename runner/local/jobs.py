@@ -9,6 +9,7 @@ import time
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.errors import EnvironmentRefused, NotFound
 from runner.job_kinds import JobType
@@ -21,7 +22,14 @@ from runner.local.job_records import (
     select_jobs,
     update_job,
 )
+from runner.local.left_over import end_left_over
+from runner.local.processes import python_command, with_one_thread
+from runner.local.tracking.record import read_record
+from runner.nearest import nearest
 from runner.workspace import Job, JobStatus
+
+if TYPE_CHECKING:
+    import subprocess
 
 _STARTING = 30.0  # seconds a queued job's process may take to appear
 _LOOK = 0.05  # seconds between looks at whether a canceled job has ended
@@ -71,6 +79,8 @@ def cancel_job(home: Path, name: str) -> Job:
     if process is None:
         with opened(home) as connection:
             update_job(connection, name, status=JobStatus.CANCELED, ended_at=now())
+        end_left_over(folder)
+        _end_open_run(home, name)
     else:
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, signal.SIGTERM)
@@ -92,25 +102,37 @@ def resume_job(home: Path, name: str) -> Job:
     return _spawn(home, name)
 
 
+def _end_open_run(home: Path, name: str) -> None:
+    """End the run that a killed host left open, in a process that may import MLflow."""
+    record = read_record(job_folder(home, name))
+    if record is not None and record.status == "RUNNING":
+        import subprocess
+
+        ending = python_command("runner.local.tracking.lifecycle", str(home), name)
+        subprocess.run(ending, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+
+
 def find_output(home: Path, name: str, output: str) -> Path:
     """The file or folder that a job wrote as its output of that name. Raises NotFound."""
     job = show_job(home, name)
-    path = job_folder(home, name) / "named-outputs" / output
-    if job.type == "batch" and output == "score" and job.output:
-        path = Path(job.output)
-    if not path.exists():
-        raise NotFound(f"job {name!r}, which is {job.status}, has no output {output!r}")
-    return path
+    folder = job_folder(home, name) / "named-outputs"
+    outputs = {path.name: path for path in folder.iterdir()} if folder.is_dir() else {}
+    if job.type == "batch" and job.output:
+        outputs["score"] = Path(job.output)
+    if output not in outputs or not outputs[output].exists():
+        raise NotFound(
+            f"job {name!r}, which is {job.status}, has no output {output!r}"
+            f"{nearest(output, outputs)}"
+        )
+    return outputs[output]
 
 
 def _spawn(home: Path, name: str) -> Job:
-    from runner.local.host import spawn
-
     folder = job_folder(home, name)
     begun = len(starts(folder))
     process = None
     try:
-        process = spawn(home, name)
+        process = _start_host(home, name)
         # Until the host has begun, the job would still look as it was left.
         while len(starts(folder)) == begun and process.poll() is None:
             time.sleep(_LOOK / 5)
@@ -125,6 +147,23 @@ def _spawn(home: Path, name: str) -> Job:
         _give_up(home, name, JobStatus.FAILED, error)
         raise EnvironmentRefused(f"job {name!r} {error}")
     return show_job(home, name)
+
+
+def _start_host(home: Path, name: str) -> subprocess.Popen[bytes]:
+    """Start the process that runs a job. It outlives this one."""
+    import subprocess
+
+    folder = job_folder(home, name)
+    (folder / "logs").mkdir(parents=True, exist_ok=True)
+    with (folder / "logs" / "host.txt").open("ab") as output:
+        return subprocess.Popen(
+            python_command("runner.local.host", str(home), name),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            env=with_one_thread(os.environ),
+        )
 
 
 def _give_up(home: Path, name: str, status: JobStatus, error: str) -> None:

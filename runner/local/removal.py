@@ -1,7 +1,8 @@
 """Removing jobs from the local workspace, with all that their folders hold.
 
 What a job was given stays: models and data are the workspace's, and a job's folder holds links to
-them. So does an output that went elsewhere with --output-path.
+them. What was registered of what it made stays too, and keeps where it came from. So does an output
+that went elsewhere with --output-path. A training job's runs go with it.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from pathlib import Path
 
 from runner.atomic import new_path
 from runner.errors import EnvironmentRefused
-from runner.local.database import decode, encode, opened, transaction
+from runner.local.database import opened, transaction
 from runner.local.job_folder import job_folder, lock
 from runner.local.job_records import delete_job
+from runner.local.tracking.removal import remove_tracked, tracked_of
 from runner.workspace import Job
 
 
@@ -23,31 +25,19 @@ def remove_jobs(home: Path, jobs: Sequence[Job], pretend: bool) -> int:
     """Remove jobs that are final, and return the bytes that are free then.
 
     With `pretend` nothing is removed. Raises EnvironmentRefused, and nothing is removed either,
-    where one of the jobs runs or an asset has it as its origin.
+    where one of the jobs runs.
     """
-    _refuse_origins(home, jobs)
     with ExitStack() as held:
         for job in jobs:
             _hold(held, home, job)
-        size = sum(_size(job_folder(home, job.name)) for job in jobs)
+        tracked = tracked_of(home, [job.name for job in jobs])
+        folders = [job_folder(home, job.name) for job in jobs]
+        size = sum(_size(folder) for folder in (*folders, *tracked.folders))
         if not pretend:
+            remove_tracked(home, tracked)
             for job in jobs:
                 _remove(home, job.name)
     return size
-
-
-def _refuse_origins(home: Path, jobs: Sequence[Job]) -> None:
-    with opened(home) as connection:
-        for job in jobs:
-            made = connection.execute(
-                "SELECT kind, name, version FROM assets WHERE job = ?", [encode(job.name)]
-            ).fetchone()
-            if made is not None:
-                name, version = decode(made["name"]), decode(made["version"])
-                raise EnvironmentRefused(
-                    f"job {job.name!r} made the {made['kind']} azureml:{name}:{version}, which"
-                    " names it as its origin, so it stays"
-                )
 
 
 def _hold(held: ExitStack, home: Path, job: Job) -> None:

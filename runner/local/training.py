@@ -2,67 +2,178 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from runner.asset_kinds import is_folder
+from runner.asset_kinds import ASSET_KINDS, is_folder, kind_of_type
+from runner.content import Content, scan_code
 from runner.declarations import AssetReference, Catalog, CommandJob, JobInput, OtherJob
 from runner.declarations.job import name_of
 from runner.errors import EnvironmentRefused
 from runner.job_kinds import JOB_KINDS
-from runner.local.command_job import Command, write_command
+from runner.local.command_job import Command, NamedOutput, untracked, write_command
 from runner.local.home import make_folder
 from runner.local.invocation import find_data
-from runner.local.job_folder import job_folder, now
+from runner.local.job_folder import code_folder, job_folder, now
 from runner.local.jobs import begin_job, name_job
+from runner.local.tracking.plan import RunInput, RunPlan, git_tags, usual_experiment
+from runner.local.tracking.store import can_track
 from runner.training_job import find_training_job, folder_of, local_inputs, other_input
 from runner.workspace import Assets, Job, JobStatus, TrainingRequest
 
+_ON_AZURE = "name an environment of Azure with --env"
+
 
 def train(home: Path, catalog: Catalog, request: TrainingRequest, assets: Assets) -> Job:
-    """Begin a declared job. Raises as `plan_training`; then there is no job."""
+    """Begin a declared job. Raises as `plan_training`; then there is no job.
+
+    What runs is the code as it is now, which is copied before this returns.
+    """
     job = find_training_job(catalog, request)
     if isinstance(job, OtherJob):
         raise EnvironmentRefused(
-            f"{job.file} declares {JOB_KINDS[job.type].noun}, which only Azure runs: name an"
-            " environment of Azure with --env"
+            f"{job.file} declares {JOB_KINDS[job.type].noun}, which only Azure runs: {_ON_AZURE}"
         )
-    command = plan_training(catalog, job, assets)
     model = folder_of(job)
     name = name_job(f"{model}-{name_of(job)}")
+    command = plan_training(catalog, job, name, assets)
+    code = scan_code(job.code) if isinstance(job.code, Path) else None
     folder = make_folder(home, job_folder(home, name))
+    code_folder(folder).mkdir()
+    if code is not None and isinstance(job.code, Path):
+        _copy(home, job.code, code, code_folder(folder))
     write_command(command, folder)
-    return begin_job(home, Job(name, "command", JobStatus.QUEUED, now(), model=model))
+    begun = begin_job(home, Job(name, "command", JobStatus.QUEUED, now(), model=model))
+    return replace(begun, notices=tuple(_notices(job)))
 
 
-def plan_training(catalog: Catalog, job: CommandJob, assets: Assets) -> Command:
+def plan_training(catalog: Catalog, job: CommandJob, name: str, assets: Assets) -> Command:
     """Make the command of a job.
 
-    Raises as `local_inputs`, and EnvironmentRefused for what is not on this machine.
+    Raises as `local_inputs`, and EnvironmentRefused for what is not on this machine and for what
+    this machine can't do.
     """
-    if job.code is not None and not isinstance(job.code, Path):
-        raise EnvironmentRefused(f"the code of {job.file} is not on this machine ({job.code})")
+    _refuse(job)
     files = local_inputs(job)
+    read = {
+        key: RunInput(str(given.path), str(files[key].absolute()))
+        if key in files
+        else _asset(assets, catalog, key, given)
+        for key, given in job.inputs.items()
+        if isinstance(given, JobInput)
+    }
+    values = {key: str(value) for key, value in job.inputs.items() if key not in read}
     return Command(
         command=job.command,
-        code=str(job.code) if job.code else None,
-        inputs={
-            name: str(files[name].absolute())
-            if name in files
-            else _value(assets, catalog, name, given)
-            for name, given in job.inputs.items()
+        run=RunPlan(
+            experiment=job.experiment_name or usual_experiment(),
+            name=job.display_name or name,
+            tags=_tags(job),
+            parameters=values,
+            inputs=read,
+        ),
+        inputs={key: read[key].path if key in read else values[key] for key in job.inputs},
+        outputs={key: is_folder(output.type) for key, output in job.outputs.items()},
+        registered={
+            key: NamedOutput(kind_of_type(output.type), output.name, output.type, output.version)
+            for key, output in job.outputs.items()
+            if output.name
         },
-        outputs={name: is_folder(output.type) for name, output in job.outputs.items()},
         environment_variables=job.environment_variables,
         timeout=job.limits.timeout,
     )
 
 
-def _value(assets: Assets, catalog: Catalog, name: str, given: object) -> str:
-    if not isinstance(given, JobInput):
-        return str(given)
+def _asset(assets: Assets, catalog: Catalog, name: str, given: JobInput) -> RunInput:
     if isinstance(given.path, AssetReference):
-        return find_data(assets, catalog, given.path).path
+        asset = find_data(assets, catalog, given.path)
+        return RunInput(asset.reference, asset.path, asset.content_hash)
     raise EnvironmentRefused(
         f"input {name}: {given.path} can't be reached from the local environment;"
         f" {other_input(name)}"
     )
+
+
+def _tags(job: CommandJob) -> dict[str, str]:
+    note = {"mlflow.note.content": job.description} if job.description else {}
+    code = job.code if isinstance(job.code, Path) else job.file.parent
+    return {
+        "mlflow.source.name": str(job.file),
+        "mlflow.source.type": "LOCAL",
+        **note,
+        **git_tags(code if code.is_dir() else code.parent),
+        **job.properties,
+        **job.tags,
+    }
+
+
+def _copy(home: Path, source: Path, code: Content, target: Path) -> None:
+    """Copy code as it is, but for the workspace itself where it lies inside."""
+    root = source.resolve()
+    for file in code.files:
+        original = root / file.name
+        if original.is_relative_to(home.resolve()):
+            continue
+        copy = target / file.name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with copy.open("wb") as written:
+            written.writelines(file.read())
+        copy.chmod(original.stat().st_mode & 0o777 | 0o200)  # a copy is there to be written to
+
+
+def _refuse(job: CommandJob) -> None:
+    """Raise EnvironmentRefused for what is declared and can't be had here."""
+    if job.code is not None and not isinstance(job.code, Path):
+        raise EnvironmentRefused(f"the code of {job.file} is not on this machine ({job.code})")
+    if job.resources.instance_count > 1:
+        raise EnvironmentRefused(
+            f"{job.file} wants {job.resources.instance_count} machines (resources.instance_count),"
+            f" and this is one: {_ON_AZURE}"
+        )
+    distribution = job.distribution if isinstance(job.distribution, dict) else {}
+    for key in ("process_count_per_instance", "worker_count", "parameter_server_count"):
+        if (count := distribution.get(key)) and str(count) != "1":
+            raise EnvironmentRefused(
+                f"{job.file} wants several processes (distribution.{key}: {count}), which only"
+                f" Azure starts: {_ON_AZURE}"
+            )
+    for name, output in job.outputs.items():
+        if output.name and output.type in ASSET_KINDS["data"].azure_only:
+            raise EnvironmentRefused(
+                f"output {name} of {job.file} becomes an asset of type {output.type}, which only"
+                " Azure reads: declare it as uri_folder"
+            )
+
+
+def _notices(job: CommandJob) -> Iterator[str]:
+    if not can_track():
+        yield untracked()
+    idle = list(_without_meaning(job))
+    if idle:
+        yield f"on this machine {', '.join(idle)} of {job.file} {_mean(idle)} nothing"
+
+
+def _mean(keys: list[str]) -> str:
+    return "mean" if len(keys) > 1 else "means"
+
+
+def _without_meaning(job: CommandJob) -> Iterator[str]:
+    """The declared keys that only a job on Azure is changed by.
+
+    `compute` and the size of its machines are not told: every job has them, and this machine is
+    what there is in their place.
+    """
+    for key in ("identity", "services", "queue_settings", "parent_job_name", "distribution"):
+        if getattr(job, key):
+            yield key
+    for key in ("properties", "shm_size", "docker_args"):
+        if getattr(job.resources, key):
+            yield f"resources.{key}"
+    for name, given in job.inputs.items():
+        for key in ("datastore", "path_on_compute"):
+            if isinstance(given, JobInput) and getattr(given, key):
+                yield f"inputs.{name}.{key}"
+    for name, output in job.outputs.items():
+        if output.path is not None:
+            yield f"outputs.{name}.path"

@@ -7,10 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.asset_kinds import ASSET_KINDS
 from runner.catalogs import read_environment_catalog
 from runner.content import Content, counted
 from runner.errors import NotFound
-from runner.job_address import JobOutput
 from runner.job_kinds import JobType
 from runner.local import assets, jobs
 from runner.local.abilities import ABILITIES
@@ -47,6 +47,7 @@ class LocalWorkspace:
 
     def __init__(self, project: Project) -> None:
         self.on_transfer: Callable[[Transfer], None] = lambda _: None
+        self.on_notice: Callable[[str], None] = lambda _: None
         self._project = project
         self._home = project.home
 
@@ -55,7 +56,13 @@ class LocalWorkspace:
         return read_environment_catalog(self._project, LOCAL)
 
     def register(self, kind: AssetKind, registration: Registration) -> Asset:
-        return assets.register(self._home, kind, registration, self.on_transfer)
+        asset = assets.register(self._home, kind, registration, self.on_transfer)
+        if unused := assets.unused_keys(registration):
+            self.on_notice(
+                f"{ASSET_KINDS[kind].noun} {asset.name!r} is registered without what means nothing"
+                f" on this machine: {', '.join(unused)}"
+            )
+        return asset
 
     def assets(self, kind: AssetKind, name: str | None = None) -> list[Asset]:
         return assets.listing(self._home, kind, name)
@@ -129,6 +136,11 @@ class LocalWorkspace:
 
         return train(self._home, self._catalog, request, self)
 
+    def show_runs(self, host: str, port: int, ready: Callable[[str], object]) -> None:
+        from runner.local.tracking.ui import show_runs
+
+        show_runs(self._home, host, port, ready)
+
     def jobs(self, limit: int | None = None, type: JobType | None = None) -> list[Job]:  # noqa: A002
         return jobs.list_jobs(self._home, limit, type)
 
@@ -166,14 +178,19 @@ class LocalWorkspace:
 
     def download_job(self, name: str, target: Path) -> Path:
         from runner.local.download import download
+        from runner.local.tracking.artifacts import logged_files
 
-        job = self.job(name)
-        return download(job, job_folder(self._home, name), target)
+        job, logged = self.job(name), logged_files(self._home, name)
+        return download(job, job_folder(self._home, name), target, logged)
 
     def run(self, name: str) -> Run | None:
-        self.job(name)
-        return None
+        from runner.local.tracking.record import tracked_run
+
+        return tracked_run(self._home, self.job(name))
 
     def model_address(self, name: str) -> str:
-        jobs.find_output(self._home, name, "model")
-        return str(JobOutput(name, "model"))
+        from runner.local.addresses import check_ended
+        from runner.local.tracking.artifacts import model_address
+
+        check_ended(self.job(name))
+        return model_address(self._home, name)

@@ -75,6 +75,7 @@ class Workspace(Assets, Endpoints, Training, Jobs, Protocol):
 
     environment: str
     on_transfer: Callable[[Transfer], None]  # told while much is sent or fetched; from any thread
+    on_notice: Callable[[str], None]  # told what is worth knowing of a registration, in a line
 
     @property
     def abilities(self) -> Abilities: ...

@@ -150,8 +150,8 @@ class Jobs(Protocol):
         """Remove jobs with all that only they hold, and return the bytes that frees.
 
         With `pretend` nothing is removed. Raises `EnvironmentRefused` where the environment keeps
-        its jobs, whatever is named, where one of them is not final, and where an asset has it as
-        its origin; then none is removed.
+        its jobs, whatever is named, and where one of them is not final; then none is removed.
+        What was registered of what they made stays, with what is known of where it came from.
         """
         ...
 

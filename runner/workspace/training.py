@@ -1,8 +1,8 @@
-"""Training models in a workspace."""
+"""Training models in a workspace, and the page of what was tracked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -29,3 +29,9 @@ class Training(Protocol):
     """Runs the training jobs that model folders declare."""
 
     def train(self, request: TrainingRequest) -> Job: ...
+    def show_runs(self, host: str, port: int, ready: Callable[[str], object]) -> None:
+        """Show the page of the workspace's runs; `ready` gets its address.
+
+        Where this machine serves it, it listens on `host` and `port` until SIGINT or SIGTERM.
+        """
+        ...

@@ -22,6 +22,7 @@ from runner.workspace import (
     Job,
     JobStatus,
     LogLine,
+    Origin,
     Progress,
     Registration,
     Response,
@@ -70,6 +71,7 @@ class MemoryWorkspace:
     collected: list[str] = field(default_factory=list)
     downloads: list[tuple[str, Path]] = field(default_factory=list)
     runs: dict[str, Run] = field(default_factory=dict)
+    origins: dict[str, Origin] = field(default_factory=dict)  # job → what is known of it
     files: dict[str, Path] = field(default_factory=dict)  # what lies at an address
     models_of_jobs: dict[str, str] = field(default_factory=dict)  # job → address of its model
     requests: list[tuple[str, bytes, str | None]] = field(default_factory=list)
@@ -126,6 +128,7 @@ class MemoryWorkspace:
 
     def __post_init__(self) -> None:
         self.on_transfer: Callable[[Transfer], None] = lambda _: None
+        self.on_notice: Callable[[str], None] = lambda _: None
 
     def register(self, kind: AssetKind, registration: Registration) -> Asset:
         self.registrations.append((kind, registration))
@@ -150,6 +153,9 @@ class MemoryWorkspace:
             registration.description,
             registration.tags,
             registration.job,
+            self.origins.get(registration.job or ""),
+            registration.properties,
+            registration.more.get("stage"),
         )
         self._assets.append(asset)
         return asset
@@ -255,6 +261,9 @@ class MemoryWorkspace:
         name = f"job-{len(self._jobs) + 1}"
         return self.add(Job(name, "command", JobStatus.RUNNING, CREATED, model=request.model))
 
+    def show_runs(self, host: str, port: int, ready: Callable[[str], object]) -> None:
+        ready(f"http://{host}:{port}")
+
     def jobs(self, limit: int | None = None, type: JobType | None = None) -> list[Job]:  # noqa: A002
         known = [job for job in self._jobs.values() if type in (None, job.type)]
         return list(reversed(known))[:limit]
@@ -316,8 +325,6 @@ class MemoryWorkspace:
         for job in map(self.job, names):
             if not job.status.final:
                 raise EnvironmentRefused(f"job {job.name!r} is {job.status}")
-            if any(asset.job == job.name for asset in self._assets):
-                raise EnvironmentRefused(f"job {job.name!r} is the origin of an asset")
         for name in () if pretend else names:
             del self._jobs[name]
         return 1000 * len(names)

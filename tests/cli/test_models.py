@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from runner.workspace import Registration, TrainingRequest
+from runner.cli import main
+from runner.local.workspace import LocalWorkspace
+from runner.project import Project
+from runner.workspace import Origin, Registration, TrainingRequest
 
 from .conftest import Run, as_printed
 from .memory import MemoryWorkspace
@@ -100,6 +103,64 @@ def test_a_declaration_names_what_a_job_wrote(
     run("models", "register", str(declaration), "--from-job", job.name, "--output-name", "best")
     registered = workspace.registrations[0][1]
     assert (registered.name, registered.path, registered.job) == ("diabetes", address, job.name)
+
+
+def test_show_tells_where_a_model_came_from(
+    run: Run, workspace: MemoryWorkspace, model: Path
+) -> None:
+    workspace.origins["train-1"] = Origin(
+        run="0a1b",
+        commit="c0ffee",
+        data={"table": "azureml:patients:3", "codes": "codes.csv (5f0c)"},
+        metrics={"f1": 0.7512345678, "loss": float("nan")},
+    )
+    wanted = Registration(
+        *("diabetes", model, "mlflow_model"),
+        job="train-1",
+        properties={"reviewed": "yes"},
+        more={"stage": "Production"},
+    )
+    workspace.register("model", wanted)
+    shown = run("models", "show", "diabetes").out.splitlines()
+    start = next(number for number, line in enumerate(shown) if line.startswith("stage"))
+    assert shown[start : start + 9] == [
+        "stage       Production",
+        "job         train-1",
+        "run         0a1b",
+        "commit      c0ffee",
+        "data        table  azureml:patients:3",
+        "            codes  codes.csv (5f0c)",
+        "metrics     f1    0.751235",
+        "            loss  nan",
+        "properties  reviewed=yes",
+    ]
+    printed = json.loads(run("models", "show", "diabetes", "-o", "json").out)
+    assert printed["origin"]["data"] == {
+        "table": "azureml:patients:3",
+        "codes": "codes.csv (5f0c)",
+    }
+    assert (printed["stage"], printed["properties"]) == ("Production", {"reviewed": "yes"})
+
+
+def test_keys_that_mean_nothing_here_are_named_in_one_line(
+    tmp_path: Path, declaration: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = LocalWorkspace(Project(tmp_path, tmp_path / "models", tmp_path / ".runner"))
+    with declaration.open("a") as file:
+        file.write(
+            "datastore: azureml:team\nstage: Production\nflavors: {python_function: {a: b}}\n"
+            "system_metadata: {a: 1}\ndefault_deployment_template: {asset_id: x}\n"
+        )
+    for _ in range(2):
+        with pytest.raises(SystemExit) as ended:
+            main(("models", "register", str(declaration), "-o", "json"), lambda *_: home)
+        printed = capsys.readouterr()
+        assert not ended.value.code
+        assert json.loads(printed.out)["stage"] == "Production"
+        assert printed.err == (
+            "warning: model 'diabetes' is registered without what means nothing on this machine:"
+            " datastore, default_deployment_template, flavors, system_metadata\n"
+        )
 
 
 def test_register_without_anything_shows_the_forms(run: Run) -> None:

@@ -78,6 +78,22 @@ def test_without_anything_named_the_only_declared_model_is_registered(
     assert workspace.registrations[0][1].name == "diabetes-mlflow"
 
 
+def test_a_deployment_that_declares_the_address_is_pinned_to_what_is_registered_from_it(
+    run: Run, workspace: MemoryWorkspace, project: ScratchProject
+) -> None:
+    address = "azureml://jobs/train-1/outputs/artifacts/paths/model"
+    workspace.files[address + "/"] = project.root / "models" / "diabetes" / "model"
+    project.write(
+        "models/other/batch-deployment.yml",
+        "$schema: https://azuremlschemas.azureedge.net/latest/modelBatchDeployment.schema.json\n"
+        f"name: trained\nendpoint_name: diabetes-batch\nmodel: {{path: '{address}'}}\n",
+    )
+    words = ("--name", "new", "--path", address + "/", "--env", "dev", "--pin")
+    result = run("models", "register", *words)
+    assert result.status == 0, result.err
+    assert result.err == "Pulumi.dev.yaml: diabetes-batch/trained runs azureml:new:1\n"
+
+
 def test_of_several_declared_models_one_must_be_named(
     run: Run, workspace: MemoryWorkspace, project: ScratchProject
 ) -> None:

@@ -9,7 +9,7 @@ from runner.cli import main
 from runner.cli.promote import promote
 from runner.local.workspace import LocalWorkspace
 from runner.project import Project
-from runner.workspace import Registration, Workspace
+from runner.workspace import Origin, Registration, Workspace
 from tests.projects import ScratchProject, add_diabetes
 
 from .conftest import Run
@@ -32,9 +32,16 @@ def local(root: Path) -> LocalWorkspace:
 def test_a_copy_has_the_content_and_says_where_it_came_from(tmp_path: Path, model: Path) -> None:
     source, target = local(tmp_path / "one"), local(tmp_path / "two")
     source.register("model", Registration("m", model / "deep", "custom_model"))
-    wanted = Registration("m", model, "mlflow_model", description="few", tags={"a": "b"})
+    wanted = Registration(
+        *("m", model, "mlflow_model"),
+        description="few",
+        tags={"a": "b"},
+        properties={"c": "d"},
+        more={"stage": "Production"},
+    )
     registered = source.register("model", wanted)
     copy = promote(source, target, "azureml:m@latest", "c0ffee")
+    assert (copy.properties, copy.stage) == ({"c": "d"}, "Production")
     assert (copy.version, copy.content_hash) == ("1", registered.content_hash)
     assert (copy.type, copy.description, copy.base_name) == ("mlflow_model", "few", "source")
     assert copy.tags == {
@@ -45,6 +52,23 @@ def test_a_copy_has_the_content_and_says_where_it_came_from(tmp_path: Path, mode
     }
     target.download_asset("model", "m", tmp_path / "copy")
     assert (tmp_path / "copy" / "deep" / "model.bin").read_bytes() == b"x" * 3_000_000
+
+
+def test_a_copy_has_the_origin_and_names_the_job_that_the_other_environment_has(
+    model: Path,
+) -> None:
+    source, target = MemoryWorkspace("dev"), MemoryWorkspace("prod")
+    origin = Origin("0a1b", "c0ffee", {"table": "azureml:patients:3"}, {"f1": 0.75})
+    source.origins["train-1"] = origin
+    source.register("model", Registration("m", model, "custom_model", job="train-1"))
+    copy = promote(source, target, "azureml:m:1", None)
+    assert (copy.origin, copy.job) == (origin, None)
+    assert copy.tags == {
+        "promoted_from": "dev",
+        "promoted_version": "1",
+        "promoted_job": "train-1",
+    }
+    assert target.asset("model", "azureml:m:1") == copy
 
 
 def test_the_same_content_again_keeps_its_version(tmp_path: Path, model: Path) -> None:

@@ -38,6 +38,9 @@ def test_every_key_of_the_command_line_schema_is_read(write: Write, tmp_path: Pa
     assert model.tags == {"task": "classification", "year": "2024"}
     assert model.flavors == {"python_function": {"python_version": 3.11}}
     assert (model.stage, model.file) == ("Production", file)
+    template = {"asset_id": "azureml://registries/r/deploymenttemplates/t"}
+    assert model.default_deployment_template == template
+    assert model.allowed_deployment_templates == ({"asset_id": "x"},)
 
 
 @pytest.mark.parametrize("version", ["1.10", "3", "012", "2024-01-01", "on", "'7'", "1e5"])
@@ -110,6 +113,14 @@ def test_a_deployment_has_a_path_for_a_model(write: Write, tmp_path: Path, writt
         ("azureml://registries/r/environments/e/labels/latest", "allowed: models"),
         ("3", "model: found the number '3', allowed: azureml:<name>:<version>"),
         ("{pth: m}", "model.pth: unknown key; did you mean 'path'?"),
+        (
+            "{path: m, default_deployment_template: {asset: x}}",
+            "model.default_deployment_template.asset: unknown key",
+        ),
+        (
+            "{path: m, allowed_deployment_templates: [{}]}",
+            "model.allowed_deployment_templates[0].asset_id: missing, and required",
+        ),
     ],
 )
 def test_anything_else_is_refused(write: Write, written: str, words: str) -> None:

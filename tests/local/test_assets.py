@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
-from runner.local.assets import find, listing, register
+from runner.local.assets import find, listing, receive, register
 from runner.local.database import opened
+from runner.local.files import contents
 from runner.local.job_records import insert_job
-from runner.workspace import Asset, AssetKind, Job, JobStatus, Registration, Transfer
+from runner.workspace import Asset, AssetKind, Job, JobStatus, Origin, Registration, Transfer
 
 Together = Callable[[str, list[tuple[object, ...]]], list[str]]
 
@@ -133,6 +136,24 @@ def test_a_later_registration_can_change_description_and_tags_but_not_take_them_
     assert find(home, "model", "m") == changed
 
 
+def test_properties_and_the_stage_are_kept_and_a_later_registration_changes_them(
+    home: Path, tmp_path: Path
+) -> None:
+    source = mlflow_model(tmp_path / "model")
+
+    def again(stage: str | None = None, **properties: str) -> Asset:
+        more = {"stage": stage, "datastore": "azureml:team"} if stage else {}
+        wanted = Registration("m", source, "mlflow_model", properties=properties, more=more)
+        return register(home, "model", wanted)
+
+    assert (again().properties, again().stage) == ({}, None)
+    changed = again("Production", a="1")
+    assert (changed.version, changed.properties, changed.stage) == ("1", {"a": "1"}, "Production")
+    assert again() == changed
+    assert (again("Archivé").stage, again(b="2").properties) == ("Archivé", {"b": "2"})
+    assert listing(home, "model") == [find(home, "model", "m:1")]
+
+
 @pytest.mark.parametrize(
     "name", ["", "a b", "ä", "-a", ".a", "_a", "a:1", "a@b", "a/b", "..", "a\n", "a" * 256]
 )
@@ -223,6 +244,19 @@ def test_the_job_that_made_a_model_is_kept_and_must_exist(home: Path, tmp_path: 
         insert_job(connection, Job("train-1", "command", JobStatus.COMPLETED, "2025-01-01"))
     assert register(home, "model", registration).job == "train-1"
     assert find(home, "model", "m").job == "train-1"
+
+
+def test_a_copy_from_another_workspace_keeps_what_is_known_of_its_origin(
+    home: Path, tmp_path: Path
+) -> None:
+    origin = Origin("0a1b", "c0ffee", {"täble": "lines:3"}, {"f1": 0.75, "loss": math.inf})
+    source = mlflow_model(tmp_path / "model")
+    asset = register(home, "model", Registration("m", source, "mlflow_model"))
+    sent = replace(asset, origin=origin, properties={"a": "b"}, stage="Production", job="train-1")
+    copy = receive(tmp_path / "other", sent, contents(home, asset.content_hash))
+    assert (copy.origin, copy.properties, copy.stage) == (origin, {"a": "b"}, "Production")
+    assert copy.job is None  # it is the other workspace's
+    assert find(tmp_path / "other", "model", "m") == copy
 
 
 def test_of_what_a_job_wrote_all_is_kept_and_of_a_folder_of_ones_own_what_is_not_ignored(

@@ -47,11 +47,10 @@ def test_what_was_written_is_there_when_it_is_opened_again(tmp_path: Path) -> No
     assert names(tmp_path) == ["one"]
 
 
-def test_it_uses_a_write_ahead_log_and_checks_foreign_keys(tmp_path: Path) -> None:
+def test_it_uses_a_write_ahead_log_and_waits_for_other_processes(tmp_path: Path) -> None:
     for _ in range(2):
         with opened(tmp_path) as connection:
             assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
-            assert connection.execute("PRAGMA foreign_keys").fetchone()[0] == 1
             assert connection.execute("PRAGMA synchronous").fetchone()[0] == 1
             assert connection.execute("PRAGMA busy_timeout").fetchone()[0] > 1000
 
@@ -88,6 +87,99 @@ def work(home, insert, name):
         home = tmp_path / str(turn)
         together(script, [(home, INSERT, name) for name in "abcd"])
         assert names(home) == list("abcd")
+
+
+FIRST_SCHEMA = """
+CREATE TABLE jobs (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, type TEXT NOT NULL,
+    status TEXT NOT NULL, created_at TEXT NOT NULL, started_at TEXT, ended_at TEXT, endpoint TEXT,
+    deployment TEXT, model TEXT, input TEXT, output TEXT, error TEXT
+);
+CREATE TABLE assets (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, name TEXT NOT NULL,
+    version TEXT NOT NULL, type TEXT NOT NULL, content_hash TEXT NOT NULL, base_name TEXT NOT NULL,
+    created_at TEXT NOT NULL, description TEXT NOT NULL, tags TEXT NOT NULL,
+    job TEXT REFERENCES jobs (name), UNIQUE (kind, name, version)
+);
+PRAGMA user_version = 1;
+INSERT INTO jobs (name, type, status, created_at) VALUES ('train-1', 'command', 'Completed', '');
+INSERT INTO assets (sequence, kind, name, version, type, content_hash, base_name, created_at,
+                    description, tags, job)
+VALUES (3, 'data', 'lines', '7', 'uri_file', 'aa', 'lines.csv', '2025-01-01', 'few', '{}', NULL),
+       (5, 'model', 'm', '1', 'custom_model', 'bb', 'model', '2025-01-02', '', '{"a": "b"}',
+        'train-1');
+"""
+
+
+@pytest.fixture
+def first_home(tmp_path: Path) -> Path:
+    """A workspace as the first schema has it, with a job, data and a model that the job made."""
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.executescript(FIRST_SCHEMA)
+    return tmp_path
+
+
+def test_a_workspace_of_the_first_schema_keeps_all_it_has(first_home: Path) -> None:
+    with opened(first_home) as connection:
+        rows = connection.execute("SELECT * FROM assets ORDER BY sequence").fetchall()
+        jobs = [row["name"] for row in connection.execute("SELECT name FROM jobs")]
+        new = connection.execute(
+            "INSERT INTO assets (kind, name, version, type, content_hash, base_name, created_at,"
+            " description, tags, properties)"
+            " VALUES ('data', 'lines', '8', 'uri_file', 'cc', 'lines.csv', '', '', '{}', '{}')"
+            " RETURNING sequence"
+        ).fetchone()
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        assert {row["name"] for row in tables} == {"jobs", "assets", "sqlite_sequence"}
+    old = ("sequence", "name", "version", "base_name", "description", "tags", "job")
+    assert [tuple(row[column] for column in old) for row in rows] == [
+        (3, "lines", "7", "lines.csv", "few", "{}", None),
+        (5, "m", "1", "model", "", '{"a": "b"}', "train-1"),
+    ]
+    assert {(row["properties"], row["stage"], row["origin"]) for row in rows} == {
+        ("{}", None, None)
+    }
+    assert (jobs, new["sequence"]) == (["train-1"], 6)
+
+
+def test_an_older_workspace_has_the_schema_of_a_new_one(first_home: Path) -> None:
+    def schema(home: Path) -> dict[str, list[tuple[object, ...]]]:
+        with opened(home) as connection:
+            return {
+                table: [tuple(row) for row in connection.execute(f"PRAGMA table_info({table})")]
+                for table in ("jobs", "assets")
+            }
+
+    assert schema(first_home) == schema(first_home / "new")
+
+
+def test_processes_that_open_an_older_workspace_at_once_all_succeed(
+    first_home: Path, together: Together
+) -> None:
+    script = """
+from pathlib import Path
+from runner.local.database import opened, transaction
+def work(home, insert, name):
+    with opened(Path(home)) as connection, transaction(connection):
+        connection.execute(insert, [name])
+        print(connection.execute("SELECT COUNT(*) FROM assets").fetchone()[0])
+"""
+    said = together(script, [(first_home, INSERT, name) for name in "abcd"])
+    assert said == ["2\n"] * 4
+    assert names(first_home) == [*"abcd", "train-1"]
+
+
+def test_an_older_workspace_that_cannot_be_changed_is_left_as_it_is(
+    first_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_STATEMENTS", {1: (*database._FROM_1, "SELECT broken")})
+    with pytest.raises(EnvironmentRefused, match="broken"):
+        names(first_home)
+    with closing(sqlite3.connect(first_home / FILE_NAME)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone()[0] == 1
+        assert connection.execute("SELECT COUNT(*) FROM assets").fetchone()[0] == 2
+        connection.execute("SELECT job FROM assets")
 
 
 def test_counting_up_in_transactions_of_several_processes_loses_nothing(

@@ -37,6 +37,19 @@ def plan(project: ScratchProject, **asked: Any) -> tuple[Plan, tuple[str, ...]]:
     return planned, notices
 
 
+def notices_of_registering(project: ScratchProject, times: int) -> list[str]:
+    """What is told when the project's endpoint is scored that many times."""
+    told: list[str] = []
+    catalog = read_catalog(project.root / "models")
+    invocation = Invocation()
+    request = resolve(invocation, catalog, DeclaredEndpoints(catalog))
+    workspace = LocalWorkspace(Project(project.root, catalog.folder, project.home))
+    workspace.on_notice = told.append
+    for _ in range(times):
+        plan_job(project.home, catalog, request, invocation, "job-1", workspace)
+    return told
+
+
 def processes(project: ScratchProject, **asked: Any) -> int:
     return plan(project, **asked)[0].settings.processes
 
@@ -69,6 +82,29 @@ def test_who_asks_for_processes_gets_them_also_for_as_many_as_are_declared(
 ) -> None:
     project.deployment(f"resources: {{instance_count: {CORES + 3}}}\n")
     assert processes(project, **asked) == CORES + 3
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+def test_keys_that_mean_nothing_here_are_named_once_and_not_at_each_score(
+    project: ScratchProject, in_place: bool
+) -> None:
+    keys = "stage: Production, datastore: team, flavors: {a: {b: c}}"
+    if in_place:
+        deployment = project.root / "models" / "echo" / "batch-deployment.yml"
+        text = deployment.read_text().replace(
+            "azureml:greeting@latest", f"{{path: ./greeting, {keys}}}"
+        )
+        deployment.write_text(text)
+    else:
+        project.write(
+            "models/echo/model.yml",
+            f"name: greeting\npath: ./greeting\n{keys.replace(', ', chr(10))}\n",
+        )
+    name = "echo-main" if in_place else "greeting"
+    assert notices_of_registering(project, times=3) == [
+        f"model {name!r} is registered without what means nothing on this machine: datastore,"
+        " flavors"
+    ]
 
 
 def test_a_pattern_scores_the_files_it_matches(project: ScratchProject) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import EnvironmentRefused, NotFound
-from runner.local.assets import register
+from runner.local.assets import find, register
 from runner.local.database import opened
 from runner.local.job_folder import lock
 from runner.local.job_records import update_job
@@ -20,7 +20,7 @@ from tests.projects import ScratchProject
 def score(project: ScratchProject, *words: str) -> Job:
     project.json("score", *words)
     job: dict[str, str] = project.json("jobs", "show")
-    job.pop("summary")
+    del job["summary"], job["run"]
     return Job(**{**job, "status": JobStatus(job["status"])})  # type: ignore[arg-type]
 
 
@@ -80,15 +80,17 @@ def test_a_job_that_runs_or_is_being_resumed_stays_and_so_do_the_others(
         remove_jobs(project.home, [first, running], pretend=False)
 
 
-def test_a_job_that_an_asset_comes_from_stays(project: ScratchProject) -> None:
+def test_a_model_outlives_the_job_that_made_it_and_still_names_it(project: ScratchProject) -> None:
     job = score(project)
-    register(
-        project.home,
-        "model",
-        Registration("made", project.root / "models/echo/greeting", "custom_model", job=job.name),
-    )
-    with pytest.raises(EnvironmentRefused, match="made the model azureml:made:1"):
-        remove_jobs(project.home, [job], pretend=True)
+    address = f"azureml://jobs/{job.name}/outputs/score"
+    made = register(project.home, "model", Registration("made", address, "custom_model"))
+    remove_jobs(project.home, [job], pretend=False)
+    assert names(project) == []
+    kept = find(project.home, "model", "made")
+    assert (kept, kept.job) == (made, job.name)
+    assert Path(kept.path, "predictions.csv").read_text().startswith("hello,f000.txt,line 0 of 0\n")
+    with pytest.raises(NotFound, match=f"no job '{job.name}'"):
+        register(project.home, "model", Registration("again", address, "custom_model"))
 
 
 def test_a_job_whose_folder_is_gone_can_be_removed(project: ScratchProject) -> None:

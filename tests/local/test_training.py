@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.projects import ScratchProject
+from tests.projects import ScratchProject, without_mlflow
 
 SCHEMA = "$schema: https://azuremlschemas.azureedge.net/latest/commandJob.schema.json\n"
 TRAIN = (
@@ -29,7 +29,8 @@ FIT = (
 def trainable(project: ScratchProject) -> ScratchProject:
     project.write("models/echo/train.yml", TRAIN)
     project.write("models/echo/fit.py", FIT)
-    return project
+    # A tracked job takes seconds more: see `tests/local/tracking`.
+    return without_mlflow(project)
 
 
 def test_runs_the_declared_command_with_its_inputs_and_outputs(trainable: ScratchProject) -> None:

@@ -1,0 +1,62 @@
+"""The command of a job whose host was killed: it goes on without one, until it is ended here.
+
+A command and its children hold a lock, which the system takes from them with their last one. So its
+process number, kept in the locked file, is never that of somebody else by now.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+_GRACE = 5.0  # seconds a command has to end by itself
+_LOOK = 0.05
+
+
+@contextlib.contextmanager
+def held_for_command(folder: Path) -> Iterator[int]:
+    """Give the descriptor that a job's command has to inherit."""
+    with _file(folder).open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield file.fileno()
+
+
+def note_command(descriptor: int, process: int) -> None:
+    """Write down which process, the leader of its group, inherited the lock."""
+    os.write(descriptor, str(process).encode())
+
+
+def end_left_over(folder: Path) -> None:
+    """End the command that a killed host left running, if there is one, and wait for its end."""
+    deadline = time.monotonic() + _GRACE
+    number = signal.SIGTERM
+    while (process := _running(folder)) is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process, number)
+        if time.monotonic() > deadline + _GRACE:
+            return  # what is left has left the group: it is a process of its own
+        if time.monotonic() > deadline:
+            number = signal.SIGKILL
+        time.sleep(_LOOK)
+
+
+def _running(folder: Path) -> int | None:
+    try:
+        with _file(folder).open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                number = file.read()
+                return int(number) if number else None
+    except FileNotFoundError:
+        pass
+    return None
+
+
+def _file(folder: Path) -> Path:
+    return folder / "command.lock"

@@ -1,0 +1,190 @@
+"""Where the files lie that a job made: its outputs, its run's artifacts, the models it logged."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+
+from runner.errors import EnvironmentRefused, NotFound, WrongUsage
+from runner.job_address import (
+    ARTIFACTS,
+    JobAddress,
+    JobOutput,
+    RegisteredModel,
+    RunArtifact,
+    artifact_of,
+)
+from runner.local.job_folder import job_folder
+from runner.local.jobs import find_output, show_job
+from runner.local.tracking.record import read_record, tracked_run
+from runner.local.tracking.store import local_path, reading, store_file
+from runner.nearest import nearest
+from runner.workspace import Run
+
+
+def find_artifact(home: Path, address: JobAddress) -> Path:
+    """The file or folder on this machine that an address of what a job made means.
+
+    Raises NotFound where there is none, WrongUsage for one that leads out of what it names, also
+    by a link, and EnvironmentRefused where the tracking store can't be read.
+    """
+    if isinstance(address, JobOutput) and address.output != ARTIFACTS:
+        output = find_output(home, address.job, address.output)
+        return _inside(output, address.path, str(address))
+    try:
+        with reading(home) as connection:
+            if isinstance(address, RegisteredModel):
+                return _registered(home, connection, address)
+            if isinstance(address, RunArtifact):
+                return _of_runs(home, connection, (address.run,), address.path, str(address))
+            run = run_of(home, address.job)
+            return _of_runs(
+                home, connection, (run.id, *run.children), address.path, str(address), run
+            )
+    except sqlite3.Error as error:
+        raise EnvironmentRefused(
+            f"the tracking store {store_file(home)} can't be read ({error}): put a copy back, or"
+            " name the files by their path"
+        ) from error
+
+
+def model_address(home: Path, job: str) -> str:
+    """Where the model lies that a job made: its output `model`, else the only one it logged.
+
+    Raises NotFound where it made none, and WrongUsage with the names where it logged several.
+    """
+    made = JobOutput(job, "model")
+    try:
+        output = find_artifact(home, made)
+    except NotFound:
+        show_job(home, job)
+    else:
+        if output.is_file() or any(output.iterdir()):
+            return str(made)
+    models = run_of(home, job).models
+    if not models:
+        raise NotFound(
+            f"job {job!r} has no output 'model' and logged none: log one with"
+            " `mlflow.<flavor>.log_model(model, name='model')`, or name what it wrote with"
+            " --output-name or --artifact"
+        )
+    if len(models) > 1:
+        names = ", ".join(model.name for model in models)
+        raise WrongUsage(f"job {job!r} logged several models: name one of {names} with --artifact")
+    return str(artifact_of(job, models[0].name))
+
+
+def logged_files(home: Path, job: str) -> dict[str, Path]:
+    """The artifacts that a job's run logged, and its models, by their names; empty for no run."""
+    record = read_record(job_folder(home, job))
+    if record is None:
+        return {}
+    names = {path.partition("/")[0] for path in record.artifacts}
+    names |= {model.name for model in record.models if model.id}
+    found = {}
+    for name in sorted(names):
+        with suppress(NotFound, WrongUsage, EnvironmentRefused):
+            found[name] = find_artifact(home, JobOutput(job, ARTIFACTS, name))
+    return found
+
+
+def run_of(home: Path, name: str) -> Run:
+    """The run of a job. Raises NotFound, also for a job that isn't tracked."""
+    job = show_job(home, name)
+    run = tracked_run(home, job)
+    if run is None:
+        raise NotFound(
+            f"job {name!r}, which is {job.status}, has no run in MLflow: name an output that it"
+            " wrote, with --output-name"
+            if job.type == "command"
+            else f"job {name!r} is a {job.type} job, which tracks nothing: name a training job"
+        )
+    return run
+
+
+def _of_runs(
+    home: Path,
+    connection: sqlite3.Connection,
+    runs: tuple[str, ...],
+    path: str,
+    shown: str,
+    known: Run | None = None,
+) -> Path:
+    """What the first of some runs has of a path: an artifact, or a model logged by that name."""
+    for run in runs:
+        row = connection.execute(
+            "SELECT artifact_uri FROM runs WHERE run_uuid = ?", [run]
+        ).fetchone()
+        if row is None:
+            continue
+        folder = local_path(home, row["artifact_uri"])
+        if (folder / path).exists():
+            return _inside(folder, path, shown)
+        models = connection.execute(
+            "SELECT name, artifact_location FROM logged_models WHERE source_run_id = ?"
+            " AND lifecycle_stage = 'active' ORDER BY creation_timestamp_ms DESC",
+            [run],
+        ).fetchall()
+        for model in models:
+            if path == model["name"] or path.startswith(f"{model['name']}/"):
+                location = local_path(home, model["artifact_location"])
+                rest = path[len(model["name"]) :].strip("/")
+                if (location / rest).exists():
+                    return _inside(location, rest, shown)
+    names = [model.name for model in known.models] + list(known.artifacts) if known else []
+    tip = nearest(path, names)
+    raise NotFound(f"{shown}: there is no such artifact{tip or '; `runner jobs show` lists them'}")
+
+
+def _registered(home: Path, connection: sqlite3.Connection, address: RegisteredModel) -> Path:
+    """The files of a logged model, or of a version in MLflow's own registry."""
+    if address.id:
+        row = connection.execute(
+            "SELECT artifact_location AS place FROM logged_models WHERE model_id = ?", [address.id]
+        ).fetchone()
+        return _kept(home, row, str(address))
+    version: str | None = address.version
+    if address.alias and address.alias != "latest":
+        row = connection.execute(
+            "SELECT version FROM registered_model_aliases WHERE name = ? AND alias = ?",
+            [address.name, address.alias],
+        ).fetchone()
+        if row is None:
+            raise NotFound(f"{address}: model {address.name!r} has no alias {address.alias!r}")
+        version = str(row["version"])
+    elif address.alias == "latest" or version == "latest":
+        row = connection.execute(
+            "SELECT MAX(version) AS version FROM model_versions WHERE name = ?", [address.name]
+        ).fetchone()
+        version = str(row["version"])
+    row = connection.execute(
+        "SELECT COALESCE(storage_location, source) AS place FROM model_versions"
+        " WHERE name = ? AND CAST(version AS TEXT) = ?",
+        [address.name, version],
+    ).fetchone()
+    if row is None:
+        names = connection.execute("SELECT DISTINCT name FROM model_versions").fetchall()
+        tip = nearest(address.name or "", [found["name"] for found in names])
+        raise NotFound(f"{address}: MLflow's registry of this workspace has no such model{tip}")
+    return _kept(home, row, str(address))
+
+
+def _kept(home: Path, row: sqlite3.Row | None, shown: str) -> Path:
+    place = local_path(home, row["place"]) if row else None
+    if place is None or not place.exists():
+        raise NotFound(f"{shown}: the tracking store has no files of such a model")
+    return place
+
+
+def _inside(folder: Path, path: str, shown: str) -> Path:
+    """A path below a folder. Raises NotFound, and WrongUsage where it or a link leads out."""
+    found = folder
+    for part in Path(path).parts:
+        if not (found / part).exists():
+            there = [other.name for other in found.iterdir()] if found.is_dir() else []
+            raise NotFound(f"{shown}: there is no {part!r}{nearest(part, there)}")
+        found /= part
+    if not found.resolve().is_relative_to(folder.resolve()):
+        raise WrongUsage(f"{shown} leads out of {folder} by a link: put a copy in its place")
+    return found

@@ -1,0 +1,41 @@
+"""Why nothing of a job was tracked, as far as its code tells."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from pathlib import Path
+
+from runner.local.tracking.plan import RunPlan
+from runner.local.tracking.reading import walk_files
+from runner.workspace import Run
+
+_OWN_ADDRESS = re.compile(rb"set_tracking_uri\s*\(|MLFLOW_TRACKING_URI[\"']?\]?\s*=(?!=)")
+_MOST_FILES = 2_000
+_LARGEST = 1 << 20  # bytes
+
+
+def why_untracked(run: Run, plan: RunPlan, command: str, code: Path) -> str | None:
+    """Say why the run has nothing in it where the job's code sets another tracking address."""
+    logged = run.parameters.keys() - plan.parameters.keys()
+    if logged or run.metrics or run.models or run.artifacts or run.children:
+        return None
+    place = "the command" if _OWN_ADDRESS.search(command.encode()) else _place(code)
+    if place is None:
+        return None
+    return (
+        f"nothing was tracked to the job's run: {place} sets a tracking address of its own; leave"
+        " that out, as the job sets MLFLOW_TRACKING_URI"
+    )
+
+
+def _place(code: Path) -> str | None:
+    """The file and line that set the address."""
+    for name in islice(walk_files(code), _MOST_FILES):
+        path = code / name
+        if path.suffix not in (".py", ".sh") or path.stat().st_size > _LARGEST:
+            continue
+        for number, line in enumerate(path.read_bytes().splitlines(), 1):
+            if _OWN_ADDRESS.search(line.partition(b"#")[0]):
+                return f"{name}, line {number},"
+    return None

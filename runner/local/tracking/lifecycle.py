@@ -1,0 +1,223 @@
+"""A job's run in MLflow: made before its command starts, ended with it. Only hosts come here."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from runner.content import hash_content, hash_file, scan_whole
+from runner.errors import JobFailed, RunnerError, WrongUsage
+from runner.local.job_folder import job_folder, lock, say
+from runner.local.tracking.plan import RunInput, RunPlan
+from runner.local.tracking.reading import CONTEXT_TAG, INPUT_TAG, JOB_TAG, family, read_run
+from runner.local.tracking.record import read_record, write_record
+from runner.local.tracking.store import (
+    artifact_root,
+    open_store,
+    reading,
+    store_address,
+    store_file,
+)
+from runner.workspace import Run
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import DatasetInput
+
+End = Literal["FINISHED", "FAILED", "KILLED"]
+
+# What a command is given of its run, and what nobody else may give it: as on Azure, these go over
+# the shell's and the declaration's.
+VARIABLES = (
+    "MLFLOW_TRACKING_URI",
+    "MLFLOW_TRACKING_TOKEN",
+    "MLFLOW_EXPERIMENT_NAME",
+    "MLFLOW_EXPERIMENT_ID",
+    "MLFLOW_RUN_ID",
+)
+_LONGEST_VALUE = 5_000  # characters of a tag or a parameter
+_LONGEST_INPUT_TAG = 500
+_DIGEST = 36  # characters that MLflow keeps of a dataset's
+_UNNAMEABLE = re.compile(r"[^\w.\- /:]")
+
+
+def begin_run(home: Path, job: str, plan: RunPlan) -> dict[str, str]:
+    """Make the run of a job, or take up the one it has, and return the command's variables.
+
+    Raises JobFailed where the store can't be used: better now than after hours of training.
+    """
+    folder = job_folder(home, job)
+    try:
+        client = open_store(home)
+        run_id = _begun(home, job)
+        if run_id is None:
+            run_id = _create(client, home, job, plan)
+        else:
+            client.update_run(run_id, status="RUNNING")
+        experiment_id = client.get_run(run_id).info.experiment_id
+        with reading(home) as connection:
+            run = read_run(home, connection, run_id, job)
+        assert run is not None, "it was made just now"
+        write_record(folder, replace(run, parameters={**plan.parameters, **run.parameters}))
+    except RunnerError:
+        raise
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise JobFailed(
+            f"the tracking store {store_file(home)} can't be used ({reason}): mend it, or move it"
+            f" away to begin with an empty one, and `runner jobs resume {job}`"
+        ) from error
+    return {
+        "MLFLOW_TRACKING_URI": store_address(home),
+        "MLFLOW_TRACKING_TOKEN": "local",  # Azure's is a secret; this store asks for none
+        "MLFLOW_EXPERIMENT_NAME": run.experiment,
+        "MLFLOW_EXPERIMENT_ID": experiment_id,
+        "MLFLOW_RUN_ID": run_id,
+        # MLflow puts these tags on every run that its fluent interface makes, by which the runs
+        # that a script begins besides are found again.
+        "MLFLOW_RUN_CONTEXT": json.dumps({JOB_TAG: job}),
+        # Where MLflow keeps the artifacts of an experiment that the script makes.
+        "_MLFLOW_SERVER_ARTIFACT_ROOT": str(artifact_root(home)),
+    }
+
+
+def end_run(home: Path, job: str, end: End, parameters: Mapping[str, str]) -> Run | None:
+    """End a job's run, and the others that its command left open, and write its record.
+
+    Returns what was tracked. A store that fails here fails no job that has done its work: the job's
+    log says so.
+    """
+    folder = job_folder(home, job)
+    record = read_record(folder)
+    if record is None:
+        return None
+    try:
+        client = open_store(home)
+        with reading(home) as connection:
+            others = family(connection, record.id, job)
+        for other in others:
+            if client.get_run(other).info.status in ("RUNNING", "SCHEDULED"):
+                client.set_terminated(other, end)
+        _log_parameters(client, record.id, parameters)
+        client.set_terminated(record.id, end)
+        with reading(home) as connection:
+            run = read_run(home, connection, record.id, job) or replace(record, status=end)
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        say(folder, f"the tracking store {store_file(home)} can't be used any more ({reason})")
+        run = replace(record, status=end)
+    write_record(folder, run)
+    return run
+
+
+def main(home: str, job: str) -> int:
+    """End the run of a job whose host was killed, for who cancels the job."""
+    held = lock(job_folder(Path(home), job))
+    if held is None:
+        print(f"job {job} is running again", file=sys.stderr)
+        return 1
+    with held:
+        end_run(Path(home), job, "KILLED", {})
+    return 0
+
+
+def _begun(home: Path, job: str) -> str | None:
+    """The run that the job was given when it was begun before."""
+    with reading(home) as connection:
+        row = connection.execute(
+            "SELECT run_uuid FROM runs JOIN tags USING (run_uuid)"
+            " WHERE key = ? AND value = ? AND lifecycle_stage = 'active'"
+            " ORDER BY start_time, runs.rowid LIMIT 1",
+            [JOB_TAG, job],
+        ).fetchone()
+    return row["run_uuid"] if row else None
+
+
+def _create(client: MlflowClient, home: Path, job: str, plan: RunPlan) -> str:
+    import getpass
+
+    tags = {JOB_TAG: job, **plan.tags}
+    with suppress(OSError, KeyError):  # a user without a name
+        tags["mlflow.user"] = getpass.getuser()
+    run = client.create_run(
+        _experiment(client, plan.experiment, artifact_root(home)),
+        run_name=plan.name,
+        tags={_UNNAMEABLE.sub("_", key): value[:_LONGEST_VALUE] for key, value in tags.items()},
+    )
+    run_id: str = run.info.run_id
+    client.log_inputs(run_id, datasets=list(_datasets(plan.inputs)))
+    return run_id
+
+
+def _experiment(client: MlflowClient, name: str, artifacts: Path) -> str:
+    """The id of an experiment, which is made where there is none, and restored where deleted."""
+    from mlflow.exceptions import MlflowException
+
+    known = client.get_experiment_by_name(name)
+    if known is None:
+        try:
+            made: str = client.create_experiment(name, str(artifacts))
+        except MlflowException:
+            # Another job may have made it meanwhile.
+            known = client.get_experiment_by_name(name)
+            if known is None:
+                raise
+        else:
+            return made
+    if known.lifecycle_stage == "deleted":
+        client.restore_experiment(known.experiment_id)
+    return str(known.experiment_id)
+
+
+def _datasets(inputs: Mapping[str, RunInput]) -> Iterable[DatasetInput]:
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    for name, given in inputs.items():
+        is_asset = given.content_hash is not None
+        digest = given.content_hash or _hash(Path(given.path))
+        shown = given.shown if is_asset or not digest else f"{given.shown} (sha256 {digest[:12]})"
+        yield DatasetInput(
+            Dataset(
+                name=given.shown if is_asset else Path(given.path).name,
+                digest=digest[:_DIGEST] or "unknown",
+                source_type="local",
+                source=json.dumps({"uri": given.shown, "sha256": digest or None}),
+            ),
+            tags=[InputTag(CONTEXT_TAG, name), InputTag(INPUT_TAG, shown[:_LONGEST_INPUT_TAG])],
+        )
+
+
+def _hash(path: Path) -> str:
+    """The hash of all that a job may read of a path; empty where that is nothing to store.
+
+    Folders without files are such, and those with links that lead out.
+    """
+    try:
+        content = scan_whole(path)
+        return hash_content(content.shape, ((file.name, hash_file(file)) for file in content.files))
+    except (WrongUsage, OSError):
+        return ""
+
+
+def _log_parameters(client: MlflowClient, run_id: str, parameters: Mapping[str, str]) -> None:
+    """Add the values that the job was given, but where the script logged its own by that name.
+
+    In the end, because MLflow takes no second value: a script that logs what it was given in other
+    words would fail, which it doesn't on Azure.
+    """
+    from mlflow.entities import Param
+
+    logged = client.get_run(run_id).data.params
+    missing = [
+        Param(name, value[:_LONGEST_VALUE])
+        for name, value in parameters.items()
+        if name not in logged
+    ]
+    if missing:
+        client.log_batch(run_id, params=missing)

@@ -1,0 +1,82 @@
+"""Which job and which run made what lies at an address, and what is known of them."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from runner.errors import NotFound
+from runner.job_address import JobAddress, JobOutput, RunArtifact
+from runner.local.tracking.reading import JOB_TAG, read_run
+from runner.local.tracking.record import origin_of
+from runner.local.tracking.store import reading
+from runner.workspace import Origin, Run
+
+# The run itself and those above it: the tag is also looked for on the parents of a child run.
+_JOB = """
+    WITH RECURSIVE line (id) AS (
+        SELECT :run
+        UNION SELECT value FROM tags JOIN line ON run_uuid = line.id AND key = 'mlflow.parentRunId'
+    )
+    SELECT value FROM tags JOIN line ON run_uuid = line.id AND key = :tag LIMIT 1
+"""
+
+
+def makers_of(home: Path, address: JobAddress, path: Path) -> tuple[str | None, str | None]:
+    """The job and the run that made what an address means, which lies at `path`.
+
+    The job is None for what no job of this workspace made. The run is None where it is unknown
+    whether another than the job's own made it.
+    """
+    run = address.run if isinstance(address, RunArtifact) else _described_run(path)
+    made_by = _job_of(home, run) if run else None
+    if not isinstance(address, JobOutput):
+        return made_by, run
+    return address.job, run if made_by == address.job else None
+
+
+def find_origin(home: Path, job: str | None, run: str | None) -> Origin | None:
+    """What is known of a run of a job: of its own where none is named. None where nothing is."""
+    known = origin_of(home, job) if job else None
+    if run is None or (known and known.run == run):
+        return known
+    found = _read(home, run, job or "")
+    if found is None:
+        return known
+    return Origin(
+        run=found.id,
+        commit=found.commit or (known.commit if known else None),
+        data={**(known.data if known else {}), **found.inputs},
+        metrics={name: metric.value for name, metric in found.metrics.items()},
+    )
+
+
+def _read(home: Path, run: str, job: str) -> Run | None:
+    try:
+        with reading(home) as connection:
+            return read_run(home, connection, run, job)
+    except (NotFound, sqlite3.Error):
+        return None
+
+
+def _job_of(home: Path, run: str) -> str | None:
+    """The job that made a run, or one of the runs above it."""
+    try:
+        with reading(home) as connection:
+            row = connection.execute(_JOB, {"run": run, "tag": JOB_TAG}).fetchone()
+    except (NotFound, sqlite3.Error):
+        return None
+    return row["value"] if row else None
+
+
+def _described_run(path: Path) -> str | None:
+    """The run that a model says of itself that it was logged in."""
+    import yaml
+
+    try:
+        described: Any = yaml.safe_load((path / "MLmodel").read_bytes())
+    except (OSError, yaml.YAMLError):
+        return None
+    run = described.get("run_id") if isinstance(described, dict) else None
+    return run if isinstance(run, str) else None

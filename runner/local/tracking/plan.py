@@ -1,0 +1,55 @@
+"""What is known of a job's run before it begins: plain data, kept with the job's command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from runner.commit import checkout_of
+
+
+@dataclass(frozen=True)
+class RunInput:
+    """A file or folder that a job reads."""
+
+    shown: str  # the asset's reference, else the path
+    path: str
+    content_hash: str | None = None  # None: it is still to be taken
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """The run that is made for a job."""
+
+    experiment: str
+    name: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict)  # the values among the inputs
+    inputs: Mapping[str, RunInput] = field(default_factory=dict)
+
+
+def plan_from(document: Mapping[str, Any]) -> RunPlan:
+    """A plan from what `dataclasses.asdict` made of it."""
+    inputs = {name: RunInput(**given) for name, given in document["inputs"].items()}
+    return RunPlan(**{**document, "inputs": inputs})
+
+
+def usual_experiment() -> str:
+    """The experiment of a job that names none: azure-ai-ml's, the current folder's name."""
+    return Path.cwd().stem.replace(" ", "") or "Default"
+
+
+def git_tags(folder: Path) -> dict[str, str]:
+    """Where code stands in git, as the tags that azure-ai-ml gives a job."""
+    checkout = checkout_of(folder)
+    if checkout is None:
+        return {}
+    known = {
+        "mlflow.source.git.commit": checkout.commit,
+        "mlflow.source.git.branch": checkout.branch,
+        "mlflow.source.git.repoURL": checkout.repository,
+        "azureml.git.dirty": str(checkout.dirty),
+    }
+    return {key: value for key, value in known.items() if value}

@@ -1,0 +1,79 @@
+"""The record of a job's run: `run.json` in its folder, which is read without MLflow.
+
+It is written when the run begins and when it has ended; meanwhile the store tells more.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from runner.atomic import write_whole
+from runner.errors import NotFound
+from runner.local.job_folder import job_folder
+from runner.local.tracking.reading import read_run
+from runner.local.tracking.store import reading
+from runner.workspace import Job, LoggedModel, Metric, Origin, Point, Run
+
+
+def write_record(folder: Path, run: Run) -> None:
+    """Keep a run in its job's folder. NaN and infinite numbers are written as Python does."""
+    write_whole(record_file(folder), json.dumps(asdict(run)) + "\n")
+
+
+def record_file(folder: Path) -> Path:
+    return folder / "run.json"
+
+
+def read_record(folder: Path) -> Run | None:
+    """The run as it was written down last, None for a job that isn't tracked."""
+    try:
+        document = json.loads(record_file(folder).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    metrics = {
+        name: Metric(kept["value"], kept["count"], tuple(Point(*point) for point in kept["curve"]))
+        for name, kept in document.pop("metrics").items()
+    }
+    models = tuple(
+        LoggedModel(kept["name"], kept["id"], tuple(kept["flavors"]))
+        for kept in document.pop("models")
+    )
+    artifacts, children = tuple(document.pop("artifacts")), tuple(document.pop("children"))
+    return Run(**document, metrics=metrics, models=models, artifacts=artifacts, children=children)
+
+
+def tracked_run(home: Path, job: Job) -> Run | None:
+    """What a job has tracked so far; None for a job that isn't tracked, or not yet."""
+    return _tracked(home, job.name)
+
+
+def _tracked(home: Path, job: str) -> Run | None:
+    record = read_record(job_folder(home, job))
+    if record is None or record.status != "RUNNING":
+        return record
+    try:
+        with reading(home) as connection:
+            run = read_run(home, connection, record.id, job)
+    except (sqlite3.Error, NotFound):
+        return record
+    # What the script was given is a parameter of the run in its end only; see `lifecycle`.
+    return replace(run, parameters={**record.parameters, **run.parameters}) if run else record
+
+
+def origin_of(home: Path, job: str) -> Origin | None:
+    """What is kept of a job with a model that it made; None for a job that isn't tracked.
+
+    A job registers its outputs before its run has ended.
+    """
+    record = _tracked(home, job)
+    if record is None:
+        return None
+    return Origin(
+        run=record.id,
+        commit=record.commit,
+        data=record.inputs,
+        metrics={name: metric.value for name, metric in record.metrics.items()},
+    )

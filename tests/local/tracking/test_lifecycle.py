@@ -1,0 +1,120 @@
+"""A tracked job that is cut off, ended, taken up again and removed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import ViewType
+
+from runner.job_address import parse_job_address
+from runner.local.job_folder import job_folder, owner
+from runner.local.jobs import show_job
+from runner.local.tracking.artifacts import find_artifact
+from runner.local.tracking.record import tracked_run
+from runner.local.tracking.removal import tracked_of
+from runner.local.tracking.store import store_address, store_file
+from runner.workspace import Run
+from tests.local.tracking.scripts import JOB
+from tests.projects import ScratchProject
+
+# Logs, and waits for a word to end; a second attempt ends at once.
+SLOW = """
+import os, time
+import mlflow
+mlflow.log_metric("loss", 1.0)
+mlflow.log_text("hello", "hello.txt")
+mlflow.start_run(run_name="beside", nested=True)
+mlflow.log_metric("fold", 2.0)
+class Constant(mlflow.pyfunc.PythonModel):
+    def predict(self, context, model_input, params=None):
+        return model_input
+for name in ("kept", "model"):
+    logged = mlflow.pyfunc.log_model(name=name, python_model=Constant(), pip_requirements=[])
+    if name == "kept":
+        mlflow.register_model(logged.model_uri, "kept")
+if not os.path.exists("began"):
+    open("began", "w").close()
+    time.sleep(600)
+"""
+
+
+def until(look: Callable[[], object], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not look():
+        assert time.monotonic() < deadline, "it didn't come about in time"
+        time.sleep(0.05)
+
+
+def began(project: ScratchProject, name: str) -> bool:
+    return (job_folder(project.home, name) / "code" / "began").exists()
+
+
+def kill_host(project: ScratchProject, name: str) -> None:
+    process = owner(job_folder(project.home, name))
+    assert process is not None
+    os.kill(process, signal.SIGKILL)
+    until(lambda: owner(job_folder(project.home, name)) is None)
+
+
+def live(project: ScratchProject, name: str) -> Run:
+    run = tracked_run(project.home, show_job(project.home, name))
+    assert run is not None
+    return run
+
+
+def test_a_job_that_is_cut_off_goes_on_with_its_run_and_is_removed_with_it(
+    project: ScratchProject,
+) -> None:
+    project.write("models/echo/src/slow.py", SLOW)
+    project.write("models/echo/slow.yml", JOB.format(command="exec python slow.py"))
+    name = project.json("train", "echo", "slow", "--no-wait")["name"]
+    until(lambda: began(project, name))
+    run = live(project, name)
+    assert (run.status, run.metrics["loss"].value) == ("RUNNING", 1.0)  # seen as it runs
+    kill_host(project, name)
+    process = int((job_folder(project.home, name) / "command.lock").read_text())
+
+    client = MlflowClient(tracking_uri=store_address(project.home))
+    # Canceled now, the command that was left over is ended, and its runs are.
+    assert project.json("jobs", "cancel", name)["status"] == "Canceled"
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+    run = live(project, name)
+    statuses = {client.get_run(each).info.status for each in (run.id, *run.children)}
+    assert (run.status, statuses) == ("KILLED", {"KILLED"})
+
+    # Taken up again it is a new attempt of the same run.
+    assert project.json("jobs", "resume", name)["status"] == "Completed"
+    again = live(project, name)
+    assert (again.id, again.status) == (run.id, "FINISHED")
+    assert again.metrics["loss"].count == 2
+    assert {model.name for model in again.models} == {"kept", "model"}
+
+    kept = find_artifact(project.home, parse_job_address("models:/kept/1"))
+    tracked = tracked_of(project.home, [name])
+    assert sum(folder.exists() for folder in tracked.folders) >= 3  # a run's and two models'
+    project.json("jobs", "remove", name, "--yes")
+    left = client.search_runs(
+        ["0", *(e.experiment_id for e in client.search_experiments())], run_view_type=ViewType.ALL
+    )
+    assert list(left) == []
+    assert not any(folder.exists() for folder in tracked.folders)
+    assert (kept / "MLmodel").is_file()  # MLflow's registry has it
+
+
+def test_a_broken_store_fails_the_job_in_one_line_before_its_command(
+    project: ScratchProject,
+) -> None:
+    project.write("models/echo/slow.yml", JOB.format(command="touch ran").replace("./src", "."))
+    store_file(project.home).parent.mkdir(parents=True)
+    store_file(project.home).write_text("no database")
+    done = project.run("train", "echo", "slow")
+    assert done.returncode == 1
+    assert "can't be used" in done.stderr.splitlines()[-1]
+    assert "runner jobs resume" in done.stderr.splitlines()[-1]
+    assert not list(project.home.glob("jobs/*/code/ran"))
