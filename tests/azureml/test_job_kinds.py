@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from runner.azureml import beginning, client
 from runner.errors import RunnerError, WrongUsage
 from runner.workspace import Job, TrainingRequest
 from tests.azureml.stage import Stage
+from tests.emulator.faults import (
+    Drop,
+    ExpireTokens,
+    Fault,
+    server_error,
+    throttled,
+    unavailable,
+)
 
 SCHEMAS = "https://azuremlschemas.azureedge.net/latest"
 ENVIRONMENT = "environment: {image: an/image, conda_file: ./conda.yml}"
@@ -136,6 +146,11 @@ class Kinds:
         """What Azure has of a job, with the workspace's own id left out."""
         return self.get("jobs", self.train(text, **inputs).name)
 
+    def names(self) -> set[str]:
+        """Of the jobs of the workspace."""
+        found = self.stage.emulator.cloud.state.children(self.stage.workspace_id)
+        return {one.body["name"] for one in found if one.properties.get("jobType")}
+
     def refused(self, text: str) -> str:
         with pytest.raises(RunnerError) as refused:
             self.train(text)
@@ -213,6 +228,37 @@ def test_the_same_files_are_registered_once(kinds: Kinds) -> None:
     kinds.train(PIPELINE)
     written = {one.path.split("/")[9] for one in requests if one.method == "PUT"}
     assert written == {"components", "jobs"}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_one_invocation_is_one_job_in_any_weather(
+    kinds: Kinds, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    chance = random.Random(seed)  # noqa: S311 - weather, no secret
+    monkeypatch.setattr(beginning, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setitem(client.RETRIES, "retry_backoff_factor", 0.01)
+    weather: list[Fault] = [
+        Drop("before"),
+        Drop("middle"),
+        Drop("after"),
+        throttled(),
+        server_error(),
+        unavailable(),
+        ExpireTokens(),
+    ]
+    faults = kinds.stage.emulator.faults
+    paths = ("*/jobs/*", "*/components/*", "*/environments/*", "*/codes/*", "*/data/*")
+    for path in chance.sample(paths, 3):
+        fault = chance.choice(weather)
+        # Who is sent away twice in a row really has to sign in.
+        often = 1 if isinstance(fault, ExpireTokens) else chance.choice((1, 2))
+        faults.inject(fault, path=path, times=often)
+    kinds.write("src/fit.py", f"seed = {seed}\n")
+    before = kinds.names()
+    job = kinds.train(PIPELINE if seed % 2 else SWEEP)
+    kinds.stage.emulator.settle()
+    assert kinds.names() - before == {job.name}
+    assert len(faults.injected) >= 2
 
 
 @pytest.mark.parametrize(
