@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Write = Callable[["Connection", AssetKind, str, str, Mapping[str, Any]], Version]
 
 
-def write(
+def write_version(
     connection: Connection, kind: AssetKind, name: str, version: str, keys: Mapping[str, Any]
 ) -> Version:
     """Write a version without azure-ai-ml."""
@@ -32,7 +32,7 @@ def write(
     )
 
 
-def write_by_sdk(
+def write_version_by_sdk(
     connection: Connection, kind: AssetKind, name: str, version: str, keys: Mapping[str, Any]
 ) -> Version:
     """Write a version by azure-ai-ml. Raises WrongUsage for a key that it does not take."""

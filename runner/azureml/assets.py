@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runner.asset_kinds import ASSET_KINDS, AssetKind
 from runner.asset_rules import check_copy, check_registration, taken_version
-from runner.azureml.asset_writing import Write, wire_properties, write
+from runner.azureml.asset_writing import Write, wire_properties, write_version
 from runner.azureml.locating import Located, job_place, locate
 from runner.azureml.origins import PATH, note, origin_of
 from runner.azureml.registered import asset_record, find
@@ -45,6 +45,15 @@ _WRITTEN: Mapping[AssetKind, tuple[str, ...]] = {
     "data": ("auto_delete_setting",),
 }
 _READ_ONLY = ("provisioningState",)
+# What a version has that was given nothing.
+_NOTHING_GIVEN = {"isAnonymous": False, "isArchived": False, "tags": {}, "properties": {}}
+
+
+class _Source(NamedTuple):
+    """Where a version lies, and the properties that keep where it came from."""
+
+    uri: str
+    noted: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -59,22 +68,21 @@ class _Wanted:
     content_hash: str = ""  # of files
     datastore: str | None = None  # that the files must lie in
     place: str = ""  # of what lies in the cloud
-    noted: dict[str, str] = field(default_factory=dict)  # properties that we add
 
     @property
     def what(self) -> str:
         """What another version has another one of."""
         return "path" if self.place else "content"
 
-    def written(self, uri: str) -> dict[str, Any]:
-        """All keys of the version, with its path."""
+    def written(self, source: _Source) -> dict[str, Any]:
+        """All keys of the version."""
         tags = self.keys["tags"]
         return {
             **self.keys,
             "type": self.type,
-            "path": uri,
+            "path": source.uri,
             "tags": {**tags, HASH: self.content_hash} if self.content_hash else tags,
-            "properties": {**self.keys["properties"], **self.noted},
+            "properties": {**self.keys["properties"], **source.noted},
         }
 
 
@@ -84,7 +92,7 @@ def register(
     registration: Registration,
     tell: Tell,
     find_run: FindRun,
-    put: Write = write,
+    put: Write = write_version,
 ) -> Asset:
     """Register a file or folder, which is sent to a datastore, or what lies in the cloud.
 
@@ -117,9 +125,12 @@ def register(
         type=located.type,
         content_hash=located.content_hash,
         place=located.place,
-        noted=_noted(located, find_run),
     )
-    return _add_unless_there(connection, wanted, lambda: located.uri, put)
+
+    def source() -> _Source:
+        return _Source(located.uri, _noted(located, find_run))
+
+    return _add_unless_there(connection, wanted, source, put)
 
 
 def receive(connection: Connection, asset: Asset, content: Content, tell: Tell) -> Asset:
@@ -140,19 +151,16 @@ def receive(connection: Connection, asset: Asset, content: Content, tell: Tell) 
             "stage": asset.stage,
         },
         content_hash=content_hash,
-        noted=note(asset.job, asset.origin),
     )
-
-    def sent() -> str:
-        place, arrived = send(connection, asset.base_name, content, hashes, tell, content_hash)
-        check_copy(asset, arrived)
-        return storage_of(connection).long_uri(place)
-
     versions = list_versions(connection, ASSET_KINDS[kind].segment, asset.name)
     found = _same(connection, wanted, versions)
     if found is not None:
         return asset_record(kind, asset.name, found)
-    return _add(connection, wanted, versions, sent(), write)
+    place, sent = send(connection, asset.base_name, content, hashes, tell, content_hash)
+    check_copy(asset, sent)
+    uri = storage_of(connection).long_uri(place)
+    source = _Source(uri, note(asset.job, asset.origin))
+    return _add(connection, wanted, versions, source, write_version)
 
 
 def send(
@@ -269,17 +277,17 @@ def _register_files(
     hashes = {file.name: hash_file(file) for file in read.files}
     content_hash = hash_content(content.shape, hashes.items())
 
-    def sent() -> str:
+    def source() -> _Source:
         place, arrived = send(connection, base_name, content, hashes, tell, datastore=store)
         if arrived != content_hash:
             raise EnvironmentRefused(
                 f"{registration.path} changed while it was being sent: register it again"
             )
-        return storage_of(connection).long_uri(place)
+        return _Source(storage_of(connection).long_uri(place))
 
     type_ = wanted.type or ASSET_KINDS[wanted.kind].guess_type(path)
     wanted = replace(wanted, type=type_, content_hash=content_hash, datastore=store)
-    return _add_unless_there(connection, wanted, sent, put)
+    return _add_unless_there(connection, wanted, source, put)
 
 
 def _noted(located: Located, find_run: FindRun) -> dict[str, str]:
@@ -295,13 +303,13 @@ def _noted(located: Located, find_run: FindRun) -> dict[str, str]:
 
 
 def _add_unless_there(
-    connection: Connection, wanted: _Wanted, sent: Callable[[], str], put: Write
+    connection: Connection, wanted: _Wanted, source: Callable[[], _Source], put: Write
 ) -> Asset:
-    """The version that is there already, or a new one of what is at the place that `sent` tells."""
+    """The version that is there already, or a new one; only for that `source` is called."""
     versions = list_versions(connection, ASSET_KINDS[wanted.kind].segment, wanted.name)
     found = _same(connection, wanted, versions)
     if found is None:
-        return _add(connection, wanted, versions, sent(), put)
+        return _add(connection, wanted, versions, source(), put)
     return asset_record(wanted.kind, wanted.name, _amended(connection, wanted, found))
 
 
@@ -321,10 +329,8 @@ def _same(connection: Connection, wanted: _Wanted, versions: list[Version]) -> V
     for version in versions:
         properties = version["properties"]
         type_ = properties.get(ASSET_KINDS[wanted.kind].type_key)
-        matches, meant = (
-            _matches(connection, wanted, properties),
-            wanted.version in (None, version["name"]),
-        )
+        matches = _matches(connection, wanted, properties)
+        meant = wanted.version in (None, version["name"])
         if matches and meant and type_ == wanted.type and not archived(version):
             return version
         if version["name"] == wanted.version:
@@ -334,14 +340,14 @@ def _same(connection: Connection, wanted: _Wanted, versions: list[Version]) -> V
 
 
 def _add(
-    connection: Connection, wanted: _Wanted, versions: list[Version], uri: str, put: Write
+    connection: Connection, wanted: _Wanted, versions: list[Version], source: _Source, put: Write
 ) -> Asset:
     added = add_version(
         connection,
         ASSET_KINDS[wanted.kind].segment,
         wanted.name,
         versions,
-        wanted.written(uri),
+        wanted.written(source),
         lambda found: _same(connection, wanted, found),
         wanted.version,
         lambda connection, _, name, version, keys: put(
@@ -358,13 +364,18 @@ def _amended(connection: Connection, wanted: _Wanted, version: Version) -> Versi
     Raises EnvironmentRefused for a property that has another value already.
     """
     facts, old = ASSET_KINDS[wanted.kind], version["properties"]
-    given = wire_properties(wanted.kind, wanted.written(old[facts.uri_key]))
+    given = wire_properties(wanted.kind, wanted.written(_Source(old[facts.uri_key])))
     kept = {key: value for key, value in old.items() if value and key not in _READ_ONLY}
-    new = {**kept, **given, facts.uri_key: old[facts.uri_key]}
-    if not wanted.keys["tags"]:
-        new["tags"] = old.get("tags") or {}
-    new["properties"] = _amended_properties(wanted, old.get("properties") or {})
-    if {**_blank(old), **kept} == {**_blank(old), **new}:
+    tags = old.get("tags") or {}
+    known = {HASH: tags[HASH]} if HASH in tags else {}
+    new = {
+        **kept,
+        **given,
+        facts.uri_key: old[facts.uri_key],
+        "tags": {**wanted.keys["tags"], **known} if wanted.keys["tags"] else tags,
+        "properties": _amended_properties(wanted, old.get("properties") or {}),
+    }
+    if _NOTHING_GIVEN | kept == new:
         return version
     return put_version(connection, facts.segment, wanted.name, version["name"], new)
 
@@ -377,9 +388,4 @@ def _amended_properties(wanted: _Wanted, old: Mapping[str, str]) -> dict[str, st
                 f"property {name!r} of {wanted.name!r} is {old[name]!r}, and properties of a"
                 " version never change: give --version to register another version"
             )
-    return {**wanted.noted, **declared, **old}
-
-
-def _blank(old: Mapping[str, Any]) -> dict[str, Any]:
-    """What a version is not told, and has anyway."""
-    return {"isAnonymous": False, "isArchived": False, "tags": {}, "properties": {}}
+    return {**declared, **old}

@@ -65,7 +65,7 @@ def locate(connection: Connection, kind: AssetKind, registration: Registration) 
         return _in_registry(connection, kind, address, declared)
     if is_job_address(address):
         return _of_job(connection, kind, parse_job_address(address), declared)
-    if address.startswith(("azureml:", "/subscriptions/")):
+    if address.startswith(("azureml:", "/")) and "/datastores/" in address:
         place = storage_of(connection).own_place(address)
         uri = storage_of(connection).long_uri(place)
         storage_of(connection).container(place.datastore)  # names the nearest where there is none

@@ -6,7 +6,8 @@ properties of the version, which never change; their names begin with `runner.`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -56,9 +57,15 @@ def read_note(properties: Mapping[str, str]) -> Noted:
         properties.get(_RUN),
         properties.get(_COMMIT),
         _below(properties, _DATA),
-        {name: float(value) for name, value in _below(properties, _METRIC).items()},
+        dict(_numbers(_below(properties, _METRIC))),
     )
     return Noted(others, properties.get(_JOB), None if origin == Origin() else origin)
+
+
+def _numbers(texts: Mapping[str, str]) -> Iterator[tuple[str, float]]:
+    for name, text in texts.items():
+        with suppress(ValueError):  # whoever else wrote that
+            yield name, float(text)
 
 
 def _below(properties: Mapping[str, str], prefix: str) -> dict[str, str]:

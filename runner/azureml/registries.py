@@ -15,6 +15,8 @@ from runner.errors import EnvironmentRefused
 from runner.workspace import Asset
 
 if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
+
     from runner.azureml.connection import Connection
 
 _TRIES = 3
@@ -26,23 +28,27 @@ def share_model(connection: Connection, reference: str, registry: str) -> Asset:
     Azure copies the files by itself. Content that is there already is left as it is. Raises
     NotFound for a model that the workspace lacks, and EnvironmentRefused.
     """
-    from runner.azureml.sdk import ml_client, spoken_through
+    from runner.azureml.sdk import ml_client, signed_in, spoken_through
 
     model = find(connection, "model", reference)
     name, version = model.name, model.version
     there = find_shared(connection, registry, "model", name, version)
     if there is not None:
         return _checked(model, there, registry)
+
+    def share() -> None:
+        with spoken_through(f"share {model.reference} with registry {registry!r}"):
+            ml_client(connection).models.share(
+                name,
+                version,
+                share_with_name=name,
+                share_with_version=version,
+                registry_name=registry,
+            )
+
     for tries_left in reversed(range(_TRIES)):
         try:
-            with spoken_through(f"share {model.reference} with registry {registry!r}"):
-                ml_client(connection).models.share(
-                    name,
-                    version,
-                    share_with_name=name,
-                    share_with_version=version,
-                    registry_name=registry,
-                )
+            signed_in(connection, share)
         except ServiceError as error:
             # An answer that was lost may have been the one that says that it is done.
             there = find_shared(connection, registry, "model", name, version)
@@ -66,14 +72,21 @@ def find_shared(
 
     Raises EnvironmentRefused for a registry that is not there, or can't be reached.
     """
-    from runner.azureml.sdk import ml_client, spoken_through
+    from runner.azureml.sdk import ml_client, signed_in, spoken_through
 
-    with spoken_through(f"open registry {registry!r}"):
-        client = ml_client(connection, registry)
+    def opened() -> MLClient:
+        with spoken_through(f"open registry {registry!r}"):
+            return ml_client(connection, registry)
+
+    def asked() -> Any:
+        client = opened()
         operations: Any = client.models if kind == "model" else client.data
-    try:
         with spoken_through(f"read {name}:{version} of registry {registry!r}"):
-            found = operations.get(name, version)
+            return operations.get(name, version)
+
+    signed_in(connection, opened)  # a registry that is not there is an error
+    try:
+        found = signed_in(connection, asked)
     except Missing:
         return None
     facts = ASSET_KINDS[kind]

@@ -15,7 +15,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from azure.core.pipeline.policies import SansIOHTTPPolicy
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from runner.azureml.connection import Connection
     from runner.clouds import Cloud
+
+Answer = TypeVar("Answer")
 
 _DISCOVERY = "REGISTRY_DISCOVERY_ENDPOINT_URL"  # where azure-ai-ml asks for a private cloud's
 _REGION = "REGISTRY_DISCOVERY_ENDPOINT_REGION"
@@ -81,36 +83,33 @@ def write(
 
     `call` calls it, `source` is the declaration. Raises as `spoken_through`.
     """
-    doing = what or f"create {'/'.join(path)}"
+
+    def written() -> HttpRequest:
+        with spoken_through(what or f"create {'/'.join(path)}", source):
+            client, guard = ml_client(connection), connection.once(_guard)
+            guard.caught = connection.arm.url(*path)
+            try:
+                call(client)
+            except _Written as written:
+                request: HttpRequest = written.request
+                return request
+            finally:
+                guard.caught = None
+            raise EnvironmentRefused(f"azure-ai-ml wrote no request for {'/'.join(path)}")
+
+    return signed_in(connection, written)
+
+
+def signed_in(connection: Connection, ask: Callable[[], Answer]) -> Answer:
+    """What `ask` returns; it is called again, signed in anew, where its token was withdrawn."""
     try:
-        return _write(connection, path, call, doing, source)
+        return ask()
     except ServiceError as error:
         if error.status != 401:
             raise
-        # A token was withdrawn, and azure-ai-ml's clients keep theirs: they are made anew.
-        connection.credential.forget()
-        connection.once(_clients).clear()
-        return _write(connection, path, call, doing, source)
-
-
-def _write(
-    connection: Connection,
-    path: tuple[str, ...],
-    call: Callable[[MLClient], object],
-    what: str,
-    source: MappingNode | None,
-) -> HttpRequest:
-    with spoken_through(what, source):
-        client, guard = ml_client(connection), connection.once(_guard)
-        guard.caught = connection.arm.url(*path)
-        try:
-            call(client)
-        except _Written as written:
-            request: HttpRequest = written.request
-            return request
-        finally:
-            guard.caught = None
-        raise EnvironmentRefused(f"azure-ai-ml wrote no request for {'/'.join(path)}")
+    connection.credential.forget()
+    connection.once(_clients).clear()  # each of which keeps the token that it was given
+    return ask()
 
 
 def send_written(

@@ -59,11 +59,11 @@ class AzureWorkspace:
         return read_environment_catalog(self._project, self.environment, may_be_missing=True)
 
     def register(self, kind: AssetKind, registration: Registration) -> Asset:
-        from runner.azureml.asset_writing import write_by_sdk
+        from runner.azureml.asset_writing import write_version_by_sdk
         from runner.azureml.assets import register
 
         return register(
-            self._connection, kind, registration, self.on_transfer, self.run, write_by_sdk
+            self._connection, kind, registration, self.on_transfer, self.run, write_version_by_sdk
         )
 
     def assets(self, kind: AssetKind, name: str | None = None) -> list[Asset]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from runner.azureml.asset_writing import Write, write, write_by_sdk
+from runner.azureml.asset_writing import Write, write_version, write_version_by_sdk
 from runner.azureml.storage import storage_of
 from runner.azureml.workspace import AzureWorkspace
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
@@ -87,7 +87,7 @@ def test_azure_ai_ml_writes_what_the_runner_writes(
     def written(put: Write, version: str) -> Any:
         return put(workspace._connection, kind, name, version, keys)["properties"]
 
-    plain, by_sdk = written(write, "1"), written(write_by_sdk, "2")
+    plain, by_sdk = written(write_version, "1"), written(write_version_by_sdk, "2")
     uri = "modelUri" if kind == "model" else "dataUri"
     assert by_sdk.pop(uri).endswith(plain.pop(uri).removeprefix("azureml:/"))
     assert by_sdk == plain
@@ -219,6 +219,16 @@ def test_a_request_that_meets_trouble_makes_one_version(
     assert len(workspace.assets(kind, name)) == 1
 
 
+@pytest.mark.parametrize("position", range(4))
+def test_a_token_may_be_withdrawn_at_any_request(
+    stored: Stage, workspace: AzureWorkspace, name: str, file: Path, position: int
+) -> None:
+    workspace.register("model", Registration(f"{name}-0", file, "custom_model"))
+    stored.emulator.faults.inject(ExpireTokens(), path="*/models/*", skip=position)
+    asset = workspace.register("model", Registration(name, file, "custom_model"))
+    assert asset.version == "1"
+
+
 def test_an_upload_that_is_refused_ends_and_registers_nothing(
     stored: Stage, workspace: AzureWorkspace, name: str, file: Path
 ) -> None:
@@ -247,3 +257,11 @@ def test_a_command_registers_with_a_clean_standard_output(
     done = run("models", "register", "model.yml", "-o", "json")
     assert (done.json()["stage"], done.json()["properties"]) == ("Staging", {"a": "b"})
     assert "xperimental" not in done.err
+
+
+def test_a_table_is_registered_as_one(workspace: AzureWorkspace, name: str, tmp_path: Path) -> None:
+    (tmp_path / "MLTable").write_text("paths:\n  - file: ./a.csv\n")
+    (tmp_path / "a.csv").write_text("1\n")
+    asset = workspace.register("data", Registration(name, tmp_path, "mltable"))
+    assert asset.type == "mltable"
+    assert workspace.register("data", Registration(name, tmp_path, "mltable")) == asset

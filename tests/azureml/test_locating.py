@@ -73,6 +73,15 @@ def test_a_model_in_a_datastore_is_registered_where_it_lies_as_what_it_is(
     assert again == replace(asset, tags={"a": "b"})
 
 
+def test_files_that_were_sent_keep_their_hash_when_their_place_is_registered(
+    workspace: AzureWorkspace, name: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text(name)
+    sent = workspace.register("data", Registration(name, tmp_path / "a.csv", "uri_file"))
+    again = register(workspace, "data", name, sent.path, tags={"a": "b"})
+    assert again == replace(sent, tags={"a": "b"})
+
+
 @pytest.mark.parametrize(
     ("kind", "path", "type_"),
     [
@@ -167,7 +176,13 @@ def test_data_that_a_job_wrote_is_registered_by_its_place(
         ("models:/{name}/1", NotFound, "no model"),
         ("azureml://datastores/workspaceblobstor/paths/x", NotFound, "'workspaceblobstore'"),
         ("azureml://datastores/workspaceblobstore/paths/{name}", NotFound, "there is nothing at"),
-        ("azureml:{name}:1", WrongUsage, "is not a datastore URI"),
+        ("azureml:{name}:1", WrongUsage, r"can't be registered, allowed: a path, .*models:/NAME"),
+        ("azureml://datastores/d", WrongUsage, "is not a datastore URI"),
+        (
+            "azureml://subscriptions/s/resourcegroups/g/workspaces/w/datastores/d/paths/p",
+            WrongUsage,
+            "is in another workspace than 'scoring'",
+        ),
         ("azureml://registries/shared/models/m", WrongUsage, "names no version"),
         ("azureml://registries/shared/data/m/versions/1", WrongUsage, "allowed: models"),
         ("ftp://example.test/model", WrongUsage, "can't be registered, allowed: a path, azureml"),

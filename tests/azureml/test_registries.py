@@ -13,7 +13,7 @@ from runner.errors import EnvironmentRefused, NotFound
 from runner.workspace import Asset, Registration
 from tests.azureml.scored import Run
 from tests.azureml.stage import LOCATION, Stage, put
-from tests.emulator.faults import Drop
+from tests.emulator.faults import Drop, ExpireTokens, Fault
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -108,11 +108,11 @@ def test_a_model_is_copied_to_a_registry_once_and_registered_from_there(
         workspace.download_asset("model", f"{model.name}-back", tmp_path / "copy")
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_a_lost_answer_makes_no_second_copy(
-    stored: Stage, workspace: AzureWorkspace, registry: str, model: Asset, when: str
+@pytest.mark.parametrize("fault", [Drop("before"), Drop("after"), ExpireTokens()])
+def test_a_request_that_meets_trouble_makes_one_copy(
+    stored: Stage, workspace: AzureWorkspace, registry: str, model: Asset, fault: Fault
 ) -> None:
-    stored.emulator.faults.inject(Drop(when), method="POST", path="*/import")  # type: ignore[arg-type]
+    stored.emulator.faults.inject(fault, method="POST", path="*/import")
     assert workspace.share(model.reference, registry).content_hash == model.content_hash
 
 
