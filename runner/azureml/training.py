@@ -30,6 +30,7 @@ from runner.declarations.problem import Place, refusal
 from runner.declarations.reader import plain
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.input_path import check_type, existing
+from runner.job_kinds import JOB_KINDS
 from runner.training_job import find_training_job, folder_of, other_input
 
 if TYPE_CHECKING:
@@ -62,6 +63,11 @@ def train(
     """
     first_pause()  # who follows the job wants no error of their settings once there is one
     declared = find_training_job(catalog, request)
+    if declared.type == "parallel":
+        text = "Azure takes none by itself: make it a step of a pipeline job"
+        raise refusal(
+            _place(declared, "type"), "type", f"found {JOB_KINDS['parallel'].noun}, {text}"
+        )
     stem = declared.name or f"{folder_of(declared)}-{name_of(declared)}"
     stem = _NOT_IN_A_NAME.sub("-", stem).strip("-")
     entity = _read(declared, request)

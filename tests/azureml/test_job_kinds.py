@@ -12,6 +12,7 @@ import pytest
 from runner.azureml import beginning, client
 from runner.errors import RunnerError, WrongUsage
 from runner.workspace import Job, TrainingRequest
+from tests.azureml.scored import Run
 from tests.azureml.stage import Stage
 from tests.emulator.faults import (
     Drop,
@@ -185,6 +186,19 @@ def test_a_sweep_is_sent_with_its_trial(kinds: Kinds) -> None:
     assert sent["limits"]["maxTotalTrials"] == 4
 
 
+def test_a_job_of_any_kind_is_followed_to_its_end(
+    kinds: Kinds, monkeypatch: pytest.MonkeyPatch, run: Run
+) -> None:
+    monkeypatch.setenv("RUNNER_OUTPUTS", str(kinds.stage.write(kinds.root)))
+    monkeypatch.chdir(kinds.root)
+    Path("Pulumi.yaml").touch()
+    done = run("train", "--file", str(kinds.write("job.yml", PIPELINE)), "-o", "json")
+    job = done.json()
+    assert (done.status, job["type"], job["status"]) == (0, "pipeline", "Completed")
+    shown = run("jobs", "show", job["name"], "-o", "json").json()
+    assert (shown["type"], shown["status"]) == ("pipeline", "Completed")
+
+
 def test_an_input_of_the_call_replaces_a_declared_path(kinds: Kinds) -> None:
     place = "azureml://datastores/workspaceblobstore/paths/any/"
     assert kinds.sent(SWEEP, rows=place)["inputs"]["rows"]["uri"] == place
@@ -264,7 +278,7 @@ def test_one_invocation_is_one_job_in_any_weather(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (PARALLEL, "Unsupported job type: parallel"),
+        (PARALLEL, "job.yml:2: type: found a parallel job, Azure takes none by itself: make it a"),
         (SWEEP.replace("goal: minimize", "goal: lessen"), "objective.goal"),
         (SWEEP + "colour: red\n", "job.yml:16: colour: Unknown field"),
         (SWEEP.replace("./rows}", "./rows, colour: red}"), "job.yml:8: inputs.rows.colour"),
