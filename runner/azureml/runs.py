@@ -19,7 +19,7 @@ from runner.azureml.job_outputs import find_output
 from runner.azureml.jobs import find_job, job_record
 from runner.errors import NotFound, WrongUsage
 from runner.job_address import JobOutput, artifact_of
-from runner.workspace import LoggedModel, Metric, Point, Run
+from runner.workspace import JobStatus, LoggedModel, Metric, Point, Run
 
 if TYPE_CHECKING:
     from runner.azureml.connection import Connection
@@ -70,11 +70,14 @@ def tracked_run(connection: Connection, name: str) -> Run | None:
 def model_address(connection: Connection, name: str) -> str:
     """Where the model lies that a job made: its output `model`, else the only one it logged.
 
-    Raises NotFound where it made none, and WrongUsage with the names where it logged several.
+    Raises NotFound where it made none or is not completed, and WrongUsage with the names where it
+    logged several.
     """
     job = job_record(connection, find_job(connection, name))
     if job.type == "batch":
         raise NotFound(f"job {name!r} is a batch job, which tracks nothing: name a training job")
+    if job.status is not JobStatus.COMPLETED:
+        raise NotFound(f"job {name!r} is {job.status}: only a completed one has results")
     try:
         find_output(connection, job, "model")
     except NotFound:
@@ -85,9 +88,9 @@ def model_address(connection: Connection, name: str) -> str:
     models = run.models if run else ()
     if not models:
         raise NotFound(
-            f"job {name!r}, which is {job.status}, has no output 'model' and logged none: log one"
-            " with `mlflow.<flavor>.log_model(model, name='model')`, or name what it wrote with"
-            " --output or --artifact"
+            f"job {name!r} has no output 'model' and logged none: log one with"
+            " `mlflow.<flavor>.log_model(model, name='model')`, or name what it wrote with --output"
+            " or --artifact"
         )
     if len(models) > 1:
         names = ", ".join(model.name for model in models)

@@ -160,7 +160,10 @@ def test_the_folder_of_a_build_is_sent_once(environments: Environments, name: st
     ("written", "said"),
     [
         ("{image: an/image, conda_file: ./none.yml}", "none.yml"),
-        ("{image: an/image, auto_delete_setting: {condition: a}}", "auto_delete_setting: Azure"),
+        (
+            "{image: a/b, auto_delete_setting: {condition: created_greater_than, value: 30d}}",
+            "auto_delete_setting: Azure takes none",
+        ),
         ("{build: {path: ./docker}, datastore: other}", "no datastore 'other'"),
         ("{build: {path: ./none}}", "none does not exist"),
         ("{build: {path: ./train.yml}}", "is a file: name the folder of the Dockerfile"),
