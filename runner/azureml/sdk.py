@@ -13,7 +13,7 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -179,11 +179,11 @@ def _mistake(error: Exception, what: str, source: MappingNode | None) -> WrongUs
     if source is None or not found:
         return WrongUsage(f"can't {what}: {said_by(error)}")
     return DeclarationError(
-        Problem(_place(source, keys), ".".join(keys), text) for keys, text in found
+        Problem(place_near(source, keys), ".".join(keys), text) for keys, text in found
     )
 
 
-def _place(node: Node, keys: tuple[str, ...]) -> Place:
+def place_near(node: Node, keys: Sequence[str]) -> Place:
     """Where a key stands, or the last of those above it that the file has."""
     place = node.place
     for key in keys:

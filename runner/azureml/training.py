@@ -19,14 +19,14 @@ from runner.azureml.inputs import asset_id, find_input
 from runner.azureml.jobs import job_record
 from runner.azureml.local_parts import Part, Unsent, parts_of
 from runner.azureml.registered import find
-from runner.azureml.sdk import send_written, spoken_through, write
+from runner.azureml.sdk import place_near, send_written, spoken_through, write
 from runner.azureml.storage import storage_of
 from runner.content import hash_content, hash_file, scan
 from runner.declarations import CommandJob, parse_reference
 from runner.declarations.document import MappingNode, Node
 from runner.declarations.job import Job as DeclaredJob
 from runner.declarations.job import name_of
-from runner.declarations.problem import Place, refusal
+from runner.declarations.problem import refusal
 from runner.declarations.reader import plain
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.input_path import check_type, existing
@@ -44,7 +44,7 @@ _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9]+")
 _CODE = re.compile(r"(?:azureml:)?(?:(/subscriptions/.+)|([^:/@]+):([^:/@]+))")
 _REFERENCE = re.compile(r"[^:/@\\]+(?::[^:/@\\]+|@latest)")
 _OUT = "azureml://datastores/<name>/paths/<path>"
-_ELSEWHERE = ("local", "serverless")  # what a compute is called that no workspace lists
+_SERVERLESS = "serverless"  # a compute that no workspace lists
 
 
 def train(
@@ -65,9 +65,7 @@ def train(
     declared = find_training_job(catalog, request)
     if declared.type == "parallel":
         text = "Azure takes none by itself: make it a step of a pipeline job"
-        raise refusal(
-            _place(declared, "type"), "type", f"found {JOB_KINDS['parallel'].noun}, {text}"
-        )
+        raise _refused(declared, "type", f"found {JOB_KINDS['parallel'].noun}, {text}")
     stem = declared.name or f"{folder_of(declared)}-{name_of(declared)}"
     stem = _NOT_IN_A_NAME.sub("-", stem).strip("-")
     entity = _read(declared, request)
@@ -134,18 +132,11 @@ def _parts(declared: DeclaredJob, entity: Any) -> list[Part]:
     try:
         return list(parts_of(entity, declared.file.parent))
     except Unsent as unsent:
-        raise refusal(_place(declared, unsent.key), unsent.key, unsent.way) from None
+        raise _refused(declared, unsent.key, unsent.way) from None
 
 
-def _place(declared: DeclaredJob, key: str) -> Place:
-    """Where a key stands, or the last above it that the job's own file has."""
-    node: Node = declared.source
-    place = node.place
-    for part in key.split("."):
-        if not isinstance(node, MappingNode) or part not in node.entries:
-            break
-        place, node = node.key_places[part], node.entries[part]
-    return place
+def _refused(declared: DeclaredJob, key: str, text: str) -> WrongUsage:
+    return refusal(place_near(declared.source, key.split(".")), key, text)
 
 
 @dataclass
@@ -176,8 +167,9 @@ class _Placing:
         elif part.kind == "code":
             self._code_folder(part)
         elif part.kind == "output" and self._local(part) is not None:
-            raise self._refused(
-                part,
+            raise _refused(
+                self.declared,
+                part.key,
                 f"found {part.value!r} of this machine, where no cluster writes, allowed: {_OUT}",
             )
 
@@ -190,16 +182,15 @@ class _Placing:
         elif part.kind == "input":
             part.put(self._input(part))
 
-    def _refused(self, part: Part, text: str) -> WrongUsage:
-        return refusal(_place(self.declared, part.key), part.key, text)
-
     def _check_compute(self, part: Part) -> None:
         name, connection = str(part.value), self.connection
         if name == "local":
-            raise self._refused(
-                part, "found 'local', which trains here: allowed in a workspace is azureml:<name>"
+            raise _refused(
+                self.declared,
+                part.key,
+                "found 'local', which trains here: allowed in a workspace is azureml:<name>",
             )
-        if "/" in name or name in _ELSEWHERE or name in self._computes:
+        if "/" in name or name == _SERVERLESS or name in self._computes:
             return
         if connection.arm.find("computes", name) is None:
             raise connection.missing(
@@ -218,8 +209,10 @@ class _Placing:
         if _CODE.fullmatch(text):
             return None
         if "://" in text or text.startswith(("azureml:", "git+")):
-            raise self._refused(
-                part, f"found {text!r}, allowed: a folder, or azureml:<name>:<version>"
+            raise _refused(
+                self.declared,
+                part.key,
+                f"found {text!r}, allowed: a folder, or azureml:<name>:<version>",
             )
         raise WrongUsage(f"{part.folder / text} does not exist: check the path")
 
