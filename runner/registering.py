@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from runner.errors import NotFound
 from runner.job_address import is_job_address
-from runner.workspace import Asset, Assets, Registration
+from runner.workspace import Asset, Registration
 
 if TYPE_CHECKING:
     from runner.asset_kinds import AssetKind
@@ -26,6 +26,13 @@ _MORE = (
 )
 
 
+class Registrar(Protocol):
+    """Finds models and data, and registers what is not there."""
+
+    def asset(self, kind: AssetKind, reference: str) -> Asset: ...
+    def register(self, kind: AssetKind, registration: Registration) -> Asset: ...
+
+
 def registration_of(declaration: Model | Data, name: str) -> Registration:
     """What registers a declaration under a name."""
     return Registration(
@@ -41,7 +48,7 @@ def registration_of(declaration: Model | Data, name: str) -> Registration:
 
 
 def find_or_register(
-    assets: Assets,
+    assets: Registrar,
     kind: AssetKind,
     reference: AssetReference,
     declared: Mapping[str, Model] | Mapping[str, Data],

@@ -1,102 +1,166 @@
-"""Models and data assets of a workspace.
+"""Registering models and data assets in a workspace, and fetching them.
 
-A version that the runner registers has the hash of its content as a tag; one that others
-registered has none, and is shown and fetched all the same.
+Files of this machine are sent by our own upload; what lies in the cloud already is registered
+where it lies. Who writes the version, azure-ai-ml or the runner, is the caller's choice; everything
+else is the same for both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runner.asset_kinds import ASSET_KINDS, AssetKind
-from runner.asset_rules import (
-    check_copy,
-    check_registration,
-    parse_asset,
-    taken_version,
-    unknown_name,
-    unknown_version,
-)
+from runner.asset_rules import check_copy, check_registration, taken_version
+from runner.azureml.asset_writing import Write, wire_properties, write_version
+from runner.azureml.locating import Located, job_place, locate
+from runner.azureml.origins import PATH, note, origin_of
+from runner.azureml.registered import asset_record, find
 from runner.azureml.storage import Place, parse_place, storage_of
 from runner.azureml.versions import (
     HASH,
     Version,
     add_version,
     archived,
-    created_at,
-    latest_version,
     list_versions,
+    put_version,
 )
-from runner.content import Content, counted, hash_content, hash_file, scan, scan_whole
-from runner.errors import EnvironmentRefused, WrongUsage
-from runner.workspace import Asset, Registration, Transfer
+from runner.content import Content, counted, hash_content, hash_file, scan
+from runner.errors import EnvironmentRefused, NotFound, WrongUsage
+from runner.job_address import is_job_address, parse_job_address
+from runner.workspace import Asset, Registration, Run, Transfer
 
 if TYPE_CHECKING:
     from runner.azureml.connection import Connection
 
 Tell = Callable[[Transfer], None]
+FindRun = Callable[[str], Run | None]  # that of a job, by the job's name
 
-_KEPT = ("properties", "flavors", "jobName", "stage", "isAnonymous", "isArchived")
-_ASKED = 8  # names whose latest version is asked for at once
+# Keys that are written as they are declared, by kind.
+_WRITTEN: Mapping[AssetKind, tuple[str, ...]] = {
+    "model": ("stage", "flavors"),
+    "data": ("auto_delete_setting",),
+}
+_READ_ONLY = ("provisioningState",)
+# What a version has that was given nothing.
+_NOTHING_GIVEN = {"isAnonymous": False, "isArchived": False, "tags": {}, "properties": {}}
+
+
+class _Source(NamedTuple):
+    """Where a version lies, and the properties that keep where it came from."""
+
+    uri: str
+    noted: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A version that is to be, and what tells that another one is the same."""
+
+    kind: AssetKind
+    name: str
+    type: str
+    keys: dict[str, Any]  # without the path
+    version: str | None = None
+    content_hash: str = ""  # of files
+    datastore: str | None = None  # that the files must lie in
+    place: str = ""  # of what lies in the cloud
+
+    @property
+    def what(self) -> str:
+        """What another version has another one of."""
+        return "path" if self.place else "content"
+
+    def written(self, source: _Source) -> dict[str, Any]:
+        """All keys of the version."""
+        tags = self.keys["tags"]
+        return {
+            **self.keys,
+            "type": self.type,
+            "path": source.uri,
+            "tags": {**tags, HASH: self.content_hash} if self.content_hash else tags,
+            "properties": {**self.keys["properties"], **source.noted},
+        }
 
 
 def register(
-    connection: Connection, kind: AssetKind, registration: Registration, tell: Tell
+    connection: Connection,
+    kind: AssetKind,
+    registration: Registration,
+    tell: Tell,
+    find_run: FindRun,
+    put: Write = write_version,
 ) -> Asset:
-    """Upload a file or folder to the default datastore and register it.
+    """Register a file or folder, which is sent to a datastore, or what lies in the cloud.
 
-    Content that is registered under this name and type already gives that version back, the
-    newest where there are several, without a byte sent; its description and tags become the ones
-    given, if any. Raises as the local workspace does, and EnvironmentRefused for a role that is
+    The same content, or the same place, that is registered under this name and type already gives
+    that version back, the newest where there are several, without a byte sent; what else is
+    declared becomes its own as far as Azure lets it change. Raises as the local workspace does,
+    WrongUsage for a key that Azure has no use for, and EnvironmentRefused for a role that is
     missing on the storage.
     """
     check_registration(kind, registration)
+    _check_keys(kind, registration)
+    wanted = _Wanted(
+        kind,
+        registration.name,
+        registration.type or "",
+        {
+            "description": registration.description,
+            "tags": dict(registration.tags),
+            "properties": dict(registration.properties),
+            **{key: registration.more.get(key) for key in _WRITTEN[kind]},
+        },
+        registration.version,
+    )
     path = registration.path
-    if not isinstance(path, Path):
-        raise EnvironmentRefused(f"{path} is not on this machine; fetch it and name the copy")
-    base_name = path.absolute().name
-    # Of what a job wrote all counts, as on Azure, where it is not sent.
-    content = scan(path, registration.names) if registration.job is None else scan_whole(path)
-    read = counted(content, lambda done: tell(Transfer("reading", base_name, done, content.size)))
-    hashes = {file.name: hash_file(file) for file in read.files}
-    content_hash = hash_content(content.shape, hashes.items())
-    segment = ASSET_KINDS[kind].segment
-    versions = list_versions(connection, segment, registration.name)
-    found = _same(kind, versions, registration, content_hash)
-    if found is not None:
-        return _asset(kind, registration.name, _amended(connection, kind, registration, found))
-    place, sent = send(connection, base_name, content, hashes, tell)
-    if sent != content_hash:
-        raise EnvironmentRefused(
-            f"{registration.path} changed while it was being sent: register it again"
-        )
-    return _add(connection, kind, registration, versions, place, content_hash)
+    if isinstance(path, Path):
+        return _register_files(connection, wanted, path, registration, tell, put)
+    located = locate(connection, kind, registration)
+    wanted = replace(
+        wanted,
+        type=located.type,
+        content_hash=located.content_hash,
+        place=located.place,
+    )
+
+    def source() -> _Source:
+        return _Source(located.uri, _noted(located, find_run))
+
+    return _add_unless_there(connection, wanted, source, put)
 
 
 def receive(connection: Connection, asset: Asset, content: Content, tell: Tell) -> Asset:
     """Register a copy of another workspace's asset; content that is there already is not read."""
-    registration = Registration(
-        asset.name,
-        Path(asset.base_name),
-        asset.type,
-        description=asset.description,
-        tags=asset.tags,
-    )
     kind, content_hash, hashes = asset.kind, asset.content_hash, dict[str, str]()
     if not content_hash:
         # Whoever registered it took no hash, and the place of a copy is named by it.
         hashes = {file.name: hash_file(file) for file in content.files}
         content_hash = hash_content(content.shape, hashes.items())
+    wanted = _Wanted(
+        kind,
+        asset.name,
+        asset.type,
+        {
+            "description": asset.description,
+            "tags": dict(asset.tags),
+            "properties": dict(asset.properties),
+            "stage": asset.stage,
+        },
+        content_hash=content_hash,
+    )
     versions = list_versions(connection, ASSET_KINDS[kind].segment, asset.name)
-    found = _same(kind, versions, registration, content_hash)
+    found = _same(connection, wanted, versions)
     if found is not None:
-        return _asset(kind, asset.name, found)
+        return asset_record(kind, asset.name, found)
     place, sent = send(connection, asset.base_name, content, hashes, tell, content_hash)
     check_copy(asset, sent)
-    return _add(connection, kind, registration, versions, place, content_hash)
+    uri = storage_of(connection).long_uri(place)
+    source = _Source(uri, note(asset.job, asset.origin))
+    return _add(connection, wanted, versions, source, write_version)
 
 
 def send(
@@ -106,61 +170,29 @@ def send(
     hashes: Mapping[str, str],
     tell: Tell,
     content_hash: str | None = None,
+    datastore: str | None = None,
 ) -> tuple[Place, str]:
-    """Upload a content to the default datastore; return its place and the hash of what was read.
+    """Upload a content to a datastore; return its place and the hash of what was read.
 
     `hashes` are those of the files that are known; `content_hash` that of all, where not all are.
+    Without a datastore it is the default one. Raises NotFound for one that is not there.
     """
     from runner.azureml.uploads import upload
 
     storage = storage_of(connection)
+    store = datastore or storage.default_name
     named = content_hash or hash_content(content.shape, hashes.items())
     root = f"LocalUpload/{named}"
     folder = f"{root}/{base_name}" if content.shape == "folder" else root
     sent = upload(
-        storage.container(storage.default_name),
+        storage.container(store),
         folder,
         content,
         hashes,
         lambda done: tell(Transfer("uploading", base_name, done, content.size)),
     )
     inside = folder if content.shape == "folder" else f"{root}/{content.files[0].name}"
-    return Place(storage.default_name, inside), sent.content_hash
-
-
-def find(connection: Connection, kind: AssetKind, reference: str) -> Asset:
-    """Return the version that `azureml:name:version` or `azureml:name@latest` means.
-
-    The prefix can be left out, and a name alone means its latest version. Raises WrongUsage for
-    what is no reference, and NotFound.
-    """
-    wanted = parse_asset(kind, reference)
-    segment = ASSET_KINDS[kind].segment
-    if wanted.version is None:
-        found = latest_version(connection, segment, wanted.name)
-    else:
-        found = connection.arm.find(segment, wanted.name, "versions", wanted.version)
-    if found is not None:
-        return _asset(kind, wanted.name, found)
-    versions = [one.version for one in listing(connection, kind, wanted.name)]
-    raise unknown_version(kind, wanted.name, wanted.version, versions)
-
-
-def listing(connection: Connection, kind: AssetKind, name: str | None = None) -> list[Asset]:
-    """Return all versions of a name, newest first, or the latest version of every name.
-
-    Raises NotFound for an unknown name.
-    """
-    segment = ASSET_KINDS[kind].segment
-    if name is not None:
-        versions = [one for one in list_versions(connection, segment, name) if not archived(one)]
-        if not versions:
-            raise unknown_name(kind, name, _names(connection, kind))
-        return [_asset(kind, name, one) for one in versions]
-    names = _names(connection, kind)
-    with ThreadPoolExecutor(_ASKED) as pool:
-        latest = list(pool.map(lambda one: latest_version(connection, segment, one), names))
-    return [_asset(kind, one, found) for one, found in zip(names, latest, strict=True) if found]
+    return Place(store, inside), sent.content_hash
 
 
 def contents(connection: Connection, asset: Asset) -> Content:
@@ -171,7 +203,10 @@ def contents(connection: Connection, asset: Asset) -> Content:
     from runner.azureml.downloads import find_content
 
     try:
-        place = parse_place(asset.path)
+        if is_job_address(asset.path):
+            place = job_place(connection, parse_job_address(asset.path))
+        else:
+            place = parse_place(asset.path)
     except WrongUsage:
         raise EnvironmentRefused(
             f"{asset.reference} is at {asset.path}, outside of the workspace's datastores:"
@@ -210,98 +245,147 @@ def download(
     return target
 
 
-def _names(connection: Connection, kind: AssetKind) -> list[str]:
-    return sorted(asset["name"] for asset in connection.arm.pages(ASSET_KINDS[kind].segment))
-
-
-def _same(
-    kind: AssetKind, versions: list[Version], registration: Registration, content_hash: str
-) -> Version | None:
-    """The newest version with this content; only the one asked for, where one is."""
-    for one in versions:
-        properties = one["properties"]
-        other_content = (properties.get("tags") or {}).get(HASH) != content_hash
-        same = not other_content and properties.get(ASSET_KINDS[kind].type_key) == registration.type
-        if same and not archived(one) and registration.version in (None, one["name"]):
-            return one
-        if one["name"] == registration.version:
-            other = (
-                "content"
-                if other_content
-                else f"type, {properties.get(ASSET_KINDS[kind].type_key)}"
+def _check_keys(kind: AssetKind, registration: Registration) -> None:
+    """Raise WrongUsage for a declared key that a workspace has no use for."""
+    noun = ASSET_KINDS[kind].noun
+    for key in registration.more:
+        if key == "datastore" and not isinstance(registration.path, Path):
+            raise WrongUsage(
+                f"datastore says where files of this machine go, and {noun} {registration.name!r}"
+                f" lies in the cloud already: take datastore out"
             )
-            raise taken_version(kind, registration.name, one["name"], other)
+        if key not in ("datastore", *_WRITTEN[kind]):
+            raise WrongUsage(
+                f"{key} of {noun} {registration.name!r} is for registries, and a workspace drops"
+                " it: take it out"
+            )
+
+
+def _register_files(
+    connection: Connection,
+    wanted: _Wanted,
+    path: Path,
+    registration: Registration,
+    tell: Tell,
+    put: Write,
+) -> Asset:
+    named = registration.more.get("datastore")
+    store = storage_of(connection).named(str(named)) if named else None
+    base_name = path.absolute().name
+    content = scan(path, registration.names)
+    read = counted(content, lambda done: tell(Transfer("reading", base_name, done, content.size)))
+    hashes = {file.name: hash_file(file) for file in read.files}
+    content_hash = hash_content(content.shape, hashes.items())
+
+    def source() -> _Source:
+        place, arrived = send(connection, base_name, content, hashes, tell, datastore=store)
+        if arrived != content_hash:
+            raise EnvironmentRefused(
+                f"{registration.path} changed while it was being sent: register it again"
+            )
+        return _Source(storage_of(connection).long_uri(place))
+
+    type_ = wanted.type or ASSET_KINDS[wanted.kind].guess_type(path)
+    wanted = replace(wanted, type=type_, content_hash=content_hash, datastore=store)
+    return _add_unless_there(connection, wanted, source, put)
+
+
+def _noted(located: Located, find_run: FindRun) -> dict[str, str]:
+    """Properties that keep where something came from: its place, its job and the job's run."""
+    origin = located.origin
+    if origin is None and located.job is not None:
+        # Worth keeping, not worth failing for.
+        with suppress(EnvironmentRefused, NotFound):
+            run = find_run(located.job)
+            origin = origin_of(run) if run else None
+    told = {} if located.place == located.uri else {PATH: located.place}
+    return note(located.job, origin) | told
+
+
+def _add_unless_there(
+    connection: Connection, wanted: _Wanted, source: Callable[[], _Source], put: Write
+) -> Asset:
+    """The version that is there already, or a new one; only for that `source` is called."""
+    versions = list_versions(connection, ASSET_KINDS[wanted.kind].segment, wanted.name)
+    found = _same(connection, wanted, versions)
+    if found is None:
+        return _add(connection, wanted, versions, source(), put)
+    return asset_record(wanted.kind, wanted.name, _amended(connection, wanted, found))
+
+
+def _matches(connection: Connection, wanted: _Wanted, properties: Mapping[str, Any]) -> bool:
+    """Whether a version is of the same files, or of the same place."""
+    storage, uri = storage_of(connection), str(properties[ASSET_KINDS[wanted.kind].uri_key])
+    if wanted.place:
+        told = (properties.get("properties") or {}).get(PATH, uri)
+        return any(storage.same_place(wanted.place, known) for known in (uri, told))
+    if (properties.get("tags") or {}).get(HASH) != wanted.content_hash:
+        return False
+    return wanted.datastore is None or f"/datastores/{wanted.datastore}/" in uri
+
+
+def _same(connection: Connection, wanted: _Wanted, versions: list[Version]) -> Version | None:
+    """The newest version of the same; only the one asked for, where one is."""
+    for version in versions:
+        properties = version["properties"]
+        type_ = properties.get(ASSET_KINDS[wanted.kind].type_key)
+        matches = _matches(connection, wanted, properties)
+        meant = wanted.version in (None, version["name"])
+        if matches and meant and type_ == wanted.type and not archived(version):
+            return version
+        if version["name"] == wanted.version:
+            other = f"type, {type_}" if matches else wanted.what
+            raise taken_version(wanted.kind, wanted.name, version["name"], other)
     return None
 
 
 def _add(
-    connection: Connection,
-    kind: AssetKind,
-    registration: Registration,
-    versions: list[Version],
-    place: Place,
-    content_hash: str,
+    connection: Connection, wanted: _Wanted, versions: list[Version], source: _Source, put: Write
 ) -> Asset:
-    properties: dict[str, Any] = {
-        ASSET_KINDS[kind].type_key: registration.type,
-        ASSET_KINDS[kind].uri_key: storage_of(connection).long_uri(place),
-        "description": registration.description,
-        "tags": {**registration.tags, HASH: content_hash},
-        "isAnonymous": False,
-        "isArchived": False,
-    }
-    if registration.job is not None:
-        properties["jobName"] = registration.job
     added = add_version(
         connection,
-        ASSET_KINDS[kind].segment,
-        registration.name,
+        ASSET_KINDS[wanted.kind].segment,
+        wanted.name,
         versions,
-        properties,
-        lambda found: _same(kind, found, registration, content_hash),
-        registration.version,
+        wanted.written(source),
+        lambda found: _same(connection, wanted, found),
+        wanted.version,
+        lambda connection, _, name, version, keys: put(
+            connection, wanted.kind, name, version, keys
+        ),
     )
-    return _asset(kind, registration.name, added)
+    return asset_record(wanted.kind, wanted.name, added)
 
 
-def _amended(
-    connection: Connection, kind: AssetKind, registration: Registration, version: Version
-) -> Version:
-    """Give a version the description and tags of a later registration of the same content."""
-    old = version["properties"]
-    tags = {**registration.tags, HASH: old["tags"][HASH]} if registration.tags else old["tags"]
-    description = registration.description or old.get("description") or ""
-    if tags == old["tags"] and description == (old.get("description") or ""):
-        return version
-    kept = {
-        key: old[key]
-        for key in (ASSET_KINDS[kind].type_key, ASSET_KINDS[kind].uri_key, *_KEPT)
-        if old.get(key)
+def _amended(connection: Connection, wanted: _Wanted, version: Version) -> Version:
+    """Give a version what a later registration of the same declares besides.
+
+    This is written here and not by azure-ai-ml, which drops what it does not know of a version.
+    Raises EnvironmentRefused for a property that has another value already.
+    """
+    facts, old = ASSET_KINDS[wanted.kind], version["properties"]
+    given = wire_properties(wanted.kind, wanted.written(_Source(old[facts.uri_key])))
+    kept = {key: value for key, value in old.items() if value and key not in _READ_ONLY}
+    tags = old.get("tags") or {}
+    known = {HASH: tags[HASH]} if HASH in tags else {}
+    new = {
+        **kept,
+        **given,
+        facts.uri_key: old[facts.uri_key],
+        "tags": {**wanted.keys["tags"], **known} if wanted.keys["tags"] else tags,
+        "properties": _amended_properties(wanted, old.get("properties") or {}),
     }
-    amended: Version = connection.arm.put(
-        ASSET_KINDS[kind].segment,
-        registration.name,
-        "versions",
-        version["name"],
-        body={"properties": {**kept, "description": description, "tags": tags}},
-    )
-    return amended
+    if _NOTHING_GIVEN | kept == new:
+        return version
+    return put_version(connection, facts.segment, wanted.name, version["name"], new)
 
 
-def _asset(kind: AssetKind, name: str, version: Version) -> Asset:
-    properties = version["properties"]
-    tags = dict(properties.get("tags") or {})
-    path = str(properties.get(ASSET_KINDS[kind].uri_key) or "")
-    return Asset(
-        kind=kind,
-        name=name,
-        version=version["name"],
-        type=str(properties.get(ASSET_KINDS[kind].type_key) or ""),
-        content_hash=tags.pop(HASH, ""),
-        path=path,
-        base_name=path.rstrip("/").rpartition("/")[2],
-        created_at=created_at(version),
-        description=properties.get("description") or "",
-        tags=tags,
-        job=properties.get("jobName"),
-    )
+def _amended_properties(wanted: _Wanted, old: Mapping[str, str]) -> dict[str, str]:
+    declared: dict[str, str] = wanted.keys["properties"]
+    for name, value in declared.items():
+        if old.get(name, value) != value:
+            raise EnvironmentRefused(
+                f"property {name!r} of {wanted.name!r} is {old[name]!r}, and properties of a"
+                " version never change: give --version to register another version"
+            )
+    return {**declared, **old}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 API_VERSION = "2025-12-01"  # as azure-ai-ml 1.35.2 asks for
 _TIMEOUT = 60.0  # seconds of silence before a connection counts as dead
-_RETRIES = {
+RETRIES: dict[str, Any] = {
     "retry_total": 8,
     "retry_connect": 4,
     "retry_read": 4,
@@ -181,7 +181,7 @@ def _pipeline(
         RequestIdPolicy(),
         HeadersPolicy({"Accept": "application/json"}),
         UserAgentPolicy(f"batch-scoring-runner/{__version__}"),
-        RetryPolicy(**_RETRIES),
+        RetryPolicy(**RETRIES),
     ]
     if credential is not None and scope is not None:
         policies.append(BearerTokenCredentialPolicy(credential, scope))

@@ -94,6 +94,15 @@ class Connection:
         )
 
     @cached_property
+    def tracking(self) -> Client:
+        """What MLflow asks of the workspace: `tracking.url("runs", "get")`."""
+        return Client(
+            f"{self.api_url}/mlflow/v1.0{self.outputs.resource_id}/api/2.0/mlflow",
+            self.credential,
+            self.cloud.resource_manager_scope,
+        )
+
+    @cached_property
     def datasets(self) -> Client:
         """What knows where the data lies that jobs wrote."""
         return Client(

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from runner.workspace import Workspace
 
 _PACKAGES = {
+    "azure.ai": "azure-ai-ml",  # looking for `.ml` would import its parent, and so below
     "azure.core": "azure-core",
     "azure.identity": "azure-identity",
-    "azure.storage": "azure-storage-blob",  # looking for `.blob` would import its parent
+    "azure.storage": "azure-storage-blob",
 }
 
 

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.azureml.assets import Tell, send
+from runner.azureml.sdk import create, spoken_through
 from runner.azureml.storage import storage_of
 from runner.azureml.versions import latest_version, list_versions
 from runner.content import hash_content, hash_file, scan
 from runner.declarations import AssetReference, Catalog, Environment
+from runner.declarations.environment import Build, InferenceConfig, Route
 from runner.declarations.environment_content import conda_text, version_of
 from runner.declarations.problem import refusal
+from runner.declarations.references import is_uri
 from runner.errors import EnvironmentRefused, WrongUsage
 
 if TYPE_CHECKING:
     from runner.azureml.connection import Connection
-    from runner.declarations.environment import InferenceConfig, Route
+    from runner.declarations.job import Job
 
 SEGMENT = "environments"
 ANONYMOUS = "CliV2AnonymousEnvironment"  # what the Azure CLI calls one without a name
+_ROUTES = ("liveness_route", "scoring_route", "readiness_route")
 _SYSTEMS = {"linux": "Linux", "windows": "Windows"}
 
 
@@ -57,22 +62,57 @@ def environment_id(
     )
 
 
+def declared_environment(entity: Any, job: Job, folder: Path) -> Environment:
+    """What azure-ai-ml read as an environment in the place of a step or a trial of a job.
+
+    `folder` is what a relative path starts from.
+    """
+    build, inference = entity.build, entity.inference_config
+    named = entity.name != ANONYMOUS
+    context = build and str(build.path)
+    return Environment(
+        file=job.file,
+        source=job.source,
+        name=entity.name if named else None,
+        version=entity.version if named else None,
+        image=entity.image,
+        conda_file=entity.conda_file or None,
+        build=build
+        and Build(
+            context if is_uri(context) else folder / context, build.dockerfile_path or "Dockerfile"
+        ),
+        os_type="windows" if str(entity.os_type).lower() == "windows" else "linux",
+        inference_config=inference
+        and InferenceConfig(*(_route(inference, name) for name in _ROUTES)),
+        description=entity.description or "",
+        tags=entity.tags or {},
+        datastore=entity.datastore,
+    )
+
+
+def _route(inference: Any, name: str) -> Route:
+    route = inference[name] if isinstance(inference, dict) else getattr(inference, name)
+    return Route(**route) if isinstance(route, dict) else Route(route.port, route.path)
+
+
 def _register(connection: Connection, environment: Environment, tell: Tell) -> str:
-    for key in ("datastore", "auto_delete_setting"):
-        if getattr(environment, key):
-            place = environment.source.key_places[key]
-            raise refusal(place, key, "the runner does not send it: take it out")
+    if environment.auto_delete_setting:
+        place = environment.source.key_places.get("auto_delete_setting", environment.source.place)
+        raise refusal(
+            place, "auto_delete_setting", "Azure takes none for environments: take it out"
+        )
     name, build = environment.name or ANONYMOUS, environment.build
     folder = build.path if build and isinstance(build.path, Path) else None
     hashes = _hashes(folder) if folder else {}
     version = environment.version or version_of(
         environment, hash_content("folder", hashes.items()) if folder else None
     )
-    found = connection.arm.find(SEGMENT, name, "versions", version)
+    path = (SEGMENT, name, "versions", version)
+    found = connection.arm.find(*path)
     if found is None:
-        context = _send(connection, folder, hashes, tell) if folder else None
-        body = {"properties": _properties(environment, context)}
-        connection.arm.put(SEGMENT, name, "versions", version, body=body)
+        context = _send(connection, folder, hashes, tell, environment.datastore) if folder else None
+        entity = _entity(environment, name, version, context)
+        create(connection, path, lambda client: client.environments.create_or_update(entity))
     elif environment.version and not _is_same(found["properties"], environment):
         raise EnvironmentRefused(
             f"environment {name}:{version} is registered with other content than"
@@ -85,44 +125,63 @@ def _id(connection: Connection, name: str, version: str) -> str:
     return f"{connection.outputs.resource_id}/{SEGMENT}/{name}/versions/{version}"
 
 
-def _properties(environment: Environment, context: str | None) -> dict[str, Any]:
-    build, inference = environment.build, environment.inference_config
-    properties = {
-        "image": environment.image,
-        "condaFile": conda_text(environment),
-        "build": build
-        and {"contextUri": context or str(build.path), "dockerfilePath": build.dockerfile_path},
-        "inferenceConfig": inference and _routes(inference),
-        "description": environment.description,
-        "tags": dict(environment.tags),
-    }
-    return {key: value for key, value in properties.items() if value} | {
-        "osType": _SYSTEMS[environment.os_type],
-        "isAnonymous": environment.name is None,
-        "isArchived": False,
-    }
+def _entity(environment: Environment, name: str, version: str, context: str | None) -> Any:
+    """The environment in azure-ai-ml's words; `context` is where the folder of a build lies."""
+    with spoken_through(f"read the environment in {environment.file}"):
+        from azure.ai.ml.entities import BuildContext
+        from azure.ai.ml.entities import Environment as Entity
+
+        build, inference = environment.build, environment.inference_config
+        entity = Entity(
+            name=name,
+            version=version,
+            image=environment.image,
+            conda_file=_conda_of(environment),
+            build=(
+                BuildContext(path=context or str(build.path), dockerfile_path=build.dockerfile_path)
+                if build
+                else None
+            ),
+            inference_config=inference and _routes(inference),
+            os_type=_SYSTEMS[environment.os_type],
+            description=environment.description or None,
+            tags=dict(environment.tags),
+            is_anonymous=environment.name is None,
+        )
+        entity.version = version  # of one without a name it takes a hash of its own
+        return entity
 
 
 def _routes(inference: InferenceConfig) -> dict[str, Any]:
-    def wire(route: Route) -> dict[str, Any]:
-        return {"port": route.port, "path": route.path}
-
-    return {
-        "livenessRoute": wire(inference.liveness_route),
-        "readinessRoute": wire(inference.readiness_route),
-        "scoringRoute": wire(inference.scoring_route),
-    }
+    return {name: asdict(getattr(inference, name)) for name in _ROUTES}
 
 
 def _is_same(there: dict[str, Any], environment: Environment) -> bool:
     """Whether a version was made from the same; where the files of a build lie is not known."""
-    own = _properties(environment, None)
-    keys = ("image", "osType", "inferenceConfig")
+    build, inference = environment.build, environment.inference_config
+    routes = there.get("inferenceConfig")
     return (
-        all((there.get(key) or None) == own.get(key) for key in keys)
-        and _conda(there) == _conda(own)
-        and _dockerfile(there) == _dockerfile(own)
+        (there.get("image") or None) == environment.image
+        and there.get("osType") == _SYSTEMS[environment.os_type]
+        and _conda(there) == _conda_of(environment)
+        and _dockerfile(there) == (build and build.dockerfile_path)
+        and _ports(routes) == (inference and _ports(_routes(inference)))
     )
+
+
+def _ports(routes: dict[str, Any] | None) -> Any:
+    """The routes of an inference server, however their keys are spelled."""
+    return routes and {
+        name.lower().replace("_", ""): (route["port"], route["path"])
+        for name, route in routes.items()
+        if route
+    }
+
+
+def _conda_of(environment: Environment) -> Any:
+    import yaml
+
+    return yaml.safe_load(conda_text(environment) or "null")
 
 
 def _conda(properties: dict[str, Any]) -> Any:
@@ -143,9 +202,17 @@ def _hashes(folder: Path) -> dict[str, str]:
     return {file.name: hash_file(file) for file in content.files}
 
 
-def _send(connection: Connection, folder: Path, hashes: dict[str, str], tell: Tell) -> str:
+def _send(
+    connection: Connection,
+    folder: Path,
+    hashes: dict[str, str],
+    tell: Tell,
+    datastore: str | None,
+) -> str:
     """Upload a build's folder and return its address."""
-    place, sent = send(connection, folder.name, scan(folder), hashes, tell)
+    store = (datastore or "").removeprefix("azureml:") or None
+    content = scan(folder)
+    place, sent = send(connection, folder.name, content, hashes, tell, datastore=store)
     if sent != hash_content("folder", hashes.items()):
         raise EnvironmentRefused(f"{folder} changed while it was being sent: train again")
     # The service takes it for a folder by its last character.

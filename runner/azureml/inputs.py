@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.asset_kinds import ASSET_KINDS, INPUT_TYPES, InputType, guess_data_type
+from runner.asset_kinds import ASSET_KINDS, INPUT_TYPES, AssetKind, InputType, guess_data_type
 from runner.azureml.storage import parse_place
 from runner.declarations.references import parse_reference
 from runner.errors import WrongUsage
 from runner.input_data import DATA_ID, form_of
 from runner.input_path import Chosen, choose_input, counted_names
-from runner.registering import find_or_register
-from runner.workspace import Asset, Assets, Registration
+from runner.registering import Registrar, find_or_register
+from runner.workspace import Asset, Registration
 
 if TYPE_CHECKING:
+    from runner.azureml.assets import FindRun, Tell
     from runner.azureml.connection import Connection
     from runner.declarations import Catalog, Data, Model
 
@@ -33,8 +34,31 @@ class Input:
     notices: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class InputAssets:
+    """The workspace's assets, for a job that waits for its input.
+
+    What has to be registered for it is written without azure-ai-ml, whose import would take longer
+    than all the rest of a small job's start.
+    """
+
+    connection: Connection
+    tell: Tell
+    find_run: FindRun
+
+    def asset(self, kind: AssetKind, reference: str) -> Asset:
+        from runner.azureml.registered import find
+
+        return find(self.connection, kind, reference)
+
+    def register(self, kind: AssetKind, registration: Registration) -> Asset:
+        from runner.azureml.assets import register
+
+        return register(self.connection, kind, registration, self.tell, self.find_run)
+
+
 def find_input(
-    connection: Connection, catalog: Catalog, asked: str, type_: str | None, assets: Assets
+    connection: Connection, catalog: Catalog, asked: str, type_: str | None, assets: Registrar
 ) -> Input:
     """What is asked for, which is registered where it is a path, or declared and not there yet.
 
@@ -96,7 +120,7 @@ def _of_asset(connection: Connection, asset: Asset | Model | Data, asked: str | 
     return Input(uri, kind, shown)
 
 
-def _of_path(connection: Connection, chosen: Chosen, assets: Assets) -> Input:
+def _of_path(connection: Connection, chosen: Chosen, assets: Registrar) -> Input:
     """Files of this machine: sent once, however many jobs read them.
 
     They become a data asset of their own, named by their content, so that no asset of another name

@@ -17,8 +17,9 @@ from runner.azureml.jobs import job_record
 from runner.azureml.lost_jobs import LostJob
 from runner.azureml.storage import storage_of
 from runner.errors import WrongUsage
+from runner.registering import Registrar
 from runner.request import Request, check_deployment, refuse_only_here, resolve
-from runner.workspace import Assets, Invocation, Job
+from runner.workspace import Invocation, Job
 
 if TYPE_CHECKING:
     from azure.core.rest import HttpResponse
@@ -30,7 +31,9 @@ _JOB_INPUT: dict[str, str] = {"uri_file": "UriFile", "uri_folder": "UriFolder"}
 _INPUT = "data"  # the name of the one input a model deployment takes
 
 
-def invoke(connection: Connection, catalog: Catalog, invocation: Invocation, assets: Assets) -> Job:
+def invoke(
+    connection: Connection, catalog: Catalog, invocation: Invocation, assets: Registrar
+) -> Job:
     """Start a batch job, and return it as Azure accepted it.
 
     It is looked for before Azure is asked a second time, so a lost answer leaves no second job

@@ -12,8 +12,7 @@ from runner.azureml.endpoints import KINDS, reference
 from runner.azureml.errors import ServiceError
 from runner.azureml.storage import parse_place
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
-from runner.job_address import JobOutput
-from runner.job_kinds import JobType
+from runner.job_kinds import JOB_KINDS, DeclaredJobType, JobType
 from runner.workspace import Job, JobStatus
 
 if TYPE_CHECKING:
@@ -25,7 +24,9 @@ if TYPE_CHECKING:
 _LISTING_VERSION = "2020-09-01-dataplanepreview"
 DEFAULT_OUTPUT = "default"  # of every run: its logs
 _NAMES = 50  # of the latest jobs, to find the one that was meant
-_TRAINING_JOBS = 100  # the latest, where no limit is given: others train here, too
+_DECLARED_JOBS = 100  # the latest, where no limit is given: others train here, too
+_LOOKED_AT = 1_000  # of all jobs, to find those
+_TYPES = {facts.azure_name: kind for kind, facts in JOB_KINDS.items()}
 _STAGES = ("azureml.pipelines.stages", "stages")  # Azure has written both
 _STATUS = {
     "NotStarted": JobStatus.QUEUED,
@@ -47,9 +48,9 @@ _STATUS = {
 def list_jobs(
     connection: Connection, limit: int | None = None, type_: JobType | None = None
 ) -> list[Job]:
-    """The jobs of the workspace's batch endpoints and its training jobs, the latest first.
+    """The jobs of the workspace's batch endpoints and its declared jobs, the latest first.
 
-    Without a limit these are all of the endpoints', and the latest hundred that train.
+    Without a limit these are all of the endpoints', and the latest hundred that were declared.
     """
     found: list[tuple[dict[str, Any], str | None]] = []
     if type_ in (None, "batch"):
@@ -58,9 +59,9 @@ def list_jobs(
             for endpoint in _batch_endpoints(connection)
             for resource in islice(_jobs_of(connection, endpoint), limit)
         ]
-    if type_ in (None, "command"):
-        training = _training_jobs(connection)
-        found += [(resource, None) for resource in islice(training, limit or _TRAINING_JOBS)]
+    if type_ != "batch":
+        declared = _declared_jobs(connection, type_)
+        found += [(resource, None) for resource in islice(declared, limit or _DECLARED_JOBS)]
     found.sort(key=lambda pair: _created(pair[0]), reverse=True)
     return [job_record(connection, *pair) for pair in found[:limit]]
 
@@ -76,7 +77,7 @@ def show_job(connection: Connection, name: str | None = None) -> Job:
             raise NotFound("there are no jobs yet; `runner score` makes one")
         name = latest[0].name
     job = job_record(connection, find_job(connection, name))
-    if job.type == "command":
+    if job.type != "batch":
         job = timed(connection, job)
     if job.status is not JobStatus.FAILED:
         return job
@@ -123,10 +124,10 @@ def refuse_resume(connection: Connection, environment: str, name: str) -> Enviro
             f"job {name!r} is {job.status}; watch it with `runner jobs stream {name} --env"
             f" {environment}`"
         )
-    if job.type == "command":
+    if job.type != "batch":
         again = f"runner train MODEL --env {environment}"
         return EnvironmentRefused(
-            f"job {name!r} can't be resumed: a training job begins from its start; train again with"
+            f"job {name!r} can't be resumed: a declared job begins from its start; train again with"
             f" `{again}`"
         )
     again = f"runner score {job.endpoint or 'ENDPOINT'} --env {environment}"
@@ -165,7 +166,7 @@ def job_record(
     properties = resource["properties"]
     tags = properties.get("tags") or {}
     facts = properties.get("properties") or {}
-    batch = endpoint is not None or tags.get("azureml.batchrun") == "true"
+    batch = endpoint is not None or _is_batch(properties)
     if batch and endpoint is None:
         endpoint = facts.get("azureml.endpointname") or properties.get("experimentName")
     outputs = properties.get("outputs") or properties.get("outputData") or {}
@@ -173,7 +174,7 @@ def job_record(
     created = (resource.get("systemData") or {}).get("createdAt")
     return Job(
         name=resource["name"],
-        type="batch" if batch else "command",
+        type="batch" if batch else _TYPES.get(str(properties.get("jobType")), "command"),
         status=status(resource),
         created_at=_time(created) or "",
         endpoint=connection.logical_name(endpoint) if endpoint else None,
@@ -190,12 +191,6 @@ def jobs_since(connection: Connection, endpoint: str, moment: datetime) -> Itera
     earliest = _time(moment.isoformat()) or ""
     jobs = _jobs_of(connection, endpoint)
     return takewhile(lambda one: (_time(_created(one)) or earliest) >= earliest, jobs)
-
-
-def model_address(connection: Connection, name: str) -> str:
-    """Where the model lies that a job made. Raises NotFound."""
-    find_job(connection, name)
-    return str(JobOutput(name, "model"))
 
 
 def display_name(resource: Mapping[str, Any]) -> str:
@@ -253,10 +248,19 @@ def _of_experiment(connection: Connection, endpoint: str) -> Iterator[dict[str, 
             yield one
 
 
-def _training_jobs(connection: Connection) -> Iterator[dict[str, Any]]:
-    yield from connection.arm.pages(
-        "jobs", params={"jobType": "Command", "listViewType": "ActiveOnly"}
-    )
+def _declared_jobs(connection: Connection, type_: DeclaredJobType | None) -> Iterator[Any]:
+    """The jobs that no endpoint began and no other job, the latest first."""
+    asked = {"listViewType": "ActiveOnly"}
+    if type_ is not None:
+        asked["jobType"] = JOB_KINDS[type_].azure_name
+    for one in islice(connection.arm.pages("jobs", params=asked), _LOOKED_AT):
+        properties = one["properties"]
+        if not _is_batch(properties) and not properties.get("parentJobName"):
+            yield one
+
+
+def _is_batch(properties: Mapping[str, Any]) -> bool:
+    return (properties.get("tags") or {}).get("azureml.batchrun") == "true"
 
 
 def _ended(state: JobStatus) -> bool:

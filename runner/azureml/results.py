@@ -91,25 +91,6 @@ def download_job(
     return target
 
 
-def job_output(
-    connection: Connection, home: Path, name: str, output: str, tell: Callable[[Transfer], None]
-) -> Path:
-    """The folder a job wrote as its output of that name, fetched into `home` once.
-
-    Raises NotFound, with the nearest name, for an output the job lacks, and EnvironmentRefused for
-    a job that has not completed.
-    """
-    collected = job_folder(home, name) / _OUTPUTS / output
-    if collected.exists():
-        return collected
-    folder = home / "outputs" / name / output
-    if not folder.exists():
-        job = _completed(connection, name)
-        with fresh_folder(folder) as whole:
-            _fetch(connection, find_output(connection, job, output), whole, name, tell)
-    return folder
-
-
 def job_folder(home: Path, name: str) -> Path:
     """Where what is fetched of a job lies on this machine."""
     return home / "jobs" / name

@@ -16,6 +16,7 @@ _CARELESS = (
     "urllib3.connectionpool",
     "urllib3.util.retry",
 )
+_SDK = "azure.ai.ml"
 _BROUGHT = re.compile(r'("(?:code|code_verifier|client_info)": ")[^"]+')
 
 
@@ -37,3 +38,17 @@ def tame_loggers() -> None:
         logging.getLogger(name).addHandler(_NOWHERE)
     for name in _CARELESS:
         logging.getLogger(name).addFilter(_SCRUBBER)
+
+
+def tame_sdk() -> None:
+    """Take back the handlers that azure-ai-ml gives itself, which print to stderr, once imported.
+
+    What it logs then goes where everything else does, scrubbed.
+    """
+    for name, logger in list(logging.root.manager.loggerDict.items()):
+        if isinstance(logger, logging.Logger) and (name == _SDK or name.startswith(f"{_SDK}.")):
+            for handler in list(logger.handlers):
+                logger.removeHandler(handler)
+            logger.propagate = True
+            logger.setLevel(logging.NOTSET)
+            logger.addFilter(_SCRUBBER)

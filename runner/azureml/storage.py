@@ -76,6 +76,18 @@ class Storage:
             f"workspace {self._connection.outputs.workspace!r} has no default datastore"
         )
 
+    def named(self, text: str) -> str:
+        """The name of the datastore that a declaration's `datastore` means.
+
+        Raises NotFound with the nearest name, and WrongUsage for one of another workspace.
+        """
+        if "/datastores/" in text:
+            name = self.own_place(f"{text.rstrip('/')}/paths/").datastore
+        else:
+            name = text.removeprefix("azureml:")
+        self.container(name)
+        return name
+
     def own_place(self, uri: str) -> Place:
         """The place an `azureml://` URI names in this workspace.
 
@@ -90,6 +102,17 @@ class Storage:
                 " give azureml://datastores/NAME/paths/PATH, or choose its environment"
             )
         return place
+
+    def same_place(self, uri: str, other: str) -> bool:
+        """Whether two addresses mean one place, however they are written."""
+        return self._known(uri) == self._known(other)
+
+    def _known(self, uri: str) -> Place | str:
+        try:
+            place = self.own_place(uri)
+        except WrongUsage:
+            return uri
+        return Place(place.datastore, place.path.strip("/"))
 
     def long_uri(self, place: Place) -> str:
         """The URI of a place that says which workspace's datastore is meant."""

@@ -1,41 +1,49 @@
-"""Training in a workspace of Azure: one declared command job, submitted once."""
+"""Training in a workspace of Azure: one declared job of any kind, submitted once."""
 
 from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.asset_kinds import INPUT_TYPES, kind_of_type
-from runner.azureml.assets import Tell, find, send
+from runner.azureml.assets import Tell, send
 from runner.azureml.beginning import UNCERTAIN, begin_job, name_job
 from runner.azureml.codes import SEGMENT as CODES
 from runner.azureml.codes import register_code
-from runner.azureml.command_jobs import Parts, asset_input, check_keys, job_properties, literal
-from runner.azureml.environments import environment_id
+from runner.azureml.environments import declared_environment, environment_id
 from runner.azureml.following import first_pause
 from runner.azureml.inputs import asset_id, find_input
 from runner.azureml.jobs import job_record
+from runner.azureml.local_parts import Part, Unsent, parts_of
+from runner.azureml.registered import find
+from runner.azureml.sdk import send_written, spoken_through, write
 from runner.azureml.storage import storage_of
 from runner.content import hash_content, hash_file, scan
-from runner.declarations import AssetReference, JobInput, OtherJob
-from runner.declarations.catalog import place_of
+from runner.declarations import CommandJob, parse_reference
+from runner.declarations.document import MappingNode, Node
+from runner.declarations.job import Job as DeclaredJob
 from runner.declarations.job import name_of
-from runner.declarations.problem import refusal
-from runner.errors import EnvironmentRefused, WrongUsage
-from runner.job_kinds import JOB_KINDS
-from runner.training_job import find_training_job, folder_of, local_inputs
+from runner.declarations.problem import Place, refusal
+from runner.declarations.reader import plain
+from runner.errors import EnvironmentRefused, NotFound, WrongUsage
+from runner.input_path import check_type, existing
+from runner.training_job import find_training_job, folder_of, other_input
 
 if TYPE_CHECKING:
     from azure.core.rest import HttpResponse
 
     from runner.azureml.connection import Connection
-    from runner.declarations import Catalog, CommandJob
+    from runner.declarations import Catalog
     from runner.workspace import Assets, Job, TrainingRequest
 
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9]+")
+_CODE = re.compile(r"(?:azureml:)?(?:(/subscriptions/.+)|([^:/@]+):([^:/@]+))")
+_REFERENCE = re.compile(r"[^:/@\\]+(?::[^:/@\\]+|@latest)")
+_OUT = "azureml://datastores/<name>/paths/<path>"
+_ELSEWHERE = ("local", "serverless")  # what a compute is called that no workspace lists
 
 
 def train(
@@ -47,105 +55,230 @@ def train(
 ) -> Job:
     """Submit a model folder's training job, and return it as Azure accepted it.
 
-    Its code, environment and files are registered first; the same content again is not. The job
-    is named here, so a lost answer leaves no second one. Raises as `find_training_job` and
-    `environment_id`, WrongUsage, NotFound, EnvironmentRefused and Interrupted; then there is no
-    job, or the error names it.
+    Its code, environments and files are registered first; the same content again is not. Then
+    azure-ai-ml writes the job, which is named here, so a lost answer leaves no second one. Raises
+    as `find_training_job` and `environment_id`, WrongUsage, NotFound, EnvironmentRefused and
+    Interrupted; then there is no job, or the error names it.
     """
     first_pause()  # who follows the job wants no error of their settings once there is one
-    job = find_training_job(catalog, request)
-    if isinstance(job, OtherJob):
-        raise EnvironmentRefused(f"{job.file} declares {JOB_KINDS[job.type].noun}")
-    check_keys(job)
-    files = local_inputs(job)  # before anything is sent
-    stem = _NOT_IN_A_NAME.sub("-", job.name or f"{folder_of(job)}-{name_of(job)}").strip("-")
-    compute = _compute_id(connection, job)
-    environment = environment_id(connection, catalog, job.environment, tell)
-    code = _code_id(connection, job, stem, tell)
-    given = {
-        name: _input(connection, catalog, declared, files.get(name), assets, tell)
-        for name, declared in job.inputs.items()
-    }
-    parts = Parts(environment, code, compute, given)
-    return _begin(connection, stem, job_properties(job, parts))
+    declared = find_training_job(catalog, request)
+    stem = declared.name or f"{folder_of(declared)}-{name_of(declared)}"
+    stem = _NOT_IN_A_NAME.sub("-", stem).strip("-")
+    entity = _read(declared, request)
+    parts = _parts(declared, entity)
+    placing = _Placing(connection, catalog, declared, stem, assets, tell)
+    for part in parts:  # before anything is sent
+        placing.check(part)
+    for part in parts:
+        placing.place(part)
+    return _begin(connection, declared, stem, entity)
 
 
-def _begin(connection: Connection, stem: str, properties: Mapping[str, Any]) -> Job:
+def _begin(connection: Connection, declared: DeclaredJob, stem: str, entity: Any) -> Job:
     name = name_job(stem, uuid.uuid4().hex)
+    entity.name = name
+    what = f"begin job {name}"
+    request = write(
+        connection,
+        ("jobs", name),
+        lambda client: client.jobs.create_or_update(entity),
+        f"send {declared.file}",
+        declared.source,
+    )
 
     def put() -> HttpResponse:
-        return connection.arm.send(
-            "PUT",
-            connection.arm.url("jobs", name),
-            body={"properties": properties},
-            accept=UNCERTAIN,
-            retry="never",
-            what=f"begin job {name}",
-        )
+        return send_written(connection, request, UNCERTAIN, "never", what)
 
     return job_record(connection, begin_job(connection, name, put))
 
 
-def _compute_id(connection: Connection, job: CommandJob) -> str | None:
-    """The id of the compute; none where Azure is left to choose one."""
-    name = job.compute
-    if name is None or name.startswith("/"):
-        return name
-    if name == "local":
-        text = "found 'local', which trains here: allowed in a workspace is azureml:<name>"
-        raise refusal(place_of(job.source, "compute"), "compute", text)
-    if connection.arm.find("computes", name) is None:
-        raise connection.missing(
-            "compute", name, lambda: [str(one["name"]) for one in connection.arm.pages("computes")]
+def _read(declared: DeclaredJob, request: TrainingRequest) -> Any:
+    """The job as azure-ai-ml reads it, with the inputs of the call laid over the declared ones."""
+    with spoken_through(f"read {declared.file}", declared.source):
+        from azure.ai.ml import load_job
+
+        changes = [_change(declared, name, value) for name, value in request.inputs.items()]
+        return load_job(declared.file, params_override=changes)
+
+
+def _change(declared: DeclaredJob, name: str, value: str) -> dict[str, Any]:
+    """What an input of the call changes, in the words of `load_job`."""
+    inputs = declared.source.entries["inputs"]
+    assert isinstance(inputs, MappingNode)
+    node = inputs.entries[name]
+    if isinstance(node, MappingNode) and node.entries.keys() != {"value"}:
+        plain_path = value.removeprefix("file://")
+        known = plain_path.startswith(("azureml:", "/subscriptions/")) or "://" in plain_path
+        return {f"inputs.{name}.path": value if known else str(Path(plain_path).absolute())}
+    return {f"inputs.{name}": _typed(value, node)}
+
+
+def _typed(value: str, node: Node) -> object:
+    """A value of the call as the declared one is typed: a pipeline's steps insist on it."""
+    old = plain(node.entries["value"] if isinstance(node, MappingNode) else node)
+    if isinstance(old, str):
+        return value
+    import yaml
+
+    new = yaml.safe_load(value)
+    return new if isinstance(new, bool | int | float) else value
+
+
+def _parts(declared: DeclaredJob, entity: Any) -> list[Part]:
+    try:
+        return list(parts_of(entity, declared.file.parent))
+    except Unsent as unsent:
+        raise refusal(_place(declared, unsent.key), unsent.key, unsent.way) from None
+
+
+def _place(declared: DeclaredJob, key: str) -> Place:
+    """Where a key stands, or the last above it that the job's own file has."""
+    node: Node = declared.source
+    place = node.place
+    for part in key.split("."):
+        if not isinstance(node, MappingNode) or part not in node.entries:
+            break
+        place, node = node.key_places[part], node.entries[part]
+    return place
+
+
+@dataclass
+class _Placing:
+    """Puts into the place of a job's parts what the workspace has of them."""
+
+    connection: Connection
+    catalog: Catalog
+    declared: DeclaredJob
+    stem: str
+    assets: Assets
+    tell: Tell
+    _codes: dict[Path, str] = field(default_factory=dict)
+    _computes: set[str] = field(default_factory=set)
+
+    def check(self, part: Part) -> None:
+        """Refuse what is not there."""
+        if part.kind == "compute":
+            self._check_compute(part)
+        elif part.kind == "input":
+            path = self._local(part)
+            if path is not None:
+                name = part.key.rpartition(".")[2]
+                found = existing(path)
+                if found is None:
+                    raise NotFound(f"input {name}: no file or folder {path}; {other_input(name)}")
+                check_type(found, part.type)
+        elif part.kind == "code":
+            self._code_folder(part)
+        elif part.kind == "output" and self._local(part) is not None:
+            raise self._refused(
+                part,
+                f"found {part.value!r} of this machine, where no cluster writes, allowed: {_OUT}",
+            )
+
+    def place(self, part: Part) -> None:
+        """Register what is of this machine, and name what is of the workspace by its id."""
+        if part.kind == "code":
+            part.put(self._code(part))
+        elif part.kind == "environment":
+            part.put(self._environment(part))
+        elif part.kind == "input":
+            part.put(self._input(part))
+
+    def _refused(self, part: Part, text: str) -> WrongUsage:
+        return refusal(_place(self.declared, part.key), part.key, text)
+
+    def _check_compute(self, part: Part) -> None:
+        name, connection = str(part.value), self.connection
+        if name == "local":
+            raise self._refused(
+                part, "found 'local', which trains here: allowed in a workspace is azureml:<name>"
+            )
+        if "/" in name or name in _ELSEWHERE or name in self._computes:
+            return
+        if connection.arm.find("computes", name) is None:
+            raise connection.missing(
+                "compute",
+                name,
+                lambda: [str(found["name"]) for found in connection.arm.pages("computes")],
+            )
+        self._computes.add(name)
+
+    def _code_folder(self, part: Part) -> Path | None:
+        """The folder that code lies in; None for a reference."""
+        text = str(part.value)
+        path = existing(part.folder / text)
+        if path is not None:
+            return path
+        if _CODE.fullmatch(text):
+            return None
+        if "://" in text or text.startswith(("azureml:", "git+")):
+            raise self._refused(
+                part, f"found {text!r}, allowed: a folder, or azureml:<name>:<version>"
+            )
+        raise WrongUsage(f"{part.folder / text} does not exist: check the path")
+
+    def _code(self, part: Part) -> str:
+        folder = self._code_folder(part)
+        if folder is None:
+            reference = str(part.value)
+        else:
+            if folder not in self._codes:
+                self._codes[folder] = register_code(self.connection, self.stem, folder, self.tell)
+            reference = self._codes[folder]
+        found = _CODE.fullmatch(reference)
+        assert found is not None
+        whole, code, version = found.groups()
+        return whole or f"{self.connection.outputs.resource_id}/{CODES}/{code}/versions/{version}"
+
+    def _environment(self, part: Part) -> str:
+        if isinstance(self.declared, CommandJob):
+            source: Any = self.declared.environment
+        elif isinstance(part.value, str):
+            text = part.value
+            prefixed = text.startswith("azureml:")
+            source = parse_reference(text if prefixed else f"azureml:{text}", "environments")
+        else:
+            source = declared_environment(part.value, self.declared, part.folder)
+        return environment_id(self.connection, self.catalog, source, self.tell)
+
+    def _local(self, part: Part) -> Path | None:
+        """The path of an input of this machine; None for an address or a reference."""
+        text = part.value.removeprefix("file://")
+        if "://" in text or text.startswith(("azureml:", "/subscriptions/")):
+            return None
+        path = part.folder / text
+        return None if _REFERENCE.fullmatch(text) and existing(path) is None else path
+
+    def _input(self, part: Part) -> str:
+        path, text = self._local(part), part.value
+        if path is not None:
+            if part.type in INPUT_TYPES and part.datastore is None:
+                return self._found(str(path), part.type)
+            return self._sent(part, path)
+        if text.startswith(("/subscriptions/", "azureml://registries/")):
+            prefixed = text if text.startswith("azureml:") else f"azureml:{text}"
+            if "/paths/" not in text and not parse_reference(prefixed).exact:
+                raise WrongUsage(f"{text} is in another place: name its version")
+            return str(text)
+        short = text if "://" in text or text.startswith("azureml:") else f"azureml:{text}"
+        if part.type in INPUT_TYPES and not short.startswith("azureml://jobs/"):
+            return self._found(short, part.type)
+        if "://" in short:
+            return str(short)
+        asset = find(self.connection, kind_of_type(part.type), short)
+        return asset_id(self.connection, asset)
+
+    def _found(self, asked: str, type_: str) -> str:
+        return find_input(self.connection, self.catalog, asked, type_, self.assets).uri
+
+    def _sent(self, part: Part, path: Path) -> str:
+        """The address of files of this machine, which are sent unless they are there."""
+        content = scan(path)
+        hashes = {one.name: hash_file(one) for one in content.files}
+        store = (part.datastore or "").removeprefix("azureml:") or None
+        place, sent = send(
+            self.connection, path.resolve().name, content, hashes, self.tell, datastore=store
         )
-    return f"{connection.outputs.resource_id}/computes/{name}"
-
-
-def _code_id(connection: Connection, job: CommandJob, name: str, tell: Tell) -> str | None:
-    if job.code is None:
-        return None
-    if isinstance(job.code, Path):
-        reference = register_code(connection, name, job.code, tell)
-    else:
-        reference = job.code
-    found = re.fullmatch(r"azureml:(?:(/.+)|([^:/@]+):([^:/@]+))", reference)
-    if found is None:
-        text = f"found {reference!r}, allowed: a folder, or azureml:<name>:<version>"
-        raise refusal(place_of(job.source, "code"), "code", text)
-    whole, code, version = found.groups()
-    return whole or f"{connection.outputs.resource_id}/{CODES}/{code}/versions/{version}"
-
-
-def _input(
-    connection: Connection,
-    catalog: Catalog,
-    given: object,
-    file: Path | None,
-    assets: Assets,
-    tell: Tell,
-) -> dict[str, Any]:
-    if not isinstance(given, JobInput):
-        return literal(given)
-    reference = given.path if isinstance(given.path, AssetReference) else None
-    if reference and (reference.registry or reference.workspace):
-        if not reference.exact:
-            raise WrongUsage(f"{reference} is in another place: name its version")
-        uri = str(reference)
-        return asset_input(given, uri.removeprefix("azureml:") if reference.workspace else uri)
-    if given.type in INPUT_TYPES:
-        asked = str(file or given.path)
-        return asset_input(given, find_input(connection, catalog, asked, given.type, assets).uri)
-    if reference:
-        asset = find(connection, kind_of_type(given.type), str(reference))
-        return asset_input(given, asset_id(connection, asset))
-    return asset_input(given, _sent(connection, file, tell) if file else str(given.path))
-
-
-def _sent(connection: Connection, path: Path, tell: Tell) -> str:
-    """The address of a model or table of this machine, which is sent unless it is there."""
-    content = scan(path)
-    hashes = {one.name: hash_file(one) for one in content.files}
-    place, sent = send(connection, path.absolute().name, content, hashes, tell)
-    if sent != hash_content(content.shape, hashes.items()):
-        raise EnvironmentRefused(f"{path} changed while it was being sent: train again")
-    return storage_of(connection).long_uri(place)
+        if sent != hash_content(content.shape, hashes.items()):
+            raise EnvironmentRefused(f"{path} changed while it was being sent: train again")
+        return storage_of(self.connection).long_uri(place)

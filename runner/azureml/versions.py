@@ -38,6 +38,15 @@ def latest_version(connection: Connection, segment: str, name: str) -> Version |
         return None
 
 
+def put_version(
+    connection: Connection, segment: str, name: str, version: str, properties: Mapping[str, Any]
+) -> Version:
+    """Write a version, which may be there already."""
+    body = {"properties": dict(properties)}
+    written: Version = connection.arm.put(segment, name, "versions", version, body=body)
+    return written
+
+
 def add_version(
     connection: Connection,
     segment: str,
@@ -46,8 +55,9 @@ def add_version(
     properties: Mapping[str, Any],
     same: Callable[[list[Version]], Version | None],
     wanted: str | None = None,
+    put: Callable[[Connection, str, str, str, Mapping[str, Any]], Version] = put_version,
 ) -> Version:
-    """Add a version, the next number unless one is wanted.
+    """Add a version, the next number unless one is wanted; `put` writes it of its properties.
 
     Where somebody else takes the number first, `same` looks among all versions for one that will
     do or refuses; where there is none, the next number is tried.
@@ -55,9 +65,7 @@ def add_version(
     for tries_left in reversed(range(_TRIES)):
         version = wanted or next_version([one["name"] for one in versions])
         try:
-            added: Version = connection.arm.put(
-                segment, name, "versions", version, body={"properties": dict(properties)}
-            )
+            return put(connection, segment, name, version, properties)
         except ServiceError as error:
             if error.status not in _TAKEN:
                 raise
@@ -67,8 +75,6 @@ def add_version(
                 return found
             if not tries_left or version not in [one["name"] for one in versions]:
                 raise
-        else:
-            return added
     raise AssertionError("the last try returns or raises")
 
 

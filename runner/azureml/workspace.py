@@ -59,34 +59,20 @@ class AzureWorkspace:
         return read_environment_catalog(self._project, self.environment, may_be_missing=True)
 
     def register(self, kind: AssetKind, registration: Registration) -> Asset:
+        from runner.azureml.asset_writing import write_version_by_sdk
         from runner.azureml.assets import register
 
-        if isinstance(registration.path, str):
-            registration = self._fetched(kind, registration)
-        return register(self._connection, kind, registration, self.on_transfer)
-
-    def _fetched(self, kind: AssetKind, registration: Registration) -> Registration:
-        from dataclasses import replace
-
-        from runner.asset_kinds import ASSET_KINDS
-        from runner.azureml.results import job_output
-        from runner.job_address import JobOutput, parse_job_address
-
-        address = parse_job_address(str(registration.path))
-        assert isinstance(address, JobOutput)
-        path = job_output(
-            self._connection, self._home, address.job, address.output, self.on_transfer
+        return register(
+            self._connection, kind, registration, self.on_transfer, self.run, write_version_by_sdk
         )
-        type_ = registration.type or ASSET_KINDS[kind].guess_type(path)
-        return replace(registration, path=path, type=type_)
 
     def assets(self, kind: AssetKind, name: str | None = None) -> list[Asset]:
-        from runner.azureml.assets import listing
+        from runner.azureml.registered import listing
 
         return listing(self._connection, kind, name)
 
     def asset(self, kind: AssetKind, reference: str) -> Asset:
-        from runner.azureml.assets import find
+        from runner.azureml.registered import find
 
         return find(self._connection, kind, reference)
 
@@ -104,6 +90,11 @@ class AzureWorkspace:
         from runner.azureml.assets import receive
 
         return receive(self._connection, asset, content, self.on_transfer)
+
+    def share(self, reference: str, registry: str) -> Asset:
+        from runner.azureml.registries import share_model
+
+        return share_model(self._connection, reference, registry)
 
     def register_code(self, name: str, folder: Path) -> str:
         from runner.azureml.codes import register_code
@@ -131,9 +122,11 @@ class AzureWorkspace:
         return default_endpoint(DeployedEndpoints(self._connection, chosen))
 
     def invoke(self, invocation: Invocation) -> Job:
+        from runner.azureml.inputs import InputAssets
         from runner.azureml.invocation import invoke
 
-        return invoke(self._connection, self._catalog, invocation, self)
+        assets = InputAssets(self._connection, self.on_transfer, self.run)
+        return invoke(self._connection, self._catalog, invocation, assets)
 
     def send(self, endpoint: str, body: bytes, deployment: str | None = None) -> Response:
         from runner.azureml.online import send
@@ -210,10 +203,11 @@ class AzureWorkspace:
         return download_job(self._connection, self._home, name, target, self.on_transfer)
 
     def run(self, name: str) -> Run | None:
-        self.job(name)
-        return None
+        from runner.azureml.runs import tracked_run
+
+        return tracked_run(self._connection, name)
 
     def model_address(self, name: str) -> str:
-        from runner.azureml.jobs import model_address
+        from runner.azureml.runs import model_address
 
         return model_address(self._connection, name)

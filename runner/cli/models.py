@@ -31,6 +31,8 @@ from runner.cli.options import (
 )
 from runner.cli.pins import find_targets, pin_model, pin_options
 
+_REGISTRY = "azureml://registries/"  # what --to begins with where it is no environment
+
 
 @click.group(
     cls=Group,
@@ -135,7 +137,8 @@ def register(
     epilog="""\b
 Examples:
   runner models promote diabetes-mlflow:3 --from dev --to prod
-  runner models promote diabetes-mlflow --from dev --to prod --pin"""
+  runner models promote diabetes-mlflow --from dev --to prod --pin
+  runner models promote diabetes-mlflow:3 --from dev --to azureml://registries/NAME"""
 )
 @asset_argument("model")
 @click.option(
@@ -151,7 +154,7 @@ Examples:
     metavar="ENV",
     required=True,
     shell_complete=environment_names,
-    help="The environment that gets it.",
+    help="The environment that gets it, or a registry of Azure: azureml://registries/NAME.",
 )
 @click.option(
     "--from-outputs",
@@ -188,6 +191,8 @@ def promote(
     The files go from one workspace to the other without lying on this machine, and their hash is
     checked on the way. Tags say where the copy came from. The same content again keeps its
     version there, and what was cut off can be run again.
+
+    To a registry Azure copies the files by itself, and the version keeps its number.
     """
     from runner.cli.promote import promote
     from runner.commit import checked_out_commit
@@ -196,6 +201,16 @@ def promote(
     from runner.sources import OUTPUTS
 
     origin = source or session.environment
+    if target.startswith(_REGISTRY):
+        if pin or deployments:
+            raise click.UsageError(
+                f"--pin writes an environment's stack file, and {target} is none"
+            )
+        own = session.outputs if takes_outputs(origin) else None
+        here = session.open_other(origin, source_outputs or own)
+        registry = target.removeprefix(_REGISTRY).strip("/")
+        print_registered(here.share(full_reference(reference), registry), output)
+        return
     if origin == target:
         raise click.UsageError(f"--from and --to are both {target}: a copy needs two environments")
     both = takes_outputs(origin) and takes_outputs(target)

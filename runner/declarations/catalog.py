@@ -10,7 +10,7 @@ from runner.declarations.data import Data
 from runner.declarations.document import MAX_BYTES, MappingNode, Node, read_document
 from runner.declarations.environment import Environment
 from runner.declarations.job import CommandJob, Job, OtherJob, name_of
-from runner.declarations.kinds import KINDS, Declaration, declaration_from, kind_of
+from runner.declarations.kinds import KINDS, Declaration, declaration_from, is_component, kind_of
 from runner.declarations.model import Model
 from runner.declarations.online import OnlineDeployment, OnlineEndpoint
 from runner.declarations.problem import DeclarationError, Place, Problem
@@ -144,6 +144,8 @@ def _read_if_declared(file: Path) -> Declaration | None:
     except DeclarationError:
         if named or _mentions_schema(file):
             raise
+        return None
+    if is_component(node):
         return None
     return declaration_from(node) if named or kind_of(node) else None
 

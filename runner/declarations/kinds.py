@@ -173,7 +173,7 @@ def kind_by_schema(node: MappingNode) -> type[Declaration] | None:
         return None
     if not isinstance(schema, ScalarNode):
         raise refusal(schema.place, "$schema", f"found {describe(schema)}, allowed: an address")
-    name = schema.text.rstrip("/").rpartition("/")[2].removesuffix(".json").removesuffix(".schema")
+    name = _schema_name(schema)
     by_lower = {one.lower(): kind for one, kind in SCHEMAS.items()}
     kind = by_lower.get(name.lower())
     if name in UNSUPPORTED:
@@ -185,6 +185,18 @@ def kind_by_schema(node: MappingNode) -> type[Declaration] | None:
         # Azure's own reader goes by `type` alone.
         return CommandJob if type_ == "command" else OtherJob
     return kind
+
+
+def is_component(node: MappingNode) -> bool:
+    """Whether a document is a step's component, which belongs to the pipeline that takes it."""
+    schema = node.entries.get("$schema")
+    named = isinstance(schema, ScalarNode) and _schema_name(schema).lower()
+    return bool(named and named.endswith("component"))
+
+
+def _schema_name(schema: ScalarNode) -> str:
+    last = schema.text.rstrip("/").rpartition("/")[2]
+    return last.removesuffix(".json").removesuffix(".schema")
 
 
 def _kind_by_keys(node: MappingNode) -> type[Declaration] | None:

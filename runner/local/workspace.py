@@ -33,6 +33,7 @@ from runner.workspace import (
     TrainingRequest,
     Transfer,
 )
+from runner.workspace.assets import refuse_sharing
 
 if TYPE_CHECKING:
     from runner.declarations import Catalog
@@ -82,6 +83,9 @@ class LocalWorkspace:
             self.on_transfer(Transfer("downloading", asset.reference, done, content.size))
 
         return assets.receive(self._home, asset, counted(content, tell))
+
+    def share(self, reference: str, registry: str) -> Asset:
+        raise refuse_sharing(self.environment, registry)
 
     def register_code(self, name: str, folder: Path) -> None:
         return None

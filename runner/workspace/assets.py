@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from runner.asset_kinds import AssetKind
+from runner.errors import EnvironmentRefused
 
 if TYPE_CHECKING:
     from runner.content import Content
@@ -66,6 +67,14 @@ class Transfer:
     bytes_all: int
 
 
+def refuse_sharing(environment: str, registry: str) -> EnvironmentRefused:
+    """The error for sharing what no workspace of Azure has."""
+    return EnvironmentRefused(
+        f"registry {registry!r} takes models of workspaces of Azure, and {environment} is none:"
+        f" promote the model to one first, with --to ENV, and from there to the registry"
+    )
+
+
 class Assets(Protocol):
     """The models and data assets of a workspace, by name and version."""
 
@@ -86,6 +95,13 @@ class Assets(Protocol):
         Where the name has the content already, that version is returned as it is. Raises
         `EnvironmentRefused` where the content has another hash than the asset; nothing is
         registered then.
+        """
+        ...
+
+    def share(self, reference: str, registry: str) -> Asset:
+        """Copy a model's version to a registry of Azure, under the same name and version.
+
+        Where the registry has the content already, that is returned as it is.
         """
         ...
 

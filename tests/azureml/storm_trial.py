@@ -25,7 +25,7 @@ def set_environment(patch: pytest.MonkeyPatch, cloud: Emulator, root: Path) -> N
     # A machine without cloud takes long to find out that it has no identity of its own.
     patch.setenv("AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential")
     patch.chdir(root)
-    patch.setitem(client._RETRIES, "retry_backoff_factor", 0.01)
+    patch.setitem(client.RETRIES, "retry_backoff_factor", 0.01)
     patch.setattr(beginning, "_FIRST_PAUSE", 0.02)
     patch.setitem(storage._RETRIES, "initial_backoff", 0.01)
     patch.setitem(storage._RETRIES, "increment_base", 0.1)

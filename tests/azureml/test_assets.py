@@ -17,7 +17,7 @@ from runner.content import Content, ContentFile, hash_path, scan
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.local.workspace import LocalWorkspace
 from runner.project import Project
-from runner.workspace import Asset, Registration, Transfer
+from runner.workspace import Asset, Origin, Registration, Transfer
 from tests.azureml.stage import Stage, put
 
 
@@ -345,6 +345,28 @@ def test_a_copy_from_elsewhere_is_checked_and_registered_once(
     assert workspace.receive(asset, unread) == first
     workspace.download_asset("data", name, tmp_path / "copy")
     assert files(tmp_path / "copy") == files(folder)
+
+
+def test_a_copy_keeps_where_it_came_from_and_what_is_declared_of_it(
+    workspace: AzureWorkspace, name: str, folder: Path
+) -> None:
+    origin = Origin("run-1", "c0", {"train": "azureml:d:1"}, {"rmse": 0.5, "loss": float("nan")})
+    asset = Asset(
+        "model",
+        name,
+        "3",
+        "custom_model",
+        hash_path(folder),
+        "",
+        "input",
+        "",
+        origin=origin,
+        properties={"mine": "1"},
+        stage="Production",
+    )
+    copy = workspace.receive(asset, scan(folder))
+    assert (copy.properties, copy.stage, copy.job) == ({"mine": "1"}, "Production", None)
+    assert repr(copy.origin) == repr(origin)  # NaN is nothing's equal
 
 
 def test_a_copy_whose_source_is_broken_is_not_registered_and_can_be_made_again(

@@ -160,14 +160,17 @@ def test_the_folder_of_a_build_is_sent_once(environments: Environments, name: st
     ("written", "said"),
     [
         ("{image: an/image, conda_file: ./none.yml}", "none.yml"),
-        ("{image: an/image, datastore: other}", "datastore: the runner does not send it"),
+        ("{image: an/image, auto_delete_setting: {condition: a}}", "auto_delete_setting: Azure"),
+        ("{build: {path: ./docker}, datastore: other}", "no datastore 'other'"),
         ("{build: {path: ./none}}", "none does not exist"),
         ("{build: {path: ./train.yml}}", "is a file: name the folder of the Dockerfile"),
     ],
 )
-def test_files_that_are_not_there_are_named(
+def test_what_can_not_be_registered_is_named(
     environments: Environments, written: str, said: str
 ) -> None:
+    (environments.folder / "docker").mkdir()
+    (environments.folder / "docker" / "Dockerfile").touch()
     with pytest.raises(RunnerError, match=said) as refused:
         environments.id(written)
     assert "\n" not in str(refused.value)

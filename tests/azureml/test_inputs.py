@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from runner.azureml.connection import Connection
-from runner.azureml.inputs import find_input
+from runner.azureml.inputs import InputAssets, find_input
 from runner.declarations import Catalog
 from runner.errors import NotFound, WrongUsage
 from runner.workspace import Assets
@@ -82,6 +83,17 @@ def test_a_data_asset_of_another_workspace_is_refused(
     asked = f"azureml:{GROUP}{MACHINE_LEARNING}/workspaces/ws/data/patients/versions/3"
     with pytest.raises(WrongUsage, match="in another workspace than 'scoring'"):
         find_input(connection, Catalog(Path()), asked, None, assets)
+
+
+def test_a_path_is_registered_without_azure_ai_ml(
+    stored: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "azure.ai.ml", None)  # any import of it fails
+    (tmp_path / "a.csv").write_text("1\n")
+    connection = Connection(stored.outputs())
+    assets = InputAssets(connection, lambda _: None, lambda _: None)
+    given = find_input(connection, Catalog(Path()), str(tmp_path / "a.csv"), None, assets)
+    assert "/data/input-" in given.uri
 
 
 def test_an_id_of_something_else_is_no_input(connection: Connection, assets: Assets) -> None:

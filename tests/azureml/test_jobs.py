@@ -9,6 +9,7 @@ from runner.azureml import jobs
 from runner.azureml.connection import Connection
 from runner.azureml.jobs import job_record
 from runner.errors import EnvironmentRefused, NotFound
+from runner.job_kinds import JOB_KINDS, JobType
 from runner.workspace import JobStatus
 from tests.azureml.stage import Stage, make_workspace
 from tests.emulator.faults import Answer, forbidden
@@ -108,11 +109,29 @@ def test_a_training_job_of_an_experiment_is_no_job_of_the_endpoint_of_that_name(
 def test_without_a_limit_only_the_latest_training_jobs_are_listed(
     own_stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "_TRAINING_JOBS", 2)
+    monkeypatch.setattr(jobs, "_DECLARED_JOBS", 2)
     names = [own_stage.job("Default", "Completed", **TRAINING) for _ in range(3)]
     workspace = own_stage.workspace(tmp_path)
     assert [one.name for one in workspace.jobs()] == names[:0:-1]
     assert [one.name for one in workspace.jobs(limit=3)] == names[::-1]
+
+
+def test_jobs_of_every_kind_are_listed_and_not_what_they_began(
+    own_stage: Stage, tmp_path: Path
+) -> None:
+    endpoint = own_stage.batch("diabetes-batch")
+    named: dict[JobType, str] = {
+        kind: own_stage.job("Default", "Completed", jobType=facts.azure_name, tags={})
+        for kind, facts in JOB_KINDS.items()
+    }
+    named["batch"] = own_stage.job(endpoint, "Completed")
+    own_stage.job("Default", "Completed", **TRAINING, parentJobName=named["sweep"])
+    workspace = own_stage.workspace(tmp_path)
+    assert {one.type: one.name for one in workspace.jobs()} == named
+    assert len(workspace.jobs()) == len(named)
+    for kind, name in named.items():
+        assert [one.name for one in workspace.jobs(type=kind)] == [name]
+        assert workspace.job(name).type == kind
 
 
 def test_the_jobs_of_the_stacks_endpoints_are_listed_latest_first(

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from runner.azureml import results
 from runner.azureml.job_outputs import find_output
 from runner.azureml.jobs import find_job, job_record
 from runner.azureml.workspace import AzureWorkspace
@@ -210,22 +209,3 @@ def test_a_download_has_outputs_and_logs(
     with pytest.raises(WrongUsage, match="exists already"):
         workspace.download_job(completed, copied)
     assert len(scored.emulator.requests) == 0
-
-
-def test_an_output_is_fetched_by_its_name(
-    scored: Scored, workspace: AzureWorkspace, completed: str
-) -> None:
-    def job_output(name: str, output: str) -> Path:
-        return results.job_output(
-            workspace._connection, workspace._home, name, output, lambda _: None
-        )
-
-    output = job_output(completed, "score")
-    assert files(output) == {"predictions.csv"}
-    scored.emulator.requests.clear()
-    assert job_output(completed, "score") == output
-    assert len(scored.emulator.requests) == 0
-    workspace.collect(completed)
-    assert "/jobs/" in str(job_output(completed, "score"))
-    with pytest.raises(NotFound, match="has no output 'scores'; did you mean 'score'"):
-        job_output(completed, "scores")

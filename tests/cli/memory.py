@@ -79,6 +79,7 @@ class MemoryWorkspace:
         default_factory=lambda: Response(200, b"[0, 1]", "application/json", "blue", 0.0123)
     )
     served: list[tuple[str, str, int, bool]] = field(default_factory=list)
+    shared: list[tuple[str, str]] = field(default_factory=list)
     codes: list[tuple[str, Path]] = field(default_factory=list)
     received: list[Asset] = field(default_factory=list)
     on_follow: Callable[[], None] = lambda: None
@@ -196,6 +197,11 @@ class MemoryWorkspace:
         self.received.append(received)
         self._assets.append(received)
         return received
+
+    def share(self, reference: str, registry: str) -> Asset:
+        model = self.asset("model", reference)
+        self.shared.append((model.reference, registry))
+        return model
 
     def register_code(self, name: str, folder: Path) -> str | None:
         if self.environment == "local":

@@ -69,6 +69,18 @@ class Blobs:
             protocol="https",
         )
 
+    def copy(
+        self, account: str, container: str, path: str, to: str, to_container: str, to_path: str
+    ) -> None:
+        """Copy a blob, or all below a path, to a container that is there."""
+        source = self.client(account).get_container_client(container)
+        target = self.client(to).get_container_client(to_container)
+        path = path.rstrip("/")
+        for name in source.list_blob_names(name_starts_with=path):
+            if name == path or name.startswith(f"{path}/"):
+                content = source.download_blob(name).readall()
+                target.upload_blob(to_path + name.removeprefix(path), content)
+
     def client(self, account: str) -> BlobServiceClient:
         """A client with the account's key, past the proxy, for the stand-in and its tests."""
         return BlobServiceClient(

@@ -32,6 +32,12 @@ class Storage(Protocol):
         """Give a shared access signature, without a leading question mark."""
         ...
 
+    def copy(
+        self, account: str, container: str, path: str, to: str, to_container: str, to_path: str
+    ) -> None:
+        """Copy a blob, or all below a path, to a container that is there."""
+        ...
+
 
 class Jobs(Protocol):
     """Whoever runs jobs. The job resource in the state is the truth; this acts on it."""

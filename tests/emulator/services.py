@@ -6,7 +6,7 @@ from tests.emulator import entra, metadata, platform_kinds
 from tests.emulator.cloud import Cloud
 from tests.emulator.kinds import Kind
 from tests.emulator.ml import kinds as ml_kinds
-from tests.emulator.ml import workspace_api
+from tests.emulator.ml import registries, workspace_api
 from tests.emulator.resources import ResourceManager
 from tests.emulator.routes import Route
 
@@ -17,11 +17,13 @@ KINDS: dict[str, Kind] = {
 
 def routes() -> list[Route]:
     """Give the routes of all services; the first that matches answers."""
+    manager = ResourceManager(KINDS)
     return [
         *metadata.ROUTES,
         *entra.ROUTES,
         *workspace_api.ROUTES,
-        *ResourceManager(KINDS).routes(),
+        *registries.routes(manager),
+        *manager.routes(),
     ]
 
 

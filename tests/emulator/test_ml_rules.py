@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.emulator.ml.jobs import put_job
 from tests.emulator.seed import CLUSTER, IMAGE, SeededWorkspace, seed_model, seed_workspace
 
 ENDPOINT: dict[str, Any] = {"location": "koreacentral", "tags": {}}
@@ -249,3 +250,59 @@ def test_code_is_uploaded_to_a_place_of_its_own(workspace: SeededWorkspace) -> N
     assert [one["name"] for one in listed["value"]] == ["1"]
     listed = workspace.emulator.arm("GET", f"{workspace.id}/codes/score/versions?hash=def")[1]
     assert listed["value"] == []
+
+
+def test_a_model_of_a_job_lies_where_the_job_wrote_and_keeps_its_name(
+    workspace: SeededWorkspace,
+) -> None:
+    def model(uri: str) -> dict[str, Any]:
+        return {"properties": {"modelUri": uri, "modelType": "mlflow_model"}}
+
+    put_job(workspace.emulator.cloud, workspace.id, "fit-1", {"jobType": "Command", "outputs": {}})
+    for version, uri in enumerate(
+        ("azureml://jobs/fit-1/outputs/artifacts/paths/model/", "runs:/fit-1/model"), 1
+    ):
+        registered = workspace.put(f"models/fit/versions/{version}", **model(uri))["properties"]
+        assert registered["jobName"] == "fit-1"
+        place = "/datastores/workspaceartifactstore/paths/ExperimentRun/dcid.fit-1/model"
+        assert registered["modelUri"].endswith(place)
+    unknown = _refused(workspace, "models/fit/versions/3", model("runs:/fit-2/model"))
+    assert "The job 'fit-2' was not found" in unknown
+
+
+def test_a_registry_takes_what_lies_in_it_and_nothing_twice(workspace: SeededWorkspace) -> None:
+    group = workspace.id.partition("/providers/")[0]
+    provider = f"{group}/providers/Microsoft.MachineLearningServices/registries"
+    account = f"{group}/providers/Microsoft.Storage/storageAccounts/{workspace.storage_account}"
+    name = f"team-{uuid.uuid4().hex[:8]}"
+
+    def put(path: str, body: dict[str, Any]) -> tuple[int, Any]:
+        status, answered = workspace.emulator.arm("PUT", f"{provider}/{path}", body)
+        return status, answered.get("error", answered)
+
+    def registry(storage: str) -> dict[str, Any]:
+        details = {"systemCreatedStorageAccount": {"armResourceId": {"resourceId": storage}}}
+        region = {"location": "koreacentral", "storageAccountDetails": [details]}
+        return {"location": "koreacentral", "properties": {"regionDetails": [region]}}
+
+    def model(uri: str) -> dict[str, Any]:
+        return {"properties": {"modelUri": uri, "modelType": "mlflow_model"}}
+
+    assert "names no storage account" in put(name, registry("/nowhere"))[1]["message"]
+    assert put(name, registry(account))[0] == 201
+    path, root = f"{name}/models/m/versions/1", f"{workspace.storage_account}.blob.core.azure.test"
+    assert "not in the registry's storage" in put(path, model("https://elsewhere/m"))[1]["message"]
+    status, made = put(path, model(f"https://{root}/c/m"))
+    assert (status, made["id"]) == (201, f"azureml://registries/{path}")
+    assert put(path, model(f"https://{root}/c/m"))[0] == 200
+    assert put(path, model(f"https://{root}/c/other"))[0] == 409
+    wanted = {
+        "referenceType": "Id",
+        "destinationName": "m",
+        "destinationVersion": "2",
+        "sourceAssetId": "azureml://locations/koreacentral/workspaces/none/models/m/versions/1",
+    }
+    status, answered = workspace.emulator.arm(
+        "POST", f"{provider}/{name}/import", {"properties": wanted}
+    )
+    assert (status, "is no asset of a workspace" in answered["error"]["message"]) == (400, True)

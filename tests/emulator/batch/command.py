@@ -17,6 +17,7 @@ from tests.emulator.blobs import Blobs
 
 LOG = "user_logs/std_log.txt"
 EXPRESSION = re.compile(r"\$\{\{\s*(inputs|outputs)\.(\w+)(?:\.path)?\s*\}\}")
+_TRACKED = Path(__file__).with_name("tracked_command.py")
 _INHERITED = ("HOME", "LANG", "LC_ALL", "TMPDIR")  # and no secret of whoever runs the tests
 
 
@@ -40,6 +41,8 @@ class CommandTask:
     values: Mapping[str, str]  # inputs that are literals
     inputs: Mapping[str, Place]
     outputs: Mapping[str, Output]
+    artifacts: Place  # of its run
+    experiment: str = "Default"
     environment_variables: Mapping[str, str] = field(default_factory=dict)
     timeout: float | None = None  # seconds
 
@@ -55,6 +58,7 @@ def command_task_from(document: Mapping[str, Any]) -> CommandTask:
         **{
             **document,
             "code": Place(**code) if code else None,
+            "artifacts": Place(**document["artifacts"]),
             "inputs": {name: Place(**one) for name, one in document["inputs"].items()},
             "outputs": {
                 name: Output(**{**one, "place": Place(**one["place"])})
@@ -89,8 +93,12 @@ class CommandWork(Work):
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         # The command's `python` is the one that runs this.
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+        command = ["bash", "-c", self._command(folder)]
+        if self._tracks(folder):
+            begun = [sys.executable, str(_TRACKED), str(folder), self.job, self.task.experiment]
+            command = [*begun, *command]
         return subprocess.Popen(
-            ["bash", "-c", self._command(folder)],
+            command,
             cwd=folder / "code",
             env={
                 **inherited,
@@ -127,6 +135,15 @@ class CommandWork(Work):
         """Store what was written of each output."""
         for name, output in self.task.outputs.items():
             upload(blobs, folder / "outputs" / name, output.place)
+        if (folder / "tracking.json").is_file():
+            upload(blobs, folder / "artifacts", self.task.artifacts)
+            place = tracking_place(self.task.artifacts, self.job)
+            upload(blobs, folder / "tracking.json", place)
+
+    def _tracks(self, folder: Path) -> bool:
+        """Whether MLflow is named: all others are spared the seconds that it takes."""
+        sources = [one.read_bytes() for one in (folder / "code").rglob("*.py")]
+        return any(b"mlflow" in one for one in (self.task.command.encode(), *sources))
 
     def _command(self, folder: Path) -> str:
         return EXPRESSION.sub(lambda found: self._value(found, folder), self.task.command)
@@ -144,6 +161,11 @@ class CommandWork(Work):
     def _blob_name(self, name: str) -> str:
         """The name of the one blob that an input is; none of a folder's."""
         return self.task.inputs[name].path.rpartition("/")[2]
+
+
+def tracking_place(artifacts: Place, job: str) -> Place:
+    """Where lies what a job tracked, in a container that has its artifacts."""
+    return Place(artifacts.account, artifacts.container, f"Tracked/{job}.json")
 
 
 def command_work(task: CommandTask) -> CommandWork:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.emulator.batch import history, invocation
+from tests.emulator.batch import history, invocation, tracking
 from tests.emulator.batch.jobs import RunningJobs
 from tests.emulator.blobs import Blobs
 from tests.emulator.emulator import Emulator
@@ -23,7 +23,8 @@ def scoring(emulator: Emulator) -> Iterator[Blobs]:
         emulator.use_storage(blobs)
         emulator.use_jobs(jobs)
         online = OnlineScoring(blobs, folder / "online")
-        emulator.add_routes([*invocation.ROUTES, *history.ROUTES, *online.routes()])
+        routes = (*invocation.ROUTES, *history.ROUTES, *tracking.ROUTES, *online.routes())
+        emulator.add_routes(routes)
         jobs.take_up()
         try:
             yield blobs

@@ -304,7 +304,8 @@ def test_the_same_put_again_begins_nothing(scene: Scene) -> None:
         ({"command": "cat ${{inputs.nothing}}"}, "'inputs.nothing', which is not declared"),
         ({"outputs": {"default": {"jobOutputType": "uri_folder"}}}, "the output of every run"),
         ({"outputs": {"a": {"jobOutputType": "folder"}}}, "'folder', and can be"),
-        ({"jobType": "Sweep"}, "as command jobs"),
+        ({"jobType": "Parallel"}, "can be Command, Sweep, Pipeline, Spark, AutoML"),
+        ({"jobType": "Sweep"}, "is not a property of SweepJob"),
         ({"environment": "azureml:python:1"}, "is not a property of CommandJob"),
     ],
 )

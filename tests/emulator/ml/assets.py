@@ -11,6 +11,8 @@ from tests.emulator import platform_kinds
 from tests.emulator.cloud import Cloud
 from tests.emulator.kinds import Change, Kind
 from tests.emulator.messages import Refusal, Response, answer
+from tests.emulator.ml import references
+from tests.emulator.ml.datastores import ARTIFACTS, DEFAULT
 from tests.emulator.ml.references import WORKSPACE, workspace_of
 from tests.emulator.ml.refusals import ASSET_PATH_CHANGED, invalid, require_unchanged
 from tests.emulator.resource_ids import ResourceId, parse
@@ -21,15 +23,26 @@ from tests.emulator.state import Resource
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,29}")
 _ANONYMOUS_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
+_PROVIDER = "/providers/Microsoft.MachineLearningServices"
+_OF_JOB = re.compile(
+    r"azureml://jobs/(?P<job>[^/]+)/outputs/(?P<output>[^/]+)/paths/(?P<path>.*)"
+    r"|runs:/(?P<run>[^/]+)/(?P<artifact>.+)"
+)
 
 
 def _version_hook(
-    segment: str, path: str | None, *fixed: str, extra: Callable[[Change], None] | None = None
+    segment: str,
+    path: str | None,
+    *fixed: str,
+    first: Callable[[Change], None] | None = None,
+    extra: Callable[[Change], None] | None = None,
 ) -> Callable[[Change], None]:
     """Make the check of a kind of version; `path` and `fixed` name what never changes."""
 
     def prepare(change: Change) -> None:
         _check_names(change)
+        if first is not None:
+            first(change)
         properties, old = change.properties, change.old
         if path and not properties.get(path):
             raise invalid(f"'properties.{path}' is required.", f"properties.{path}")
@@ -96,6 +109,26 @@ def _put_container(change: Change, segment: str) -> None:
     cloud.state.put(container.parent, container.type, body, {})
 
 
+def _place_of_job(change: Change) -> None:
+    """Keep the place that the address of what a job made means, and the job's name."""
+    found = _OF_JOB.fullmatch(str(change.properties.get("modelUri") or ""))
+    if found is None:
+        return
+    workspace, name = workspace_of(change.id), found["job"] or found["run"]
+    job = change.cloud.state.get(f"{workspace}/jobs/{name}")
+    if job is None:
+        raise invalid(f"The job '{name}' was not found.", "properties.modelUri")
+    output, path = found["output"] or "artifacts", found["path"] or found["artifact"] or ""
+    told = (job.properties.get("outputs") or {}).get(output) or {}
+    if output == "artifacts":
+        root = f"azureml://datastores/{ARTIFACTS}/paths/ExperimentRun/dcid.{name}"
+    else:
+        root = told.get("uri") or f"azureml://datastores/{DEFAULT}/paths/azureml/{name}/{output}"
+    long = root.replace("azureml:/", f"azureml:/{workspace.replace(_PROVIDER, '')}", 1)
+    change.properties["modelUri"] = f"{long.rstrip('/')}/{path}".rstrip("/")
+    change.properties["jobName"] = name
+
+
 def _check_model(change: Change) -> None:
     if not change.id.name.isdecimal() or int(change.id.name) < 1:
         raise invalid(f"'{change.id.name}' is no version of a model: a positive integer is.")
@@ -122,6 +155,18 @@ def _check_environment(change: Change) -> None:
         raise invalid("An environment with 'build' has no 'condaFile'.", "properties.condaFile")
     properties.setdefault("osType", "Linux")
     properties["environmentType"] = "UserCreated"
+
+
+def _check_component(change: Change) -> None:
+    spec = change.properties.get("componentSpec")
+    if not isinstance(spec, dict) or not spec.get("type"):
+        raise invalid("'properties.componentSpec' is required.", "properties.componentSpec")
+    workspace = workspace_of(change.id)
+    for segment, name in (("codes", "code"), ("environments", "environment")):
+        reference = spec.get(name)
+        if reference:
+            target = f"properties.componentSpec.{name}"
+            references.asset(change.cloud, workspace, reference, segment, target)
 
 
 def _view_container(cloud: Cloud, container: Resource) -> dict[str, Any]:
@@ -207,6 +252,7 @@ def _kinds(
     model: str,
     prepare: Callable[[Change], None],
     listing: Callable[[Cloud, Call, list[Resource]], list[Resource]] = _listing,
+    also: tuple[str, ...] = (),
 ) -> tuple[Kind, Kind]:
     container = Kind(
         f"{WORKSPACE}/{segment}",
@@ -227,6 +273,7 @@ def _kinds(
         # The SDK looks for code of the same hash under a name that it has just made up.
         lists_nothing=segment == "codes",
         free_actions={"startpendingupload": _start_upload},
+        also=also,
     )
     return container, version
 
@@ -235,9 +282,14 @@ KINDS: tuple[Kind, ...] = (
     *_kinds(
         "models",
         "Model",
-        _version_hook("models", "modelUri", "modelType", extra=_check_model),
+        _version_hook("models", "modelUri", "modelType", first=_place_of_job, extra=_check_model),
     ),
-    *_kinds("data", "Data", _version_hook("data", "dataUri", "dataType", extra=_check_data)),
+    *_kinds(
+        "data",
+        "Data",
+        _version_hook("data", "dataUri", "dataType", extra=_check_data),
+        also=("autoDeleteSetting",),
+    ),
     *_kinds("codes", "Code", _version_hook("codes", "codeUri"), _code_listing),
     *_kinds(
         "environments",
@@ -245,5 +297,10 @@ KINDS: tuple[Kind, ...] = (
         _version_hook(
             "environments", None, "image", "condaFile", "build", "osType", extra=_check_environment
         ),
+    ),
+    *_kinds(
+        "components",
+        "Component",
+        _version_hook("components", None, "componentSpec", extra=_check_component),
     ),
 )

@@ -2,55 +2,31 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from tests.emulator import addresses, request_models
 from tests.emulator.batch.command import EXPRESSION, CommandTask, Output
 from tests.emulator.batch.invocation import seconds_of
 from tests.emulator.batch.places import Place, find_place
 from tests.emulator.kinds import Change
 from tests.emulator.messages import Refusal
 from tests.emulator.ml import references
-from tests.emulator.ml.datastores import DEFAULT
+from tests.emulator.ml.datastores import ARTIFACTS, DEFAULT
+from tests.emulator.ml.job_bodies import checked_job
 from tests.emulator.ml.refusals import invalid
-from tests.emulator.state import Resource
 
 COMMAND = "Command"
 DEFAULT_OUTPUT = "default"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,254}")
-_FIXED = (
-    "jobType",
-    "command",
-    "codeId",
-    "environmentId",
-    "computeId",
-    "experimentName",
-    "inputs",
-    "outputs",
-    "environmentVariables",
-    "resources",
-    "limits",
-    "distribution",
-    "identity",
-    "queueSettings",
-)
 _LITERAL = "literal"
 
 
-def begin_command(change: Change) -> None:
-    """Make the job that is asked for, which runs once it is written."""
-    if str(change.properties.get("jobType")).lower() != COMMAND.lower():
-        raise invalid("Jobs are created here by invoking a batch endpoint, or as command jobs.")
-    name = change.id.name
-    if not _NAME.fullmatch(name):
-        raise invalid(f"'{name}' is not a valid name of a job.")
-    asked = request_models.checked("JobBase", {"properties": change.properties})["properties"]
-    task = _task(change, asked)
-    change.body["properties"] = _shown(name, asked)
-    change.secrets["task"] = task.to_json()
-    change.secrets["asked"] = asked
+def begin_command(change: Change) -> dict[str, Any]:
+    """Make the job that is asked for, which runs once it is written.
+
+    Returns its properties as the service reads them.
+    """
+    asked = checked_job(change.properties)
+    change.secrets["task"] = _task(change, asked).to_json()
     cloud, key = change.cloud, change.id.id
 
     def start() -> None:
@@ -59,47 +35,7 @@ def begin_command(change: Change) -> None:
             cloud.jobs.start(job)
 
     change.created.append(start)
-
-
-def require_same_command(change: Change, old: Resource) -> None:
-    """Refuse to make another job of one that is there; asking for the same again is no change."""
-    if old.properties.get("jobType") != COMMAND:
-        return
-    first, given = old.secrets.get("asked") or {}, change.properties
-    for name in _FIXED:
-        known = (first.get(name), old.properties.get(name))
-        if given.get(name) is not None and given[name] not in known:
-            raise invalid(
-                f"A job named '{old.body['name']}' already exists, and its '{name}' cannot be"
-                " changed. To begin another job, use another name.",
-                f"properties.{name}",
-            )
-
-
-def _shown(name: str, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """The job's properties as GET gives them.
-
-    The output `default`, where the logs lie, is left out: where it is told, the SDK signs the logs'
-    addresses with the datastore's key, and a signature instead of a key makes nonsense of that.
-    """
-    return {
-        "tags": {},
-        "properties": {},
-        "displayName": name,
-        "experimentName": "Default",
-        "inputs": {},
-        **asked,
-        "isArchived": False,
-        "status": "Queued",
-        "outputs": asked.get("outputs") or {},
-        "services": {
-            "Tracking": {"jobServiceType": "Tracking", "endpoint": addresses.MANAGEMENT},
-            "Studio": {
-                "jobServiceType": "Studio",
-                "endpoint": f"{addresses.ML_RESOURCE}/runs/{name}",
-            },
-        },
-    }
+    return asked
 
 
 def _task(change: Change, asked: Mapping[str, Any]) -> CommandTask:
@@ -122,6 +58,12 @@ def _task(change: Change, asked: Mapping[str, Any]) -> CommandTask:
             name: _input(change, name, one) for name, one in inputs.items() if not _is_literal(one)
         },
         outputs={name: _output(change, name, one) for name, one in outputs.items()},
+        artifacts=find_place(
+            cloud.state,
+            workspace,
+            f"azureml://datastores/{ARTIFACTS}/paths/ExperimentRun/dcid.{change.id.name}/",
+        ),
+        experiment=asked.get("experimentName") or "Default",
         environment_variables=asked.get("environmentVariables") or {},
         timeout=_timeout(asked),
     )

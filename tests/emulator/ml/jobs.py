@@ -1,21 +1,24 @@
 """Jobs as Resource Manager shows them.
 
-A command job is begun by putting it; who invokes a batch endpoint, or needs a job to look at,
-writes it with `put_job`.
+A declared job is begun by putting it: a command job runs, one of another kind is checked and done.
+Who invokes a batch endpoint, or needs a job to look at, writes it with `put_job`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from tests.emulator import addresses
 from tests.emulator.batch.job_shapes import run_notes
 from tests.emulator.batch.jobs import STAGES
 from tests.emulator.cloud import Cloud
 from tests.emulator.kinds import Change, Kind
 from tests.emulator.messages import Response, answer
-from tests.emulator.ml.command_jobs import COMMAND, begin_command, require_same_command
+from tests.emulator.ml.command_jobs import COMMAND, begin_command
+from tests.emulator.ml.other_jobs import begin_other
 from tests.emulator.ml.references import WORKSPACE
 from tests.emulator.ml.refusals import invalid
 from tests.emulator.routes import Call
@@ -23,6 +26,9 @@ from tests.emulator.state import Resource
 
 _TYPE = f"{WORKSPACE}/jobs"
 FINISHED = ("Completed", "Failed", "Canceled")
+_OTHERS = ("Sweep", "Pipeline", "Spark", "AutoML")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,254}")
+_TOLD = ("status", "services", "error")  # by the service alone
 _CHANGEABLE = ("description", "tags", "displayName", "properties", "isArchived")
 
 
@@ -52,14 +58,69 @@ def put_job(cloud: Cloud, workspace: str, name: str, properties: Mapping[str, An
 def _prepare(change: Change) -> None:
     old = change.old
     if old is None:
-        begin_command(change)
+        _begin(change)
         return
-    require_same_command(change, old)
+    _require_same(change, old)
     changed = {name: change.properties[name] for name in _CHANGEABLE if name in change.properties}
     # What the service itself noted of a run is not for others to take away.
     noted = old.properties.get("properties") or {}
     changed["properties"] = {**noted, **(changed.get("properties") or {})}
     change.body["properties"] = {**old.properties, **changed}
+
+
+def _begin(change: Change) -> None:
+    """Make the job that is asked for."""
+    kinds = {kind.lower(): kind for kind in (COMMAND, *_OTHERS)}
+    kind = kinds.get(str(change.properties.get("jobType")).lower())
+    if kind is None:
+        raise invalid(f"A job's type can be {', '.join(kinds.values())}.", "properties.jobType")
+    name = change.id.name
+    if not _NAME.fullmatch(name):
+        raise invalid(f"'{name}' is not a valid name of a job.")
+    asked = begin_command(change) if kind == COMMAND else begin_other(change)
+    change.secrets["asked"] = {key: one for key, one in asked.items() if key != "status"}
+    change.body["properties"] = _shown(name, asked)
+
+
+def _shown(name: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The job's properties as GET gives them.
+
+    The output `default`, where the logs lie, is left out: where it is told, the SDK signs the logs'
+    addresses with the datastore's key, and a signature instead of a key makes nonsense of that.
+    """
+    return {
+        "tags": {},
+        "properties": {},
+        "displayName": name,
+        "experimentName": "Default",
+        "inputs": {},
+        "status": "Queued",
+        **asked,
+        "isArchived": False,
+        "outputs": asked.get("outputs") or {},
+        "services": {
+            "Tracking": {"jobServiceType": "Tracking", "endpoint": addresses.MANAGEMENT},
+            "Studio": {
+                "jobServiceType": "Studio",
+                "endpoint": f"{addresses.ML_RESOURCE}/runs/{name}",
+            },
+        },
+    }
+
+
+def _require_same(change: Change, old: Resource) -> None:
+    """Refuse to make another job of one that is there; asking for the same again is no change."""
+    first = old.secrets.get("asked")
+    if first is None:  # it was begun by an endpoint
+        return
+    for name, given in change.properties.items():
+        known = (first.get(name), old.properties.get(name))
+        if name not in (*_CHANGEABLE, *_TOLD) and given is not None and given not in known:
+            raise invalid(
+                f"A job named '{old.body['name']}' already exists, and its '{name}' cannot be"
+                " changed. To begin another job, use another name.",
+                f"properties.{name}",
+            )
 
 
 def _view(cloud: Cloud, job: Resource) -> dict[str, Any]:

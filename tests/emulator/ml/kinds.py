@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from tests.emulator.kinds import Kind
-from tests.emulator.ml import assets, batch, computes, datastores, jobs, online, workspaces
+from tests.emulator.ml import (
+    assets,
+    batch,
+    computes,
+    datastores,
+    jobs,
+    online,
+    registries,
+    workspaces,
+)
 
 KINDS: tuple[Kind, ...] = (
     workspaces.KIND,
@@ -13,4 +22,5 @@ KINDS: tuple[Kind, ...] = (
     *batch.KINDS,
     *online.KINDS,
     jobs.KIND,
+    *registries.KINDS,
 )

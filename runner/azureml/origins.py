@@ -1,0 +1,76 @@
+"""Where a registered version came from, kept with it.
+
+Azure keeps a job's name by itself where it was told the address of what the job made. The rest are
+properties of the version, which never change; their names begin with `runner.`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from runner.workspace import Origin
+
+if TYPE_CHECKING:
+    from runner.workspace import Run
+
+PATH = "runner.path"  # what was registered, where Azure was told another address of the same
+_JOB = "runner.job"
+_RUN = "runner.run"
+_COMMIT = "runner.commit"
+_DATA = "runner.data."
+_METRIC = "runner.metric."
+_OURS = "runner."
+_MOST_METRICS = 100
+
+
+class Noted(NamedTuple):
+    """What a version's properties hold."""
+
+    properties: dict[str, str]  # those of others
+    job: str | None
+    origin: Origin | None
+
+
+def origin_of(run: Run) -> Origin:
+    """What is kept of a job's run with a model that it made."""
+    metrics = {name: metric.value for name, metric in run.metrics.items()}
+    return Origin(run.id, run.commit, run.inputs, metrics)
+
+
+def note(job: str | None, origin: Origin | None) -> dict[str, str]:
+    """The properties that keep an origin; of very many metrics the first hundred."""
+    origin = origin or Origin()
+    kept = {_JOB: job, _RUN: origin.run, _COMMIT: origin.commit}
+    kept |= {f"{_DATA}{name}": read for name, read in origin.data.items()}
+    metrics = islice(origin.metrics.items(), _MOST_METRICS)
+    kept |= {f"{_METRIC}{name}": repr(value) for name, value in metrics}
+    return {name: value for name, value in kept.items() if value}
+
+
+def read_note(properties: Mapping[str, str]) -> Noted:
+    """An origin out of a version's properties."""
+    others = {name: value for name, value in properties.items() if not name.startswith(_OURS)}
+    origin = Origin(
+        properties.get(_RUN),
+        properties.get(_COMMIT),
+        _below(properties, _DATA),
+        dict(_numbers(_below(properties, _METRIC))),
+    )
+    return Noted(others, properties.get(_JOB), None if origin == Origin() else origin)
+
+
+def _numbers(texts: Mapping[str, str]) -> Iterator[tuple[str, float]]:
+    for name, text in texts.items():
+        with suppress(ValueError):  # whoever else wrote that
+            yield name, float(text)
+
+
+def _below(properties: Mapping[str, str], prefix: str) -> dict[str, str]:
+    return {
+        name.removeprefix(prefix): value
+        for name, value in properties.items()
+        if name.startswith(prefix)
+    }

@@ -1,0 +1,381 @@
+"""azure-ai-ml: what reads declarations of every kind and writes them as Azure takes them.
+
+Its import takes more than a second, so only the commands that create something import it. It is
+kept to what it does well: it asks Azure what it has to know and writes the request that creates
+something, which the runner sends. It never sends a file, whose refusal would never end there
+(azure-sdk-for-python#48269), and never speaks to the terminal.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from azure.core.pipeline.policies import SansIOHTTPPolicy
+
+from runner.azureml.client import RETRIES, Retry, timeout
+from runner.azureml.errors import ServiceError, explained, scrub
+from runner.azureml.sdk_logs import tame_sdk
+from runner.declarations.document import MappingNode, Node
+from runner.declarations.problem import DeclarationError, Place, Problem
+from runner.errors import EnvironmentRefused, RunnerError, WrongUsage
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
+    from azure.core.rest import HttpRequest, HttpResponse
+
+    from runner.azureml.connection import Connection
+    from runner.clouds import Cloud
+
+Answer = TypeVar("Answer")
+
+_DISCOVERY = "REGISTRY_DISCOVERY_ENDPOINT_URL"  # where azure-ai-ml asks for a private cloud's
+_REGION = "REGISTRY_DISCOVERY_ENDPOINT_REGION"
+_USUAL_REGION = "west"
+_REFERENCES = "In order to specify an existing"  # said to all that is none of their forms
+_NO_KEYS = ("_schema", "value", "null")  # of what marshmallow says
+_LONGEST = 400  # characters of its messages kept in ours
+# What it asks for before it sends files, by the last parts of an address's path.
+_UPLOADS = ("listsecrets", "startpendingupload", "createorgetstartpendingupload", "datastores")
+
+
+def ml_client(connection: Connection, registry: str | None = None) -> MLClient:
+    """azure-ai-ml's client of a connection's workspace, or of a registry; made once each.
+
+    Call it, and what it returns, inside `spoken_through`.
+    """
+    clients = connection.once(_clients)
+    if registry not in clients:
+        clients[registry] = _open(connection, registry)
+    return clients[registry]
+
+
+def create(
+    connection: Connection,
+    path: tuple[str, ...],
+    call: Callable[[MLClient], object],
+    what: str | None = None,
+) -> HttpResponse:
+    """Create what lies at a path below the workspace by azure-ai-ml's `create_or_update`.
+
+    `call` calls it. azure-ai-ml writes the request, and creates what that refers to and it has
+    written in full; the runner sends it as it sends its own: signed in anew where a token was
+    withdrawn, and again where no answer came. Raises as `write` and `Client.send`.
+    """
+    return send_written(connection, write(connection, path, call, what), what=what)
+
+
+def write(
+    connection: Connection,
+    path: tuple[str, ...],
+    call: Callable[[MLClient], object],
+    what: str | None = None,
+    source: MappingNode | None = None,
+) -> HttpRequest:
+    """The request by which azure-ai-ml's `create_or_update` would create what lies at a path.
+
+    `call` calls it, `source` is the declaration. Raises as `spoken_through`.
+    """
+
+    def written() -> HttpRequest:
+        with spoken_through(what or f"create {'/'.join(path)}", source):
+            client, guard = ml_client(connection), connection.once(_guard)
+            guard.caught = connection.arm.url(*path)
+            try:
+                call(client)
+            except _Written as written:
+                request: HttpRequest = written.request
+                return request
+            finally:
+                guard.caught = None
+            raise EnvironmentRefused(f"azure-ai-ml wrote no request for {'/'.join(path)}")
+
+    return signed_in(connection, written)
+
+
+def signed_in(connection: Connection, ask: Callable[[], Answer]) -> Answer:
+    """What `ask` returns; it is called again, signed in anew, where its token was withdrawn."""
+    try:
+        return ask()
+    except ServiceError as error:
+        if error.status != 401:
+            raise
+    connection.credential.forget()
+    connection.once(_clients).clear()  # each of which keeps the token that it was given
+    return ask()
+
+
+def send_written(
+    connection: Connection,
+    request: HttpRequest,
+    accept: tuple[int, ...] = (),
+    retry: Retry = "always",
+    what: str | None = None,
+) -> HttpResponse:
+    """Send what `write` wrote, as `Client.send` sends."""
+    kept = {name: text for name, text in request.headers.items() if name.lower() in _SENT_HEADERS}
+    return connection.arm.send(
+        "PUT",
+        request.url,
+        content=request.content,
+        headers=kept,
+        accept=accept,
+        retry=retry,
+        versioned=False,
+        what=what,
+    )
+
+
+@contextmanager
+def spoken_through(what: str, source: MappingNode | None = None) -> Iterator[None]:
+    """Turn what azure-ai-ml raises inside into errors of one line, and keep it off the terminal.
+
+    `what` is being done, with a declaration's `source`. Raises WrongUsage for what it takes for a
+    mistake of the declaration, with the line of each key where there is a source, and
+    EnvironmentRefused.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import_sdk()
+        from azure.ai.ml.exceptions import ErrorCategory, MlException
+        from marshmallow.exceptions import ValidationError
+
+        try:
+            with explained(what):
+                try:
+                    yield
+                except MlException as error:
+                    _raise_own(error)
+                    if error.error_category == ErrorCategory.USER_ERROR or schema_problems(error):
+                        raise _mistake(error, what, source) from None
+                    raise EnvironmentRefused(f"can't {what}: {said_by(error)}") from None
+                except ValidationError as error:
+                    raise _mistake(error, what, source) from None
+        except RunnerError:
+            raise
+        except (
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            OSError,
+            TypeError,
+            ValueError,
+        ) as error:
+            _raise_own(error)
+            raise EnvironmentRefused(
+                f"can't {what}: azure-ai-ml fails on it ({type(error).__name__}: {said_by(error)})"
+            ) from None
+
+
+def _mistake(error: Exception, what: str, source: MappingNode | None) -> WrongUsage:
+    found = schema_problems(error)
+    if source is None or not found:
+        return WrongUsage(f"can't {what}: {said_by(error)}")
+    return DeclarationError(
+        Problem(_place(source, keys), ".".join(keys), text) for keys, text in found
+    )
+
+
+def _place(node: Node, keys: tuple[str, ...]) -> Place:
+    """Where a key stands, or the last of those above it that the file has."""
+    place = node.place
+    for key in keys:
+        if not isinstance(node, MappingNode) or key not in node.entries:
+            break
+        place, node = node.key_places[key], node.entries[key]
+    return place
+
+
+def import_sdk() -> None:
+    """Import azure-ai-ml, unless it is. Its many objects are no garbage to look for meanwhile.
+
+    Raises EnvironmentRefused where it is not installed.
+    """
+    if "azure.ai.ml" in sys.modules:
+        return
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import azure.ai.ml  # noqa: F401
+    except ImportError as error:
+        raise EnvironmentRefused(
+            f"azure-ai-ml can't be imported ({error}): install the dependency group `azure`"
+        ) from None
+    finally:
+        if enabled:
+            gc.enable()
+    tame_sdk()
+
+
+def said_by(error: BaseException) -> str:
+    """What an error of azure-ai-ml says, on one line, without its advertising."""
+    problems = schema_problems(error)
+    if problems:
+        return "; ".join(f"{'.'.join(keys)}: {text}" if keys else text for keys, text in problems)
+    text = scrub(str(getattr(error, "message", None) or error)).rstrip(".")
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + " ..."
+
+
+def schema_problems(error: BaseException) -> list[tuple[tuple[str, ...], str]]:
+    """The keys of a declaration that azure-ai-ml refuses, each with why; none where it is other.
+
+    It writes them as JSON amid prose, several times in each other.
+    """
+    return list(dict.fromkeys(_problems_in(str(error))))
+
+
+def _problems_in(text: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    for content in _mappings_in(text):
+        inner = content.get("errors")
+        if content.get("result") == "Failed" and isinstance(inner, list):
+            for found in inner:
+                message = str(found.get("message") or "")
+                below = list(_problems_in(message))
+                path = str(found.get("path") or "").strip("*")
+                keys = tuple(path.split(".")) if path else ()
+                yield from below or [(keys, scrub(message).rstrip("."))]
+        else:
+            yield from _leaves(content, ())
+
+
+def _leaves(content: Any, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What marshmallow says: lists of messages, or of forms that a value can have, each with why
+    it is not of that form; told is of the form that it is nearest to.
+    """
+    if isinstance(content, dict):
+        for key, value in content.items():
+            yield from _leaves(value, keys if key in _NO_KEYS else (*keys, str(key)))
+    elif isinstance(content, list):
+        told = [form for form in (list(_leaves(value, keys)) for value in content) if form]
+        if told and any(isinstance(value, dict | list) for value in content):
+            told = [min(told, key=lambda form: (form[0][1].startswith(_REFERENCES), len(form)))]
+        for form in told:
+            yield from form
+    else:
+        text = str(content)
+        below = [(keys + more, said) for more, said in _problems_in(text)]
+        yield from below or [(keys, scrub(text).rstrip("."))]
+
+
+def _mappings_in(text: str) -> Iterator[dict[str, Any]]:
+    decoder, at = json.JSONDecoder(), text.find("{")
+    while at >= 0:
+        try:
+            content, end = decoder.raw_decode(text, at)
+        except ValueError:
+            end = at + 1
+        else:
+            if isinstance(content, dict) and content:
+                yield content
+        at = text.find("{", end)
+
+
+def _raise_own(error: BaseException) -> None:
+    """Raise the runner's own error where that is what azure-ai-ml stumbled over."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, RunnerError):
+            raise found from None
+        found = found.__cause__ or found.__context__
+
+
+class _Written(BaseException):
+    """Carries a request out of azure-ai-ml, past all that catches an Exception."""
+
+    def __init__(self, request: Any) -> None:
+        super().__init__("the request was written")
+        self.request = request
+
+
+# Of an address below a workspace: /subscriptions/S/resourceGroups/G/providers/P/workspaces/W/...
+_SEGMENT = 9
+_SENT_HEADERS = ("content-type", "x-azureml-token")
+
+
+class _Guard(SansIOHTTPPolicy[Any, Any]):
+    """Sees every request before it is sent: refuses uploads, and catches the one that is asked for.
+
+    Another of the same kind is refused: azure-ai-ml would have named it otherwise than asked.
+
+    An instance belongs to no pipeline, so that all clients of azure-ai-ml share it.
+    """
+
+    def __init__(self) -> None:
+        self.caught: str | None = None  # the address whose PUT is not to be sent
+
+    def on_request(self, request: Any) -> None:
+        address = urlsplit(request.http_request.url)
+        parts = [part for part in address.path.lower().split("/") if part]
+        if any(part in _UPLOADS for part in parts[-2:]):
+            raise EnvironmentRefused(
+                "azure-ai-ml would send files of this machine itself, which the runner keeps it"
+                f" from ({'/'.join(parts[-3:])}): this is a fault of the runner's, please report it"
+            )
+        if self.caught is None or request.http_request.method != "PUT":
+            return
+        asked = urlsplit(self.caught).path.lower()
+        if address.path.lower() == asked:
+            raise _Written(request.http_request)
+        own = asked.count("/")
+        if address.path.count("/") == own and asked.split("/")[_SEGMENT] == parts[_SEGMENT - 1]:
+            raise EnvironmentRefused(
+                f"azure-ai-ml would create {'/'.join(parts[_SEGMENT - 1 :])} in place of"
+                f" {'/'.join(asked.split('/')[_SEGMENT:])}: please report it"
+            )
+
+
+def _open(connection: Connection, registry: str | None) -> MLClient:
+    from azure.ai.ml import MLClient
+
+    outputs, cloud, seconds = connection.outputs, connection.cloud, timeout()
+    scope: tuple[str | None, ...] = (
+        outputs.subscription_id,
+        outputs.resource_group,
+        None if registry else outputs.workspace,
+        registry,
+    )
+    return MLClient(
+        connection.credential,
+        *scope,
+        show_progress=False,
+        enable_telemetry=False,
+        cloud=cloud.name,
+        cloud_metadata=_described(cloud),
+        per_call_policies=[connection.once(_guard)],
+        connection_timeout=min(seconds, 20.0),
+        read_timeout=seconds,
+        **RETRIES,
+    )
+
+
+def _described(cloud: Cloud) -> dict[str, str]:
+    """A cloud in azure-ai-ml's words, which else asks for a private one's at each call."""
+    suffix = cloud.machine_learning.removeprefix("https://ml.azure.")
+    region = os.environ.get(_REGION, _USUAL_REGION)
+    return {
+        "azure_portal": f"https://portal.azure.{suffix}",  # in links that the runner doesn't show
+        "resource_manager": cloud.resource_manager,
+        "active_directory": cloud.authority,
+        "aml_resource_id": cloud.machine_learning,
+        "storage_endpoint": cloud.storage_suffix,
+        "registry_discovery_endpoint": os.environ.get(
+            _DISCOVERY, f"https://{cloud.name.lower()}{region}.api.ml.azure.{suffix}/"
+        ),
+    }
+
+
+def _clients(_connection: Connection) -> dict[str | None, MLClient]:
+    return {}
+
+
+def _guard(_connection: Connection) -> _Guard:
+    return _Guard()
