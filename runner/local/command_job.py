@@ -16,16 +16,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from runner.errors import JobFailed
-from runner.installing import installed_by
 from runner.local.assets import register
 from runner.local.engine.run import Stopped
 from runner.local.job_folder import code_folder, command_log, deliver, delivered, job_folder, say
 from runner.local.left_over import end_left_over, held_for_command, note_command
 from runner.local.processes import with_all_threads
-from runner.local.tracking.diagnosis import why_untracked
+from runner.local.tracking.diagnosis import why_empty
 from runner.local.tracking.lifecycle import VARIABLES, End, begin_run, end_run
 from runner.local.tracking.plan import RunPlan, plan_from
-from runner.local.tracking.store import can_track
+from runner.local.tracking.store import why_untracked
 from runner.workspace import AssetKind, Job, Registration
 
 _EXPRESSION = re.compile(r"\$\{\{\s*(inputs|outputs)\.(\w+)(?:\.path)?\s*\}\}")
@@ -88,12 +87,7 @@ def run_command_job(home: Path, job: Job, stop: Callable[[], bool]) -> Path | No
         end = "KILLED"
         raise
     finally:
-        run = end_run(home, job.name, end, command.run.parameters)
-        reason = (
-            why_untracked(run, command.run, command.command, code_folder(folder)) if run else ""
-        )
-        if reason:
-            say(folder, reason)
+        _end_run(home, job, command, folder, end)
     return output
 
 
@@ -120,20 +114,23 @@ def _make_outputs(
 
 def _begin_run(home: Path, job: Job, command: Command, folder: Path) -> dict[str, str]:
     """Make the MLflow run of the job, and return the variables by which its command finds it."""
-    if not can_track():
-        say(folder, untracked())
+    untracked = why_untracked(home)
+    if untracked:
+        say(folder, untracked)
         return {}
     variables = begin_run(home, job.name, command.run)
     say(folder, f"its MLflow run is {variables['MLFLOW_RUN_ID']}")
     return variables
 
 
-def untracked() -> str:
-    """What is said of a job where MLflow is not installed."""
-    return (
-        "the job isn't tracked, because MLflow is not installed;"
-        f" {installed_by('-r requirements/mlflow.txt')} adds it"
-    )
+def _end_run(home: Path, job: Job, command: Command, folder: Path, end: End) -> None:
+    """End the MLflow run of the job, if it has one, and say why there is nothing in it."""
+    run = end_run(home, job.name, end, command.run.parameters)
+    if run is None:
+        return
+    reason = why_empty(run, command.run, command.command, code_folder(folder))
+    if reason:
+        say(folder, reason)
 
 
 def _run(

@@ -132,7 +132,7 @@ def _spawn(home: Path, name: str) -> Job:
     begun = len(starts(folder))
     process = None
     try:
-        process = _start_host(home, name)
+        process = start_host(home, name)
         # Until the host has begun, the job would still look as it was left.
         while len(starts(folder)) == begun and process.poll() is None:
             time.sleep(_LOOK / 5)
@@ -149,7 +149,7 @@ def _spawn(home: Path, name: str) -> Job:
     return show_job(home, name)
 
 
-def _start_host(home: Path, name: str) -> subprocess.Popen[bytes]:
+def start_host(home: Path, name: str) -> subprocess.Popen[bytes]:
     """Start the process that runs a job. It outlives this one."""
     import subprocess
 

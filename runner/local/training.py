@@ -12,13 +12,13 @@ from runner.declarations import AssetReference, Catalog, CommandJob, JobInput, O
 from runner.declarations.job import name_of
 from runner.errors import EnvironmentRefused
 from runner.job_kinds import JOB_KINDS
-from runner.local.command_job import Command, NamedOutput, untracked, write_command
+from runner.local.command_job import Command, NamedOutput, write_command
 from runner.local.home import make_folder
 from runner.local.invocation import find_data
 from runner.local.job_folder import code_folder, job_folder, now
 from runner.local.jobs import begin_job, name_job
 from runner.local.tracking.plan import RunInput, RunPlan, git_tags, usual_experiment
-from runner.local.tracking.store import can_track
+from runner.local.tracking.store import why_untracked
 from runner.training_job import find_training_job, folder_of, local_inputs, other_input
 from runner.workspace import Assets, Job, JobStatus, TrainingRequest
 
@@ -45,7 +45,7 @@ def train(home: Path, catalog: Catalog, request: TrainingRequest, assets: Assets
         _copy(home, job.code, code, code_folder(folder))
     write_command(command, folder)
     begun = begin_job(home, Job(name, "command", JobStatus.QUEUED, now(), model=model))
-    return replace(begun, notices=tuple(_notices(job)))
+    return replace(begun, notices=tuple(_notices(home, job)))
 
 
 def plan_training(catalog: Catalog, job: CommandJob, name: str, assets: Assets) -> Command:
@@ -146,9 +146,9 @@ def _refuse(job: CommandJob) -> None:
             )
 
 
-def _notices(job: CommandJob) -> Iterator[str]:
-    if not can_track():
-        yield untracked()
+def _notices(home: Path, job: CommandJob) -> Iterator[str]:
+    if untracked := why_untracked(home):
+        yield untracked
     idle = list(_without_meaning(job))
     if idle:
         yield f"on this machine {', '.join(idle)} of {job.file} {_mean(idle)} nothing"

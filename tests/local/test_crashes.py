@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import EnvironmentRefused
-from runner.local import host
+from runner.local import jobs
 from runner.local.workspace import LocalWorkspace
 from runner.project import find_project
 from runner.workspace import Invocation, JobStatus
@@ -55,7 +55,7 @@ def run_killed_at(project: ScratchProject, step: int, monkeypatch: pytest.Monkey
         return process
 
     with monkeypatch.context() as patched:
-        patched.setattr(host, "spawn", spawn)
+        patched.setattr(jobs, "start_host", spawn)
         try:
             workspace.invoke(Invocation(output_path=str(project.root / "out")))
         except EnvironmentRefused:

@@ -113,7 +113,7 @@ def test_a_job_that_made_no_model_and_tracked_nothing_says_what_to_do(ended: End
     words = ("models", "register", "--name", "m", "--from-job", ended.job["name"])
     done = ended.project.run(*words)
     assert (done.returncode, done.stderr.count("\n")) == (3, 1)
-    assert "name what it wrote with --output" in done.stderr
+    assert "has no run in MLflow" in done.stderr
 
 
 @pytest.mark.parametrize(

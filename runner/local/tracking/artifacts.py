@@ -32,16 +32,17 @@ def find_artifact(home: Path, address: JobAddress) -> Path:
     if isinstance(address, JobOutput) and address.output != ARTIFACTS:
         output = find_output(home, address.job, address.output)
         return _inside(output, address.path, str(address))
+    # Asked first, so that a job is told missing as such, also where nothing is tracked yet.
+    run = run_of(home, address.job) if isinstance(address, JobOutput) else None
     try:
         with reading(home) as connection:
             if isinstance(address, RegisteredModel):
                 return _registered(home, connection, address)
             if isinstance(address, RunArtifact):
                 return _of_runs(home, connection, (address.run,), address.path, str(address))
-            run = run_of(home, address.job)
-            return _of_runs(
-                home, connection, (run.id, *run.children), address.path, str(address), run
-            )
+            assert run is not None
+            runs = (run.id, *run.children)
+            return _of_runs(home, connection, runs, address.path, str(address), run)
     except sqlite3.Error as error:
         raise EnvironmentRefused(
             f"the tracking store {store_file(home)} can't be read ({error}): put a copy back, or"

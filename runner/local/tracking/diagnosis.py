@@ -15,7 +15,7 @@ _MOST_FILES = 2_000
 _LARGEST = 1 << 20  # bytes
 
 
-def why_untracked(run: Run, plan: RunPlan, command: str, code: Path) -> str | None:
+def why_empty(run: Run, plan: RunPlan, command: str, code: Path) -> str | None:
     """Say why the run has nothing in it where the job's code sets another tracking address."""
     logged = run.parameters.keys() - plan.parameters.keys()
     if logged or run.metrics or run.models or run.artifacts or run.children:

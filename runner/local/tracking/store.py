@@ -20,11 +20,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import NotFound
+from runner.installing import installed_by
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _BUSY_SECONDS = 20.0  # as MLflow waits itself
+_MISREAD = frozenset("%?")  # characters of a path that mean something else in a store's address
 
 
 def can_track() -> bool:
@@ -32,6 +34,21 @@ def can_track() -> bool:
     from importlib.util import find_spec
 
     return all(find_spec(package) is not None for package in ("mlflow", "sqlalchemy"))
+
+
+def why_untracked(home: Path) -> str | None:
+    """What is said of a job of this workspace that can't be tracked; None where it can."""
+    if not can_track():
+        return (
+            "the job isn't tracked, because MLflow is not installed;"
+            f" {installed_by('-r requirements/mlflow.txt')} adds it"
+        )
+    if not _MISREAD.isdisjoint(str(home.absolute())):
+        return (
+            f"the job isn't tracked, because MLflow can't keep its store in {home.absolute()}:"
+            " set RUNNER_HOME to a folder without % and ? in its path"
+        )
+    return None
 
 
 def store_file(home: Path) -> Path:

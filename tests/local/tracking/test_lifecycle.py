@@ -6,18 +6,20 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
+from runner.errors import NotFound
 from runner.job_address import parse_job_address
 from runner.local.job_folder import job_folder, owner
 from runner.local.jobs import show_job
 from runner.local.tracking.artifacts import find_artifact
 from runner.local.tracking.record import tracked_run
 from runner.local.tracking.removal import tracked_of
-from runner.local.tracking.store import store_address, store_file
+from runner.local.tracking.store import store_address, store_file, why_untracked
 from runner.workspace import Run
 from tests.local.tracking.scripts import JOB
 from tests.projects import ScratchProject
@@ -118,3 +120,18 @@ def test_a_broken_store_fails_the_job_in_one_line_before_its_command(
     assert "can't be used" in done.stderr.splitlines()[-1]
     assert "runner jobs resume" in done.stderr.splitlines()[-1]
     assert not list(project.home.glob("jobs/*/code/ran"))
+
+
+def test_a_workspace_where_mlflow_would_write_beside_it_is_not_tracked(tmp_path: Path) -> None:
+    assert why_untracked(tmp_path / "a b#é") is None
+    assert "set RUNNER_HOME to a folder without % and ?" in str(why_untracked(tmp_path / "a%20b"))
+
+
+def test_in_a_new_workspace_what_a_job_made_is_not_found(tmp_path: Path) -> None:
+    for address, says in (
+        ("azureml://jobs/none/outputs/artifacts/paths/model", "no job 'none'"),
+        ("azureml://jobs/none/outputs/../paths/model", "no job 'none'"),
+        ("models:/none/1", "no job of this workspace has been tracked yet"),
+    ):
+        with pytest.raises(NotFound, match=says):
+            find_artifact(tmp_path, parse_job_address(address))
