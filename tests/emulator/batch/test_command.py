@@ -317,6 +317,34 @@ def test_a_job_that_makes_no_sense_is_refused(
     assert said in refused["error"]["message"]
 
 
+@pytest.mark.parametrize(
+    ("changes", "target"),
+    [
+        ({"computeId": "azureml:gpu"}, "properties.computeId"),
+        ({"trial": {"command": "x", "environmentId": "azureml:a:1"}}, "trial.environmentId"),
+        ({"trial": {"command": "x"}}, "trial.environmentId"),
+        ({"inputs": {"a": {"jobInputType": "uri_file", "uri": "azureml:a:1"}}}, "inputs.a.uri"),
+        ({"searchSpace": None}, "properties.searchSpace"),
+    ],
+)
+def test_a_job_of_another_kind_is_checked_too(
+    scene: Scene, changes: dict[str, Any], target: str
+) -> None:
+    environment = scene.body()["environmentId"]
+    sweep = {
+        "jobType": "Sweep",
+        "trial": {"command": "true", "environmentId": environment},
+        "objective": {"goal": "Minimize", "primaryMetric": "loss"},
+        "samplingAlgorithm": {"samplingAlgorithmType": "Random"},
+        "searchSpace": {"c": ["uniform", [0.1, 0.9]]},
+    }
+    status, made = scene.put(sweep)
+    assert (status, made["properties"]["status"]) == (201, "Completed")
+    status, refused = scene.put(sweep | changes)
+    assert status == 400
+    assert refused["error"]["target"].endswith(target)
+
+
 def test_a_command_goes_on_after_the_service_restarts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
