@@ -83,10 +83,7 @@ def _declared(catalog: Catalog, request: TrainingRequest) -> Job:
     model = request.model or ""
     jobs = catalog.jobs.get(model)
     if not jobs:
-        raise NotFound(
-            f"no training job (type: command) is declared in {catalog.folder / model}"
-            f"{nearest(model, catalog.jobs)}"
-        )
+        raise NotFound(f"no job is declared in {catalog.folder / model}{_meant(catalog, model)}")
     if request.job is not None:
         if request.job not in jobs:
             raise NotFound(
@@ -102,6 +99,16 @@ def _declared(catalog: Catalog, request: TrainingRequest) -> Job:
             f" {', '.join(jobs)}, as in `runner train {model} {next(iter(jobs))}`"
         )
     return chosen[0]
+
+
+def _meant(catalog: Catalog, word: str) -> str:
+    """The way out where a word that is no model folder's name stands in its place."""
+    if Path(word).is_file():
+        return f"; did you mean `runner train --file {word}`?"
+    for folder, jobs in catalog.jobs.items():
+        if word in jobs:
+            return f"; did you mean `runner train {folder} {word}`?"
+    return nearest(word, catalog.jobs)
 
 
 def _read(file: Path) -> Job:

@@ -197,11 +197,20 @@ def print_job(job: Job, summary: Summary | None, tracked: Mapping[str, object]) 
         "error": job.error,
         "folder": job.folder and near(job.folder),
         "output": job.output and near(job.output),
+        "report": _report(job),
     }
     if summary:
         details |= summary_details(summary)
     details |= tracked
     print_details({name: value for name, value in details.items() if value not in (None, "")})
+
+
+def _report(job: Job) -> str | None:
+    """The job's page, once it is written."""
+    from pathlib import Path
+
+    page = Path(job.folder, "report.html") if job.folder else None
+    return near(str(page)) if page and page.exists() else None
 
 
 def print_jobs(jobs: Sequence[Job]) -> None:

@@ -91,7 +91,9 @@ def test_a_list_has_the_jobs_of_one_type(run: RunCommand, workspace: MemoryWorks
     for type_, name in (("command", trained), ("batch", scored)):
         listed = json.loads(run("jobs", "list", "--type", type_, "-o", "json").out)
         assert [job["name"] for job in listed] == [name]
-    assert "no sweep jobs yet" in run("jobs", "list", "--type", "sweep").err
+    assert (
+        run("jobs", "list", "--type", "sweep").err == "no sweep jobs yet; runner train starts one\n"
+    )
 
 
 def test_a_comparison_has_a_column_for_each_job_and_the_parameters_that_differ(
