@@ -87,8 +87,8 @@ def _declared(catalog: Catalog, request: TrainingRequest) -> Job:
     if request.job is not None:
         if request.job not in jobs:
             raise NotFound(
-                f"{catalog.folder / model} declares {', '.join(jobs)}, and no job"
-                f" {request.job!r}{nearest(request.job, jobs)}"
+                f"{catalog.folder / model} declares no job {request.job!r}"
+                + (nearest(request.job, jobs) or f"; it declares {', '.join(jobs)}")
             )
         return jobs[request.job]
     usual = [job for job in jobs.values() if job.file.stem == "train"]

@@ -96,7 +96,7 @@ def print_comparison(tracked: Sequence[Tracked]) -> None:
     rows += [_row(name, runs, lambda run, name: run.parameters.get(name)) for name in differing]
     rows += [_row(name, runs, _last) for name in _names(run.metrics for run in runs)]
     rows.append(["models", *(", ".join(model.name for model in run.models) for run in runs)])
-    print_table(["", *(entry.job.name for entry in tracked)], rows)
+    print_table(["", *(entry.job.name for entry in tracked)], rows, names=True)
     equal = len(parameters) - len(differing)
     if equal:
         print_note(f"{many(equal, 'parameter')} of the same value in all of them not shown")
