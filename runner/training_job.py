@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,7 +89,7 @@ def _declared(catalog: Catalog, request: TrainingRequest) -> Job:
         if request.job not in jobs:
             raise NotFound(
                 f"{catalog.folder / model} declares no job {request.job!r}"
-                + (nearest(request.job, jobs) or f"; it declares {', '.join(jobs)}")
+                f"{_meant_job(request.job, jobs)}"
             )
         return jobs[request.job]
     usual = [job for job in jobs.values() if job.file.stem == "train"]
@@ -109,6 +110,14 @@ def _meant(catalog: Catalog, word: str) -> str:
         if word in jobs:
             return f"; did you mean `runner train {folder} {word}`?"
     return nearest(word, catalog.jobs)
+
+
+def _meant_job(word: str, jobs: Mapping[str, Job]) -> str:
+    """The way out where a word is no job's name; it may be that of the file of one."""
+    for name, job in jobs.items():
+        if word in (job.file.name, job.file.stem):
+            return f"; did you mean {name!r}?"
+    return nearest(word, jobs) or f"; it declares {', '.join(jobs)}"
 
 
 def _read(file: Path) -> Job:

@@ -103,6 +103,9 @@ def test_of_several_jobs_train_yml_is_meant_unless_another_is_named(catalog: Cat
 def test_a_job_is_called_by_its_name_else_by_its_file(catalog: Catalog) -> None:
     named = declare(catalog, "again.yml", JOB + "name: nightly\n")
     assert command_job(named, TrainingRequest("echo", "nightly")).file.name == "again.yml"
+    for file in ("again", "again.yml"):
+        with pytest.raises(NotFound, match=f"declares no job '{file}'; did you mean 'nightly'"):
+            find_training_job(named, TrainingRequest("echo", file))
 
 
 def test_several_jobs_of_which_none_is_meant_are_listed(catalog: Catalog) -> None:
