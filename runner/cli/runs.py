@@ -58,12 +58,17 @@ def find_tracked(workspace: Workspace, names: Sequence[str]) -> list[Tracked]:
         job = workspace.job(name)
         run = find_run(workspace, job)
         if run is None:
-            raise WrongUsage(
-                f"job {name!r} tracked nothing to compare: it is "
-                + ("a batch job" if job.type == "batch" else "a job without an MLflow run")
-            )
+            raise WrongUsage(f"job {name!r} tracked nothing to compare: {_why_nothing(job)}")
         found.append(Tracked(job, run))
     return found
+
+
+def _why_nothing(job: Job) -> str:
+    if job.type == "batch":
+        return "it is a batch job"
+    if not job.status.final:
+        return f"it is {job.status}; `runner jobs stream {job.name}` waits for its end"
+    return "it is a job without an MLflow run"
 
 
 def best_first(tracked: Sequence[Tracked], metric: str, goal: Goal) -> list[Tracked]:

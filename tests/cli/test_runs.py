@@ -169,6 +169,9 @@ def test_a_job_that_tracked_nothing_can_not_be_compared(
     result = run("jobs", "compare", trained, scored)
     assert (result.status, result.out) == (2, "")
     assert f"job '{scored}' tracked nothing to compare: it is a batch job" in result.err
+    begun = workspace.train(TrainingRequest("diabetes")).name
+    waiting = f"it is Running; `runner jobs stream {begun}` waits for its end"
+    assert waiting in run("jobs", "compare", trained, begun).err
 
 
 def test_a_comparison_needs_two_jobs(run: RunCommand, workspace: MemoryWorkspace) -> None:
