@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,14 @@ def test_a_command_that_outlives_its_limit_is_ended(trainable: ScratchProject) -
     done = trainable.run("train", "echo")
     assert done.returncode == 1
     assert "took longer than 1 s (limits.timeout)" in done.stderr
+
+
+def test_code_that_cannot_be_copied_leaves_nothing_behind(trainable: ScratchProject) -> None:
+    os.mkfifo(trainable.root / "models" / "echo" / "pipe")
+    done = trainable.run("train", "echo")
+    assert done.returncode == 2
+    assert "pipe is neither a file nor a folder" in done.stderr
+    assert not list(trainable.home.glob("jobs/*"))
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,10 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     project = without_mlflow(make_project(tmp_path_factory.mktemp("keys") / "project"))
     project.write("models/echo/full.yml", FULL)
     project.write("models/echo/tool.sh", "#!/bin/sh\necho as it was\n").chmod(0o755)
+    project.write("models/echo/key.txt", "only mine\n").chmod(0o600)
+    # An earlier job may have left anything in the workspace, which lies in the code's folder.
+    project.write(".runner/jobs/earlier/code/a.py", "")
+    (project.home / "jobs" / "earlier" / "code" / "gone.py").symlink_to("nothing")
     shell = {"AZUREML_RUN_ID": "azure", "MLFLOW_RUN_ID": "mine", "MLFLOW_TRACKING_URI": "http://x"}
     begun = project.run("train", "echo", "full", "--no-wait", "-o", "json", env=shell)
     project.write("models/echo/tool.sh", "#!/bin/sh\necho as it is\n")
@@ -66,6 +70,13 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
 
 def test_the_code_runs_as_it_was_when_the_job_was_begun(ended: Ended) -> None:
     assert (ended.output("made") / "greeting.txt").read_text() == "as it was\n"
+
+
+def test_nobody_may_read_the_copy_who_may_not_read_the_code(ended: Ended) -> None:
+    copies = ended.folder / "code" / "models" / "echo"
+    modes = {name: (copies / name).stat().st_mode & 0o777 for name in ("key.txt", "tool.sh")}
+    assert modes["key.txt"] == 0o600
+    assert modes["tool.sh"] & 0o100
 
 
 def test_the_workspace_itself_is_no_part_of_the_code(ended: Ended) -> None:
