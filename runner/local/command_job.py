@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -161,7 +162,10 @@ def _run(
             pass_fds=[held],
         )
         note_command(held, process.pid)
-    status = _wait(process, command.timeout, stop)
+    try:
+        status = _wait(process, command.timeout, stop)
+    finally:
+        _end(process)
     if status != 0:
         raise JobFailed(f"the command {_ended(status)}; its output is in {log}")
     for name in command.outputs:
@@ -206,17 +210,23 @@ def _wait(process: subprocess.Popen[bytes], timeout: float | None, stop: Callabl
         except subprocess.TimeoutExpired:
             pass
         if stop():
-            _end(process)
             raise Stopped
         if deadline and time.monotonic() > deadline:
-            _end(process)
             raise _OutOfTime(f"the command took longer than {timeout:g} s (limits.timeout)")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    os.killpg(process.pid, signal.SIGTERM)
-    try:
-        process.wait(_GRACE)
-    except subprocess.TimeoutExpired:
+    """End the command and what it started, as a job's container takes all with it on Azure.
+
+    Only what has begun a session of its own goes on.
+    """
+    deadline = time.monotonic() + _GRACE
+    # macOS says PermissionError of a group in which nobody runs any more.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGTERM)
+        while time.monotonic() < deadline:
+            process.poll()  # one that has ended is in its group until this
+            os.killpg(process.pid, 0)
+            time.sleep(_LOOK / 4)
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    process.wait()
