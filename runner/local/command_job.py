@@ -18,7 +18,7 @@ from pathlib import Path
 
 from runner.errors import JobFailed
 from runner.local.assets import register
-from runner.local.engine.run import Stopped
+from runner.local.engine.stopped import Stopped, check_stop
 from runner.local.job_folder import code_folder, command_log, deliver, delivered, job_folder, say
 from runner.local.left_over import end_left_over, held_for_command, note_command
 from runner.local.processes import with_all_threads
@@ -99,7 +99,7 @@ def _make_outputs(
     aside, target = folder / "output", folder / "named-outputs"
     end_left_over(folder)
     if not delivered(folder, target):
-        _run(command, folder, aside, _begin_run(home, job, command, folder), stop)
+        _run(command, folder, aside, _begin_run(home, job, command, folder, stop), stop)
         if not command.outputs:
             return None
         deliver(folder, aside, target)
@@ -108,18 +108,21 @@ def _make_outputs(
             home,
             named.kind,
             Registration(named.name, target / name, named.type, named.version, job=job.name),
+            lambda _: check_stop(stop),
         )
         say(folder, f"output {name} is registered as {asset.reference}")
     return target
 
 
-def _begin_run(home: Path, job: Job, command: Command, folder: Path) -> dict[str, str]:
+def _begin_run(
+    home: Path, job: Job, command: Command, folder: Path, stop: Callable[[], bool]
+) -> dict[str, str]:
     """Make the MLflow run of the job, and return the variables by which its command finds it."""
     untracked = why_untracked(home)
     if untracked:
         say(folder, untracked)
         return {}
-    variables = begin_run(home, job.name, command.run)
+    variables = begin_run(home, job.name, command.run, stop)
     say(folder, f"its MLflow run is {variables['MLFLOW_RUN_ID']}")
     return variables
 
@@ -148,8 +151,7 @@ def _run(
         if is_folder:
             (aside / name).mkdir()
     log = command_log(folder)
-    if stop():
-        raise Stopped
+    check_stop(stop)
     with log.open("ab") as output, held_for_command(folder) as held:
         process = subprocess.Popen(
             ["/bin/sh", "-c", _filled_in(command, aside)],
@@ -209,8 +211,7 @@ def _wait(process: subprocess.Popen[bytes], timeout: float | None, stop: Callabl
             return process.wait(_LOOK)
         except subprocess.TimeoutExpired:
             pass
-        if stop():
-            raise Stopped
+        check_stop(stop)
         if deadline and time.monotonic() > deadline:
             raise _OutOfTime(f"the command took longer than {timeout:g} s (limits.timeout)")
 

@@ -14,9 +14,12 @@ from mlflow.entities import ViewType
 
 from runner.errors import NotFound
 from runner.job_address import parse_job_address
+from runner.local.engine.stopped import Stopped
 from runner.local.job_folder import job_folder, owner
 from runner.local.jobs import show_job
 from runner.local.tracking.artifacts import find_artifact
+from runner.local.tracking.lifecycle import begin_run
+from runner.local.tracking.plan import RunInput, RunPlan
 from runner.local.tracking.record import tracked_run
 from runner.local.tracking.removal import tracked_of
 from runner.local.tracking.store import store_address, store_file, why_untracked
@@ -107,6 +110,17 @@ def test_a_job_that_is_cut_off_goes_on_with_its_run_and_is_removed_with_it(
     assert list(left) == []
     assert not any(folder.exists() for folder in tracked.folders)
     assert (kept / "MLmodel").is_file()  # MLflow's registry has it
+
+
+def test_a_job_is_canceled_while_its_inputs_are_hashed(tmp_path: Path) -> None:
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(1 << 40)  # takes no room, and half an hour to hash
+    (tmp_path / "jobs" / "a").mkdir(parents=True)
+    plan = RunPlan("some", "a", inputs={"x": RunInput("large", str(tmp_path / "large"))})
+    stopping = iter([False, False, True])
+    with pytest.raises(Stopped):
+        begin_run(tmp_path, "a", plan, lambda: next(stopping))
+    assert not MlflowClient(tracking_uri=store_address(tmp_path)).search_runs(["0", "1"])
 
 
 def test_a_broken_store_fails_the_job_in_one_line_before_its_command(
