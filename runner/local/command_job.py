@@ -65,10 +65,18 @@ def write_command(command: Command, folder: Path) -> None:
 
 
 def read_command(folder: Path) -> Command:
+    """What a job is asked to do. Raises JobFailed for a job that an older runner wrote down."""
     document = json.loads((folder / "command.json").read_text(encoding="ascii"))
-    run = plan_from(document.pop("run"))
-    registered = {name: NamedOutput(**kept) for name, kept in document.pop("registered").items()}
-    return Command(**document, run=run, registered=registered)
+    try:
+        run = plan_from(document.pop("run"))
+        kept = document.pop("registered")
+        registered = {name: NamedOutput(**output) for name, output in kept.items()}
+        return Command(**document, run=run, registered=registered)
+    except (KeyError, TypeError) as error:
+        raise JobFailed(
+            "it was begun by another version of runner, which wrote it down otherwise: begin it"
+            " anew with `runner train`"
+        ) from error
 
 
 def run_command_job(home: Path, job: Job, stop: Callable[[], bool]) -> Path | None:

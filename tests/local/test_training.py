@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
 
 import pytest
 
+from runner.errors import JobFailed
+from runner.local.command_job import read_command
 from tests.projects import ScratchProject, without_mlflow
 
 SCHEMA = "$schema: https://azuremlschemas.azureedge.net/latest/commandJob.schema.json\n"
@@ -95,6 +98,13 @@ def test_a_command_that_outlives_its_limit_is_ended(trainable: ScratchProject) -
     done = trainable.run("train", "echo")
     assert done.returncode == 1
     assert "took longer than 1 s (limits.timeout)" in done.stderr
+
+
+def test_a_job_that_an_older_runner_wrote_down_is_refused_in_one_line(tmp_path: Path) -> None:
+    kept = {"command": "true", "code": "/src", "inputs": {}, "outputs": {}, "timeout": None}
+    (tmp_path / "command.json").write_text(json.dumps(kept))
+    with pytest.raises(JobFailed, match="another version of runner"):
+        read_command(tmp_path)
 
 
 DEAF = (

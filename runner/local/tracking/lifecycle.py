@@ -108,10 +108,14 @@ def end_run(home: Path, job: str, end: End, parameters: Mapping[str, str]) -> Ru
         for other in others:
             if client.get_run(other).info.status in ("RUNNING", "SCHEDULED"):
                 client.set_terminated(other, end)
-        _log_parameters(client, record.id, parameters)
-        client.set_terminated(record.id, end)
-        with reading(home) as connection:
-            run = read_run(home, connection, record.id, job) or replace(record, status=end)
+        if client.get_run(record.id).info.lifecycle_stage == "deleted":
+            say(folder, "its MLflow run was deleted meanwhile, and nothing more is kept of it")
+            run = replace(record, status=end)
+        else:
+            _log_parameters(client, record.id, parameters)
+            client.set_terminated(record.id, end)
+            with reading(home) as connection:
+                run = read_run(home, connection, record.id, job) or replace(record, status=end)
     except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         say(folder, f"the tracking store {store_file(home)} can't be used any more ({reason})")
