@@ -101,7 +101,13 @@ def test_a_command_that_outlives_its_limit_is_ended(trainable: ScratchProject) -
 
 
 def test_a_job_that_an_older_runner_wrote_down_is_refused_in_one_line(tmp_path: Path) -> None:
-    kept = {"command": "true", "code": "/src", "inputs": {}, "outputs": {}, "timeout": None}
+    kept: dict[str, object] = {
+        "command": "true",
+        "code": "/src",
+        "inputs": {},
+        "outputs": {},
+        "timeout": None,
+    }
     (tmp_path / "command.json").write_text(json.dumps(kept))
     with pytest.raises(JobFailed, match="another version of runner"):
         read_command(tmp_path)
