@@ -21,7 +21,6 @@ from runner.local.assets import register
 from runner.local.engine.stopped import Stopped, check_stop
 from runner.local.job_folder import code_folder, command_log, deliver, delivered, job_folder, say
 from runner.local.left_over import end_left_over, held_for_command, note_command
-from runner.local.processes import with_all_threads
 from runner.local.tracking.diagnosis import why_empty
 from runner.local.tracking.lifecycle import VARIABLES, End, begin_run, end_run
 from runner.local.tracking.plan import RunPlan, plan_from
@@ -205,7 +204,7 @@ def _environment(command: Command, variables: Mapping[str, str]) -> dict[str, st
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     inherited = {
         key: value
-        for key, value in with_all_threads(os.environ).items()
+        for key, value in os.environ.items()
         # By AZUREML_ scripts tell that they are on Azure, and this is no other job's run.
         if not key.startswith("AZUREML_") and key not in (*VARIABLES, "MLFLOW_REGISTRY_URI")
     }

@@ -59,7 +59,12 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     # An earlier job may have left anything in the workspace, which lies in the code's folder.
     project.write(".runner/jobs/earlier/code/a.py", "")
     (project.home / "jobs" / "earlier" / "code" / "gone.py").symlink_to("nothing")
-    shell = {"AZUREML_RUN_ID": "azure", "MLFLOW_RUN_ID": "mine", "MLFLOW_TRACKING_URI": "http://x"}
+    shell = {
+        "AZUREML_RUN_ID": "azure",
+        "OMP_NUM_THREADS": "3",
+        "MLFLOW_RUN_ID": "mine",
+        "MLFLOW_TRACKING_URI": "http://x",
+    }
     begun = project.run("train", "echo", "full", "--no-wait", "-o", "json", env=shell)
     project.write("models/echo/tool.sh", "#!/bin/sh\necho as it is\n")
     project.run("jobs", "stream")
@@ -101,6 +106,11 @@ def test_nothing_of_azure_and_of_another_run_is_inherited(ended: Ended) -> None:
     assert "AZUREML_" not in seen
     assert "MLFLOW_RUN_ID" not in seen
     assert "MLFLOW_TRACKING_URI" not in seen
+
+
+def test_threads_are_limited_as_the_shell_says_and_no_further(ended: Ended) -> None:
+    seen = ended.output("seen").read_text()
+    assert [line for line in seen.splitlines() if "_NUM_THREADS" in line] == ["OMP_NUM_THREADS=3"]
 
 
 def test_keys_without_a_meaning_here_are_told_in_one_line(ended: Ended) -> None:
