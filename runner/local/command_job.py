@@ -184,7 +184,8 @@ def _run(
 
 def _ended(status: int) -> str:
     if status < 0:
-        return f"was killed by {signal.Signals(-status).name}"
+        names = {known.value: known.name for known in signal.Signals}
+        return f"was killed by {names.get(-status, f'signal {-status}')}"
     return f"exited with status {status}"
 
 

@@ -74,6 +74,8 @@ def test_a_model_that_a_job_made_is_registered_and_scores(trainable: ScratchProj
     ("command", "says"),
     [
         ("python -c 'raise SystemExit(7)'", "exited with status 7"),
+        ("kill -KILL $$", "was killed by SIGKILL"),
+        ("kill -40 $$", "was killed by signal 40"),
         ("rm -r ${{outputs.model}}", "wrote no output 'model'"),
     ],
 )

@@ -116,6 +116,8 @@ def local_path(home: Path, address: str) -> Path:
     from urllib.parse import unquote, urlsplit
 
     path = unquote(urlsplit(address).path) if address.startswith("file:") else address
+    if Path(path).is_relative_to(artifact_root(home)):
+        return Path(path)
     _, inside, tail = path.partition("/tracking/artifacts/")
     return artifact_root(home) / tail if inside else Path(path)
 

@@ -22,7 +22,13 @@ from runner.local.tracking.lifecycle import begin_run
 from runner.local.tracking.plan import RunInput, RunPlan
 from runner.local.tracking.record import tracked_run
 from runner.local.tracking.removal import tracked_of
-from runner.local.tracking.store import store_address, store_file, why_untracked
+from runner.local.tracking.store import (
+    artifact_root,
+    local_path,
+    store_address,
+    store_file,
+    why_untracked,
+)
 from runner.workspace import Run
 from tests.local.tracking.scripts import JOB
 from tests.projects import ScratchProject
@@ -139,6 +145,14 @@ def test_a_broken_store_fails_the_job_in_one_line_before_its_command(
 def test_a_workspace_where_mlflow_would_write_beside_it_is_not_tracked(tmp_path: Path) -> None:
     assert why_untracked(tmp_path / "a b#é") is None
     assert "set RUNNER_HOME to a folder without % and ?" in str(why_untracked(tmp_path / "a%20b"))
+
+
+def test_artifacts_are_found_in_whatever_folder_the_workspace_lies_or_lay(tmp_path: Path) -> None:
+    home = tmp_path / "tracking" / "artifacts" / "home"
+    kept = artifact_root(home) / "run" / "artifacts"
+    assert local_path(home, str(kept)) == local_path(home, kept.as_uri()) == kept
+    assert local_path(home, "/elsewhere/tracking/artifacts/run/artifacts") == kept
+    assert local_path(home, "/elsewhere/run/artifacts") == Path("/elsewhere/run/artifacts")
 
 
 def test_in_a_new_workspace_what_a_job_made_is_not_found(tmp_path: Path) -> None:
