@@ -44,9 +44,10 @@ def train(home: Path, catalog: Catalog, request: TrainingRequest, assets: Assets
     code = scan_code(job.code, home) if isinstance(job.code, Path) else None
     folder = make_folder(home, job_folder(home, name))
     try:
-        code_folder(folder).mkdir()
         if code is not None and isinstance(job.code, Path):
             _copy(job.code, code, code_folder(folder))
+        else:
+            code_folder(folder).mkdir()
         write_command(command, folder)
     except OSError as error:
         remove(folder)
@@ -122,13 +123,21 @@ def _tags(job: CommandJob) -> dict[str, str]:
 
 
 def _copy(source: Path, code: Content, target: Path) -> None:
-    """Copy code as it is, so that nobody may read of it who may not read the original."""
+    """Copy code as it is: files and folders that only their owner may read stay so."""
+    made: set[Path] = set()
     for file in code.files:
-        mode = (source / file.name).stat().st_mode & 0o777 | 0o200  # a copy is there to be written
-        copy = target / file.name
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        with open(copy, "xb", opener=partial(os.open, mode=mode)) as written:
+        for folder in reversed(Path(file.name).parents):  # the top one is `.`
+            if folder not in made:
+                (target / folder).mkdir(mode=_mode(source / folder) | 0o700)
+                made.add(folder)
+        # A copy is there to be written to.
+        opener = partial(os.open, mode=_mode(source / file.name) | 0o200)
+        with open(target / file.name, "xb", opener=opener) as written:
             written.writelines(file.read())
+
+
+def _mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
 
 
 def _refuse(job: CommandJob) -> None:

@@ -56,6 +56,8 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     project.write("models/echo/full.yml", FULL)
     project.write("models/echo/tool.sh", "#!/bin/sh\necho as it was\n").chmod(0o755)
     project.write("models/echo/key.txt", "only mine\n").chmod(0o600)
+    project.write("models/echo/own/deep/a.txt", "in a folder of mine\n")
+    (project.root / "models" / "echo" / "own").chmod(0o700)
     # An earlier job may have left anything in the workspace, which lies in the code's folder.
     project.write(".runner/jobs/earlier/code/a.py", "")
     (project.home / "jobs" / "earlier" / "code" / "gone.py").symlink_to("nothing")
@@ -77,10 +79,10 @@ def test_the_code_runs_as_it_was_when_the_job_was_begun(ended: Ended) -> None:
     assert (ended.output("made") / "greeting.txt").read_text() == "as it was\n"
 
 
-def test_nobody_may_read_the_copy_who_may_not_read_the_code(ended: Ended) -> None:
+def test_what_only_its_owner_may_read_of_the_code_stays_so(ended: Ended) -> None:
     copies = ended.folder / "code" / "models" / "echo"
-    modes = {name: (copies / name).stat().st_mode & 0o777 for name in ("key.txt", "tool.sh")}
-    assert modes["key.txt"] == 0o600
+    modes = {name: (copies / name).stat().st_mode & 0o777 for name in ("key.txt", "own", "tool.sh")}
+    assert (modes["key.txt"], modes["own"]) == (0o600, 0o700)
     assert modes["tool.sh"] & 0o100
 
 
