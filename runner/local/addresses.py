@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +75,8 @@ def _elsewhere(address: str) -> str:
             " Azure, or fetch it and give the copy with --path"
         )
     if address.startswith(("http://", "https://")):
+        import shlex
+
         command = f"curl -fLO {shlex.quote(address)}"
         return (
             f"{address} is not on this machine: `{command}` fetches it; give the copy with --path"
