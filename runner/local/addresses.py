@@ -69,6 +69,11 @@ def _base_name(address: JobAddress) -> str:
 
 def _elsewhere(address: str) -> str:
     """Why an address can't be reached from here, and what to do about it."""
+    if address.startswith(PREFIX) and "/" not in address:
+        return (
+            f"{address} is an asset that is registered already: `runner models download` or"
+            " `runner data download` copies it to a folder, which --path takes"
+        )
     if address.startswith((PREFIX, "abfss:", "adl:", "wasbs:")):
         return (
             f"{address} lies in Azure: register it where it lies, with --env and an environment of"
