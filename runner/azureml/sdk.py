@@ -230,7 +230,9 @@ def schema_problems(error: BaseException) -> list[tuple[tuple[str, ...], str]]:
 
     It writes them as JSON amid prose, several times in each other.
     """
-    return list(dict.fromkeys(_problems_in(str(error))))
+    messages = getattr(error, "messages", None)  # of marshmallow, whose text of it is no JSON
+    found = _leaves(messages, ()) if isinstance(messages, dict) else _problems_in(str(error))
+    return list(dict.fromkeys(found))
 
 
 def _problems_in(text: str) -> Iterator[tuple[tuple[str, ...], str]]:

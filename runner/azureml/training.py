@@ -20,7 +20,7 @@ from runner.azureml.jobs import job_record
 from runner.azureml.local_parts import Part, Unsent, parts_of
 from runner.azureml.registered import find
 from runner.azureml.sdk import place_near, send_written, spoken_through, write
-from runner.azureml.storage import storage_of
+from runner.azureml.storage import is_address, storage_of
 from runner.content import hash_content, hash_file, scan
 from runner.declarations import CommandJob, parse_reference
 from runner.declarations.document import MappingNode, Node
@@ -259,8 +259,10 @@ class _Placing:
             if "/paths/" not in text and not parse_reference(prefixed).exact:
                 raise WrongUsage(f"{text} is in another place: name its version")
             return str(text)
+        if is_address(text) or text.startswith("azureml://jobs/"):
+            return text
         short = text if "://" in text or text.startswith("azureml:") else f"azureml:{text}"
-        if part.type in INPUT_TYPES and not short.startswith("azureml://jobs/"):
+        if part.type in INPUT_TYPES:
             return self._found(short, part.type)
         if "://" in short:
             return str(short)
