@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from runner.azureml.connection import Connection
 from runner.azureml.jobs import job_record
 from runner.errors import EnvironmentRefused, NotFound
 from runner.job_kinds import JOB_KINDS, JobType
-from runner.workspace import JobStatus
+from runner.workspace import Job, JobStatus
 from tests.azureml.stage import Stage, make_workspace
 from tests.emulator.faults import Answer, forbidden
 
@@ -201,15 +202,21 @@ def test_times_come_from_the_pipelines_stages(stage: Stage, key: str) -> None:
     assert job.ended_at == "2026-05-04T13:55:32.668+00:00"
 
 
+def names_of(jobs: Sequence[Job], endpoint: str) -> list[str]:
+    """The jobs of an endpoint: others train and score in this workspace, too."""
+    return [job.name for job in jobs if job.endpoint == endpoint]
+
+
 def test_the_service_itself_lists_an_endpoints_jobs(stored: Stage, tmp_path: Path) -> None:
     endpoint = stored.batch("listed-batch", (), default=None)
     names = [stored.job(endpoint, "Completed") for _ in range(2)]
     stored.emulator.requests.clear()
     jobs = stored.workspace(tmp_path).jobs()
-    assert [one.name for one in jobs] == names[::-1]
-    assert {one.type for one in jobs} == {"batch"}
-    # Resource Manager is asked for jobs that train, and for no others.
-    asked = [one for one in stored.emulator.requests if one.path.endswith("/scoring/jobs")]
+    assert names_of(jobs, "listed-batch") == names[::-1]
+    assert {job.type for job in jobs if job.endpoint} == {"batch"}
+    # Resource Manager is asked for declared jobs, and for no others.
+    requests = stored.emulator.requests
+    asked = [request for request in requests if request.path.endswith("/scoring/jobs")]
     assert len(asked) == 1
 
 
@@ -219,7 +226,7 @@ def test_where_the_service_fails_to_list_them_the_experiment_tells(
     name = stored.job(stored.batch("listed-batch", (), default=None), "Completed")
     failure = Answer(400, "ServiceError", "Listing failed.")
     stored.emulator.faults.inject(failure, path="/mferp/*", times=None)
-    assert [one.name for one in stored.workspace(tmp_path).jobs()] == [name]
+    assert names_of(stored.workspace(tmp_path).jobs(), "listed-batch") == [name]
 
 
 def test_who_may_not_list_jobs_learns_the_role(stored: Stage, tmp_path: Path) -> None:
