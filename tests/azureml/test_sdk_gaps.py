@@ -84,6 +84,11 @@ def test_automl_has_its_model_and_its_machines_as_declared(kinds: Kinds) -> None
     assert sent["resources"]["instanceType"] == "Standard_X"
 
 
+def test_the_machines_of_a_sweep_arrive(kinds: Kinds) -> None:
+    sent = kinds.sent(SWEEP.replace("trial:", "trial:\n  resources: {instance_count: 2}"))
+    assert sent["resources"]["instanceCount"] == sent["trial"]["resources"]["instanceCount"] == 2
+
+
 @pytest.mark.parametrize(
     ("text", "key"),
     [
