@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PATIENCE = 10  # seconds for git to answer
-_SECRET = re.compile(r"(?<=://)[^/@]*@")
+_SECRET = re.compile(r"(?<=://)[^/]*@")  # a password may hold an @
 
 
 @dataclass(frozen=True)

@@ -66,12 +66,13 @@ def scan_whole(source: Path) -> Content:
     return _scan(source, _no_rules)
 
 
-def scan_code(folder: Path) -> Content:
+def scan_code(folder: Path, apart: Path | None = None) -> Content:
     """As `scan`, of a folder of code, without what Python leaves beside scripts that ran.
 
-    Raises `WrongUsage` for a file, too.
+    Nothing of the folder `apart`, which may lie inside, is looked at. Raises `WrongUsage` for a
+    file, too.
     """
-    content = _scan(folder, partial(find_ignore_rules, never=NEVER_CODE))
+    content = _scan(folder, partial(find_ignore_rules, never=NEVER_CODE), apart=apart)
     if content.shape == "file":
         raise WrongUsage(f"{folder} is a file: name the folder that the script lies in")
     return content
@@ -85,6 +86,7 @@ def _scan(
     source: Path,
     find_rules: Callable[[Path], IgnoreRules | None],
     names: Sequence[str] | None = None,
+    apart: Path | None = None,
 ) -> Content:
     try:
         root = source.resolve(strict=True)
@@ -96,7 +98,7 @@ def _scan(
         if not root.is_dir():
             return Content("file", [_file(source.absolute().name, str(root))])
         rules = find_rules(source)
-        found = walk(source, root, rules) if names is None else _chosen(source, root, names)
+        found = walk(source, root, rules, apart) if names is None else _chosen(source, root, names)
         files = [_file(name, path) for name, path in found]
         if not files:
             raise WrongUsage(_nothing_in(source, rules))
@@ -119,15 +121,20 @@ def _chosen(source: Path, root: Path, names: Iterable[str]) -> Iterator[tuple[st
         yield name, _follow(source / name, path, root) if path.is_symlink() else str(path)
 
 
-def walk(source: Path, root: Path, rules: IgnoreRules | None = None) -> Iterator[tuple[str, str]]:
+def walk(
+    source: Path, root: Path, rules: IgnoreRules | None = None, apart: Path | None = None
+) -> Iterator[tuple[str, str]]:
     """Yield every file below a folder that counts, its name and real path.
 
-    `root` is the folder's real path.
+    `root` is the folder's real path. Nothing of the folder `apart` counts.
     """
+    left_out = str(apart.resolve()) if apart else None
     # Each entry: a folder's real path, its name in the tree, and the folders whose links led here.
     folders: list[tuple[str, str, tuple[str, ...]]] = [(str(root), "", ())]
     while folders:
         folder, prefix, trail = folders.pop()
+        if folder == left_out:
+            continue
         judged = rules.prefix(folder) if rules else ""
         if rules and prefix and rules.ignores_all_below(judged):
             continue

@@ -24,7 +24,8 @@ from pathlib import Path
 from runner.errors import WrongUsage
 
 NAMES = (".amlignore", ".gitignore")  # the first that is there counts
-NEVER_CODE = ("__pycache__",)  # what azure-ai-ml leaves out of a component's code, too
+# What azure-ai-ml leaves out of a component's code, too, and the local workspace's folder.
+NEVER_CODE = ("__pycache__", ".runner")
 
 # A text, as compiling it would cost every start, and few folders have an ignore file.
 _SIGN = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,15 +84,12 @@ def _declared(catalog: Catalog, request: TrainingRequest) -> Job:
     model = request.model or ""
     jobs = catalog.jobs.get(model)
     if not jobs:
-        raise NotFound(
-            f"no training job (type: command) is declared in {catalog.folder / model}"
-            f"{nearest(model, catalog.jobs)}"
-        )
+        raise NotFound(f"no job is declared in {catalog.folder / model}{_meant(catalog, model)}")
     if request.job is not None:
         if request.job not in jobs:
             raise NotFound(
-                f"{catalog.folder / model} declares {', '.join(jobs)}, and no job"
-                f" {request.job!r}{nearest(request.job, jobs)}"
+                f"{catalog.folder / model} declares no job {request.job!r}"
+                f"{_meant_job(request.job, jobs)}"
             )
         return jobs[request.job]
     usual = [job for job in jobs.values() if job.file.stem == "train"]
@@ -102,6 +100,24 @@ def _declared(catalog: Catalog, request: TrainingRequest) -> Job:
             f" {', '.join(jobs)}, as in `runner train {model} {next(iter(jobs))}`"
         )
     return chosen[0]
+
+
+def _meant(catalog: Catalog, word: str) -> str:
+    """The way out where a word that is no model folder's name stands in its place."""
+    if Path(word).is_file():
+        return f"; did you mean `runner train --file {word}`?"
+    for folder, jobs in catalog.jobs.items():
+        if word in jobs:
+            return f"; did you mean `runner train {folder} {word}`?"
+    return nearest(word, catalog.jobs)
+
+
+def _meant_job(word: str, jobs: Mapping[str, Job]) -> str:
+    """The way out where a word is no job's name; it may be that of the file of one."""
+    for name, job in jobs.items():
+        if word in (job.file.name, job.file.stem):
+            return f"; did you mean {name!r}?"
+    return nearest(word, jobs) or f"; it declares {', '.join(jobs)}"
 
 
 def _read(file: Path) -> Job:

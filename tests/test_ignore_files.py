@@ -104,7 +104,7 @@ def test_of_code_what_counts_is_what_the_sdk_sends_of_a_components(
     from azure.ai.ml._utils._asset_utils import get_upload_files_from_folder
     from azure.ai.ml.entities._component.code import ComponentIgnoreFile
 
-    assert list(NEVER_CODE) == ComponentIgnoreFile._COMPONENT_CODE_IGNORES
+    assert [*ComponentIgnoreFile._COMPONENT_CODE_IGNORES, ".runner"] == list(NEVER_CODE)
     with TemporaryDirectory() as place:
         folder = Path(place, "folder")
         write(folder, tree)

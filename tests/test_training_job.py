@@ -73,10 +73,18 @@ def test_what_is_no_reference_is_refused(catalog: Catalog) -> None:
 
 
 def test_an_unknown_folder_or_input_names_the_nearest(catalog: Catalog) -> None:
-    with pytest.raises(NotFound, match=r"no training job .* did you mean 'echo'"):
+    with pytest.raises(NotFound, match=r"no job is declared in .* did you mean 'echo'"):
         find_training_job(catalog, TrainingRequest("ehco", inputs={}))
     with pytest.raises(WrongUsage, match=r"train.yml has no input 'line'; did you mean 'lines'"):
         find_training_job(catalog, TrainingRequest("echo", inputs={"line": "x"}))
+
+
+def test_a_job_or_file_in_the_place_of_its_folder_is_told_how_to_be_run(catalog: Catalog) -> None:
+    with pytest.raises(NotFound, match=r"did you mean `runner train echo train`\?"):
+        find_training_job(catalog, TrainingRequest("train"))
+    file = catalog.folder / "echo" / "train.yml"
+    with pytest.raises(NotFound, match=rf"did you mean `runner train --file {file}`\?"):
+        find_training_job(catalog, TrainingRequest(str(file)))
 
 
 def declare(catalog: Catalog, file: str, text: str = JOB) -> Catalog:
@@ -88,13 +96,16 @@ def test_of_several_jobs_train_yml_is_meant_unless_another_is_named(catalog: Cat
     several = declare(catalog, "again.yml")
     assert command_job(several, TrainingRequest("echo")).file.name == "train.yml"
     assert command_job(several, TrainingRequest("echo", "again")).file.name == "again.yml"
-    with pytest.raises(NotFound, match="declares again, train, and no job 'agian'; did you mean"):
+    with pytest.raises(NotFound, match="declares no job 'agian'; did you mean"):
         find_training_job(several, TrainingRequest("echo", "agian"))
 
 
 def test_a_job_is_called_by_its_name_else_by_its_file(catalog: Catalog) -> None:
     named = declare(catalog, "again.yml", JOB + "name: nightly\n")
     assert command_job(named, TrainingRequest("echo", "nightly")).file.name == "again.yml"
+    for file in ("again", "again.yml"):
+        with pytest.raises(NotFound, match=f"declares no job '{file}'; did you mean 'nightly'"):
+            find_training_job(named, TrainingRequest("echo", file))
 
 
 def test_several_jobs_of_which_none_is_meant_are_listed(catalog: Catalog) -> None:

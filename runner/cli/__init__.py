@@ -74,6 +74,7 @@ class LazyGroup(Group):
 Examples:
   runner score                     score the project's data, here
   runner score --env dev           the same on Azure, in the environment dev
+  runner train diabetes            train a model, tracked by MLflow
   runner jobs resume               take up a job that was cut off
   runner jobs list                 what ran
   runner score --help              the options of one command""",
@@ -81,7 +82,7 @@ Examples:
 @common
 @click.version_option(__version__, prog_name="runner", message="%(prog)s %(version)s")
 def runner() -> None:
-    """Score batches of data with models, as Azure Machine Learning does."""
+    """Train models and score data with them, as Azure Machine Learning does."""
 
 
 def main(args: Sequence[str] | None = None, opener: Opener | None = None) -> NoReturn:

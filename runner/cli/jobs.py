@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 
 FINAL = ("Completed", "Failed", "Canceled", "NotResponding")  # states that a job ends in
 
+_TRAINED = "runner train starts one"
+_STARTED_BY: dict[JobType | None, str] = {
+    None: "runner score and runner train start one",
+    "batch": "runner score starts one",
+}
+
 
 @click.group(
     cls=Group,
@@ -49,6 +55,7 @@ def jobs() -> None:
     epilog="""\b
 Examples:
   runner jobs list
+  runner jobs list --type command
   runner jobs list --limit 5 -o json""",
 )
 @click.option(
@@ -79,7 +86,7 @@ def list_jobs(session: Session, limit: int | None, type_: JobType | None, output
         print_jobs(found)
     else:
         kind = f"{type_} " if type_ else ""
-        print_note(f"no {kind}jobs yet; runner score and runner train start one")
+        print_note(f"no {kind}jobs yet; {_STARTED_BY.get(type_, _TRAINED)}")
 
 
 @jobs.command(

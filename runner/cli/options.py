@@ -293,7 +293,11 @@ class Command(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not ctx.resilient_parsing:
             # As typed: what reads a value may make something else of an empty one.
-            typed, _, _ = self.make_parser(ctx).parse_args(list(args))
+            try:
+                typed, _, _ = self.make_parser(ctx).parse_args(list(args))
+            except click.UsageError as error:
+                error.ctx = ctx  # whose help is named; Click leaves it out of some
+                raise
             for param in self.get_params(ctx):
                 if typed.get(param.name or "") == "" and param.metavar != _TEXT:
                     raise click.BadParameter("it is empty; name something", ctx, param)

@@ -84,6 +84,16 @@ def cut(text: str, limit: int) -> str:
     return (kept + "..")[:limit]
 
 
+def cut_in_front(text: str, limit: int) -> str:
+    """The text in at most `limit` columns; what is cut off begins with two dots."""
+    if width(text) <= limit:
+        return text
+    kept = text[-max(limit - 2, 0) :]
+    while width(kept) > limit - 2 and kept:
+        kept = kept[1:]
+    return (".." + kept)[:limit]
+
+
 def moment(time: str) -> str:
     """An ISO 8601 time in UTC without its fraction and offset: `2025-03-01 14:05:09`."""
     return time[:19].replace("T", " ")
@@ -100,8 +110,13 @@ def print_note(text: str) -> None:
     print(printable(text), file=sys.stderr, flush=True)
 
 
-def print_table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Rows under titles, in aligned columns, cut to the terminal where stdout is one."""
+def print_table(
+    titles: Sequence[str], rows: Sequence[Sequence[object]], *, names: bool = False
+) -> None:
+    """Rows under titles, in aligned columns, cut to the terminal where stdout is one.
+
+    Titles that are `names` keep their ends, in which the names of jobs differ.
+    """
     cells = [[_cell(value) for value in row] for row in rows]
     widths = [
         max(width(title), *(width(row[place]) for row in cells)) if cells else width(title)
@@ -109,6 +124,8 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> None
     ]
     if is_terminal(sys.stdout):
         widths = _fit(widths, columns(sys.stdout))
+    if names:
+        titles = [cut_in_front(title, limit) for title, limit in zip(titles, widths, strict=True)]
     right = [
         bool(rows) and all(isinstance(row[place], int | float) for row in rows)
         for place in range(len(titles))
@@ -194,14 +211,23 @@ def print_job(job: Job, summary: Summary | None, tracked: Mapping[str, object]) 
         "created": _in_utc(job.created_at),
         "started": _in_utc(job.started_at),
         "ended": _in_utc(job.ended_at),
-        "error": job.error,
+        "error": job.error and nearer(job.error),
         "folder": job.folder and near(job.folder),
         "output": job.output and near(job.output),
+        "report": _report(job),
     }
     if summary:
         details |= summary_details(summary)
     details |= tracked
     print_details({name: value for name, value in details.items() if value not in (None, "")})
+
+
+def _report(job: Job) -> str | None:
+    """The job's page, once it is written."""
+    from pathlib import Path
+
+    page = Path(job.folder, "report.html") if job.folder else None
+    return near(str(page)) if page and page.exists() else None
 
 
 def print_jobs(jobs: Sequence[Job]) -> None:

@@ -70,12 +70,17 @@ def find_tracked(workspace: Workspace, names: Sequence[str]) -> list[Tracked]:
         job = workspace.job(name)
         run = find_run(workspace, job)
         if run is None:
-            raise WrongUsage(
-                f"job {name!r} tracked nothing to compare: it is "
-                + ("a batch job" if job.type == "batch" else "a job without an MLflow run")
-            )
+            raise WrongUsage(f"job {name!r} tracked nothing to compare: {_why_nothing(job)}")
         found.append(Tracked(job, run))
     return found
+
+
+def _why_nothing(job: Job) -> str:
+    if job.type == "batch":
+        return "it is a batch job"
+    if not job.status.final:
+        return f"it is {job.status}; `runner jobs stream {job.name}` waits for its end"
+    return "it is a job without an MLflow run"
 
 
 def best_first(tracked: Sequence[Tracked], metric: str, goal: Goal) -> list[Tracked]:
@@ -108,7 +113,7 @@ def print_comparison(tracked: Sequence[Tracked]) -> None:
     rows += [_row(name, runs, lambda run, name: run.parameters.get(name)) for name in differing]
     rows += [_row(name, runs, _last) for name in _names(run.metrics for run in runs)]
     rows.append(["models", *(", ".join(model.name for model in run.models) for run in runs)])
-    print_table(["", *(entry.job.name for entry in tracked)], rows)
+    print_table(["", *(entry.job.name for entry in tracked)], rows, names=True)
     equal = len(parameters) - len(differing)
     if equal:
         print_note(f"{many(equal, 'parameter')} of the same value in all of them not shown")

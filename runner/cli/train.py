@@ -25,7 +25,7 @@ from runner.cli.options import (
     epilog="""\b
 Examples:
   runner train diabetes
-  runner train diabetes --set training_data=data/diabetes/labeled.csv
+  runner train diabetes autolog --set strength=0.1
   runner train --file models/diabetes/train.yml --env dev
   runner models register --from-job NAME --name diabetes-mlflow""",
 )
@@ -66,7 +66,9 @@ def train(
     runs on this machine, or in the workspace of --env, which is sent its code, environment and
     files, each once. Its log goes to stderr. Ctrl-C cancels the job.
     """
-    if (model is None) == (file is None):
+    if model is not None and file is not None:
+        raise click.UsageError("MODEL and --file exclude each other: name one of them")
+    if model is None and file is None:
         raise click.UsageError("name a MODEL, or a job's declaration with --file")
     from runner.cli.following import follow_to_end, print_started
     from runner.workspace import TrainingRequest

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,12 +69,19 @@ def _base_name(address: JobAddress) -> str:
 
 def _elsewhere(address: str) -> str:
     """Why an address can't be reached from here, and what to do about it."""
+    if address.startswith(PREFIX) and "/" not in address:
+        return (
+            f"{address} is an asset that is registered already: `runner models download` or"
+            " `runner data download` copies it to a folder, which --path takes"
+        )
     if address.startswith((PREFIX, "abfss:", "adl:", "wasbs:")):
         return (
             f"{address} lies in Azure: register it where it lies, with --env and an environment of"
             " Azure, or fetch it and give the copy with --path"
         )
     if address.startswith(("http://", "https://")):
+        import shlex
+
         command = f"curl -fLO {shlex.quote(address)}"
         return (
             f"{address} is not on this machine: `{command}` fetches it; give the copy with --path"

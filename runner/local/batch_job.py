@@ -29,6 +29,7 @@ from runner.local.job_folder import (
     starts,
 )
 from runner.local.job_records import update_job
+from runner.local.processes import with_one_thread
 from runner.predictions import COLUMNS
 from runner.tally import in_order, merge, told
 from runner.workspace import Job, JobStatus, Summary
@@ -47,7 +48,7 @@ def run_batch_job(home: Path, job: Job, stop: Callable[[], bool]) -> Path:
     began = datetime.fromisoformat(starts(folder)[0]).timestamp()
     started, clock = time.time() - began, time.monotonic()
     # Before anything is imported for the workers: OMP_NUM_THREADS and its like are read once.
-    os.environ.update(plan.environment_variables)
+    os.environ.update({**with_one_thread(os.environ), **plan.environment_variables})
     status, error = JobStatus.FAILED, None
     try:
         # A job cut off just after its output appeared has only its report left to write.

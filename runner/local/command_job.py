@@ -12,15 +12,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from runner.errors import JobFailed
 from runner.local.assets import register
-from runner.local.engine.run import Stopped
+from runner.local.engine.stopped import Stopped, check_stop
 from runner.local.job_folder import code_folder, command_log, deliver, delivered, job_folder, say
 from runner.local.left_over import end_left_over, held_for_command, note_command
-from runner.local.processes import with_all_threads
 from runner.local.tracking.diagnosis import why_empty
 from runner.local.tracking.lifecycle import VARIABLES, End, begin_run, end_run
 from runner.local.tracking.plan import RunPlan, plan_from
@@ -64,10 +64,18 @@ def write_command(command: Command, folder: Path) -> None:
 
 
 def read_command(folder: Path) -> Command:
+    """What a job is asked to do. Raises JobFailed for a job that an older runner wrote down."""
     document = json.loads((folder / "command.json").read_text(encoding="ascii"))
-    run = plan_from(document.pop("run"))
-    registered = {name: NamedOutput(**kept) for name, kept in document.pop("registered").items()}
-    return Command(**document, run=run, registered=registered)
+    try:
+        run = plan_from(document.pop("run"))
+        kept = document.pop("registered")
+        registered = {name: NamedOutput(**output) for name, output in kept.items()}
+        return Command(**document, run=run, registered=registered)
+    except (KeyError, TypeError) as error:
+        raise JobFailed(
+            "it was begun by another version of runner, which wrote it down otherwise: begin it"
+            " anew with `runner train`"
+        ) from error
 
 
 def run_command_job(home: Path, job: Job, stop: Callable[[], bool]) -> Path | None:
@@ -98,7 +106,7 @@ def _make_outputs(
     aside, target = folder / "output", folder / "named-outputs"
     end_left_over(folder)
     if not delivered(folder, target):
-        _run(command, folder, aside, _begin_run(home, job, command, folder), stop)
+        _run(command, folder, aside, _begin_run(home, job, command, folder, stop), stop)
         if not command.outputs:
             return None
         deliver(folder, aside, target)
@@ -107,18 +115,21 @@ def _make_outputs(
             home,
             named.kind,
             Registration(named.name, target / name, named.type, named.version, job=job.name),
+            lambda _: check_stop(stop),
         )
         say(folder, f"output {name} is registered as {asset.reference}")
     return target
 
 
-def _begin_run(home: Path, job: Job, command: Command, folder: Path) -> dict[str, str]:
+def _begin_run(
+    home: Path, job: Job, command: Command, folder: Path, stop: Callable[[], bool]
+) -> dict[str, str]:
     """Make the MLflow run of the job, and return the variables by which its command finds it."""
     untracked = why_untracked(home)
     if untracked:
         say(folder, untracked)
         return {}
-    variables = begin_run(home, job.name, command.run)
+    variables = begin_run(home, job.name, command.run, stop)
     say(folder, f"its MLflow run is {variables['MLFLOW_RUN_ID']}")
     return variables
 
@@ -147,8 +158,7 @@ def _run(
         if is_folder:
             (aside / name).mkdir()
     log = command_log(folder)
-    if stop():
-        raise Stopped
+    check_stop(stop)
     with log.open("ab") as output, held_for_command(folder) as held:
         process = subprocess.Popen(
             ["/bin/sh", "-c", _filled_in(command, aside)],
@@ -161,7 +171,10 @@ def _run(
             pass_fds=[held],
         )
         note_command(held, process.pid)
-    status = _wait(process, command.timeout, stop)
+    try:
+        status = _wait(process, command.timeout, stop)
+    finally:
+        _end(process)
     if status != 0:
         raise JobFailed(f"the command {_ended(status)}; its output is in {log}")
     for name in command.outputs:
@@ -171,7 +184,8 @@ def _run(
 
 def _ended(status: int) -> str:
     if status < 0:
-        return f"was killed by {signal.Signals(-status).name}"
+        names = {known.value: known.name for known in signal.Signals}
+        return f"was killed by {names.get(-status, f'signal {-status}')}"
     return f"exited with status {status}"
 
 
@@ -191,7 +205,7 @@ def _environment(command: Command, variables: Mapping[str, str]) -> dict[str, st
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     inherited = {
         key: value
-        for key, value in with_all_threads(os.environ).items()
+        for key, value in os.environ.items()
         # By AZUREML_ scripts tell that they are on Azure, and this is no other job's run.
         if not key.startswith("AZUREML_") and key not in (*VARIABLES, "MLFLOW_REGISTRY_URI")
     }
@@ -205,18 +219,23 @@ def _wait(process: subprocess.Popen[bytes], timeout: float | None, stop: Callabl
             return process.wait(_LOOK)
         except subprocess.TimeoutExpired:
             pass
-        if stop():
-            _end(process)
-            raise Stopped
+        check_stop(stop)
         if deadline and time.monotonic() > deadline:
-            _end(process)
             raise _OutOfTime(f"the command took longer than {timeout:g} s (limits.timeout)")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    os.killpg(process.pid, signal.SIGTERM)
-    try:
-        process.wait(_GRACE)
-    except subprocess.TimeoutExpired:
+    """End the command and what it started, as a job's container takes all with it on Azure.
+
+    Only what has begun a session of its own goes on.
+    """
+    deadline = time.monotonic() + _GRACE
+    # macOS says PermissionError of a group in which nobody runs any more.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGTERM)
+        while time.monotonic() < deadline:
+            process.poll()  # one that has ended is in its group until this
+            os.killpg(process.pid, 0)
+            time.sleep(_LOOK / 4)
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    process.wait()

@@ -36,7 +36,8 @@ def follow(folder: Path, look: Callable[[], Job], logs: bool) -> Iterator[Progre
             workers = worker_logs(folder)
             tails |= {path: _Tail(path) for path in workers if path not in tails}
             for tail in tails.values():
-                yield from (LogLine(line.decode("utf-8", "replace")) for line in tail.lines())
+                lines = tail.lines(whole=job.status.final)
+                yield from (LogLine(line.decode("utf-8", "replace")) for line in lines)
         progress = counted.progress(job.status)
         if progress != last:
             yield progress
@@ -55,8 +56,11 @@ class _Tail:
         self._inode = 0
         self.begun_anew = False  # another file was in its place when its lines were read last
 
-    def lines(self) -> list[bytes]:
-        """The lines since the last call; all of them where another file is in its place."""
+    def lines(self, *, whole: bool = False) -> list[bytes]:
+        """The lines since the last call; all of them where another file is in its place.
+
+        `whole` says that the file grows no more, so that a last line without an end is one, too.
+        """
         self.begun_anew = False
         try:
             with self._path.open("rb") as file:
@@ -70,7 +74,8 @@ class _Tail:
                 content = file.read()
         except FileNotFoundError:
             return []
-        content = content[: content.rfind(b"\n") + 1]
+        if not whole:
+            content = content[: content.rfind(b"\n") + 1]
         self._position += len(content)
         return content.splitlines()
 

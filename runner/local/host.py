@@ -16,7 +16,7 @@ from pathlib import Path
 from runner.atomic import write_whole
 from runner.errors import EnvironmentRefused, RunnerError
 from runner.local.database import opened, transaction
-from runner.local.engine.run import Stopped
+from runner.local.engine.stopped import Stopped
 from runner.local.job_folder import add_start, job_folder, lock, now, say
 from runner.local.job_records import select_job, update_job
 from runner.local.tracking.record import read_record

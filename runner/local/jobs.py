@@ -23,7 +23,7 @@ from runner.local.job_records import (
     update_job,
 )
 from runner.local.left_over import end_left_over
-from runner.local.processes import python_command, with_one_thread
+from runner.local.processes import python_command, without_telemetry
 from runner.local.tracking.record import read_record
 from runner.nearest import nearest
 from runner.workspace import Job, JobStatus
@@ -162,7 +162,7 @@ def start_host(home: Path, name: str) -> subprocess.Popen[bytes]:
             stdout=output,
             stderr=output,
             start_new_session=True,
-            env=with_one_thread(os.environ),
+            env=without_telemetry(os.environ),
         )
 
 

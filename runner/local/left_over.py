@@ -32,14 +32,19 @@ def note_command(descriptor: int, process: int) -> None:
 
 
 def end_left_over(folder: Path) -> None:
-    """End the command that a killed host left running, if there is one, and wait for its end."""
+    """End the command that a killed host left running, if there is one, and wait for its end.
+
+    Only what has left the command's process group goes on.
+    """
     deadline = time.monotonic() + _GRACE
     number = signal.SIGTERM
     while (process := _running(folder)) is not None:
-        with contextlib.suppress(ProcessLookupError):
+        try:
             os.killpg(process, number)
+        except (ProcessLookupError, PermissionError):
+            return  # the group is gone: who has the lock is a process of its own by now
         if time.monotonic() > deadline + _GRACE:
-            return  # what is left has left the group: it is a process of its own
+            return
         if time.monotonic() > deadline:
             number = signal.SIGKILL
         time.sleep(_LOOK)

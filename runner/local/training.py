@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from runner.asset_kinds import ASSET_KINDS, is_folder, kind_of_type
+from runner.atomic import remove
 from runner.content import Content, scan_code
 from runner.declarations import AssetReference, Catalog, CommandJob, JobInput, OtherJob
 from runner.declarations.job import name_of
@@ -38,12 +41,23 @@ def train(home: Path, catalog: Catalog, request: TrainingRequest, assets: Assets
     model = folder_of(job)
     name = name_job(f"{model}-{name_of(job)}")
     command = plan_training(catalog, job, name, assets)
-    code = scan_code(job.code) if isinstance(job.code, Path) else None
+    code = scan_code(job.code, home) if isinstance(job.code, Path) else None
     folder = make_folder(home, job_folder(home, name))
-    code_folder(folder).mkdir()
-    if code is not None and isinstance(job.code, Path):
-        _copy(home, job.code, code, code_folder(folder))
-    write_command(command, folder)
+    try:
+        if code is not None and isinstance(job.code, Path):
+            _copy(job.code, code, code_folder(folder))
+        else:
+            code_folder(folder).mkdir()
+        write_command(command, folder)
+    except OSError as error:
+        remove(folder)
+        raise EnvironmentRefused(
+            f"the code of {job.file} can't be copied to {folder} ({error.strerror}): make room"
+            " there, or set RUNNER_HOME to a folder elsewhere"
+        ) from error
+    except BaseException:
+        remove(folder)  # no job knows of it
+        raise
     begun = begin_job(home, Job(name, "command", JobStatus.QUEUED, now(), model=model))
     return replace(begun, notices=tuple(_notices(home, job)))
 
@@ -108,18 +122,22 @@ def _tags(job: CommandJob) -> dict[str, str]:
     }
 
 
-def _copy(home: Path, source: Path, code: Content, target: Path) -> None:
-    """Copy code as it is, but for the workspace itself where it lies inside."""
-    root = source.resolve()
+def _copy(source: Path, code: Content, target: Path) -> None:
+    """Copy code as it is: files and folders that only their owner may read stay so."""
+    made: set[Path] = set()
     for file in code.files:
-        original = root / file.name
-        if original.is_relative_to(home.resolve()):
-            continue
-        copy = target / file.name
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        with copy.open("wb") as written:
+        for folder in reversed(Path(file.name).parents):  # the top one is `.`
+            if folder not in made:
+                (target / folder).mkdir(mode=_mode(source / folder) | 0o700)
+                made.add(folder)
+        # A copy is there to be written to.
+        opener = partial(os.open, mode=_mode(source / file.name) | 0o200)
+        with open(target / file.name, "xb", opener=opener) as written:
             written.writelines(file.read())
-        copy.chmod(original.stat().st_mode & 0o777 | 0o200)  # a copy is there to be written to
+
+
+def _mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
 
 
 def _refuse(job: CommandJob) -> None:

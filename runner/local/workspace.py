@@ -12,7 +12,7 @@ from runner.catalogs import read_environment_catalog
 from runner.content import Content, counted
 from runner.errors import NotFound
 from runner.job_kinds import JobType
-from runner.local import assets, jobs
+from runner.local import jobs
 from runner.local.abilities import ABILITIES
 from runner.local.files import contents, copy_out
 from runner.local.job_folder import job_folder
@@ -56,6 +56,8 @@ class LocalWorkspace:
         return read_environment_catalog(self._project, LOCAL)
 
     def register(self, kind: AssetKind, registration: Registration) -> Asset:
+        from runner.local import assets
+
         asset = assets.register(self._home, kind, registration, self.on_transfer)
         if unused := assets.unused_keys(registration):
             self.on_notice(
@@ -65,20 +67,30 @@ class LocalWorkspace:
         return asset
 
     def assets(self, kind: AssetKind, name: str | None = None) -> list[Asset]:
+        from runner.local import assets
+
         return assets.listing(self._home, kind, name)
 
     def asset(self, kind: AssetKind, reference: str) -> Asset:
+        from runner.local import assets
+
         return assets.find(self._home, kind, reference)
 
     def download_asset(self, kind: AssetKind, reference: str, target: Path) -> Path:
+        from runner.local import assets
+
         asset = assets.find(self._home, kind, reference)
         return copy_out(self._home, asset.content_hash, target)
 
     def contents(self, kind: AssetKind, reference: str) -> Content:
+        from runner.local import assets
+
         asset = assets.find(self._home, kind, reference)
         return contents(self._home, asset.content_hash)
 
     def receive(self, asset: Asset, content: Content) -> Asset:
+        from runner.local import assets
+
         def tell(done: int) -> None:
             self.on_transfer(Transfer("downloading", asset.reference, done, content.size))
 

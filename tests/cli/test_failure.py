@@ -126,3 +126,7 @@ def test_wrong_usage_is_one_line_that_names_the_help(run: Run, line: str, error:
     assert result.err.startswith("error: ")
     assert result.err.endswith(f"{error}\n")
     assert result.err.count("\n") == 1
+
+
+def test_an_option_without_its_value_names_the_help_of_its_command(run: Run) -> None:
+    assert "see 'runner train --help'" in run("train", "diabetes", "--set").err

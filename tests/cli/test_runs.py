@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 
 import pytest
 
-from runner.workspace import Invocation, LoggedModel, Metric, Point, Run, TrainingRequest
+from runner.cli import output
+from runner.workspace import (
+    Invocation,
+    Job,
+    JobStatus,
+    LoggedModel,
+    Metric,
+    Point,
+    Run,
+    TrainingRequest,
+)
 
 from .conftest import Run as RunCommand
 from .memory import MemoryWorkspace
@@ -91,7 +102,9 @@ def test_a_list_has_the_jobs_of_one_type(run: RunCommand, workspace: MemoryWorks
     for type_, name in (("command", trained), ("batch", scored)):
         listed = json.loads(run("jobs", "list", "--type", type_, "-o", "json").out)
         assert [job["name"] for job in listed] == [name]
-    assert "no sweep jobs yet" in run("jobs", "list", "--type", "sweep").err
+    assert (
+        run("jobs", "list", "--type", "sweep").err == "no sweep jobs yet; runner train starts one\n"
+    )
 
 
 def test_a_comparison_has_a_column_for_each_job_and_the_parameters_that_differ(
@@ -106,6 +119,20 @@ def test_a_comparison_has_a_column_for_each_job_and_the_parameters_that_differ(
     assert rows["auc"] == ["0.9"]
     assert "solver" not in rows
     assert result.err == "1 parameter of the same value in all of them not shown\n"
+
+
+def test_a_narrow_comparison_keeps_the_ends_in_which_the_names_of_jobs_differ(
+    run: RunCommand, workspace: MemoryWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for end in ("n8th6f", "cjbxax"):
+        name = f"diabetes-written-signature-{end}"
+        workspace.add(Job(name, "command", JobStatus.COMPLETED, "2025-03-01T14:05:09.000+00:00"))
+        workspace.runs[name] = Run(id=end, name=name, experiment="diabetes", status="FINISHED")
+    monkeypatch.setattr(output, "is_terminal", lambda stream: stream is sys.stdout)
+    monkeypatch.setattr(output, "columns", lambda _: 50)
+    monkeypatch.setenv("NO_COLOR", "1")
+    out = run("jobs", "compare", *workspace.runs).out
+    assert [name[:2] + name[-6:] for name in columns(out)] == ["..n8th6f", "..cjbxax"]
 
 
 def test_the_best_by_a_metric_comes_first_and_what_has_no_number_last(
@@ -142,6 +169,9 @@ def test_a_job_that_tracked_nothing_can_not_be_compared(
     result = run("jobs", "compare", trained, scored)
     assert (result.status, result.out) == (2, "")
     assert f"job '{scored}' tracked nothing to compare: it is a batch job" in result.err
+    begun = workspace.train(TrainingRequest("diabetes")).name
+    waiting = f"it is Running; `runner jobs stream {begun}` waits for its end"
+    assert waiting in run("jobs", "compare", trained, begun).err
 
 
 def test_a_comparison_needs_two_jobs(run: RunCommand, workspace: MemoryWorkspace) -> None:

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
-
-import pytest
 
 from runner.workspace import JobStatus, LogLine, Progress, TrainingRequest
 
@@ -61,10 +60,22 @@ def test_a_job_is_named_by_folder_and_name_or_by_its_file(
     ]
 
 
-@pytest.mark.parametrize("words", [(), ("diabetes", "--file")])
-def test_a_job_is_named_in_one_way(run: Run, tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_a_job_is_named_in_one_way(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "job.yml"
     file.touch()
-    result = run("train", *words, *([str(file)] if words else []))
-    assert result.status == 2
-    assert "name a MODEL, or a job's declaration with --file" in result.err
+    for words, error in (
+        ((), "name a MODEL, or a job's declaration with --file"),
+        (("diabetes", "--file", str(file)), "MODEL and --file exclude each other"),
+    ):
+        result = run("train", *words)
+        assert result.status == 2
+        assert error in result.err
+
+
+def test_a_job_is_shown_with_its_report_where_there_is_one(
+    run: Run, workspace: MemoryWorkspace, tmp_path: Path
+) -> None:
+    workspace.add(replace(workspace.train(TrainingRequest("diabetes")), folder=str(tmp_path)))
+    assert "report" not in run("jobs", "show").out
+    (tmp_path / "report.html").touch()
+    assert "report   report.html\n" in run("jobs", "show").out

@@ -150,7 +150,11 @@ def test_a_model_is_being_loaded_until_a_worker_has_it(folder: Path) -> None:
 def test_the_logs_are_the_jobs_own_and_the_workers(folder: Path) -> None:
     (folder / "logs").mkdir()
     (folder / "logs" / "job.txt").write_text("it begins\n")
-    (folder / "logs" / "worker-0.txt").write_text("printed\n")
+    (folder / "logs" / "worker-0.txt").write_text("printed\nwithout an end")
     job = Job("job", "batch", JobStatus.FAILED, FIRST)
     events = list(follow(folder, lambda: job, logs=True))
-    assert [line.text for line in events if isinstance(line, LogLine)] == ["it begins", "printed"]
+    assert [line.text for line in events if isinstance(line, LogLine)] == [
+        "it begins",
+        "printed",
+        "without an end",
+    ]

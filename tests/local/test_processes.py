@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.local.processes import python_command, with_all_threads, with_one_thread
+from runner.local.processes import python_command, with_one_thread
 
 
 def test_a_module_of_the_folder_a_process_starts_in_is_not_taken_for_ours(tmp_path: Path) -> None:
@@ -23,8 +23,3 @@ def test_a_module_of_the_folder_a_process_starts_in_is_not_taken_for_ours(tmp_pa
 def test_a_process_has_one_thread_unless_somebody_says_otherwise(name: str) -> None:
     assert with_one_thread({"HOME": "/"})[name] == "1"
     assert with_one_thread({name: "4"})[name] == "4"
-
-
-def test_a_process_that_has_the_machine_to_itself_has_no_limit_of_threads() -> None:
-    limited = with_one_thread({"NUMEXPR_NUM_THREADS": "1", "HOME": "/"})
-    assert with_all_threads(limited) == {"HOME": "/", "MLFLOW_DISABLE_TELEMETRY": "true"}

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
+import time
 from pathlib import Path
 
 import pytest
 
+from runner.errors import JobFailed
+from runner.local.command_job import read_command
 from tests.projects import ScratchProject, without_mlflow
 
 SCHEMA = "$schema: https://azuremlschemas.azureedge.net/latest/commandJob.schema.json\n"
@@ -69,6 +74,8 @@ def test_a_model_that_a_job_made_is_registered_and_scores(trainable: ScratchProj
     ("command", "says"),
     [
         ("python -c 'raise SystemExit(7)'", "exited with status 7"),
+        ("kill -KILL $$", "was killed by SIGKILL"),
+        ("kill -40 $$", "was killed by signal 40"),
         ("rm -r ${{outputs.model}}", "wrote no output 'model'"),
     ],
 )
@@ -93,6 +100,66 @@ def test_a_command_that_outlives_its_limit_is_ended(trainable: ScratchProject) -
     done = trainable.run("train", "echo")
     assert done.returncode == 1
     assert "took longer than 1 s (limits.timeout)" in done.stderr
+
+
+def test_a_job_that_an_older_runner_wrote_down_is_refused_in_one_line(tmp_path: Path) -> None:
+    kept: dict[str, object] = {
+        "command": "true",
+        "code": "/src",
+        "inputs": {},
+        "outputs": {},
+        "timeout": None,
+    }
+    (tmp_path / "command.json").write_text(json.dumps(kept))
+    with pytest.raises(JobFailed, match="another version of runner"):
+        read_command(tmp_path)
+
+
+DEAF = (
+    "import pathlib, signal, time\n"
+    "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    "while True:\n    pathlib.Path('alive').touch()\n    time.sleep(0.1)\n"
+)
+
+
+def beats(folder: Path) -> bool:
+    """Whether a script still touches its file `alive`."""
+    alive = folder / "alive"
+    before = alive.stat().st_mtime_ns
+    time.sleep(0.5)
+    return alive.stat().st_mtime_ns != before
+
+
+def test_a_canceled_job_leaves_nothing_running_that_the_shell_started(
+    trainable: ScratchProject,
+) -> None:
+    trainable.write("models/echo/fit.py", DEAF)
+    # The shell hears the signal and ends, and its child does not.
+    text = TRAIN.replace("python fit.py", "cd . && python fit.py").replace("model}}", "model}}; :")
+    trainable.write("models/echo/train.yml", text)
+    job = trainable.json("train", "echo", "--no-wait")
+    code = Path(job["folder"], "code")
+    while not (code / "alive").exists():
+        time.sleep(0.05)
+    assert trainable.json("jobs", "cancel", job["name"])["status"] == "Canceled"
+    assert not beats(code)
+
+
+def test_what_a_command_leaves_running_ends_with_its_job(trainable: ScratchProject) -> None:
+    text = TRAIN.replace("python fit.py", "python beat.py & sleep 1; python fit.py")
+    trainable.write("models/echo/train.yml", text)
+    trainable.write("models/echo/beat.py", DEAF.replace("SIG_IGN", "SIG_DFL"))
+    job = trainable.json("train", "echo")
+    assert job["status"] == "Completed"
+    assert not beats(Path(job["folder"], "code"))
+
+
+def test_code_that_cannot_be_copied_leaves_nothing_behind(trainable: ScratchProject) -> None:
+    os.mkfifo(trainable.root / "models" / "echo" / "pipe")
+    done = trainable.run("train", "echo")
+    assert done.returncode == 2
+    assert "pipe is neither a file nor a folder" in done.stderr
+    assert not list(trainable.home.glob("jobs/*"))
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,18 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     project = without_mlflow(make_project(tmp_path_factory.mktemp("keys") / "project"))
     project.write("models/echo/full.yml", FULL)
     project.write("models/echo/tool.sh", "#!/bin/sh\necho as it was\n").chmod(0o755)
-    shell = {"AZUREML_RUN_ID": "azure", "MLFLOW_RUN_ID": "mine", "MLFLOW_TRACKING_URI": "http://x"}
+    project.write("models/echo/key.txt", "only mine\n").chmod(0o600)
+    project.write("models/echo/own/deep/a.txt", "in a folder of mine\n")
+    (project.root / "models" / "echo" / "own").chmod(0o700)
+    # An earlier job may have left anything in the workspace, which lies in the code's folder.
+    project.write(".runner/jobs/earlier/code/a.py", "")
+    (project.home / "jobs" / "earlier" / "code" / "gone.py").symlink_to("nothing")
+    shell = {
+        "AZUREML_RUN_ID": "azure",
+        "OMP_NUM_THREADS": "3",
+        "MLFLOW_RUN_ID": "mine",
+        "MLFLOW_TRACKING_URI": "http://x",
+    }
     begun = project.run("train", "echo", "full", "--no-wait", "-o", "json", env=shell)
     project.write("models/echo/tool.sh", "#!/bin/sh\necho as it is\n")
     project.run("jobs", "stream")
@@ -66,6 +77,13 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
 
 def test_the_code_runs_as_it_was_when_the_job_was_begun(ended: Ended) -> None:
     assert (ended.output("made") / "greeting.txt").read_text() == "as it was\n"
+
+
+def test_what_only_its_owner_may_read_of_the_code_stays_so(ended: Ended) -> None:
+    copies = ended.folder / "code" / "models" / "echo"
+    modes = {name: (copies / name).stat().st_mode & 0o777 for name in ("key.txt", "own", "tool.sh")}
+    assert (modes["key.txt"], modes["own"]) == (0o600, 0o700)
+    assert modes["tool.sh"] & 0o100
 
 
 def test_the_workspace_itself_is_no_part_of_the_code(ended: Ended) -> None:
@@ -90,6 +108,11 @@ def test_nothing_of_azure_and_of_another_run_is_inherited(ended: Ended) -> None:
     assert "AZUREML_" not in seen
     assert "MLFLOW_RUN_ID" not in seen
     assert "MLFLOW_TRACKING_URI" not in seen
+
+
+def test_threads_are_limited_as_the_shell_says_and_no_further(ended: Ended) -> None:
+    seen = ended.output("seen").read_text()
+    assert [line for line in seen.splitlines() if "_NUM_THREADS" in line] == ["OMP_NUM_THREADS=3"]
 
 
 def test_keys_without_a_meaning_here_are_told_in_one_line(ended: Ended) -> None:

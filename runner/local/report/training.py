@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -11,7 +12,7 @@ from runner.local.report.charts import base_line, drawing, tick, tick_number, ti
 from runner.local.report.frame import framed
 from runner.local.report.header import headline
 from runner.local.report.section import section
-from runner.local.report.text import duration, moment, name_tag, number, shown
+from runner.local.report.text import duration, moment, number, shown
 from runner.workspace import Job, LoggedModel, Metric, Point, Run
 
 _MOST_CHARTS = 24
@@ -55,14 +56,14 @@ def _table(title: str, heading: str, values: Mapping[str, str], note: str = "") 
     if not values:
         return ""
     rows = [
-        f'<tr><td>{name_tag(name)}</td><td class="mono">{shown(value)}</td></tr>'
+        f'<tr><td class="mono">{shown(name)}</td><td class="mono">{shown(value)}</td></tr>'
         for name, value in list(values.items())[:_MOST_ROWS]
     ]
     more = _more(len(values) - _MOST_ROWS, heading.lower())
     return section(
         title,
         [note],
-        f'<table class="list"><thead><tr><th scope="col">{heading}</th>'
+        f'<table class="list tracked"><thead><tr><th scope="col">{heading}</th>'
         f'<th scope="col">Value</th></tr></thead><tbody>{"".join(rows)}</tbody></table>{more}',
     )
 
@@ -87,8 +88,10 @@ def _curves(metrics: Mapping[str, Metric]) -> str:
 
 def _chart(name: str, points: Sequence[Point]) -> str:
     low, high = min(point.value for point in points), max(point.value for point in points)
+    if low == high:  # in the middle, where it is told from the axis
+        low, high = low - (abs(low) / 2 or 1.0), high + (abs(high) / 2 or 1.0)
     first, last = points[0].step, points[-1].step
-    span, steps = (high - low) or 1.0, (last - first) or 1
+    span, steps = high - low, (last - first) or 1
     top, floor = 6.0, 6.0 + _HEIGHT
 
     def across(step: int) -> float:
@@ -127,27 +130,31 @@ def _models(job: Job, models: Sequence[LoggedModel]) -> str:
     if not models:
         return ""
     rows = [
-        f"<tr><td>{name_tag(model.name)}</td><td>{shown(', '.join(model.flavors))}</td></tr>"
+        f'<tr><td class="mono">{shown(model.name)}</td>'
+        f'<td class="mono">{shown(", ".join(model.flavors))}</td></tr>'
         for model in models
     ]
-    command = (
-        f"runner models register --from-job {job.name} --artifact {models[0].name} --name NAME"
-    )
+    artifact, which = shlex.quote(models[0].name), "it" if len(models) == 1 else "one"
+    command = f"runner models register --from-job {job.name} --artifact {artifact} --name NAME"
     return section(
         "Models",
         [],
-        '<table class="list"><thead><tr><th scope="col">Logged model</th>'
+        '<table class="list tracked"><thead><tr><th scope="col">Logged model</th>'
         f'<th scope="col">Flavors</th></tr></thead><tbody>{"".join(rows)}</tbody></table>'
-        f"<h3>Register one</h3><pre><code>{shown(command)}</code></pre>",
+        f"<h3>Register {which}</h3><pre><code>{shown(command)}</code></pre>",
     )
 
 
 def _artifacts(artifacts: Sequence[str]) -> str:
     if not artifacts:
         return ""
-    rows = "".join(f"<tr><td>{name_tag(path)}</td></tr>" for path in artifacts[:_MOST_ROWS])
+    rows = "".join(
+        f'<tr><td class="mono">{shown(path)}</td></tr>' for path in artifacts[:_MOST_ROWS]
+    )
     more = _more(len(artifacts) - _MOST_ROWS, "artifact")
-    return section("Artifacts", [], f'<table class="list"><tbody>{rows}</tbody></table>{more}')
+    return section(
+        "Artifacts", [], f'<table class="list tracked"><tbody>{rows}</tbody></table>{more}'
+    )
 
 
 def _facts(job: Job, run: Run | None) -> str:

@@ -56,17 +56,15 @@ def model_address(home: Path, job: str) -> str:
     Raises NotFound where it made none, and WrongUsage with the names where it logged several.
     """
     made = JobOutput(job, "model")
-    try:
+    status = show_job(home, job).status
+    with suppress(NotFound):
         output = find_artifact(home, made)
-    except NotFound:
-        show_job(home, job)
-    else:
         if output.is_file() or any(output.iterdir()):
             return str(made)
     models = run_of(home, job).models
     if not models:
         raise NotFound(
-            f"job {job!r} has no output 'model' and logged none: log one with"
+            f"job {job!r}, which is {status}, has no output 'model' and logged none: log one with"
             " `mlflow.<flavor>.log_model(model, name='model')`, or name what it wrote with"
             " --output-name or --artifact"
         )
@@ -113,12 +111,14 @@ def _of_runs(
     known: Run | None = None,
 ) -> Path:
     """What the first of some runs has of a path: an artifact, or a model logged by that name."""
+    found = False
     for run in runs:
         row = connection.execute(
             "SELECT artifact_uri FROM runs WHERE run_uuid = ?", [run]
         ).fetchone()
         if row is None:
             continue
+        found = True
         folder = local_path(home, row["artifact_uri"])
         if (folder / path).exists():
             return _inside(folder, path, shown)
@@ -133,6 +133,8 @@ def _of_runs(
                 rest = path[len(model["name"]) :].strip("/")
                 if (location / rest).exists():
                     return _inside(location, rest, shown)
+    if not found:
+        raise NotFound(f"{shown}: the tracking store of this workspace has no run {runs[0]!r}")
     names = [model.name for model in known.models] + list(known.artifacts) if known else []
     tip = nearest(path, names)
     raise NotFound(f"{shown}: there is no such artifact{tip or '; `runner jobs show` lists them'}")

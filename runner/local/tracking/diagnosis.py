@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
+from stat import S_ISREG
 
 from runner.local.tracking.plan import RunPlan
 from runner.local.tracking.reading import walk_files
@@ -33,9 +35,18 @@ def _place(code: Path) -> str | None:
     """The file and line that set the address."""
     for name in islice(walk_files(code), _MOST_FILES):
         path = code / name
-        if path.suffix not in (".py", ".sh") or path.stat().st_size > _LARGEST:
+        if path.suffix not in (".py", ".sh"):
             continue
-        for number, line in enumerate(path.read_bytes().splitlines(), 1):
+        for number, line in enumerate(_read(path).splitlines(), 1):
             if _OWN_ADDRESS.search(line.partition(b"#")[0]):
                 return f"{name}, line {number},"
     return None
+
+
+def _read(path: Path) -> bytes:
+    """A script's text; nothing of what is no script or can't be read, as the command left it."""
+    with suppress(OSError):
+        status = path.stat()
+        if S_ISREG(status.st_mode) and status.st_size <= _LARGEST:
+            return path.read_bytes()
+    return b""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from runner.content import hash_content, hash_file, scan_whole
+from runner.content import counted, hash_content, hash_file, scan_whole
 from runner.errors import JobFailed, RunnerError, WrongUsage
+from runner.local.engine.stopped import Stopped, check_stop
 from runner.local.job_folder import job_folder, lock, say
 from runner.local.tracking.plan import RunInput, RunPlan
 from runner.local.tracking.reading import CONTEXT_TAG, INPUT_TAG, JOB_TAG, family, read_run
@@ -47,17 +48,20 @@ _DIGEST = 36  # characters that MLflow keeps of a dataset's
 _UNNAMEABLE = re.compile(r"[^\w.\- /:]")
 
 
-def begin_run(home: Path, job: str, plan: RunPlan) -> dict[str, str]:
+def begin_run(
+    home: Path, job: str, plan: RunPlan, stop: Callable[[], bool] = lambda: False
+) -> dict[str, str]:
     """Make the run of a job, or take up the one it has, and return the command's variables.
 
     Raises JobFailed where the store can't be used: better now than after hours of training.
+    Raises Stopped when `stop` says so while what the job reads is hashed.
     """
     folder = job_folder(home, job)
     try:
         client = open_store(home)
         run_id = _begun(home, job)
         if run_id is None:
-            run_id = _create(client, home, job, plan)
+            run_id = _create(client, home, job, plan, stop)
         else:
             client.update_run(run_id, status="RUNNING")
         experiment_id = client.get_run(run_id).info.experiment_id
@@ -65,7 +69,7 @@ def begin_run(home: Path, job: str, plan: RunPlan) -> dict[str, str]:
             run = read_run(home, connection, run_id, job)
         assert run is not None, "it was made just now"
         write_record(folder, replace(run, parameters={**plan.parameters, **run.parameters}))
-    except RunnerError:
+    except (RunnerError, Stopped):
         raise
     except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -104,10 +108,14 @@ def end_run(home: Path, job: str, end: End, parameters: Mapping[str, str]) -> Ru
         for other in others:
             if client.get_run(other).info.status in ("RUNNING", "SCHEDULED"):
                 client.set_terminated(other, end)
-        _log_parameters(client, record.id, parameters)
-        client.set_terminated(record.id, end)
-        with reading(home) as connection:
-            run = read_run(home, connection, record.id, job) or replace(record, status=end)
+        if client.get_run(record.id).info.lifecycle_stage == "deleted":
+            say(folder, "its MLflow run was deleted meanwhile, and nothing more is kept of it")
+            run = replace(record, status=end)
+        else:
+            _log_parameters(client, record.id, parameters)
+            client.set_terminated(record.id, end)
+            with reading(home) as connection:
+                run = read_run(home, connection, record.id, job) or replace(record, status=end)
     except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         say(folder, f"the tracking store {store_file(home)} can't be used any more ({reason})")
@@ -139,9 +147,12 @@ def _begun(home: Path, job: str) -> str | None:
     return row["run_uuid"] if row else None
 
 
-def _create(client: MlflowClient, home: Path, job: str, plan: RunPlan) -> str:
+def _create(
+    client: MlflowClient, home: Path, job: str, plan: RunPlan, stop: Callable[[], bool]
+) -> str:
     import getpass
 
+    datasets = list(_datasets(plan.inputs, stop))  # first: large ones take their time
     tags = {JOB_TAG: job, **plan.tags}
     with suppress(OSError, KeyError):  # a user without a name
         tags["mlflow.user"] = getpass.getuser()
@@ -151,7 +162,7 @@ def _create(client: MlflowClient, home: Path, job: str, plan: RunPlan) -> str:
         tags={_UNNAMEABLE.sub("_", key): value[:_LONGEST_VALUE] for key, value in tags.items()},
     )
     run_id: str = run.info.run_id
-    client.log_inputs(run_id, datasets=list(_datasets(plan.inputs)))
+    client.log_inputs(run_id, datasets=datasets)
     return run_id
 
 
@@ -175,12 +186,12 @@ def _experiment(client: MlflowClient, name: str, artifacts: Path) -> str:
     return str(known.experiment_id)
 
 
-def _datasets(inputs: Mapping[str, RunInput]) -> Iterable[DatasetInput]:
+def _datasets(inputs: Mapping[str, RunInput], stop: Callable[[], bool]) -> Iterable[DatasetInput]:
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     for name, given in inputs.items():
         is_asset = given.content_hash is not None
-        digest = given.content_hash or _hash(Path(given.path))
+        digest = given.content_hash or _hash(Path(given.path), stop)
         shown = given.shown if is_asset or not digest else f"{given.shown} (sha256 {digest[:12]})"
         yield DatasetInput(
             Dataset(
@@ -193,13 +204,13 @@ def _datasets(inputs: Mapping[str, RunInput]) -> Iterable[DatasetInput]:
         )
 
 
-def _hash(path: Path) -> str:
+def _hash(path: Path, stop: Callable[[], bool]) -> str:
     """The hash of all that a job may read of a path; empty where that is nothing to store.
 
-    Folders without files are such, and those with links that lead out.
+    Folders without files are such, and those with links that lead out. Raises Stopped.
     """
     try:
-        content = scan_whole(path)
+        content = counted(scan_whole(path), lambda _: check_stop(stop))
         return hash_content(content.shape, ((file.name, hash_file(file)) for file in content.files))
     except (WrongUsage, OSError):
         return ""

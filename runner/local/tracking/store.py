@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import NotFound
-from runner.installing import installed_by
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -39,6 +38,8 @@ def can_track() -> bool:
 def why_untracked(home: Path) -> str | None:
     """What is said of a job of this workspace that can't be tracked; None where it can."""
     if not can_track():
+        from runner.installing import installed_by
+
         return (
             "the job isn't tracked, because MLflow is not installed;"
             f" {installed_by('-r requirements/mlflow.txt')} adds it"
@@ -115,6 +116,8 @@ def local_path(home: Path, address: str) -> Path:
     from urllib.parse import unquote, urlsplit
 
     path = unquote(urlsplit(address).path) if address.startswith("file:") else address
+    if Path(path).is_relative_to(artifact_root(home)):
+        return Path(path)
     _, inside, tail = path.partition("/tracking/artifacts/")
     return artifact_root(home) / tail if inside else Path(path)
 

@@ -74,7 +74,7 @@ def _free(host: str, port: int) -> int:
     except OSError as error:
         raise EnvironmentRefused(
             f"can't listen on {host}, port {port} ({error.strerror or error}): choose another port"
-            " with --port, or --port 0 for any that is free"
+            " with --port, or --port 0 for any that is free, or another --host"
         ) from None
 
 

@@ -16,8 +16,9 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
 from runner.local.report import Report, render
+from runner.local.report.training import render_training
 from runner.tally import Tally, bucket
-from runner.workspace import JobStatus
+from runner.workspace import Job, JobStatus, LoggedModel, Metric, Point, Run
 
 from .reports import attempt, report, small, troubled
 
@@ -87,11 +88,11 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 
 
 def show(
-    browser: Chrome, shown: Report, folder: Path, width: int = 1280, theme: str = "light"
+    browser: Chrome, shown: Report | str, folder: Path, width: int = 1280, theme: str = "light"
 ) -> None:
     """Open the page from disk in a window of that width, and forget what was logged before."""
     path = folder / "report.html"
-    path.write_text(render(shown), encoding="utf-8")
+    path.write_text(shown if isinstance(shown, str) else render(shown), encoding="utf-8")
     window = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", window)
     features = [{"name": "prefers-color-scheme", "value": theme}]
@@ -153,12 +154,31 @@ def busy() -> Report:
     return report(attempts, Tally(classes={f"class {i}": 1 + i for i in range(50)}))
 
 
-JOBS: dict[str, Callable[[], Report]] = {
+def training() -> str:
+    """The page of a training job whose names and values are too long for a line."""
+    name, curve = "m" * 200, tuple(Point(step, 1.0 / (1 + step), step) for step in range(20))
+    job = Job("j" * 200, "command", JobStatus.COMPLETED, "2025-03-01T14:05:09.000+00:00")
+    run = Run(
+        "0a1b",
+        name,
+        name,
+        "FINISHED",
+        parameters={name: "v" * 500},
+        metrics={name: Metric(0.05, 20, curve), "flat": Metric(1.0, 2, (Point(0, 1.0, 0),) * 2)},
+        models=(LoggedModel(name, "m-1", ("sklearn",)),),
+        artifacts=(f"{name}/{name}.png",),
+        tags={name: "t" * 500},
+    )
+    return render_training(job, run)
+
+
+JOBS: dict[str, Callable[[], Report | str]] = {
     "small": small,
     "troubled": troubled,
     "regression": regression,
     "awkward": awkward,
     "busy": busy,
+    "training": training,
     "empty": lambda: report([], status=JobStatus.FAILED, output=None, error="no model"),
 }
 jobs = pytest.mark.parametrize("job", JOBS)

@@ -85,8 +85,18 @@ def test_a_flat_curve_and_one_whose_steps_are_all_the_same_are_drawn() -> None:
     flat = (Point(0, 1.0, 0), Point(5, 1.0, 1))
     still = (Point(0, 1.0, 0), Point(0, 2.0, 1))
     root = page(JOB, run(metrics={"flat": Metric(1.0, 2, flat), "still": Metric(2.0, 2, still)}))
-    assert len(section(root, "Curves").find("polyline")) == 2
+    level, _ = section(root, "Curves").find("polyline")
+    heights = {point.split(",")[1] for point in level.attributes["points"].split()}
+    assert heights == {"71.00"}  # in the middle, not on the axis
     assert "nan" not in render_training(JOB, run(metrics={"flat": Metric(1.0, 2, flat)}))
+
+
+def test_names_stand_whole_and_a_command_takes_them_as_they_are_typed() -> None:
+    name = "LogisticRegression_score_held_out"
+    root = page(JOB, run(metrics={name: Metric(1.0, 1)}, models=(LoggedModel("my model"),)))
+    assert cells(section(root, "Metrics")) == [[name, "1"]]
+    assert section(root, "Metrics").find("span") == []  # none is left out of the middle
+    assert "--artifact 'my model' --name NAME" in section(root, "Models").text
 
 
 def test_whatever_a_script_logged_is_escaped() -> None:

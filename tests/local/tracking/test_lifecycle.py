@@ -14,12 +14,21 @@ from mlflow.entities import ViewType
 
 from runner.errors import NotFound
 from runner.job_address import parse_job_address
+from runner.local.engine.stopped import Stopped
 from runner.local.job_folder import job_folder, owner
 from runner.local.jobs import show_job
 from runner.local.tracking.artifacts import find_artifact
+from runner.local.tracking.lifecycle import begin_run
+from runner.local.tracking.plan import RunInput, RunPlan
 from runner.local.tracking.record import tracked_run
 from runner.local.tracking.removal import tracked_of
-from runner.local.tracking.store import store_address, store_file, why_untracked
+from runner.local.tracking.store import (
+    artifact_root,
+    local_path,
+    store_address,
+    store_file,
+    why_untracked,
+)
 from runner.workspace import Run
 from tests.local.tracking.scripts import JOB
 from tests.projects import ScratchProject
@@ -109,6 +118,17 @@ def test_a_job_that_is_cut_off_goes_on_with_its_run_and_is_removed_with_it(
     assert (kept / "MLmodel").is_file()  # MLflow's registry has it
 
 
+def test_a_job_is_canceled_while_its_inputs_are_hashed(tmp_path: Path) -> None:
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(1 << 40)  # takes no room, and half an hour to hash
+    (tmp_path / "jobs" / "a").mkdir(parents=True)
+    plan = RunPlan("some", "a", inputs={"x": RunInput("large", str(tmp_path / "large"))})
+    stopping = iter([False, False, True])
+    with pytest.raises(Stopped):
+        begin_run(tmp_path, "a", plan, lambda: next(stopping))
+    assert not MlflowClient(tracking_uri=store_address(tmp_path)).search_runs(["0", "1"])
+
+
 def test_a_broken_store_fails_the_job_in_one_line_before_its_command(
     project: ScratchProject,
 ) -> None:
@@ -125,6 +145,14 @@ def test_a_broken_store_fails_the_job_in_one_line_before_its_command(
 def test_a_workspace_where_mlflow_would_write_beside_it_is_not_tracked(tmp_path: Path) -> None:
     assert why_untracked(tmp_path / "a b#é") is None
     assert "set RUNNER_HOME to a folder without % and ?" in str(why_untracked(tmp_path / "a%20b"))
+
+
+def test_artifacts_are_found_in_whatever_folder_the_workspace_lies_or_lay(tmp_path: Path) -> None:
+    home = tmp_path / "tracking" / "artifacts" / "home"
+    kept = artifact_root(home) / "run" / "artifacts"
+    assert local_path(home, str(kept)) == local_path(home, kept.as_uri()) == kept
+    assert local_path(home, "/elsewhere/tracking/artifacts/run/artifacts") == kept
+    assert local_path(home, "/elsewhere/run/artifacts") == Path("/elsewhere/run/artifacts")
 
 
 def test_in_a_new_workspace_what_a_job_made_is_not_found(tmp_path: Path) -> None:

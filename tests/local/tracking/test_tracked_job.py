@@ -265,7 +265,7 @@ def test_an_artifact_that_is_a_link_out_of_the_run_is_refused(trained: Trained) 
         ("models:/kept-by-mlflow@loser", "has no alias 'loser'"),
         ("models:/kept-by/latest", "did you mean 'kept-by-mlflow'?"),
         ("models:/m-0123456789abcdef", "no files of such a model"),
-        ("runs:/0123/model", "there is no such artifact"),
+        ("runs:/0123/model", "has no run '0123'"),
         ("azureml://jobs/none/outputs/artifacts/paths/model", "no job 'none'"),
     ],
 )
