@@ -42,13 +42,16 @@ def write_version_by_sdk(
 
     what = f"register {ASSET_KINDS[kind].noun} {name}:{version}"
     # JSON is YAML, and a text stays a text in it.
-    declared = StringIO(json.dumps({"name": name, "version": version, **_given(keys)}))
+    given = {key: value for key, value in _given(keys).items() if key != "referenced_uris"}
+    declared = StringIO(json.dumps({"name": name, "version": version, **given}))
     import_sdk()
     with spoken_through(what):
         from azure.ai.ml import load_data, load_model
 
         entity: Any = load_model(declared) if kind == "model" else load_data(declared)
         entity.properties.update(keys["properties"])  # which load_data drops
+        if "referenced_uris" in keys:  # which it works out of files of this machine only
+            entity._referenced_uris = keys["referenced_uris"]
 
     def call(client: MLClient) -> object:
         operations: Any = client.models if kind == "model" else client.data
@@ -68,6 +71,8 @@ def wire_properties(kind: AssetKind, keys: Mapping[str, Any]) -> dict[str, Any]:
         "isAnonymous": False,
         "isArchived": False,
     }
+    if "referenced_uris" in given:
+        wire["referencedUris"] = given.pop("referenced_uris")
     if "flavors" in given:
         wire["flavors"] = {name: {"data": data} for name, data in given.pop("flavors").items()}
     if "auto_delete_setting" in given:

@@ -17,6 +17,7 @@ from runner.asset_kinds import ASSET_KINDS, AssetKind
 from runner.asset_rules import check_copy, check_registration, taken_version
 from runner.azureml.asset_writing import Write, wire_properties, write_version
 from runner.azureml.locating import Located, job_place, locate
+from runner.azureml.mltable import referenced_uris
 from runner.azureml.origins import PATH, note, origin_of
 from runner.azureml.registered import asset_record, find
 from runner.azureml.storage import Place, parse_place, storage_of
@@ -286,7 +287,10 @@ def _register_files(
         return _Source(storage_of(connection).long_uri(place))
 
     type_ = wanted.type or ASSET_KINDS[wanted.kind].guess_type(path)
-    wanted = replace(wanted, type=type_, content_hash=content_hash, datastore=store)
+    keys = wanted.keys
+    if type_ == "mltable":
+        keys = {**keys, "referenced_uris": referenced_uris(path)}
+    wanted = replace(wanted, type=type_, keys=keys, content_hash=content_hash, datastore=store)
     return _add_unless_there(connection, wanted, source, put)
 
 

@@ -43,6 +43,7 @@ def parts_of(job: Any, folder: Path) -> Iterator[Part]:
     yield from _attribute(job, "compute", "compute", folder, "compute")
     if job.type == "automl":
         yield from _tables(job, folder, "")
+        yield from _paths("output", job.outputs, "outputs", folder)
         return
     yield from _paths("input", job.inputs, "inputs", folder)
     yield from _paths("output", job.outputs, "outputs", folder)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from runner.asset_kinds import ASSET_KINDS, AssetKind
 from runner.azureml.errors import explained
 from runner.azureml.registered import find
-from runner.azureml.storage import ARTIFACTS, Place, storage_of
+from runner.azureml.storage import ARTIFACTS, Place, is_address, storage_of
 from runner.azureml.ways_out import BLOB_READER
 from runner.declarations.references import parse_reference
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from runner.workspace import Origin, Registration
 
 _REGISTRY = "azureml://registries/"
-_STORAGE = re.compile(r"(https?|wasbs?|abfss?|adl)://[^/]+/?.*", re.IGNORECASE)
 _FILE = re.compile(r"\.[A-Za-z0-9]{1,8}$")
 _FORMS = (
     "a path, azureml://datastores/NAME/paths/PATH, azureml://jobs/JOB/outputs/OUTPUT/paths/PATH,"
@@ -70,7 +69,7 @@ def locate(connection: Connection, kind: AssetKind, registration: Registration) 
         uri = storage_of(connection).long_uri(place)
         storage_of(connection).container(place.datastore)  # names the nearest where there is none
         return Located(uri, declared or look(connection, kind, place), uri)
-    if _STORAGE.fullmatch(address):
+    if is_address(address):
         return Located(address, declared or _looks_like(kind, address), address)
     forms = _FORMS.format(plural=ASSET_KINDS[kind].segment)
     raise WrongUsage(f"{address.partition('?')[0]!r} can't be registered, allowed: {forms}")

@@ -39,6 +39,8 @@ Answer = TypeVar("Answer")
 _DISCOVERY = "REGISTRY_DISCOVERY_ENDPOINT_URL"  # where azure-ai-ml asks for a private cloud's
 _REGION = "REGISTRY_DISCOVERY_ENDPOINT_REGION"
 _USUAL_REGION = "west"
+_CURRENT = "AZUREML_CURRENT_CLOUD"
+_KNOWN = "AzureCloud"  # of which azure-ai-ml asks nobody
 _REFERENCES = "In order to specify an existing"  # said to all that is none of their forms
 _NO_KEYS = ("_schema", "value", "null")  # of what marshmallow says
 _LONGEST = 400  # characters of its messages kept in ours
@@ -203,7 +205,7 @@ def import_sdk() -> None:
     enabled = gc.isenabled()
     gc.disable()
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _known_cloud():
             warnings.simplefilter("ignore")
             import azure.ai.ml  # noqa: F401
     except ImportError as error:
@@ -214,6 +216,24 @@ def import_sdk() -> None:
         if enabled:
             gc.enable()
     tame_sdk()
+
+
+@contextmanager
+def _known_cloud() -> Iterator[None]:
+    """Name a cloud that azure-ai-ml knows while it is imported.
+
+    For the defaults of its credentials, which the runner has no use for, its import asks a private
+    cloud's metadata address several times, and fails where that does not answer.
+    """
+    named = os.environ.get(_CURRENT)
+    os.environ[_CURRENT] = _KNOWN
+    try:
+        yield
+    finally:
+        if named is None:
+            del os.environ[_CURRENT]
+        else:
+            os.environ[_CURRENT] = named
 
 
 def said_by(error: BaseException) -> str:
@@ -230,7 +250,9 @@ def schema_problems(error: BaseException) -> list[tuple[tuple[str, ...], str]]:
 
     It writes them as JSON amid prose, several times in each other.
     """
-    return list(dict.fromkeys(_problems_in(str(error))))
+    messages = getattr(error, "messages", None)  # of marshmallow, whose text of it is no JSON
+    found = _leaves(messages, ()) if isinstance(messages, dict) else _problems_in(str(error))
+    return list(dict.fromkeys(found))
 
 
 def _problems_in(text: str) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -289,7 +311,12 @@ def _raise_own(error: BaseException) -> None:
 
 
 class _Written(BaseException):
-    """Carries a request out of azure-ai-ml, past all that catches an Exception."""
+    """Carries a request out of azure-ai-ml, past all that catches an Exception.
+
+    azure-ai-ml has no public way to write a request without sending it. It must not send this one:
+    it neither looks for a job whose answer was lost before it asks again, nor signs in anew where
+    a token was withdrawn. So the request is taken out of its pipeline just before it is sent.
+    """
 
     def __init__(self, request: Any) -> None:
         super().__init__("the request was written")

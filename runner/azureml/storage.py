@@ -32,6 +32,7 @@ _LONG = re.compile(
     r"/datastores/(?P<datastore>[^/]+)/paths/(?P<path>.*)"
 )
 _SHORT = re.compile(r"azureml://datastores/(?P<datastore>[^/]+)/paths/(?P<path>.*)")
+_ADDRESS = re.compile(r"(https?|wasbs?|abfss?|adl)://[^/]+/?.*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,11 @@ def parse_place(uri: str) -> Place:
     if found is None:
         raise WrongUsage(f"{uri!r} is not a datastore URI: azureml://datastores/NAME/paths/PATH")
     return Place(found["datastore"], found["path"].lstrip("/"))
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is an address that Azure reads by itself, in no datastore of a workspace."""
+    return _ADDRESS.fullmatch(text) is not None
 
 
 def storage_of(connection: Connection) -> Storage:

@@ -17,7 +17,7 @@ from runner.cli.output import (
     print_summary,
 )
 from runner.cli.progress import ProgressView
-from runner.cli.runs import find_run, run_details
+from runner.cli.runs import run_details, told_run
 from runner.errors import EnvironmentRefused, NotFound, RunnerError
 from runner.project import environment_option
 from runner.workspace import Job, JobStatus, LogLine, Run, Summary, Workspace, as_json
@@ -56,7 +56,7 @@ def follow_to_end(
         job = workspace.job(job.name)
         if job.status is not JobStatus.COMPLETED:
             return print_outcome(workspace, job)
-        _print_done(job, collect(workspace, job), find_run(workspace, job), output)
+        _print_done(job, collect(workspace, job), told_run(workspace, job), output)
         if download:
             print_note(f"downloaded to {workspace.download_job(job.name, download)}")
     return 0

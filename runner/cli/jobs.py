@@ -110,14 +110,14 @@ def show(session: Session, name: str | None, output: str) -> None:
     """
     from runner.cli.following import find_summary, print_log
     from runner.cli.output import print_job, print_json
-    from runner.cli.runs import find_run, run_details
+    from runner.cli.runs import run_details, told_run
     from runner.workspace import as_json
 
     workspace = session.open()
     job = workspace.job(name)
     if session.verbose and job.status.final:
         print_log(workspace, job.name, sys.stderr)
-    summary, run = find_summary(workspace, job), find_run(workspace, job)
+    summary, run = find_summary(workspace, job), told_run(workspace, job)
     if output == "json":
         print_json({**as_json(job), "summary": as_json(summary), "run": as_json(run)})
     else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runner.cli.output import aligned, first_lines, print_note, print_table
 from runner.counting import many
-from runner.errors import NotFound, WrongUsage
+from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.nearest import nearest
 
 if TYPE_CHECKING:
@@ -26,6 +26,18 @@ class Tracked(NamedTuple):
 def find_run(workspace: Workspace, job: Job) -> Run | None:
     """What a job has tracked; None for a batch job, and one that tracks nothing."""
     return None if job.type == "batch" else workspace.run(job.name)
+
+
+def told_run(workspace: Workspace, job: Job) -> Run | None:
+    """The same for a job that is told anyway: where its run can't be had, a note says why.
+
+    Azure's tracking is another service than its jobs, with roles and a network of its own.
+    """
+    try:
+        return find_run(workspace, job)
+    except EnvironmentRefused as error:
+        print_note(f"what job {job.name} tracked can't be shown: {error}")
+        return None
 
 
 def run_details(run: Run) -> dict[str, object]:

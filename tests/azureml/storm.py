@@ -261,13 +261,20 @@ class Scene:
 
     def jobs_of(self, endpoint: str) -> dict[str, str]:
         """The jobs of an endpoint, by logical name: their names and states."""
-        actual = self.stage.endpoints[endpoint]["name"]
+        return self.jobs_in(self.stage.endpoints[endpoint]["name"])
+
+    def jobs_in(self, experiment: str) -> dict[str, str]:
+        """The jobs of an experiment, by name, and their states."""
         below = self.emulator.cloud.state.children(self.stage.workspace_id)
         return {
             one.body["name"]: one.properties["status"]
             for one in below
-            if one.properties.get("experimentName") == actual
+            if one.properties.get("experimentName") == experiment
         }
+
+    def forget_job(self, name: str) -> None:
+        """Take a job out of the workspace, as Azure can't."""
+        self.emulator.cloud.state.delete(f"{self.stage.workspace_id}/jobs/{name}")
 
     def versions(self, segment: str, name: str) -> list[Any]:
         """The versions of a model or data asset."""

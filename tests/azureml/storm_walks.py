@@ -13,6 +13,20 @@ from tests.azureml.storm import ONLINE_ANSWER, PREDICTIONS, Ended, Scene
 
 Words = tuple[str, ...]
 
+TRAIN = """
+type: pipeline
+experiment_name: UNIQUE
+settings: {default_compute: azureml:cpu-cluster}
+inputs: {rows: {type: uri_folder, path: ./rows}}
+jobs:
+  fit:
+    type: command
+    code: ./code
+    command: python fit.py ${{inputs.rows}}
+    environment: {image: an/image, tags: {of: UNIQUE}}
+    inputs: {rows: "${{parent.inputs.rows}}"}
+"""
+
 
 class Walk(ABC):
     """One command; what it is about is made anew for each, so that none leans on another."""
@@ -275,6 +289,41 @@ class ScoreScript(Score):
     predictions = "done\n"
 
 
+class Train(Walk):
+    """A job with code, an environment, a component and files of its own, begun once."""
+
+    def __init__(self, scene: Scene, unique: str) -> None:
+        super().__init__(scene, unique)
+        (self.folder / "rows").mkdir()
+        (self.folder / "code").mkdir()
+        for file in ("rows/a.csv", "code/fit.py"):
+            (self.folder / file).write_text(f"# {unique}\n")
+        (self.folder / "job.yml").write_text(TRAIN.replace("UNIQUE", unique))
+
+    @property
+    def words(self) -> Words:
+        return ("train", "--file", str(self.folder / "job.yml"), "--no-wait", "-o", "json")
+
+    @property
+    def begun(self) -> list[str]:
+        return list(self.scene.jobs_in(self.unique))
+
+    def again(self, failed: Ended) -> Sequence[Words]:
+        return [("jobs", "show", self.begun[0])] if self.begun else [self.words]
+
+    def check_failed(self, failed: Ended) -> None:
+        super().check_failed(failed)
+        assert len(self.begun) <= 1
+        for name in self.begun:
+            assert name in failed.stderr, "there is a job that nobody was told of"
+
+    def check_done(self, done: Ended) -> None:
+        (name,) = self.begun
+        if done.words[0] == "train":
+            assert done.json["name"] == name
+        self.scene.forget_job(name)  # what others list is the same in any weather
+
+
 class JobsDownload(Walk):
     """The results of a job that has completed."""
 
@@ -313,13 +362,14 @@ SHARES = (
     Share(EndpointsShow, 15),
     Share(DataList, 12),
     Share(ModelsShow, 12),
-    Share(ModelsRegister, 34),
+    Share(ModelsRegister, 26),
     Share(DataRegister, 24),
     Share(DataAmend, 12),
-    Share(Fetch, 28),
+    Share(Fetch, 22),
     Share(Invoke, 24),
     Share(Cancel, 12),
-    Share(Score, 48),
+    Share(Score, 42),
+    Share(Train, 20),
     Share(ScoreScript, 18),
     Share(JobsDownload, 18),
 )

@@ -259,9 +259,26 @@ def test_a_command_registers_with_a_clean_standard_output(
     assert "xperimental" not in done.err
 
 
-def test_a_table_is_registered_as_one(workspace: AzureWorkspace, name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ["", "paths: 3\n", "paths: [", "- a\n", None])
+def test_a_folder_that_describes_no_table_is_refused(
+    workspace: AzureWorkspace, name: str, tmp_path: Path, text: str | None
+) -> None:
+    (tmp_path / "a.csv").write_text("1\n")
+    if text is not None:
+        (tmp_path / "MLTable").write_text(text)
+    with pytest.raises(WrongUsage, match="MLTable") as refused:
+        workspace.register("data", Registration(name, tmp_path, "mltable"))
+    assert "\n" not in str(refused.value)
+
+
+def test_a_table_is_registered_as_one(
+    stored: Stage, workspace: AzureWorkspace, name: str, tmp_path: Path
+) -> None:
     (tmp_path / "MLTable").write_text("paths:\n  - file: ./a.csv\n")
     (tmp_path / "a.csv").write_text("1\n")
     asset = workspace.register("data", Registration(name, tmp_path, "mltable"))
     assert asset.type == "mltable"
+    path = f"{stored.workspace_id}/data/{name}/versions/{asset.version}"
+    written = stored.emulator.arm("GET", path)[1]["properties"]
+    assert written["referencedUris"] == ["./a.csv"]
     assert workspace.register("data", Registration(name, tmp_path, "mltable")) == asset

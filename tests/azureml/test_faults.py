@@ -94,9 +94,9 @@ def _part(request: LoggedRequest) -> str:
         return "sign-in"
     if addresses.BLOB_HOST.fullmatch(request.host):
         return "storage"
-    asset = request.method == "PUT" and "/versions/" in request.path
-    job = request.method == "POST" and request.path.endswith(("/jobs", "/cancel"))
-    return "change" if asset or job else "other"
+    put = request.method == "PUT" and ("/versions/" in request.path or "/jobs/" in request.path)
+    posted = request.method == "POST" and request.path.endswith(("/jobs", "/cancel"))
+    return "change" if put or posted else "other"
 
 
 @pytest.mark.parametrize("part", range(_PARTS))

@@ -205,6 +205,17 @@ def test_an_input_of_the_call_replaces_a_declared_path(kinds: Kinds) -> None:
     assert kinds.sent(PIPELINE, rows=place)["inputs"]["rows"]["uri"] == place
 
 
+@pytest.mark.parametrize("scheme", ["wasbs://data@", "abfss://data@", "https://"])
+def test_an_address_in_storage_is_sent_as_it_is(kinds: Kinds, scheme: str) -> None:
+    place = f"{scheme}samples.blob.core.windows.net/iris/"
+    assert kinds.sent(SWEEP, rows=place)["inputs"]["rows"]["uri"] == place
+
+
+def test_a_pipeline_may_run_without_a_compute_of_the_workspace(kinds: Kinds) -> None:
+    sent = kinds.sent(PIPELINE.replace("azureml:cpu-cluster", "azureml:serverless"))
+    assert sent["settings"]["default_compute"].endswith("/computes/serverless")
+
+
 def test_a_pipeline_is_sent_with_its_steps_and_their_components(kinds: Kinds) -> None:
     sent = kinds.sent(PIPELINE, depth="7")
     assert sent["inputs"]["depth"]["value"] == "7"
@@ -292,8 +303,9 @@ def test_one_invocation_is_one_job_in_any_weather(
             "outputs.o: found './o' of this machine",
         ),
         (SWEEP.replace("azureml:cpu-cluster", "local"), "compute: found 'local'"),
+        (PIPELINE + "schedule: {type: cron}\n", "job.yml:28: schedule: Unknown field"),
     ],
-    ids=range(8),
+    ids=range(9),
 )
 def test_what_would_get_lost_is_refused_by_name(kinds: Kinds, text: str, said: str) -> None:
     assert said in kinds.refused(text)

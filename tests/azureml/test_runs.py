@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from runner.azureml.runs import _thinned
 from runner.azureml.workspace import AzureWorkspace
 from runner.errors import NotFound, WrongUsage
 from runner.workspace import Point, TrainingRequest
+from tests.azureml.scored import Run
 from tests.azureml.stage import Stage, make_workspace
 from tests.emulator import Emulator
+from tests.emulator.faults import forbidden
 
 TRACKED = """
 import math, pathlib, sys
@@ -43,8 +46,9 @@ experiment_name: trees
 class Jobs:
     """Jobs that ran to their end, each by the way it was to be done."""
 
-    def __init__(self, workspace: AzureWorkspace, folder: Path) -> None:
-        self.workspace = workspace
+    def __init__(self, stage: Stage, root: Path, folder: Path) -> None:
+        self.group = stage.group
+        self.workspace: AzureWorkspace = stage.workspace(root)
         self._folder = folder
 
     def run(self, name: str, code: str, command: str, output: str = "other") -> str:
@@ -64,7 +68,7 @@ def jobs(scoring_cloud: Emulator, tmp_path_factory: pytest.TempPathFactory) -> J
     (folder / "src" / "fit.py").write_text(TRACKED)
     (folder / "plain").mkdir()
     (folder / "plain" / "fit.py").write_text("pass\n")
-    return Jobs(Stage(scoring_cloud, make_workspace(scoring_cloud)).workspace(root), folder)
+    return Jobs(Stage(scoring_cloud, make_workspace(scoring_cloud)), root, folder)
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +129,24 @@ def test_several_logged_models_have_to_be_chosen_from(
     monkeypatch.setattr(runs, "_files", lambda *_: iter(()))
     with pytest.raises(NotFound, match="no output 'model' and logged none"):
         jobs.workspace.model_address(tracked)
+
+
+def test_a_job_is_shown_also_where_its_tracking_can_not_be_reached(
+    jobs: Jobs,
+    tracked: str,
+    stored: Stage,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    run: Run,
+) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: p\nruntime: python\n")
+    stage = replace(stored, group=jobs.group)
+    monkeypatch.setenv("RUNNER_OUTPUTS", str(stage.write(tmp_path)))
+    monkeypatch.chdir(tmp_path)
+    stored.emulator.faults.inject(forbidden(), path="*/mlflow/*", times=None)
+    shown = run("jobs", "show", tracked, "-o", "json")
+    assert (shown.status, shown.json()["run"]) == (0, None)
+    assert f"what job {tracked} tracked can't be shown: Azure refused" in shown.err
 
 
 def test_a_job_that_scores_tracks_nothing(stage: Stage, tmp_path: Path) -> None:

@@ -163,3 +163,19 @@ def test_what_it_stumbles_over_is_an_error_of_one_line() -> None:
 
 def test_a_message_that_is_no_json_is_kept() -> None:
     assert said_by(ValueError("found {a: 1}\n?sig=abc")) == "found {a: 1} ?sig=***"
+
+
+def test_its_import_asks_no_cloud_for_anything() -> None:
+    script = (
+        "import os; from runner.azureml.sdk import import_sdk; import_sdk();"
+        " print(os.environ['AZUREML_CURRENT_CLOUD'])"
+    )
+    nowhere = {"ARM_CLOUD_METADATA_URL": "https://127.0.0.1:1/", "AZUREML_CURRENT_CLOUD": "Nowhere"}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, **nowhere},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "Nowhere\n"), done.stderr

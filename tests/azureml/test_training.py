@@ -397,7 +397,7 @@ def test_where_the_logs_lie_is_no_output(trained: Trained) -> None:
         (("./train\n", "https://git.test/a\n"), "", WrongUsage, "code: found 'https://git.test/a'"),
         (("../../data/lines", "azureml:lnes:1"), "", NotFound, "lnes"),
         (
-            ("../../data/lines", "http://a.test/b"),
+            ("../../data/lines", "s3://a.test/b"),
             "",
             WrongUsage,
             "is no input Azure reads",

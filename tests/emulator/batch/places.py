@@ -23,6 +23,10 @@ _BLOB = re.compile(
     rf"https://(?P<account>[a-z0-9]+)\.blob\.{re.escape(STORAGE_SUFFIX)}(?::\d+)?"
     r"/(?P<container>[^/?]+)/(?P<path>[^?]*)(?:\?.*)?"
 )
+_WASBS = re.compile(
+    rf"wasbs://(?P<container>[^@/]+)@(?P<account>[a-z0-9]+)\.blob\.{re.escape(STORAGE_SUFFIX)}"
+    r"/(?P<path>.*)"
+)
 _ASSET = re.compile(
     r"(?:azureml:)?/?subscriptions/.+/(?P<kind>data|models)/(?P<name>[^/]+)"
     r"/versions/(?P<version>[^/]+)",
@@ -51,7 +55,7 @@ def find_place(state: State, workspace: str, address: str) -> Place:
     if asset:
         kind = asset.groupdict().get("kind") or "data"
         address = _asset_uri(state, workspace, kind, asset["name"], asset["version"])
-    blob = _BLOB.fullmatch(address)
+    blob = _BLOB.fullmatch(address) or _WASBS.fullmatch(address)
     if blob:
         return Place(blob["account"], blob["container"], blob["path"])
     stored = _DATASTORE.fullmatch(address)

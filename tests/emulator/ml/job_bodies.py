@@ -10,7 +10,8 @@ from typing import Any
 
 from tests.emulator import request_models
 
-_OF_SWEEPS = ("sweepTrials", "sweepConcurrentTrials")  # of an AutoML job's limits
+_OF_LIMITS = ("sweepTrials", "sweepConcurrentTrials", "maxNodes")  # of an AutoML job
+_OF_SWEEPS = ("resources",)
 _OF_OUTPUTS = ("assetVersion",)
 
 
@@ -19,13 +20,14 @@ def checked_job(properties: Mapping[str, Any]) -> dict[str, Any]:
     given = dict(properties)
     details = given.get("taskDetails")
     if isinstance(details, dict) and isinstance(details.get("limitSettings"), dict):
-        limits = _without(details["limitSettings"], _OF_SWEEPS)
+        limits = _without(details["limitSettings"], _OF_LIMITS)
         given["taskDetails"] = {**details, "limitSettings": limits}
     outputs = given.get("outputs")
     if isinstance(outputs, dict):
         given["outputs"] = {name: _without(one, _OF_OUTPUTS) for name, one in outputs.items()}
-    checked: dict[str, Any] = request_models.checked("JobBase", {"properties": given})["properties"]
-    return checked
+    also = _OF_SWEEPS if given.get("jobType") == "Sweep" else ()
+    checked: dict[str, Any] = request_models.checked("JobBase", {"properties": given}, also)
+    return dict(checked["properties"])
 
 
 def _without(given: Any, names: tuple[str, ...]) -> Any:

@@ -17,6 +17,7 @@ from tests.emulator.ml.refusals import invalid
 
 _DATA = ("trainingData", "validationData", "testData")  # of an AutoML job
 _VALUES = ("literal", None)
+_SERVERLESS = "/computes/serverless"  # which no workspace lists
 
 
 def begin_other(change: Change) -> dict[str, Any]:
@@ -25,6 +26,8 @@ def begin_other(change: Change) -> dict[str, Any]:
     for place, reference, segment in _references(asked):
         references.asset(change.cloud, change.id.parent, reference, segment, place)
     for place, reference in _computes(asked):
+        if reference.endswith(_SERVERLESS):
+            continue
         references.compute(change.cloud, change.id.parent, reference, place)
     for place, address in _addresses(asked):
         try:
@@ -60,7 +63,7 @@ def _computes(asked: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _addresses(asked: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Each address of data; what a step takes from another is none."""
+    """Each address in the workspace; others, and what a step takes from another, are none."""
     holders = {"properties.inputs": asked.get("inputs") or {}}
     tables = asked.get("taskDetails") or {}
     holders["properties.taskDetails"] = {name: tables[name] for name in _DATA if tables.get(name)}
@@ -73,7 +76,7 @@ def _addresses(asked: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 continue
             if not given.get("uri"):
                 raise invalid(f"'{place}.{name}.uri' is required.", f"{place}.{name}.uri")
-            if "${{" not in given["uri"]:
+            if given["uri"].startswith(("azureml:", "/")) and "${{" not in given["uri"]:
                 yield f"{place}.{name}.uri", given["uri"]
 
 
