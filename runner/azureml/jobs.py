@@ -253,10 +253,10 @@ def _declared_jobs(connection: Connection, type_: DeclaredJobType | None) -> Ite
     asked = {"listViewType": "ActiveOnly"}
     if type_ is not None:
         asked["jobType"] = JOB_KINDS[type_].azure_name
-    for one in islice(connection.arm.pages("jobs", params=asked), _LOOKED_AT):
-        properties = one["properties"]
+    for resource in islice(connection.arm.pages("jobs", params=asked), _LOOKED_AT):
+        properties = resource["properties"]
         if not _is_batch(properties) and not properties.get("parentJobName"):
-            yield one
+            yield resource
 
 
 def _is_batch(properties: Mapping[str, Any]) -> bool:

@@ -11,14 +11,16 @@ import math
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from runner.azureml.endpoints import reference
 from runner.azureml.job_outputs import find_output
 from runner.azureml.jobs import find_job, job_record
-from runner.errors import NotFound, WrongUsage
-from runner.job_address import JobOutput, artifact_of
+from runner.errors import NotFound
+from runner.job_address import JobOutput
+from runner.logged_models import only_model
 from runner.workspace import JobStatus, LoggedModel, Metric, Point, Run
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ def tracked_run(connection: Connection, name: str) -> Run | None:
         return None
     run, properties = found["run"], resource["properties"]
     info, data = run["info"], run.get("data") or {}
-    tags = {one["key"]: str(one.get("value") or "") for one in data.get("tags") or ()}
+    tags = {tag["key"]: str(tag.get("value") or "") for tag in data.get("tags") or ()}
     files = tuple(islice(_files(connection, name), _MOST_FILES))
     noted = properties.get("properties") or {}
     return Run(
@@ -56,7 +58,10 @@ def tracked_run(connection: Connection, name: str) -> Run | None:
         name=str(info.get("run_name") or tags.get("mlflow.runName") or name),
         experiment=str(properties.get("experimentName") or ""),
         status=str(info.get("status") or ""),
-        parameters={one["key"]: str(one.get("value") or "") for one in data.get("params") or ()},
+        parameters={
+            parameter["key"]: str(parameter.get("value") or "")
+            for parameter in data.get("params") or ()
+        },
         metrics=_metrics(connection, name, data.get("metrics") or ()),
         tags={key: value for key, value in tags.items() if not key.startswith(_OWN)},
         inputs=_inputs(properties.get("inputs") or {}, run.get("inputs") or {}),
@@ -67,35 +72,26 @@ def tracked_run(connection: Connection, name: str) -> Run | None:
     )
 
 
+def runs_page(connection: Connection) -> str:
+    """The address of the page on which the workspace shows its runs."""
+    resource = connection.outputs.resource_id
+    return f"{connection.cloud.machine_learning}/experiments?wsid={resource}"
+
+
 def model_address(connection: Connection, name: str) -> str:
     """Where the model lies that a job made: its output `model`, else the only one it logged.
 
-    Raises NotFound where it made none or is not completed, and WrongUsage with the names where it
-    logged several.
+    Raises NotFound for one that tracks nothing or is not completed, and as `only_model`.
     """
     job = job_record(connection, find_job(connection, name))
     if job.type == "batch":
         raise NotFound(f"job {name!r} is a batch job, which tracks nothing: name a training job")
     if job.status is not JobStatus.COMPLETED:
         raise NotFound(f"job {name!r} is {job.status}: only a completed one has results")
-    try:
+    with suppress(NotFound):
         find_output(connection, job, "model")
-    except NotFound:
-        pass
-    else:
         return str(JobOutput(name, "model"))
-    run = tracked_run(connection, name)
-    models = run.models if run else ()
-    if not models:
-        raise NotFound(
-            f"job {name!r} has no output 'model' and logged none: log one with"
-            " `mlflow.<flavor>.log_model(model, name='model')`, or name what it wrote with --output"
-            " or --artifact"
-        )
-    if len(models) > 1:
-        names = ", ".join(model.name for model in models)
-        raise WrongUsage(f"job {name!r} logged several models: name one of {names} with --artifact")
-    return str(artifact_of(name, models[0].name))
+    return str(only_model(job, tracked_run(connection, name)))
 
 
 def _ask(connection: Connection, *path: str, **params: str) -> Any | None:
@@ -107,7 +103,7 @@ def _ask(connection: Connection, *path: str, **params: str) -> Any | None:
 
 def _metrics(connection: Connection, run: str, last: Any) -> dict[str, Metric]:
     """Each metric with the values over its steps, of as many metrics as are asked for."""
-    values = {str(one["key"]): _number(one.get("value")) for one in last}
+    values = {str(metric["key"]): _number(metric.get("value")) for metric in last}
     keys = sorted(values)
     with ThreadPoolExecutor(_ASKED) as pool:
         asked = keys[:_MOST_METRICS]
@@ -131,8 +127,8 @@ def _history(connection: Connection, run: str, key: str) -> list[Point]:
         given = {"run_id": run, "metric_key": key, "max_results": str(_PAGE), **page}
         found = _ask(connection, "metrics", "get-history", **given) or {}
         points += [
-            Point(int(one.get("step") or 0), _number(one.get("value")), int(one["timestamp"]))
-            for one in found.get("metrics") or ()
+            Point(int(point.get("step") or 0), _number(point.get("value")), int(point["timestamp"]))
+            for point in found.get("metrics") or ()
         ]
         if not found.get("next_page_token"):
             break
@@ -158,13 +154,13 @@ def _number(value: Any) -> float:
 def _inputs(declared: Mapping[str, Any], logged: Mapping[str, Any]) -> dict[str, str]:
     """The inputs of the job, and the datasets that its script logged besides."""
     inputs = {}
-    for name, one in declared.items():
-        uri = one.get("uri") or one.get("assetId")
+    for name, given in declared.items():
+        uri = given.get("uri") or given.get("assetId")
         if uri:
             plain = str(uri).partition("?")[0]  # what comes behind may be a signature
             inputs[name] = reference(plain) or plain
-    for one in logged.get("dataset_inputs") or ():
-        dataset = one.get("dataset") or {}
+    for read in logged.get("dataset_inputs") or ():
+        dataset = read.get("dataset") or {}
         name = str(dataset.get("name") or "")
         inputs.setdefault(name, f"{name} ({dataset.get('digest')})")
     return inputs
@@ -177,10 +173,12 @@ def _models(history: str | None, files: tuple[str, ...]) -> tuple[LoggedModel, .
         noted = json.loads(history or "[]")
     except ValueError:
         noted = []
-    for one in noted if isinstance(noted, list) else ():
-        name = str(one.get("artifact_path") or "")
+    for model in noted if isinstance(noted, list) else ():
+        name = str(model.get("artifact_path") or "")
         if name:
-            models[name] = LoggedModel(name, one.get("model_id"), tuple(one.get("flavors") or ()))
+            models[name] = LoggedModel(
+                name, model.get("model_id"), tuple(model.get("flavors") or ())
+            )
     for file in files:
         name, _, last = file.rpartition("/")
         if last == "MLmodel" and name:
@@ -197,11 +195,11 @@ def _files(connection: Connection, run: str) -> Iterator[str]:
         while looked < _MOST_FOLDERS:
             looked += 1
             found = _ask(connection, "artifacts", "list", run_id=run, **page) or {}
-            for one in found.get("files") or ():
-                if one.get("is_dir"):
-                    folders.append(str(one["path"]))
+            for file in found.get("files") or ():
+                if file.get("is_dir"):
+                    folders.append(str(file["path"]))
                 else:
-                    yield str(one["path"])
+                    yield str(file["path"])
             if not found.get("next_page_token"):
                 break
             page["page_token"] = str(found["next_page_token"])
@@ -217,4 +215,4 @@ def _children(connection: Connection, run: str, experiment: str) -> tuple[str, .
         "max_results": _MOST_CHILDREN,
     }
     found = connection.tracking.ask("runs", "search", body=asked)
-    return tuple(str(one["info"]["run_id"]) for one in found.get("runs") or ())
+    return tuple(str(run["info"]["run_id"]) for run in found.get("runs") or ())

@@ -49,7 +49,9 @@ def mend_gaps(job: Any) -> None:
     if job.type != "automl":
         return
     # An AutoML job can be a step of a pipeline, too, so that its outputs come wrapped.
-    job.outputs = {name: getattr(one, "_data", one) for name, one in (job.outputs or {}).items()}
+    job.outputs = {
+        name: getattr(output, "_data", output) for name, output in (job.outputs or {}).items()
+    }
     if job.resources is not None:
         names = ("instance_count", "instance_type", "shm_size", "docker_args", *_LOST_BESIDE_A_LIST)
         given = {name: getattr(job.resources, name) for name in names}

@@ -279,7 +279,7 @@ class _Placing:
     def _sent(self, part: Part, path: Path) -> str:
         """The address of files of this machine, which are sent unless they are there."""
         content = scan(path)
-        hashes = {one.name: hash_file(one) for one in content.files}
+        hashes = {file.name: hash_file(file) for file in content.files}
         store = (part.datastore or "").removeprefix("azureml:") or None
         place, sent = send(
             self.connection, path.resolve().name, content, hashes, self.tell, datastore=store

@@ -152,10 +152,9 @@ class AzureWorkspace:
         return train(self._connection, self._catalog, request, self, self.on_transfer)
 
     def show_runs(self, host: str, port: int, ready: Callable[[str], object]) -> None:
-        connection = self._connection
-        ready(
-            f"{connection.cloud.machine_learning}/experiments?wsid={connection.outputs.resource_id}"
-        )
+        from runner.azureml.runs import runs_page
+
+        ready(runs_page(self._connection))
 
     def jobs(self, limit: int | None = None, type: JobType | None = None) -> list[Job]:  # noqa: A002
         from runner.azureml.jobs import list_jobs

@@ -166,3 +166,9 @@ def test_a_long_curve_is_thinned_evenly_and_keeps_its_ends(count: int) -> None:
     assert len(thinned) <= 1_000
     assert (thinned[0], thinned[-1]) == (points[0], points[-1])
     assert count > 1_000 or list(thinned) == points
+
+
+def test_the_page_of_the_runs_is_the_workspaces_own(stage: Stage, tmp_path: Path) -> None:
+    addresses: list[str] = []
+    stage.workspace(tmp_path).show_runs("127.0.0.1", 0, addresses.append)
+    assert addresses == [f"https://ml.azure.test/experiments?wsid={stage.workspace_id}"]

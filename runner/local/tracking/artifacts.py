@@ -13,12 +13,12 @@ from runner.job_address import (
     JobOutput,
     RegisteredModel,
     RunArtifact,
-    artifact_of,
 )
 from runner.local.job_folder import job_folder
 from runner.local.jobs import find_output, show_job
 from runner.local.tracking.record import read_record, tracked_run
 from runner.local.tracking.store import local_path, reading, store_file
+from runner.logged_models import only_model
 from runner.nearest import nearest
 from runner.workspace import Run
 
@@ -50,28 +50,18 @@ def find_artifact(home: Path, address: JobAddress) -> Path:
         ) from error
 
 
-def model_address(home: Path, job: str) -> str:
+def model_address(home: Path, name: str) -> str:
     """Where the model lies that a job made: its output `model`, else the only one it logged.
 
-    Raises NotFound where it made none, and WrongUsage with the names where it logged several.
+    Raises NotFound for a job that tracks nothing, and as `only_model`.
     """
-    made = JobOutput(job, "model")
-    status = show_job(home, job).status
+    made = JobOutput(name, "model")
+    job = show_job(home, name)
     with suppress(NotFound):
         output = find_artifact(home, made)
         if output.is_file() or any(output.iterdir()):
             return str(made)
-    models = run_of(home, job).models
-    if not models:
-        raise NotFound(
-            f"job {job!r}, which is {status}, has no output 'model' and logged none: log one with"
-            " `mlflow.<flavor>.log_model(model, name='model')`, or name what it wrote with"
-            " --output-name or --artifact"
-        )
-    if len(models) > 1:
-        names = ", ".join(model.name for model in models)
-        raise WrongUsage(f"job {job!r} logged several models: name one of {names} with --artifact")
-    return str(artifact_of(job, models[0].name))
+    return str(only_model(job, run_of(home, name)))
 
 
 def logged_files(home: Path, job: str) -> dict[str, Path]:
