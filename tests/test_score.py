@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -550,7 +551,8 @@ def test_a_run_killed_at_random_moments_and_resumed_gives_the_same_bytes(
     for _ in range(100):
         time.sleep(moments.uniform(0.0, 0.4))
         for process in processes_of(name):
-            os.kill(process, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it may have ended since it was seen
+                os.kill(process, signal.SIGKILL)
         wait_for(lambda: not processes_of(name))
         job = project.json("jobs", "show", name)
         if job["status"] == "Completed":

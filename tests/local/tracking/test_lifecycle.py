@@ -54,7 +54,7 @@ if not os.path.exists("began"):
 """
 
 
-def until(look: Callable[[], object], seconds: float = 60) -> None:
+def until(look: Callable[[], object], seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while not look():
         assert time.monotonic() < deadline, "it didn't come about in time"
