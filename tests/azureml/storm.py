@@ -267,9 +267,9 @@ class Scene:
         """The jobs of an experiment, by name, and their states."""
         below = self.emulator.cloud.state.children(self.stage.workspace_id)
         return {
-            one.body["name"]: one.properties["status"]
-            for one in below
-            if one.properties.get("experimentName") == experiment
+            job.body["name"]: job.properties["status"]
+            for job in below
+            if job.properties.get("experimentName") == experiment
         }
 
     def forget_job(self, name: str) -> None:

@@ -214,7 +214,7 @@ def test_progress_ends_at_all_bytes(
     workspace.register("data", data(name, folder))
     size = sum(map(len, files(folder).values()))
     ends = {Transfer(verb, "input", size, size) for verb in ("reading", "uploading")}
-    assert {one for one in seen if one.bytes_done == size} == ends
+    assert {transfer for transfer in seen if transfer.bytes_done == size} == ends
     seen.clear()
     workspace.download_asset("data", name, tmp_path / "copy")
     last = max(seen, key=lambda one: one.bytes_done)

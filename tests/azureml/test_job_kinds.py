@@ -150,7 +150,7 @@ class Kinds:
     def names(self) -> set[str]:
         """Of the jobs of the workspace."""
         found = self.stage.emulator.cloud.state.children(self.stage.workspace_id)
-        return {one.body["name"] for one in found if one.properties.get("jobType")}
+        return {job.body["name"] for job in found if job.properties.get("jobType")}
 
     def refused(self, text: str) -> str:
         with pytest.raises(RunnerError) as refused:
@@ -166,7 +166,7 @@ class Kinds:
 
     def _plain(self, value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: self._plain(one) for key, one in value.items()}
+            return {key: self._plain(inner) for key, inner in value.items()}
         return value.replace(self.stage.workspace_id, "") if isinstance(value, str) else value
 
 
@@ -251,7 +251,7 @@ def test_the_same_files_are_registered_once(kinds: Kinds) -> None:
     requests = kinds.stage.emulator.requests
     requests.clear()
     kinds.train(PIPELINE)
-    written = {one.path.split("/")[9] for one in requests if one.method == "PUT"}
+    written = {request.path.split("/")[9] for request in requests if request.method == "PUT"}
     assert written == {"components", "jobs"}
 
 

@@ -128,10 +128,10 @@ def test_jobs_of_every_kind_are_listed_and_not_what_they_began(
     named["batch"] = own_stage.job(endpoint, "Completed")
     own_stage.job("Default", "Completed", **TRAINING, parentJobName=named["sweep"])
     workspace = own_stage.workspace(tmp_path)
-    assert {one.type: one.name for one in workspace.jobs()} == named
+    assert {job.type: job.name for job in workspace.jobs()} == named
     assert len(workspace.jobs()) == len(named)
     for kind, name in named.items():
-        assert [one.name for one in workspace.jobs(type=kind)] == [name]
+        assert [job.name for job in workspace.jobs(type=kind)] == [name]
         assert workspace.job(name).type == kind
 
 

@@ -102,7 +102,9 @@ def test_another_place_gets_the_next_version(workspace: AzureWorkspace, name: st
     for folder in ("one", "other"):
         lay(workspace, f"{name}/{folder}/a.csv")
     folders = ("one", "other", "one")
-    registered = [register(workspace, "data", name, f"{STORE}/{name}/{one}") for one in folders]
+    registered = [
+        register(workspace, "data", name, f"{STORE}/{name}/{folder}") for folder in folders
+    ]
     assert [asset.version for asset in registered] == ["1", "2", "1"]
     with pytest.raises(EnvironmentRefused, match="version 2 exists with other path"):
         register(workspace, "data", name, f"{STORE}/{name}/one", version="2")

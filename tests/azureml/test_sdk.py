@@ -86,7 +86,7 @@ def test_a_private_cloud_is_not_described_again_at_each_call(stage: Stage) -> No
     created(connection, "first")
     before = len(stage.emulator.requests)
     created(connection, "second")
-    asked = [one.path for one in list(stage.emulator.requests)[before:]]
+    asked = [request.path for request in list(stage.emulator.requests)[before:]]
     assert not [path for path in asked if "metadata" in path]
     assert len(asked) == 1
 
@@ -149,7 +149,7 @@ def test_its_own_refusals_are_mistakes_of_the_declaration(tmp_path: Path) -> Non
     assert "aka.ms" not in text
     with pytest.raises(DeclarationError) as placed, spoken_through("read it", read_document(file)):
         load_job(file)
-    assert {(one.line, one.key, one.text) for one in placed.value.problems} == {
+    assert {(problem.line, problem.key, problem.text) for problem in placed.value.problems} == {
         (3, "comand", "Unknown field"),
         (4, "limits.timeout", "Not a valid integer"),
     }

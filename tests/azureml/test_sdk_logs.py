@@ -68,7 +68,7 @@ def test_a_log_of_everything_holds_no_secret(scene: Scene) -> None:
     (scene.root / "job.yml").write_text(PIPELINE)
     train = ("train", "--file", str(scene.root / "job.yml"), "--no-wait")
     commands = (register, score, download, train, ("env", "doctor"))
-    said = "".join(logged(scene, *one) for one in commands)
+    said = "".join(logged(scene, *command) for command in commands)
     assert len(scene.emulator.faults.injected) == 2
     # It is a log of everything, and signatures were about.
     assert "DEBUG:urllib3.connectionpool:https://" in said

@@ -145,17 +145,17 @@ def test_how_far_it_has_come_is_told_while_all_is_read_and_while_what_is_new_is_
     told: list[Transfer] = []
     store(tmp_path / "home", tmp_path / "source", tell=told.append)
     size = 3 * CHUNK
-    assert [(one.verb, one.bytes_done) for one in told] == [
+    assert [(transfer.verb, transfer.bytes_done) for transfer in told] == [
         *(("reading", done) for done in (CHUNK, 2 * CHUNK, size, size + 1, size + 2)),
         *(("storing", done) for done in (CHUNK, 2 * CHUNK, size, size + 1)),
     ]
-    assert {(one.verb, one.name, one.bytes_all) for one in told} == {
+    assert {(transfer.verb, transfer.name, transfer.bytes_all) for transfer in told} == {
         ("reading", "source", size + 2),
         ("storing", "source", size + 1),
     }
     told.clear()
     store(tmp_path / "home", tmp_path / "source", tell=told.append)
-    assert {one.verb for one in told} == {"reading"}
+    assert {transfer.verb for transfer in told} == {"reading"}
 
 
 def test_memory_does_not_grow_with_the_size_of_a_file(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from runner.job_address import (
 from runner.local.job_folder import job_folder
 from runner.local.jobs import find_output, show_job
 from runner.local.tracking.record import read_record, tracked_run
-from runner.local.tracking.store import local_path, reading, store_file
+from runner.local.tracking.store import artifact_folder, local_path, reading, store_file
 from runner.logged_models import only_model
 from runner.nearest import nearest
 from runner.workspace import Run
@@ -103,13 +103,10 @@ def _of_runs(
     """What the first of some runs has of a path: an artifact, or a model logged by that name."""
     found = False
     for run in runs:
-        row = connection.execute(
-            "SELECT artifact_uri FROM runs WHERE run_uuid = ?", [run]
-        ).fetchone()
-        if row is None:
+        folder = artifact_folder(home, connection, run)
+        if folder is None:
             continue
         found = True
-        folder = local_path(home, row["artifact_uri"])
         if (folder / path).exists():
             return _inside(folder, path, shown)
         models = connection.execute(

@@ -17,6 +17,7 @@ from runner.local.job_folder import job_folder
 from runner.local.tracking.reading import family
 from runner.local.tracking.record import read_record
 from runner.local.tracking.store import (
+    artifact_folder,
     artifact_root,
     can_track,
     local_path,
@@ -84,13 +85,11 @@ def _held(home: Path, connection: sqlite3.Connection, runs: list[str]) -> Tracke
     ]
     models, folders, found = [], [], []
     for run in runs:
-        row = connection.execute(
-            "SELECT artifact_uri FROM runs WHERE run_uuid = ?", [run]
-        ).fetchone()
-        if row is None:
+        folder = artifact_folder(home, connection, run)
+        if folder is None:
             continue
         found.append(run)
-        folders.append(local_path(home, row[0]).parent)
+        folders.append(folder.parent)
         for model, place in connection.execute(
             "SELECT model_id, artifact_location FROM logged_models WHERE source_run_id = ?", [run]
         ).fetchall():

@@ -108,6 +108,12 @@ def reading(home: Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
+def artifact_folder(home: Path, connection: sqlite3.Connection, run: str) -> Path | None:
+    """The folder of a run's artifacts; None where the store has no such run."""
+    row = connection.execute("SELECT artifact_uri FROM runs WHERE run_uuid = ?", [run]).fetchone()
+    return None if row is None else local_path(home, row[0])
+
+
 def local_path(home: Path, address: str) -> Path:
     """The file or folder that an artifact's address in the store means.
 

@@ -142,8 +142,8 @@ class CommandWork(Work):
 
     def _tracks(self, folder: Path) -> bool:
         """Whether MLflow is named: all others are spared the seconds that it takes."""
-        sources = [one.read_bytes() for one in (folder / "code").rglob("*.py")]
-        return any(b"mlflow" in one for one in (self.task.command.encode(), *sources))
+        sources = [file.read_bytes() for file in (folder / "code").rglob("*.py")]
+        return any(b"mlflow" in text for text in (self.task.command.encode(), *sources))
 
     def _command(self, folder: Path) -> str:
         return EXPRESSION.sub(lambda found: self._value(found, folder), self.task.command)

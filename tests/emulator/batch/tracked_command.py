@@ -49,9 +49,9 @@ def told(client: MlflowClient, experiment: str, run: str) -> dict[str, Any]:
     histories = {key: client.get_metric_history(run, key) for key in found.data.metrics}
     return {
         "runs/get": _json(GetRun.Response(run=found.to_proto())),
-        "runs/search": _json(SearchRuns.Response(runs=[one.to_proto() for one in below])),
+        "runs/search": _json(SearchRuns.Response(runs=[child.to_proto() for child in below])),
         "metrics/get-history": {
-            key: _json(GetMetricHistory.Response(metrics=[one.to_proto() for one in points]))
+            key: _json(GetMetricHistory.Response(metrics=[point.to_proto() for point in points]))
             for key, points in histories.items()
         },
     }

@@ -24,7 +24,7 @@ def checked_job(properties: Mapping[str, Any]) -> dict[str, Any]:
         given["taskDetails"] = {**details, "limitSettings": limits}
     outputs = given.get("outputs")
     if isinstance(outputs, dict):
-        given["outputs"] = {name: _without(one, _OF_OUTPUTS) for name, one in outputs.items()}
+        given["outputs"] = {name: _without(output, _OF_OUTPUTS) for name, output in outputs.items()}
     also = _OF_SWEEPS if given.get("jobType") == "Sweep" else ()
     checked: dict[str, Any] = request_models.checked("JobBase", {"properties": given}, also)
     return dict(checked["properties"])

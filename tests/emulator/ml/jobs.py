@@ -78,7 +78,7 @@ def _begin(change: Change) -> None:
     if not _NAME.fullmatch(name):
         raise invalid(f"'{name}' is not a valid name of a job.")
     asked = begin_command(change) if kind == COMMAND else begin_other(change)
-    change.secrets["asked"] = {key: one for key, one in asked.items() if key != "status"}
+    change.secrets["asked"] = {key: value for key, value in asked.items() if key != "status"}
     change.body["properties"] = _shown(name, asked)
 
 

@@ -52,7 +52,7 @@ def _prepare_registry(change: Change) -> None:
     if not _NAME.fullmatch(change.id.name):
         raise invalid(f"'{change.id.name}' is no name of a registry: 2 to 33 letters, digits, - _.")
     others = change.cloud.state.of_type(REGISTRY)
-    if any(_is(one, change.id.name) and one.key != change.id.id.lower() for one in others):
+    if any(_is(other, change.id.name) and other.key != change.id.id.lower() for other in others):
         raise conflict(f"The registry '{change.id.name}' exists already; its name must be unique.")
     _account(change.cloud, change.properties)
     api = addresses.workspace_api(change.body["location"])
@@ -123,7 +123,9 @@ def _import(cloud: Cloud, call: Call, registry: Resource) -> Response:
     """Copy a version of a workspace; who asks waits until it is there, and is told nothing."""
     asked = call.request.json()["properties"]
     found = _SOURCE.fullmatch(asked["sourceAssetId"])
-    workspaces = {one.properties["workspaceId"]: one for one in cloud.state.of_type(_WORKSPACE)}
+    workspaces = {
+        known.properties["workspaceId"]: known for known in cloud.state.of_type(_WORKSPACE)
+    }
     workspace = workspaces.get(found["workspace"]) if found else None
     if found is None or workspace is None:
         raise invalid(f"'{asked['sourceAssetId']}' is no asset of a workspace.")
