@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from runner.declarations.overlay import STACK_PLATFORMS, read_platform
 from runner.errors import NotFound, RunnerError, WrongUsage
 from runner.project import (
     LOCAL,
@@ -18,7 +19,7 @@ from runner.project import (
     find_project,
     stack_file,
 )
-from runner.sources import OUTPUTS, Source
+from runner.sources import AZUREML, OUTPUTS, Source
 
 if TYPE_CHECKING:
     from runner.health import Link
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 PLATFORMS: Mapping[str, str] = {
     "local": "runner.local.environment",
     "azureml": "runner.azureml.environment",
+    "databricks": "runner.databricks.environment",
 }
-_AZURE = "azureml"  # what every description of a workspace leads to so far
 
 
 class Platform(Protocol):
@@ -105,8 +106,8 @@ def find_source(project: Project, environment: str, outputs: Path | None = None)
     current folder upwards: for the environment that bears the workspace's name, and for those whose
     Pulumi.<env>.yaml has no Pulumi.yaml.
 
-    Raises NotFound with the nearest names, WrongUsage for outputs given to `local` and for a
-    `config.json` that doesn't name its workspace.
+    Raises NotFound with the nearest names, WrongUsage for outputs given to `local`, for a
+    `config.json` that doesn't name its workspace and for a platform that there is not.
     """
     if not takes_outputs(environment):
         if outputs is not None:
@@ -117,7 +118,7 @@ def find_source(project: Project, environment: str, outputs: Path | None = None)
         return Source("local", "local")
     given = outputs or _from_variable()
     if given is not None:
-        return Source("outputs", _AZURE, given)
+        return Source("outputs", _platform_of_output(given), given)
     return _managed_source(project, environment)
 
 
@@ -126,16 +127,16 @@ def _managed_source(project: Project, environment: str) -> Source:
     stack = stack_file(project, environment)
     managed = (project.root / "Pulumi.yaml").is_file()
     if stack is not None and managed:
-        return Source("stack", _AZURE, stack)
+        return Source("stack", read_platform(stack), stack)
     config = find_config(Path.cwd())
     if config is None:
         raise _unknown(project, environment, stack)
     if stack is not None:
-        return Source("config", _AZURE, config)
+        return Source("config", AZUREML, config)
     workspace = _workspace_name(config)
     if environment != workspace:  # more likely a slip than meant for this workspace
         raise _unknown(project, environment, stack, workspace)
-    return Source("config", _AZURE, config)
+    return Source("config", AZUREML, config)
 
 
 def list_environments(project: Project) -> dict[str, Source]:
@@ -149,11 +150,11 @@ def list_environments(project: Project) -> dict[str, Source]:
             named = name in (LOCAL, stack) or stack is None
             found[name] = (find_source if named else _managed_source)(project, name)
         except NotFound:  # not reachable from here, but named by its file
-            found[name] = Source("stack", _AZURE, stack_file(project, name))
+            found[name] = _unreachable_stack(project, name)
     config = find_config(Path.cwd())
     if config is not None:
         with suppress(WrongUsage):  # who asks for an environment of no other kind is told
-            found.setdefault(_workspace_name(config), Source("config", _AZURE, config))
+            found.setdefault(_workspace_name(config), Source("config", AZUREML, config))
     return found
 
 
@@ -168,12 +169,31 @@ def _from_variable() -> Path | None:
 
 def _stack_of(file: Path) -> str | None:
     """Whose output a file is, where it can be read and says so."""
-    from runner.azureml.outputs import read_outputs
+    from runner.stack_output import Malformed, read_output_file
 
     try:
-        return read_outputs(file).stack
-    except RunnerError:
+        return read_output_file(file).stack
+    except (Malformed, RunnerError):
         return None
+
+
+def _platform_of_output(file: Path) -> str:
+    """What the stack of an output stands on; whoever reads a broken file tells what is wrong."""
+    from runner.stack_output import Malformed, read_output_file
+
+    try:
+        platform = read_output_file(file).platform
+    except (Malformed, RunnerError):
+        return AZUREML
+    if platform not in STACK_PLATFORMS:
+        allowed = ", ".join(STACK_PLATFORMS)
+        raise WrongUsage(f"{file}: platform is {platform!r}, allowed: {allowed}")
+    return platform
+
+
+def _unreachable_stack(project: Project, name: str) -> Source:
+    file = stack_file(project, name)
+    return Source("stack", read_platform(file) if file else AZUREML, file)
 
 
 def _workspace_name(config: Path) -> str:

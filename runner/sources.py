@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 OUTPUTS = "RUNNER_OUTPUTS"  # the variable that names a file of a stack's outputs
+AZUREML = "azureml"  # the platform of a stack that names none
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.resource_manager import find_cloud
-from runner.azureml import clouds as of_workspaces
+from runner.azure import clouds as of_workspaces
 from runner.clouds import CLOUDS, choose_cloud, described_clouds
 from tests.infra.mocks import copy_project, run_program
 

@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ENGINES = ("runner.local.engine", "runner.local.serving")
+ENGINES = ("runner.engine", "runner.local.serving")
+ADAPTERS = ("runner.azureml", "runner.databricks", "runner.local")
 # What everything may import: facts and rules that know nothing of an environment.
 LEAVES_OF_ENGINES = (
     "runner.atomic",
     "runner.counting",
     "runner.errors",
     "runner.installing",
-    "runner.local.processes",
+    "runner.processes",
     "runner.predictions",
     "runner.tally",
 )
@@ -77,15 +78,22 @@ def test_no_imports_go_round() -> None:
         visit(module)
 
 
+def _all_but(adapter: str) -> tuple[str, ...]:
+    """What an adapter may not import: the others, and what is above it."""
+    others = tuple(other for other in ADAPTERS if other != adapter)
+    return (*others, "runner.cli", "infra", "runner.environments")
+
+
 @pytest.mark.parametrize(
     ("package", "forbidden", "but"),
     [
         # A command calls the workspace; which adapter that is only `environments` knows.
-        ("runner.cli", ("runner.local", "runner.azureml"), ()),
-        ("runner.local", ("runner.azureml", "runner.cli", "infra", "runner.environments"), ()),
-        ("runner.azureml", ("runner.local", "runner.cli", "infra", "runner.environments"), ()),
-        ("runner.declarations", ("runner.workspace", "runner.local", "runner.azureml"), ()),
-        ("runner.workspace", ("runner.declarations", "runner.local", "runner.azureml"), ()),
+        ("runner.cli", (*ADAPTERS, "runner.azure", "runner.engine"), ()),
+        *((adapter, _all_but(adapter), ()) for adapter in ADAPTERS),
+        ("runner.azure", ("runner.workspace", "runner.declarations", "runner.engine"), ()),
+        ("runner.azure", (*ADAPTERS, "runner.cli", "infra", "runner.environments"), ()),
+        ("runner.declarations", ("runner.workspace", "runner.engine", *ADAPTERS), ()),
+        ("runner.workspace", ("runner.declarations", "runner.engine", *ADAPTERS), ()),
         (
             "infra",
             ("runner",),

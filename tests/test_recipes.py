@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.local.engine.job import score
+from tests.engine.job import score
 from tests.projects import ROOT
 
 _BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)

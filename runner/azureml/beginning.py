@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from runner.azureml.errors import ServiceError, refusal
+from runner.azure.errors import ServiceError, refusal
 from runner.azureml.jobs import cancel_job
 from runner.errors import EnvironmentRefused, Interrupted
 

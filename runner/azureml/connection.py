@@ -7,12 +7,12 @@ from functools import cached_property
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from runner.azureml.client import API_VERSION, Client, fetch_json
-from runner.azureml.clouds import find_cloud
-from runner.azureml.credentials import Credential
-from runner.azureml.errors import Missing, ServiceError
+from runner.azure.client import API_VERSION, Client, fetch_json
+from runner.azure.clouds import find_cloud
+from runner.azure.credentials import Credential
+from runner.azure.errors import Missing, ServiceError
+from runner.azure.sdk_logs import tame_loggers
 from runner.azureml.outputs import Outputs
-from runner.azureml.sdk_logs import tame_loggers
 from runner.clouds import Cloud
 from runner.errors import EnvironmentRefused, NotFound
 from runner.nearest import nearest

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.atomic import created
-from runner.azureml.errors import explained
-from runner.azureml.ways_out import BLOB_READER
+from runner.azure.errors import explained
+from runner.azure.ways_out import BLOB_READER
 from runner.content import Content, ContentFile, counted, hash_content
 from runner.errors import EnvironmentRefused, NotFound
 

@@ -7,9 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from runner.azureml.abilities import ABILITIES as ABILITIES
-from runner.azureml.outputs import read_config, read_outputs
-from runner.errors import EnvironmentRefused, WrongUsage
-from runner.sources import OUTPUTS, Source
+from runner.azureml.outputs import outputs_of, read_config
+from runner.errors import EnvironmentRefused
+from runner.sources import Source
+from runner.stack_output import read_source
 
 if TYPE_CHECKING:
     from runner.azureml.outputs import Outputs
@@ -30,14 +31,14 @@ def open_workspace(project: Project, environment: str, source: Source, /) -> Wor
     _check_packages(environment)
     from runner.azureml.workspace import AzureWorkspace
 
-    return AzureWorkspace(project, environment, read_source(project, environment, source))
+    return AzureWorkspace(project, environment, read_address(project, environment, source))
 
 
 def describe(
     project: Project, environment: str, source: Source, _workspace: Callable[[], Workspace], /
 ) -> dict[str, Any]:
-    """The workspace's address, and the names its endpoints have there. Raises as `read_source`."""
-    outputs = read_source(project, environment, source)
+    """The workspace's address, and the names its endpoints have there. Raises as `read_address`."""
+    outputs = read_address(project, environment, source)
     endpoints = outputs.endpoints or {}
     return {
         "cloud": outputs.cloud,
@@ -59,26 +60,16 @@ def examine(project: Project, environment: str, source: Source, /) -> Iterator[L
     from runner.azureml.health import examine
 
     assert source.file is not None
-    read = partial(read_source, project, environment, source)
+    read = partial(read_address, project, environment, source)
     return examine(source.kind, source.file, read)
 
 
-def read_source(project: Project, environment: str, source: Source) -> Outputs:
+def read_address(project: Project, environment: str, source: Source) -> Outputs:
     """Read where the workspace is. Raises WrongUsage, NotFound, EnvironmentRefused."""
-    if source.kind == "stack":
-        from runner.azureml.stack import read_stack_output
-
-        return read_stack_output(project.root, environment)
-    assert source.file is not None
     if source.kind == "config":
+        assert source.file is not None
         return read_config(source.file)
-    outputs = read_outputs(source.file)
-    if outputs.stack not in (None, environment):
-        raise WrongUsage(
-            f"{source.file} is the output of stack {outputs.stack!r}, not of {environment!r}: use"
-            f" --env {outputs.stack}, or name another file in --outputs or {OUTPUTS}"
-        )
-    return outputs
+    return outputs_of(read_source(project, environment, source))
 
 
 def _check_packages(environment: str) -> None:

@@ -7,11 +7,11 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from runner.azure.errors import ServiceError, explained
+from runner.azure.ways_out import BLOB_CONTRIBUTOR, BLOB_READER
 from runner.azureml.connection import Connection
 from runner.azureml.endpoints import KINDS, deploying
-from runner.azureml.errors import ServiceError, explained
 from runner.azureml.storage import storage_of
-from runner.azureml.ways_out import BLOB_CONTRIBUTOR, BLOB_READER
 from runner.errors import RunnerError
 from runner.health import Link
 
@@ -62,7 +62,7 @@ def _tried(name: str, look: Callable[[], str]) -> Link:
 def _pulumi(file: Path) -> str:
     import subprocess
 
-    from runner.azureml.stack import find_cli
+    from runner.stack import find_cli
 
     command = find_cli(file.parent)
     asked = subprocess.run([command, "version"], capture_output=True, text=True, check=False)

@@ -7,10 +7,10 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from runner.azure.errors import ServiceError
 from runner.azureml.beginning import UNCERTAIN, begin_job, name_job
 from runner.azureml.call_settings import wire_settings
 from runner.azureml.endpoints import DeployedEndpoints
-from runner.azureml.errors import ServiceError
 from runner.azureml.following import first_pause
 from runner.azureml.inputs import find_input
 from runner.azureml.jobs import job_record

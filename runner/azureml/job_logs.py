@@ -16,8 +16,8 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from runner.azureml.client import Client, Retry
-from runner.azureml.errors import scrub
+from runner.azure.client import Client, Retry
+from runner.azure.errors import scrub
 from runner.errors import EnvironmentRefused
 
 if TYPE_CHECKING:

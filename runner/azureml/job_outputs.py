@@ -12,15 +12,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from runner.azureml.errors import Missing, explained
+from runner.azure.errors import Missing, explained
+from runner.azure.ways_out import BLOB_READER
 from runner.azureml.jobs import DEFAULT_OUTPUT, find_job, of_pipeline
 from runner.azureml.storage import Place, parse_place, storage_of
-from runner.azureml.ways_out import BLOB_READER
 from runner.errors import NotFound, WrongUsage
 from runner.nearest import nearest
 
 if TYPE_CHECKING:
-    from runner.azureml.client import Client
+    from runner.azure.client import Client
     from runner.azureml.connection import Connection
     from runner.workspace import Job
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any
 
+from runner.azure.errors import ServiceError
 from runner.azureml.endpoints import KINDS, reference
-from runner.azureml.errors import ServiceError
 from runner.azureml.storage import parse_place
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.job_kinds import JOB_KINDS, DeclaredJobType, JobType

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from runner.asset_kinds import ASSET_KINDS, AssetKind
-from runner.azureml.errors import explained
+from runner.azure.errors import explained
+from runner.azure.ways_out import BLOB_READER
 from runner.azureml.registered import find
 from runner.azureml.storage import ARTIFACTS, Place, is_address, storage_of
-from runner.azureml.ways_out import BLOB_READER
 from runner.declarations.references import parse_reference
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.job_address import ARTIFACTS as LOGGED

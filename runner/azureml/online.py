@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from runner.azureml.client import Client
+from runner.azure.client import Client
 from runner.azureml.endpoints import KINDS, find_endpoint
 from runner.errors import EnvironmentRefused, NotFound
 from runner.nearest import nearest

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from runner.clouds import CURRENT_CLOUD, PUBLIC
-from runner.errors import EnvironmentRefused, WrongUsage
+from runner.errors import WrongUsage
+from runner.stack_output import (
+    Malformed,
+    StackOutput,
+    mapping,
+    read_json,
+    text,
+    text_or_none,
+    texts,
+)
 
-SCHEMA_VERSION = 1
 _CONFIG_KEYS = ("subscription_id", "resource_group", "workspace_name")
 
 
@@ -50,63 +57,33 @@ class Outputs:
         )
 
 
-def read_outputs(file: Path) -> Outputs:
-    """Read a stack's outputs from a file: the value of `runner`, or all outputs of the stack.
-
-    Raises WrongUsage for a file that isn't there or holds something else, EnvironmentRefused for
-    a newer schema.
-    """
-    if not file.exists():
-        raise WrongUsage(f"{file}: No such file; --outputs or RUNNER_OUTPUTS names it")
-    content = _read_json(file)
-    if isinstance(content, dict) and "runner" in content:
-        content = content["runner"]
-    return parse_outputs(content, str(file))
-
-
-def parse_outputs(content: object, source: str) -> Outputs:
-    """The record of a `runner` output; `source` is where it comes from, for messages.
-
-    Raises as `read_outputs`.
-    """
-    if not isinstance(content, dict) or "schema_version" not in content:
-        raise WrongUsage(
-            f"{source} has no output `runner` of a stack; write it with"
-            " `pulumi stack output --json --stack ENV > FILE`"
-        )
-    version = content["schema_version"]
-    if not isinstance(version, int) or isinstance(version, bool):
-        raise WrongUsage(f"{source}: schema_version is {version!r}, allowed: a whole number")
-    if version > SCHEMA_VERSION:
-        raise EnvironmentRefused(
-            f"{source} has schema_version {version} and this runner reads up to"
-            f" {SCHEMA_VERSION}; upgrade the runner"
-        )
+def outputs_of(output: StackOutput) -> Outputs:
+    """The record of a stack's output `runner`. Raises WrongUsage."""
+    content = output.content
     try:
         return Outputs(
-            subscription_id=_text(content, "subscription_id"),
-            resource_group=_text(content, "resource_group"),
-            workspace=_text(content, "workspace"),
-            source=source,
-            stack=_text_or_none(content, "stack"),
-            cloud=_text(content, "cloud", PUBLIC),
-            location=_text(content, "location"),
-            tracking_uri=_text_or_none(content, "tracking_uri"),
+            subscription_id=text(content, "subscription_id"),
+            resource_group=text(content, "resource_group"),
+            workspace=text(content, "workspace"),
+            source=output.source,
+            stack=output.stack,
+            cloud=text(content, "cloud", PUBLIC),
+            location=text(content, "location"),
+            tracking_uri=text_or_none(content, "tracking_uri"),
             endpoints={
-                name: _endpoint(one) for name, one in _mapping(content, "endpoints").items()
+                name: _endpoint(endpoint)
+                for name, endpoint in mapping(content, "endpoints").items()
             },
         )
-    except _Malformed as problem:
-        raise WrongUsage(
-            f"{source}: {problem}; it is written by `pulumi stack output --json --stack ENV`"
-        ) from None
+    except Malformed as problem:
+        raise output.malformed(problem) from None
 
 
 def read_config(file: Path) -> Outputs:
     """Read the address of a workspace that Pulumi doesn't manage. Raises WrongUsage."""
     import os
 
-    content = _read_json(file)
+    content = read_json(file)
     cloud = os.environ.get(CURRENT_CLOUD) or PUBLIC
     if isinstance(content, dict):
         scope = str(content.get("Scope") or "").split("/")
@@ -119,56 +96,17 @@ def read_config(file: Path) -> Outputs:
     raise WrongUsage(f"{file} lacks {', '.join(_CONFIG_KEYS[:-1])} or {_CONFIG_KEYS[-1]}")
 
 
-class _Malformed(Exception):
-    pass
-
-
 def _endpoint(content: object) -> EndpointOutput:
     if not isinstance(content, dict):
-        raise _Malformed("an endpoint is not an object")
+        raise Malformed("an endpoint is not an object")
     kind = content.get("kind")
     if kind not in ("batch", "online"):
-        raise _Malformed(f"an endpoint's kind is {kind!r}, allowed: batch, online")
+        raise Malformed(f"an endpoint's kind is {kind!r}, allowed: batch, online")
     return EndpointOutput(
         kind=kind,
-        name=_text(content, "name"),
-        scoring_uri=_text_or_none(content, "scoring_uri"),
-        deployments=_texts(content, "deployments"),
-        default=_text_or_none(content, "default"),
-        traffic=_mapping(content, "traffic"),
+        name=text(content, "name"),
+        scoring_uri=text_or_none(content, "scoring_uri"),
+        deployments=texts(content, "deployments"),
+        default=text_or_none(content, "default"),
+        traffic=mapping(content, "traffic"),
     )
-
-
-def _text(content: Mapping[str, Any], key: str, absent: str | None = None) -> str:
-    value = content.get(key, absent)
-    if not isinstance(value, str) or not value:
-        raise _Malformed(f"{key} is {value!r}, allowed: text")
-    return value
-
-
-def _text_or_none(content: Mapping[str, Any], key: str) -> str | None:
-    return None if content.get(key) is None else _text(content, key)
-
-
-def _texts(content: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    values = content.get(key) or []
-    if not isinstance(values, list) or not all(isinstance(one, str) for one in values):
-        raise _Malformed(f"{key} is {values!r}, allowed: a list of texts")
-    return tuple(values)
-
-
-def _mapping(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = content.get(key) or {}
-    if not isinstance(value, dict):
-        raise _Malformed(f"{key} is not an object")
-    return value
-
-
-def _read_json(file: Path) -> object:
-    try:
-        # Windows' shells write redirected text with a byte order mark.
-        return json.loads(file.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise WrongUsage(f"{file}: {error.strerror or error}") from None
-    except ValueError as error:  # a UnicodeDecodeError is one, too
-        raise WrongUsage(f"{file} is not JSON: {error}") from None

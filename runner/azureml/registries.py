@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runner.asset_kinds import ASSET_KINDS, AssetKind
-from runner.azureml.errors import Missing, ServiceError
+from runner.azure.errors import Missing, ServiceError
 from runner.azureml.registered import asset_record, find
 from runner.errors import EnvironmentRefused
 from runner.workspace import Asset

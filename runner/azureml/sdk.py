@@ -20,9 +20,9 @@ from urllib.parse import urlsplit
 
 from azure.core.pipeline.policies import SansIOHTTPPolicy
 
-from runner.azureml.client import RETRIES, Retry, timeout
-from runner.azureml.errors import ServiceError, explained, scrub
-from runner.azureml.sdk_logs import tame_sdk
+from runner.azure.client import RETRIES, Retry, timeout
+from runner.azure.errors import ServiceError, explained, scrub
+from runner.azure.sdk_logs import tame_sdk
 from runner.declarations.document import MappingNode, Node
 from runner.declarations.problem import DeclarationError, Place, Problem
 from runner.errors import EnvironmentRefused, RunnerError, WrongUsage

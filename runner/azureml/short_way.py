@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from runner.azureml.client import timeout
+from runner.azure.client import timeout
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient

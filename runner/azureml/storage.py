@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from runner.azureml.client import timeout
-from runner.azureml.errors import Missing, ServiceError
+from runner.azure.client import timeout
+from runner.azure.errors import Missing, ServiceError
 from runner.errors import EnvironmentRefused, WrongUsage
 
 if TYPE_CHECKING:

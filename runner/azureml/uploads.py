@@ -15,9 +15,9 @@ from hashlib import sha256
 from threading import Lock, Semaphore
 from typing import TYPE_CHECKING, Any
 
-from runner.azureml.errors import explained
+from runner.azure.errors import explained
+from runner.azure.ways_out import BLOB_CONTRIBUTOR
 from runner.azureml.short_way import ShortWay
-from runner.azureml.ways_out import BLOB_CONTRIBUTOR
 from runner.content import Content, ContentFile, hash_content, hash_file
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from runner.asset_rules import next_version
-from runner.azureml.errors import Missing, ServiceError
+from runner.azure.errors import Missing, ServiceError
 
 if TYPE_CHECKING:
     from runner.azureml.connection import Connection

@@ -41,6 +41,8 @@ from runner.nearest import nearest
 
 LOCATION = "azure-native:location"
 DEFAULT_ENDPOINT = "scoring:defaultEndpoint"
+PLATFORM = "scoring:platform"
+STACK_PLATFORMS = ("azureml", "databricks")  # the first is that of a stack that names none
 
 # A part of these says nothing without the rest, so an environment states them whole.
 WHOLE = frozenset(
@@ -93,6 +95,22 @@ def read_config(file: Path, given: Mapping[str, str] | None = None) -> MappingNo
     else:
         top = read_document(file, may_be_empty=True)
     return _with_given(_mapping(top, "config", "config"), given or {}, file.absolute())
+
+
+def read_platform(file: Path) -> str:
+    """What the stack of `Pulumi.<env>.yaml` stands on. Raises DeclarationError."""
+    return platform_from(read_config(file))
+
+
+def platform_from(config: MappingNode) -> str:
+    """What a stack stands on, from its configuration. Raises DeclarationError."""
+    node = config.entries.get(PLATFORM)
+    if node is None:
+        return STACK_PLATFORMS[0]
+    platform = read_str(node, PLATFORM)
+    if platform not in STACK_PLATFORMS:
+        raise refused(node, PLATFORM, ", ".join(STACK_PLATFORMS))
+    return platform
 
 
 def read_stack(file: Path) -> Stack:

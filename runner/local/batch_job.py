@@ -11,13 +11,13 @@ from datetime import datetime
 from pathlib import Path
 
 from runner.atomic import write_whole
+from runner.engine.attempt import Attempt
+from runner.engine.journal import Standing, read_journal
+from runner.engine.output import discard_pieces, publish, reasons, write_failures
+from runner.engine.plan import Plan, read_plan
+from runner.engine.run import Stopped, run
 from runner.errors import JobFailed
 from runner.local.database import opened
-from runner.local.engine.attempt import Attempt
-from runner.local.engine.journal import Standing, read_journal
-from runner.local.engine.output import discard_pieces, publish, reasons, write_failures
-from runner.local.engine.plan import Plan, read_plan
-from runner.local.engine.run import Stopped, run
 from runner.local.job_folder import (
     deliver,
     delivered,
@@ -29,8 +29,8 @@ from runner.local.job_folder import (
     starts,
 )
 from runner.local.job_records import update_job
-from runner.local.processes import with_one_thread
 from runner.predictions import COLUMNS
+from runner.processes import with_one_thread
 from runner.tally import in_order, merge, told
 from runner.workspace import Job, JobStatus, Summary
 
@@ -175,7 +175,7 @@ def _page(
     error: str | None,
     folder: Path,
 ) -> str:
-    from runner.local.report import Report, render
+    from runner.report import Report, render
 
     settings = {key: str(value) for key, value in asdict(plan.settings).items()}
     begun = starts(folder)

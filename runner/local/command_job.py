@@ -16,9 +16,9 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from runner.engine.stopped import Stopped, check_stop
 from runner.errors import JobFailed
 from runner.local.assets import register
-from runner.local.engine.stopped import Stopped, check_stop
 from runner.local.job_folder import code_folder, command_log, deliver, delivered, job_folder, say
 from runner.local.left_over import end_left_over, held_for_command, note_command
 from runner.local.tracking.diagnosis import why_empty

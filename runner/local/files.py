@@ -33,9 +33,9 @@ from runner.content import (
     scan_whole,
     walk,
 )
+from runner.engine.disk import FULL
 from runner.errors import EnvironmentRefused, WrongUsage
 from runner.ignore_files import find_ignore_rules
-from runner.local.engine.disk import FULL
 from runner.workspace import Transfer
 
 _CUT_OFF = 24 * 3600  # seconds after which nobody is still at work on what is in `tmp`

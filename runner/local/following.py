@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
-from runner.local.engine.attempt import Attempt
-from runner.local.engine.journal import Standing, parse
-from runner.local.engine.layout import loaded_file, worker_logs
-from runner.local.engine.parts import Key
-from runner.local.engine.plan import read_plan
+from runner.engine.attempt import Attempt
+from runner.engine.journal import Standing, parse
+from runner.engine.layout import loaded_file, worker_logs
+from runner.engine.parts import Key
+from runner.engine.plan import read_plan
 from runner.local.job_folder import command_log, log_file, starts
 from runner.workspace import Job, JobStatus, LogLine, Progress
 

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from runner.engine.stopped import Stopped
 from runner.errors import EnvironmentRefused, RunnerError
 from runner.local.database import opened, transaction
-from runner.local.engine.stopped import Stopped
 from runner.local.job_folder import add_start, job_folder, lock, now, say
 from runner.local.job_records import select_job, update_job
 from runner.workspace import Job, JobStatus
@@ -75,8 +75,8 @@ def _run(home: Path, name: str, folder: Path, stopping: list[int]) -> int:
 def _draw(folder: Path, job: Job) -> None:
     """Write the page of a training job. What fails here is no failure of the job."""
     from runner.atomic import write_whole
-    from runner.local.report.training import render_training
     from runner.local.tracking.record import read_record
+    from runner.report.training import render_training
 
     try:
         write_whole(folder / "report.html", render_training(job, read_record(folder)))

@@ -19,14 +19,14 @@ from runner.declarations import (
 )
 from runner.declarations.deployment import Deployment
 from runner.declarations.references import PREFIX
+from runner.engine.inputs import list_code, list_files
+from runner.engine.plan import Plan, Settings, write_plan
 from runner.errors import EnvironmentRefused, JobFailed, NotFound, WrongUsage
 from runner.input_data import form_of
 from runner.input_path import Chosen, check_type, choose_input, counted_names, unscored
 from runner.job_address import is_job_address
 from runner.local.assets import without_unused_keys
 from runner.local.endpoints import DeclaredEndpoints
-from runner.local.engine.inputs import list_code, list_files
-from runner.local.engine.plan import Plan, Settings, write_plan
 from runner.local.files import link_out, looks_changed
 from runner.local.home import make_folder
 from runner.local.job_folder import job_folder, model_folder, now

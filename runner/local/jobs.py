@@ -23,9 +23,9 @@ from runner.local.job_records import (
     update_job,
 )
 from runner.local.left_over import end_left_over
-from runner.local.processes import python_command, without_telemetry
 from runner.local.tracking.record import read_record
 from runner.nearest import nearest
+from runner.processes import python_command, without_telemetry
 from runner.workspace import Job, JobStatus
 
 if TYPE_CHECKING:

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from runner.azureml.outputs import Outputs, parse_outputs
+from runner.azureml.outputs import Outputs, outputs_of
 from runner.azureml.workspace import AzureWorkspace
 from runner.project import Project
+from runner.stack_output import checked_output
 from tests.emulator import Emulator, addresses
 from tests.emulator.ml.jobs import put_job
 
@@ -226,7 +227,7 @@ class Stage:
         }
 
     def outputs(self) -> Outputs:
-        return parse_outputs(self.output(), "the test")
+        return outputs_of(checked_output(self.output(), "the test"))
 
     def write(self, folder: Path) -> Path:
         """The outputs as a file."""

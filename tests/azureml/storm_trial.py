@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.azureml import beginning, client, storage
+from runner.azure import client
+from runner.azureml import beginning, storage
 from tests.azureml.storm import Ended, Scene, Weather, weather
 from tests.azureml.storm_walks import Share, Walk
 from tests.emulator import Emulator

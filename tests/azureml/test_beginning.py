@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from runner.azure.errors import ServiceError
 from runner.azureml import beginning
 from runner.azureml.beginning import Found, begin_job, is_named, name_job
 from runner.azureml.connection import Connection
-from runner.azureml.errors import ServiceError
 from runner.errors import EnvironmentRefused, Interrupted
 from tests.azureml.stage import Stage
 

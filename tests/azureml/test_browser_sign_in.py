@@ -52,8 +52,8 @@ exec /bin/sleep 1 < /dev/null > /dev/null 2>&1
 
 # Asks for two tokens, and goes on where it gets none.
 _STUBBORN = """
-from runner.azureml.clouds import find_cloud
-from runner.azureml.credentials import Credential
+from runner.azure.clouds import find_cloud
+from runner.azure.credentials import Credential
 from runner.errors import EnvironmentRefused
 
 credential = Credential(find_cloud("AzureTest"))

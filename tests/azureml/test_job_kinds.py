@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from runner.azureml import beginning, client
+from runner.azure import client
+from runner.azureml import beginning
 from runner.errors import RunnerError, WrongUsage
 from runner.workspace import Job, TrainingRequest
 from tests.azureml.scored import Run

@@ -11,8 +11,8 @@ import pytest
 
 from runner.azureml import output_rows
 from runner.azureml.output_rows import count
-from runner.local.engine.drivers.answers import as_answers
-from runner.local.engine.drivers.predictions import write_lines
+from runner.engine.drivers.answers import as_answers
+from runner.engine.drivers.predictions import write_lines
 from runner.tally import merge, told
 
 

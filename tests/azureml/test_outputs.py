@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from runner.azureml.outputs import parse_outputs, read_config, read_outputs
+from runner.azureml.outputs import Outputs, outputs_of, read_config
 from runner.errors import EnvironmentRefused, WrongUsage
+from runner.stack_output import checked_output, read_output_file
 
 OUTPUT: dict[str, Any] = {
     "schema_version": 1,
@@ -32,6 +33,10 @@ def write(folder: Path, content: object, name: str = "outputs.json") -> Path:
     return file
 
 
+def read_outputs(file: Path) -> Outputs:
+    return outputs_of(read_output_file(file))
+
+
 def with_endpoint(**odd: object) -> dict[str, Any]:
     return {**OUTPUT, "endpoints": {"b": {"kind": "batch", "name": "b-1", **odd}}}
 
@@ -54,7 +59,7 @@ def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
 
 def test_a_newer_schema_says_to_upgrade() -> None:
     with pytest.raises(EnvironmentRefused, match=r"schema_version 2 .* upgrade the runner"):
-        parse_outputs({**OUTPUT, "schema_version": 2, "workspace": {"name": "ws"}}, "stack dev")
+        checked_output({**OUTPUT, "schema_version": 2, "workspace": {"name": "ws"}}, "stack dev")
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from tests.projects import ROOT
 IMPORTED = """
 import gc, logging, sys, warnings
 from runner.azureml.sdk import import_sdk, spoken_through
-from runner.azureml.sdk_logs import tame_loggers
+from runner.azure.sdk_logs import tame_loggers
 tame_loggers()
 with spoken_through("read"):
     from azure.ai.ml import load_environment

@@ -14,12 +14,12 @@ from azure.storage.blob import (
     generate_account_sas,
 )
 
+from runner.azure.errors import explained
+from runner.azure.ways_out import BLOB_READER
 from runner.azureml import signature
 from runner.azureml.connection import Connection
-from runner.azureml.errors import explained
 from runner.azureml.health import examine
 from runner.azureml.storage import Place, parse_place, storage_of
-from runner.azureml.ways_out import BLOB_READER
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from tests.azureml.stage import Stage
 from tests.emulator.blobs import Blobs, account_key

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from runner.local.engine.attempt import Attempt, FileResult
-from runner.local.engine.journal import Journal, write_journal
-from runner.local.engine.plan import InputFile, Plan, Settings, read_plan, write_plan
+from runner.engine.attempt import Attempt, FileResult
+from runner.engine.journal import Journal, write_journal
+from runner.engine.plan import InputFile, Plan, Settings, read_plan, write_plan
 from runner.local.following import follow
 from runner.local.job_folder import add_start
 from runner.workspace import Job, JobStatus, LogLine, Progress

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from runner.declarations import BatchSettings, RetrySettings, read_catalog
+from runner.engine.plan import Plan, Settings
 from runner.errors import NotFound, WrongUsage
 from runner.local.assets import register
 from runner.local.database import opened
 from runner.local.endpoints import DeclaredEndpoints
-from runner.local.engine.plan import Plan, Settings
 from runner.local.invocation import plan_job
 from runner.local.job_records import insert_job
 from runner.local.workspace import LocalWorkspace

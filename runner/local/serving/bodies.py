@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
-from runner.local.engine.mlmodel import Column
+from runner.engine.mlmodel import Column
 
 Form = Literal["input_data", "dataframe_split", "dataframe_records", "instances", "inputs"]
 FORMS: tuple[Form, ...] = get_args(Form)

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from runner.engine.drivers import sklearn_model
+from runner.engine.drivers.packages import why_not_loaded
+from runner.engine.mlmodel import MlModel, read_mlmodel
+from runner.engine.text import one_line
 from runner.errors import JobFailed
 from runner.installing import installed_by
-from runner.local.engine.drivers import sklearn_model
-from runner.local.engine.drivers.packages import why_not_loaded
-from runner.local.engine.mlmodel import MlModel, read_mlmodel
-from runner.local.engine.text import one_line
 from runner.local.serving.answer import Answer
 from runner.local.serving.bodies import (
     BadRequest,

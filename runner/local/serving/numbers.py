@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from runner.local.engine.mlmodel import Column
+from runner.engine.mlmodel import Column
 from runner.local.serving.bodies import BadRequest, shown
 
 if TYPE_CHECKING:

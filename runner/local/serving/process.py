@@ -12,9 +12,9 @@ from multiprocessing.connection import Pipe
 from typing import IO
 
 from runner.errors import JobFailed
-from runner.local.processes import python_command, with_one_thread
 from runner.local.serving.answer import Answer
 from runner.local.serving.plan import DeploymentPlan
+from runner.processes import python_command, with_one_thread
 
 # Seconds to import, load the model and get through a script's init().
 _START_SECONDS = 600.0

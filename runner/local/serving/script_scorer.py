@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from runner.engine.drivers.script_module import explain_within, import_script
 from runner.errors import JobFailed
-from runner.local.engine.drivers.script_module import explain_within, import_script
 from runner.local.serving.answer import Answer
 from runner.local.serving.bodies import BadRequest
 

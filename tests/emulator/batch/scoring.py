@@ -17,13 +17,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from runner.engine.inputs import list_code, list_files
+from runner.engine.journal import Standing, read_journal
+from runner.engine.layout import journal_file
+from runner.engine.output import publish
+from runner.engine.plan import Plan, Settings
+from runner.engine.run import Stopped, run
 from runner.errors import JobFailed
-from runner.local.engine.inputs import list_code, list_files
-from runner.local.engine.journal import Standing, read_journal
-from runner.local.engine.layout import journal_file
-from runner.local.engine.output import publish
-from runner.local.engine.plan import Plan, Settings
-from runner.local.engine.run import Stopped, run
 from tests.emulator.batch.places import model_root
 from tests.emulator.batch.task import Task, task_from
 

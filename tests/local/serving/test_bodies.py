@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runner.local.engine.mlmodel import Column
+from runner.engine.mlmodel import Column
 from runner.local.serving.bodies import BadRequest, read_request, take_columns
 
 COLUMNS = (Column("a", "double"), Column("b", "long"))

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
 
+from runner.engine.mlmodel import read_mlmodel
 from runner.errors import JobFailed
-from runner.local.engine.mlmodel import read_mlmodel
 from runner.local.serving.bodies import BadRequest
 from runner.local.serving.mlflow_scorer import PyfuncScorer, SklearnScorer, load
 from tests.projects import ROOT

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runner.local.engine.mlmodel import Column
+from runner.engine.mlmodel import Column
 from runner.local.serving.bodies import BadRequest
 from runner.local.serving.numbers import are_numbers, typed_table
 

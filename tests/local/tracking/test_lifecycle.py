@@ -12,9 +12,9 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
+from runner.engine.stopped import Stopped
 from runner.errors import NotFound
 from runner.job_address import parse_job_address
-from runner.local.engine.stopped import Stopped
 from runner.local.job_folder import job_folder, owner
 from runner.local.jobs import show_job
 from runner.local.tracking.artifacts import find_artifact

@@ -1,0 +1,209 @@
+"""Asking Azure over HTTPS: one pipeline that signs in, retries and says what went wrong.
+
+The requests are those of azure-ai-ml 1.35, whose import takes seconds that a look at a job
+does not have.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote, urlsplit
+
+from runner.azure.errors import ServiceError, refusal, unreachable
+from runner.errors import EnvironmentRefused, WrongUsage
+
+if TYPE_CHECKING:
+    from azure.core import PipelineClient
+    from azure.core.rest import HttpResponse
+
+    from runner.azure.credentials import Credential
+
+API_VERSION = "2025-12-01"  # as azure-ai-ml 1.35.2 asks for
+_TIMEOUT = 60.0  # seconds of silence before a connection counts as dead
+RETRIES: dict[str, Any] = {
+    "retry_total": 8,
+    "retry_connect": 4,
+    "retry_read": 4,
+    "retry_status": 5,
+    "retry_backoff_factor": 0.3,
+    "retry_backoff_max": 30,
+}
+Retry = Literal["always", "any", "never"]
+_OPTIONS: dict[Retry, dict[str, Any]] = {
+    "always": {},
+    "any": {"retry_on_methods": ("GET", "POST")},
+    "never": {"retry_total": 0},
+}
+
+
+class Client:
+    """Requests below one address, with a token of one audience."""
+
+    def __init__(
+        self,
+        base_url: str,
+        credential: Credential | None = None,
+        scope: str | None = None,
+        api_version: str | None = None,
+        on_refusal: Callable[[ServiceError], object] = lambda _: None,
+    ) -> None:
+        """`on_refusal` is called with an error before it is raised, and may raise a better one."""
+        self.base_url = base_url.rstrip("/")
+        self._credential = credential
+        self._scope = scope
+        self._api_version = api_version
+        self._on_refusal = on_refusal
+        self._open()
+
+    def get(self, *path: str, params: Mapping[str, str] | None = None) -> Any:
+        """The JSON at a path below the address. Raises NotFound, EnvironmentRefused."""
+        return _json(self.send("GET", self.url(*path), params=params))
+
+    def find(self, *path: str, retry: Retry = "always") -> Any | None:
+        """The JSON at a path, or None where there is nothing."""
+        answer = self.send("GET", self.url(*path), accept=(404,), retry=retry)
+        return None if answer.status_code == 404 else _json(answer)
+
+    def put(self, *path: str, body: Any) -> Any:
+        return _json(self.send("PUT", self.url(*path), body=body))
+
+    def post(self, *path: str, body: Any = None) -> Any:
+        return _json(self.send("POST", self.url(*path), body=body))
+
+    def ask(self, *path: str, body: Any = None) -> Any:
+        """The answer to a POST that only asks, and so is sent again as a GET is."""
+        return _json(self.send("POST", self.url(*path), body=body, retry="any"))
+
+    def pages(self, *path: str, params: Mapping[str, str] | None = None) -> Iterator[Any]:
+        """Every element of a listing, page after page as they are needed."""
+        content = self.get(*path, params=params)
+        while True:
+            yield from content.get("value") or ()
+            link = content.get("nextLink")
+            if not link:
+                return
+            # The link has every parameter of the first request already.
+            content = _json(self.send("GET", link, versioned=False))
+
+    def _open(self) -> None:
+        self._pipeline = _pipeline(self.base_url, self._credential, self._scope)
+
+    def url(self, *path: str) -> str:
+        """The address of a path, whose parts may hold any character."""
+        return "/".join((self.base_url, *(quote(part, safe=":") for part in path)))
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Any = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        accept: tuple[int, ...] = (),
+        retry: Retry = "always",
+        versioned: bool = True,
+        what: str | None = None,
+    ) -> HttpResponse:
+        """Send one request and return its answer: a success, or a status of `accept`.
+
+        A GET, PUT or DELETE is sent again where no answer came, and any request where the answer
+        says to; with `retry="any"` a POST is, too. With `retry="never"` it goes out once, and
+        whether it arrived is for the caller to find out. `body` is sent as JSON, `content` as it
+        is. Raises ServiceError, or its Missing for a 404.
+        """
+        from azure.core.exceptions import AzureError
+        from azure.core.rest import HttpRequest
+
+        asked = dict(params or {})
+        if self._api_version and versioned:
+            asked.setdefault("api-version", self._api_version)
+        request = HttpRequest(
+            method, url, params=asked, headers=dict(headers or {}), json=body, content=content
+        )
+        options = _OPTIONS[retry]
+        doing = what or f"{method} {_tail(url)}"
+        try:
+            answer: HttpResponse = self._pipeline.send_request(request, **options)
+            if answer.status_code == 401 and self._credential is not None:
+                # The token expired on the way, or was withdrawn: nothing has been done yet.
+                self._credential.forget()
+                self._open()
+                answer = self._pipeline.send_request(request, **options)
+        except AzureError as error:
+            raise unreachable(error, doing, urlsplit(url).hostname or url) from None
+        if 200 <= answer.status_code < 300 or answer.status_code in accept:
+            return answer
+        refused = refusal(answer.status_code, answer.text(), doing)
+        self._on_refusal(refused)
+        raise refused
+
+
+def fetch_json(url: str) -> Any:
+    """The JSON at an address that needs no sign-in. Raises EnvironmentRefused."""
+    base = urlsplit(url)
+    return _json(Client(f"{base.scheme}://{base.netloc}").send("GET", url))
+
+
+def timeout() -> float:
+    """Seconds of silence before a connection counts as dead: RUNNER_TIMEOUT, else a minute."""
+    chosen = os.environ.get("RUNNER_TIMEOUT")
+    if not chosen:
+        return _TIMEOUT
+    try:
+        seconds = float(chosen)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise WrongUsage(f"RUNNER_TIMEOUT is {chosen!r}, allowed: seconds above 0")
+    return seconds
+
+
+def _pipeline(
+    base_url: str, credential: Credential | None, scope: str | None
+) -> PipelineClient[Any, Any]:
+    from azure.core import PipelineClient
+    from azure.core.pipeline.policies import (
+        BearerTokenCredentialPolicy,
+        HeadersPolicy,
+        RequestIdPolicy,
+        RetryPolicy,
+        UserAgentPolicy,
+    )
+
+    from runner import __version__
+
+    # No logging policy: what isn't written down can't leak.
+    policies: list[Any] = [
+        RequestIdPolicy(),
+        HeadersPolicy({"Accept": "application/json"}),
+        UserAgentPolicy(f"batch-scoring-runner/{__version__}"),
+        RetryPolicy(**RETRIES),
+    ]
+    if credential is not None and scope is not None:
+        policies.append(BearerTokenCredentialPolicy(credential, scope))
+    seconds = timeout()
+    return PipelineClient(
+        base_url, policies=policies, connection_timeout=min(seconds, 20.0), read_timeout=seconds
+    )
+
+
+def _json(answer: HttpResponse) -> Any:
+    if not answer.content:
+        return {}
+    try:
+        return answer.json()
+    except ValueError:
+        host = urlsplit(answer.request.url).hostname
+        raise EnvironmentRefused(
+            f"{host} answered something that is not JSON; check HTTPS_PROXY and the network"
+        ) from None
+
+
+def _tail(url: str) -> str:
+    """The end of an address's path, without what signs it."""
+    path = urlsplit(url).path
+    return path.rpartition("/workspaces/")[2] or path

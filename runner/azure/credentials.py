@@ -1,0 +1,198 @@
+"""Signing in to Azure: once per audience and process."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from runner.azure.errors import scrub
+from runner.errors import EnvironmentRefused
+
+if TYPE_CHECKING:
+    from azure.core.credentials import AccessToken, TokenCredential
+    from azure.core.exceptions import AzureError
+
+    from runner.clouds import Cloud
+
+_EARLY = 300  # seconds before its end that a token is renewed
+_JUST_NOW = 10  # seconds in which all threads learn that their token was refused
+_TROUBLE = "Authentication failed: "  # without one of Entra's codes it is no refusal
+_NO_BROWSER = "Failed to open a browser"  # as azure-identity says it
+_WITHOUT = "`az login --use-device-code`"
+_WORDS = {
+    "EnvironmentCredential": "environment variables (AZURE_CLIENT_ID, ...)",
+    "WorkloadIdentityCredential": "workload identity",
+    "ManagedIdentityCredential": "managed identity",
+    "SharedTokenCacheCredential": "the shared token cache",
+    "VisualStudioCodeCredential": "Visual Studio Code",
+    "AzureCliCredential": "az login",
+    "AzurePowerShellCredential": "Connect-AzAccount",
+    "AzureDeveloperCliCredential": "azd auth login",
+    "BrokerCredential": "the account broker",
+}
+
+
+class Credential:
+    """A credential for azure-core that asks for one token per audience, whoever needs it.
+
+    It tries what DefaultAzureCredential tries and, where all of that fails and a person sits at
+    a terminal, a browser. Raises EnvironmentRefused with what was tried.
+    """
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._lock = threading.Lock()
+        self._tokens: dict[tuple[str, ...], AccessToken] = {}
+        self._answers: dict[tuple[str, ...], tuple[dict[str, Any], float]] = {}
+        self._source: TokenCredential | None = None
+        self._browser: TokenCredential | None = None
+        self._refused: EnvironmentRefused | None = None  # by whoever sat at the browser
+
+    def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+        """A token for the scopes, in azure-core's words.
+
+        Options (`claims`, `tenant_id`) come with a challenge: a service refused the token at hand.
+        """
+        with self._lock:
+            token = self._tokens.get(scopes)
+            if token is None or token.expires_on - _EARLY < time.time():
+                token = self._sign_in(scopes, options)
+            elif options and not self._is_answered(scopes, options):
+                token = self._renew(scopes, options, token)
+            else:
+                return token
+            self._tokens[scopes] = token
+            self._answers[scopes] = options, time.monotonic()
+            return token
+
+    def _is_answered(self, scopes: tuple[str, ...], options: dict[str, Any]) -> bool:
+        """Whether another thread has just renewed the token for the same challenge."""
+        answered, at = self._answers[scopes]
+        return answered == options and time.monotonic() - at < _JUST_NOW
+
+    def _renew(
+        self, scopes: tuple[str, ...], options: dict[str, Any], refused: AccessToken
+    ) -> AccessToken:
+        token = self._sign_in(scopes, options)
+        if token.token == refused.token:
+            self._source = self._browser = None  # which keep their tokens, too
+            token = self._sign_in(scopes, options)
+        return token
+
+    def forget(self) -> None:
+        """Sign in anew for the next request: a token at hand was refused."""
+        with self._lock:
+            self._tokens.clear()
+            self._source = self._browser = None
+
+    def _sign_in(self, scopes: tuple[str, ...], options: dict[str, Any]) -> AccessToken:
+        from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
+
+        if self._browser is not None:
+            return self._in_a_browser(scopes, options, "")
+        if self._source is None:
+            from azure.identity import DefaultAzureCredential
+
+            self._source = DefaultAzureCredential(**self._options())
+        try:
+            return self._source.get_token(*scopes, **options)
+        except ClientAuthenticationError as error:
+            tried = error.message or str(error)
+        except ServiceRequestError as error:
+            raise EnvironmentRefused(
+                f"can't sign in: {self._cloud.authority} does not answer"
+                f" ({scrub(str(error.message))}); check the network"
+            ) from None
+        if not _at_a_terminal():
+            raise _refused(tried)
+        return self._in_a_browser(scopes, options, tried)
+
+    def _in_a_browser(
+        self, scopes: tuple[str, ...], options: dict[str, Any], tried: str
+    ) -> AccessToken:
+        from azure.core.exceptions import AzureError
+        from azure.identity import InteractiveBrowserCredential
+
+        # What asks next must not open another browser in the face of who has just said no.
+        if self._refused is not None:
+            raise self._refused
+        if self._browser is None:
+            print(
+                f"signing in to Azure in a browser ... (where none opens: Ctrl-C, then {_WITHOUT})",
+                file=sys.stderr,
+            )
+            self._browser = InteractiveBrowserCredential(
+                **self._options(), tenant_id=os.environ.get("AZURE_TENANT_ID")
+            )
+        try:
+            with _results_apart():
+                return self._browser.get_token(*scopes, **options)
+        except AzureError as error:
+            refused = _refused(tried, error)
+            if error.__cause__ is None:  # and not amid the sign-in, where trouble may pass
+                self._refused = refused
+            raise refused from None
+
+    def _options(self) -> dict[str, Any]:
+        # A private cloud's sign-in is not among those that the public one knows.
+        return {
+            "authority": self._cloud.authority,
+            "disable_instance_discovery": self._cloud.private,
+        }
+
+
+def _at_a_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+@contextmanager
+def _results_apart() -> Iterator[None]:
+    """Lead to stderr what a browser says on stdout, where only results belong."""
+    kept = os.dup(1)
+    try:
+        os.dup2(2, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def _refused(said: str, browser: AzureError | None = None) -> EnvironmentRefused:
+    """The error that lists what was tried, with the reasons of what was set up and refused."""
+    tried, reasons, troubles = [], [], []
+    for name, reason in re.findall(r"^\s*(\w+Credential): (.*)$", said, re.MULTILINE):
+        tried.append(_WORDS.get(name, name))
+        if "AADSTS" in reason:
+            reasons.append(_entras_words(reason))
+        elif reason.startswith(_TROUBLE):
+            troubles.append(scrub(reason.removeprefix(_TROUBLE)).split(". ", 1)[0])
+    if not tried and said:
+        troubles.append(scrub(said).removeprefix(_TROUBLE))
+    way = "`az login`"
+    if browser is not None:
+        tried.append("a browser")
+        reason = _entras_words(str(browser.message).removeprefix(_TROUBLE))
+        # What was raised amid the sign-in comes with its cause; what was answered has none.
+        (troubles if browser.__cause__ else reasons).append(f"in the browser: {reason}")
+        if reason == _NO_BROWSER:
+            way = _WITHOUT
+    if troubles and not reasons:
+        return EnvironmentRefused(
+            f"can't sign in to Azure ({'; '.join(troubles)}); check the network and try again in a"
+            " while, or sign in anew with `az login`"
+        )
+    why = f" ({'; '.join(reasons)})" if reasons else ""
+    return EnvironmentRefused(
+        f"not signed in to Azure{why}; tried {', '.join(tried)}. Run {way}, or set"
+        " AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"
+    )
+
+
+def _entras_words(said: str) -> str:
+    return scrub(said).split(" Trace ID", 1)[0].rstrip(".")

@@ -1,0 +1,137 @@
+"""What Azure says when it refuses, as errors a person can act on.
+
+No message holds a token, a key or a signature: what comes from outside is scrubbed, and the
+exceptions it came with, whose texts may name signed addresses, are left behind.
+What a person can do about each refusal is in `ways_out`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from runner.azure.ways_out import way_out, way_out_if_unreachable
+from runner.errors import EnvironmentRefused, NotFound
+
+if TYPE_CHECKING:
+    from azure.core.exceptions import AzureError
+
+_SECRETS = (
+    (re.compile(r"(?i)(\bsig=)[^&\s'\"]+"), r"\1***"),
+    (re.compile(r"(?i)(\bbearer\s+)[\w.~+/=-]+"), r"\1***"),
+    (
+        re.compile(
+            r"(?i)((?:account|primary|secondary|shared)_?key['\"]?\s*[:=]\s*['\"]?)[^\s;,'\"]+"
+        ),
+        r"\1***",
+    ),
+    (
+        re.compile(
+            r"(?i)((?:client_secret|access_token|sas_?token)['\"]?\s*[:=]\s*['\"]?)[^\s;&,'\"]+"
+        ),
+        r"\1***",
+    ),
+    (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), "***"),
+)
+# What the operating system or the other side said, amid the classes it passed through.
+_REASON = re.compile(r"\[Errno -?\d+\] ([^()\"']+)|\w+(?:Error|Disconnected)\((?:\d+, )?'([^']+)'")
+_LONGEST = 400  # characters of Azure's message kept in ours
+
+
+class ServiceError(EnvironmentRefused):
+    """Azure answered a request with an error, or did not answer."""
+
+    def __init__(self, text: str, status: int | None = None, code: str = "") -> None:
+        super().__init__(text)
+        self.status = status  # of HTTP; None where there was no answer
+        self.code = code  # Azure's own, such as ResourceNotFound
+
+
+class Missing(ServiceError, NotFound):
+    """Azure has nothing at the address that was asked for."""
+
+
+def scrub(text: str) -> str:
+    """The text on one line, without signatures, tokens and keys."""
+    text = " ".join(text.split())
+    for pattern, kept in _SECRETS:
+        text = pattern.sub(kept, text)
+    return text
+
+
+def refusal(status: int, body: str, what: str, role: str | None = None) -> ServiceError:
+    """The error for an answer's status and body; `what` was being done, `role` is what it needs."""
+    code, message = _said(body)
+    said = f"{code}: {message}" if code and message else code or message
+    said = scrub(said)
+    if len(said) > _LONGEST:
+        said = said[:_LONGEST] + " ..."
+    text = f"Azure refused to {what} ({status}{', ' + said if said else ''})"
+    if status == 404:
+        return Missing(text, status, code)
+    hint = way_out(status, code, role)
+    return ServiceError(f"{text}; {hint}" if hint else text, status, code)
+
+
+def unreachable(error: AzureError, what: str, host: str) -> ServiceError:
+    """The error for a request that got no answer."""
+    said = scrub(str(error.message or error))
+    found = _REASON.search(said)
+    reason = (found[1] or found[2]).strip() if found else said[:_LONGEST]
+    return ServiceError(
+        f"can't {what}: {host} does not answer ({reason}); {way_out_if_unreachable(said)}"
+    )
+
+
+@contextmanager
+def explained(what: str, host: str = "Azure", role: str | None = None) -> Iterator[None]:
+    """Turn whatever an Azure package raises inside into the errors of this module."""
+    from azure.core.exceptions import AzureError, HttpResponseError
+
+    try:
+        yield
+    except HttpResponseError as error:
+        if error.response is None or error.status_code is None:
+            raise unreachable(error, what, host) from None
+        raise refusal(error.status_code, _body(error), what, role) from None
+    except AzureError as error:
+        raise unreachable(error, what, host) from None
+
+
+def _body(error: Any) -> str:
+    from azure.core.exceptions import HttpResponseError
+
+    assert isinstance(error, HttpResponseError)
+    # Storage answers in XML and names its code in a header; its client has read both.
+    code = getattr(error, "error_code", None)
+    if code:
+        message = str(error.message).split("\n", 1)[0]
+        return json.dumps(
+            {"error": {"code": str(getattr(code, "value", code)), "message": message}}
+        )
+    try:
+        return error.response.text() if error.response is not None else ""
+    except Exception:  # a body that was streamed, or cut off
+        return str(error.message)
+
+
+def _said(body: str) -> tuple[str, str]:
+    """The code and the message in an error's body: Resource Manager's shape, and its cousins."""
+    try:
+        content = json.loads(body)
+    except ValueError:
+        return "", re.sub(r"<[^>]*>", " ", body)
+    if not isinstance(content, dict):
+        return "", body
+    error = content.get("error", content)
+    if not isinstance(error, dict):
+        return str(error), str(content.get("error_description", ""))
+    details = error.get("details")
+    inner = details[0] if isinstance(details, list) and details else None
+    message = str(error.get("message") or "")
+    if isinstance(inner, dict) and inner.get("message") and inner["message"] not in message:
+        message = f"{message} {inner['message']}"
+    return str(error.get("code") or ""), message

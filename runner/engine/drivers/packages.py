@@ -1,0 +1,201 @@
+"""The packages a model was saved with, held against those that are installed here."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from runner.engine.drivers.result import brief
+from runner.engine.mlmodel import MlModel
+from runner.installing import installed_by
+
+# Packages whose module has another name than what is installed.
+_PACKAGES: Mapping[str, tuple[str, ...]] = {
+    "bs4": ("beautifulsoup4",),
+    "cv2": ("opencv-python", "opencv-python-headless", "opencv-contrib-python"),
+    "dateutil": ("python-dateutil",),
+    "imblearn": ("imbalanced-learn",),
+    "PIL": ("pillow",),
+    "skimage": ("scikit-image",),
+    "sklearn": ("scikit-learn",),
+    "sksurv": ("scikit-survival",),
+    "tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow-macos"),
+    "yaml": ("pyyaml",),
+}
+_NAME = r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)"
+_REQUIREMENT = re.compile(_NAME)
+_EXACT = re.compile(_NAME + r"\s*(?:\[[^]]*\])?\s*==\s*([^\s;,#*]+)\s*(?:$|;|#)")
+# What scikit-learn's InconsistentVersionWarning holds.
+_SKLEARNS = ("original_sklearn_version", "current_sklearn_version")
+_MOST_NAMED = 3  # packages of other versions
+
+
+@dataclass(frozen=True)
+class OtherVersion:
+    """A package of which the model was saved with another version than is installed."""
+
+    name: str
+    saved: str
+    installed: str
+
+
+def other_versions(model: MlModel) -> list[OtherVersion]:
+    """The packages that differ, those of the model's own library first.
+
+    What it was saved with is known from its `MLmodel` and the exact lines of its
+    `requirements.txt`. A package that is not installed at all is not one of another version.
+    """
+    saved = {_normal(name): (name, version) for name, version in model.saved_versions.items()}
+    for line in _requirements(model):
+        if exact := _EXACT.match(line):
+            saved.setdefault(_normal(exact[1]), (exact[1], exact[2]))
+    found = ((name, version, _installed(name)) for name, version in saved.values())
+    return [
+        OtherVersion(name, version, installed)
+        for name, version, installed in found
+        if installed is not None and _plain(installed) != _plain(version)
+    ]
+
+
+def why_not_loaded(model: MlModel, error: Exception) -> str:
+    """What keeps a model from being loaded, in words that go on after its name."""
+    if needed := missing_package(model, error):
+        return needed
+    others = other_version(model, error)
+    return f"can't be loaded: {brief(error)}{f'; {others}' if others else ''}"
+
+
+def missing_package(model: MlModel, error: Exception) -> str | None:
+    """What a model that can't be loaded needs: the package that is missing, and the command that
+    installs it as the model's own `requirements.txt` has it.
+
+    None where nothing is missing, or another version of the library may be why.
+    """
+    if not isinstance(error, ModuleNotFoundError) or not error.name or _is_there(error.name):
+        return None
+    top = error.name.partition(".")[0]
+    names = {_normal(name) for name in _PACKAGES.get(top, (top,))}
+    for line in _requirements(model):
+        requirement = _REQUIREMENT.match(line)
+        if requirement and _normal(requirement[1]) in names:
+            plain = re.sub(r"\s+#.*$", "", line).strip()
+            return (
+                f"needs the package {top}, which is not installed:"
+                f" {installed_by(shlex.quote(plain))}"
+            )
+    if _concerned(model, error):
+        # scikit-learn 1.6 pickles its losses as of a module `_loss`, which is no package.
+        return None
+    return (
+        f"needs the package {top}, which is not installed and not in its requirements.txt: install"
+        " it, or save the model anew with code_paths if it is a module of your own"
+    )
+
+
+def other_version(model: MlModel, error: Exception) -> str | None:
+    """Both versions of the packages for which a model can't be loaded, and the way out.
+
+    None where none is of another version than the model was saved with.
+    """
+    others = _concerned(model, error)
+    return f"it was {_saved_with(others)}" if others else None
+
+
+def doubts(model: MlModel | None, heard: Iterable[Warning]) -> tuple[str, ...]:
+    """What to say of a model whose library warned of another version while it was loaded.
+
+    scikit-learn's warning knows both versions, also of what a scoring script loads by itself
+    (`model` None).
+    """
+    warned = [warning for warning in heard if "version" in str(warning).lower()]
+    told = {
+        OtherVersion("scikit-learn", *map(str, versions))
+        for warning in warned
+        if None not in (versions := [getattr(warning, name, None) for name in _SKLEARNS])
+    }
+    if not told and warned and model is not None:
+        libraries = {_normal(name) for name in model.saved_versions}
+        told = {package for package in other_versions(model) if _normal(package.name) in libraries}
+    others = sorted(told, key=lambda package: (package.name, package.saved))
+    return tuple(
+        f"predictions may be wrong: the model was {_saved_with([package])}" for package in others
+    )
+
+
+def _saved_with(others: list[OtherVersion]) -> str:
+    """The versions on both sides, and the way out."""
+    told = others[:_MOST_NAMED]
+    saved = _listed(f"{package.name} {package.saved}" for package in told)
+    installed = _listed(f"{package.name} {package.installed}" for package in told)
+    if len(told) == 1:
+        installed = told[0].installed
+    install = shlex.join(f"{package.name}=={package.saved}" for package in told)
+    plural = "versions" if len(told) > 1 else "version"
+    return (
+        f"saved with {saved}, and {installed} {'is' if len(told) == 1 else 'are'} installed:"
+        f" {installed_by(install)}, or save the model anew with the installed {plural}"
+    )
+
+
+def _concerned(model: MlModel, error: Exception) -> list[OtherVersion]:
+    """The packages of other versions that an error may come from: the model's own library, and
+    what the error passed through or names. A file that ends too early is a matter of no version."""
+    if isinstance(error, (EOFError, OSError)) or "truncated" in str(error):
+        return []
+    named = set(re.findall(r"[A-Za-z_]\w*", str(error)))
+    trace = error.__traceback__
+    while trace is not None:
+        named.add(str(trace.tb_frame.f_globals.get("__name__")).partition(".")[0])
+        trace = trace.tb_next
+    modules = {_normal(name) for module in named for name in _PACKAGES.get(module, (module,))}
+    libraries = {_normal(name) for name in model.saved_versions}
+    # MLflow itself is passed through whatever goes wrong.
+    return [
+        package
+        for package in other_versions(model)
+        if _normal(package.name) in libraries | (modules - {"mlflow"})
+    ]
+
+
+def _requirements(model: MlModel) -> Iterator[str]:
+    try:
+        text = (model.folder / "requirements.txt").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return
+    yield from text.splitlines()
+
+
+def _is_there(module: str) -> bool:
+    """Whether the package of a module is installed: then it lacks the module, in this version."""
+    top = module.partition(".")[0]
+    try:
+        return importlib.util.find_spec(top) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _installed(name: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _normal(name: str) -> str:
+    """A package's name as indexes compare it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _plain(version: str) -> str:
+    """A version without its local part and the zeros at its end: 2.1.0+cu118 is 2.1."""
+    return re.sub(r"(\.0)+$", "", version.partition("+")[0])
+
+
+def _listed(words: Iterable[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last

@@ -1,0 +1,59 @@
+"""What a driver made of one mini-batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from runner.engine.attempt import FileResult
+from runner.engine.slices import Slice
+from runner.engine.text import one_line
+
+_LONGEST_REASON = 500  # characters
+
+
+@dataclass(frozen=True)
+class Result:
+    """The files' fate and the tally of their predictions; the lines have been written."""
+
+    files: tuple[FileResult, ...]
+    tally: Mapping[str, Any]
+    warnings: tuple[str, ...] = ()
+    retry: str | None = None  # why another attempt may do better
+    missing: int = 0  # results a script owed and did not return
+    rows: int | None = None  # where the files' own rows are not known
+    # Of a slice the types of the numbers it was answered with, by column.
+    number_types: Mapping[str, str] = field(default_factory=dict)
+
+
+class NotOnceARow(Exception):
+    """A model did not answer once for each row of a slice: it has to be given files whole."""
+
+
+class Driver(Protocol):
+    """Turns a mini-batch into lines; made once a process, as a script's `init()` is."""
+
+    def run(
+        self, files: Sequence[Path], write: Callable[[Any], object], slice_: Slice | None = None
+    ) -> Result:
+        """Score files and write their lines with `write`, in the files' order.
+
+        With `slice_`, which only a model without a script is ever given, score that slice of the
+        one file in `files`. Raises NotOnceARow where the model can't be given slices.
+        """
+        ...
+
+    def close(self) -> None:
+        """Called once there is no more to score. What it raises is told and fails nothing."""
+        ...
+
+
+def brief(error: BaseException) -> str:
+    """One line for an exception: its type and its text."""
+    text = one_line(error)
+    name = type(error).__name__
+    if len(text) > _LONGEST_REASON:
+        text = text[: _LONGEST_REASON - 1] + "…"
+    return f"{name}: {text}" if text else name

@@ -1,0 +1,79 @@
+"""A scoring script as a module of Python: imported, forgotten, and what it raised explained.
+
+So for batch and for online deployments.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from runner.engine.drivers.result import brief
+from runner.errors import JobFailed
+
+
+def import_script(path: Path, folder: Path, name: str, contract: str) -> ModuleType:
+    """Import a script as the module `name`, with `folder` as the process's working folder.
+
+    Raises JobFailed when it can't be imported, or lacks `init` or `run`; `contract` says in that
+    message what such a script defines.
+    """
+    if not path.is_file():
+        raise JobFailed(f"script {path} does not exist")
+    # A script finds its neighbours as it does on Azure: in its folder and in the working folder.
+    sys.path.insert(0, str(folder))
+    os.chdir(folder)
+    sys.dont_write_bytecode = True
+    specification = importlib.util.spec_from_file_location(name, path)
+    if specification is None or specification.loader is None:
+        raise JobFailed(f"script {path} is not a Python file")
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[name] = module
+    try:
+        specification.loader.exec_module(module)
+    except SystemExit as error:
+        raise JobFailed(f"script {path} can't be imported: it calls exit({error.code})") from error
+    except BaseException as error:
+        reason = explain_within(path, error)
+        raise JobFailed(f"script {path} can't be imported: {reason}") from error
+    for function in ("init", "run"):
+        if not callable(getattr(module, function, None)):
+            raise JobFailed(f"script {path} has no function {function}(); {contract}")
+    return module
+
+
+def forget(path: Path) -> None:
+    """Take a script and its neighbours out of `sys.modules`: what they hold can then be let go."""
+    inside = f"{path.parent}{os.sep}"
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None)).startswith(inside):
+            del sys.modules[name]
+
+
+def explain(path: Path, error: BaseException) -> str:
+    """What a script raised in one line, with the file and the line it comes from."""
+    place = _place(path, error)
+    return f"{brief(error)} ({place[0]}, line {place[1]})" if place else brief(error)
+
+
+def explain_within(path: Path, error: BaseException) -> str:
+    """As `explain`, for a message that names the script already."""
+    place = _place(path, error)
+    if place is None or place[0] != path.name:
+        return explain(path, error)
+    return f"{brief(error)} (line {place[1]})"
+
+
+def _place(path: Path, error: BaseException) -> tuple[str, int] | None:
+    """The last line an error passed through of the script and of the modules that lie with it."""
+    place = None
+    trace = error.__traceback__
+    while trace is not None:
+        file = Path(trace.tb_frame.f_code.co_filename)
+        if file.is_relative_to(path.parent) and "site-packages" not in file.parts:
+            place = str(file.relative_to(path.parent)), trace.tb_lineno
+        trace = trace.tb_next
+    return place

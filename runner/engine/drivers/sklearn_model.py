@@ -1,0 +1,107 @@
+"""Loading a pickled scikit-learn model without MLflow, whose import alone takes seconds.
+
+It does what `mlflow.pyfunc` does for such a model and nothing more: unpickle, put the signature's
+columns in order and type, call `predict_fn`. The tests hold the two against each other.
+"""
+
+from __future__ import annotations
+
+import pickle
+import re
+import warnings
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from runner.engine.drivers.matrix import (
+    are_numbers,
+    as_matrix,
+    goes_by_position,
+    takes_matrix,
+)
+from runner.engine.drivers.packages import missing_package, other_version
+from runner.engine.mlmodel import MlModel
+from runner.engine.text import one_line
+from runner.errors import JobFailed
+from runner.installing import installed_by
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_PICKLED_MODULE = re.compile(rb"\bsklearn(?:\.[A-Za-z_]\w*)+")
+_LOOK_AT = 4 << 20  # bytes of a pickle searched for module names
+
+
+def load(model: MlModel) -> Callable[[Any], Any]:
+    """Unpickle the model, which runs whatever the pickle says: only ever in a worker.
+
+    Returns a function to predictions from a table (the signature's columns, typed), or from what
+    the model is given as it is: a DataFrame, an array.
+    Raises JobFailed when the pickle can't be loaded, or wants pandas and pandas is not there.
+    """
+    import pyarrow as pa
+
+    assert model.pickle is not None
+    try:
+        with model.pickle.open("rb") as file:
+            estimator = pickle.load(file)
+    except Exception as error:
+        if needed := missing_package(model, error):
+            raise JobFailed(f"model {model.folder} {needed}") from error
+        detail = one_line(error) or "it ends too early"
+        raise JobFailed(
+            f"model file {model.pickle} can't be loaded ({type(error).__name__}: {detail});"
+            f" {other_version(model, error) or 'register the model again'}"
+        ) from error
+    predict = getattr(estimator, model.predict_fn, None)
+    if predict is None:
+        raise JobFailed(f"model {model.folder} has no {model.predict_fn}()")
+    if takes_matrix(estimator, model.signature.columns):
+        return _on_matrices(predict)
+    _need_pandas(model)
+    return lambda data: predict(data.to_pandas() if isinstance(data, pa.Table) else data)
+
+
+def _on_matrices(predict: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Predictions from tables as matrices, or as DataFrames where it raises over a matrix.
+
+    A DataFrame is what MLflow hands over, so what it comes to is right whatever a matrix did.
+    """
+    # A matrix holds the same numbers as the DataFrame the model was fitted on; its columns have
+    # been matched by name already, so the warning about their absence says nothing new.
+    warnings.filterwarnings("ignore", message="X does not have valid feature names")
+
+    def on_matrix(table: pa.Table) -> Any:
+        try:
+            return predict(as_matrix(table))
+        except Exception:
+            if find_spec("pandas") is None:
+                raise
+        return predict(table.to_pandas())
+
+    return on_matrix
+
+
+def modules(model: MlModel) -> list[str]:
+    """What the model will import: the scikit-learn modules its pickle names, found as text so that
+    nothing of it is run, and pandas where it won't be given a matrix."""
+    assert model.pickle is not None
+    try:
+        with model.pickle.open("rb") as file:
+            names = {name.decode() for name in _PICKLED_MODULE.findall(file.read(_LOOK_AT))}
+    except OSError:
+        return []
+    if not (are_numbers(model.signature.columns) and all(map(goes_by_position, names))):
+        names.add("pandas")
+    return sorted(names)
+
+
+def _need_pandas(model: MlModel) -> None:
+    try:
+        import pandas  # noqa: F401
+    except ModuleNotFoundError:
+        why = "is given DataFrames" if model.signature.columns else "has no signature"
+        raise JobFailed(
+            f"model {model.folder} {why}, which needs pandas to read its files:"
+            f" {installed_by('-r requirements/mlflow.txt')}"
+        ) from None

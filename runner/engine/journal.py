@@ -1,0 +1,174 @@
+"""The job's journal: one line of JSON for each finished attempt, appended as it happens.
+
+It is what a resumed job trusts: a mini-batch whose last line says it is done is not run again.
+A line cut short by a crash is no line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from runner.atomic import write_whole
+from runner.engine.attempt import Attempt, FileResult
+from runner.engine.parts import Key
+from runner.engine.slices import Slice
+
+
+class Journal:
+    """Appends attempts; use it as a context manager. OSError when the disk refuses."""
+
+    def __init__(self, path: Path) -> None:
+        _drop_torn_line(path)
+        self._file = path.open("ab", buffering=0)
+
+    def append(self, attempt: Attempt) -> None:
+        line = _line(attempt).encode()
+        while line:
+            # A disk that is filling up takes a part; only the next write says why.
+            line = line[self._file.write(line) :]
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+
+def read_journal(path: Path) -> list[Attempt]:
+    """Every complete line of a journal, oldest first; none for a journal not yet begun."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    return list(parse(content[: content.rfind(b"\n") + 1].splitlines()))
+
+
+def write_journal(path: Path, attempts: Iterable[Attempt]) -> None:
+    """Write a journal anew, whole or not at all. OSError when the disk refuses."""
+    write_whole(path, "".join(map(_line, attempts)))
+
+
+def parse(lines: Iterable[bytes]) -> Iterator[Attempt]:
+    """Turn complete lines into attempts."""
+    for line in lines:
+        document: dict[str, Any] = json.loads(line)
+        document["files"] = tuple(FileResult(**file) for file in document["files"])
+        document["warnings"] = tuple(document["warnings"])
+        if document.get("slice"):
+            document["slice"] = Slice(**document["slice"])
+        yield Attempt(**document)
+
+
+class Standing:
+    """What the attempts of a job come to, kept up to date as they are added.
+
+    The later of two attempts that settle a part of a mini-batch counts, with one exception: a
+    part that is done, but for a file or two, is not replaced by a failure on resume. A large file
+    fails as a whole: where one slice of it fails, no row of its other slices counts.
+    """
+
+    def __init__(self, attempts: Iterable[Attempt] = ()) -> None:
+        self.settled: dict[Key, Attempt] = {}
+        self._sliced: dict[tuple[int, str], _SlicedFile] = {}
+        self.rows = 0
+        self.failed_files = 0
+        for attempt in attempts:
+            self.add(attempt)
+
+    def add(self, attempt: Attempt) -> None:
+        """Take in one more attempt."""
+        if attempt.outcome == "retried":
+            return
+        known = self.settled.get(attempt.key)
+        if known is not None and known.outcome == "done" and attempt.outcome == "failed":
+            return
+        self.settled[attempt.key] = attempt
+        if attempt.slice is not None:
+            file = self._sliced.setdefault(_file_of(attempt), _SlicedFile())
+            self._count(-file.counted_rows, -bool(file.failing))
+            file.replace(known, attempt)
+            self._count(file.counted_rows, bool(file.failing))
+            return
+        if known is not None:
+            self._count(-known.rows, -known.failed_files)
+        self._count(attempt.rows, attempt.failed_files)
+
+    def has_lost(self, mini_batch: int, file: str) -> bool:
+        """True for a large file of which a slice has failed for good."""
+        sliced = self._sliced.get((mini_batch, file))
+        return sliced is not None and bool(sliced.failing)
+
+    def complete(self) -> set[Key]:
+        """The parts that need not be run again."""
+        return {key for key, attempt in self.settled.items() if attempt.failed_files == 0}
+
+    def counted(self) -> list[Attempt]:
+        """The settled attempts that count, in the order of the input."""
+        return [attempt for _, attempt in sorted(self.settled.items()) if self._counts(attempt)]
+
+    def _counts(self, attempt: Attempt) -> bool:
+        if attempt.slice is None:
+            return True
+        failing = self._sliced[_file_of(attempt)].failing
+        return not failing or attempt.key == min(failing)
+
+    def _count(self, rows: int, failed_files: int) -> None:
+        self.rows += rows
+        self.failed_files += failed_files
+
+
+class _SlicedFile:
+    """The settled slices of one large file, added up."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.failing: set[Key] = set()
+
+    @property
+    def counted_rows(self) -> int:
+        return 0 if self.failing else self.rows
+
+    def replace(self, known: Attempt | None, attempt: Attempt) -> None:
+        self.rows += attempt.rows - (known.rows if known else 0)
+        self.failing.discard(attempt.key)
+        if attempt.failed_files:
+            self.failing.add(attempt.key)
+
+
+def _file_of(attempt: Attempt) -> tuple[int, str]:
+    return attempt.mini_batch, attempt.files[0].name
+
+
+def _line(attempt: Attempt) -> str:
+    return json.dumps(asdict(attempt), separators=(",", ":")) + "\n"
+
+
+def _drop_torn_line(path: Path) -> None:
+    """Cut off a last line without its end, so that the next one starts a line of its own."""
+    try:
+        with path.open("rb+") as file:
+            size = file.seek(0, os.SEEK_END)
+            keep = size
+            while keep > 0:
+                step = min(keep, 65536)
+                file.seek(keep - step)
+                end = file.read(step).rfind(b"\n")
+                if end >= 0:
+                    keep = keep - step + end + 1
+                    break
+                keep -= step
+            if keep < size:
+                file.truncate(keep)
+    except FileNotFoundError:
+        return

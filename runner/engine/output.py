@@ -1,0 +1,110 @@
+"""The job's output: the pieces put end to end in input order, and what is said of them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.atomic import replaced, write_whole
+from runner.counting import many
+from runner.engine.attempt import Attempt
+from runner.engine.disk import full_disk_fails_the_job
+from runner.engine.journal import Standing
+from runner.engine.layout import output_folder, piece, pieces_folder
+from runner.engine.plan import Plan
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One line of `failures.csv`."""
+
+    file: str
+    attempt: int
+    reason: str
+
+
+def publish(plan: Plan, folder: Path, attempts: Iterable[Attempt]) -> Path:
+    """Assemble the job's output and return its folder.
+
+    With append_row that is one file, whole or absent. JobFailed when the disk is full: the
+    pieces stay, and a resume assembles them again.
+    """
+    target = output_folder(folder)
+    if plan.settings.output_action == "append_row":
+        done = [
+            attempt.key for attempt in Standing(attempts).counted() if attempt.outcome == "done"
+        ]
+        with (
+            full_disk_fails_the_job(folder),
+            # Not in the output's own folder: a crash must leave nothing there that isn't whole.
+            replaced(target / plan.settings.output_file_name, folder / "output.partial") as draft,
+        ):
+            _concatenate((piece(folder, key) for key in done), draft)
+    return target
+
+
+def discard_pieces(folder: Path) -> None:
+    """Drop the pieces of a job whose output is published."""
+    shutil.rmtree(pieces_folder(folder), ignore_errors=True)
+
+
+def failures(attempts: Iterable[Attempt]) -> Iterator[Failure]:
+    """Every failure and retry of a job, in the order of its mini-batches."""
+    for attempt in sorted(attempts, key=lambda attempt: (attempt.key, attempt.started)):
+        if attempt.outcome == "retried":
+            yield Failure(attempt.where, attempt.attempt, attempt.reason or "")
+        for file in attempt.files:
+            if file.error is not None:
+                yield Failure(file.name, attempt.attempt, file.error)
+        if attempt.missing:
+            yield Failure(attempt.where, attempt.attempt, _too_few(attempt))
+
+
+def reasons(settled: Attempt) -> list[str]:
+    """Why a settled mini-batch lost files, a line for each reason."""
+    if settled.outcome == "failed":
+        return [f"{settled.where}: {settled.reason}"]
+    found = [file.error for file in settled.files if file.error is not None]
+    return found + ([_too_few(settled)] if settled.missing else [])
+
+
+def write_failures(attempts: Iterable[Attempt], path: Path) -> None:
+    """Write `failures.csv`, whole or not at all: file, attempt, reason, with a header.
+
+    OSError when the disk refuses.
+    """
+    table = io.StringIO()
+    writer = csv.writer(table)
+    writer.writerow(["file", "attempt", "reason"])
+    writer.writerows((one.file, one.attempt, one.reason) for one in failures(attempts))
+    write_whole(path, table.getvalue())
+
+
+def _too_few(attempt: Attempt) -> str:
+    owed = many(attempt.missing, "result")
+    return f"mini-batch {attempt.mini_batch}: run() returned {owed} too few"
+
+
+def _concatenate(pieces: Iterable[Path], target: Path) -> None:
+    with target.open("wb") as out:
+        for path in pieces:
+            with path.open("rb") as part:
+                _copy(part.fileno(), out.fileno())
+
+
+def _copy(source: int, target: int) -> None:
+    """Copy inside the kernel where it can, which spares half the work."""
+    size = os.fstat(source).st_size
+    while size > 0:
+        if hasattr(os, "sendfile") and os.uname().sysname == "Linux":
+            sent = os.sendfile(target, source, None, size)
+        else:
+            sent = os.write(target, os.read(source, 1 << 20))
+        if sent == 0:
+            break
+        size -= sent

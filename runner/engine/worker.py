@@ -1,0 +1,235 @@
+"""One worker process: loads the driver once, then scores the mini-batches it is sent.
+
+It talks over a socket: in comes a part of a mini-batch as JSON, or nothing when there are no
+more, out goes one message each.
+The lines of a part go into a file of its own; the parent publishes it, so a worker that
+outlives its job can't.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import gc
+import io
+import os
+import signal
+import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, TextIO
+
+from runner.engine import disk, drivers
+from runner.engine.drivers.script_module import forget
+from runner.engine.layout import draft, output_folder
+from runner.engine.messages import (
+    Hopeless,
+    Message,
+    Raised,
+    Ready,
+    Scored,
+    WantsWholeFiles,
+    encode,
+)
+from runner.engine.parts import Part, decode
+from runner.engine.plan import Plan
+from runner.errors import JobFailed
+
+NO_MORE = b""  # sent in place of a part when there is nothing left to score
+_MOST_HEARD = 100  # warnings that are kept
+
+
+def work(plan: Plan, folder: Path, connection: Connection, log: int, parent: int) -> None:
+    """Serve mini-batches until there are no more, then end as a program does. Called in a forked
+    process, which has only to exit afterwards.
+
+    `log` is the file descriptor that takes everything printed from here on, `parent` the process
+    that forked this one.
+    """
+    _settle(log, parent)
+    os.environ.update(plan.environment_variables)
+    os.environ["AZUREML_BI_OUTPUT_PATH"] = str(output_folder(folder))
+    heard = _listen_to_warnings()
+    try:
+        driver = drivers.load(plan)
+    except JobFailed as error:
+        _print_cause(error)
+        _send(connection, Hopeless(str(error)))
+        return
+    _send(connection, Ready(drivers.doubts(plan, heard)))
+    while (part := _receive(connection)) is not None:
+        _send(connection, _attempt(driver, plan, folder, part))
+    try:
+        driver.close()
+    finally:
+        del driver
+        _wind_up(plan)
+
+
+def _attempt(driver: drivers.Driver, plan: Plan, folder: Path, part: Part) -> Message:
+    files = [Path(plan.input) / file.name for file in part.files]
+    worker = os.getpid()
+    try:
+        lines = _Lines(draft(folder, part.key, os.getpid()))
+        with lines:
+            result = driver.run(files, lines.write, part.slice)
+            if os.getpid() != worker:
+                # A process that the script forked came back here: it is no worker.
+                os._exit(0)
+    except disk.DiskFull as error:
+        return Hopeless(str(error))
+    except drivers.NotOnceARow as error:
+        return WantsWholeFiles(str(error))
+    except JobFailed as error:
+        _print_cause(error)
+        return Hopeless(str(error))
+    except BaseException as error:
+        # Also SystemExit and KeyboardInterrupt: what a script raises costs one attempt.
+        if os.getpid() != worker:
+            os._exit(1)
+        traceback.print_exc()
+        return Raised(drivers.explain(plan, error))
+    finally:
+        # A script may have put anything, or nothing, in their place.
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+    return Scored(result)
+
+
+def _wind_up(plan: Plan) -> None:
+    """Do what an interpreter does at its end: wait for threads, call exit handlers, write out
+    open files and let go of what the script holds.
+
+    An interpreter's own end is not to be had: the frames, the threads and half of the libraries
+    below this one are the parent's.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    # By hand first: let go in a cycle, a file may lose what its outer layer still holds.
+    with contextlib.ExitStack() as each:
+        for one in gc.get_objects():
+            if issubclass(type(one), (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)):
+                each.callback(_flush, one)
+    if plan.script is not None:
+        forget(Path(plan.script))
+    gc.collect()
+
+
+def _flush(file: io.TextIOWrapper | io.BufferedWriter | io.BufferedRandom) -> None:
+    with contextlib.suppress(ValueError):  # closed or detached already
+        file.flush()
+
+
+class _Lines:
+    """A draft's file. What the disk refuses is told apart from what a script raises."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = self._guard(lambda: path.open("wb", buffering=1 << 20))
+
+    def write(self, lines: Any) -> None:
+        self._guard(lambda: self._file.write(lines))
+
+    def __enter__(self) -> _Lines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._guard(self._file.close)
+
+    def _guard(self, action: Callable[[], Any]) -> Any:
+        try:
+            return action()
+        except OSError as error:
+            if error.errno in disk.FULL:
+                raise disk.DiskFull(disk.full(error, self._path.parent)) from None
+            raise
+
+
+def _receive(connection: Connection) -> Part | None:
+    try:
+        content = connection.recv_bytes()
+    except (EOFError, OSError):
+        # The parent is gone: nobody is left to score for.
+        os._exit(1)
+    return None if content == NO_MORE else decode(content)
+
+
+def _send(connection: Connection, message: Message) -> None:
+    try:
+        connection.send_bytes(encode(message))
+    except OSError:
+        # The parent is gone: nobody is left to tell.
+        os._exit(1)
+
+
+def _settle(log: int, parent: int) -> None:
+    """Make the fork a process of its own: its group, its output, no input, no signals, exit
+    handlers or open files meant for the parent."""
+    # A group of its own, so that a timeout ends what the script started, too.
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _die_with_parent(parent)
+    atexit._clear()
+    gc.freeze()
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(nothing)
+    os.close(log)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        stream = open(  # noqa: SIM115
+            descriptor,
+            "w",
+            encoding="utf-8",
+            errors="backslashreplace",
+            buffering=1,
+            closefd=False,
+        )
+        setattr(sys, name, stream)
+
+
+def _die_with_parent(parent: int) -> None:
+    """Ask Linux to end this process with its parent; elsewhere it ends at its next message."""
+    if sys.platform == "linux":
+        import ctypes
+
+        parent_death_signal = 1  # PR_SET_PDEATHSIG
+        ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL)
+        # Died before we asked? Then somebody else is the parent by now.
+        if os.getppid() != parent:
+            os._exit(1)
+
+
+def _listen_to_warnings() -> list[Warning]:
+    """Keep the warnings that are given from here on; they are printed as before."""
+    heard: list[Warning] = []
+    show = warnings.showwarning
+
+    def keep(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if isinstance(message, Warning) and len(heard) < _MOST_HEARD:
+            heard.append(message)
+        show(message, category, filename, lineno, file, line)
+
+    warnings.showwarning = keep
+    return heard
+
+
+def _print_cause(error: JobFailed) -> None:
+    if error.__cause__ is not None:
+        traceback.print_exception(error.__cause__)
+    sys.stderr.flush()

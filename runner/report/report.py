@@ -1,0 +1,29 @@
+"""Everything a page shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from runner.engine.attempt import Attempt
+from runner.predictions import COLUMNS
+from runner.tally import Tally
+from runner.workspace import Summary
+
+
+class Report(NamedTuple):
+    """Everything a page shows. Attempts are in time order, those of all its starts together."""
+
+    summary: Summary
+    endpoint: str | None
+    deployment: str | None
+    model: str | None  # azureml:name:version
+    input: str
+    started_at: str | None  # ISO 8601, UTC
+    ended_at: str | None
+    error: str | None
+    settings: Mapping[str, str]
+    attempts: Sequence[Attempt]
+    tally: Tally
+    resumed: int  # times it was taken up again
+    columns: Sequence[str] = COLUMNS  # of the output; empty: not known

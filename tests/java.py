@@ -1,0 +1,24 @@
+"""Which tests need Java: they are skipped where there is none, and in CI never."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from runner.errors import EnvironmentRefused
+from runner.java import find_java
+
+
+def _missing() -> str:
+    """Why the tests that need Spark can't run here; empty where they can."""
+    if os.environ.get("CI"):
+        return ""
+    try:
+        find_java()
+    except EnvironmentRefused as error:
+        return str(error)
+    return ""
+
+
+needs_java = pytest.mark.skipif(bool(_missing()), reason=_missing() or "Java is here")

@@ -1,0 +1,25 @@
+"""How the package starts its own processes."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from runner.processes import python_command, with_one_thread
+
+
+def test_a_module_of_the_folder_a_process_starts_in_is_not_taken_for_ours(tmp_path: Path) -> None:
+    (tmp_path / "runner").mkdir()
+    (tmp_path / "runner" / "__init__.py").write_text("raise ZeroDivisionError")
+    command = python_command("runner.local.host", str(tmp_path), "no-such-job")
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "ZeroDivisionError" not in done.stderr
+    assert f"No such file or directory: '{tmp_path}/jobs/no-such-job/lock'" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"])
+def test_a_process_has_one_thread_unless_somebody_says_otherwise(name: str) -> None:
+    assert with_one_thread({"HOME": "/"})[name] == "1"
+    assert with_one_thread({name: "4"})[name] == "4"
