@@ -1,4 +1,4 @@
-"""The Java that Spark runs on: looked for first, since Spark says of a missing one only that it ended."""
+"""The Java that Spark runs on; of a missing one Spark only says that its process ended."""
 
 from __future__ import annotations
 
