@@ -1,11 +1,33 @@
-"""The command that installs a package, as it can be typed on this machine."""
+"""Which packages are not installed, and the command that installs one, as it can be typed here."""
 
 from __future__ import annotations
 
 import shlex
 import shutil
 import sys
+from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
+
+from runner.errors import EnvironmentRefused
+
+
+def check_packages(reason: str, packages: Mapping[str, str], group: str) -> None:
+    """Raise EnvironmentRefused for the first of a group's packages that is not installed.
+
+    `packages` are modules with the names of their packages; none is imported. `reason` is who
+    needs them, as the beginning of the message.
+    """
+    for module, package in packages.items():
+        try:
+            there = find_spec(module) is not None
+        except ModuleNotFoundError:
+            there = False
+        if not there:
+            raise EnvironmentRefused(
+                f"{reason}, which needs the Python package {package}: install the dependency group"
+                f" `{group}`"
+            )
 
 
 def installed_by(requirements: str) -> str:

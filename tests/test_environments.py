@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import runner.azureml.environment
+import runner.databricks.environment
 import runner.local.environment
 from runner.azureml.workspace import AzureWorkspace
 from runner.cli import main
@@ -197,6 +198,7 @@ def test_every_platform_offers_what_an_environment_needs() -> None:
     modules: dict[str, Platform] = {
         "runner.local.environment": runner.local.environment,
         "runner.azureml.environment": runner.azureml.environment,
+        "runner.databricks.environment": runner.databricks.environment,
     }
     assert modules.keys() == set(PLATFORMS.values())
 

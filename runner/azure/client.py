@@ -7,7 +7,7 @@ does not have.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote, urlsplit
 
@@ -16,7 +16,7 @@ from runner.errors import EnvironmentRefused, WrongUsage
 
 if TYPE_CHECKING:
     from azure.core import PipelineClient
-    from azure.core.rest import HttpResponse
+    from azure.core.rest import HttpRequest, HttpResponse
 
     from runner.azure.credentials import Credential
 
@@ -101,7 +101,7 @@ class Client:
         *,
         params: Mapping[str, str] | None = None,
         body: Any = None,
-        content: bytes | None = None,
+        content: bytes | Iterable[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
         accept: tuple[int, ...] = (),
         retry: Retry = "always",
@@ -127,19 +127,32 @@ class Client:
         options = _OPTIONS[retry]
         doing = what or f"{method} {_tail(url)}"
         try:
-            answer: HttpResponse = self._pipeline.send_request(request, **options)
-            if answer.status_code == 401 and self._credential is not None:
-                # The token expired on the way, or was withdrawn: nothing has been done yet.
-                self._credential.forget()
-                self._open()
-                answer = self._pipeline.send_request(request, **options)
+            answer = self._answer(request, options)
         except AzureError as error:
             raise unreachable(error, doing, urlsplit(url).hostname or url) from None
         if 200 <= answer.status_code < 300 or answer.status_code in accept:
             return answer
-        refused = refusal(answer.status_code, answer.text(), doing)
+        refused = self._refusal(request, answer, doing)
         self._on_refusal(refused)
         raise refused
+
+    def _answer(self, request: HttpRequest, options: Mapping[str, Any]) -> HttpResponse:
+        """The answer to a request; where the token at hand is refused, that to another token."""
+        answer: HttpResponse = self._pipeline.send_request(request, **options)
+        if self._credential is not None and self._is_expired(answer):
+            # The token expired on the way, or was withdrawn: nothing has been done yet.
+            self._credential.forget()
+            self._open()
+            answer = self._pipeline.send_request(request, **options)
+        return answer
+
+    def _is_expired(self, answer: HttpResponse) -> bool:
+        """Whether an answer refuses the token, and not what was asked."""
+        return answer.status_code == 401
+
+    def _refusal(self, _request: HttpRequest, answer: HttpResponse, doing: str) -> ServiceError:
+        """The error for an answer that is none of those that the caller takes."""
+        return refusal(answer.status_code, answer.text(), doing)
 
 
 def fetch_json(url: str) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -64,15 +64,29 @@ def scrub(text: str) -> str:
 
 def refusal(status: int, body: str, what: str, role: str | None = None) -> ServiceError:
     """The error for an answer's status and body; `what` was being done, `role` is what it needs."""
+    return refusal_of("Azure", status, body, what, lambda code, _: way_out(status, code, role))
+
+
+def refusal_of(
+    service: str,
+    status: int,
+    body: str,
+    what: str,
+    find_way_out: Callable[[str, str], str | None],
+) -> ServiceError:
+    """The error for what any service of Azure answered.
+
+    `find_way_out` gets the service's code and message, and says what to do, if anything.
+    """
     code, message = _said(body)
     said = f"{code}: {message}" if code and message else code or message
     said = scrub(said)
     if len(said) > _LONGEST:
         said = said[:_LONGEST] + " ..."
-    text = f"Azure refused to {what} ({status}{', ' + said if said else ''})"
+    text = f"{service} refused to {what} ({status}{', ' + said if said else ''})"
+    hint = find_way_out(code, message)
     if status == 404:
-        return Missing(text, status, code)
-    hint = way_out(status, code, role)
+        return Missing(f"{text}; {hint}" if hint else text, status, code)
     return ServiceError(f"{text}; {hint}" if hint else text, status, code)
 
 
@@ -134,4 +148,5 @@ def _said(body: str) -> tuple[str, str]:
     message = str(error.get("message") or "")
     if isinstance(inner, dict) and inner.get("message") and inner["message"] not in message:
         message = f"{message} {inner['message']}"
-    return str(error.get("code") or ""), message
+    code = error.get("code") or error.get("error_code")  # the latter is Databricks' own
+    return str(code or ""), message

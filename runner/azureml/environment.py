@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.azureml.abilities import ABILITIES as ABILITIES
 from runner.azureml.outputs import outputs_of, read_config
-from runner.errors import EnvironmentRefused
+from runner.installing import check_packages
 from runner.sources import Source
 from runner.stack_output import read_source
 
@@ -73,15 +73,4 @@ def read_address(project: Project, environment: str, source: Source) -> Outputs:
 
 
 def _check_packages(environment: str) -> None:
-    from importlib.util import find_spec
-
-    for module, package in _PACKAGES.items():
-        try:
-            there = find_spec(module) is not None
-        except ModuleNotFoundError:
-            there = False
-        if not there:
-            raise EnvironmentRefused(
-                f"environment {environment} is on Azure, which needs the Python package {package}:"
-                " install the dependency group `azure`"
-            )
+    check_packages(f"environment {environment} is on Azure", _PACKAGES, "azure")

@@ -12,8 +12,7 @@ from runner.azure.ways_out import BLOB_CONTRIBUTOR, BLOB_READER
 from runner.azureml.connection import Connection
 from runner.azureml.endpoints import KINDS, deploying
 from runner.azureml.storage import storage_of
-from runner.errors import RunnerError
-from runner.health import Link
+from runner.health import Link, pulumi_link, tried, until_broken
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,45 +29,18 @@ def examine(source: str, file: Path, read: Callable[[], Outputs]) -> Iterator[Li
 
     `source` is what kind of description leads to the workspace and `read` reads it.
     """
-    for link in _chain(source, file, read):
-        yield link
-        if link.state == "failed" and link.name in _NEEDED:
-            for name in _LINKS[_LINKS.index(link.name) + 1 :]:
-                yield Link(name, "skipped", f"{link.name} comes first")
-            return
+    return until_broken(_chain(source, file, read), _LINKS, _NEEDED)
 
 
 def _chain(source: str, file: Path, read: Callable[[], Outputs]) -> Iterator[Link]:
-    if source == "stack":
-        yield _tried("pulumi", lambda: _pulumi(file))
-    else:
-        yield Link("pulumi", "skipped", f"not needed: {file} says where the workspace is")
+    yield pulumi_link(source, file)
     outputs: list[Outputs] = []
-    yield _tried("outputs", lambda: _read(outputs, read))
+    yield tried("outputs", lambda: _read(outputs, read))
     connection = Connection(outputs[0])
-    yield _tried("sign-in", lambda: _sign_in(connection))
-    yield _tried("workspace", lambda: _workspace(connection))
-    yield _tried("storage", lambda: _storage(connection))
+    yield tried("sign-in", lambda: _sign_in(connection))
+    yield tried("workspace", lambda: _workspace(connection))
+    yield tried("storage", lambda: _storage(connection))
     yield from _endpoints(connection)
-
-
-def _tried(name: str, look: Callable[[], str]) -> Link:
-    try:
-        return Link(name, "ok", look())
-    except RunnerError as error:
-        return Link(name, "failed", str(error))
-
-
-def _pulumi(file: Path) -> str:
-    import subprocess
-
-    from runner.stack import find_cli
-
-    command = find_cli(file.parent)
-    asked = subprocess.run([command, "version"], capture_output=True, text=True, check=False)
-    if asked.returncode:
-        raise ServiceError(f"{command} version ends with {asked.returncode}")
-    return f"{asked.stdout.strip()} at {command}"
 
 
 def _read(kept: list[Outputs], read: Callable[[], Outputs]) -> str:
@@ -126,7 +98,7 @@ def _endpoints(connection: Connection) -> Iterator[Link]:
     for logical, endpoint in sorted(known.items()):
         deployments: list[Any] = []
         look = partial(_endpoint, connection, logical, endpoint, deployments)
-        yield _tried(f"endpoint {logical}", look)
+        yield tried(f"endpoint {logical}", look)
         for deployment in deployments:
             yield _deployment(logical, deployment)
 

@@ -1,0 +1,93 @@
+"""Asking a Databricks workspace over its REST interface.
+
+databricks-sdk is not used: its import takes longer than most commands. The tests hold what is
+written and read here against the unmodified package.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from runner.azure.client import Client
+from runner.azure.errors import ServiceError, refusal_of
+from runner.databricks.ways_out import way_out
+from runner.errors import EnvironmentRefused
+
+if TYPE_CHECKING:
+    from azure.core.rest import HttpRequest, HttpResponse
+
+    from runner.azure.credentials import Credential
+
+# The application of Databricks in Entra, the same in every cloud and tenant.
+SCOPE = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d/.default"
+# What lets an identity in that has a role on the workspace in Azure and is not yet known inside.
+# https://learn.microsoft.com/azure/databricks/dev-tools/auth/aad-token-manual
+_RESOURCE_ID = "X-Databricks-Azure-Workspace-Resource-Id"
+_MANAGEMENT_TOKEN = "X-Databricks-Azure-SP-Management-Token"  # noqa: S105 - the header's name
+# What Databricks says of a token that has expired. The status was 400 once, then 403, now 401:
+# https://github.com/databrickslabs/splunk-integration/issues/55
+_EXPIRED = re.compile(r"invalid access token|token (is|has) expired|ExpiredJwtException", re.I)
+
+
+class DatabricksClient(Client):
+    """Requests below a workspace's `/api`: `client.get("2.1", "clusters", "list")`."""
+
+    def __init__(
+        self, host: str, credential: Credential, resource_id: str, resource_manager_scope: str
+    ) -> None:
+        self._resource_id = resource_id
+        self._resource_manager_scope = resource_manager_scope
+        self._introduced: bool | None = None  # None: nothing has asked for it yet
+        super().__init__(f"{host}/api", credential, SCOPE)
+
+    def listing(
+        self, *path: str, key: str, params: Mapping[str, str] | None = None
+    ) -> Iterator[Any]:
+        """Every element of a listing, page after page as they are needed."""
+        asked = dict(params or {})
+        while True:
+            content = self.get(*path, params=asked)
+            yield from content.get(key) or ()
+            token = content.get("next_page_token")
+            if not token:
+                return
+            asked["page_token"] = str(token)
+
+    def _answer(self, request: HttpRequest, options: Mapping[str, Any]) -> HttpResponse:
+        if self._introduced:
+            self._introduce(request)
+        answer = super()._answer(request, options)
+        if answer.status_code not in (401, 403) or self._introduced is not None:
+            return answer
+        # Refused before anything was done: perhaps the workspace does not know who asks.
+        try:
+            self._introduce(request)
+        except EnvironmentRefused:  # no token of Resource Manager is to be had
+            self._introduced = False
+            return answer
+        second = super()._answer(request, options)
+        self._introduced = second.status_code not in (401, 403)
+        return second if self._introduced else answer
+
+    def _introduce(self, request: HttpRequest) -> None:
+        assert self._credential is not None
+        token = self._credential.get_token(self._resource_manager_scope).token
+        request.headers[_RESOURCE_ID] = self._resource_id
+        request.headers[_MANAGEMENT_TOKEN] = token
+
+    def _is_expired(self, answer: HttpResponse) -> bool:
+        if answer.status_code in (400, 403):
+            return _EXPIRED.search(answer.text()) is not None
+        return super()._is_expired(answer)
+
+    def _refusal(self, request: HttpRequest, answer: HttpResponse, doing: str) -> ServiceError:
+        path = urlsplit(request.url).path.removeprefix("/api")
+        status = answer.status_code
+
+        def find(code: str, message: str) -> str | None:
+            return way_out(request.method, path, status, code, message)
+
+        return refusal_of("Databricks", status, answer.text(), doing, find)
