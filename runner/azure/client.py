@@ -143,7 +143,14 @@ class Client:
             # The token expired on the way, or was withdrawn: nothing has been done yet.
             self._credential.forget()
             self._open()
-            answer = self._pipeline.send_request(request, **options)
+            answer = self._again(request, options)
+        return answer
+
+    def _again(self, request: HttpRequest, options: Mapping[str, Any]) -> HttpResponse:
+        """The answer to a request that was refused before anything was done."""
+        if hasattr(request.content, "seek"):  # a file, which was read
+            request.content.seek(0)
+        answer: HttpResponse = self._pipeline.send_request(request, **options)
         return answer
 
     def _is_expired(self, answer: HttpResponse) -> bool:

@@ -231,7 +231,7 @@ def download(
     or the files are not those that were registered.
     """
     from runner.atomic import check_absent
-    from runner.azureml.downloads import fresh_folder, write
+    from runner.fetching import fresh_folder, write
 
     check_absent(target)
     asset = find(connection, kind, reference)

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.atomic import created
 from runner.azure.errors import explained
 from runner.azure.ways_out import BLOB_READER
-from runner.content import Content, ContentFile, counted, hash_content
-from runner.errors import EnvironmentRefused, NotFound
+from runner.content import Content, ContentFile
+from runner.errors import NotFound
+from runner.fetching import checked_name, write
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
 
 PIECE = 4 << 20  # bytes fetched at a time
-_FILES = 8  # on their way at once
 
 
 def find_content(container: ContainerClient, path: str) -> Content:
@@ -42,9 +38,11 @@ def find_content(container: ContainerClient, path: str) -> Content:
             read = partial(_read, container, blob.name, blob.size, blob.etag)
             if blob.name == path:
                 name = path.rpartition("/")[2]
-                return Content("file", [ContentFile(_checked(name, path), blob.size, read)])
+                return Content(
+                    "file", [ContentFile(checked_name(name, f"the blob {path!r}"), blob.size, read)]
+                )
             if blob.name.startswith(folder):
-                name = _checked(blob.name.removeprefix(folder), blob.name)
+                name = checked_name(blob.name.removeprefix(folder), f"the blob {blob.name!r}")
                 files.append(ContentFile(name, blob.size, read))
     if not files:
         raise NotFound(
@@ -67,45 +65,6 @@ def fetch(
     return [folder / file.name for file in content.files]
 
 
-def write(content: Content, folder: Path, tell: Callable[[int], None]) -> str:
-    """Write a content's files into a folder, and return the hash of what was written."""
-    with _writing(folder), ThreadPoolExecutor(_FILES, "download") as pool:
-        hashes = list(pool.map(partial(_write, folder), counted(content, tell).files))
-    names = [file.name for file in content.files]
-    return hash_content(content.shape, zip(names, hashes, strict=True))
-
-
-@contextmanager
-def fresh_folder(target: Path, only: str | None = None) -> Iterator[Path]:
-    """Give a folder to write to, which becomes `target` in the end, or nothing at all.
-
-    With `only`, the file of that name in it becomes `target` instead. Raises WrongUsage where the
-    target exists and EnvironmentRefused where it can't be written.
-    """
-    with _writing(target), created(target, only) as folder:
-        folder.mkdir()
-        yield folder
-
-
-@contextmanager
-def _writing(target: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise EnvironmentRefused(
-            f"{target} can't be written ({error.strerror}): make room, or name another place"
-        ) from error
-
-
-def _checked(name: str, blob: str) -> str:
-    parts = name.replace("\\", "/").split("/")
-    if {"", ".", ".."}.intersection(parts) or ":" in parts[0] or "\0" in name:
-        raise EnvironmentRefused(
-            f"the blob {blob!r} would be written outside of its folder; nothing is fetched"
-        )
-    return name
-
-
 def _read(container: ContainerClient, name: str, size: int, etag: str) -> Iterator[bytes]:
     from azure.core import MatchConditions
 
@@ -120,14 +79,3 @@ def _read(container: ContainerClient, name: str, size: int, etag: str) -> Iterat
                 match_condition=MatchConditions.IfNotModified,
             ).readall()
         yield piece
-
-
-def _write(folder: Path, file: ContentFile) -> str:
-    path = folder / file.name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    digest = sha256()
-    with path.open("xb") as stream:
-        for piece in file.read():
-            digest.update(piece)
-            stream.write(piece)
-    return digest.hexdigest()

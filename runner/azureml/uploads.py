@@ -8,7 +8,7 @@ broken source left behind is sent again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -19,6 +19,7 @@ from runner.azure.errors import explained
 from runner.azure.ways_out import BLOB_CONTRIBUTOR
 from runner.azureml.short_way import ShortWay
 from runner.content import Content, ContentFile, hash_content, hash_file
+from runner.parallel import all_or_first_error
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
@@ -63,7 +64,7 @@ def upload(
     sender = _Sender(container, folder, there, hashes, tell)
     with ThreadPoolExecutor(_FILES, "upload") as files, ThreadPoolExecutor(_BLOCKS) as blocks:
         sender.blocks = blocks
-        with _explained(container), _all_or_first_error(files) as begin:
+        with _explained(container), all_or_first_error(files, str) as begin:
             sent = [begin(sender.send, file) for file in content.files]
         digests = [(file.name, one.result()) for file, one in zip(content.files, sent, strict=True)]
     return Sent(hash_content(content.shape, digests), sender.bytes)
@@ -185,25 +186,6 @@ def _blocks(chunks: Iterator[bytes], size: int) -> Iterator[bytes]:
             del buffer[:size]
     if buffer:
         yield bytes(buffer)
-
-
-@contextmanager
-def _all_or_first_error(pool: ThreadPoolExecutor) -> Iterator[Callable[..., Future[str]]]:
-    """Wait for all that was begun inside; what is left is dropped once one fails."""
-    begun: list[Future[str]] = []
-
-    def begin(function: Callable[..., str], *arguments: Any) -> Future[str]:
-        begun.append(pool.submit(function, *arguments))
-        return begun[-1]
-
-    try:
-        yield begin
-        for one in wait(begun, return_when=FIRST_EXCEPTION).done:
-            one.result()
-    except BaseException:
-        for one in begun:
-            one.cancel()
-        raise
 
 
 @contextmanager

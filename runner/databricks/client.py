@@ -68,7 +68,7 @@ class DatabricksClient(Client):
         except EnvironmentRefused:  # no token of Resource Manager is to be had
             self._introduced = False
             return answer
-        second = super()._answer(request, options)
+        second = self._again(request, options)
         self._introduced = second.status_code not in (401, 403)
         return second if self._introduced else answer
 

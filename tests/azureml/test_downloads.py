@@ -9,10 +9,11 @@ from azure.storage.blob import ContainerClient
 
 from runner.azureml import downloads
 from runner.azureml.connection import Connection
-from runner.azureml.downloads import fetch, find_content, fresh_folder
+from runner.azureml.downloads import fetch, find_content
 from runner.azureml.storage import storage_of
 from runner.content import hash_path
-from runner.errors import EnvironmentRefused, NotFound, WrongUsage
+from runner.errors import EnvironmentRefused, NotFound
+from runner.fetching import write
 from tests.azureml.stage import Stage
 
 Put = Callable[..., str]
@@ -75,9 +76,7 @@ def test_large_blobs_come_in_pieces(
     (file,) = fetch(container, f"{put(large=content)}/large", tmp_path, lambda *_: None)
     assert file.read_bytes() == content
     content_found = find_content(container, put())
-    assert downloads.write(content_found, tmp_path / "again", lambda _: None) == hash_path(
-        tmp_path / "again"
-    )
+    assert write(content_found, tmp_path / "again", lambda _: None) == hash_path(tmp_path / "again")
 
 
 def test_a_blob_that_changes_while_it_is_read_is_refused(
@@ -93,44 +92,3 @@ def test_where_there_is_nothing_the_place_is_named(container: ContainerClient, p
     root = put(a=b"one")
     with pytest.raises(NotFound, match=rf"nothing at '{root}/b'"):
         find_content(container, f"{root}/b/")
-
-
-def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
-    target = tmp_path / "deep" / "target"
-
-    def fail() -> None:
-        with fresh_folder(target) as folder:
-            (folder / "half").touch()
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        fail()
-    assert list(tmp_path.rglob("*")) == [target.parent]
-    with fresh_folder(target) as folder:
-        (folder / "whole").touch()
-        assert not target.exists()
-    assert [one.name for one in target.iterdir()] == ["whole"]
-
-
-def test_what_is_there_is_never_replaced(tmp_path: Path) -> None:
-    target = tmp_path / "target"
-
-    def come_first() -> None:
-        with fresh_folder(target):
-            target.mkdir()
-            (target / "mine").touch()
-
-    with pytest.raises(WrongUsage, match="exists already"):
-        come_first()
-    with pytest.raises(WrongUsage, match="exists already"), fresh_folder(target):
-        pytest.fail("it must not come to that")
-    assert [one.name for one in target.iterdir()] == ["mine"]
-
-
-def test_a_folder_that_can_not_be_written_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with (
-        pytest.raises(EnvironmentRefused, match="can't be written"),
-        fresh_folder(tmp_path / "file" / "target"),
-    ):
-        pytest.fail("it must not come to that")
