@@ -19,6 +19,7 @@ from runner.azureml.output_rows import count
 from runner.azureml.storage import ARTIFACTS, Place, storage_of
 from runner.errors import EnvironmentRefused, NotFound, RunnerError
 from runner.fetching import fresh_folder
+from runner.job_folder import job_folder
 from runner.tally import in_order, told
 from runner.workspace import JobStatus, Summary, Transfer
 
@@ -90,11 +91,6 @@ def download_job(
         if not any(whole.iterdir()):
             raise NotFound(f"job {name!r}, which is {job.status}, has nothing to download")
     return target
-
-
-def job_folder(home: Path, name: str) -> Path:
-    """Where what is fetched of a job lies on this machine."""
-    return home / "jobs" / name
 
 
 def _completed(connection: Connection, name: str) -> Job:

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from runner.engine.stopped import Stopped, check_stop
 from runner.errors import JobFailed
+from runner.job_folder import code_folder, command_log, deliver, delivered, job_folder, say
 from runner.local.assets import register
-from runner.local.job_folder import code_folder, command_log, deliver, delivered, job_folder, say
 from runner.local.left_over import end_left_over, held_for_command, note_command
 from runner.local.tracking.diagnosis import why_empty
 from runner.local.tracking.lifecycle import VARIABLES, End, begin_run, end_run

@@ -20,7 +20,7 @@ from pathlib import Path
 from runner.atomic import new_path, write_whole
 from runner.local.files import link_out
 from runner.local.home import make_folder
-from runner.local.job_folder import owner
+from runner.local.job_lock import owner
 from runner.workspace import Asset
 
 

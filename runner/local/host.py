@@ -15,8 +15,9 @@ from pathlib import Path
 
 from runner.engine.stopped import Stopped
 from runner.errors import EnvironmentRefused, RunnerError
+from runner.job_folder import add_start, job_folder, now, say
 from runner.local.database import opened, transaction
-from runner.local.job_folder import add_start, job_folder, lock, now, say
+from runner.local.job_lock import lock
 from runner.local.job_records import select_job, update_job
 from runner.workspace import Job, JobStatus
 
@@ -87,10 +88,18 @@ def _draw(folder: Path, job: Job) -> None:
 
 
 def _run_as_its_type(home: Path, job: Job, stop: Callable[[], bool]) -> Path | None:
-    if job.type == "batch":
-        from runner.local.batch_job import run_batch_job
+    if job.type != "batch":
+        from runner.local.command_job import run_command_job
 
-        return run_batch_job(home, job, stop)
-    from runner.local.command_job import run_command_job
+        return run_command_job(home, job, stop)
+    from runner.batch_run import run_batch
 
-    return run_command_job(home, job, stop)
+    folder = job_folder(home, job.name)
+    target = Path(job.output or folder / "named-outputs" / "score")
+
+    def finalizing() -> None:
+        with opened(home) as connection:
+            update_job(connection, job.name, status=JobStatus.FINALIZING)
+
+    run_batch(job, folder, target, stop=stop, finalizing=finalizing)
+    return target

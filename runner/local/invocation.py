@@ -25,11 +25,11 @@ from runner.errors import EnvironmentRefused, JobFailed, NotFound, WrongUsage
 from runner.input_data import form_of
 from runner.input_path import Chosen, check_type, choose_input, counted_names, unscored
 from runner.job_address import is_job_address
+from runner.job_folder import job_folder, model_folder, now
 from runner.local.assets import without_unused_keys
 from runner.local.endpoints import DeclaredEndpoints
 from runner.local.files import link_out, looks_changed
 from runner.local.home import make_folder
-from runner.local.job_folder import job_folder, model_folder, now
 from runner.local.jobs import begin_job, name_job
 from runner.registering import find_or_register, registration_of
 from runner.request import Request, only_here, resolve

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import EnvironmentRefused, NotFound
+from runner.job_folder import job_folder, now, starts
 from runner.job_kinds import JobType
 from runner.local.database import opened, transaction
-from runner.local.job_folder import job_folder, now, owner, starts
+from runner.local.job_lock import owner
 from runner.local.job_records import (
     insert_job,
     latest_job,

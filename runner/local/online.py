@@ -24,7 +24,7 @@ from runner.local.endpoint_folder import (
     withdraw,
 )
 from runner.local.invocation import find_model
-from runner.local.job_folder import lock, owner
+from runner.local.job_lock import lock, owner
 from runner.local.serving.answer import Answer, refuse
 from runner.local.serving.bodies import MAX_BODY
 from runner.local.serving.plan import DeploymentPlan

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from runner.atomic import new_path
 from runner.errors import EnvironmentRefused
+from runner.job_folder import job_folder
 from runner.local.database import opened, transaction
-from runner.local.job_folder import job_folder, lock
+from runner.local.job_lock import lock
 from runner.local.job_records import delete_job
 from runner.local.tracking.removal import remove_tracked, tracked_of
 from runner.workspace import Job

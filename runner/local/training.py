@@ -14,11 +14,11 @@ from runner.content import Content, scan_code
 from runner.declarations import AssetReference, Catalog, CommandJob, JobInput, OtherJob
 from runner.declarations.job import name_of
 from runner.errors import EnvironmentRefused
+from runner.job_folder import code_folder, job_folder, now
 from runner.job_kinds import JOB_KINDS
 from runner.local.command_job import Command, NamedOutput, write_command
 from runner.local.home import make_folder
 from runner.local.invocation import find_data
-from runner.local.job_folder import code_folder, job_folder, now
 from runner.local.jobs import begin_job, name_job
 from runner.local.tracking.plan import RunInput, RunPlan, git_tags, usual_experiment
 from runner.local.tracking.store import why_untracked

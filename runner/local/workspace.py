@@ -11,11 +11,11 @@ from runner.asset_kinds import ASSET_KINDS
 from runner.catalogs import read_environment_catalog
 from runner.content import Content, counted
 from runner.errors import NotFound
+from runner.job_folder import job_folder
 from runner.job_kinds import JobType
 from runner.local import jobs
 from runner.local.abilities import ABILITIES
 from runner.local.files import contents, copy_out
-from runner.local.job_folder import job_folder
 from runner.nearest import nearest
 from runner.project import LOCAL, Project
 from runner.workspace import (
@@ -166,7 +166,7 @@ class LocalWorkspace:
         return follow(job_folder(self._home, name), lambda: self.job(name), logs)
 
     def summary(self, name: str) -> Summary:
-        from runner.local.batch_job import read_summary
+        from runner.batch_run import read_summary
 
         job = self.job(name)
         summary = read_summary(job_folder(self._home, name))

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from runner.errors import EnvironmentRefused, NotFound, RunnerError, WrongUsage
+from runner.job_folder import job_folder
 from runner.local.addresses import find_files
 from runner.local.assets import find, register
 from runner.local.database import opened
-from runner.local.job_folder import job_folder
 from runner.local.job_records import insert_job
 from runner.local.jobs import show_job
 from runner.local.removal import remove_jobs

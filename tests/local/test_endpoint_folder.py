@@ -26,7 +26,7 @@ def work(folder):
 SERVE = """
 from pathlib import Path
 from runner.local.endpoint_folder import Address, announce
-from runner.local.job_folder import lock
+from runner.local.job_lock import lock
 import subprocess, sys
 def work(folder, look):
     held = lock(Path(folder))

@@ -10,7 +10,7 @@ import pytest
 from runner.errors import EnvironmentRefused, NotFound
 from runner.local.assets import find, register
 from runner.local.database import opened
-from runner.local.job_folder import lock
+from runner.local.job_lock import lock
 from runner.local.job_records import update_job
 from runner.local.removal import remove_jobs
 from runner.workspace import Job, JobStatus, Registration
@@ -60,7 +60,7 @@ def test_a_job_that_runs_or_is_being_resumed_stays_and_so_do_the_others(
 
     held.close()
     program = (
-        "import sys; from pathlib import Path; from runner.local.job_folder import lock;"
+        "import sys; from pathlib import Path; from runner.local.job_lock import lock;"
         " held = lock(Path(sys.argv[1])); print('held', flush=True); sys.stdin.readline()"
     )
     with subprocess.Popen(

@@ -14,7 +14,7 @@ from runner.job_address import (
     RegisteredModel,
     RunArtifact,
 )
-from runner.local.job_folder import job_folder
+from runner.job_folder import job_folder
 from runner.local.jobs import find_output, show_job
 from runner.local.tracking.record import read_record, tracked_run
 from runner.local.tracking.store import artifact_folder, local_path, reading, store_file

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from runner.atomic import write_whole
 from runner.errors import NotFound
-from runner.local.job_folder import job_folder
+from runner.job_folder import job_folder
 from runner.local.tracking.reading import read_run
 from runner.local.tracking.store import reading
 from runner.workspace import Job, LoggedModel, Metric, Origin, Point, Run

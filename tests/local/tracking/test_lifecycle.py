@@ -15,7 +15,8 @@ from mlflow.entities import ViewType
 from runner.engine.stopped import Stopped
 from runner.errors import NotFound
 from runner.job_address import parse_job_address
-from runner.local.job_folder import job_folder, owner
+from runner.job_folder import job_folder
+from runner.local.job_lock import owner
 from runner.local.jobs import show_job
 from runner.local.tracking.artifacts import find_artifact
 from runner.local.tracking.lifecycle import begin_run

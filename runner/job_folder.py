@@ -1,4 +1,4 @@
-"""A job's folder in the local workspace: what lies in it, and who is at work there.
+"""The folder of a job that the runner's own host runs, on this machine or on a cluster.
 
 <home>/jobs/<name>/
     plan.json or command.json    what was asked for
@@ -20,14 +20,9 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
-import struct
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
 
 from runner.atomic import new_path
 from runner.errors import JobFailed
@@ -62,51 +57,6 @@ def model_folder(folder: Path) -> Path:
 def log_file(folder: Path) -> Path:
     """The job's own log, a line for each thing worth knowing."""
     return folder / "logs" / "job.txt"
-
-
-def lock(folder: Path) -> BinaryIO | None:
-    """Take the job for this process, until the file is closed; None when another one has it.
-
-    The lock is POSIX's record lock, which children don't inherit: a worker that outlives a
-    killed job doesn't keep the job from being taken up again.
-    """
-    file = (folder / "lock").open("ab")
-    try:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        return None
-    return file
-
-
-def owner(folder: Path) -> int | None:
-    """The number of the process that runs the job, None when none does.
-
-    It asks and doesn't try: a probe that took the lock would keep a job from starting.
-    """
-    try:
-        with (folder / "lock").open("rb") as file:
-            answer = fcntl.fcntl(file, fcntl.F_GETLK, _flock(fcntl.F_WRLCK))
-    except FileNotFoundError:
-        return None
-    kind, process = _read_flock(answer)
-    return None if kind == fcntl.F_UNLCK else process
-
-
-def _flock(kind: int) -> bytes:
-    """C's `struct flock` over a whole file."""
-    if sys.platform == "darwin":
-        return struct.pack("qqihh", 0, 0, 0, kind, os.SEEK_SET)
-    return struct.pack("hhqqi4x", kind, os.SEEK_SET, 0, 0, 0)
-
-
-def _read_flock(answer: bytes) -> tuple[int, int]:
-    """The kind of lock and the process that holds it."""
-    if sys.platform == "darwin":
-        _, _, process, kind, _ = struct.unpack("qqihh", answer)
-    else:
-        kind, _, _, _, process = struct.unpack("hhqqi4x", answer)
-    return kind, process
 
 
 def starts(folder: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""A batch job of the local workspace: the engine's run, and what is left behind of it."""
+"""A batch job where the runner's own engine runs it: the run, and what is left behind of it."""
 
 from __future__ import annotations
 
@@ -17,18 +17,7 @@ from runner.engine.output import discard_pieces, publish, reasons, write_failure
 from runner.engine.plan import Plan, read_plan
 from runner.engine.run import Stopped, run
 from runner.errors import JobFailed
-from runner.local.database import opened
-from runner.local.job_folder import (
-    deliver,
-    delivered,
-    job_folder,
-    log_file,
-    now,
-    reserve,
-    say,
-    starts,
-)
-from runner.local.job_records import update_job
+from runner.job_folder import deliver, delivered, log_file, now, reserve, say, starts
 from runner.predictions import COLUMNS
 from runner.processes import with_one_thread
 from runner.tally import in_order, merge, told
@@ -37,14 +26,20 @@ from runner.workspace import Job, JobStatus, Summary
 _MOST_NOTICES = 3  # of failures, and of warnings
 
 
-def run_batch_job(home: Path, job: Job, stop: Callable[[], bool]) -> Path:
-    """Score the job's plan, publish its output and report on it, however it ends.
+def run_batch(
+    job: Job,
+    folder: Path,
+    target: Path,
+    *,
+    stop: Callable[[], bool] = lambda: False,
+    finalizing: Callable[[], object] = lambda: None,
+) -> None:
+    """Score the plan in a job's folder, publish its output at `target` and report on it.
 
-    Returns the output's folder. Raises JobFailed, or Stopped when `stop` says so.
+    The report is written however the job ends. `finalizing` is told when all is scored, before the
+    output is put together. Raises JobFailed, or Stopped when `stop` says so.
     """
-    folder = job_folder(home, job.name)
     plan = read_plan(folder / "plan.json")
-    target = Path(job.output or folder / "named-outputs" / "score")
     began = datetime.fromisoformat(starts(folder)[0]).timestamp()
     started, clock = time.time() - began, time.monotonic()
     # Before anything is imported for the workers: OMP_NUM_THREADS and its like are read once.
@@ -54,7 +49,7 @@ def run_batch_job(home: Path, job: Job, stop: Callable[[], bool]) -> Path:
         # A job cut off just after its output appeared has only its report left to write.
         if not delivered(folder, target):
             with reserve(folder):
-                _score(home, job, plan, folder, target, began, stop)
+                _score(plan, folder, target, began, stop, finalizing)
         discard_pieces(folder)
         status = JobStatus.COMPLETED
     except Stopped:
@@ -68,7 +63,6 @@ def run_batch_job(home: Path, job: Job, stop: Callable[[], bool]) -> Path:
         seconds = time.monotonic() - clock
         summary = _summary(job, plan, status, attempts, started, seconds, target, folder)
         _report(job, plan, summary, attempts, error, folder)
-    return target
 
 
 def _with_the_models_name(error: str, plan: Plan, job: Job) -> str:
@@ -77,17 +71,15 @@ def _with_the_models_name(error: str, plan: Plan, job: Job) -> str:
 
 
 def _score(
-    home: Path,
-    job: Job,
     plan: Plan,
     folder: Path,
     target: Path,
     began: float,
     stop: Callable[[], bool],
+    finalizing: Callable[[], object],
 ) -> None:
     attempts = run(plan, folder, began=began, stop=stop, say=lambda line: say(folder, line))
-    with opened(home) as connection:
-        update_job(connection, job.name, status=JobStatus.FINALIZING)
+    finalizing()
     deliver(folder, publish(plan, folder, attempts), target)
 
 

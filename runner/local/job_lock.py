@@ -1,0 +1,55 @@
+"""Which process of this machine is at work on a job."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+
+def lock(folder: Path) -> BinaryIO | None:
+    """Take the job for this process, until the file is closed; None when another one has it.
+
+    The lock is POSIX's record lock, which children don't inherit: a worker that outlives a
+    killed job doesn't keep the job from being taken up again.
+    """
+    file = (folder / "lock").open("ab")
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file
+
+
+def owner(folder: Path) -> int | None:
+    """The number of the process that runs the job, None when none does.
+
+    It asks and doesn't try: a probe that took the lock would keep a job from starting.
+    """
+    try:
+        with (folder / "lock").open("rb") as file:
+            answer = fcntl.fcntl(file, fcntl.F_GETLK, _flock(fcntl.F_WRLCK))
+    except FileNotFoundError:
+        return None
+    kind, process = _read_flock(answer)
+    return None if kind == fcntl.F_UNLCK else process
+
+
+def _flock(kind: int) -> bytes:
+    """C's `struct flock` over a whole file."""
+    if sys.platform == "darwin":
+        return struct.pack("qqihh", 0, 0, 0, kind, os.SEEK_SET)
+    return struct.pack("hhqqi4x", kind, os.SEEK_SET, 0, 0, 0)
+
+
+def _read_flock(answer: bytes) -> tuple[int, int]:
+    """The kind of lock and the process that holds it."""
+    if sys.platform == "darwin":
+        _, _, process, kind, _ = struct.unpack("qqihh", answer)
+    else:
+        kind, _, _, _, process = struct.unpack("hhqqi4x", answer)
+    return kind, process
