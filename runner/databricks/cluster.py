@@ -1,0 +1,188 @@
+"""What runs on a cluster: one batch job, by the same engine as on any machine.
+
+It is the entry point of the wheel that a deployment's Databricks Job names, and it is given two
+arguments: where the request lies in a volume, and which model scores. It touches no other absolute
+path. A run that is asked for again goes on from what an earlier one left in the volume.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from runner.batch_run import run_batch
+from runner.databricks.mirror import mirrored, refused, restore
+from runner.databricks.score_request import ScoreRequest, parse_score_request
+from runner.engine.inputs import list_code, list_files
+from runner.engine.layout import pieces_folder, plan_file
+from runner.engine.plan import Plan, Settings, read_plan, write_plan
+from runner.engine.stopped import Stopped
+from runner.errors import JobFailed, RunnerError
+from runner.job_folder import add_start, model_folder, now, say
+from runner.workspace import Job, JobStatus
+
+_REGISTRY = "MLFLOW_REGISTRY_URI"
+_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def score() -> None:
+    """Run the job that the command line names. Raises JobFailed for one that fails.
+
+    Databricks shows what is raised as the run's error, and takes any SystemExit for one.
+    """
+    request, model = sys.argv[1:]
+    stopping: list[int] = []
+    with contextlib.suppress(ValueError):  # in another thread than the main one
+        signal.signal(signal.SIGTERM, lambda number, _frame: stopping.append(number))
+    try:
+        score_request(Path(request), model, lambda: bool(stopping))
+    except Stopped:
+        raise JobFailed("canceled") from None
+
+
+def score_request(file: Path, model: str, stop: Callable[[], bool] = lambda: False) -> None:
+    """Run the job of a request, `<volume>/jobs/<name>/request.json`. Raises JobFailed, Stopped."""
+    request = parse_score_request(file.read_text(encoding="utf-8"))
+    place, volume = file.parent, file.parents[2]
+    with TemporaryDirectory(prefix="runner-") as work:
+        folder = Path(work) / request.job
+        try:
+            restore(place, folder)
+        except OSError as error:
+            raise JobFailed(f"{place} can't be read ({error.strerror or error})") from None
+        moment = now()
+        add_start(folder, moment)
+        with mirrored(folder, place):
+            say(folder, f"job {request.job} begins on {os.uname().nodename}")
+            ended = "failed"
+            try:
+                _run(request, model, volume, place, folder, moment, stop)
+                ended = "is Completed"
+            except Stopped:
+                ended = "was canceled"
+                raise
+            except RunnerError as failure:
+                ended = f"is Failed: {failure}"
+                raise JobFailed(str(failure)) from failure
+            except Exception as failure:
+                ended = f"is Failed: unexpected {type(failure).__name__}: {failure}"
+                raise
+            finally:
+                say(folder, f"job {request.job} {ended}")
+        if pieces_folder(place).is_dir():  # of a job whose output is there
+            shutil.rmtree(pieces_folder(place), ignore_errors=True)
+
+
+def _run(
+    request: ScoreRequest,
+    model: str,
+    volume: Path,
+    place: Path,
+    folder: Path,
+    moment: str,
+    stop: Callable[[], bool],
+) -> None:
+    plan = _plan(request, model, volume, folder)
+    write_plan(_as_begun(plan, plan_file(folder)), plan_file(folder))
+    target = folder / "named-outputs" / "score"
+    job = Job(
+        name=request.job,
+        type="batch",
+        status=JobStatus.RUNNING,
+        created_at=request.created_at,
+        endpoint=request.endpoint,
+        deployment=request.deployment,
+        model=request.model or model,
+        input=request.given,
+        started_at=moment,
+    )
+    run_batch(job, folder, target, stop=stop)
+    _deliver(target, volume / request.output, place)
+
+
+def _plan(request: ScoreRequest, model: str, volume: Path, folder: Path) -> Plan:
+    """The plan, with what the model and the code need copied to this machine's disk."""
+    home = model_folder(folder)
+    settings: dict[str, Any] = dict(request.settings)
+    if request.limited:
+        # Declared for many machines; only who asks for more than this one has gets more.
+        settings["processes"] = min(settings["processes"], _CORES)
+    script = None
+    if request.script is not None:
+        code = volume / request.script
+        script = folder / "code" / code.name
+        _copy_code(code.parent, script.parent)
+    names = None if request.names is None else list(request.names)
+    source, files = list_files(volume / request.input, names)
+    return Plan(
+        job=request.job,
+        input=str(source),
+        files=files,
+        settings=Settings(**settings),
+        model=str(_fetch_model(model, home / request.model_folder)) if model else None,
+        script=str(script) if script else None,
+        code=list_code(script) if script else (),
+        environment_variables={"AZUREML_MODEL_DIR": str(home), **request.environment_variables},
+    )
+
+
+def _as_begun(plan: Plan, file: Path) -> Plan:
+    """The plan, with the files as they were when the job was begun first: the engine compares."""
+    if not file.exists():
+        return plan
+    begun = read_plan(file)
+    return replace(
+        plan,
+        files=begun.files,
+        code=begun.code,
+        whole_files=begun.whole_files,
+        parts=begun.parts,
+    )
+
+
+def _copy_code(source: Path, target: Path) -> None:
+    """Copy the code with its times, by which a job that is taken up again knows it."""
+    for path in sorted(source.rglob("*")):
+        if path.is_file():
+            copy = target / path.relative_to(source)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+            status = path.stat()
+            os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _fetch_model(model: str, target: Path) -> Path:
+    """Fetch a model from the registry. Raises JobFailed."""
+    os.environ.setdefault(_REGISTRY, "databricks-uc")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    import mlflow.artifacts
+
+    target.mkdir(parents=True, exist_ok=True)
+    try:
+        mlflow.artifacts.download_artifacts(artifact_uri=model, dst_path=str(target))
+    except Exception as error:
+        said = " ".join(str(error).split())
+        raise JobFailed(f"model {model} can't be fetched: {said}") from error
+    return target
+
+
+def _deliver(output: Path, target: Path, place: Path) -> None:
+    """Copy a finished output into the volume. JobFailed when it can't be put there."""
+    marker = place / "delivered"
+    try:
+        if target.exists() and not marker.exists():
+            raise JobFailed(f"output {target} exists already; move it away and resume the job")
+        # Written first: what a run that is cut off here leaves at the target is this job's.
+        marker.write_text(f"{target.name}\n", encoding="utf-8")
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(output, target, copy_function=shutil.copyfile, dirs_exist_ok=True)
+    except OSError as error:
+        raise refused(target, error) from None
