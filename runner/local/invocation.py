@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
-from dataclasses import fields, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from runner.asset_kinds import ASSET_KINDS
 from runner.declarations import (
@@ -21,6 +20,7 @@ from runner.declarations.deployment import Deployment
 from runner.declarations.references import PREFIX
 from runner.engine.inputs import list_code, list_files
 from runner.engine.plan import Plan, Settings, write_plan
+from runner.engine_settings import engine_settings, limited_to_machine
 from runner.errors import EnvironmentRefused, JobFailed, NotFound, WrongUsage
 from runner.input_data import form_of
 from runner.input_path import Chosen, check_type, choose_input, counted_names, unscored
@@ -43,7 +43,6 @@ from runner.workspace import (
     Registration,
 )
 
-_PARALLEL = frozenset({"instance_count", "max_concurrency_per_instance"})
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -104,7 +103,7 @@ def plan_job(
             job=job,
             input=str(folder.absolute()),
             files=files,
-            settings=_engine_settings(deployment, request.changed, only_here(invocation)),
+            settings=_settings(deployment, request, invocation),
             model=model.path if model else None,
             script=str(script) if script else None,
             code=list_code(script) if script else (),
@@ -243,19 +242,11 @@ def _script(deployment: BatchDeployment) -> Path | None:
     return script
 
 
-def _engine_settings(
-    deployment: BatchDeployment, changed: Collection[str], only_here: Mapping[str, Any]
-) -> Settings:
-    """The engine's settings, each by the last word of its key in the YAML."""
-    settings = deployment.settings
-    processes = deployment.resources.instance_count * settings.max_concurrency_per_instance
-    if _PARALLEL.isdisjoint(changed):
-        # Declared for a cluster; only who asks for more than this machine has gets more.
-        processes = min(processes, _CORES)
-    declared = {**vars(settings), **vars(settings.retry_settings), **only_here}
-    known: dict[str, Any] = {field.name: type(field.default) for field in fields(Settings)}
-    given = {key: known[key](value) for key, value in declared.items() if key in known}
-    return Settings(processes=processes, **given)
+def _settings(deployment: BatchDeployment, request: Request, invocation: Invocation) -> Settings:
+    settings = engine_settings(deployment, only_here(invocation))
+    if limited_to_machine(request.changed):
+        return replace(settings, processes=min(settings.processes, _CORES))
+    return settings
 
 
 def check_output(given: str | None) -> Path | None:
