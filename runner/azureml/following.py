@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from runner.azureml.job_logs import log_files_of
 from runner.azureml.jobs import find_job, status
-from runner.errors import EnvironmentRefused, WrongUsage
+from runner.errors import EnvironmentRefused
+from runner.polling import first_pause, next_pause
 from runner.workspace import JobStatus, LogLine, Progress
 
 if TYPE_CHECKING:
     from runner.azureml.connection import Connection
     from runner.azureml.job_logs import LogFiles
 
-INTERVAL = "RUNNER_POLL_INTERVAL"
-_FIRST = 2.0  # seconds between the first two looks
-_GROWTH = 1.5
-_LONGEST = 30.0
 _LOGS_EVERY = 10.0  # seconds between two looks at the progress log at least
 _UNTOLD = (JobStatus.QUEUED,)  # states in which no log says anything
 
@@ -53,21 +49,7 @@ def follow(connection: Connection, name: str, logs: bool = True) -> Iterator[Pro
         if state.final:
             return
         time.sleep(pause)
-        pause = min(pause * _GROWTH, max(_LONGEST, pause))
-
-
-def first_pause() -> float:
-    """Seconds between the first two looks: RUNNER_POLL_INTERVAL, else 2. Raises WrongUsage."""
-    chosen = os.environ.get(INTERVAL)
-    if not chosen:
-        return _FIRST
-    try:
-        seconds = float(chosen)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds <= 3600:
-        raise WrongUsage(f"{INTERVAL} is {chosen!r}, allowed: seconds above 0, up to 3600")
-    return seconds
+        pause = next_pause(pause)
 
 
 def _read_on(files: LogFiles, logs: bool, last: bool) -> list[str]:

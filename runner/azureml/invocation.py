@@ -11,12 +11,12 @@ from runner.azure.errors import ServiceError
 from runner.azureml.beginning import UNCERTAIN, begin_job, name_job
 from runner.azureml.call_settings import wire_settings
 from runner.azureml.endpoints import DeployedEndpoints
-from runner.azureml.following import first_pause
 from runner.azureml.inputs import find_input
 from runner.azureml.jobs import job_record
 from runner.azureml.lost_jobs import LostJob
 from runner.azureml.storage import storage_of
 from runner.errors import WrongUsage
+from runner.polling import first_pause
 from runner.registering import Registrar
 from runner.request import Request, check_deployment, refuse_only_here, resolve
 from runner.workspace import Invocation, Job

@@ -14,7 +14,6 @@ from runner.azureml.beginning import UNCERTAIN, begin_job, name_job
 from runner.azureml.codes import SEGMENT as CODES
 from runner.azureml.codes import register_code
 from runner.azureml.environments import declared_environment, environment_id
-from runner.azureml.following import first_pause
 from runner.azureml.inputs import asset_id, find_input
 from runner.azureml.jobs import job_record
 from runner.azureml.local_parts import Part, Unsent, parts_of
@@ -32,6 +31,7 @@ from runner.declarations.reader import plain
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.input_path import check_type, existing
 from runner.job_kinds import JOB_KINDS
+from runner.polling import first_pause
 from runner.training_job import find_training_job, folder_of, other_input
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from typing import Any
 
 from runner.batch_run import run_batch
 from runner.databricks.mirror import mirrored, refused, restore
-from runner.databricks.score_request import ScoreRequest, parse_score_request
+from runner.databricks.requests import ScoreRequest, parse_request
 from runner.engine.inputs import list_code, list_files
 from runner.engine.layout import pieces_folder, plan_file
 from runner.engine.plan import Plan, Settings, read_plan, write_plan
@@ -50,7 +50,8 @@ def score() -> None:
 
 def score_request(file: Path, model: str, stop: Callable[[], bool] = lambda: False) -> None:
     """Run the job of a request, `<volume>/jobs/<name>/request.json`. Raises JobFailed, Stopped."""
-    request = parse_score_request(file.read_text(encoding="utf-8"))
+    request = parse_request(file.read_text(encoding="utf-8"))
+    assert isinstance(request, ScoreRequest)
     place, volume = file.parent, file.parents[2]
     with TemporaryDirectory(prefix="runner-") as work:
         folder = Path(work) / request.job
@@ -120,8 +121,7 @@ def _plan(request: ScoreRequest, model: str, volume: Path, folder: Path) -> Plan
         code = volume / request.script
         script = folder / "code" / code.name
         _copy_code(code.parent, script.parent)
-    names = None if request.names is None else list(request.names)
-    source, files = list_files(volume / request.input, names)
+    source, files = list_files(volume / request.input)
     return Plan(
         job=request.job,
         input=str(source),

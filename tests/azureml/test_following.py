@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.azureml.following import first_pause
-from runner.errors import NotFound, WrongUsage
+from runner.errors import NotFound
 from runner.workspace import JobStatus, Progress
 from tests.azureml.stage import Stage
 from tests.emulator.faults import Drop, forbidden, server_error, throttled
@@ -59,12 +58,3 @@ def test_a_log_that_cannot_be_read_does_not_end_it(stage: Stage, tmp_path: Path)
 def test_an_unknown_job_is_not_found(stage: Stage, tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="no job 'nowhere'"):
         list(stage.workspace(tmp_path).follow("nowhere"))
-
-
-@pytest.mark.parametrize("text", ["soon", "0", "-1", "nan", "1e9"])
-def test_an_interval_that_makes_no_sense_is_refused(
-    monkeypatch: pytest.MonkeyPatch, text: str
-) -> None:
-    monkeypatch.setenv("RUNNER_POLL_INTERVAL", text)
-    with pytest.raises(WrongUsage, match="RUNNER_POLL_INTERVAL"):
-        first_pause()

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from runner.databricks.score_request import FILE, ScoreRequest
+from runner.databricks.requests import FILE, ScoreRequest
 
 SCRIPT = """
 import os

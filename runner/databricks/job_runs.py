@@ -1,0 +1,296 @@
+"""The runs in which Databricks carries out a job: found, begun once, stopped, and what they say.
+
+A job of ours is a folder in the volume, `<volume>/jobs/<name>/`, with its `request.json`. A run
+is given the path of that file, so that any machine that sees the run knows of which job it is. A
+job that is taken up again has several runs.
+https://docs.databricks.com/api/azure/workspace/jobs
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+from runner.azure.errors import Missing, ServiceError, scrub
+from runner.databricks.connection import Connection
+from runner.databricks.files import read_file, write_file
+from runner.databricks.requests import FILE
+from runner.errors import EnvironmentRefused, Interrupted
+from runner.job_kinds import JobType
+from runner.workspace import JobStatus
+
+VERSION = "2.2"
+_RUNS = "runs.json"  # the ids of a job's runs, the latest last
+_PAGE = "25"  # runs in one answer, the most there can be
+_LOOKED_AT = 1_000  # runs, to find those of our jobs
+_LONGEST_STEM = 40  # characters of a job's name that say what it does
+_PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds before looks for a run that may be on its way
+_LAST_LINES = 3
+_LIFE = {
+    "QUEUED": JobStatus.QUEUED,
+    "PENDING": JobStatus.QUEUED,
+    "BLOCKED": JobStatus.QUEUED,
+    "WAITING": JobStatus.QUEUED,
+    "WAITING_FOR_RETRY": JobStatus.QUEUED,
+    "RUNNING": JobStatus.RUNNING,
+    "TERMINATING": JobStatus.FINALIZING,
+    "SKIPPED": JobStatus.FAILED,
+    "INTERNAL_ERROR": JobStatus.FAILED,
+}
+_RESULTS = {
+    "SUCCESS": JobStatus.COMPLETED,
+    "SUCCESS_WITH_FAILURES": JobStatus.FAILED,
+    "CANCELED": JobStatus.CANCELED,
+    "UPSTREAM_CANCELED": JobStatus.CANCELED,
+}
+_RAISED = re.compile(r"^(?:[\w.]*\.)?(?:JobFailed|RunnerError): ")  # by our own host
+_QUOTA = re.compile(r"quota|cores? (?:limit|usage)|OperationNotAllowed", re.IGNORECASE)
+_NO_STOCK = re.compile(r"stockout|SkuNotAvailable|AllocationFailed", re.IGNORECASE)
+
+
+def name_job(stem: str) -> str:
+    """A job's name that no other has: what it does, and eight digits."""
+    return f"{stem[:_LONGEST_STEM].rstrip('-')}-{uuid.uuid4().hex[:8]}"
+
+
+def place_of(connection: Connection, job: str) -> str:
+    """A job's folder in the volume."""
+    return f"{connection.outputs.volume}/jobs/{job}"
+
+
+def request_of(connection: Connection, job: str) -> str:
+    """Where a job's request lies, which is what its runs are given."""
+    return f"{place_of(connection, job)}/{FILE}"
+
+
+def begin_run(
+    connection: Connection, job: str, number: int, job_id: int | None, body: Mapping[str, Any]
+) -> int:
+    """Begin a job's run of that number, from 0, and return its id: however often it is asked, one.
+
+    It is a run of that Databricks Job, or submitted where there is none. Databricks guarantees as
+    much for a token, so a request whose answer was lost is sent again.
+    Raises EnvironmentRefused, which says where to look if a run may have begun, and Interrupted.
+    """
+    api = connection.api
+    path = ("jobs", "runs", "submit") if job_id is None else ("jobs", "run-now")
+    named = {**body, "idempotency_token": f"{job}-{number}"}
+    if job_id is not None:
+        named["job_id"] = job_id
+    try:
+        answer = api.send(
+            "POST", api.url(VERSION, *path), body=named, retry="any", what=f"begin job {job}"
+        )
+        run = int(answer.json()["run_id"])
+    except ServiceError as error:
+        if error.status is not None and error.status < 500 and error.status not in (408, 429):
+            raise
+        raise EnvironmentRefused(f"{error}; {_uncertain(connection, job)}") from None
+    except (KeyError, TypeError, ValueError):
+        raise EnvironmentRefused(
+            f"Databricks' answer to begin job {job} makes no sense; {_uncertain(connection, job)}"
+        ) from None
+    except KeyboardInterrupt:
+        raise Interrupted(_abandon(connection, job, job_id)) from None
+    note_run(connection, job, run)
+    return run
+
+
+def start_batch(connection: Connection, job: str, number: int, job_id: int) -> int:
+    """Begin a batch job's run of that number, and return its id. Raises as `begin_run`."""
+    # More runs than the job allows at once wait, where they would be skipped.
+    body = {
+        "job_parameters": {"request": request_of(connection, job)},
+        "queue": {"enabled": True},
+    }
+    return begin_run(connection, job, number, job_id, body)
+
+
+def note_run(connection: Connection, job: str, run: int) -> None:
+    """Write down in the job's folder that it has a run."""
+    runs = known_runs(connection, job)
+    if run not in runs:
+        content = json.dumps({"runs": [*runs, run]})
+        write_file(connection, f"{place_of(connection, job)}/{_RUNS}", content.encode())
+
+
+def known_runs(connection: Connection, job: str) -> list[int]:
+    """The ids of a job's runs that were written down, the latest last."""
+    content = read_file(connection, f"{place_of(connection, job)}/{_RUNS}")
+    return [int(run) for run in json.loads(content)["runs"]] if content else []
+
+
+def find_run(connection: Connection, job: str, job_id: int | None) -> Mapping[str, Any] | None:
+    """The latest run of a job; None where Databricks has none, or has forgotten it.
+
+    `job_id` is the Databricks Job that it is a run of; None: it was submitted. A run whose answer
+    never arrived is not written down, and is looked for among the others.
+    """
+    for run in reversed(known_runs(connection, job)):
+        try:
+            found: Mapping[str, Any] = get_run(connection, run)
+        except ServiceError as error:
+            # It keeps them for 60 days. Of what it doesn't know it says 400.
+            if error.status not in (400, 404):
+                raise
+            continue
+        return found
+    return lost_run(connection, job, job_id)
+
+
+def get_run(connection: Connection, run: int) -> Any:
+    return connection.api.get(VERSION, "jobs", "runs", "get", params={"run_id": str(run)})
+
+
+def lost_run(connection: Connection, job: str, job_id: int | None) -> Mapping[str, Any] | None:
+    """The latest run of a job among those of its Databricks Job, or those that were submitted."""
+    wanted = request_of(connection, job)
+    runs = list_runs(connection, job_id)
+    return next((run for run in runs if asked_of(run) == wanted), None)
+
+
+def list_runs(connection: Connection, job_id: int | None) -> Iterator[Mapping[str, Any]]:
+    """The runs of a Databricks Job, else those that were submitted; the latest first.
+
+    No more than the latest thousand are looked at: others use the workspace, too.
+    """
+    asked = {"limit": _PAGE, "expand_tasks": "true"}
+    of_what = {"run_type": "SUBMIT_RUN"} if job_id is None else {"job_id": str(job_id)}
+    runs = connection.api.listing(
+        VERSION, "jobs", "runs", "list", key="runs", params={**asked, **of_what}
+    )
+    try:
+        yield from islice(runs, _LOOKED_AT)
+    except Missing:  # the Databricks Job was taken away
+        return
+
+
+def asked_of(run: Mapping[str, Any]) -> str | None:
+    """The request that a run was given."""
+    for parameter in run.get("job_parameters") or ():
+        if parameter.get("name") == "request":
+            return str(parameter.get("value") or parameter.get("default") or "") or None
+    for task in run.get("tasks") or ():
+        parameters = (task.get("spark_python_task") or {}).get("parameters") or ()
+        if parameters:
+            return str(parameters[0])
+    return None
+
+
+def job_of(connection: Connection, run: Mapping[str, Any]) -> str | None:
+    """The name of the job of ours that a run belongs to; None for anybody else's."""
+    place, _, file = (asked_of(run) or "").rpartition("/")
+    folder, _, job = place.rpartition("/")
+    ours = file == FILE and folder == f"{connection.outputs.volume}/jobs"
+    return job if ours else None
+
+
+def kind_of(run: Mapping[str, Any]) -> JobType:
+    """The type of job that a run belongs to; one that trains is told it as its second argument."""
+    for task in run.get("tasks") or ():
+        parameters = (task.get("spark_python_task") or {}).get("parameters") or ()
+        if parameters[1:] == ["command"]:
+            return "command"
+    return "spark"
+
+
+def status_of(run: Mapping[str, Any]) -> JobStatus:
+    """How a run stands, in the words of this package."""
+    state = run.get("state") or {}
+    life = str(state.get("life_cycle_state") or (run.get("status") or {}).get("state") or "")
+    if life in _LIFE:
+        return _LIFE[life]
+    if life == "TERMINATED":
+        return _RESULTS.get(str(state.get("result_state") or _ended(run)), JobStatus.FAILED)
+    return JobStatus.RUNNING
+
+
+def moment(run: Mapping[str, Any], key: str) -> str | None:
+    """A time of a run, which Databricks has in milliseconds, as ISO 8601."""
+    milliseconds = run.get(key)
+    if not milliseconds:
+        return None
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds")
+
+
+def cancel_run(connection: Connection, run: int) -> None:
+    """Ask Databricks to end a run, which it does a while later."""
+    connection.api.ask(VERSION, "jobs", "runs", "cancel", body={"run_id": run})
+
+
+def output_of(connection: Connection, run: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the last task of a run printed and raised; nothing where it can't be had."""
+    tasks = run.get("tasks") or ()
+    task = tasks[-1].get("run_id") if tasks else run.get("run_id")
+    try:
+        output: Mapping[str, Any] = connection.api.get(
+            VERSION, "jobs", "runs", "get-output", params={"run_id": str(task)}
+        )
+    except EnvironmentRefused:  # it says why a run failed, and is no reason to fail itself
+        return {}
+    return output
+
+
+def failure(connection: Connection, run: Mapping[str, Any]) -> str:
+    """Why a run failed, on one line, with the way out where the reason is a cluster's."""
+    output = output_of(connection, run)
+    error = scrub(str(output.get("error") or ""))
+    raised = _RAISED.sub("", error)
+    if raised != error:
+        return raised
+    state, ended = run.get("state") or {}, (run.get("status") or {}).get("termination_details")
+    told = scrub(str(state.get("state_message") or (ended or {}).get("message") or ""))
+    said = error or told or f"Databricks says {state.get('result_state') or 'nothing of it'}"
+    if _QUOTA.search(f"{told} {error}"):
+        return (
+            f"{told or error}; ask for more cores of that family in the subscription's quotas, or"
+            " declare a smaller node_type_id and deploy again"
+        )
+    if _NO_STOCK.search(f"{told} {error}"):
+        return f"{told or error}; declare another node_type_id and deploy again"
+    lines = [scrub(line) for line in str(output.get("logs") or "").splitlines() if line.strip()]
+    last = " / ".join(line for line in lines[-_LAST_LINES:] if line not in said)
+    return f"{said}; its log ends: {last}" if last else said
+
+
+def _ended(run: Mapping[str, Any]) -> str:
+    """The result of a run by its newer status."""
+    code = ((run.get("status") or {}).get("termination_details") or {}).get("code")
+    return "CANCELED" if code == "USER_CANCELED" else str(code)
+
+
+def _uncertain(connection: Connection, job: str) -> str:
+    """What to do where it isn't known whether a run has begun, as the end of a message."""
+    named = f"{job} --env {connection.outputs.stack or 'ENV'}"
+    return (
+        f"`runner jobs show {named}` tells whether it has begun, and `runner jobs resume {named}`"
+        " begins it if not, never twice"
+    )
+
+
+def _abandon(connection: Connection, job: str, job_id: int | None) -> str:
+    """Cancel the run of a job that was asked for, and say what became of it."""
+    try:
+        for pause in _PAUSES:  # it may be on its way
+            run = _active_run(connection, job, job_id)
+            if run is not None:
+                note_run(connection, job, run)
+                cancel_run(connection, run)
+                return f"interrupted: job {job} was canceled"
+            time.sleep(pause)
+    except KeyboardInterrupt:
+        return f"interrupted; {_uncertain(connection, job)}"
+    except EnvironmentRefused as error:
+        return f"interrupted, but job {job} may run: it could not be canceled: {error}"
+    return f"interrupted before job {job} began"
+
+
+def _active_run(connection: Connection, job: str, job_id: int | None) -> int | None:
+    run = lost_run(connection, job, job_id)
+    return int(run["run_id"]) if run and not status_of(run).final else None

@@ -1,0 +1,212 @@
+"""A workspace's jobs: looking at them, stopping them and taking them up again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from runner.databricks.files import read_file
+from runner.databricks.job_runs import (
+    cancel_run,
+    failure,
+    find_run,
+    get_run,
+    job_of,
+    kind_of,
+    known_runs,
+    list_runs,
+    moment,
+    place_of,
+    request_of,
+    start_batch,
+    status_of,
+)
+from runner.databricks.requests import Asked, ScoreRequest, TrainRequest, parse_request
+from runner.errors import EnvironmentRefused, NotFound
+from runner.job_kinds import JobType
+from runner.workspace import Job, JobStatus
+
+if TYPE_CHECKING:
+    from runner.databricks.connection import Connection
+
+_NAMES = 50  # of the latest jobs, to find the one that was meant
+_NEVER = "it was asked for and never began"
+
+
+def list_jobs(
+    connection: Connection, limit: int | None = None, type_: JobType | None = None
+) -> list[Job]:
+    """The jobs of the deployments that there are and those that train, the latest first.
+
+    Databricks keeps what it ran for 60 days; a job that is older is found by its name.
+    """
+    found: dict[str, Job] = {}
+    if type_ in (None, "batch"):
+        for endpoint, output in connection.outputs.endpoints.items():
+            for deployment, job in output.jobs.items():
+                runs = list_runs(connection, job.job_id)
+                for name, run in _latest(connection, runs, limit):
+                    found[name] = _listed(name, run, "batch", endpoint, deployment)
+    if type_ != "batch":
+        for name, run in _latest(connection, list_runs(connection, None), limit):
+            kind = kind_of(run)
+            if type_ in (None, kind):
+                found[name] = _listed(name, run, kind)
+    return sorted(found.values(), key=lambda job: job.created_at, reverse=True)[:limit]
+
+
+def show_job(connection: Connection, name: str | None = None) -> Job:
+    """A job by its name, the latest where there is none. A failed one with its error.
+
+    Raises NotFound.
+    """
+    if name is None:
+        latest = list_jobs(connection, 1)
+        if not latest:
+            raise NotFound("there are no jobs yet; `runner score` makes one")
+        name = latest[0].name
+    asked = find_request(connection, name)
+    run = find_run(connection, name, asked.job_id)
+    job = job_record(connection, asked, run)
+    if job.status is not JobStatus.FAILED or run is None:
+        return job
+    return replace(job, error=failure(connection, run))
+
+
+def find_request(connection: Connection, name: str) -> Asked:
+    """What a job was asked for. Raises NotFound with the nearest names."""
+    content = read_file(connection, request_of(connection, name)) if "/" not in name else None
+    if content is None:
+        raise connection.missing(
+            "job", name, lambda: [job.name for job in list_jobs(connection, _NAMES)]
+        )
+    return parse_request(content.decode())
+
+
+def job_status(connection: Connection, name: str, asked: Asked) -> JobStatus:
+    """How a job stands by now."""
+    return job_record(connection, asked, find_run(connection, name, asked.job_id)).status
+
+
+def job_record(connection: Connection, asked: Asked, run: Mapping[str, Any] | None) -> Job:
+    """The record of a job, from what was asked and the latest of its runs."""
+    folder = place_of(connection, asked.job)
+    job = Job(
+        name=asked.job,
+        type=asked.type,
+        status=status_of(run) if run else JobStatus.NOT_RESPONDING,
+        created_at=asked.created_at,
+        model=asked.model,
+        started_at=moment(run, "start_time") if run else None,
+        ended_at=moment(run, "end_time") if run else None,
+        folder=folder,
+    )
+    if run is None:
+        job = _without_run(connection, job)
+    if isinstance(asked, TrainRequest):
+        return job
+    done = job.status is JobStatus.COMPLETED
+    return replace(
+        job,
+        endpoint=asked.endpoint,
+        deployment=asked.deployment,
+        input=asked.given,
+        output=f"{connection.outputs.volume}/{asked.output}" if done else None,
+    )
+
+
+def cancel_job(connection: Connection, name: str) -> Job:
+    """Ask Databricks to end a job, which it does a while later.
+
+    Raises NotFound, and EnvironmentRefused for a job that is final.
+    """
+    asked = find_request(connection, name)
+    run = find_run(connection, name, asked.job_id)
+    job = job_record(connection, asked, run)
+    if job.status.final or run is None:
+        raise EnvironmentRefused(f"job {name!r} is {job.status} already")
+    cancel_run(connection, int(run["run_id"]))
+    return job_record(connection, asked, get_run(connection, int(run["run_id"])))
+
+
+def resume_job(connection: Connection, environment: str, name: str) -> Job:
+    """Begin another run of a batch job, which redoes only what is missing, unless one goes on.
+
+    Raises NotFound, and EnvironmentRefused for a job that completed and for one that trains.
+    """
+    asked = find_request(connection, name)
+    run = find_run(connection, name, asked.job_id)
+    job = job_record(connection, asked, run)
+    if run is not None and not job.status.final:
+        return job
+    if job.status is JobStatus.COMPLETED:
+        raise EnvironmentRefused(f"job {name!r} is Completed; there is nothing to resume")
+    if not isinstance(asked, ScoreRequest):
+        raise EnvironmentRefused(
+            f"job {name!r} can't be resumed: a training job begins from its start; train again with"
+            f" `runner train {asked.model or 'MODEL'} --env {environment}`"
+        )
+    from runner.databricks.wheel import send_wheel
+
+    send_wheel(connection)
+    number = len(known_runs(connection, name))
+    start_batch(connection, name, number, asked.job_id)
+    return replace(job, status=JobStatus.QUEUED, ended_at=None, error=None)
+
+
+def refuse_removal(connection: Connection, names: Sequence[str]) -> EnvironmentRefused:
+    """Why jobs of Databricks can't be removed, and what to do instead."""
+    name = names[0] if names else "NAME"
+    return EnvironmentRefused(
+        "Databricks keeps every run for 60 days and their files lie where others read them;"
+        f" `databricks fs rm -r dbfs:{place_of(connection, name)}` removes what one left there"
+    )
+
+
+def _without_run(connection: Connection, job: Job) -> Job:
+    """A job of which Databricks has no run: one that it has forgotten, or that never began."""
+    content = read_file(connection, f"{job.folder}/summary.json")
+    if content is not None:
+        return replace(job, status=JobStatus(json.loads(content)["status"]))
+    return replace(job, error=_NEVER)
+
+
+def _listed(
+    name: str,
+    run: Mapping[str, Any],
+    type_: JobType,
+    endpoint: str | None = None,
+    deployment: str | None = None,
+) -> Job:
+    """The record of a job by what the listing of runs tells."""
+    return Job(
+        name=name,
+        type=type_,
+        status=status_of(run),
+        created_at=moment(run, "start_time") or "",
+        endpoint=endpoint,
+        deployment=deployment,
+        started_at=moment(run, "start_time"),
+        ended_at=moment(run, "end_time"),
+    )
+
+
+def _latest(
+    connection: Connection, runs: Iterator[Mapping[str, Any]], limit: int | None
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The latest run of each job of ours, with its name."""
+    return islice(_ours(connection, runs), limit)
+
+
+def _ours(
+    connection: Connection, runs: Iterator[Mapping[str, Any]]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    seen = set()
+    for run in runs:
+        name = job_of(connection, run)
+        if name and name not in seen:
+            seen.add(name)
+            yield name, run

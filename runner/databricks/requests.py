@@ -1,0 +1,81 @@
+"""What a run on a cluster is asked for: plain data, in the job's folder as `request.json`.
+
+Paths in it start from the root of the volume, which a cluster may have elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+FILE = "request.json"
+
+
+@dataclass(frozen=True)
+class ScoreRequest:
+    """A batch job. Which model scores is no part of it: that is the run's second argument."""
+
+    job: str
+    endpoint: str
+    deployment: str
+    job_id: int  # the Databricks Job of the deployment
+    created_at: str  # ISO 8601, UTC
+    input: str  # a folder, or a file
+    given: str  # the input as it was asked for
+    output: str  # the folder in which the output `score` appears
+    settings: Mapping[str, Any]  # of the engine's Settings
+    model: str | None = None  # as people name it
+    model_folder: str = "model"  # how scripts find it in AZUREML_MODEL_DIR
+    script: str | None = None  # None: the generated MLflow driver
+    environment_variables: Mapping[str, str] = field(default_factory=dict)
+    limited: bool = True  # no more processes than the driver has cores
+    type: Literal["batch"] = "batch"
+
+    def as_text(self) -> str:
+        return _text(self)
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """A training job. Its arguments have ${{inputs.<name>}} and ${{outputs.<name>}} in them."""
+
+    job: str
+    type: Literal["command", "spark"]
+    created_at: str  # ISO 8601, UTC
+    model: str | None  # the folder that declares it
+    cluster: str  # the id of the cluster it runs on
+    run_id: str  # of its MLflow run
+    experiment_id: str
+    experiment: str
+    code: str  # the folder that holds it
+    program: tuple[str, ...]  # a Python file in it and its arguments
+    inputs: Mapping[str, str]  # paths and values
+    files: tuple[str, ...]  # the inputs that are paths
+    outputs: Mapping[str, str]
+    given: Mapping[str, str] = field(default_factory=dict)  # input → what it was asked for
+    modules: tuple[str, ...] = ()  # files and folders of the code that Python imports from
+    conf: Mapping[str, str] = field(default_factory=dict)  # Spark's own properties
+    environment_variables: Mapping[str, str] = field(default_factory=dict)
+    job_id: None = None  # it is a run of no Databricks Job
+
+    def as_text(self) -> str:
+        return _text(self)
+
+
+Asked = ScoreRequest | TrainRequest
+
+
+def parse_request(text: str) -> Asked:
+    """Parse what `as_text` wrote."""
+    content = json.loads(text)
+    if content["type"] == "batch":
+        return ScoreRequest(**content)
+    for key in ("program", "files", "modules"):
+        content[key] = tuple(content[key])
+    return TrainRequest(**content)
+
+
+def _text(request: Asked) -> str:
+    return json.dumps(asdict(request), indent=2) + "\n"
