@@ -23,9 +23,10 @@ from typing import NoReturn
 from runner.engine.last_words import last_words
 from runner.engine.layout import worker_log
 from runner.engine.logs import Log
-from runner.engine.messages import Message, decode
+from runner.engine.messages import decode
 from runner.engine.parts import Part, encode
 from runner.engine.plan import Plan
+from runner.engine.pool import Event, Worker
 from runner.engine.worker import NO_MORE, work
 
 _TICK = 0.2  # seconds between looks at processes that died without closing their socket
@@ -33,32 +34,17 @@ _READ_AT_ONCE = 1 << 20  # bytes
 _REMEMBERED = 16 << 10  # bytes of what a worker printed last, which may say why it died
 
 
-@dataclass(eq=False)
-class Worker:
-    """One process. Its slot, which names its log, outlives it."""
+@dataclass(eq=False, kw_only=True)
+class WorkerProcess(Worker):
+    """A worker that is a process of its own."""
 
-    slot: int
-    process: int
     connection: Connection
     output: int  # read end of what it prints
-    ready: bool = False
-    part: Part | None = None
-    attempt: int = 0
-    since: float = 0.0  # time.monotonic() at its start, then at the part it was sent last
     status: int | None = None  # how the process ended, once it has been waited for
     printed: bytes = b""  # lately, since `since`
 
 
-@dataclass(frozen=True)
-class Event:
-    """A message of a worker, or how it died."""
-
-    worker: Worker
-    message: Message | None = None  # None from a worker that is no more
-    died: str = ""
-
-
-class Pool:
+class ProcessPool:
     """Forks workers and tells what they say; a context manager that leaves none behind."""
 
     def __init__(self, plan: Plan, folder: Path) -> None:
@@ -67,9 +53,10 @@ class Pool:
         self._selector = selectors.DefaultSelector()
         self._logs: dict[int, Log] = {}
         self._looked = 0.0
-        self.workers: list[Worker] = []
+        self.most = plan.settings.processes
+        self.workers: list[WorkerProcess] = []
 
-    def __enter__(self) -> Pool:
+    def __enter__(self) -> ProcessPool:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -107,25 +94,27 @@ class Pool:
         with contextlib.suppress(OSError):
             os.setpgid(process, process)
         os.set_blocking(readable, False)
-        worker = Worker(slot, process, ours, readable, since=time.monotonic())
+        worker = WorkerProcess(
+            slot, process, connection=ours, output=readable, since=time.monotonic()
+        )
         if slot not in self._logs:
             self._logs[slot] = Log(worker_log(self._folder, slot))
         self._selector.register(ours, selectors.EVENT_READ, worker)
         self._selector.register(readable, selectors.EVENT_READ, worker)
         self.workers.append(worker)
 
-    def send(self, worker: Worker, part: Part, attempt: int) -> None:
+    def send(self, worker: WorkerProcess, part: Part, attempt: int) -> None:
         """Give an idle worker a part. A worker that died meanwhile is found by `poll`."""
         worker.part, worker.attempt, worker.since = part, attempt, time.monotonic()
         worker.printed = b""
         with contextlib.suppress(OSError):
             worker.connection.send_bytes(encode(part))
 
-    def poll(self, timeout: float) -> list[Event]:
+    def poll(self, timeout: float) -> list[Event[WorkerProcess]]:
         """Wait for messages and deaths, `timeout` seconds at most, and keep the logs flowing."""
-        events: list[Event] = []
+        events: list[Event[WorkerProcess]] = []
         for key, _ in self._selector.select(min(timeout, _TICK)):
-            worker: Worker = key.data
+            worker: WorkerProcess = key.data
             if worker not in self.workers:
                 continue
             if key.fileobj is not worker.connection:
@@ -146,7 +135,7 @@ class Pool:
                     events.append(Event(worker, died=self.end(worker)))
         return events
 
-    def dismiss(self, grace: float) -> list[Event]:
+    def dismiss(self, grace: float) -> list[Event[WorkerProcess]]:
         """Let idle workers end by themselves: a script may have files to write out.
 
         Those that take longer than `grace` seconds are killed, and so are at once those still
@@ -159,7 +148,7 @@ class Pool:
             else:
                 self.end(worker)
         deadline = time.monotonic() + grace
-        ended: list[Event] = []
+        ended: list[Event[WorkerProcess]] = []
         while self.workers and (left := deadline - time.monotonic()) > 0:
             ended += self.poll(left)
         late = list(self.workers)
@@ -170,7 +159,7 @@ class Pool:
             *(Event(worker, died=f"it was still busy after {grace:g} s") for worker in late),
         ]
 
-    def end(self, worker: Worker) -> str:
+    def end(self, worker: WorkerProcess) -> str:
         """Kill a worker and whatever it started; say how it ended."""
         # Dead by itself already? Then that is how it ended, not by our signal.
         ended = _has_ended(worker)
@@ -181,7 +170,7 @@ class Pool:
         self._forget(worker)
         return _how_it_ended(worker.status, worker.printed)
 
-    def _forget(self, worker: Worker) -> None:
+    def _forget(self, worker: WorkerProcess) -> None:
         self.workers.remove(worker)
         self._selector.unregister(worker.connection)
         worker.connection.close()
@@ -191,7 +180,7 @@ class Pool:
             self._stop_listening(worker.output)
             os.close(worker.output)
 
-    def _log(self, worker: Worker) -> None:
+    def _log(self, worker: WorkerProcess) -> None:
         # Only what is there now: a worker that prints without end must not keep us here.
         with contextlib.suppress(BlockingIOError):
             output = os.read(worker.output, _READ_AT_ONCE)
@@ -224,7 +213,7 @@ def _be(serve: Callable[[], None]) -> NoReturn:
         os._exit(status & 0xFF)
 
 
-def _has_ended(worker: Worker) -> bool:
+def _has_ended(worker: WorkerProcess) -> bool:
     if worker.status is None:
         worker.status = _reap(worker.process, os.WNOHANG)
     return worker.status is not None
