@@ -73,7 +73,8 @@ def run(
     with full_disk_fails_the_job(folder):
         if attempts := _kept(folder):
             plan, attempts = _same_input(plan, folder, attempts)
-        drivers.preload(plan)
+        if plan.settings.engine == "process":
+            drivers.preload(plan)
         doubts: tuple[str, ...] = ()
         while True:
             try:
