@@ -11,7 +11,7 @@ from runner.engine.plan import InputFile, Plan
 from runner.engine.slices import Slice
 from runner.engine.stopped import Stopped
 
-_SLICE = 2 << 20  # bytes; larger slices cost memory, smaller ones calls
+SLICE = 2 << 20  # bytes; larger slices cost memory, smaller ones calls
 _NOWHERE = (Slice(0, 0, 0, 0),)  # of a file that can't be read
 
 
@@ -63,4 +63,4 @@ def cut_large_files(
 
 
 def _size(plan: Plan) -> int:
-    return min(_SLICE, plan.settings.slice_above)
+    return min(SLICE, plan.settings.slice_above)

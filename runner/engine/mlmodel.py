@@ -86,6 +86,7 @@ class MlModel:
     whole_files: bool = False  # its metadata ask that no file be dealt out in slices
     # Of the libraries it was saved with, by the name that is installed.
     saved_versions: Mapping[str, str] = field(default_factory=dict)
+    pipeline: Path | None = None  # the folder of a Spark ML model's pipeline
 
     @property
     def is_plain_sklearn(self) -> bool:
@@ -130,6 +131,7 @@ def read_mlmodel(folder: Path) -> MlModel:
         signature=_signature(document.get("signature"), path),
         whole_files=_asks_for_whole_files(document.get("metadata")),
         saved_versions=_saved_versions(flavors),
+        pipeline=_pipeline(folder, flavors.get("spark")),
     )
 
 
@@ -148,6 +150,15 @@ def _pickle(folder: Path, python_function: dict[str, Any], sklearn: Any) -> Path
     if not file.resolve().is_relative_to(folder.resolve()):
         raise JobFailed(f"model {folder} keeps its pickle outside its own folder: {file}")
     return file
+
+
+def _pipeline(folder: Path, spark: Any) -> Path | None:
+    if not isinstance(spark, dict) or not isinstance(spark.get("model_data"), str):
+        return None
+    # One of `pyspark.ml.connect` scores DataFrames of pandas and is no pipeline of Spark's.
+    if str(spark.get("model_class", "")).startswith("pyspark.ml.connect."):
+        return None
+    return folder / str(spark["model_data"])
 
 
 def _saved_versions(flavors: dict[str, Any]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Literal
 from runner.atomic import write_whole
 
 OutputAction = Literal["append_row", "summary_only"]
+Engine = Literal["process", "spark"]
 SLICE_ABOVE = 32 * 10**6  # bytes
 
 
@@ -35,6 +36,7 @@ class Settings:
     output_action: OutputAction = "append_row"
     output_file_name: str = "predictions.csv"
     slice_above: int = SLICE_ABOVE  # bytes; a larger file is dealt out in slices; 0: never
+    engine: Engine = "process"  # what runs it: processes of this machine, or a Spark session
 
 
 @dataclass(frozen=True)

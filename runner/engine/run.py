@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from runner.counting import many
 from runner.engine import drivers
@@ -31,7 +32,8 @@ from runner.engine.layout import (
 from runner.engine.messages import Raised, Ready, Scored, WantsWholeFiles
 from runner.engine.parts import Part, divide
 from runner.engine.plan import Plan, write_plan
-from runner.engine.pool import Event, Pool, Worker
+from runner.engine.pool import NOT_BEGUN, Event, Pool, Worker
+from runner.engine.process_pool import ProcessPool
 from runner.engine.stopped import Stopped
 from runner.engine.verdict import nothing_scored, outcome, too_many_failed
 from runner.errors import JobFailed
@@ -71,7 +73,8 @@ def run(
     with full_disk_fails_the_job(folder):
         if attempts := _kept(folder):
             plan, attempts = _same_input(plan, folder, attempts)
-        drivers.preload(plan)
+        if plan.settings.engine == "process":
+            drivers.preload(plan)
         doubts: tuple[str, ...] = ()
         while True:
             try:
@@ -108,10 +111,10 @@ def _run_parts(
 
     `doubts` are warnings about the model that the job's log has and no attempt carries.
     """
-    with Pool(plan, folder) as pool:
+    with _pool(plan, folder) as pool:
         if (most := most_parts(plan)) > plan.mini_batches:
             # The workers load the model while the large files are cut.
-            for _ in range(min(plan.settings.processes, most)):
+            for _ in range(min(pool.most, most)):
                 pool.fork()
         cuts = cut_large_files(plan, stop, say)
         for worker in pool.workers:
@@ -129,6 +132,14 @@ def _run_parts(
     return attempts
 
 
+def _pool(plan: Plan, folder: Path) -> Pool[Any]:
+    if plan.settings.engine == "process":
+        return ProcessPool(plan, folder)
+    from runner.engine.spark.pool import SparkPool
+
+    return SparkPool(plan, folder)
+
+
 class _Run:
     """The state of a run between two events."""
 
@@ -136,7 +147,7 @@ class _Run:
         self,
         plan: Plan,
         folder: Path,
-        pool: Pool,
+        pool: Pool[Any],
         journal: Journal,
         attempts: list[Attempt],
         parts: Iterable[Part],
@@ -157,7 +168,7 @@ class _Run:
         complete = self._standing.complete()
         self._waiting = deque((part, 1) for part in parts if part.key not in complete)
         self._unfinished = len(self._waiting)
-        self._processes = plan.settings.processes
+        self._most = pool.most
         self._tried = Standing()  # what this run settled: only its failures count for a threshold
         self._deaths_at_start = 0
         self._warned = set(map(_warning, doubts))
@@ -212,11 +223,11 @@ class _Run:
             )
 
     def _start_workers(self) -> None:
-        wanted = min(self._processes, self._unfinished)
+        wanted = min(self._most, self._unfinished)
         while len(self._pool.workers) < wanted:
             self._pool.fork()
 
-    def _take(self, event: Event) -> None:
+    def _take(self, event: Event[Worker]) -> None:
         worker, message = event.worker, event.message
         if message is None:
             self._take_death(worker, event.died)
@@ -250,7 +261,7 @@ class _Run:
         where = f"see {worker_log(self._folder, worker.slot)}"
         if not workers:
             raise JobFailed(f"{why}; {where}")
-        self._processes = len(workers)
+        self._most = len(workers)
         if any(one.ready for one in workers):
             # Should these die, those that take their place are new to starting.
             self._deaths_at_start = 0
@@ -403,7 +414,7 @@ class _Run:
         for worker in self._pool.workers:
             if not worker.ready:
                 yield worker, loading
-            elif worker.part is not None:
+            elif worker.part is not None and worker.since != NOT_BEGUN:
                 yield worker, self._plan.settings.timeout
 
 

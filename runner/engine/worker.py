@@ -18,12 +18,12 @@ import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from runner.engine import disk, drivers
+from runner.engine.draft_file import DraftFile
 from runner.engine.drivers.script_module import forget
 from runner.engine.layout import draft, output_folder
 from runner.engine.messages import (
@@ -74,7 +74,7 @@ def _attempt(driver: drivers.Driver, plan: Plan, folder: Path, part: Part) -> Me
     files = [Path(plan.input) / file.name for file in part.files]
     worker = os.getpid()
     try:
-        lines = _Lines(draft(folder, part.key, os.getpid()))
+        lines = DraftFile(draft(folder, part.key, os.getpid()))
         with lines:
             result = driver.run(files, lines.write, part.slice)
             if os.getpid() != worker:
@@ -123,31 +123,6 @@ def _wind_up(plan: Plan) -> None:
 def _flush(file: io.TextIOWrapper | io.BufferedWriter | io.BufferedRandom) -> None:
     with contextlib.suppress(ValueError):  # closed or detached already
         file.flush()
-
-
-class _Lines:
-    """A draft's file. What the disk refuses is told apart from what a script raises."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file = self._guard(lambda: path.open("wb", buffering=1 << 20))
-
-    def write(self, lines: Any) -> None:
-        self._guard(lambda: self._file.write(lines))
-
-    def __enter__(self) -> _Lines:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._guard(self._file.close)
-
-    def _guard(self, action: Callable[[], Any]) -> Any:
-        try:
-            return action()
-        except OSError as error:
-            if error.errno in disk.FULL:
-                raise disk.DiskFull(disk.full(error, self._path.parent)) from None
-            raise
 
 
 def _receive(connection: Connection) -> Part | None:

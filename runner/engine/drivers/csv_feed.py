@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from runner.engine.drivers.bad_file import BadFile, not_text
 from runner.engine.drivers.column_types import convert
 from runner.engine.drivers.csv_table import NO_ROWS
-from runner.engine.drivers.csv_text import read_header
+from runner.engine.drivers.csv_text import read_header, read_row
 from runner.engine.drivers.feed import Feed
 from runner.engine.drivers.tensors import read_tensor
 from runner.engine.mlmodel import SCALARS, Column, Signature
@@ -100,7 +100,7 @@ def _shifted(path: Path, frame: pd.DataFrame) -> tuple[str, ...]:
     with path.open("rb") as file:
         header = read_header(file)
         file.seek(header.end)
-        cells = len(read_header(file).names)  # a row is taken apart as a header is
+        cells = len(read_row(file).cells)
     labels = cells - len(header.names)
     if labels <= 0:
         return ()

@@ -13,9 +13,9 @@ The rules are those of `pandas/_libs/src/parser/tokenizer.c` under the defaults 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, TypeAlias
+from typing import IO, TYPE_CHECKING, TypeAlias, TypeVar
 
 from runner.engine.drivers.bad_file import BadFile, not_text
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Text: TypeAlias = "bytes | memoryview"
+_Found = TypeVar("_Found")
 
 BOM = b"\xef\xbb\xbf"
 _LINE = re.compile(rb'([^"\r\n]*+)(\r\n?|\n|\Z)')  # a line without a quote
@@ -108,27 +109,35 @@ def rows(text: Text, start: int = 0, *, whole: bool = True) -> Iterator[Row]:
 
 def read_header(file: IO[bytes]) -> Header:
     """The header of a file that is open at its beginning. BadFile where it has none."""
+    return _read_until(file, find_header)
+
+
+def read_row(file: IO[bytes]) -> Row:
+    """The first row from where an open file stands, which begins a line after its header.
+
+    BadFile where there is none. A byte order mark belongs to the row's first cell here.
+    """
+    return _read_until(file, lambda text, whole: _first_row(text, 0, whole=whole))
+
+
+def _read_until(file: IO[bytes], find: Callable[[bytes, bool], _Found | None]) -> _Found:
+    """What `find` finds in the beginning of what is left of a file, of which it is given more
+    until it doesn't ask for more of it by None."""
     text, whole, size = b"", False, _FIRST_READ
     while not whole:
         more = file.read(size)
         whole = len(more) < size
         text += more
-        size = len(text)  # twice as much each time: the length of the header is paid for once
-        if (header := find_header(text, whole=whole)) is not None:
-            return header
-    raise AssertionError("a whole text has a header or none")
+        size = len(text)  # twice as much each time: the length of a row is paid for once
+        if (found := find(text, whole)) is not None:
+            return found
+    raise AssertionError("a whole text has a row or none")
 
 
-def find_header(text: Text, *, whole: bool = True) -> Header | None:
+def find_header(text: Text, whole: bool = True) -> Header | None:
     """The header of a file that begins with `text`; None where more of the file is needed."""
-    start = len(BOM) if bytes(text[: len(BOM)]) == BOM else 0
-    try:
-        row = next(rows(text, start, whole=whole), None)
-    except OpenQuote:
-        raise BadFile("has a quote in its header that is never closed") from None
+    row = _first_row(text, len(BOM) if bytes(text[: len(BOM)]) == BOM else 0, whole=whole)
     if row is None:
-        if whole:
-            raise BadFile("is empty")
         return None
     try:
         names = [cell.decode() for cell in row.cells]
@@ -136,6 +145,16 @@ def find_header(text: Text, *, whole: bool = True) -> Header | None:
         why = not_text(b",".join(row.cells))
         raise BadFile(why or "is not UTF-8 text (its first line shows)") from None
     return Header(*_named_apart(names), row.end)
+
+
+def _first_row(text: Text, start: int, *, whole: bool) -> Row | None:
+    try:
+        row = next(rows(text, start, whole=whole), None)
+    except OpenQuote:
+        raise BadFile("has a quote in its header that is never closed") from None
+    if row is None and whole:
+        raise BadFile("is empty")
+    return row
 
 
 def _named_apart(names: list[str]) -> tuple[tuple[str, ...], dict[str, str]]:

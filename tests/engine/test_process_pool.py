@@ -18,7 +18,7 @@ import os, signal, sys, time
 from pathlib import Path
 from runner.engine.parts import divide
 from runner.engine.plan import read_plan
-from runner.engine.pool import Pool
+from runner.engine.process_pool import ProcessPool
 
 folder = Path(sys.argv[1])
 (folder / "pieces").mkdir()
@@ -32,7 +32,7 @@ def until(pool, count):
         events += pool.poll(0.05)
     return events
 
-with Pool(read_plan(folder / "plan.json"), folder) as pool:
+with ProcessPool(read_plan(folder / "plan.json"), folder) as pool:
     work(pool, until)
 try:
     os.waitpid(-1, os.WNOHANG)
@@ -203,7 +203,7 @@ def run(mini_batch):
     work = """
 import resource, select
 try:
-    with Pool(read_plan(folder / "plan.json"), folder) as full:
+    with ProcessPool(read_plan(folder / "plan.json"), folder) as full:
         full.fork(); full.fork()
         until(full, 2)
         processes = [worker.process for worker in full.workers]

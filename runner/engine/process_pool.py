@@ -1,0 +1,248 @@
+"""The worker processes of a job, forked from this one, which has paid for the imports.
+
+The pools we looked at (concurrent.futures, loky, pebble) give up as a whole when a process dies
+at the wrong moment, idle or starting up, and take everybody's work with it. Here each worker has
+its own socket and nothing is shared, so a death is the business of one mini-batch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
+from typing import NoReturn
+
+from runner.engine.last_words import last_words
+from runner.engine.layout import worker_log
+from runner.engine.logs import Log
+from runner.engine.messages import decode
+from runner.engine.parts import Part, encode
+from runner.engine.plan import Plan
+from runner.engine.pool import Event, Worker
+from runner.engine.worker import NO_MORE, work
+
+_TICK = 0.2  # seconds between looks at processes that died without closing their socket
+_READ_AT_ONCE = 1 << 20  # bytes
+_REMEMBERED = 16 << 10  # bytes of what a worker printed last, which may say why it died
+
+
+@dataclass(eq=False, kw_only=True)
+class WorkerProcess(Worker):
+    """A worker that is a process of its own."""
+
+    connection: Connection
+    output: int  # read end of what it prints
+    status: int | None = None  # how the process ended, once it has been waited for
+    printed: bytes = b""  # lately, since `since`
+
+
+class ProcessPool:
+    """Forks workers and tells what they say; a context manager that leaves none behind."""
+
+    def __init__(self, plan: Plan, folder: Path) -> None:
+        self._plan = plan
+        self._folder = folder
+        self._selector = selectors.DefaultSelector()
+        self._logs: dict[int, Log] = {}
+        self._looked = 0.0
+        self.most = plan.settings.processes
+        self.workers: list[WorkerProcess] = []
+
+    def __enter__(self) -> ProcessPool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # Each of them, though a full disk refuses another one's log.
+        with contextlib.ExitStack() as each:
+            each.callback(self._selector.close)
+            for log in self._logs.values():
+                each.callback(log.close)
+            for worker in list(self.workers):
+                each.callback(self.end, worker)
+
+    def fork(self) -> None:
+        """Start a worker in the lowest free slot."""
+        slot = min(set(range(len(self.workers) + 1)) - {one.slot for one in self.workers})
+        ours, theirs = Pipe()
+        readable, writable = os.pipe()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        parent = os.getpid()
+
+        def serve() -> None:
+            # Another worker's socket, kept open here, would hide that worker's death.
+            for other in self.workers:
+                other.connection.close()
+                os.close(other.output)
+            ours.close()
+            os.close(readable)
+            work(self._plan, self._folder, theirs, writable, parent)
+
+        process = os.fork()
+        if process == 0:
+            _be(serve)
+        theirs.close()
+        os.close(writable)
+        with contextlib.suppress(OSError):
+            os.setpgid(process, process)
+        os.set_blocking(readable, False)
+        worker = WorkerProcess(
+            slot, process, connection=ours, output=readable, since=time.monotonic()
+        )
+        if slot not in self._logs:
+            self._logs[slot] = Log(worker_log(self._folder, slot))
+        self._selector.register(ours, selectors.EVENT_READ, worker)
+        self._selector.register(readable, selectors.EVENT_READ, worker)
+        self.workers.append(worker)
+
+    def send(self, worker: WorkerProcess, part: Part, attempt: int) -> None:
+        """Give an idle worker a part. A worker that died meanwhile is found by `poll`."""
+        worker.part, worker.attempt, worker.since = part, attempt, time.monotonic()
+        worker.printed = b""
+        with contextlib.suppress(OSError):
+            worker.connection.send_bytes(encode(part))
+
+    def poll(self, timeout: float) -> list[Event[WorkerProcess]]:
+        """Wait for messages and deaths, `timeout` seconds at most, and keep the logs flowing."""
+        events: list[Event[WorkerProcess]] = []
+        for key, _ in self._selector.select(min(timeout, _TICK)):
+            worker: WorkerProcess = key.data
+            if worker not in self.workers:
+                continue
+            if key.fileobj is not worker.connection:
+                self._log(worker)
+                continue
+            try:
+                message = decode(worker.connection.recv_bytes())
+            except (EOFError, OSError, ValueError):
+                events.append(Event(worker, died=self.end(worker)))
+            else:
+                events.append(Event(worker, message))
+        if time.monotonic() - self._looked >= _TICK:
+            self._looked = time.monotonic()
+            said = {event.worker.process for event in events}
+            for worker in [one for one in self.workers if one.process not in said]:
+                # What it said before it died counts, so its socket is emptied first.
+                if _has_ended(worker) and not worker.connection.poll():
+                    events.append(Event(worker, died=self.end(worker)))
+        return events
+
+    def dismiss(self, grace: float) -> list[Event[WorkerProcess]]:
+        """Let idle workers end by themselves: a script may have files to write out.
+
+        Those that take longer than `grace` seconds are killed, and so are at once those still
+        starting, which have scored nothing. Returns the ends that were not as they should be.
+        """
+        for worker in list(self.workers):
+            if worker.ready:
+                with contextlib.suppress(OSError):
+                    worker.connection.send_bytes(NO_MORE)
+            else:
+                self.end(worker)
+        deadline = time.monotonic() + grace
+        ended: list[Event[WorkerProcess]] = []
+        while self.workers and (left := deadline - time.monotonic()) > 0:
+            ended += self.poll(left)
+        late = list(self.workers)
+        for worker in late:
+            self.end(worker)
+        return [
+            *(event for event in ended if event.worker.status != 0),
+            *(Event(worker, died=f"it was still busy after {grace:g} s") for worker in late),
+        ]
+
+    def end(self, worker: WorkerProcess) -> str:
+        """Kill a worker and whatever it started; say how it ended."""
+        # Dead by itself already? Then that is how it ended, not by our signal.
+        ended = _has_ended(worker)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(worker.process, signal.SIGKILL)
+        if not ended:
+            worker.status = _reap(worker.process, 0)
+        self._forget(worker)
+        return _how_it_ended(worker.status, worker.printed)
+
+    def _forget(self, worker: WorkerProcess) -> None:
+        self.workers.remove(worker)
+        self._selector.unregister(worker.connection)
+        worker.connection.close()
+        try:
+            self._log(worker)
+        finally:
+            self._stop_listening(worker.output)
+            os.close(worker.output)
+
+    def _log(self, worker: WorkerProcess) -> None:
+        # Only what is there now: a worker that prints without end must not keep us here.
+        with contextlib.suppress(BlockingIOError):
+            output = os.read(worker.output, _READ_AT_ONCE)
+            worker.printed = (worker.printed + output)[-_REMEMBERED:]
+            self._logs[worker.slot].write(output)
+            if not output:
+                # It closed its output; the end of a file would wake us again and again.
+                self._stop_listening(worker.output)
+
+    def _stop_listening(self, descriptor: int) -> None:
+        with contextlib.suppress(KeyError):
+            self._selector.unregister(descriptor)
+
+
+def _be(serve: Callable[[], None]) -> NoReturn:
+    """The forked side: never returns, and never unwinds into the parent's code."""
+    status = 1
+    try:
+        serve()
+        status = 0
+    except SystemExit as error:
+        traceback.print_exc()
+        status = error.code if isinstance(error.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(status & 0xFF)
+
+
+def _has_ended(worker: WorkerProcess) -> bool:
+    if worker.status is None:
+        worker.status = _reap(worker.process, os.WNOHANG)
+    return worker.status is not None
+
+
+def _reap(process: int, options: int) -> int | None:
+    try:
+        found, status = os.waitpid(process, options)
+    except ChildProcessError:
+        return None
+    return status if found else None
+
+
+def _how_it_ended(status: int | None, printed: bytes) -> str:
+    if status is None:
+        return "its process is gone"
+    why = last_words(printed.decode(errors="replace"))
+    if not os.WIFSIGNALED(status):
+        how = f"its process exited with status {os.waitstatus_to_exitcode(status)}"
+        return f"{how} after {why}" if why else how
+    number = os.WTERMSIG(status)
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = f"signal {number}"
+    hint: dict[int, str] = {
+        signal.SIGKILL: " (out of memory, or killed from outside)",
+        signal.SIGSEGV: " (a crash in native code)",
+    }
+    # Whoever sends SIGKILL lets nobody say why: what was printed before is of something else.
+    after = f" after {why}" if why and number != signal.SIGKILL else ""
+    return f"its process was ended by {name}{hint.get(number, '')}{after}"

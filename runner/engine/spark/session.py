@@ -1,0 +1,162 @@
+"""The Spark session of a job: begun for it, or the one that runs already."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import uuid
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runner.engine.drivers.result import brief
+from runner.engine.layout import worker_log
+from runner.engine.plan import Plan
+from runner.errors import JobFailed
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from pyspark.sql import SparkSession
+
+MASTER = "RUNNER_SPARK_MASTER"  # the environment variable that names a cluster
+_PACKAGE = Path(__file__).resolve().parents[2]  # runner, which Python workers need as well
+
+
+@dataclass(frozen=True)
+class Session:
+    """A Spark session, and whether this process began it."""
+
+    spark: SparkSession
+    tasks: int  # that run side by side, about
+    archive: Path  # of this package, for Python workers
+    ours: bool
+    java: subprocess.Popen[bytes] | None = None  # the JVM, where this process began it
+
+    def runs(self) -> bool:
+        """False where the JVM or the connection is gone, so that nothing more can come of it."""
+        if self.java is not None and self.java.poll() is not None:
+            return False
+        try:
+            return bool(self.spark.version)
+        except Exception:
+            return False
+
+    def close(self) -> None:
+        """End what this process began, and what still runs on it."""
+        self.archive.unlink(missing_ok=True)
+        if not self.ours:
+            return
+        with contextlib.suppress(Exception):
+            self.spark.stop()
+        if self.java is not None:
+            _forget_gateway()
+            if self.java.stdin is not None:
+                self.java.stdin.close()  # by which the JVM knows that it is to end
+            self.java.wait()
+
+
+def begin_session(plan: Plan, folder: Path, running: SparkSession | None) -> Session:
+    """The session that is `running`, else the one that RUNNER_SPARK_MASTER leads to, else one on
+    this machine with as many tasks side by side as the plan has processes.
+
+    Raises JobFailed where none comes up.
+    """
+    # A name of its own: a session that goes on has the package of earlier jobs.
+    archive = folder / f"runner-{uuid.uuid4().hex[:8]}.zip"
+    try:
+        session = _begin(plan, folder, running, archive)
+        _hand_out_package(session.spark, archive)
+    except Exception as error:
+        raise JobFailed(
+            f"no Spark session could be begun: {brief(error)}; see {worker_log(folder, 0)}"
+        ) from error
+    return session
+
+
+def _begin(plan: Plan, folder: Path, running: SparkSession | None, archive: Path) -> Session:
+    from pyspark.sql import SparkSession
+
+    if running is None and "DATABRICKS_RUNTIME_VERSION" in os.environ:
+        running = SparkSession.builder.getOrCreate()
+    if running is not None:
+        return Session(running, _tasks(running, plan), archive, ours=False)
+    master = os.environ.get(MASTER) or f"local[{plan.settings.processes}]"
+    if master.startswith("sc://"):
+        remote = SparkSession.builder.remote(master).create()
+        return Session(remote, _tasks(remote, plan), archive, ours=True)
+    return _begin_java(plan, folder, master, archive)
+
+
+def _begin_java(plan: Plan, folder: Path, master: str, archive: Path) -> Session:
+    """A session in a JVM of its own, whose output goes to a log of the job.
+
+    The JVM ends with this process, since it listens to a pipe from it.
+    """
+    from pyspark import SparkConf, SparkContext
+    from pyspark.java_gateway import launch_gateway
+    from pyspark.sql import SparkSession
+
+    conf = SparkConf(loadDefaults=False)
+    for key, value in _settings(plan, master).items():
+        conf.set(key, value)
+    if master.startswith("local"):
+        # Python workers run where this process does, so in its Python.
+        os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    with worker_log(folder, 0).open("ab") as log:
+        gateway = launch_gateway(conf, {"stdout": log, "stderr": log})
+    try:
+        spark = SparkSession(SparkContext(conf=conf, gateway=gateway))
+    except BaseException:
+        gateway.proc.kill()
+        _forget_gateway()
+        raise
+    return Session(
+        spark, spark.sparkContext.defaultParallelism, archive, ours=True, java=gateway.proc
+    )
+
+
+def _settings(plan: Plan, master: str) -> dict[str, str]:
+    settings = {
+        "spark.master": master,
+        "spark.app.name": plan.job,
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.log.level": "WARN",
+        # What is read of a file has the hours that are written there, as in a DataFrame of pandas.
+        "spark.sql.session.timeZone": "UTC",
+    }
+    if master.startswith("local"):
+        settings |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+    return settings
+
+
+def _tasks(spark: SparkSession, plan: Plan) -> int:
+    try:
+        return int(spark.sparkContext.defaultParallelism)
+    except Exception:  # there is no context behind Spark Connect
+        return max(2, plan.settings.processes)
+
+
+def _hand_out_package(spark: SparkSession, archive: Path) -> None:
+    """Let Python workers find this package, wherever they are: each fetches it when needed."""
+    with zipfile.ZipFile(archive, "w") as out:
+        for file in (*_PACKAGE.glob("*.py"), *(_PACKAGE / "engine").rglob("*.py")):
+            out.write(file, str(file.relative_to(_PACKAGE.parent)))
+    context: Any = getattr(spark, "_sc", None)
+    if context is not None:
+        context.addPyFile(str(archive))
+    else:
+        spark.addArtifacts(str(archive), pyfile=True)
+
+
+def _forget_gateway() -> None:
+    """Let the next session of this process begin a JVM of its own."""
+    from pyspark import SparkContext
+
+    with contextlib.suppress(Exception):
+        SparkContext._gateway.shutdown()
+    SparkContext._gateway = None
+    SparkContext._jvm = None
