@@ -8,7 +8,11 @@ import pytest
 
 from tests.projects import ScratchProject, make_project
 
-pytest_plugins = ["tests.emulator.batch.fixtures", "tests.emulator.fixtures"]
+pytest_plugins = [
+    "tests.emulator.batch.fixtures",
+    "tests.emulator.databricks.fixtures",
+    "tests.emulator.fixtures",
+]
 
 
 @pytest.fixture

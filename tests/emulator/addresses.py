@@ -24,6 +24,7 @@ INFERENCE_HOST = re.compile(
     r"(?P<endpoint>[a-z0-9-]+)\.(?P<location>[a-z0-9]+)\.inference\.ml\.azure\.test"
 )
 WORKSPACE_HOST = re.compile(r"(?P<location>[a-z0-9]+)\.api\.ml\.azure\.test")
+DATABRICKS_HOST = re.compile(r"adb-(?P<workspace>\d+)\.\d+\.azuredatabricks\.azure\.test")
 
 
 def normalised_location(location: str) -> str:
@@ -39,6 +40,11 @@ def workspace_api(location: str) -> str:
 def inference(endpoint: str, location: str) -> str:
     """Give the address that an endpoint answers at, without a path."""
     return f"https://{endpoint.lower()}.{normalised_location(location)}.inference.ml.azure.test"
+
+
+def databricks(workspace: int) -> str:
+    """Give the name of the host of a Databricks workspace, by the workspace's number."""
+    return f"adb-{workspace}.{workspace % 20}.azuredatabricks.azure.test"
 
 
 def is_ours(host: str) -> bool:

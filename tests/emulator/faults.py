@@ -10,7 +10,7 @@ from typing import Literal
 from urllib.parse import urlencode
 from xml.sax.saxutils import escape
 
-from tests.emulator.messages import Refusal, Request, Response
+from tests.emulator.messages import Refusal, Request, Response, answer
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,12 @@ class Answer:
         """Give the response."""
         headers = {} if self.retry_after is None else retry_headers(self.retry_after)
         return Refusal(self.status, self.code, self.message, headers).response()
+
+    def databricks_response(self) -> Response:
+        """Give it in the shape of Databricks."""
+        headers = {} if self.retry_after is None else retry_headers(self.retry_after)
+        body = {"error_code": self.code, "message": self.message}
+        return answer(self.status, body, headers)
 
     def storage_response(self) -> Response:
         """Give it in the shape of the blob storage, which answers in XML."""

@@ -185,7 +185,7 @@ class Server:
         if isinstance(fault, Stall) and self._stopping.wait(fault.seconds):
             return None, fault
         if isinstance(fault, Answer):
-            response = fault.storage_response() if carry else fault.response()
+            response = _refusal(fault, asked, by_storage=carry is not None)
         elif not (isinstance(fault, Drop) and fault.when == "before"):
             response = carry() if carry else self._carry_out(asked)
         if isinstance(fault, Drop) and fault.when != "middle":
@@ -267,6 +267,15 @@ class _Conversation(BaseHTTPRequestHandler):
     def _hang_up(self) -> None:
         self.close_connection = True
         _cut(self.connection)
+
+
+def _refusal(fault: Answer, asked: Request, *, by_storage: bool) -> Response:
+    """Answer a fault in the shape of the service that was asked."""
+    if by_storage:
+        return fault.storage_response()
+    if addresses.DATABRICKS_HOST.fullmatch(asked.host):
+        return fault.databricks_response()
+    return fault.response()
 
 
 def _read_head(connection: socket.socket) -> bytes:

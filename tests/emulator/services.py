@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.emulator import entra, metadata, platform_kinds
 from tests.emulator.cloud import Cloud
+from tests.emulator.databricks import arm as databricks_arm
 from tests.emulator.kinds import Kind
 from tests.emulator.ml import kinds as ml_kinds
 from tests.emulator.ml import registries, workspace_api
@@ -11,7 +12,8 @@ from tests.emulator.resources import ResourceManager
 from tests.emulator.routes import Route
 
 KINDS: dict[str, Kind] = {
-    kind.type.lower(): kind for kind in (*platform_kinds.KINDS, *ml_kinds.KINDS)
+    kind.type.lower(): kind
+    for kind in (*platform_kinds.KINDS, *ml_kinds.KINDS, *databricks_arm.KINDS)
 }
 
 

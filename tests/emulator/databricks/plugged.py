@@ -1,0 +1,52 @@
+"""A cloud whose Databricks workspaces answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.emulator.databricks import (
+    catalogs,
+    clusters,
+    files,
+    folders,
+    grants,
+    identities,
+    model_versions,
+    models,
+    permissions,
+    policies,
+    schemas,
+    storage,
+    volumes,
+)
+from tests.emulator.databricks.service import Databricks
+from tests.emulator.emulator import Emulator
+
+_NOUNS = (
+    identities,
+    catalogs,
+    schemas,
+    volumes,
+    models,
+    model_versions,
+    grants,
+    storage,
+    files,
+    folders,
+    clusters,
+    policies,
+    permissions,
+)
+
+
+@contextmanager
+def databricks(emulator: Emulator) -> Iterator[Databricks]:
+    """Let the workspaces of a cloud answer until the block ends."""
+    folder = emulator.folder / "databricks"
+    folder.mkdir(parents=True, exist_ok=True)
+    service = Databricks(emulator.cloud, folder, emulator.environment)
+    emulator.add_routes(identities.OPEN_ROUTES)
+    endpoints = [endpoint for noun in _NOUNS for endpoint in noun.ENDPOINTS]
+    emulator.add_routes([endpoint.route(service) for endpoint in endpoints])
+    yield service

@@ -1,0 +1,182 @@
+"""A Databricks workspace to begin with, for tests that are about something else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.emulator import addresses
+from tests.emulator.databricks.securables import CATALOG, MODEL, SCHEMA, VOLUME
+from tests.emulator.databricks.service import Databricks
+from tests.emulator.databricks.sign_in import AUDIENCE, USERS
+from tests.emulator.emulator import Emulator
+from tests.emulator.messages import request
+from tests.emulator.seed import LOCATION, put
+
+CATALOG_NAME, SCHEMA_NAME, VOLUME_NAME = "lake", "scoring", "files"
+EXPERIMENTS = "/Shared/batch-scoring-lake"
+WHEEL = "wheels/batch_scoring_runner-0.1.0-py3-none-any.whl"
+CLUSTER: dict[str, Any] = {
+    "cluster_name": "training",
+    "spark_version": "17.3.x-cpu-ml-scala2.13",
+    "node_type_id": "Standard_D4ds_v5",
+    "kind": "CLASSIC_PREVIEW",
+    "is_single_node": True,
+    "data_security_mode": "SINGLE_USER",
+    "autotermination_minutes": 20,
+}
+
+
+@dataclass
+class SeededLake:
+    """A workspace with a catalog, a schema, a volume, a cluster and a folder for experiments."""
+
+    emulator: Emulator
+    databricks: Databricks
+    resource_group: str
+    name: str
+    resource_id: str
+    host: str  # with https://
+    workspace_id: str
+    cluster_id: str = ""
+    endpoints: dict[str, dict[str, Any]] = field(default_factory=dict)  # as the output has them
+
+    @property
+    def schema(self) -> str:
+        """The schema's full name, which the names of models begin with."""
+        return f"{CATALOG_NAME}.{SCHEMA_NAME}"
+
+    @property
+    def volume(self) -> str:
+        """The volume's path, as the Files API and runs have it."""
+        return f"/Volumes/{CATALOG_NAME}/{SCHEMA_NAME}/{VOLUME_NAME}"
+
+    @property
+    def wheel(self) -> str:
+        """The path of the runner's wheel in the volume; nothing lies there at first."""
+        return f"{self.volume}/{WHEEL}"
+
+    def token(self) -> str:
+        """Make a token for the workspace."""
+        return self.emulator.cloud.tokens.issue(AUDIENCE)
+
+    def local(self, path: str) -> Path:
+        """Give the place on this machine of a path such as `/Volumes/...` or `/Models/...`."""
+        return self.databricks.files(self.workspace_id) / path.strip("/")
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> tuple[int, Any]:
+        """Ask the workspace without network, faults or a place in the log: status and answer.
+
+        A body of bytes is sent as it is; an answer that is not JSON is given as bytes.
+        """
+        sent = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body)
+        asked = request(
+            method,
+            self.host + path,
+            {"Authorization": f"Bearer {self.token()}", **(headers or {})},
+            sent.encode() if isinstance(sent, str) else sent,
+        )
+        answered = self.emulator.answer(asked)
+        kind = answered.headers.get("Content-Type", "")
+        return answered.status, answered.json() if "json" in kind else answered.body
+
+    def do(
+        self, method: str, path: str, body: Mapping[str, Any] | bytes | None = None
+    ) -> dict[str, Any]:
+        """Ask, and give the answer. Raises `AssertionError` when it is refused."""
+        status, answered = self.ask(method, path, body)
+        if status >= 300:
+            raise AssertionError(f"{method} {path}: {status} {answered}")
+        return answered if isinstance(answered, dict) else {}
+
+    def put_file(self, path: str, content: bytes) -> None:
+        """Write a file of the volume; `path` is below the volume's root."""
+        self.do("PUT", f"/api/2.0/fs/files{self.volume}/{path}", content)
+
+    def outputs(self) -> dict[str, Any]:
+        """What the stack of this workspace gives to the runner."""
+        return {
+            "schema_version": 1,
+            "platform": "databricks",
+            "stack": "lake",
+            "subscription_id": self.emulator.cloud.subscription,
+            "resource_group": self.resource_group,
+            "workspace": self.name,
+            "location": LOCATION,
+            "cloud": addresses.CLOUD,
+            "resource_id": self.resource_id,
+            "host": self.host,
+            "workspace_id": self.workspace_id,
+            "catalog": CATALOG_NAME,
+            "schema": SCHEMA_NAME,
+            "volume": self.volume,
+            "experiments": EXPERIMENTS,
+            "wheel": self.wheel,
+            "clusters": {"training": {"cluster_id": self.cluster_id}},
+            "endpoints": self.endpoints,
+        }
+
+    def lose_rights(self) -> None:
+        """Let who signs in own nothing any more and be no administrator: only grants count."""
+        store = self.databricks.store(self.workspace_id)
+        with store.state.transaction():
+            for kind in (CATALOG, SCHEMA, VOLUME, MODEL):
+                for thing in store.all(kind):
+                    store.put(kind, thing["full_name"], thing | {"owner": "owner@azure.test"})
+            for user in store.all(USERS):
+                store.put(USERS, user["object_id"], user | {"admin": False})
+
+    def grant(self, kind: str, name: str, privileges: Sequence[str]) -> None:
+        """Grant privileges to who signs in, whatever rights it has; `kind` is of `securables`."""
+        store = self.databricks.store(self.workspace_id)
+        principal = self.emulator.cloud.application.client
+        store.put("grants", f"{kind}/{name}", {"grants": {principal: list(privileges)}})
+
+
+def seed_lake(
+    emulator: Emulator, databricks: Databricks, resource_group: str, name: str = "lake"
+) -> SeededLake:
+    """Create a resource group with a Databricks workspace, and what a project needs in it."""
+    group = f"/subscriptions/{emulator.cloud.subscription}/resourceGroups/{resource_group}"
+    resource_id = f"{group}/providers/Microsoft.Databricks/workspaces/{name}"
+    put(emulator, group, {"location": LOCATION})
+    managed = f"{group}-managed"
+    body = {
+        "location": LOCATION,
+        "sku": {"name": "premium"},
+        "properties": {"computeMode": "Hybrid", "managedResourceGroupId": managed},
+    }
+    properties = put(emulator, resource_id, body)["properties"]
+    lake = SeededLake(
+        emulator,
+        databricks,
+        resource_group,
+        name,
+        resource_id,
+        f"https://{properties['workspaceUrl']}",
+        properties["workspaceId"],
+    )
+    joining = {
+        "X-Databricks-Azure-Workspace-Resource-Id": resource_id,
+        "X-Databricks-Azure-SP-Management-Token": emulator.cloud.tokens.issue(addresses.MANAGEMENT),
+    }
+    lake.ask("GET", "/api/2.0/preview/scim/v2/Me", headers=joining)
+    catalog = "/api/2.1/unity-catalog"
+    lake.do("POST", f"{catalog}/catalogs", {"name": CATALOG_NAME})
+    place = {"catalog_name": CATALOG_NAME}
+    lake.do("POST", f"{catalog}/schemas", {**place, "name": SCHEMA_NAME})
+    place["schema_name"] = SCHEMA_NAME
+    volume = {**place, "name": VOLUME_NAME, "volume_type": "MANAGED"}
+    lake.do("POST", f"{catalog}/volumes", volume)
+    lake.do("POST", "/api/2.0/workspace/mkdirs", {"path": EXPERIMENTS})
+    lake.cluster_id = lake.do("POST", "/api/2.1/clusters/create", CLUSTER)["cluster_id"]
+    return lake
