@@ -20,13 +20,12 @@ from infra.pins import Waiting, pinning
 from runner.clouds import CLOUDS, PULUMI_NAMES, choose_cloud
 from runner.commit import checked_out_commit
 from runner.declarations import Catalog, DeclarationError, Problem, lay_over, read_catalog
-from runner.declarations.catalog import ENDPOINTS
+from runner.declarations.catalog import ENDPOINTS, sorted_problems
 from runner.declarations.document import MappingNode, Node, ScalarKind, ScalarNode
 from runner.declarations.overlay import (
     DEFAULT_ENDPOINT,
     LOCATION,
     PLATFORM,
-    STACK_PLATFORMS,
     is_secret,
     platform_from,
     read_config,
@@ -132,7 +131,8 @@ def say_waiting(settings: StackSettings) -> None:
 class StackConfig:
     """The configuration of the stack that Pulumi runs; gathers problems in place of stopping.
 
-    What is refused reads as if it were not there, so that one slip is told once.
+    What is refused reads as if it were not there, so that one slip is told once. Raises
+    DeclarationError where the file is none or the platform isn't known.
     """
 
     def __init__(self, root: Path) -> None:
@@ -141,9 +141,10 @@ class StackConfig:
         self.problems: list[Problem] = []
         self.config, self.refused = self._config()
         platform = self.attempt(lambda: platform_from(self.config))
-        self.platform = platform or STACK_PLATFORMS[0]
-        if platform:
-            self._refuse_others()
+        if platform is None:  # then nothing else can be judged
+            raise DeclarationError(sorted_problems(self.problems))
+        self.platform = platform
+        self._refuse_others()
 
     def _config(self) -> tuple[MappingNode, set[str]]:
         """The stack's configuration without the keys that are refused already, and those."""

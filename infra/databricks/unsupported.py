@@ -12,6 +12,7 @@ from pathlib import Path
 from infra.databricks.packages import unknown_packages
 from infra.environment import written_environment
 from infra.pins import Deployment
+from infra.saying import Say
 from runner.declarations import (
     AssetReference,
     BatchDeployment,
@@ -20,7 +21,7 @@ from runner.declarations import (
     OnlineEndpoint,
     Problem,
 )
-from runner.declarations.catalog import ENDPOINTS, place_of, undeclared
+from runner.declarations.catalog import ENDPOINTS, undeclared
 from runner.declarations.document import MappingNode
 from runner.declarations.names import UNITY_NAME_RULE, is_unity_name
 
@@ -55,7 +56,7 @@ def pinned_problems(catalog: Catalog, stack: Path, clusters: Mapping[str, object
     for name, endpoint in sorted(_endpoints(catalog).items()):
         deployments = {at: one for at, one in _deployments(catalog, name).items() if one.pinned}
         for at, one in deployments.items():
-            say = _Say(stack, one.source, f"{ENDPOINTS}.{name}.deployments.{at}")
+            say = Say(stack, one, f"{ENDPOINTS}.{name}.deployments.{at}")
             problems += _model_problems(one, say)
             if one.code_configuration is not None:
                 text = "a scoring script is not run on Databricks, allowed: an MLflow model alone"
@@ -67,21 +68,9 @@ def pinned_problems(catalog: Catalog, stack: Path, clusters: Mapping[str, object
                 text = "means nothing on Databricks, which serves a model with the packages it was"
                 problems.append(say(text + " logged with, allowed: no such key", "environment"))
         if isinstance(endpoint, OnlineEndpoint) and deployments:
-            say = _Say(stack, endpoint.source, f"{ENDPOINTS}.{name}")
+            say = Say(stack, endpoint, f"{ENDPOINTS}.{name}")
             problems += _traffic_problems(endpoint, deployments, say)
     return list(dict.fromkeys(problems))  # what is declared once may be deployed more than once
-
-
-class _Say:
-    """Makes a problem at the line where a key stands, or the nearest one above it."""
-
-    def __init__(self, stack: Path, source: MappingNode, prefix: str) -> None:
-        self.stack, self.source, self.prefix = stack, source, prefix
-
-    def __call__(self, text: str, *keys: str) -> Problem:
-        place = place_of(self.source, *keys)
-        key = ".".join(keys)
-        return Problem(place, f"{self.prefix}.{key}" if place.file == self.stack else key, text)
 
 
 def _endpoints(catalog: Catalog) -> Mapping[str, BatchEndpoint | OnlineEndpoint]:
@@ -105,7 +94,7 @@ def _meaningless(
             yield Problem(place, f"{prefix}.{key}", text)
 
 
-def _model_problems(one: Deployment, say: _Say) -> Iterator[Problem]:
+def _model_problems(one: Deployment, say: Say) -> Iterator[Problem]:
     model = one.model
     if not isinstance(model, AssetReference):
         return
@@ -123,7 +112,7 @@ def _is_number(version: str | None) -> bool:
 
 
 def _compute_problems(
-    one: BatchDeployment, clusters: Mapping[str, object], say: _Say
+    one: BatchDeployment, clusters: Mapping[str, object], say: Say
 ) -> Iterator[Problem]:
     if one.compute in clusters or len(clusters) == 1:
         return
@@ -135,7 +124,7 @@ def _compute_problems(
     yield undeclared(problem.place, problem.key, "cluster", one.compute, clusters)
 
 
-def _environment_problems(one: BatchDeployment, catalog: Catalog, say: _Say) -> Iterator[Problem]:
+def _environment_problems(one: BatchDeployment, catalog: Catalog, say: Say) -> Iterator[Problem]:
     if one.environment is None:
         return
     environment = written_environment(one, catalog)
@@ -152,7 +141,7 @@ def _environment_problems(one: BatchDeployment, catalog: Catalog, say: _Say) -> 
 
 
 def _traffic_problems(
-    endpoint: OnlineEndpoint, deployments: Mapping[str, Deployment], say: _Say
+    endpoint: OnlineEndpoint, deployments: Mapping[str, Deployment], say: Say
 ) -> Iterator[Problem]:
     if any(endpoint.mirror_traffic.values()):
         yield say("Databricks mirrors no traffic, allowed: no such key", "mirror_traffic")
