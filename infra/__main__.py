@@ -1,37 +1,70 @@
-"""What exists on Azure in one environment, from top to bottom.
+"""What exists on Azure in one environment, from top to bottom, on the platform it stands on.
 
 Pulumi runs this folder as a program and puts it first on the path of modules, so no module in it
-may have the name of one of the standard library or of a package.
+may have the name of one of the standard library or of a package. (`databricks` is one, and hides
+the SDK of that name, which no program of a stack needs.)
 """
 
 from pathlib import Path
+from typing import Any
 
 import pulumi
 from pulumi.runtime import get_root_directory, register_stack_transformation
 
-from infra.batch import declare_batch_endpoints
-from infra.environments import declare_environments
-from infra.foundation import declare_platform
-from infra.online import declare_online_endpoints
 from infra.options import without_older_types
-from infra.outputs import runner_output
-from infra.settings import read_settings, say_waiting, warn_of_closed_network
+from infra.stack_config import StackConfig, say_waiting
 from runner.declarations import DeclarationError
 from runner.short_paths import shorten_paths
 
+
+def declare_azureml(config: StackConfig) -> dict[str, Any]:
+    """A stack on Azure Machine Learning."""
+    from infra.batch import declare_batch_endpoints
+    from infra.environments import declare_environments
+    from infra.foundation import declare_platform
+    from infra.online import declare_online_endpoints
+    from infra.outputs import runner_output
+    from infra.settings import settings_from, warn_of_closed_network
+
+    settings = settings_from(config)
+    say_waiting(settings)
+    warn_of_closed_network(settings)
+
+    platform = declare_platform(settings)
+    environments = declare_environments(settings, platform)
+    batch_endpoints = declare_batch_endpoints(settings, platform, environments)
+    online_endpoints = declare_online_endpoints(settings, platform, environments)
+    return runner_output(settings, platform, [*batch_endpoints, *online_endpoints])
+
+
+def declare_databricks(config: StackConfig) -> dict[str, Any]:
+    """A stack on Databricks, whose provider takes seconds to import."""
+    from infra.databricks.batch import declare_batch_endpoints
+    from infra.databricks.clusters import declare_clusters
+    from infra.databricks.foundation import declare_platform
+    from infra.databricks.online import declare_online_endpoints
+    from infra.databricks.outputs import runner_output
+    from infra.databricks.settings import settings_from
+
+    settings = settings_from(config)
+    say_waiting(settings)
+
+    platform = declare_platform(settings)
+    clusters = declare_clusters(settings, platform)
+    batch_endpoints = declare_batch_endpoints(settings, platform)
+    online_endpoints = declare_online_endpoints(settings, platform)
+    return runner_output(settings, platform, clusters, batch_endpoints, online_endpoints)
+
+
+DECLARE = {"azureml": declare_azureml, "databricks": declare_databricks}
+
 root = Path(get_root_directory()).resolve()
+register_stack_transformation(without_older_types)
 try:
-    settings = read_settings(root)
+    stack_config = StackConfig(root)
+    output = DECLARE[stack_config.platform](stack_config)
 except DeclarationError as error:
     problems = shorten_paths(str(error), root)
     raise pulumi.RunError(f"nothing is declared before this is put right:\n{problems}") from None
-say_waiting(settings)
-warn_of_closed_network(settings)
-register_stack_transformation(without_older_types)
 
-platform = declare_platform(settings)
-environments = declare_environments(settings, platform)
-batch_endpoints = declare_batch_endpoints(settings, platform, environments)
-online_endpoints = declare_online_endpoints(settings, platform, environments)
-
-pulumi.export("runner", runner_output(settings, platform, [*batch_endpoints, *online_endpoints]))
+pulumi.export("runner", output)

@@ -6,8 +6,6 @@ network.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from uuid import NAMESPACE_URL, uuid5
 
 import pulumi
 from pulumi_azure_native import authorization
@@ -15,6 +13,7 @@ from pulumi_azure_native import machinelearningservices as ml
 from pulumi_azure_native.managedidentity import UserAssignedIdentity
 
 from infra.pins import all_pinned
+from infra.roles import BLOB_CONTRIBUTOR, Role, assign
 from infra.settings import Settings
 from runner.declarations import Catalog, OnlineDeployment
 
@@ -22,16 +21,7 @@ from runner.declarations import Catalog, OnlineDeployment
 Services = Mapping[str, pulumi.Output[str]]
 
 
-@dataclass(frozen=True)
-class Role:
-    """One of Azure's built-in roles; its id is the same in every tenant."""
-
-    name: str
-    id: str
-
-
 CONTRIBUTOR = Role("contributor", "b24988ac-6180-42a0-ab88-20f7382dd24c")
-BLOB_CONTRIBUTOR = Role("blob-data-contributor", "ba92f5b4-2d11-453d-a403-e96b0029c9fe")
 BLOB_READER = Role("blob-data-reader", "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1")
 FILE_CONTRIBUTOR = Role("file-data-privileged-contributor", "69566ab7-960f-475b-8e7c-b3118f30c6bd")
 QUEUE_CONTRIBUTOR = Role("queue-data-contributor", "974c5e8b-45b9-4653-ba55-5f855dd0fb88")
@@ -75,7 +65,9 @@ def declare_workspace_access(
 ) -> Assignments:
     """What the workspace's identity may do with the services, needed before the workspace."""
     roles = (*WORKSPACE, *(MANAGED_WORKSPACE if settings.isolation == "managed" else ()))
-    return [_assign(settings, "workspace", identity, role, to, on[to]) for to, role in roles]
+    return [
+        assign(settings, "workspace", identity.principal_id, role, to, on[to]) for to, role in roles
+    ]
 
 
 def declare_workspace_own_access(
@@ -85,7 +77,9 @@ def declare_workspace_own_access(
 
     Clusters and deployments are made with it, so they wait for this.
     """
-    return [_assign(settings, "workspace", identity, CONTRIBUTOR, "workspace", workspace.id)]
+    return [
+        assign(settings, "workspace", identity.principal_id, CONTRIBUTOR, "workspace", workspace.id)
+    ]
 
 
 def declare_cluster_access(
@@ -93,7 +87,9 @@ def declare_cluster_access(
 ) -> Assignments:
     """What jobs may do: pull their image, read inputs and models, share work, write outputs."""
     roles = (*CLUSTERS, *(MANAGED_CLUSTERS if settings.isolation == "managed" else ()))
-    return [_assign(settings, "clusters", identity, role, to, on[to]) for to, role in roles]
+    return [
+        assign(settings, "clusters", identity.principal_id, role, to, on[to]) for to, role in roles
+    ]
 
 
 def declare_endpoint_access(
@@ -102,8 +98,13 @@ def declare_endpoint_access(
     """What online deployments may do: pull their image, read the model, report metrics."""
     roles = (*ENDPOINTS, *(COLLECTING_ENDPOINTS if _collects(settings.catalog) else ()))
     return [
-        *(_assign(settings, "endpoints", identity, role, to, on[to]) for to, role in roles),
-        _assign(settings, "endpoints", identity, METRICS_WRITER, "workspace", workspace.id),
+        *(
+            assign(settings, "endpoints", identity.principal_id, role, to, on[to])
+            for to, role in roles
+        ),
+        assign(
+            settings, "endpoints", identity.principal_id, METRICS_WRITER, "workspace", workspace.id
+        ),
     ]
 
 
@@ -114,29 +115,4 @@ def _collects(catalog: Catalog) -> bool:
         and one.data_collector is not None
         and catalog.online_endpoints[one.endpoint_name].identity is None
         for one in all_pinned(catalog)
-    )
-
-
-def _assign(
-    settings: Settings,
-    actor: str,
-    identity: UserAssignedIdentity,
-    role: Role,
-    target: str,
-    scope: pulumi.Input[str],
-) -> authorization.RoleAssignment:
-    name = f"{actor}-{role.name}-on-{target}"
-    stack = f"{settings.project}/{settings.stack}/{settings.subscription_id}"
-    subscription = f"/subscriptions/{settings.subscription_id}"
-    return authorization.RoleAssignment(
-        name,
-        role_assignment_name=str(uuid5(NAMESPACE_URL, f"{stack}/{name}")),
-        principal_id=identity.principal_id,
-        # Said, Azure need not look the principal up, which fails while it is new.
-        principal_type=authorization.PrincipalType.SERVICE_PRINCIPAL,
-        role_definition_id=f"{subscription}/providers/Microsoft.Authorization/roleDefinitions/"
-        + role.id,
-        scope=scope,
-        # The name stays the same, so the old one has to go before the new one comes.
-        opts=pulumi.ResourceOptions(delete_before_replace=True),
     )

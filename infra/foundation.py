@@ -17,9 +17,9 @@ from infra.access import (
     declare_workspace_own_access,
 )
 from infra.clusters import declare_cluster
+from infra.group import declare_group
 from infra.identities import declare_identities
 from infra.monitoring import declare_monitoring
-from infra.options import holds_data
 from infra.registry import declare_registry
 from infra.settings import Settings
 from infra.settling import Settling
@@ -41,16 +41,10 @@ class Platform:
 
 def declare_platform(settings: Settings) -> Platform:
     """Declare the platform of a stack, part by part."""
-    group = resources.ResourceGroup(
-        "resource-group",
-        resource_group_name=settings.names.resource_group,
-        location=settings.location,
-        tags=settings.tags,
-        opts=holds_data(settings),
-    )
+    group = declare_group(settings)
     identities = declare_identities(settings, group)
     monitoring = declare_monitoring(settings, group)
-    storage = declare_storage(settings, group)
+    storage = declare_storage(settings, group, private=settings.isolation == "managed")
     vault = declare_vault(settings, group, identities.workspace.tenant_id)
     registry = declare_registry(settings, group)
     services = {

@@ -65,6 +65,21 @@ class Names:
         """At most 260 characters; unique in the resource group."""
         return self._hyphened(63)
 
+    @property
+    def managed_group(self) -> str:
+        """At most 90 characters; of the group that Databricks makes for a workspace's machines."""
+        return f"{_cut(self.resource_group, 82)}-managed"
+
+    @property
+    def access_connector(self) -> str:
+        """3 to 64 letters, digits and hyphens; unique in the resource group."""
+        return self._hyphened(64)
+
+    @property
+    def catalog_storage(self) -> str:
+        """Up to 255 characters; unique in the metastore, where it is the way to the storage."""
+        return self._hyphened(63)
+
     def identity(self, of: str) -> str:
         """3 to 128 letters, digits and hyphens; unique in the resource group."""
         return f"{_cut(self._words, 100)}-{of}"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pulumi
 
-from infra.settings import Settings
+from infra.stack_config import StackSettings
 
 # The tag says which commit made a resource. Every commit would otherwise change every resource,
 # and a preview would no longer show what a pull request is about.
@@ -19,7 +19,7 @@ def made_by_commit(**more: Any) -> pulumi.ResourceOptions:
     )
 
 
-def holds_data(settings: Settings, **more: Any) -> pulumi.ResourceOptions:
+def holds_data(settings: StackSettings, **more: Any) -> pulumi.ResourceOptions:
     """The options of a tagged resource whose loss loses data: production keeps it."""
     kept = settings.production
     return made_by_commit(protect=kept, retain_on_delete=kept, **more)

@@ -1,14 +1,22 @@
-"""The storage account behind the workspace's datastores."""
+"""The storage account behind a workspace's data."""
 
 from pulumi_azure_native import resources, storage
 
 from infra.options import holds_data
-from infra.settings import Settings
+from infra.stack_config import StackSettings
 
 
-def declare_storage(settings: Settings, group: resources.ResourceGroup) -> storage.StorageAccount:
-    """Declare the account: no keys, no public blobs, TLS 1.2, HTTPS only."""
-    private = settings.isolation == "managed"
+def declare_storage(
+    settings: StackSettings,
+    group: resources.ResourceGroup,
+    *,
+    private: bool = False,
+    folders: bool = False,
+) -> storage.StorageAccount:
+    """Declare the account: no keys, no public blobs, TLS 1.2, HTTPS only.
+
+    `private`: out of the public network's reach. `folders`: with real ones (Data Lake Storage).
+    """
     return storage.StorageAccount(
         "storage",
         account_name=settings.names.storage_account,
@@ -21,6 +29,7 @@ def declare_storage(settings: Settings, group: resources.ResourceGroup) -> stora
             else storage.SkuName.STANDARD_LRS
         ),
         access_tier=storage.AccessTier.HOT,
+        is_hns_enabled=folders or None,
         allow_shared_key_access=False,
         default_to_o_auth_authentication=True,
         allow_blob_public_access=False,

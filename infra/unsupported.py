@@ -12,6 +12,7 @@ from typing import Any
 
 from infra.environment import EnvironmentName, environment_name, written_environment
 from infra.pins import Deployment, pinned
+from infra.saying import Say
 from runner.declarations import (
     AssetReference,
     BatchDeployment,
@@ -26,9 +27,7 @@ from runner.declarations import (
     parse_reference,
 )
 from runner.declarations.catalog import ENDPOINTS
-from runner.declarations.document import MappingNode, Node
 from runner.declarations.environment_content import conda_text, version_of
-from runner.declarations.reader import Declared
 
 NO_PROPERTY = "is nothing that Azure's resource has a property for, allowed: "
 
@@ -47,14 +46,14 @@ def unsupported(
         **catalog.online_endpoints,
     }
     for name, endpoint in sorted(endpoints.items()):
-        say = _Say(stack, endpoint, f"{ENDPOINTS}.{name}")
+        say = Say(stack, endpoint, f"{ENDPOINTS}.{name}")
         problems += _of_endpoint(endpoint, location, say)
         deployments: Mapping[str, Deployment] = {
             **pinned(catalog.batch_deployments.get(name, {})),
             **pinned(catalog.online_deployments.get(name, {})),
         }
         for one in deployments.values():
-            say = _Say(stack, one, f"{ENDPOINTS}.{name}.deployments.{one.name}")
+            say = Say(stack, one, f"{ENDPOINTS}.{name}.deployments.{one.name}")
             if isinstance(one, BatchDeployment):
                 problems += _of_batch(one, say)
             else:
@@ -63,25 +62,8 @@ def unsupported(
     return list(dict.fromkeys(problems))  # what is declared once may be deployed more than once
 
 
-class _Say:
-    """Makes a problem at the line where a key stands, or the nearest one above it."""
-
-    def __init__(self, stack: Path, declared: Declared, prefix: str) -> None:
-        self.stack, self.declared, self.prefix = stack, declared, prefix
-
-    def __call__(self, text: str, *keys: str) -> Problem:
-        place = self.declared.source.place
-        node: Node | None = self.declared.source
-        for key in keys:
-            if not isinstance(node, MappingNode) or key not in node.entries:
-                break
-            place, node = node.key_places[key], node.entries[key]
-        key = ".".join(keys)
-        return Problem(place, f"{self.prefix}.{key}" if place.file == self.stack else key, text)
-
-
 def _of_endpoint(
-    endpoint: BatchEndpoint | OnlineEndpoint, location: str, say: _Say
+    endpoint: BatchEndpoint | OnlineEndpoint, location: str, say: Say
 ) -> Iterator[Problem]:
     if endpoint.location and _plain(endpoint.location) != _plain(location):
         text = f"found {endpoint.location!r}, allowed: the stack's location, {location!r}, or none"
@@ -103,7 +85,7 @@ def _of_endpoint(
 _IDENTITIES = ("identity", "user_assigned_identities")
 
 
-def _of_batch(one: BatchDeployment, say: _Say) -> Iterator[Problem]:
+def _of_batch(one: BatchDeployment, say: Say) -> Iterator[Problem]:
     resources = "instance_count, instance_type, properties"
     for key in ("locations", "shm_size", "max_instance_count", "docker_args"):
         if getattr(one.resources, key) not in (None, ()):
@@ -114,7 +96,7 @@ def _of_batch(one: BatchDeployment, say: _Say) -> Iterator[Problem]:
         yield say(text, "settings", "logging_level")
 
 
-def _of_online(one: OnlineDeployment, managed: bool, say: _Say) -> Iterator[Problem]:
+def _of_online(one: OnlineDeployment, managed: bool, say: Say) -> Iterator[Problem]:
     if one.private_network_connection is not None:
         text = f"{NO_PROPERTY}egress_public_network_access"
         yield say(text, "private_network_connection")
@@ -139,7 +121,7 @@ def _of_online(one: OnlineDeployment, managed: bool, say: _Say) -> Iterator[Prob
 
 
 def _of_environment(
-    one: Deployment, catalog: Catalog, contents: dict[EnvironmentName, str], say: _Say
+    one: Deployment, catalog: Catalog, contents: dict[EnvironmentName, str], say: Say
 ) -> Iterator[Problem]:
     environment = written_environment(one, catalog)
     if environment is None:
@@ -150,7 +132,7 @@ def _of_environment(
             yield say(text, "environment")
         return
     if environment is not one.environment or environment.file != one.file:
-        say = _Say(say.stack, environment, say.prefix)
+        say = Say(say.stack, environment, say.prefix)
         inside: tuple[str, ...] = ()
     else:
         inside = ("environment",)

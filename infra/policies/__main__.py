@@ -2,7 +2,7 @@
 
 from pulumi_policy import EnforcementLevel, PolicyPack
 
-from infra.policies import compute, models, network, retention, tags, tls, traffic
+from infra.policies import compute, databricks, models, network, retention, tags, tls, traffic
 from infra.policies.rule import as_policy
 
 RULES = (
@@ -12,6 +12,10 @@ RULES = (
     retention.VAULT_RETENTION,
     compute.SCALE_TO_ZERO,
     compute.NO_GPU,
+    databricks.CLUSTERS_END,
+    databricks.SINGLE_USER,
+    databricks.NO_TOKENS,
+    databricks.SERVING_SCALES_TO_ZERO,
     models.EXACT_VERSIONS,
     traffic.WHOLE_TRAFFIC,
     tags.REQUIRED_TAGS,

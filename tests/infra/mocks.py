@@ -29,6 +29,7 @@ from tests.projects import ROOT
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 TENANT = "99999999-8888-7777-6666-555555555555"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+LAKE = "lake"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - how Pulumi marks one on the wire
 
 _ML = "Microsoft.MachineLearningServices/workspaces/{workspaceName}"
@@ -36,6 +37,8 @@ _ML = "Microsoft.MachineLearningServices/workspaces/{workspaceName}"
 PATHS: Mapping[str, str] = {
     "applicationinsights:Component": "Microsoft.Insights/components/{resourceName}",
     "authorization:RoleAssignment": "Microsoft.Authorization/roleAssignments/{roleAssignmentName}",
+    "databricks:AccessConnector": "Microsoft.Databricks/accessConnectors/{connectorName}",
+    "databricks:Workspace": "Microsoft.Databricks/workspaces/{workspaceName}",
     "containerregistry:Registry": "Microsoft.ContainerRegistry/registries/{registryName}",
     "keyvault:Vault": "Microsoft.KeyVault/vaults/{vaultName}",
     "machinelearningservices:BatchDeployment": _ML
@@ -50,15 +53,18 @@ PATHS: Mapping[str, str] = {
     "managedidentity:UserAssignedIdentity": "Microsoft.ManagedIdentity/userAssignedIdentities"
     "/{resourceName}",
     "operationalinsights:Workspace": "Microsoft.OperationalInsights/workspaces/{workspaceName}",
+    "storage:BlobContainer": "Microsoft.Storage/storageAccounts/{accountName}"
+    "/blobServices/default/containers/{containerName}",
     "storage:StorageAccount": "Microsoft.Storage/storageAccounts/{accountName}",
 }
+DATABRICKS = "databricks:index/"  # how the types of its provider begin
 
 
 @dataclass(frozen=True)
 class Declared:
     """One resource as the program declared it."""
 
-    kind: str  # module:Type for azure-native, the whole type for others
+    kind: str  # module:Type for azure-native, lake:Type for Databricks', the whole type for others
     name: str
     id: str
     inputs: Mapping[str, Any]  # by the names on the wire
@@ -72,10 +78,16 @@ class Declared:
     dependencies: tuple[str, ...]  # URNs
     parent: str
     urn: str
+    provider: str  # URN and id
 
     @property
     def module(self) -> str:
         return self.kind.partition(":")[0]
+
+    @property
+    def lake(self) -> bool:
+        """Whether Databricks' provider makes it."""
+        return self.module == LAKE
 
 
 @dataclass(frozen=True)
@@ -98,10 +110,13 @@ class Program:
 
     @property
     def azure(self) -> list[Declared]:
-        return [one for one in self.resources if one.module in _MODULES]
+        """The resources of azure-native."""
+        return [one for one in self.resources if one.kind.count(":") == 1 and not one.lake]
 
-
-_MODULES = {kind.partition(":")[0] for kind in PATHS} | {"resources"}
+    @property
+    def lake(self) -> list[Declared]:
+        """The resources of Databricks' provider."""
+        return [one for one in self.resources if one.lake]
 
 
 def copy_project(root: Path, models: bool = True) -> Path:
@@ -225,7 +240,18 @@ class _Azure(pulumi_mocks.Mocks):
             path = "jobs" if "Batch" in kind else "score"
             host = f"{inputs['endpointName']}.{inputs['location']}.inference.ml.azure.com"
             more["properties"] = {**inputs["properties"], "scoringUri": f"https://{host}/{path}"}
-        if "identity" in inputs:  # the identities are given as a list and shown as a mapping
+        if kind == "databricks:Workspace":
+            number = 1000 + len(inputs["workspaceName"])
+            url = f"adb-{number}.7.azuredatabricks.net"
+            more |= {"workspaceId": str(number), "workspaceUrl": url}
+        if kind == "storage:StorageAccount":
+            suffix = f"{inputs['accountName']}.dfs.core.windows.net/"
+            more["primaryEndpoints"] = {"dfs": f"https://{suffix}"}
+        if kind.startswith(LAKE):
+            id_, more = _of_databricks(kind, args.name, inputs)
+        if kind == "databricks:AccessConnector":
+            more["identity"] = {**inputs["identity"], "principalId": f"principal of {args.name}"}
+        elif "identity" in inputs:  # the identities are given as a list and shown as a mapping
             more["identity"] = {"type": inputs["identity"]["type"]}
         return id_, {**inputs, **more}
 
@@ -257,6 +283,7 @@ class _Monitor(pulumi_mocks.MockMonitor):
                     dependencies=tuple(request.dependencies),
                     parent=request.parent,
                     urn=response.urn,
+                    provider=request.provider,
                 )
             )
         return response
@@ -267,7 +294,28 @@ class _Monitor(pulumi_mocks.MockMonitor):
 
 
 def _kind(typ: str) -> str:
+    if typ.startswith(DATABRICKS):
+        return f"{LAKE}:{typ.rpartition(':')[2]}"
     return typ.removeprefix("azure-native:")
+
+
+def _of_databricks(kind: str, name: str, inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The id of a resource of Databricks', and what its workspace adds."""
+    own = str(inputs.get("name"))
+    match kind.partition(":")[2]:
+        case "Job":
+            return str(sum(name.encode())), {}
+        case "Schema":
+            return f"{inputs['catalogName']}.{own}", {}
+        case "Volume":
+            path = "/".join(["/Volumes", inputs["catalogName"], inputs["schemaName"], own])
+            return path, {"volumePath": path}
+        case "ModelServing":
+            return own, {"servingEndpointId": f"number of {own}"}
+        case "Catalog" | "StorageCredential" | "ExternalLocation":
+            return own, {}
+        case _:
+            return f"{name}-id", {}
 
 
 def resource_id(kind: str, name: str, inputs: Mapping[str, Any]) -> str:

@@ -1,8 +1,9 @@
-"""What azure-native's own types say of a resource's inputs, asked by reflection."""
+"""What the providers' own types say of a resource's inputs, asked by reflection."""
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
 import re
 import typing
@@ -25,7 +26,8 @@ _SIMPLE: Mapping[Any, tuple[type, ...]] = {
 
 def complaints(resource: Declared) -> list[str]:
     """What of a resource its SDK type doesn't know, or misses."""
-    module = importlib.import_module(f"pulumi_azure_native.{resource.module}")
+    own = "pulumi_databricks" if resource.lake else f"pulumi_azure_native.{resource.module}"
+    module = importlib.import_module(own)
     args = getattr(module, resource.kind.partition(":")[2] + "Args", None)
     if args is None:
         name = resource.kind.partition(":")[2]
@@ -106,6 +108,8 @@ def _resolved(hint: Any, args: Any) -> Any:
         return hint
     package = args.__module__.rpartition(".")[0]
     for file in ("_inputs", "_enums"):
+        if importlib.util.find_spec(f"{package}.{file}") is None:
+            continue
         module = importlib.import_module(f"{package}.{file}")
         if hasattr(module, hint.__forward_arg__):
             return getattr(module, hint.__forward_arg__)

@@ -1,0 +1,1 @@
+"""What a stack on Databricks declares; only such a stack imports it."""

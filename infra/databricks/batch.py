@@ -1,0 +1,137 @@
+"""Batch endpoints: a job for each deployment that is pinned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_databricks as databricks
+
+from infra.databricks.clusters import cluster_args
+from infra.databricks.foundation import Platform
+from infra.databricks.packages import pypi_packages
+from infra.databricks.permissions import declare_permissions
+from infra.databricks.settings import Settings
+from infra.environment import written_environment
+from infra.pins import default_deployment, pinned
+from runner import __version__
+from runner.declarations import AssetReference, BatchDeployment
+
+PACKAGE = "batch_scoring_runner"
+CLUSTER = TASK = "score"
+# More runs than these at a time wait in the job's queue, as jobs of a batch endpoint on Azure do.
+RUNS = 4
+SECONDS = 24 * 60 * 60  # what a run may take
+
+
+@dataclass(frozen=True)
+class BatchJob:
+    """The job of one deployment, and the model that it scores with unless a run says another."""
+
+    resource: databricks.Job
+    model: str
+
+
+@dataclass(frozen=True)
+class BatchEndpoint:
+    """A batch endpoint that has a job at least."""
+
+    name: str
+    jobs: Mapping[str, BatchJob]  # by deployment
+    default: str | None
+
+
+def wheel_path(platform: Platform) -> pulumi.Output[str]:
+    """Where the runner puts its own wheel for the jobs, by its version."""
+    file = f"{PACKAGE}-{__version__}-py3-none-any.whl"
+    return pulumi.Output.concat(platform.unity.volume.volume_path, "/wheels/", file)
+
+
+def declare_batch_endpoints(settings: Settings, platform: Platform) -> list[BatchEndpoint]:
+    """Declare a job for every pinned deployment; an endpoint without any has nothing there."""
+    catalog = settings.catalog
+    return [
+        BatchEndpoint(
+            name,
+            {at: _declare(one, settings, platform) for at, one in deployments.items()},
+            default_deployment(catalog, name),
+        )
+        for name in sorted(catalog.batch_endpoints)
+        if (deployments := pinned(catalog.batch_deployments.get(name, {})))
+    ]
+
+
+def _declare(declared: BatchDeployment, settings: Settings, platform: Platform) -> BatchJob:
+    assert isinstance(declared.model, AssetReference)
+    name = f"{declared.endpoint_name}-{declared.name}"
+    model = f"models:/{settings.model_name(declared.model)}/{declared.model.version}"
+    job = databricks.Job(
+        name,
+        name=name,
+        description=declared.description or None,
+        parameters=[
+            databricks.JobParameterArgs(name="request", default=""),
+            databricks.JobParameterArgs(name="model", default=model),
+        ],
+        job_clusters=[
+            databricks.JobJobClusterArgs(
+                job_cluster_key=CLUSTER, new_cluster=_new_cluster(declared, settings)
+            )
+        ],
+        tasks=[
+            databricks.JobTaskArgs(
+                task_key=TASK,
+                job_cluster_key=CLUSTER,
+                python_wheel_task=databricks.JobTaskPythonWheelTaskArgs(
+                    package_name=PACKAGE,
+                    entry_point="score",
+                    parameters=["{{job.parameters.request}}", "{{job.parameters.model}}"],
+                ),
+                libraries=_libraries(declared, settings, platform),
+            )
+        ],
+        max_concurrent_runs=RUNS,
+        queue=databricks.JobQueueArgs(enabled=True),
+        timeout_seconds=SECONDS,
+        tags={**declared.tags, **settings.lasting_tags},
+        opts=pulumi.ResourceOptions(provider=platform.provider),
+    )
+    declare_permissions(
+        f"job-{name}",
+        settings,
+        platform.provider,
+        "CAN_MANAGE_RUN",
+        job_id=job.id,
+    )
+    return BatchJob(job, model)
+
+
+def _new_cluster(
+    declared: BatchDeployment, settings: Settings
+) -> databricks.JobJobClusterNewClusterArgs:
+    """The job's own cluster: as the deployment's `compute` is, with its count and variables."""
+    cluster, needs = settings.cluster_of(declared.compute), declared.resources
+    args = cluster_args(cluster, settings, workers=needs.instance_count)
+    variables = {**cluster.spark_env_vars, **declared.settings.environment_variables}
+    return databricks.JobJobClusterNewClusterArgs(
+        **{
+            **args,
+            "node_type_id": needs.instance_type or cluster.node_type_id,
+            "spark_env_vars": variables or None,
+        }
+    )
+
+
+def _libraries(
+    declared: BatchDeployment, settings: Settings, platform: Platform
+) -> list[databricks.JobTaskLibraryArgs]:
+    environment = written_environment(declared, settings.catalog)
+    packages = pypi_packages(environment) if environment else []
+    return [
+        databricks.JobTaskLibraryArgs(whl=wheel_path(platform)),
+        *(
+            databricks.JobTaskLibraryArgs(pypi=databricks.JobTaskLibraryPypiArgs(package=package))
+            for package in packages
+        ),
+    ]

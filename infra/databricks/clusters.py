@@ -1,0 +1,129 @@
+"""The clusters that people train on, and what clusters of their own are held to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+import pulumi_databricks as databricks
+
+from infra.databricks.foundation import Platform
+from infra.databricks.permissions import declare_permissions
+from infra.databricks.settings import Cluster, Settings
+
+IDLE_MINUTES = 30  # at most, unless a cluster of the stack's own says more
+# What makes a cluster of one node, in the form that every runtime takes.
+SINGLE_NODE_CONF = {
+    "spark.databricks.cluster.profile": "singleNode",
+    "spark.master": "local[*]",
+}
+SINGLE_NODE_TAGS = {"ResourceClass": "SingleNode"}
+DEDICATED = ("SINGLE_USER", "DATA_SECURITY_MODE_DEDICATED")
+
+
+def declare_clusters(settings: Settings, platform: Platform) -> Mapping[str, databricks.Cluster]:
+    """Declare the stack's clusters by name, all held to one policy."""
+    if not settings.clusters:
+        return {}
+    policy = _policy(settings, platform)
+    return {
+        name: _declare(cluster, policy, settings, platform)
+        for name, cluster in settings.clusters.items()
+    }
+
+
+def cluster_args(
+    cluster: Cluster, settings: Settings, workers: int | None = None
+) -> dict[str, Any]:
+    """What a cluster is made of, wherever it is made; `workers`: for one job of that size."""
+    single = cluster.is_single_node and (workers or 1) == 1
+    conf, tags = {**cluster.spark_conf}, {**cluster.custom_tags}
+    scale = cluster.autoscale
+    size: dict[str, Any] = {"num_workers": workers or cluster.num_workers}
+    if single:
+        size = {"num_workers": 0}
+        conf, tags = {**conf, **SINGLE_NODE_CONF}, {**tags, **SINGLE_NODE_TAGS}
+    elif workers is None and scale:
+        size = {"min_workers": scale.min_workers, "max_workers": scale.max_workers}
+    return {
+        "spark_version": cluster.spark_version,
+        "node_type_id": cluster.node_type_id,
+        "driver_node_type_id": cluster.driver_node_type_id,
+        "data_security_mode": cluster.data_security_mode,
+        "runtime_engine": cluster.runtime_engine,
+        "enable_elastic_disk": cluster.enable_elastic_disk,
+        "spark_conf": conf or None,
+        "spark_env_vars": dict(cluster.spark_env_vars) or None,
+        "custom_tags": {**tags, **settings.lasting_tags},
+        **size,
+    }
+
+
+def _declare(
+    cluster: Cluster, policy: databricks.ClusterPolicy, settings: Settings, platform: Platform
+) -> databricks.Cluster:
+    args = cluster_args(cluster, settings)
+    scale = {name: args.pop(name) for name in ("min_workers", "max_workers") if name in args}
+    declared = databricks.Cluster(
+        cluster.name,
+        cluster_name=cluster.name,
+        policy_id=policy.id,
+        autoscale=databricks.ClusterAutoscaleArgs(**scale) if scale else None,
+        autotermination_minutes=cluster.autotermination_minutes,
+        single_user_name=cluster.single_user_name,
+        # Databricks forgets a cluster that nobody started for 30 days, unless it is pinned.
+        is_pinned=True,
+        # Who needs it starts it; nobody has to wait for it here.
+        no_wait=True,
+        **args,
+        opts=pulumi.ResourceOptions(provider=platform.provider),
+    )
+    declare_permissions(
+        f"cluster-{cluster.name}",
+        settings,
+        platform.provider,
+        "CAN_RESTART",
+        cluster_id=declared.id,
+    )
+    return declared
+
+
+def _policy(settings: Settings, platform: Platform) -> databricks.ClusterPolicy:
+    """Clusters end by themselves, have one user and say whose they are."""
+    clusters = settings.clusters.values()
+    idle = max(IDLE_MINUTES, *(one.autotermination_minutes for one in clusters))
+    modes = sorted({*DEDICATED, *(one.data_security_mode for one in clusters)})
+    tags = {
+        f"custom_tags.{name}": {"type": "fixed", "value": value}
+        for name, value in settings.lasting_tags.items()
+    }
+    definition = {
+        "autotermination_minutes": {
+            "type": "range",
+            "minValue": 10,
+            "maxValue": idle,
+            "defaultValue": 20,
+        },
+        "data_security_mode": {
+            "type": "allowlist",
+            "values": modes,
+            "defaultValue": DEDICATED[0],
+        },
+        **tags,
+    }
+    policy = databricks.ClusterPolicy(
+        "cluster-policy",
+        name=f"{settings.project}-{settings.stack}",
+        definition=json.dumps(definition, sort_keys=True),
+        opts=pulumi.ResourceOptions(provider=platform.provider),
+    )
+    declare_permissions(
+        "cluster-policy",
+        settings,
+        platform.provider,
+        "CAN_USE",
+        cluster_policy_id=policy.id,
+    )
+    return policy

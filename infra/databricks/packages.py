@@ -1,0 +1,42 @@
+"""The packages of a declared environment, as Databricks installs them beside its runtime's own."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from runner.declarations import Environment
+from runner.declarations.environment_content import conda_text
+
+# What a conda file says of Python itself, which is the runtime's there.
+_OF_PYTHON = re.compile(r"(python|pip|setuptools|wheel)\s*([=<>!~ ].*)?")
+
+
+def pypi_packages(environment: Environment) -> list[str]:
+    """What pip installs, each as pip takes it, in order."""
+    return [one for one in _of_pip(environment) if not one.startswith("-")]
+
+
+def unknown_packages(environment: Environment) -> list[str]:
+    """What of a conda file Databricks can't install: packages of conda, and options of pip.
+
+    Raises DeclarationError where the file can't be read.
+    """
+    of_conda = [
+        one
+        for one in _dependencies(environment)
+        if isinstance(one, str) and not _OF_PYTHON.fullmatch(one.strip())
+    ]
+    return [*of_conda, *(one for one in _of_pip(environment) if one.startswith("-"))]
+
+
+def _of_pip(environment: Environment) -> list[str]:
+    groups = [one["pip"] for one in _dependencies(environment) if isinstance(one, dict)]
+    return [str(package).strip() for group in groups for package in group]
+
+
+def _dependencies(environment: Environment) -> list[Any]:
+    import yaml
+
+    text = conda_text(environment)
+    return list((yaml.safe_load(text) if text else {}).get("dependencies") or [])

@@ -1,0 +1,150 @@
+"""What a declaration or a stack file may say and Databricks has nothing for.
+
+Each is said plainly before anything is declared. A declaration serves every environment, so its
+keys may mean nothing here; what a stack file says is meant for this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from infra.databricks.packages import unknown_packages
+from infra.environment import written_environment
+from infra.pins import Deployment
+from infra.saying import Say
+from runner.declarations import (
+    AssetReference,
+    BatchDeployment,
+    BatchEndpoint,
+    Catalog,
+    OnlineEndpoint,
+    Problem,
+)
+from runner.declarations.catalog import ENDPOINTS, undeclared
+from runner.declarations.document import MappingNode
+from runner.declarations.names import UNITY_NAME_RULE, is_unity_name
+
+BATCH_ENDPOINT = ("defaults", "description", "input", "tags")
+ONLINE_ENDPOINT = ("description", "tags", "traffic")
+BATCH_DEPLOYMENT = (
+    *("compute", "description", "environment", "model", "resources", "settings", "tags"),
+)
+ONLINE_DEPLOYMENT = (
+    *("description", "environment_variables", "instance_count", "instance_type", "model", "tags"),
+)
+
+
+def stack_problems(catalog: Catalog, stack: Path) -> list[Problem]:
+    """The keys under `scoring:endpoints` that mean nothing on Databricks."""
+    problems: list[Problem] = []
+    for name, endpoint in sorted(_endpoints(catalog).items()):
+        batch = isinstance(endpoint, BatchEndpoint)
+        key = f"{ENDPOINTS}.{name}"
+        own: Sequence[str] = BATCH_ENDPOINT if batch else ONLINE_ENDPOINT
+        problems += _meaningless(endpoint.source, stack, key, own)
+        for one in _deployments(catalog, name).values():
+            where = f"{key}.deployments.{one.name}"
+            known: Sequence[str] = BATCH_DEPLOYMENT if batch else ONLINE_DEPLOYMENT
+            problems += _meaningless(one.source, stack, where, known)
+    return problems
+
+
+def pinned_problems(catalog: Catalog, stack: Path, clusters: Mapping[str, object]) -> list[Problem]:
+    """What keeps the deployments whose model is pinned from Databricks."""
+    problems: list[Problem] = []
+    for name, endpoint in sorted(_endpoints(catalog).items()):
+        deployments = {at: one for at, one in _deployments(catalog, name).items() if one.pinned}
+        for at, one in deployments.items():
+            say = Say(stack, one, f"{ENDPOINTS}.{name}.deployments.{at}")
+            problems += _model_problems(one, say)
+            if one.code_configuration is not None:
+                text = "a scoring script is not run on Databricks, allowed: an MLflow model alone"
+                problems.append(say(text, "code_configuration"))
+            if isinstance(one, BatchDeployment):
+                problems += _compute_problems(one, clusters, say)
+                problems += _environment_problems(one, catalog, say)
+            elif one.environment is not None:
+                text = "means nothing on Databricks, which serves a model with the packages it was"
+                problems.append(say(text + " logged with, allowed: no such key", "environment"))
+        if isinstance(endpoint, OnlineEndpoint) and deployments:
+            say = Say(stack, endpoint, f"{ENDPOINTS}.{name}")
+            problems += _traffic_problems(endpoint, deployments, say)
+    return list(dict.fromkeys(problems))  # what is declared once may be deployed more than once
+
+
+def _endpoints(catalog: Catalog) -> Mapping[str, BatchEndpoint | OnlineEndpoint]:
+    return {**catalog.batch_endpoints, **catalog.online_endpoints}
+
+
+def _deployments(catalog: Catalog, endpoint: str) -> Mapping[str, Deployment]:
+    found: dict[str, Deployment] = {
+        **catalog.batch_deployments.get(endpoint, {}),
+        **catalog.online_deployments.get(endpoint, {}),
+    }
+    return dict(sorted(found.items()))
+
+
+def _meaningless(
+    source: MappingNode, stack: Path, prefix: str, known: Sequence[str]
+) -> Iterator[Problem]:
+    for key, place in source.key_places.items():
+        if place.file == stack and key not in known:
+            text = f"means nothing on Databricks, allowed: {', '.join(known)}"
+            yield Problem(place, f"{prefix}.{key}", text)
+
+
+def _model_problems(one: Deployment, say: Say) -> Iterator[Problem]:
+    model = one.model
+    if not isinstance(model, AssetReference):
+        return
+    if model.registry or model.workspace:
+        yield say(f"found {str(model)!r}, allowed: azureml:<name>:<version>", "model")
+    elif not is_unity_name(model.name):
+        yield say(f"found the model {model.name!r}, allowed: {UNITY_NAME_RULE}", "model")
+    elif not _is_number(model.version):
+        text = f"found the version {model.version!r}, allowed: a number, as Unity Catalog counts"
+        yield say(text, "model")
+
+
+def _is_number(version: str | None) -> bool:
+    return version is not None and version.isascii() and version.isdigit() and version[0] != "0"
+
+
+def _compute_problems(
+    one: BatchDeployment, clusters: Mapping[str, object], say: Say
+) -> Iterator[Problem]:
+    if one.compute in clusters or len(clusters) == 1:
+        return
+    if one.compute is None or not clusters:
+        text = "has no cluster to run on, allowed: the name of one of scoring:clusters"
+        yield say(text, *(["compute"] if one.compute else []))
+        return
+    problem = say("", "compute")
+    yield undeclared(problem.place, problem.key, "cluster", one.compute, clusters)
+
+
+def _environment_problems(one: BatchDeployment, catalog: Catalog, say: Say) -> Iterator[Problem]:
+    if one.environment is None:
+        return
+    environment = written_environment(one, catalog)
+    if environment is None:
+        text = f"found {str(one.environment)!r}, allowed: one that is written in full under models/"
+        yield say(text, "environment")
+    elif environment.build is not None:
+        text = "an image is not built on Databricks, allowed: a conda_file with packages of pip"
+        yield say(text, "environment")
+    else:
+        for package in unknown_packages(environment):
+            text = f"found {package!r}, allowed on Databricks: packages of pip"
+            yield say(text, "environment")
+
+
+def _traffic_problems(
+    endpoint: OnlineEndpoint, deployments: Mapping[str, Deployment], say: Say
+) -> Iterator[Problem]:
+    if any(endpoint.mirror_traffic.values()):
+        yield say("Databricks mirrors no traffic, allowed: no such key", "mirror_traffic")
+    if len(deployments) > 1 and not any(endpoint.traffic.values()):
+        text = "says nothing, allowed on Databricks: percentages that make 100"
+        yield say(text, "traffic")

@@ -1,0 +1,16 @@
+"""The resource group that holds everything of a stack."""
+
+from pulumi_azure_native import resources
+
+from infra.options import holds_data
+from infra.stack_config import StackSettings
+
+
+def declare_group(settings: StackSettings) -> resources.ResourceGroup:
+    return resources.ResourceGroup(
+        "resource-group",
+        resource_group_name=settings.names.resource_group,
+        location=settings.location,
+        tags=settings.tags,
+        opts=holds_data(settings),
+    )
