@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from runner.declarations import (
     AssetReference,
     Catalog,
-    CommandJob,
     JobInput,
     OtherJob,
+    ProgramJob,
     parse_reference,
     read,
 )
@@ -52,7 +52,7 @@ def folder_of(job: Job) -> str:
     return job.file.parent.name
 
 
-def local_inputs(job: CommandJob) -> dict[str, Path]:
+def local_inputs(job: ProgramJob) -> dict[str, Path]:
     """The inputs that are files or folders of this machine, by name.
 
     Raises NotFound for one that is not there, and WrongUsage for one of another type than declared.
@@ -122,7 +122,7 @@ def _meant_job(word: str, jobs: Mapping[str, Job]) -> str:
 
 def _read(file: Path) -> Job:
     declaration = read(file)
-    if not isinstance(declaration, CommandJob | OtherJob):
+    if not isinstance(declaration, ProgramJob | OtherJob):
         raise WrongUsage(f"{file} declares {KINDS[type(declaration)].noun}, no job: name a job's")
     return declaration
 

@@ -131,7 +131,7 @@ def test_a_job_of_any_folder_is_named_by_its_file(catalog: Catalog, tmp_path: Pa
         find_training_job(catalog, TrainingRequest(file=model))
 
 
-@pytest.mark.parametrize("type_", ["sweep", "pipeline", "parallel", "spark", "automl"])
+@pytest.mark.parametrize("type_", ["sweep", "pipeline", "parallel", "automl"])
 def test_jobs_of_the_other_kinds_are_found(catalog: Catalog, type_: str) -> None:
     text = f"type: {type_}\nname: big\ninputs: {{rate: 1}}\nanything: {{else: 2}}\n"
     job = find_training_job(

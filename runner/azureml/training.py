@@ -22,7 +22,7 @@ from runner.azureml.sdk import place_near, send_written, spoken_through, write
 from runner.azureml.sdk_gaps import check_gaps, mend_gaps
 from runner.azureml.storage import is_address, storage_of
 from runner.content import hash_content, hash_file, scan
-from runner.declarations import CommandJob, parse_reference
+from runner.declarations import CommandJob, SparkJob, parse_reference
 from runner.declarations.document import MappingNode, Node
 from runner.declarations.job import Job as DeclaredJob
 from runner.declarations.job import name_of
@@ -234,7 +234,7 @@ class _Placing:
         return whole or f"{self.connection.outputs.resource_id}/{CODES}/{code}/versions/{version}"
 
     def _environment(self, part: Part) -> str:
-        if isinstance(self.declared, CommandJob):
+        if isinstance(self.declared, CommandJob | SparkJob):
             source: Any = self.declared.environment
         elif isinstance(part.value, str):
             text = part.value

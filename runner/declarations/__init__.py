@@ -11,7 +11,14 @@ from runner.declarations.catalog import Catalog, read_catalog
 from runner.declarations.data import Data
 from runner.declarations.deployment import CodeConfiguration, Identity, Resources
 from runner.declarations.environment import Build, Environment
-from runner.declarations.job import CommandJob, JobInput, JobOutput, OtherJob
+from runner.declarations.job import (
+    CommandJob,
+    JobInput,
+    JobOutput,
+    OtherJob,
+    ProgramJob,
+    SparkJob,
+)
 from runner.declarations.kinds import Declaration, read, read_as
 from runner.declarations.model import Model
 from runner.declarations.names import is_asset_name, is_endpoint_name
@@ -52,10 +59,12 @@ __all__ = [
     "OtherJob",
     "Probe",
     "Problem",
+    "ProgramJob",
     "RequestSettings",
     "Resources",
     "RetrySettings",
     "ScaleSettings",
+    "SparkJob",
     "Stack",
     "WrongUsage",
     "is_asset_name",

@@ -9,7 +9,7 @@ from runner.declarations.batch import BatchDeployment, BatchEndpoint
 from runner.declarations.data import Data
 from runner.declarations.document import MAX_BYTES, MappingNode, Node, read_document
 from runner.declarations.environment import Environment
-from runner.declarations.job import CommandJob, Job, OtherJob, name_of
+from runner.declarations.job import Job, OtherJob, ProgramJob, name_of
 from runner.declarations.kinds import KINDS, Declaration, declaration_from, is_component, kind_of
 from runner.declarations.model import Model
 from runner.declarations.online import OnlineDeployment, OnlineEndpoint
@@ -162,7 +162,7 @@ def _arrange(folder: Path, declarations: list[Declaration]) -> tuple[Catalog, li
     problems: list[Problem] = []
     jobs: dict[str, dict[str, Job]] = {}
     for declaration in declarations:
-        if isinstance(declaration, CommandJob | OtherJob):
+        if isinstance(declaration, ProgramJob | OtherJob):
             beside = jobs.setdefault(declaration.file.parent.name, {})
             first = beside.setdefault(name_of(declaration), declaration)
             if first is not declaration:

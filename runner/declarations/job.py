@@ -1,4 +1,4 @@
-"""Jobs: a command with its code, environment, inputs and outputs, and the kinds built on it."""
+"""Jobs: what runs a command or a Spark program, and the kinds of job that only Azure runs."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from runner.asset_kinds import AssetType
-from runner.declarations.deployment import Compute, Resources, Variables
+from runner.declarations.deployment import Compute, Resources, Variables, stays_inside
 from runner.declarations.document import MappingNode, Node, ScalarNode, shown
 from runner.declarations.environment import EnvironmentSource
 from runner.declarations.names import AssetName, Version
@@ -104,15 +104,13 @@ class JobLimits:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CommandJob(Declared):
-    """Source: the SDK's CommandJobSchema.
+class ProgramJob(Declared):
+    """What command jobs and Spark jobs have in common, which every environment runs.
 
-    `command` has ${{inputs.<name>}} and ${{outputs.<name>}} where values and paths go.
+    Their command or arguments have ${{inputs.<name>}} and ${{outputs.<name>}} where values and
+    paths go.
     """
 
-    command: Annotated[str, Check(lambda text: bool(text.strip()), "a command")]
-    environment: EnvironmentSource
-    type: Literal["command"] = "command"
     name: AssetName | None = None
     display_name: str | None = None
     experiment_name: str | None = None
@@ -121,18 +119,71 @@ class CommandJob(Declared):
     properties: Texts = field(default_factory=dict)
     code: Location | None = None
     compute: Compute | None = None
-    resources: Resources = field(default_factory=Resources)
     inputs: Mapping[str, Annotated[Literals | JobInput, Using(read_input)]] = field(
         default_factory=dict
     )
     outputs: Mapping[str, Annotated[JobOutput, Using(read_output)]] = field(default_factory=dict)
-    environment_variables: Variables = field(default_factory=dict)
-    limits: JobLimits = field(default_factory=JobLimits)
     identity: Open | None = None
     services: Open | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandJob(ProgramJob):
+    """Source: the SDK's CommandJobSchema."""
+
+    command: Annotated[str, Check(lambda text: bool(text.strip()), "a command")]
+    environment: EnvironmentSource
+    type: Literal["command"] = "command"
+    resources: Resources = field(default_factory=Resources)
+    environment_variables: Variables = field(default_factory=dict)
+    limits: JobLimits = field(default_factory=JobLimits)
     distribution: Open | None = None
     queue_settings: Open | None = None
     parent_job_name: Text | None = None
+
+
+@dataclass(frozen=True)
+class SparkEntry:
+    """What a Spark job runs: a Python file in its code, or a class in its jars."""
+
+    file: Annotated[str, Check(stays_inside, "a path inside the code folder")] | None = None
+    class_name: str | None = None
+
+
+def read_entry(node: Node, key: str) -> SparkEntry:
+    entry = read_record(node, SparkEntry, key)
+    if (entry.file is None) == (entry.class_name is None):
+        raise refused(node, key, "file or class_name")
+    return entry
+
+
+@dataclass(frozen=True)
+class SparkResources:
+    """The machines of Azure's own that a Spark job runs on, where it names no compute."""
+
+    instance_type: str | None = None
+    runtime_version: Text | None = None
+
+
+Files = Annotated[
+    tuple[str, ...], Check(lambda files: len(set(files)) == len(files), "each file once")
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SparkJob(ProgramJob):
+    """Source: the SDK's SparkJobSchema. Paths of files start from the code folder."""
+
+    entry: Annotated[SparkEntry, Using(read_entry)]
+    type: Literal["spark"] = "spark"
+    args: str = ""
+    py_files: Files = ()
+    jars: Files = ()
+    files: Files = ()
+    archives: Files = ()
+    conf: Texts = field(default_factory=dict)  # Spark's own properties
+    environment: EnvironmentSource | None = None
+    resources: SparkResources | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +195,7 @@ class OtherJob(Declared):
     inputs: Mapping[str, Any] = field(default_factory=dict)
 
 
-Job = CommandJob | OtherJob
+Job = CommandJob | SparkJob | OtherJob
 
 
 def name_of(job: Job) -> str:
@@ -180,11 +231,23 @@ class _Head:
 def command_job_from(node: MappingNode) -> CommandJob:
     """Read a command job, and check what its command refers to. Raises DeclarationError."""
     job = read_record(node, CommandJob)
-    problems = [
-        Problem(node.entries["command"].place, "command", text) for text in _wrong_names(job)
-    ]
+    _check_names(job, "command", job.command)
+    return job
+
+
+def spark_job_from(node: MappingNode) -> SparkJob:
+    """Read a Spark job, and check what its arguments refer to. Raises DeclarationError."""
+    job = read_record(node, SparkJob)
+    _check_names(job, "args", job.args)
+    return job
+
+
+def _check_names(job: ProgramJob, key: str, text: str) -> None:
+    """Raise DeclarationError for names of inputs and outputs that are not there or can't be."""
+    entries = job.source.entries
+    problems = [Problem(entries[key].place, key, wrong) for wrong in _wrong_names(job, text)]
     for kind in ("inputs", "outputs"):
-        declared = node.entries.get(kind)
+        declared = entries.get(kind)
         if isinstance(declared, MappingNode):
             problems += [
                 Problem(
@@ -198,11 +261,10 @@ def command_job_from(node: MappingNode) -> CommandJob:
             ]
     if problems:
         raise DeclarationError(problems)
-    return job
 
 
-def _wrong_names(job: CommandJob) -> Iterator[str]:
-    for found in _EXPRESSION.finditer(job.command):
+def _wrong_names(job: ProgramJob, text: str) -> Iterator[str]:
+    for found in _EXPRESSION.finditer(text):
         kind, _, name = found[1].strip().partition(".")
         declared = {"inputs": job.inputs, "outputs": job.outputs}.get(kind)
         whole = " ".join(found[0].split())

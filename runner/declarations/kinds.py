@@ -19,9 +19,11 @@ from runner.declarations.environment import Environment, environment_from
 from runner.declarations.job import (
     CommandJob,
     OtherJob,
+    SparkJob,
     command_job_from,
     job_type_of,
     other_job_from,
+    spark_job_from,
 )
 from runner.declarations.model import Model, model_from
 from runner.declarations.online import (
@@ -43,6 +45,7 @@ Declaration = (
     | OnlineEndpoint
     | OnlineDeployment
     | CommandJob
+    | SparkJob
     | OtherJob
 )
 T = TypeVar(
@@ -55,6 +58,7 @@ T = TypeVar(
     OnlineEndpoint,
     OnlineDeployment,
     CommandJob,
+    SparkJob,
     OtherJob,
 )
 
@@ -66,6 +70,9 @@ class Kind(NamedTuple):
     read: Callable[[MappingNode], Declaration]
     schemas: tuple[str, ...]  # the names of its files at azuremlschemas
 
+
+# The kinds of job that have a record of their own; of the others little is read here.
+_JOBS: Mapping[str, type[CommandJob | SparkJob]] = {"command": CommandJob, "spark": SparkJob}
 
 KINDS: Mapping[type[Declaration], Kind] = {
     Model: Kind("a model", model_from, ("model",)),
@@ -88,10 +95,11 @@ KINDS: Mapping[type[Declaration], Kind] = {
         ("onlineDeployment", "managedOnlineDeployment"),
     ),
     CommandJob: Kind("a command job", command_job_from, (JOB_KINDS["command"].schema,)),
+    SparkJob: Kind("a Spark job", spark_job_from, (JOB_KINDS["spark"].schema,)),
     OtherJob: Kind(
         "a job of another kind",
         other_job_from,
-        tuple(facts.schema for type_, facts in JOB_KINDS.items() if type_ != "command"),
+        tuple(facts.schema for type_, facts in JOB_KINDS.items() if type_ not in _JOBS),
     ),
 }
 
@@ -181,9 +189,9 @@ def kind_by_schema(node: MappingNode) -> type[Declaration] | None:
     if kind is None:
         text = f"found {describe(schema)}, a kind that is not supported" + nearest(name, SCHEMAS)
         raise refusal(schema.place, "$schema", text)
-    if kind in (CommandJob, OtherJob) and (type_ := job_type_of(node)):
+    if kind in (CommandJob, SparkJob, OtherJob) and (type_ := job_type_of(node)):
         # Azure's own reader goes by `type` alone.
-        return CommandJob if type_ == "command" else OtherJob
+        return _JOBS.get(type_, OtherJob)
     return kind
 
 
@@ -207,7 +215,7 @@ def _kind_by_keys(node: MappingNode) -> type[Declaration] | None:
     if kind == "command" or {"command", "environment"} <= keys:
         return CommandJob
     if kind in JOB_KINDS:
-        return OtherJob
+        return _JOBS.get(kind, OtherJob)
     if keys & {"traffic", "mirror_traffic"}:
         return OnlineEndpoint
     defaults = node.entries.get("defaults")

@@ -1,4 +1,4 @@
-"""A command job on this machine: a training run, as `az ml job create` would run it."""
+"""A training job on this machine, as `az ml job create` would run it: a command and its run."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ class NamedOutput:
 
 @dataclass(frozen=True)
 class Command:
-    """What a command job is asked to do: plain data, kept as `command.json`."""
+    """What a training job is asked to do: plain data, kept as `command.json`."""
 
-    command: str
+    command: str | list[str]  # for the shell, or words that no shell reads
     run: RunPlan
     inputs: Mapping[str, str] = field(default_factory=dict)  # values, and paths of files
     outputs: Mapping[str, bool] = field(default_factory=dict)  # name → whether it is a folder
@@ -139,7 +139,7 @@ def _end_run(home: Path, job: Job, command: Command, folder: Path, end: End) -> 
     run = end_run(home, job.name, end, command.run.parameters)
     if run is None:
         return
-    reason = why_empty(run, command.run, command.command, code_folder(folder))
+    reason = why_empty(run, command.run, str(command.command), code_folder(folder))
     if reason:
         say(folder, reason)
 
@@ -161,7 +161,7 @@ def _run(
     check_stop(stop)
     with log.open("ab") as output, held_for_command(folder) as held:
         process = subprocess.Popen(
-            ["/bin/sh", "-c", _filled_in(command, aside)],
+            _filled_in(command, aside),
             cwd=code_folder(folder),
             env=_environment(command, variables),
             stdin=subprocess.DEVNULL,
@@ -189,14 +189,17 @@ def _ended(status: int) -> str:
     return f"exited with status {status}"
 
 
-def _filled_in(command: Command, aside: Path) -> str:
-    """The command with each expression replaced by its value, quoted for the shell."""
+def _filled_in(command: Command, aside: Path) -> list[str]:
+    """The command with each expression replaced by its value, which is quoted for a shell."""
 
     def value(match: re.Match[str]) -> str:
         kind, name = match.groups()
-        return shlex.quote(command.inputs[name] if kind == "inputs" else str(aside / name))
+        return command.inputs[name] if kind == "inputs" else str(aside / name)
 
-    return _EXPRESSION.sub(value, command.command)
+    if isinstance(command.command, str):
+        text = _EXPRESSION.sub(lambda match: shlex.quote(value(match)), command.command)
+        return ["/bin/sh", "-c", text]
+    return [_EXPRESSION.sub(value, word) for word in command.command]
 
 
 def _environment(command: Command, variables: Mapping[str, str]) -> dict[str, str]:

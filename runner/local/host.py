@@ -65,7 +65,7 @@ def _run(home: Path, name: str, folder: Path, stopping: list[int]) -> int:
         status = JobStatus.FAILED
         error = f"unexpected {type(failure).__name__}: {failure}; see {folder}/logs/host.txt"
     ended = now()
-    if job.type == "command":
+    if job.type != "batch":
         _draw(folder, replace(job, status=status, ended_at=ended, error=error))
     say(folder, f"job {name} is {status}" + (f": {error}" if error else ""))
     with opened(home) as connection:

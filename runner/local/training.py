@@ -11,7 +11,15 @@ from pathlib import Path
 from runner.asset_kinds import ASSET_KINDS, is_folder, kind_of_type
 from runner.atomic import remove
 from runner.content import Content, scan_code
-from runner.declarations import AssetReference, Catalog, CommandJob, JobInput, OtherJob
+from runner.declarations import (
+    AssetReference,
+    Catalog,
+    CommandJob,
+    JobInput,
+    OtherJob,
+    ProgramJob,
+    SparkJob,
+)
 from runner.declarations.job import name_of
 from runner.errors import EnvironmentRefused
 from runner.job_folder import code_folder, job_folder, now
@@ -20,8 +28,10 @@ from runner.local.command_job import Command, NamedOutput, write_command
 from runner.local.home import make_folder
 from runner.local.invocation import find_data
 from runner.local.jobs import begin_job, name_job
+from runner.local.spark_job import check_entry, settle_spark, words_of
 from runner.local.tracking.plan import RunInput, RunPlan, git_tags, usual_experiment
 from runner.local.tracking.store import why_untracked
+from runner.spark import check_spark
 from runner.training_job import find_training_job, folder_of, local_inputs, other_input
 from runner.workspace import Assets, Job, JobStatus, TrainingRequest
 
@@ -38,6 +48,8 @@ def train(home: Path, catalog: Catalog, request: TrainingRequest, assets: Assets
         raise EnvironmentRefused(
             f"{job.file} declares {JOB_KINDS[job.type].noun}, which only Azure runs: {_ON_AZURE}"
         )
+    if isinstance(job, SparkJob):
+        check_spark()
     model = folder_of(job)
     name = name_job(f"{model}-{name_of(job)}")
     command = plan_training(catalog, job, name, assets)
@@ -48,6 +60,9 @@ def train(home: Path, catalog: Catalog, request: TrainingRequest, assets: Assets
             _copy(job.code, code, code_folder(folder))
         else:
             code_folder(folder).mkdir()
+        if isinstance(job, SparkJob):
+            variables = settle_spark(job, folder / "spark", code_folder(folder))
+            command = replace(command, environment_variables=variables)
         write_command(command, folder)
     except OSError as error:
         remove(folder)
@@ -58,11 +73,13 @@ def train(home: Path, catalog: Catalog, request: TrainingRequest, assets: Assets
     except BaseException:
         remove(folder)  # no job knows of it
         raise
-    begun = begin_job(home, Job(name, "command", JobStatus.QUEUED, now(), model=model))
+    begun = begin_job(home, Job(name, job.type, JobStatus.QUEUED, now(), model=model))
     return replace(begun, notices=tuple(_notices(home, job)))
 
 
-def plan_training(catalog: Catalog, job: CommandJob, name: str, assets: Assets) -> Command:
+def plan_training(
+    catalog: Catalog, job: CommandJob | SparkJob, name: str, assets: Assets
+) -> Command:
     """Make the command of a job.
 
     Raises as `local_inputs`, and EnvironmentRefused for what is not on this machine and for what
@@ -79,7 +96,7 @@ def plan_training(catalog: Catalog, job: CommandJob, name: str, assets: Assets) 
     }
     values = {key: str(value) for key, value in job.inputs.items() if key not in read}
     return Command(
-        command=job.command,
+        command=job.command if isinstance(job, CommandJob) else words_of(job),
         run=RunPlan(
             experiment=job.experiment_name or usual_experiment(),
             name=job.display_name or name,
@@ -94,8 +111,8 @@ def plan_training(catalog: Catalog, job: CommandJob, name: str, assets: Assets) 
             for key, output in job.outputs.items()
             if output.name
         },
-        environment_variables=job.environment_variables,
-        timeout=job.limits.timeout,
+        environment_variables=job.environment_variables if isinstance(job, CommandJob) else {},
+        timeout=job.limits.timeout if isinstance(job, CommandJob) else None,
     )
 
 
@@ -109,7 +126,7 @@ def _asset(assets: Assets, catalog: Catalog, name: str, given: JobInput) -> RunI
     )
 
 
-def _tags(job: CommandJob) -> dict[str, str]:
+def _tags(job: ProgramJob) -> dict[str, str]:
     note = {"mlflow.note.content": job.description} if job.description else {}
     code = job.code if isinstance(job.code, Path) else job.file.parent
     return {
@@ -140,10 +157,24 @@ def _mode(path: Path) -> int:
     return path.stat().st_mode & 0o777
 
 
-def _refuse(job: CommandJob) -> None:
+def _refuse(job: ProgramJob) -> None:
     """Raise EnvironmentRefused for what is declared and can't be had here."""
     if job.code is not None and not isinstance(job.code, Path):
         raise EnvironmentRefused(f"the code of {job.file} is not on this machine ({job.code})")
+    if isinstance(job, CommandJob):
+        _refuse_several(job)
+    elif isinstance(job, SparkJob):
+        check_entry(job)
+    for name, output in job.outputs.items():
+        if output.name and output.type in ASSET_KINDS["data"].azure_only:
+            raise EnvironmentRefused(
+                f"output {name} of {job.file} becomes an asset of type {output.type}, which only"
+                " Azure reads: declare it as uri_folder"
+            )
+
+
+def _refuse_several(job: CommandJob) -> None:
+    """Raise EnvironmentRefused for a job that wants several machines or processes."""
     if job.resources.instance_count > 1:
         raise EnvironmentRefused(
             f"{job.file} wants {job.resources.instance_count} machines (resources.instance_count),"
@@ -156,15 +187,9 @@ def _refuse(job: CommandJob) -> None:
                 f"{job.file} wants several processes (distribution.{key}: {count}), which only"
                 f" Azure starts: {_ON_AZURE}"
             )
-    for name, output in job.outputs.items():
-        if output.name and output.type in ASSET_KINDS["data"].azure_only:
-            raise EnvironmentRefused(
-                f"output {name} of {job.file} becomes an asset of type {output.type}, which only"
-                " Azure reads: declare it as uri_folder"
-            )
 
 
-def _notices(home: Path, job: CommandJob) -> Iterator[str]:
+def _notices(home: Path, job: ProgramJob) -> Iterator[str]:
     if untracked := why_untracked(home):
         yield untracked
     idle = list(_without_meaning(job))
@@ -176,18 +201,19 @@ def _mean(keys: list[str]) -> str:
     return "mean" if len(keys) > 1 else "means"
 
 
-def _without_meaning(job: CommandJob) -> Iterator[str]:
+def _without_meaning(job: ProgramJob) -> Iterator[str]:
     """The declared keys that only a job on Azure is changed by.
 
     `compute` and the size of its machines are not told: every job has them, and this machine is
     what there is in their place.
     """
     for key in ("identity", "services", "queue_settings", "parent_job_name", "distribution"):
-        if getattr(job, key):
+        if getattr(job, key, None):
             yield key
-    for key in ("properties", "shm_size", "docker_args"):
-        if getattr(job.resources, key):
-            yield f"resources.{key}"
+    if isinstance(job, CommandJob):
+        for key in ("properties", "shm_size", "docker_args"):
+            if getattr(job.resources, key):
+                yield f"resources.{key}"
     for name, given in job.inputs.items():
         for key in ("datastore", "path_on_compute"):
             if isinstance(given, JobInput) and getattr(given, key):

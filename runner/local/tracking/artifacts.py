@@ -86,7 +86,7 @@ def run_of(home: Path, name: str) -> Run:
         raise NotFound(
             f"job {name!r}, which is {job.status}, has no run in MLflow: name an output that it"
             " wrote, with --output-name"
-            if job.type == "command"
+            if job.type != "batch"
             else f"job {name!r} is a {job.type} job, which tracks nothing: name a training job"
         )
     return run

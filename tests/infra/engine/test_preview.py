@@ -124,7 +124,10 @@ def test_a_first_preview_takes_what_the_cli_has_written_and_says_what_waits_for_
     shown = stack.shown()
     assert "waiting for a pin" in shown.text
     assert "diabetes-online/blue (model)" in shown.text
-    assert "`runner models register --env fresh --pin` registers and pins" in shown.text
+    assert (
+        "`runner models register --file models/diabetes/model.yml --env fresh --pin` registers"
+        in shown.text
+    )
     assert "--pin --deployment diabetes-online/blue" in shown.text
 
 
