@@ -17,6 +17,7 @@ import yaml
 
 from infra import access
 from infra.policies.__main__ import RULES
+from infra.roles import Role
 from runner.cli import runner
 from runner.cli.options import Session
 from runner.environments import open_workspace
@@ -332,7 +333,7 @@ def test_every_command_of_the_guide_exists() -> None:
 
 def test_the_guide_lets_a_deployment_assign_the_roles_of_the_program_and_no_others() -> None:
     (given,) = re.findall(r'^ROLES="(.*?)"', GITOPS.read_text(), re.MULTILINE | re.DOTALL)
-    assigned = {role.id for role in vars(access).values() if isinstance(role, access.Role)}
+    assigned = {role.id for role in vars(access).values() if isinstance(role, Role)}
     assert set(re.split(r",\s*", given)) == assigned
 
 
