@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Any
 
 import mlflow
+import pandas as pd
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from sklearn.linear_model import LogisticRegression
@@ -17,7 +19,7 @@ from sklearn.linear_model import LogisticRegression
 def main(experiment: str, name: str) -> None:
     """Track two runs, register the model of one in Unity Catalog, and load it from there."""
     seen: dict[str, object] = {}
-    rows = [[float(number)] for number in range(8)]
+    rows = pd.DataFrame({"length": [float(number) for number in range(8)]})
     kinds = [0, 0, 0, 0, 1, 1, 1, 1]
     mlflow.set_experiment(experiment)
     runs = []
@@ -27,14 +29,12 @@ def main(experiment: str, name: str) -> None:
             mlflow.log_params({"C": strength})
             mlflow.log_metric("accuracy", model.score(rows, kinds))
             mlflow.log_text("hello", "notes/hello.txt")
-            logged = mlflow.sklearn.log_model(
-                model,
-                name="model",
-                signature=mlflow.models.infer_signature(rows, [0]),
-                pip_requirements=["scikit-learn"],
-                serialization_format="cloudpickle",
-            )
         runs.append(run.info.run_id)
+    kept: Any = {"pip_requirements": ["scikit-learn"], "serialization_format": "cloudpickle"}
+    signature = mlflow.models.infer_signature(rows, [0])
+    with mlflow.start_run(runs[1]):
+        logged = mlflow.sklearn.log_model(model, name="model", signature=signature, **kept)
+        bare = mlflow.sklearn.log_model(model, name="bare", **kept)
     client = MlflowClient()
     found = client.search_runs([run.info.experiment_id], "params.C = '1.0'")
     seen["found"] = [item.info.run_id for item in found] == runs[1:]
@@ -51,14 +51,7 @@ def main(experiment: str, name: str) -> None:
     seen["tags"] = told.tags
     seen["searched"] = [item.version for item in client.search_model_versions(f"name='{name}'")]
     loaded = mlflow.pyfunc.load_model(f"models:/{name}/1")
-    seen["predictions"] = loaded.predict([[0.0], [7.0]]).tolist()
-    with mlflow.start_run():
-        bare = mlflow.sklearn.log_model(
-            model,
-            name="bare",
-            pip_requirements=["scikit-learn"],
-            serialization_format="cloudpickle",
-        )
+    seen["predictions"] = loaded.predict(rows.iloc[[0, 7]]).tolist()
     try:
         mlflow.register_model(bare.model_uri, name)
     except MlflowException as error:

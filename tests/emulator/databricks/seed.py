@@ -82,13 +82,10 @@ class SeededLake:
 
         A body of bytes is sent as it is; an answer that is not JSON is given as bytes.
         """
-        sent = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body)
-        asked = request(
-            method,
-            self.host + path,
-            {"Authorization": f"Bearer {self.token()}", **(headers or {})},
-            sent.encode() if isinstance(sent, str) else sent,
-        )
+        kind = "application/octet-stream" if isinstance(body, bytes) else "application/json"
+        sent = body if isinstance(body, bytes) else b"" if body is None else _encoded(body)
+        signed = {"Authorization": f"Bearer {self.token()}", "Content-Type": kind}
+        asked = request(method, self.host + path, {**signed, **(headers or {})}, sent)
         answered = self.emulator.answer(asked)
         kind = answered.headers.get("Content-Type", "")
         return answered.status, answered.json() if "json" in kind else answered.body
@@ -203,6 +200,10 @@ class SeededLake:
         store = self.databricks.store(self.workspace_id)
         principal = self.emulator.cloud.application.client
         store.put("grants", f"{kind}/{name}", {"grants": {principal: list(privileges)}})
+
+
+def _encoded(body: Mapping[str, Any]) -> bytes:
+    return json.dumps(dict(body)).encode()
 
 
 def seed_lake(

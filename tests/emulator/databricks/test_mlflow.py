@@ -55,11 +55,10 @@ def test_mlflow_tracks_registers_and_loads(lake: SeededLake, tmp_path: Path) -> 
     assert version.aliases is not None
     assert [alias.alias_name for alias in version.aliases] == ["champion"]
     assert client.model_versions.get_by_alias(name, "champion").version == 1
-    runs = lake.do(
-        "POST",
-        "/api/2.0/mlflow/runs/search",
-        {"experiment_ids": [client.experiments.get_by_name(experiment).experiment.experiment_id]},
-    )["runs"]
+    found = client.experiments.get_by_name(experiment).experiment
+    assert found is not None
+    asked = {"experiment_ids": [found.experiment_id]}
+    runs = lake.do("POST", "/api/2.0/mlflow/runs/search", asked)["runs"]
     listed = lake.do("GET", f"/api/2.0/mlflow/artifacts/list?run_id={runs[-1]['info']['run_id']}")
     assert [file["path"] for file in listed["files"]] == ["notes"]
     _refuses(lake)
