@@ -12,24 +12,31 @@ from tests.emulator.databricks import (
     folders,
     grants,
     identities,
+    jobs,
     model_versions,
     models,
     permissions,
     policies,
+    registry,
     schemas,
     storage,
     volumes,
 )
+from tests.emulator.databricks.running import Running
+from tests.emulator.databricks.runs import Runs
 from tests.emulator.databricks.service import Databricks
+from tests.emulator.databricks.tracking import Tracking
 from tests.emulator.emulator import Emulator
 
 _NOUNS = (
     identities,
+    jobs,
     catalogs,
     schemas,
     volumes,
     models,
     model_versions,
+    registry,
     grants,
     storage,
     files,
@@ -47,6 +54,14 @@ def databricks(emulator: Emulator) -> Iterator[Databricks]:
     folder.mkdir(parents=True, exist_ok=True)
     service = Databricks(emulator.cloud, folder, emulator.environment)
     emulator.add_routes(identities.OPEN_ROUTES)
+    running = Running(service)
+    service.closers.append(running.cancel_all)
     endpoints = [endpoint for noun in _NOUNS for endpoint in noun.ENDPOINTS]
+    tracking = Tracking(service)
+    endpoints += [*Runs(running).endpoints, *tracking.endpoints]
     emulator.add_routes([endpoint.route(service) for endpoint in endpoints])
-    yield service
+    try:
+        yield service
+    finally:
+        running.stop()
+        tracking.stop()
