@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from azure.core.rest import HttpRequest, HttpResponse
 
     from runner.azure.credentials import Credential
+    from runner.databricks.outputs import Outputs
 
 # The application of Databricks in Entra, the same in every cloud and tenant.
 SCOPE = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d/.default"
@@ -36,12 +37,12 @@ class DatabricksClient(Client):
     """Requests below a workspace's `/api`: `client.get("2.1", "clusters", "list")`."""
 
     def __init__(
-        self, host: str, credential: Credential, resource_id: str, resource_manager_scope: str
+        self, outputs: Outputs, credential: Credential, resource_manager_scope: str
     ) -> None:
-        self._resource_id = resource_id
+        self._outputs = outputs
         self._resource_manager_scope = resource_manager_scope
         self._introduced: bool | None = None  # None: nothing has asked for it yet
-        super().__init__(f"{host}/api", credential, SCOPE)
+        super().__init__(f"{outputs.host}/api", credential, SCOPE)
 
     def listing(
         self, *path: str, key: str, params: Mapping[str, str] | None = None
@@ -75,7 +76,7 @@ class DatabricksClient(Client):
     def _introduce(self, request: HttpRequest) -> None:
         assert self._credential is not None
         token = self._credential.get_token(self._resource_manager_scope).token
-        request.headers[_RESOURCE_ID] = self._resource_id
+        request.headers[_RESOURCE_ID] = self._outputs.resource_id
         request.headers[_MANAGEMENT_TOKEN] = token
 
     def _is_expired(self, answer: HttpResponse) -> bool:
@@ -88,6 +89,6 @@ class DatabricksClient(Client):
         status = answer.status_code
 
         def find(code: str, message: str) -> str | None:
-            return way_out(request.method, path, status, code, message)
+            return way_out(self._outputs, request.method, path, status, code, message)
 
         return refusal_of("Databricks", status, answer.text(), doing, find)
