@@ -6,14 +6,13 @@ written and read here against the unmodified package.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from runner.azure.client import Client
 from runner.azure.errors import ServiceError, refusal_of
-from runner.databricks.ways_out import way_out
+from runner.databricks.ways_out import TOKEN_REFUSED, way_out
 from runner.errors import EnvironmentRefused
 
 if TYPE_CHECKING:
@@ -28,9 +27,6 @@ SCOPE = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d/.default"
 # https://learn.microsoft.com/azure/databricks/dev-tools/auth/aad-token-manual
 _RESOURCE_ID = "X-Databricks-Azure-Workspace-Resource-Id"
 _MANAGEMENT_TOKEN = "X-Databricks-Azure-SP-Management-Token"  # noqa: S105 - the header's name
-# What Databricks says of a token that has expired. The status was 400 once, then 403, now 401:
-# https://github.com/databrickslabs/splunk-integration/issues/55
-_EXPIRED = re.compile(r"invalid access token|token (is|has) expired|ExpiredJwtException", re.I)
 
 
 class DatabricksClient(Client):
@@ -81,7 +77,9 @@ class DatabricksClient(Client):
 
     def _is_expired(self, answer: HttpResponse) -> bool:
         if answer.status_code in (400, 403):
-            return _EXPIRED.search(answer.text()) is not None
+            if answer.request.method == "HEAD":  # whose answer says nothing
+                return answer.status_code == 403
+            return TOKEN_REFUSED.search(answer.text()) is not None
         return super()._is_expired(answer)
 
     def _refusal(self, request: HttpRequest, answer: HttpResponse, doing: str) -> ServiceError:

@@ -13,6 +13,11 @@ from urllib.parse import unquote
 if TYPE_CHECKING:
     from runner.databricks.outputs import Outputs
 
+# What Databricks says of a token that has expired. The status was 400 once, then 403, now 401:
+# https://github.com/databrickslabs/splunk-integration/issues/55
+TOKEN_REFUSED = re.compile(
+    r"invalid access token|token (is|has) expired|ExpiredJwtException", re.IGNORECASE
+)
 _IN_UNITY = "/(?P<catalog>[^/]+)/(?P<schema>[^/]+)/(?P<name>[^/]+)"
 _MODEL = r"(?P<catalog>[^./]+)\.(?P<schema>[^./]+)\.(?P<name>[^./]+)"
 # What a request needs in Unity Catalog, by its method and its path; the first that fits. A name
@@ -98,6 +103,8 @@ def way_out(
 
     `path` is that of the request, below `/api`.
     """
+    if TOKEN_REFUSED.search(message):
+        return _OF_STATUSES[401]
     if code in _OF_CODES:
         return _OF_CODES[code]
     if status == 403 and "IP access list" in message:
