@@ -61,9 +61,11 @@ class Client:
         """The JSON at a path below the address. Raises NotFound, EnvironmentRefused."""
         return _json(self.send("GET", self.url(*path), params=params))
 
-    def find(self, *path: str, retry: Retry = "always") -> Any | None:
+    def find(
+        self, *path: str, params: Mapping[str, str] | None = None, retry: Retry = "always"
+    ) -> Any | None:
         """The JSON at a path, or None where there is nothing."""
-        answer = self.send("GET", self.url(*path), accept=(404,), retry=retry)
+        answer = self.send("GET", self.url(*path), params=params, accept=(404,), retry=retry)
         return None if answer.status_code == 404 else _json(answer)
 
     def put(self, *path: str, body: Any) -> Any:

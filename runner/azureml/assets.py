@@ -18,7 +18,7 @@ from runner.asset_rules import check_copy, check_registration, taken_version
 from runner.azureml.asset_writing import Write, wire_properties, write_version
 from runner.azureml.locating import Located, job_place, locate
 from runner.azureml.mltable import referenced_uris
-from runner.azureml.origins import PATH, note, origin_of
+from runner.azureml.origins import PATH, note
 from runner.azureml.registered import asset_record, find
 from runner.azureml.storage import Place, parse_place, storage_of
 from runner.azureml.versions import (
@@ -32,6 +32,7 @@ from runner.azureml.versions import (
 from runner.content import Content, counted, hash_content, hash_file, scan
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.job_address import is_job_address, parse_job_address
+from runner.origins import origin_of
 from runner.workspace import Asset, Registration, Run, Transfer
 
 if TYPE_CHECKING:

@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from runner.origins import MOST_METRICS
 from runner.workspace import Origin
-
-if TYPE_CHECKING:
-    from runner.workspace import Run
 
 PATH = "runner.path"  # what was registered, where Azure was told another address of the same
 _JOB = "runner.job"
@@ -23,7 +21,6 @@ _COMMIT = "runner.commit"
 _DATA = "runner.data."
 _METRIC = "runner.metric."
 _OURS = "runner."
-_MOST_METRICS = 100
 
 
 class Noted(NamedTuple):
@@ -34,18 +31,12 @@ class Noted(NamedTuple):
     origin: Origin | None
 
 
-def origin_of(run: Run) -> Origin:
-    """What is kept of a job's run with a model that it made."""
-    metrics = {name: metric.value for name, metric in run.metrics.items()}
-    return Origin(run.id, run.commit, run.inputs, metrics)
-
-
 def note(job: str | None, origin: Origin | None) -> dict[str, str]:
     """The properties that keep an origin; of very many metrics the first hundred."""
     origin = origin or Origin()
     kept = {_JOB: job, _RUN: origin.run, _COMMIT: origin.commit}
     kept |= {f"{_DATA}{name}": read for name, read in origin.data.items()}
-    metrics = islice(origin.metrics.items(), _MOST_METRICS)
+    metrics = islice(origin.metrics.items(), MOST_METRICS)
     kept |= {f"{_METRIC}{name}": repr(value) for name, value in metrics}
     return {name: value for name, value in kept.items() if value}
 

@@ -292,6 +292,7 @@ def print_endpoint(endpoint: EndpointInfo) -> None:
         "name": endpoint.name,
         "kind": endpoint.kind,
         "default": endpoint.default,
+        "state": endpoint.state,
         "scoring URI": endpoint.scoring_uri,
         "description": endpoint.description,
     }

@@ -6,20 +6,20 @@ written and read here against the unmodified package.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from runner.azure.client import Client
 from runner.azure.errors import ServiceError, refusal_of
-from runner.databricks.ways_out import way_out
+from runner.databricks.ways_out import TOKEN_REFUSED, way_out
 from runner.errors import EnvironmentRefused
 
 if TYPE_CHECKING:
     from azure.core.rest import HttpRequest, HttpResponse
 
     from runner.azure.credentials import Credential
+    from runner.databricks.outputs import Outputs
 
 # The application of Databricks in Entra, the same in every cloud and tenant.
 SCOPE = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d/.default"
@@ -27,21 +27,18 @@ SCOPE = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d/.default"
 # https://learn.microsoft.com/azure/databricks/dev-tools/auth/aad-token-manual
 _RESOURCE_ID = "X-Databricks-Azure-Workspace-Resource-Id"
 _MANAGEMENT_TOKEN = "X-Databricks-Azure-SP-Management-Token"  # noqa: S105 - the header's name
-# What Databricks says of a token that has expired. The status was 400 once, then 403, now 401:
-# https://github.com/databrickslabs/splunk-integration/issues/55
-_EXPIRED = re.compile(r"invalid access token|token (is|has) expired|ExpiredJwtException", re.I)
 
 
 class DatabricksClient(Client):
     """Requests below a workspace's `/api`: `client.get("2.1", "clusters", "list")`."""
 
     def __init__(
-        self, host: str, credential: Credential, resource_id: str, resource_manager_scope: str
+        self, outputs: Outputs, credential: Credential, resource_manager_scope: str
     ) -> None:
-        self._resource_id = resource_id
+        self._outputs = outputs
         self._resource_manager_scope = resource_manager_scope
         self._introduced: bool | None = None  # None: nothing has asked for it yet
-        super().__init__(f"{host}/api", credential, SCOPE)
+        super().__init__(f"{outputs.host}/api", credential, SCOPE)
 
     def listing(
         self, *path: str, key: str, params: Mapping[str, str] | None = None
@@ -75,12 +72,14 @@ class DatabricksClient(Client):
     def _introduce(self, request: HttpRequest) -> None:
         assert self._credential is not None
         token = self._credential.get_token(self._resource_manager_scope).token
-        request.headers[_RESOURCE_ID] = self._resource_id
+        request.headers[_RESOURCE_ID] = self._outputs.resource_id
         request.headers[_MANAGEMENT_TOKEN] = token
 
     def _is_expired(self, answer: HttpResponse) -> bool:
         if answer.status_code in (400, 403):
-            return _EXPIRED.search(answer.text()) is not None
+            if answer.request.method == "HEAD":  # whose answer says nothing
+                return answer.status_code == 403
+            return TOKEN_REFUSED.search(answer.text()) is not None
         return super()._is_expired(answer)
 
     def _refusal(self, request: HttpRequest, answer: HttpResponse, doing: str) -> ServiceError:
@@ -88,6 +87,6 @@ class DatabricksClient(Client):
         status = answer.status_code
 
         def find(code: str, message: str) -> str | None:
-            return way_out(request.method, path, status, code, message)
+            return way_out(self._outputs, request.method, path, status, code, message)
 
         return refusal_of("Databricks", status, answer.text(), doing, find)

@@ -49,12 +49,7 @@ class Connection:
     @cached_property
     def api(self) -> DatabricksClient:
         """The workspace's REST interface: `api.get("2.1", "clusters", "list")`."""
-        return DatabricksClient(
-            self.outputs.host,
-            self.credential,
-            self.outputs.resource_id,
-            self.cloud.resource_manager_scope,
-        )
+        return DatabricksClient(self.outputs, self.credential, self.cloud.resource_manager_scope)
 
     def missing(self, noun: str, name: str, names: Callable[[], Iterable[str]]) -> NotFound:
         """The error for a name that the workspace lacks, with the nearest of those it has."""

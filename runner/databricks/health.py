@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from runner.databricks.client import SCOPE
 from runner.databricks.connection import Connection
+from runner.databricks.endpoints import READY, deploying, find_serving, state_of, traffic_of
+from runner.databricks.files import file_size, list_folder, remove_file, write_file
+from runner.errors import EnvironmentRefused
 from runner.health import Link, pulumi_link, tried, until_broken
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from runner.databricks.outputs import Outputs
+    from runner.databricks.outputs import EndpointOutput, Outputs
 
-_LINKS = ("pulumi", "outputs", "sign-in", "workspace")
+_LINKS = ("pulumi", "outputs", "sign-in", "workspace", "catalog", "volume", "endpoints")
 _NEEDED = _LINKS[:4]  # without which the ones behind can't be looked at
+_PROBE = ".runner-doctor"
+_TROUBLES = ("CLIENT_ERROR", "CLOUD_FAILURE", "SERVICE_FAULT")  # for which a cluster ended
 
 
 def examine(source: str, file: Path, read: Callable[[], Outputs]) -> Iterator[Link]:
@@ -33,6 +40,11 @@ def _chain(source: str, file: Path, read: Callable[[], Outputs]) -> Iterator[Lin
     connection = Connection(outputs[0])
     yield tried("sign-in", lambda: _sign_in(connection))
     yield tried("workspace", lambda: _workspace(connection))
+    yield tried("catalog", lambda: _catalog(connection))
+    yield tried("volume", lambda: _volume(connection))
+    for name, cluster_id in sorted(connection.outputs.clusters.items()):
+        yield tried(f"cluster {name}", partial(_cluster, connection, cluster_id))
+    yield from _endpoints(connection)
 
 
 def _read(kept: list[Outputs], read: Callable[[], Outputs]) -> str:
@@ -49,3 +61,92 @@ def _sign_in(connection: Connection) -> str:
 def _workspace(connection: Connection) -> str:
     me = connection.api.get("2.0", "preview", "scim", "v2", "Me")
     return f"{connection.outputs.workspace} knows {me.get('userName') or me.get('displayName')}"
+
+
+def _catalog(connection: Connection) -> str:
+    outputs = connection.outputs
+    schema = f"{outputs.catalog}.{outputs.schema}"
+    connection.api.get("2.1", "unity-catalog", "catalogs", outputs.catalog)
+    connection.api.get("2.1", "unity-catalog", "schemas", schema)
+    return f"schema {schema} holds the models"
+
+
+def _volume(connection: Connection) -> str:
+    """Read and write in the volume, without leaving anything behind."""
+    volume = connection.outputs.volume
+    probe = f"{volume}/{_PROBE}-{uuid4().hex[:8]}"
+    list_folder(connection, volume)
+    write_file(connection, probe, b"")
+    remove_file(connection, probe)
+    wheel = connection.outputs.wheel
+    if wheel is not None and file_size(connection, wheel) is None:
+        raise EnvironmentRefused(f"{wheel}, which jobs run, is not there; run `pulumi up`")
+    return f"{volume} can be read and written"
+
+
+def _cluster(connection: Connection, cluster_id: str) -> str:
+    found = connection.api.get("2.1", "clusters", "get", params={"cluster_id": cluster_id})
+    state, said = str(found.get("state")), str(found.get("state_message") or "")
+    reason = found.get("termination_reason") or {}
+    # It ends by itself, and what asks for it starts it.
+    if state == "ERROR" or reason.get("type") in _TROUBLES:
+        code, said = reason.get("code"), said or "no reason given"
+        raise EnvironmentRefused(
+            f"{found.get('cluster_name')} is {state}{f' ({code})' if code else ''}: {said};"
+            " look at its event log in the workspace (Compute)"
+        )
+    return f"{found.get('cluster_name')} is {state}"
+
+
+def _endpoints(connection: Connection) -> Iterator[Link]:
+    known = connection.outputs.endpoints
+    if not known:
+        yield Link("endpoints", "failed", "the stack has none: declare one in models/")
+    for logical, endpoint in sorted(known.items()):
+        look = _batch if endpoint.kind == "batch" else _online
+        yield tried(f"endpoint {logical}", partial(look, connection, logical, endpoint))
+        for name, job in sorted(endpoint.jobs.items()):
+            yield tried(f"deployment {logical}/{name}", partial(_job, connection, job.job_id))
+
+
+def _batch(connection: Connection, logical: str, endpoint: EndpointOutput) -> str:
+    if not endpoint.jobs:
+        raise EnvironmentRefused(
+            f"{endpoint.name} has no deployment yet; {deploying(connection, logical)}"
+        )
+    if endpoint.default is None:
+        raise EnvironmentRefused(
+            f"{endpoint.name} has no default deployment; set `defaults: {{deployment_name: ...}}`"
+            f" in the stack to one of {', '.join(sorted(endpoint.jobs))}"
+        )
+    return f"{endpoint.name}, default {endpoint.default}"
+
+
+def _job(connection: Connection, job_id: int) -> str:
+    found = connection.api.find("2.2", "jobs", "get", params={"job_id": str(job_id)})
+    if found is None:
+        raise EnvironmentRefused(f"job {job_id} is not there; run `pulumi up`")
+    return f"job {job_id}, {(found.get('settings') or {}).get('name')}"
+
+
+def _online(connection: Connection, logical: str, endpoint: EndpointOutput) -> str:
+    found = find_serving(connection, endpoint.name)
+    if found is None:
+        if not endpoint.deployments:
+            way = deploying(connection, logical, online=True)
+            raise EnvironmentRefused(f"{endpoint.name} has no deployment yet; {way}")
+        raise EnvironmentRefused(
+            f"no serving endpoint {endpoint.name} in the workspace; run `pulumi up`"
+        )
+    if (found.get("state") or {}).get("ready") != READY:
+        raise EnvironmentRefused(
+            f"{endpoint.name} is {state_of(found)}; wait, or look at its logs in the workspace"
+            " (Serving)"
+        )
+    traffic = {name: share for name, share in traffic_of(found).items() if share}
+    if not traffic:
+        raise EnvironmentRefused(
+            f"{endpoint.name} sends traffic nowhere; set `traffic` in the stack"
+        )
+    shares = ", ".join(f"{name} {share} %" for name, share in sorted(traffic.items()))
+    return f"{endpoint.name} is {state_of(found)}, {shares}"

@@ -7,67 +7,88 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-# Who is meant by a GRANT: Databricks tells nobody who it thinks they are.
-_WHO = "`you@example.com`"
-_ABOVE = ", USE SCHEMA ON SCHEMA {schema} and USE CATALOG ON CATALOG {catalog}"
-# What a request needs in Unity Catalog or of the workspace: by its method and path, the first that
-# fits. Names in the pattern are names in the text.
+if TYPE_CHECKING:
+    from runner.databricks.outputs import Outputs
+
+# What Databricks says of a token that has expired. The status was 400 once, then 403, now 401:
+# https://github.com/databrickslabs/splunk-integration/issues/55
+TOKEN_REFUSED = re.compile(
+    r"invalid access token|token (is|has) expired|ExpiredJwtException", re.IGNORECASE
+)
+_IN_UNITY = "/(?P<catalog>[^/]+)/(?P<schema>[^/]+)/(?P<name>[^/]+)"
+_MODEL = r"(?P<catalog>[^./]+)\.(?P<schema>[^./]+)\.(?P<name>[^./]+)"
+# What a request needs in Unity Catalog, by its method and its path; the first that fits. A name
+# that the path does not have is that of the stack.
 _RIGHTS: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
-    (method, re.compile(pattern), text)
-    for method, pattern, text in (
+    (methods, re.compile(pattern), right)
+    for methods, pattern, right in (
         (
             "GET HEAD",
-            r"/2\.0/fs/\w+/Volumes/(?P<catalog>[^/]+)/(?P<schema>[^/]+)/(?P<name>[^/]+)",
-            "GRANT READ VOLUME ON VOLUME {catalog}.{schema}.{name}",
+            rf"/2\.0/fs/\w+/Volumes{_IN_UNITY}",
+            "READ VOLUME ON VOLUME {catalog}.{schema}.{name}",
         ),
         (
             "PUT DELETE",
-            r"/2\.0/fs/\w+/Volumes/(?P<catalog>[^/]+)/(?P<schema>[^/]+)/(?P<name>[^/]+)",
-            "GRANT READ VOLUME, WRITE VOLUME ON VOLUME {catalog}.{schema}.{name}",
+            rf"/2\.0/fs/\w+/Volumes{_IN_UNITY}",
+            "READ VOLUME, WRITE VOLUME ON VOLUME {catalog}.{schema}.{name}",
         ),
         (
             "GET HEAD",
-            r"/2\.0/fs/\w+/Models/(?P<catalog>[^/]+)/(?P<schema>[^/]+)/(?P<name>[^/]+)",
-            "GRANT EXECUTE ON FUNCTION {catalog}.{schema}.{name}",
+            rf"/2\.0/fs/\w+/Models{_IN_UNITY}",
+            "EXECUTE ON FUNCTION {catalog}.{schema}.{name}",  # which a model is to a GRANT
         ),
         (
             "GET",
-            r"/2\.1/unity-catalog/models/(?P<catalog>[^./]+)\.(?P<schema>[^./]+)\.(?P<name>[^./]+)",
-            "GRANT EXECUTE ON FUNCTION {catalog}.{schema}.{name}",
+            rf"/2\.1/unity-catalog/models/{_MODEL}",
+            "EXECUTE ON FUNCTION {catalog}.{schema}.{name}",
         ),
+        (
+            "PATCH DELETE",
+            rf"/2\.1/unity-catalog/models/{_MODEL}",
+            "MANAGE ON FUNCTION {catalog}.{schema}.{name}",
+        ),
+        ("POST", r"/2\.1/unity-catalog/models", "CREATE MODEL ON SCHEMA {catalog}.{schema}"),
+        (
+            "POST",
+            r"/2\.0/mlflow/unity-catalog/model-versions",
+            "EXECUTE, MANAGE ON SCHEMA {catalog}.{schema}",
+        ),
+        (
+            "GET",
+            r"/2\.0/mlflow/unity-catalog|/2\.1/unity-catalog/models",
+            "EXECUTE ON SCHEMA {catalog}.{schema}",
+        ),
+        ("GET", r"/2\.1/unity-catalog/catalogs", "USE CATALOG ON CATALOG {catalog}"),
+        ("GET", r"/2\.1/unity-catalog/schemas", "USE SCHEMA ON SCHEMA {catalog}.{schema}"),
     )
 )
-_OF_PLACES: tuple[tuple[str, str], ...] = (  # by what the path begins with
-    ("/2.0/serving-endpoints", "CAN QUERY on the serving endpoint (Serving > Permissions)"),
-    ("/2.2/jobs", "CAN MANAGE RUN on the job (Jobs & Pipelines > Permissions)"),
-    ("/2.1/jobs", "CAN MANAGE RUN on the job (Jobs & Pipelines > Permissions)"),
-    ("/2.1/clusters", "CAN RESTART on the cluster (Compute > Permissions)"),
-    ("/2.0/mlflow/experiments", "CAN EDIT on the experiment's folder (Workspace > Share)"),
-    ("/2.0/mlflow/runs", "CAN EDIT on the experiment (Experiments > Permissions)"),
-    ("/2.1/unity-catalog", "USE CATALOG on the catalog and USE SCHEMA on the schema"),
-)
-# By status of HTTP and Databricks' own code, where the path says nothing better.
-_OF_CODES: Mapping[tuple[int, str], str] = {
-    (403, "QUOTA_EXCEEDED"): "ask an administrator to raise the quota, or use a smaller cluster",
-    (429, "RESOURCE_EXHAUSTED"): (
-        "a quota of the workspace is used up: remove what is not needed, or ask for a larger one"
+# What a request needs of the workspace, by what its path begins with.
+_PERMISSIONS: Mapping[str, str] = {
+    "/2.0/serving-endpoints": "Can Query on the serving endpoint (Serving > Permissions)",
+    "/2.2/jobs": "Can Manage Run on the job (Jobs & Pipelines > Permissions)",
+    "/2.1/clusters": "Can Restart on the cluster (Compute > Permissions)",
+    "/2.0/mlflow": "Can Edit on the experiment (Experiments > Permissions)",
+}
+_QUOTA = "a quota is used up: remove what is not needed, or ask an administrator to raise it"
+# By Databricks' own code, where the path says nothing better.
+_OF_CODES: Mapping[str, str] = {
+    "FEATURE_DISABLED": "an administrator of the workspace has to switch that on",
+    "METASTORE_DOES_NOT_EXIST": (
+        "Unity Catalog is off: an administrator of the account assigns a metastore to the workspace"
     ),
-    (429, "QUOTA_EXCEEDED"): (
-        "a quota of the workspace is used up: remove what is not needed, or ask for a larger one"
-    ),
-    (404, "FEATURE_DISABLED"): "an administrator of the workspace has to switch the feature on",
-    (400, "METASTORE_DOES_NOT_EXIST"): (
-        "Unity Catalog is not switched on: an administrator of the account assigns a metastore to"
-        " the workspace"
-    ),
+    "CATALOG_DOES_NOT_EXIST": "run `pulumi up`, or correct scoring:catalog in the stack file",
+    "SCHEMA_DOES_NOT_EXIST": "run `pulumi up`, or correct scoring:schema in the stack file",
+    "QUOTA_EXCEEDED": _QUOTA,
+    "RESOURCE_LIMIT_EXCEEDED": _QUOTA,
 }
 _OF_STATUSES: Mapping[int, str] = {
     401: "sign in again with `az login`",
     403: (
         "who is signed in has to be a user of the workspace (Settings > Identity and access), or"
-        " lacks a right there"
+        " lacks a right in it"
     ),
     409: "something else is changing it: look at it and try again",
     429: "Databricks limits how often it is asked: try again in a minute",
@@ -75,34 +96,34 @@ _OF_STATUSES: Mapping[int, str] = {
 _OF_SERVERS = "this is Databricks' own trouble: try again in a while"  # 500 and above
 
 
-def way_out(method: str, path: str, status: int, code: str, message: str) -> str | None:
+def way_out(
+    outputs: Outputs, method: str, path: str, status: int, code: str, message: str
+) -> str | None:
     """What to do about a refusal; None where Databricks' own words have to do.
 
     `path` is that of the request, below `/api`.
     """
-    if (status, code) in _OF_CODES:
-        return _OF_CODES[status, code]
-    if status == 403 and "IP" in message and "block" in message:
+    if TOKEN_REFUSED.search(message):
+        return _OF_STATUSES[401]
+    if code in _OF_CODES:
+        return _OF_CODES[code]
+    if status == 403 and "IP access list" in message:
         return "the workspace takes requests from some addresses only: ask from inside its network"
     if status == 403:
-        return _right(method, unquote(path)) or _OF_STATUSES[403]
+        return _right(outputs, method, unquote(path)) or _OF_STATUSES[403]
     return _OF_STATUSES.get(status) or (_OF_SERVERS if status >= 500 else None)
 
 
-def grant(right: str, catalog: str, schema: str) -> str:
-    """The statements that give a right on something in a schema, for the end of a message."""
-    return (
-        f"the owner of the schema runs `{right} TO {_WHO}` in a SQL editor"
-        f" (with{_ABOVE[1:].format(catalog=catalog, schema=f'{catalog}.{schema}')})"
-    )
-
-
-def _right(method: str, path: str) -> str | None:
-    for methods, pattern, text in _RIGHTS:
+def _right(outputs: Outputs, method: str, path: str) -> str | None:
+    for methods, pattern, right in _RIGHTS:
         found = pattern.match(path) if method in methods.split() else None
         if found:
-            return grant(text.format(**found.groupdict()), found["catalog"], found["schema"])
-    for beginning, needed in _OF_PLACES:
+            names = {"catalog": outputs.catalog, "schema": outputs.schema, **found.groupdict()}
+            return (
+                f"who owns it runs `GRANT {right.format(**names)} TO NAME` (and USE CATALOG and USE"
+                " SCHEMA where they lack)"
+            )
+    for beginning, permission in _PERMISSIONS.items():
         if path.startswith(beginning):
-            return f"who is signed in needs {needed}"
+            return f"who is signed in needs the permission {permission}"
     return None

@@ -11,6 +11,7 @@ from runner.databricks.abilities import ABILITIES
 from runner.databricks.connection import Connection
 from runner.errors import EnvironmentRefused
 from runner.job_kinds import JobType
+from runner.project import stack_file
 from runner.workspace import (
     Asset,
     AssetKind,
@@ -61,44 +62,84 @@ class DatabricksWorkspace:
     # Models and data
 
     def register(self, kind: AssetKind, registration: Registration) -> Asset:
-        self._not_yet()
+        from runner.databricks.assets import register
+
+        return register(
+            self._connection,
+            self._home,
+            kind,
+            registration,
+            self.on_transfer,
+            self.run,
+            self._declaration_of,
+        )
 
     def assets(self, kind: AssetKind, name: str | None = None) -> list[Asset]:
-        self._not_yet()
+        from runner.databricks.assets import listing
+
+        return listing(self._connection, kind, name)
 
     def asset(self, kind: AssetKind, reference: str) -> Asset:
-        self._not_yet()
+        from runner.databricks.assets import find
+
+        return find(self._connection, kind, reference)
 
     def download_asset(self, kind: AssetKind, reference: str, target: Path) -> Path:
-        self._not_yet()
+        from runner.databricks.assets import download
+
+        return download(self._connection, self._home, kind, reference, target, self.on_transfer)
 
     def contents(self, kind: AssetKind, reference: str) -> Content:
-        self._not_yet()
+        from runner.databricks.assets import contents
+
+        return contents(self._connection, self._home, self.asset(kind, reference))
 
     def receive(self, asset: Asset, content: Content) -> Asset:
-        self._not_yet()
+        from runner.databricks.assets import receive
+
+        return receive(self._connection, self._home, asset, content, self.on_transfer)
 
     def share(self, reference: str, registry: str) -> Asset:
         from runner.workspace.assets import refuse_sharing
 
         raise refuse_sharing(self.environment, registry)
 
-    def register_code(self, name: str, folder: Path) -> str | None:
-        self._not_yet()
+    def register_code(self, name: str, folder: Path) -> None:
+        """A job is sent the code of its deployment's script with each request."""
+
+    def _declaration_of(self, model: str) -> str | None:
+        """The file and line that declare a model's name; None where nothing does."""
+        found = self._catalog.models.get(model)
+        if found is None:
+            return None
+        return str(found.source.key_places.get("name") or found.source.place)
 
     # Endpoints
 
     def endpoints(self) -> list[EndpointInfo]:
-        self._not_yet()
+        from runner.databricks.endpoints import list_endpoints
+
+        return list_endpoints(self._connection, self._catalog)
 
     def endpoint(self, name: str) -> EndpointInfo:
-        self._not_yet()
+        from runner.databricks.endpoints import show_endpoint
+
+        return show_endpoint(self._connection, self._catalog, name)
 
     def default_endpoint(self) -> str | None:
-        self._not_yet()
+        from runner.databricks.endpoints import DeployedEndpoints
+        from runner.declarations import read_stack
+        from runner.request import default_endpoint
+
+        # By the stack file alone: it holds while the declarations are being mended.
+        stack = stack_file(self._project, self.environment)
+        chosen = read_stack(stack).default_endpoint if stack else None
+        return default_endpoint(DeployedEndpoints(self._connection, chosen))
 
     def send(self, endpoint: str, body: bytes, deployment: str | None = None) -> Response:
-        self._not_yet()
+        from runner.databricks.online import send
+
+        return send(self._connection, endpoint, body, deployment)
 
     def serve(
         self,

@@ -30,6 +30,7 @@ class EndpointInfo:
     default: str | None = None
     scoring_uri: str | None = None
     description: str = ""
+    state: str | None = None  # in words, where the environment tells one
 
 
 @dataclass(frozen=True)

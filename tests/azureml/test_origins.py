@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import math
 
-from runner.azureml.origins import note, origin_of, read_note
+from runner.azureml.origins import note, read_note
+from runner.origins import origin_of
 from runner.workspace import Metric, Origin, Run
 
 

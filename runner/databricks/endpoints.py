@@ -1,0 +1,232 @@
+"""A workspace's endpoints: batch ones are jobs of the stack, online ones serving endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from runner.request import Deployments
+from runner.workspace import DeploymentInfo, EndpointInfo
+
+if TYPE_CHECKING:
+    from runner.databricks.connection import Connection
+    from runner.databricks.outputs import EndpointOutput
+    from runner.declarations import Catalog
+
+SERVING = ("2.0", "serving-endpoints")
+READY = "READY"
+_AT_ONCE = 8  # requests
+_IN_REGISTRY = "models:/"
+
+
+def list_endpoints(connection: Connection, catalog: Catalog) -> list[EndpointInfo]:
+    """Every batch endpoint of the stack, and every serving endpoint of its or its schema's models.
+
+    They come by name: the logical one where the stack knows it.
+    """
+    batch = [
+        _batch(connection, catalog, logical, known)
+        for logical, known in connection.outputs.endpoints.items()
+        if known.kind == "batch"
+    ]
+    names = list(_serving_names(connection))
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        found = list(pool.map(lambda name: find_serving(connection, name), names))
+    online = [_online(connection, endpoint) for endpoint in found if endpoint]
+    return sorted([*batch, *online], key=lambda endpoint: endpoint.name)
+
+
+def show_endpoint(connection: Connection, catalog: Catalog, name: str) -> EndpointInfo:
+    """An endpoint by its logical or its actual name. Raises NotFound."""
+    for logical, known in connection.outputs.endpoints.items():
+        if known.kind == "batch" and name in (logical, known.name):
+            return _batch(connection, catalog, logical, known)
+    found = find_serving(connection, connection.actual_name(name))
+    if found is not None:
+        return _online(connection, found)
+    raise connection.missing("endpoint", name, lambda: _all_names(connection))
+
+
+def find_serving(connection: Connection, actual: str) -> Mapping[str, Any] | None:
+    """A serving endpoint as the workspace has it, with its traffic; None where there is none."""
+    found: Mapping[str, Any] | None = connection.api.find(*SERVING, actual)
+    return found
+
+
+def serving_names(connection: Connection) -> list[str]:
+    """The names of the online endpoints, logical where the stack knows them."""
+    return [connection.logical_name(name) for name in _serving_names(connection)]
+
+
+def served_entities(endpoint: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What an endpoint serves; where it has never been ready, what it is to serve."""
+    config = endpoint.get("config") or endpoint.get("pending_config") or {}
+    return list(config.get("served_entities") or ())
+
+
+def traffic_of(endpoint: Mapping[str, Any]) -> dict[str, int]:
+    """The percentage of the requests that each served entity gets."""
+    config = endpoint.get("config") or endpoint.get("pending_config") or {}
+    routes = (config.get("traffic_config") or {}).get("routes") or ()
+    return {
+        str(route.get("served_entity_name") or route.get("served_model_name")): int(
+            route.get("traffic_percentage") or 0
+        )
+        for route in routes
+    }
+
+
+def state_of(endpoint: Mapping[str, Any]) -> str:
+    """The state of a serving endpoint in words; of one that is not ready with the reasons."""
+    state = endpoint.get("state") or {}
+    said = [str(state.get("ready") or "of unknown state").replace("_", " ").lower()]
+    update = str(state.get("config_update") or "NOT_UPDATING")
+    if update != "NOT_UPDATING":
+        said.append(f"update {update.removeprefix('UPDATE_').replace('_', ' ').lower()}")
+    pending = endpoint.get("pending_config") or {}
+    entities = [*served_entities(endpoint), *(pending.get("served_entities") or ())]
+    for entity in entities:
+        told = entity.get("state") or {}
+        deployment = str(told.get("deployment") or "DEPLOYMENT_READY")
+        if deployment != "DEPLOYMENT_READY":
+            reason = " ".join(str(told.get("deployment_state_message") or "").split())
+            word = deployment.removeprefix("DEPLOYMENT_").lower()
+            part = f"{entity.get('name')} {word}{f': {reason}' if reason else ''}"
+            said += [part] if part not in said else []
+    return ", ".join(said)
+
+
+def deploying(connection: Connection, endpoint: str, *, online: bool = False) -> str:
+    """How an endpoint, by its logical name, gets its first deployment."""
+    # Of itself `--pin` takes batch deployments only.
+    named = f" --deployment {endpoint}/DEPLOYMENT" if online else ""
+    return (
+        "register and pin a model with `runner models register"
+        f" --env {connection.outputs.stack or 'ENV'} --pin{named}`, then run `pulumi up`"
+    )
+
+
+class DeployedEndpoints:
+    """The workspace's batch endpoints; implements `runner.request.BatchEndpoints`.
+
+    The stack's output knows them all, so nothing is asked.
+    """
+
+    default_place = "in the stack file and deploy"
+    none_yet = "the workspace has no batch endpoint: declare one and deploy it"
+
+    def __init__(self, connection: Connection, chosen: str | None) -> None:
+        self._connection = connection
+        self._chosen = chosen
+        self._known = connection.outputs.endpoints
+
+    def first_deployment(self, endpoint: str) -> str:
+        return deploying(self._connection, endpoint)
+
+    def names(self) -> Collection[str]:
+        return [name for name, known in self._known.items() if known.kind == "batch"]
+
+    def all_names(self) -> Collection[str]:
+        return self.names()
+
+    def chosen(self) -> str | None:
+        return self._chosen
+
+    def is_online(self, name: str) -> bool:
+        known = self._known.get(name)
+        return known is not None and known.kind == "online"
+
+    def deployments(self, endpoint: str, asked: str | None) -> Deployments:
+        known = self._known.get(endpoint)
+        if known is None or known.kind != "batch":
+            raise self._connection.missing("batch endpoint", endpoint, self.names)
+        return Deployments(known.jobs.keys(), known.default)
+
+    def job_id(self, endpoint: str, deployment: str) -> int:
+        """The Databricks job of a deployment that was asked for."""
+        return self._known[endpoint].jobs[deployment].job_id
+
+
+def reference(connection: Connection, model: str | None) -> str | None:
+    """`azureml:<name>:<version>` of a model of the stack's schema; of others the address."""
+    if model is None:
+        return None
+    name, _, version = model.removeprefix(_IN_REGISTRY).rpartition("/")
+    own = connection.outputs.model_name("")
+    return f"azureml:{name.removeprefix(own)}:{version}" if name.startswith(own) else model
+
+
+def _serving_names(connection: Connection) -> Iterator[str]:
+    """The actual names of the serving endpoints that belong to the environment."""
+    known = {
+        endpoint.name
+        for endpoint in connection.outputs.endpoints.values()
+        if endpoint.kind == "online"
+    }
+    own = connection.outputs.model_name("")
+    for endpoint in connection.api.listing(*SERVING, key="endpoints"):
+        entities = served_entities(endpoint)
+        serves_own = any(str(entity.get("entity_name")).startswith(own) for entity in entities)
+        if serves_own or endpoint["name"] in known:
+            yield str(endpoint["name"])
+
+
+def _all_names(connection: Connection) -> list[str]:
+    batch = [name for name, known in connection.outputs.endpoints.items() if known.kind == "batch"]
+    return [*batch, *serving_names(connection)]
+
+
+def _batch(
+    connection: Connection, catalog: Catalog, logical: str, known: EndpointOutput
+) -> EndpointInfo:
+    declared = catalog.batch_endpoints.get(logical)
+    deployments = catalog.batch_deployments.get(logical, {})
+
+    def driver(name: str) -> str:
+        code = deployments[name].code_configuration if name in deployments else None
+        return (code.scoring_script if code else None) or "mlflow"
+
+    return EndpointInfo(
+        name=logical,
+        kind="batch",
+        deployments=tuple(
+            DeploymentInfo(
+                name=name,
+                endpoint=logical,
+                model=reference(connection, job.model),
+                driver=driver(name),
+                default=name == known.default,
+            )
+            for name, job in sorted(known.jobs.items())
+        ),
+        default=known.default,
+        description=declared.description if declared else "",
+    )
+
+
+def _online(connection: Connection, endpoint: Mapping[str, Any]) -> EndpointInfo:
+    actual = str(endpoint["name"])
+    name, traffic = connection.logical_name(actual), traffic_of(endpoint)
+    entities = sorted(served_entities(endpoint), key=lambda entity: str(entity.get("name")))
+    return EndpointInfo(
+        name=name,
+        kind="online",
+        deployments=tuple(
+            DeploymentInfo(
+                name=str(entity.get("name")),
+                endpoint=name,
+                model=reference(
+                    connection,
+                    f"{_IN_REGISTRY}{entity.get('entity_name')}/{entity.get('entity_version')}",
+                ),
+                driver="mlflow",
+                default=False,
+                traffic=traffic.get(str(entity.get("name")), 0),
+            )
+            for entity in entities
+        ),
+        scoring_uri=f"{connection.outputs.host}/serving-endpoints/{actual}/invocations",
+        description=str(endpoint.get("description") or ""),
+        state=state_of(endpoint),
+    )

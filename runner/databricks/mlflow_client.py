@@ -1,0 +1,143 @@
+"""MLflow's own client, which writes versions of models and reads their files.
+
+It knows where Unity Catalog keeps a model's files and which credentials reach them, which differs
+from workspace to workspace. Importing it takes seconds, so only the commands that move a model's
+files do. What it reads of the environment is there only while it is asked.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runner.azure.errors import ServiceError, refusal_of, scrub
+from runner.azure.ways_out import way_out_if_unreachable
+from runner.databricks.client import SCOPE
+from runner.databricks.ways_out import way_out
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+    from runner.databricks.connection import Connection
+
+TRACKING = "databricks"
+REGISTRY = "databricks-uc"
+# What would lead MLflow and the package below it to another workspace, or sign them in otherwise.
+_FOREIGN = ("DATABRICKS_", "MLFLOW_TRACKING_", "MLFLOW_REGISTRY_", "ARM_CLIENT_")
+
+
+@contextmanager
+def mlflow_client(connection: Connection, what: str) -> Iterator[MlflowClient]:
+    """MLflow's client of the workspace and of Unity Catalog; `what` is being done by it.
+
+    Raises ServiceError for whatever it raises.
+    """
+    variables = {
+        "DATABRICKS_HOST": connection.outputs.host,
+        "DATABRICKS_TOKEN": connection.credential.get_token(SCOPE).token,
+        "DATABRICKS_AUTH_TYPE": "pat",
+        "MLFLOW_TRACKING_URI": TRACKING,
+        "MLFLOW_REGISTRY_URI": REGISTRY,
+        # Its requests go out without databricks-sdk, which keeps a client with the token for good.
+        "MLFLOW_ENABLE_DB_SDK": "false",
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+    with _environment(variables), _explained(connection, what):
+        from mlflow import MlflowClient
+
+        yield MlflowClient(tracking_uri=TRACKING, registry_uri=REGISTRY)
+
+
+def fetch_artifacts(connection: Connection, address: str, folder: Path) -> Path:
+    """Fetch what a run logged, or a model's version, into a folder; return where it lies.
+
+    `address` is `runs:/RUN/PATH`, `models:/m-ID` or `models:/CATALOG.SCHEMA.NAME/VERSION`.
+    """
+    with mlflow_client(connection, f"fetch {address}"):
+        from mlflow import artifacts
+        from mlflow.store.artifact.unity_catalog_models_artifact_repo import (
+            UnityCatalogModelsArtifactRepository,
+        )
+
+        folder.mkdir(parents=True, exist_ok=True)
+        if address.startswith("models:/") and not address.startswith("models:/m-"):
+            # Asked for by its address, MLflow adds a file of its own to a registered model.
+            repository: Any = UnityCatalogModelsArtifactRepository
+            found = repository(address, REGISTRY, TRACKING).download_artifacts("", str(folder))
+        else:
+            fetch: Any = artifacts.download_artifacts
+            found = fetch(artifact_uri=address, dst_path=str(folder), tracking_uri=TRACKING)
+    return Path(found)
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """Set variables, without those that mean something else, and put back all as it was."""
+    kept = dict(os.environ)
+    try:
+        for name in kept:
+            if name.startswith(_FOREIGN):
+                del os.environ[name]
+        os.environ.update(variables)
+        yield
+    finally:
+        for name in {*os.environ, *kept}:
+            if name not in kept:
+                del os.environ[name]
+            elif os.environ.get(name) != kept[name]:
+                os.environ[name] = kept[name]
+
+
+@contextmanager
+def _explained(connection: Connection, what: str) -> Iterator[None]:
+    """Turn whatever the packages raise inside into the errors of this package."""
+    try:
+        yield
+    except Exception as error:
+        explained = _explanation(connection, what, error)
+        if explained is None:
+            raise
+        raise explained from None
+
+
+def _explanation(connection: Connection, what: str, error: Exception) -> ServiceError | None:
+    from databricks.sdk.errors.base import DatabricksError
+    from mlflow.exceptions import MlflowException
+    from requests import RequestException
+
+    def refused(status: int, code: str, message: str) -> ServiceError:
+        body = json.dumps({"error_code": code, "message": message})
+        path, outputs = "/2.0/mlflow/unity-catalog/model-versions", connection.outputs
+        return refusal_of(
+            "Databricks",
+            status,
+            body,
+            what,
+            lambda code, message: way_out(outputs, "POST", path, status, code, message),
+        )
+
+    if isinstance(error, MlflowException):
+        code = str(error.error_code)
+        if isinstance(error.__cause__, DatabricksError | RequestException):
+            return _explanation(connection, what, error.__cause__)
+        if code == "INTERNAL_ERROR" and not hasattr(error, "json"):
+            # No answer at all, or a failure on this machine.
+            return ServiceError(f"can't {what}: {scrub(error.message)}; try again in a while")
+        mlflow_error: Any = error
+        return refused(int(mlflow_error.get_http_status_code()), code, str(error.message))
+    if isinstance(error, DatabricksError):
+        status = {"PERMISSION_DENIED": 403, "UNAUTHENTICATED": 401, "NOT_FOUND": 404}
+        code = str(error.error_code or "")
+        return refused(status.get(code, 500), code, str(error))
+    if isinstance(error, RequestException):
+        said = scrub(str(error))
+        host = connection.outputs.host
+        return ServiceError(
+            f"can't {what}: {host} does not answer ({said[:200]}); {way_out_if_unreachable(said)}"
+        )
+    return None

@@ -1,0 +1,81 @@
+"""Models that runs logged, and those that Unity Catalog has, as what another version is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.databricks.mlflow_client import fetch_artifacts
+from runner.errors import NotFound, WrongUsage
+from runner.job_address import (
+    ARTIFACTS,
+    JobOutput,
+    RegisteredModel,
+    RunArtifact,
+    is_job_address,
+    parse_job_address,
+)
+
+if TYPE_CHECKING:
+    from runner.databricks.connection import Connection
+    from runner.workspace import Run
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model's files on this machine, and where they came from."""
+
+    path: Path
+    address: str  # as MLflow calls it
+    run: str | None = None  # MLflow's id
+    job: str | None = None
+
+
+def find_source(
+    connection: Connection, address: str, folder: Path, find_run: Callable[[str], Run | None]
+) -> Source:
+    """Fetch what an address means into a folder.
+
+    Raises WrongUsage for an address of nothing that can be registered, NotFound where there is
+    nothing at it, and EnvironmentRefused.
+    """
+    if not is_job_address(address):
+        raise WrongUsage(
+            f"{address.partition('?')[0]!r} can't be registered, allowed: a path, runs:/RUN/PATH,"
+            f" models:/NAME/VERSION, azureml://jobs/JOB/outputs/{ARTIFACTS}/paths/PATH"
+        )
+    meant = parse_job_address(address)
+    if isinstance(meant, RegisteredModel):
+        text = _registered(connection, meant)
+        return Source(fetch_artifacts(connection, text, folder), text)
+    if isinstance(meant, RunArtifact):
+        return Source(fetch_artifacts(connection, str(meant), folder), str(meant), run=meant.run)
+    return _of_job(connection, meant, folder, find_run)
+
+
+def _of_job(
+    connection: Connection,
+    meant: JobOutput,
+    folder: Path,
+    find_run: Callable[[str], Run | None],
+) -> Source:
+    if meant.output != ARTIFACTS:
+        raise WrongUsage(
+            f"job {meant.job!r} has no output {meant.output!r}: a job on Databricks keeps what it"
+            " logs in its run; name that with --artifact"
+        )
+    run = find_run(meant.job)
+    if run is None:
+        raise NotFound(f"job {meant.job!r} has no MLflow run, and so it logged no model")
+    text = f"runs:/{run.id}/{meant.path}"
+    return Source(fetch_artifacts(connection, text, folder), text, run=run.id, job=meant.job)
+
+
+def _registered(connection: Connection, meant: RegisteredModel) -> str:
+    """The address of a registered model with its whole name."""
+    if meant.name is None or meant.name.count(".") == 2:
+        return str(meant)
+    name = connection.outputs.model_name(meant.name)
+    return f"models:/{name}" + (f"/{meant.version}" if meant.version else f"@{meant.alias}")
