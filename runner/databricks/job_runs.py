@@ -22,7 +22,6 @@ from runner.databricks.connection import Connection
 from runner.databricks.files import read_file, write_file
 from runner.databricks.requests import FILE
 from runner.errors import EnvironmentRefused, Interrupted
-from runner.job_kinds import JobType
 from runner.workspace import JobStatus
 
 VERSION = "2.2"
@@ -189,15 +188,6 @@ def job_of(connection: Connection, run: Mapping[str, Any]) -> str | None:
     folder, _, job = place.rpartition("/")
     ours = file == FILE and folder == f"{connection.outputs.volume}/jobs"
     return job if ours else None
-
-
-def kind_of(run: Mapping[str, Any]) -> JobType:
-    """The type of job that a run belongs to; one that trains is told it as its second argument."""
-    for task in run.get("tasks") or ():
-        parameters = (task.get("spark_python_task") or {}).get("parameters") or ()
-        if parameters[1:] == ["command"]:
-            return "command"
-    return "spark"
 
 
 def status_of(run: Mapping[str, Any]) -> JobStatus:
