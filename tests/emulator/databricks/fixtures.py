@@ -31,7 +31,9 @@ def lake(azure: Emulator, databricks_service: Databricks) -> Iterator[SeededLake
     The environment leads to the cloud; no `DATABRICKS_*` variable is set.
     """
     group = f"rg-{uuid.uuid4().hex[:8]}"
-    yield seed_lake(azure, databricks_service, group)
+    seeded = seed_lake(azure, databricks_service, group)
+    yield seeded
+    databricks_service.close(seeded.workspace_id)
     databricks_service.switches = Switches()
     azure.arm("DELETE", f"/resourceGroups/{group}")
 

@@ -12,6 +12,7 @@ from tests.emulator.databricks import (
     folders,
     grants,
     identities,
+    jobs,
     model_versions,
     models,
     permissions,
@@ -20,11 +21,14 @@ from tests.emulator.databricks import (
     storage,
     volumes,
 )
+from tests.emulator.databricks.running import Running
+from tests.emulator.databricks.runs import Runs
 from tests.emulator.databricks.service import Databricks
 from tests.emulator.emulator import Emulator
 
 _NOUNS = (
     identities,
+    jobs,
     catalogs,
     schemas,
     volumes,
@@ -47,6 +51,12 @@ def databricks(emulator: Emulator) -> Iterator[Databricks]:
     folder.mkdir(parents=True, exist_ok=True)
     service = Databricks(emulator.cloud, folder, emulator.environment)
     emulator.add_routes(identities.OPEN_ROUTES)
+    running = Running(service)
+    service.closers.append(running.cancel_all)
     endpoints = [endpoint for noun in _NOUNS for endpoint in noun.ENDPOINTS]
+    endpoints += Runs(running).endpoints
     emulator.add_routes([endpoint.route(service) for endpoint in endpoints])
-    yield service
+    try:
+        yield service
+    finally:
+        running.stop()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tests.emulator import addresses
+from tests.emulator.databricks.run_state import FINAL
 from tests.emulator.databricks.securables import CATALOG, MODEL, SCHEMA, VOLUME
 from tests.emulator.databricks.service import Databricks
 from tests.emulator.databricks.sign_in import AUDIENCE, USERS
@@ -28,6 +30,8 @@ CLUSTER: dict[str, Any] = {
     "data_security_mode": "SINGLE_USER",
     "autotermination_minutes": 20,
 }
+
+_ALL_PURPOSE = ("cluster_name", "autotermination_minutes")  # what clusters of jobs don't have
 
 
 @dataclass
@@ -101,6 +105,65 @@ class SeededLake:
     def put_file(self, path: str, content: bytes) -> None:
         """Write a file of the volume; `path` is below the volume's root."""
         self.do("PUT", f"/api/2.0/fs/files{self.volume}/{path}", content)
+
+    def wait(self, run_id: int, seconds: float = 60) -> dict[str, Any]:
+        """Wait until a run has ended, and give it. Raises `AssertionError` when it takes longer."""
+        deadline = time.monotonic() + seconds
+        while True:
+            run = self.do("GET", f"/api/2.2/jobs/runs/get?run_id={run_id}")
+            if run["state"]["life_cycle_state"] in FINAL:
+                return run
+            if time.monotonic() > deadline:
+                raise AssertionError(f"run {run_id} has not ended: {run['state']}")
+            time.sleep(0.02)
+
+    def add_batch_deployment(
+        self,
+        endpoint: str,
+        deployment: str,
+        model: str,
+        *,
+        default: bool = True,
+        packages: Sequence[str] = (),
+    ) -> int:
+        """Declare the job of a batch deployment as the stack does, and give its number.
+
+        `model` is such as `models:/lake.scoring.penguin-predictor/1`.
+        """
+        name = f"{endpoint}-{deployment}"
+        cluster = {name: value for name, value in CLUSTER.items() if name not in _ALL_PURPOSE}
+        pypi = [{"pypi": {"package": package}} for package in packages]
+        task = {
+            "task_key": "score",
+            "job_cluster_key": "score",
+            "python_wheel_task": {
+                "package_name": "batch_scoring_runner",
+                "entry_point": "score",
+                "parameters": ["{{job.parameters.request}}", "{{job.parameters.model}}"],
+            },
+            "libraries": [{"whl": self.wheel}, *pypi],
+        }
+        body = {
+            "name": name,
+            "max_concurrent_runs": 1,
+            "queue": {"enabled": True},
+            "parameters": [
+                {"name": "request", "default": ""},
+                {"name": "model", "default": model},
+            ],
+            "job_clusters": [{"job_cluster_key": "score", "new_cluster": cluster}],
+            "tasks": [task],
+        }
+        job_id: int = self.do("POST", "/api/2.2/jobs/create", body)["job_id"]
+        told = self.endpoints.setdefault(
+            endpoint,
+            {"kind": "batch", "name": endpoint, "deployments": [], "default": None, "jobs": {}},
+        )
+        told["deployments"].append(deployment)
+        told["jobs"][deployment] = {"job_id": job_id, "model": model}
+        if default:
+            told["default"] = deployment
+        return job_id
 
     def outputs(self) -> dict[str, Any]:
         """What the stack of this workspace gives to the runner."""

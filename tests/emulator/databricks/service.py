@@ -39,6 +39,12 @@ class Databricks:
     environment: Mapping[str, str]  # by which processes reach the cloud
     switches: Switches = field(default_factory=Switches)
     run_tokens: RunTokens = field(default_factory=RunTokens)
+    closers: list[Callable[[str], None]] = field(default_factory=list)  # by workspace
+
+    def close(self, workspace: str) -> None:
+        """End whatever runs in a workspace."""
+        for closer in self.closers:
+            closer(workspace)
 
     def store(self, workspace: str) -> Store:
         """Give the documents of a workspace, by its number."""
