@@ -101,7 +101,7 @@ def test_a_second_machine_sees_the_job_and_fetches_what_it_left(
     assert (target / "artifacts" / "logs" / "job.txt").exists()
     removed = run("jobs", "remove", name, "--yes")
     assert removed.status == 3
-    assert f"databricks fs rm -r dbfs:{lines.lake.volume}/jobs/{name}" in removed.err
+    assert f"databricks fs rm -r dbfs:{lines.lake.volume}/jobs/NAME" in removed.err
 
 
 def test_the_same_data_is_sent_once(lines: LinesProject, run: Run) -> None:
