@@ -122,7 +122,7 @@ def _at(ask: Ask, access: str) -> Iterator[Place]:
     if any(segment in ("", ".", "..") for segment in segments):
         raise invalid(f"The path {path} is not valid.")
     base = ask.databricks.files(ask.store.workspace)
-    depth = {"Volumes": _volume, "Models": _version, "databricks": _tracking}
+    depth = {"Volumes": _volume, "Models": _version, "WorkspaceInternal": _tracking}
     if segments[0] not in depth:
         raise invalid(
             f"Invalid path: unsupported first path component: {segments[0]}. The path must begin"
@@ -155,10 +155,11 @@ def _version(ask: Ask, segments: list[str], access: str) -> list[str]:
 
 
 def _tracking(ask: Ask, segments: list[str], access: str) -> list[str]:
-    """MLflow's own artifacts, at `/databricks/mlflow-tracking/<experiment>/...`."""
-    if segments[1:2] != ["mlflow-tracking"] or len(segments) < 3:
+    """MLflow's own: `/WorkspaceInternal/Mlflow/Artifacts/<experiment>/Runs/<run>` and the like."""
+    whose = ("Runs", "LoggedModels")
+    if segments[1:3] != ["Mlflow", "Artifacts"] or len(segments) < 6 or segments[4] not in whose:
         raise invalid(f"/{'/'.join(segments)} is not a place of MLflow's artifacts.")
-    return segments[1:3]
+    return segments[1:6]
 
 
 def _make_directory(folder: Path, place: Place) -> None:

@@ -17,6 +17,7 @@ from tests.emulator.databricks import (
     models,
     permissions,
     policies,
+    registry,
     schemas,
     storage,
     volumes,
@@ -24,6 +25,7 @@ from tests.emulator.databricks import (
 from tests.emulator.databricks.running import Running
 from tests.emulator.databricks.runs import Runs
 from tests.emulator.databricks.service import Databricks
+from tests.emulator.databricks.tracking import Tracking
 from tests.emulator.emulator import Emulator
 
 _NOUNS = (
@@ -34,6 +36,7 @@ _NOUNS = (
     volumes,
     models,
     model_versions,
+    registry,
     grants,
     storage,
     files,
@@ -54,9 +57,11 @@ def databricks(emulator: Emulator) -> Iterator[Databricks]:
     running = Running(service)
     service.closers.append(running.cancel_all)
     endpoints = [endpoint for noun in _NOUNS for endpoint in noun.ENDPOINTS]
-    endpoints += Runs(running).endpoints
+    tracking = Tracking(service)
+    endpoints += [*Runs(running).endpoints, *tracking.endpoints]
     emulator.add_routes([endpoint.route(service) for endpoint in endpoints])
     try:
         yield service
     finally:
         running.stop()
+        tracking.stop()

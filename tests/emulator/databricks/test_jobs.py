@@ -17,6 +17,7 @@ from tests.emulator.databricks.seed import CLUSTER, SeededLake
 if TYPE_CHECKING:
     from databricks.sdk.service.jobs import Run
 
+FIRST = "first"  # an idempotency token
 SCORE = """
 import json, os, sys
 from pathlib import Path
@@ -79,7 +80,7 @@ def test_a_batch_deployments_job_runs_the_wheel(lake: SeededLake) -> None:
     lake.put_file("jobs/first/request.json", b"{}")
     request = f"{lake.volume}/jobs/first/request.json"
     begun = client.jobs.run_now(
-        job_id, job_parameters={"request": request}, idempotency_token="first"
+        job_id, job_parameters={"request": request}, idempotency_token=FIRST
     )
     run = begun.result()
     assert _state(run) == ("TERMINATED", "SUCCESS")
@@ -90,7 +91,7 @@ def test_a_batch_deployments_job_runs_the_wheel(lake: SeededLake) -> None:
     assert task.python_wheel_task.parameters == [request, model]
     assert client.jobs.get_run_output(task.run_id).logs == "scored\n"
     again = client.jobs.run_now(
-        job_id, job_parameters={"request": "another"}, idempotency_token="first"
+        job_id, job_parameters={"request": "another"}, idempotency_token=FIRST
     )
     assert again.run_id == run.run_id
     listed = client.jobs.list_runs(job_id=job_id, completed_only=True)
