@@ -51,7 +51,10 @@ def main(file: str) -> None:
         shutil.copytree(volume / request["code"], code, copy_function=shutil.copyfile)
         os.chdir(code)
         entry = code / program
-        sys.path[:0] = [str(entry.parent), *(str(code / name) for name in request["modules"])]
+        # Python imports from folders and archives, and finds a single file in its folder.
+        modules = (code / name for name in request["modules"])
+        found = (path.parent if path.suffix == ".py" else path for path in modules)
+        sys.path[:0] = [str(entry.parent), *map(str, found)]
         sys.argv = [str(entry), *arguments]
         _run(str(entry), request["run_id"])
         os.chdir(volume)

@@ -244,8 +244,10 @@ def failure(connection: Connection, run: Mapping[str, Any]) -> str:
         )
     if _NO_STOCK.search(f"{told} {error}"):
         return f"{told or error}; declare another node_type_id and deploy again"
+    if error:  # a traceback, which is what its log ends with, ends with it
+        return said
     lines = [scrub(line) for line in str(output.get("logs") or "").splitlines() if line.strip()]
-    last = " / ".join(line for line in lines[-_LAST_LINES:] if line not in said)
+    last = " / ".join(lines[-_LAST_LINES:])
     return f"{said}; its log ends: {last}" if last else said
 
 
