@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from runner.environments import open_workspace
 from tests.azureml.scored import Run
 from tests.databricks.jobs_stage import LinesProject
 
@@ -91,3 +92,32 @@ def test_a_job_is_a_run_on_the_cluster_and_one_of_mlflow(
     target = tmp_path / "fetched"
     assert run("jobs", "download", name, "--download", str(target)).status == 0
     assert (target / "named-outputs" / "notes" / "said.txt").read_text() == "fine"
+
+
+def test_a_job_that_is_stopped_leaves_no_mlflow_run_open(trees: LinesProject, run: Run) -> None:
+    trees.project.write("models/trees/program/main.py", "import time\ntime.sleep(600)\n")
+    name = run("train", "trees", "--no-wait").out.strip()
+    assert run("jobs", "cancel", name).status == 0
+    assert run("jobs", "stream", name).status == 1
+    shown = run("jobs", "show", name, "-o", "json").json()
+    assert (shown["status"], shown["run"]["status"]) == ("Canceled", "KILLED")
+    resumed = run("jobs", "resume", name)
+    assert resumed.status == 3
+    assert "train again with `runner train trees --env lake`" in resumed.err
+
+
+def test_a_command_job_is_refused_with_the_way_out(trees: LinesProject, run: Run) -> None:
+    trees.project.write(
+        "models/trees/train.yml",
+        "type: command\ncommand: python train.py\ncode: .\nenvironment: {image: an/image}\n",
+    )
+    refused = run("train", "trees")
+    assert (refused.status, submitted(trees)) == (3, [])
+    assert "declare `type: spark` with `entry: {file: train.py}`" in refused.err
+
+
+def test_the_page_of_the_runs_is_the_workspaces_own(lines: LinesProject) -> None:
+    addresses: list[str] = []
+    workspace = open_workspace("lake")
+    workspace.show_runs("127.0.0.1", 0, addresses.append)
+    assert addresses == [f"{lines.lake.host}/ml/experiments?o={lines.lake.workspace_id}"]
