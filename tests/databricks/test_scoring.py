@@ -11,6 +11,7 @@ import pytest
 
 from tests.azureml.scored import Run
 from tests.databricks.jobs_stage import LinesProject
+from tests.projects import add_diabetes
 
 
 def until(happened: Callable[[], bool]) -> None:
@@ -135,3 +136,22 @@ def test_an_output_of_ones_own_lies_in_the_volume_and_is_never_written_over(
     assert (again.status, "exists already" in again.err) == (1, True)
     elsewhere = run("score", "--output-path", "here/mine")
     assert (elsewhere.status, lines.lake.volume in elsewhere.err) == (2, True)
+
+
+def test_a_model_of_mlflow_scores_on_a_cluster_as_it_does_here(
+    lines: LinesProject, run: Run
+) -> None:
+    add_diabetes(lines.project)
+    registered = run("models", "register", "-f", "models/diabetes/model.yml", "-o", "json").json()
+    model = f"models:/{lines.lake.schema}.{registered['name']}/{registered['version']}"
+    lines.lake.add_batch_deployment("diabetes-batch", "mlflow", model)
+    lines.outputs.write_text(json.dumps(lines.lake.outputs()))
+    summary = run("score", "diabetes-batch", "--deployment", "mlflow", "-o", "json").json()
+    here = run(
+        *("score", "diabetes-batch", "--deployment", "mlflow", "-o", "json", "--env", "local")
+    ).json()
+    assert Path(summary["output"]).read_bytes() == Path(here["output"]).read_bytes()
+    assert summary["predictions"] == here["predictions"]
+    assert (summary["rows"], summary["mini_batches"]) == (here["rows"], here["mini_batches"])
+    shown = run("jobs", "show", "-o", "json").json()
+    assert shown["model"] == f"azureml:{registered['name']}:{registered['version']}"
