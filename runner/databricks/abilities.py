@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from runner.workspace.abilities import Abilities
 
-ABILITIES = Abilities()
+ABILITIES = Abilities(resumes=True)

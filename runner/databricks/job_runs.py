@@ -22,7 +22,6 @@ from runner.databricks.connection import Connection
 from runner.databricks.files import read_file, write_file
 from runner.databricks.requests import FILE
 from runner.errors import EnvironmentRefused, Interrupted
-from runner.job_kinds import JobType
 from runner.workspace import JobStatus
 
 VERSION = "2.2"
@@ -191,15 +190,6 @@ def job_of(connection: Connection, run: Mapping[str, Any]) -> str | None:
     return job if ours else None
 
 
-def kind_of(run: Mapping[str, Any]) -> JobType:
-    """The type of job that a run belongs to; one that trains is told it as its second argument."""
-    for task in run.get("tasks") or ():
-        parameters = (task.get("spark_python_task") or {}).get("parameters") or ()
-        if parameters[1:] == ["command"]:
-            return "command"
-    return "spark"
-
-
 def status_of(run: Mapping[str, Any]) -> JobStatus:
     """How a run stands, in the words of this package."""
     state = run.get("state") or {}
@@ -254,8 +244,10 @@ def failure(connection: Connection, run: Mapping[str, Any]) -> str:
         )
     if _NO_STOCK.search(f"{told} {error}"):
         return f"{told or error}; declare another node_type_id and deploy again"
+    if error:  # a traceback, which is what its log ends with, ends with it
+        return said
     lines = [scrub(line) for line in str(output.get("logs") or "").splitlines() if line.strip()]
-    last = " / ".join(line for line in lines[-_LAST_LINES:] if line not in said)
+    last = " / ".join(lines[-_LAST_LINES:])
     return f"{said}; its log ends: {last}" if last else said
 
 

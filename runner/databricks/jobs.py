@@ -15,7 +15,6 @@ from runner.databricks.job_runs import (
     find_run,
     get_run,
     job_of,
-    kind_of,
     known_runs,
     list_runs,
     moment,
@@ -50,11 +49,9 @@ def list_jobs(
                 runs = list_runs(connection, job.job_id)
                 for name, run in _latest(connection, runs, limit):
                     found[name] = _listed(name, run, "batch", endpoint, deployment)
-    if type_ != "batch":
+    if type_ in (None, "spark"):
         for name, run in _latest(connection, list_runs(connection, None), limit):
-            kind = kind_of(run)
-            if type_ in (None, kind):
-                found[name] = _listed(name, run, kind)
+            found[name] = _listed(name, run, "spark")
     return sorted(found.values(), key=lambda job: job.created_at, reverse=True)[:limit]
 
 

@@ -42,7 +42,6 @@ class TrainRequest:
     """A training job. Its arguments have ${{inputs.<name>}} and ${{outputs.<name>}} in them."""
 
     job: str
-    type: Literal["command", "spark"]
     created_at: str  # ISO 8601, UTC
     model: str | None  # the folder that declares it
     cluster: str  # the id of the cluster it runs on
@@ -54,10 +53,10 @@ class TrainRequest:
     inputs: Mapping[str, str]  # paths and values
     files: tuple[str, ...]  # the inputs that are paths
     outputs: Mapping[str, str]
+    folders: tuple[str, ...]  # the outputs that are no single file
     given: Mapping[str, str] = field(default_factory=dict)  # input → what it was asked for
     modules: tuple[str, ...] = ()  # files and folders of the code that Python imports from
-    conf: Mapping[str, str] = field(default_factory=dict)  # Spark's own properties
-    environment_variables: Mapping[str, str] = field(default_factory=dict)
+    type: Literal["spark"] = "spark"
     job_id: None = None  # it is a run of no Databricks Job
 
     def as_text(self) -> str:
@@ -72,7 +71,7 @@ def parse_request(text: str) -> Asked:
     content = json.loads(text)
     if content["type"] == "batch":
         return ScoreRequest(**content)
-    for key in ("program", "files", "modules"):
+    for key in ("program", "files", "folders", "modules"):
         content[key] = tuple(content[key])
     return TrainRequest(**content)
 

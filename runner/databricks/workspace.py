@@ -157,46 +157,74 @@ class DatabricksWorkspace:
     # Jobs, training and what they tracked
 
     def invoke(self, invocation: Invocation) -> Job:
-        self._not_yet()
+        from runner.databricks.invocation import invoke
+
+        return invoke(self._connection, self._catalog, invocation, self, self.on_transfer)
 
     def train(self, request: TrainingRequest) -> Job:
-        self._not_yet()
+        from runner.databricks.training import train
+
+        return train(self._connection, self._catalog, request, self, self.on_transfer)
 
     def show_runs(self, host: str, port: int, ready: Callable[[str], object]) -> None:
-        self._not_yet()
+        from runner.databricks.tracked import runs_page
+
+        ready(runs_page(self._connection))
 
     def jobs(self, limit: int | None = None, type: JobType | None = None) -> list[Job]:  # noqa: A002
-        self._not_yet()
+        from runner.databricks.jobs import list_jobs
+
+        return list_jobs(self._connection, limit, type)
 
     def job(self, name: str | None = None) -> Job:
-        self._not_yet()
+        from runner.databricks.jobs import show_job
+
+        return show_job(self._connection, name)
 
     def follow(self, name: str, logs: bool = True) -> Iterator[Progress | LogLine]:
-        self._not_yet()
+        from runner.databricks.following import follow
+
+        return follow(self._connection, name, logs)
 
     def summary(self, name: str) -> Summary:
-        self._not_yet()
+        from runner.databricks.results import read_summary
+
+        return read_summary(self._home, name)
 
     def collect(self, name: str) -> Summary:
-        self._not_yet()
+        from runner.databricks.results import collect
+
+        return collect(self._connection, self._home, name, self.on_transfer)
 
     def cancel(self, name: str) -> Job:
-        self._not_yet()
+        from runner.databricks.jobs import cancel_job
+
+        return cancel_job(self._connection, name)
 
     def resume(self, name: str) -> Job:
-        self._not_yet()
+        from runner.databricks.jobs import resume_job
+
+        return resume_job(self._connection, self.environment, name)
 
     def remove_jobs(self, names: Sequence[str], *, pretend: bool = False) -> int:
-        self._not_yet()
+        from runner.databricks.jobs import refuse_removal
+
+        raise refuse_removal(self._connection, names)
 
     def download_job(self, name: str, target: Path) -> Path:
-        self._not_yet()
+        from runner.databricks.results import download_job
+
+        return download_job(self._connection, self._home, name, target, self.on_transfer)
 
     def run(self, name: str) -> Run | None:
-        self._not_yet()
+        from runner.databricks.tracked import tracked_run
+
+        return tracked_run(self._connection, name)
 
     def model_address(self, name: str) -> str:
-        self._not_yet()
+        from runner.databricks.tracked import model_address
+
+        return model_address(self._connection, name)
 
     def _not_yet(self) -> NoReturn:
         raise EnvironmentRefused(f"environment {self.environment} is on Databricks, too young yet")

@@ -28,10 +28,12 @@ from runner.local.command_job import Command, NamedOutput, write_command
 from runner.local.home import make_folder
 from runner.local.invocation import find_data
 from runner.local.jobs import begin_job, name_job
-from runner.local.spark_job import check_entry, settle_spark, words_of
-from runner.local.tracking.plan import RunInput, RunPlan, git_tags, usual_experiment
+from runner.local.spark_job import settle_spark, words_of
+from runner.local.tracking.plan import RunInput, RunPlan
 from runner.local.tracking.store import why_untracked
+from runner.run_tags import run_tags, usual_experiment
 from runner.spark import check_spark
+from runner.spark_program import check_entry
 from runner.training_job import find_training_job, folder_of, local_inputs, other_input
 from runner.workspace import Assets, Job, JobStatus, TrainingRequest
 
@@ -100,7 +102,7 @@ def plan_training(
         run=RunPlan(
             experiment=job.experiment_name or usual_experiment(),
             name=job.display_name or name,
-            tags=_tags(job),
+            tags=run_tags(job),
             parameters=values,
             inputs=read,
         ),
@@ -124,19 +126,6 @@ def _asset(assets: Assets, catalog: Catalog, name: str, given: JobInput) -> RunI
         f"input {name}: {given.path} can't be reached from the local environment;"
         f" {other_input(name)}"
     )
-
-
-def _tags(job: ProgramJob) -> dict[str, str]:
-    note = {"mlflow.note.content": job.description} if job.description else {}
-    code = job.code if isinstance(job.code, Path) else job.file.parent
-    return {
-        "mlflow.source.name": str(job.file),
-        "mlflow.source.type": "LOCAL",
-        **note,
-        **git_tags(code if code.is_dir() else code.parent),
-        **job.properties,
-        **job.tags,
-    }
 
 
 def _copy(source: Path, code: Content, target: Path) -> None:

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from runner.azureml.runs import _thinned
 from runner.azureml.workspace import AzureWorkspace
 from runner.errors import NotFound, WrongUsage
-from runner.workspace import Point, TrainingRequest
+from runner.workspace import TrainingRequest
 from tests.azureml.scored import Run
 from tests.azureml.stage import Stage, make_workspace
 from tests.emulator import Emulator
@@ -121,12 +120,14 @@ def test_an_output_called_model_goes_first(jobs: Jobs) -> None:
 def test_several_logged_models_have_to_be_chosen_from(
     jobs: Jobs, tracked: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from runner.azureml import runs
+    from runner import tracking_server
 
-    monkeypatch.setattr(runs, "_files", lambda *_: iter(("a/MLmodel", "b/MLmodel", "MLmodel")))
+    monkeypatch.setattr(
+        tracking_server, "_files", lambda *_: iter(("a/MLmodel", "b/MLmodel", "MLmodel"))
+    )
     with pytest.raises(WrongUsage, match="several models: name one of a, b with --artifact"):
         jobs.workspace.model_address(tracked)
-    monkeypatch.setattr(runs, "_files", lambda *_: iter(()))
+    monkeypatch.setattr(tracking_server, "_files", lambda *_: iter(()))
     with pytest.raises(NotFound, match="no output 'model' and logged none"):
         jobs.workspace.model_address(tracked)
 
@@ -157,15 +158,6 @@ def test_a_job_that_scores_tracks_nothing(stage: Stage, tmp_path: Path) -> None:
         workspace.model_address(name)
     with pytest.raises(NotFound, match="no job 'nothing'"):
         workspace.run("nothing")
-
-
-@pytest.mark.parametrize("count", [1, 1_000, 1_001, 54_321])
-def test_a_long_curve_is_thinned_evenly_and_keeps_its_ends(count: int) -> None:
-    points = [Point(step, float(step), step) for step in range(count)]
-    thinned = _thinned(points)
-    assert len(thinned) <= 1_000
-    assert (thinned[0], thinned[-1]) == (points[0], points[-1])
-    assert count > 1_000 or list(thinned) == points
 
 
 def test_the_page_of_the_runs_is_the_workspaces_own(stage: Stage, tmp_path: Path) -> None:

@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from runner.cli import main
 from runner.databricks.connection import Connection
 from runner.databricks.outputs import Outputs, outputs_of
 from runner.databricks.workspace import DatabricksWorkspace
 from runner.project import Project
 from runner.stack_output import checked_output
+from tests.azureml.scored import Result, Run
+from tests.databricks.jobs_stage import LinesProject, make_lines_project
 from tests.emulator.databricks.seed import SeededLake
 
 
@@ -35,3 +38,26 @@ def workspace(lake: SeededLake, tmp_path: Path) -> DatabricksWorkspace:
     root.mkdir()
     project = Project(root, root / "models", root / ".runner")
     return DatabricksWorkspace(project, "lake", outputs_of_lake(lake))
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command line as a person types it; `--env` is lake unless given."""
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    def run(*words: str) -> Result:
+        with pytest.raises(SystemExit) as ended:
+            main(words if "--env" in words else (*words, "--env", "lake"))
+        captured = capfd.readouterr()
+        return Result(int(ended.value.code or 0), captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def lines(lake: SeededLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LinesProject:
+    """A project that scores on Databricks without a model, from within it."""
+    made = make_lines_project(lake, tmp_path / "project")
+    monkeypatch.setenv("RUNNER_OUTPUTS", str(made.outputs))
+    monkeypatch.chdir(made.project.root)
+    return made

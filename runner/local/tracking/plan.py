@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
-
-from runner.commit import checkout_of
 
 
 @dataclass(frozen=True)
@@ -34,22 +31,3 @@ def plan_from(document: Mapping[str, Any]) -> RunPlan:
     """A plan from what `dataclasses.asdict` made of it."""
     inputs = {name: RunInput(**given) for name, given in document["inputs"].items()}
     return RunPlan(**{**document, "inputs": inputs})
-
-
-def usual_experiment() -> str:
-    """The experiment of a job that names none: azure-ai-ml's, the current folder's name."""
-    return Path.cwd().stem.replace(" ", "") or "Default"
-
-
-def git_tags(folder: Path) -> dict[str, str]:
-    """Where code stands in git, as the tags that azure-ai-ml gives a job."""
-    checkout = checkout_of(folder)
-    if checkout is None:
-        return {}
-    known = {
-        "mlflow.source.git.commit": checkout.commit,
-        "mlflow.source.git.branch": checkout.branch,
-        "mlflow.source.git.repoURL": checkout.repository,
-        "azureml.git.dirty": str(checkout.dirty),
-    }
-    return {key: value for key, value in known.items() if value}

@@ -1,0 +1,88 @@
+"""What a cluster runs of a training job: it leads the job's own program to its files and its run.
+
+A copy of this file lies in the volume, and a run is given it with the path of the job's request. A
+task on a cluster that runs already has arguments and no environment variables of its own, and its
+program finds its MLflow run by these; so this one sets them, and then runs the program in the same
+process, which has the cluster's session and its sign-in. It imports nothing of the runner, which
+such a cluster lacks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import runpy
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+_EXPRESSION = re.compile(r"\$\{\{\s*(inputs|outputs)\.(\w+)\s*\}\}")
+
+
+def main(file: str) -> None:
+    """Run the program of a request, `<volume>/jobs/<name>/request.json`."""
+    request = json.loads(Path(file).read_text(encoding="utf-8"))
+    volume = Path(file).parents[2]
+    inputs = {
+        name: str(volume / value) if name in request["files"] else value
+        for name, value in request["inputs"].items()
+    }
+    outputs = {name: str(volume / path) for name, path in request["outputs"].items()}
+    for name, path in outputs.items():
+        folder = Path(path) if name in request["folders"] else Path(path).parent
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def value(found: re.Match[str]) -> str:
+        return (inputs if found[1] == "inputs" else outputs)[found[2]]
+
+    program, *arguments = (_EXPRESSION.sub(value, word) for word in request["program"])
+    os.environ.update(
+        MLFLOW_RUN_ID=request["run_id"],
+        MLFLOW_EXPERIMENT_ID=request["experiment_id"],
+        MLFLOW_EXPERIMENT_NAME=request["experiment"],
+    )
+    with tempfile.TemporaryDirectory(prefix="runner-") as work:
+        # Not from the volume: Python writes beside what it imports.
+        code = Path(work) / "code"
+        shutil.copytree(volume / request["code"], code, copy_function=shutil.copyfile)
+        os.chdir(code)
+        entry = code / program
+        # Python imports from folders and archives, and finds a single file in its folder.
+        modules = (code / name for name in request["modules"])
+        found = (path.parent if path.suffix == ".py" else path for path in modules)
+        sys.path[:0] = [str(entry.parent), *map(str, found)]
+        sys.argv = [str(entry), *arguments]
+        _run(str(entry), request["run_id"])
+        os.chdir(volume)
+
+
+def _run(entry: str, run: str) -> None:
+    """Run the program, and end its MLflow run as it ended."""
+    try:
+        try:
+            runpy.run_path(entry, run_name="__main__")
+        except SystemExit as ended:
+            # Databricks takes any SystemExit for a failure, and tells of none its text.
+            if ended.code not in (None, 0):
+                raise RuntimeError(f"exited with status {ended.code}") from None
+    except BaseException:
+        _end(run, "FAILED")
+        raise
+    _end(run, "FINISHED")
+
+
+def _end(run: str, status: str) -> None:
+    import mlflow
+
+    with contextlib.suppress(Exception):  # who looks at the job ends what is left open
+        mlflow.end_run(status)
+        client: Any = mlflow.MlflowClient()
+        client.set_terminated(run, status)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,125 @@
+"""Asking a batch deployment to score: a request in the volume, and one run of its job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from runner.databricks.codes import send_code
+from runner.databricks.endpoints import DeployedEndpoints
+from runner.databricks.files import list_folder, write_file
+from runner.databricks.inputs import find_input
+from runner.databricks.job_runs import get_run, name_job, request_of, start_batch
+from runner.databricks.jobs import job_record
+from runner.databricks.requests import ScoreRequest
+from runner.databricks.wheel import send_wheel
+from runner.engine_settings import engine_settings, limited_to_machine
+from runner.errors import EnvironmentRefused, JobFailed, NotFound, WrongUsage
+from runner.polling import first_pause
+from runner.registering import Registrar
+from runner.request import Request, only_here, resolve
+from runner.workspace import Invocation, Job, Transfer
+
+if TYPE_CHECKING:
+    from runner.databricks.connection import Connection
+    from runner.databricks.outputs import BatchJob
+    from runner.declarations import Catalog
+
+
+def invoke(
+    connection: Connection,
+    catalog: Catalog,
+    invocation: Invocation,
+    assets: Registrar,
+    tell: Callable[[Transfer], None],
+) -> Job:
+    """Begin a batch job, and return it as it was begun.
+
+    Data, code and the runner's own wheel are sent first, each once. Raises as `resolve` and
+    `begin_run`, JobFailed where the output place holds something already, and WrongUsage; then
+    there is no job, or the error names it.
+    """
+    first_pause()  # who follows the job wants no error of their settings once there is one
+    if invocation.endpoint is not None:
+        logical = connection.logical_name(invocation.endpoint)
+        invocation = replace(invocation, endpoint=logical)
+    request = resolve(invocation, catalog, DeployedEndpoints(connection, catalog.default_endpoint))
+    name = name_job(request.endpoint)
+    output = _output(connection, invocation.output_path, name)
+    run_of = _job_of(connection, request)
+    deployment = request.declared
+    if deployment is None:
+        raise WrongUsage(
+            f"deployment {request.deployment!r} of endpoint {request.endpoint!r} is not declared"
+            " under models/, so nothing says how it scores: declare it"
+        )
+    send_wheel(connection)
+    given = find_input(connection, catalog, request.data, invocation.input_type, assets)
+    model, script, folder = _model(run_of), None, "model"
+    if deployment.code_configuration is not None:
+        source = deployment.code_configuration.script
+        if source is None or not source.is_file():
+            raise NotFound(f"deployment {deployment.name!r}: no scoring script {source}")
+        script = f"{send_code(connection, source.parent, tell)}/{source.name}"
+        if model is not None:
+            folder = assets.asset("model", model).base_name
+    asked = ScoreRequest(
+        job=name,
+        endpoint=request.endpoint,
+        deployment=request.deployment,
+        job_id=run_of.job_id,
+        created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        input=given.path,
+        given=given.shown,
+        output=output,
+        settings=asdict(engine_settings(deployment, only_here(invocation))),
+        model=model,
+        model_folder=folder,
+        script=script,
+        environment_variables=dict(deployment.settings.environment_variables),
+        limited=limited_to_machine(request.changed),
+    )
+    write_file(connection, request_of(connection, name), asked.as_text().encode())
+    run = start_batch(connection, name, 0, run_of.job_id)
+    job = job_record(connection, asked, get_run(connection, run))
+    return replace(job, notices=(*request.notices, *given.notices))
+
+
+def _job_of(connection: Connection, request: Request) -> BatchJob:
+    """The Databricks Job of a deployment. Raises EnvironmentRefused."""
+    endpoint = connection.outputs.endpoints[request.endpoint]
+    try:
+        return endpoint.jobs[request.deployment]
+    except KeyError:
+        stack = connection.outputs.stack or "ENV"
+        raise EnvironmentRefused(
+            f"deployment {request.deployment!r} of endpoint {request.endpoint!r} is no job of stack"
+            f" {stack} yet: deploy it with `pulumi up --stack {stack}`"
+        ) from None
+
+
+def _model(job: BatchJob) -> str | None:
+    """The model of a deployment, which has models:/catalog.schema.name/version, by its asset."""
+    if job.model is None:
+        return None
+    name, _, version = job.model.removeprefix("models:/").partition("/")
+    return f"azureml:{name.rpartition('.')[2]}:{version}"
+
+
+def _output(connection: Connection, asked: str | None, job: str) -> str:
+    """The folder in the volume in which the output appears."""
+    if asked is None:
+        return f"jobs/{job}/named-outputs/score"
+    root = f"{connection.outputs.volume}/"
+    path = PurePosixPath(asked)
+    if not asked.startswith(root) or ".." in path.parts:
+        raise WrongUsage(
+            f"--output-path {asked!r} is not in the volume, where the cluster writes: give"
+            f" {root}PATH, and --download DIR to get the results here"
+        )
+    if list_folder(connection, str(path)):
+        raise JobFailed(f"output {path} exists already; name another place")
+    return str(path).removeprefix(root)

@@ -1,0 +1,123 @@
+"""Training jobs on Databricks: one run of a cluster, which is one MLflow run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.environments import open_workspace
+from tests.azureml.scored import Run
+from tests.databricks.jobs_stage import LinesProject
+
+JOB = """
+type: spark
+code: .
+entry: {file: program/main.py}
+py_files: [helpers.py]
+args: --rows ${{inputs.rows}} --depth ${{inputs.depth}} --to ${{outputs.notes}}
+inputs:
+  rows: {type: uri_file, path: ./rows.csv}
+  depth: 3
+outputs:
+  notes: {type: uri_folder}
+experiment_name: trees
+"""
+PROGRAM = """
+import argparse, os, sys
+import mlflow
+import helpers
+parser = argparse.ArgumentParser()
+for name in ("--rows", "--depth", "--to"):
+    parser.add_argument(name)
+options = parser.parse_args()
+with mlflow.start_run():
+    mlflow.log_param("depth", options.depth)
+    if options.depth == "0":
+        raise ValueError("no depth at all")
+    for step in range(3):
+        mlflow.log_metric("loss", 1 / (step + 1), step=step)
+    mlflow.log_text(open(options.rows).read(), "notes/rows.txt")
+with open(os.path.join(options.to, "said.txt"), "w") as file:
+    file.write(helpers.said())
+print("trained", os.path.exists("rows.csv"))
+sys.exit(0)
+"""
+
+
+@pytest.fixture
+def trees(lines: LinesProject) -> LinesProject:
+    project = lines.project
+    project.write("models/trees/train.yml", JOB)
+    project.write("models/trees/program/main.py", PROGRAM)
+    project.write("models/trees/helpers.py", "def said():\n    return 'fine'\n")
+    project.write("models/trees/rows.csv", "a,b\n1,2\n")
+    return lines
+
+
+def submitted(lines: LinesProject) -> list[dict[str, Any]]:
+    path = "/api/2.2/jobs/runs/list?run_type=SUBMIT_RUN"
+    return list(lines.lake.do("GET", path).get("runs") or ())
+
+
+def test_a_job_is_a_run_on_the_cluster_and_one_of_mlflow(
+    trees: LinesProject, run: Run, tmp_path: Path
+) -> None:
+    done = run("train", "trees", "-o", "json").json()
+    name, tracked = done["name"], done["run"]
+    assert (done["status"], done["type"]) == ("Completed", "spark")
+    assert (tracked["name"], tracked["status"], tracked["experiment"]) == (
+        name,
+        "FINISHED",
+        "trees",
+    )
+    assert tracked["parameters"] == {"depth": "3"}
+    assert tracked["metrics"]["loss"]["count"] == 3
+    assert tracked["artifacts"] == ["notes/rows.txt"]
+    assert tracked["inputs"]["rows"].endswith("models/trees/rows.csv")
+    assert (trees.folder(name) / "named-outputs/notes/said.txt").read_text() == "fine"
+    assert "trained True" in run("jobs", "stream", name).out
+
+    failed = run("train", "trees", "--set", "depth=0")
+    assert failed.status == 1
+    assert "ValueError: no depth at all" in failed.err
+    jobs = run("jobs", "list", "--type", "spark", "-o", "json").json()
+    assert [job["status"] for job in jobs] == ["Failed", "Completed"]
+    assert run("jobs", "show", jobs[0]["name"], "-o", "json").json()["run"]["status"] == "FAILED"
+    assert len(submitted(trees)) == 2
+    compared = run("jobs", "compare", jobs[0]["name"], name)
+    assert (compared.status, "depth" in compared.out) == (0, True)
+
+    target = tmp_path / "fetched"
+    assert run("jobs", "download", name, "--download", str(target)).status == 0
+    assert (target / "named-outputs" / "notes" / "said.txt").read_text() == "fine"
+
+
+def test_a_job_that_is_stopped_leaves_no_mlflow_run_open(trees: LinesProject, run: Run) -> None:
+    trees.project.write("models/trees/program/main.py", "import time\ntime.sleep(600)\n")
+    name = run("train", "trees", "--no-wait").out.strip()
+    assert run("jobs", "cancel", name).status == 0
+    assert run("jobs", "stream", name).status == 1
+    shown = run("jobs", "show", name, "-o", "json").json()
+    assert (shown["status"], shown["run"]["status"]) == ("Canceled", "KILLED")
+    resumed = run("jobs", "resume", name)
+    assert resumed.status == 3
+    assert "train again with `runner train trees --env lake`" in resumed.err
+
+
+def test_a_command_job_is_refused_with_the_way_out(trees: LinesProject, run: Run) -> None:
+    trees.project.write(
+        "models/trees/train.yml",
+        "type: command\ncommand: python train.py\ncode: .\nenvironment: {image: an/image}\n",
+    )
+    refused = run("train", "trees")
+    assert (refused.status, submitted(trees)) == (3, [])
+    assert "declare `type: spark` with `entry: {file: train.py}`" in refused.err
+
+
+def test_the_page_of_the_runs_is_the_workspaces_own(lines: LinesProject) -> None:
+    addresses: list[str] = []
+    workspace = open_workspace("lake")
+    workspace.show_runs("127.0.0.1", 0, addresses.append)
+    assert addresses == [f"{lines.lake.host}/ml/experiments?o={lines.lake.workspace_id}"]
