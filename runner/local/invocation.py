@@ -20,7 +20,8 @@ from runner.declarations import (
 from runner.declarations.deployment import Deployment
 from runner.declarations.references import PREFIX
 from runner.engine.inputs import list_code, list_files
-from runner.engine.plan import Plan, Settings, write_plan
+from runner.engine.mlmodel import read_mlmodel
+from runner.engine.plan import ENGINES, Engine, Plan, Settings, write_plan
 from runner.errors import EnvironmentRefused, JobFailed, NotFound, WrongUsage
 from runner.input_data import form_of
 from runner.input_path import Chosen, check_type, choose_input, counted_names, unscored
@@ -31,6 +32,7 @@ from runner.local.files import link_out, looks_changed
 from runner.local.home import make_folder
 from runner.local.job_folder import job_folder, model_folder, now
 from runner.local.jobs import begin_job, name_job
+from runner.local.spark_needs import MASTER, check_spark_needs
 from runner.registering import find_or_register, registration_of
 from runner.request import Request, only_here, resolve
 from runner.workspace import (
@@ -43,6 +45,7 @@ from runner.workspace import (
     Registration,
 )
 
+ENGINE = "RUNNER_ENGINE"  # the environment variable by which a deployment declares its engine
 _PARALLEL = frozenset({"instance_count", "max_concurrency_per_instance"})
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -94,6 +97,7 @@ def plan_job(
             f"model {model.reference} is a {model.type}, which needs a scoring script:"
             f" give deployment {deployment.name!r} a code_configuration"
         )
+    engine = _engine(deployment, model, invocation.engine)
     given, data, notices = _data(home, catalog, request.data, assets)
     if model is not None:
         notices = (*_notices(home, model, deployment.model, catalog.models), *notices)
@@ -104,7 +108,9 @@ def plan_job(
             job=job,
             input=str(folder.absolute()),
             files=files,
-            settings=_engine_settings(deployment, request.changed, only_here(invocation)),
+            settings=_engine_settings(
+                deployment, request.changed, {**only_here(invocation), "engine": engine}
+            ),
             model=model.path if model else None,
             script=str(script) if script else None,
             code=list_code(script) if script else (),
@@ -117,6 +123,29 @@ def plan_job(
         given,
         (*request.notices, *notices),
     )
+
+
+def _engine(deployment: BatchDeployment, model: Asset | None, asked: str | None) -> Engine:
+    """What runs the job: what the call asks for, else what the deployment declares, else Spark for
+    a Spark ML model.
+
+    Raises EnvironmentRefused where that is Spark and there is no Java, or no pyspark.
+    """
+    variables = deployment.settings.environment_variables
+    name = asked or variables.get(ENGINE)
+    plain = deployment.code_configuration is None
+    if name is None:
+        spark = plain and model is not None and read_mlmodel(Path(model.path)).pipeline is not None
+        name = "spark" if spark else "process"
+    if name not in ENGINES:
+        raise WrongUsage(
+            f"deployment {deployment.name!r}: {ENGINE} is {name!r}; it is one of"
+            f" {', '.join(ENGINES)}"
+        )
+    if name == "spark":
+        check_spark_needs(variables.get(MASTER))
+        return "spark"
+    return "process"
 
 
 def find_model(assets: Assets, catalog: Catalog, deployment: Deployment) -> Asset | None:
