@@ -7,8 +7,10 @@ from dataclasses import fields
 from typing import Any
 
 from runner.declarations import BatchDeployment
-from runner.engine.plan import Settings
+from runner.engine.plan import ENGINES, Engine, Settings
+from runner.errors import WrongUsage
 
+ENGINE = "RUNNER_ENGINE"  # the environment variable by which a deployment declares its engine
 _PARALLEL = frozenset({"instance_count", "max_concurrency_per_instance"})
 
 
@@ -29,3 +31,19 @@ def limited_to_machine(changed: Collection[str]) -> bool:
     `changed` are the keys that the call gives.
     """
     return _PARALLEL.isdisjoint(changed)
+
+
+def asked_engine(deployment: BatchDeployment, asked: str | None) -> Engine | None:
+    """The engine that a call asks for, else the one that the deployment declares.
+
+    None where the model decides. Raises WrongUsage for an engine that there is not.
+    """
+    name = asked or deployment.settings.environment_variables.get(ENGINE)
+    for engine in ENGINES:
+        if name == engine:
+            return engine
+    if name is None:
+        return None
+    raise WrongUsage(
+        f"deployment {deployment.name!r}: {ENGINE} is {name!r}; it is one of {', '.join(ENGINES)}"
+    )

@@ -92,6 +92,13 @@ Examples:
     " does. On Azure a model gets every file whole.  [default: 32MB]",
 )
 @click.option(
+    "--engine",
+    type=click.Choice(("process", "spark")),
+    help="What runs the job: processes of this machine, or a Spark session, which needs Java and"
+    " reaches the cluster that RUNNER_SPARK_MASTER names.  [default: as declared, else Spark for a"
+    " Spark ML model and processes for any other]",
+)
+@click.option(
     "--set",
     "settings",
     metavar="KEY=VALUE",
@@ -124,6 +131,7 @@ def score(
     mini_batch_size: int | None,
     instance_count: int | None,
     slice_above: int | None,
+    engine: str | None,
     settings: dict[str, str],
     output_path: str | None,
     download: Path | None,
@@ -156,6 +164,7 @@ def score(
         mini_batch_size=mini_batch_size,
         instance_count=instance_count,
         slice_above=slice_above,
+        engine=engine,
         settings=settings,
         output_path=output_path,
     )

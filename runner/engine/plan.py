@@ -6,12 +6,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from runner.atomic import write_whole
 
 OutputAction = Literal["append_row", "summary_only"]
 Engine = Literal["process", "spark"]
+ENGINES: tuple[Engine, ...] = get_args(Engine)
 SLICE_ABOVE = 32 * 10**6  # bytes
 
 

@@ -7,7 +7,9 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from runner.catalogs import read_environment_catalog
+from runner.errors import EnvironmentRefused
 from runner.health import Link
+from runner.java import find_java
 
 if TYPE_CHECKING:
     from runner.project import Project
@@ -16,6 +18,7 @@ _GROUPS = {
     "score": ("pyarrow", "scikit-learn"),
     "mlflow": ("mlflow", "pandas", "pillow"),
     "serve": ("starlette", "uvicorn", "prometheus-client"),
+    "spark": ("pyspark",),
 }
 _NEEDED = "score"  # without the others less can be done, but a sample can be scored
 
@@ -24,6 +27,7 @@ def examine(project: Project) -> Iterator[Link]:
     """Each link of the local environment, as it is looked at."""
     for group, packages in _GROUPS.items():
         yield _packages(group, packages)
+    yield _java()
     yield _declarations(project)
 
 
@@ -39,6 +43,15 @@ def _packages(group: str, packages: tuple[str, ...]) -> Link:
         return Link(name, "ok", ", ".join(found))
     text = f"{', '.join(lacking)} not installed: install the dependency group `{group}`"
     return Link(name, "failed" if group == _NEEDED else "skipped", text)
+
+
+def _java() -> Link:
+    """Only Spark runs on it, so that not having it breaks nothing else."""
+    try:
+        java = find_java()
+    except EnvironmentRefused as error:
+        return Link("Java for Spark", "skipped", str(error))
+    return Link("Java for Spark", "ok", f"Java {java.version}, {java.command}")
 
 
 def _declarations(project: Project) -> Link:

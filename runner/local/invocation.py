@@ -19,8 +19,9 @@ from runner.declarations import (
 from runner.declarations.deployment import Deployment
 from runner.declarations.references import PREFIX
 from runner.engine.inputs import list_code, list_files
-from runner.engine.plan import Plan, Settings, write_plan
-from runner.engine_settings import engine_settings, limited_to_machine
+from runner.engine.mlmodel import read_mlmodel
+from runner.engine.plan import Engine, Plan, Settings, write_plan
+from runner.engine_settings import asked_engine, engine_settings, limited_to_machine
 from runner.errors import EnvironmentRefused, JobFailed, NotFound, WrongUsage
 from runner.input_data import form_of
 from runner.input_path import Chosen, check_type, choose_input, counted_names, unscored
@@ -31,6 +32,7 @@ from runner.local.endpoints import DeclaredEndpoints
 from runner.local.files import link_out, looks_changed
 from runner.local.home import make_folder
 from runner.local.jobs import begin_job, name_job
+from runner.local.spark_needs import MASTER, check_spark_needs
 from runner.registering import find_or_register, registration_of
 from runner.request import Request, only_here, resolve
 from runner.workspace import (
@@ -93,6 +95,7 @@ def plan_job(
             f"model {model.reference} is a {model.type}, which needs a scoring script:"
             f" give deployment {deployment.name!r} a code_configuration"
         )
+    engine = _engine(deployment, model, invocation.engine)
     given, data, notices = _data(home, catalog, request.data, assets)
     if model is not None:
         notices = (*_notices(home, model, deployment.model, catalog.models), *notices)
@@ -103,7 +106,7 @@ def plan_job(
             job=job,
             input=str(folder.absolute()),
             files=files,
-            settings=_settings(deployment, request, invocation),
+            settings=replace(_settings(deployment, request, invocation), engine=engine),
             model=model.path if model else None,
             script=str(script) if script else None,
             code=list_code(script) if script else (),
@@ -116,6 +119,21 @@ def plan_job(
         given,
         (*request.notices, *notices),
     )
+
+
+def _engine(deployment: BatchDeployment, model: Asset | None, asked: str | None) -> Engine:
+    """What runs the job: what is asked for, else Spark for a Spark ML model.
+
+    Raises EnvironmentRefused where that is Spark and there is no Java, or no pyspark.
+    """
+    engine = asked_engine(deployment, asked)
+    if engine is None:
+        plain = deployment.code_configuration is None
+        spark = plain and model is not None and read_mlmodel(Path(model.path)).pipeline is not None
+        engine = "spark" if spark else "process"
+    if engine == "spark":
+        check_spark_needs(deployment.settings.environment_variables.get(MASTER))
+    return engine
 
 
 def find_model(assets: Assets, catalog: Catalog, deployment: Deployment) -> Asset | None:

@@ -46,6 +46,8 @@ def headline(
 
 def _of(report: Report, workers: int) -> str:
     """How many workers had something to do, of those there might be."""
+    if report.settings.get("engine") == "spark":
+        return f"Spark in {many(workers, 'task')} side by side"
     allowed = int(report.settings.get("processes", workers))
     return (
         f"{workers:,} of {many(allowed, 'worker')}"

@@ -47,6 +47,9 @@ class Invocation:
     slice_above: int | None = field(
         default=None, metadata={"only_here": "elsewhere a model gets every file whole"}
     )
+    engine: str | None = field(
+        default=None, metadata={"only_here": "elsewhere the platform says what runs a job"}
+    )
     # --set KEY=VALUE: a key of the deployment's settings, dotted, with or without `settings.`
     settings: Mapping[str, str] = field(default_factory=dict)
     output_path: str | None = None  # a path, or a datastore URI
