@@ -9,10 +9,11 @@ from typing import Any
 from urllib.parse import unquote
 
 from tests.emulator.azure_native.resource_types import ENVELOPE, NAMES, TYPES, ResourceType
-from tests.emulator.azure_native.sdk import Declared, declared
+from tests.emulator.plugin.differences import is_within
+from tests.emulator.plugin.provider import UNKNOWN
+from tests.emulator.plugin.sdk import Declared, Sdk
 
-# How the protocol writes a value that only the deployment itself will know.
-UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+SDK = Sdk("pulumi_azure_native")
 
 # Outputs that do not change with the resource, so that a preview may go by the old ones.
 STABLE = ("location", "name")
@@ -65,7 +66,7 @@ def kind_of(token: str) -> Kind:
     if short not in TYPES:
         raise LookupError(f"the azure-native stand-in does not know {token}; see resource_types.py")
     module, _, name = short.partition(":")
-    return Kind(token, TYPES[short], declared(module, name))
+    return Kind(token, TYPES[short], SDK.declared(f"{module}/{name}"))
 
 
 def problems(kind: Kind, inputs: Properties) -> list[tuple[str, str]]:
@@ -122,6 +123,13 @@ def outputs(kind: Kind, answered: Properties) -> dict[str, Any]:
         for name, value in (answered.get("properties") or {}).items():
             given.setdefault(sent.get(name, name), value)
     return {**given, "azureApiVersion": kind.declared.api_version}
+
+
+def takes_a_new_resource(kind: Kind, path: str, old: Properties, new: Properties) -> bool:
+    """Whether a property that differs can't be changed in place."""
+    if path == "location":
+        return _place(old.get(path)) != _place(new.get(path))
+    return is_within(path, *kind.type.parameters, *kind.type.immutable)
 
 
 def previewed(kind: Kind, inputs: Properties, old: Properties | None = None) -> dict[str, Any]:
@@ -181,3 +189,7 @@ def _carry(given: Any, old: Any, new: Any) -> Any:
         else:
             result.pop(name, None)
     return result
+
+
+def _place(location: Any) -> str:
+    return str(location).replace(" ", "").lower()

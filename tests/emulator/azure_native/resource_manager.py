@@ -10,6 +10,8 @@ from typing import Any
 
 import requests
 
+from tests.emulator.plugin.provider import Refusal
+
 _METADATA_VERSION = "2019-05-01"
 _SECONDS_A_REQUEST = 60
 _TRIES = 4
@@ -18,8 +20,8 @@ _SHORTEST_WAIT, _LONGEST_WAIT = 0.02, 1.0
 _DONE = ("Succeeded", "Failed", "Canceled")
 
 
-class ArmError(Exception):
-    """Resource Manager refuses. The message is what the engine shows."""
+class ArmError(Refusal):
+    """Resource Manager refuses."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(f'Status={status} Code="{code}" Message="{message}"')
