@@ -22,12 +22,12 @@ from tests.emulator.azure_native.resource import (
     takes_a_new_resource,
 )
 from tests.emulator.azure_native.resource_manager import (
-    Account,
     ArmError,
     NotReady,
     ResourceManager,
 )
 from tests.emulator.plugin.provider import Provider, Setting, Unfinished
+from tests.emulator.plugin.sign_in import SignIn, account_from
 
 
 class AzureNative(Provider[Kind]):
@@ -39,23 +39,19 @@ class AzureNative(Provider[Kind]):
     def __init__(self) -> None:
         self._azure: ResourceManager | None = None
         self._location: str | None = None
+        self._subscription = ""
 
     def connect(self, setting: Setting, given: Mapping[str, str]) -> None:
         self._location = given.get("location")
-        self._azure = ResourceManager(
-            Account(
-                host=setting("metadataHost", "ARM_METADATA_HOSTNAME"),
-                tenant=setting("tenantId", "ARM_TENANT_ID"),
-                client=setting("clientId", "ARM_CLIENT_ID"),
-                secret=setting("clientSecret", "ARM_CLIENT_SECRET"),
-                subscription=setting("subscriptionId", "ARM_SUBSCRIPTION_ID"),
-            )
-        )
+        self._subscription = setting("subscriptionId", "ARM_SUBSCRIPTION_ID")
+        self._azure = ResourceManager(SignIn(account_from(setting)))
 
     def functions(self) -> Mapping[str, Callable[[], Properties]]:
         return {
             "azure-native:authorization:getClientConfig": self._client_config,
-            "azure-native:authorization:getClientToken": lambda: {"token": self._sent().token()},
+            "azure-native:authorization:getClientToken": lambda: {
+                "token": self._sent().sign_in.token()
+            },
         }
 
     def kind(self, token: str) -> Kind:
@@ -75,7 +71,7 @@ class AzureNative(Provider[Kind]):
         return previewed(kind, inputs, old)
 
     def create(self, kind: Kind, inputs: Properties, seconds: float) -> tuple[str, Properties]:
-        path = resource_id(kind, inputs, self._sent().account.subscription)
+        path = resource_id(kind, inputs, self._subscription)
         if self._sent().get(path, kind.declared.api_version) is not None:
             raise ArmError(409, "Conflict", f"cannot create already existing resource {path!r}")
         properties = self._put(kind, path, inputs, seconds)
@@ -110,14 +106,14 @@ class AzureNative(Provider[Kind]):
         return outputs(kind, answered)
 
     def _client_config(self) -> dict[str, Any]:
-        account = self._sent().account
-        claims = self._sent().token().split(".")[1]
+        sign_in = self._sent().sign_in
+        claims = sign_in.token().split(".")[1]
         read = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
         return {
-            "clientId": account.client,
+            "clientId": sign_in.account.client,
             "objectId": read["oid"],
-            "subscriptionId": account.subscription,
-            "tenantId": account.tenant,
+            "subscriptionId": self._subscription,
+            "tenantId": sign_in.account.tenant,
         }
 
     def _sent(self) -> ResourceManager:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from tests.emulator.azure_native.resource_types import ENVELOPE, NAMES, TYPES, ResourceType
-from tests.emulator.plugin.differences import is_within
+from tests.emulator.plugin.differences import carried, is_within
 from tests.emulator.plugin.provider import UNKNOWN
 from tests.emulator.plugin.sdk import Declared, Sdk
 
@@ -138,6 +138,8 @@ def previewed(kind: Kind, inputs: Properties, old: Properties | None = None) -> 
     if "userAssignedIdentities" in known.get("identity", {}):
         # Azure answers who each of them is.
         known["identity"] = {**known["identity"], "userAssignedIdentities": UNKNOWN}
+    elif "SystemAssigned" in known.get("identity", {}).get("type", ""):
+        known["identity"] = {**known["identity"], "principalId": UNKNOWN}
     if kind.type.computed:
         computed = dict.fromkeys(kind.type.computed, UNKNOWN)
         known["properties"] = {**computed, **known.get("properties", {})}
@@ -147,7 +149,7 @@ def previewed(kind: Kind, inputs: Properties, old: Properties | None = None) -> 
 
 def drifted(kind: Kind, inputs: Properties, old: Properties, new: Properties) -> dict[str, Any]:
     """Carry into the inputs what changed between the outputs of then and of now."""
-    return dict(_carry(inputs, _as_inputs(kind, old), _as_inputs(kind, new)))
+    return carried(inputs, _as_inputs(kind, old), _as_inputs(kind, new), READ_ONLY)
 
 
 def imported(kind: Kind, identifier: str, answered: Properties) -> dict[str, Any]:
@@ -175,20 +177,6 @@ def _as_inputs(kind: Kind, given: Properties) -> dict[str, Any]:
         if identity.get("userAssignedIdentities"):
             chosen["identity"]["userAssignedIdentities"] = list(identity["userAssignedIdentities"])
     return chosen
-
-
-def _carry(given: Any, old: Any, new: Any) -> Any:
-    if not (isinstance(given, Mapping) and isinstance(old, Mapping) and isinstance(new, Mapping)):
-        return new
-    result = dict(given)
-    for name in (old.keys() | new.keys()) - READ_ONLY:
-        if old.get(name) == new.get(name):
-            continue
-        if name in new:
-            result[name] = _carry(given.get(name), old.get(name), new[name])
-        else:
-            result.pop(name, None)
-    return result
 
 
 def _place(location: Any) -> str:

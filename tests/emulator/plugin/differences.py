@@ -37,6 +37,30 @@ def is_within(path: str, *properties: str) -> bool:
     return any(path == name or path.startswith((f"{name}.", f"{name}[")) for name in properties)
 
 
+def carried(
+    given: Mapping[str, Any],
+    old: Mapping[str, Any],
+    new: Mapping[str, Any],
+    but: frozenset[str] = frozenset(),
+) -> dict[str, Any]:
+    """Carry into what was given what changed from then to now, leaving out the names in `but`."""
+    return dict(_carried(given, old, new, but))
+
+
+def _carried(given: Any, old: Any, new: Any, but: frozenset[str]) -> Any:
+    if not (isinstance(given, Mapping) and isinstance(old, Mapping) and isinstance(new, Mapping)):
+        return new
+    result = dict(given)
+    for name in (old.keys() | new.keys()) - but:
+        if old.get(name) == new.get(name):
+            continue
+        if name in new:
+            result[name] = _carried(given.get(name), old.get(name), new[name], but)
+        else:
+            result.pop(name, None)
+    return result
+
+
 def _in_sequence(old: Sequence[Any], new: Sequence[Any], path: str) -> Iterator[tuple[str, Change]]:
     for index, (before, after) in enumerate(zip(old, new, strict=False)):
         yield from differences(before, after, f"{path}[{index}]")
