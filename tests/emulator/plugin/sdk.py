@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-_PROPERTY = re.compile(r'@pulumi\.getter(?:\(name="(\w+)"\))?\n\s+def (\w+)\(self\) ->')
+_PROPERTY = re.compile(
+    r'@pulumi\.getter(?:\(name="(\w+)"\))?\n(?:\s+@.*\n)*\s+def (\w+)\(self\) ->'
+)
 _GIVEN = re.compile(r'__props__\.__dict__\["(\w+)"\] = (.+)')
 _REQUIRED = re.compile(r"Missing required property '(\w+)'")
 _API_VERSION = re.compile(r"Uses Azure REST API version (\S+?)\.\s")
