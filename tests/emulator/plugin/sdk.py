@@ -40,6 +40,10 @@ class Sdk:
         assert found is not None
         return found.group(1)
 
+    def file(self, name: str) -> str:
+        """Give the name of the module that holds a type."""
+        return _file(name)
+
     def declared(self, path: str) -> Declared:
         """Read what the SDK says of a type, such as `storage/StorageAccount`.
 
@@ -51,7 +55,7 @@ class Sdk:
 @cache
 def _declared(package: str, path: str) -> Declared:
     module, _, name = path.rpartition("/")
-    file = _folder(package) / module / f"{_CAPITAL.sub('_', name).lower()}.py"
+    file = _folder(package) / module / f"{_file(name)}.py"
     source = file.read_text("utf-8")
     arguments, _, resource = source.partition("(pulumi.CustomResource):")
     sent = {snake: camel or snake for camel, snake in _PROPERTY.findall(arguments + resource)}
@@ -65,6 +69,10 @@ def _declared(package: str, path: str) -> Declared:
         outputs=frozenset(camel or snake for camel, snake in _PROPERTY.findall(resource)),
         api_version=version.group(1) if version else "",
     )
+
+
+def _file(name: str) -> str:
+    return _CAPITAL.sub("_", name).lower()
 
 
 @cache

@@ -36,7 +36,11 @@ def deployed(emulator: Emulator, service: Databricks, runner: Mapping[str, Any])
 def test_a_stack_on_databricks_follows_its_declaration_sees_drift_and_goes(
     pulumi: Pulumi, emulator: Emulator, service: Databricks, tmp_path: Path
 ) -> None:
-    stack = make_stack(pulumi, emulator, make_project(tmp_path / "project"), "lake")
+    project = make_project(tmp_path / "project")
+    declared = project / "models" / "penguins" / "online-deployment.yml"
+    text = declared.read_text().replace("name: spark\n", "name: spark-next\n")
+    declared.with_stem("online-deployment-next").write_text(text)
+    stack = make_stack(pulumi, emulator, project, "lake")
     config = stack.config()
     endpoints = config.pop(ENDPOINTS)
 
@@ -64,23 +68,30 @@ def test_a_stack_on_databricks_follows_its_declaration_sees_drift_and_goes(
     assert job["tasks"][0]["libraries"] == [{"whl": runner["wheel"]}]
     online = runner["endpoints"]["predict-penguin"]
     assert online["scoring_uri"].startswith(runner["host"])
-    entity = served(lake)
+    (entity,) = served(lake)["served_entities"]
     assert (entity["entity_version"], entity["scale_to_zero_enabled"]) == ("1", True)
     kept = json.dumps(stack.state())
     assert emulator.environment["ARM_CLIENT_SECRET"] not in kept
     assert "eyJ" not in kept  # how a bearer token begins
 
-    # Another pin is a change of one job and one endpoint, each where it stands.
-    endpoints["penguins-batch"]["deployments"]["spark"]["model"] = "azureml:penguin-predictor:2"
-    endpoints["predict-penguin"]["deployments"]["spark"]["model"] = "azureml:penguin-predictor:2"
+    # Another pin and other traffic change one job and one endpoint, each where it stands.
+    pin = {"model": "azureml:penguin-predictor:2"}
+    endpoints["penguins-batch"]["deployments"]["spark"] = pin
+    endpoints["predict-penguin"]["deployments"]["spark-next"] = pin
+    endpoints["predict-penguin"]["traffic"] = {"spark": 90, "spark-next": 10}
     stack.write(config | {ENDPOINTS: endpoints})
     changed = {(step.op, step.type): dict(step.changes) for step in stack.preview().changed}
     assert changed == {
         ("update", JOB): {"parameters[1].default": "update"},
-        ("update", SERVING): {"config.servedEntities[0].entityVersion": "update"},
+        ("update", SERVING): {
+            "config.servedEntities[1]": "add",
+            "config.trafficConfig.routes[0].trafficPercentage": "update",
+            "config.trafficConfig.routes[1]": "add",
+        },
     }
     stack.up()
-    assert served(lake)["entity_version"] == "2"
+    routes = served(lake)["traffic_config"]["routes"]
+    assert [one["traffic_percentage"] for one in routes] == [90, 10]
 
     # Somebody changes a cluster and a job by hand.
     cluster_id = runner["clusters"]["ml-cluster"]["cluster_id"]
@@ -102,8 +113,5 @@ def test_a_stack_on_databricks_follows_its_declaration_sees_drift_and_goes(
 
 
 def served(lake: SeededLake) -> dict[str, Any]:
-    """The only thing that the sample's endpoint serves."""
-    (entity,) = lake.do("GET", "/api/2.0/serving-endpoints/predict-penguin")["config"][
-        "served_entities"
-    ]
-    return dict(entity)
+    """What the sample's endpoint serves, and how its traffic is divided."""
+    return dict(lake.do("GET", "/api/2.0/serving-endpoints/predict-penguin")["config"])
