@@ -3,9 +3,9 @@
     python benchmarks/preview.py            # dev, lake, 1, 25 and 50 endpoints, three times each
     python benchmarks/preview.py --quick    # once each, up to 25 endpoints
 
-`lake` stands on Databricks, whose provider only its own previews import. The engine and the program
-are the real ones, the language host is the one beside the engine that `scripts/pulumi` finds, and the
-cloud is the tests' stand-in.
+`lake` stands on Databricks, whose provider only its own previews import. The engine and the
+program are the real ones, the language host is the one beside the engine that `scripts/pulumi`
+finds, and the cloud is the tests' stand-in.
 """
 
 from __future__ import annotations
