@@ -11,7 +11,7 @@ from pathlib import Path
 
 from runner.declarations import SparkJob
 from runner.errors import EnvironmentRefused, NotFound
-from runner.spark import write_settings
+from runner.spark import asked_master, write_settings
 
 _INNER_BLANKS = re.compile(r"(?<=\$\{\{)\s+|\s+(?=\}\})")
 # Where Spark looks for the files of a job, by what az ml calls them.
@@ -59,6 +59,8 @@ def settle_spark(job: SparkJob, folder: Path, code: Path) -> dict[str, str]:
         paths = [path if "://" in path else str(code / path) for path in getattr(job, key)]
         if paths:
             conf[name] = ",".join(paths)
+    if master := asked_master():
+        conf["spark.master"] = master
     variables = write_settings(folder, conf)
     beside = [str(code / path) for path in job.py_files if "://" not in path]
     if beside:

@@ -31,7 +31,7 @@ from runner.local.jobs import begin_job, name_job
 from runner.local.spark_job import check_entry, settle_spark, words_of
 from runner.local.tracking.plan import RunInput, RunPlan, git_tags, usual_experiment
 from runner.local.tracking.store import why_untracked
-from runner.spark import check_spark
+from runner.spark import asked_master, check_spark
 from runner.training_job import find_training_job, folder_of, local_inputs, other_input
 from runner.workspace import Assets, Job, JobStatus, TrainingRequest
 
@@ -49,7 +49,7 @@ def train(home: Path, catalog: Catalog, request: TrainingRequest, assets: Assets
             f"{job.file} declares {JOB_KINDS[job.type].noun}, which only Azure runs: {_ON_AZURE}"
         )
     if isinstance(job, SparkJob):
-        check_spark()
+        check_spark(asked_master())
     model = folder_of(job)
     name = name_job(f"{model}-{name_of(job)}")
     command = plan_training(catalog, job, name, assets)
