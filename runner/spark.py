@@ -12,7 +12,7 @@ from runner.errors import EnvironmentRefused
 from runner.installing import installed_by
 from runner.java import find_java
 
-_MASTER = "RUNNER_SPARK_MASTER"  # local[*], spark://HOST:PORT, sc://HOST:PORT (Spark Connect)
+MASTER = "RUNNER_SPARKMASTER"  # local[*], spark://HOST:PORT, sc://HOST:PORT (Spark Connect)
 _CONNECT = "sc://"
 # Its warnings are about this machine's hardware and names, and its progress is for terminals.
 _LOGGING = """rootLogger.level = error
@@ -41,7 +41,7 @@ def check_spark(master: str | None = None) -> None:
 
 def asked_master() -> str | None:
     """The cluster that this shell names, or how many cores of this machine."""
-    return os.environ.get(_MASTER) or None
+    return os.environ.get(MASTER) or None
 
 
 def write_settings(folder: Path, conf: Mapping[str, str]) -> dict[str, str]:
