@@ -18,7 +18,7 @@ CONTAINER = "catalog"
 VOLUME = "files"
 ALL_USERS = "account users"  # Unity Catalog's name for them; a workspace's own is `users`
 IN_SCHEMA = (
-    *("USE_SCHEMA", "EXECUTE", "CREATE_MODEL", "CREATE_MODEL_VERSION", "APPLY_TAG"),
+    *("USE_SCHEMA", "EXECUTE", "CREATE_MODEL", "APPLY_TAG"),
     *("READ_VOLUME", "WRITE_VOLUME"),
 )
 

@@ -1,38 +1,9 @@
-"""Serves the stand-in: prints its port, and goes when the engine that started it goes."""
+"""Serves the stand-in for azure-native."""
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
-from concurrent.futures import ThreadPoolExecutor
-
-import grpc  # type: ignore[import-untyped]
-from pulumi.runtime.proto import provider_pb2_grpc
-
 from tests.emulator.azure_native.provider import AzureNative
-
-_THREADS = 16
-_LARGEST_MESSAGE = 400 * 1024 * 1024
-
-
-def main() -> None:
-    """Serve on a port of this machine until the engine says stop or is gone."""
-    server = grpc.server(
-        ThreadPoolExecutor(_THREADS),
-        options=[("grpc.max_receive_message_length", _LARGEST_MESSAGE)],
-    )
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(AzureNative(), server)
-    print(server.add_insecure_port("127.0.0.1:0"), flush=True)
-    server.start()
-    stopped = threading.Event()
-    signal.signal(signal.SIGINT, lambda *_: stopped.set())
-    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
-    engine = os.getppid()
-    while not stopped.wait(1) and os.getppid() == engine:
-        pass
-    server.stop(grace=None)
-
+from tests.emulator.plugin.serving import serve
 
 if __name__ == "__main__":
-    main()
+    serve(AzureNative())

@@ -9,10 +9,11 @@ from typing import Any
 from urllib.parse import unquote
 
 from tests.emulator.azure_native.resource_types import ENVELOPE, NAMES, TYPES, ResourceType
-from tests.emulator.azure_native.sdk import Declared, declared
+from tests.emulator.plugin.differences import carried, is_within
+from tests.emulator.plugin.provider import UNKNOWN
+from tests.emulator.plugin.sdk import Declared, Sdk
 
-# How the protocol writes a value that only the deployment itself will know.
-UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+SDK = Sdk("pulumi_azure_native")
 
 # Outputs that do not change with the resource, so that a preview may go by the old ones.
 STABLE = ("location", "name")
@@ -65,7 +66,7 @@ def kind_of(token: str) -> Kind:
     if short not in TYPES:
         raise LookupError(f"the azure-native stand-in does not know {token}; see resource_types.py")
     module, _, name = short.partition(":")
-    return Kind(token, TYPES[short], declared(module, name))
+    return Kind(token, TYPES[short], SDK.declared(f"{module}/{name}"))
 
 
 def problems(kind: Kind, inputs: Properties) -> list[tuple[str, str]]:
@@ -124,12 +125,21 @@ def outputs(kind: Kind, answered: Properties) -> dict[str, Any]:
     return {**given, "azureApiVersion": kind.declared.api_version}
 
 
+def takes_a_new_resource(kind: Kind, path: str, old: Properties, new: Properties) -> bool:
+    """Whether a property that differs can't be changed in place."""
+    if path == "location":
+        return _place(old.get(path)) != _place(new.get(path))
+    return is_within(path, *kind.type.parameters, *kind.type.immutable)
+
+
 def previewed(kind: Kind, inputs: Properties, old: Properties | None = None) -> dict[str, Any]:
     """Say what is known of the outputs before the deployment: what was asked for, the rest not."""
     known = {name: value for name, value in inputs.items() if name in kind.declared.outputs}
     if "userAssignedIdentities" in known.get("identity", {}):
         # Azure answers who each of them is.
         known["identity"] = {**known["identity"], "userAssignedIdentities": UNKNOWN}
+    elif "SystemAssigned" in known.get("identity", {}).get("type", ""):
+        known["identity"] = {**known["identity"], "principalId": UNKNOWN}
     if kind.type.computed:
         computed = dict.fromkeys(kind.type.computed, UNKNOWN)
         known["properties"] = {**computed, **known.get("properties", {})}
@@ -139,7 +149,7 @@ def previewed(kind: Kind, inputs: Properties, old: Properties | None = None) -> 
 
 def drifted(kind: Kind, inputs: Properties, old: Properties, new: Properties) -> dict[str, Any]:
     """Carry into the inputs what changed between the outputs of then and of now."""
-    return dict(_carry(inputs, _as_inputs(kind, old), _as_inputs(kind, new)))
+    return carried(inputs, _as_inputs(kind, old), _as_inputs(kind, new), READ_ONLY)
 
 
 def imported(kind: Kind, identifier: str, answered: Properties) -> dict[str, Any]:
@@ -169,15 +179,5 @@ def _as_inputs(kind: Kind, given: Properties) -> dict[str, Any]:
     return chosen
 
 
-def _carry(given: Any, old: Any, new: Any) -> Any:
-    if not (isinstance(given, Mapping) and isinstance(old, Mapping) and isinstance(new, Mapping)):
-        return new
-    result = dict(given)
-    for name in (old.keys() | new.keys()) - READ_ONLY:
-        if old.get(name) == new.get(name):
-            continue
-        if name in new:
-            result[name] = _carry(given.get(name), old.get(name), new[name])
-        else:
-            result.pop(name, None)
-    return result
+def _place(location: Any) -> str:
+    return str(location).replace(" ", "").lower()

@@ -1,25 +1,25 @@
-"""A small client of Resource Manager: signs in, sends, and waits until Azure is done."""
+"""A small client of Resource Manager: sends, and waits until Azure is done."""
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import requests
 
-_METADATA_VERSION = "2019-05-01"
-_SECONDS_A_REQUEST = 60
+from tests.emulator.plugin.provider import Refusal
+from tests.emulator.plugin.sign_in import SECONDS_A_REQUEST, SignIn
+
 _TRIES = 4
 _TRY_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
 _SHORTEST_WAIT, _LONGEST_WAIT = 0.02, 1.0
 _DONE = ("Succeeded", "Failed", "Canceled")
 
 
-class ArmError(Exception):
-    """Resource Manager refuses. The message is what the engine shows."""
+class ArmError(Refusal):
+    """Resource Manager refuses."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(f'Status={status} Code="{code}" Message="{message}"')
@@ -31,26 +31,11 @@ class NotReady(ArmError):
     """The resource is there, but what began with it ended badly."""
 
 
-@dataclass(frozen=True)
-class Account:
-    """Who signs in, and where: `host` is the cloud's Resource Manager."""
-
-    host: str
-    tenant: str
-    client: str
-    secret: str = field(repr=False)
-    subscription: str
-
-
 @dataclass
 class ResourceManager:
     """Resource Manager as one account sees it. Safe to share between threads."""
 
-    account: Account
-    _cloud: Mapping[str, Any] | None = None
-    _token: str | None = None
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _local: threading.local = field(default_factory=threading.local)
+    sign_in: SignIn
 
     def get(self, path: str, api_version: str) -> dict[str, Any] | None:
         """Read a resource; `None` when there is none. Raises `ArmError`."""
@@ -88,50 +73,19 @@ class ResourceManager:
         if answer.status_code != 404:
             self._finish(_accepted(answer), deadline)
 
-    def token(self) -> str:
-        """Sign in, once, and give the bearer token. Raises `ArmError`."""
-        with self._lock:
-            if self._token is None:
-                login = self._described()["authentication"]["loginEndpoint"].rstrip("/")
-                answer = self._session().post(
-                    f"{login}/{self.account.tenant}/oauth2/v2.0/token",
-                    data={
-                        "grant_type": "client_credentials",
-                        "client_id": self.account.client,
-                        "client_secret": self.account.secret,
-                        "scope": f"https://{self.account.host}/.default",
-                    },
-                    timeout=_SECONDS_A_REQUEST,
-                )
-                if not answer.ok:
-                    what = answer.json()
-                    raise ArmError(answer.status_code, what["error"], what["error_description"])
-                self._token = str(answer.json()["access_token"])
-            return self._token
-
-    def _described(self) -> Mapping[str, Any]:
-        if self._cloud is None:
-            address = f"https://{self.account.host}/metadata/endpoints"
-            answer = self._session().get(
-                address, params={"api-version": _METADATA_VERSION}, timeout=_SECONDS_A_REQUEST
-            )
-            clouds = _accepted(answer).json()
-            self._cloud = clouds[0] if isinstance(clouds, list) else clouds
-        return self._cloud
-
     def _url(self, path: str, api_version: str) -> str:
-        return f"https://{self.account.host}{path}?api-version={api_version}"
+        return f"https://{self.sign_in.account.host}{path}?api-version={api_version}"
 
     def _send(
         self, method: str, url: str, body: Mapping[str, Any] | None = None
     ) -> requests.Response:
         for left in reversed(range(_TRIES)):
-            answer = self._session().request(
+            answer = self.sign_in.session().request(
                 method,
                 url,
                 json=body,
-                headers={"Authorization": f"Bearer {self.token()}"},
-                timeout=_SECONDS_A_REQUEST,
+                headers={"Authorization": f"Bearer {self.sign_in.token()}"},
+                timeout=SECONDS_A_REQUEST,
             )
             if answer.status_code not in _TRY_AGAIN or not left:
                 break
@@ -161,11 +115,6 @@ class ResourceManager:
                 if answer.status_code != 404:
                     _accepted(answer)
                 return
-
-    def _session(self) -> requests.Session:
-        if not hasattr(self._local, "session"):
-            self._local.session = requests.Session()
-        return self._local.session  # type: ignore[no-any-return]
 
 
 def _accepted(answer: requests.Response) -> requests.Response:

@@ -77,6 +77,14 @@ TYPES: Mapping[str, ResourceType] = {
     "containerregistry:Registry": _type(
         _provider("Microsoft.ContainerRegistry/registries/{registryName}")
     ),
+    "databricks:AccessConnector": _type(
+        _provider("Microsoft.Databricks/accessConnectors/{connectorName}")
+    ),
+    "databricks:Workspace": _type(
+        _provider("Microsoft.Databricks/workspaces/{workspaceName}"),
+        "computeMode",
+        "managedResourceGroupId",
+    ),
     "keyvault:Vault": _type(_provider("Microsoft.KeyVault/vaults/{vaultName}")),
     "machinelearningservices:BatchDeployment": _type(
         f"{_ML}/batchEndpoints/{{endpointName}}/deployments/{{deploymentName}}"
@@ -106,6 +114,12 @@ TYPES: Mapping[str, ResourceType] = {
         inner=frozenset({"sku"}),
     ),
     "resources:ResourceGroup": _type(_GROUP),
+    "storage:BlobContainer": _type(
+        _provider(
+            "Microsoft.Storage/storageAccounts/{accountName}/blobServices/default/containers"
+            "/{containerName}"
+        )
+    ),
     "storage:StorageAccount": _type(
         _provider("Microsoft.Storage/storageAccounts/{accountName}"),
         "isHnsEnabled",
@@ -126,6 +140,8 @@ NAMES: Mapping[str, re.Pattern[str]] = {
         "applicationinsights:Component.resourceName": r"[^/]{1,260}",
         "authorization:RoleAssignment.roleAssignmentName": _GUID,
         "containerregistry:Registry.registryName": r"[a-zA-Z0-9]{5,50}",
+        "databricks:AccessConnector.connectorName": r"[a-zA-Z0-9_-]{3,64}",
+        "databricks:Workspace.workspaceName": r"[a-zA-Z0-9_-]{3,64}",
         "keyvault:Vault.vaultName": r"[a-zA-Z](?!.*--)[a-zA-Z0-9-]{1,22}[a-zA-Z0-9]",
         "machinelearningservices:BatchDeployment.deploymentName": _ENDPOINT,
         "machinelearningservices:BatchEndpoint.endpointName": _ENDPOINT,
@@ -138,6 +154,7 @@ NAMES: Mapping[str, re.Pattern[str]] = {
         "managedidentity:UserAssignedIdentity.resourceName": r"[a-zA-Z0-9][a-zA-Z0-9_-]{2,127}",
         "operationalinsights:Workspace.workspaceName": r"[a-zA-Z0-9][a-zA-Z0-9-]{2,61}[a-zA-Z0-9]",
         "resources:ResourceGroup.resourceGroupName": r"[\w.()-]{0,89}[\w()-]",
+        "storage:BlobContainer.containerName": r"[a-z0-9](?!.*--)[a-z0-9-]{1,61}[a-z0-9]",
         "storage:StorageAccount.accountName": r"[a-z0-9]{3,24}",
     }.items()
 }

@@ -29,7 +29,7 @@ from tests.infra.databricks.declaring import (
     write_declarations,
 )
 from tests.infra.declaring import SETTLING
-from tests.infra.mocks import SUBSCRIPTION, Program
+from tests.infra.mocks import SUBSCRIPTION, Program, copy_project, run_program
 from tests.infra.sdk import complaints
 from tests.projects import ROOT
 
@@ -80,6 +80,17 @@ def declare(tmp_path: Path) -> Declare:
 def test_every_property_and_value_is_one_that_the_sdks_know(lake: Program) -> None:
     assert len(lake.lake) > 12
     assert [one for resource in lake.lake + lake.azure for one in complaints(resource)] == []
+
+
+def test_the_project_s_own_stack_serves_penguins_and_says_what_waits(tmp_path: Path) -> None:
+    ran = run_program(copy_project(tmp_path / "project"), "lake")
+    assert ran.error is None
+    assert [one for resource in ran.lake + ran.azure for one in complaints(resource)] == []
+    assert [one.name for one in ran.of(JOB)] == ["penguins-batch-spark"]
+    assert [one.name for one in ran.of(SERVING)] == ["predict-penguin"]
+    ((_, message),) = ran.logs
+    assert "diabetes-batch/mlflow (model)" in message
+    assert "penguin" not in message
 
 
 def test_what_databricks_own_sdk_does_not_know_is_noticed(lake: Program) -> None:

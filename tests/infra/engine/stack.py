@@ -19,7 +19,11 @@ from tests.emulator import Emulator
 
 ROOT = Path(__file__).parents[3]
 SCRIPT = ROOT / "scripts" / "pulumi"
-PLUGIN = "pulumi-resource-azure-native"
+# The stand-ins for plugins, and the modules that serve them.
+PLUGINS = {
+    "pulumi-resource-azure-native": "tests.emulator.azure_native",
+    "pulumi-resource-databricks": "tests.emulator.databricks_plugin",
+}
 POLICIES = ("--policy-pack", "infra/policies")
 
 _SECONDS = 300
@@ -176,7 +180,7 @@ class Stack:
 
 @dataclass(frozen=True)
 class Pulumi:
-    """A Pulumi command line with the stand-in provider beside it, apart from the user's own."""
+    """A Pulumi command line with the stand-in providers beside it, apart from the user's own."""
 
     path: str  # what PATH has to begin with
     home: Path
@@ -200,16 +204,16 @@ class Pulumi:
         plugins, state = folder / "plugins", folder / "state"
         plugins.mkdir(parents=True)
         state.mkdir()
-        plugin = plugins / PLUGIN
-        start = f'exec "{sys.executable}" -m tests.emulator.azure_native'
-        plugin.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" {start}\n')
-        plugin.chmod(0o755)
+        for name, module in PLUGINS.items():
+            start = f'PYTHONPATH="{ROOT}" exec "{sys.executable}" -m {module}'
+            (plugins / name).write_text(f"#!/bin/sh\n{start}\n")
+            (plugins / name).chmod(0o755)
         path = os.pathsep.join((str(plugins), done.stdout.strip()))
         return cls(path, folder / "home", state, secrets.token_urlsafe(16))
 
     def environment(self, emulator: Emulator) -> dict[str, str]:
         """The environment variables of a command, whose cloud is the stand-in."""
-        ours = ("PULUMI_", "ARM_", "AZURE", "GITHUB_", "GIT_", "BUILD_")
+        ours = ("PULUMI_", "ARM_", "AZURE", "DATABRICKS", "GITHUB_", "GIT_", "BUILD_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         return {
             **kept,

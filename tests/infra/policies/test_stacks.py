@@ -44,7 +44,7 @@ def change(root: Path, stack: str, old: str, new: str) -> None:
 
 
 @pytest.mark.parametrize("preview", [False, True])
-@pytest.mark.parametrize("stack", ["dev", "prod"])
+@pytest.mark.parametrize("stack", ["dev", "prod", "lake"])
 def test_the_projects_own_stacks_break_no_rule(project: Path, stack: str, preview: bool) -> None:
     assert violations(project, stack, preview=preview) == set()
 
@@ -77,6 +77,18 @@ def test_production_without_isolation_is_open_in_every_service(project: Path) ->
             "size: Standard_DS3_v2",
             "size: Standard_NC6s_v3",
             "no-gpu-unless-allowed: cpu-cluster",
+        ),
+        (
+            "lake",
+            "autotermination_minutes: 20",
+            "autotermination_minutes: 45",
+            "databricks-clusters-end-by-themselves: ml-cluster",
+        ),
+        (
+            "lake",
+            "scoring:catalog: lake",
+            "scoring:catalog: lake\n  scoring:production: true",
+            "databricks-serving-scales-to-zero: predict-penguin",
         ),
     ],
 )

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
-from tests.emulator.azure_native.resource import Kind, Properties
-
 
 class Change(Enum):
     """What happens to a property."""
@@ -34,12 +32,33 @@ def differences(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Chang
         yield path, Change.UPDATE
 
 
-def takes_a_new_resource(kind: Kind, path: str, old: Properties, new: Properties) -> bool:
-    """Whether a property that differs can't be changed in place."""
-    if path == "location":
-        return _place(old.get(path)) != _place(new.get(path))
-    fixed = {*kind.type.parameters, *kind.type.immutable}
-    return any(path == one or path.startswith((f"{one}.", f"{one}[")) for one in fixed)
+def is_within(path: str, *properties: str) -> bool:
+    """Whether a path is one of some properties', or leads into one."""
+    return any(path == name or path.startswith((f"{name}.", f"{name}[")) for name in properties)
+
+
+def carried(
+    given: Mapping[str, Any],
+    old: Mapping[str, Any],
+    new: Mapping[str, Any],
+    but: frozenset[str] = frozenset(),
+) -> dict[str, Any]:
+    """Carry into what was given what changed from then to now, leaving out the names in `but`."""
+    return dict(_carried(given, old, new, but))
+
+
+def _carried(given: Any, old: Any, new: Any, but: frozenset[str]) -> Any:
+    if not (isinstance(given, Mapping) and isinstance(old, Mapping) and isinstance(new, Mapping)):
+        return new
+    result = dict(given)
+    for name in (old.keys() | new.keys()) - but:
+        if old.get(name) == new.get(name):
+            continue
+        if name in new:
+            result[name] = _carried(given.get(name), old.get(name), new[name], but)
+        else:
+            result.pop(name, None)
+    return result
 
 
 def _in_sequence(old: Sequence[Any], new: Sequence[Any], path: str) -> Iterator[tuple[str, Change]]:
@@ -55,7 +74,3 @@ def _member(path: str, name: str) -> str:
     if not name.isidentifier():
         return f'{path}["{name}"]'
     return f"{path}.{name}" if path else name
-
-
-def _place(location: Any) -> str:
-    return str(location).replace(" ", "").lower()

@@ -1,4 +1,4 @@
-"""What the Python SDK's own source says of a type; importing it would take seconds."""
+"""What a Python SDK's own source says of its types; importing it would take seconds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 @dataclass(frozen=True)
 class Declared:
-    """A type's property names as the SDK sends them, and the version of Resource Manager's API."""
+    """A type's property names as the SDK sends them, and the version of Azure's API."""
 
     inputs: frozenset[str]
     required: frozenset[str]
@@ -25,36 +25,49 @@ class Declared:
     api_version: str
 
 
+@dataclass(frozen=True)
+class Sdk:
+    """One provider's Python SDK, by the name of its package."""
+
+    package: str
+
+    def plugin_version(self) -> str:
+        """Give the version that the SDK asks the plugin for."""
+        metadata = (_folder(self.package) / "pulumi-plugin.json").read_text("utf-8")
+        found = re.search(r'"version":\s*"([^"]+)"', metadata)
+        assert found is not None
+        return found.group(1)
+
+    def declared(self, path: str) -> Declared:
+        """Read what the SDK says of a type, such as `storage/StorageAccount`.
+
+        Raises `FileNotFoundError` for one that it does not have.
+        """
+        return _declared(self.package, path)
+
+
 @cache
-def declared(module: str, name: str) -> Declared:
-    """Read what the SDK says of a type. Raises `FileNotFoundError` for one it does not have."""
-    source = (_package() / module / f"{_CAPITAL.sub('_', name).lower()}.py").read_text("utf-8")
+def _declared(package: str, path: str) -> Declared:
+    module, _, name = path.rpartition("/")
+    file = _folder(package) / module / f"{_CAPITAL.sub('_', name).lower()}.py"
+    source = file.read_text("utf-8")
     arguments, _, resource = source.partition("(pulumi.CustomResource):")
     sent = {snake: camel or snake for camel, snake in _PROPERTY.findall(arguments + resource)}
     initialise = resource.partition("def _internal_init(")[2].partition("super(")[0]
     version = _API_VERSION.search(source)
-    assert version is not None, f"the SDK names no API version for {module}:{name}"
     return Declared(
         inputs=frozenset(
             sent[given] for given, value in _GIVEN.findall(initialise) if value != "None"
         ),
         required=frozenset(sent[given] for given in _REQUIRED.findall(initialise)),
         outputs=frozenset(camel or snake for camel, snake in _PROPERTY.findall(resource)),
-        api_version=version.group(1),
+        api_version=version.group(1) if version else "",
     )
 
 
-def plugin_version() -> str:
-    """Give the version that the SDK asks the plugin for."""
-    metadata = (_package() / "pulumi-plugin.json").read_text("utf-8")
-    found = re.search(r'"version":\s*"([^"]+)"', metadata)
-    assert found is not None
-    return found.group(1)
-
-
 @cache
-def _package() -> Path:
-    spec = importlib.util.find_spec("pulumi_azure_native")
+def _folder(package: str) -> Path:
+    spec = importlib.util.find_spec(package)
     assert spec is not None
     assert spec.origin is not None
     return Path(spec.origin).parent

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.emulator.azure_native.differences import Change, differences, takes_a_new_resource
-from tests.emulator.azure_native.resource import kind_of
+from tests.emulator.azure_native.resource import kind_of, takes_a_new_resource
+from tests.emulator.plugin.differences import Change, differences
 
 ENVIRONMENT = kind_of("azure-native:machinelearningservices:EnvironmentVersion")
 
