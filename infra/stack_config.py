@@ -25,6 +25,7 @@ from runner.declarations.document import MappingNode, Node, ScalarKind, ScalarNo
 from runner.declarations.overlay import (
     DEFAULT_ENDPOINT,
     LOCATION,
+    MODELS,
     PLATFORM,
     is_secret,
     platform_from,
@@ -46,7 +47,10 @@ OUTBOUND = "scoring:outbound"
 PRODUCTION = "scoring:production"
 ROLE_SETTLING = "scoring:roleSettlingSeconds"
 SCHEMA = "scoring:schema"
-ANYWHERE = (CLUSTERS, DEFAULT_ENDPOINT, ENDPOINTS, GENERATION, PLATFORM, PRODUCTION, ROLE_SETTLING)
+ANYWHERE = (
+    *(CLUSTERS, DEFAULT_ENDPOINT, ENDPOINTS, GENERATION, MODELS, PLATFORM, PRODUCTION),
+    ROLE_SETTLING,
+)
 ONLY_ON: Mapping[str, tuple[str, ...]] = {
     "azureml": (ISOLATION, OUTBOUND),
     "databricks": (CATALOG, GROUPS, SCHEMA),
@@ -189,7 +193,8 @@ class StackConfig:
 
     def catalog(self) -> Catalog | None:
         """The declarations with the stack laid over them; None where they can't be read."""
-        keys = [key for key in self.config.entries if key not in (DEFAULT_ENDPOINT, ENDPOINTS)]
+        ours = (DEFAULT_ENDPOINT, ENDPOINTS, MODELS)
+        keys = [key for key in self.config.entries if key not in ours]
         stack = self.attempt(lambda: stack_from(self.config.without(*keys), self.file))
         declared = self.attempt(lambda: read_catalog(self.root / "models"))
         if stack is None or declared is None:

@@ -12,7 +12,7 @@ from runner.errors import EnvironmentRefused
 from runner.installing import installed_by
 from runner.java import find_java
 
-MASTER = "RUNNER_SPARK_MASTER"  # local[*], spark://HOST:PORT, sc://HOST:PORT (Spark Connect)
+MASTER = "RUNNER_SPARKMASTER"  # local[*], spark://HOST:PORT, sc://HOST:PORT (Spark Connect)
 _CONNECT = "sc://"
 # Its warnings are about this machine's hardware and names, and its progress is for terminals.
 _LOGGING = """rootLogger.level = error
@@ -23,27 +23,34 @@ appender.console.target = SYSTEM_ERR
 appender.console.layout.type = PatternLayout
 appender.console.layout.pattern = %d{HH:mm:ss} %p %c{1}: %m%n%ex
 """
-_USUAL = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
+_USUAL = {
+    "spark.master": "local[*]",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+}
 
 
-def check_spark() -> None:
+def check_spark(master: str | None = None) -> None:
     """Raise EnvironmentRefused unless Spark can run here: its package, and Java if it needs it."""
     if find_spec("pyspark") is None:
         way = installed_by("-r requirements/spark.txt")
         raise EnvironmentRefused(f"Spark needs pyspark, which is not installed: {way}")
-    if not _master().startswith(_CONNECT):
+    if master is None or not master.startswith(_CONNECT):
         find_java()
 
 
+def asked_master() -> str | None:
+    """The cluster that this shell names, or how many cores of this machine."""
+    return os.environ.get(MASTER) or None
+
+
 def write_settings(folder: Path, conf: Mapping[str, str]) -> dict[str, str]:
-    """Write into a new folder what Spark reads when it starts; `conf` goes over what is usual.
+    """Write into a folder what Spark reads when it starts; `conf` goes over what is usual.
 
     Returns the environment variables by which any Spark that a process begins goes by them.
     """
-    folder.mkdir(parents=True)
-    asked = os.environ.get(MASTER)
-    over = {"spark.master": asked} if asked else {}
-    settings = {"spark.master": _master(), **_USUAL, **conf, **over}
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = {**_USUAL, **conf}
     lines = [f"{_escaped(key)}={_escaped(value)}\n" for key, value in settings.items()]
     (folder / "spark-defaults.conf").write_text("".join(lines), encoding="utf-8")
     (folder / "log4j2.properties").write_text(_LOGGING, encoding="ascii")
@@ -54,10 +61,6 @@ def write_settings(folder: Path, conf: Mapping[str, str]) -> dict[str, str]:
     if settings["spark.master"].startswith("local"):
         variables["SPARK_LOCAL_IP"] = "127.0.0.1"  # nobody else is to reach it
     return variables
-
-
-def _master() -> str:
-    return os.environ.get(MASTER) or "local[*]"
 
 
 def _escaped(text: str) -> str:

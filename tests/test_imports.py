@@ -18,8 +18,10 @@ LEAVES_OF_ENGINES = (
     "runner.counting",
     "runner.errors",
     "runner.installing",
+    "runner.java",
     "runner.processes",
     "runner.predictions",
+    "runner.spark",
     "runner.tally",
 )
 

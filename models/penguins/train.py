@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import mlflow
+import pandas as pd
 from mlflow.models import ModelSignature
 from mlflow.types.schema import ColSpec, Schema
 from pyspark.ml import Pipeline, PipelineModel
@@ -30,6 +31,7 @@ LABELED = HERE.parent.parent / "data" / "penguins" / "labeled.csv"
 ISLAND = "Island"
 MEASURES = ["CulmenLength", "CulmenDepth", "FlipperLength", "BodyMass"]
 LABEL = "Species"
+EXAMPLE = [["Biscoe", 48.7, 14.1, 210.0, 4450.0]]
 FIGURES = ("accuracy", "weightedRecall", "weightedPrecision")
 # Doubles, whole numbers too: a signature of integers would refuse the first half.
 SIGNATURE = ModelSignature(
@@ -73,6 +75,7 @@ def log_model(model: PipelineModel) -> None:
         model,
         "model",
         signature=SIGNATURE,
+        input_example=pd.DataFrame(EXAMPLE, columns=[ISLAND, *MEASURES]),
         # Named here, because MLflow's own guess scores with Spark for two minutes.
         pip_requirements=[f"{name}=={version(name)}" for name in ("pyspark", "pandas")],
     )

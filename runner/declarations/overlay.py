@@ -34,13 +34,14 @@ from runner.declarations.online import (
     online_endpoint_from,
 )
 from runner.declarations.problem import DeclarationError, Place, Problem, refusal
-from runner.declarations.reader import joined, plain, read_str, refused
+from runner.declarations.reader import joined, plain, read_list, read_str, refused
 from runner.declarations.references import PREFIX, AssetReference, is_uri, parse_reference
 from runner.errors import WrongUsage
 from runner.nearest import nearest
 
 LOCATION = "azure-native:location"
 DEFAULT_ENDPOINT = "scoring:defaultEndpoint"
+MODELS = "scoring:models"  # the folders of models/ whose endpoints an environment has
 PLATFORM = "scoring:platform"
 STACK_PLATFORMS = ("azureml", "databricks")  # the first is that of a stack that names none
 
@@ -58,6 +59,7 @@ WHOLE = frozenset(
 FIXED = ("name", "endpoint_name", "type", "$schema")
 
 D = TypeVar("D", BatchDeployment, OnlineDeployment)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,8 @@ class Stack:
     default_endpoint: str | None = None
     default_endpoint_place: Place | None = field(default=None, repr=False, compare=False)
     endpoints: Mapping[str, EndpointOverlay] = field(default_factory=dict)
+    models: tuple[str, ...] | None = None  # None: of all folders
+    models_place: Place | None = field(default=None, repr=False, compare=False)
     config: Mapping[str, Any] = field(default_factory=dict)  # every other key, as it stands
 
 
@@ -142,10 +146,12 @@ def stack_from(config: MappingNode, file: Path) -> Stack:
         default_endpoint=take(DEFAULT_ENDPOINT, read_str, None),
         default_endpoint_place=config.key_places.get(DEFAULT_ENDPOINT),
         endpoints=endpoints,
+        models=take(MODELS, lambda node, key: read_list(node, str, key), None),
+        models_place=config.key_places.get(MODELS),
         config={
             key: plain(_without_secrets(node))
             for key, node in config.entries.items()
-            if key not in (LOCATION, DEFAULT_ENDPOINT, ENDPOINTS) and not is_secret(node)
+            if key not in (LOCATION, DEFAULT_ENDPOINT, ENDPOINTS, MODELS) and not is_secret(node)
         },
     )
     if problems:
@@ -160,7 +166,7 @@ def lay_over(catalog: Catalog, stack: Stack) -> Catalog:
     declaration is read again, so a value from the stack is checked like a declared one, and a
     problem names the line of the stack file. Raises DeclarationError with all of them.
     """
-    problems: list[Problem] = []
+    catalog, problems = _chosen(catalog, stack)
     batch_endpoints = dict(catalog.batch_endpoints)
     batch_deployments = {name: dict(one) for name, one in catalog.batch_deployments.items()}
     online_endpoints = dict(catalog.online_endpoints)
@@ -219,6 +225,33 @@ def merge(base: MappingNode, over: MappingNode) -> MappingNode:
 def unknown_key(place: Place, key: str, known: Iterable[str]) -> Problem:
     """The problem of a key that is none of the known ones."""
     return Problem(place, key, "unknown key" + nearest(key, known))
+
+
+def _chosen(catalog: Catalog, stack: Stack) -> tuple[Catalog, list[Problem]]:
+    """The catalog with the endpoints of the stack's models alone, and what is wrong with those."""
+    if stack.models is None:
+        return catalog, []
+    every = {**catalog.batch_endpoints, **catalog.online_endpoints}
+    folders = {endpoint.file.parent.name for endpoint in every.values()}
+    place = stack.models_place or Place(stack.file, 0)
+    problems = [
+        undeclared(place, MODELS, "endpoint of a model folder", name, folders)
+        for name in stack.models
+        if name not in folders
+    ]
+    left = {name for name, one in every.items() if one.file.parent.name in stack.models}
+
+    def only(found: Mapping[str, T]) -> dict[str, T]:
+        return {name: value for name, value in found.items() if name in left}
+
+    chosen = replace(
+        catalog,
+        batch_endpoints=only(catalog.batch_endpoints),
+        batch_deployments=only(catalog.batch_deployments),
+        online_endpoints=only(catalog.online_endpoints),
+        online_deployments=only(catalog.online_deployments),
+    )
+    return chosen, problems
 
 
 def _over_batch(endpoint: BatchEndpoint, overlay: EndpointOverlay) -> BatchEndpoint:

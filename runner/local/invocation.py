@@ -32,9 +32,9 @@ from runner.local.endpoints import DeclaredEndpoints
 from runner.local.files import link_out, looks_changed
 from runner.local.home import make_folder
 from runner.local.jobs import begin_job, name_job
-from runner.local.spark_needs import MASTER, check_spark_needs
 from runner.registering import find_or_register, registration_of
 from runner.request import Request, only_here, resolve
+from runner.spark import MASTER, asked_master, check_spark
 from runner.workspace import (
     Asset,
     AssetKind,
@@ -132,7 +132,7 @@ def _engine(deployment: BatchDeployment, model: Asset | None, asked: str | None)
         spark = plain and model is not None and read_mlmodel(Path(model.path)).pipeline is not None
         engine = "spark" if spark else "process"
     if engine == "spark":
-        check_spark_needs(deployment.settings.environment_variables.get(MASTER))
+        check_spark(deployment.settings.environment_variables.get(MASTER) or asked_master())
     return engine
 
 

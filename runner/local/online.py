@@ -11,7 +11,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from runner.declarations import Catalog, OnlineDeployment, OnlineEndpoint
-from runner.errors import EnvironmentRefused, NotFound, WrongUsage
+from runner.engine.mlmodel import read_mlmodel
+from runner.errors import EnvironmentRefused, JobFailed, NotFound, WrongUsage
 from runner.installing import installed_by
 from runner.local.endpoint_folder import (
     Address,
@@ -30,6 +31,7 @@ from runner.local.serving.bodies import MAX_BODY
 from runner.local.serving.plan import DeploymentPlan
 from runner.local.serving.traffic import HEADER, choose, nobody
 from runner.nearest import nearest
+from runner.spark import check_spark, write_settings
 from runner.workspace import Assets, Response
 
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -153,6 +155,7 @@ def plan_deployment(
     settings = deployment.request_settings
     slots = deployment.instance_count * settings.max_concurrent_requests_per_instance
     found = str(lay_out_model(home, folder, model)) if model and script else None
+    spark = model is not None and script is None and _is_spark(Path(model.path))
     return DeploymentPlan(
         name=deployment.name,
         model=model.path if model else None,
@@ -161,12 +164,33 @@ def plan_deployment(
         script=script,
         environment_variables={
             **({"AZUREML_MODEL_DIR": found} if found else {}),
+            **(_settle_spark(folder) if spark else {}),
             **deployment.environment_variables,
         },
         slots=slots,
-        processes=min(slots, _CORES),
+        processes=1 if spark else min(slots, _CORES),  # a JVM takes hundreds of megabytes
         request_timeout=settings.request_timeout_ms / 1000,
         queue_wait=settings.max_queue_wait_ms / 1000,
+    )
+
+
+def _is_spark(model: Path) -> bool:
+    try:
+        return read_mlmodel(model).loader_module == "mlflow.spark"
+    except JobFailed:
+        return False  # its process will say what is wrong with it
+
+
+def _settle_spark(folder: Path) -> dict[str, str]:
+    """The variables of a process that scores with Spark. Raises EnvironmentRefused."""
+    check_spark()
+    return write_settings(
+        folder / "spark",
+        {
+            "spark.master": "local[1]",  # a request is a few rows
+            "spark.sql.shuffle.partitions": "1",
+            "spark.sql.execution.arrow.pyspark.enabled": "true",
+        },
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from runner.declarations import SparkJob
-from runner.spark import write_settings
+from runner.spark import asked_master, write_settings
 from runner.spark_program import program_of
 
 # Where Spark looks for the files of a job, by what az ml calls them.
@@ -32,6 +32,8 @@ def settle_spark(job: SparkJob, folder: Path, code: Path) -> dict[str, str]:
         paths = [path if "://" in path else str(code / path) for path in getattr(job, key)]
         if paths:
             conf[name] = ",".join(paths)
+    if master := asked_master():
+        conf["spark.master"] = master
     variables = write_settings(folder, conf)
     beside = [str(code / path) for path in job.py_files if "://" not in path]
     if beside:

@@ -32,7 +32,7 @@ from runner.local.spark_job import settle_spark, words_of
 from runner.local.tracking.plan import RunInput, RunPlan
 from runner.local.tracking.store import why_untracked
 from runner.run_tags import run_tags, usual_experiment
-from runner.spark import check_spark
+from runner.spark import asked_master, check_spark
 from runner.spark_program import check_entry
 from runner.training_job import find_training_job, folder_of, local_inputs, other_input
 from runner.workspace import Assets, Job, JobStatus, TrainingRequest
@@ -51,7 +51,7 @@ def train(home: Path, catalog: Catalog, request: TrainingRequest, assets: Assets
             f"{job.file} declares {JOB_KINDS[job.type].noun}, which only Azure runs: {_ON_AZURE}"
         )
     if isinstance(job, SparkJob):
-        check_spark()
+        check_spark(asked_master())
     model = folder_of(job)
     name = name_job(f"{model}-{name_of(job)}")
     command = plan_training(catalog, job, name, assets)

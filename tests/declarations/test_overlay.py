@@ -304,3 +304,28 @@ def test_a_stack_file_may_be_missing_when_pulumi_has_its_configuration(tmp_path:
 def test_an_unknown_key_names_the_nearest(tmp_path: Path) -> None:
     problem = unknown_key(Place(tmp_path, 3), "a:nodes", ["a:node", "a:edge"])
     assert problem.text == "unknown key; did you mean 'a:node'?"
+
+
+def test_an_environment_has_the_endpoints_of_the_models_that_it_names(
+    write: Write, models: Path
+) -> None:
+    write("models/churn/batch-endpoint.yml", "name: churn-batch\n")
+    declared = read_catalog(models)
+
+    def names(text: str) -> set[str]:
+        laid_over = lay_over(declared, read_stack(write("Pulumi.dev.yaml", f"config:\n{text}")))
+        assert laid_over.batch_deployments.keys() <= laid_over.batch_endpoints.keys()
+        assert laid_over.online_deployments.keys() <= laid_over.online_endpoints.keys()
+        assert laid_over.models == declared.models
+        return {*laid_over.batch_endpoints, *laid_over.online_endpoints}
+
+    assert names("  scoring:models: [churn]\n") == {"churn-batch"}
+    assert "churn-batch" in names("  scoring:other: x\n")
+    with pytest.raises(
+        DeclarationError, match=r"dev\.yaml:2: scoring:models: no .* 'chrun' is.*'churn'"
+    ):
+        names("  scoring:models: [chrun]\n")
+    with pytest.raises(DeclarationError, match=r"dev\.yaml:2: scoring:models: found .* a list"):
+        names("  scoring:models: churn\n")
+    with pytest.raises(DeclarationError, match="no endpoint 'diabetes-batch' is declared"):
+        names("  scoring:models: [churn]\n  scoring:endpoints: {diabetes-batch: {}}\n")

@@ -300,15 +300,12 @@ def test_a_preview_says_once_what_waits_for_a_pin(empty: Program, dev: Program) 
     assert "diabetes-batch/script (model, code)" in message
     assert "diabetes-online/blue (model)" in message
     assert "runner models register --file models/diabetes/model.yml --env empty --pin" in message
-    ((_, message),) = dev.logs
-    assert "penguins-batch/spark (model)" in message
-    assert "diabetes" not in message
+    assert dev.logs == ()
 
 
 def test_the_output_is_what_the_runner_reads(dev: Program) -> None:
     names = Names("scoring", "dev", SUBSCRIPTION)
     batch, online = names.endpoint("diabetes-batch"), names.endpoint("diabetes-online")
-    idle = names.endpoint("penguins-batch"), names.endpoint("predict-penguin")
     workspace = dev.one("machinelearningservices:Workspace")
     assert dev.outputs == {
         "runner": {
@@ -335,20 +332,6 @@ def test_the_output_is_what_the_runner_reads(dev: Program) -> None:
                     "scoring_uri": f"https://{online}.koreacentral.inference.ml.azure.com/score",
                     "deployments": ["blue", "green"],
                     "traffic": {"blue": 90, "green": 10},
-                },
-                "penguins-batch": {
-                    "kind": "batch",
-                    "name": idle[0],
-                    "scoring_uri": f"https://{idle[0]}.koreacentral.inference.ml.azure.com/jobs",
-                    "deployments": [],
-                    "default": None,
-                },
-                "predict-penguin": {
-                    "kind": "online",
-                    "name": idle[1],
-                    "scoring_uri": f"https://{idle[1]}.koreacentral.inference.ml.azure.com/score",
-                    "deployments": [],
-                    "traffic": {},
                 },
             },
         }

@@ -15,13 +15,14 @@ from runner.engine.drivers.result import brief
 from runner.engine.layout import worker_log
 from runner.engine.plan import Plan
 from runner.errors import JobFailed
+from runner.spark import asked_master
 
 if TYPE_CHECKING:
     import subprocess
 
     from pyspark.sql import SparkSession
 
-MASTER = "RUNNER_SPARK_MASTER"  # the environment variable that names a cluster
+
 _PACKAGE = Path(__file__).resolve().parents[2]  # runner, which Python workers need as well
 
 
@@ -83,7 +84,7 @@ def _begin(plan: Plan, folder: Path, running: SparkSession | None, archive: Path
         running = SparkSession.builder.getOrCreate()
     if running is not None:
         return Session(running, _tasks(running, plan), archive, ours=False)
-    master = os.environ.get(MASTER) or f"local[{plan.settings.processes}]"
+    master = asked_master() or f"local[{plan.settings.processes}]"
     if master.startswith("sc://"):
         remote = SparkSession.builder.remote(master).create()
         return Session(remote, _tasks(remote, plan), archive, ours=True)

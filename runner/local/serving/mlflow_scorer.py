@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -62,12 +63,24 @@ class PyfuncScorer:
                 f"model {model.folder} is loaded by {model.loader_module}, which needs mlflow:"
                 f" {installed_by('-r requirements/mlflow.txt')}"
             ) from None
+        is_spark = model.loader_module == "mlflow.spark"
         try:
+            if is_spark:
+                _begin_spark()
             self._model = mlflow.pyfunc.load_model(str(model.folder))
         except Exception as error:
             raise JobFailed(f"model {model.folder} {why_not_loaded(model, error)}") from error
+        if is_spark:
+            self._warm_up(model.folder)
         self._schema = self._model.metadata.get_input_schema()
         self._columns = model.signature.columns
+
+    def _warm_up(self, folder: Path) -> None:
+        """Score the model's example, if it has one: what Spark compiles first takes seconds."""
+        with suppress(Exception):
+            example = self._model.metadata.load_input_example(str(folder))
+            if example is not None:
+                self._model.predict(example)
 
     def score(self, body: bytes) -> Answer:
         from mlflow.exceptions import MlflowException
@@ -101,6 +114,13 @@ class PyfuncScorer:
         elif form == "input_data":
             form = "dataframe_split" if request.is_split else "inputs"
         return infer_and_parse_data({form: content}, self._schema)
+
+
+def _begin_spark() -> None:
+    """Start Spark by the settings of this process; MLflow would by settings of its own."""
+    from pyspark.sql import SparkSession
+
+    SparkSession.builder.getOrCreate()
 
 
 def _reason(message: str) -> str:

@@ -54,7 +54,7 @@ def test_production_without_isolation_is_open_in_every_service(project: Path) ->
     change(project, "prod", "public_network_access: disabled", "public_network_access: enabled")
     broken = violations(project, "prod")
     assert {one.partition(":")[0] for one in broken} == {"production-has-no-public-network"}
-    assert len(broken) == len(DOORS) + 1, broken  # there are two online endpoints
+    assert len(broken) == len(DOORS), broken
 
 
 @pytest.mark.parametrize(
