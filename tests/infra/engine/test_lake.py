@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from runner.databricks.outputs import outputs_of
+from runner.stack_output import StackOutput
 from tests.emulator import Emulator
 from tests.emulator.databricks.plugged import databricks
 from tests.emulator.databricks.seed import SeededLake
@@ -66,8 +68,11 @@ def test_a_stack_on_databricks_follows_its_declaration_sees_drift_and_goes(
     defaults = {one["name"]: one["default"] for one in job["parameters"]}
     assert defaults == {"request": "", "model": spark["model"]}
     assert job["tasks"][0]["libraries"] == [{"whl": runner["wheel"]}]
-    online = runner["endpoints"]["predict-penguin"]
-    assert online["scoring_uri"].startswith(runner["host"])
+    read = outputs_of(StackOutput(runner, "the stack"))  # as the runner does
+    assert read.endpoints["penguins-batch"].jobs["spark"].job_id == spark["job_id"]
+    assert read.endpoints["predict-penguin"].traffic == {"spark": 100}
+    assert read.model_name("penguin-predictor") in spark["model"]
+    assert (read.experiments, read.volume) == ("/Shared/scoring-lake", lake.volume)
     (entity,) = served(lake)["served_entities"]
     assert (entity["entity_version"], entity["scale_to_zero_enabled"]) == ("1", True)
     kept = json.dumps(stack.state())
