@@ -40,14 +40,10 @@ def cluster_args(
     """What a cluster is made of, wherever it is made; `workers`: for one job of that size."""
     single = cluster.is_single_node and (workers or 1) == 1
     conf, tags = {**cluster.spark_conf}, {**cluster.custom_tags}
-    scale = cluster.autoscale
-    size: dict[str, Any] = {"num_workers": workers or cluster.num_workers}
     if single:
-        size = {"num_workers": 0}
         conf, tags = {**conf, **SINGLE_NODE_CONF}, {**tags, **SINGLE_NODE_TAGS}
-    elif workers is None and scale:
-        size = {"min_workers": scale.min_workers, "max_workers": scale.max_workers}
     return {
+        "num_workers": 0 if single else workers or cluster.num_workers,
         "spark_version": cluster.spark_version,
         "node_type_id": cluster.node_type_id,
         "driver_node_type_id": cluster.driver_node_type_id,
@@ -57,27 +53,29 @@ def cluster_args(
         "spark_conf": conf or None,
         "spark_env_vars": dict(cluster.spark_env_vars) or None,
         "custom_tags": {**tags, **settings.lasting_tags},
-        **size,
     }
 
 
 def _declare(
     cluster: Cluster, policy: databricks.ClusterPolicy, settings: Settings, platform: Platform
 ) -> databricks.Cluster:
-    args = cluster_args(cluster, settings)
-    scale = {name: args.pop(name) for name in ("min_workers", "max_workers") if name in args}
+    scale = cluster.autoscale
     declared = databricks.Cluster(
         cluster.name,
         cluster_name=cluster.name,
         policy_id=policy.id,
-        autoscale=databricks.ClusterAutoscaleArgs(**scale) if scale else None,
+        autoscale=databricks.ClusterAutoscaleArgs(
+            min_workers=scale.min_workers, max_workers=scale.max_workers
+        )
+        if scale
+        else None,
         autotermination_minutes=cluster.autotermination_minutes,
         single_user_name=cluster.single_user_name,
         # Databricks forgets a cluster that nobody started for 30 days, unless it is pinned.
         is_pinned=True,
         # Who needs it starts it; nobody has to wait for it here.
         no_wait=True,
-        **args,
+        **cluster_args(cluster, settings),
         opts=pulumi.ResourceOptions(provider=platform.provider),
     )
     declare_permissions(

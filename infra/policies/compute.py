@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from infra.policies.rule import UNKNOWN, Resource, Rule, whole_number, words
+from infra.policies.databricks import clusters_of
+from infra.policies.rule import UNKNOWN, Resource, Rule, known, whole_number, words
 
 _CLUSTER = "machinelearningservices:Compute"
 _SCALE = "properties.properties.scaleSettings"
@@ -47,20 +48,23 @@ def _scale_to_zero(resource: Resource) -> Iterator[str]:
 
 
 def _no_gpu(resource: Resource) -> Iterator[str]:
-    path = _SIZES.get(resource.kind)
-    size = resource.read(path) if path else None
-    if not isinstance(size, str) or not _GPU.match(size):
-        return
-    if size.lower() in (one.lower() for one in ALLOWED.of(resource)):
-        return
-    yield (
-        f"{resource.name} asks for {size}, a GPU size; choose another {_size_key(resource)} in"
-        f" {resource.stack_file}, or name the size in this policy's {ALLOWED.key}"
-    )
+    allowed = [one.lower() for one in ALLOWED.of(resource)]
+    for size, key in _sizes(resource):
+        if isinstance(size, str) and _GPU.match(size) and size.lower() not in allowed:
+            yield (
+                f"{resource.name} asks for {size}, a GPU size; choose another {key} in"
+                f" {resource.stack_file}, or name the size in this policy's {ALLOWED.key}"
+            )
 
 
-def _size_key(resource: Resource) -> str:
-    return "size of the cluster" if resource.kind == _CLUSTER else "instance_type"
+def _sizes(resource: Resource) -> Iterator[tuple[Any, str]]:
+    """The sizes that a resource asks for, each with what it is called in a stack file."""
+    if path := _SIZES.get(resource.kind):
+        key = "size of the cluster" if resource.kind == _CLUSTER else "instance_type"
+        yield resource.read(path), key
+    for cluster in clusters_of(resource):
+        yield known(cluster, "nodeTypeId"), "node_type_id of the cluster or instance_type"
+        yield known(cluster, "driverNodeTypeId"), "driver_node_type_id of the cluster"
 
 
 def _seconds(duration: Any) -> int | None:

@@ -40,7 +40,7 @@ def _ends(resource: Resource) -> Iterator[str]:
 
 
 def _single_user(resource: Resource) -> Iterator[str]:
-    for cluster in _clusters(resource):
+    for cluster in clusters_of(resource):
         mode = known(cluster, "dataSecurityMode")
         if mode is not UNKNOWN and mode not in _SINGLE_USER:
             yield (
@@ -49,8 +49,8 @@ def _single_user(resource: Resource) -> Iterator[str]:
             )
 
 
-def _clusters(resource: Resource) -> Iterator[Mapping[str, Any]]:
-    """A cluster, and those that a job makes."""
+def clusters_of(resource: Resource) -> Iterator[Mapping[str, Any]]:
+    """A cluster on Databricks, or those that a job makes there."""
     if resource.kind == _CLUSTER:
         yield resource.properties
     jobs = resource.read("jobClusters") if resource.kind == _JOB else None

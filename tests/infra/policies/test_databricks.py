@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from infra.policies.compute import NO_GPU
 from infra.policies.databricks import (
     CLUSTERS_END,
     NO_TOKENS,
@@ -62,6 +63,16 @@ def test_a_cluster_of_several_users_fails_a_job_s_own_too(mode: str | None) -> N
     (message,) = ask(SINGLE_USER, CLUSTER, properties, name="ml-cluster")
     assert f"ml-cluster has a cluster for {mode or 'anybody'}" in message
     assert len(ask(SINGLE_USER, JOB, of_a_job(mode))) == 1
+
+
+def test_a_gpu_is_asked_for_on_databricks_too() -> None:
+    cluster = {"nodeTypeId": "Standard_D4ds_v5", "driverNodeTypeId": "Standard_NC6s_v3"}
+    (message,) = ask(NO_GPU, CLUSTER, cluster, name="ml-cluster")
+    assert "ml-cluster asks for Standard_NC6s_v3" in message
+    assert "choose another driver_node_type_id of the cluster in Pulumi.dev.yaml" in message
+    job = {"jobClusters": [{"newCluster": {"nodeTypeId": "Standard_NC6s_v3"}}]}
+    assert len(ask(NO_GPU, JOB, job)) == 1
+    assert ask(NO_GPU, JOB, job, config={"allowed": ["Standard_NC6s_v3"]}) == []
 
 
 @pytest.mark.parametrize("kind", ["token:Token", "oboToken:OboToken"])
