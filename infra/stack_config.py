@@ -124,11 +124,11 @@ class StackSettings:
 def say_waiting(settings: StackSettings) -> None:
     """Tell, in a preview too, which deployments are left out and how to have them."""
     if settings.waiting:
-        names = "".join(f"\n  {one}" for one in settings.waiting)
+        names = "".join(f"\n  {deployment}" for deployment in settings.waiting)
         commands = pinning(settings.catalog, settings.stack, settings.waiting)
         pulumi.log.info(
             f"not deployed, waiting for a pin in Pulumi.{settings.stack}.yaml:{names}"
-            + "".join(f"\n`{one}` registers and pins." for one in commands)
+            + "".join(f"\n`{command}` registers and pins." for command in commands)
         )
 
 
@@ -298,7 +298,7 @@ def _misspelt(key: str) -> bool:
         return key not in SCORING
     if namespace != "azure-native":  # of another package, which may be used for what is added here
         return bool(get_close_matches(namespace, _NAMESPACES, cutoff=0.8))
-    known = [one.partition(":")[2] for one in AZURE]
+    known = [key.partition(":")[2] for key in AZURE]
     return name not in known and bool(get_close_matches(name, known, cutoff=0.8))
 
 

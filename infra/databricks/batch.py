@@ -54,7 +54,10 @@ def declare_batch_endpoints(settings: Settings, platform: Platform) -> list[Batc
     return [
         BatchEndpoint(
             name,
-            {at: _declare(one, settings, platform) for at, one in deployments.items()},
+            {
+                at: _declare(deployment, settings, platform)
+                for at, deployment in deployments.items()
+            },
             default_deployment(catalog, name),
         )
         for name in sorted(catalog.batch_endpoints)

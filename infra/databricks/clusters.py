@@ -91,8 +91,8 @@ def _declare(
 def _policy(settings: Settings, platform: Platform) -> databricks.ClusterPolicy:
     """Clusters end by themselves, have one user and say whose they are."""
     clusters = settings.clusters.values()
-    idle = max(IDLE_MINUTES, *(one.autotermination_minutes for one in clusters))
-    modes = sorted({*DEDICATED, *(one.data_security_mode for one in clusters)})
+    idle = max(IDLE_MINUTES, *(cluster.autotermination_minutes for cluster in clusters))
+    modes = sorted({*DEDICATED, *(cluster.data_security_mode for cluster in clusters)})
     tags = {
         f"custom_tags.{name}": {"type": "fixed", "value": value}
         for name, value in settings.lasting_tags.items()

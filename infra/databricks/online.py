@@ -53,7 +53,9 @@ def _declare(
         name=declared.name,
         description=declared.description or None,
         config=databricks.ModelServingConfigArgs(
-            served_entities=[_entity(one, settings) for _, one in sorted(deployments.items())],
+            served_entities=[
+                _entity(deployment, settings) for _, deployment in sorted(deployments.items())
+            ],
             traffic_config=databricks.ModelServingConfigTrafficConfigArgs(
                 routes=[
                     databricks.ModelServingConfigTrafficConfigRouteArgs(

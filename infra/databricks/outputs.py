@@ -44,10 +44,10 @@ def runner_output(
         "volume": platform.unity.volume.volume_path,
         "experiments": platform.experiments.path,
         "wheel": wheel_path(platform),
-        "clusters": {name: {"cluster_id": one.id} for name, one in clusters.items()},
+        "clusters": {name: {"cluster_id": cluster.id} for name, cluster in clusters.items()},
         "endpoints": {
-            **{one.name: _batch(one) for one in batch},
-            **{one.name: _online(one, platform) for one in online},
+            **{endpoint.name: _batch(endpoint) for endpoint in batch},
+            **{endpoint.name: _online(endpoint, platform) for endpoint in online},
         },
     }
 

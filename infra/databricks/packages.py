@@ -14,7 +14,7 @@ _OF_PYTHON = re.compile(r"(python|pip|setuptools|wheel)\s*([=<>!~ ].*)?")
 
 def pypi_packages(environment: Environment) -> list[str]:
     """What pip installs, each as pip takes it, in order."""
-    return [one for one in _of_pip(environment) if not one.startswith("-")]
+    return [package for package in _of_pip(environment) if not package.startswith("-")]
 
 
 def unknown_packages(environment: Environment) -> list[str]:
@@ -23,15 +23,19 @@ def unknown_packages(environment: Environment) -> list[str]:
     Raises DeclarationError where the file can't be read.
     """
     of_conda = [
-        one
-        for one in _dependencies(environment)
-        if isinstance(one, str) and not _OF_PYTHON.fullmatch(one.strip())
+        dependency
+        for dependency in _dependencies(environment)
+        if isinstance(dependency, str) and not _OF_PYTHON.fullmatch(dependency.strip())
     ]
-    return [*of_conda, *(one for one in _of_pip(environment) if one.startswith("-"))]
+    return [*of_conda, *(package for package in _of_pip(environment) if package.startswith("-"))]
 
 
 def _of_pip(environment: Environment) -> list[str]:
-    groups = [one["pip"] for one in _dependencies(environment) if isinstance(one, dict)]
+    groups = [
+        dependency.get("pip") or []
+        for dependency in _dependencies(environment)
+        if isinstance(dependency, dict)
+    ]
     return [str(package).strip() for group in groups for package in group]
 
 

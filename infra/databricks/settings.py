@@ -106,7 +106,9 @@ def settings_from(config: StackConfig) -> Settings:
     if config.problems or catalog is None or clusters is None:
         raise DeclarationError(sorted_problems(config.problems))
     # A script is nothing that waits here: Databricks is never given it.
-    waiting = (one for one in waiting_for_pins(catalog) if "code" not in one.missing)
+    waiting = (
+        deployment for deployment in waiting_for_pins(catalog) if "code" not in deployment.missing
+    )
     return Settings(
         **common,
         unity_catalog=unity_catalog,

@@ -43,10 +43,10 @@ def stack_problems(catalog: Catalog, stack: Path) -> list[Problem]:
         key = f"{ENDPOINTS}.{name}"
         own: Sequence[str] = BATCH_ENDPOINT if batch else ONLINE_ENDPOINT
         problems += _meaningless(endpoint.source, stack, key, own)
-        for one in _deployments(catalog, name).values():
-            where = f"{key}.deployments.{one.name}"
+        for deployment in _deployments(catalog, name).values():
+            where = f"{key}.deployments.{deployment.name}"
             known: Sequence[str] = BATCH_DEPLOYMENT if batch else ONLINE_DEPLOYMENT
-            problems += _meaningless(one.source, stack, where, known)
+            problems += _meaningless(deployment.source, stack, where, known)
     return problems
 
 
@@ -54,17 +54,21 @@ def pinned_problems(catalog: Catalog, stack: Path, clusters: Mapping[str, object
     """What keeps the deployments whose model is pinned from Databricks."""
     problems: list[Problem] = []
     for name, endpoint in sorted(_endpoints(catalog).items()):
-        deployments = {at: one for at, one in _deployments(catalog, name).items() if one.pinned}
-        for at, one in deployments.items():
-            say = Say(stack, one, f"{ENDPOINTS}.{name}.deployments.{at}")
-            problems += _model_problems(one, say)
-            if one.code_configuration is not None:
+        deployments = {
+            at: deployment
+            for at, deployment in _deployments(catalog, name).items()
+            if deployment.pinned
+        }
+        for at, deployment in deployments.items():
+            say = Say(stack, deployment, f"{ENDPOINTS}.{name}.deployments.{at}")
+            problems += _model_problems(deployment, say)
+            if deployment.code_configuration is not None:
                 text = "a scoring script is not run on Databricks, allowed: an MLflow model alone"
                 problems.append(say(text, "code_configuration"))
-            if isinstance(one, BatchDeployment):
-                problems += _compute_problems(one, clusters, say)
-                problems += _environment_problems(one, catalog, say)
-            elif one.environment is not None:
+            if isinstance(deployment, BatchDeployment):
+                problems += _compute_problems(deployment, clusters, say)
+                problems += _environment_problems(deployment, catalog, say)
+            elif deployment.environment is not None:
                 text = "means nothing on Databricks, which serves a model with the packages it was"
                 problems.append(say(text + " logged with, allowed: no such key", "environment"))
         if isinstance(endpoint, OnlineEndpoint) and deployments:
@@ -94,8 +98,8 @@ def _meaningless(
             yield Problem(place, f"{prefix}.{key}", text)
 
 
-def _model_problems(one: Deployment, say: Say) -> Iterator[Problem]:
-    model = one.model
+def _model_problems(deployment: Deployment, say: Say) -> Iterator[Problem]:
+    model = deployment.model
     if not isinstance(model, AssetReference):
         return
     if model.registry or model.workspace:
@@ -112,25 +116,27 @@ def _is_number(version: str | None) -> bool:
 
 
 def _compute_problems(
-    one: BatchDeployment, clusters: Mapping[str, object], say: Say
+    deployment: BatchDeployment, clusters: Mapping[str, object], say: Say
 ) -> Iterator[Problem]:
-    if one.compute in clusters or len(clusters) == 1:
+    if deployment.compute in clusters or len(clusters) == 1:
         return
-    if one.compute is None or not clusters:
+    if deployment.compute is None or not clusters:
         text = "has no cluster to run on, allowed: the name of one of scoring:clusters"
-        yield say(text, *(["compute"] if one.compute else []))
+        yield say(text, *(["compute"] if deployment.compute else []))
         return
     problem = say("", "compute")
-    yield undeclared(problem.place, problem.key, "cluster", one.compute, clusters)
+    yield undeclared(problem.place, problem.key, "cluster", deployment.compute, clusters)
 
 
-def _environment_problems(one: BatchDeployment, catalog: Catalog, say: Say) -> Iterator[Problem]:
-    if one.environment is None:
+def _environment_problems(
+    deployment: BatchDeployment, catalog: Catalog, say: Say
+) -> Iterator[Problem]:
+    if deployment.environment is None:
         return
-    environment = written_environment(one, catalog)
+    environment = written_environment(deployment, catalog)
     if environment is None:
-        text = f"found {str(one.environment)!r}, allowed: one that is written in full under models/"
-        yield say(text, "environment")
+        text = f"found {str(deployment.environment)!r}, allowed: one that is written in full"
+        yield say(f"{text} under models/", "environment")
     elif environment.build is not None:
         text = "an image is not built on Databricks, allowed: a conda_file with packages of pip"
         yield say(text, "environment")

@@ -48,7 +48,7 @@ def _scale_to_zero(resource: Resource) -> Iterator[str]:
 
 
 def _no_gpu(resource: Resource) -> Iterator[str]:
-    allowed = [one.lower() for one in ALLOWED.of(resource)]
+    allowed = [size.lower() for size in ALLOWED.of(resource)]
     for size, key in _sizes(resource):
         if isinstance(size, str) and _GPU.match(size) and size.lower() not in allowed:
             yield (

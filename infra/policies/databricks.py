@@ -54,8 +54,8 @@ def clusters_of(resource: Resource) -> Iterator[Mapping[str, Any]]:
     if resource.kind == _CLUSTER:
         yield resource.properties
     jobs = resource.read("jobClusters") if resource.kind == _JOB else None
-    for one in jobs if isinstance(jobs, Sequence) else ():
-        cluster = known(one, "newCluster")
+    for job_cluster in jobs if isinstance(jobs, Sequence) else ():
+        cluster = known(job_cluster, "newCluster")
         if isinstance(cluster, Mapping):
             yield cluster
 

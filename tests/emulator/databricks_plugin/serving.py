@@ -38,8 +38,8 @@ class ModelServing(Kind):
         before = self.read(workspace, identifier)
         if before["config"] != inputs["config"]:
             workspace.put(f"{_PATH}/{identifier}/config", sent(inputs["config"]))
-        old = {one["key"]: one.get("value", "") for one in before.get("tags", ())}
-        new = {one["key"]: one.get("value", "") for one in inputs.get("tags", ())}
+        old = {tag["key"]: tag.get("value", "") for tag in before.get("tags", ())}
+        new = {tag["key"]: tag.get("value", "") for tag in inputs.get("tags", ())}
         if old != new:
             tags = [{"key": key, "value": value} for key, value in new.items()]
             gone = sorted(old.keys() - new.keys())

@@ -92,7 +92,7 @@ def test_a_grant_replaces_what_was_granted_and_goes_with_its_resource(
     def granted() -> dict[str, list[str]]:
         path = f"/api/2.1/unity-catalog/permissions/schema/{lake.schema}"
         found = lake.do("GET", path).get("privilege_assignments", [])
-        return {one["principal"]: one["privileges"] for one in found}
+        return {grant["principal"]: grant["privileges"] for grant in found}
 
     lake.do(
         "PATCH",

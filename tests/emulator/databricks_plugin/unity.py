@@ -108,8 +108,10 @@ class Grants(Kind):
         return {kind: thing, "grants": list(_granted(workspace, identifier))}
 
     def update(self, workspace: Workspace, identifier: str, inputs: Properties) -> None:
-        wanted = {one["principal"]: one["privileges"] for one in inputs["grants"]}
-        held = {one["principal"]: one["privileges"] for one in _granted(workspace, identifier)}
+        wanted = {grant["principal"]: grant["privileges"] for grant in inputs["grants"]}
+        held = {
+            grant["principal"]: grant["privileges"] for grant in _granted(workspace, identifier)
+        }
         changes = [
             {
                 "principal": who,
@@ -126,8 +128,8 @@ class Grants(Kind):
 
 def _granted(workspace: Workspace, identifier: str) -> Iterator[dict[str, Any]]:
     told = workspace.get(_permissions(identifier))
-    for one in told.get("privilege_assignments", ()):
-        yield {"principal": one["principal"], "privileges": sorted(one["privileges"])}
+    for assignment in told.get("privilege_assignments", ()):
+        yield {"principal": assignment["principal"], "privileges": sorted(assignment["privileges"])}
 
 
 def _permissions(identifier: str) -> str:

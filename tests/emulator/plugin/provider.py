@@ -269,9 +269,9 @@ def _plain(properties: struct_pb2.Struct) -> dict[str, Any]:
 
 def _whole(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _whole(one) for name, one in value.items() if one is not None}
+        return {name: _whole(part) for name, part in value.items() if part is not None}
     if isinstance(value, list):
-        return [_whole(one) for one in value]
+        return [_whole(part) for part in value]
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value

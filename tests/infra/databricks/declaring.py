@@ -94,7 +94,7 @@ def problems(root: Path, **more: Any) -> list[str]:
 def levels(program: Program, name: str) -> dict[str, str]:
     """Who has which permission, by the name of the permissions' resource."""
     controls = program.one(PERMISSIONS, name).inputs["accessControls"]
-    return {one["groupName"]: one["permissionLevel"] for one in controls}
+    return {control["groupName"]: control["permissionLevel"] for control in controls}
 
 
 def job_cluster(job: Declared) -> Mapping[str, Any]:

@@ -80,15 +80,19 @@ def declare(tmp_path: Path) -> Declare:
 
 def test_every_property_and_value_is_one_that_the_sdks_know(lake: Program) -> None:
     assert len(lake.lake) > 12
-    assert [one for resource in lake.lake + lake.azure for one in complaints(resource)] == []
+    assert [
+        complaint for resource in lake.lake + lake.azure for complaint in complaints(resource)
+    ] == []
 
 
 def test_the_project_s_own_stack_serves_penguins_and_says_what_waits(tmp_path: Path) -> None:
     ran = run_program(copy_project(tmp_path / "project"), "lake")
     assert ran.error is None
-    assert [one for resource in ran.lake + ran.azure for one in complaints(resource)] == []
-    assert [one.name for one in ran.of(JOB)] == ["penguins-batch-spark"]
-    assert [one.name for one in ran.of(SERVING)] == ["predict-penguin"]
+    assert [
+        complaint for resource in ran.lake + ran.azure for complaint in complaints(resource)
+    ] == []
+    assert [job.name for job in ran.of(JOB)] == ["penguins-batch-spark"]
+    assert [endpoint.name for endpoint in ran.of(SERVING)] == ["predict-penguin"]
     ((_, message),) = ran.logs
     assert "diabetes-batch/mlflow (model)" in message
     assert "penguin" not in message
@@ -121,7 +125,7 @@ def test_databricks_is_signed_in_to_as_azure_is_and_no_token_is_stored(lake: Pro
         "azureWorkspaceResourceId": workspace.id,
         "host": lake.outputs["runner"]["host"],
     }
-    assert {one.provider for one in lake.lake} == {f"{provider.urn}::{provider.id}"}
+    assert {resource.provider for resource in lake.lake} == {f"{provider.urn}::{provider.id}"}
 
 
 def test_the_catalog_lies_in_the_stack_s_own_storage_which_its_connector_reaches(
@@ -328,9 +332,13 @@ def test_a_scripted_deployment_is_never_said_to_wait(declare: Declare) -> None:
 def test_production_keeps_what_holds_data_and_serves_without_a_start(
     production: Program, lake: Program
 ) -> None:
-    kept = {one.kind for one in production.resources if one.protect}
-    assert kept == {one.kind for one in production.resources if one.retain_on_delete} == KEEPS_DATA
-    assert not any(one.protect or one.retain_on_delete for one in lake.resources)
+    kept = {resource.kind for resource in production.resources if resource.protect}
+    assert (
+        kept
+        == {resource.kind for resource in production.resources if resource.retain_on_delete}
+        == KEEPS_DATA
+    )
+    assert not any(resource.protect or resource.retain_on_delete for resource in lake.resources)
     for kind in ("lake:Catalog", "lake:Schema"):
         assert lake.one(kind).inputs["forceDestroy"] is True
         assert production.one(kind).inputs["forceDestroy"] is False
@@ -343,11 +351,11 @@ def test_groups_in_place_of_all_users_may_run_ask_and_register(
 ) -> None:
     for ran, group in ((production, "scorers"), (lake, "account users")):
         grants = ran.one("lake:Grants", "schema-grants").inputs["grants"]
-        assert [one["principal"] for one in grants] == [group]
+        assert [grant["principal"] for grant in grants] == [group]
         assert {"EXECUTE", "CREATE_MODEL", "READ_VOLUME", "WRITE_VOLUME"} <= {
             *grants[0]["privileges"]
         }
-    names = {one.name for one in production.of(PERMISSIONS)}
+    names = {permissions.name for permissions in production.of(PERMISSIONS)}
     assert {group for name in names for group in levels(production, name)} == {"scorers"}
 
 

@@ -131,7 +131,7 @@ def test_a_bad_cluster_is_told_by_its_key(
 def test_everything_that_is_wrong_is_told_at_once(root: Path) -> None:
     clusters = {"ml cluster": CLUSTER, "ml-cluster": {**CLUSTER, "num_workers": "2"}}
     found = problems(root, catalog="Lake", isolation="none", clusters=clusters)
-    assert [one.split(": ")[1] for one in found] == [
+    assert [line.split(": ")[1] for line in found] == [
         "scoring:catalog",
         "scoring:clusters.ml cluster",
         "scoring:clusters.ml-cluster.num_workers",

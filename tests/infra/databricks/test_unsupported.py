@@ -21,8 +21,8 @@ from tests.infra.declaring import OTHER_WORKSPACE
 def told(root: Path, **more: Any) -> list[str]:
     """What is told, each from its key on."""
     found = problems(root, **more)
-    assert all(one.startswith(("Pulumi.lake.yaml:", "models/penguins/")) for one in found)
-    return [one.partition(": ")[2] for one in found]
+    assert all(line.startswith(("Pulumi.lake.yaml:", "models/penguins/")) for line in found)
+    return [line.partition(": ")[2] for line in found]
 
 
 def pinned(model: str) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def test_what_a_stack_file_says_and_databricks_gives_no_meaning_is_refused(tmp_p
         },
     }
     found = told(root, endpoints=endpoints)
-    assert [one.partition(": means nothing on Databricks, allowed: ")[0] for one in found] == [
+    assert [line.partition(": means nothing on Databricks, allowed: ")[0] for line in found] == [
         "scoring:endpoints.nightly.auth_mode",
         "scoring:endpoints.nightly.deployments.spark.properties",
         "scoring:endpoints.live.public_network_access",

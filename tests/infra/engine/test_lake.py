@@ -65,7 +65,7 @@ def test_a_stack_on_databricks_follows_its_declaration_sees_drift_and_goes(
     runner = stack.outputs()["runner"]
     spark = runner["endpoints"]["penguins-batch"]["jobs"]["spark"]
     job = lake.do("GET", f"/api/2.2/jobs/get?job_id={spark['job_id']}")["settings"]
-    defaults = {one["name"]: one["default"] for one in job["parameters"]}
+    defaults = {parameter["name"]: parameter["default"] for parameter in job["parameters"]}
     assert defaults == {"request": "", "model": spark["model"]}
     assert job["tasks"][0]["libraries"] == [{"whl": runner["wheel"]}]
     read = outputs_of(StackOutput(runner, "the stack"))  # as the runner does
@@ -96,7 +96,7 @@ def test_a_stack_on_databricks_follows_its_declaration_sees_drift_and_goes(
     }
     stack.up()
     routes = served(lake)["traffic_config"]["routes"]
-    assert [one["traffic_percentage"] for one in routes] == [90, 10]
+    assert [route["traffic_percentage"] for route in routes] == [90, 10]
 
     # Somebody changes a cluster and a job by hand.
     cluster_id = runner["clusters"]["ml-cluster"]["cluster_id"]
