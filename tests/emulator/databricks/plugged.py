@@ -19,9 +19,11 @@ from tests.emulator.databricks import (
     policies,
     registry,
     schemas,
+    serving,
     storage,
     volumes,
 )
+from tests.emulator.databricks.invocations import Invocations
 from tests.emulator.databricks.running import Running
 from tests.emulator.databricks.runs import Runs
 from tests.emulator.databricks.service import Databricks
@@ -44,6 +46,7 @@ _NOUNS = (
     clusters,
     policies,
     permissions,
+    serving,
 )
 
 
@@ -58,10 +61,13 @@ def databricks(emulator: Emulator) -> Iterator[Databricks]:
     service.closers.append(running.cancel_all)
     endpoints = [endpoint for noun in _NOUNS for endpoint in noun.ENDPOINTS]
     tracking = Tracking(service)
-    endpoints += [*Runs(running).endpoints, *tracking.endpoints]
+    invocations = Invocations()
+    service.closers.append(invocations.close)
+    endpoints += [*Runs(running).endpoints, *invocations.endpoints, *tracking.endpoints]
     emulator.add_routes([endpoint.route(service) for endpoint in endpoints])
     try:
         yield service
     finally:
         running.stop()
+        invocations.stop()
         tracking.stop()

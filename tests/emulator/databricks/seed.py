@@ -162,6 +162,56 @@ class SeededLake:
             told["default"] = deployment
         return job_id
 
+    def register_model(self, name: str, folder: Path) -> str:
+        """Make a version of a model of the schema from a folder with an MLflow model.
+
+        Goes by the interface that MLflow's client uses, without that client. Gives the version.
+        """
+        full_name, registry = f"{self.schema}.{name}", "/api/2.0/mlflow/unity-catalog"
+        if self.ask("GET", f"/api/2.1/unity-catalog/models/{full_name}")[0] == 404:
+            self.do("POST", f"{registry}/registered-models/create", {"name": full_name})
+        begun = {"name": full_name, "source": folder.as_uri()}
+        made = self.do("POST", f"{registry}/model-versions/create", begun)["model_version"]
+        version = str(made["version"])
+        place = f"/api/2.0/fs/files/Models/{full_name.replace('.', '/')}/{version}"
+        for file in folder.rglob("*"):
+            if file.is_file():
+                self.do("PUT", f"{place}/{file.relative_to(folder)}", file.read_bytes())
+        ended = {"name": full_name, "version": version}
+        self.do("POST", f"{registry}/model-versions/finalize", ended)
+        return version
+
+    def add_online_endpoint(
+        self, endpoint: str, deployments: Mapping[str, tuple[str, str]], traffic: Mapping[str, int]
+    ) -> None:
+        """Declare a serving endpoint as the stack does; it becomes ready by itself.
+
+        `deployments` has a model's full name and its version by the deployment's name.
+        """
+        entities = [
+            {
+                "name": name,
+                "entity_name": model,
+                "entity_version": version,
+                "workload_size": "Small",
+                "scale_to_zero_enabled": True,
+            }
+            for name, (model, version) in deployments.items()
+        ]
+        routes = [
+            {"served_model_name": name, "traffic_percentage": share}
+            for name, share in traffic.items()
+        ]
+        config = {"served_entities": entities, "traffic_config": {"routes": routes}}
+        self.do("POST", "/api/2.0/serving-endpoints", {"name": endpoint, "config": config})
+        self.endpoints[endpoint] = {
+            "kind": "online",
+            "name": endpoint,
+            "scoring_uri": f"{self.host}/serving-endpoints/{endpoint}/invocations",
+            "deployments": list(deployments),
+            "traffic": dict(traffic),
+        }
+
     def outputs(self) -> dict[str, Any]:
         """What the stack of this workspace gives to the runner."""
         return {

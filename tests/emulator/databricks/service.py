@@ -26,7 +26,8 @@ class Switches:
 
     quota_exceeded: bool = False  # no cluster starts from now on
     seconds_to_start: float = 0.1  # of a cluster, and of a serving endpoint
-    never_ready: bool = False  # serving endpoints made from now on stay as they begin
+    never_ready: bool = False  # serving endpoints made or changed from now on stay as they begin
+    deployment_error: str = ""  # why served models that are deployed from now on fail to be
     page_size: int | None = None  # of every list; as the service has it otherwise
 
 

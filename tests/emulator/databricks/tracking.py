@@ -7,27 +7,21 @@ workspaces are kept apart by their names there, which begin with the workspace's
 from __future__ import annotations
 
 import json
-import os
 import re
-import socket
-import subprocess
-import sys
 import threading
-import time
 from dataclasses import dataclass, field
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from tests.emulator.databricks.folders import has_folder
+from tests.emulator.databricks.processes import Server, start_server
 from tests.emulator.databricks.refusals import invalid, missing
 from tests.emulator.databricks.service import Ask, Databricks, Endpoint
 from tests.emulator.messages import Response, answer
 
 ARTIFACTS = "WorkspaceInternal/Mlflow/Artifacts"  # the Files API's place of them
 _ROOT = "dbfs:/databricks/mlflow-tracking"
-_SECONDS_TO_START = 120
 _PROXIED = ("content-type", "user-agent", "accept")
 _NAMED = re.compile(r"(?i)(\bname\s*(?:=|!=|LIKE|ILIKE)\s*['\"])(/)")
 # MLflow's own server keeps logged models where Databricks keeps runs.
@@ -40,8 +34,7 @@ class Tracking:
     """The server, and what answers for it."""
 
     databricks: Databricks
-    _process: subprocess.Popen[bytes] | None = None
-    _port: int = 0
+    _server: Server | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -90,7 +83,9 @@ class Tracking:
 
     def list_artifacts(self, ask: Ask) -> Response:
         """List a folder of a run's artifacts."""
-        run = self._ask("GET", f"/api/2.0/mlflow/runs/get?run_id={quote(ask.asked('run_id'))}")
+        run = self._started().ask(
+            "GET", f"/api/2.0/mlflow/runs/get?run_id={quote(ask.asked('run_id'))}"
+        )
         if run.status != 200:
             return run
         found = _ARTIFACT_URI.fullmatch(run.json()["run"]["info"]["artifact_uri"])
@@ -121,10 +116,9 @@ class Tracking:
     def stop(self) -> None:
         """End the server; what it keeps stays."""
         with self._lock:
-            if self._process is not None:
-                self._process.kill()
-                self._process.wait()
-                self._process = None
+            if self._server is not None:
+                self._server.stop()
+                self._server = None
 
     def _carry(
         self, ask: Ask, query: dict[str, Any] | None = None, body: dict[str, Any] | None = None
@@ -135,66 +129,25 @@ class Tracking:
             target += f"?{urlencode(sent)}"
         content = asked.body if body is None else json.dumps(body).encode()
         headers = {name: asked.headers[name] for name in _PROXIED if name in asked.headers}
-        answered = self._ask(asked.method, target, content, headers)
+        answered = self._started().ask(asked.method, target, content, headers)
         told = _LOGGED_MODEL.sub(rb"\1logged_models/\2", answered.body)
         told = told.replace(f'"{_inner(ask, "/")}'.encode(), b'"/')
         headers = {**answered.headers, "x-databricks-org-id": ask.store.workspace}
         return Response(answered.status, told, headers)
 
-    def _ask(
-        self, method: str, target: str, body: bytes = b"", headers: dict[str, str] | None = None
-    ) -> Response:
-        far = HTTPConnection("127.0.0.1", self._started(), timeout=120)
-        try:
-            far.request(method, target, body or None, headers or {})
-            answered = far.getresponse()
-            kind = answered.getheader("Content-Type") or "application/json"
-            return Response(answered.status, answered.read(), {"Content-Type": kind})
-        finally:
-            far.close()
-
-    def _started(self) -> int:
-        """Give the port of the server, which is started when it does not run."""
+    def _started(self) -> Server:
+        """Give the server, which is started when it does not run."""
         with self._lock:
-            if self._process is None:
-                self._port = _free_port()
-                self._process = self._start(self._port)
-            return self._port
-
-    def _start(self, port: int) -> subprocess.Popen[bytes]:
-        folder = self.databricks.folder / "mlflow"
-        folder.mkdir(exist_ok=True)
-        database = f"sqlite:///{folder / 'mlflow.sqlite'}"
-        kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
-        with (folder / "server.log").open("ab") as log:
-            process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-P",
-                    str(Path(__file__).with_name("mlflow_server.py")),
-                    str(port),
-                ],
-                cwd=folder,
-                env={
-                    **kept,
-                    "HOME": str(folder),
-                    "MLFLOW_DISABLE_TELEMETRY": "true",
+            if self._server is None:
+                folder = self.databricks.folder / "mlflow"
+                database = f"sqlite:///{folder / 'mlflow.sqlite'}"
+                variables = {
                     "_MLFLOW_SERVER_FILE_STORE": database,
                     "_MLFLOW_SERVER_REGISTRY_STORE": database,
                     "_MLFLOW_SERVER_ARTIFACT_ROOT": _ROOT,
-                },
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-        deadline = time.monotonic() + _SECONDS_TO_START
-        while not _listens(port):
-            if process.poll() is not None or time.monotonic() > deadline:
-                process.kill()
-                said = (folder / "server.log").read_text(errors="replace")[-2000:]
-                raise RuntimeError(f"MLflow's server did not start: {said}")
-            time.sleep(0.05)
-        return process
+                }
+                self._server = start_server("mlflow_server.py", (), folder, variables)
+            return self._server
 
 
 def _check_name(ask: Ask, name: str) -> None:
@@ -211,16 +164,3 @@ def _check_name(ask: Ask, name: str) -> None:
 def _inner(ask: Ask, name: str) -> str:
     """An experiment's name as the server has it."""
     return f"/{ask.store.workspace}{name}"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
