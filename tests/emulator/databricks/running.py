@@ -23,6 +23,7 @@ from tests.emulator import addresses
 from tests.emulator.databricks import clusters
 from tests.emulator.databricks.jobs import JOBS
 from tests.emulator.databricks.libraries import LibraryFailed, install
+from tests.emulator.databricks.processes import SPARK
 from tests.emulator.databricks.run_state import FINAL, RUNS, end, move
 from tests.emulator.databricks.service import Databricks
 from tests.emulator.databricks.sign_in import User
@@ -217,12 +218,12 @@ class Running:
         environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         environment |= {name: self.databricks.environment[name] for name in _NETWORK}
         environment |= {
+            **SPARK,
             "HOME": str(folder),
             "PATH": os.pathsep.join([str(python.parent), os.environ.get("PATH", "")]),
             "PYTHONPATH": str(folder / "packages"),
             "PYTHONUNBUFFERED": "1",
             "PYSPARK_PYTHON": str(python),
-            "SPARK_LOCAL_IP": "127.0.0.1",
             "DATABRICKS_HOST": f"https://{addresses.databricks(int(store.workspace))}",
             "DATABRICKS_TOKEN": token,
             "MLFLOW_TRACKING_URI": "databricks",

@@ -13,7 +13,7 @@ from tests.emulator import addresses
 from tests.emulator.databricks.run_state import FINAL
 from tests.emulator.databricks.securables import CATALOG, MODEL, SCHEMA, VOLUME
 from tests.emulator.databricks.service import Databricks
-from tests.emulator.databricks.sign_in import AUDIENCE, USERS
+from tests.emulator.databricks.sign_in import AUDIENCE, USERS, User
 from tests.emulator.emulator import Emulator
 from tests.emulator.messages import request
 from tests.emulator.seed import LOCATION, put
@@ -66,6 +66,11 @@ class SeededLake:
     def token(self) -> str:
         """Make a token for the workspace."""
         return self.emulator.cloud.tokens.issue(AUDIENCE)
+
+    def user(self) -> User:
+        """Who signs in."""
+        store = self.databricks.store(self.workspace_id)
+        return User(**store.all(USERS)[0])
 
     def local(self, path: str) -> Path:
         """Give the place on this machine of a path such as `/Volumes/...` or `/Models/...`."""
