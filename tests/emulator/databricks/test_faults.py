@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import pytest
 import requests
 
 from tests.emulator.databricks.seed import SeededLake
-from tests.emulator.databricks.test_jobs import submitted
+from tests.emulator.databricks.submissions import submission
 from tests.emulator.faults import Answer, Drop, ExpireTokens, server_error, throttled, unavailable
 
 SUBMIT = "/api/2.2/jobs/runs/submit"
 
 
-def _post(lake: SeededLake, path: str, body: object, token: str | None = None) -> requests.Response:
+def _post(
+    lake: SeededLake, path: str, body: dict[str, Any], token: str | None = None
+) -> requests.Response:
     headers = {"Authorization": f"Bearer {token or lake.token()}"}
     return requests.post(lake.host + path, json=body, headers=headers, timeout=10)
 
@@ -24,14 +27,14 @@ def _post(lake: SeededLake, path: str, body: object, token: str | None = None) -
 )
 def test_a_refused_request_is_not_carried_out(lake: SeededLake, fault: Answer, status: int) -> None:
     lake.emulator.faults.inject(fault, host="adb-*", path=SUBMIT)
-    answered = _post(lake, SUBMIT, submitted(lake, ""))
+    answered = _post(lake, SUBMIT, submission(lake, ""))
     assert (answered.status_code, answered.json()["error_code"]) == (status, fault.code)
     assert lake.do("GET", "/api/2.2/jobs/runs/list")["runs"] == []
 
 
 @pytest.mark.parametrize("when", ["before", "middle", "after"])
 def test_a_run_asked_for_twice_is_one_run(lake: SeededLake, when: str) -> None:
-    body = submitted(lake, "", idempotency_token=uuid.uuid4().hex)
+    body = submission(lake, "", idempotency_token=uuid.uuid4().hex)
     lake.emulator.faults.inject(Drop(when), host="adb-*", path=SUBMIT)  # type: ignore[arg-type]
     with pytest.raises(requests.RequestException):
         _post(lake, SUBMIT, body)

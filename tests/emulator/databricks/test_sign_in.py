@@ -29,12 +29,12 @@ def test_the_sdk_signs_in_by_azure_itself_and_joins(lake: SeededLake) -> None:
     from databricks.sdk import WorkspaceClient
     from databricks.sdk.config import Config
     from databricks.sdk.environments import AzureEnvironment, Cloud, DatabricksEnvironment
-    from databricks.sdk.errors import DatabricksError
+    from databricks.sdk.errors import PermissionDenied
 
     store = lake.databricks.store(lake.workspace_id)
     for user in store.all(USERS):
         store.delete(USERS, user["object_id"])
-    with pytest.raises(DatabricksError, match="User not authorized"):
+    with pytest.raises(PermissionDenied, match="User not authorized"):
         sign_in(lake).current_user.me()
     app = lake.emulator.cloud.application
     private = AzureEnvironment(
