@@ -71,6 +71,10 @@ def test_a_batch_deployments_job_runs_the_wheel(lake: SeededLake) -> None:
     assert task.python_wheel_task is not None
     assert task.python_wheel_task.parameters == [request, model]
     assert client.jobs.get_run_output(task.run_id).logs == "scored\n"
+    assert task.cluster_instance is not None
+    cluster = client.clusters.get(str(task.cluster_instance.cluster_id))
+    assert cluster.termination_reason is not None
+    assert "JOB_FINISHED" in str(cluster.termination_reason.code)
     again = client.jobs.run_now(
         job_id, job_parameters={"request": "another"}, idempotency_token=FIRST
     )
@@ -139,6 +143,12 @@ def test_a_run_without_a_cluster_fails_by_the_quota(lake: SeededLake) -> None:
     assert (details["code"], details["type"]) == ("CLUSTER_ERROR", "CLOUD_FAILURE")
     assert "AZURE_QUOTA_EXCEEDED_EXCEPTION" in run["state"]["state_message"]
     assert client.jobs.get_run(run_id).state is not None
+    job_id = lake.add_batch_deployment("penguins", "spark", "models:/lake.scoring.penguins/1")
+    begun = lake.do("POST", "/api/2.2/jobs/run-now", {"job_id": job_id})
+    (task,) = lake.wait(begun["run_id"])["tasks"]
+    cluster = client.clusters.get(task["cluster_instance"]["cluster_id"])
+    assert cluster.termination_reason is not None
+    assert "AZURE_QUOTA_EXCEEDED" in str(cluster.termination_reason.code)
 
 
 def test_a_run_too_many_waits_or_is_skipped(lake: SeededLake) -> None:
