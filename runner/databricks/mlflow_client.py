@@ -46,6 +46,7 @@ def mlflow_client(connection: Connection, what: str) -> Iterator[MlflowClient]:
         "MLFLOW_ENABLE_DB_SDK": "false",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_LOGGING_LEVEL": "ERROR",  # what it warns of is what this package does on purpose
     }
     with _environment(variables), _explained(connection, what):
         from mlflow import MlflowClient
