@@ -35,7 +35,7 @@ from runner.declarations.names import UNITY_NAME_RULE, is_unity_name
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.fetching import write
 from runner.origins import origin_of
-from runner.workspace import Asset, Registration, Run, Transfer
+from runner.workspace import Asset, Origin, Registration, Run, Transfer
 
 if TYPE_CHECKING:
     from runner.databricks.connection import Connection
@@ -91,7 +91,8 @@ def register(
             source=source.address,
             run=source.run,
         )
-        note = replace(wanted.note, job=job, origin=origin_of(run) if run else None)
+        known = Origin(source.run) if source.run else None
+        note = replace(wanted.note, job=job, origin=origin_of(run) if run else known)
         return _register_content(
             connection, home, replace(wanted, note=note), source.path, scan(source.path), tell
         )

@@ -13,12 +13,14 @@ import yaml
 
 from runner.content import hash_path
 from runner.databricks.client import SCOPE
+from runner.databricks.requests import TrainRequest
 from runner.databricks.workspace import DatabricksWorkspace
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
-from runner.workspace import Asset, Registration
+from runner.job_address import artifact_of
+from runner.workspace import Asset, Origin, Registration
 from tests.emulator.databricks.fixtures import sign_in
 from tests.emulator.databricks.securables import SCHEMA
-from tests.emulator.databricks.seed import SeededLake
+from tests.emulator.databricks.seed import EXPERIMENTS, SeededLake
 from tests.emulator.faults import Drop, Fault, forbidden, unavailable
 
 MODEL = Path(__file__).parents[2] / "models" / "diabetes" / "model"
@@ -262,3 +264,60 @@ def test_no_log_holds_the_token(
     token = workspace._connection.credential.get_token(SCOPE).token
     assert token not in caplog.text
     assert "DATABRICKS_TOKEN" not in os.environ
+
+
+def test_what_a_run_logged_becomes_a_version_with_its_origin(
+    lake: SeededLake,
+    workspace: DatabricksWorkspace,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One test, because the tracking server takes seconds to start."""
+    import mlflow
+
+    with monkeypatch.context() as patch:
+        patch.setenv("DATABRICKS_HOST", lake.host)
+        patch.setenv("DATABRICKS_TOKEN", lake.token())
+        patch.setenv("DATABRICKS_AUTH_TYPE", "pat")
+        patch.setenv("MLFLOW_ENABLE_DB_SDK", "false")
+        patch.setenv("MLFLOW_TRACKING_URI", "databricks")
+        experiment = mlflow.set_experiment(f"{EXPERIMENTS}/diabetes").experiment_id
+        with mlflow.start_run() as run:
+            mlflow.log_metric("accuracy", 0.75)
+            mlflow.log_artifacts(str(MODEL), "as-files")
+            logged = mlflow.pyfunc.log_model(
+                name="model",
+                loader_module="mlflow.sklearn",
+                data_path=str(MODEL / "model.pkl"),
+                signature=mlflow.models.Model.load(str(MODEL)).signature,
+                pip_requirements=["scikit-learn"],
+            )
+    files = register(workspace, f"runs:/{run.info.run_id}/as-files")
+    assert (files.version, files.content_hash) == ("1", hash_path(MODEL))
+    assert files.origin == Origin(run.info.run_id)
+    request = TrainRequest(
+        job="fit-1",
+        created_at="2026-11-29T12:00:00+00:00",
+        model="diabetes",
+        cluster=lake.cluster_id,
+        run_id=run.info.run_id,
+        experiment_id=experiment,
+        experiment=f"{EXPERIMENTS}/diabetes",
+        code="code",
+        program=("train.py",),
+        inputs={},
+        files=(),
+        outputs={},
+        folders=(),
+    )
+    lake.put_file("jobs/fit-1/request.json", request.as_text().encode())
+    asset = register(workspace, str(artifact_of("fit-1", "model")), job="fit-1")
+    assert (asset.version, asset.job) == ("2", "fit-1")
+    assert asset.origin is not None
+    assert asset.origin.run == run.info.run_id
+    assert asset.origin.metrics == {"accuracy": 0.75}
+    told = sign_in(lake).model_versions.get(FULL_NAME, 2)
+    assert (told.run_id, told.source) == (run.info.run_id, f"models:/{logged.model_id}")
+    assert workspace.asset("model", f"{NAME}:2") == asset
+    with pytest.raises(NotFound, match="no job 'fit-2'"):
+        register(workspace, str(artifact_of("fit-2", "model")), job="fit-2")
