@@ -18,7 +18,7 @@ from runner.asset_rules import check_copy, check_registration, next_version, tak
 from runner.atomic import new_path
 from runner.azure.errors import Missing, ServiceError
 from runner.content import Content, counted, hash_content, hash_file, scan
-from runner.databricks.mlflow_client import mlflow_client
+from runner.databricks.mlflow_client import EXPIRED, mlflow_client
 from runner.databricks.model_sources import find_source
 from runner.databricks.models import (
     TYPE,
@@ -271,7 +271,7 @@ def _add(connection: Connection, wanted: _Wanted, folder: Path, size: int, tell:
         try:
             number = _write(connection, wanted, folder, tags)
         except ServiceError as error:
-            lost = error.status is None or error.status >= 500 or error.status == 429
+            lost = error.status is None or error.status >= 500 or error.status in (EXPIRED, 429)
             found = _begun(connection, wanted.name, request) if lost else {}
             ready = [begun for begun, version in found.items() if is_ready(version)]
             if not ready and (not lost or not tries_left):

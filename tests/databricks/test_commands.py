@@ -6,26 +6,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import yaml
 
-from runner.cli import main
 from runner.content import hash_path
+from tests.databricks.conftest import Run
 from tests.emulator.databricks.seed import SeededLake
 from tests.projects import ROOT, ScratchProject, add_diabetes
-
-
-class Result(NamedTuple):
-    status: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Result]
 
 
 @pytest.fixture
@@ -41,22 +30,8 @@ def project(lake: SeededLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     outputs = project.root / "outputs.json"
     outputs.write_text(json.dumps({"runner": lake.outputs()}))
     monkeypatch.setenv("RUNNER_OUTPUTS", str(outputs))
-    monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.chdir(project.root)
     return project
-
-
-@pytest.fixture
-def run(capfd: pytest.CaptureFixture[str]) -> Run:
-    """Run a command line as a person types it."""
-
-    def run(*words: str) -> Result:
-        with pytest.raises(SystemExit) as ended:
-            main(words)
-        captured = capfd.readouterr()
-        return Result(int(ended.value.code or 0), captured.out, captured.err)
-
-    return run
 
 
 @pytest.mark.usefixtures("project")
@@ -100,7 +75,7 @@ def test_a_volume_without_the_wheel_is_a_broken_link(run: Run) -> None:
 def test_a_model_is_registered_pinned_and_promoted_there_and_back(
     project: ScratchProject, run: Run
 ) -> None:
-    pinned = run("models", "register", "-f", "models/diabetes/model.yml", "-e", "lake", "--pin")
+    pinned = run("models", "register", "-f", "models/diabetes/model.yml", "--pin")
     assert pinned.status == 0, pinned.err
     stack = yaml.safe_load((project.root / "Pulumi.lake.yaml").read_text())
     endpoints = stack["config"]["scoring:endpoints"]
@@ -108,33 +83,30 @@ def test_a_model_is_registered_pinned_and_promoted_there_and_back(
     assert deployment["model"] == "azureml:diabetes-mlflow:1"
     back = run("models", "promote", "diabetes-mlflow:1", "--from", "lake", "--to", "local")
     assert back.status == 0, back.err
-    shown = json.loads(run("models", "show", "diabetes-mlflow", "-e", "local", "-o", "json").out)
+    shown = json.loads(run("models", "show", "diabetes-mlflow", "--env", "local", "-o", "json").out)
     assert shown["tags"]["promoted_from"] == "lake"
     there = run("models", "promote", "diabetes-mlflow:1", "--from", "local", "--to", "lake")
     assert "diabetes-mlflow:1" in there.out
-    listed = json.loads(run("models", "list", "-e", "lake", "-o", "json").out)
+    listed = json.loads(run("models", "list", "-o", "json").out)
     assert [(asset["name"], asset["version"]) for asset in listed] == [("diabetes-mlflow", "1")]
 
 
 @pytest.mark.usefixtures("project")
 def test_data_is_registered_listed_and_fetched(run: Run, tmp_path: Path) -> None:
     source = ROOT / "data" / "diabetes" / "unlabeled"
-    register = ("data", "register", "--name", "patients", "--path", str(source), "-e", "lake")
+    register = ("data", "register", "--name", "patients", "--path", str(source))
     assert run(*register).status == 0
     assert json.loads(run(*register, "-o", "json").out)["version"] == "1"
-    assert "patients" in run("data", "list", "-e", "lake").out
+    assert "patients" in run("data", "list").out
     target = tmp_path / "copy"
-    assert (
-        run("data", "download", "patients", "--download-path", str(target), "-e", "lake").status
-        == 0
-    )
+    assert run("data", "download", "patients", "--download-path", str(target)).status == 0
     assert hash_path(target) == hash_path(source)
 
 
 @pytest.mark.usefixtures("project")
 def test_an_error_is_one_line_with_status_3(lake: SeededLake, run: Run) -> None:
     lake.lose_rights()
-    refused = run("data", "list", "-e", "lake")
+    refused = run("data", "list")
     assert (refused.status, refused.out) == (3, "")
     assert len(refused.err.strip().splitlines()) == 1
     assert "GRANT READ VOLUME" in refused.err

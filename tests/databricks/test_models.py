@@ -21,7 +21,7 @@ from runner.workspace import Asset, Origin, Registration
 from tests.emulator.databricks.fixtures import sign_in
 from tests.emulator.databricks.securables import SCHEMA
 from tests.emulator.databricks.seed import EXPERIMENTS, SeededLake
-from tests.emulator.faults import Drop, Fault, forbidden, unavailable
+from tests.emulator.faults import Drop, ExpireTokens, Fault, forbidden, unavailable
 
 MODEL = Path(__file__).parents[2] / "models" / "diabetes" / "model"
 NAME = "diabetes-mlflow"
@@ -134,6 +134,20 @@ def test_answers_that_are_lost_leave_no_second_version(
     versions = list(sign_in(lake).model_versions.list(FULL_NAME))
     assert [str(version.version) for version in versions] == [asset.version]
     workspace.contents("model", asset.reference)
+
+
+@pytest.mark.parametrize("path", ["*/model-versions/create", "*/fs/files/Models/*/MLmodel"])
+def test_a_token_that_expires_while_a_model_is_sent_is_renewed(
+    lake: SeededLake, workspace: DatabricksWorkspace, path: str
+) -> None:
+    lake.emulator.faults.inject(ExpireTokens(), path=path)
+    asset = register(workspace)
+    assert len(lake.emulator.faults.injected) == 1
+    versions = list(sign_in(lake).model_versions.list(FULL_NAME))
+    assert [str(version.version) for version in versions] == [asset.version]
+    lake.emulator.faults.inject(ExpireTokens(), path="*/emit-lineage")
+    workspace.contents("model", asset.reference)
+    assert len(lake.emulator.faults.injected) == 2
 
 
 def test_a_version_that_is_not_finished_is_not_there(
