@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from runner.content import hash_path
-from tests.databricks.conftest import Run
+from tests.azureml.scored import Run
 from tests.emulator.databricks.seed import SeededLake
 from tests.projects import ROOT, ScratchProject, add_diabetes
 
