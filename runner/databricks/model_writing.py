@@ -179,7 +179,6 @@ def _register_folder(
             f"{path} is a {type_}, and Unity Catalog takes MLflow models only: name a folder with a"
             " file MLmodel, such as `mlflow.pyfunc.save_model` writes"
         )
-    check_signature(path, path)
     content = scan(path, registration.names)
     return _register_content(connection, home, _wanted(registration, path), path, content, tell)
 
