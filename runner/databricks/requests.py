@@ -33,6 +33,11 @@ class ScoreRequest:
     limited: bool = True  # no more processes than the driver has cores
     type: Literal["batch"] = "batch"
 
+    @property
+    def outputs(self) -> Mapping[str, str]:
+        """The outputs by name, and their paths."""
+        return {"score": self.output}
+
     def as_text(self) -> str:
         return _text(self)
 
