@@ -70,8 +70,8 @@ def request_of(connection: Connection, job: str) -> str:
 
 def begin_run(
     connection: Connection, job: str, number: int, job_id: int | None, body: Mapping[str, Any]
-) -> int:
-    """Begin a job's run of that number, from 0, and return its id: however often it is asked, one.
+) -> Mapping[str, Any]:
+    """Begin a job's run of that number, from 0, and return it: however often it is asked, one.
 
     It is a run of that Databricks Job, or submitted where there is none. Databricks guarantees as
     much for a token, so a request whose answer was lost is sent again.
@@ -97,12 +97,17 @@ def begin_run(
         ) from None
     except KeyboardInterrupt:
         raise Interrupted(_abandon(connection, job, job_id)) from None
-    note_run(connection, job, run)
-    return run
+    # From here on there is a job: what can't be noted of it is found otherwise.
+    try:
+        note_run(connection, job, run)
+        begun: Mapping[str, Any] = get_run(connection, run)
+    except EnvironmentRefused:
+        return {"run_id": run, "state": {"life_cycle_state": "PENDING"}}
+    return begun
 
 
-def start_batch(connection: Connection, job: str, number: int, job_id: int) -> int:
-    """Begin a batch job's run of that number, and return its id. Raises as `begin_run`."""
+def start_batch(connection: Connection, job: str, number: int, job_id: int) -> Mapping[str, Any]:
+    """Begin a batch job's run of that number, and return it. Raises as `begin_run`."""
     # More runs than the job allows at once wait, where they would be skipped.
     body = {
         "job_parameters": {"request": request_of(connection, job)},

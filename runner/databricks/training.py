@@ -13,7 +13,7 @@ from runner.asset_kinds import is_folder
 from runner.databricks.codes import send_code
 from runner.databricks.files import make_folder, read_file, write_file
 from runner.databricks.inputs import Input, find_input
-from runner.databricks.job_runs import begin_run, get_run, name_job, request_of
+from runner.databricks.job_runs import begin_run, name_job, request_of
 from runner.databricks.jobs import job_record
 from runner.databricks.requests import TrainRequest
 from runner.databricks.tracked import experiment_id, make_run
@@ -102,7 +102,7 @@ def train(
         },
     }
     run = begin_run(connection, name, 0, None, {"run_name": name, "tasks": [task]})
-    job = job_record(connection, asked, get_run(connection, run))
+    job = job_record(connection, asked, run)
     return replace(job, notices=tuple(_notices(declared)))
 
 
