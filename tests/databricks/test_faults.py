@@ -106,7 +106,7 @@ class Scene:
         words = ("train", "trees", "-o", "json")
         return Walk(words, lambda ended: json.loads(ended.out)["status"] == "Completed")
 
-    def list(self, _: int) -> Walk:
+    def listing(self, _: int) -> Walk:
         return Walk(("jobs", "list"), lambda ended: self.finished in ended.out)
 
     def show(self, _: int) -> Walk:
@@ -140,7 +140,7 @@ class Scene:
         return [str(run["info"]["run_name"]) for run in answer["runs"]]
 
 
-_SHARES = {"score": 50, "train": 30, "list": 5, "show": 7, "download": 8}
+_SHARES = {"score": 50, "train": 30, "listing": 5, "show": 7, "download": 8}
 
 
 @pytest.fixture
