@@ -25,6 +25,7 @@ from runner.engine.inputs import list_code, list_files
 from runner.engine.layout import pieces_folder, plan_file
 from runner.engine.plan import Plan, Settings, read_plan, write_plan
 from runner.engine.stopped import Stopped
+from runner.engine_settings import usual_engine
 from runner.errors import JobFailed, RunnerError
 from runner.job_folder import add_start, model_folder, now, say
 from runner.workspace import Job, JobStatus
@@ -122,12 +123,14 @@ def _plan(request: ScoreRequest, model: str, volume: Path, folder: Path) -> Plan
         script = folder / "code" / code.name
         _copy_code(code.parent, script.parent)
     source, files = list_files(volume / request.input)
+    fetched = _fetch_model(model, home / request.model_folder) if model else None
+    settings["engine"] = request.engine or usual_engine(fetched, script is not None)
     return Plan(
         job=request.job,
         input=str(source),
         files=files,
         settings=Settings(**settings),
-        model=str(_fetch_model(model, home / request.model_folder)) if model else None,
+        model=str(fetched) if fetched else None,
         script=str(script) if script else None,
         code=list_code(script) if script else (),
         environment_variables={"AZUREML_MODEL_DIR": str(home), **request.environment_variables},

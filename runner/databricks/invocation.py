@@ -16,7 +16,7 @@ from runner.databricks.job_runs import name_job, request_of, start_batch
 from runner.databricks.jobs import job_record
 from runner.databricks.requests import ScoreRequest
 from runner.databricks.wheel import send_wheel
-from runner.engine_settings import engine_settings, limited_to_machine
+from runner.engine_settings import asked_engine, engine_settings, limited_to_machine
 from runner.errors import EnvironmentRefused, JobFailed, NotFound, WrongUsage
 from runner.polling import first_pause
 from runner.registering import Registrar
@@ -81,6 +81,7 @@ def invoke(
         script=script,
         environment_variables=dict(deployment.settings.environment_variables),
         limited=limited_to_machine(request.changed),
+        engine=asked_engine(deployment, invocation.engine),
     )
     write_file(connection, request_of(connection, name), asked.as_text().encode())
     run = start_batch(connection, name, 0, run_of.job_id)

@@ -31,6 +31,7 @@ class ScoreRequest:
     script: str | None = None  # None: the generated MLflow driver
     environment_variables: Mapping[str, str] = field(default_factory=dict)
     limited: bool = True  # no more processes than the driver has cores
+    engine: str | None = None  # of the engine's; None: Spark for a Spark ML model
     type: Literal["batch"] = "batch"
 
     def as_text(self) -> str:
