@@ -12,7 +12,7 @@ from runner.databricks.codes import send_code
 from runner.databricks.endpoints import DeployedEndpoints
 from runner.databricks.files import list_folder, write_file
 from runner.databricks.inputs import find_input
-from runner.databricks.job_runs import name_job, request_of, start_batch
+from runner.databricks.job_runs import begin_run, name_job, request_of
 from runner.databricks.jobs import job_record
 from runner.databricks.requests import ScoreRequest
 from runner.databricks.wheel import send_wheel
@@ -84,7 +84,7 @@ def invoke(
         engine=asked_engine(deployment, invocation.engine),
     )
     write_file(connection, request_of(connection, name), asked.as_text().encode())
-    run = start_batch(connection, name, 0, run_of.job_id)
+    run = begin_run(connection, asked, 0)
     job = job_record(connection, asked, run)
     return replace(job, notices=(*request.notices, *given.notices))
 

@@ -46,6 +46,7 @@ class TrainRequest:
     created_at: str  # ISO 8601, UTC
     model: str | None  # the folder that declares it
     cluster: str  # the id of the cluster it runs on
+    bootstrap: str  # what leads its program to its files and its run
     run_id: str  # of its MLflow run
     experiment_id: str
     experiment: str
