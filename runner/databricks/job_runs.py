@@ -75,8 +75,15 @@ def begin_run(connection: Connection, asked: Asked, number: int) -> Mapping[str,
     Databricks guarantees as much for a token, so a request whose answer was lost is sent again.
     Raises EnvironmentRefused, which says where to look if a run may have begun, and Interrupted.
     """
-    api, job, job_id = connection.api, asked.job, asked.job_id
-    path = ("jobs", "runs", "submit") if job_id is None else ("jobs", "run-now")
+    try:
+        return _begin(connection, asked, number)
+    except KeyboardInterrupt:
+        raise Interrupted(_abandon(connection, asked.job, asked.job_id)) from None
+
+
+def _begin(connection: Connection, asked: Asked, number: int) -> Mapping[str, Any]:
+    api, job = connection.api, asked.job
+    path = ("jobs", "runs", "submit") if asked.job_id is None else ("jobs", "run-now")
     named = {**_body(connection, asked), "idempotency_token": f"{job}-{number}"}
     try:
         answer = api.send(
@@ -91,8 +98,6 @@ def begin_run(connection: Connection, asked: Asked, number: int) -> Mapping[str,
         raise EnvironmentRefused(
             f"Databricks' answer to begin job {job} makes no sense; {_uncertain(connection, job)}"
         ) from None
-    except KeyboardInterrupt:
-        raise Interrupted(_abandon(connection, job, job_id)) from None
     # From here on there is a job: what can't be noted of it is found otherwise.
     try:
         note_run(connection, job, run)
@@ -130,6 +135,10 @@ def find_run(connection: Connection, job: str, job_id: int | None) -> Mapping[st
             if error.status not in (400, 404):
                 raise
             continue
+        if status_of(found) in (JobStatus.FAILED, JobStatus.CANCELED):
+            # It may have been taken up again by a run that could not be written down.
+            later = lost_run(connection, job, job_id)
+            return found if later is None else later
         return found
     return lost_run(connection, job, job_id)
 

@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+from runner.environments import open_workspace
 from tests.azureml.scored import Run
 from tests.databricks.jobs_stage import LinesProject
 from tests.java import needs_java
@@ -34,10 +35,9 @@ def test_what_a_job_trains_scores_as_it_does_here(lines: LinesProject, run: Run)
     lines.outputs.write_text(json.dumps(lake.outputs()))
     scored = run("score", "penguins-batch", "-o", "json").json()
     assert scored["rows"] == 150
-    log = (lines.folder(scored["job"]) / "logs" / "job.txt").read_text()
-    assert "Completed" in log
-    predictions = Path(scored["output"]).read_text().splitlines()
-    assert predictions[0].startswith("0,")
-    assert predictions[0].endswith(",penguins-1.csv")
+    # By the model that was trained there: other figures of Spark's may come of another machine.
+    shutil.rmtree(project.root / "models/penguins/model")
+    target = project.root / "models/penguins/model"
+    open_workspace("lake").download_asset("model", "azureml:penguin-predictor:1", target)
     here = run("score", "penguins-batch", "-o", "json", "--env", "local").json()
     assert Path(here["output"]).read_bytes() == Path(scored["output"]).read_bytes()
