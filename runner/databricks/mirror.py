@@ -37,11 +37,19 @@ def restore(place: Path, folder: Path) -> None:
         with contextlib.suppress(FileNotFoundError):
             shutil.copyfile(path, folder / path.name)
     for kept in (pieces_folder, logs_folder, output_folder):
-        if kept(place).is_dir():
-            # Not the attributes: a volume has none to give.
-            shutil.copytree(
-                kept(place), kept(folder), copy_function=shutil.copyfile, dirs_exist_ok=True
-            )
+        copy_files(kept(place), kept(folder))
+
+
+def copy_files(source: Path, target: Path) -> None:
+    """Copy the files of a folder and those below it; nothing where there is no folder.
+
+    Not their times and permissions: a volume has none to give, and takes none. Raises OSError.
+    """
+    for path in sorted(source.rglob("*")):
+        if path.is_file():
+            copy = target / path.relative_to(source)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
 
 
 class Mirror:
