@@ -1,10 +1,11 @@
-"""Seconds of `pulumi preview`: of the stack `dev`, and how they grow with the endpoints declared.
+"""Seconds of `pulumi preview`: of two stacks, and how they grow with the endpoints declared.
 
-    python benchmarks/preview.py            # dev, then 1, 25 and 50 endpoints, three times each
+    python benchmarks/preview.py            # dev, lake, 1, 25 and 50 endpoints, three times each
     python benchmarks/preview.py --quick    # once each, up to 25 endpoints
 
-The engine and the program are the real ones, the language host is the one beside the engine that
-`scripts/pulumi` finds, and the cloud is the tests' stand-in.
+`lake` stands on Databricks, whose provider only its own previews import. The engine and the
+program are the real ones, the language host is the one beside the engine that `scripts/pulumi`
+finds, and the cloud is the tests' stand-in.
 """
 
 from __future__ import annotations
@@ -46,7 +47,10 @@ def main() -> None:
         work = Path(folder)
         pulumi = Pulumi.find(work / "pulumi")
         stacks = {
-            "dev": make_stack(pulumi, cloud, make_project(work / "dev"), "dev"),
+            **{
+                name: make_stack(pulumi, cloud, make_project(work / name), name)
+                for name in ("dev", "lake")
+            },
             **{
                 _title(count): _generated(pulumi, cloud, work / str(count), count)
                 for count in counts

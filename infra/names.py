@@ -68,7 +68,8 @@ class Names:
     @property
     def managed_group(self) -> str:
         """At most 90 characters; of the group that Databricks makes for a workspace's machines."""
-        return f"{_cut(self.resource_group, 82)}-managed"
+        end = f"-managed-{self._digits()}"
+        return _cut(self._words, 90 - len(end)) + end
 
     @property
     def access_connector(self) -> str:

@@ -17,6 +17,9 @@ RULES = {
     "vault": r"(?!.*--)[a-z][a-z0-9-]{1,22}[a-z0-9]",
     "workspace": r"[a-z0-9][a-z0-9-]{1,31}[a-z0-9]",
     "logs": r"[a-z0-9][a-z0-9-]{2,61}[a-z0-9]",
+    "managed_group": r"[a-z][a-z0-9-]{0,88}[a-z0-9]",
+    "access_connector": r"[a-z0-9][a-z0-9-]{1,62}[a-z0-9]",
+    "catalog_storage": r"[a-z0-9][a-z0-9-]{0,253}[a-z0-9]",
     "insights": r"[a-z0-9][a-z0-9-]{0,258}[a-z0-9]",
 }
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.infra.declaring import WORKSPACE
 from tests.infra.mocks import Program, copy_project, run_program
 
 LEAST = "  azure-native:location: koreacentral\n"
@@ -35,6 +36,10 @@ def fine(project: Path, text: str, **more: Any) -> Program:
     ran = run_program(project, "test", "config:\n" + text, **more)
     assert ran.error is None
     return ran
+
+
+def test_the_platform_may_be_said_where_it_is_the_usual_one(project: Path) -> None:
+    assert fine(project, LEAST + "  scoring:platform: azureml\n").of(WORKSPACE)
 
 
 def cloud(ran: Program) -> str:

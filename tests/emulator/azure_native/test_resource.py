@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from tests.emulator.azure_native.resource import (
-    UNKNOWN,
     Kind,
     body,
     drifted,
@@ -17,6 +16,7 @@ from tests.emulator.azure_native.resource import (
     resource_id,
 )
 from tests.emulator.azure_native.resource_types import NAMES, TYPES
+from tests.emulator.plugin.provider import UNKNOWN
 
 ML = "azure-native:machinelearningservices:"
 IDENTITY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/x/i"

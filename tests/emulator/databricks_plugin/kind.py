@@ -33,7 +33,7 @@ class Kind(ABC):
     def create(self, workspace: Workspace, inputs: Properties) -> str:
         """Make it; give its id. Raises `Refusal`."""
 
-    def settle(
+    def settle(  # noqa: B027 - most kinds are there at once
         self, workspace: Workspace, identifier: str, inputs: Properties, seconds: float
     ) -> None:
         """Wait until it is as it was asked for. Raises `Refusal` where it never is."""

@@ -51,7 +51,7 @@ class ModelServing(Kind):
 
 # What a program says of an entity that is served, and of where requests go.
 _ENTITY = (
-    *("name", "entity_name", "entity_version", "workload_size", "workload_type"),
+    *("name", "entity_name", "entity_version", "workload_size"),
     *("scale_to_zero_enabled", "environment_vars"),
 )
 _ROUTE = ("served_entity_name", "traffic_percentage")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from tests.emulator.databricks_plugin.kind import Kind, Properties
 from tests.emulator.databricks_plugin.shapes import sent, shown
@@ -124,7 +124,7 @@ class Grants(Kind):
         self.update(workspace, identifier, {"grants": []})
 
 
-def _granted(workspace: Workspace, identifier: str) -> Iterator[dict[str, object]]:
+def _granted(workspace: Workspace, identifier: str) -> Iterator[dict[str, Any]]:
     told = workspace.get(_permissions(identifier))
     for one in told.get("privilege_assignments", ()):
         yield {"principal": one["principal"], "privileges": sorted(one["privileges"])}

@@ -28,7 +28,7 @@ class Workspace:
     resource_id: str
     sign_in: SignIn
 
-    def get(self, path: str, **query: str) -> dict[str, Any]:
+    def get(self, path: str, /, **query: str) -> dict[str, Any]:
         """Read. Raises `Gone`, `Refusal`."""
         return self._send("GET", path, query)
 
@@ -44,7 +44,7 @@ class Workspace:
         """Change. Raises `Gone`, `Refusal`."""
         return self._send("PATCH", path, {}, body)
 
-    def delete(self, path: str, **query: str) -> None:
+    def delete(self, path: str, /, **query: str) -> None:
         """Delete. Raises `Gone`, `Refusal`."""
         self._send("DELETE", path, query)
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-_PROPERTY = re.compile(r'@pulumi\.getter(?:\(name="(\w+)"\))?\n\s+def (\w+)\(self\) ->')
+_PROPERTY = re.compile(
+    r'@pulumi\.getter(?:\(name="(\w+)"\))?\n(?:\s+@.*\n)*\s+def (\w+)\(self\) ->'
+)
 _GIVEN = re.compile(r'__props__\.__dict__\["(\w+)"\] = (.+)')
 _REQUIRED = re.compile(r"Missing required property '(\w+)'")
 _API_VERSION = re.compile(r"Uses Azure REST API version (\S+?)\.\s")
@@ -38,6 +40,10 @@ class Sdk:
         assert found is not None
         return found.group(1)
 
+    def file(self, name: str) -> str:
+        """Give the name of the module that holds a type."""
+        return _file(name)
+
     def declared(self, path: str) -> Declared:
         """Read what the SDK says of a type, such as `storage/StorageAccount`.
 
@@ -49,7 +55,7 @@ class Sdk:
 @cache
 def _declared(package: str, path: str) -> Declared:
     module, _, name = path.rpartition("/")
-    file = _folder(package) / module / f"{_CAPITAL.sub('_', name).lower()}.py"
+    file = _folder(package) / module / f"{_file(name)}.py"
     source = file.read_text("utf-8")
     arguments, _, resource = source.partition("(pulumi.CustomResource):")
     sent = {snake: camel or snake for camel, snake in _PROPERTY.findall(arguments + resource)}
@@ -63,6 +69,10 @@ def _declared(package: str, path: str) -> Declared:
         outputs=frozenset(camel or snake for camel, snake in _PROPERTY.findall(resource)),
         api_version=version.group(1) if version else "",
     )
+
+
+def _file(name: str) -> str:
+    return _CAPITAL.sub("_", name).lower()
 
 
 @cache

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from infra.names import Names
 from runner import __version__
 from tests.infra.databricks.declaring import (
     CLUSTER,
@@ -106,8 +107,10 @@ def test_what_databricks_own_sdk_does_not_know_is_noticed(lake: Program) -> None
 def test_the_workspace_is_a_premium_one_with_machines_of_its_own(lake: Program) -> None:
     workspace = lake.one("databricks:Workspace").inputs
     assert (workspace["sku"], workspace["computeMode"]) == ({"name": "premium"}, "Hybrid")
-    managed = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/scoring-lake-managed"
-    assert workspace["managedResourceGroupId"] == managed
+    managed = Names("scoring", "lake", SUBSCRIPTION).managed_group
+    assert managed.startswith("scoring-lake-managed-")
+    groups = f"/subscriptions/{SUBSCRIPTION}/resourceGroups"
+    assert workspace["managedResourceGroupId"] == f"{groups}/{managed}"
 
 
 def test_databricks_is_signed_in_to_as_azure_is_and_no_token_is_stored(lake: Program) -> None:

@@ -1,0 +1,122 @@
+"""A stack on Databricks from its first deployment to its end, by the real Pulumi command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.databricks.outputs import outputs_of
+from runner.stack_output import StackOutput
+from tests.emulator import Emulator
+from tests.emulator.databricks.plugged import databricks
+from tests.emulator.databricks.seed import SeededLake
+from tests.emulator.databricks.service import Databricks
+from tests.infra.engine.deploying import ENDPOINTS
+from tests.infra.engine.stack import POLICIES, Pulumi, make_project, make_stack
+
+JOB = "databricks:index/job:Job"
+SERVING = "databricks:index/modelServing:ModelServing"
+CLUSTER = "databricks:index/cluster:Cluster"
+
+
+@pytest.fixture
+def service(emulator: Emulator) -> Iterator[Databricks]:
+    with databricks(emulator) as running:
+        yield running
+
+
+def deployed(emulator: Emulator, service: Databricks, runner: Mapping[str, Any]) -> SeededLake:
+    """The workspace that a stack's output names, to ask it."""
+    names = ("resource_group", "workspace", "resource_id", "host", "workspace_id")
+    return SeededLake(emulator, service, *(runner[name] for name in names))
+
+
+def test_a_stack_on_databricks_follows_its_declaration_sees_drift_and_goes(
+    pulumi: Pulumi, emulator: Emulator, service: Databricks, tmp_path: Path
+) -> None:
+    project = make_project(tmp_path / "project")
+    declared = project / "models" / "penguins" / "online-deployment.yml"
+    text = declared.read_text().replace("name: spark\n", "name: spark-next\n")
+    declared.with_stem("online-deployment-next").write_text(text)
+    stack = make_stack(pulumi, emulator, project, "lake")
+    config = stack.config()
+    endpoints = config.pop(ENDPOINTS)
+
+    # The platform first, by a preview in which no host is known yet.
+    stack.write(config)
+    assert "penguins-batch/spark (model)" in stack.shown(*POLICIES).text
+    stack.up()
+    runner = stack.outputs()["runner"]
+    assert runner["endpoints"] == {}
+    lake = deployed(emulator, service, runner)
+    for number in (1, 2):
+        folder = tmp_path / f"model-{number}"
+        folder.mkdir()
+        (folder / "MLmodel").write_text("signature: {inputs: '[]', outputs: '[]'}\n")
+        lake.register_model("penguin-predictor", folder)
+
+    # Then what is pinned.
+    stack.write(config | {ENDPOINTS: endpoints})
+    stack.up(*POLICIES)
+    runner = stack.outputs()["runner"]
+    spark = runner["endpoints"]["penguins-batch"]["jobs"]["spark"]
+    job = lake.do("GET", f"/api/2.2/jobs/get?job_id={spark['job_id']}")["settings"]
+    defaults = {one["name"]: one["default"] for one in job["parameters"]}
+    assert defaults == {"request": "", "model": spark["model"]}
+    assert job["tasks"][0]["libraries"] == [{"whl": runner["wheel"]}]
+    read = outputs_of(StackOutput(runner, "the stack"))  # as the runner does
+    assert read.endpoints["penguins-batch"].jobs["spark"].job_id == spark["job_id"]
+    assert read.endpoints["predict-penguin"].traffic == {"spark": 100}
+    assert read.model_name("penguin-predictor") in spark["model"]
+    assert (read.experiments, read.volume) == ("/Shared/scoring-lake", lake.volume)
+    (entity,) = served(lake)["served_entities"]
+    assert (entity["entity_version"], entity["scale_to_zero_enabled"]) == ("1", True)
+    kept = json.dumps(stack.state())
+    assert emulator.environment["ARM_CLIENT_SECRET"] not in kept
+    assert "eyJ" not in kept  # how a bearer token begins
+
+    # Another pin and other traffic change one job and one endpoint, each where it stands.
+    pin = {"model": "azureml:penguin-predictor:2"}
+    endpoints["penguins-batch"]["deployments"]["spark"] = pin
+    endpoints["predict-penguin"]["deployments"]["spark-next"] = pin
+    endpoints["predict-penguin"]["traffic"] = {"spark": 90, "spark-next": 10}
+    stack.write(config | {ENDPOINTS: endpoints})
+    changed = {(step.op, step.type): dict(step.changes) for step in stack.preview().changed}
+    assert changed == {
+        ("update", JOB): {"parameters[1].default": "update"},
+        ("update", SERVING): {
+            "config.servedEntities[1]": "add",
+            "config.trafficConfig.routes[0].trafficPercentage": "update",
+            "config.trafficConfig.routes[1]": "add",
+        },
+    }
+    stack.up()
+    routes = served(lake)["traffic_config"]["routes"]
+    assert [one["traffic_percentage"] for one in routes] == [90, 10]
+
+    # Somebody changes a cluster and a job by hand.
+    cluster_id = runner["clusters"]["ml-cluster"]["cluster_id"]
+    cluster = lake.do("GET", f"/api/2.1/clusters/get?cluster_id={cluster_id}")["spec"]
+    longer = {**cluster, "cluster_id": cluster_id, "autotermination_minutes": 25}
+    lake.do("POST", "/api/2.1/clusters/edit", longer)
+    limit = {"job_id": spark["job_id"], "new_settings": {"max_concurrent_runs": 9}}
+    lake.do("POST", "/api/2.2/jobs/update", limit)
+    stack.refresh()
+    drift = {(step.op, step.type): dict(step.changes) for step in stack.preview().changed}
+    assert drift == {
+        ("update", CLUSTER): {"autoterminationMinutes": "update"},
+        ("update", JOB): {"maxConcurrentRuns": "update"},
+    }
+
+    stack.destroy()
+    assert stack.resources() == []
+    assert emulator.arm("GET", f"/resourceGroups/{runner['resource_group']}")[0] == 404
+
+
+def served(lake: SeededLake) -> dict[str, Any]:
+    """What the sample's endpoint serves, and how its traffic is divided."""
+    return dict(lake.do("GET", "/api/2.0/serving-endpoints/predict-penguin")["config"])
