@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from runner.engine.drivers.bad_file import BadFile
 from runner.engine.drivers.formats import read_table
 from runner.engine.drivers.predictions import write_lines
 from runner.engine.drivers.result import NotOnceARow, Result
-from runner.engine.messages import Hopeless, Message, Raised, Scored, WantsWholeFiles, encode
+from runner.engine.messages import Hopeless, Message, Raised, Ready, Scored, WantsWholeFiles, encode
 from runner.engine.mlmodel import Column
 from runner.engine.plan import Plan
 from runner.engine.spark.units import Unit
@@ -51,19 +52,35 @@ class Reading:
 _loaded: dict[str, drivers.Driver] = {}
 
 
+def load_driver(plan: Plan, output: str) -> Callable[[Batches], Batches]:
+    """Load the engine's own driver, and say Ready or Hopeless."""
+
+    def run(batches: Batches) -> Batches:
+        import pyarrow as pa
+
+        for _ in batches:
+            message: Message
+            try:
+                with warnings.catch_warnings(record=True) as heard:
+                    warnings.simplefilter("always")
+                    _driver(plan, output)
+                message = Ready(drivers.doubts(plan, [_warning(found) for found in heard]))
+            except JobFailed as error:
+                traceback.print_exc()
+                message = Hopeless(str(error))
+            yield pa.record_batch([pa.array([encode(message)], pa.binary())], ["message"])
+
+    return run
+
+
 def score_parts(plan: Plan, output: str, groups: Groups) -> Callable[[Batches], Batches]:
     """Score whole parts by the engine's own driver, which each Python worker loads once."""
 
     def run(batches: Batches) -> Batches:
         for unit in _units(batches, groups):
             lines: list[bytes] = []
-            seconds = 0.0
-            try:
-                driver = _driver(plan, output)
-            except JobFailed as error:
-                traceback.print_exc()
-                yield from _answer(unit, Hopeless(str(error)), (), seconds)
-                continue
+            # One that took the place of a killed one loads the driver again.
+            driver = _driver(plan, output)
             began = time.monotonic()
             files = [Path(plan.input) / file.name for file in unit.part.files]
             message = _attempt(plan, driver, files, unit, lines)
@@ -107,8 +124,8 @@ def say(reading: Reading, groups: Groups) -> Callable[[Batches], Batches]:
                 _, notes = _read(reading, unit)
             except BadFile as refused:
                 error = f"{file.name}: {refused}"
-            warnings = tuple(f"{file.name}: {note}" for note in notes)
-            result = Result((FileResult(file.name, 0, error),), {}, warnings)
+            said = tuple(f"{file.name}: {note}" for note in notes)
+            result = Result((FileResult(file.name, 0, error),), {}, said)
             yield from _answer(unit, Scored(result), (), 0.0)
 
     return run
@@ -145,6 +162,10 @@ def _units(batches: Batches, groups: Groups) -> Iterator[Unit]:
     for batch in batches:
         for group in batch.column(0).to_pylist():
             yield from groups[group]
+
+
+def _warning(heard: warnings.WarningMessage) -> Warning:
+    return heard.message if isinstance(heard.message, Warning) else Warning(heard.message)
 
 
 def _driver(plan: Plan, output: str) -> drivers.Driver:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.engine import disk, drivers
+from runner.engine import disk
 from runner.engine.draft_file import DraftFile
 from runner.engine.drivers.result import brief
 from runner.engine.layout import draft
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 _MOST = 4096  # parts that wait or are scored at a time; each costs next to nothing
 _WAVE = 16 << 20  # bytes of input for each task of a wave: what bounds the memory
-_LOADING = 600.0  # seconds more for the first wave, in which Python workers load the model
 
 
 @dataclass(eq=False)
@@ -77,7 +76,7 @@ class SparkPool:
         self._flying: dict[_Wave, None] = {}
         self._owners: dict[int, Worker] = {}  # by unit
         self._open: dict[Worker, dict[int, Answer | None]] = {}  # the answers of its units
-        self._answered = False
+        self._loading = 0.0  # seconds that the model took to load
         self._threads = ThreadPoolExecutor(thread_name_prefix="wave")
         self._closing = threading.Event()
 
@@ -142,7 +141,7 @@ class SparkPool:
         """Tell the workers that are new what became of the session."""
         if self._failure is None and self._method is None:
             return []
-        message: Message = Ready(drivers.doubts(self._plan, ()))
+        message: Message = Ready(self._method.warnings if self._method else ())
         if self._failure is not None:
             message = Hopeless(self._failure)
         new = [worker for worker in self.workers if not worker.ready]
@@ -152,7 +151,10 @@ class SparkPool:
         try:
             self._session = begin_session(self._plan, self._folder, running)
             if not self._closing.is_set():
-                self._method = choose_method(self._plan, self._folder, self._session)
+                began = time.monotonic()
+                method = choose_method(self._plan, self._folder, self._session)
+                self._loading = time.monotonic() - began
+                self._method = method
         except JobFailed as error:
             self._failure = str(error)
         except BaseException as error:
@@ -166,9 +168,10 @@ class SparkPool:
         while len(self._flying) < method.jobs and (self._again or self._waiting):
             units = self._again.popleft() if self._again else self._next(method, session)
             wave = _Wave(units)
-            # As long as each of a task's units may take, one after another.
-            limit = self._plan.settings.timeout * -(-len(units) // session.tasks)
-            wave.deadline = time.monotonic() + limit + (0.0 if self._answered else _LOADING)
+            # As long as each of a task's units may take, one after another; and a Python worker
+            # that takes a killed one's place has to load the model again.
+            limit = self._plan.settings.timeout * -(-len(units) // session.tasks) + self._loading
+            wave.deadline = time.monotonic() + limit
             self._flying[wave] = None
             self._threads.submit(self._fly, method, session, wave)
 
@@ -213,7 +216,6 @@ class SparkPool:
         del self._flying[done.wave]
         units = done.wave.units
         if done.error is None:
-            self._answered = True
             return [event for answer in done.answers for event in self._take(answer)]
         assert self._session is not None
         assert self._method is not None
