@@ -101,7 +101,7 @@ def _against(
         seconds = time_in_turn([pool, peer], bench.rounds(rounds), scratch)
     what = f"{files / 100:g}M penguins in {files} files: "
     if target is None:
-        return [compare(f"{what}{name} / {POOL}", seconds, name, POOL, None)]
+        return [compare(f"{what}{name} / {POOL}", seconds, name, POOL)]
     return [compare(f"{what}{POOL} / {name}", seconds, POOL, name, target)]
 
 
@@ -132,7 +132,7 @@ def measure_patients(bench: Bench) -> list[Finding]:
             raise ProgramFailed(f"the pools don't agree on the predictions: {found}")
         seconds = time_in_turn(programs, bench.rounds(3), scratch)
     what = f"{files / 100:g}M patients in {files} files: {POOL} / {PROCESSES}"
-    return [compare(what, seconds, POOL, PROCESSES, None)]
+    return [compare(what, seconds, POOL, PROCESSES)]
 
 
 def measure_memory(bench: Bench) -> list[Finding]:

@@ -163,7 +163,12 @@ def test_a_script_costs_only_the_mini_batch_that_it_fails_over_its_attempts(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     files = {f"f{number}": b"" for number in range(8)} | {"kill": b"", "raise": b"", "slow": b""}
-    settings = {"script": KILLS, "mini_batch_size": 1, "max_retries": 1, "timeout": 4}
+    settings: dict[str, Any] = {
+        "script": KILLS,
+        "mini_batch_size": 1,
+        "max_retries": 1,
+        "timeout": 4,
+    }
     found = in_spark(tmp_path / "spark", files, **settings)
     kept = {name: content for name, content in files.items() if name.startswith("f")}
     by_processes = score(tmp_path / "processes", kept, script=KILLS, mini_batch_size=1)
