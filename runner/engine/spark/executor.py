@@ -22,6 +22,7 @@ from runner.engine.drivers.bad_file import BadFile
 from runner.engine.drivers.formats import read_table
 from runner.engine.drivers.predictions import write_lines
 from runner.engine.drivers.result import NotOnceARow, Result
+from runner.engine.drivers.script import ScriptDriver
 from runner.engine.messages import Hopeless, Message, Raised, Ready, Scored, WantsWholeFiles, encode
 from runner.engine.mlmodel import Column
 from runner.engine.plan import Plan
@@ -63,8 +64,11 @@ def load_driver(plan: Plan, output: str) -> Callable[[Batches], Batches]:
             try:
                 with warnings.catch_warnings(record=True) as heard:
                     warnings.simplefilter("always")
-                    _driver(plan, output)
-                message = Ready(drivers.doubts(plan, [_warning(found) for found in heard]))
+                    driver = _driver(plan, output)
+                doubts = drivers.doubts(plan, [_warning(found) for found in heard])
+                if isinstance(driver, ScriptDriver) and driver.has_shutdown:
+                    doubts += (f"Spark ends without calling shutdown() of {plan.script}",)
+                message = Ready(doubts)
             except JobFailed as error:
                 traceback.print_exc()
                 message = Hopeless(str(error))

@@ -175,6 +175,6 @@ def test_a_script_costs_only_the_mini_batch_that_it_fails_over_its_attempts(
     assert found.output == by_processes.output
     assert sorted(found.errors) == ["kill", "raise", "slow"]
     assert "ValueError: no penguin" in found.errors["raise"]
-    assert found.errors["slow"] == "took longer than 4 s (retry_settings.timeout)"
+    assert found.errors["slow"] == "took longer than 1 s (retry_settings.timeout)"
     assert "Python worker exited unexpectedly" in found.errors["kill"]
     assert [found.tries(number) for number in range(11)] == [1] * 8 + [2, 2, 2]
