@@ -6,7 +6,10 @@ this module finds everything else in what the function carries with it.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
+import threading
 import time
 import traceback
 import warnings
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ANSWERS = "unit long, message binary, lines binary, seconds double"
+KILLED_AFTER = 5.0  # seconds past its timeout that code may take to notice it
 UNIT = "__runner_unit"  # the column that says whose a row is
 _MOST_AT_ONCE = 8 << 20  # bytes of lines in one row, which the JVM copies as a whole
 _ROWS_AT_ONCE = 10_000  # rows of a batch that goes to the JVM
@@ -181,11 +185,46 @@ def _driver(plan: Plan, output: str) -> drivers.Driver:
     return driver
 
 
+class _TookLonger(BaseException):
+    """Raised into a part that outlives its timeout."""
+
+
+@contextlib.contextmanager
+def _no_longer_than(limit: float) -> Iterator[None]:
+    """Raise _TookLonger where the block takes longer than `limit` seconds.
+
+    What doesn't let itself be interrupted is ended with the Python worker, for which Spark begins
+    another.
+    """
+
+    def interrupt(*_: object) -> None:
+        raise _TookLonger
+
+    watch = threading.Timer(limit + KILLED_AFTER, os._exit, [1])
+    watch.daemon = True
+    watch.start()
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, limit)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        watch.cancel()
+
+
+def took_longer(limit: float) -> str:
+    return f"took longer than {limit:g} s (retry_settings.timeout)"
+
+
 def _attempt(
     plan: Plan, driver: drivers.Driver, files: Sequence[Path], unit: Unit, lines: list[bytes]
 ) -> Message:
     try:
-        result = driver.run(files, lambda text: lines.append(bytes(text)), unit.part.slice)
+        with _no_longer_than(plan.settings.timeout):
+            result = driver.run(files, lambda text: lines.append(bytes(text)), unit.part.slice)
+    except _TookLonger:
+        return Raised(took_longer(plan.settings.timeout))
     except NotOnceARow as error:
         return WantsWholeFiles(str(error))
     except JobFailed as error:

@@ -7,6 +7,7 @@ down to what fails by itself: only that is charged an attempt.
 
 from __future__ import annotations
 
+import math
 import os
 import queue
 import threading
@@ -27,6 +28,7 @@ from runner.engine.messages import Hopeless, Message, Raised, Ready, Scored
 from runner.engine.parts import Part
 from runner.engine.plan import Plan
 from runner.engine.pool import NOT_BEGUN, Event, Worker
+from runner.engine.spark.executor import KILLED_AFTER, took_longer
 from runner.engine.spark.methods import Method, choose_method
 from runner.engine.spark.session import Session, begin_session
 from runner.engine.spark.units import Answer, Unit, together
@@ -45,7 +47,8 @@ class _Wave:
 
     units: list[Unit]
     tag: str = field(default_factory=lambda: f"runner-{uuid.uuid4().hex}")
-    deadline: float = float("inf")  # time.monotonic()
+    begun: float = field(default_factory=time.monotonic)
+    deadline: float = math.inf
     late: bool = False
 
 
@@ -229,8 +232,11 @@ class SparkPool:
             return []
         (unit,) = units
         reason = brief(done.error)
-        if done.wave.late:
-            reason = _took_longer(self._plan.settings.timeout)
+        limit = self._plan.settings.timeout
+        crashed = "Python worker exited unexpectedly" in str(done.error)
+        killed = crashed and time.monotonic() - done.wave.begun >= limit + KILLED_AFTER
+        if done.wave.late or killed:
+            reason = took_longer(limit)
         return self._take(Answer(unit.number, self._method.failed(unit, reason)))
 
     def _take(self, answer: Answer) -> list[Event[Worker]]:
@@ -246,7 +252,7 @@ class SparkPool:
         seconds = sum(answer.seconds for answer in found)
         worker.slot, worker.since = found[0].lane, time.monotonic() - seconds
         if seconds > self._plan.settings.timeout:
-            return [Event(worker, Raised(_took_longer(self._plan.settings.timeout)))]
+            return [Event(worker, Raised(took_longer(self._plan.settings.timeout)))]
         message = together(answer.message for answer in found)
         if isinstance(message, Scored):
             message = self._write(worker, message, found)
@@ -269,7 +275,3 @@ def _running_session() -> SparkSession | None:
     from pyspark.sql import SparkSession
 
     return SparkSession.getActiveSession()
-
-
-def _took_longer(limit: float) -> str:
-    return f"took longer than {limit:g} s (retry_settings.timeout)"

@@ -167,7 +167,7 @@ def test_a_script_costs_only_the_mini_batch_that_it_fails_over_its_attempts(
         "script": KILLS,
         "mini_batch_size": 1,
         "max_retries": 1,
-        "timeout": 4,
+        "timeout": 1,
     }
     found = in_spark(tmp_path / "spark", files, **settings)
     kept = {name: content for name, content in files.items() if name.startswith("f")}
