@@ -57,6 +57,16 @@ class Reading:
 _loaded: dict[str, drivers.Driver] = {}
 
 
+def pass_on(batches: Batches) -> Batches:
+    """Do nothing, in a Python worker that has started for it and imported all that it needs."""
+    import pyarrow.compute
+    import pyarrow.csv
+
+    assert pyarrow.compute
+    assert pyarrow.csv
+    yield from batches
+
+
 def load_driver(plan: Plan, output: str) -> Callable[[Batches], Batches]:
     """Load the engine's own driver, and say Ready or Hopeless."""
 

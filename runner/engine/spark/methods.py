@@ -130,8 +130,10 @@ class ByRows:
         self._session = session
         if not self._reading.columns:
             raise _NotByRow
+        # Python workers start, and import what they need, while the JVM loads the model.
+        threading.Thread(target=_start_python_workers, args=[session], daemon=True).start()
         self._model = _load(model)
-        self.warnings = drivers.doubts(plan, ())
+        self.warnings = drivers.doubts(plan, _of_another_spark(model))
         self._check()
 
     def divide(self, part: Part) -> list[Part]:
@@ -198,7 +200,8 @@ class InThisProcess:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._driver = drivers.load(plan)
-        self.warnings = drivers.doubts(plan, ())
+        assert plan.model is not None
+        self.warnings = drivers.doubts(plan, _of_another_spark(read_mlmodel(Path(plan.model))))
         self._lock = threading.Lock()
 
     def divide(self, part: Part) -> list[Part]:
@@ -224,6 +227,16 @@ class InThisProcess:
         return Raised(reason)
 
 
+def _of_another_spark(model: MlModel) -> list[Warning]:
+    """Spark loads what other versions saved without a word, and reads some of it otherwise."""
+    import pyspark
+
+    saved = model.saved_versions.get("pyspark", pyspark.__version__)
+    if saved.split(".")[:2] == pyspark.__version__.split(".")[:2]:
+        return []
+    return [UserWarning(f"a pipeline of version {saved}")]
+
+
 def _load(model: MlModel) -> Any:
     from pyspark.ml import PipelineModel
 
@@ -243,6 +256,11 @@ def _predicting(pipeline: Any) -> Any:
     if last is not None and last.hasParam("outputCol") and last.getOrDefault("outputCol"):
         last.setOutputCol("prediction")
     return pipeline
+
+
+def _start_python_workers(session: Session) -> None:
+    with contextlib.suppress(Exception):
+        _over(session, session.tasks).mapInArrow(executor.pass_on, "id long").toArrow()
 
 
 def _over(session: Session, groups: int) -> DataFrame:

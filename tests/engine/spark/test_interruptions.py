@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from runner.engine.journal import read_journal
 from tests.engine import job
@@ -53,7 +54,7 @@ def test_a_job_whose_jvm_and_then_whose_host_is_killed_is_taken_up_with_the_same
     tmp_path: Path,
 ) -> None:
     go = tmp_path / "go"
-    settings = {"script": SCRIPT, "mini_batch_size": 1, "timeout": 60}
+    settings: dict[str, Any] = {"script": SCRIPT, "mini_batch_size": 1, "timeout": 60}
     folder = plan_job(
         tmp_path / "spark", FILES, engine="spark", variables={"LET_GO": str(go)}, **settings
     )

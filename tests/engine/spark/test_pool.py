@@ -135,11 +135,17 @@ def test_a_model_that_looks_at_many_rows_is_given_each_file_whole(
 
     mean = "SELECT *, CulmenLength - avg(CulmenLength) OVER () AS prediction FROM __THIS__"
     model = save_pipeline(tmp_path / "model", PipelineModel([SQLTransformer(statement=mean)]))
+    described = (model / "MLmodel").read_text()
+    (model / "MLmodel").write_text(
+        described.replace("pyspark_version: 4.0", "pyspark_version: 3.3")
+    )
     files = {"a.csv": HEADER + rows(5, 1), "b.csv": HEADER + rows(9000, 2)}
     expected, _ = by_mlflow(model, tmp_path / "alone", files)
     found = in_spark(tmp_path / "job", files, model=model, mini_batch_size=1, slice_above=60_000)
     assert found.output == expected
     assert any("files are given to it whole" in line for line in found.said)
+    (doubt,) = {line for line in found.said if line.startswith("warning: predictions may be wrong")}
+    assert "the model was saved with pyspark 3.3" in doubt
 
 
 KILLS = """
