@@ -27,20 +27,22 @@ import json, sys
 import pandas as pd
 from pathlib import Path
 from mlflow import pyfunc
-from mlflow.pyfunc import scoring_server
+from mlflow.pyfunc.scoring_server import invocations
 from runner.local.serving.mlflow_scorer import load
 from runner.local.serving.scorer import answer
 
 model, labeled, *bodies = sys.argv[1:]
 scorer = load(Path(model))
 loaded = scorer._model
-server = scoring_server.init(loaded).test_client()
+schema = loaded.metadata.get_input_schema()
 told = []
 for body in bodies:
     ours = answer(scorer, body.encode())
-    theirs = server.post("/invocations", data=body, content_type="application/json")
-    answers = ours.status, ours.body.decode(), theirs.status_code, theirs.get_data(as_text=True)
-    told.append(answers)
+    try:
+        theirs = invocations(body, "application/json", loaded, schema).response
+    except Exception as error:
+        theirs = type(error).__name__
+    told.append([ours.status, ours.body.decode(), theirs])
 table = pd.read_csv(labeled).dropna()
 table = table.astype({"FlipperLength": float, "BodyMass": float})
 right = loaded.predict(table.drop(columns="Species")) == table["Species"]
@@ -92,15 +94,17 @@ def test_the_model_answers_as_mlflows_own_server_does_and_is_mostly_right() -> N
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-        check=True,
+        check=False,
     )
+    assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
     told = found["told"]
     assert told[0][:2] == [200, '{"predictions": [1.0, 0.0]}']
-    for ours, body, theirs, their_body in told[:4]:
-        assert (ours, body) == (theirs, their_body) or json.loads(body) == json.loads(their_body)
+    for status, ours, theirs in told[:4]:
+        assert (status, ours) == (200, theirs)
     assert told[4][:2] == [200, "[1.0]"]
-    assert [status for status, _, _, _ in told[5:]] == [400, 400]
+    assert [status for status, _, _ in told[5:]] == [400, 400]
+    assert {theirs for _, _, theirs in told[5:]} == {"MlflowException"}
     assert "no column 'CulmenLength'" in told[5][1]
     assert found["right"] > 0.9
 
@@ -115,10 +119,7 @@ def test_the_job_is_one_that_azure_ai_ml_takes() -> None:
     theirs._to_rest_object()  # checks what `load_job` doesn't
     assert (theirs.type, theirs.entry.entry) == ("spark", ours.entry.file)
     assert theirs.args == ours.args
-    assert {name: str(value) for name, value in theirs.inputs.items() if name != "penguins"} == {
-        "maxIter": "5",
-        "regParam": "0.5",
-    }
+    assert set(theirs.inputs) == set(ours.inputs)
     assert theirs.driver_memory == ours.conf["spark.driver.memory"]
 
 
