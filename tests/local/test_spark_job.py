@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.java import needs_java
+from tests.java import SHORT_LIVED, needs_java
 from tests.projects import ScratchProject, without_mlflow
 
 SCHEMA = "$schema: https://azuremlschemas.azureedge.net/latest/sparkJob.schema.json\n"
@@ -73,7 +73,7 @@ def test_spark_has_the_declared_settings_and_what_fails_in_it_is_told(
     spark: ScratchProject,
 ) -> None:
     spark.write("models/echo/src/fit.py", FIT)
-    done = spark.run("train", "echo", env={"RUNNER_SPARK_MASTER": "local[2]"})
+    done = spark.run("train", "echo", env={"RUNNER_SPARK_MASTER": "local[2]"} | SHORT_LIVED)
     assert "master local[2] 1g" in done.stderr
     assert r"hello a: b\c false" in done.stderr
     assert "said ['hello -0.5', 'hello -1.0']" in done.stderr

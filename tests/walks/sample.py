@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.java import SHORT_LIVED
 from tests.projects import ROOT
 from tests.walks.document import Reader
 from tests.walks.shell import Shell
@@ -35,5 +36,6 @@ def sample_reader(root: Path, *programs: str) -> Iterator[Reader]:
     path = f"{bin_}{os.pathsep}{os.environ['PATH']}"
     # MLflow's guess of a model's packages takes seconds, and nothing here reads it.
     kept |= {"PATH": path, "NO_COLOR": "1", "MLFLOW_REQUIREMENTS_INFERENCE_TIMEOUT": "0"}
+    kept |= SHORT_LIVED
     with Shell.open(folder, kept) as shell:
         yield Reader(shell)
