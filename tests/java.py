@@ -22,6 +22,9 @@ def _missing() -> str:
     return ""
 
 
+# For JVMs that live for seconds: compiling for a long life takes more than half of their time.
+SHORT_LIVED = {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
+
 needs_java = pytest.mark.skipif(bool(_missing()), reason=_missing() or "Java is here")
 
 
