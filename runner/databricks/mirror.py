@@ -132,18 +132,16 @@ def mirrored(folder: Path, place: Path) -> Iterator[None]:
     copying = subprocess.Popen(
         python_command("runner.databricks.mirror", str(folder), str(place)),
         stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         yield
     finally:
-        copying.communicate()  # its input ends, and so does it
         failed = sys.exception() is not None
-        try:
-            Mirror(folder, place).finish()
-        except OSError as error:
-            if not failed:
-                raise refused(place, error) from None
+        said, _ = copying.communicate()  # its input ends, by which it knows that it is to finish
+        if copying.returncode and not failed:
+            raise JobFailed(said.strip() or f"{place} could not be written")
 
 
 def refused(path: Path, error: OSError) -> JobFailed:
@@ -155,11 +153,19 @@ def refused(path: Path, error: OSError) -> JobFailed:
 
 
 def main(folder: str, place: str) -> int:
-    """Copy until the input ends, which it does when the job's process ends, however that is."""
+    """Copy until the input ends, which it does when the job's process ends, however that is.
+
+    What is left is copied then. Prints why where the volume takes it no longer.
+    """
     import select
 
     mirror = Mirror(Path(folder), Path(place))
     while not select.select([sys.stdin], [], [], _EVERY)[0]:
         with contextlib.suppress(OSError):  # the next look may succeed; the last one tells
             mirror.look()
+    try:
+        mirror.finish()
+    except OSError as error:
+        print(refused(Path(place), error))
+        return 1
     return 0

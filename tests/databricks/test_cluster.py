@@ -168,3 +168,11 @@ def test_an_output_place_that_holds_something_is_left_alone(stage: Stage) -> Non
     status, last = stage.run()
     assert (status, "exists already" in last) == (1, True)
     assert [path.name for path in (stage.volume / "elsewhere").iterdir()] == ["kept.txt"]
+
+
+def test_a_volume_that_takes_no_more_fails_the_job_and_says_what_is_needed(stage: Stage) -> None:
+    stage.ask()
+    stage.write("jobs/echo-1/logs", "a file where a folder has to be")
+    status, last = stage.run()
+    assert status == 1
+    assert "can't be written" in last or "can't be read" in last
