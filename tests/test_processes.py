@@ -26,7 +26,8 @@ def test_a_process_has_a_file_as_programs_have_which_is_safe_to_be_run_again(
 ) -> None:
     (tmp_path / "says.py").write_text(
         "import __main__, runpy\ndef main():\n"
-        "    print(__main__.__file__)\n    runpy.run_path(__main__.__file__, run_name='__mp_main__')\n"
+        "    print(__main__.__file__)\n"
+        "    runpy.run_path(__main__.__file__, run_name='__mp_main__')\n"
     )
     command = python_command("says")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}

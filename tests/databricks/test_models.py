@@ -314,6 +314,7 @@ def test_what_a_run_logged_becomes_a_version_with_its_origin(
         created_at="2026-11-29T12:00:00+00:00",
         model="diabetes",
         cluster=lake.cluster_id,
+        bootstrap="bootstrap.py",
         run_id=run.info.run_id,
         experiment_id=experiment,
         experiment=f"{EXPERIMENTS}/diabetes",
