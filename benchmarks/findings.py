@@ -47,7 +47,11 @@ class Finding:
 
 
 def compare(
-    what: str, seconds: Mapping[str, tuple[float, ...]], over: str, under: str, target: Target
+    what: str,
+    seconds: Mapping[str, tuple[float, ...]],
+    over: str,
+    under: str,
+    target: Target | None = None,
 ) -> Finding:
     """The ratio of two programs' seconds, pair by pair: `over` divided by `under`."""
     pairs = zip(seconds[over], seconds[under], strict=True)

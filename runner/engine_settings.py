@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 from runner.declarations import BatchDeployment
+from runner.engine.mlmodel import read_mlmodel
 from runner.engine.plan import ENGINES, Engine, Settings
 from runner.errors import WrongUsage
 
@@ -47,3 +49,9 @@ def asked_engine(deployment: BatchDeployment, asked: str | None) -> Engine | Non
     raise WrongUsage(
         f"deployment {deployment.name!r}: {ENGINE} is {name!r}; it is one of {', '.join(ENGINES)}"
     )
+
+
+def usual_engine(model: Path | None, script: bool) -> Engine:
+    """Spark for a Spark ML model that no script scores, and processes for any other."""
+    spark = model is not None and not script and read_mlmodel(model).pipeline is not None
+    return "spark" if spark else "process"

@@ -17,9 +17,11 @@ def python_command(module: str, *arguments: str) -> list[str]:
 
     What `main` returns is the process's exit status.
     """
-    # Not `-m`, which looks for modules in the current folder before anywhere else.
+    # Not `-m`, which looks for modules in the current folder before anywhere else. Spark takes a
+    # program without a file for a test of its own documentation, which it ends.
     program = (
-        f"import sys; sys.path.append(sys.argv[1]); from {module} import main;"
+        f"import sys; __file__ = {__file__!r}; sys.path.append(sys.argv[1]);"
+        f" from {module} import main;"
         " sys.exit(main(*sys.argv[2:]))"
     )
     return [sys.executable, "-P", "-c", program, str(_PACKAGES), *arguments]

@@ -12,7 +12,7 @@ from runner.errors import EnvironmentRefused
 from runner.installing import installed_by
 from runner.java import find_java
 
-MASTER = "RUNNER_SPARKMASTER"  # local[*], spark://HOST:PORT, sc://HOST:PORT (Spark Connect)
+MASTER = "RUNNER_SPARK_MASTER"  # local[*], spark://HOST:PORT, sc://HOST:PORT (Spark Connect)
 _CONNECT = "sc://"
 # Its warnings are about this machine's hardware and names, and its progress is for terminals.
 _LOGGING = """rootLogger.level = error

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from runner.errors import EnvironmentRefused, WrongUsage
 from runner.sources import AZUREML, OUTPUTS, Source
@@ -19,6 +19,18 @@ SCHEMA_VERSION = 1
 
 class Malformed(Exception):
     """A value of the output is not what it should be; the text names it."""
+
+
+@dataclass(frozen=True)
+class EndpointOutput:
+    """One endpoint as a stack deployed it, on whatever platform."""
+
+    kind: Literal["batch", "online"]
+    name: str  # in the workspace; on Azure Machine Learning unique in its region
+    scoring_uri: str | None = None
+    deployments: tuple[str, ...] = ()
+    default: str | None = None  # batch
+    traffic: Mapping[str, int] = field(default_factory=dict)  # online, percent
 
 
 @dataclass(frozen=True)
@@ -124,6 +136,23 @@ def mapping(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise Malformed(f"{key} is not an object")
     return value
+
+
+def endpoint(content: object) -> EndpointOutput:
+    """One endpoint. Raises Malformed."""
+    if not isinstance(content, dict):
+        raise Malformed("an endpoint is not an object")
+    kind = content.get("kind")
+    if kind not in ("batch", "online"):
+        raise Malformed(f"an endpoint's kind is {kind!r}, allowed: batch, online")
+    return EndpointOutput(
+        kind=kind,
+        name=text(content, "name"),
+        scoring_uri=text_or_none(content, "scoring_uri"),
+        deployments=texts(content, "deployments"),
+        default=text_or_none(content, "default"),
+        traffic=mapping(content, "traffic"),
+    )
 
 
 def read_json(file: Path) -> object:

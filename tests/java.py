@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -21,4 +22,16 @@ def _missing() -> str:
     return ""
 
 
+# For JVMs that live for seconds: compiling for a long life takes more than half of their time.
+SHORT_LIVED = {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
+
 needs_java = pytest.mark.skipif(bool(_missing()), reason=_missing() or "Java is here")
+
+
+def java(folder: Path, says: str) -> Path:
+    """A JAVA_HOME whose `java -version` says something."""
+    command = folder / "bin" / "java"
+    command.parent.mkdir(parents=True)
+    command.write_text(f"#!/bin/sh\ncat >&2 <<'END'\n{says}\nEND\n")
+    command.chmod(0o755)
+    return folder

@@ -6,15 +6,7 @@ import pytest
 
 from runner.errors import EnvironmentRefused
 from runner.java import find_java
-
-
-def java(folder: Path, says: str) -> Path:
-    """A JAVA_HOME whose `java -version` says something."""
-    command = folder / "bin" / "java"
-    command.parent.mkdir(parents=True)
-    command.write_text(f"#!/bin/sh\ncat >&2 <<'END'\n{says}\nEND\n")
-    command.chmod(0o755)
-    return folder
+from tests.java import java
 
 
 def test_no_java_names_the_way_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from runner import processes
 from runner.processes import python_command, with_one_thread
 
 
@@ -17,6 +19,20 @@ def test_a_module_of_the_folder_a_process_starts_in_is_not_taken_for_ours(tmp_pa
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "ZeroDivisionError" not in done.stderr
     assert f"No such file or directory: '{tmp_path}/jobs/no-such-job/lock'" in done.stderr
+
+
+def test_a_process_has_a_file_as_programs_have_which_is_safe_to_be_run_again(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "says.py").write_text(
+        "import __main__, runpy\ndef main():\n"
+        "    print(__main__.__file__)\n"
+        "    runpy.run_path(__main__.__file__, run_name='__mp_main__')\n"
+    )
+    command = python_command("says")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == (f"{processes.__file__}\n", "")
 
 
 @pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"])

@@ -1,6 +1,6 @@
 """What the command line relies on, held against every environment's workspace.
 
-They are the workspace in memory, the local one and that of Azure over its stand-in. The tests of
+They are the workspace in memory, the local one and those of Azure over their stand-in. The tests of
 the commands run over the workspace in memory; what it does that a real one does not would be tested
 in vain.
 """
@@ -12,14 +12,18 @@ from pathlib import Path
 
 import pytest
 
+from runner.databricks.outputs import outputs_of
+from runner.databricks.workspace import DatabricksWorkspace
 from runner.environments import PLATFORMS
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.local.workspace import LocalWorkspace
 from runner.project import Project
+from runner.stack_output import checked_output
 from runner.workspace import Asset, AssetKind, Invocation, Registration, Workspace
 from tests.azureml.stage import Stage, make_workspace
 from tests.cli.memory import MemoryWorkspace
 from tests.emulator import Emulator
+from tests.emulator.databricks.seed import SeededLake
 from tests.projects import ScratchProject, add_diabetes
 
 
@@ -42,7 +46,21 @@ def azureml(request: pytest.FixtureRequest, root: Path) -> Workspace:
     return stage.workspace(root)
 
 
-WORKSPACES = {"memory": in_memory, "local": local, "azureml": azureml}
+def databricks(request: pytest.FixtureRequest, root: Path) -> Workspace:
+    lake: SeededLake = request.getfixturevalue("lake")
+    lake.endpoints["diabetes-batch"] = {
+        "kind": "batch",
+        "name": "diabetes-batch",
+        "deployments": ["mlflow", "script"],
+        "default": "mlflow",
+        "jobs": {"mlflow": {"job_id": 1}, "script": {"job_id": 2}},
+    }
+    lake.endpoints["diabetes-online"] = {"kind": "online", "name": "diabetes-online"}
+    outputs = outputs_of(checked_output(lake.outputs(), "stack lake"))
+    return DatabricksWorkspace(Project(root, root / "models", root / ".runner"), "lake", outputs)
+
+
+WORKSPACES = {"memory": in_memory, "local": local, "azureml": azureml, "databricks": databricks}
 
 
 @pytest.fixture(params=WORKSPACES)
@@ -208,7 +226,8 @@ def test_a_copy_of_an_asset_is_the_next_version_once(workspace: Workspace, sourc
 def test_properties_stay_with_an_asset_and_with_its_copy(
     workspace: Workspace, source: Source
 ) -> None:
-    wanted = Registration("m", source.of("a"), "custom_model", properties={"reviewed": "yes"})
+    model = Path(__file__).parent.parent / "models" / "diabetes" / "model"
+    wanted = Registration("m", model, "mlflow_model", properties={"reviewed": "yes"})
     asset = workspace.register("model", wanted)
     assert asset.properties == {"reviewed": "yes"}
     copy = replace(asset, name="copies")

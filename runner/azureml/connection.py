@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 from runner.azure.client import API_VERSION, Client, fetch_json
-from runner.azure.clouds import find_cloud
-from runner.azure.credentials import Credential
 from runner.azure.errors import Missing, ServiceError
-from runner.azure.sdk_logs import tame_loggers
+from runner.azure.session import Session
 from runner.azureml.outputs import Outputs
-from runner.clouds import Cloud
 from runner.errors import EnvironmentRefused, NotFound
 from runner.nearest import nearest
 
@@ -26,35 +22,16 @@ _NO_WORKSPACE = (
 )
 
 
-Part = TypeVar("Part")
-
-
-class Connection:
+class Connection(Session):
     """A client of each of Azure's interfaces to a workspace, and what the workspace is called.
 
-    Each client is opened when it is first used. What one command learns of the workspace besides
-    belongs to the module that learns it and is kept here, by `once`.
+    Each client is opened when it is first used.
     """
 
     def __init__(self, outputs: Outputs) -> None:
+        endpoints = outputs.endpoints or {}
+        super().__init__(outputs.cloud, {name: known.name for name, known in endpoints.items()})
         self.outputs = outputs
-        self._parts: dict[Callable[[Connection], Any], Any] = {}
-        tame_loggers()
-
-    def once(self, make: Callable[[Connection], Part]) -> Part:
-        """What `make` makes of this connection: made on the first call, then always the same."""
-        if make not in self._parts:
-            self._parts.setdefault(make, make(self))
-        part: Part = self._parts[make]
-        return part
-
-    @cached_property
-    def cloud(self) -> Cloud:
-        return find_cloud(self.outputs.cloud)
-
-    @cached_property
-    def credential(self) -> Credential:
-        return Credential(self.cloud)
 
     @cached_property
     def arm(self) -> Client:
@@ -150,29 +127,6 @@ class Connection:
         asked = (subscription.lower(), group.lower(), workspace.lower())
         names = (own.subscription_id, own.resource_group, own.workspace)
         return asked == tuple(name.lower() for name in names)
-
-    def missing(self, noun: str, name: str, names: Callable[[], list[str]]) -> NotFound:
-        """The error for a name that the workspace lacks, with the nearest of those it has.
-
-        Raises NotFound itself where it is the whole workspace that is missing.
-        """
-        try:
-            hint = nearest(name, names())
-        except ServiceError:
-            hint = ""
-        return NotFound(f"no {noun} {name!r}{hint}")
-
-    def actual_name(self, endpoint: str) -> str:
-        """An endpoint's name in Azure, of its logical name; an actual name stays as it is."""
-        known = (self.outputs.endpoints or {}).get(endpoint)
-        return known.name if known else endpoint
-
-    def logical_name(self, endpoint: str) -> str:
-        """An endpoint's logical name, of its name in Azure; one without stays as it is."""
-        for logical, known in (self.outputs.endpoints or {}).items():
-            if known.name == endpoint:
-                return logical
-        return endpoint
 
     def _explain(self, error: ServiceError) -> None:
         """Raise NotFound where it is the whole workspace that is missing, or what it lies in."""

@@ -17,7 +17,8 @@ from runner.health import Link, pulumi_link, tried, until_broken
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from runner.azureml.outputs import EndpointOutput, Outputs
+    from runner.azureml.outputs import Outputs
+    from runner.stack_output import EndpointOutput
 
 _LINKS = ("pulumi", "outputs", "sign-in", "workspace", "storage", "endpoints")
 _NEEDED = _LINKS[:4]  # without which the ones behind can't be looked at

@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from runner.clouds import CURRENT_CLOUD, PUBLIC
 from runner.errors import WrongUsage
 from runner.stack_output import (
+    EndpointOutput,
     Malformed,
     StackOutput,
+    endpoint,
     mapping,
     read_json,
     text,
     text_or_none,
-    texts,
 )
 
 _CONFIG_KEYS = ("subscription_id", "resource_group", "workspace_name")
-
-
-@dataclass(frozen=True)
-class EndpointOutput:
-    """One endpoint as the stack deployed it."""
-
-    kind: Literal["batch", "online"]
-    name: str  # in Azure, where it is unique in its region
-    scoring_uri: str | None = None
-    deployments: tuple[str, ...] = ()
-    default: str | None = None  # batch
-    traffic: Mapping[str, int] = field(default_factory=dict)  # online, percent
 
 
 @dataclass(frozen=True)
@@ -71,8 +59,7 @@ def outputs_of(output: StackOutput) -> Outputs:
             location=text(content, "location"),
             tracking_uri=text_or_none(content, "tracking_uri"),
             endpoints={
-                name: _endpoint(endpoint)
-                for name, endpoint in mapping(content, "endpoints").items()
+                name: endpoint(given) for name, given in mapping(content, "endpoints").items()
             },
         )
     except Malformed as problem:
@@ -94,19 +81,3 @@ def read_config(file: Path) -> Outputs:
             subscription, group, workspace = (str(value) for value in values)
             return Outputs(subscription, group, workspace, source=str(file), cloud=cloud)
     raise WrongUsage(f"{file} lacks {', '.join(_CONFIG_KEYS[:-1])} or {_CONFIG_KEYS[-1]}")
-
-
-def _endpoint(content: object) -> EndpointOutput:
-    if not isinstance(content, dict):
-        raise Malformed("an endpoint is not an object")
-    kind = content.get("kind")
-    if kind not in ("batch", "online"):
-        raise Malformed(f"an endpoint's kind is {kind!r}, allowed: batch, online")
-    return EndpointOutput(
-        kind=kind,
-        name=text(content, "name"),
-        scoring_uri=text_or_none(content, "scoring_uri"),
-        deployments=texts(content, "deployments"),
-        default=text_or_none(content, "default"),
-        traffic=mapping(content, "traffic"),
-    )

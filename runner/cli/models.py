@@ -188,9 +188,9 @@ def promote(
 ) -> None:
     """Copy a version of a model to another environment.
 
-    The files go from one workspace to the other without lying on this machine, and their hash is
-    checked on the way. Tags say where the copy came from. The same content again keeps its
-    version there, and what was cut off can be run again.
+    The files go from one workspace to the other, and their hash is checked on the way; only those
+    from or to Databricks lie on this machine meanwhile. Tags say where the copy came from. The
+    same content again keeps its version there, and what was cut off can be run again.
 
     To a registry Azure copies the files by itself, and the version keeps its number.
     """

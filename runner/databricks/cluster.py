@@ -19,12 +19,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from runner.batch_run import run_batch
-from runner.databricks.mirror import mirrored, refused, restore
+from runner.databricks.mirror import copy_files, mirrored, refused, restore
 from runner.databricks.requests import ScoreRequest, parse_request
 from runner.engine.inputs import list_code, list_files
 from runner.engine.layout import pieces_folder, plan_file
 from runner.engine.plan import Plan, Settings, read_plan, write_plan
 from runner.engine.stopped import Stopped
+from runner.engine_settings import usual_engine
 from runner.errors import JobFailed, RunnerError
 from runner.job_folder import add_start, model_folder, now, say
 from runner.workspace import Job, JobStatus
@@ -78,8 +79,8 @@ def score_request(file: Path, model: str, stop: Callable[[], bool] = lambda: Fal
                 raise
             finally:
                 say(folder, f"job {request.job} {ended}")
-        if pieces_folder(place).is_dir():  # of a job whose output is there
-            shutil.rmtree(pieces_folder(place), ignore_errors=True)
+        for needless in (pieces_folder(place), model_folder(place)):  # once the output is there
+            shutil.rmtree(needless, ignore_errors=True)
 
 
 def _run(
@@ -91,7 +92,7 @@ def _run(
     moment: str,
     stop: Callable[[], bool],
 ) -> None:
-    plan = _plan(request, model, volume, folder)
+    plan = _plan(request, model, volume, place, folder)
     write_plan(_as_begun(plan, plan_file(folder)), plan_file(folder))
     target = folder / "named-outputs" / "score"
     job = Job(
@@ -109,29 +110,41 @@ def _run(
     _deliver(target, volume / request.output, place)
 
 
-def _plan(request: ScoreRequest, model: str, volume: Path, folder: Path) -> Plan:
-    """The plan, with what the model and the code need copied to this machine's disk."""
+def _plan(request: ScoreRequest, model: str, volume: Path, place: Path, folder: Path) -> Plan:
+    """The plan, whose code and input are read from the volume, and whose model is fetched."""
     home = model_folder(folder)
     settings: dict[str, Any] = dict(request.settings)
     if request.limited:
         # Declared for many machines; only who asks for more than this one has gets more.
         settings["processes"] = min(settings["processes"], _CORES)
-    script = None
-    if request.script is not None:
-        code = volume / request.script
-        script = folder / "code" / code.name
-        _copy_code(code.parent, script.parent)
+    script = None if request.script is None else volume / request.script
     source, files = list_files(volume / request.input)
+    fetched = _fetch_model(model, home / request.model_folder) if model else None
+    settings["engine"] = request.engine or usual_engine(fetched, script is not None)
+    if fetched is not None and settings["engine"] == "spark":
+        # Executors see this machine's disk no more than another's.
+        home = model_folder(place)
+        fetched = _copy(fetched, home / request.model_folder)
     return Plan(
         job=request.job,
         input=str(source),
         files=files,
         settings=Settings(**settings),
-        model=str(_fetch_model(model, home / request.model_folder)) if model else None,
+        model=str(fetched) if fetched else None,
         script=str(script) if script else None,
         code=list_code(script) if script else (),
         environment_variables={"AZUREML_MODEL_DIR": str(home), **request.environment_variables},
     )
+
+
+def _copy(source: Path, target: Path) -> Path:
+    """Copy a folder into the volume. Raises JobFailed where it takes none."""
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        copy_files(source, target)
+    except OSError as error:
+        raise refused(target, error) from None
+    return target
 
 
 def _as_begun(plan: Plan, file: Path) -> Plan:
@@ -146,17 +159,6 @@ def _as_begun(plan: Plan, file: Path) -> Plan:
         whole_files=begun.whole_files,
         parts=begun.parts,
     )
-
-
-def _copy_code(source: Path, target: Path) -> None:
-    """Copy the code with its times, by which a job that is taken up again knows it."""
-    for path in sorted(source.rglob("*")):
-        if path.is_file():
-            copy = target / path.relative_to(source)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, copy)
-            status = path.stat()
-            os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def _fetch_model(model: str, target: Path) -> Path:
@@ -182,7 +184,6 @@ def _deliver(output: Path, target: Path, place: Path) -> None:
             raise JobFailed(f"output {target} exists already; move it away and resume the job")
         # Written first: what a run that is cut off here leaves at the target is this job's.
         marker.write_text(f"{target.name}\n", encoding="utf-8")
-        target.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(output, target, copy_function=shutil.copyfile, dirs_exist_ok=True)
+        _copy(output, target)
     except OSError as error:
         raise refused(target, error) from None

@@ -36,9 +36,11 @@ from runner.databricks.files import (
     remove_file,
     write_file,
 )
+from runner.databricks.job_outputs import output_place
 from runner.databricks.places import place_of
 from runner.databricks.volume import find_content, upload
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
+from runner.job_address import ARTIFACTS, JobOutput, is_job_address, parse_job_address
 from runner.workspace import Asset, Origin, Registration, Transfer
 
 if TYPE_CHECKING:
@@ -95,15 +97,15 @@ def register(connection: Connection, registration: Registration, tell: Tell) -> 
         properties=dict(registration.properties),
         job=registration.job,
     )
-    place = place_of(registration.path)
+    path = registration.path
+    place = place_of(path)
+    if place is None and isinstance(path, str):
+        output = _job_output(path)
+        place = output_place(connection, output)
+        wanted = replace(wanted, job=registration.job or output.job)
     if place is not None:
         return _register_place(connection, registration.name, wanted, place)
-    path = registration.path
-    if not isinstance(path, Path):
-        raise WrongUsage(
-            f"{path.partition('?')[0]!r} can't be registered, allowed: a path,"
-            " dbfs:/Volumes/CATALOG/SCHEMA/VOLUME/PATH, abfss://..."
-        )
+    assert isinstance(path, Path)
     base_name = path.absolute().name
     content = scan(path, registration.names)
     read = counted(content, lambda done: tell(Transfer("reading", base_name, done, content.size)))
@@ -204,6 +206,18 @@ def contents(connection: Connection, asset: Asset) -> Content:
             " is read on a cluster only: fetch it with a tool for that storage, such as azcopy"
         )
     return find_content(connection, asset.path)
+
+
+def _job_output(address: str) -> JobOutput:
+    """What an address means of what a job wrote. Raises WrongUsage for any other address."""
+    meant = parse_job_address(address) if is_job_address(address) else None
+    if not isinstance(meant, JobOutput) or meant.output == ARTIFACTS:
+        raise WrongUsage(
+            f"{address.partition('?')[0]!r} can't be registered, allowed: a path,"
+            " dbfs:/Volumes/CATALOG/SCHEMA/VOLUME/PATH, abfss://...,"
+            " azureml://jobs/JOB/outputs/OUTPUT/paths/PATH"
+        )
+    return meant
 
 
 def _register_place(connection: Connection, name: str, wanted: Manifest, place: str) -> Asset:

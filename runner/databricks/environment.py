@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from runner.project import Project
     from runner.workspace import Workspace
 
-_PACKAGES = {"azure.core": "azure-core", "azure.identity": "azure-identity", "mlflow": "mlflow"}
+_PACKAGES = {
+    "azure.core": "azure-core",
+    "azure.identity": "azure-identity",
+    "mlflow": "mlflow-skinny",
+    "pandas": "pandas",
+}
 
 
 def open_workspace(project: Project, environment: str, source: Source, /) -> Workspace:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from runner.azure.errors import scrub
 from runner.databricks.client import SCOPE
 from runner.databricks.connection import Connection
 from runner.databricks.endpoints import READY, deploying, find_serving, state_of, traffic_of
@@ -86,14 +87,14 @@ def _volume(connection: Connection) -> str:
 
 def _cluster(connection: Connection, cluster_id: str) -> str:
     found = connection.api.get("2.1", "clusters", "get", params={"cluster_id": cluster_id})
-    state, said = str(found.get("state")), str(found.get("state_message") or "")
-    reason = found.get("termination_reason") or {}
+    state, reason = str(found.get("state")), found.get("termination_reason") or {}
     # It ends by itself, and what asks for it starts it.
     if state == "ERROR" or reason.get("type") in _TROUBLES:
-        code, said = reason.get("code"), said or "no reason given"
+        code, told = reason.get("code"), reason.get("parameters") or {}
+        said = found.get("state_message") or told.get("azure_error_message") or "no reason given"
         raise EnvironmentRefused(
-            f"{found.get('cluster_name')} is {state}{f' ({code})' if code else ''}: {said};"
-            " look at its event log in the workspace (Compute)"
+            f"{found.get('cluster_name')} is {state}{f' ({code})' if code else ''}:"
+            f" {scrub(str(said))}; look at its event log in the workspace (Compute)"
         )
     return f"{found.get('cluster_name')} is {state}"
 

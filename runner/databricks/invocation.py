@@ -12,11 +12,11 @@ from runner.databricks.codes import send_code
 from runner.databricks.endpoints import DeployedEndpoints
 from runner.databricks.files import list_folder, write_file
 from runner.databricks.inputs import find_input
-from runner.databricks.job_runs import get_run, name_job, request_of, start_batch
+from runner.databricks.job_runs import begin_run, name_job, request_of
 from runner.databricks.jobs import job_record
 from runner.databricks.requests import ScoreRequest
 from runner.databricks.wheel import send_wheel
-from runner.engine_settings import engine_settings, limited_to_machine
+from runner.engine_settings import asked_engine, engine_settings, limited_to_machine
 from runner.errors import EnvironmentRefused, JobFailed, NotFound, WrongUsage
 from runner.polling import first_pause
 from runner.registering import Registrar
@@ -81,10 +81,11 @@ def invoke(
         script=script,
         environment_variables=dict(deployment.settings.environment_variables),
         limited=limited_to_machine(request.changed),
+        engine=asked_engine(deployment, invocation.engine),
     )
     write_file(connection, request_of(connection, name), asked.as_text().encode())
-    run = start_batch(connection, name, 0, run_of.job_id)
-    job = job_record(connection, asked, get_run(connection, run))
+    run = begin_run(connection, asked, 0)
+    job = job_record(connection, asked, run)
     return replace(job, notices=(*request.notices, *given.notices))
 
 

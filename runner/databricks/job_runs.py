@@ -20,12 +20,13 @@ from typing import Any
 from runner.azure.errors import Missing, ServiceError, scrub
 from runner.databricks.connection import Connection
 from runner.databricks.files import read_file, write_file
-from runner.databricks.requests import FILE
+from runner.databricks.requests import FILE, Asked, ScoreRequest
 from runner.errors import EnvironmentRefused, Interrupted
 from runner.workspace import JobStatus
 
 VERSION = "2.2"
 _RUNS = "runs.json"  # the ids of a job's runs, the latest last
+_TASK = "train"
 _PAGE = "25"  # runs in one answer, the most there can be
 _LOOKED_AT = 1_000  # runs, to find those of our jobs
 _LONGEST_STEM = 40  # characters of a job's name that say what it does
@@ -68,20 +69,22 @@ def request_of(connection: Connection, job: str) -> str:
     return f"{place_of(connection, job)}/{FILE}"
 
 
-def begin_run(
-    connection: Connection, job: str, number: int, job_id: int | None, body: Mapping[str, Any]
-) -> int:
-    """Begin a job's run of that number, from 0, and return its id: however often it is asked, one.
+def begin_run(connection: Connection, asked: Asked, number: int) -> Mapping[str, Any]:
+    """Begin a job's run of that number, from 0, and return it: however often it is asked, one.
 
-    It is a run of that Databricks Job, or submitted where there is none. Databricks guarantees as
-    much for a token, so a request whose answer was lost is sent again.
+    Databricks guarantees as much for a token, so a request whose answer was lost is sent again.
     Raises EnvironmentRefused, which says where to look if a run may have begun, and Interrupted.
     """
-    api = connection.api
-    path = ("jobs", "runs", "submit") if job_id is None else ("jobs", "run-now")
-    named = {**body, "idempotency_token": f"{job}-{number}"}
-    if job_id is not None:
-        named["job_id"] = job_id
+    try:
+        return _begin(connection, asked, number)
+    except KeyboardInterrupt:
+        raise Interrupted(_abandon(connection, asked.job, asked.job_id)) from None
+
+
+def _begin(connection: Connection, asked: Asked, number: int) -> Mapping[str, Any]:
+    api, job = connection.api, asked.job
+    path = ("jobs", "runs", "submit") if asked.job_id is None else ("jobs", "run-now")
+    named = {**_body(connection, asked), "idempotency_token": f"{job}-{number}"}
     try:
         answer = api.send(
             "POST", api.url(VERSION, *path), body=named, retry="any", what=f"begin job {job}"
@@ -95,20 +98,13 @@ def begin_run(
         raise EnvironmentRefused(
             f"Databricks' answer to begin job {job} makes no sense; {_uncertain(connection, job)}"
         ) from None
-    except KeyboardInterrupt:
-        raise Interrupted(_abandon(connection, job, job_id)) from None
-    note_run(connection, job, run)
-    return run
-
-
-def start_batch(connection: Connection, job: str, number: int, job_id: int) -> int:
-    """Begin a batch job's run of that number, and return its id. Raises as `begin_run`."""
-    # More runs than the job allows at once wait, where they would be skipped.
-    body = {
-        "job_parameters": {"request": request_of(connection, job)},
-        "queue": {"enabled": True},
-    }
-    return begin_run(connection, job, number, job_id, body)
+    # From here on there is a job: what can't be noted of it is found otherwise.
+    try:
+        note_run(connection, job, run)
+        begun: Mapping[str, Any] = get_run(connection, run)
+    except EnvironmentRefused:
+        return {"run_id": run, "state": {"life_cycle_state": "PENDING"}}
+    return begun
 
 
 def note_run(connection: Connection, job: str, run: int) -> None:
@@ -139,6 +135,10 @@ def find_run(connection: Connection, job: str, job_id: int | None) -> Mapping[st
             if error.status not in (400, 404):
                 raise
             continue
+        if status_of(found) in (JobStatus.FAILED, JobStatus.CANCELED):
+            # It may have been taken up again by a run that could not be written down.
+            later = lost_run(connection, job, job_id)
+            return found if later is None else later
         return found
     return lost_run(connection, job, job_id)
 
@@ -249,6 +249,27 @@ def failure(connection: Connection, run: Mapping[str, Any]) -> str:
     lines = [scrub(line) for line in str(output.get("logs") or "").splitlines() if line.strip()]
     last = " / ".join(lines[-_LAST_LINES:])
     return f"{said}; its log ends: {last}" if last else said
+
+
+def _body(connection: Connection, asked: Asked) -> dict[str, Any]:
+    """What begins a run of a deployment's Databricks Job, or one on the cluster that trains."""
+    request = request_of(connection, asked.job)
+    if isinstance(asked, ScoreRequest):
+        # More runs than the job allows at once wait, where they would be skipped.
+        return {
+            "job_id": asked.job_id,
+            "job_parameters": {"request": request},
+            "queue": {"enabled": True},
+        }
+    task = {
+        "task_key": _TASK,
+        "existing_cluster_id": asked.cluster,
+        "spark_python_task": {
+            "python_file": f"{connection.outputs.volume}/{asked.bootstrap}",
+            "parameters": [request],
+        },
+    }
+    return {"run_name": asked.job, "tasks": [task]}
 
 
 def _ended(run: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.databricks.files import read_file
 from runner.databricks.job_runs import (
+    begin_run,
     cancel_run,
     failure,
     find_run,
@@ -18,9 +19,9 @@ from runner.databricks.job_runs import (
     known_runs,
     list_runs,
     moment,
+    note_run,
     place_of,
     request_of,
-    start_batch,
     status_of,
 )
 from runner.databricks.requests import Asked, ScoreRequest, TrainRequest, parse_request
@@ -132,7 +133,8 @@ def cancel_job(connection: Connection, name: str) -> Job:
 def resume_job(connection: Connection, environment: str, name: str) -> Job:
     """Begin another run of a batch job, which redoes only what is missing, unless one goes on.
 
-    Raises NotFound, and EnvironmentRefused for a job that completed and for one that trains.
+    A job that never began is begun. Raises NotFound, and EnvironmentRefused for a job that
+    completed and for one that has trained.
     """
     asked = find_request(connection, name)
     run = find_run(connection, name, asked.job_id)
@@ -141,17 +143,19 @@ def resume_job(connection: Connection, environment: str, name: str) -> Job:
         return job
     if job.status is JobStatus.COMPLETED:
         raise EnvironmentRefused(f"job {name!r} is Completed; there is nothing to resume")
-    if not isinstance(asked, ScoreRequest):
+    if not isinstance(asked, ScoreRequest) and run is not None:
         raise EnvironmentRefused(
             f"job {name!r} can't be resumed: a training job begins from its start; train again with"
             f" `runner train {asked.model or 'MODEL'} --env {environment}`"
         )
-    from runner.databricks.wheel import send_wheel
+    if isinstance(asked, ScoreRequest):
+        from runner.databricks.wheel import send_wheel
 
-    send_wheel(connection)
-    number = len(known_runs(connection, name))
-    start_batch(connection, name, number, asked.job_id)
-    return replace(job, status=JobStatus.QUEUED, ended_at=None, error=None)
+        send_wheel(connection)
+    if run is not None:  # unless it is noted it would be begun, and so found, once more
+        note_run(connection, name, int(run["run_id"]))
+    begun = begin_run(connection, asked, len(known_runs(connection, name)))
+    return job_record(connection, asked, begun)
 
 
 def refuse_removal(connection: Connection, names: Sequence[str]) -> EnvironmentRefused:

@@ -37,11 +37,19 @@ def restore(place: Path, folder: Path) -> None:
         with contextlib.suppress(FileNotFoundError):
             shutil.copyfile(path, folder / path.name)
     for kept in (pieces_folder, logs_folder, output_folder):
-        if kept(place).is_dir():
-            # Not the attributes: a volume has none to give.
-            shutil.copytree(
-                kept(place), kept(folder), copy_function=shutil.copyfile, dirs_exist_ok=True
-            )
+        copy_files(kept(place), kept(folder))
+
+
+def copy_files(source: Path, target: Path) -> None:
+    """Copy the files of a folder and those below it; nothing where there is no folder.
+
+    Not their times and permissions: a volume has none to give, and takes none. Raises OSError.
+    """
+    for path in sorted(source.rglob("*")):
+        if path.is_file():
+            copy = target / path.relative_to(source)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
 
 
 class Mirror:
@@ -124,18 +132,16 @@ def mirrored(folder: Path, place: Path) -> Iterator[None]:
     copying = subprocess.Popen(
         python_command("runner.databricks.mirror", str(folder), str(place)),
         stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         yield
     finally:
-        copying.communicate()  # its input ends, and so does it
         failed = sys.exception() is not None
-        try:
-            Mirror(folder, place).finish()
-        except OSError as error:
-            if not failed:
-                raise refused(place, error) from None
+        said, _ = copying.communicate()  # its input ends, by which it knows that it is to finish
+        if copying.returncode and not failed:
+            raise JobFailed(said.strip() or f"{place} could not be written")
 
 
 def refused(path: Path, error: OSError) -> JobFailed:
@@ -147,11 +153,19 @@ def refused(path: Path, error: OSError) -> JobFailed:
 
 
 def main(folder: str, place: str) -> int:
-    """Copy until the input ends, which it does when the job's process ends, however that is."""
+    """Copy until the input ends, which it does when the job's process ends, however that is.
+
+    What is left is copied then. Prints why where the volume takes it no longer.
+    """
     import select
 
     mirror = Mirror(Path(folder), Path(place))
     while not select.select([sys.stdin], [], [], _EVERY)[0]:
         with contextlib.suppress(OSError):  # the next look may succeed; the last one tells
             mirror.look()
+    try:
+        mirror.finish()
+    except OSError as error:
+        print(refused(Path(place), error))
+        return 1
     return 0

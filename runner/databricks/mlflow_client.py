@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from runner.azure.errors import ServiceError, refusal_of, scrub
 from runner.azure.ways_out import way_out_if_unreachable
 from runner.databricks.client import SCOPE
-from runner.databricks.ways_out import way_out
+from runner.databricks.ways_out import TOKEN_REFUSED, way_out
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -26,6 +26,15 @@ if TYPE_CHECKING:
 
 TRACKING = "databricks"
 REGISTRY = "databricks-uc"
+_STATUSES: Mapping[str, int] = {  # by the name of an error of databricks-sdk
+    "Unauthenticated": 401,
+    "PermissionDenied": 403,
+    "NotFound": 404,
+    "TooManyRequests": 429,
+    "BadRequest": 400,
+}
+_LONGEST = 400  # characters of what a package says
+EXPIRED = 401  # the status of an error after which another client has another token
 # What would lead MLflow and the package below it to another workspace, or sign them in otherwise.
 _FOREIGN = ("DATABRICKS_", "MLFLOW_TRACKING_", "MLFLOW_REGISTRY_", "ARM_CLIENT_")
 
@@ -46,6 +55,7 @@ def mlflow_client(connection: Connection, what: str) -> Iterator[MlflowClient]:
         "MLFLOW_ENABLE_DB_SDK": "false",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_LOGGING_LEVEL": "ERROR",  # what it warns of is what this package does on purpose
     }
     with _environment(variables), _explained(connection, what):
         from mlflow import MlflowClient
@@ -58,6 +68,15 @@ def fetch_artifacts(connection: Connection, address: str, folder: Path) -> Path:
 
     `address` is `runs:/RUN/PATH`, `models:/m-ID` or `models:/CATALOG.SCHEMA.NAME/VERSION`.
     """
+    try:
+        return _fetch(connection, address, folder)
+    except ServiceError as error:
+        if error.status != EXPIRED:
+            raise
+    return _fetch(connection, address, folder)
+
+
+def _fetch(connection: Connection, address: str, folder: Path) -> Path:
     with mlflow_client(connection, f"fetch {address}"):
         from mlflow import artifacts
         from mlflow.store.artifact.unity_catalog_models_artifact_repo import (
@@ -111,6 +130,9 @@ def _explanation(connection: Connection, what: str, error: Exception) -> Service
     from requests import RequestException
 
     def refused(status: int, code: str, message: str) -> ServiceError:
+        if status == EXPIRED or TOKEN_REFUSED.search(message):
+            connection.credential.forget()  # so that the next client gets another
+            status = EXPIRED
         body = json.dumps({"error_code": code, "message": message})
         path, outputs = "/2.0/mlflow/unity-catalog/model-versions", connection.outputs
         return refusal_of(
@@ -127,17 +149,24 @@ def _explanation(connection: Connection, what: str, error: Exception) -> Service
             return _explanation(connection, what, error.__cause__)
         if code == "INTERNAL_ERROR" and not hasattr(error, "json"):
             # No answer at all, or a failure on this machine.
-            return ServiceError(f"can't {what}: {scrub(error.message)}; try again in a while")
+            said = scrub(error.message)[:_LONGEST]
+            return ServiceError(f"can't {what}: {said}; try again in a while")
         mlflow_error: Any = error
         return refused(int(mlflow_error.get_http_status_code()), code, str(error.message))
     if isinstance(error, DatabricksError):
-        status = {"PERMISSION_DENIED": 403, "UNAUTHENTICATED": 401, "NOT_FOUND": 404}
-        code = str(error.error_code or "")
-        return refused(status.get(code, 500), code, str(error))
+        message = str(error).partition(". Config:")[0]  # it goes on with its own settings
+        status = next((s for kind, s in _STATUSES.items() if kind in _kinds(error)), 500)
+        if status == 403 and message in ("", "Forbidden"):
+            status = EXPIRED  # as a look at a file is refused, whose answer says nothing
+        return refused(status, str(error.error_code or ""), message)
     if isinstance(error, RequestException):
-        said = scrub(str(error))
-        host = connection.outputs.host
+        said, host = scrub(str(error))[:_LONGEST], connection.outputs.host
         return ServiceError(
-            f"can't {what}: {host} does not answer ({said[:200]}); {way_out_if_unreachable(said)}"
+            f"can't {what}: {host} does not answer ({said}); {way_out_if_unreachable(said)}"
         )
     return None
+
+
+def _kinds(error: Exception) -> set[str]:
+    """The names of an error's class and of those above it."""
+    return {kind.__name__ for kind in type(error).__mro__}

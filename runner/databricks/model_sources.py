@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.counting import many
+from runner.databricks.job_outputs import output_place
 from runner.databricks.mlflow_client import fetch_artifacts
-from runner.errors import NotFound, WrongUsage
+from runner.databricks.tracked import logged_model_uri
+from runner.databricks.volume import fetch
+from runner.errors import WrongUsage
 from runner.job_address import (
     ARTIFACTS,
     JobOutput,
@@ -61,16 +65,20 @@ def _of_job(
     folder: Path,
     find_run: Callable[[str], Run | None],
 ) -> Source:
-    if meant.output != ARTIFACTS:
-        raise WrongUsage(
-            f"job {meant.job!r} has no output {meant.output!r}: a job on Databricks keeps what it"
-            " logs in its run; name that with --artifact"
-        )
     run = find_run(meant.job)
-    if run is None:
-        raise NotFound(f"job {meant.job!r} has no MLflow run, and so it logged no model")
-    text = f"runs:/{run.id}/{meant.path}"
-    return Source(fetch_artifacts(connection, text, folder), text, run=run.id, job=meant.job)
+    run_id = run.id if run else None
+    if meant.output == ARTIFACTS:
+        address = logged_model_uri(connection, meant.job, meant.path)
+        return Source(fetch_artifacts(connection, address, folder), address, run_id, meant.job)
+    place = output_place(connection, meant)
+    files = fetch(connection, place, folder, lambda *_: None)
+    if not (folder / "MLmodel").is_file():
+        raise WrongUsage(
+            f"output {meant.output!r} of job {meant.job!r} is no MLflow model, its"
+            f" {many(len(files), 'file')} have no MLmodel among them: name the folder that has one"
+            " with --path, or what the job logged with --artifact"
+        )
+    return Source(folder, f"dbfs:{place}", run_id, meant.job)
 
 
 def _registered(connection: Connection, meant: RegisteredModel) -> str:

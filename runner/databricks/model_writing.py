@@ -18,7 +18,7 @@ from runner.asset_rules import check_copy, check_registration, next_version, tak
 from runner.atomic import new_path
 from runner.azure.errors import Missing, ServiceError
 from runner.content import Content, counted, hash_content, hash_file, scan
-from runner.databricks.mlflow_client import mlflow_client
+from runner.databricks.mlflow_client import EXPIRED, mlflow_client
 from runner.databricks.model_sources import find_source
 from runner.databricks.models import (
     TYPE,
@@ -35,7 +35,7 @@ from runner.declarations.names import UNITY_NAME_RULE, is_unity_name
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.fetching import write
 from runner.origins import origin_of
-from runner.workspace import Asset, Registration, Run, Transfer
+from runner.workspace import Asset, Origin, Registration, Run, Transfer
 
 if TYPE_CHECKING:
     from runner.databricks.connection import Connection
@@ -91,7 +91,8 @@ def register(
             source=source.address,
             run=source.run,
         )
-        note = replace(wanted.note, job=job, origin=origin_of(run) if run else None)
+        known = Origin(source.run) if source.run else None
+        note = replace(wanted.note, job=job, origin=origin_of(run) if run else known)
         return _register_content(
             connection, home, replace(wanted, note=note), source.path, scan(source.path), tell
         )
@@ -178,7 +179,6 @@ def _register_folder(
             f"{path} is a {type_}, and Unity Catalog takes MLflow models only: name a folder with a"
             " file MLmodel, such as `mlflow.pyfunc.save_model` writes"
         )
-    check_signature(path, path)
     content = scan(path, registration.names)
     return _register_content(connection, home, _wanted(registration, path), path, content, tell)
 
@@ -270,7 +270,7 @@ def _add(connection: Connection, wanted: _Wanted, folder: Path, size: int, tell:
         try:
             number = _write(connection, wanted, folder, tags)
         except ServiceError as error:
-            lost = error.status is None or error.status >= 500 or error.status == 429
+            lost = error.status is None or error.status >= 500 or error.status in (EXPIRED, 429)
             found = _begun(connection, wanted.name, request) if lost else {}
             ready = [begun for begun, version in found.items() if is_ready(version)]
             if not ready and (not lost or not tries_left):

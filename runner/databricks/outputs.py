@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
+from runner import stack_output
 from runner.clouds import PUBLIC
-from runner.stack_output import (
-    Malformed,
-    StackOutput,
-    mapping,
-    text,
-    text_or_none,
-    texts,
-)
+from runner.stack_output import Malformed, StackOutput, mapping, text, text_or_none
 
 
 @dataclass(frozen=True)
@@ -26,16 +20,10 @@ class BatchJob:
 
 
 @dataclass(frozen=True)
-class EndpointOutput:
-    """One endpoint as the stack deployed it."""
+class EndpointOutput(stack_output.EndpointOutput):
+    """One endpoint as the stack deployed it; a batch one has a job for each deployment."""
 
-    kind: Literal["batch", "online"]
-    name: str
-    scoring_uri: str | None = None  # online
-    deployments: tuple[str, ...] = ()
-    default: str | None = None  # batch
-    jobs: Mapping[str, BatchJob] = field(default_factory=dict)  # batch, by deployment
-    traffic: Mapping[str, int] = field(default_factory=dict)  # online, percent
+    jobs: Mapping[str, BatchJob] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -90,8 +78,8 @@ def outputs_of(output: StackOutput) -> Outputs:
                 for name, cluster in mapping(content, "clusters").items()
             },
             endpoints={
-                name: _endpoint(_object(endpoint, f"endpoint {name}"))
-                for name, endpoint in mapping(content, "endpoints").items()
+                name: _endpoint(_object(given, f"endpoint {name}"))
+                for name, given in mapping(content, "endpoints").items()
             },
         )
     except Malformed as problem:
@@ -118,21 +106,11 @@ def _object(content: object, what: str) -> Mapping[str, Any]:
 
 
 def _endpoint(content: Mapping[str, Any]) -> EndpointOutput:
-    kind = content.get("kind")
-    if kind not in ("batch", "online"):
-        raise Malformed(f"an endpoint's kind is {kind!r}, allowed: batch, online")
-    return EndpointOutput(
-        kind=kind,
-        name=text(content, "name"),
-        scoring_uri=text_or_none(content, "scoring_uri"),
-        deployments=texts(content, "deployments"),
-        default=text_or_none(content, "default"),
-        jobs={
-            name: _job(_object(job, f"the job of {name}"))
-            for name, job in mapping(content, "jobs").items()
-        },
-        traffic=mapping(content, "traffic"),
-    )
+    jobs = {
+        name: _job(_object(job, f"the job of {name}"))
+        for name, job in mapping(content, "jobs").items()
+    }
+    return EndpointOutput(**vars(stack_output.endpoint(content)), jobs=jobs)
 
 
 def _job(content: Mapping[str, Any]) -> BatchJob:

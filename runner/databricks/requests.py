@@ -31,7 +31,13 @@ class ScoreRequest:
     script: str | None = None  # None: the generated MLflow driver
     environment_variables: Mapping[str, str] = field(default_factory=dict)
     limited: bool = True  # no more processes than the driver has cores
+    engine: str | None = None  # of the engine's; None: Spark for a Spark ML model
     type: Literal["batch"] = "batch"
+
+    @property
+    def outputs(self) -> Mapping[str, str]:
+        """The outputs by name, and their paths."""
+        return {"score": self.output}
 
     def as_text(self) -> str:
         return _text(self)
@@ -45,6 +51,7 @@ class TrainRequest:
     created_at: str  # ISO 8601, UTC
     model: str | None  # the folder that declares it
     cluster: str  # the id of the cluster it runs on
+    bootstrap: str  # what leads its program to its files and its run
     run_id: str  # of its MLflow run
     experiment_id: str
     experiment: str

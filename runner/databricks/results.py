@@ -24,7 +24,6 @@ from runner.workspace import JobStatus, Summary, Transfer
 
 if TYPE_CHECKING:
     from runner.databricks.connection import Connection
-    from runner.databricks.requests import Asked
 
 Tell = Callable[[Transfer], None]
 
@@ -84,7 +83,7 @@ def download_job(connection: Connection, home: Path, name: str, target: Path, te
         if (collected / _SUMMARY).exists():
             copytree(collected / _OUTPUTS, whole / _OUTPUTS)
         else:
-            for output, path in _outputs(asked).items():
+            for output, path in asked.outputs.items():
                 with suppress(NotFound):  # a job that failed may have written none
                     place = f"{connection.outputs.volume}/{path}"
                     _fetch(connection, place, whole / _OUTPUTS / output, name, tell)
@@ -92,11 +91,6 @@ def download_job(connection: Connection, home: Path, name: str, target: Path, te
         if not any(whole.iterdir()):
             raise NotFound(f"job {name!r}, which is {job.status}, has nothing to download")
     return target
-
-
-def _outputs(asked: Asked) -> dict[str, str]:
-    """The outputs of a job by name, and their paths from the volume's root."""
-    return {"score": asked.output} if isinstance(asked, ScoreRequest) else dict(asked.outputs)
 
 
 def _fetch_records(connection: Connection, name: str, folder: Path, tell: Tell) -> None:

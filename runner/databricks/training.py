@@ -13,7 +13,7 @@ from runner.asset_kinds import is_folder
 from runner.databricks.codes import send_code
 from runner.databricks.files import make_folder, read_file, write_file
 from runner.databricks.inputs import Input, find_input
-from runner.databricks.job_runs import begin_run, get_run, name_job, request_of
+from runner.databricks.job_runs import begin_run, name_job, request_of
 from runner.databricks.jobs import job_record
 from runner.databricks.requests import TrainRequest
 from runner.databricks.tracked import experiment_id, make_run
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from runner.declarations import Catalog
 
 _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
-_TASK = "train"
 
 
 def train(
@@ -78,6 +77,7 @@ def train(
         created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         model=model,
         cluster=cluster,
+        bootstrap=bootstrap,
         run_id=make_run(connection, found, name, run_tags(declared)),
         experiment_id=found,
         experiment=experiment,
@@ -93,16 +93,8 @@ def train(
         modules=declared.py_files,
     )
     write_file(connection, request_of(connection, name), asked.as_text().encode())
-    task = {
-        "task_key": _TASK,
-        "existing_cluster_id": cluster,
-        "spark_python_task": {
-            "python_file": bootstrap,
-            "parameters": [request_of(connection, name)],
-        },
-    }
-    run = begin_run(connection, name, 0, None, {"run_name": name, "tasks": [task]})
-    job = job_record(connection, asked, get_run(connection, run))
+    run = begin_run(connection, asked, 0)
+    job = job_record(connection, asked, run)
     return replace(job, notices=tuple(_notices(declared)))
 
 
@@ -144,12 +136,11 @@ def _inputs(
 
 def _send_bootstrap(connection: Connection) -> str:
     """Where in the volume lies what runs a job's program; sent once by content."""
-    content = _BOOTSTRAP.read_bytes()
-    folder = f"{connection.outputs.volume}/runner"
-    path = f"{folder}/train-{sha256(content).hexdigest()[:16]}.py"
-    if read_file(connection, path) is None:
-        make_folder(connection, folder)
-        write_file(connection, path, content)
+    content, volume = _BOOTSTRAP.read_bytes(), connection.outputs.volume
+    path = f"runner/train-{sha256(content).hexdigest()[:16]}.py"
+    if read_file(connection, f"{volume}/{path}") is None:
+        make_folder(connection, f"{volume}/runner")
+        write_file(connection, f"{volume}/{path}", content)
     return path
 
 

@@ -67,7 +67,8 @@ _RIGHTS: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
 )
 # What a request needs of the workspace, by what its path begins with.
 _PERMISSIONS: Mapping[str, str] = {
-    "/2.0/serving-endpoints": "Can Query on the serving endpoint (Serving > Permissions)",
+    "/serving-endpoints": "Can Query on the serving endpoint (Serving > Permissions)",
+    "/2.0/serving-endpoints": "Can View on the serving endpoint (Serving > Permissions)",
     "/2.2/jobs": "Can Manage Run on the job (Jobs & Pipelines > Permissions)",
     "/2.1/clusters": "Can Restart on the cluster (Compute > Permissions)",
     "/2.0/mlflow": "Can Edit on the experiment (Experiments > Permissions)",

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from runner.catalogs import read_environment_catalog
 from runner.databricks.abilities import ABILITIES
 from runner.databricks.connection import Connection
-from runner.errors import EnvironmentRefused
 from runner.job_kinds import JobType
 from runner.project import stack_file
 from runner.workspace import (
@@ -225,6 +224,3 @@ class DatabricksWorkspace:
         from runner.databricks.tracked import model_address
 
         return model_address(self._connection, name)
-
-    def _not_yet(self) -> NoReturn:
-        raise EnvironmentRefused(f"environment {self.environment} is on Databricks, too young yet")

@@ -19,9 +19,13 @@ from runner.declarations import (
 from runner.declarations.deployment import Deployment
 from runner.declarations.references import PREFIX
 from runner.engine.inputs import list_code, list_files
-from runner.engine.mlmodel import read_mlmodel
 from runner.engine.plan import Engine, Plan, Settings, write_plan
-from runner.engine_settings import asked_engine, engine_settings, limited_to_machine
+from runner.engine_settings import (
+    asked_engine,
+    engine_settings,
+    limited_to_machine,
+    usual_engine,
+)
 from runner.errors import EnvironmentRefused, JobFailed, NotFound, WrongUsage
 from runner.input_data import form_of
 from runner.input_path import Chosen, check_type, choose_input, counted_names, unscored
@@ -126,11 +130,9 @@ def _engine(deployment: BatchDeployment, model: Asset | None, asked: str | None)
 
     Raises EnvironmentRefused where that is Spark and there is no Java, or no pyspark.
     """
-    engine = asked_engine(deployment, asked)
-    if engine is None:
-        plain = deployment.code_configuration is None
-        spark = plain and model is not None and read_mlmodel(Path(model.path)).pipeline is not None
-        engine = "spark" if spark else "process"
+    path = Path(model.path) if model else None
+    script = deployment.code_configuration is not None
+    engine = asked_engine(deployment, asked) or usual_engine(path, script)
     if engine == "spark":
         check_spark(deployment.settings.environment_variables.get(MASTER) or asked_master())
     return engine

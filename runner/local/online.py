@@ -176,7 +176,7 @@ def plan_deployment(
 
 def _is_spark(model: Path) -> bool:
     try:
-        return read_mlmodel(model).loader_module == "mlflow.spark"
+        return read_mlmodel(model).pipeline is not None
     except JobFailed:
         return False  # its process will say what is wrong with it
 

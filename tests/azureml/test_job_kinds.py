@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from tests.emulator.faults import (
     throttled,
     unavailable,
 )
+from tests.projects import ROOT
 
 SCHEMAS = "https://azuremlschemas.azureedge.net/latest"
 ENVIRONMENT = "environment: {image: an/image, conda_file: ./conda.yml}"
@@ -245,6 +247,20 @@ def test_a_spark_job_and_automl_are_sent_with_their_files(kinds: Kinds) -> None:
     assert table["jobInputType"] == "mltable"
     assert "/paths/LocalUpload/" in table["uri"]
     assert table["uri"].endswith("/table")
+
+
+def test_the_penguins_train_on_azure_with_the_values_of_the_call(kinds: Kinds) -> None:
+    for part in ("models", "data"):
+        shutil.copytree(ROOT / part / "penguins", kinds.root / part / "penguins")
+    workspace = kinds.stage.workspace(kinds.root)
+    job = workspace.train(TrainingRequest("penguins", inputs={"maxIter": "10"}))
+    sent = kinds.get("jobs", job.name)
+    assert (job.type, sent["jobType"]) == ("spark", "Spark")
+    assert sent["entry"]["file"] == "train.py"
+    assert sent["inputs"]["penguins"]["uri"].startswith("/data/input-")
+    values = {name: given.get("value") for name, given in sent["inputs"].items()}
+    assert (values["maxIter"], values["regParam"]) == ("10", "0.5")
+    assert sent["conf"]["spark.executor.instances"] == "1"
 
 
 def test_the_same_files_are_registered_once(kinds: Kinds) -> None:

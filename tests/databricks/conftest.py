@@ -32,12 +32,16 @@ def connection(lake: SeededLake) -> Connection:
     return Connection(outputs_of_lake(lake))
 
 
-@pytest.fixture
-def workspace(lake: SeededLake, tmp_path: Path) -> DatabricksWorkspace:
-    root = tmp_path / "project"
-    root.mkdir()
+def workspace_of(lake: SeededLake, root: Path) -> DatabricksWorkspace:
+    """A workspace as a project in a folder sees it."""
+    root.mkdir(exist_ok=True)
     project = Project(root, root / "models", root / ".runner")
     return DatabricksWorkspace(project, "lake", outputs_of_lake(lake))
+
+
+@pytest.fixture
+def workspace(lake: SeededLake, tmp_path: Path) -> DatabricksWorkspace:
+    return workspace_of(lake, tmp_path / "project")
 
 
 @pytest.fixture

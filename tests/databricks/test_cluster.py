@@ -21,8 +21,7 @@ import os
 
 def init():
     global greeting
-    path = os.path.join(os.environ["AZUREML_MODEL_DIR"], "greeting", "greeting.txt")
-    greeting = open(path).read() if os.path.exists(path) else "hi"
+    greeting = os.environ["GREETING"]
 
 def run(mini_batch):
     rows = []
@@ -42,18 +41,15 @@ def run(mini_batch):
 
 
 class Stage:
-    """A folder as a volume, with data, code and a model in it."""
+    """A folder as a volume, with data and code in it."""
 
     def __init__(self, root: Path) -> None:
-        self.volume, self.model = root / "volume", root / "greeting"
-        self.with_model = False  # fetching a model costs the seconds that importing MLflow takes
+        self.volume = root / "volume"
         self.go, self.seen = root / "go", root / "seen"
         self.place = self.volume / "jobs" / "echo-1"
         self.write("data/lines/1/a.txt", "one")
         self.write("data/lines/1/b.txt", "two")
         self.write("code/1/score.py", SCRIPT.format(go=self.go, seen=self.seen))
-        self.model.mkdir()
-        (self.model / "greeting.txt").write_text("hello")
 
     def write(self, name: str, text: str) -> None:
         path = self.volume / name
@@ -71,9 +67,8 @@ class Stage:
             given="azureml:lines:1",
             output="jobs/echo-1/named-outputs/score",
             settings={"processes": 1, "mini_batch_size": 1, **(settings or {})},
-            model="azureml:greeting:1",
-            model_folder="greeting",
             script="code/1/score.py",
+            environment_variables={"GREETING": "hello"},
         )
         self.write(f"jobs/echo-1/{FILE}", replace(request, **changes).as_text())
 
@@ -84,7 +79,7 @@ class Stage:
                 "-c",
                 "from runner.databricks.cluster import score; score()",
                 str(self.place / FILE),
-                str(self.model / "greeting.txt") if self.with_model else "",
+                "",  # no model, whose fetching costs the seconds that importing MLflow takes
             ],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -113,7 +108,6 @@ def stage(tmp_path: Path) -> Stage:
 
 
 def test_a_job_leaves_its_output_and_its_records_in_the_volume(stage: Stage) -> None:
-    stage.with_model = True
     stage.ask()
     assert stage.run() == (0, "")
     assert (stage.output / "predictions.csv").read_text() == "hello,a.txt,one\nhello,b.txt,two\n"
@@ -148,7 +142,7 @@ def test_a_job_that_was_killed_is_taken_up_again_from_the_volume(stage: Stage) -
     process.communicate()
     stage.go.touch()
     assert stage.run() == (0, "")
-    assert (stage.output / "predictions.csv").read_text() == "hi,a.txt,one\nhi,b.txt,wait\n"
+    assert (stage.output / "predictions.csv").read_text() == "hello,a.txt,one\nhello,b.txt,wait\n"
     assert stage.seen.read_text().split() == ["a.txt", "b.txt"]
     assert len((stage.place / "starts.txt").read_text().split()) == 2
 
@@ -174,3 +168,11 @@ def test_an_output_place_that_holds_something_is_left_alone(stage: Stage) -> Non
     status, last = stage.run()
     assert (status, "exists already" in last) == (1, True)
     assert [path.name for path in (stage.volume / "elsewhere").iterdir()] == ["kept.txt"]
+
+
+def test_a_volume_that_takes_no_more_fails_the_job_and_says_what_is_needed(stage: Stage) -> None:
+    stage.ask()
+    stage.write("jobs/echo-1/logs", "a file where a folder has to be")
+    status, last = stage.run()
+    assert status == 1
+    assert "can't be written" in last or "can't be read" in last

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from runner.azure.client import RETRIES
+from runner.databricks.client import DatabricksClient
 from tests.azureml.scored import Run
 from tests.databricks.jobs_stage import LinesProject
+from tests.emulator.faults import Drop
 from tests.projects import add_diabetes
 
 
@@ -155,3 +160,42 @@ def test_a_model_of_mlflow_scores_on_a_cluster_as_it_does_here(
     assert (summary["rows"], summary["mini_batches"]) == (here["rows"], here["mini_batches"])
     shown = run("jobs", "show", "-o", "json").json()
     assert shown["model"] == f"azureml:{registered['name']}:{registered['version']}"
+
+
+def test_a_job_whose_begin_was_lost_is_begun_by_resume_and_never_twice(
+    lines: LinesProject, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(RETRIES, "retry_backoff_factor", 0.01)
+    faults = lines.lake.emulator.faults
+    for drop, begun in ((Drop("before"), 0), (Drop("after"), 1)):
+        faults.inject(drop, path="*/jobs/run-now", times=None)
+        lost = run("score")
+        faults.clear()
+        assert (lost.status, len(lines.runs())) == (3, begun)
+        name = re.findall(r"runner jobs resume (\S+) --env lake", lost.err)[0]
+        shown = run("jobs", "show", name, "-o", "json").json()
+        assert shown["status"] != "NotResponding" if begun else "never began" in shown["error"]
+        run("jobs", "resume", name)
+        assert run("jobs", "stream", name).status == 0
+        assert len(lines.runs()) == 1
+        lines.lake.do("POST", "/api/2.2/jobs/runs/delete", {"run_id": lines.runs()[0]["run_id"]})
+
+
+def test_ctrl_c_while_a_job_begins_cancels_it(
+    lines: LinesProject, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = DatabricksClient.send
+
+    def interrupted(self: DatabricksClient, method: str, url: str, **more: Any) -> Any:
+        answer = send(self, method, url, **more)
+        if url.endswith("/jobs/run-now"):
+            raise KeyboardInterrupt
+        return answer
+
+    lines.lines(a="wait")
+    monkeypatch.setattr(DatabricksClient, "send", interrupted)
+    stopped = run("score")
+    assert stopped.status == 130
+    name = re.findall(r"interrupted: job (\S+) was canceled", stopped.err)[0]
+    assert run("jobs", "stream", name).status == 1
+    assert run("jobs", "show", name, "-o", "json").json()["status"] == "Canceled"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from runner.azure.client import RETRIES
 from runner.environments import open_workspace
 from tests.azureml.scored import Run
 from tests.databricks.jobs_stage import LinesProject
+from tests.emulator.faults import Drop
 
 JOB = """
 type: spark
@@ -104,6 +107,22 @@ def test_a_job_that_is_stopped_leaves_no_mlflow_run_open(trees: LinesProject, ru
     resumed = run("jobs", "resume", name)
     assert resumed.status == 3
     assert "train again with `runner train trees --env lake`" in resumed.err
+
+
+def test_a_job_that_never_began_is_begun_by_resume(
+    trees: LinesProject, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(RETRIES, "retry_backoff_factor", 0.01)
+    trees.project.write("models/trees/program/main.py", "print('fine')\n")
+    faults = trees.lake.emulator.faults
+    faults.inject(Drop("before"), path="*/runs/submit", times=None)
+    lost = run("train", "trees")
+    faults.clear()
+    assert (lost.status, submitted(trees)) == (3, [])
+    name = re.findall(r"runner jobs resume (\S+) --env lake", lost.err)[0]
+    assert run("jobs", "resume", name).status == 0
+    assert run("jobs", "stream", name).status == 0
+    assert len(submitted(trees)) == 1
 
 
 def test_a_command_job_is_refused_with_the_way_out(trees: LinesProject, run: Run) -> None:

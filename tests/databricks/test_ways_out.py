@@ -33,7 +33,8 @@ def outputs() -> Outputs:
         ),
         ("GET", "/2.1/unity-catalog/catalogs/lake", "GRANT USE CATALOG ON CATALOG lake "),
         ("POST", "/2.2/jobs/run-now", "Can Manage Run on the job"),
-        ("GET", "/2.0/serving-endpoints/x", "Can Query on the serving endpoint"),
+        ("GET", "/2.0/serving-endpoints/x", "Can View on the serving endpoint"),
+        ("POST", "/serving-endpoints/x/invocations", "Can Query on the serving endpoint"),
         ("GET", "/2.0/preview/scim/v2/Me", "has to be a user of the workspace"),
     ],
 )

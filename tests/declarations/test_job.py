@@ -9,6 +9,7 @@ from runner.declarations import (
     Environment,
     JobInput,
     JobOutput,
+    SparkJob,
     read,
     read_as,
 )
@@ -114,3 +115,57 @@ def test_what_is_wrong_is_named(write: Write, text: str, words: str) -> None:
 
 def test_every_wrong_name_of_a_command_is_reported(write: Write) -> None:
     assert len(wrong(write, "command: ${{inputs.a}} ${{outputs.b}}\n").splitlines()) == 2
+
+
+SPARK = "type: spark\nentry: {file: a.py}\n"
+
+
+def test_a_spark_job_is_read(write: Write, tmp_path: Path) -> None:
+    text = """
+        $schema: https://azuremlschemas.azureedge.net/latest/sparkJob.schema.json
+        type: spark
+        code: src
+        entry: {file: fit.py}
+        py_files: [more.zip]
+        jars: [a.jar]
+        files: [b.txt]
+        archives: [c.zip#c]
+        conf: {spark.driver.cores: 1, spark.sql.shuffle.partitions: 8, spark.x.y: true}
+        args: --rows ${{inputs.rows}} --out ${{ outputs.model }}
+        inputs: {rows: {type: uri_file, path: ../rows.csv, mode: direct}, rate: 0.5}
+        outputs: {model: {type: mlflow_model, mode: direct}}
+        environment: azureml:e:1
+        resources: {instance_type: standard_e4s_v3, runtime_version: 3.4}
+        identity: {type: user_identity}
+        tags: {team: risk}
+    """
+    found = read(write("jobs/train.yml", text))
+    assert isinstance(found, SparkJob)
+    assert (found.entry.file, found.code) == ("fit.py", tmp_path / "jobs/src")
+    assert found.conf["spark.x.y"] == "true"
+    assert found.conf["spark.driver.cores"] == "1"
+    assert found.inputs["rows"] == JobInput(tmp_path / "rows.csv", "uri_file", "direct")
+    assert found.resources is not None
+    assert found.resources.runtime_version == "3.4"
+    assert (found.py_files, found.archives) == (("more.zip",), ("c.zip#c",))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("type: spark\n", "entry: missing, and required"),
+        (SPARK + "comand: x\n", "3: comand: unknown key"),
+        (SPARK + "conf: {a: {b: c}}\n", "conf.a: found a mapping"),
+        (SPARK + "environment_variables: {A: b}\n", "3: environment_variables: unknown key"),
+        ("type: spark\nentry: {file: a.py, class_name: b}\n", "allowed: file or class_name"),
+        ("type: spark\nentry: {file: ../a.py}\n", "2: entry.file: found the text '../a.py'"),
+        (SPARK + "args: ${{inputs.x}}\n", "3: args: found ${{inputs.x}}, but inputs has no 'x'"),
+        (SPARK + "py_files: [a.py, a.py]\n", "allowed: each file once"),
+        (SPARK + "resources: {instance_count: 2}\n", "resources.instance_count: unknown key"),
+    ],
+)
+def test_what_is_wrong_with_a_spark_job_is_named(write: Write, text: str, words: str) -> None:
+    with pytest.raises(DeclarationError) as caught:
+        read(write("train.yml", text))
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)

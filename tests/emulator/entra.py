@@ -150,6 +150,14 @@ def token(cloud: Cloud, call: Call) -> Response:
     return grant(cloud, form)
 
 
+def token_of_version_1(cloud: Cloud, call: Call) -> Response:
+    """Give a token for a client's secret, as databricks-sdk asks for it."""
+    form = dict(parse_qsl(call.request.body.decode()))
+    if call.arguments["tenant"] != cloud.application.tenant:
+        return _no_tenant(call.arguments["tenant"])
+    return _for_secret(cloud, {**form, "scope": f"{form.get('resource', '')}/.default"})
+
+
 def _for_secret(cloud: Cloud, form: Mapping[str, str]) -> Response:
     app = cloud.application
     if form.get("client_id") != app.client:
@@ -306,4 +314,5 @@ ROUTES: tuple[Route, ...] = (
     ),
     route("GET", addresses.LOGIN_HOST, "/{tenant}/oauth2/v2.0/authorize", authorize),
     route("POST", addresses.LOGIN_HOST, "/{tenant}/oauth2/v2.0/token", token),
+    route("POST", addresses.LOGIN_HOST, "/{tenant}/oauth2/token", token_of_version_1),
 )

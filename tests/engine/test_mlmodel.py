@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from runner.engine.mlmodel import Column, LooseColumn, Signature, Tensor, read_mlmodel
 from runner.errors import JobFailed
@@ -89,6 +90,26 @@ def refusal(folder: Path) -> str:
     text = str(raised.value)
     assert "\n" not in text
     return text
+
+
+@pytest.mark.parametrize(
+    ("flavor", "pipeline"),
+    [
+        ({"model_data": "sparkml", "model_class": "pyspark.ml.pipeline.PipelineModel"}, "sparkml"),
+        ({"model_data": "sparkml"}, "sparkml"),  # as older versions of MLflow say it
+        ({"model_data": "sparkml", "model_class": "pyspark.ml.connect.PipelineModel"}, None),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_a_spark_ml_model_has_a_pipeline(
+    tmp_path: Path, flavor: dict[str, str] | None, pipeline: str | None
+) -> None:
+    folder = tmp_path / "m"
+    folder.mkdir()
+    flavors = {"python_function": {"loader_module": "mlflow.spark"}, "spark": flavor}
+    (folder / "MLmodel").write_text(yaml.safe_dump({"flavors": flavors}))
+    assert read_mlmodel(folder).pipeline == (folder / pipeline if pipeline else None)
 
 
 def test_a_folder_without_mlmodel_says_so(tmp_path: Path) -> None:

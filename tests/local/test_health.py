@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError
+from pathlib import Path
 
 import pytest
 
 from runner.health import Link
 from runner.local import health
 from runner.project import find_project
+from tests.java import java
 from tests.projects import ScratchProject
 
 
@@ -16,6 +18,7 @@ def links(project: ScratchProject) -> dict[str, Link]:
 
 def test_everything_is_ok_where_everything_is_there(project: ScratchProject) -> None:
     found = links(project)
+    found.pop("Java for Spark")
     assert {one.state for one in found.values()} == {"ok"}
     assert "pyarrow " in found["packages of score"].text
 
@@ -26,6 +29,7 @@ def test_everything_is_ok_where_everything_is_there(project: ScratchProject) -> 
         ("pyarrow", "packages of score", "failed"),
         ("mlflow", "packages of mlflow", "skipped"),
         ("uvicorn", "packages of serve", "skipped"),
+        ("pyspark", "packages of spark", "skipped"),
     ],
 )
 def test_only_what_scoring_needs_is_broken_without_its_packages(
@@ -40,6 +44,27 @@ def test_only_what_scoring_needs_is_broken_without_its_packages(
     found = links(project)[link]
     assert found.state == state
     assert f"{package} not installed: install the dependency group" in found.text
+
+
+@pytest.mark.parametrize(
+    ("says", "state", "text"),
+    [
+        ('openjdk version "21.0.2"', "ok", "Java 21"),
+        ('openjdk version "11.0.2"', "skipped", "Spark runs on Java 17 or 21"),
+    ],
+)
+def test_java_is_told_and_its_absence_breaks_nothing(
+    project: ScratchProject,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    says: str,
+    state: str,
+    text: str,
+) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(java(tmp_path / "jdk", says)))
+    found = links(project)["Java for Spark"]
+    assert found.state == state
+    assert text in found.text
 
 
 def test_a_project_that_declares_nothing_says_where_it_looked(project: ScratchProject) -> None:

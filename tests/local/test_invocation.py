@@ -10,7 +10,7 @@ import pytest
 
 from runner.declarations import BatchSettings, RetrySettings, read_catalog
 from runner.engine.plan import Plan, Settings
-from runner.errors import NotFound, WrongUsage
+from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.local.assets import register
 from runner.local.database import opened
 from runner.local.endpoints import DeclaredEndpoints
@@ -20,6 +20,7 @@ from runner.local.workspace import LocalWorkspace
 from runner.project import Project
 from runner.request import resolve
 from runner.workspace import Invocation, Job, JobStatus, Registration
+from tests.java import java
 from tests.projects import ScratchProject
 
 CORES = len(os.sched_getaffinity(0))
@@ -250,6 +251,62 @@ def test_declared_files_that_are_gone_do_not_keep_what_is_registered_from_being_
     (project.root / "data/lines").rename(project.root / "data/moved")
     planned, notices = plan(project)
     assert (len(planned.files), notices) == (2, ())
+
+
+@pytest.fixture
+def _a_java(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(java(tmp_path / "jdk", 'openjdk version "17.0.15"')))
+
+
+def spark_model(project: ScratchProject) -> None:
+    """Replace the deployment by one of a Spark ML model, of which only the MLmodel is there."""
+    project.write(
+        "models/echo/pipeline/MLmodel",
+        "flavors:\n  python_function: {loader_module: mlflow.spark, data: sparkml}\n"
+        "  spark: {model_data: sparkml, model_class: pyspark.ml.pipeline.PipelineModel}\n",
+    )
+    project.write(
+        "models/echo/batch-deployment.yml",
+        "$schema: https://azuremlschemas.azureedge.net/latest/modelBatchDeployment.schema.json\n"
+        "name: main\nendpoint_name: echo\nmodel: {path: ./pipeline, type: mlflow_model}\n",
+    )
+
+
+@pytest.mark.usefixtures("_a_java")
+def test_the_call_says_before_the_deployment_and_that_before_the_model_what_runs_a_job(
+    project: ScratchProject,
+) -> None:
+    assert plan(project)[0].settings.engine == "process"
+    assert plan(project, engine="spark")[0].settings.engine == "spark"
+    project.deployment("settings: {environment_variables: {RUNNER_ENGINE: spark}}\n")
+    assert plan(project)[0].settings.engine == "spark"
+    assert plan(project, engine="process")[0].settings.engine == "process"
+    spark_model(project)
+    assert plan(project)[0].settings.engine == "spark"
+    assert plan(project, engine="process")[0].settings.engine == "process"
+
+
+def test_an_engine_that_there_is_not_is_refused(project: ScratchProject) -> None:
+    project.deployment("settings: {environment_variables: {RUNNER_ENGINE: sparkle}}\n")
+    with pytest.raises(WrongUsage, match="RUNNER_ENGINE is 'sparkle'; it is one of process, spark"):
+        plan(project)
+
+
+def test_a_job_for_spark_is_refused_before_anything_is_written_where_there_is_no_java(
+    project: ScratchProject, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(java(tmp_path / "jdk", 'openjdk version "11.0.2"')))
+    spark_model(project)
+    with pytest.raises(EnvironmentRefused, match=r"Spark runs on Java 17 or 21, and .* is Java 11"):
+        LocalWorkspace(Project(project.root, project.root / "models", project.home)).invoke(
+            Invocation()
+        )
+    assert not list(project.home.glob("jobs/*"))
+    project.deployment(
+        "settings: {environment_variables: {RUNNER_ENGINE: spark,"
+        " RUNNER_SPARK_MASTER: 'sc://somewhere:15002'}}\n"
+    )
+    assert plan(project)[0].settings.engine == "spark"
 
 
 def test_every_setting_of_the_engine_has_one_source() -> None:

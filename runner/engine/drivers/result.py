@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from runner.engine.attempt import FileResult
+from runner.engine.java_cause import java_cause
 from runner.engine.slices import Slice
 from runner.engine.text import one_line
 
@@ -51,9 +52,13 @@ class Driver(Protocol):
 
 
 def brief(error: BaseException) -> str:
-    """One line for an exception: its type and its text."""
-    text = one_line(error)
+    """One line for an exception: its type and its text; of Spark's their cause's."""
+    if cause := java_cause(error):
+        return _shortened(cause)
+    text = _shortened(one_line(error))
     name = type(error).__name__
-    if len(text) > _LONGEST_REASON:
-        text = text[: _LONGEST_REASON - 1] + "…"
     return f"{name}: {text}" if text else name
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_REASON else text[: _LONGEST_REASON - 1] + "…"

@@ -52,6 +52,11 @@ class ScriptDriver:
                 f"script {path}: init() raised {explain_within(path, error)}"
             ) from error
 
+    @property
+    def has_shutdown(self) -> bool:
+        """True where the script wants to be told that there is no more to score."""
+        return callable(self._shutdown)
+
     def run(
         self, files: Sequence[Path], write: Callable[[Any], object], slice_: Slice | None = None
     ) -> Result:
@@ -81,7 +86,7 @@ class ScriptDriver:
 
     def close(self) -> None:
         """Call the script's `shutdown()`, if it has one. Raises JobFailed when that raises."""
-        if not callable(self._shutdown):
+        if self._shutdown is None or not self.has_shutdown:
             return
         try:
             self._shutdown()

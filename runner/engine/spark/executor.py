@@ -6,9 +6,13 @@ this module finds everything else in what the function carries with it.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
+import threading
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +25,8 @@ from runner.engine.drivers.bad_file import BadFile
 from runner.engine.drivers.formats import read_table
 from runner.engine.drivers.predictions import write_lines
 from runner.engine.drivers.result import NotOnceARow, Result
-from runner.engine.messages import Hopeless, Message, Raised, Scored, WantsWholeFiles, encode
+from runner.engine.drivers.script import ScriptDriver
+from runner.engine.messages import Hopeless, Message, Raised, Ready, Scored, WantsWholeFiles, encode
 from runner.engine.mlmodel import Column
 from runner.engine.plan import Plan
 from runner.engine.spark.units import Unit
@@ -31,6 +36,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ANSWERS = "unit long, message binary, lines binary, seconds double"
+KILLED_AFTER = 5.0  # seconds past its timeout that code may take to notice it
 UNIT = "__runner_unit"  # the column that says whose a row is
 _MOST_AT_ONCE = 8 << 20  # bytes of lines in one row, which the JVM copies as a whole
 _ROWS_AT_ONCE = 10_000  # rows of a batch that goes to the JVM
@@ -51,19 +57,48 @@ class Reading:
 _loaded: dict[str, drivers.Driver] = {}
 
 
+def pass_on(batches: Batches) -> Batches:
+    """Do nothing, in a Python worker that has started for it and imported all that it needs."""
+    import pyarrow.compute
+    import pyarrow.csv
+
+    assert pyarrow.compute
+    assert pyarrow.csv
+    yield from batches
+
+
+def load_driver(plan: Plan, output: str) -> Callable[[Batches], Batches]:
+    """Load the engine's own driver, and say Ready or Hopeless."""
+
+    def run(batches: Batches) -> Batches:
+        import pyarrow as pa
+
+        for _ in batches:
+            message: Message
+            try:
+                with warnings.catch_warnings(record=True) as heard:
+                    warnings.simplefilter("always")
+                    driver = _driver(plan, output)
+                doubts = drivers.doubts(plan, [_warning(found) for found in heard])
+                if isinstance(driver, ScriptDriver) and driver.has_shutdown:
+                    doubts += (f"Spark ends without calling shutdown() of {plan.script}",)
+                message = Ready(doubts)
+            except JobFailed as error:
+                traceback.print_exc()
+                message = Hopeless(str(error))
+            yield pa.record_batch([pa.array([encode(message)], pa.binary())], ["message"])
+
+    return run
+
+
 def score_parts(plan: Plan, output: str, groups: Groups) -> Callable[[Batches], Batches]:
     """Score whole parts by the engine's own driver, which each Python worker loads once."""
 
     def run(batches: Batches) -> Batches:
         for unit in _units(batches, groups):
             lines: list[bytes] = []
-            seconds = 0.0
-            try:
-                driver = _driver(plan, output)
-            except JobFailed as error:
-                traceback.print_exc()
-                yield from _answer(unit, Hopeless(str(error)), (), seconds)
-                continue
+            # One that took the place of a killed one loads the driver again.
+            driver = _driver(plan, output)
             began = time.monotonic()
             files = [Path(plan.input) / file.name for file in unit.part.files]
             message = _attempt(plan, driver, files, unit, lines)
@@ -107,8 +142,8 @@ def say(reading: Reading, groups: Groups) -> Callable[[Batches], Batches]:
                 _, notes = _read(reading, unit)
             except BadFile as refused:
                 error = f"{file.name}: {refused}"
-            warnings = tuple(f"{file.name}: {note}" for note in notes)
-            result = Result((FileResult(file.name, 0, error),), {}, warnings)
+            said = tuple(f"{file.name}: {note}" for note in notes)
+            result = Result((FileResult(file.name, 0, error),), {}, said)
             yield from _answer(unit, Scored(result), (), 0.0)
 
     return run
@@ -147,6 +182,10 @@ def _units(batches: Batches, groups: Groups) -> Iterator[Unit]:
             yield from groups[group]
 
 
+def _warning(heard: warnings.WarningMessage) -> Warning:
+    return heard.message if isinstance(heard.message, Warning) else Warning(heard.message)
+
+
 def _driver(plan: Plan, output: str) -> drivers.Driver:
     driver = _loaded.get(plan.job)
     if driver is None:
@@ -156,11 +195,46 @@ def _driver(plan: Plan, output: str) -> drivers.Driver:
     return driver
 
 
+class _TookLonger(BaseException):
+    """Raised into a part that outlives its timeout."""
+
+
+@contextlib.contextmanager
+def _no_longer_than(limit: float) -> Iterator[None]:
+    """Raise _TookLonger where the block takes longer than `limit` seconds.
+
+    What doesn't let itself be interrupted is ended with the Python worker, for which Spark begins
+    another.
+    """
+
+    def interrupt(*_: object) -> None:
+        raise _TookLonger
+
+    watch = threading.Timer(limit + KILLED_AFTER, os._exit, [1])
+    watch.daemon = True
+    watch.start()
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, limit)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        watch.cancel()
+
+
+def took_longer(limit: float) -> str:
+    return f"took longer than {limit:g} s (retry_settings.timeout)"
+
+
 def _attempt(
     plan: Plan, driver: drivers.Driver, files: Sequence[Path], unit: Unit, lines: list[bytes]
 ) -> Message:
     try:
-        result = driver.run(files, lambda text: lines.append(bytes(text)), unit.part.slice)
+        with _no_longer_than(plan.settings.timeout):
+            result = driver.run(files, lambda text: lines.append(bytes(text)), unit.part.slice)
+    except _TookLonger:
+        return Raised(took_longer(plan.settings.timeout))
     except NotOnceARow as error:
         return WantsWholeFiles(str(error))
     except JobFailed as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import re
 import threading
 import time
@@ -14,9 +15,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 from runner.engine import drivers
 from runner.engine.attempt import FileResult
 from runner.engine.drivers.packages import why_not_loaded
-from runner.engine.drivers.result import Result, brief
+from runner.engine.drivers.result import Result
 from runner.engine.layout import output_folder
-from runner.engine.messages import Message, Raised, Scored, WantsWholeFiles, decode
+from runner.engine.messages import (
+    Hopeless,
+    Message,
+    Raised,
+    Ready,
+    Scored,
+    WantsWholeFiles,
+    decode,
+)
 from runner.engine.mlmodel import MlModel, read_mlmodel
 from runner.engine.parts import Part
 from runner.engine.plan import Plan
@@ -38,6 +47,7 @@ _BY_ROW = {"ArrowEvalPython", "BatchEvalPython", "Filter", "MapInArrow", "Projec
 class Method(Protocol):
     """How units are scored."""
 
+    warnings: tuple[str, ...]  # what is to be said of the model that was loaded
     at_once: int  # units in a job of Spark's
     jobs: int  # of Spark's side by side
 
@@ -75,6 +85,22 @@ class ByDrivers:
         self._plan = plan
         self._output = str(output_folder(folder))
         self._session = session
+        self.warnings = self._load_everywhere()
+
+    def _load_everywhere(self) -> tuple[str, ...]:
+        """Have each Python worker load the driver, and return what is to be said of it."""
+        load = executor.load_driver(self._plan, self._output)
+        tasks = _over(self._session, self._session.tasks)
+        messages = map(
+            decode, tasks.mapInArrow(load, "message binary").toArrow()["message"].to_pylist()
+        )
+        warnings: dict[str, None] = {}
+        for message in messages:
+            if isinstance(message, Hopeless):
+                raise JobFailed(message.reason)
+            if isinstance(message, Ready):
+                warnings |= dict.fromkeys(message.warnings)
+        return tuple(warnings)
 
     def divide(self, part: Part) -> list[Part]:
         return [part]
@@ -104,7 +130,10 @@ class ByRows:
         self._session = session
         if not self._reading.columns:
             raise _NotByRow
+        # Python workers start, and import what they need, while the JVM loads the model.
+        threading.Thread(target=_start_python_workers, args=[session], daemon=True).start()
         self._model = _load(model)
+        self.warnings = drivers.doubts(plan, _of_another_spark(model))
         self._check()
 
     def divide(self, part: Part) -> list[Part]:
@@ -171,6 +200,8 @@ class InThisProcess:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._driver = drivers.load(plan)
+        assert plan.model is not None
+        self.warnings = drivers.doubts(plan, _of_another_spark(read_mlmodel(Path(plan.model))))
         self._lock = threading.Lock()
 
     def divide(self, part: Part) -> list[Part]:
@@ -196,23 +227,27 @@ class InThisProcess:
         return Raised(reason)
 
 
+def _of_another_spark(model: MlModel) -> list[Warning]:
+    """Spark loads what other versions saved without a word, and reads some of it otherwise."""
+    import pyspark
+
+    saved = model.saved_versions.get("pyspark", pyspark.__version__)
+    if saved.split(".")[:2] == pyspark.__version__.split(".")[:2]:
+        return []
+    return [UserWarning(f"a pipeline of version {saved}")]
+
+
 def _load(model: MlModel) -> Any:
     from pyspark.ml import PipelineModel
 
     assert model.pipeline is not None
     path = model.pipeline.absolute()
     # A volume of Databricks is a file system of its own there; all else lies in this machine's.
-    volume = path.is_relative_to("/Volumes") and "DATABRICKS_RUNTIME_VERSION" in _environment()
+    volume = path.is_relative_to("/Volumes") and "DATABRICKS_RUNTIME_VERSION" in os.environ
     try:
         return _predicting(PipelineModel.load(str(path) if volume else path.as_uri()))
     except Exception as error:
         raise JobFailed(f"model {model.folder} {why_not_loaded(model, error)}") from error
-
-
-def _environment() -> Any:
-    import os
-
-    return os.environ
 
 
 def _predicting(pipeline: Any) -> Any:
@@ -221,6 +256,11 @@ def _predicting(pipeline: Any) -> Any:
     if last is not None and last.hasParam("outputCol") and last.getOrDefault("outputCol"):
         last.setOutputCol("prediction")
     return pipeline
+
+
+def _start_python_workers(session: Session) -> None:
+    with contextlib.suppress(Exception):
+        _over(session, session.tasks).mapInArrow(executor.pass_on, "id long").toArrow()
 
 
 def _over(session: Session, groups: int) -> DataFrame:
@@ -286,6 +326,3 @@ def _with_what_is_said(said: Answer, found: Answer | None) -> Answer:
         )
     )
     return Answer(found.unit, message, found.lines, found.seconds, found.lane)
-
-
-__all__ = ["Method", "brief", "choose_method"]

@@ -7,6 +7,7 @@ down to what fails by itself: only that is charged an attempt.
 
 from __future__ import annotations
 
+import math
 import os
 import queue
 import threading
@@ -19,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.engine import disk, drivers
+from runner.engine import disk
 from runner.engine.draft_file import DraftFile
 from runner.engine.drivers.result import brief
 from runner.engine.layout import draft
@@ -27,6 +28,7 @@ from runner.engine.messages import Hopeless, Message, Raised, Ready, Scored
 from runner.engine.parts import Part
 from runner.engine.plan import Plan
 from runner.engine.pool import NOT_BEGUN, Event, Worker
+from runner.engine.spark.executor import KILLED_AFTER, took_longer
 from runner.engine.spark.methods import Method, choose_method
 from runner.engine.spark.session import Session, begin_session
 from runner.engine.spark.units import Answer, Unit, together
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
 
 _MOST = 4096  # parts that wait or are scored at a time; each costs next to nothing
 _WAVE = 16 << 20  # bytes of input for each task of a wave: what bounds the memory
-_LOADING = 600.0  # seconds more for the first wave, in which Python workers load the model
 
 
 @dataclass(eq=False)
@@ -46,7 +47,8 @@ class _Wave:
 
     units: list[Unit]
     tag: str = field(default_factory=lambda: f"runner-{uuid.uuid4().hex}")
-    deadline: float = float("inf")  # time.monotonic()
+    begun: float = field(default_factory=time.monotonic)
+    deadline: float = math.inf
     late: bool = False
 
 
@@ -77,7 +79,7 @@ class SparkPool:
         self._flying: dict[_Wave, None] = {}
         self._owners: dict[int, Worker] = {}  # by unit
         self._open: dict[Worker, dict[int, Answer | None]] = {}  # the answers of its units
-        self._answered = False
+        self._loading = 0.0  # seconds that the model took to load
         self._threads = ThreadPoolExecutor(thread_name_prefix="wave")
         self._closing = threading.Event()
 
@@ -142,7 +144,7 @@ class SparkPool:
         """Tell the workers that are new what became of the session."""
         if self._failure is None and self._method is None:
             return []
-        message: Message = Ready(drivers.doubts(self._plan, ()))
+        message: Message = Ready(self._method.warnings if self._method else ())
         if self._failure is not None:
             message = Hopeless(self._failure)
         new = [worker for worker in self.workers if not worker.ready]
@@ -152,7 +154,10 @@ class SparkPool:
         try:
             self._session = begin_session(self._plan, self._folder, running)
             if not self._closing.is_set():
-                self._method = choose_method(self._plan, self._folder, self._session)
+                began = time.monotonic()
+                method = choose_method(self._plan, self._folder, self._session)
+                self._loading = time.monotonic() - began
+                self._method = method
         except JobFailed as error:
             self._failure = str(error)
         except BaseException as error:
@@ -166,9 +171,10 @@ class SparkPool:
         while len(self._flying) < method.jobs and (self._again or self._waiting):
             units = self._again.popleft() if self._again else self._next(method, session)
             wave = _Wave(units)
-            # As long as each of a task's units may take, one after another.
-            limit = self._plan.settings.timeout * -(-len(units) // session.tasks)
-            wave.deadline = time.monotonic() + limit + (0.0 if self._answered else _LOADING)
+            # As long as each of a task's units may take, one after another; and a Python worker
+            # that takes a killed one's place has to load the model again.
+            limit = self._plan.settings.timeout * -(-len(units) // session.tasks) + self._loading
+            wave.deadline = time.monotonic() + limit
             self._flying[wave] = None
             self._threads.submit(self._fly, method, session, wave)
 
@@ -213,7 +219,6 @@ class SparkPool:
         del self._flying[done.wave]
         units = done.wave.units
         if done.error is None:
-            self._answered = True
             return [event for answer in done.answers for event in self._take(answer)]
         assert self._session is not None
         assert self._method is not None
@@ -227,8 +232,11 @@ class SparkPool:
             return []
         (unit,) = units
         reason = brief(done.error)
-        if done.wave.late:
-            reason = _took_longer(self._plan.settings.timeout)
+        limit = self._plan.settings.timeout
+        crashed = "Python worker exited unexpectedly" in str(done.error)
+        killed = crashed and time.monotonic() - done.wave.begun >= limit + KILLED_AFTER
+        if done.wave.late or killed:
+            reason = took_longer(limit)
         return self._take(Answer(unit.number, self._method.failed(unit, reason)))
 
     def _take(self, answer: Answer) -> list[Event[Worker]]:
@@ -244,7 +252,7 @@ class SparkPool:
         seconds = sum(answer.seconds for answer in found)
         worker.slot, worker.since = found[0].lane, time.monotonic() - seconds
         if seconds > self._plan.settings.timeout:
-            return [Event(worker, Raised(_took_longer(self._plan.settings.timeout)))]
+            return [Event(worker, Raised(took_longer(self._plan.settings.timeout)))]
         message = together(answer.message for answer in found)
         if isinstance(message, Scored):
             message = self._write(worker, message, found)
@@ -267,7 +275,3 @@ def _running_session() -> SparkSession | None:
     from pyspark.sql import SparkSession
 
     return SparkSession.getActiveSession()
-
-
-def _took_longer(limit: float) -> str:
-    return f"took longer than {limit:g} s (retry_settings.timeout)"

@@ -63,14 +63,13 @@ class PyfuncScorer:
                 f"model {model.folder} is loaded by {model.loader_module}, which needs mlflow:"
                 f" {installed_by('-r requirements/mlflow.txt')}"
             ) from None
-        is_spark = model.loader_module == "mlflow.spark"
         try:
-            if is_spark:
+            if model.pipeline is not None:
                 _begin_spark()
             self._model = mlflow.pyfunc.load_model(str(model.folder))
         except Exception as error:
             raise JobFailed(f"model {model.folder} {why_not_loaded(model, error)}") from error
-        if is_spark:
+        if model.pipeline is not None:
             self._warm_up(model.folder)
         self._schema = self._model.metadata.get_input_schema()
         self._columns = model.signature.columns

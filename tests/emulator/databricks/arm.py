@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-import uuid
 from typing import Any
 
 from tests.emulator import addresses
@@ -82,7 +81,6 @@ def _prepare_connector(change: Change) -> None:
         raise Refusal(400, "LocationRequired", "The location property is required.")
     old = change.old.properties if change.old else {}
     change.properties.setdefault("referedBy", old.get("referedBy", []))  # spelled so by Azure
-    change.secrets.setdefault("number", str(uuid.uuid4()))
 
 
 def _invalid(message: str) -> Refusal:

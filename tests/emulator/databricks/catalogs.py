@@ -8,6 +8,7 @@ from tests.emulator.databricks.refusals import Refused
 from tests.emulator.databricks.schemas import remove_schema
 from tests.emulator.databricks.securables import (
     CATALOG,
+    LOCATION,
     METASTORE,
     SCHEMA,
     allow,
@@ -32,6 +33,7 @@ def create(ask: Ask) -> dict[str, Any]:
     allow(ask, "CREATE_CATALOG", METASTORE, metastore_id(ask.store))
     if ask.store.get(CATALOG, name):
         raise there_already(CATALOG, name)
+    _check_root(ask, ask.body.get("storage_root"))
     made = stamped(
         ask,
         {
@@ -48,6 +50,27 @@ def create(ask: Ask) -> dict[str, Any]:
         document = {"name": schema, "catalog_name": name, "full_name": full_name}
         ask.store.put(SCHEMA, full_name, stamped(ask, document))
     return ask.store.put(CATALOG, name, made)
+
+
+def _check_root(ask: Ask, root: str | None) -> None:
+    """Raise `Refusal` unless a catalog's root lies in a place that Unity Catalog may use.
+
+    The metastores that new accounts are given have no storage of their own.
+    """
+    if not root:
+        raise Refused(
+            400,
+            "INVALID_STATE",
+            "Metastore storage root URL does not exist. Please provide a storage location for the"
+            " catalog (for example 'CREATE CATALOG myCatalog MANAGED LOCATION '<location-path>').",
+        )
+    if not any(root.startswith(location["url"]) for location in ask.store.all(LOCATION)):
+        raise Refused(
+            404,
+            "EXTERNAL_LOCATION_DOES_NOT_EXIST",
+            f"No parent external location was found for path '{root}'. Please create an external"
+            " location on one of the parent paths and then retry the query or command again.",
+        )
 
 
 def get(ask: Ask) -> dict[str, Any]:

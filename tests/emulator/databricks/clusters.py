@@ -26,7 +26,7 @@ SPARK_VERSIONS = {
     "16.4.x-cpu-ml-scala2.12": "16.4 LTS ML (includes Apache Spark 3.5.2, Scala 2.12)",
     "15.4.x-cpu-ml-scala2.12": "15.4 LTS ML (includes Apache Spark 3.5.0, Scala 2.12)",
 }
-ALIVE = ("PENDING", "RUNNING", "RESTARTING", "RESIZING")
+ALIVE = ("PENDING", "RUNNING")
 _MODES = (
     "SINGLE_USER",
     "USER_ISOLATION",
@@ -134,6 +134,13 @@ def use(store: Store, cluster_id: str) -> None:
     found = store.get(CLUSTERS, cluster_id)
     if found is not None:
         _write(store, found, used=time.time())
+
+
+def end_job_cluster(store: Store, cluster_id: str) -> None:
+    """End a job's cluster, unless it has; it can be looked at afterwards."""
+    found = store.get(CLUSTERS, cluster_id)
+    if found is not None and found["state"] in ALIVE:
+        _end(store, found, {"code": "JOB_FINISHED", "type": "SUCCESS", "parameters": {}})
 
 
 def require_cluster(ask: Ask, cluster_id: str) -> Document:

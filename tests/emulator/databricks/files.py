@@ -89,9 +89,11 @@ def make_directory(ask: Ask) -> Response:
 
 
 def look_at_directory(ask: Ask) -> Response:
-    """Say whether there is a directory."""
+    """Say whether there is a directory; a volume with nothing in it counts as none."""
     with _at(ask, "READ") as place:
-        _directory(place)
+        found = _directory(place)
+        if place.local == place.root and not any(found.iterdir()):
+            raise _missing_directory(place)
         return Response(200)
 
 
@@ -181,9 +183,13 @@ def _directory(place: Place) -> Path:
     if place.local == place.root:
         place.root.mkdir(parents=True, exist_ok=True)
     if not place.local.is_dir():
-        said = "The directory being accessed is not found."
-        raise _refused(404, "NOT_FOUND", "DIRECTORY_IS_NOT_FOUND", said, place)
+        raise _missing_directory(place)
     return place.local
+
+
+def _missing_directory(place: Place) -> Refused:
+    said = "The directory being accessed is not found."
+    return _refused(404, "NOT_FOUND", "DIRECTORY_IS_NOT_FOUND", said, place)
 
 
 def _headers(place: Place) -> dict[str, str]:

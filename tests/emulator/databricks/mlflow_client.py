@@ -43,6 +43,8 @@ def main(experiment: str, name: str) -> None:
     seen["artifact_uri"] = run.info.artifact_uri
     seen["model_location"] = mlflow.get_logged_model(logged.model_id).artifact_location
     seen["experiments"] = [item.name for item in client.search_experiments()]
+    named = client.search_experiments(filter_string=f"name = '{experiment}'")
+    seen["named"] = [item.name for item in named]
     version = mlflow.register_model(logged.model_uri, name)
     seen["version"] = [version.version, version.status, version.run_id == runs[1]]
     client.set_registered_model_alias(name, "champion", version.version)

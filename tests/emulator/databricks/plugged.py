@@ -53,7 +53,7 @@ _NOUNS = (
 @contextmanager
 def databricks(emulator: Emulator) -> Iterator[Databricks]:
     """Let the workspaces of a cloud answer until the block ends."""
-    folder = emulator.folder / "databricks"
+    folder = emulator.folder.resolve() / "databricks"
     folder.mkdir(parents=True, exist_ok=True)
     service = Databricks(emulator.cloud, folder, emulator.environment)
     emulator.add_routes(identities.OPEN_ROUTES)

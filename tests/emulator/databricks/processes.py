@@ -17,6 +17,12 @@ from signal import SIGKILL
 from tests.emulator.messages import Response
 
 _SECONDS_TO_START = 180  # a JVM and MLflow on a busy machine
+# Spark as this machine has it: reached by nobody, and compiled once, as short runs are.
+SPARK = {
+    "SPARK_LOCAL_IP": "127.0.0.1",
+    "PYSPARK_SUBMIT_ARGS": "--conf spark.ui.enabled=false"
+    " --driver-java-options -XX:TieredStopAtLevel=1 pyspark-shell",
+}
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TMPDIR", "JAVA_HOME")  # and no secret of the tests
 
 
@@ -64,7 +70,13 @@ def start_server(
         process = subprocess.Popen(
             [sys.executable, "-P", str(Path(__file__).with_name(script)), *arguments, str(port)],
             cwd=folder,
-            env={**inherited, "HOME": str(folder), "MLFLOW_DISABLE_TELEMETRY": "true", **variables},
+            env={
+                **inherited,
+                **SPARK,
+                "HOME": str(folder),
+                "MLFLOW_DISABLE_TELEMETRY": "true",
+                **variables,
+            },
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -23,6 +23,7 @@ from tests.emulator import addresses
 from tests.emulator.databricks import clusters
 from tests.emulator.databricks.jobs import JOBS
 from tests.emulator.databricks.libraries import LibraryFailed, install
+from tests.emulator.databricks.processes import SPARK
 from tests.emulator.databricks.run_state import FINAL, RUNS, end, move
 from tests.emulator.databricks.service import Databricks
 from tests.emulator.databricks.sign_in import User
@@ -114,9 +115,9 @@ class Running:
             end(store, run_id, "INTERNAL_ERROR", "FAILED", "INTERNAL_ERROR", repr(error))
             raise
         finally:
-            if cluster and "existing_cluster_id" not in run["task"] and not self._stopping:
+            if cluster and not self._stopping:
                 with store.state.transaction():
-                    store.delete(clusters.CLUSTERS, cluster)
+                    _leave(store, run, cluster)
             if not self._stopping:
                 self._start_next(store, run["job_id"])
 
@@ -206,8 +207,9 @@ class Running:
         finally:
             self.databricks.run_tokens.end(token)
         if not self._stopping:
-            clusters.use(store, cluster_id)
-            self._conclude(store, run_id, status, folder / "error.json")
+            with store.state.transaction():
+                _leave(store, run, cluster_id)
+                self._conclude(store, run_id, status, folder / "error.json")
 
     def _begin(
         self, store: Store, run: Document, folder: Path, token: str, cluster_id: str
@@ -217,12 +219,12 @@ class Running:
         environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         environment |= {name: self.databricks.environment[name] for name in _NETWORK}
         environment |= {
+            **SPARK,
             "HOME": str(folder),
             "PATH": os.pathsep.join([str(python.parent), os.environ.get("PATH", "")]),
             "PYTHONPATH": str(folder / "packages"),
             "PYTHONUNBUFFERED": "1",
             "PYSPARK_PYTHON": str(python),
-            "SPARK_LOCAL_IP": "127.0.0.1",
             "DATABRICKS_HOST": f"https://{addresses.databricks(int(store.workspace))}",
             "DATABRICKS_TOKEN": token,
             "MLFLOW_TRACKING_URI": "databricks",
@@ -268,16 +270,15 @@ class Running:
         return run is None or "wanted" in run
 
     def _conclude(self, store: Store, run_id: int, status: int, told: Path) -> None:
-        with store.state.transaction():
-            run = store.get(RUNS, str(run_id))
-            if run is None:
-                return
-            if "wanted" in run:
-                self._end_wanted(store, run)
-            elif status == 0:
-                end(store, run_id, "TERMINATED", "SUCCESS", "SUCCESS")
-            else:
-                _fail(store, run_id, status, told)
+        run = store.get(RUNS, str(run_id))
+        if run is None:
+            return
+        if "wanted" in run:
+            self._end_wanted(store, run)
+        elif status == 0:
+            end(store, run_id, "TERMINATED", "SUCCESS", "SUCCESS")
+        else:
+            _fail(store, run_id, status, told)
 
     def _end_wanted(self, store: Store, run: Document) -> None:
         """End a run that was cancelled, or took too long."""
@@ -330,6 +331,14 @@ class Running:
 
     def _folder(self, store: Store, run_id: int) -> Path:
         return self.databricks.files(store.workspace) / "runs" / str(run_id)
+
+
+def _leave(store: Store, run: Document, cluster_id: str) -> None:
+    """Be done with a run's cluster, which ends if it is the run's own."""
+    if "existing_cluster_id" in run["task"]:
+        clusters.use(store, cluster_id)
+    else:
+        clusters.end_job_cluster(store, cluster_id)
 
 
 def _specification(run: Document) -> Document:

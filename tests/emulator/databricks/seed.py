@@ -13,12 +13,13 @@ from tests.emulator import addresses
 from tests.emulator.databricks.run_state import FINAL
 from tests.emulator.databricks.securables import CATALOG, MODEL, SCHEMA, VOLUME
 from tests.emulator.databricks.service import Databricks
-from tests.emulator.databricks.sign_in import AUDIENCE, USERS
+from tests.emulator.databricks.sign_in import AUDIENCE, USERS, User
 from tests.emulator.emulator import Emulator
 from tests.emulator.messages import request
 from tests.emulator.seed import LOCATION, put
 
 CATALOG_NAME, SCHEMA_NAME, VOLUME_NAME = "lake", "scoring", "files"
+STORAGE = "abfss://lake@lake.dfs.core.azure.test/"  # where the catalog may keep things
 EXPERIMENTS = "/Shared/batch-scoring-lake"
 WHEEL = "wheels/batch_scoring_runner-0.1.0-py3-none-any.whl"
 CLUSTER: dict[str, Any] = {
@@ -66,6 +67,11 @@ class SeededLake:
     def token(self) -> str:
         """Make a token for the workspace."""
         return self.emulator.cloud.tokens.issue(AUDIENCE)
+
+    def user(self) -> User:
+        """Who signs in."""
+        store = self.databricks.store(self.workspace_id)
+        return User(**store.all(USERS)[0])
 
     def local(self, path: str) -> Path:
         """Give the place on this machine of a path such as `/Volumes/...` or `/Models/...`."""
@@ -285,7 +291,17 @@ def seed_lake(
     }
     lake.ask("GET", "/api/2.0/preview/scim/v2/Me", headers=joining)
     catalog = "/api/2.1/unity-catalog"
-    lake.do("POST", f"{catalog}/catalogs", {"name": CATALOG_NAME})
+    connector = f"{group}/providers/Microsoft.Databricks/accessConnectors/{name}"
+    identity = {"type": "SystemAssigned"}
+    put(emulator, connector, {"location": LOCATION, "identity": identity})
+    credential = {
+        "name": CATALOG_NAME,
+        "azure_managed_identity": {"access_connector_id": connector},
+    }
+    lake.do("POST", f"{catalog}/storage-credentials", credential)
+    location = {"name": CATALOG_NAME, "url": STORAGE, "credential_name": CATALOG_NAME}
+    lake.do("POST", f"{catalog}/external-locations", location)
+    lake.do("POST", f"{catalog}/catalogs", {"name": CATALOG_NAME, "storage_root": STORAGE})
     place = {"catalog_name": CATALOG_NAME}
     lake.do("POST", f"{catalog}/schemas", {**place, "name": SCHEMA_NAME})
     place["schema_name"] = SCHEMA_NAME

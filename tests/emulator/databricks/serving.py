@@ -23,7 +23,7 @@ def require_endpoint(ask: Ask, name: str) -> Document:
     """Find an endpoint as it stands now. Raises `Refusal`."""
     found = ask.store.get(SERVING, name)
     if found is None:
-        raise missing(f"The specified endpoint {name} does not exist.")
+        raise missing(f"Endpoint with name '{name}' does not exist.")
     pending = found.get("pending_config")
     if pending is None or found["stuck"]:
         return found

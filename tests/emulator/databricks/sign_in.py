@@ -20,8 +20,7 @@ from tests.emulator.state import Resource
 from tests.emulator.tokens import Principal
 
 AUDIENCE = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d"
-# The SDK asks for the public cloud's classic audience, whatever the cloud.
-_MANAGEMENT = (*addresses.MANAGEMENT_AUDIENCES, "https://management.core.windows.net")
+_MANAGEMENT = addresses.MANAGEMENT_AUDIENCES
 _RESOURCE = "x-databricks-azure-workspace-resource-id"
 _MANAGEMENT_TOKEN = "x-databricks-azure-sp-management-token"  # noqa: S105 - a header's name
 USERS = "users"

@@ -6,7 +6,7 @@ import pytest
 
 from tests.emulator.databricks.fixtures import sign_in
 from tests.emulator.databricks.securables import CATALOG, SCHEMA, VOLUME
-from tests.emulator.databricks.seed import SeededLake
+from tests.emulator.databricks.seed import STORAGE, SeededLake
 
 
 def test_catalogs_schemas_and_volumes_are_made_listed_and_taken_away(lake: SeededLake) -> None:
@@ -14,7 +14,7 @@ def test_catalogs_schemas_and_volumes_are_made_listed_and_taken_away(lake: Seede
     from databricks.sdk.service.catalog import VolumeType
 
     client = sign_in(lake)
-    client.catalogs.create("second", comment="A second one")
+    client.catalogs.create("second", comment="A second one", storage_root=f"{STORAGE}second")
     client.schemas.create("inner", "second")
     made = client.volumes.create("second", "inner", "data", VolumeType.MANAGED)
     assert made.full_name == "second.inner.data"
@@ -35,6 +35,16 @@ def test_catalogs_schemas_and_volumes_are_made_listed_and_taken_away(lake: Seede
     client.catalogs.delete("second", force=True)
     with pytest.raises(NotFound):
         client.schemas.get("second.inner")
+
+
+def test_a_catalog_needs_a_place_that_may_be_used(lake: SeededLake) -> None:
+    from databricks.sdk.errors import BadRequest, NotFound
+
+    client = sign_in(lake)
+    with pytest.raises(BadRequest, match="storage root"):
+        client.catalogs.create("second")
+    with pytest.raises(NotFound, match="No parent external location"):
+        client.catalogs.create("second", storage_root="abfss://a@b.dfs.core.azure.test/")
 
 
 @pytest.mark.parametrize("name", ["Penguin Predictor", "a.b", "a/b", "a\tb", "", "a" * 256])
@@ -114,18 +124,18 @@ def test_storage_needs_a_connector_that_is_there(lake: SeededLake) -> None:
 
     client = sign_in(lake)
     group = lake.resource_id.partition("/providers/")[0]
-    connector = f"{group}/providers/Microsoft.Databricks/accessConnectors/storage"
+    connector = f"{group}/providers/Microsoft.Databricks/accessConnectors/other"
     identity = AzureManagedIdentityRequest(access_connector_id=connector)
     with pytest.raises(BadRequest, match="was not found"):
-        client.storage_credentials.create("lake", azure_managed_identity=identity)
+        client.storage_credentials.create("other", azure_managed_identity=identity)
     body = {"location": "koreacentral", "identity": {"type": "SystemAssigned"}}
     assert lake.emulator.arm("PUT", connector, body)[0] == 201
-    client.storage_credentials.create("lake", azure_managed_identity=identity)
+    client.storage_credentials.create("other", azure_managed_identity=identity)
     url = "abfss://data@account.dfs.core.azure.test/"
     with pytest.raises(NotFound):
         client.external_locations.create("place", url, "another")
-    client.external_locations.create("place", url, "lake")
+    client.external_locations.create("place", url, "other")
     with pytest.raises(BadRequest, match="dependent"):
-        client.storage_credentials.delete("lake")
+        client.storage_credentials.delete("other")
     client.external_locations.delete("place")
-    client.storage_credentials.delete("lake")
+    client.storage_credentials.delete("other")

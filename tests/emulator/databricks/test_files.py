@@ -44,6 +44,8 @@ def test_directories_are_listed_by_pages_and_go_when_empty(lake: SeededLake) -> 
     from databricks.sdk.errors import BadRequest, NotFound
 
     client = sign_in(lake)
+    with pytest.raises(NotFound):
+        client.files.get_directory_metadata(lake.volume)
     client.files.create_directory(f"{lake.volume}/a/b")
     client.files.create_directory(f"{lake.volume}/a/b")
     for number in range(5):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import time
-import uuid
 import zipfile
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ import pytest
 
 from tests.emulator.databricks.fixtures import sign_in
 from tests.emulator.databricks.seed import CLUSTER, SeededLake
+from tests.emulator.databricks.submissions import submission, submit
 
 if TYPE_CHECKING:
     from databricks.sdk.service.jobs import Run
@@ -46,25 +46,6 @@ def put_wheel(lake: SeededLake, source: str = SCORE) -> None:
     lake.do("PUT", f"/api/2.0/fs/files{lake.wheel}", packed.getvalue())
 
 
-def submitted(lake: SeededLake, source: str, *parameters: str, **more: Any) -> dict[str, Any]:
-    """The body of a one-time run of a Python file."""
-    path = f"code/{uuid.uuid4().hex}/task.py"
-    lake.put_file(path, source.encode())
-    file = {"python_file": f"{lake.volume}/{path}", "parameters": list(parameters)}
-    task = {
-        "task_key": "train",
-        "existing_cluster_id": lake.cluster_id,
-        "spark_python_task": file,
-    }
-    return {"run_name": "train", "tasks": [task], **more}
-
-
-def submit(lake: SeededLake, source: str, *parameters: str, **more: Any) -> int:
-    body = submitted(lake, source, *parameters, **more)
-    run_id: int = lake.do("POST", "/api/2.2/jobs/runs/submit", body)["run_id"]
-    return run_id
-
-
 def _state(run: Run) -> tuple[str, str | None]:
     assert run.state is not None
     assert run.state.life_cycle_state is not None
@@ -90,6 +71,10 @@ def test_a_batch_deployments_job_runs_the_wheel(lake: SeededLake) -> None:
     assert task.python_wheel_task is not None
     assert task.python_wheel_task.parameters == [request, model]
     assert client.jobs.get_run_output(task.run_id).logs == "scored\n"
+    assert task.cluster_instance is not None
+    cluster = client.clusters.get(str(task.cluster_instance.cluster_id))
+    assert cluster.termination_reason is not None
+    assert "JOB_FINISHED" in str(cluster.termination_reason.code)
     again = client.jobs.run_now(
         job_id, job_parameters={"request": "another"}, idempotency_token=FIRST
     )
@@ -158,6 +143,12 @@ def test_a_run_without_a_cluster_fails_by_the_quota(lake: SeededLake) -> None:
     assert (details["code"], details["type"]) == ("CLUSTER_ERROR", "CLOUD_FAILURE")
     assert "AZURE_QUOTA_EXCEEDED_EXCEPTION" in run["state"]["state_message"]
     assert client.jobs.get_run(run_id).state is not None
+    job_id = lake.add_batch_deployment("penguins", "spark", "models:/lake.scoring.penguins/1")
+    begun = lake.do("POST", "/api/2.2/jobs/run-now", {"job_id": job_id})
+    (task,) = lake.wait(begun["run_id"])["tasks"]
+    cluster = client.clusters.get(task["cluster_instance"]["cluster_id"])
+    assert cluster.termination_reason is not None
+    assert "AZURE_QUOTA_EXCEEDED" in str(cluster.termination_reason.code)
 
 
 def test_a_run_too_many_waits_or_is_skipped(lake: SeededLake) -> None:
@@ -181,12 +172,12 @@ def test_a_run_too_many_waits_or_is_skipped(lake: SeededLake) -> None:
 
 
 def test_what_a_run_needs_must_be_there(lake: SeededLake) -> None:
-    body = submitted(lake, "")
+    body = submission(lake, "")
     body["tasks"][0]["libraries"] = [{"pypi": {"package": "no-such-package==1"}}]
     lost = lake.do("POST", "/api/2.2/jobs/runs/submit", body)["run_id"]
     code = lake.wait(lost)["status"]["termination_details"]["code"]
     assert code == "LIBRARY_INSTALLATION_ERROR"
-    body = submitted(lake, "")
+    body = submission(lake, "")
     body["tasks"][0]["spark_python_task"]["python_file"] = f"{lake.volume}/nothing.py"
     lost = lake.do("POST", "/api/2.2/jobs/runs/submit", body)["run_id"]
     assert "Cannot read the python file" in lake.wait(lost)["state"]["state_message"]
@@ -235,7 +226,7 @@ def test_jobs_are_listed_changed_and_deleted(lake: SeededLake) -> None:
     ],
 )
 def test_a_run_that_cannot_be(lake: SeededLake, changes: dict[str, Any], said: str) -> None:
-    body = submitted(lake, "")
+    body = submission(lake, "")
     body["tasks"][0] |= changes
     status, answered = lake.ask("POST", "/api/2.2/jobs/runs/submit", body)
     assert (status, answered["error_code"]) == (400, "INVALID_PARAMETER_VALUE")

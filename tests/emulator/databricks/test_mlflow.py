@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from tests.emulator.databricks.fixtures import sign_in
-from tests.emulator.databricks.seed import EXPERIMENTS, SeededLake
+from tests.emulator.databricks.seed import EXPERIMENTS, SeededLake, seed_lake
 
 CLIENT = Path(__file__).with_name("mlflow_client.py")
 
@@ -42,6 +42,7 @@ def test_mlflow_tracks_registers_and_loads(lake: SeededLake, tmp_path: Path) -> 
         "artifacts": ["notes/hello.txt"],
         "text": "hello",
         "experiments": [experiment],
+        "named": [experiment],
         "version": ["1", "READY", True],
         "tags": {"stage": "test"},
         "searched": ["1"],
@@ -73,6 +74,12 @@ def _refuses(lake: SeededLake) -> None:
     assert (status, answered["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST")
     status, answered = lake.ask("POST", create, {"name": f"{EXPERIMENTS}/penguins"})
     assert (status, answered["error_code"]) == (400, "RESOURCE_ALREADY_EXISTS")
+    assert lake.workspace_id not in answered["message"]
+    other = seed_lake(lake.emulator, lake.databricks, lake.resource_group, "other")
+    asked = f"/api/2.0/mlflow/experiments/get-by-name?experiment_name={EXPERIMENTS}/penguins"
+    assert (lake.ask("GET", asked)[0], other.ask("GET", asked)[0]) == (200, 404)
+    status, answered = lake.ask("GET", "/api/2.0/mlflow/runs/get?run_id=nothing")
+    assert (status, answered["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST")
 
 
 def test_a_version_without_a_signature_is_refused_by_the_service(lake: SeededLake) -> None:

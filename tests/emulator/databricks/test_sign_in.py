@@ -8,7 +8,7 @@ import requests
 from tests.emulator import addresses
 from tests.emulator.databricks.fixtures import sign_in
 from tests.emulator.databricks.seed import SeededLake
-from tests.emulator.databricks.sign_in import AUDIENCE
+from tests.emulator.databricks.sign_in import AUDIENCE, USERS
 
 ME = "/api/2.0/preview/scim/v2/Me"
 
@@ -23,6 +23,38 @@ def test_the_sdk_learns_who_it_is(lake: SeededLake) -> None:
     assert client.current_user.me().user_name == lake.emulator.cloud.application.client
     assert client.config.cloud is not None
     assert client.config.cloud.value == "AZURE"
+
+
+def test_the_sdk_signs_in_by_azure_itself_and_joins(lake: SeededLake) -> None:
+    from databricks.sdk import WorkspaceClient
+    from databricks.sdk.config import Config
+    from databricks.sdk.environments import AzureEnvironment, Cloud, DatabricksEnvironment
+    from databricks.sdk.errors import PermissionDenied
+
+    store = lake.databricks.store(lake.workspace_id)
+    for user in store.all(USERS):
+        store.delete(USERS, user["object_id"])
+    with pytest.raises(PermissionDenied, match="User not authorized"):
+        sign_in(lake).current_user.me()
+    app = lake.emulator.cloud.application
+    private = AzureEnvironment(
+        name="PRIVATE",
+        service_management_endpoint=f"{addresses.MANAGEMENT}/",
+        resource_manager_endpoint=f"{addresses.MANAGEMENT}/",
+        active_directory_endpoint=f"{addresses.LOGIN}/",
+    )
+    zone = ".azuredatabricks.azure.test"
+    config = Config(
+        databricks_environment=DatabricksEnvironment(Cloud.AZURE, zone, AUDIENCE, private),
+        host=lake.host,
+        azure_tenant_id=app.tenant,
+        azure_client_id=app.client,
+        azure_client_secret=app.secret,
+        azure_workspace_resource_id=lake.resource_id,
+        auth_type="azure-client-secret",
+    )
+    client = WorkspaceClient(config=config)
+    assert client.current_user.me().user_name == app.client
 
 
 def test_entra_gives_the_token_for_a_clients_secret(lake: SeededLake) -> None:

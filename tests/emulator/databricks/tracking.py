@@ -131,7 +131,7 @@ class Tracking:
         headers = {name: asked.headers[name] for name in _PROXIED if name in asked.headers}
         answered = self._started().ask(asked.method, target, content, headers)
         told = _LOGGED_MODEL.sub(rb"\1logged_models/\2", answered.body)
-        told = told.replace(f'"{_inner(ask, "/")}'.encode(), b'"/')
+        told = told.replace(_inner(ask, "/").encode(), b"/")
         headers = {**answered.headers, "x-databricks-org-id": ask.store.workspace}
         return Response(answered.status, told, headers)
 

@@ -1,0 +1,89 @@
+"""A Spark session for the tests of a process, and a small Spark ML model."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from tests.engine.models import inputs
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+ISLANDS = ("Biscoe", "Dream", "Torgersen")
+COLUMNS = inputs(Island="string", CulmenLength="double", FlipperLength="long")
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[SparkSession]:
+    from pyspark.sql import SparkSession
+
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    session = (
+        SparkSession.builder.master("local[2]")
+        .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.sql.session.timeZone", "UTC")
+        .getOrCreate()
+    )
+    yield session
+    session.stop()
+
+
+def save_pipeline(folder: Path, model: Any) -> Path:
+    """Lay a pipeline out as `mlflow.spark.save_model` does, without waiting for MLflow."""
+    import pyspark
+
+    model.write().overwrite().save((folder / "sparkml").as_uri())
+    document = {
+        "flavors": {
+            "python_function": {"loader_module": "mlflow.spark", "data": "sparkml"},
+            "spark": {
+                "model_class": "pyspark.ml.pipeline.PipelineModel",
+                "model_data": "sparkml",
+                "pyspark_version": pyspark.__version__,
+            },
+        },
+        "signature": {"inputs": json.dumps(COLUMNS)},
+    }
+    (folder / "MLmodel").write_text(yaml.safe_dump(document))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def species(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A fitted pipeline that tells one of three kinds of penguins by three columns."""
+    from pyspark.ml import Pipeline
+    from pyspark.ml.classification import LogisticRegression
+    from pyspark.ml.feature import MinMaxScaler, StringIndexer, VectorAssembler
+
+    rows = [
+        (ISLANDS[place % 3], 38.0 + 5 * kind + place % 4, 180 + 15 * kind + place % 7, float(kind))
+        for place in range(60)
+        for kind in [place % 3]
+    ]
+    frame = spark.createDataFrame(
+        rows, "Island string, CulmenLength double, FlipperLength long, y double"
+    )
+    stages = [
+        StringIndexer(inputCol="Island", outputCol="island"),
+        VectorAssembler(inputCols=["CulmenLength", "FlipperLength"], outputCol="numbers"),
+        MinMaxScaler(inputCol="numbers", outputCol="scaled"),
+        VectorAssembler(inputCols=["island", "scaled"], outputCol="features"),
+        LogisticRegression(labelCol="y", maxIter=4),
+    ]
+    return Pipeline(stages=stages).fit(frame.coalesce(1))
+
+
+@pytest.fixture(scope="session")
+def species_model(species: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_pipeline(tmp_path_factory.mktemp("species"), species)

@@ -1,0 +1,88 @@
+"""Sessions and hosts that are killed in the middle of a job, which is taken up again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from runner.engine.journal import read_journal
+from tests.engine import job
+from tests.engine.job import plan_job, run_job, score
+from tests.java import needs_java
+
+# Each mini-batch waits until the test lets it go.
+SCRIPT = """
+import os, time
+def init(): pass
+def run(mini_batch):
+    for path in mini_batch:
+        name = os.path.basename(path)
+        while name > "b" and not os.path.exists(os.environ["LET_GO"]):
+            time.sleep(0.05)
+    return [os.path.basename(path) + " scored" for path in mini_batch]
+"""
+FILES = dict.fromkeys((f"{letter}{number}" for letter in "abc" for number in range(3)), b"")
+
+
+def until(holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + job.LONGEST
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def children(process: int) -> list[int]:
+    return [
+        int(child)
+        for task in Path(f"/proc/{process}/task").iterdir()
+        for child in (task / "children").read_text().split()
+    ]
+
+
+def is_java(process: int) -> bool:
+    return b"java" in Path(f"/proc/{process}/cmdline").read_bytes()
+
+
+@needs_java
+def test_a_job_whose_jvm_and_then_whose_host_is_killed_is_taken_up_with_the_same_bytes(
+    tmp_path: Path,
+) -> None:
+    go = tmp_path / "go"
+    settings: dict[str, Any] = {"script": SCRIPT, "mini_batch_size": 1, "timeout": 60}
+    folder = plan_job(
+        tmp_path / "spark", FILES, engine="spark", variables={"LET_GO": str(go)}, **settings
+    )
+    begun = [sys.executable, job.__file__, str(folder), "[null, null, {}]"]
+
+    def begin() -> subprocess.Popen[bytes]:
+        (folder / "loaded").unlink(missing_ok=True)
+        process = subprocess.Popen(begun, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        until((folder / "loaded").exists)
+        return process
+
+    first = begin()
+    (java,) = filter(is_java, children(first.pid))
+    os.kill(java, signal.SIGKILL)
+    said, _ = first.communicate(timeout=job.LONGEST)
+    assert b"the Spark session is gone" in said
+    assert b"resume the job to go on" in said
+
+    second = begin()
+    (java,) = filter(is_java, children(second.pid))
+    second.kill()
+    second.communicate()
+    # The JVM listens to its host and ends with it, so that nothing is left to score twice.
+    until(lambda: not Path(f"/proc/{java}").exists())
+
+    go.touch()
+    resumed = run_job(folder)
+    assert resumed.error is None
+    assert [attempt.attempt for attempt in read_journal(folder / "journal.jsonl")] == [1] * 9
+    alone = score(tmp_path / "alone", FILES, variables={"LET_GO": str(go)}, **settings)
+    assert resumed.output == alone.output

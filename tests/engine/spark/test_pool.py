@@ -1,0 +1,186 @@
+"""Jobs that a Spark session runs, held against the engine's own driver over mlflow.pyfunc."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runner.engine.attempt import Attempt
+from runner.engine.drivers.mlflow_model import MlflowDriver
+from runner.engine.inputs import list_files
+from runner.engine.journal import Standing
+from runner.engine.output import publish
+from runner.engine.run import run
+from tests.engine.job import plan_job, score, write_files
+from tests.engine.spark.conftest import ISLANDS, save_pipeline
+from tests.java import needs_java
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+pytestmark = needs_java
+HEADER = b"Island,CulmenLength,FlipperLength\n"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What became of a job."""
+
+    attempts: Sequence[Attempt]
+    said: Sequence[str]
+    output: bytes
+    error: str = ""
+
+    @property
+    def errors(self) -> dict[str, str]:
+        return {
+            file.name: file.error
+            for attempt in Standing(self.attempts).counted()
+            for file in attempt.files
+            if file.error
+        }
+
+    def tries(self, mini_batch: int) -> int:
+        return sum(attempt.mini_batch == mini_batch for attempt in self.attempts)
+
+
+def in_spark(
+    place: Path,
+    files: dict[str, bytes],
+    *,
+    model: Path | None = None,
+    script: str | None = None,
+    **settings: Any,
+) -> Ran:
+    """Run a job in this process, in the session that runs here."""
+    folder = plan_job(place, files, model=model, script=script, engine="spark", **settings)
+    from runner.engine.plan import read_plan
+
+    plan = read_plan(folder / "plan.json")
+    said: list[str] = []
+    attempts = run(plan, folder, began=0.0, say=said.append)
+    output = publish(plan, folder, attempts) / "predictions.csv"
+    assert not list((folder / "pieces").glob("*.draft"))
+    return Ran(attempts, said, output.read_bytes())
+
+
+def rows(count: int, seed: int) -> bytes:
+    dice = random.Random(seed)  # noqa: S311
+    return b"".join(
+        f"{dice.choice(ISLANDS)},{dice.uniform(35, 55)!r},{dice.randint(175, 225)}\n".encode()
+        for _ in range(count)
+    )
+
+
+def by_mlflow(model: Path, place: Path, files: dict[str, bytes]) -> tuple[bytes, dict[str, str]]:
+    """What the process pool's driver writes of the files, each given to `mlflow.pyfunc` whole."""
+    written: list[bytes] = []
+    folder, listed = list_files(write_files(place, files))
+    driver = MlflowDriver(model)
+    result = driver.run(
+        [folder / file.name for file in listed], lambda text: written.append(bytes(text))
+    )
+    return b"".join(written), {file.name: file.error for file in result.files if file.error}
+
+
+def test_files_of_every_kind_come_to_what_mlflow_makes_of_them(
+    spark: SparkSession, species_model: Path, tmp_path: Path
+) -> None:
+    import pandas as pd
+
+    small = {f"s{number:02}.csv": HEADER + rows(7, number) for number in range(12)}
+    (tmp_path / "parquet").mkdir()
+    frame = pd.DataFrame(
+        {"Island": ["Dream", "Biscoe"], "CulmenLength": [40.0, 52.5], "FlipperLength": [181, 220]}
+    )
+    frame.to_parquet(tmp_path / "parquet" / "f")
+    odd = {
+        "a.csv": b'note,Island,CulmenLength,FlipperLength\n"two\nlines",Dream,40.5,190\n',
+        "b.csv": b"Island,CulmenLength\nDream,40.5\n",
+        "c.csv": HEADER + b"Dream,40.5,190\nDream,long,190\n",
+        "d.csv": HEADER + b"Atlantis,40.5,190\n",
+        "e.csv": HEADER + b"Dream,,190\n",
+        "f.parquet": (tmp_path / "parquet" / "f").read_bytes(),
+        "g.csv": HEADER,
+    }
+    large = {"z.csv": HEADER + rows(9000, 99)}
+    files = {**small, **odd, **large}
+    expected, errors = by_mlflow(species_model, tmp_path / "alone", files)
+    found = in_spark(
+        tmp_path / "job",
+        files,
+        model=species_model,
+        mini_batch_size=3,
+        max_retries=0,
+        slice_above=60_000,
+    )
+    assert found.output == expected
+    assert found.errors == errors
+    assert sorted(errors) == ["b.csv", "c.csv", "d.csv", "e.csv", "g.csv"]
+    assert "row 1, column 'CulmenLength': 'long' is not a double" in errors["c.csv"]
+    assert errors["d.csv"].startswith("d.csv: SparkException: Unseen label: Atlantis.")
+    assert {attempt.attempt for attempt in found.attempts} == {1}
+    assert "warning: a.csv: columns the model doesn't know are ignored: 'note'" in found.said
+    assert any(line.startswith("z.csv is dealt out in ") for line in found.said)
+
+
+def test_a_model_that_looks_at_many_rows_is_given_each_file_whole(
+    spark: SparkSession, species: Any, tmp_path: Path
+) -> None:
+    from pyspark.ml import PipelineModel
+    from pyspark.ml.feature import SQLTransformer
+
+    mean = "SELECT *, CulmenLength - avg(CulmenLength) OVER () AS prediction FROM __THIS__"
+    model = save_pipeline(tmp_path / "model", PipelineModel([SQLTransformer(statement=mean)]))
+    described = (model / "MLmodel").read_text()
+    (model / "MLmodel").write_text(
+        described.replace("pyspark_version: 4.0", "pyspark_version: 3.3")
+    )
+    files = {"a.csv": HEADER + rows(5, 1), "b.csv": HEADER + rows(9000, 2)}
+    expected, _ = by_mlflow(model, tmp_path / "alone", files)
+    found = in_spark(tmp_path / "job", files, model=model, mini_batch_size=1, slice_above=60_000)
+    assert found.output == expected
+    assert any("files are given to it whole" in line for line in found.said)
+    (doubt,) = {line for line in found.said if line.startswith("warning: predictions may be wrong")}
+    assert "the model was saved with pyspark 3.3" in doubt
+
+
+KILLS = """
+import os, time
+def init():
+    global calls
+    calls = 0
+def run(mini_batch):
+    names = [os.path.basename(path) for path in mini_batch]
+    if "kill" in names:
+        os._exit(3)
+    if "raise" in names:
+        raise ValueError("no penguin")
+    if "slow" in names:
+        time.sleep(60)
+    return [f"{name} scored" for name in names]
+"""
+
+
+def test_a_script_costs_only_the_mini_batch_that_it_fails_over_its_attempts(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    files = {f"f{number}": b"" for number in range(8)} | {"kill": b"", "raise": b"", "slow": b""}
+    settings: dict[str, Any] = {
+        "script": KILLS,
+        "mini_batch_size": 1,
+        "max_retries": 1,
+        "timeout": 1,
+    }
+    found = in_spark(tmp_path / "spark", files, **settings)
+    kept = {name: content for name, content in files.items() if name.startswith("f")}
+    by_processes = score(tmp_path / "processes", kept, script=KILLS, mini_batch_size=1)
+    assert found.output == by_processes.output
+    assert sorted(found.errors) == ["kill", "raise", "slow"]
+    assert "ValueError: no penguin" in found.errors["raise"]
+    assert found.errors["slow"] == "took longer than 1 s (retry_settings.timeout)"
+    assert "Python worker exited unexpectedly" in found.errors["kill"]
+    assert [found.tries(number) for number in range(11)] == [1] * 8 + [2, 2, 2]

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runner import spark
+from runner.errors import EnvironmentRefused
+from runner.spark import asked_master, check_spark, write_settings
+from tests.java import java
+
+
+@pytest.fixture(autouse=True)
+def _another_java(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(java(tmp_path / "jdk", 'openjdk version "11.0.2"')))
+
+
+def test_a_missing_pyspark_names_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spark, "find_spec", lambda _name: None)
+    with pytest.raises(EnvironmentRefused, match=r"not installed: .*requirements/spark"):
+        check_spark()
+
+
+def test_java_is_looked_for_unless_spark_runs_at_the_end_of_a_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for master in (None, "local[2]", "spark://somewhere:7077"):
+        with pytest.raises(EnvironmentRefused, match="is Java 11"):
+            check_spark(master)
+    monkeypatch.setenv("RUNNER_SPARK_MASTER", "sc://somewhere:15002")
+    check_spark(asked_master())
+
+
+def test_a_shell_that_names_no_cluster_leaves_spark_on_this_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RUNNER_SPARK_MASTER", "")
+    assert asked_master() is None
+
+
+def test_settings_lie_in_files_that_spark_reads_when_it_starts(tmp_path: Path) -> None:
+    variables = write_settings(
+        tmp_path / "spark", {"spark.a b": "c\\d\ne", "spark.ui.enabled": "true"}
+    )
+    assert variables["SPARK_CONF_DIR"] == str(tmp_path / "spark")
+    assert variables["SPARK_LOCAL_IP"] == "127.0.0.1"
+    lines = (tmp_path / "spark" / "spark-defaults.conf").read_text().splitlines()
+    assert "spark.master=local[*]" in lines
+    assert "spark.ui.enabled=true" in lines
+    assert r"spark.a\ b=c\\d\ne" in lines
+    assert (tmp_path / "spark" / "log4j2.properties").exists()
+
+
+def test_a_cluster_is_not_told_to_stay_on_this_machine(tmp_path: Path) -> None:
+    variables = write_settings(tmp_path, {"spark.master": "spark://host:7077"})
+    assert "SPARK_LOCAL_IP" not in variables
+
+
+def test_spark_connect_is_reached_by_its_address_alone(tmp_path: Path) -> None:
+    variables = write_settings(tmp_path, {"spark.master": "sc://host:15002"})
+    assert variables["SPARK_REMOTE"] == "sc://host:15002"
+    assert "SPARK_CONF_DIR" not in variables
