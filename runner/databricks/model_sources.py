@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 from runner.counting import many
 from runner.databricks.job_outputs import output_place
 from runner.databricks.mlflow_client import fetch_artifacts
-from runner.databricks.tracked import logged_model_uri
 from runner.databricks.volume import fetch
-from runner.errors import WrongUsage
+from runner.errors import NotFound, WrongUsage
 from runner.job_address import (
     ARTIFACTS,
     JobOutput,
@@ -68,7 +67,12 @@ def _of_job(
     run = find_run(meant.job)
     run_id = run.id if run else None
     if meant.output == ARTIFACTS:
-        address = logged_model_uri(connection, meant.job, meant.path)
+        if run is None:
+            raise NotFound(f"job {meant.job!r} tracks nothing: name a training job")
+        # MLflow 3 keeps the models that a run logged apart from its artifacts.
+        ids = {model.name: model.id for model in run.models if model.id}
+        logged = ids.get(meant.path)
+        address = f"models:/{logged}" if logged else f"runs:/{run.id}/{meant.path}"
         return Source(fetch_artifacts(connection, address, folder), address, run_id, meant.job)
     place = output_place(connection, meant)
     files = fetch(connection, place, folder, lambda *_: None)

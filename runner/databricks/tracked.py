@@ -143,17 +143,6 @@ def model_address(connection: Connection, name: str) -> str:
     return str(only_model(job, tracked_run(connection, name)))
 
 
-def logged_model_uri(connection: Connection, name: str, artifact: str) -> str:
-    """What MLflow calls a model that a job's run logged under a name. Raises NotFound."""
-    asked = find_request(connection, name)
-    if not isinstance(asked, TrainRequest):
-        raise NotFound(f"job {name!r} is a batch job, which tracks nothing: name a training job")
-    for model in _logged(connection, asked):
-        if model.name == artifact:
-            return f"models:/{model.id}"
-    return f"runs:/{asked.run_id}/{artifact}"
-
-
 def _logged(connection: Connection, asked: TrainRequest) -> list[LoggedModel]:
     """The models that a run logged, which MLflow 3 keeps apart from its artifacts."""
     body = {

@@ -49,8 +49,15 @@ def test_tags_that_unity_catalog_takes_stay_tags() -> None:
     assert read_note(tags).tags == {"team": "birds", "a.b": "c", "runner_note": "mine"}
 
 
-def test_tags_of_somebody_else_are_theirs() -> None:
-    note = read_note({"team": "birds", "runner_note": "no JSON"})
+def test_where_a_model_came_from_can_be_read_by_everybody() -> None:
+    tags = tags_of(Note("ab", job="fit-1", origin=Origin("r1", "c0ffee")))
+    told = (tags["runner_job"], tags["runner_run"], tags["runner_commit"])
+    assert told == ("fit-1", "r1", "c0ffee")
+
+
+@pytest.mark.parametrize("text", ["no JSON", "[1]"])
+def test_tags_of_somebody_else_are_theirs(text: str) -> None:
+    note = read_note({"team": "birds", "runner_note": "{"})
     assert (note.tags, note.content_hash, note.job) == ({"team": "birds"}, "", None)
 
 
