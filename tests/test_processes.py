@@ -25,7 +25,8 @@ def test_a_process_has_a_file_as_programs_have_which_is_safe_to_be_run_again(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "says.py").write_text(
-        "import __main__, runpy\ndef main():\n"
+        "import __main__, runpy\n"
+        "def main():\n"
         "    print(__main__.__file__)\n"
         "    runpy.run_path(__main__.__file__, run_name='__mp_main__')\n"
     )

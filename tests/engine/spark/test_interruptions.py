@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ from typing import Any
 
 from runner.engine.journal import read_journal
 from tests.engine import job
-from tests.engine.job import plan_job, run_job, score
+from tests.engine.job import plan_job, score
 from tests.java import needs_java
 
 # Each mini-batch waits until the test lets it go.
@@ -50,7 +51,7 @@ def is_java(process: int) -> bool:
 
 
 @needs_java
-def test_a_job_whose_jvm_and_then_whose_host_is_killed_is_taken_up_with_the_same_bytes(
+def test_a_job_whose_jvm_host_and_executor_are_killed_in_turn_comes_to_the_same_bytes(
     tmp_path: Path,
 ) -> None:
     go = tmp_path / "go"
@@ -60,9 +61,12 @@ def test_a_job_whose_jvm_and_then_whose_host_is_killed_is_taken_up_with_the_same
     )
     begun = [sys.executable, job.__file__, str(folder), "[null, null, {}]"]
 
-    def begin() -> subprocess.Popen[bytes]:
+    def begin(master: str = "") -> subprocess.Popen[bytes]:
         (folder / "loaded").unlink(missing_ok=True)
-        process = subprocess.Popen(begun, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        variables = {**os.environ, "RUNNER_SPARK_MASTER": master, "SPARK_LOCAL_IP": "127.0.0.1"}
+        process = subprocess.Popen(
+            begun, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
         until((folder / "loaded").exists)
         return process
 
@@ -80,9 +84,14 @@ def test_a_job_whose_jvm_and_then_whose_host_is_killed_is_taken_up_with_the_same
     # The JVM listens to its host and ends with it, so that nothing is left to score twice.
     until(lambda: not Path(f"/proc/{java}").exists())
 
+    # The package reaches executors that are processes of their own, and Spark begins another.
+    third = begin("local-cluster[1,1,1024]")
+    (java,) = filter(is_java, children(third.pid))
+    (executor,) = filter(is_java, children(java))
+    os.kill(executor, signal.SIGKILL)
     go.touch()
-    resumed = run_job(folder)
-    assert resumed.error is None
+    said, _ = third.communicate(timeout=job.LONGEST)
+    assert json.loads(said)["error"] is None
     assert [attempt.attempt for attempt in read_journal(folder / "journal.jsonl")] == [1] * 9
     alone = score(tmp_path / "alone", FILES, variables={"LET_GO": str(go)}, **settings)
-    assert resumed.output == alone.output
+    assert (folder / "output" / "predictions.csv").read_bytes() == alone.output
