@@ -37,5 +37,6 @@ def settle_spark(job: SparkJob, folder: Path, code: Path) -> dict[str, str]:
     variables = write_settings(folder, conf)
     beside = [str(code / path) for path in job.py_files if "://" not in path]
     if beside:
-        variables["PYTHONPATH"] = os.pathsep.join(beside)
+        inherited = os.environ.get("PYTHONPATH")
+        variables["PYTHONPATH"] = os.pathsep.join([*beside, *([inherited] if inherited else [])])
     return variables

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.java import SHORT_LIVED, needs_java
-from tests.projects import ScratchProject, without_mlflow
+from tests.projects import ROOT, ScratchProject, without_mlflow
 
 SCHEMA = "$schema: https://azuremlschemas.azureedge.net/latest/sparkJob.schema.json\n"
 TRAIN = (
@@ -64,6 +65,9 @@ def test_the_program_is_run_by_this_python_with_its_arguments_as_they_are(
     rows = str(spark.root / "data" / "lines" / "f000.txt")
     assert told["words"][:-1] == ["--rows", rows, "it's", "$HOME"]
     assert told["python"] == told["environment"]["PYSPARK_PYTHON"] == sys.executable
+    path = told["environment"]["PYTHONPATH"].split(os.pathsep)
+    assert path[0].endswith("more.py")
+    assert str(ROOT) in path
     listed = spark.json("jobs", "list", "--type", "spark")
     assert [one["name"] for one in listed] == [job["name"]]
 
