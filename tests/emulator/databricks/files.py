@@ -39,14 +39,25 @@ def upload(ask: Ask) -> Response:
     with _at(ask, "WRITE") as place:
         if place.local == place.root or place.local.is_dir():
             raise _refused(409, "ALREADY_EXISTS", "DIRECTORY", "The path is a directory.", place)
-        if place.local.exists() and ask.query.get("overwrite", "true").lower() == "false":
-            said = "The file being created already exists."
-            raise _refused(409, "ALREADY_EXISTS", "FILE_ALREADY_EXISTS", said, place)
         _make_directory(place.local.parent, place)
         beside = ask.databricks.folder / f"upload-{uuid.uuid4().hex}"
         beside.write_bytes(ask.request.body)
-        beside.replace(place.local)
+        if ask.query.get("overwrite", "true").lower() == "true":
+            beside.replace(place.local)
+        else:
+            _create(beside, place)
     return Response(204)
+
+
+def _create(beside: Path, place: Place) -> None:
+    """Give a file its place unless there is one: of several that try at once, one does."""
+    try:
+        place.local.hardlink_to(beside)
+    except FileExistsError:
+        said = "The file being created already exists."
+        raise _refused(409, "ALREADY_EXISTS", "FILE_ALREADY_EXISTS", said, place) from None
+    finally:
+        beside.unlink()
 
 
 def download(ask: Ask) -> Response:
