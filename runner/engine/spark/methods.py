@@ -130,6 +130,12 @@ class ByRows:
         self._session = session
         if not self._reading.columns:
             raise _NotByRow
+        if session.connected:
+            # The reader of pyspark 4.0 for Spark Connect turns to a JVM of this process for them.
+            raise JobFailed(
+                f"model {model.folder} is a pipeline of Spark, which can't be loaded over Spark"
+                " Connect: let RUNNER_SPARK_MASTER name the cluster by spark://HOST:PORT"
+            )
         # Python workers start, and import what they need, while the JVM loads the model.
         threading.Thread(target=_start_python_workers, args=[session], daemon=True).start()
         self._model = _load(model)

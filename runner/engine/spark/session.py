@@ -36,6 +36,11 @@ class Session:
     ours: bool
     java: subprocess.Popen[bytes] | None = None  # the JVM, where this process began it
 
+    @property
+    def connected(self) -> bool:
+        """True where the session is at the other end of Spark Connect."""
+        return getattr(self.spark, "_sc", None) is None
+
     def runs(self) -> bool:
         """False where the JVM or the connection is gone, so that nothing more can come of it."""
         if self.java is not None and self.java.poll() is not None:
@@ -86,7 +91,7 @@ def _begin(plan: Plan, folder: Path, running: SparkSession | None, archive: Path
         return Session(running, _tasks(running, plan), archive, ours=False)
     master = asked_master() or f"local[{plan.settings.processes}]"
     if master.startswith("sc://"):
-        remote = SparkSession.builder.remote(master).create()
+        remote = SparkSession.builder.remote(master).getOrCreate()
         return Session(remote, _tasks(remote, plan), archive, ours=True)
     return _begin_java(plan, folder, master, archive)
 
