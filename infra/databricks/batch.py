@@ -30,7 +30,7 @@ class BatchJob:
     """The job of one deployment, and the model that it scores with unless a run says another."""
 
     resource: databricks.Job
-    model: str
+    model: str | None  # None where a script scores without any
 
 
 @dataclass(frozen=True)
@@ -66,16 +66,15 @@ def declare_batch_endpoints(settings: Settings, platform: Platform) -> list[Batc
 
 
 def _declare(declared: BatchDeployment, settings: Settings, platform: Platform) -> BatchJob:
-    assert isinstance(declared.model, AssetReference)
     name = f"{declared.endpoint_name}-{declared.name}"
-    model = f"models:/{settings.model_name(declared.model)}/{declared.model.version}"
+    model = _model(declared, settings)
     job = databricks.Job(
         name,
         name=name,
         description=declared.description or None,
         parameters=[
             databricks.JobParameterArgs(name="request", default=""),
-            databricks.JobParameterArgs(name="model", default=model),
+            databricks.JobParameterArgs(name="model", default=model or ""),
         ],
         job_clusters=[
             databricks.JobJobClusterArgs(
@@ -108,6 +107,14 @@ def _declare(declared: BatchDeployment, settings: Settings, platform: Platform) 
         job_id=job.id,
     )
     return BatchJob(job, model)
+
+
+def _model(declared: BatchDeployment, settings: Settings) -> str | None:
+    """The model of a deployment as MLflow finds it in Unity Catalog."""
+    if declared.model is None:
+        return None
+    assert isinstance(declared.model, AssetReference)
+    return f"models:/{settings.model_name(declared.model)}/{declared.model.version}"
 
 
 def _new_cluster(

@@ -16,7 +16,7 @@ from infra.stack_config import (
     StackSettings,
     matches,
 )
-from runner.declarations import AssetReference, DeclarationError, Problem
+from runner.declarations import AssetReference, Catalog, DeclarationError, Problem
 from runner.declarations.catalog import sorted_problems
 from runner.declarations.document import MappingNode, Node
 from runner.declarations.names import UnityName
@@ -97,15 +97,16 @@ def settings_from(config: StackConfig) -> Settings:
     schema = config.value(SCHEMA, UnityName, "scoring")
     groups: tuple[str, ...] = config.value(GROUPS, tuple[Group, ...], ())
     clusters = config.clusters(_cluster)
-    catalog = config.catalog()
-    if catalog is not None:
+    declared = config.catalog()
+    catalog = declared and _without_batch_code(declared)
+    if declared is not None and catalog is not None:
         config.problems += unroutable(catalog, config.file)
-        config.problems += stack_problems(catalog, config.file)
+        config.problems += stack_problems(declared, config.file)
         if clusters is not None:
-            config.problems += pinned_problems(catalog, config.file, clusters)
+            config.problems += pinned_problems(declared, config.file, clusters)
     if config.problems or catalog is None or clusters is None:
         raise DeclarationError(sorted_problems(config.problems))
-    # A script is nothing that waits here: Databricks is never given it.
+    # An online one with a script is nothing that waits here: Databricks is never given it.
     waiting = (
         deployment for deployment in waiting_for_pins(catalog) if "code" not in deployment.missing
     )
@@ -117,6 +118,21 @@ def settings_from(config: StackConfig) -> Settings:
         clusters=clusters,
         catalog=catalog,
         waiting=tuple(waiting),
+    )
+
+
+def _without_batch_code(catalog: Catalog) -> Catalog:
+    """The declarations as they are deployed: the runner sends the code of a batch deployment with
+    each request, so a stack pins none of it."""
+    return replace(
+        catalog,
+        batch_deployments={
+            endpoint: {
+                name: replace(deployment, code_configuration=None)
+                for name, deployment in deployments.items()
+            }
+            for endpoint, deployments in catalog.batch_deployments.items()
+        },
     )
 
 

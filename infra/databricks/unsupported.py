@@ -51,30 +51,33 @@ def stack_problems(catalog: Catalog, stack: Path) -> list[Problem]:
 
 
 def pinned_problems(catalog: Catalog, stack: Path, clusters: Mapping[str, object]) -> list[Problem]:
-    """What keeps the deployments whose model is pinned from Databricks."""
+    """What keeps the deployments that the stack asks for from Databricks."""
     problems: list[Problem] = []
     for name, endpoint in sorted(_endpoints(catalog).items()):
         deployments = {
             at: deployment
             for at, deployment in _deployments(catalog, name).items()
-            if deployment.pinned
+            if _is_asked_for(deployment)
         }
         for at, deployment in deployments.items():
             say = Say(stack, deployment, f"{ENDPOINTS}.{name}.deployments.{at}")
             problems += _model_problems(deployment, say)
-            if deployment.code_configuration is not None:
-                text = "a scoring script is not run on Databricks, allowed: an MLflow model alone"
-                problems.append(say(text, "code_configuration"))
             if isinstance(deployment, BatchDeployment):
+                problems += _code_problems(deployment, stack, say)
                 problems += _compute_problems(deployment, clusters, say)
                 problems += _environment_problems(deployment, catalog, say)
-            elif deployment.environment is not None:
-                text = "means nothing on Databricks, which serves a model with the packages it was"
-                problems.append(say(text + " logged with, allowed: no such key", "environment"))
+            else:
+                problems += _serving_problems(deployment, say)
         if isinstance(endpoint, OnlineEndpoint) and deployments:
             say = Say(stack, endpoint, f"{ENDPOINTS}.{name}")
             problems += _traffic_problems(endpoint, deployments, say)
     return list(dict.fromkeys(problems))  # what is declared once may be deployed more than once
+
+
+def _is_asked_for(deployment: Deployment) -> bool:
+    """Whether its model is pinned, or it is a batch one whose script scores without a model."""
+    batch = isinstance(deployment, BatchDeployment)
+    return deployment.pinned or (batch and deployment.model is None)
 
 
 def _endpoints(catalog: Catalog) -> Mapping[str, BatchEndpoint | OnlineEndpoint]:
@@ -113,6 +116,26 @@ def _model_problems(deployment: Deployment, say: Say) -> Iterator[Problem]:
 
 def _is_number(version: str | None) -> bool:
     return version is not None and version.isascii() and version.isdigit() and version[0] != "0"
+
+
+def _code_problems(deployment: BatchDeployment, stack: Path, say: Say) -> Iterator[Problem]:
+    """The code of a script has to lie where the runner can send it from."""
+    configuration = deployment.code_configuration
+    if configuration is None or isinstance(configuration.code, Path):
+        return
+    text = f"found {configuration.code!r}, allowed on Databricks: a folder on this machine"
+    problem = say(text, "code_configuration", "code")
+    if problem.place.file != stack:  # there it means nothing at all, which is told already
+        yield problem
+
+
+def _serving_problems(deployment: Deployment, say: Say) -> Iterator[Problem]:
+    if deployment.code_configuration is not None:
+        text = "a scoring script is not served on Databricks, allowed: an MLflow model alone"
+        yield say(text, "code_configuration")
+    if deployment.environment is not None:
+        text = "means nothing on Databricks, which serves a model with the packages it was logged"
+        yield say(text + " with, allowed: no such key", "environment")
 
 
 def _compute_problems(

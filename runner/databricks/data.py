@@ -37,7 +37,7 @@ from runner.databricks.files import (
     write_file,
 )
 from runner.databricks.job_outputs import output_place
-from runner.databricks.places import place_of
+from runner.databricks.places import is_in_volume, place_of
 from runner.databricks.volume import find_content, upload
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.job_address import ARTIFACTS, JobOutput, is_job_address, parse_job_address
@@ -200,7 +200,7 @@ def listing(connection: Connection, name: str | None = None) -> list[Asset]:
 
 def contents(connection: Connection, asset: Asset) -> Content:
     """The files of an asset that lies in a volume, which are read only as they are asked for."""
-    if not asset.path.startswith("/Volumes/"):
+    if not is_in_volume(asset.path):
         raise EnvironmentRefused(
             f"{asset.reference} lies at {asset.path}, outside of the volumes of Unity Catalog, and"
             " is read on a cluster only: fetch it with a tool for that storage, such as azcopy"
@@ -233,7 +233,7 @@ def _register_place(connection: Connection, name: str, wanted: Manifest, place: 
 
 def _type_at(connection: Connection, place: str) -> str | None:
     """The type of what lies at a place; None where that can't be seen. Raises NotFound."""
-    if not place.startswith("/Volumes/"):
+    if not is_in_volume(place):
         return None
     if list_folder(connection, place):
         return "uri_folder"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.asset_kinds import INPUT_TYPES, guess_data_type
+from runner.databricks.places import is_in_volume, place_of
 from runner.declarations.references import parse_reference
 from runner.errors import EnvironmentRefused, WrongUsage
 from runner.input_data import form_of
@@ -17,8 +18,6 @@ from runner.workspace import Asset, Registration
 if TYPE_CHECKING:
     from runner.databricks.connection import Connection
     from runner.declarations import Catalog
-
-_VOLUMES = "/Volumes/"
 
 
 @dataclass(frozen=True)
@@ -37,9 +36,9 @@ def find_input(
 
     Raises NotFound, and WrongUsage for what is of another type than `type_`, or no input at all.
     """
-    form = form_of(asked)
-    if asked.startswith(_VOLUMES):
-        return Input(_in_volume(connection, asked), asked)
+    form, place = form_of(asked), place_of(asked)
+    if place is not None:
+        return Input(_in_volume(connection, place), asked)
     if form == "asset":
         reference = parse_reference(asked, "data")
         if reference.registry or reference.workspace:
@@ -95,5 +94,12 @@ def _of_path(connection: Connection, chosen: Chosen, assets: Registrar) -> Input
 
 
 def _in_volume(connection: Connection, path: str) -> str:
+    """A place as a job reads it. Raises EnvironmentRefused for one outside of the volumes."""
+    if not is_in_volume(path):
+        raise EnvironmentRefused(
+            f"{path} lies outside of the volumes of Unity Catalog, which are what a job reads: make"
+            f" one over it with `CREATE EXTERNAL VOLUME NAME LOCATION '{path}'`, and name its"
+            " /Volumes path"
+        )
     root = f"{connection.outputs.volume}/"
     return path.removeprefix(root).rstrip("/")

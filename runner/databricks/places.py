@@ -21,3 +21,8 @@ def place_of(path: Path | str) -> str | None:
         # On a Mac disks lie there, too.
         return text.rstrip("/") if text.startswith(_VOLUMES) and not path.exists() else None
     return text.rstrip("/") if text.startswith((_VOLUMES, "abfss://")) else None
+
+
+def is_in_volume(place: str) -> bool:
+    """Whether a place lies in a volume of Unity Catalog, where its files can be read by REST."""
+    return place.startswith(_VOLUMES)

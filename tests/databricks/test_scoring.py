@@ -119,6 +119,27 @@ def test_the_same_data_is_sent_once(lines: LinesProject, run: Run) -> None:
     assert all("/jobs/" in path for path in sent_files(lines))
 
 
+def test_data_in_a_volume_is_read_where_it_is(lines: LinesProject, run: Run) -> None:
+    place = f"{lines.lake.volume}/raw/c.txt"
+    file = lines.lake.local(place)
+    file.parent.mkdir()
+    file.write_text("three")
+    summary = run("score", "--data", f"dbfs:{place}", "-o", "json").json()
+    assert Path(summary["output"]).read_text() == "c.txt,three\n"
+
+
+def test_data_outside_of_volumes_is_refused_before_a_job_begins(
+    lines: LinesProject, run: Run
+) -> None:
+    place = "abfss://raw@account.dfs.core.windows.net/lines"
+    run("data", "register", place, "--name", "remote")
+    for data in (place, "azureml:remote:1"):
+        done = run("score", "--data", data)
+        assert done.status == 3
+        assert f"`CREATE EXTERNAL VOLUME NAME LOCATION '{place}'`" in done.err
+    assert lines.runs() == []
+
+
 def test_a_stack_of_another_version_is_told_how_to_get_this_one(
     lines: LinesProject, run: Run
 ) -> None:

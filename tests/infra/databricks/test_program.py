@@ -316,17 +316,51 @@ def test_an_endpoint_of_which_nothing_is_pinned_waits_and_the_preview_says_so(
     assert "--env lake --pin" in message
 
 
-def test_a_scripted_deployment_is_never_said_to_wait(declare: Declare) -> None:
-    script = document(
+def scripted() -> str:
+    """The declaration of `nightly/spark` with a scoring script."""
+    code = {"code": ".", "scoring_script": "score.py"}
+    return batch_deployment(code_configuration=code, environment={"name": "e", "image": "i"})
+
+
+def test_a_scripted_deployment_is_deployed_by_the_pin_of_its_model_alone(declare: Declare) -> None:
+    ran = declare(batch=scripted())
+    assert ran.logs == ()
+    job = ran.one(JOB, "nightly-spark").inputs
+    assert job["parameters"] == [
+        {"name": "request", "default": ""},
+        {"name": "model", "default": "models:/lake.scoring.penguin-predictor/2"},
+    ]
+    endpoint = ran.outputs["runner"]["endpoints"]["nightly"]
+    assert (endpoint["deployments"], endpoint["default"]) == (["spark"], "spark")
+
+
+def test_a_scripted_deployment_waits_for_the_pin_of_its_model_alone(declare: Declare) -> None:
+    ran = declare(batch=scripted(), endpoints={"live": PINNED["live"]})
+    assert not ran.of(JOB)
+    ((_, message),) = ran.logs
+    assert "nightly/spark (model)" in message
+
+
+def test_a_script_that_scores_without_a_model_waits_for_no_pin(declare: Declare) -> None:
+    without_model = document(
         "modelBatchDeployment",
-        name="script",
+        name="spark",
         endpoint_name="nightly",
-        model="azureml:penguin-predictor@latest",
-        compute="azureml:c",
         code_configuration={"code": ".", "scoring_script": "score.py"},
         environment={"name": "e", "image": "i"},
     )
-    assert declare(script).logs == ()
+    ran = declare(batch=without_model, endpoints={"live": PINNED["live"]})
+    assert ran.logs == ()
+    request, model = ran.one(JOB, "nightly-spark").inputs["parameters"]
+    assert (request["default"], model["default"]) == ("", "")
+    jobs = ran.outputs["runner"]["endpoints"]["nightly"]["jobs"]
+    assert jobs["spark"]["model"] is None
+
+
+def test_an_online_deployment_with_a_script_is_never_said_to_wait(declare: Declare) -> None:
+    code = {"code": ".", "scoring_script": "score.py"}
+    green = online_deployment(name="green", code_configuration=code)
+    assert declare(green).logs == ()
 
 
 def test_production_keeps_what_holds_data_and_serves_without_a_start(

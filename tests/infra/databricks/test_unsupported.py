@@ -90,9 +90,9 @@ def test_what_a_declaration_says_for_azure_alone_is_no_problem(tmp_path: Path) -
     ("batch", "problem"),
     [
         (
-            {"code_configuration": {"code": ".", "scoring_script": "score.py"}},
-            "code_configuration: a scoring script is not run on Databricks, allowed: an MLflow"
-            " model alone",
+            {"code_configuration": {"code": "azureml:c:1", "scoring_script": "score.py"}},
+            "code_configuration.code: found 'azureml:c:1', allowed on Databricks: a folder on this"
+            " machine",
         ),
         (
             {"environment": "azureml:some:1"},
@@ -131,6 +131,24 @@ def test_a_pinned_deployment_has_nothing_that_databricks_lacks(
 ) -> None:
     root = write_declarations(tmp_path, batch=batch_deployment(**batch))
     assert told(root, endpoints=pinned(PIN)) == [problem]
+
+
+def test_a_pin_of_code_means_nothing(tmp_path: Path) -> None:
+    code = {"code": ".", "scoring_script": "score.py"}
+    root = write_declarations(tmp_path, batch=batch_deployment(code_configuration=code))
+    pins = {"model": PIN, "code_configuration": {"code": "azureml:c:1"}}
+    (found,) = told(root, endpoints={"nightly": {"deployments": {"spark": pins}}})
+    key = "scoring:endpoints.nightly.deployments.spark.code_configuration"
+    assert found.startswith(f"{key}: means nothing on Databricks, allowed: ")
+
+
+def test_a_scoring_script_is_not_served(tmp_path: Path) -> None:
+    code = {"code": ".", "scoring_script": "score.py"}
+    root = write_declarations(tmp_path, online=online_deployment(code_configuration=code))
+    assert (
+        "code_configuration: a scoring script is not served on Databricks, allowed: an"
+        in " ".join(told(root))
+    )
 
 
 def test_a_served_model_brings_its_packages_itself(tmp_path: Path) -> None:
