@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from runner.workspace.assets import PROMOTED_FROM
+
 if TYPE_CHECKING:
     from runner.workspace import Asset, Workspace
 
-FROM_ENVIRONMENT = "promoted_from"
 FROM_VERSION = "promoted_version"
 FROM_COMMIT = "promoted_commit"
 FROM_JOB = "promoted_job"
@@ -23,7 +24,7 @@ def promote(source: Workspace, target: Workspace, reference: str, commit: str | 
     EnvironmentRefused; then nothing is registered.
     """
     model = source.asset("model", reference)
-    origin = {FROM_ENVIRONMENT: source.environment, FROM_VERSION: model.version}
+    origin = {PROMOTED_FROM: source.environment, FROM_VERSION: model.version}
     if commit:
         origin[FROM_COMMIT] = commit
     if model.job:

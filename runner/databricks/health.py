@@ -11,7 +11,8 @@ from runner.azure.errors import scrub
 from runner.databricks.client import SCOPE
 from runner.databricks.connection import Connection
 from runner.databricks.endpoints import READY, deploying, find_serving, state_of, traffic_of
-from runner.databricks.files import file_size, list_folder, remove_file, write_file
+from runner.databricks.files import list_folder, remove_file, write_file
+from runner.databricks.wheel import find_wheel_place
 from runner.errors import EnvironmentRefused
 from runner.health import Link, pulumi_link, tried, until_broken
 
@@ -79,9 +80,8 @@ def _volume(connection: Connection) -> str:
     list_folder(connection, volume)
     write_file(connection, probe, b"")
     remove_file(connection, probe)
-    wheel = connection.outputs.wheel
-    if wheel is not None and file_size(connection, wheel) is None:
-        raise EnvironmentRefused(f"{wheel}, which jobs run, is not there; run `pulumi up`")
+    # Whether the wheel lies there is nothing to look for: a job's beginning sends it.
+    find_wheel_place(connection)
     return f"{volume} can be read and written"
 
 
@@ -102,7 +102,8 @@ def _cluster(connection: Connection, cluster_id: str) -> str:
 def _endpoints(connection: Connection) -> Iterator[Link]:
     known = connection.outputs.endpoints
     if not known:
-        yield Link("endpoints", "failed", "the stack has none: declare one in models/")
+        way = deploying(connection, "")
+        yield Link("endpoints", "failed", f"nothing is deployed yet: {way}")
     for logical, endpoint in sorted(known.items()):
         look = _batch if endpoint.kind == "batch" else _online
         yield tried(f"endpoint {logical}", partial(look, connection, logical, endpoint))

@@ -47,6 +47,20 @@ def send_wheel(connection: Connection) -> None:
     """Put this runner's wheel where the stack's jobs look for it, unless it is there.
 
     Beside it lies the hash of what it was made of, so nothing is built while nothing has changed.
+    Raises as `find_wheel_place`.
+    """
+    place = find_wheel_place(connection)
+    digest = _source_hash().encode()
+    if read_file(connection, f"{place}.sha256") == digest:
+        return
+    make_folder(connection, place.rpartition("/")[0])
+    write_file(connection, place, build_wheel())
+    write_file(connection, f"{place}.sha256", digest)
+
+
+def find_wheel_place(connection: Connection) -> str:
+    """The path in the volume from which the stack's jobs install this runner's wheel.
+
     Raises EnvironmentRefused where the stack was deployed for another version.
     """
     place = connection.outputs.wheel
@@ -62,12 +76,7 @@ def send_wheel(connection: Connection) -> None:
             f"the jobs of stack {stack} run {name} and this runner is {__version__}: deploy it"
             f" again with `pulumi up --stack {stack}`, or use the runner of that version"
         )
-    digest = _source_hash().encode()
-    if read_file(connection, f"{place}.sha256") == digest:
-        return
-    make_folder(connection, place.rpartition("/")[0])
-    write_file(connection, place, build_wheel())
-    write_file(connection, f"{place}.sha256", digest)
+    return place
 
 
 def build_wheel() -> bytes:

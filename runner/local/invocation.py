@@ -237,7 +237,7 @@ def _notices(
         return ()
     path = declaration.path
     # What a job made, or came from another place, is meant to be other than what is declared.
-    if asset.job or not isinstance(path, Path) or path.name != asset.base_name:
+    if asset.made_elsewhere or not isinstance(path, Path) or path.name != asset.base_name:
         return ()
     if not looks_changed(home, asset.content_hash, path):
         return ()

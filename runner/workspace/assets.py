@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from runner.workspace.runs import Origin
 
 
+PROMOTED_FROM = "promoted_from"  # the tag that names the environment a version was copied from
+
+
 @dataclass(frozen=True)
 class Asset:
     """One version of a model or of a data asset."""
@@ -37,6 +40,11 @@ class Asset:
     @property
     def reference(self) -> str:
         return f"azureml:{self.name}:{self.version}"
+
+    @property
+    def made_elsewhere(self) -> bool:
+        """Whether a job or another environment made it, and not the files that are declared."""
+        return bool(self.job) or PROMOTED_FROM in self.tags
 
 
 @dataclass(frozen=True)

@@ -199,6 +199,19 @@ def test_data_and_models_edited_since_they_were_registered_are_noticed(
     assert plan(project, data="data/lines")[1] == (model,)
 
 
+def test_a_model_that_another_environment_made_is_no_older_copy_of_the_declared_one(
+    project: ScratchProject,
+) -> None:
+    other = project.write("other/greeting/greeting.txt", "Good day").parent
+    registered = Registration(
+        "greeting", other, "custom_model", tags={"promoted_from": "lake", "promoted_version": "1"}
+    )
+    LocalWorkspace(Project(project.root, project.root / "models", project.home)).register(
+        "model", registered
+    )
+    assert plan(project)[1] == ()
+
+
 def test_who_asks_for_a_version_is_not_told_of_newer_files(project: ScratchProject) -> None:
     plan(project)
     edit(project.input / "f000.txt")

@@ -12,10 +12,12 @@ import pytest
 
 from tests.emulator import Emulator
 from tests.emulator.blobs import Blobs
+from tests.emulator.databricks.service import Databricks
 from tests.infra.engine.conftest import pulumi as pulumi
 from tests.infra.engine.stack import Pulumi, make_project
 from tests.projects import ROOT
 from tests.walks.document import Reader, read_sections
+from tests.walks.sample import WITH_SPARK
 from tests.walks.shell import Shell
 
 FIRST = "The first deployment"
@@ -29,13 +31,7 @@ def deployed(
     pulumi: Pulumi, scoring_emulator: Emulator, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Reader]:
     """A reader who has done the first deployment; the walks of a worker share its cloud."""
-    missing = [one for one in _PROGRAMS if shutil.which(one) is None]
-    if missing and os.environ.get("CI") != "true":
-        pytest.skip(f"the walks need {', '.join(missing)} on PATH")
-    assert not missing, f"CI has to run the walks, which need {', '.join(missing)}"
-    folder = make_project(tmp_path_factory.mktemp("walks") / "project")
-    shutil.copytree(ROOT / "data", folder / "data")
-    (folder / "Pulumi.dev.yaml").unlink()
+    folder = _project(tmp_path_factory.mktemp("walks"), "dev")
     environment = _environment(pulumi, scoring_emulator, folder.parent / "bin")
     address = {"ADDRESS": _publish(scoring_emulator)}
     with Shell.open(folder, environment | address) as shell:
@@ -51,6 +47,30 @@ def reader(deployed: Reader, tmp_path: Path) -> Iterator[Reader]:
     shutil.copytree(deployed.folder, folder, symlinks=True)
     with Shell.open(folder, deployed.shell.environment) as shell:
         yield Reader(shell)
+
+
+@pytest.fixture
+def lake_reader(
+    pulumi: Pulumi, emulator: Emulator, databricks_service: Databricks, tmp_path: Path
+) -> Iterator[Reader]:
+    """A reader in a copy of the project, whose cloud has no Databricks workspace yet."""
+    folder = _project(tmp_path, "lake")
+    environment = _environment(pulumi, emulator, tmp_path / "bin") | WITH_SPARK
+    with Shell.open(folder, environment) as shell:
+        yield Reader(shell)
+    emulator.arm("DELETE", "/resourceGroups/scoring-lake")  # where the walk ended early
+
+
+def _project(root: Path, stack: str) -> Path:
+    """A copy of the project with its data, and without the file of the stack that is begun."""
+    missing = [one for one in _PROGRAMS if shutil.which(one) is None]
+    if missing and os.environ.get("CI") != "true":
+        pytest.skip(f"the walks need {', '.join(missing)} on PATH")
+    assert not missing, f"CI has to run the walks, which need {', '.join(missing)}"
+    folder = make_project(root / "project")
+    shutil.copytree(ROOT / "data", folder / "data")
+    (folder / f"Pulumi.{stack}.yaml").unlink()
+    return folder
 
 
 def _environment(pulumi: Pulumi, emulator: Emulator, bin_: Path) -> dict[str, str]:

@@ -16,6 +16,9 @@ from tests.projects import ROOT
 from tests.walks.document import Reader
 from tests.walks.shell import Shell
 
+# MLflow's guess of a model's packages takes seconds, and nothing here reads it.
+WITH_SPARK = {"MLFLOW_REQUIREMENTS_INFERENCE_TIMEOUT": "0", **SHORT_LIVED}
+
 
 @contextmanager
 def sample_reader(root: Path, *programs: str) -> Iterator[Reader]:
@@ -34,8 +37,6 @@ def sample_reader(root: Path, *programs: str) -> Iterator[Reader]:
     command.chmod(0o755)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RUNNER_")}
     path = f"{bin_}{os.pathsep}{os.environ['PATH']}"
-    # MLflow's guess of a model's packages takes seconds, and nothing here reads it.
-    kept |= {"PATH": path, "NO_COLOR": "1", "MLFLOW_REQUIREMENTS_INFERENCE_TIMEOUT": "0"}
-    kept |= SHORT_LIVED
+    kept |= {"PATH": path, "NO_COLOR": "1", **WITH_SPARK}
     with Shell.open(folder, kept) as shell:
         yield Reader(shell)

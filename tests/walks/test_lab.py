@@ -4,16 +4,41 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.emulator import Emulator
 from tests.java import needs_java
 from tests.projects import ROOT
-from tests.walks.document import read_sections
+from tests.walks.document import Reader, read_sections
 from tests.walks.sample import sample_reader
+
+SECTIONS = read_sections(ROOT / "docs" / "lab.md")
+THERE = "On Databricks"
 
 
 @needs_java
 def test_the_lab_runs_on_this_machine(tmp_path: Path) -> None:
     with sample_reader(tmp_path, "curl") as reader:
-        for blocks in read_sections(ROOT / "docs" / "lab.md").values():
-            reader.follow(blocks)
-        left = {path.name for path in reader.folder.iterdir()}
-    assert left - {".block"} == {"Pulumi.local.yaml", "Pulumi.yaml", "data", "models"}
+        for title, blocks in SECTIONS.items():
+            if title != THERE:
+                reader.follow(blocks)
+        assert left_in(reader.folder) == {"Pulumi.local.yaml", "Pulumi.yaml", "data", "models"}
+
+
+@needs_java
+def test_the_lab_runs_on_databricks_and_predicts_the_same(
+    lake_reader: Reader, emulator: Emulator
+) -> None:
+    before = left_in(lake_reader.folder)
+    blocks = SECTIONS[THERE]
+    (last,) = (number for number, block in enumerate(blocks) if "pulumi destroy" in block.text)
+    lake_reader.follow(blocks[:last])
+    state = lake_reader.shell.run("pulumi stack export --stack lake")
+    assert emulator.environment["ARM_CLIENT_SECRET"] not in state
+    assert "eyJ" not in state  # how a bearer token begins
+    lake_reader.follow(blocks[last:])
+    assert left_in(lake_reader.folder) == before
+    assert emulator.arm("GET", "/resourceGroups/scoring-lake")[0] == 404
+
+
+def left_in(folder: Path) -> set[str]:
+    """The names in a folder, without what is the shell's own."""
+    return {path.name for path in folder.iterdir()} - {".block"}
