@@ -17,8 +17,8 @@ def python_command(module: str, *arguments: str) -> list[str]:
 
     What `main` returns is the process's exit status.
     """
-    # Not `-m`, which looks for modules in the current folder before anywhere else. Spark takes a
-    # program without a file for a test of its own documentation, which it ends.
+    # Not `-m`, which looks for modules in the current folder before anywhere else. Spark, from 4.2
+    # on, takes a program without a file for a test of its own documentation, and ends it.
     program = (
         f"import sys; __file__ = {__file__!r}; sys.path.append(sys.argv[1]);"
         f" from {module} import main;"

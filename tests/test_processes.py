@@ -36,6 +36,31 @@ def test_a_process_has_a_file_as_programs_have_which_is_safe_to_be_run_again(
     assert (done.stdout, done.stderr) == (f"{processes.__file__}\n", "")
 
 
+def test_spark_without_a_package_of_its_connection_does_not_end_our_process(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "loads.py").write_text(
+        "import sys\n"
+        "class Hidden:\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name.partition('.')[0] == 'grpc_status':\n"
+        "            raise ModuleNotFoundError(name)\n"
+        "def main():\n"
+        "    sys.meta_path.insert(0, Hidden())\n"
+        "    try:\n"
+        # MLflow does so when it loads a Spark ML model, and knows what to make of an ImportError.
+        "        import pyspark.ml.connect\n"
+        "    except ImportError as error:\n"
+        "        print(error)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        python_command("loads"), env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "grpcio-status" in done.stdout
+
+
 @pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"])
 def test_a_process_has_one_thread_unless_somebody_says_otherwise(name: str) -> None:
     assert with_one_thread({"HOME": "/"})[name] == "1"

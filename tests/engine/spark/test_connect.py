@@ -1,0 +1,44 @@
+"""A job over Spark Connect, whose server is Spark's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.engine.job import score
+from tests.java import needs_java
+from tests.projects import ROOT
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+pytestmark = needs_java
+DIABETES = ROOT / "models" / "diabetes" / "model"
+PATIENTS = ROOT / "data" / "diabetes" / "unlabeled"
+
+
+@pytest.fixture
+def server(spark: SparkSession, connect_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shell leads to Spark Connect, and no Java is there to begin a session of its own."""
+    monkeypatch.setenv("RUNNER_SPARK_MASTER", f"sc://127.0.0.1:{connect_port}")
+    monkeypatch.setenv("JAVA_HOME", "/nowhere")
+
+
+@pytest.mark.usefixtures("server")
+def test_the_sample_comes_to_the_bytes_of_the_process_pool(tmp_path: Path) -> None:
+    files = {path.name: path.read_bytes() for path in PATIENTS.iterdir()}
+    files["patients-0.csv"] = b"not,the,columns\n1,2,3\n"
+    found = {
+        engine: score(tmp_path / engine, files, model=DIABETES, engine=engine, mini_batch_size=1)
+        for engine in ("spark", "process")
+    }
+    assert [outcome.error for outcome in found.values()] == [None, None]
+    assert found["spark"].output == found["process"].output
+    assert found["spark"].said == found["process"].said
+    files_of = {
+        engine: {attempt.mini_batch: attempt.files for attempt in outcome.attempts}
+        for engine, outcome in found.items()
+    }
+    assert files_of["spark"] == files_of["process"]
