@@ -52,13 +52,13 @@ def unsupported(
             **pinned(catalog.batch_deployments.get(name, {})),
             **pinned(catalog.online_deployments.get(name, {})),
         }
-        for one in deployments.values():
-            say = Say(stack, one, f"{ENDPOINTS}.{name}.deployments.{one.name}")
-            if isinstance(one, BatchDeployment):
-                problems += _of_batch(one, say)
+        for deployment in deployments.values():
+            say = Say(stack, deployment, f"{ENDPOINTS}.{name}.deployments.{deployment.name}")
+            if isinstance(deployment, BatchDeployment):
+                problems += _of_batch(deployment, say)
             else:
-                problems += _of_online(one, managed, say)
-            problems += _of_environment(one, catalog, contents, say)
+                problems += _of_online(deployment, managed, say)
+            problems += _of_environment(deployment, catalog, contents, say)
     return list(dict.fromkeys(problems))  # what is declared once may be deployed more than once
 
 
@@ -78,32 +78,32 @@ def _of_endpoint(
     if (identity.type == "user_assigned") != bool(named):
         text = f"found {len(named)} of them with type {identity.type}, allowed: a list with the"
         yield say(text + " resource_id of each, for user_assigned", *_IDENTITIES)
-    elif any(set(one) != {"resource_id"} for one in named):
+    elif any(set(keys) != {"resource_id"} for keys in named):
         yield say("found other keys, allowed: resource_id, and nothing else", *_IDENTITIES)
 
 
 _IDENTITIES = ("identity", "user_assigned_identities")
 
 
-def _of_batch(one: BatchDeployment, say: Say) -> Iterator[Problem]:
+def _of_batch(deployment: BatchDeployment, say: Say) -> Iterator[Problem]:
     resources = "instance_count, instance_type, properties"
     for key in ("locations", "shm_size", "max_instance_count", "docker_args"):
-        if getattr(one.resources, key) not in (None, ()):
+        if getattr(deployment.resources, key) not in (None, ()):
             yield say(NO_PROPERTY + resources, "resources", key)
-    level = one.settings.logging_level
+    level = deployment.settings.logging_level
     if level not in ("debug", "info", "warning"):
         text = f"found {level!r}, allowed on Azure: debug, info, warning"
         yield say(text, "settings", "logging_level")
 
 
-def _of_online(one: OnlineDeployment, managed: bool, say: Say) -> Iterator[Problem]:
-    if one.private_network_connection is not None:
+def _of_online(deployment: OnlineDeployment, managed: bool, say: Say) -> Iterator[Problem]:
+    if deployment.private_network_connection is not None:
         text = f"{NO_PROPERTY}egress_public_network_access"
         yield say(text, "private_network_connection")
-    if managed and one.egress_public_network_access is not None:
+    if managed and deployment.egress_public_network_access is not None:
         text = "means nothing in a managed network, allowed: no such key, and scoring:outbound"
         yield say(text, "egress_public_network_access")
-    scale = one.scale_settings
+    scale = deployment.scale_settings
     if scale is not None and scale.type != "default":
         text = f"found {scale.type!r}, which Kubernetes has and managed endpoints don't"
         yield say(f"{text}, allowed: default, with instance_count", "scale_settings", "type")
@@ -113,7 +113,7 @@ def _of_online(one: OnlineDeployment, managed: bool, say: Say) -> Iterator[Probl
             if getattr(scale, key) is not None:
                 text = "goes with type: target_utilization, allowed with default: instance_count"
                 yield say(text, "scale_settings", key)
-    collector = one.data_collector
+    collector = deployment.data_collector
     for name, collection in (collector.collections if collector else {}).items():
         if collection.data is not None and not _is_data(collection.data):
             text = f"found {_shown(collection.data)}, allowed: azureml:<name>:<version>"
@@ -121,17 +121,17 @@ def _of_online(one: OnlineDeployment, managed: bool, say: Say) -> Iterator[Probl
 
 
 def _of_environment(
-    one: Deployment, catalog: Catalog, contents: dict[EnvironmentName, str], say: Say
+    deployment: Deployment, catalog: Catalog, contents: dict[EnvironmentName, str], say: Say
 ) -> Iterator[Problem]:
-    environment = written_environment(one, catalog)
+    environment = written_environment(deployment, catalog)
     if environment is None:
-        reference = one.environment
+        reference = deployment.environment
         # A registry resolves its labels by itself; in a workspace that is the client's part.
         if isinstance(reference, AssetReference) and not (reference.exact or reference.registry):
             text = f"found {str(reference)!r}, allowed: azureml:<name>:<version>"
             yield say(text, "environment")
         return
-    if environment is not one.environment or environment.file != one.file:
+    if environment is not deployment.environment or environment.file != deployment.file:
         say = Say(say.stack, environment, say.prefix)
         inside: tuple[str, ...] = ()
     else:
@@ -144,7 +144,7 @@ def _of_environment(
     if unreadable:
         yield from unreadable
         return
-    name, content = environment_name(environment, one), version_of(environment)
+    name, content = environment_name(environment, deployment), version_of(environment)
     if contents.setdefault(name, content) != content:
         text = f"{name.name}:{name.version} is declared with other content too, allowed: once"
         yield say(text, *inside, "version")

@@ -239,7 +239,7 @@ def _chosen(catalog: Catalog, stack: Stack) -> tuple[Catalog, list[Problem]]:
         for name in stack.models
         if name not in folders
     ]
-    left = {name for name, one in every.items() if one.file.parent.name in stack.models}
+    left = {name for name, endpoint in every.items() if endpoint.file.parent.name in stack.models}
 
     def only(found: Mapping[str, T]) -> dict[str, T]:
         return {name: value for name, value in found.items() if name in left}

@@ -111,12 +111,16 @@ class Program:
     @property
     def azure(self) -> list[Declared]:
         """The resources of azure-native."""
-        return [one for one in self.resources if one.kind.count(":") == 1 and not one.lake]
+        return [
+            resource
+            for resource in self.resources
+            if resource.kind.count(":") == 1 and not resource.lake
+        ]
 
     @property
     def lake(self) -> list[Declared]:
         """The resources of Databricks' provider."""
-        return [one for one in self.resources if one.lake]
+        return [resource for resource in self.resources if resource.lake]
 
 
 def copy_project(root: Path, models: bool = True) -> Path:

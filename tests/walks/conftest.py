@@ -63,7 +63,7 @@ def lake_reader(
 
 def _project(root: Path, stack: str) -> Path:
     """A copy of the project with its data, and without the file of the stack that is begun."""
-    missing = [one for one in _PROGRAMS if shutil.which(one) is None]
+    missing = [program for program in _PROGRAMS if shutil.which(program) is None]
     if missing and os.environ.get("CI") != "true":
         pytest.skip(f"the walks need {', '.join(missing)} on PATH")
     assert not missing, f"CI has to run the walks, which need {', '.join(missing)}"
