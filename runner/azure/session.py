@@ -46,13 +46,17 @@ class Session:
     def credential(self) -> Credential:
         return Credential(self.cloud)
 
-    def missing(self, noun: str, name: str, names: Callable[[], Iterable[str]]) -> NotFound:
+    def missing(
+        self, noun: str, name: str, names: Callable[[], Iterable[str]], first: str = ""
+    ) -> NotFound:
         """The error for a name that the workspace lacks, with the nearest of those it has.
 
-        Raises NotFound itself where it is the whole workspace that is missing.
+        `first` says how it gets its first, for where it has none. Raises NotFound itself where it
+        is the whole workspace that is missing.
         """
         try:
-            hint = nearest(name, names())
+            found = list(names())
+            hint = nearest(name, found) if found or not first else f" yet; {first}"
         except ServiceError:
             hint = ""
         return NotFound(f"no {noun} {name!r}{hint}")

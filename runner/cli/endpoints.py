@@ -39,6 +39,7 @@ Examples:
 def list_endpoints(session: Session, output: str) -> None:
     """List endpoints with their deployments."""
     from runner.cli.output import print_endpoints, print_json, print_note
+    from runner.project import LOCAL
     from runner.workspace import as_json
 
     found = session.open().endpoints()
@@ -47,7 +48,8 @@ def list_endpoints(session: Session, output: str) -> None:
     elif found:
         print_endpoints(found)
     else:
-        print_note("no endpoints: none is declared in models/")
+        deployed = "" if session.environment == LOCAL else ", or none is deployed yet"
+        print_note(f"no endpoints: none is declared in models/{deployed}")
 
 
 @endpoints.command(

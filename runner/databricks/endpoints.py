@@ -45,7 +45,8 @@ def show_endpoint(connection: Connection, catalog: Catalog, name: str) -> Endpoi
     found = find_serving(connection, connection.actual_name(name))
     if found is not None:
         return _online(connection, found)
-    raise connection.missing("endpoint", name, lambda: _all_names(connection))
+    way = deploying(connection, name, online=name not in catalog.batch_endpoints)
+    raise connection.missing("endpoint", name, lambda: _all_names(connection), way)
 
 
 def find_serving(connection: Connection, actual: str) -> Mapping[str, Any] | None:
@@ -140,7 +141,8 @@ class DeployedEndpoints:
     def deployments(self, endpoint: str, asked: str | None) -> Deployments:
         known = self._known.get(endpoint)
         if known is None or known.kind != "batch":
-            raise self._connection.missing("batch endpoint", endpoint, self.names)
+            way = self.first_deployment(endpoint)
+            raise self._connection.missing("batch endpoint", endpoint, self.names, way)
         return Deployments(known.jobs.keys(), known.default)
 
     def job_id(self, endpoint: str, deployment: str) -> int:

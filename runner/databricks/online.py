@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from runner.azure.errors import ServiceError
 from runner.databricks.endpoints import (
     READY,
+    deploying,
     find_serving,
     served_entities,
     serving_names,
@@ -43,7 +45,9 @@ def send(
     actual = connection.actual_name(endpoint)
     found = find_serving(connection, actual)
     if found is None:
-        raise connection.missing("online endpoint", endpoint, lambda: serving_names(connection))
+        way = deploying(connection, endpoint, online=True)
+        listed = partial(serving_names, connection)
+        raise connection.missing("online endpoint", endpoint, listed, way)
     if (found.get("state") or {}).get("ready") != READY:
         raise EnvironmentRefused(
             f"online endpoint {endpoint!r} is {state_of(found)}: wait until `runner endpoints show"

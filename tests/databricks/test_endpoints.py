@@ -9,6 +9,7 @@ import pytest
 
 from runner.databricks.connection import Connection
 from runner.databricks.endpoints import DeployedEndpoints, list_endpoints, show_endpoint
+from runner.databricks.online import send
 from runner.declarations import Catalog
 from runner.errors import EnvironmentRefused, NotFound
 from runner.request import resolve
@@ -90,6 +91,21 @@ def test_a_call_means_a_job_of_the_stack(lake: SeededLake) -> None:
     assert endpoints.job_id("nightly", "script") == 2
     with pytest.raises(NotFound, match="no batch endpoint 'nightli'; did you mean 'nightly'"):
         resolve(Invocation("nightli", data="x"), CATALOG, endpoints)
+
+
+def test_before_anything_is_pinned_it_is_said_how_to_get_there(lake: SeededLake) -> None:
+    connection = Connection(outputs_of_lake(lake))
+    endpoints = DeployedEndpoints(connection, None)
+    with pytest.raises(
+        NotFound, match=r"no batch endpoint 'nightly' yet; register .* --pin`, then"
+    ):
+        resolve(Invocation("nightly", data="x"), CATALOG, endpoints)
+    with pytest.raises(NotFound, match=r"no endpoint 'predict' yet; .* --deployment predict/"):
+        show_endpoint(connection, CATALOG, "predict")
+    with pytest.raises(
+        NotFound, match=r"no online endpoint 'predict' yet; .*t predict/DEPLOYMENT`"
+    ):
+        send(connection, "predict", b"{}")
 
 
 def test_an_endpoint_without_deployments_says_how_it_gets_one(lake: SeededLake) -> None:

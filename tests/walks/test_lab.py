@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from tests.emulator import Emulator
@@ -31,6 +32,13 @@ def test_the_lab_runs_on_databricks_and_predicts_the_same(
     blocks = SECTIONS[THERE]
     (last,) = (number for number, block in enumerate(blocks) if "pulumi destroy" in block.text)
     lake_reader.follow(blocks[:last])
+    for file, parameters in {
+        "first.json": {"maxIter": "5", "regParam": "0.5"},
+        "second.json": {"maxIter": "10", "regParam": "0.2"},
+    }.items():
+        run = json.loads((lake_reader.folder / file).read_text())["run"]
+        assert run["parameters"] == parameters
+        assert set(run["metrics"]) == {"accuracy", "weightedPrecision", "weightedRecall"}
     state = lake_reader.shell.run("pulumi stack export --stack lake")
     assert emulator.environment["ARM_CLIENT_SECRET"] not in state
     assert "eyJ" not in state  # how a bearer token begins

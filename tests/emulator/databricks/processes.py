@@ -21,7 +21,7 @@ _SECONDS_TO_START = 180  # a JVM and MLflow on a busy machine
 SPARK = {
     "SPARK_LOCAL_IP": "127.0.0.1",
     "PYSPARK_SUBMIT_ARGS": "--conf spark.ui.enabled=false"
-    " --driver-java-options -XX:TieredStopAtLevel=1 pyspark-shell",
+    " --driver-java-options '-XX:TieredStopAtLevel=1 -XX:+UseSerialGC' pyspark-shell",
 }
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TMPDIR", "JAVA_HOME")  # and no secret of the tests
 
