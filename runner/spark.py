@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import os
+import re
+import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-from runner.errors import EnvironmentRefused
+from runner.errors import EnvironmentRefused, WrongUsage
 from runner.installing import installed_by
 from runner.java import find_java
 
 MASTER = "RUNNER_SPARK_MASTER"  # local[*], spark://HOST:PORT, sc://HOST:PORT (Spark Connect)
 _CONNECT = "sc://"
+_CONNECT_PORT = 15002  # of an address of Spark Connect that names none
+_PATIENCE = 10.0  # seconds that a cluster may take to accept a connection
+# As Spark takes them; it says of any other only that its process ended.
+_MASTER = re.compile(
+    r"local(\[(\*|[1-9]\d*)(,\d+)?\])?|local-cluster\[\d+,\d+,\d+\]|yarn"
+    r"|(spark|sc|k8s)://[^\s/]+.*"
+)
 # Its warnings are about this machine's hardware and names, and its progress is for terminals.
 _LOGGING = """rootLogger.level = error
 rootLogger.appenderRef.console.ref = console
@@ -31,12 +40,52 @@ _USUAL = {
 
 
 def check_spark(master: str | None = None) -> None:
-    """Raise EnvironmentRefused unless Spark can run here: its package, and Java if it needs it."""
+    """Raise EnvironmentRefused unless Spark can run here: its package, Java if it needs it, and the
+    cluster if there is to be one. Raises WrongUsage for a master that makes no sense."""
     if find_spec("pyspark") is None:
         way = installed_by("-r requirements/spark.txt")
         raise EnvironmentRefused(f"Spark needs pyspark, which is not installed: {way}")
     if master is None or not master.startswith(_CONNECT):
         find_java()
+    if master is not None:
+        reach_master(master)
+
+
+def reach_master(master: str) -> None:
+    """Find out at once whether a cluster is there: Spark would try for minutes, Connect for ten.
+
+    Raises WrongUsage for what Spark takes for no master, EnvironmentRefused where nobody answers.
+    """
+    usual = "local[2], spark://HOST:PORT or sc://HOST:PORT"
+    if not _MASTER.fullmatch(master):
+        raise WrongUsage(f"{MASTER} is {master!r}, which Spark doesn't know; it is one of {usual}")
+    reasons = []
+    for host, port in _addresses(master):
+        try:
+            socket.create_connection((host, port), _PATIENCE).close()
+        except OSError as error:
+            reasons.append(f"{host}:{port}: {error.strerror or error}")
+        else:
+            return
+    if reasons:
+        raise EnvironmentRefused(
+            f"no Spark answers at {master} ({'; '.join(reasons)}): start it, or let {MASTER} name"
+            " another, or none for this machine"
+        )
+
+
+def _addresses(master: str) -> Iterator[tuple[str, int]]:
+    """Where a cluster accepts connections; nothing where Spark itself finds that out."""
+    kind, _, rest = master.partition("://")
+    if kind not in ("spark", "sc"):
+        return
+    for place in rest.partition("/")[0].split(","):
+        host, colon, port = place.rpartition(":")
+        if not colon and kind == "sc":
+            host, port = place, str(_CONNECT_PORT)
+        if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
+            raise WrongUsage(f"{MASTER} is {master!r}: {place!r} is no HOST:PORT")
+        yield host.strip("[]"), int(port)
 
 
 def asked_master() -> str | None:

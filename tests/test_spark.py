@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import re
+import socket
 from pathlib import Path
 
 import pytest
 
 from runner import spark
-from runner.errors import EnvironmentRefused
-from runner.spark import asked_master, check_spark, write_settings
+from runner.errors import EnvironmentRefused, WrongUsage
+from runner.spark import asked_master, check_spark, reach_master, write_settings
 from tests.java import java
 
 
@@ -27,8 +29,44 @@ def test_java_is_looked_for_unless_spark_runs_at_the_end_of_a_connection(
     for master in (None, "local[2]", "spark://somewhere:7077"):
         with pytest.raises(EnvironmentRefused, match="is Java 11"):
             check_spark(master)
-    monkeypatch.setenv("RUNNER_SPARK_MASTER", "sc://somewhere:15002")
-    check_spark(asked_master())
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        monkeypatch.setenv("RUNNER_SPARK_MASTER", f"sc://127.0.0.1:{port}/;user_id=me")
+        check_spark(asked_master())
+
+
+@pytest.mark.parametrize(
+    ("master", "words"),
+    [
+        ("lcoal[2]", "'lcoal[2]', which Spark doesn't know; it is one of local[2], "),
+        ("local[0]", "which Spark doesn't know"),
+        ("./cluster", "which Spark doesn't know"),
+        ("sc:/host:15002", "which Spark doesn't know"),
+        ("spark://host", "'host' is no HOST:PORT"),
+        ("sc://host:port", "'host:port' is no HOST:PORT"),
+    ],
+)
+def test_a_master_that_spark_would_not_take_is_named(master: str, words: str) -> None:
+    with pytest.raises(WrongUsage, match=re.escape(words)):
+        reach_master(master)
+
+
+@pytest.mark.parametrize(
+    "master",
+    ["local", "local[*]", "local[4,2]", "local-cluster[2,1,1024]", "yarn", "k8s://https://h"],
+)
+def test_a_master_that_spark_finds_itself_is_not_asked_for(master: str) -> None:
+    reach_master(master)
+
+
+@pytest.mark.parametrize("kind", ["sc", "spark"])
+def test_a_cluster_that_does_not_answer_is_told_of_at_once(kind: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    with pytest.raises(EnvironmentRefused, match=rf"at {kind}://127.0.0.1:{port} \(.*: Connection"):
+        reach_master(f"{kind}://127.0.0.1:{port}")
+    with socket.create_server(("127.0.0.1", 0)) as standby:
+        reach_master(f"{kind}://127.0.0.1:{port},127.0.0.1:{standby.getsockname()[1]}")
 
 
 def test_a_shell_that_names_no_cluster_leaves_spark_on_this_machine(

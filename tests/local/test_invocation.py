@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from dataclasses import fields
 from pathlib import Path
@@ -315,11 +316,12 @@ def test_a_job_for_spark_is_refused_before_anything_is_written_where_there_is_no
             Invocation()
         )
     assert not list(project.home.glob("jobs/*"))
-    project.deployment(
-        "settings: {environment_variables: {RUNNER_ENGINE: spark,"
-        " RUNNER_SPARK_MASTER: 'sc://somewhere:15002'}}\n"
-    )
-    assert plan(project)[0].settings.engine == "spark"
+    with socket.create_server(("127.0.0.1", 0)) as cluster:
+        project.deployment(
+            "settings: {environment_variables: {RUNNER_ENGINE: spark,"
+            f" RUNNER_SPARK_MASTER: 'sc://127.0.0.1:{cluster.getsockname()[1]}'}}}}\n"
+        )
+        assert plan(project)[0].settings.engine == "spark"
 
 
 def test_every_setting_of_the_engine_has_one_source() -> None:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from runner.engine.drivers.result import brief
 from runner.engine.layout import worker_log
 from runner.engine.plan import Plan
-from runner.errors import JobFailed
-from runner.spark import asked_master, runs_on_databricks
+from runner.errors import JobFailed, RunnerError
+from runner.spark import asked_master, reach_master, runs_on_databricks
 
 if TYPE_CHECKING:
     import subprocess
@@ -75,6 +75,8 @@ def begin_session(plan: Plan, folder: Path, running: SparkSession | None) -> Ses
     try:
         session = _begin(plan, folder, running, archive)
         _hand_out_package(session.spark, archive)
+    except RunnerError as error:
+        raise JobFailed(str(error)) from error
     except Exception as error:
         raise JobFailed(
             f"no Spark session could be begun: {brief(error)}; see {worker_log(folder, 0)}"
@@ -90,6 +92,7 @@ def _begin(plan: Plan, folder: Path, running: SparkSession | None, archive: Path
     if running is not None:
         return Session(running, _tasks(running, plan), archive, ours=False)
     master = asked_master() or f"local[{plan.settings.processes}]"
+    reach_master(master)
     if master.startswith("sc://"):
         remote = SparkSession.builder.remote(master).getOrCreate()
         return Session(remote, _tasks(remote, plan), archive, ours=True)
