@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import threading
 import time
 import traceback
@@ -191,6 +192,14 @@ def _driver(plan: Plan, output: str) -> drivers.Driver:
     if driver is None:
         os.environ.update(plan.environment_variables)
         os.environ["AZUREML_BI_OUTPUT_PATH"] = output
+        # Lines go back to the job's host; what a script writes by itself stays where it runs.
+        if plan.settings.output_action == "summary_only" and not Path(output).is_dir():
+            raise JobFailed(
+                f"{plan.script} writes its output itself (output_action summary_only), and"
+                f" {socket.gethostname()}, which runs it, does not see {output}: set RUNNER_HOME to"
+                " a folder that the cluster shares, use append_row, or score on this machine"
+                " (--engine process)"
+            )
         driver = _loaded[plan.job] = drivers.load(plan)
     return driver
 

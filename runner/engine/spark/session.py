@@ -95,8 +95,19 @@ def _begin(plan: Plan, folder: Path, running: SparkSession | None, archive: Path
     reach_master(master)
     if master.startswith("sc://"):
         remote = SparkSession.builder.remote(master).getOrCreate()
+        give_up_sooner(remote.client)
         return Session(remote, _tasks(remote, plan), archive, ours=True)
     return _begin_java(plan, folder, master, archive)
+
+
+def give_up_sooner(client: Any) -> None:
+    """Have a client of Spark Connect call its server gone after some 17 seconds without an answer.
+
+    It would try for ten minutes, in which the job could neither fail nor be canceled.
+    """
+    from pyspark.sql.connect.client.retries import DefaultPolicy
+
+    client.set_retry_policies([DefaultPolicy(max_retries=5)])
 
 
 def _begin_java(plan: Plan, folder: Path, master: str, archive: Path) -> Session:

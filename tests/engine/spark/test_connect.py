@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from runner.engine.spark.session import give_up_sooner
 from tests.engine.job import score
 from tests.java import needs_java
 from tests.projects import ROOT
@@ -24,6 +25,19 @@ def server(spark: SparkSession, connect_port: int, monkeypatch: pytest.MonkeyPat
     """The shell leads to Spark Connect, and no Java is there to begin a session of its own."""
     monkeypatch.setenv("RUNNER_SPARK_MASTER", f"sc://127.0.0.1:{connect_port}")
     monkeypatch.setenv("JAVA_HOME", "/nowhere")
+
+
+def test_a_server_that_is_gone_is_called_so_within_half_a_minute() -> None:
+    from pyspark.sql.connect.client import SparkConnectClient
+
+    client = SparkConnectClient("sc://127.0.0.1:1")
+    give_up_sooner(client)
+    (policy,) = client.get_retry_policies()
+    waits = policy.to_state()
+    seconds = 0.0
+    while (wait := waits.next_attempt()) is not None:
+        seconds += wait / 1000
+    assert 5 < seconds < 30
 
 
 @pytest.mark.usefixtures("server")

@@ -9,14 +9,15 @@ import pyarrow as pa
 import pytest
 
 from runner.engine.drivers.result import Result
-from runner.engine.messages import Message, Scored, WantsWholeFiles, decode
+from runner.engine.messages import Hopeless, Message, Ready, Scored, WantsWholeFiles, decode
 from runner.engine.mlmodel import Column
 from runner.engine.parts import Part
-from runner.engine.plan import InputFile
+from runner.engine.plan import InputFile, read_plan
 from runner.engine.slices import Slice
 from runner.engine.spark import executor
 from runner.engine.spark.executor import UNIT, Reading, read_rows, say, write_rows
 from runner.engine.spark.units import Unit
+from tests.engine.job import plan_job
 
 COLUMNS = (Column("s", "string"), Column("i", "integer"), Column("f", "float"))
 
@@ -112,3 +113,23 @@ def test_many_lines_go_to_the_jvm_in_pieces_of_a_bounded_size(
     texts = [text for batch in batches for text in batch["lines"].to_pylist() if text is not None]
     assert max(map(len, texts)) <= 7
     assert b"".join(texts) == b"0,1.0,a.csv\n1,2.0,a.csv\n2,3.0,a.csv\n"
+
+
+def test_a_script_that_writes_by_itself_needs_the_jobs_folder_where_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a job would be complete whose output lies on the machines of a cluster."""
+    monkeypatch.setattr(executor, "_loaded", {})
+    monkeypatch.setenv("AZUREML_BI_OUTPUT_PATH", "")
+    script = "def init(): pass\ndef run(files): return files\n"
+    folder = plan_job(tmp_path, {"a": b""}, script=script, output_action="summary_only")
+    plan = read_plan(folder / "plan.json")
+
+    def said(output: Path) -> Message:
+        (batch,) = executor.load_driver(plan, str(output))(groups(0))
+        return decode(batch["message"][0].as_py())
+
+    hopeless = said(tmp_path / "elsewhere")
+    assert isinstance(hopeless, Hopeless)
+    assert f"does not see {tmp_path / 'elsewhere'}: set RUNNER_HOME" in hopeless.reason
+    assert isinstance(said(tmp_path), Ready)
