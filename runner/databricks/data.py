@@ -30,7 +30,6 @@ from runner.asset_rules import (
 from runner.content import Content, counted, hash_content, hash_file, scan
 from runner.databricks.files import (
     create_file,
-    file_size,
     list_folder,
     read_file,
     remove_file,
@@ -38,8 +37,8 @@ from runner.databricks.files import (
 )
 from runner.databricks.job_outputs import output_place
 from runner.databricks.places import is_in_volume, place_of
-from runner.databricks.volume import find_content, upload
-from runner.errors import EnvironmentRefused, NotFound, WrongUsage
+from runner.databricks.volume import find_content, type_at, upload
+from runner.errors import EnvironmentRefused, WrongUsage
 from runner.job_address import ARTIFACTS, JobOutput, is_job_address, parse_job_address
 from runner.workspace import Asset, Origin, Registration, Transfer
 
@@ -222,24 +221,14 @@ def _job_output(address: str) -> JobOutput:
 
 def _register_place(connection: Connection, name: str, wanted: Manifest, place: str) -> Asset:
     """Register what lies in the cloud, where it lies."""
-    type_ = _type_at(connection, place)
+    # Other storage can't be looked into from here.
+    type_ = type_at(connection, place) if is_in_volume(place) else None
     if wanted.type and type_ and wanted.type != type_:
         raise WrongUsage(f"{place} is a {type_}, not a {wanted.type}")
     base_name = place.rstrip("/").rpartition("/")[2]
     looks = "uri_file" if "." in base_name else "uri_folder"
     wanted = replace(wanted, type=wanted.type or type_ or looks, path=place, base_name=base_name)
     return _add_unless_there(connection, name, wanted, None, {}, lambda _: None, lambda _: None)
-
-
-def _type_at(connection: Connection, place: str) -> str | None:
-    """The type of what lies at a place; None where that can't be seen. Raises NotFound."""
-    if not is_in_volume(place):
-        return None
-    if list_folder(connection, place):
-        return "uri_folder"
-    if file_size(connection, place) is not None:
-        return "uri_file"
-    raise NotFound(f"there is nothing at {place}: it was deleted, or never written")
 
 
 def _check_keys(registration: Registration) -> None:

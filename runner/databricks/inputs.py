@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.asset_kinds import INPUT_TYPES, guess_data_type
+from runner.azure.errors import ServiceError
 from runner.databricks.places import is_in_volume, place_of
+from runner.databricks.volume import type_at
 from runner.declarations.references import parse_reference
 from runner.errors import EnvironmentRefused, WrongUsage
 from runner.input_data import form_of
@@ -38,7 +40,7 @@ def find_input(
     """
     form, place = form_of(asked), place_of(asked)
     if place is not None:
-        return Input(_in_volume(connection, place), asked)
+        return _of_place(connection, place, asked, type_)
     if form == "asset":
         reference = parse_reference(asked, "data")
         if reference.registry or reference.workspace:
@@ -58,6 +60,20 @@ def find_input(
         f"{asked.partition('?')[0]!r} is no input that Databricks reads; allowed: a path of this"
         " machine, azureml:NAME:VERSION, /Volumes/CATALOG/SCHEMA/VOLUME/PATH"
     )
+
+
+def _of_place(connection: Connection, place: str, asked: str, type_: str | None) -> Input:
+    """What lies in a volume, which is looked at before a cluster starts for it."""
+    path = _in_volume(connection, place)
+    try:
+        found = type_at(connection, place)
+    except ServiceError as error:
+        if error.status != 403:
+            raise
+        return Input(path, asked)  # who runs the job may read it
+    if type_ is not None and type_ != found:
+        raise WrongUsage(f"{asked} is a {found}, not a {type_}")
+    return Input(path, asked)
 
 
 def _of_asset(connection: Connection, asset: Asset, asked: str | None) -> Input:

@@ -17,7 +17,7 @@ from runner.errors import EnvironmentRefused, NotFound
 from runner.job_address import JobOutput
 from runner.logged_models import only_model
 from runner.tracking_server import TrackingServer, read_run
-from runner.workspace import Job, JobStatus, LoggedModel, Run
+from runner.workspace import JobStatus, LoggedModel, Run
 
 if TYPE_CHECKING:
     from runner.databricks.connection import Connection
@@ -98,7 +98,7 @@ def tracked_run(connection: Connection, name: str) -> Run | None:
     if run is None:
         return None
     if run.status in _OPEN and job.status.final:
-        run = replace(run, status=end_run(connection, asked, job))
+        run = replace(run, status=end_run(connection, asked, job.status))
     models = {model.name: model for model in (*run.models, *_logged(connection, asked))}
     return replace(
         run,
@@ -108,12 +108,12 @@ def tracked_run(connection: Connection, name: str) -> Run | None:
     )
 
 
-def end_run(connection: Connection, asked: TrainRequest, job: Job) -> str:
+def end_run(connection: Connection, asked: TrainRequest, ended: JobStatus) -> str:
     """End the MLflow run that a job left open, as the job ended, and return how.
 
     A program that was killed, or never began on a cluster, leaves its run open.
     """
-    status = _ENDS[job.status]
+    status = _ENDS[ended]
     body = {"run_id": asked.run_id, "status": status, "end_time": _now()}
     with suppress(EnvironmentRefused):  # who may look may not be allowed to write
         connection.api.ask(*_MLFLOW, "runs", "update", body=body)

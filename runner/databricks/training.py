@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.asset_kinds import is_folder
+from runner.azure.errors import ServiceError
 from runner.databricks.codes import send_code
 from runner.databricks.files import make_folder, read_file, write_file
 from runner.databricks.inputs import Input, find_input
 from runner.databricks.job_runs import begin_run, name_job, request_of
 from runner.databricks.jobs import job_record
 from runner.databricks.requests import TrainRequest
-from runner.databricks.tracked import experiment_id, make_run
+from runner.databricks.tracked import end_run, experiment_id, make_run
 from runner.declarations import JobInput, SparkJob
 from runner.declarations.job import name_of
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
@@ -26,7 +27,7 @@ from runner.polling import first_pause
 from runner.run_tags import run_tags, usual_experiment
 from runner.spark_program import check_entry, program_of
 from runner.training_job import find_training_job, folder_of, local_inputs
-from runner.workspace import Assets, Job, TrainingRequest, Transfer
+from runner.workspace import Assets, Job, JobStatus, TrainingRequest, Transfer
 
 if TYPE_CHECKING:
     from runner.databricks.connection import Connection
@@ -92,8 +93,12 @@ def train(
         given=given,
         modules=declared.py_files,
     )
-    write_file(connection, request_of(connection, name), asked.as_text().encode())
-    run = begin_run(connection, asked, 0)
+    try:
+        write_file(connection, request_of(connection, name), asked.as_text().encode())
+        run = begin_run(connection, asked, 0)
+    except ServiceError:  # refused, so that nothing will ever end the MLflow run
+        end_run(connection, asked, JobStatus.FAILED)
+        raise
     job = job_record(connection, asked, run)
     return replace(job, notices=tuple(_notices(declared)))
 

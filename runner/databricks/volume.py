@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from threading import Lock
+from typing import Literal
 
 from runner.content import Content, ContentFile, hash_content, hash_file
 from runner.databricks.connection import Connection
@@ -78,6 +79,15 @@ def upload(
         (file.name, digest.result()) for file, digest in zip(content.files, sent, strict=True)
     ]
     return hash_content(content.shape, digests)
+
+
+def type_at(connection: Connection, path: str) -> Literal["uri_file", "uri_folder"]:
+    """What lies at a path of a volume. Raises NotFound where there is nothing."""
+    if list_folder(connection, path):
+        return "uri_folder"
+    if file_size(connection, path) is not None:
+        return "uri_file"
+    raise NotFound(f"there is nothing at {path}: it was deleted, or never written")
 
 
 def find_content(connection: Connection, path: str) -> Content:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 TOKEN_REFUSED = re.compile(
     r"invalid access token|token (is|has) expired|ExpiredJwtException", re.IGNORECASE
 )
+# What a stack deployed and somebody took away; the status is 400.
+_GONE = re.compile(r"^(?:Cluster|Job) \S+ does not exist")
 _IN_UNITY = "/(?P<catalog>[^/]+)/(?P<schema>[^/]+)/(?P<name>[^/]+)"
 _MODEL = r"(?P<catalog>[^./]+)\.(?P<schema>[^./]+)\.(?P<name>[^./]+)"
 # What a request needs in Unity Catalog, by its method and its path; the first that fits. A name
@@ -106,6 +108,8 @@ def way_out(
     """
     if TOKEN_REFUSED.search(message):
         return _OF_STATUSES[401]
+    if _GONE.match(message):
+        return f"run `pulumi up --stack {outputs.stack or 'ENV'}`, which deploys it again"
     if code in _OF_CODES:
         return _OF_CODES[code]
     if status == 403 and "IP access list" in message:

@@ -128,6 +128,22 @@ def test_data_in_a_volume_is_read_where_it_is(lines: LinesProject, run: Run) -> 
     assert Path(summary["output"]).read_text() == "c.txt,three\n"
 
 
+def test_data_that_is_not_there_is_told_before_a_cluster_starts(
+    lines: LinesProject, run: Run
+) -> None:
+    place = f"{lines.lake.volume}/raw/none"
+    done = run("score", "--data", place)
+    assert (done.status, done.err.startswith("error: ")) == (3, True)
+    assert f"there is nothing at {place}" in done.err
+    lines.lake.local(place).mkdir(parents=True)
+    lines.lake.local(f"{place}/a.txt").write_text("one")
+    assert (
+        "is a uri_folder, not a uri_file"
+        in run("score", "--data", place, "--input-type", "uri_file").err
+    )
+    assert lines.runs() == []
+
+
 def test_data_outside_of_volumes_is_refused_before_a_job_begins(
     lines: LinesProject, run: Run
 ) -> None:

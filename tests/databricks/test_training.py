@@ -109,6 +109,22 @@ def test_a_job_that_is_stopped_leaves_no_mlflow_run_open(trees: LinesProject, ru
     assert "train again with `runner train trees --env lake`" in resumed.err
 
 
+def test_a_cluster_that_was_taken_away_leaves_no_mlflow_run_open(
+    trees: LinesProject, run: Run
+) -> None:
+    lake = trees.lake
+    (cluster,) = lake.outputs()["clusters"].values()
+    lake.do("POST", "/api/2.1/clusters/permanent-delete", cluster)
+    done = run("train", "trees")
+    assert (done.status, submitted(trees)) == (3, [])
+    assert "does not exist" in done.err
+    assert "run `pulumi up --stack lake`" in done.err
+    experiments = lake.do("POST", "/api/2.0/mlflow/experiments/search", {"max_results": 10})
+    ids = [experiment["experiment_id"] for experiment in experiments["experiments"]]
+    runs = lake.do("POST", "/api/2.0/mlflow/runs/search", {"experiment_ids": ids})["runs"]
+    assert [begun["info"]["status"] for begun in runs] == ["FAILED"]
+
+
 def test_a_job_that_never_began_is_begun_by_resume(
     trees: LinesProject, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
