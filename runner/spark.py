@@ -44,6 +44,11 @@ def asked_master() -> str | None:
     return os.environ.get(MASTER) or None
 
 
+def runs_on_databricks() -> bool:
+    """Whether this process is on a cluster of Databricks, where Spark and its session are given."""
+    return "DATABRICKS_RUNTIME_VERSION" in os.environ
+
+
 def write_settings(folder: Path, conf: Mapping[str, str]) -> dict[str, str]:
     """Write into a folder what Spark reads when it starts; `conf` goes over what is usual.
 

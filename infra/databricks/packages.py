@@ -8,13 +8,17 @@ from typing import Any
 from runner.declarations import Environment
 from runner.declarations.environment_content import conda_text
 
-# What a conda file says of Python itself, which is the runtime's there.
-_OF_PYTHON = re.compile(r"(python|pip|setuptools|wheel)\s*([=<>!~ ].*)?")
+# What a conda file says of Python and of Spark themselves, which are the runtime's there.
+_OF_RUNTIME = re.compile(r"(python|pip|setuptools|wheel|pyspark)\s*([=<>!~ \[].*)?", re.IGNORECASE)
 
 
 def pypi_packages(environment: Environment) -> list[str]:
     """What pip installs, each as pip takes it, in order."""
-    return [package for package in _of_pip(environment) if not package.startswith("-")]
+    return [
+        package
+        for package in _of_pip(environment)
+        if not package.startswith("-") and not _OF_RUNTIME.fullmatch(package)
+    ]
 
 
 def unknown_packages(environment: Environment) -> list[str]:
@@ -25,7 +29,7 @@ def unknown_packages(environment: Environment) -> list[str]:
     of_conda = [
         dependency
         for dependency in _dependencies(environment)
-        if isinstance(dependency, str) and not _OF_PYTHON.fullmatch(dependency.strip())
+        if isinstance(dependency, str) and not _OF_RUNTIME.fullmatch(dependency.strip())
     ]
     return [*of_conda, *(package for package in _of_pip(environment) if package.startswith("-"))]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -167,3 +168,20 @@ def test_importing_it_loads_nothing_heavy() -> None:
         " sys.exit(bool({'sklearn', 'mlflow', 'numpy', 'packaging'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("library", "way"),
+    [
+        ("scikit-learn", "name scikit-learn==1.2.2 under pip in the conda_file of the deployment"),
+        ("pyspark", "give the cluster a spark_version whose runtime has pyspark==1.2.2"),
+    ],
+)
+def test_on_a_cluster_of_databricks_the_way_out_is_what_is_deployed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str, way: str
+) -> None:
+    monkeypatch.setenv("DATABRICKS_RUNTIME_VERSION", "17.3")
+    model = replace(model_of(tmp_path / "m"), saved_versions={library: SAVED})
+    (told,) = doubts(model, [UserWarning("another version")])
+    assert f"is installed: {way}" in told
+    assert "uv pip" not in told

@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib.util
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from runner.engine.drivers.result import brief
 from runner.engine.mlmodel import MlModel
 from runner.installing import installed_by
+from runner.spark import runs_on_databricks
 
 # Packages whose module has another name than what is installed.
 _PACKAGES: Mapping[str, tuple[str, ...]] = {
@@ -82,10 +83,7 @@ def missing_package(model: MlModel, error: Exception) -> str | None:
         requirement = _REQUIREMENT.match(line)
         if requirement and _normal(requirement[1]) in names:
             plain = re.sub(r"\s+#.*$", "", line).strip()
-            return (
-                f"needs the package {top}, which is not installed:"
-                f" {installed_by(shlex.quote(plain))}"
-            )
+            return f"needs the package {top}, which is not installed: {_way_to_have([plain])}"
     if _concerned(model, error):
         # scikit-learn 1.6 pickles its losses as of a module `_loss`, which is no package.
         return None
@@ -132,12 +130,22 @@ def _saved_with(others: list[OtherVersion]) -> str:
     installed = _listed(f"{package.name} {package.installed}" for package in told)
     if len(told) == 1:
         installed = told[0].installed
-    install = shlex.join(f"{package.name}=={package.saved}" for package in told)
+    way = _way_to_have([f"{package.name}=={package.saved}" for package in told])
     plural = "versions" if len(told) > 1 else "version"
     return (
         f"saved with {saved}, and {installed} {'is' if len(told) == 1 else 'are'} installed:"
-        f" {installed_by(install)}, or save the model anew with the installed {plural}"
+        f" {way}, or save the model anew with the installed {plural}"
     )
+
+
+def _way_to_have(requirements: Sequence[str]) -> str:
+    """How the packages get to where the model is scored, for the end of an error message."""
+    if not runs_on_databricks():
+        return installed_by(shlex.join(requirements))
+    named = ", ".join(requirements)
+    if any(requirement.startswith("pyspark") for requirement in requirements):
+        return f"give the cluster a spark_version whose runtime has {named}"
+    return f"name {named} under pip in the conda_file of the deployment and deploy it again"
 
 
 def _concerned(model: MlModel, error: Exception) -> list[OtherVersion]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import re
 import threading
 import time
@@ -33,6 +32,7 @@ from runner.engine.spark import executor
 from runner.engine.spark.session import Session
 from runner.engine.spark.units import Answer, Unit, by_file, in_groups
 from runner.errors import JobFailed
+from runner.spark import runs_on_databricks
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -249,7 +249,7 @@ def _load(model: MlModel) -> Any:
     assert model.pipeline is not None
     path = model.pipeline.absolute()
     # A volume of Databricks is a file system of its own there; all else lies in this machine's.
-    volume = path.is_relative_to("/Volumes") and "DATABRICKS_RUNTIME_VERSION" in os.environ
+    volume = path.is_relative_to("/Volumes") and runs_on_databricks()
     try:
         return _predicting(PipelineModel.load(str(path) if volume else path.as_uri()))
     except Exception as error:

@@ -15,7 +15,7 @@ from runner.engine.drivers.result import brief
 from runner.engine.layout import worker_log
 from runner.engine.plan import Plan
 from runner.errors import JobFailed
-from runner.spark import asked_master
+from runner.spark import asked_master, runs_on_databricks
 
 if TYPE_CHECKING:
     import subprocess
@@ -85,7 +85,7 @@ def begin_session(plan: Plan, folder: Path, running: SparkSession | None) -> Ses
 def _begin(plan: Plan, folder: Path, running: SparkSession | None, archive: Path) -> Session:
     from pyspark.sql import SparkSession
 
-    if running is None and "DATABRICKS_RUNTIME_VERSION" in os.environ:
+    if running is None and runs_on_databricks():
         running = SparkSession.builder.getOrCreate()
     if running is not None:
         return Session(running, _tasks(running, plan), archive, ours=False)

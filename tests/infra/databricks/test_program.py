@@ -259,7 +259,8 @@ def test_of_several_clusters_a_job_s_is_as_the_one_that_its_compute_names(
 
 
 def test_what_an_environment_installs_by_pip_is_installed_for_the_job(declare: Declare) -> None:
-    conda = {"dependencies": ["python=3.11", "pip", {"pip": ["scikit-learn==1.9.1", "shapely"]}]}
+    packages = ["scikit-learn==1.9.1", "pyspark==4.0.5", "shapely"]  # Spark is the runtime's
+    conda = {"dependencies": ["python=3.11", "pip", {"pip": packages}]}
     environment = {"name": "e", "image": "i", "conda_file": conda}
     (task,) = declare(batch=batch_deployment(environment=environment)).one(JOB).inputs["tasks"]
     assert task["libraries"][1:] == [
