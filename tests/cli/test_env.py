@@ -107,7 +107,10 @@ def test_the_doctor_finds_local_well_where_something_is_declared(run: Run, proje
     (folder / "batch-endpoint.yml").write_text("name: echo\n")
     result = run("env", "doctor")
     assert result.status == 0
-    assert [line.split(":")[0].split()[0] for line in result.out.splitlines()] == ["ok"] * 4
+    states = [line.split()[0] for line in result.out.splitlines()]
+    assert len(states) == 6
+    assert set(states) <= {"ok", "skipped"}  # a machine without Java scores without Spark
+    assert states[-1] == "ok"
 
 
 def test_the_doctor_names_what_is_wrong_with_a_declaration(run: Run, project: Path) -> None:
