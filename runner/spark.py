@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 
 from runner.errors import EnvironmentRefused, WrongUsage
 from runner.installing import installed_by
@@ -88,9 +89,10 @@ def _addresses(master: str) -> Iterator[tuple[str, int]]:
         yield host.strip("[]"), int(port)
 
 
-def asked_master() -> str | None:
-    """The cluster that this shell names, or how many cores of this machine."""
-    return os.environ.get(MASTER) or None
+def asked_master(declared: Mapping[str, str] = MappingProxyType({})) -> str | None:
+    """The cluster, or how many cores of this machine, that the variables name with which a job
+    runs: those that it declares over the shell's."""
+    return {**os.environ, **declared}.get(MASTER) or None
 
 
 def runs_on_databricks() -> bool:

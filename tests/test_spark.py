@@ -76,6 +76,15 @@ def test_a_shell_that_names_no_cluster_leaves_spark_on_this_machine(
     assert asked_master() is None
 
 
+def test_a_declared_cluster_goes_before_the_shells_and_so_does_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RUNNER_SPARK_MASTER", "local[2]")
+    assert asked_master({"RUNNER_SPARK_MASTER": "local[3]"}) == "local[3]"
+    assert asked_master({"RUNNER_SPARK_MASTER": ""}) is None
+    assert asked_master() == "local[2]"
+
+
 def test_settings_lie_in_files_that_spark_reads_when_it_starts(tmp_path: Path) -> None:
     variables = write_settings(
         tmp_path / "spark", {"spark.a b": "c\\d\ne", "spark.ui.enabled": "true"}

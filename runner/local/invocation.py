@@ -38,7 +38,7 @@ from runner.local.home import make_folder
 from runner.local.jobs import begin_job, name_job
 from runner.registering import find_or_register, registration_of
 from runner.request import Request, only_here, resolve
-from runner.spark import MASTER, asked_master, check_spark
+from runner.spark import asked_master, check_spark
 from runner.workspace import (
     Asset,
     AssetKind,
@@ -134,7 +134,7 @@ def _engine(deployment: BatchDeployment, model: Asset | None, asked: str | None)
     script = deployment.code_configuration is not None
     engine = asked_engine(deployment, asked) or usual_engine(path, script)
     if engine == "spark":
-        check_spark(deployment.settings.environment_variables.get(MASTER) or asked_master())
+        check_spark(asked_master(deployment.settings.environment_variables))
     return engine
 
 

@@ -69,7 +69,7 @@ def test_the_program_is_run_by_this_python_with_its_arguments_as_they_are(
     assert path[0].endswith("more.py")
     assert str(ROOT) in path
     listed = spark.json("jobs", "list", "--type", "spark")
-    assert [one["name"] for one in listed] == [job["name"]]
+    assert [found["name"] for found in listed] == [job["name"]]
 
 
 @needs_java
