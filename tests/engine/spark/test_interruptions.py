@@ -15,7 +15,7 @@ from typing import Any
 from runner.engine.journal import read_journal
 from tests.engine import job
 from tests.engine.job import plan_job, score
-from tests.java import needs_java
+from tests.java import SHORT_LIVED, needs_java
 
 # Each mini-batch waits until the test lets it go.
 SCRIPT = """
@@ -63,7 +63,12 @@ def test_a_job_whose_jvm_host_and_executor_are_killed_in_turn_comes_to_the_same_
 
     def begin(master: str = "") -> subprocess.Popen[bytes]:
         (folder / "loaded").unlink(missing_ok=True)
-        variables = {**os.environ, "RUNNER_SPARK_MASTER": master, "SPARK_LOCAL_IP": "127.0.0.1"}
+        variables = {
+            **os.environ,
+            **SHORT_LIVED,
+            "RUNNER_SPARK_MASTER": master,
+            "SPARK_LOCAL_IP": "127.0.0.1",
+        }
         process = subprocess.Popen(
             begun, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
