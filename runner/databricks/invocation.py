@@ -17,10 +17,11 @@ from runner.databricks.jobs import job_record
 from runner.databricks.requests import ScoreRequest
 from runner.databricks.wheel import send_wheel
 from runner.engine_settings import asked_engine, engine_settings, limited_to_machine
-from runner.errors import EnvironmentRefused, JobFailed, NotFound, WrongUsage
+from runner.errors import EnvironmentRefused, JobFailed, WrongUsage
 from runner.polling import first_pause
 from runner.registering import Registrar
 from runner.request import Request, only_here, resolve
+from runner.scoring_script import find_script
 from runner.workspace import Invocation, Job, Transfer
 
 if TYPE_CHECKING:
@@ -56,14 +57,12 @@ def invoke(
             f"deployment {request.deployment!r} of endpoint {request.endpoint!r} is not declared"
             " under models/, so nothing says how it scores: declare it"
         )
+    scripted = find_script(deployment)  # refused before anything is sent
     send_wheel(connection)
     given = find_input(connection, catalog, request.data, invocation.input_type, assets)
     model, script, folder = _model(run_of), None, "model"
-    if deployment.code_configuration is not None:
-        source = deployment.code_configuration.script
-        if source is None or not source.is_file():
-            raise NotFound(f"deployment {deployment.name!r}: no scoring script {source}")
-        script = f"{send_code(connection, source.parent, tell)}/{source.name}"
+    if scripted is not None:
+        script = f"{send_code(connection, scripted.code, tell)}/{scripted.name}"
         if model is not None:
             folder = assets.asset("model", model).base_name
     asked = ScoreRequest(

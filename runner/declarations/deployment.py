@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
 from runner.declarations.document import ListNode, Node
@@ -64,11 +64,6 @@ class CodeConfiguration:
     scoring_script: Annotated[
         str, Check(stays_inside, "a path inside the code folder, without '..'")
     ]
-
-    @property
-    def script(self) -> Path | None:
-        """Where the script lies, when its code is on this machine."""
-        return self.code / self.scoring_script if isinstance(self.code, Path) else None
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ from runner.local.home import make_folder
 from runner.local.jobs import begin_job, name_job
 from runner.registering import find_or_register, registration_of
 from runner.request import Request, only_here, resolve
+from runner.scoring_script import find_script
 from runner.spark import asked_master, check_spark
 from runner.workspace import (
     Asset,
@@ -90,7 +91,8 @@ def plan_job(
     """
     deployment = request.declared
     assert deployment is not None, "here only what is declared can be asked for"
-    script = _script(deployment)
+    found = find_script(deployment)
+    script = found.path if found else None
     model = find_model(assets, catalog, deployment)
     if model is None and script is None:
         raise WrongUsage(f"deployment {deployment.name!r} has neither a model nor a scoring script")
@@ -246,20 +248,6 @@ def _notices(
         f"{path} looks changed since {asset.reference} was registered;"
         f" `{command}` registers it as it is",
     )
-
-
-def _script(deployment: BatchDeployment) -> Path | None:
-    if deployment.code_configuration is None:
-        return None
-    script = deployment.code_configuration.script
-    if script is None:
-        raise EnvironmentRefused(
-            f"the code of deployment {deployment.name!r} is not on this machine"
-            f" ({deployment.code_configuration.code})"
-        )
-    if not script.is_file():
-        raise NotFound(f"deployment {deployment.name!r}: no scoring script {script}")
-    return script
 
 
 def _settings(deployment: BatchDeployment, request: Request, invocation: Invocation) -> Settings:

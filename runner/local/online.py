@@ -31,6 +31,7 @@ from runner.local.serving.bodies import MAX_BODY
 from runner.local.serving.plan import DeploymentPlan
 from runner.local.serving.traffic import HEADER, choose, nobody
 from runner.nearest import nearest
+from runner.scoring_script import find_script
 from runner.spark import check_spark, write_settings
 from runner.workspace import Assets, Response
 
@@ -140,7 +141,7 @@ def plan_deployment(
     home: Path, catalog: Catalog, assets: Assets, folder: Path, deployment: OnlineDeployment
 ) -> DeploymentPlan:
     """What the engine is told of a deployment; its model is registered where it is not yet."""
-    code, script = _script(deployment)
+    script = find_script(deployment)
     model = find_model(assets, catalog, deployment)
     if script is None:
         if model is None:
@@ -160,8 +161,8 @@ def plan_deployment(
         name=deployment.name,
         model=model.path if model else None,
         label=model.reference if model else None,
-        code=code,
-        script=script,
+        code=str(script.code) if script else None,
+        script=script.name if script else None,
         environment_variables={
             **({"AZUREML_MODEL_DIR": found} if found else {}),
             **(_settle_spark(folder) if spark else {}),
@@ -205,21 +206,6 @@ def _choose(catalog: Catalog, name: str) -> tuple[OnlineEndpoint, Mapping[str, O
     if not deployments:
         raise NotFound(f"endpoint {name!r} has no deployment; declare one beside it")
     return endpoints[name], deployments
-
-
-def _script(deployment: OnlineDeployment) -> tuple[str | None, str | None]:
-    """The folder of the deployment's code and its script in there; None twice without one."""
-    configuration = deployment.code_configuration
-    if configuration is None:
-        return None, None
-    if not isinstance(configuration.code, Path) or configuration.script is None:
-        raise EnvironmentRefused(
-            f"the code of deployment {deployment.name!r} is not on this machine"
-            f" ({configuration.code})"
-        )
-    if not configuration.script.is_file():
-        raise NotFound(f"deployment {deployment.name!r}: no scoring script {configuration.script}")
-    return str(configuration.code), configuration.scoring_script
 
 
 def _need_packages() -> None:

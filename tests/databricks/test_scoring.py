@@ -119,6 +119,34 @@ def test_the_same_data_is_sent_once(lines: LinesProject, run: Run) -> None:
     assert all("/jobs/" in path for path in sent_files(lines))
 
 
+def test_a_script_below_its_code_folder_has_all_of_the_code(lines: LinesProject, run: Run) -> None:
+    project = lines.project
+    file = project.root / "models/lines/batch-deployment.yml"
+    file.write_text(file.read_text().replace("score.py", "deep/score.py"))
+    project.write("models/lines/code/words.txt", "beside")
+    project.write(
+        "models/lines/code/deep/score.py",
+        "from pathlib import Path\n"
+        "def init():\n    pass\n"
+        "def run(mini_batch):\n"
+        "    return [(Path(__file__).parents[1] / 'words.txt').read_text() for _ in mini_batch]\n",
+    )
+    summary = run("score", "-o", "json").json()
+    assert Path(summary["output"]).read_text() == "beside\nbeside\n"
+
+
+def test_code_that_is_not_on_this_machine_is_refused_before_anything_is_sent(
+    lines: LinesProject, run: Run
+) -> None:
+    file = lines.project.root / "models/lines/batch-deployment.yml"
+    file.write_text(file.read_text().replace("./code", "azureml:code:1"))
+    lines.lake.emulator.requests.clear()
+    done = run("score")
+    assert done.status == 3
+    assert "the code of deployment 'main' is not on this machine (azureml:code:1)" in done.err
+    assert sent_files(lines) == []
+
+
 def test_data_in_a_volume_is_read_where_it_is(lines: LinesProject, run: Run) -> None:
     place = f"{lines.lake.volume}/raw/c.txt"
     file = lines.lake.local(place)
@@ -180,21 +208,22 @@ def test_an_output_of_ones_own_lies_in_the_volume_and_is_never_written_over(
     assert (elsewhere.status, lines.lake.volume in elsewhere.err) == (2, True)
 
 
-def test_a_model_of_mlflow_scores_on_a_cluster_as_it_does_here(
+def test_a_model_scores_on_a_cluster_as_it_does_here_with_and_without_a_script(
     lines: LinesProject, run: Run
 ) -> None:
     add_diabetes(lines.project)
     registered = run("models", "register", "-f", "models/diabetes/model.yml", "-o", "json").json()
     model = f"models:/{lines.lake.schema}.{registered['name']}/{registered['version']}"
-    lines.lake.add_batch_deployment("diabetes-batch", "mlflow", model)
+    for deployment in ("mlflow", "script"):
+        lines.lake.add_batch_deployment("diabetes-batch", deployment, model)
     lines.outputs.write_text(json.dumps(lines.lake.outputs()))
-    summary = run("score", "diabetes-batch", "--deployment", "mlflow", "-o", "json").json()
-    here = run(
-        *("score", "diabetes-batch", "--deployment", "mlflow", "-o", "json", "--env", "local")
-    ).json()
-    assert Path(summary["output"]).read_bytes() == Path(here["output"]).read_bytes()
-    assert summary["predictions"] == here["predictions"]
-    assert (summary["rows"], summary["mini_batches"]) == (here["rows"], here["mini_batches"])
+    for deployment in ("mlflow", "script"):
+        words = ("score", "diabetes-batch", "--deployment", deployment, "-o", "json")
+        summary = run(*words).json()
+        here = run(*words, "--env", "local").json()
+        assert Path(summary["output"]).read_bytes() == Path(here["output"]).read_bytes()
+        assert summary["predictions"] == here["predictions"]
+        assert (summary["rows"], summary["mini_batches"]) == (here["rows"], here["mini_batches"])
     shown = run("jobs", "show", "-o", "json").json()
     assert shown["model"] == f"azureml:{registered['name']}:{registered['version']}"
 

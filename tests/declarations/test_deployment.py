@@ -13,18 +13,15 @@ def deployment(write: Write, text: str) -> BatchDeployment:
     return read_as(write("batch-deployment.yml", HEAD + text), BatchDeployment)
 
 
-def test_the_script_lies_in_the_code_folder(write: Write, tmp_path: Path) -> None:
-    code = deployment(write, "code_configuration: {code: ., scoring_script: sub/score.py}\n")
-    assert code.code_configuration is not None
-    assert code.code_configuration.code == tmp_path
-    assert code.code_configuration.script == tmp_path / "sub/score.py"
-
-
-def test_code_elsewhere_has_no_script_here(write: Write) -> None:
-    text = "code_configuration: {code: 'azureml:code:1', scoring_script: score.py}\n"
-    code = deployment(write, text).code_configuration
-    assert code is not None
-    assert (code.code, code.script) == ("azureml:code:1", None)
+@pytest.mark.parametrize(("code", "found"), [(".", "."), ("azureml:code:1", None)])
+def test_code_is_a_folder_here_or_lies_elsewhere(
+    write: Write, tmp_path: Path, code: str, found: str | None
+) -> None:
+    text = f"code_configuration: {{code: '{code}', scoring_script: sub/score.py}}\n"
+    configuration = deployment(write, text).code_configuration
+    assert configuration is not None
+    assert configuration.code == (code if found is None else tmp_path / found)
+    assert configuration.scoring_script == "sub/score.py"
 
 
 @pytest.mark.parametrize("script", ["../x.py", "a/../../x.py", "/x.py", "..\\x.py", "''"])
