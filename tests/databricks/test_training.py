@@ -47,6 +47,8 @@ with open(os.path.join(options.to, "said.txt"), "w") as file:
 print("trained", os.path.exists("rows.csv"))
 sys.exit(0)
 """
+# Of Entra, and of a run on the stand-in.
+TOKEN = re.compile(rb"eyJ[\w-]{10,}\.[\w-]{10,}\.|dkea[0-9a-f]{32}")
 
 
 @pytest.fixture
@@ -95,6 +97,10 @@ def test_a_job_is_a_run_on_the_cluster_and_one_of_mlflow(
     target = tmp_path / "fetched"
     assert run("jobs", "download", name, "--download", str(target)).status == 0
     assert (target / "named-outputs" / "notes" / "said.txt").read_text() == "fine"
+    kept = [trees.lake.local(trees.lake.volume), trees.project.root, target]
+    files = [path for folder in kept for path in folder.rglob("*") if path.is_file()]
+    assert len(files) > 10
+    assert [path for path in files if TOKEN.search(path.read_bytes())] == []
 
 
 def test_a_job_that_is_stopped_leaves_no_mlflow_run_open(trees: LinesProject, run: Run) -> None:
