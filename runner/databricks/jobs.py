@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ from runner.workspace import Job, JobStatus
 if TYPE_CHECKING:
     from runner.databricks.connection import Connection
 
+_AT_ONCE = 8  # listings of runs, of which each deployment has its own
 _NAMES = 50  # of the latest jobs, to find the one that was meant
 _NEVER = "it was asked for and never began"
 
@@ -43,17 +45,22 @@ def list_jobs(
 
     Databricks keeps what it ran for 60 days; a job that is older is found by its name.
     """
-    found: dict[str, Job] = {}
+    origins: list[tuple[int | None, JobType, str | None, str | None]] = []
     if type_ in (None, "batch"):
         for endpoint, output in connection.outputs.endpoints.items():
             for deployment, job in output.jobs.items():
-                runs = list_runs(connection, job.job_id)
-                for name, run in _latest(connection, runs, limit):
-                    found[name] = _listed(name, run, "batch", endpoint, deployment)
+                origins.append((job.job_id, "batch", endpoint, deployment))
     if type_ in (None, "spark"):
-        for name, run in _latest(connection, list_runs(connection, None), limit):
-            found[name] = _listed(name, run, "spark")
-    return sorted(found.values(), key=lambda job: job.created_at, reverse=True)[:limit]
+        origins.append((None, "spark", None, None))
+
+    def listed(origin: tuple[int | None, JobType, str | None, str | None]) -> list[Job]:
+        job_id, kind, endpoint, deployment = origin
+        runs = islice(_ours(connection, list_runs(connection, job_id)), limit)
+        return [_listed(name, run, kind, endpoint, deployment) for name, run in runs]
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        found = [job for jobs in pool.map(listed, origins) for job in jobs]
+    return sorted(found, key=lambda job: job.created_at, reverse=True)[:limit]
 
 
 def show_job(connection: Connection, name: str | None = None) -> Job:
@@ -195,16 +202,10 @@ def _listed(
     )
 
 
-def _latest(
-    connection: Connection, runs: Iterator[Mapping[str, Any]], limit: int | None
-) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The latest run of each job of ours, with its name."""
-    return islice(_ours(connection, runs), limit)
-
-
 def _ours(
     connection: Connection, runs: Iterator[Mapping[str, Any]]
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The latest run of each job of ours, with its name."""
     seen = set()
     for run in runs:
         name = job_of(connection, run)

@@ -46,7 +46,6 @@ def test_the_environment_is_described(lake: SeededLake, run: Run) -> None:
 
 @pytest.mark.usefixtures("project")
 def test_the_doctor_looks_at_each_link(lake: SeededLake, run: Run) -> None:
-    lake.put_file("wheels/batch_scoring_runner-0.1.0-py3-none-any.whl", b"")
     found = json.loads(run("env", "doctor", "lake", "-o", "json").out)
     states = {link["name"]: link["state"] for link in found}
     assert states == {
@@ -64,12 +63,6 @@ def test_the_doctor_looks_at_each_link(lake: SeededLake, run: Run) -> None:
     assert broken.status == 3
     assert "failed   volume: " in broken.out
     assert "`GRANT READ VOLUME ON VOLUME lake.scoring.files TO NAME`" in broken.out
-
-
-@pytest.mark.usefixtures("project")
-def test_a_volume_without_the_wheel_is_a_broken_link(run: Run) -> None:
-    found = run("env", "doctor", "lake")
-    assert "which jobs run, is not there; run `pulumi up`" in found.out
 
 
 def test_a_model_is_registered_pinned_and_promoted_there_and_back(
