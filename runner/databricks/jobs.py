@@ -186,8 +186,8 @@ def _listed(
     name: str,
     run: Mapping[str, Any],
     type_: JobType,
-    endpoint: str | None = None,
-    deployment: str | None = None,
+    endpoint: str | None,
+    deployment: str | None,
 ) -> Job:
     """The record of a job by what the listing of runs tells."""
     return Job(
