@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +29,8 @@ def server(spark: SparkSession, connect_port: int, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("JAVA_HOME", "/nowhere")
 
 
-def test_a_server_that_is_gone_is_called_so_within_half_a_minute() -> None:
+def seconds_of_trying() -> float:
+    """How long a call to a server that is gone is tried again."""
     from pyspark.sql.connect.client import SparkConnectClient
 
     client = SparkConnectClient("sc://127.0.0.1:1")
@@ -37,7 +40,14 @@ def test_a_server_that_is_gone_is_called_so_within_half_a_minute() -> None:
     seconds = 0.0
     while (wait := waits.next_attempt()) is not None:
         seconds += wait / 1000
-    assert 5 < seconds < 30
+    return seconds
+
+
+def test_a_server_that_is_gone_is_called_so_within_half_a_minute() -> None:
+    # In a process that has not imported Pulumi, as other tests' has: both bring the messages of
+    # google.rpc, and a process takes them only once.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        assert 5 < pool.submit(seconds_of_trying).result() < 30
 
 
 @pytest.mark.usefixtures("server")
