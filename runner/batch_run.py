@@ -104,7 +104,7 @@ def _summary(
     standing = Standing(attempts)
     settled = standing.counted()
     # Of this run alone: what earlier runs scored took no time of it.
-    new_rows = sum(one.rows for one in attempts if one.started >= started)
+    new_rows = sum(attempt.rows for attempt in attempts if attempt.started >= started)
     completed = status == JobStatus.COMPLETED
     appends = plan.settings.output_action == "append_row"
     output = target / plan.settings.output_file_name if appends else target
@@ -116,7 +116,7 @@ def _summary(
         files=len(plan.files),
         failed_files=standing.failed_files,
         mini_batches=plan.mini_batches,
-        retries=sum(one.outcome == "retried" for one in attempts),
+        retries=sum(attempt.outcome == "retried" for attempt in attempts),
         seconds=round(seconds, 3),
         rows_per_second=round(new_rows / seconds, 1) if seconds else 0.0,
         predictions=in_order(tally.classes),
@@ -129,7 +129,7 @@ def _summary(
 
 def _notices(attempts: Sequence[Attempt], folder: Path) -> list[str]:
     settled = Standing(attempts).counted()
-    failed = [reason for one in settled for reason in reasons(one)]
+    failed = [reason for attempt in settled for reason in reasons(attempt)]
     warnings = list(dict.fromkeys(warning for attempt in attempts for warning in attempt.warnings))
     notices = [*failed[:_MOST_NOTICES], *warnings[:_MOST_NOTICES]]
     more = len(failed) + len(warnings) - len(notices)

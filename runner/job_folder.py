@@ -144,5 +144,5 @@ def _identity(path: Path) -> str:
     return f"{status.st_dev} {status.st_ino}"
 
 
-def _same_file_system(one: Path, other: Path) -> bool:
-    return one.stat().st_dev == other.stat().st_dev
+def _same_file_system(path: Path, other: Path) -> bool:
+    return path.stat().st_dev == other.stat().st_dev

@@ -70,7 +70,7 @@ class ProcessPool:
 
     def fork(self) -> None:
         """Start a worker in the lowest free slot."""
-        slot = min(set(range(len(self.workers) + 1)) - {one.slot for one in self.workers})
+        slot = min(set(range(len(self.workers) + 1)) - {other.slot for other in self.workers})
         ours, theirs = Pipe()
         readable, writable = os.pipe()
         sys.stdout.flush()
@@ -129,7 +129,7 @@ class ProcessPool:
         if time.monotonic() - self._looked >= _TICK:
             self._looked = time.monotonic()
             said = {event.worker.process for event in events}
-            for worker in [one for one in self.workers if one.process not in said]:
+            for worker in [other for other in self.workers if other.process not in said]:
                 # What it said before it died counts, so its socket is emptied first.
                 if _has_ended(worker) and not worker.connection.poll():
                     events.append(Event(worker, died=self.end(worker)))

@@ -65,7 +65,7 @@ def test_the_models_signature_takes_doubles_and_text_and_names_what_it_needs() -
         name: "string" if name == "Island" else "double" for name in ROW
     }
     outputs = json.loads(declared["signature"]["outputs"])
-    assert [(one["name"], one["type"]) for one in outputs] == [("prediction", "double")]
+    assert [(output["name"], output["type"]) for output in outputs] == [("prediction", "double")]
     needed = (MODEL / "model" / "requirements.txt").read_text()
     assert "pyspark==" in needed
 
