@@ -119,7 +119,11 @@ def _generated(pulumi: Pulumi, cloud: Emulator, folder: Path, count: int) -> Sta
             yaml.safe_dump({**deployment, "endpoint_name": name})
         )
         pins[name] = {"deployments": {"mlflow": {"model": "azureml:diabetes-mlflow:1"}}}
-    config |= {"scoring:endpoints": pins, "scoring:defaultEndpoint": "generated-00"}
+    config |= {
+        "scoring:models": list(pins),
+        "scoring:endpoints": pins,
+        "scoring:defaultEndpoint": "generated-00",
+    }
     return make_stack(pulumi, cloud, project, f"many-{count}", config)
 
 

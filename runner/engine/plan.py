@@ -52,6 +52,7 @@ class Plan:
     script: str | None = None  # a scoring script; None: the generated MLflow driver
     code: tuple[InputFile, ...] = ()  # the Python files in the script's folder and below
     environment_variables: Mapping[str, str] = field(default_factory=dict)
+    python: str | None = None  # the executable that runs model and script; None: this process's
     whole_files: bool = False  # found out: the model does not answer once for each row
     parts: int = 0  # into how many parts slices divide the mini-batches; 0: there are no slices
 

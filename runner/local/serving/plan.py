@@ -16,6 +16,7 @@ class DeploymentPlan:
     code: str | None = None  # folder of a scoring script's code
     script: str | None = None  # the script, as a path below that folder
     environment_variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    python: str | None = None  # the executable that runs them; None: this process's
     slots: int = 1  # requests the deployment is declared to score at once
     processes: int = 1  # how many it does score at once on this machine
     request_timeout: float = 5.0  # for the model or script to answer

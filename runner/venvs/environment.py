@@ -1,0 +1,23 @@
+"""What a declared environment asks for, wherever it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class DeclaredEnvironment:
+    """The Python and the packages that something declares.
+
+    A conda file is told apart: its packages that come from PyPI are among the `requirements`, and
+    the whole of it is kept for conda itself.
+    """
+
+    source: str  # what declares it, as a message names it: a file, or a deployment's own YAML
+    python: str | None = None  # the version as it is declared, such as 3.10 or 3.10.13
+    requirements: tuple[str, ...] = ()  # as pip takes them; `-r` is followed, paths are absolute
+    options: tuple[str, ...] = field(default=(), repr=False)  # --index-url and the like, with keys
+    conda: Mapping[str, Any] | None = None  # the content of the conda file, if that is what it is
+    image: str | None = None  # named, and not used on this machine
