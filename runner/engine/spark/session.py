@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
+_RETAINED = (
+    "spark.ui.retainedJobs",
+    "spark.ui.retainedStages",
+    "spark.ui.retainedTasks",
+    "spark.sql.ui.retainedExecutions",
+)
 _PACKAGE = Path(__file__).resolve().parents[2]  # runner, which Python workers need as well
 
 
@@ -145,6 +151,8 @@ def _settings(plan: Plan, master: str) -> dict[str, str]:
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.log.level": "WARN",
+        # It would keep a thousand jobs and their plans for a page that nobody opens.
+        **dict.fromkeys(_RETAINED, "10"),
         # What is read of a file has the hours that are written there, as in a DataFrame of pandas.
         "spark.sql.session.timeZone": "UTC",
     }
