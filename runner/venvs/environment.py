@@ -18,6 +18,14 @@ class DeclaredEnvironment:
     source: str  # what declares it, as a message names it: a file, or a deployment's own YAML
     python: str | None = None  # the version as it is declared, such as 3.10 or 3.10.13
     requirements: tuple[str, ...] = ()  # as pip takes them; `-r` is followed, paths are absolute
+    constraints: tuple[str, ...] = ()  # versions of packages that need not be installed (`-c`)
+    # pip, setuptools and wheel, which are installed before the requirements, as MLflow does.
+    build_tools: tuple[str, ...] = ()
     options: tuple[str, ...] = field(default=(), repr=False)  # --index-url and the like, with keys
+    places: Mapping[str, str] = field(default_factory=dict, repr=False)  # file:line by requirement
     conda: Mapping[str, Any] | None = None  # the content of the conda file, if that is what it is
+    conda_folder: str | None = None  # where relative paths of the conda file start
+    # Packages of the conda file that PyPI has not, as they are declared there.
+    only_conda: tuple[str, ...] = ()
     image: str | None = None  # named, and not used on this machine
+    notices: tuple[str, ...] = ()  # sentences, such as that only Azure knows an environment

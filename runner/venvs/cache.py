@@ -1,0 +1,246 @@
+"""The environments that were made on this machine, each in a folder named by its content.
+
+<home>/venvs/<key>/
+    venv/            the environment, made in place: it can't be moved
+    record.json      what it is made of; written last, so an entry without it is not complete
+    used/<digest>    who used it last, a file for each user
+<home>/venvs/<key>.lock     held exclusively by who makes or removes it, shared by who uses it
+<home>/venvs/<key>.log      what uv or conda said
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from runner.atomic import remove, write_whole
+from runner.errors import EnvironmentRefused, NotFound
+
+_RECORD = "record.json"
+_VERSION = 1  # of the record; one of another version is made again
+
+
+@dataclass(frozen=True)
+class Venv:
+    """A virtual environment that was made of a declared one, without any key of an index."""
+
+    name: str
+    manager: str  # uv, or conda
+    source: str  # what declared it when it was made
+    python: str  # the version that it has
+    declared_python: str | None
+    declared: tuple[str, ...]  # requirements
+    options: tuple[str, ...]
+    resolved: tuple[str, ...]  # name==version
+    added: tuple[str, ...]  # what the runner's own code needs in it
+    left_out: tuple[str, ...]  # what only Azure's executor needs
+    seconds: float
+    size: int  # bytes
+    made: str  # ISO 8601, UTC
+    version: int = _VERSION
+
+
+@dataclass(frozen=True)
+class Use:
+    """Who used a virtual environment, and when last."""
+
+    owner: str
+    process: int
+    at: str  # ISO 8601, UTC
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A virtual environment with its folder and its uses, the last first."""
+
+    venv: Venv
+    folder: Path
+    uses: tuple[Use, ...] = ()
+
+    @property
+    def python(self) -> Path:
+        return python_of(self.folder)
+
+
+def python_of(folder: Path) -> Path:
+    """Where an entry has its Python executable."""
+    return folder / "venv" / "bin" / "python"
+
+
+def folder_of(home: Path, name: str) -> Path:
+    return home / "venvs" / name
+
+
+def log_of(home: Path, name: str) -> Path:
+    """What uv or conda said when an entry was made."""
+    return home / "venvs" / f"{name}.log"
+
+
+def complete(home: Path, name: str) -> Venv | None:
+    """The record of an entry that is complete and whose Python is there, None for any other."""
+    folder = folder_of(home, name)
+    try:
+        content: dict[str, Any] = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
+        if content["version"] != _VERSION:
+            return None
+        lists = {key: tuple(value) for key, value in content.items() if isinstance(value, list)}
+        venv = Venv(**(content | lists))
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    return venv if os.access(python_of(folder), os.X_OK) else None
+
+
+def write_record(home: Path, venv: Venv) -> None:
+    """Make an entry complete."""
+    write_whole(folder_of(home, venv.name) / _RECORD, json.dumps(asdict(venv), indent=1))
+
+
+@contextmanager
+def making(home: Path, name: str, say: Callable[[str], object]) -> Iterator[BinaryIO]:
+    """Hold an entry exclusively, for who makes it; the file that is given holds the lock.
+
+    Waits, and says so, while another process makes it: the caller looks again whether it is
+    complete.
+    """
+    try:
+        file = _locked(home, name, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say(f"waiting for another process that makes or uses the environment {name}")
+        file = _locked(home, name, fcntl.LOCK_EX)
+    with file:
+        yield file
+
+
+def hold(home: Path, name: str, owner: str) -> BinaryIO:
+    """Keep an entry from being removed until the file is closed, and note who uses it.
+
+    Processes that are forked meanwhile hold it as well. Raises EnvironmentRefused where it is
+    not there any more.
+    """
+    file = _locked(home, name, fcntl.LOCK_SH)
+    if complete(home, name) is None:
+        file.close()
+        raise EnvironmentRefused(
+            f"the environment {name} was removed meanwhile: begin again, and it is made anew"
+        )
+    _note(folder_of(home, name), owner)
+    return file
+
+
+def entries(home: Path) -> list[Entry]:
+    """The complete entries, the last used first."""
+    try:
+        names = sorted(folder.name for folder in (home / "venvs").iterdir() if folder.is_dir())
+    except OSError:
+        return []
+    found = [
+        Entry(venv, folder_of(home, name), _uses(folder_of(home, name)))
+        for name in names
+        if (venv := complete(home, name)) is not None
+    ]
+    return sorted(found, key=_last, reverse=True)
+
+
+def entry(home: Path, name: str) -> Entry:
+    """An entry by its name, or the beginning of it. Raises NotFound."""
+    found = [each for each in entries(home) if name and each.venv.name.startswith(name)]
+    if len(found) == 1:
+        return found[0]
+    why = "more than one begins so" if found else "there is none of that name"
+    raise NotFound(f"no environment {name!r}, {why}: `runner venvs list` has them")
+
+
+def remove_entry(home: Path, name: str) -> int:
+    """Remove an entry and return how many bytes it had.
+
+    Raises NotFound, and EnvironmentRefused while it is made or in use.
+    """
+    found = entry(home, name)
+    try:
+        lock = _locked(home, found.venv.name, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise EnvironmentRefused(
+            f"environment {found.venv.name} is in use{_by(found)}: wait for its end"
+        ) from None
+    with lock:
+        (found.folder / _RECORD).unlink(missing_ok=True)
+        remove(found.folder)
+        log_of(home, found.venv.name).unlink(missing_ok=True)
+        _lock_file(home, found.venv.name).unlink(missing_ok=True)
+    return found.venv.size
+
+
+def _by(found: Entry) -> str:
+    users = [f"{use.owner} (process {use.process})" for use in found.uses if _alive(use.process)]
+    return f" by {', '.join(users)}" if users else ""
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _last(entry: Entry) -> str:
+    return entry.uses[0].at if entry.uses else entry.venv.made
+
+
+def _lock_file(home: Path, name: str) -> Path:
+    return home / "venvs" / f"{name}.lock"
+
+
+def _locked(home: Path, name: str, operation: int) -> BinaryIO:
+    """The lock's file with the lock on it. Raises BlockingIOError, and EnvironmentRefused."""
+    path = _lock_file(home, name)
+    while True:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = path.open("ab")
+        except OSError as error:
+            raise EnvironmentRefused(
+                f"can't write to {path.parent} ({error.strerror}): set RUNNER_HOME to a folder you"
+                " can write to"
+            ) from None
+        try:
+            fcntl.flock(file, operation)
+            # Who removes an entry removes this file too; one that was waited for is then nobody's.
+            if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                return file
+        except BaseException:
+            file.close()
+            raise
+        file.close()
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _note(folder: Path, owner: str) -> None:
+    digest = hashlib.sha256(owner.encode()).hexdigest()[:16]
+    with suppress(OSError):  # a full disk keeps nobody from using what is there
+        (folder / "used").mkdir(exist_ok=True)
+        use = Use(owner, os.getpid(), now())
+        write_whole(folder / "used" / digest, json.dumps(asdict(use)))
+
+
+def _uses(folder: Path) -> tuple[Use, ...]:
+    found: list[Use] = []
+    with suppress(OSError):
+        for file in (folder / "used").iterdir():
+            with suppress(OSError, ValueError, TypeError):
+                content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+                found.append(Use(**content))
+    return tuple(sorted(found, key=lambda use: use.at, reverse=True))

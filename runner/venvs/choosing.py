@@ -1,0 +1,187 @@
+"""Which Python runs a model, a script or a training job: the runner's own, or a made one."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from runner.atomic import remove
+from runner.errors import EnvironmentRefused, WrongUsage
+from runner.venvs.cache import (
+    Venv,
+    complete,
+    folder_of,
+    log_of,
+    making,
+    now,
+    python_of,
+    write_record,
+)
+from runner.venvs.environment import DeclaredEnvironment
+from runner.venvs.executor_packages import left_out
+from runner.venvs.interpreter import EnvManager, Interpreter
+from runner.venvs.key import key_of
+from runner.venvs.names import name_of
+from runner.venvs.needs import Needs
+from runner.venvs.python_version import minor_of, own_version
+from runner.venvs.satisfied import installed_versions, other_versions
+from runner.venvs.secrets import without_keys
+
+# errno.ENOSPC and errno.EDQUOT
+_FULL = frozenset({28, 122})
+
+
+def choose_interpreter(
+    home: Path,
+    declared: DeclaredEnvironment | None,
+    manager: EnvManager,
+    *,
+    needs: Needs,
+    say: Callable[[str], object],
+) -> Interpreter:
+    """The Python for what is declared; it is made where it is missing, which may take minutes.
+
+    `home` is the local workspace's folder and `say` takes lines of progress. Raises WrongUsage
+    for what is declared wrongly, and EnvironmentRefused for what is missing on this machine.
+    """
+    if declared is None:
+        return Interpreter()
+    left = left_out(declared.requirements, needs.modules)
+    wanted = replace(
+        declared,
+        requirements=tuple(each for each in declared.requirements if each not in left),
+    )
+    own = Interpreter(source=declared.source, notices=declared.notices)
+    if manager in ("auto", "local"):
+        others = other_versions(
+            (each for each in wanted.requirements if name_of(each) not in needs.spared),
+            wanted.constraints,
+            wanted.python,
+        )
+        if manager == "local":
+            return replace(own, others=others)
+        if not others and not wanted.only_conda:
+            return own
+    venv = _made(home, wanted, "conda" if manager == "conda" else "uv", needs, left, say)
+    return replace(own, python=str(python_of(folder_of(home, venv.name))), venv=venv.name)
+
+
+def _made(
+    home: Path,
+    declared: DeclaredEnvironment,
+    manager: str,
+    needs: Needs,
+    left: tuple[str, ...],
+    say: Callable[[str], object],
+) -> Venv:
+    """The environment in the cache, made where it is not there or not complete."""
+    added = needs.adds
+    if manager == "uv":
+        check_conda_packages(declared)
+    name = key_of(declared, added, manager)
+    if (venv := complete(home, name)) is not None:
+        return venv
+    with making(home, name, say) as lock:
+        if (venv := complete(home, name)) is not None:
+            return venv
+        folder, log = folder_of(home, name), log_of(home, name)
+        if folder.exists():
+            say(f"the environment {name} is broken or was not made to its end: it is made again")
+            remove(folder)
+        log.unlink(missing_ok=True)
+        python = minor_of(declared.python or own_version())
+        say(
+            f"making the environment of {declared.source}: Python {python},"
+            f" {len(declared.requirements)} packages declared"
+        )
+        began = time.monotonic()
+        try:
+            folder.mkdir()
+            if manager == "conda":
+                from runner.venvs.conda import make_by_conda
+
+                make_by_conda(declared, added, folder, log, lock.fileno())
+            else:
+                from runner.venvs.making import make_by_uv
+
+                make_by_uv(declared, added, folder, log, lock.fileno())
+            venv = _record(folder, declared, manager, added, left, time.monotonic() - began)
+            write_record(home, venv)
+        except BaseException as error:
+            with suppress(OSError):
+                remove(folder)
+            if isinstance(error, OSError) and error.errno in _FULL:
+                raise EnvironmentRefused(
+                    f"no space left on the disk of {folder.parent} for the environment of"
+                    f" {declared.source}: free some, or remove others with `runner venvs remove`"
+                ) from None
+            raise
+        say(f"made the environment {name}: {len(venv.resolved)} packages in {venv.seconds:.1f} s")
+        return venv
+
+
+def check_conda_packages(declared: DeclaredEnvironment) -> None:
+    """Raise WrongUsage for packages of a conda file that PyPI has not."""
+    if not declared.only_conda:
+        return
+    from runner.venvs.conda import find_conda
+
+    named = ", ".join(declared.only_conda)
+    several = len(declared.only_conda) > 1
+    with_conda = "add --env-manager conda, " if find_conda() else ""
+    raise WrongUsage(
+        f"{declared.source}: {named} {'are packages' if several else 'is a package'} of conda's"
+        f" that PyPI is not known to have: {with_conda}name pip's package under pip:, or add"
+        " --env-manager local"
+    )
+
+
+def _record(
+    folder: Path,
+    declared: DeclaredEnvironment,
+    manager: str,
+    added: tuple[str, ...],
+    left: tuple[str, ...],
+    seconds: float,
+) -> Venv:
+    packages = [str(path) for path in (folder / "venv" / "lib").glob("python*/site-packages")]
+    versions = installed_versions(packages)
+    return Venv(
+        name=folder.name,
+        manager=manager,
+        source=declared.source,
+        python=_python_version(folder / "venv"),
+        declared_python=declared.python,
+        declared=tuple(map(without_keys, declared.requirements)),
+        options=tuple(map(without_keys, declared.options)),
+        resolved=tuple(f"{name}=={version}" for name, version in sorted(versions.items())),
+        added=added,
+        left_out=left,
+        seconds=round(seconds, 1),
+        size=_size(folder),
+        made=now(),
+    )
+
+
+def _python_version(venv: Path) -> str:
+    """The version that pyvenv.cfg names, or the folder of the library does."""
+    with suppress(OSError):
+        for line in (venv / "pyvenv.cfg").read_text(encoding="utf-8").splitlines():
+            key, _, value = line.partition("=")
+            if key.strip() in ("version_info", "version"):
+                return value.strip()
+    found = sorted((venv / "lib").glob("python3.*"))
+    return found[0].name.removeprefix("python") if found else ""
+
+
+def _size(folder: Path) -> int:
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                total += (Path(parent) / name).lstat().st_size
+    return total

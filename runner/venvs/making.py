@@ -1,0 +1,171 @@
+"""Making a virtual environment of what is declared, by uv."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.errors import EnvironmentRefused, RunnerError, WrongUsage
+from runner.venvs.environment import DeclaredEnvironment
+from runner.venvs.names import name_of
+from runner.venvs.python_version import minor_of, own_version
+from runner.venvs.uv import UvFailed, explanation, find_uv, refused, run_uv
+
+
+@dataclass(frozen=True)
+class Call:
+    """How uv is called for one environment."""
+
+    uv: Sequence[str]
+    folder: Path  # of the entry; the environment comes into its `venv`
+    log: Path
+    keep_open: Sequence[int] = ()
+
+
+def make_by_uv(
+    declared: DeclaredEnvironment, added: Sequence[str], folder: Path, log: Path, lock: int
+) -> None:
+    """Make <folder>/venv of what is declared, with what is added, resolved together.
+
+    Raises WrongUsage for what can't be resolved or is not there, and EnvironmentRefused for what
+    keeps uv from working: no such Python, no network, a full disk.
+    """
+    call = Call(find_uv(), folder, log, (lock,))
+    _make_python(call, declared)
+    python = str(folder / "venv" / "bin" / "python")
+    try:
+        if tools := [tool for tool in declared.build_tools if name_of(tool) != "pip"]:
+            _run(call, ["pip", "install", "--python", python, *tools])
+        _run(
+            call,
+            ["pip", "install", "--python", python, *_flags(declared, folder), "-r", "-"],
+            stdin=_lines(declared, added),
+        )
+    except UvFailed as failed:
+        raise _why(call, declared, added, failed) from None
+
+
+def resolve(
+    declared: DeclaredEnvironment, added: Sequence[str], folder: Path, log: Path
+) -> tuple[str, ...]:
+    """What would be installed, as name==version; nothing is. `folder` is for a short while.
+
+    Raises as `make_by_uv`.
+    """
+    call = Call(find_uv(), folder, log)
+    try:
+        return _resolve(call, declared, added)
+    except UvFailed as failed:
+        raise _why(call, declared, added, failed) from None
+
+
+def _resolve(call: Call, declared: DeclaredEnvironment, added: Sequence[str]) -> tuple[str, ...]:
+    version = minor_of(declared.python or own_version())
+    options = ["--quiet", "--no-header", "--no-annotate", "--python-version", version]
+    said = _run(
+        call,
+        ["pip", "compile", *options, *_flags(declared, call.folder), "-"],
+        stdin=_lines(declared, added),
+    )
+    return tuple(line.strip() for line in said.splitlines() if line[:1].isalnum())
+
+
+def _why(
+    call: Call, declared: DeclaredEnvironment, added: Sequence[str], failed: UvFailed
+) -> RunnerError:
+    """The error; where only what the runner adds stands in the way, it is named."""
+    error = refused(failed, declared, call.log)
+    if not added or not isinstance(error, WrongUsage):
+        return error
+    try:
+        _resolve(call, declared, ())
+    except UvFailed as own:
+        return refused(own, declared, call.log)
+    return WrongUsage(
+        f"{declared.source}: the runner needs {' and '.join(added)} in the environment, and that"
+        f" goes with no version of what is declared: {explanation(str(failed))} (all of it:"
+        f" {call.log})"
+    )
+
+
+def _make_python(call: Call, declared: DeclaredEnvironment) -> None:
+    wanted = declared.python or own_version()
+    minor = minor_of(wanted)
+    if wanted in (own_version(), minor_of(own_version())):
+        python = sys.executable
+    else:
+        python = _find_python(call, {wanted: None, minor: None}) or minor
+    target = str(call.folder / "venv")
+    try:
+        _run(call, ["venv", "--no-project", "--python", python, target], minor=minor)
+    except UvFailed as failed:
+        error = refused(failed, declared, call.log)
+        if "space" in str(error) or python != minor:
+            raise error from None
+        raise EnvironmentRefused(
+            f"{declared.source} declares Python {wanted}, and uv neither finds one nor can get it:"
+            f" install Python {minor} (`uv python install {minor}`, pyenv, or the system's), or add"
+            " --env-manager local"
+        ) from None
+
+
+def _find_python(call: Call, versions: dict[str, None]) -> str | None:
+    """The first of these versions that is on this machine."""
+    for version in versions:
+        arguments = ["python", "find", "--system", "--no-project", "--no-python-downloads", version]
+        try:
+            return _run(call, arguments, minor=minor_of(version)).strip()
+        except UvFailed:
+            continue
+    return None
+
+
+def _flags(declared: DeclaredEnvironment, folder: Path) -> list[str]:
+    """What of the declared options uv takes on its command line only."""
+    import os
+
+    flags: list[str] = []
+    for option in declared.options:
+        name, _, value = option.partition(" ")
+        if name == "--trusted-host":
+            flags += ["--allow-insecure-host", value]
+        elif name == "--pre":
+            flags += ["--prerelease", "allow"]
+        elif name == "--extra-index-url" and "UV_INDEX_STRATEGY" not in os.environ:
+            # All indexes count the same to pip, which Azure uses; uv asks the first one alone.
+            flags += ["--index-strategy", "unsafe-best-match"]
+    if declared.constraints:
+        file = folder / "constraints.txt"
+        file.write_text("\n".join(declared.constraints) + "\n", encoding="utf-8")
+        flags += ["--constraints", str(file)]
+    return list(dict.fromkeys(flags)) if "--allow-insecure-host" not in flags else flags
+
+
+_IN_A_FILE = (
+    "--index-url",
+    "--extra-index-url",
+    "--find-links",
+    "--no-index",
+    "--no-binary",
+    "--only-binary",
+)
+
+
+def _lines(declared: DeclaredEnvironment, added: Sequence[str]) -> str:
+    """A requirements file for uv; it goes through a pipe, as it may hold keys."""
+    options = [each for each in declared.options if each.split(" ")[0] in _IN_A_FILE]
+    return "\n".join([*options, *declared.requirements, *added]) + "\n"
+
+
+def _run(call: Call, arguments: Sequence[str], stdin: str = "", minor: str | None = None) -> str:
+    return run_uv(
+        call.uv,
+        arguments,
+        folder=call.folder,
+        log=call.log,
+        stdin=stdin,
+        minor=minor,
+        keep_open=call.keep_open,
+    )

@@ -1,0 +1,177 @@
+"""uv: where it is, how it is called, and what its refusals mean."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from runner.engine.text import one_line
+from runner.errors import EnvironmentRefused, RunnerError, WrongUsage
+from runner.venvs.environment import DeclaredEnvironment
+from runner.venvs.names import normal
+from runner.venvs.secrets import without_keys
+
+_LONGEST = 400  # characters of an explanation in an error message
+
+# Of the shell's variables for uv, those that say where packages and Pythons come from. The others
+# would change what is made of a declaration, or where.
+_KEPT: Final = (
+    "UV_CACHE_DIR",
+    "UV_CONCURRENT_",
+    "UV_CONFIG_FILE",
+    "UV_CREDENTIALS_DIR",
+    "UV_DEFAULT_INDEX",
+    "UV_EXTRA_INDEX_URL",
+    "UV_FIND_LINKS",
+    "UV_HTTP_",
+    "UV_INDEX",  # UV_INDEX_URL, UV_INDEX_STRATEGY and the keys of named indexes as well
+    "UV_INSECURE_HOST",
+    "UV_KEYRING_PROVIDER",
+    "UV_LINK_MODE",
+    "UV_NATIVE_TLS",
+    "UV_NO_CACHE",
+    "UV_OFFLINE",
+    "UV_PYTHON_DOWNLOADS",
+    "UV_PYTHON_INSTALL_",
+    "UV_REQUEST_TIMEOUT",
+    "UV_SYSTEM_CERTS",
+)
+_DROPPED: Final = ("CONDA_PREFIX", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
+
+_FULL_DISK = ("No space left on device", "Disk quota exceeded", "os error 28", "os error 122")
+_NO_NETWORK = (
+    "error sending request",
+    "dns error",
+    "client error (Connect)",
+    "Could not connect",
+    "operation timed out",
+    "network was disabled",
+)
+
+
+def find_uv() -> list[str]:
+    """The command that is uv. Raises EnvironmentRefused where there is none."""
+    if found := shutil.which("uv"):
+        return [found]
+    fetched = Path(sys.prefix).parent / ".uv" / "bin" / "uv"
+    if fetched.is_file():
+        return [str(fetched)]
+    if find_spec("uv") is not None:
+        return [sys.executable, "-m", "uv"]
+    raise EnvironmentRefused(
+        "the declared environment is made by uv, and there is none: install it with"
+        " `pip install uv` or as https://docs.astral.sh/uv says, or add --env-manager local to"
+        " run in the runner's own environment"
+    )
+
+
+def run_uv(
+    uv: Sequence[str],
+    arguments: Sequence[str],
+    *,
+    folder: Path,
+    log: Path,
+    stdin: str = "",
+    minor: str | None = None,
+    keep_open: Sequence[int] = (),
+) -> str:
+    """Run uv in a folder and return its standard output; what it says goes to the log.
+
+    `minor` is the Python version that is looked for in pyenv's folders too; `keep_open` are files
+    that uv keeps open, so that a lock outlives whoever began it. Raises UvFailed.
+    """
+    done = subprocess.run(
+        [*uv, *arguments, "--color", "never", "--no-progress"],
+        cwd=folder,
+        env=variables(os.environ, minor),
+        input=stdin,
+        capture_output=True,
+        pass_fds=keep_open,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+    said = without_keys(done.stderr)
+    with log.open("a", encoding="utf-8") as file:
+        file.write(f"$ uv {without_keys(' '.join(arguments))}\n{said}")
+    if done.returncode:
+        raise UvFailed(said)
+    return done.stdout
+
+
+class UvFailed(Exception):
+    """uv ended with an error; the text is what it said, without keys."""
+
+
+def variables(shell: Mapping[str, str], minor: str | None = None) -> dict[str, str]:
+    """The variables that uv runs with: the shell's, without what would change what is made.
+
+    `minor` is a Python version whose folders of pyenv come after the others on PATH: uv doesn't
+    look there by itself, and pyenv's own shims refuse versions that are not chosen.
+    """
+    kept = {
+        name: value
+        for name, value in shell.items()
+        if name not in _DROPPED and (not name.startswith("UV_") or name.startswith(_KEPT))
+    }
+    if minor is not None:
+        root = Path(shell.get("PYENV_ROOT") or Path.home() / ".pyenv")
+        found = sorted((root / "versions").glob(f"{minor}.*/bin"))
+        kept["PATH"] = os.pathsep.join([kept.get("PATH", os.defpath), *map(str, found)])
+    return kept
+
+
+def refused(failed: UvFailed, declared: DeclaredEnvironment, log: Path) -> RunnerError:
+    """The error for what uv refused, in one line with a way out."""
+    said = str(failed)
+    where = f" (all of it: {log})"
+    if any(words in said for words in _FULL_DISK):
+        return EnvironmentRefused(
+            f"no space left on the disk for the environment of {declared.source}: free some, or"
+            f" remove others with `runner venvs remove`{where}"
+        )
+    if any(words in said for words in _NO_NETWORK):
+        return EnvironmentRefused(
+            f"the packages that {declared.source} declares can't be fetched:"
+            f" {explanation(said)}; check the network, or name an index with UV_DEFAULT_INDEX, or"
+            f" add --env-manager local{where}"
+        )
+    named = _place(said, declared)
+    return WrongUsage(f"{named}: {explanation(said)}{where}")
+
+
+def explanation(said: str) -> str:
+    """The telling lines of what uv said, as one line of reasonable length."""
+    lines = said.splitlines()
+    because = next((n for n, line in enumerate(lines) if "Because " in line), None)
+    error = next((n for n, line in enumerate(lines) if line.startswith("error:")), None)
+    start = because if because is not None else error
+    if start is None:
+        return one_line(said)[:_LONGEST]
+    told: list[str] = []
+    for line in lines[start:]:
+        if (told and not line.strip()) or line.startswith("hint:"):
+            break
+        told.append(line.strip().removeprefix("error:").removeprefix("cause:"))
+    text = one_line(" ".join(told))
+    text = text[text.find("Because ") :] if because is not None else text
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1].rstrip() + "…"
+
+
+def _place(said: str, declared: DeclaredEnvironment) -> str:
+    """The file and line of the requirement that uv's explanation names first."""
+    from runner.venvs.names import name_of
+
+    words = [normal(word) for word in re.findall(r"[A-Za-z0-9][A-Za-z0-9._-]*", explanation(said))]
+    for requirement, place in declared.places.items():
+        if name_of(requirement) in words:
+            return place
+    return declared.source
