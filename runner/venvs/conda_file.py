@@ -14,14 +14,14 @@ from runner.declarations.problem import Place, refusal
 from runner.declarations.reader import plain, read_str
 from runner.venvs.conda_packages import pypi_name
 from runner.venvs.environment import DeclaredEnvironment
+from runner.venvs.names import normal
 from runner.venvs.python_version import version_in
 from runner.venvs.requirements_file import Line, read_requirements, with_requirements
 
 BUILD_TOOLS: Final = frozenset({"pip", "setuptools", "wheel"})
 
 _SPEC = re.compile(
-    r"(?:[^\s\[\]]+::)?(?P<name>[A-Za-z0-9_.-]+?)\s*"
-    r"(?P<version>(?:[=<>!~]|\s[\d*]).*?)?\s*(?:\[.*\])?"
+    r"(?:[^\s\[\]]+::)?(?P<name>[A-Za-z0-9_.-]+?)\s*(?P<version>(?:[=<>!~]|\s[\d*])[^\[\]]*)?"
 )
 _RANGE = re.compile(r"(?:<=|>=|==|!=|~=|<|>)\s*[^\s,|]+(?:,(?:<=|>=|==|!=|~=|<|>)\s*[^\s,|]+)*")
 
@@ -43,11 +43,10 @@ def read_conda(content: MappingNode, source: str) -> DeclaredEnvironment:
         text = read_str(node, "dependencies")
         name, version = _spec(text, node.place)
         if name == "python":
-            python = version_in(version or "") if version else python
+            python = version_in(version) if version else None
             if version and python is None:
-                raise refusal(
-                    node.place, "dependencies", f"found {shown(text)}, allowed: python=3.10"
-                )
+                allowed = f"found {shown(text)}, allowed: python=3.10"
+                raise refusal(node.place, "dependencies", allowed)
         elif name in BUILD_TOOLS:
             tools.append(_requirement(name, version, text, node.place))
         elif (known := pypi_name(name)) is None:
@@ -59,7 +58,6 @@ def read_conda(content: MappingNode, source: str) -> DeclaredEnvironment:
         python=python,
         build_tools=tuple(tools),
         conda=plain(content),
-        conda_folder=str(content.place.file.parent),
         only_conda=tuple(only_conda),
     )
     return with_requirements(declared, read_requirements(lines))
@@ -87,30 +85,32 @@ def _pip_lines(node: MappingNode) -> Iterator[Line]:
 
 
 def _spec(text: str, place: Place) -> tuple[str, str]:
-    """The name in a match specification, and its version without a build string."""
+    """The name in a match specification, and its version condition in the form `=1.2`, `==1.2.3`
+    or `>=1,<2`: without blanks and build string. Empty where any version will do."""
     found = _SPEC.fullmatch(text.strip())
     if found is None:
         raise refusal(place, "dependencies", f"found {shown(text)}, allowed: name=version")
-    return found["name"].lower(), (found["version"] or "").strip()
+    version = (found["version"] or "").strip()
+    if version[:1].isdigit() or version.startswith("*"):  # `name 1.2 build`
+        version = version.split()[0]
+        version = f"={version}" if version.endswith("*") else f"=={version}"
+    version = re.sub(r"\s+", "", version)
+    with_build = re.fullmatch(r"=?=([^=<>,|]+)=[^=<>,|]+", version)
+    if with_build:
+        version = f"=={with_build[1]}"
+    if version.startswith("==") and version.endswith("*"):
+        version = version[1:]
+    return normal(found["name"]), "" if version in ("=*", "*") else version
 
 
 def _requirement(name: str, version: str, text: str, place: Place) -> str:
     """A package with conda's version condition, as pip takes it."""
-    condition = re.sub(r"\s+", "", version) if version[:1] in "=<>!~" else version.split(" ")[0]
-    if not condition or condition in ("*", "=*"):
-        return name
-    if re.match(r"=(?!=)|[\d*]", condition):
-        # `=1.2` takes every 1.2.x; what comes after a second `=` names a build.
-        fuzzy, _, build = condition.removeprefix("=").partition("=")
-        wanted = fuzzy.removesuffix("*").removesuffix(".")
-        if re.fullmatch(r"[\w.]+", wanted):
-            exact = (bool(build) and not fuzzy.endswith("*")) or fuzzy == version
-            return f"{name}=={wanted}" if exact else f"{name}=={wanted}.*"
-    if _RANGE.fullmatch(condition):
+    fuzzy = re.fullmatch(r"=([\w.]*\w)(?:\.\*|\*)?", version)
+    if fuzzy:  # every version that begins so
+        return f"{name}=={fuzzy[1]}.*"
+    if not version or _RANGE.fullmatch(version):
         # conda takes `>=1.2.*` for `>=1.2`.
-        plain_range = re.sub(r"(>=|<=|<|>)([\w.]+?)\.\*", r"\1\2", condition)
-        without_build = re.sub(r"(==[\w.]+)=[\w.*]+", r"\1", plain_range)
-        return f"{name}{without_build}"
+        return name + re.sub(r"(>=|<=|<|>)([\w.]+?)\.\*", r"\1\2", version)
     raise refusal(
         place,
         "dependencies",

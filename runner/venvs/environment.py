@@ -24,7 +24,6 @@ class DeclaredEnvironment:
     options: tuple[str, ...] = field(default=(), repr=False)  # --index-url and the like, with keys
     places: Mapping[str, str] = field(default_factory=dict, repr=False)  # file:line by requirement
     conda: Mapping[str, Any] | None = None  # the content of the conda file, if that is what it is
-    conda_folder: str | None = None  # where relative paths of the conda file start
     # Packages of the conda file that PyPI has not, as they are declared there.
     only_conda: tuple[str, ...] = ()
     image: str | None = None  # named, and not used on this machine

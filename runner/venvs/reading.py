@@ -15,7 +15,7 @@ from runner.declarations.document import (
 )
 from runner.declarations.environment import Environment
 from runner.declarations.problem import DeclarationError, refusal
-from runner.declarations.reader import read_str
+from runner.declarations.reader import plain, read_str
 from runner.declarations.references import AssetReference
 from runner.venvs.conda_file import read_conda
 from runner.venvs.environment import DeclaredEnvironment
@@ -58,7 +58,8 @@ def model_environment(model: Path) -> DeclaredEnvironment | None:
     """What a model's folder declares, in MLflow's order; None where it declares nothing."""
     python_env, conda, requirements = _files(model)
     if python_env.is_file():
-        return _read_python_env(python_env)
+        found = _read_python_env(python_env)
+        return replace(found, conda=plain(read_document(conda))) if conda.is_file() else found
     if conda.is_file():
         found = read_conda(read_document(conda), str(conda))
         if not requirements.is_file():

@@ -124,7 +124,7 @@ def base_packages(tmp_path: Path) -> Path:
     """A folder with the packages of the base install and nothing else."""
     folder = tmp_path / "base"
     folder.mkdir()
-    for name in ("click", "yaml", "_yaml"):
+    for name in ("click", "packaging", "yaml", "_yaml"):
         spec = find_spec(name)
         if spec is not None and spec.origin is not None:
             (folder / name).symlink_to(Path(spec.origin).parent)
