@@ -110,10 +110,14 @@ def write_settings(folder: Path, conf: Mapping[str, str]) -> dict[str, str]:
     lines = [f"{_escaped(key)}={_escaped(value)}\n" for key, value in settings.items()]
     (folder / "spark-defaults.conf").write_text("".join(lines), encoding="utf-8")
     (folder / "log4j2.properties").write_text(_LOGGING, encoding="ascii")
-    python = {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
+    usual = {
+        "PYSPARK_PYTHON": sys.executable,
+        "PYSPARK_DRIVER_PYTHON": sys.executable,
+        "TZ": "UTC",  # as in the cloud; Spark reads and shows times by it
+    }
     if settings["spark.master"].startswith(_CONNECT):
-        return {"SPARK_REMOTE": settings["spark.master"]} | python
-    variables = {"SPARK_CONF_DIR": str(folder)} | python
+        return {"SPARK_REMOTE": settings["spark.master"]} | usual
+    variables = {"SPARK_CONF_DIR": str(folder)} | usual
     if settings["spark.master"].startswith("local"):
         variables["SPARK_LOCAL_IP"] = "127.0.0.1"  # nobody else is to reach it
     return variables

@@ -91,6 +91,7 @@ def test_settings_lie_in_files_that_spark_reads_when_it_starts(tmp_path: Path) -
     )
     assert variables["SPARK_CONF_DIR"] == str(tmp_path / "spark")
     assert variables["SPARK_LOCAL_IP"] == "127.0.0.1"
+    assert variables["TZ"] == "UTC"
     lines = (tmp_path / "spark" / "spark-defaults.conf").read_text().splitlines()
     assert "spark.master=local[*]" in lines
     assert "spark.ui.enabled=true" in lines
