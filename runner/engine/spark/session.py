@@ -15,7 +15,13 @@ from runner.engine.drivers.result import brief
 from runner.engine.layout import worker_log
 from runner.engine.plan import Plan
 from runner.errors import JobFailed, RunnerError
-from runner.spark import asked_master, reach_master, runs_on_databricks
+from runner.spark import (
+    asked_master,
+    leave_remote,
+    reach_master,
+    runs_on_databricks,
+    variables_of,
+)
 
 if TYPE_CHECKING:
     import subprocess
@@ -133,6 +139,8 @@ def _begin_java(plan: Plan, folder: Path, master: str, archive: Path) -> Session
     conf = SparkConf(loadDefaults=False)
     for key, value in _settings(plan, master).items():
         conf.set(key, value)
+    leave_remote()
+    os.environ.update(variables_of(master))
     if master.startswith("local"):
         # Python workers run where this process does, so in its Python.
         os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
