@@ -110,13 +110,45 @@ def write_settings(folder: Path, conf: Mapping[str, str]) -> dict[str, str]:
     lines = [f"{_escaped(key)}={_escaped(value)}\n" for key, value in settings.items()]
     (folder / "spark-defaults.conf").write_text("".join(lines), encoding="utf-8")
     (folder / "log4j2.properties").write_text(_LOGGING, encoding="ascii")
-    python = {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
+    usual = {
+        "PYSPARK_PYTHON": sys.executable,
+        "PYSPARK_DRIVER_PYTHON": sys.executable,
+        "TZ": "UTC",  # as in the cloud; Spark reads and shows times by it
+    }
     if settings["spark.master"].startswith(_CONNECT):
-        return {"SPARK_REMOTE": settings["spark.master"]} | python
-    variables = {"SPARK_CONF_DIR": str(folder)} | python
-    if settings["spark.master"].startswith("local"):
+        return {"SPARK_REMOTE": settings["spark.master"]} | usual
+    return {"SPARK_CONF_DIR": str(folder)} | usual | variables_of(settings["spark.master"])
+
+
+def variables_of(master: str) -> dict[str, str]:
+    """The variables by which a Spark that is begun here is pyspark's own and finds its address.
+
+    Of another version's SPARK_HOME, pyspark says only what is missing in its JVM. Where the name of
+    this machine leads nowhere, as it may in a VPN, Spark doesn't start.
+    """
+    variables = {}
+    if (home := _own_home()) is not None:
+        variables["SPARK_HOME"] = home
+    if master.startswith("local"):
         variables["SPARK_LOCAL_IP"] = "127.0.0.1"  # nobody else is to reach it
     return variables
+
+
+def leave_remote() -> None:
+    """Let no SPARK_REMOTE of the shell lead this process to another Spark than the one meant."""
+    os.environ.pop("SPARK_REMOTE", None)
+
+
+def _own_home() -> str | None:
+    """The folder of the Spark that pyspark brings, where SPARK_HOME names another version's."""
+    package, named = find_spec("pyspark"), os.environ.get("SPARK_HOME")
+    if named is None or package is None or package.origin is None:
+        return None
+    own = Path(package.origin).parent
+    core = next((own / "jars").glob("spark-core_*.jar"), None)
+    if core is None or Path(named, "jars", core.name).exists():
+        return None
+    return str(own)
 
 
 def _escaped(text: str) -> str:

@@ -99,7 +99,13 @@ def _all_but(adapter: str) -> tuple[str, ...]:
         (
             "infra",
             ("runner",),
-            ("runner.clouds", "runner.commit", "runner.declarations", "runner.short_paths"),
+            (
+                "runner.azure_executor",
+                "runner.clouds",
+                "runner.commit",
+                "runner.declarations",
+                "runner.short_paths",
+            ),
         ),
     ],
 )

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+import shutil
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from runner.engine.attempt import Attempt
 from runner.engine.drivers.mlflow_model import MlflowDriver
@@ -15,7 +19,8 @@ from runner.engine.journal import Standing
 from runner.engine.output import publish
 from runner.engine.run import run
 from tests.engine.job import plan_job, score, write_files
-from tests.engine.spark.conftest import ISLANDS, save_pipeline
+from tests.engine.models import inputs
+from tests.engine.spark.conftest import ISLANDS, ZONE, save_pipeline
 from tests.java import needs_java
 
 if TYPE_CHECKING:
@@ -23,6 +28,10 @@ if TYPE_CHECKING:
 
 pytestmark = needs_java
 HEADER = b"Island,CulmenLength,FlipperLength\n"
+
+
+# Signs of a folder's name that an address or a pattern would have otherwise.
+ODD_FOLDER = "a müller's %20 [1] {x},y#z?*"
 
 
 @dataclass(frozen=True)
@@ -184,3 +193,42 @@ def test_a_script_costs_only_the_mini_batch_that_it_fails_over_its_attempts(
     assert found.errors["slow"] == "took longer than 1 s (retry_settings.timeout)"
     assert "Python worker exited unexpectedly" in found.errors["kill"]
     assert [found.tries(number) for number in range(11)] == [1] * 8 + [2, 2, 2]
+
+
+def test_a_pipeline_is_found_in_a_folder_of_any_name(
+    spark: SparkSession, species_model: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / ODD_FOLDER
+    model = Path(shutil.copytree(species_model, folder / "model"))
+    files = {"a.csv": HEADER + rows(3, 1)}
+    found = in_spark(folder / "job", files, model=model)
+    assert found.errors == {}
+    assert found.output == in_spark(tmp_path / "plain", files, model=species_model).output
+
+
+@pytest.fixture
+def in_berlin() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "Europe/Berlin")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_berlin")
+def test_hours_are_those_of_the_file_whatever_the_zone_of_the_session_and_the_machine(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    from pyspark.ml import PipelineModel
+    from pyspark.ml.feature import SQLTransformer
+
+    hour = SQLTransformer(
+        statement="SELECT *, CAST(HOUR(time) AS DOUBLE) AS prediction FROM __THIS__"
+    )
+    model = save_pipeline(tmp_path / "model", PipelineModel([hour]), inputs(time="datetime"))
+    # The second is an hour that New York did not have.
+    files = {"a.csv": b"time\n2024-01-01 05:00:00\n2024-03-10 02:30:00\n"}
+    found = in_spark(tmp_path / "job", files, model=model)
+    assert found.errors == {}
+    assert found.output == b"0,5.0,a.csv\n1,2.0,a.csv\n"
+    assert (spark.conf.get("spark.sql.session.timeZone"), time.tzname[0]) == (ZONE, "CET")
