@@ -84,6 +84,20 @@ def rows(count: int, seed: int) -> bytes:
     )
 
 
+def describe_as_older(model: Path, target: Path) -> None:
+    """Let a folder's MLmodel be a model's, saved by an older Spark."""
+    described = (model / "MLmodel").read_text()
+    older = described.replace("pyspark_version: 4.0", "pyspark_version: 3.3")
+    assert older != described
+    (target / "MLmodel").write_text(older)
+
+
+def tells_of_older_spark(ran: Ran) -> bool:
+    """Whether a job has said once that its model was saved by an older Spark."""
+    (doubt,) = {line for line in ran.said if line.startswith("warning: predictions may be wrong")}
+    return "the model was saved with pyspark 3.3" in doubt
+
+
 def by_mlflow(model: Path, place: Path, files: dict[str, bytes]) -> tuple[bytes, dict[str, str]]:
     """What the process pool's driver writes of the files, each given to `mlflow.pyfunc` whole."""
     written: list[bytes] = []
@@ -118,10 +132,14 @@ def test_files_of_every_kind_come_to_what_mlflow_makes_of_them(
     large = {"z.csv": HEADER + rows(9000, 99)}
     files = {**small, **odd, **large}
     expected, errors = by_mlflow(species_model, tmp_path / "alone", files)
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "sparkml").symlink_to(species_model / "sparkml")
+    describe_as_older(species_model, model)
     found = in_spark(
         tmp_path / "job",
         files,
-        model=species_model,
+        model=model,
         mini_batch_size=3,
         max_retries=0,
         slice_above=60_000,
@@ -134,6 +152,7 @@ def test_files_of_every_kind_come_to_what_mlflow_makes_of_them(
     assert {attempt.attempt for attempt in found.attempts} == {1}
     assert "warning: a.csv: columns the model doesn't know are ignored: 'note'" in found.said
     assert any(line.startswith("z.csv is dealt out in ") for line in found.said)
+    assert tells_of_older_spark(found)
 
 
 def test_a_model_that_looks_at_many_rows_is_given_each_file_whole(
@@ -144,17 +163,13 @@ def test_a_model_that_looks_at_many_rows_is_given_each_file_whole(
 
     mean = "SELECT *, CulmenLength - avg(CulmenLength) OVER () AS prediction FROM __THIS__"
     model = save_pipeline(tmp_path / "model", PipelineModel([SQLTransformer(statement=mean)]))
-    described = (model / "MLmodel").read_text()
-    (model / "MLmodel").write_text(
-        described.replace("pyspark_version: 4.0", "pyspark_version: 3.3")
-    )
+    describe_as_older(model, model)
     files = {"a.csv": HEADER + rows(5, 1), "b.csv": HEADER + rows(9000, 2)}
     expected, _ = by_mlflow(model, tmp_path / "alone", files)
     found = in_spark(tmp_path / "job", files, model=model, mini_batch_size=1, slice_above=60_000)
     assert found.output == expected
     assert any("files are given to it whole" in line for line in found.said)
-    (doubt,) = {line for line in found.said if line.startswith("warning: predictions may be wrong")}
-    assert "the model was saved with pyspark 3.3" in doubt
+    assert tells_of_older_spark(found)
 
 
 KILLS = """
