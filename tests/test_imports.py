@@ -19,6 +19,7 @@ LEAVES_OF_ENGINES = (
     "runner.errors",
     "runner.installing",
     "runner.java",
+    "runner.package_names",
     "runner.processes",
     "runner.predictions",
     "runner.spark",
