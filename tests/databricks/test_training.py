@@ -151,6 +151,18 @@ def test_a_cluster_that_was_taken_away_leaves_no_mlflow_run_open(
     assert [begun["info"]["status"] for begun in runs] == ["FAILED"]
 
 
+def test_a_cluster_that_does_not_start_for_want_of_quota_fails_the_job_and_its_mlflow_run(
+    trees: LinesProject, run: Run
+) -> None:
+    trees.lake.databricks.switches.quota_exceeded = True
+    trees.lake.do("POST", "/api/2.1/clusters/delete", {"cluster_id": trees.lake.cluster_id})
+    done = run("train", "trees")
+    assert done.status == 1
+    assert "ask for more cores of that family in the subscription's quotas" in done.err
+    shown = run("jobs", "show", "-o", "json").json()
+    assert (shown["status"], shown["run"]["status"]) == ("Failed", "FAILED")
+
+
 def test_a_job_that_never_began_is_begun_by_resume(
     trees: LinesProject, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
