@@ -6,12 +6,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from runner.errors import EnvironmentRefused, RunnerError, WrongUsage
 from runner.venvs.environment import DeclaredEnvironment
 from runner.venvs.names import name_of
 from runner.venvs.python_version import minor_of, own_version
-from runner.venvs.uv import UvFailed, explanation, find_uv, refused, run_uv
+from runner.venvs.uv import UvFailed, explanation, find_uv, refused, run_uv, told_in
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Call:
 
     uv: Sequence[str]
     folder: Path  # of the entry; the environment comes into its `venv`
-    log: Path
+    log: Path | None = None
     keep_open: Sequence[int] = ()
 
 
@@ -47,18 +48,17 @@ def make_by_uv(
         raise _why(call, declared, added, failed) from None
 
 
-def resolve(
-    declared: DeclaredEnvironment, added: Sequence[str], folder: Path, log: Path
-) -> tuple[str, ...]:
-    """What would be installed, as name==version; nothing is. `folder` is for a short while.
+def resolve(declared: DeclaredEnvironment, added: Sequence[str] = ()) -> tuple[str, ...]:
+    """What would be installed, as name==version or name @ address; nothing is.
 
-    Raises as `make_by_uv`.
+    Raises as `make_by_uv`, but for a Python that is not there.
     """
-    call = Call(find_uv(), folder, log)
-    try:
-        return _resolve(call, declared, added)
-    except UvFailed as failed:
-        raise _why(call, declared, added, failed) from None
+    with TemporaryDirectory(prefix="runner-") as folder:
+        call = Call(find_uv(), Path(folder))
+        try:
+            return _resolve(call, declared, added)
+        except UvFailed as failed:
+            raise _why(call, declared, added, failed) from None
 
 
 def _resolve(call: Call, declared: DeclaredEnvironment, added: Sequence[str]) -> tuple[str, ...]:
@@ -85,8 +85,7 @@ def _why(
         return refused(own, declared, call.log)
     return WrongUsage(
         f"{declared.source}: the runner needs {' and '.join(added)} in the environment, and that"
-        f" goes with no version of what is declared: {explanation(str(failed))} (all of it:"
-        f" {call.log})"
+        f" goes with no version of what is declared: {explanation(str(failed))}{told_in(call.log)}"
     )
 
 

@@ -15,7 +15,7 @@ from typing import Final
 from runner.engine.text import one_line
 from runner.errors import EnvironmentRefused, RunnerError, WrongUsage
 from runner.venvs.environment import DeclaredEnvironment
-from runner.venvs.names import normal
+from runner.venvs.names import name_of, normal
 from runner.venvs.secrets import without_keys
 
 _LONGEST = 400  # characters of an explanation in an error message
@@ -77,7 +77,7 @@ def run_uv(
     arguments: Sequence[str],
     *,
     folder: Path,
-    log: Path,
+    log: Path | None,
     stdin: str = "",
     minor: str | None = None,
     keep_open: Sequence[int] = (),
@@ -100,8 +100,9 @@ def run_uv(
         check=False,
     )
     said = without_keys(done.stderr)
-    with log.open("a", encoding="utf-8") as file:
-        file.write(f"$ uv {without_keys(' '.join(arguments))}\n{said}")
+    if log is not None:
+        with log.open("a", encoding="utf-8") as file:
+            file.write(f"$ uv {without_keys(' '.join(arguments))}\n{said}")
     if done.returncode:
         raise UvFailed(said)
     return done.stdout
@@ -129,10 +130,15 @@ def variables(shell: Mapping[str, str], minor: str | None = None) -> dict[str, s
     return kept
 
 
-def refused(failed: UvFailed, declared: DeclaredEnvironment, log: Path) -> RunnerError:
+def told_in(log: Path | None) -> str:
+    """Where the whole of an explanation is, for the end of an error message."""
+    return f" (all of it: {log})" if log is not None else ""
+
+
+def refused(failed: UvFailed, declared: DeclaredEnvironment, log: Path | None) -> RunnerError:
     """The error for what uv refused, in one line with a way out."""
     said = str(failed)
-    where = f" (all of it: {log})"
+    where = told_in(log)
     if any(words in said for words in _FULL_DISK):
         return EnvironmentRefused(
             f"no space left on the disk for the environment of {declared.source}: free some, or"
@@ -168,8 +174,6 @@ def explanation(said: str) -> str:
 
 def _place(said: str, declared: DeclaredEnvironment) -> str:
     """The file and line of the requirement that uv's explanation names first."""
-    from runner.venvs.names import name_of
-
     words = [normal(word) for word in re.findall(r"[A-Za-z0-9][A-Za-z0-9._-]*", explanation(said))]
     for requirement, place in declared.places.items():
         if name_of(requirement) in words:
