@@ -137,11 +137,11 @@ def hold(home: Path, name: str, owner: str) -> BinaryIO:
 
 def entries(home: Path) -> list[Entry]:
     """The complete entries, the last used first."""
-    found = [entry for name in _names(home) if (entry := _entry(home, name)) is not None]
+    found = [found for name in _names(home) if (found := _entry(home, name)) is not None]
     return sorted(found, key=_last, reverse=True)
 
 
-def find_entry(home: Path, name: str) -> Entry:
+def entry(home: Path, name: str) -> Entry:
     """An entry by its name, or the beginning of it. Raises NotFound."""
     name = _whole_name(home, name)
     found = _entry(home, name)
@@ -221,8 +221,8 @@ def _alive(process: int) -> bool:
     return True
 
 
-def _last(entry: Entry) -> str:
-    return entry.uses[0].at if entry.uses else entry.venv.made
+def _last(found: Entry) -> str:
+    return found.uses[0].at if found.uses else found.venv.made
 
 
 def _lock_file(home: Path, name: str) -> Path:

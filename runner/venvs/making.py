@@ -6,13 +6,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from runner.errors import EnvironmentRefused, RunnerError, WrongUsage
 from runner.venvs.environment import DeclaredEnvironment
 from runner.venvs.names import name_of
 from runner.venvs.python_version import minor_of, own_version
-from runner.venvs.uv import UvFailed, explanation, find_uv, refused, run_uv, told_in
+from runner.venvs.uv import UvFailed, explanation, find_uv, refused, run_uv
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class Call:
 
     uv: Sequence[str]
     folder: Path  # of the entry; the environment comes into its `venv`
-    log: Path | None = None
+    log: Path
     keep_open: Sequence[int] = ()
 
 
@@ -48,30 +47,6 @@ def make_by_uv(
         raise _why(call, declared, added, failed) from None
 
 
-def resolve(declared: DeclaredEnvironment, added: Sequence[str] = ()) -> tuple[str, ...]:
-    """What would be installed, as name==version or name @ address; nothing is.
-
-    Raises as `make_by_uv`, but for a Python that is not there.
-    """
-    with TemporaryDirectory(prefix="runner-") as folder:
-        call = Call(find_uv(), Path(folder))
-        try:
-            return _resolve(call, declared, added)
-        except UvFailed as failed:
-            raise _why(call, declared, added, failed) from None
-
-
-def _resolve(call: Call, declared: DeclaredEnvironment, added: Sequence[str]) -> tuple[str, ...]:
-    version = minor_of(declared.python or own_version())
-    options = ["--quiet", "--no-header", "--no-annotate", "--python-version", version]
-    said = _run(
-        call,
-        ["pip", "compile", *options, *_flags(declared, call.folder), "-"],
-        stdin=_lines(declared, added),
-    )
-    return tuple(line.strip() for line in said.splitlines() if line[:1].isalnum())
-
-
 def _why(
     call: Call, declared: DeclaredEnvironment, added: Sequence[str], failed: UvFailed
 ) -> RunnerError:
@@ -79,13 +54,19 @@ def _why(
     error = refused(failed, declared, call.log)
     if not added or not isinstance(error, WrongUsage):
         return error
+    options = ["--quiet", "--python-version", minor_of(declared.python or own_version())]
     try:
-        _resolve(call, declared, ())
+        _run(
+            call,
+            ["pip", "compile", *options, *_flags(declared, call.folder), "-"],
+            stdin=_lines(declared, ()),
+        )
     except UvFailed as own:
         return refused(own, declared, call.log)
     return WrongUsage(
         f"{declared.source}: the runner needs {' and '.join(added)} in the environment, and that"
-        f" goes with no version of what is declared: {explanation(str(failed))}{told_in(call.log)}"
+        f" goes with no version of what is declared: {explanation(str(failed))} (all of it:"
+        f" {call.log})"
     )
 
 

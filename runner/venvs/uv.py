@@ -77,7 +77,7 @@ def run_uv(
     arguments: Sequence[str],
     *,
     folder: Path,
-    log: Path | None,
+    log: Path,
     stdin: str = "",
     minor: str | None = None,
     keep_open: Sequence[int] = (),
@@ -100,9 +100,8 @@ def run_uv(
         check=False,
     )
     said = without_keys(done.stderr)
-    if log is not None:
-        with log.open("a", encoding="utf-8") as file:
-            file.write(f"$ uv {without_keys(' '.join(arguments))}\n{said}")
+    with log.open("a", encoding="utf-8") as file:
+        file.write(f"$ uv {without_keys(' '.join(arguments))}\n{said}")
     if done.returncode:
         raise UvFailed(said)
     return done.stdout
@@ -130,15 +129,10 @@ def variables(shell: Mapping[str, str], minor: str | None = None) -> dict[str, s
     return kept
 
 
-def told_in(log: Path | None) -> str:
-    """Where the whole of an explanation is, for the end of an error message."""
-    return f" (all of it: {log})" if log is not None else ""
-
-
-def refused(failed: UvFailed, declared: DeclaredEnvironment, log: Path | None) -> RunnerError:
+def refused(failed: UvFailed, declared: DeclaredEnvironment, log: Path) -> RunnerError:
     """The error for what uv refused, in one line with a way out."""
     said = str(failed)
-    where = told_in(log)
+    where = f" (all of it: {log})"
     if any(words in said for words in _FULL_DISK):
         return EnvironmentRefused(
             f"no space left on the disk for the environment of {declared.source}: free some, or"

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from runner.errors import WrongUsage
-from runner.venvs.cache import Entry, entries, find_entry
+from runner.venvs import cache
+from runner.venvs.cache import Entry, entries
 from runner.venvs.choosing import choose_interpreter
 from runner.venvs.environment import DeclaredEnvironment
-from runner.venvs.making import resolve
 from runner.venvs.needs import Needs
 from runner.venvs.requirements_file import read_lines, read_requirements, with_requirements
 
@@ -34,7 +33,7 @@ def made(home: Path, environment: DeclaredEnvironment) -> set[str]:
 def entry(home: Path, environment: DeclaredEnvironment) -> Entry:
     found = choose_interpreter(home, environment, "uv", needs=Needs(), say=lambda _: None)
     assert found.venv is not None
-    return find_entry(home, found.venv)
+    return cache.entry(home, found.venv)
 
 
 def test_an_extra_index_counts_as_much_as_the_first_as_with_pip(
@@ -123,22 +122,3 @@ def build_wheel(folder, settings=None, metadata=None):
 def build_editable(folder, settings=None, metadata=None):
     return _build(folder, {"ours.pth": str(HERE)})
 """
-
-
-def test_what_would_be_installed_is_known_without_installing_it(
-    index: Index, tmp_path: Path
-) -> None:
-    environment = declared(tmp_path, "tool\n")
-    assert resolve(environment) == ("part==2.0", "tool==1.1")
-    assert [path for path in index.requests if path.startswith("/files/tool-1.0")] == []
-    with pytest.raises(WrongUsage, match=r"requirements\.txt:1: Because .*unsatisfiable\.$"):
-        resolve(declared(tmp_path, "part==9\n"))
-    with pytest.raises(WrongUsage, match="the runner needs part<2 in the environment"):
-        resolve(environment, ("part<2",))
-
-
-def test_packages_are_resolved_for_the_declared_python(index: Index, tmp_path: Path) -> None:
-    make_wheel(index.folder, "older", "1.0", "part==1.0; python_version < '3.10'")
-    environment = declared(tmp_path, "older\n")
-    assert resolve(replace(environment, python="3.9.18")) == ("older==1.0", "part==1.0")
-    assert resolve(replace(environment, python="3.12")) == ("older==1.0",)
