@@ -12,9 +12,9 @@ from typing import Final
 from runner.declarations.document import ListNode, MappingNode, Node, ScalarNode, describe, shown
 from runner.declarations.problem import Place, refusal
 from runner.declarations.reader import plain, read_str
+from runner.package_names import normal
 from runner.venvs.conda_packages import pypi_name
 from runner.venvs.environment import DeclaredEnvironment
-from runner.venvs.names import normal
 from runner.venvs.python_version import version_in
 from runner.venvs.requirements_file import Line, read_requirements, with_requirements
 

@@ -14,8 +14,9 @@ from typing import Final
 
 from runner.engine.text import one_line
 from runner.errors import EnvironmentRefused, RunnerError, WrongUsage
+from runner.package_names import normal
 from runner.venvs.environment import DeclaredEnvironment
-from runner.venvs.names import name_of, normal
+from runner.venvs.names import name_of
 from runner.venvs.secrets import without_keys
 
 _LONGEST = 400  # characters of an explanation in an error message
