@@ -28,6 +28,15 @@ DECLARED = DeclaredEnvironment(
             "Because there is no version of a==9 and you require a==9, we can conclude that x.",
         ),
         ("warning: x\nerror: Failed to parse: `a==`\n  cause: b\n", "Failed to parse: `a==` b"),
+        (
+            "error: Failed to build `x`\n  cause: The build backend returned an error\n\n"
+            "         [stderr]\n         Traceback\n         RuntimeError: no compiler\n\nhint: y",
+            "Failed to build `x` RuntimeError: no compiler",
+        ),
+        (
+            "error: Couldn't parse `-`\n  cause: no\n    part=1.0\n        ^^^^\n",
+            "Couldn't parse `-` no part=1.0",
+        ),
         ("something else\n", "something else"),
     ],
 )
@@ -52,6 +61,12 @@ def test_a_long_explanation_is_cut() -> None:
             "error: Failed to fetch: x\n  cause: client error (Connect)",
             3,
             "the packages that conda",
+        ),
+        (
+            "error: x\n  cause: Because numpy y\n\nhint: An index (a) lacks valid authentication"
+            " credentials (401 Unauthorized)",
+            3,
+            "an index that conda.yml is made from wants another user or key: An index (a) lacks",
         ),
         ("error: x\n  cause: Because the network was disabled", 3, "the packages that conda.yml"),
     ],
