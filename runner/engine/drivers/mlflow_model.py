@@ -22,6 +22,7 @@ from runner.engine.drivers.predictions import write_lines
 from runner.engine.drivers.result import NotOnceARow, Result, brief
 from runner.engine.drivers.schema_check import refusal
 from runner.engine.mlmodel import MlModel, read_mlmodel
+from runner.engine.pickle_names import modules as modules_of_pickle
 from runner.engine.plan import InputFile
 from runner.engine.slices import Slice
 from runner.errors import JobFailed
@@ -197,7 +198,7 @@ def modules(folder: Path) -> list[str]:
     """The modules worth importing before workers are forked; none of them is the model's own."""
     model = read_mlmodel(folder)
     if model.is_plain_sklearn:
-        return ["pyarrow.csv", "pyarrow.compute", *sklearn_model.modules(model)]
+        return ["pyarrow.csv", "pyarrow.compute", *modules_of_pickle(model)]
     return ["pyarrow.csv", "pyarrow.compute", "mlflow.pyfunc"]
 
 
