@@ -90,7 +90,7 @@ class Tally:
         low = points[0][0] if self.min is None else self.min
         high = points[-1][0] if self.max is None else self.max
         upto = accumulate(count for _, count in points)
-        median = next(value for (value, _), n in zip(points, upto, strict=True) if 2 * n >= count)
+        median = next(value for (value, _), n in zip(points, upto) if 2 * n >= count)
         if self.sum is None:
             mean = math.fsum(value * (number / count) for value, number in points)
         else:
@@ -194,9 +194,7 @@ def buckets_of(numbers: np.ndarray[Any, Any]) -> dict[str, int]:
     for sign, part in (("-", -numbers[numbers < 0]), ("+", numbers[numbers > 0])):
         exponents = np.floor(np.log(part) / _LOG_GAMMA).astype(np.int64)
         keys, counts = np.unique(exponents, return_counts=True)
-        found |= {
-            f"{sign}{key}": count for key, count in zip(keys.tolist(), counts.tolist(), strict=True)
-        }
+        found |= {f"{sign}{key}": count for key, count in zip(keys.tolist(), counts.tolist())}
     return {key: count for key, count in found.items() if count}
 
 
@@ -221,7 +219,7 @@ def _put_together(buckets: Mapping[str, int], most: int) -> Mapping[str, int]:
 def _halfway(group: Sequence[tuple[str, int]]) -> str:
     upto = accumulate(count for _, count in group)
     whole = sum(count for _, count in group)
-    return next(key for (key, _), count in zip(group, upto, strict=True) if 2 * count >= whole)
+    return next(key for (key, _), count in zip(group, upto) if 2 * count >= whole)
 
 
 def middle(key: str) -> float:

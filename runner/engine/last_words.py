@@ -1,8 +1,9 @@
-"""What a process printed of the error that ended it."""
+"""How a process ended, and what it printed of the error that ended it."""
 
 from __future__ import annotations
 
 import re
+import signal
 
 from runner.engine.text import one_line
 
@@ -23,3 +24,26 @@ def last_words(printed: str) -> str:
         # Frames are indented; the exception is not.
         found = [line for line in frames.splitlines()[1:] if line and not line[0].isspace()][:1]
     return one_line(found[-1])[:_LONGEST] if found else ""
+
+
+def how_it_ended(status: int | None, printed: bytes) -> str:
+    """How a process ended that had this exit status, less than 0 for a signal; None where nobody
+    knows. `printed` is what it printed last."""
+    if status is None:
+        return "its process is gone"
+    why = last_words(printed.decode(errors="replace"))
+    if status >= 0:
+        how = f"its process exited with status {status}"
+        return f"{how} after {why}" if why else how
+    number = -status
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = f"signal {number}"
+    hint: dict[int, str] = {
+        signal.SIGKILL: " (out of memory, or killed from outside)",
+        signal.SIGSEGV: " (a crash in native code)",
+    }
+    # Whoever sends SIGKILL lets nobody say why: what was printed before is of something else.
+    after = f" after {why}" if why and number != signal.SIGKILL else ""
+    return f"its process was ended by {name}{hint.get(number, '')}{after}"

@@ -29,6 +29,11 @@ def worker_log(folder: Path, slot: int) -> Path:
     return logs_folder(folder) / f"worker-{slot}.txt"
 
 
+def preloading_log(folder: Path) -> Path:
+    """Where what another Python prints ends up, before workers are forked there."""
+    return logs_folder(folder) / "preloading.txt"
+
+
 def worker_logs(folder: Path) -> list[Path]:
     """What the workers have printed so far, a file for each."""
     return sorted(logs_folder(folder).glob("worker-*.txt"))

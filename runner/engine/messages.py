@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from typing import Union
 
 from runner.engine.attempt import FileResult
 from runner.engine.drivers.result import Result
@@ -45,7 +46,7 @@ class WantsWholeFiles:
     reason: str
 
 
-Message = Ready | Scored | Raised | Hopeless | WantsWholeFiles
+Message = Union[Ready, Scored, Raised, Hopeless, WantsWholeFiles]
 
 
 def encode(message: Message) -> bytes:

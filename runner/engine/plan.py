@@ -69,12 +69,21 @@ class Plan:
 
 def write_plan(plan: Plan, path: Path) -> None:
     """Write a plan whole or not at all. OSError when the disk refuses."""
-    write_whole(path, json.dumps(asdict(plan)))
+    write_whole(path, encode(plan))
 
 
 def read_plan(path: Path) -> Plan:
     """Read a plan that `write_plan` wrote."""
-    document = json.loads(path.read_text(encoding="ascii"))
+    return decode(path.read_bytes())
+
+
+def encode(plan: Plan) -> str:
+    return json.dumps(asdict(plan))
+
+
+def decode(text: str | bytes) -> Plan:
+    """Read what `encode` wrote."""
+    document = json.loads(text)
     document["files"] = tuple(InputFile(**one) for one in document["files"])
     document["code"] = tuple(InputFile(**one) for one in document["code"])
     document["settings"] = Settings(**document["settings"])

@@ -1,4 +1,4 @@
-"""The worker processes of a job, forked from this one, which has paid for the imports.
+"""The worker processes of a job, forked from one that has paid for the imports.
 
 The pools we looked at (concurrent.futures, loky, pebble) give up as a whole when a process dies
 at the wrong moment, idle or starting up, and take everybody's work with it. Here each worker has
@@ -11,23 +11,21 @@ import contextlib
 import os
 import selectors
 import signal
-import sys
 import time
-import traceback
-from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
-from typing import NoReturn
 
-from runner.engine.last_words import last_words
+from runner.engine.forking import Forking, ForkingHere
+from runner.engine.last_words import how_it_ended
 from runner.engine.layout import worker_log
 from runner.engine.logs import Log
 from runner.engine.messages import decode
+from runner.engine.other_python import ForkingThere
 from runner.engine.parts import Part, encode
 from runner.engine.plan import Plan
 from runner.engine.pool import Event, Worker
-from runner.engine.worker import NO_MORE, work
+from runner.engine.worker import NO_MORE
 
 _TICK = 0.2  # seconds between looks at processes that died without closing their socket
 _READ_AT_ONCE = 1 << 20  # bytes
@@ -40,7 +38,7 @@ class WorkerProcess(Worker):
 
     connection: Connection
     output: int  # read end of what it prints
-    status: int | None = None  # how the process ended, once it has been waited for
+    status: int | None = None  # of the process that has ended; less than 0: by that signal
     printed: bytes = b""  # lately, since `since`
 
 
@@ -48,8 +46,8 @@ class ProcessPool:
     """Forks workers and tells what they say; a context manager that leaves none behind."""
 
     def __init__(self, plan: Plan, folder: Path) -> None:
-        self._plan = plan
         self._folder = folder
+        self._forking = _forking(plan, folder)
         self._selector = selectors.DefaultSelector()
         self._logs: dict[int, Log] = {}
         self._looked = 0.0
@@ -62,6 +60,7 @@ class ProcessPool:
     def __exit__(self, *_: object) -> None:
         # Each of them, though a full disk refuses another one's log.
         with contextlib.ExitStack() as each:
+            each.callback(self._forking.close)
             each.callback(self._selector.close)
             for log in self._logs.values():
                 each.callback(log.close)
@@ -73,26 +72,24 @@ class ProcessPool:
         slot = min(set(range(len(self.workers) + 1)) - {other.slot for other in self.workers})
         ours, theirs = Pipe()
         readable, writable = os.pipe()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        parent = os.getpid()
 
-        def serve() -> None:
+        def leave() -> None:
             # Another worker's socket, kept open here, would hide that worker's death.
             for other in self.workers:
                 other.connection.close()
                 os.close(other.output)
             ours.close()
             os.close(readable)
-            work(self._plan, self._folder, theirs, writable, parent)
 
-        process = os.fork()
-        if process == 0:
-            _be(serve)
-        theirs.close()
-        os.close(writable)
-        with contextlib.suppress(OSError):
-            os.setpgid(process, process)
+        try:
+            process = self._forking.fork(theirs, writable, leave)
+        except BaseException:
+            ours.close()
+            os.close(readable)
+            raise
+        finally:
+            theirs.close()
+            os.close(writable)
         os.set_blocking(readable, False)
         worker = WorkerProcess(
             slot, process, connection=ours, output=readable, since=time.monotonic()
@@ -131,7 +128,7 @@ class ProcessPool:
             said = {event.worker.process for event in events}
             for worker in [other for other in self.workers if other.process not in said]:
                 # What it said before it died counts, so its socket is emptied first.
-                if _has_ended(worker) and not worker.connection.poll():
+                if self._has_ended(worker) and not worker.connection.poll():
                     events.append(Event(worker, died=self.end(worker)))
         return events
 
@@ -162,13 +159,18 @@ class ProcessPool:
     def end(self, worker: WorkerProcess) -> str:
         """Kill a worker and whatever it started; say how it ended."""
         # Dead by itself already? Then that is how it ended, not by our signal.
-        ended = _has_ended(worker)
+        ended = self._has_ended(worker)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(worker.process, signal.SIGKILL)
         if not ended:
-            worker.status = _reap(worker.process, 0)
+            worker.status = self._forking.status(worker.process, wait=True)
         self._forget(worker)
-        return _how_it_ended(worker.status, worker.printed)
+        return how_it_ended(worker.status, worker.printed)
+
+    def _has_ended(self, worker: WorkerProcess) -> bool:
+        if worker.status is None:
+            worker.status = self._forking.status(worker.process, wait=False)
+        return worker.status is not None
 
     def _forget(self, worker: WorkerProcess) -> None:
         self.workers.remove(worker)
@@ -195,54 +197,7 @@ class ProcessPool:
             self._selector.unregister(descriptor)
 
 
-def _be(serve: Callable[[], None]) -> NoReturn:
-    """The forked side: never returns, and never unwinds into the parent's code."""
-    status = 1
-    try:
-        serve()
-        status = 0
-    except SystemExit as error:
-        traceback.print_exc()
-        status = error.code if isinstance(error.code, int) else 1
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        with contextlib.suppress(Exception):
-            sys.stdout.flush()
-            sys.stderr.flush()
-        os._exit(status & 0xFF)
-
-
-def _has_ended(worker: WorkerProcess) -> bool:
-    if worker.status is None:
-        worker.status = _reap(worker.process, os.WNOHANG)
-    return worker.status is not None
-
-
-def _reap(process: int, options: int) -> int | None:
-    try:
-        found, status = os.waitpid(process, options)
-    except ChildProcessError:
-        return None
-    return status if found else None
-
-
-def _how_it_ended(status: int | None, printed: bytes) -> str:
-    if status is None:
-        return "its process is gone"
-    why = last_words(printed.decode(errors="replace"))
-    if not os.WIFSIGNALED(status):
-        how = f"its process exited with status {os.waitstatus_to_exitcode(status)}"
-        return f"{how} after {why}" if why else how
-    number = os.WTERMSIG(status)
-    try:
-        name = signal.Signals(number).name
-    except ValueError:
-        name = f"signal {number}"
-    hint: dict[int, str] = {
-        signal.SIGKILL: " (out of memory, or killed from outside)",
-        signal.SIGSEGV: " (a crash in native code)",
-    }
-    # Whoever sends SIGKILL lets nobody say why: what was printed before is of something else.
-    after = f" after {why}" if why and number != signal.SIGKILL else ""
-    return f"its process was ended by {name}{hint.get(number, '')}{after}"
+def _forking(plan: Plan, folder: Path) -> Forking:
+    if plan.python is None:
+        return ForkingHere(plan, folder)
+    return ForkingThere(plan, folder, plan.python)

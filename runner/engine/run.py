@@ -66,6 +66,7 @@ def run(
     Raises JobFailed for a job that fails and Stopped when `stop` says so.
     """
     drivers.check(plan)
+    _refuse_spark_elsewhere(plan)
     for needed in (pieces_folder(folder), logs_folder(folder), output_folder(folder)):
         needed.mkdir(parents=True, exist_ok=True)
     for leftover in pieces_folder(folder).glob("*.draft"):
@@ -73,8 +74,6 @@ def run(
     with full_disk_fails_the_job(folder):
         if attempts := _kept(folder):
             plan, attempts = _same_input(plan, folder, attempts)
-        if plan.settings.engine == "process":
-            drivers.preload(plan)
         doubts: tuple[str, ...] = ()
         while True:
             try:
@@ -130,6 +129,14 @@ def _run_parts(
             run.refuse(cuts)
             run.finish(loading, grace)
     return attempts
+
+
+def _refuse_spark_elsewhere(plan: Plan) -> None:
+    if plan.settings.engine == "spark" and plan.python is not None:
+        raise JobFailed(
+            "Spark scores in the runner's own environment, and the model or script declares"
+            f" another, {plan.python}: score with `--engine process`, or with `--env-manager local`"
+        )
 
 
 def _pool(plan: Plan, folder: Path) -> Pool[Any]:

@@ -149,7 +149,7 @@ def _settle(log: int, parent: int) -> None:
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _die_with_parent(parent)
+    die_with_parent(parent)
     atexit._clear()
     gc.freeze()
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -171,7 +171,7 @@ def _settle(log: int, parent: int) -> None:
         setattr(sys, name, stream)
 
 
-def _die_with_parent(parent: int) -> None:
+def die_with_parent(parent: int) -> None:
     """Ask Linux to end this process with its parent; elsewhere it ends at its next message."""
     if sys.platform == "linux":
         import ctypes
@@ -205,6 +205,6 @@ def _listen_to_warnings() -> list[Warning]:
 
 
 def _print_cause(error: JobFailed) -> None:
-    if error.__cause__ is not None:
-        traceback.print_exception(error.__cause__)
+    if (cause := error.__cause__) is not None:
+        traceback.print_exception(type(cause), cause, cause.__traceback__)
     sys.stderr.flush()

@@ -67,9 +67,11 @@ def plan_job(
     script: str | None = None,
     model: Path | None = None,
     variables: Mapping[str, str] | None = None,
+    python: str | None = None,
     **settings: Any,
 ) -> Path:
-    """Lay out a job in `place` and return its folder; `script` is the source of one."""
+    """Lay out a job in `place` and return its folder; `script` is the source of one,
+    `python` what runs it."""
     _, listed = list_files(write_files(place / "input", files))
     folder = place / "job"
     folder.mkdir()
@@ -84,6 +86,7 @@ def plan_job(
         model=str(model) if model else None,
         script=str(place / "code" / "score.py") if script is not None else None,
         environment_variables=variables or {},
+        python=python,
     )
     write_plan(plan, folder / "plan.json")
     return folder

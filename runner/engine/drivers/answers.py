@@ -128,9 +128,7 @@ def _records(columns: Mapping[str, Any], rows: int) -> Answers:
         values if isinstance(values, list) else values.to_pylist() for values in found.values()
     ]
     records: Iterable[Any] = (
-        (dict(zip(names, row, strict=True)) for row in zip(*lists, strict=True))
-        if names
-        else ({} for _ in range(rows))
+        (dict(zip(names, row)) for row in zip(*lists)) if names else ({} for _ in range(rows))
     )
     return Answers(json_cells(records), _counted(found) if len(names) <= _MOST_COLUMNS else {})
 

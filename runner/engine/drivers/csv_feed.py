@@ -65,7 +65,7 @@ def _loose_frame(path: Path, signature: Signature) -> pd.DataFrame:
     import pyarrow as pa
 
     keys = [(column.name or place) for place, column in enumerate(signature.loose_columns)]
-    types = dict(zip(keys, (column.type for column in signature.loose_columns), strict=True))
+    types = dict(zip(keys, (column.type for column in signature.loose_columns)))
     frame = _frame(
         path, {key: _PANDAS_TYPES[kind] for key, kind in types.items() if kind in _PANDAS_TYPES}
     )

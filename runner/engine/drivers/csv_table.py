@@ -148,7 +148,7 @@ def _plain_table(
             continue
         found = {
             column.name: values if column.name in as_text else settle(values, column)
-            for column, values in zip(columns, read.columns, strict=True)
+            for column, values in zip(columns, read.columns)
         }
         settled = {name: values for name, values in found.items() if values is not None}
         as_text |= found.keys() - settled.keys()

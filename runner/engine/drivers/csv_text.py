@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, TypeAlias, TypeVar
+from typing import IO, TYPE_CHECKING, TypeVar, Union
 
 from runner.engine.drivers.bad_file import BadFile, not_text
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Text: TypeAlias = "bytes | memoryview"
+Text = Union[bytes, memoryview]
 _Found = TypeVar("_Found")
 
 BOM = b"\xef\xbb\xbf"
-_LINE = re.compile(rb'([^"\r\n]*+)(\r\n?|\n|\Z)')  # a line without a quote
+_LINE = re.compile(rb'([^"\r\n]*)(\r\n?|\n|\Z)')  # a line without a quote
 _CELL = re.compile(
-    rb'(?:"((?:[^"]++|"")*+)"([^,\r\n]*+)|((?:[^",\r\n][^,\r\n]*+)?))(,|\r\n?|\n|\Z)'
+    rb'(?:"([^"]*(?:""[^"]*)*)"(?!")([^,\r\n]*)|((?:[^",\r\n][^,\r\n]*)?))(,|\r\n?|\n|\Z)'
 )
 _DROPPED = re.compile(rb",(?![ \t]+[^ \t\r\n])[ \t]*")
 _BLANK_LINE = re.compile(rb"(?:\A|[\r\n])[ \t]+(?:[\r\n]|\Z)")

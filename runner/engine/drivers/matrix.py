@@ -120,7 +120,7 @@ def _inside(part: Any) -> Iterator[Any]:
     elif isinstance(part, Mapping):
         yield from part.keys()
         yield from part.values()
-    elif isinstance(part, list | tuple | set | frozenset):
+    elif isinstance(part, (list, tuple, set, frozenset)):
         yield from part
     if isinstance(part, type) or type(part).__module__.partition(".")[0] != "sklearn":
         return

@@ -182,7 +182,7 @@ def _way_around(files: Sequence[InputFile], folder: str) -> str:
     ((ending, count),) = endings.most_common(1)
     pattern = shlex.quote(str(Path(folder) / f"*{ending}"))
     them = "the one file" if count == 1 else f"the {count:,} files"
-    other = "it" if len(files) - endings.total() == 1 else "them"
+    other = "it" if len(files) - sum(endings.values()) == 1 else "them"
     return f"; take {other} out, or score {them} it reads with `--data {pattern}`"
 
 

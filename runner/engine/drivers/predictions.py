@@ -85,7 +85,7 @@ def _count(values: pa.Array) -> dict[str, Any]:
         names = plain_texts(distinct.field("values")).to_pylist()
         counts = distinct.field("counts").to_pylist()
         classes = (EMPTY if name is None else name for name in names)
-        return {"classes": dict(zip(classes, counts, strict=True))}
+        return {"classes": dict(zip(classes, counts))}
     if pa.types.is_integer(values.type):
         return _count_numbers(values)
     return {"classes": {OTHER: len(values)}}

@@ -10,8 +10,10 @@ from __future__ import annotations
 import ast
 import re
 import sys
+import sysconfig
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -114,8 +116,16 @@ def modules(path: Path) -> list[str]:
 def _module_name(path: Path) -> str:
     # Named as on Azure, so that the script's classes and functions pickle; but a script called
     # csv.py must not become the csv of everybody else.
-    taken = path.stem in sys.modules or path.stem in sys.stdlib_module_names
+    taken = path.stem in sys.modules or _is_in_standard_library(path.stem)
     return f"_scoring_script_{path.stem}" if taken else path.stem
+
+
+def _is_in_standard_library(name: str) -> bool:
+    if sys.version_info >= (3, 10):
+        return name in sys.stdlib_module_names
+    paths = sysconfig.get_paths()
+    folders = [paths["stdlib"], f"{paths['platstdlib']}/lib-dynload"]
+    return name in sys.builtin_module_names or PathFinder.find_spec(name, folders) is not None
 
 
 def _is_result(returned: Any) -> bool:

@@ -106,7 +106,7 @@ def _from_split(content: Mapping[str, Any], names: Sequence[str]) -> dict[str, l
     given = content.get("columns")
     if given is None:
         given = names
-    if not isinstance(given, list | tuple) or not all(isinstance(name, str) for name in given):
+    if not isinstance(given, (list, tuple)) or not all(isinstance(name, str) for name in given):
         raise BadRequest("columns must be a list of names")
     doubled = [name for name in given if given.count(name) > 1]
     if doubled:

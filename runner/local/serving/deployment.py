@@ -165,12 +165,14 @@ class Deployment:
     def _start_another(self) -> None:
         pause = _FIRST_PAUSE
         while not self._closed.is_set():
-            process = self._new()
+            process = None
             try:
+                process = self._new()
                 process.wait_until_ready()
             except JobFailed as error:
-                process.end()
-                self._processes.discard(process)
+                if process is not None:
+                    process.end()
+                    self._processes.discard(process)
                 if not self._closed.is_set():
                     self._say(f"{error}; the next attempt is in {pause:g} s")
                 self._closed.wait(pause)

@@ -108,7 +108,7 @@ class PyfuncScorer:
         form, content = str(request.form), request.content
         if self._columns:
             cells = take_columns(request, self._columns)
-            rows = [list(row) for row in zip(*cells.values(), strict=True)]
+            rows = [list(row) for row in zip(*cells.values())]
             form, content = "dataframe_split", {"columns": list(cells), "data": rows}
         elif form == "input_data":
             form = "dataframe_split" if request.is_split else "inputs"

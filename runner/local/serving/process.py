@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from multiprocessing.connection import Pipe
 from typing import IO
@@ -14,7 +15,7 @@ from typing import IO
 from runner.errors import JobFailed
 from runner.local.serving.answer import Answer
 from runner.local.serving.plan import DeploymentPlan
-from runner.processes import python_command, with_one_thread
+from runner.processes import command_in, python_command, variables_in, with_one_thread
 
 # Seconds to import, load the model and get through a script's init().
 _START_SECONDS = 600.0
@@ -32,21 +33,29 @@ class Process:
     """Started at once; `wait_until_ready` before the first request. One request at a time."""
 
     def __init__(self, plan: DeploymentPlan, log: IO[bytes] | int) -> None:
-        """Start it. What the model or script prints goes to `log`, a file."""
+        """Start it. What the model or script prints goes to `log`, a file.
+
+        Raises JobFailed where the plan's Python can't be started.
+        """
         self._plan = plan
         self._connection, theirs = Pipe()
+        command, variables = _command(plan, str(theirs.fileno()))
         try:
             self._process = subprocess.Popen(
-                python_command("runner.local.serving.worker", str(theirs.fileno())),
+                command,
                 stdin=subprocess.PIPE,  # closed with this process, which ends the worker
                 stdout=log,
                 stderr=log,
-                env=with_one_thread(
-                    {"PYTHONUNBUFFERED": "1", **os.environ, **plan.environment_variables}
-                ),
+                env=with_one_thread({"PYTHONUNBUFFERED": "1", **variables}),
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,  # the terminal's Ctrl-C is not for it
             )
+        except OSError as error:
+            self._connection.close()
+            raise JobFailed(
+                f"deployment {plan.name!r} did not start: {command[0]} can't be started:"
+                f" {error.strerror or error}"
+            ) from None
         finally:
             theirs.close()
 
@@ -115,3 +124,12 @@ class Process:
         if status >= 0:
             return f"its process exited with status {status}"
         return f"its process was ended by signal {-status}"
+
+
+def _command(plan: DeploymentPlan, descriptor: str) -> tuple[list[str], Mapping[str, str]]:
+    """The command that starts a worker in the plan's Python, and its environment variables."""
+    module, declared = "runner.local.serving.worker", plan.environment_variables
+    if plan.python is None:
+        return python_command(module, descriptor), {**os.environ, **declared}
+    variables = variables_in(plan.python, os.environ, declared)
+    return command_in(plan.python, module, descriptor), variables

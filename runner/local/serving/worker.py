@@ -32,8 +32,8 @@ def main(descriptor: str) -> None:
     try:
         scorer = load(plan)
     except JobFailed as error:
-        if error.__cause__ is not None:
-            traceback.print_exception(error.__cause__)
+        if (cause := error.__cause__) is not None:
+            traceback.print_exception(type(cause), cause, cause.__traceback__)
         _tell(connection, failed=str(error))
         return
     # The other side leaves when it needs no more answers; this process then ends as a program

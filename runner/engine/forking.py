@@ -1,0 +1,108 @@
+"""Where the workers of a job are forked: from this process, which has imported what they need.
+
+What forks them in another Python is in `other_python`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import NoReturn, Protocol
+
+from runner.engine import drivers
+from runner.engine.plan import Plan
+from runner.engine.worker import work
+
+
+class Forking(Protocol):
+    """Forks workers and tells how they ended. Who calls it kills them."""
+
+    def fork(self, connection: Connection, output: int, leave: Callable[[], object]) -> int:
+        """Fork a worker in a process group of its own, and return its process id.
+
+        It talks over `connection` and prints to `output`. `leave` closes, in a process that was
+        forked from this one, what is not the worker's. Raises JobFailed where no worker can be
+        forked.
+        """
+        ...
+
+    def status(self, process: int, wait: bool) -> int | None:
+        """The exit status of a worker, or less than 0 for a signal; it may be waited for.
+
+        None for one that has not ended, or whose status nobody knows (any more).
+        """
+        ...
+
+    def close(self) -> None:
+        """Called when no worker is left."""
+        ...
+
+
+class ForkingHere:
+    """Forks workers from this process."""
+
+    def __init__(self, plan: Plan, folder: Path) -> None:
+        self._plan = plan
+        self._folder = folder
+        drivers.preload(plan)
+
+    def fork(self, connection: Connection, output: int, leave: Callable[[], object]) -> int:
+        return fork_worker(self._plan, self._folder, connection, output, leave)
+
+    def status(self, process: int, wait: bool) -> int | None:
+        return status_of_child(process, wait)
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+def fork_worker(
+    plan: Plan, folder: Path, connection: Connection, output: int, leave: Callable[[], object]
+) -> int:
+    """Fork a worker from this process and return its process id; see `Forking.fork`."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    parent = os.getpid()
+
+    def serve() -> None:
+        leave()
+        work(plan, folder, connection, output, parent)
+
+    process = os.fork()
+    if process == 0:
+        _be(serve)
+    with contextlib.suppress(OSError):
+        os.setpgid(process, process)
+    return process
+
+
+def status_of_child(process: int, wait: bool) -> int | None:
+    """How a child of this process ended; see `Forking.status`."""
+    try:
+        found, status = os.waitpid(process, 0 if wait else os.WNOHANG)
+    except ChildProcessError:
+        return None
+    return os.waitstatus_to_exitcode(status) if found else None
+
+
+def _be(serve: Callable[[], None]) -> NoReturn:
+    """The forked side: never returns, and never unwinds into the parent's code."""
+    status = 1
+    try:
+        serve()
+        status = 0
+    except SystemExit as error:
+        traceback.print_exc()
+        status = error.code if isinstance(error.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(status & 0xFF)

@@ -1,0 +1,163 @@
+"""Workers in another Python: isolated from this one, and forked again when what forks them dies."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from unittest import mock
+
+from tests.pythons import python_of
+
+from .job import Outcome, score
+from .test_process_pool import drive_pool
+from .test_run import assert_ends
+
+FILES = {"a": b"1", "b": b"2"}
+
+
+def score_there(place: Path, script: str, python: str = sys.executable, **job: object) -> Outcome:
+    return score(place, FILES, script=script, python=python, **job)
+
+
+def test_a_script_runs_in_the_oldest_python(tmp_path: Path) -> None:
+    script = (
+        "import sys\ndef init(): pass\ndef run(batch): return [sys.version_info[:2]]*len(batch)\n"
+    )
+    outcome = score_there(tmp_path, script, python_of("3.9"))
+    assert (outcome.error, outcome.output) == (None, b"(3, 9)\n(3, 9)\n")
+
+
+def test_nothing_of_the_runners_environment_is_there(tmp_path: Path) -> None:
+    (tmp_path / "shell").mkdir()
+    (tmp_path / "shell" / "of_the_shell.py").touch()
+    (tmp_path / "of_the_folder.py").touch()
+    script = """
+import importlib
+def init(): pass
+def run(batch):
+    found = []
+    for name in ("click", "of_the_shell", "of_the_folder", "tests"):
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            found.append(error.name)
+    return [found] * len(batch)
+"""
+    variables = {"PYTHONPATH": str(tmp_path / "shell"), "PYTHONHOME": ""}
+    here = Path.cwd()
+    os.chdir(tmp_path)
+    try:
+        with mock.patch.dict(os.environ, variables):
+            outcome = score_there(tmp_path, script, python_of("3.9"))
+    finally:
+        os.chdir(here)
+    assert outcome.error is None
+    assert outcome.output == b"['click', 'of_the_shell', 'of_the_folder', 'tests']\n" * 2
+
+
+def test_what_is_started_by_name_is_of_that_python(tmp_path: Path) -> None:
+    script = """
+import shutil, sys
+def init(): pass
+def run(batch): return [shutil.which("python3") == sys.executable] * len(batch)
+"""
+    assert score_there(tmp_path, script, python_of("3.9")).output == b"True\n" * 2
+
+
+def test_workers_die_with_what_forks_them_and_it_is_started_again(tmp_path: Path) -> None:
+    script = "import time\ndef init(): pass\ndef run(batch): time.sleep(600)\n"
+    work = """
+pool.fork(); pool.fork()
+until(pool, 2)
+pool.send(pool.workers[0], parts[0], 1)
+os.kill(pool._forking._preloading._process.pid, signal.SIGKILL)
+events = until(pool, 2)
+print([bool(event.worker.part) for event in sorted(events, key=lambda event: event.worker.slot)])
+print({event.died for event in events})
+pool.fork()
+print([type(event.message).__name__ for event in until(pool, 1)])
+print(*(event.worker.process for event in events))
+"""
+    *printed, processes = drive_pool(tmp_path, work, script, sys.executable)
+    assert printed == [
+        "[True, False]",
+        "{'its process was ended by SIGKILL (out of memory, or killed from outside)'}",
+        "['Ready']",
+    ]
+    for process in processes.split():
+        assert_ends(int(process))
+
+
+def test_a_job_outlives_the_death_of_what_forks_its_workers(tmp_path: Path) -> None:
+    script = """
+import os, signal
+from pathlib import Path
+def init(): pass
+def run(batch):
+    mark = Path(__file__).with_name("killed")
+    if not mark.exists():
+        mark.touch()
+        os.kill(os.getppid(), signal.SIGKILL)
+        signal.pause()
+    return batch
+"""
+    outcome = score_there(tmp_path, script, mini_batch_size=1, processes=2)
+    assert outcome.error is None
+    assert outcome.output is not None
+    assert outcome.output.count(b"\n") == 2
+    assert outcome.retries
+    assert set(outcome.retries) == {
+        "its process was ended by SIGKILL (out of memory, or killed from outside)"
+    }
+
+
+def test_a_worker_that_takes_too_long_there_is_ended_with_what_it_started(tmp_path: Path) -> None:
+    script = """
+import os, time
+from pathlib import Path
+def init(): pass
+def run(batch):
+    started = Path(__file__).with_name("started")
+    if started.exists():
+        return batch
+    child = os.fork()
+    if child:
+        started.write_text(str(child))
+    time.sleep(600)
+"""
+    outcome = score_there(tmp_path, script, timeout=0.5)
+    assert outcome.error is None
+    assert outcome.retries == ["took longer than 0.5 s (retry_settings.timeout)"]
+    assert_ends(int((tmp_path / "code" / "started").read_text()))
+
+
+def test_a_python_that_is_not_there_or_fails_is_told_in_one_line(tmp_path: Path) -> None:
+    script = "def init(): pass\ndef run(batch): return batch\n"
+    missing = score_there(tmp_path / "missing", script, "/no/bin/python")
+    assert missing.error == "/no/bin/python can't be started: No such file or directory"
+    broken = tmp_path / "broken" / "bin" / "python"
+    broken.parent.mkdir(parents=True)
+    broken.write_text(
+        "#!/bin/sh\necho 'Traceback (most recent call last):\nOSError: torn' >&2\nexit 3\n"
+    )
+    broken.chmod(0o755)
+    failed = score_there(tmp_path / "failed", script, str(broken))
+    assert failed.error == (
+        f"no model can be loaded by {broken}: its process exited with status 3 after OSError: torn;"
+        f" see {failed.folder / 'logs' / 'preloading.txt'}"
+    )
+
+
+def test_spark_does_not_score_in_another_python(tmp_path: Path) -> None:
+    script = "def init(): pass\ndef run(batch): return batch\n"
+    outcome = score_there(tmp_path, script, engine="spark")
+    assert outcome.error == (
+        "Spark scores in the runner's own environment, and the model or script declares another,"
+        f" {sys.executable}: score with `--engine process`, or with `--env-manager local`"
+    )
+
+
+def test_what_forks_workers_leaves_no_log_where_it_printed_nothing(tmp_path: Path) -> None:
+    outcome = score_there(tmp_path, "def init(): pass\ndef run(batch): return batch\n")
+    assert [path.name for path in (outcome.folder / "logs").iterdir()] == ["worker-0.txt"]
