@@ -40,10 +40,13 @@ _USUAL = {
 }
 
 
-def check_spark(master: str | None = None) -> None:
+def check_spark(master: str | None = None, python: str | None = None) -> None:
     """Raise EnvironmentRefused unless Spark can run here: its package, Java if it needs it, and the
-    cluster if there is to be one. Raises WrongUsage for a master that makes no sense."""
-    if find_spec("pyspark") is None:
+    cluster if there is to be one. Raises WrongUsage for a master that makes no sense.
+
+    `python` is the one that runs it; what another than this one has is not looked at.
+    """
+    if python is None and find_spec("pyspark") is None:
         way = installed_by("-r requirements/spark.txt")
         raise EnvironmentRefused(f"Spark needs pyspark, which is not installed: {way}")
     if master is None or not master.startswith(_CONNECT):
@@ -100,20 +103,23 @@ def runs_on_databricks() -> bool:
     return "DATABRICKS_RUNTIME_VERSION" in os.environ
 
 
-def write_settings(folder: Path, conf: Mapping[str, str]) -> dict[str, str]:
+def write_settings(
+    folder: Path, conf: Mapping[str, str], python: str | None = None
+) -> dict[str, str]:
     """Write into a folder what Spark reads when it starts; `conf` goes over what is usual.
 
-    Returns the environment variables by which any Spark that a process begins goes by them.
+    Its Python workers run in `python`, by default the one that runs this. Returns the environment
+    variables by which any Spark that a process begins goes by them.
     """
     folder.mkdir(parents=True, exist_ok=True)
     settings = {**_USUAL, **conf}
     lines = [f"{_escaped(key)}={_escaped(value)}\n" for key, value in settings.items()]
     (folder / "spark-defaults.conf").write_text("".join(lines), encoding="utf-8")
     (folder / "log4j2.properties").write_text(_LOGGING, encoding="ascii")
-    python = {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
+    workers = dict.fromkeys(("PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON"), python or sys.executable)
     if settings["spark.master"].startswith(_CONNECT):
-        return {"SPARK_REMOTE": settings["spark.master"]} | python
-    variables = {"SPARK_CONF_DIR": str(folder)} | python
+        return {"SPARK_REMOTE": settings["spark.master"]} | workers
+    variables = {"SPARK_CONF_DIR": str(folder)} | workers
     if settings["spark.master"].startswith("local"):
         variables["SPARK_LOCAL_IP"] = "127.0.0.1"  # nobody else is to reach it
     return variables
