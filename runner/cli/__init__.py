@@ -34,6 +34,7 @@ COMMANDS = {
     "train": "Run a model's training job.",
     "ui": "Open the page of the workspace's runs.",
     "env": "Look at the project's environments.",
+    "venvs": "Look at the venvs of declared environments, remove them.",
     "completion": "Print the shell's completion script.",
 }
 

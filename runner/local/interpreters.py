@@ -12,6 +12,7 @@ from runner.errors import EnvironmentRefused, WrongUsage
 from runner.job_interpreter import told_others
 from runner.nearest import nearest
 from runner.venvs.choosing import choose_interpreter
+from runner.venvs.environment import DeclaredEnvironment
 from runner.venvs.interpreter import ENV_MANAGERS, EnvManager, Interpreter
 from runner.venvs.needs import Needs
 from runner.venvs.reading import declared_environment
@@ -36,6 +37,17 @@ def asked_manager(asked: EnvManager | None, catalog: Catalog) -> EnvManager:
 
 
 @dataclass(frozen=True)
+class Declaring:
+    """What declares an environment: a deployment or a job, or else the model that it has."""
+
+    owner: str  # as a message names it, such as `deployment 'blue'`
+    environment: AssetReference | Environment | None
+    needs: Needs
+    model: Path | None = None
+    label: str | None = None  # by which the model is named, as its folder says nothing to a person
+
+
+@dataclass(frozen=True)
 class Interpreters:
     """Chooses the Python of what a project declares, and makes its environment where need be."""
 
@@ -44,52 +56,51 @@ class Interpreters:
     manager: EnvManager
     say: Callable[[str], object]  # told in a line what is made
 
-    def choose(
-        self,
-        source: AssetReference | Environment | None,
-        model: Path | None,
-        owner: str,
-        needs: Needs,
-    ) -> Interpreter:
-        """The Python for what an `owner`, such as `deployment blue`, declares.
+    def choose(self, declaring: Declaring) -> Interpreter:
+        """The Python for what is declared.
 
         Raises DeclarationError, WrongUsage for what can't be resolved, and EnvironmentRefused.
         """
-        return self._choose(source, model, owner, needs, self.manager)
+        return self._choose(declaring, self.manager)
 
-    def choose_own(
-        self,
-        source: AssetReference | Environment | None,
-        model: Path | None,
-        owner: str,
-        needs: Needs,
-    ) -> Interpreter:
+    def choose_own(self, declaring: Declaring) -> Interpreter:
         """The runner's own Python, for what Spark scores: it has no other.
 
         Raises EnvironmentRefused where other packages are declared than the runner has, unless
         its own are asked for.
         """
-        own = self._choose(source, model, owner, needs, "local")
+        own = self._choose(declaring, "local")
         if own.others and self.manager != "local":
             raise EnvironmentRefused(
-                f"{owner} runs in Spark, which has the runner's own packages, and {own.source}"
-                f" declares others ({told_others(own.others)[0]}): add --engine process to score"
-                " with those, or --env-manager local to score with the runner's"
+                f"{declaring.owner} runs in Spark, which has the runner's own packages, and"
+                f" {own.source} declares others ({told_others(own.others)[0]}): add --engine"
+                " process to score with those, or --env-manager local to score with the runner's"
             )
         return own
 
-    def _choose(
-        self,
-        source: AssetReference | Environment | None,
-        model: Path | None,
-        owner: str,
-        needs: Needs,
-        manager: EnvManager,
-    ) -> Interpreter:
-        declared = declared_environment(source, self.declared, model, owner)
-        found = choose_interpreter(self.home, declared, manager, needs=needs, say=self.say)
+    def _choose(self, declaring: Declaring, manager: EnvManager) -> Interpreter:
+        declared = declared_environment(
+            declaring.environment, self.declared, declaring.model, declaring.owner
+        )
+        if declared is not None and declaring.model is not None and declaring.label is not None:
+            declared = _named(declared, declaring.model, declaring.label)
+        found = choose_interpreter(
+            self.home, declared, manager, needs=declaring.needs, say=self.say
+        )
         image = declared.image if declared and not found.notices else None
-        unused = (f"the image {image} of {owner} is not used on this machine",) if image else ()
-        for notice in (*found.notices, *unused):
+        unused = f"the image {image} of {declaring.owner} is not used on this machine"
+        notices = (*found.notices, *([unused] if image else ()))
+        for notice in notices:
             self.say(notice)
-        return replace(found, notices=(*found.notices, *unused))
+        return replace(found, notices=notices)
+
+
+def _named(declared: DeclaredEnvironment, model: Path, label: str) -> DeclaredEnvironment:
+    """What a model declares, its files named by the model and not by the workspace's folder."""
+
+    def name(place: str) -> str:
+        inside = place.removeprefix(f"{model}{os.sep}")
+        return place if inside == place else f"{inside} of {label}"
+
+    places = {requirement: name(place) for requirement, place in declared.places.items()}
+    return replace(declared, source=name(declared.source), places=places)

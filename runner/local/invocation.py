@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 from runner.asset_kinds import ASSET_KINDS
 from runner.declarations import (
@@ -37,7 +36,7 @@ from runner.local.assets import without_unused_keys
 from runner.local.endpoints import DeclaredEndpoints
 from runner.local.files import link_out, looks_changed
 from runner.local.home import make_folder
-from runner.local.interpreters import Interpreters
+from runner.local.interpreters import Declaring, Interpreters
 from runner.local.jobs import begin_job, name_job
 from runner.local.venvs import keep_interpreter
 from runner.registering import find_or_register, registration_of
@@ -45,7 +44,7 @@ from runner.request import Request, only_here, resolve
 from runner.scoring_script import find_script
 from runner.spark import asked_master, check_spark
 from runner.venvs.interpreter import Interpreter
-from runner.venvs.needs import model_needs, script_needs
+from runner.venvs.needs import Needs, model_needs, script_needs
 from runner.workspace import (
     Asset,
     AssetKind,
@@ -74,7 +73,7 @@ def invoke(
     output = check_output(invocation.output_path)
     name = name_job(request.endpoint)
     plan, model, given, notices = plan_job(home, catalog, request, invocation, name, assets)
-    interpreter = _interpreter(request, plan, interpreters)
+    interpreter = _interpreter(request, plan, model, interpreters)
     folder = make_folder(home, job_folder(home, name))
     write_plan(replace(plan, python=interpreter.python), folder / "plan.json")
     keep_interpreter(home, interpreter, folder)
@@ -94,21 +93,30 @@ def invoke(
     return replace(begin_job(home, job), notices=(*notices, *differing(interpreter)))
 
 
-def _interpreter(request: Request, plan: Plan, interpreters: Interpreters) -> Interpreter:
+def _interpreter(
+    request: Request, plan: Plan, model: Asset | None, interpreters: Interpreters
+) -> Interpreter:
     """The Python that scores by a plan: that of what its deployment or else its model declares."""
     deployment = request.declared
     assert deployment is not None
-    found = find_script(deployment)
-    model = Path(plan.model) if plan.model else None
-    asked = (
-        deployment.environment,
-        model,
-        f"deployment {deployment.name!r}",
-        script_needs(found.code) if found else model_needs(cast("Path", model)),
-    )
+    declaring = declaring_of(deployment, model)
     if plan.settings.engine == "spark":
-        return interpreters.choose_own(*asked)
-    return interpreters.choose(*asked)
+        return interpreters.choose_own(declaring)
+    return interpreters.choose(declaring)
+
+
+def declaring_of(deployment: Deployment, model: Asset | None) -> Declaring:
+    """What declares the environment that a deployment scores in."""
+    script = find_script(deployment)
+    path = Path(model.path) if model else None
+    needs = model_needs(path) if path is not None and script is None else Needs()
+    return Declaring(
+        owner=f"deployment {deployment.name!r}",
+        environment=deployment.environment,
+        needs=script_needs(script.code) if script else needs,
+        model=path,
+        label=model.reference if model else None,
+    )
 
 
 def plan_job(

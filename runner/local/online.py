@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import cast
 
 from runner.declarations import Catalog, OnlineDeployment, OnlineEndpoint
 from runner.engine.mlmodel import read_mlmodel
@@ -27,7 +26,7 @@ from runner.local.endpoint_folder import (
     withdraw,
 )
 from runner.local.interpreters import Interpreters
-from runner.local.invocation import find_model
+from runner.local.invocation import declaring_of, find_model
 from runner.local.job_lock import lock, owner
 from runner.local.serving.answer import Answer, refuse
 from runner.local.serving.bodies import MAX_BODY
@@ -38,7 +37,6 @@ from runner.nearest import nearest
 from runner.scoring_script import find_script
 from runner.spark import check_spark, write_settings
 from runner.venvs.interpreter import Interpreter
-from runner.venvs.needs import model_needs, script_needs
 from runner.workspace import Assets, Response
 
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -193,14 +191,8 @@ def plan_deployment(
     settings = deployment.request_settings
     slots = deployment.instance_count * settings.max_concurrent_requests_per_instance
     found = str(lay_out_model(home, folder, model)) if model and script else None
-    path = Path(model.path) if model else None
-    spark = path is not None and script is None and _is_spark(path)
-    interpreter = interpreters.choose(
-        deployment.environment,
-        path,
-        f"deployment {deployment.name!r}",
-        script_needs(script.code) if script else model_needs(cast("Path", path)),
-    )
+    spark = model is not None and script is None and _is_spark(Path(model.path))
+    interpreter = interpreters.choose(declaring_of(deployment, model))
     plan = DeploymentPlan(
         name=deployment.name,
         model=model.path if model else None,

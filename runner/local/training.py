@@ -27,7 +27,7 @@ from runner.job_interpreter import differing
 from runner.job_kinds import JOB_KINDS
 from runner.local.command_job import Command, NamedOutput, write_command
 from runner.local.home import make_folder
-from runner.local.interpreters import Interpreters
+from runner.local.interpreters import Declaring, Interpreters
 from runner.local.invocation import find_data
 from runner.local.jobs import begin_job, name_job
 from runner.local.spark_job import settle_spark, words_of
@@ -103,7 +103,7 @@ def _interpreter(job: CommandJob | SparkJob, interpreters: Interpreters) -> Inte
     needs = script_needs(job.code if isinstance(job.code, Path) else None)
     if isinstance(job, SparkJob):
         needs = replace(needs, adds=("pyspark",))
-    return interpreters.choose(job.environment, None, f"job {name_of(job)!r}", needs)
+    return interpreters.choose(Declaring(f"job {name_of(job)!r}", job.environment, needs))
 
 
 def plan_training(
