@@ -128,7 +128,7 @@ def test_what_mlflow_writes_is_read_as_mlflow_reads_it(tmp_path: Path, python: s
         name: mlflow-env
         """,
     )
-    theirs = _PythonEnv.from_conda_yaml(file)
+    theirs = _PythonEnv.from_conda_yaml(file)  # type: ignore[no-untyped-call]
     assert found.python == theirs.python
     assert list(found.requirements) == theirs.dependencies
     assert list(found.build_tools) == theirs.build_dependencies

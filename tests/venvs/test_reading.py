@@ -160,7 +160,7 @@ def test_what_mlflow_saves_is_read_as_mlflow_reads_it() -> None:
     from mlflow.utils.virtualenv import _get_python_env
 
     folder = Path(__file__).parents[2] / "models" / "diabetes" / "model"
-    found, theirs = model_environment(folder), _get_python_env(folder)
+    found, theirs = model_environment(folder), _get_python_env(folder)  # type: ignore[no-untyped-call]
     assert found is not None
     assert found.python == theirs.python
     assert list(found.build_tools) == theirs.build_dependencies
