@@ -39,6 +39,7 @@ class Pattern:
 
     ignores: bool  # False: it brings back what a line above leaves out
     paths: re.Pattern[str]  # its group `below` is there where it matches all below a folder
+    line: int = 0  # of the ignore file, from 1; 0 for one that is in none
 
 
 @dataclass(frozen=True)
@@ -66,14 +67,16 @@ class IgnoreRules:
         return "" if relative == "." else f"{relative}/"
 
     def ignores(self, name: str) -> bool:
-        """Whether a file, or a folder with a slash behind it, is left out.
+        """Whether a file, or a folder with a slash behind it, is left out."""
+        pattern = self.deciding(name)
+        return pattern is not None and pattern.ignores
 
-        The last pattern that matches decides.
-        """
+    def deciding(self, name: str) -> Pattern | None:
+        """The pattern that decides on a name: the last that matches."""
         for pattern in reversed(self.patterns):
             if pattern.paths.match(name):
-                return pattern.ignores
-        return False
+                return pattern
+        return None
 
     def ignores_all_below(self, prefix: str) -> bool:
         """Whether nothing in a folder can count, so that it need not be looked into.
@@ -112,7 +115,7 @@ def _read(path: Path) -> list[Pattern | None]:
     patterns = []
     for number, line in enumerate(lines, 1):
         try:
-            patterns.append(_pattern(line))
+            patterns.append(_pattern(line, number))
         except (ValueError, re.error) as error:
             raise WrongUsage(
                 f"{path}:{number}: {line.strip()!r} is no pattern: correct it or take it out"
@@ -120,7 +123,7 @@ def _read(path: Path) -> list[Pattern | None]:
     return patterns
 
 
-def _pattern(line: str) -> Pattern | None:
+def _pattern(line: str, number: int = 0) -> Pattern | None:
     """What a line says; None for a blank one, a comment and a lone slash.
 
     Raises ValueError and re.error for what is no pattern.
@@ -135,7 +138,7 @@ def _pattern(line: str) -> Pattern | None:
         raise ValueError("nothing comes after the exclamation mark")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of `[[` and `--` in a set
-        return Pattern(body == text, re.compile(_expression(body)))
+        return Pattern(body == text, re.compile(_expression(body)), number)
 
 
 def _expression(pattern: str) -> str:

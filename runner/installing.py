@@ -25,8 +25,8 @@ def check_packages(reason: str, packages: Mapping[str, str], group: str) -> None
             there = False
         if not there:
             raise EnvironmentRefused(
-                f"{reason}, which needs the Python package {package}: install the dependency group"
-                f" `{group}`"
+                f"{reason}, which needs the Python package {package}:"
+                f" {installed_by(f'-r requirements/{group}.txt')}"
             )
 
 

@@ -116,13 +116,54 @@ def write_settings(
     lines = [f"{_escaped(key)}={_escaped(value)}\n" for key, value in settings.items()]
     (folder / "spark-defaults.conf").write_text("".join(lines), encoding="utf-8")
     (folder / "log4j2.properties").write_text(_LOGGING, encoding="ascii")
-    workers = dict.fromkeys(("PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON"), python or sys.executable)
+    usual = {
+        "PYSPARK_PYTHON": python or sys.executable,
+        "PYSPARK_DRIVER_PYTHON": python or sys.executable,
+        "TZ": "UTC",  # as in the cloud; Spark reads and shows times by it
+    }
     if settings["spark.master"].startswith(_CONNECT):
-        return {"SPARK_REMOTE": settings["spark.master"]} | workers
-    variables = {"SPARK_CONF_DIR": str(folder)} | workers
-    if settings["spark.master"].startswith("local"):
+        return {"SPARK_REMOTE": settings["spark.master"]} | usual
+    return {"SPARK_CONF_DIR": str(folder)} | usual | variables_of(settings["spark.master"], python)
+
+
+def variables_of(master: str, python: str | None = None) -> dict[str, str]:
+    """The variables by which a Spark that is begun here is the pyspark's of `python`, by default of
+    the one that runs this, and finds its address.
+
+    Of another version's SPARK_HOME, pyspark says only what is missing in its JVM. Where the name of
+    this machine leads nowhere, as it may in a VPN, Spark doesn't start.
+    """
+    variables = {}
+    if (home := _own_home(python)) is not None:
+        variables["SPARK_HOME"] = home
+    if master.startswith("local"):
         variables["SPARK_LOCAL_IP"] = "127.0.0.1"  # nobody else is to reach it
     return variables
+
+
+def leave_remote() -> None:
+    """Let no SPARK_REMOTE of the shell lead this process to another Spark than the one meant."""
+    os.environ.pop("SPARK_REMOTE", None)
+
+
+def _own_home(python: str | None) -> str | None:
+    """The folder of the Spark that pyspark brings, where SPARK_HOME names another version's."""
+    own, named = _pyspark(python), os.environ.get("SPARK_HOME")
+    if named is None or own is None:
+        return None
+    core = next((own / "jars").glob("spark-core_*.jar"), None)
+    if core is None or Path(named, "jars", core.name).exists():
+        return None
+    return str(own)
+
+
+def _pyspark(python: str | None) -> Path | None:
+    """The folder of the pyspark that a Python has, by default the one that runs this."""
+    if python is not None:
+        prefix = Path(python).parent.parent
+        return next(prefix.glob("lib/python3*/site-packages/pyspark"), None)
+    package = find_spec("pyspark")
+    return Path(package.origin).parent if package and package.origin else None
 
 
 def _escaped(text: str) -> str:

@@ -19,6 +19,7 @@ LEAVES_OF_ENGINES = (
     "runner.errors",
     "runner.installing",
     "runner.java",
+    "runner.package_names",
     "runner.processes",
     "runner.predictions",
     "runner.spark",
@@ -99,7 +100,13 @@ def _all_but(adapter: str) -> tuple[str, ...]:
         (
             "infra",
             ("runner",),
-            ("runner.clouds", "runner.commit", "runner.declarations", "runner.short_paths"),
+            (
+                "runner.azure_executor",
+                "runner.clouds",
+                "runner.commit",
+                "runner.declarations",
+                "runner.short_paths",
+            ),
         ),
     ],
 )

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.installing import installed_by
+from runner.errors import EnvironmentRefused
+from runner.installing import check_packages, installed_by
 
 
 def test_the_uv_that_make_fetched_is_named_where_none_is_on_path(
@@ -23,3 +24,11 @@ def test_the_uv_that_make_fetched_is_named_where_none_is_on_path(
     on_path = tmp_path / "uv"
     on_path.touch(mode=0o755)
     assert installed_by("numpy") == "`uv pip install numpy`"
+
+
+def test_a_package_that_lacks_is_named_with_the_command_that_installs_its_group() -> None:
+    packages = {"json": "there", "no.such": "azure-nothing"}
+    with pytest.raises(
+        EnvironmentRefused, match=r"package azure-nothing: `\S+ pip install -r requirements/azure\."
+    ):
+        check_packages("environment dev is on Azure", packages, "azure")

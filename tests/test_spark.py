@@ -8,7 +8,7 @@ import pytest
 
 from runner import spark
 from runner.errors import EnvironmentRefused, WrongUsage
-from runner.spark import asked_master, check_spark, reach_master, write_settings
+from runner.spark import asked_master, check_spark, reach_master, variables_of, write_settings
 from tests.java import java
 
 
@@ -91,11 +91,28 @@ def test_settings_lie_in_files_that_spark_reads_when_it_starts(tmp_path: Path) -
     )
     assert variables["SPARK_CONF_DIR"] == str(tmp_path / "spark")
     assert variables["SPARK_LOCAL_IP"] == "127.0.0.1"
+    assert variables["TZ"] == "UTC"
     lines = (tmp_path / "spark" / "spark-defaults.conf").read_text().splitlines()
     assert "spark.master=local[*]" in lines
     assert "spark.ui.enabled=true" in lines
     assert r"spark.a\ b=c\\d\ne" in lines
     assert (tmp_path / "spark" / "log4j2.properties").exists()
+
+
+def test_another_version_s_spark_is_not_what_pyspark_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pyspark
+
+    own = Path(pyspark.__file__).parent
+    (tmp_path / "jars").mkdir()
+    (tmp_path / "jars" / "spark-core_2.12-3.3.1.jar").touch()
+    monkeypatch.setenv("SPARK_HOME", str(tmp_path))
+    assert variables_of("spark://host:7077") == {"SPARK_HOME": str(own)}
+    monkeypatch.setenv("SPARK_HOME", str(own))
+    assert variables_of("spark://host:7077") == {}
+    monkeypatch.delenv("SPARK_HOME")
+    assert variables_of("local[2]") == {"SPARK_LOCAL_IP": "127.0.0.1"}
 
 
 def test_a_cluster_is_not_told_to_stay_on_this_machine(tmp_path: Path) -> None:

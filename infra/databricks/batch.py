@@ -122,22 +122,17 @@ def _new_cluster(
 ) -> databricks.JobJobClusterNewClusterArgs:
     """The job's own cluster: as the deployment's `compute` is, with its count and variables."""
     cluster, needs = settings.cluster_of(declared.compute), declared.resources
-    args = cluster_args(cluster, settings, workers=needs.instance_count)
+    args = cluster_args(cluster, settings, needs.instance_count, needs.instance_type)
     variables = {**cluster.spark_env_vars, **declared.settings.environment_variables}
-    return databricks.JobJobClusterNewClusterArgs(
-        **{
-            **args,
-            "node_type_id": needs.instance_type or cluster.node_type_id,
-            "spark_env_vars": variables or None,
-        }
-    )
+    return databricks.JobJobClusterNewClusterArgs(**{**args, "spark_env_vars": variables or None})
 
 
 def _libraries(
     declared: BatchDeployment, settings: Settings, platform: Platform
 ) -> list[databricks.JobTaskLibraryArgs]:
     environment = written_environment(declared, settings.catalog)
-    packages = pypi_packages(environment) if environment else []
+    code = settings.code.get((declared.endpoint_name, declared.name))
+    packages = pypi_packages(environment, code) if environment else []
     return [
         databricks.JobTaskLibraryArgs(whl=wheel_path(platform)),
         *(

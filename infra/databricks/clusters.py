@@ -21,6 +21,13 @@ SINGLE_NODE_CONF = {
 }
 SINGLE_NODE_TAGS = {"ResourceClass": "SingleNode"}
 DEDICATED = ("SINGLE_USER", "DATA_SECURITY_MODE_DEDICATED")
+# What a cluster of the older kind, which ours are, has for the newer words; it answers with them,
+# so a cluster declared by a newer one would never come to be as it is declared.
+# https://github.com/databricks/terraform-provider-databricks/issues/4909
+_MODES = {
+    "DATA_SECURITY_MODE_DEDICATED": "SINGLE_USER",
+    "DATA_SECURITY_MODE_STANDARD": "USER_ISOLATION",
+}
 
 
 def declare_clusters(settings: Settings, platform: Platform) -> Mapping[str, databricks.Cluster]:
@@ -35,9 +42,13 @@ def declare_clusters(settings: Settings, platform: Platform) -> Mapping[str, dat
 
 
 def cluster_args(
-    cluster: Cluster, settings: Settings, workers: int | None = None
+    cluster: Cluster, settings: Settings, workers: int | None = None, node: str | None = None
 ) -> dict[str, Any]:
-    """What a cluster is made of, wherever it is made; `workers`: for one job of that size."""
+    """What a cluster is made of, wherever it is made.
+
+    `workers` and `node`: for one job of that size on machines of that type.
+    """
+    node = node or cluster.node_type_id
     single = cluster.is_single_node and (workers or 1) == 1
     conf, tags = {**cluster.spark_conf}, {**cluster.custom_tags}
     if single:
@@ -45,9 +56,11 @@ def cluster_args(
     return {
         "num_workers": 0 if single else workers or cluster.num_workers,
         "spark_version": cluster.spark_version,
-        "node_type_id": cluster.node_type_id,
-        "driver_node_type_id": cluster.driver_node_type_id,
-        "data_security_mode": cluster.data_security_mode,
+        "node_type_id": node,
+        # Left out, it stays what it was first when `node_type_id` changes.
+        # https://github.com/databricks/terraform-provider-databricks/issues/1919
+        "driver_node_type_id": cluster.driver_node_type_id or node,
+        "data_security_mode": _MODES.get(cluster.data_security_mode, cluster.data_security_mode),
         "runtime_engine": cluster.runtime_engine,
         "enable_elastic_disk": cluster.enable_elastic_disk,
         "spark_conf": conf or None,

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
+from runner import azure_executor
 from runner.declarations import Environment
 from runner.declarations.environment_content import conda_text
 
 # What a conda file says of Python and of Spark themselves, which are the runtime's there.
 _OF_RUNTIME = re.compile(r"(python|pip|setuptools|wheel|pyspark)\s*([=<>!~ \[].*)?", re.IGNORECASE)
+_IMPORTS_AZURE = re.compile(rf"^\s*(?:import|from)\s+{azure_executor.NAMESPACE}\b", re.MULTILINE)
 
 
-def pypi_packages(environment: Environment) -> list[str]:
-    """What pip installs, each as pip takes it, in order."""
+def pypi_packages(environment: Environment, code: Path | None) -> list[str]:
+    """What pip installs, each as pip takes it, in order.
+
+    What only Azure's own executor needs is left out, unless a module below `code` imports it.
+    """
+    left_out = frozenset() if code and _imports_azure(code) else azure_executor.PACKAGES
     return [
         package
         for package in _of_pip(environment)
-        if not package.startswith("-") and not _OF_RUNTIME.fullmatch(package)
+        if not package.startswith("-")
+        and not _OF_RUNTIME.fullmatch(package)
+        and _name(package) not in left_out
     ]
 
 
@@ -32,6 +41,19 @@ def unknown_packages(environment: Environment) -> list[str]:
         if isinstance(dependency, str) and not _OF_RUNTIME.fullmatch(dependency.strip())
     ]
     return [*of_conda, *(package for package in _of_pip(environment) if package.startswith("-"))]
+
+
+def _imports_azure(code: Path) -> bool:
+    """Whether a Python file below a folder imports anything of Azure's executor."""
+    return any(
+        _IMPORTS_AZURE.search(file.read_text(encoding="utf-8", errors="replace"))
+        for file in code.rglob("*.py")
+    )
+
+
+def _name(package: str) -> str:
+    """The name in a requirement, in the form in which names are compared."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", package, maxsplit=1)[0]).lower()
 
 
 def _of_pip(environment: Environment) -> list[str]:

@@ -1,7 +1,8 @@
 """What one stack on Databricks asks for, typed and checked before anything is declared."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Annotated, Literal
 
 from infra.databricks.unsupported import pinned_problems, stack_problems
@@ -31,7 +32,6 @@ Group = Annotated[str, Check(one_line, "the name of a group")]
 SecurityMode = Literal[
     "SINGLE_USER",
     "USER_ISOLATION",
-    "DATA_SECURITY_MODE_AUTO",
     "DATA_SECURITY_MODE_DEDICATED",
     "DATA_SECURITY_MODE_STANDARD",
 ]
@@ -75,6 +75,8 @@ class Settings(StackSettings):
     unity_catalog: str  # the catalog that models and files are kept in
     schema: str  # in that
     clusters: Mapping[str, Cluster]
+    # Where the code of batch deployments lies, by endpoint and deployment.
+    code: Mapping[tuple[str, str], Path] = field(default_factory=dict)
     groups: tuple[str, ...] = ()  # who may run, ask and register; all users where there is none
 
     def model_name(self, model: AssetReference) -> str:
@@ -116,6 +118,7 @@ def settings_from(config: StackConfig) -> Settings:
         schema=schema,
         groups=groups,
         clusters=clusters,
+        code=dict(_batch_code(declared)) if declared else {},
         catalog=catalog,
         waiting=tuple(waiting),
     )
@@ -134,6 +137,14 @@ def _without_batch_code(catalog: Catalog) -> Catalog:
             for endpoint, deployments in catalog.batch_deployments.items()
         },
     )
+
+
+def _batch_code(catalog: Catalog) -> Iterator[tuple[tuple[str, str], Path]]:
+    for endpoint, deployments in catalog.batch_deployments.items():
+        for name, deployment in deployments.items():
+            configuration = deployment.code_configuration
+            if configuration is not None and isinstance(configuration.code, Path):
+                yield (endpoint, name), configuration.code
 
 
 def _cluster(name: str, node: Node, place: Place) -> Cluster:

@@ -40,6 +40,8 @@ FEATURES = [
 ]
 LABEL = "Diabetic"
 REQUIREMENTS = ("scikit-learn", "numpy", "scipy", "pandas", "cloudpickle")
+# Imported by the script that Azure writes for an online deployment without one.
+ONLINE_ON_AZURE = "azureml-ai-monitoring==1.0.0"
 
 
 def read_labeled(path: Path) -> tuple[pd.DataFrame, pd.Series[int]]:
@@ -82,7 +84,10 @@ def save_model(classifier: Pipeline, features: pd.DataFrame, output: Path) -> No
         # A pickle, which scikit-learn alone can load: MLflow's newer default needs skops.
         serialization_format=mlflow.sklearn.SERIALIZATION_FORMAT_CLOUDPICKLE,
         # Named here, because MLflow's own guess starts a process and takes in what it finds.
-        pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
+        pip_requirements=[
+            *(f"{name}=={version(name)}" for name in REQUIREMENTS),
+            ONLINE_ON_AZURE,
+        ],
     )
 
 

@@ -77,7 +77,10 @@ def log_model(model: PipelineModel) -> None:
         signature=SIGNATURE,
         input_example=pd.DataFrame(EXAMPLE, columns=[ISLAND, *MEASURES]),
         # Named here, because MLflow's own guess scores with Spark for two minutes.
-        pip_requirements=[f"{name}=={version(name)}" for name in ("pyspark", "pandas")],
+        pip_requirements=[
+            *(f"{name}=={version(name)}" for name in ("pyspark", "pandas")),
+            "azureml-ai-monitoring==1.0.0",  # for Azure's own script of an online deployment
+        ],
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from runner.deploying import first_deployment
 from runner.request import Deployments
 from runner.workspace import DeploymentInfo, EndpointInfo
 
@@ -78,7 +79,7 @@ class DeployedEndpoints:
         self._found: dict[str, dict[str, Any]] = {}
 
     def first_deployment(self, endpoint: str) -> str:
-        return deploying(self._connection, endpoint, "batch")
+        return first_deployment(self._connection.outputs.stack, endpoint)
 
     def names(self) -> Collection[str]:
         if self._known is None:
@@ -130,16 +131,6 @@ def reference(asset_id: str | None) -> str | None:
     """`azureml:<name>:<version>` of a version's id in Resource Manager; other ids as they are."""
     found = _VERSION_ID.search(asset_id or "")
     return f"azureml:{found[1]}:{found[2]}" if found else asset_id
-
-
-def deploying(connection: Connection, endpoint: str, kind: Kind) -> str:
-    """How an endpoint, by its logical name, gets its first deployment."""
-    # Of itself `--pin` takes batch deployments only.
-    named = f" --deployment {endpoint}/DEPLOYMENT" if kind == "online" else ""
-    return (
-        "register and pin a model with `runner models register"
-        f" --env {connection.outputs.stack or 'ENV'} --pin{named}`, then run `pulumi up`"
-    )
 
 
 def _describe(connection: Connection, kind: Kind, endpoint: Mapping[str, Any]) -> EndpointInfo:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from runner.azure.errors import ServiceError, explained
 from runner.azure.ways_out import BLOB_CONTRIBUTOR, BLOB_READER
 from runner.azureml.connection import Connection
-from runner.azureml.endpoints import KINDS, deploying
+from runner.azureml.endpoints import KINDS
 from runner.azureml.storage import storage_of
+from runner.deploying import first_deployment, pulumi_up
 from runner.health import Link, pulumi_link, tried, until_broken
 
 if TYPE_CHECKING:
@@ -101,27 +102,29 @@ def _endpoints(connection: Connection) -> Iterator[Link]:
         look = partial(_endpoint, connection, logical, endpoint, deployments)
         yield tried(f"endpoint {logical}", look)
         for deployment in deployments:
-            yield _deployment(logical, deployment)
+            yield _deployment(connection, logical, deployment)
 
 
 def _endpoint(
     connection: Connection, logical: str, endpoint: EndpointOutput, kept: list[Any]
 ) -> str:
     kind = KINDS[endpoint.kind]
+    again = pulumi_up(connection.outputs.stack)
     found = connection.arm.find(kind, endpoint.name)
     if found is None:
         raise ServiceError(
-            f"no {endpoint.kind} endpoint {endpoint.name} in the workspace; run `pulumi up`"
+            f"no {endpoint.kind} endpoint {endpoint.name} in the workspace; run {again}"
         )
     properties = found["properties"]
     state = properties.get("provisioningState")
     if state != "Succeeded":
-        raise ServiceError(f"{endpoint.name} is {state}; run `pulumi up`, or look in the portal")
+        raise ServiceError(f"{endpoint.name} is {state}; run {again}, or look in the portal")
     listed = connection.arm.pages(kind, endpoint.name, "deployments")
     kept += sorted(listed, key=lambda one: str(one["name"]))  # not as they came to be
     names = [one["name"] for one in kept]
     if not names:
-        way = deploying(connection, logical, endpoint.kind)
+        online = endpoint.kind == "online"
+        way = first_deployment(connection.outputs.stack, logical, online=online)
         raise ServiceError(f"{endpoint.name} has no deployment yet; {way}")
     if endpoint.kind == "online":
         traffic = {
@@ -141,9 +144,10 @@ def _endpoint(
     return f"{endpoint.name}, default {default}"
 
 
-def _deployment(endpoint: str, deployment: Any) -> Link:
+def _deployment(connection: Connection, endpoint: str, deployment: Any) -> Link:
     name = f"deployment {endpoint}/{deployment['name']}"
     state = deployment["properties"].get("provisioningState")
     if state == "Succeeded":
         return Link(name, "ok", "ready")
-    return Link(name, "failed", f"is {state}; run `pulumi up`, or look at its logs in the portal")
+    again = pulumi_up(connection.outputs.stack)
+    return Link(name, "failed", f"is {state}; run {again}, or look at its logs in the portal")

@@ -26,6 +26,7 @@ from runner.azure.sdk_logs import tame_sdk
 from runner.declarations.document import MappingNode, Node
 from runner.declarations.problem import DeclarationError, Place, Problem
 from runner.errors import EnvironmentRefused, RunnerError, WrongUsage
+from runner.installing import installed_by
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -210,7 +211,7 @@ def import_sdk() -> None:
             import azure.ai.ml  # noqa: F401
     except ImportError as error:
         raise EnvironmentRefused(
-            f"azure-ai-ml can't be imported ({error}): install the dependency group `azure`"
+            f"azure-ai-ml can't be imported ({error}): {installed_by('-r requirements/azure.txt')}"
         ) from None
     finally:
         if enabled:

@@ -67,6 +67,8 @@ def _run(entry: str, run: str) -> None:
             runpy.run_path(entry, run_name="__main__")
         except SystemExit as ended:
             # Databricks takes any SystemExit for a failure, and tells of none its text.
+            if isinstance(ended.code, str):
+                raise RuntimeError(ended.code) from None
             if ended.code not in (None, 0):
                 raise RuntimeError(f"exited with status {ended.code}") from None
     except BaseException:
@@ -78,6 +80,8 @@ def _run(entry: str, run: str) -> None:
 def _end(run: str, status: str) -> None:
     import mlflow
 
+    # The program's own end of its run has told the address already.
+    os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
     with contextlib.suppress(Exception):  # who looks at the job ends what is left open
         mlflow.end_run(status)
         client: Any = mlflow.MlflowClient()

@@ -40,6 +40,10 @@ def score() -> None:
     Databricks shows what is raised as the run's error, and takes any SystemExit for one.
     """
     request, model = sys.argv[1:]
+    if not request:  # as in a run that a person begins on the job's page
+        raise JobFailed(
+            "this run was given no request: `runner score ENDPOINT --env ENV` begins one with it"
+        )
     stopping: list[int] = []
     with contextlib.suppress(ValueError):  # in another thread than the main one
         signal.signal(signal.SIGTERM, lambda number, _frame: stopping.append(number))

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from runner.deploying import first_deployment
 from runner.request import Deployments
 from runner.workspace import DeploymentInfo, EndpointInfo
 
@@ -45,7 +46,8 @@ def show_endpoint(connection: Connection, catalog: Catalog, name: str) -> Endpoi
     found = find_serving(connection, connection.actual_name(name))
     if found is not None:
         return _online(connection, found)
-    way = deploying(connection, name, online=name not in catalog.batch_endpoints)
+    online = name not in catalog.batch_endpoints
+    way = first_deployment(connection.outputs.stack, name, online=online)
     raise connection.missing("endpoint", name, lambda: _all_names(connection), way)
 
 
@@ -98,16 +100,6 @@ def state_of(endpoint: Mapping[str, Any]) -> str:
     return ", ".join(said)
 
 
-def deploying(connection: Connection, endpoint: str, *, online: bool = False) -> str:
-    """How an endpoint, by its logical name, gets its first deployment."""
-    # Of itself `--pin` takes batch deployments only.
-    named = f" --deployment {endpoint}/DEPLOYMENT" if online else ""
-    return (
-        "register and pin a model with `runner models register"
-        f" --env {connection.outputs.stack or 'ENV'} --pin{named}`, then run `pulumi up`"
-    )
-
-
 class DeployedEndpoints:
     """The workspace's batch endpoints; implements `runner.request.BatchEndpoints`.
 
@@ -123,7 +115,7 @@ class DeployedEndpoints:
         self._known = connection.outputs.endpoints
 
     def first_deployment(self, endpoint: str) -> str:
-        return deploying(self._connection, endpoint)
+        return first_deployment(self._connection.outputs.stack, endpoint)
 
     def names(self) -> Collection[str]:
         return [name for name, known in self._known.items() if known.kind == "batch"]

@@ -10,9 +10,10 @@ from uuid import uuid4
 from runner.azure.errors import scrub
 from runner.databricks.client import SCOPE
 from runner.databricks.connection import Connection
-from runner.databricks.endpoints import READY, deploying, find_serving, state_of, traffic_of
+from runner.databricks.endpoints import READY, find_serving, state_of, traffic_of
 from runner.databricks.files import list_folder, remove_file, write_file
 from runner.databricks.wheel import find_wheel_place
+from runner.deploying import first_deployment, pulumi_up
 from runner.errors import EnvironmentRefused
 from runner.health import Link, pulumi_link, tried, until_broken
 
@@ -102,7 +103,7 @@ def _cluster(connection: Connection, cluster_id: str) -> str:
 def _endpoints(connection: Connection) -> Iterator[Link]:
     known = connection.outputs.endpoints
     if not known:
-        way = deploying(connection, "")
+        way = first_deployment(connection.outputs.stack, "")
         yield Link("endpoints", "failed", f"nothing is deployed yet: {way}")
     for logical, endpoint in sorted(known.items()):
         look = _batch if endpoint.kind == "batch" else _online
@@ -113,9 +114,8 @@ def _endpoints(connection: Connection) -> Iterator[Link]:
 
 def _batch(connection: Connection, logical: str, endpoint: EndpointOutput) -> str:
     if not endpoint.jobs:
-        raise EnvironmentRefused(
-            f"{endpoint.name} has no deployment yet; {deploying(connection, logical)}"
-        )
+        way = first_deployment(connection.outputs.stack, logical)
+        raise EnvironmentRefused(f"{endpoint.name} has no deployment yet; {way}")
     if endpoint.default is None:
         raise EnvironmentRefused(
             f"{endpoint.name} has no default deployment; set `defaults: {{deployment_name: ...}}`"
@@ -127,7 +127,8 @@ def _batch(connection: Connection, logical: str, endpoint: EndpointOutput) -> st
 def _job(connection: Connection, job_id: int) -> str:
     found = connection.api.find("2.2", "jobs", "get", params={"job_id": str(job_id)})
     if found is None:
-        raise EnvironmentRefused(f"job {job_id} is not there; run `pulumi up`")
+        again = pulumi_up(connection.outputs.stack)
+        raise EnvironmentRefused(f"job {job_id} is not there; run {again}")
     return f"job {job_id}, {(found.get('settings') or {}).get('name')}"
 
 
@@ -135,10 +136,11 @@ def _online(connection: Connection, logical: str, endpoint: EndpointOutput) -> s
     found = find_serving(connection, endpoint.name)
     if found is None:
         if not endpoint.deployments:
-            way = deploying(connection, logical, online=True)
+            way = first_deployment(connection.outputs.stack, logical, online=True)
             raise EnvironmentRefused(f"{endpoint.name} has no deployment yet; {way}")
         raise EnvironmentRefused(
-            f"no serving endpoint {endpoint.name} in the workspace; run `pulumi up`"
+            f"no serving endpoint {endpoint.name} in the workspace; run"
+            f" {pulumi_up(connection.outputs.stack)}"
         )
     if (found.get("state") or {}).get("ready") != READY:
         raise EnvironmentRefused(

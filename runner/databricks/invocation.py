@@ -16,6 +16,7 @@ from runner.databricks.job_runs import begin_run, name_job, request_of
 from runner.databricks.jobs import job_record
 from runner.databricks.requests import ScoreRequest
 from runner.databricks.wheel import send_wheel
+from runner.deploying import pulumi_up
 from runner.engine_settings import asked_engine, engine_settings, limited_to_machine
 from runner.errors import EnvironmentRefused, JobFailed, WrongUsage
 from runner.polling import first_pause
@@ -94,10 +95,10 @@ def _job_of(connection: Connection, request: Request) -> BatchJob:
     try:
         return endpoint.jobs[request.deployment]
     except KeyError:
-        stack = connection.outputs.stack or "ENV"
+        stack = connection.outputs.stack
         raise EnvironmentRefused(
             f"deployment {request.deployment!r} of endpoint {request.endpoint!r} is no job of stack"
-            f" {stack} yet: deploy it with `pulumi up --stack {stack}`"
+            f" {stack or 'ENV'} yet: deploy it with {pulumi_up(stack)}"
         ) from None
 
 

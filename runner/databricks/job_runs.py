@@ -50,6 +50,9 @@ _RESULTS = {
     "UPSTREAM_CANCELED": JobStatus.CANCELED,
 }
 _RAISED = re.compile(r"^(?:[\w.]*\.)?(?:JobFailed|RunnerError): ")  # by our own host
+_EXITED = re.compile(r"exited with status \d+$")  # said by our own bootstrap
+_KILLED = re.compile(r"kernel is unresponsive|exit code", re.IGNORECASE)  # by Databricks
+_TRACEBACK = "Traceback (most recent call last):"
 _QUOTA = re.compile(r"quota|cores? (?:limit|usage)|OperationNotAllowed", re.IGNORECASE)
 _NO_STOCK = re.compile(r"stockout|SkuNotAvailable|AllocationFailed", re.IGNORECASE)
 
@@ -244,9 +247,13 @@ def failure(connection: Connection, run: Mapping[str, Any]) -> str:
         )
     if _NO_STOCK.search(f"{told} {error}"):
         return f"{told or error}; declare another node_type_id and deploy again"
-    if error:  # a traceback, which is what its log ends with, ends with it
+    exited = _EXITED.search(error) is not None
+    if error and not exited and not _KILLED.search(error):  # what was raised says why
         return said
-    lines = [scrub(line) for line in str(output.get("logs") or "").splitlines() if line.strip()]
+    logs = str(output.get("logs") or "")
+    if exited:  # behind what the program printed is only the traceback of our host's own error
+        logs = logs.rsplit(_TRACEBACK, 1)[0]
+    lines = [scrub(line) for line in logs.splitlines() if line.strip()]
     last = " / ".join(lines[-_LAST_LINES:])
     return f"{said}; its log ends: {last}" if last else said
 

@@ -146,7 +146,7 @@ def check_name(name: str, declared: Declared) -> None:
     if not is_unity_name(name):
         place = declared(name)
         raise WrongUsage(
-            f"{f'{place}: ' if place else ''}{name!r} can't name a model on Databricks: it takes"
+            f"{f'{place}: ' if place else ''}{name!r} can't name a model on Databricks, allowed:"
             f" {UNITY_NAME_RULE}"
         )
 

@@ -12,12 +12,12 @@ from urllib.parse import quote
 from runner.azure.errors import ServiceError
 from runner.databricks.endpoints import (
     READY,
-    deploying,
     find_serving,
     served_entities,
     serving_names,
     state_of,
 )
+from runner.deploying import first_deployment
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.nearest import nearest
 from runner.workspace import Response
@@ -45,13 +45,14 @@ def send(
     actual = connection.actual_name(endpoint)
     found = find_serving(connection, actual)
     if found is None:
-        way = deploying(connection, endpoint, online=True)
+        way = first_deployment(connection.outputs.stack, endpoint, online=True)
         listed = partial(serving_names, connection)
         raise connection.missing("online endpoint", endpoint, listed, way)
     if (found.get("state") or {}).get("ready") != READY:
         raise EnvironmentRefused(
             f"online endpoint {endpoint!r} is {state_of(found)}: wait until `runner endpoints show"
-            f" {endpoint}` says ready, or look at its logs in the workspace (Serving > {actual})"
+            f" {endpoint} --env {connection.outputs.stack or 'ENV'}` says ready, or look at its"
+            f" logs in the workspace (Serving > {actual})"
         )
     names = [str(entity.get("name")) for entity in served_entities(found)]
     if deployment is not None and deployment not in names:

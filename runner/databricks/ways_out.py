@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from runner.deploying import pulumi_up
+
 if TYPE_CHECKING:
     from runner.databricks.outputs import Outputs
 
@@ -76,14 +78,14 @@ _PERMISSIONS: Mapping[str, str] = {
     "/2.0/mlflow": "Can Edit on the experiment (Experiments > Permissions)",
 }
 _QUOTA = "a quota is used up: remove what is not needed, or ask an administrator to raise it"
-# By Databricks' own code, where the path says nothing better.
+# By Databricks' own code, where the path says nothing better. {up} is what deploys the stack.
 _OF_CODES: Mapping[str, str] = {
     "FEATURE_DISABLED": "an administrator of the workspace has to switch that on",
     "METASTORE_DOES_NOT_EXIST": (
         "Unity Catalog is off: an administrator of the account assigns a metastore to the workspace"
     ),
-    "CATALOG_DOES_NOT_EXIST": "run `pulumi up`, or correct scoring:catalog in the stack file",
-    "SCHEMA_DOES_NOT_EXIST": "run `pulumi up`, or correct scoring:schema in the stack file",
+    "CATALOG_DOES_NOT_EXIST": "run {up}, or correct scoring:catalog in the stack file",
+    "SCHEMA_DOES_NOT_EXIST": "run {up}, or correct scoring:schema in the stack file",
     "QUOTA_EXCEEDED": _QUOTA,
     "RESOURCE_LIMIT_EXCEEDED": _QUOTA,
 }
@@ -109,9 +111,9 @@ def way_out(
     if TOKEN_REFUSED.search(message):
         return _OF_STATUSES[401]
     if _GONE.match(message):
-        return f"run `pulumi up --stack {outputs.stack or 'ENV'}`, which deploys it again"
+        return f"run {pulumi_up(outputs.stack)}, which deploys it again"
     if code in _OF_CODES:
-        return _OF_CODES[code]
+        return _OF_CODES[code].format(up=pulumi_up(outputs.stack))
     if status == 403 and "IP access list" in message:
         return "the workspace takes requests from some addresses only: ask from inside its network"
     if status == 403:

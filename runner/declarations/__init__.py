@@ -7,7 +7,7 @@ from runner.declarations.batch import (
     BatchSettings,
     RetrySettings,
 )
-from runner.declarations.catalog import Catalog, read_catalog
+from runner.declarations.catalog import Catalog, read_catalog, survey_catalog
 from runner.declarations.data import Data
 from runner.declarations.deployment import CodeConfiguration, Identity, Resources
 from runner.declarations.environment import Build, Environment
@@ -75,4 +75,5 @@ __all__ = [
     "read_as",
     "read_catalog",
     "read_stack",
+    "survey_catalog",
 ]

@@ -58,6 +58,17 @@ def read_catalog(models_folder: Path) -> Catalog:
     *endpoint*, *deployment*) or has the keys of one; conda files and the like are left alone.
     Raises DeclarationError with everything that is wrong in all of the files.
     """
+    catalog, problems = survey_catalog(models_folder)
+    if problems:
+        raise DeclarationError(problems)
+    return catalog
+
+
+def survey_catalog(models_folder: Path) -> tuple[Catalog, list[Problem]]:
+    """What `read_catalog` reads, as far as it can be read, and all that is wrong.
+
+    Raises DeclarationError where the folder itself can't be read.
+    """
     folder = models_folder.absolute()
     if not folder.is_dir():
         raise DeclarationError([Problem(Place(folder, 0), "", "there is no such folder")])
@@ -81,9 +92,7 @@ def read_catalog(models_folder: Path) -> Catalog:
     # What one wrong file leaves undeclared would only be reported a second time.
     if not problems:
         problems = inconsistencies(catalog)
-    if problems:
-        raise DeclarationError(sorted_problems(problems))
-    return catalog
+    return catalog, sorted_problems(problems)
 
 
 def inconsistencies(catalog: Catalog) -> list[Problem]:

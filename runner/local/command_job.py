@@ -235,8 +235,10 @@ def _environment(command: Command, variables: Mapping[str, str]) -> dict[str, st
     inherited = {
         key: value
         for key, value in os.environ.items()
-        # By AZUREML_ scripts tell that they are on Azure, and this is no other job's run.
-        if not key.startswith("AZUREML_") and key not in (*VARIABLES, "MLFLOW_REGISTRY_URI")
+        # By AZUREML_ scripts tell that they are on Azure, and this is no other job's run. Which
+        # Spark is meant is said by RUNNER_SPARK_MASTER and the declaration.
+        if not key.startswith("AZUREML_")
+        and key not in (*VARIABLES, "MLFLOW_REGISTRY_URI", "SPARK_REMOTE")
     }
     python = (
         _own_python(inherited)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from runner.catalogs import read_environment_catalog
 from runner.errors import EnvironmentRefused
 from runner.health import Link
+from runner.installing import installed_by
 from runner.java import find_java
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def _packages(group: str, packages: tuple[str, ...]) -> Link:
     name = f"packages of {group}"
     if not lacking:
         return Link(name, "ok", ", ".join(found))
-    text = f"{', '.join(lacking)} not installed: install the dependency group `{group}`"
+    way = installed_by(f"-r requirements/{group}.txt")
+    text = f"{', '.join(lacking)} not installed: {way}"
     return Link(name, "failed" if group == _NEEDED else "skipped", text)
 
 

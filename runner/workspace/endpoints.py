@@ -71,7 +71,8 @@ def refuse_serving(environment: str, endpoint: str) -> WrongUsage:
     """The error for serving on this machine what another environment serves."""
     return WrongUsage(
         f"serve runs on this machine, not in environment {environment};"
-        f" use --env local, or send requests with `runner invoke {endpoint}`"
+        f" use --env local, or send requests with `runner invoke {endpoint} FILE --env"
+        f" {environment}`"
     )
 
 

@@ -75,7 +75,7 @@ def test_an_endpoint_without_deployments_waits_for_a_pin(
     batch, online = found["endpoint diabetes-batch"], found["endpoint diabetes-online"]
     assert (batch.state, online.state) == ("failed", "failed")
     command = f"`runner models register --env {environment} --pin"
-    assert f"{command}`, then run `pulumi up`" in batch.text
+    assert f"{command}`, then run `pulumi up --stack {environment}`" in batch.text
     assert f"{command} --deployment diabetes-online/DEPLOYMENT`, then" in online.text
 
 
@@ -87,4 +87,4 @@ def test_an_endpoint_without_a_default_says_what_could_be_it(stage: Stage, tmp_p
 def test_an_endpoint_that_is_gone_says_to_deploy(stage: Stage, tmp_path: Path) -> None:
     actual = stage.batch("diabetes-batch", (), default=None)
     remove(stage.emulator, f"{stage.workspace_id}/batchEndpoints/{actual}")
-    assert "run `pulumi up`" in links(stage, tmp_path)["endpoint diabetes-batch"].text
+    assert "run `pulumi up --stack ENV`" in links(stage, tmp_path)["endpoint diabetes-batch"].text

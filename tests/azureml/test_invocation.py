@@ -313,7 +313,7 @@ def test_an_endpoint_without_any_deployment_says_how_to_get_one(
         del scored.stage.endpoints["empty-batch"]
     assert str(refused.value) == (
         "endpoint 'empty-batch' has no deployment yet; register and pin a model with"
-        " `runner models register --env ENV --pin`, then run `pulumi up`"
+        " `runner models register --env ENV --pin`, then run `pulumi up --stack ENV`"
     )
 
 

@@ -31,5 +31,6 @@ def test_only_this_machine_serves(run: Run, workspace: MemoryWorkspace) -> None:
     result = run("serve", "diabetes-online", "--env", "dev")
     assert result.status == 2
     assert "not in environment dev" in result.err
+    assert "`runner invoke diabetes-online FILE --env dev`" in result.err
     assert result.err.count("\n") == 1
     assert workspace.served == []

@@ -19,12 +19,6 @@ from tests.azureml.storm import SERVICES, Weather
 from tests.emulator.databricks.seed import SeededLake
 from tests.emulator.faults import Stall
 
-MLMODEL = """
-flavors: {}
-signature:
-  inputs: '[{"type": "double"}]'
-  outputs: '[{"type": "long"}]'
-"""
 _HOST = "adb-*"
 _PASSING = tuple(
     weather for weather in SERVICES if weather.times and not isinstance(weather.fault, Stall)

@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
+from runner.databricks.cluster import score
 from runner.databricks.requests import FILE, ScoreRequest
+from runner.errors import JobFailed
 
 SCRIPT = """
 import os
@@ -116,6 +118,12 @@ def test_a_job_leaves_its_output_and_its_records_in_the_volume(stage: Stage) -> 
     assert names >= {"journal.jsonl", "failures.csv", "report.html", "starts.txt", "logs"}
     assert "pieces" not in names
     assert "is Completed" in (stage.place / "logs" / "job.txt").read_text()
+
+
+def test_a_run_that_was_begun_by_hand_says_what_begins_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["score", "", "models:/lake.scoring.penguins/1"])
+    with pytest.raises(JobFailed, match=r"no request: `runner score ENDPOINT --env ENV` begins"):
+        score()
 
 
 def test_a_job_that_fails_ends_with_its_error_as_the_last_line(stage: Stage) -> None:

@@ -92,7 +92,7 @@ def test_endpoints_that_can_not_work_say_what_to_do(lake: SeededLake) -> None:
     }
     found = links(lake)
     assert "defaults: {deployment_name: ...}" in found["endpoint no-default"].text
-    assert "--pin`, then run `pulumi up`" in found["endpoint empty"].text
-    assert found["endpoint gone"].text.endswith("run `pulumi up`")
+    assert "--pin`, then run `pulumi up --stack lake`" in found["endpoint empty"].text
+    assert found["endpoint gone"].text.endswith("run `pulumi up --stack lake`")
     assert "--pin --deployment waiting/DEPLOYMENT`" in found["endpoint waiting"].text
     assert found["deployment no-default/m"].state == "failed"

@@ -115,7 +115,9 @@ def test_an_endpoint_that_never_becomes_ready_is_not_asked(lake: SeededLake, bar
     lake.databricks.switches.never_ready = True
     lake.add_online_endpoint(ENDPOINT, {"blue": ("lake.scoring.penguins", version)}, {"blue": 100})
     with pytest.raises(
-        EnvironmentRefused, match=r"is not ready, update in progress, blue creating: wait until"
+        EnvironmentRefused,
+        match=r"is not ready, update in progress, blue creating: wait until `runner"
+        rf" endpoints show {ENDPOINT} --env lake`",
     ):
         send(Connection(outputs_of_lake(lake)), ENDPOINT, REQUEST)
 

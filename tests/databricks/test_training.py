@@ -103,6 +103,26 @@ def test_a_job_is_a_run_on_the_cluster_and_one_of_mlflow(
     assert [path for path in files if TOKEN.search(path.read_bytes())] == []
 
 
+@pytest.mark.parametrize(
+    ("end", "why"),
+    [
+        ("sys.exit(7)", "RuntimeError: exited with status 7; its log ends: one / two / three"),
+        (
+            "os.kill(os.getpid(), 9)",
+            "The Python process exited with exit code -9.; its log ends: one / two / three",
+        ),
+    ],
+)
+def test_a_program_that_ends_without_an_error_is_told_by_the_last_lines_that_it_printed(
+    trees: LinesProject, run: Run, end: str, why: str
+) -> None:
+    program = f"import os, sys\nfor word in ('one', 'two', 'three'):\n    print(word)\n{end}\n"
+    trees.project.write("models/trees/program/main.py", program)
+    done = run("train", "trees")
+    assert done.status == 1
+    assert f"{why}; its logs and report" in done.err.splitlines()[-1]
+
+
 def test_a_job_that_is_stopped_leaves_no_mlflow_run_open(trees: LinesProject, run: Run) -> None:
     trees.project.write("models/trees/program/main.py", "import time\ntime.sleep(600)\n")
     name = run("train", "trees", "--no-wait").out.strip()

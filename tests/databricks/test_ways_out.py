@@ -54,6 +54,7 @@ def test_a_right_that_lacks_is_named_with_what_gives_it(
         (429, "REQUEST_LIMIT_EXCEEDED", "try again in a minute"),
         (400, "QUOTA_EXCEEDED", "a quota is used up"),
         (404, "METASTORE_DOES_NOT_EXIST", "assigns a metastore"),
+        (404, "CATALOG_DOES_NOT_EXIST", "run `pulumi up --stack lake`, or correct"),
         (503, "TEMPORARILY_UNAVAILABLE", "Databricks' own trouble"),
     ],
 )

@@ -197,6 +197,28 @@ def test_a_script_finds_the_registered_model_under_its_own_name(
     assert [one["version"] for one in online.json("models", "list", "--name", "greeting")] == ["1"]
 
 
+def test_a_spark_model_is_neither_served_nor_asked_where_there_is_no_java(
+    project: ScratchProject, tmp_path: Path
+) -> None:
+    project.write("models/echo/online-endpoint.yml", endpoint_yaml(blue=100))
+    project.write(
+        "models/echo/online-deployment-blue.yml",
+        "name: blue\nendpoint_name: here\nmodel: {path: ./pipeline, type: mlflow_model}\n"
+        "instance_type: Standard_DS3_v2\n",
+    )
+    project.write(
+        "models/echo/pipeline/MLmodel",
+        "flavors:\n  python_function: {loader_module: mlflow.spark, data: sparkml}\n"
+        "  spark: {model_data: sparkml, model_class: pyspark.ml.pipeline.PipelineModel}\n",
+    )
+    asked = ("invoke", "here", request_file(tmp_path, {}))
+    for words in (("serve", "here", "--port", "0"), asked):
+        done = project.run(*words, env={"JAVA_HOME": "/nowhere"})
+        assert (done.returncode, done.stdout) == (3, "")
+        assert done.stderr.startswith("error: Spark needs Java, and JAVA_HOME=/nowhere has no bin")
+        assert done.stderr.count("\n") == 1
+
+
 def test_an_endpoint_is_served_once(online: ScratchProject) -> None:
     with Server(online) as server:
         again = online.run("serve", "here", "--port", "0")

@@ -27,7 +27,7 @@ def read_sections(document: Path) -> dict[str, list[Block]]:
     parts = _SECTION.split(document.read_text())[1:]
     titles, texts = parts[::2], parts[1::2]
     found = {
-        title: [Block(*one) for one in _BLOCK.findall(text)]
+        title: [Block(*found) for found in _BLOCK.findall(text)]
         for title, text in zip(titles, texts, strict=True)
     }
     return {title: blocks for title, blocks in found.items() if blocks}

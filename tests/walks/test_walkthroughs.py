@@ -66,7 +66,7 @@ def test_batch_with_an_mlflow_model(
     assert contents(found.parent) == contents(ROOT / "models" / "diabetes" / "model")
     job = reader.shell.run("echo $JOB").strip()
     endpoint = output["endpoints"]["diabetes-batch"]["name"]
-    assert job in [one.name for one in client.batch_endpoints.list_jobs(endpoint)]
+    assert job in [listed.name for listed in client.batch_endpoints.list_jobs(endpoint)]
     client.jobs.download(job, download_path=str(tmp_path / "job"), output_name="score")
     (predictions,) = (tmp_path / "job").rglob("predictions.csv")
     assert predictions.read_bytes() == here
@@ -74,7 +74,7 @@ def test_batch_with_an_mlflow_model(
 
 def test_batch_with_a_script_and_every_kind_of_input(reader: Reader, client: MLClient) -> None:
     reader.follow(SECTIONS[INPUTS])
-    lines = {one: (reader.folder / one / PREDICTIONS).read_text() for one in ("here", "here-one")}
+    lines = {at: (reader.folder / at / PREDICTIONS).read_text() for at in ("here", "here-one")}
     assert {name: len(text.splitlines()) for name, text in lines.items()} == {
         "here": 400,
         "here-one": 100,
@@ -111,7 +111,9 @@ def test_train_and_register_what_was_trained(
     assert found.compute == declared.compute.removeprefix("azureml:")
     assert len(list(client.data.list(f"input-{hash_path(LABELED)[:16]}"))) == 1
     (version,) = [
-        str(one.version) for one in client.models.list("diabetes-mlflow") if one.job_name == job
+        str(model.version)
+        for model in client.models.list("diabetes-mlflow")
+        if model.job_name == job
     ]
     client.models.download("diabetes-mlflow", version=version, download_path=str(tmp_path))
     # This version of the SDK downloads no model that a job wrote

@@ -5,27 +5,15 @@ from __future__ import annotations
 import importlib.util
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from runner.engine.drivers.result import brief
 from runner.engine.mlmodel import MlModel
 from runner.installing import installed_by
+from runner.package_names import normal, packages_of
 from runner.spark import runs_on_databricks
 
-# Packages whose module has another name than what is installed.
-_PACKAGES: Mapping[str, tuple[str, ...]] = {
-    "bs4": ("beautifulsoup4",),
-    "cv2": ("opencv-python", "opencv-python-headless", "opencv-contrib-python"),
-    "dateutil": ("python-dateutil",),
-    "imblearn": ("imbalanced-learn",),
-    "PIL": ("pillow",),
-    "skimage": ("scikit-image",),
-    "sklearn": ("scikit-learn",),
-    "sksurv": ("scikit-survival",),
-    "tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow-macos"),
-    "yaml": ("pyyaml",),
-}
 _NAME = r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)"
 _REQUIREMENT = re.compile(_NAME)
 _EXACT = re.compile(_NAME + r"\s*(?:\[[^]]*\])?\s*==\s*([^\s;,#*]+)\s*(?:$|;|#)")
@@ -49,10 +37,10 @@ def other_versions(model: MlModel) -> list[OtherVersion]:
     What it was saved with is known from its `MLmodel` and the exact lines of its
     `requirements.txt`. A package that is not installed at all is not one of another version.
     """
-    saved = {_normal(name): (name, version) for name, version in model.saved_versions.items()}
+    saved = {normal(name): (name, version) for name, version in model.saved_versions.items()}
     for line in _requirements(model):
         if exact := _EXACT.match(line):
-            saved.setdefault(_normal(exact[1]), (exact[1], exact[2]))
+            saved.setdefault(normal(exact[1]), (exact[1], exact[2]))
     found = ((name, version, _installed(name)) for name, version in saved.values())
     return [
         OtherVersion(name, version, installed)
@@ -78,10 +66,10 @@ def missing_package(model: MlModel, error: Exception) -> str | None:
     if not isinstance(error, ModuleNotFoundError) or not error.name or _is_there(error.name):
         return None
     top = error.name.partition(".")[0]
-    names = {_normal(name) for name in _PACKAGES.get(top, (top,))}
+    names = {normal(name) for name in packages_of(error.name)}
     for line in _requirements(model):
         requirement = _REQUIREMENT.match(line)
-        if requirement and _normal(requirement[1]) in names:
+        if requirement and normal(requirement[1]) in names:
             plain = re.sub(r"\s+#.*$", "", line).strip()
             return f"needs the package {top}, which is not installed: {_way_to_have([plain])}"
     if _concerned(model, error):
@@ -115,8 +103,8 @@ def doubts(model: MlModel | None, heard: Iterable[Warning]) -> tuple[str, ...]:
         if None not in (versions := [getattr(warning, name, None) for name in _SKLEARNS])
     }
     if not told and warned and model is not None:
-        libraries = {_normal(name) for name in model.saved_versions}
-        told = {package for package in other_versions(model) if _normal(package.name) in libraries}
+        libraries = {normal(name) for name in model.saved_versions}
+        told = {package for package in other_versions(model) if normal(package.name) in libraries}
     others = sorted(told, key=lambda package: (package.name, package.saved))
     return tuple(
         f"predictions may be wrong: the model was {_saved_with([package])}" for package in others
@@ -158,13 +146,13 @@ def _concerned(model: MlModel, error: Exception) -> list[OtherVersion]:
     while trace is not None:
         named.add(str(trace.tb_frame.f_globals.get("__name__")).partition(".")[0])
         trace = trace.tb_next
-    modules = {_normal(name) for module in named for name in _PACKAGES.get(module, (module,))}
-    libraries = {_normal(name) for name in model.saved_versions}
+    modules = {normal(name) for module in named for name in packages_of(module)}
+    libraries = {normal(name) for name in model.saved_versions}
     # MLflow itself is passed through whatever goes wrong.
     return [
         package
         for package in other_versions(model)
-        if _normal(package.name) in libraries | (modules - {"mlflow"})
+        if normal(package.name) in libraries | (modules - {"mlflow"})
     ]
 
 
@@ -192,11 +180,6 @@ def _installed(name: str) -> str | None:
         return version(name)
     except PackageNotFoundError:
         return None
-
-
-def _normal(name: str) -> str:
-    """A package's name as indexes compare it (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _plain(version: str) -> str:

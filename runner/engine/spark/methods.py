@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import re
 import threading
 import time
@@ -29,7 +30,7 @@ from runner.engine.mlmodel import MlModel, read_mlmodel
 from runner.engine.parts import Part
 from runner.engine.plan import Plan
 from runner.engine.spark import executor
-from runner.engine.spark.session import Session
+from runner.engine.spark.session import UTC, Session
 from runner.engine.spark.units import Answer, Unit, by_file, in_groups
 from runner.errors import JobFailed
 from runner.spark import runs_on_databricks
@@ -42,6 +43,8 @@ _SIMPLE = ("boolean", "integer", "long", "float", "double", "string")
 _ANSWERS = ("boolean", "tinyint", "smallint", "int", "bigint", "float", "double", "string")
 # What a plan may consist of in which each row comes to what it comes to by itself, where it is.
 _BY_ROW = {"ArrowEvalPython", "BatchEvalPython", "Filter", "MapInArrow", "Project", "Range"}
+# What Hadoop takes for a pattern in a path. Every other sign stands for itself: %20 is no blank.
+_OF_PATTERNS = re.compile(r"[\\\[\]{}*?]")
 
 
 class Method(Protocol):
@@ -221,9 +224,10 @@ class InThisProcess:
         message: Message
         with self._lock:
             try:
-                result = self._driver.run(
-                    files, lambda text: lines.append(bytes(text)), unit.part.slice
-                )
+                with _in_utc():
+                    result = self._driver.run(
+                        files, lambda text: lines.append(bytes(text)), unit.part.slice
+                    )
                 message = Scored(result)
             except drivers.NotOnceARow as error:
                 message = WantsWholeFiles(str(error))
@@ -231,6 +235,26 @@ class InThisProcess:
 
     def failed(self, unit: Unit, reason: str) -> Message:
         return Raised(reason)
+
+
+@contextlib.contextmanager
+def _in_utc() -> Iterator[None]:
+    """Have this process in UTC meanwhile, as the session is.
+
+    Without Arrow, pyspark takes the times of a DataFrame of pandas for times of this machine, and
+    a file's 5 o'clock would be another hour in Spark.
+    """
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = UTC
+    time.tzset()
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["TZ"]
+        else:
+            os.environ["TZ"] = before
+        time.tzset()
 
 
 def _of_another_spark(model: MlModel) -> list[Warning]:
@@ -250,8 +274,9 @@ def _load(model: MlModel) -> Any:
     path = model.pipeline.absolute()
     # A volume of Databricks is a file system of its own there; all else lies in this machine's.
     volume = path.is_relative_to("/Volumes") and runs_on_databricks()
+    found = _OF_PATTERNS.sub(r"\\\g<0>", str(path))
     try:
-        return _predicting(PipelineModel.load(str(path) if volume else path.as_uri()))
+        return _predicting(PipelineModel.load(found if volume else f"file://{found}"))
     except Exception as error:
         raise JobFailed(f"model {model.folder} {why_not_loaded(model, error)}") from error
 

@@ -15,7 +15,13 @@ from runner.engine.drivers.result import brief
 from runner.engine.layout import worker_log
 from runner.engine.plan import Plan
 from runner.errors import JobFailed, RunnerError
-from runner.spark import asked_master, reach_master, runs_on_databricks
+from runner.spark import (
+    asked_master,
+    leave_remote,
+    reach_master,
+    runs_on_databricks,
+    variables_of,
+)
 
 if TYPE_CHECKING:
     import subprocess
@@ -29,6 +35,9 @@ _RETAINED = (
     "spark.ui.retainedTasks",
     "spark.sql.ui.retainedExecutions",
 )
+UTC = "UTC"
+# What is read of a file has the hours that are written there, as in a DataFrame of pandas.
+_ZONE = "spark.sql.session.timeZone"
 _PACKAGE = Path(__file__).resolve().parents[2]  # runner, which Python workers need as well
 
 
@@ -40,6 +49,7 @@ class Session:
     tasks: int  # that run side by side, about
     archive: Path  # of this package, for Python workers
     ours: bool
+    zone: str = UTC  # that its times had before the job
     java: subprocess.Popen[bytes] | None = None  # the JVM, where this process began it
 
     @property
@@ -57,9 +67,11 @@ class Session:
             return False
 
     def close(self) -> None:
-        """End what this process began, and what still runs on it."""
+        """End what this process began, and what still runs on it; leave all else as it was."""
         self.archive.unlink(missing_ok=True)
         if not self.ours:
+            with contextlib.suppress(Exception):  # the session may be gone
+                self.spark.conf.set(_ZONE, self.zone)
             return
         with contextlib.suppress(Exception):
             self.spark.stop()
@@ -78,12 +90,16 @@ def begin_session(plan: Plan, folder: Path, running: SparkSession | None) -> Ses
     """
     # A name of its own: a session that goes on has the package of earlier jobs.
     archive = folder / f"runner-{uuid.uuid4().hex[:8]}.zip"
+    session: Session | None = None
     try:
         session = _begin(plan, folder, running, archive)
+        session.spark.conf.set(_ZONE, UTC)
         _hand_out_package(session.spark, archive)
-    except RunnerError as error:
-        raise JobFailed(str(error)) from error
     except Exception as error:
+        if session is not None:
+            session.close()
+        if isinstance(error, RunnerError):
+            raise JobFailed(str(error)) from error
         raise JobFailed(
             f"no Spark session could be begun: {brief(error)}; see {worker_log(folder, 0)}"
         ) from error
@@ -96,7 +112,8 @@ def _begin(plan: Plan, folder: Path, running: SparkSession | None, archive: Path
     if running is None and runs_on_databricks():
         running = SparkSession.builder.getOrCreate()
     if running is not None:
-        return Session(running, _tasks(running, plan), archive, ours=False)
+        zone = running.conf.get(_ZONE) or UTC
+        return Session(running, _tasks(running, plan), archive, ours=False, zone=zone)
     master = asked_master() or f"local[{plan.settings.processes}]"
     reach_master(master)
     if master.startswith("sc://"):
@@ -128,6 +145,8 @@ def _begin_java(plan: Plan, folder: Path, master: str, archive: Path) -> Session
     conf = SparkConf(loadDefaults=False)
     for key, value in _settings(plan, master).items():
         conf.set(key, value)
+    leave_remote()
+    os.environ.update(variables_of(master))
     if master.startswith("local"):
         # Python workers run where this process does, so in its Python.
         os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
@@ -153,8 +172,7 @@ def _settings(plan: Plan, master: str) -> dict[str, str]:
         "spark.log.level": "WARN",
         # It would keep a thousand jobs and their plans for a page that nobody opens.
         **dict.fromkeys(_RETAINED, "10"),
-        # What is read of a file has the hours that are written there, as in a DataFrame of pandas.
-        "spark.sql.session.timeZone": "UTC",
+        _ZONE: UTC,
     }
     if master.startswith("local"):
         settings |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
@@ -173,11 +191,13 @@ def _hand_out_package(spark: SparkSession, archive: Path) -> None:
     with zipfile.ZipFile(archive, "w") as out:
         for file in (*_PACKAGE.glob("*.py"), *(_PACKAGE / "engine").rglob("*.py")):
             out.write(file, str(file.relative_to(_PACKAGE.parent)))
+    # Of a bare path, Spark takes a # for the beginning of a fragment, and %20 for a blank.
+    address = archive.absolute().as_uri()
     context: Any = getattr(spark, "_sc", None)
     if context is not None:
-        context.addPyFile(str(archive))
+        context.addPyFile(address)
     else:
-        spark.addArtifacts(str(archive), pyfile=True)
+        spark.addArtifacts(address, pyfile=True)
 
 
 def _forget_gateway() -> None:

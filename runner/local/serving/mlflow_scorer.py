@@ -23,6 +23,7 @@ from runner.local.serving.bodies import (
     take_columns,
 )
 from runner.local.serving.numbers import are_numbers, typed_table
+from runner.spark import leave_remote
 
 _BAD_REQUESTS = ("BAD_REQUEST", "INVALID_PARAMETER_VALUE")  # MLflow's error codes
 _LONGEST_REASON = 500  # characters
@@ -119,6 +120,7 @@ def _begin_spark() -> None:
     """Start Spark by the settings of this process; MLflow would by settings of its own."""
     from pyspark.sql import SparkSession
 
+    leave_remote()
     SparkSession.builder.getOrCreate()
 
 

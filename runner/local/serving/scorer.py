@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from pathlib import Path
 from typing import Protocol
 
+from runner.engine.java_cause import java_cause
 from runner.errors import JobFailed
 from runner.local.serving import mlflow_scorer
 from runner.local.serving.answer import Answer, refuse
@@ -46,5 +48,7 @@ def answer(scorer: Scorer, body: bytes) -> Answer:
     except BaseException as error:
         # Also SystemExit: a script that calls exit() fails a request, not the deployment.
         traceback.print_exc()
+        if cause := java_cause(error):  # of Spark's errors it stands in the middle of pages
+            print(cause, file=sys.stderr)
         name = type(error).__name__
         return refuse(500, f"scoring raised {name}; the deployment's log says more", by_model=True)

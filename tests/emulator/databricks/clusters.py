@@ -35,6 +35,12 @@ _MODES = (
     "DATA_SECURITY_MODE_STANDARD",
     "NONE",
 )
+# What the service answers with, of which newer kind a cluster may be:
+# https://github.com/databricks/terraform-provider-databricks/issues/4909
+_OLDER = {
+    "DATA_SECURITY_MODE_DEDICATED": "SINGLE_USER",
+    "DATA_SECURITY_MODE_STANDARD": "USER_ISOLATION",
+}
 _QUOTA = {
     "code": "AZURE_QUOTA_EXCEEDED_EXCEPTION",
     "type": "CLIENT_ERROR",
@@ -75,7 +81,8 @@ def check_specification(ask: Ask, given: Document, where: str = "") -> Document:
             f"{where}The cluster auto-termination time must be between 10 and 43200 minutes."
         )
     check_policy(ask, given)
-    return {"driver_node_type_id": node, "num_workers": 0, "enable_elastic_disk": True, **given}
+    defaults = {"driver_node_type_id": node, "num_workers": 0, "enable_elastic_disk": True}
+    return {**defaults, **given, **({"data_security_mode": _OLDER.get(mode, mode)} if mode else {})}
 
 
 def _check_size(given: Document, where: str) -> None:

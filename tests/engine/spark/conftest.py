@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 ISLANDS = ("Biscoe", "Dream", "Torgersen")
+ZONE = "America/New_York"  # of the session, as of a cluster that others set up
 COLUMNS = inputs(Island="string", CulmenLength="double", FlipperLength="long")
 
 
@@ -43,7 +44,7 @@ def spark(connect_port: int) -> Iterator[SparkSession]:
             .config("spark.ui.showConsoleProgress", "false")
             .config("spark.driver.bindAddress", "127.0.0.1")
             .config("spark.driver.host", "127.0.0.1")
-            .config("spark.sql.session.timeZone", "UTC")
+            .config("spark.sql.session.timeZone", ZONE)
             .config("spark.plugins", "org.apache.spark.sql.connect.SparkConnectPlugin")
             .config("spark.connect.grpc.binding.address", "127.0.0.1")
             .config("spark.connect.grpc.binding.port", str(connect_port))
@@ -53,11 +54,11 @@ def spark(connect_port: int) -> Iterator[SparkSession]:
     session.stop()
 
 
-def save_pipeline(folder: Path, model: Any) -> Path:
+def save_pipeline(folder: Path, model: Any, columns: Sequence[Mapping[str, Any]] = COLUMNS) -> Path:
     """Lay a pipeline out as `mlflow.spark.save_model` does, without waiting for MLflow."""
     import pyspark
 
-    model.write().overwrite().save((folder / "sparkml").as_uri())
+    model.write().overwrite().save(f"file://{folder / 'sparkml'}")
     document = {
         "flavors": {
             "python_function": {"loader_module": "mlflow.spark", "data": "sparkml"},
@@ -67,7 +68,7 @@ def save_pipeline(folder: Path, model: Any) -> Path:
                 "pyspark_version": pyspark.__version__,
             },
         },
-        "signature": {"inputs": json.dumps(COLUMNS)},
+        "signature": {"inputs": json.dumps(columns)},
     }
     (folder / "MLmodel").write_text(yaml.safe_dump(document))
     return folder

@@ -67,7 +67,9 @@ def test_a_job_whose_jvm_host_and_executor_are_killed_in_turn_comes_to_the_same_
             **os.environ,
             **SHORT_LIVED,
             "RUNNER_SPARK_MASTER": master,
-            "SPARK_LOCAL_IP": "127.0.0.1",
+            # Of another Spark, which a shell may be set up for.
+            "SPARK_HOME": "/nowhere",
+            "SPARK_REMOTE": "sc://127.0.0.1:1",
         }
         process = subprocess.Popen(
             begun, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+import shutil
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from runner.engine.attempt import Attempt
 from runner.engine.drivers.mlflow_model import MlflowDriver
@@ -15,7 +19,8 @@ from runner.engine.journal import Standing
 from runner.engine.output import publish
 from runner.engine.run import run
 from tests.engine.job import plan_job, score, write_files
-from tests.engine.spark.conftest import ISLANDS, save_pipeline
+from tests.engine.models import inputs
+from tests.engine.spark.conftest import ISLANDS, ZONE, save_pipeline
 from tests.java import needs_java
 
 if TYPE_CHECKING:
@@ -23,6 +28,10 @@ if TYPE_CHECKING:
 
 pytestmark = needs_java
 HEADER = b"Island,CulmenLength,FlipperLength\n"
+
+
+# Signs of a folder's name that an address or a pattern would have otherwise.
+ODD_FOLDER = "a müller's %20 [1] {x},y#z?*"
 
 
 @dataclass(frozen=True)
@@ -75,6 +84,20 @@ def rows(count: int, seed: int) -> bytes:
     )
 
 
+def describe_as_older(model: Path, target: Path) -> None:
+    """Let a folder's MLmodel be a model's, saved by an older Spark."""
+    described = (model / "MLmodel").read_text()
+    older = described.replace("pyspark_version: 4.0", "pyspark_version: 3.3")
+    assert older != described
+    (target / "MLmodel").write_text(older)
+
+
+def tells_of_older_spark(ran: Ran) -> bool:
+    """Whether a job has said once that its model was saved by an older Spark."""
+    (doubt,) = {line for line in ran.said if line.startswith("warning: predictions may be wrong")}
+    return "the model was saved with pyspark 3.3" in doubt
+
+
 def by_mlflow(model: Path, place: Path, files: dict[str, bytes]) -> tuple[bytes, dict[str, str]]:
     """What the process pool's driver writes of the files, each given to `mlflow.pyfunc` whole."""
     written: list[bytes] = []
@@ -109,10 +132,14 @@ def test_files_of_every_kind_come_to_what_mlflow_makes_of_them(
     large = {"z.csv": HEADER + rows(9000, 99)}
     files = {**small, **odd, **large}
     expected, errors = by_mlflow(species_model, tmp_path / "alone", files)
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "sparkml").symlink_to(species_model / "sparkml")
+    describe_as_older(species_model, model)
     found = in_spark(
         tmp_path / "job",
         files,
-        model=species_model,
+        model=model,
         mini_batch_size=3,
         max_retries=0,
         slice_above=60_000,
@@ -125,6 +152,7 @@ def test_files_of_every_kind_come_to_what_mlflow_makes_of_them(
     assert {attempt.attempt for attempt in found.attempts} == {1}
     assert "warning: a.csv: columns the model doesn't know are ignored: 'note'" in found.said
     assert any(line.startswith("z.csv is dealt out in ") for line in found.said)
+    assert tells_of_older_spark(found)
 
 
 def test_a_model_that_looks_at_many_rows_is_given_each_file_whole(
@@ -135,17 +163,13 @@ def test_a_model_that_looks_at_many_rows_is_given_each_file_whole(
 
     mean = "SELECT *, CulmenLength - avg(CulmenLength) OVER () AS prediction FROM __THIS__"
     model = save_pipeline(tmp_path / "model", PipelineModel([SQLTransformer(statement=mean)]))
-    described = (model / "MLmodel").read_text()
-    (model / "MLmodel").write_text(
-        described.replace("pyspark_version: 4.0", "pyspark_version: 3.3")
-    )
+    describe_as_older(model, model)
     files = {"a.csv": HEADER + rows(5, 1), "b.csv": HEADER + rows(9000, 2)}
     expected, _ = by_mlflow(model, tmp_path / "alone", files)
     found = in_spark(tmp_path / "job", files, model=model, mini_batch_size=1, slice_above=60_000)
     assert found.output == expected
     assert any("files are given to it whole" in line for line in found.said)
-    (doubt,) = {line for line in found.said if line.startswith("warning: predictions may be wrong")}
-    assert "the model was saved with pyspark 3.3" in doubt
+    assert tells_of_older_spark(found)
 
 
 KILLS = """
@@ -184,3 +208,42 @@ def test_a_script_costs_only_the_mini_batch_that_it_fails_over_its_attempts(
     assert found.errors["slow"] == "took longer than 1 s (retry_settings.timeout)"
     assert "Python worker exited unexpectedly" in found.errors["kill"]
     assert [found.tries(number) for number in range(11)] == [1] * 8 + [2, 2, 2]
+
+
+def test_a_pipeline_is_found_in_a_folder_of_any_name(
+    spark: SparkSession, species_model: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / ODD_FOLDER
+    model = Path(shutil.copytree(species_model, folder / "model"))
+    files = {"a.csv": HEADER + rows(3, 1)}
+    found = in_spark(folder / "job", files, model=model)
+    assert found.errors == {}
+    assert found.output == in_spark(tmp_path / "plain", files, model=species_model).output
+
+
+@pytest.fixture
+def in_berlin() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "Europe/Berlin")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_berlin")
+def test_hours_are_those_of_the_file_whatever_the_zone_of_the_session_and_the_machine(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    from pyspark.ml import PipelineModel
+    from pyspark.ml.feature import SQLTransformer
+
+    hour = SQLTransformer(
+        statement="SELECT *, CAST(HOUR(time) AS DOUBLE) AS prediction FROM __THIS__"
+    )
+    model = save_pipeline(tmp_path / "model", PipelineModel([hour]), inputs(time="datetime"))
+    # The second is an hour that New York did not have.
+    files = {"a.csv": b"time\n2024-01-01 05:00:00\n2024-03-10 02:30:00\n"}
+    found = in_spark(tmp_path / "job", files, model=model)
+    assert found.errors == {}
+    assert found.output == b"0,5.0,a.csv\n1,2.0,a.csv\n"
+    assert (spark.conf.get("spark.sql.session.timeZone"), time.tzname[0]) == (ZONE, "CET")

@@ -161,7 +161,7 @@ def test_a_cluster_is_what_the_stack_says_in_databricks_own_words(lake: Program)
     cluster = lake.one("lake:Cluster", "ml-cluster").inputs
     assert cluster["clusterName"] == "ml-cluster"
     assert cluster["sparkVersion"] == CLUSTER["spark_version"]
-    assert cluster["nodeTypeId"] == CLUSTER["node_type_id"]
+    assert cluster["nodeTypeId"] == cluster["driverNodeTypeId"] == CLUSTER["node_type_id"]
     assert (cluster["autoterminationMinutes"], cluster["dataSecurityMode"]) == (20, "SINGLE_USER")
     assert cluster["numWorkers"] == 0
     assert cluster["sparkConf"]["spark.databricks.cluster.profile"] == "singleNode"
@@ -193,6 +193,21 @@ def test_a_cluster_has_as_many_workers_as_it_says(
     assert {key: cluster.get(key) for key in ("numWorkers", "autoscale") if key in cluster} == found
     assert cluster["sparkConf"] == {"spark.sql.shuffle.partitions": "8"}
     assert cluster["singleUserName"] == "ada@example.org"
+
+
+@pytest.mark.parametrize(
+    ("newer", "mode"),
+    [
+        ("DATA_SECURITY_MODE_DEDICATED", "SINGLE_USER"),
+        ("DATA_SECURITY_MODE_STANDARD", "USER_ISOLATION"),
+    ],
+)
+def test_a_newer_word_for_whose_a_cluster_is_is_declared_by_the_one_it_is_answered_with(
+    declare: Declare, newer: str, mode: str
+) -> None:
+    ran = declare(clusters={"ml-cluster": {**CLUSTER, "data_security_mode": newer}})
+    assert ran.one("lake:Cluster").inputs["dataSecurityMode"] == mode
+    assert job_cluster(ran.one(JOB))["dataSecurityMode"] == mode
 
 
 def test_clusters_that_people_make_are_held_to_the_stack_s_policy(root: Path) -> None:
@@ -246,6 +261,7 @@ def test_a_job_s_cluster_has_the_count_the_size_and_the_variables_of_its_deploym
     clusters = {"ml-cluster": {**CLUSTER, "spark_env_vars": {"LEVEL": "low", "ZONE": "1"}}}
     cluster = job_cluster(declare(batch=batch, clusters=clusters).one(JOB))
     assert (cluster["numWorkers"], cluster["nodeTypeId"]) == (4, "Standard_E8ds_v5")
+    assert cluster["driverNodeTypeId"] == "Standard_E8ds_v5"
     assert "sparkConf" not in cluster
     assert cluster["sparkEnvVars"] == {"LEVEL": "high", "ZONE": "1"}
 
@@ -267,6 +283,29 @@ def test_what_an_environment_installs_by_pip_is_installed_for_the_job(declare: D
         {"pypi": {"package": "scikit-learn==1.9.1"}},
         {"pypi": {"package": "shapely"}},
     ]
+
+
+def test_what_only_azure_s_executor_needs_is_installed_only_where_the_code_imports_it(
+    tmp_path: Path, declare: Declare
+) -> None:
+    packages = [
+        "azureml-core>=1.61,<2",
+        "azureml_dataset.runtime[fuse]",
+        "AzureML-Defaults",
+        "wheelwork",
+    ]
+    environment = {"name": "e", "image": "i", "conda_file": {"dependencies": [{"pip": packages}]}}
+    script = tmp_path / "code" / "score.py"
+    script.parent.mkdir()
+    code = {"code": str(script.parent), "scoring_script": "score.py"}
+    deployment = batch_deployment(environment=environment, code_configuration=code)
+    for text, installed in (
+        ("import azure.core\n# from azureml import\n", packages[3:]),
+        ("def run(files):\n    from azureml.core import Model\n", packages),
+    ):
+        script.write_text(text)
+        (task,) = declare(batch=deployment).one(JOB).inputs["tasks"]
+        assert [library["pypi"]["package"] for library in task["libraries"][1:]] == installed
 
 
 def test_an_online_endpoint_serves_its_pinned_deployments_by_its_traffic(root: Path) -> None:

@@ -98,8 +98,7 @@ def test_a_bad_key_is_told_with_file_and_line(
         (
             {**CLUSTER, "data_security_mode": "NONE"},
             ".data_security_mode: found the text 'NONE', allowed: SINGLE_USER or USER_ISOLATION or"
-            " DATA_SECURITY_MODE_AUTO or DATA_SECURITY_MODE_DEDICATED or"
-            " DATA_SECURITY_MODE_STANDARD",
+            " DATA_SECURITY_MODE_DEDICATED or DATA_SECURITY_MODE_STANDARD",
         ),
         (
             {**CLUSTER, "num_workers": 2},

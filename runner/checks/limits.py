@@ -1,0 +1,69 @@
+"""What Azure itself doesn't take, whatever the code is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from runner.checks.finding import Finding, error, warning
+from runner.checks.subject import Subject
+from runner.declarations import BatchDeployment, CommandJob, OnlineDeployment, SparkJob
+
+# Sizes that no machine can be had of any more, with the newer ones in their place.
+# Source: https://learn.microsoft.com/azure/virtual-machines/sizes/retirement
+_RETIRED = (
+    (re.compile(r"standard_nc(6|12|24r?)(_promo)?", re.I), "Standard_NC4as_T4_v3"),
+    (re.compile(r"standard_nc(6|12|24r?)s_v2", re.I), "Standard_NC24ads_A100_v4"),
+    (re.compile(r"standard_nc(6|12|24)s_v3", re.I), "Standard_NC24ads_A100_v4"),
+    (re.compile(r"standard_nd(6|12|24r?)s", re.I), "Standard_NC24ads_A100_v4"),
+    (re.compile(r"standard_nv(6|12|24)(_promo)?", re.I), "Standard_NV6ads_A10_v5"),
+    (re.compile(r"(standard|basic)_a(0|1|2|3|4|5|6|7)", re.I), "Standard_D2as_v5"),
+)
+# What Azure sets for the code, so that a value of one's own is lost or misleads.
+_OF_DEPLOYMENTS = frozenset(
+    {"AML_APP_ROOT", "AZUREML_BI_OUTPUT_PATH", "AZUREML_ENTRY_SCRIPT", "AZUREML_MODEL_DIR"}
+)
+_OF_JOBS = frozenset(
+    {"MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID", "MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_URI"}
+)
+
+
+def of_subject(subject: Subject) -> Iterator[Finding]:
+    """What a deployment or job asks of Azure."""
+    yield from instance_type(subject)
+    yield from variables(subject)
+
+
+def instance_type(subject: Subject) -> Iterator[Finding]:
+    """The machine is of a size that Azure still has."""
+    declared = subject.declared
+    size: str | None
+    if isinstance(declared, OnlineDeployment):
+        size, place = declared.instance_type, subject.place("instance_type")
+    else:
+        size = declared.resources.instance_type if declared.resources else None
+        place = subject.place("resources", "instance_type")
+    for pattern, newer in _RETIRED:
+        if size and pattern.fullmatch(size):
+            text = f"Azure has no machines of the size {size} any more: name another, as {newer}"
+            yield error(place, "retired-size", text)
+
+
+def variables(subject: Subject) -> Iterator[Finding]:
+    """No variable is set that Azure sets itself."""
+    declared = subject.declared
+    if isinstance(declared, SparkJob):
+        return
+    if isinstance(declared, BatchDeployment):
+        names, keys = declared.settings.environment_variables, ["settings", "environment_variables"]
+    else:
+        names, keys = declared.environment_variables, ["environment_variables"]
+    taken = _OF_JOBS if isinstance(declared, CommandJob) else _OF_DEPLOYMENTS
+    has_own_server = subject.environment is not None and (
+        subject.environment.build is not None or subject.environment.inference_config is not None
+    )
+    for name in sorted(names.keys() & taken):
+        if has_own_server or subject.only_azure_knows:
+            continue
+        text = f"{name} is set by Azure itself, and not to this value: take it out"
+        yield warning(subject.place(*keys, name), "variable", text)

@@ -1,0 +1,108 @@
+"""Models: are they what their type says, and can their environment load them?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from runner.checks.finding import Finding, error, warning
+from runner.checks.subject import Subject, place_in
+from runner.declarations import Catalog, Model
+from runner.declarations.problem import Place
+from runner.engine.mlmodel import read_mlmodel
+from runner.errors import JobFailed
+from runner.package_names import normal
+
+# How far two versions of a library may be apart, as digits that must be the same, before what one
+# saved is not sure to load in the other.
+_ALIKE: Mapping[str, int] = {"scikit-learn": 2, "pyspark": 2}
+_ALIKE_ELSEWHERE = 1
+
+
+def of_subject(subject: Subject) -> Iterator[Finding]:
+    """What a deployment asks of its model."""
+    yield from needs_script(subject)
+    yield from library(subject)
+    yield from saved_version(subject)
+
+
+def of_assets(catalog: Catalog) -> Iterator[Finding]:
+    """The models that have a declaration of their own."""
+    for model in catalog.models.values():
+        yield from mlmodel(model, place_in(model.source, "path"))
+
+
+def mlmodel(model: Model, place: Place) -> Iterator[Finding]:
+    """A model of type mlflow_model has an `MLmodel` that MLflow can go by."""
+    if model.type != "mlflow_model" or not isinstance(model.path, Path) or not model.path.exists():
+        return
+    try:
+        read_mlmodel(model.path)
+    except JobFailed as problem:
+        yield error(place, "mlmodel", str(problem))
+
+
+def needs_script(subject: Subject) -> Iterator[Finding]:
+    """A model that is no MLflow model has a scoring script, or an image that serves it."""
+    model = subject.model
+    if model is None or subject.has_script or model.type == "mlflow_model":
+        return
+    environment = subject.environment
+    if environment is not None and environment.inference_config is not None:
+        return
+    if subject.only_azure_knows:
+        return
+    text = (
+        f"{subject.name} has no scoring script, and its model is a {model.type}: give it a"
+        " code_configuration, or save the model with MLflow"
+    )
+    yield error(subject.place("model"), "needs-script", text)
+
+
+def library(subject: Subject) -> Iterator[Finding]:
+    """An environment of the deployment's own has the library that its MLflow model needs."""
+    if subject.mlmodel is None or subject.resolved is None or subject.environment is None:
+        return
+    if subject.has_script:
+        return  # it may load the model in another way
+    needed = [*subject.mlmodel.saved_versions]
+    if not {"mlflow", "mlflow-skinny"} & subject.resolved.keys():
+        needed.append("mlflow")
+    for name in needed:
+        if normal(name) not in subject.resolved:
+            text = (
+                f"the environment lacks {name}, without which its model can't be loaded: add it, or"
+                " leave the environment out, and the model's own is used"
+            )
+            yield error(subject.place("environment"), "library", text)
+
+
+def saved_version(subject: Subject) -> Iterator[Finding]:
+    """The library has the version that the model was saved with, or a near one."""
+    if subject.mlmodel is None or subject.resolved is None:
+        return
+    for name, saved in subject.mlmodel.saved_versions.items():
+        has = subject.resolved.get(normal(name))
+        if has is None or _alike(name, saved, has):
+            continue
+        where = subject.place("environment") if subject.environment else _model_place(subject)
+        text = (
+            f"the model was saved with {name} {saved}, and the environment has {has}, which may not"
+            f" load it: pin {name}=={saved}, or save the model anew"
+        )
+        yield warning(where, "saved-version", text)
+
+
+def _alike(name: str, saved: str, has: str) -> bool:
+    digits = _ALIKE.get(name, _ALIKE_ELSEWHERE)
+    return _digits(saved)[:digits] == _digits(has)[:digits]
+
+
+def _digits(version: str) -> list[str]:
+    return re.split(r"[.+]", version)
+
+
+def _model_place(subject: Subject) -> Place:
+    assert subject.mlmodel is not None
+    return Place(subject.mlmodel.folder / "MLmodel", 0)

@@ -1,0 +1,274 @@
+"""Declared environments: can Azure make them, and do they hold what its executors need?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from runner.checks.finding import Finding, error, warning
+from runner.checks.source_code import calls
+from runner.checks.subject import Subject, place_in
+from runner.declarations import Environment
+from runner.declarations.document import ListNode, MappingNode, ScalarNode, read_document
+from runner.declarations.problem import DeclarationError, Place
+
+# Packages of conda's that only other systems have: an environment exported there names them.
+_ELSEWHERE = re.compile(
+    r"(pywin32|pywinpty|wincertstore|win_inet_pton|vs2015_runtime|vc|vc14_runtime|ucrt|menuinst"
+    r"|m2w64-.*|msys2-.*|libcxxabi|pyobjc-.*)"
+)
+# Builds before these versions are made for NumPy 1, and not all of them say so to pip.
+# Source: https://numpy.org/doc/stable/numpy_2_0_migration_guide and the packages' own notes.
+_FOR_NUMPY_2: Mapping[str, tuple[int, ...]] = {
+    "pandas": (2, 2, 2),
+    "pyarrow": (16,),
+    "scikit-learn": (1, 4, 2),
+    "scipy": (1, 13),
+}
+_OLDEST_PYTHON = (3, 9)
+_OF_BATCH = ("azureml-core", "azureml-defaults", "azureml-sdk", "azureml-dataset-runtime")
+_OF_ONLINE = ("azureml-inference-server-http", "azureml-defaults")
+_LOG_MODELS = ("log_model", "autolog")
+
+
+def of_subject(subject: Subject) -> Iterator[Finding]:
+    """The environment of a deployment or job, its own or its model's."""
+    yield from environment_required(subject)
+    yield from conda_builds(subject)
+    yield from other_systems(subject)
+    yield from batch_executor(subject)
+    yield from inference_server(subject)
+    yield from monitoring(subject)
+    yield from old_python(subject)
+    yield from numpy_2(subject)
+    yield from tracking(subject)
+    yield from logged_models(subject)
+
+
+def environment_required(subject: Subject) -> Iterator[Finding]:
+    """A deployment with a script has an environment, as the model's own is not taken then."""
+    if subject.has_script and subject.declared.environment is None:
+        text = (
+            f"{subject.name} has a scoring script and no environment, which Azure refuses, even"
+            " where the model brings one: name an image and a conda file under environment"
+        )
+        yield error(subject.place("code_configuration"), "environment", text)
+
+
+def conda_builds(subject: Subject) -> Iterator[Finding]:
+    """No package of conda's is pinned to a build, which exists for one system only."""
+    builds = [
+        (node.place, node.text)
+        for node in _conda_packages(subject)
+        if node.text.count("=") == 2 and "==" not in node.text
+    ]
+    if builds:
+        place, text = builds[0]
+        bare = text.rpartition("=")[0]
+        more = f", and {len(builds) - 1} more" if len(builds) > 1 else ""
+        yield warning(
+            place,
+            "conda-build",
+            f"{text} names a build{more}, which another system than the one it was exported on"
+            f" hasn't: write {bare}, or export with `conda env export --no-builds`",
+        )
+
+
+def other_systems(subject: Subject) -> Iterator[Finding]:
+    """No package of conda's is one that only Windows or macOS have."""
+    for node in _conda_packages(subject):
+        name = re.split(r"[\s=<>!~\[]", node.text.rpartition("::")[2])[0].lower()
+        if _ELSEWHERE.fullmatch(name):
+            text = (
+                f"{name} is a package of Windows or macOS, which Linux hasn't: take it out, or"
+                " export with `conda env export --from-history`"
+            )
+            yield error(node.place, "other-system", text)
+
+
+def batch_executor(subject: Subject) -> Iterator[Finding]:
+    """The environment of a batch deployment's script has azureml-core."""
+    if subject.kind != "batch" or not subject.has_script:
+        return
+    if _lacks(subject, _OF_BATCH):
+        text = (
+            "the environment lacks azureml-core, without which Azure's batch executor can't run the"
+            " script: add it under pip"
+        )
+        yield error(conda_place(subject), "batch-executor", text)
+
+
+def inference_server(subject: Subject) -> Iterator[Finding]:
+    """The environment of an online deployment's script has the server that runs it."""
+    environment = subject.environment
+    if subject.kind != "online" or not subject.has_script or environment is None:
+        return
+    if environment.inference_config is None and _lacks(subject, _OF_ONLINE):
+        text = (
+            "the environment lacks azureml-inference-server-http, without which the container of"
+            " the deployment doesn't start: add it under pip"
+        )
+        yield error(conda_place(subject), "inference-server", text)
+
+
+def monitoring(subject: Subject) -> Iterator[Finding]:
+    """The model's own packages have what the script imports that Azure writes for it."""
+    if subject.kind != "online" or subject.has_script or subject.mlmodel is None:
+        return
+    if subject.declared.environment is not None:
+        return
+    if _lacks(subject, ("azureml-ai-monitoring",)):
+        text = (
+            "the script that Azure writes for a model without one imports azureml.ai.monitoring,"
+            " and the model's packages lack azureml-ai-monitoring: save it with"
+            ' extra_pip_requirements=["azureml-ai-monitoring"]'
+        )
+        yield warning(conda_place(subject), "monitoring", text)
+
+
+def old_python(subject: Subject) -> Iterator[Finding]:
+    """The Python is one that Azure's inference server still runs on."""
+    if subject.kind != "online" or subject.wanted is None or not subject.wanted.python:
+        return
+    version = version_of(subject.wanted.python)
+    if version[:2] < _OLDEST_PYTHON:
+        text = (
+            f"Python {subject.wanted.python} is older than Azure's inference server runs on:"
+            " declare 3.10 or newer, and save the model anew with it"
+        )
+        yield warning(conda_place(subject), "old-python", text)
+
+
+def numpy_2(subject: Subject) -> Iterator[Finding]:
+    """No package is built for NumPy 1 where NumPy 2 would be installed."""
+    resolved = subject.resolved or {}
+    if version_of(resolved.get("numpy", "0"))[0] < 2:
+        return
+    for name, first in _FOR_NUMPY_2.items():
+        if name in resolved and version_of(resolved[name]) < first:
+            text = (
+                f"{name} {resolved[name]} is built for NumPy 1, and NumPy {resolved['numpy']} would"
+                f" be installed, with which it can't be imported: add numpy<2, or {name}>="
+                + ".".join(map(str, first))
+            )
+            yield error(requirement_place(subject, name), "numpy-2", text)
+
+
+def tracking(subject: Subject) -> Iterator[Finding]:
+    """A job that logs with MLflow has the package that lets MLflow reach Azure's tracking."""
+    if subject.kind != "command" or not _imports_mlflow(subject):
+        return
+    if _lacks(subject, ("azureml-mlflow", "azureml-defaults", "azureml-sdk")):
+        text = (
+            "the script logs with MLflow, and the environment lacks azureml-mlflow, without which"
+            " MLflow can't reach the job's tracking on Azure: add it under pip"
+        )
+        yield error(conda_place(subject), "tracking", text)
+
+
+def logged_models(subject: Subject) -> Iterator[Finding]:
+    """A job doesn't log models with an MLflow that Azure's tracking doesn't know yet."""
+    resolved = subject.resolved or {}
+    version = resolved.get("mlflow") or resolved.get("mlflow-skinny") or "0"
+    if subject.kind != "command" or version_of(version)[0] < 3 or subject.source is None:
+        return
+    for name, call in calls(subject.source):
+        no_models = any(
+            word.arg == "log_models" and getattr(word.value, "value", None) is False
+            for word in call.keywords
+        )
+        if name[-1] in _LOG_MODELS and name[0] == "mlflow" and not no_models:
+            text = (
+                f"{'.'.join(name)}() of MLflow {version} asks Azure's tracking for logged models,"
+                " which it doesn't know (404): pin mlflow<3, or save_model() into an output"
+            )
+            yield warning(Place(subject.source.path, call.lineno), "logged-models", text)
+
+
+def conda_place(subject: Subject) -> Place:
+    """Where packages are declared: the list below pip, else the conda file's packages, else it."""
+    node = conda_node(subject)
+    if node is None:
+        if subject.environment is not None:
+            return place_in(subject.environment.source, "conda_file")
+        source = subject.wanted.source if subject.wanted else str(subject.declared.file)
+        return Place(Path(source), 0) if Path(source).is_absolute() else subject.place()
+    packages = node.entries.get("dependencies")
+    if isinstance(packages, ListNode):
+        for item in packages.items:
+            if isinstance(item, MappingNode) and "pip" in item.entries:
+                return item.key_places["pip"]
+        return node.key_places["dependencies"]
+    return node.place
+
+
+def requirement_place(subject: Subject, name: str) -> Place:
+    """Where a package is asked for, else where packages are."""
+    from runner.venvs.names import name_of
+
+    for requirement, place in (subject.wanted.places if subject.wanted else {}).items():
+        if name_of(requirement) == name:
+            return parse_place(place)
+    return conda_place(subject)
+
+
+def parse_place(text: str) -> Place:
+    """`file:line` as a place."""
+    file, _, line = text.rpartition(":")
+    return Place(Path(file), int(line)) if line.isdecimal() and file else Place(Path(text), 0)
+
+
+def conda_node(subject: Subject) -> MappingNode | None:
+    """The content of the conda file that counts, with its lines; None for none that can be read."""
+    environment = subject.environment
+    if environment is not None:
+        written = environment.source.entries.get("conda_file")
+        if isinstance(written, MappingNode):
+            return written
+        file = environment.conda_file if isinstance(environment.conda_file, Path) else None
+    elif subject.mlmodel is not None and not subject.has_script:
+        file = subject.mlmodel.folder / "conda.yaml"
+    else:
+        return None
+    try:
+        return read_document(file) if file is not None else None
+    except DeclarationError:
+        return None
+
+
+def version_of(text: str) -> tuple[int, ...]:
+    """The numbers at the beginning of a version."""
+    return tuple(int(part) for part in re.findall(r"\d+", re.split(r"[^\d.]", text)[0] or "0"))
+
+
+def has_conda_file(environment: Environment | None) -> bool:
+    return environment is not None and environment.conda_file is not None
+
+
+def _lacks(subject: Subject, packages: Iterable[str]) -> bool:
+    """Whether it is known that none of the packages would be installed.
+
+    Known it is of packages that are declared here, all of them or with what they bring along.
+    """
+    if subject.environment is not None and not has_conda_file(subject.environment):
+        return False
+    if subject.only_azure_knows or subject.wanted is None:
+        return False
+    names = subject.package_names
+    if any(package in names for package in packages):
+        return False
+    brings_others = any(name.startswith("azureml-") for name in names)
+    return subject.resolved is not None or not brings_others
+
+
+def _conda_packages(subject: Subject) -> Iterator[ScalarNode]:
+    node = conda_node(subject)
+    packages = node.entries.get("dependencies") if node is not None else None
+    for item in packages.items if isinstance(packages, ListNode) else ():
+        if isinstance(item, ScalarNode):
+            yield item
+
+
+def _imports_mlflow(subject: Subject) -> bool:
+    return any(one.module.partition(".")[0] == "mlflow" for one in subject.imports)

@@ -1,0 +1,186 @@
+"""Which versions a declared environment comes to: asked of uv, and nothing is installed.
+
+What came of it is kept for a day in the project's home, as asking takes seconds and an index.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.atomic import write_whole
+from runner.errors import EnvironmentRefused
+from runner.package_names import normal
+from runner.venvs.environment import DeclaredEnvironment
+from runner.venvs.names import name_of
+from runner.venvs.python_version import minor_of
+from runner.venvs.uv import UvFailed, explanation, find_uv, refused, run_uv
+
+_KEPT = 24 * 60 * 60  # seconds
+_PLATFORM = "x86_64-manylinux_2_28"  # Azure's images are newer, and no package asks for more
+# What uv says where it would have to run a package's own code to know what it requires.
+_NEEDS_BUILDING = ("building source distributions is disabled", "no usable wheels", "--no-build")
+_UNBUILT = re.compile(
+    r"Because ([A-Za-z0-9._-]+?)(?:==|>=|<=|<|>|\s)[^\n]*has no (?:usable )?wheels"
+)
+_MOST_UNBUILT = 5
+_LINE = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)")
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What an environment comes to, or why it comes to nothing; neither where nobody knows."""
+
+    versions: Mapping[str, str] | None = None  # by normal name
+    refusal: str | None = None  # uv's own explanation, on one line
+    place: str | None = None  # `file:line` of the requirement that it names first
+    sure: bool = True  # False where conda may have what PyPI hasn't
+    unknown: str | None = None  # why it could not be asked
+    # Declared packages of which nobody knows what they need before they are built.
+    unbuilt: tuple[str, ...] = ()
+
+
+def resolve(declared: DeclaredEnvironment, home: Path) -> Resolution:
+    """Ask uv for the versions of a Linux machine with the declared Python."""
+    key = _key(declared)
+    kept = _read(home, key)
+    if kept is not None and time.time() - kept[0] < _KEPT:
+        return Resolution(kept[1], unbuilt=kept[2])
+    try:
+        versions, unbuilt = _compile(declared.requirements, declared)
+    except EnvironmentRefused as error:
+        return Resolution(kept[1], unbuilt=kept[2]) if kept else Resolution(unknown=str(error))
+    except UvFailed as failed:
+        said = str(failed)
+        if isinstance(refused(failed, declared, Path()), EnvironmentRefused):
+            why = f"the index can't be reached: {explanation(said)}"
+            return Resolution(kept[1], unbuilt=kept[2]) if kept else Resolution(unknown=why)
+        if any(words in said for words in _NEEDS_BUILDING):
+            return Resolution(unknown=explanation(said))
+        return Resolution(
+            refusal=explanation(said),
+            place=_place(said, declared),
+            sure=_is_of_pip_alone(declared),
+        )
+    _keep(home, key, versions, unbuilt)
+    return Resolution(versions, unbuilt=unbuilt)
+
+
+def _is_of_pip_alone(declared: DeclaredEnvironment) -> bool:
+    """Whether what can't be resolved are packages that pip is asked for.
+
+    What conda is asked for, conda may have in versions that PyPI has not.
+    """
+    pip = _pip_lines(declared)
+    if pip is None:
+        return True
+    try:
+        _compile(pip, declared)
+    except UvFailed:
+        return True
+    except EnvironmentRefused:
+        return False
+    return False
+
+
+def _pip_lines(declared: DeclaredEnvironment) -> Sequence[str] | None:
+    """The requirements below `pip:` of a conda file that asks conda for packages too."""
+    if declared.conda is None:
+        return None
+    dependencies = declared.conda.get("dependencies") or []
+    lines = [
+        text for item in dependencies if isinstance(item, dict) for text in item.get("pip", [])
+    ]
+    named = {name_of(str(line)) for line in lines}
+    of_pip = [line for line in declared.requirements if name_of(line) in named]
+    return None if len(of_pip) == len(declared.requirements) else of_pip
+
+
+def _compile(
+    requirements: Sequence[str], declared: DeclaredEnvironment
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The versions that requirements come to, and what is left out of that as it has no wheel.
+
+    Only building it could tell what such a package needs, and that runs its code. Raises UvFailed.
+    """
+    left = list(requirements)
+    unbuilt: list[str] = []
+    while True:
+        try:
+            versions = _compile_wheels(left, declared)
+        except UvFailed as failed:
+            found = _UNBUILT.search(" ".join(str(failed).split()))
+            name = normal(found[1]) if found else None
+            if name not in {name_of(line) for line in left} or len(unbuilt) == _MOST_UNBUILT:
+                raise
+            assert name is not None
+            unbuilt.append(name)
+            left = [line for line in left if name_of(line) != name]
+        else:
+            return versions, tuple(unbuilt)
+
+
+def _compile_wheels(requirements: Sequence[str], declared: DeclaredEnvironment) -> dict[str, str]:
+    if not requirements:
+        return {}
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        (place / "requirements.in").write_text("\n".join((*declared.options, *requirements)))
+        arguments = ["pip", "compile", "--quiet", "--no-header", "--no-annotate", "--no-build"]
+        arguments += ["--python-platform", _PLATFORM]
+        if declared.python:
+            arguments += ["--python-version", minor_of(declared.python)]
+        if declared.constraints:
+            (place / "constraints.txt").write_text("\n".join(declared.constraints))
+            arguments += ["--constraint", "constraints.txt"]
+        text = run_uv(find_uv(), [*arguments, "requirements.in"], folder=place, log=place / "log")
+    return {normal(name): version for name, version in _LINE.findall(text)}
+
+
+def _place(said: str, declared: DeclaredEnvironment) -> str | None:
+    words = re.findall(r"[A-Za-z0-9][A-Za-z0-9._-]*", explanation(said))
+    named = {normal(word) for word in words}
+    for requirement, place in declared.places.items():
+        if name_of(requirement) in named:
+            return place
+    return None
+
+
+def _key(declared: DeclaredEnvironment) -> str:
+    content = [
+        declared.requirements,
+        declared.constraints,
+        declared.options,
+        minor_of(declared.python) if declared.python else None,
+        _PLATFORM,
+    ]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:20]
+
+
+def _file(home: Path, key: str) -> Path:
+    return home / "checks" / f"{key}.json"
+
+
+def _read(home: Path, key: str) -> tuple[float, dict[str, str], tuple[str, ...]] | None:
+    """When it was kept, and what; None for nothing."""
+    try:
+        file = _file(home, key)
+        found = json.loads(file.read_bytes())
+        return file.stat().st_mtime, dict(found["versions"]), tuple(found["unbuilt"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _keep(home: Path, key: str, versions: Mapping[str, str], unbuilt: Sequence[str]) -> None:
+    try:
+        file = _file(home, key)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(file, json.dumps({"versions": versions, "unbuilt": unbuilt}))
+    except OSError:
+        return  # the next check asks again

@@ -1,0 +1,298 @@
+"""Scoring scripts and the programs of jobs, as far as reading them tells."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from runner.checks.finding import Finding, error, warning
+from runner.checks.source_code import Source, binds, calls, dotted, function, parse, read_source
+from runner.checks.subject import Subject
+from runner.declarations import BatchDeployment
+from runner.declarations.problem import Place
+from runner.nearest import nearest
+
+_MODEL_DIR = "AZUREML_MODEL_DIR"
+_FROM_CONFIG = ("Workspace.from_config", "MLClient.from_config")
+_CONFIG = "config.json"
+# A path of somebody's own machine, as a whole string.
+_OWN_PATH = re.compile(r"(?:[A-Za-z]:[\\/]|/home/\w|/Users/\w|/mnt/c/)[^\n\r]*")
+_OF_AZURE = ("/home/azureuser",)
+
+
+def of_subject(subject: Subject) -> Iterator[Finding]:
+    """The script that Azure starts, where there is one and it lies here."""
+    if subject.entry is None or not subject.entry.is_file():
+        return
+    yield from syntax(subject)
+    source = subject.source
+    if source is None:
+        return
+    if subject.has_script:
+        yield from functions(subject, source)
+        yield from run_parameters(subject, source)
+        yield from run_returns(subject, source)
+        yield from model_path(subject, source)
+    yield from workspace_config(subject, source)
+    yield from own_paths(source)
+
+
+def syntax(subject: Subject) -> Iterator[Finding]:
+    """The script is Python, of the version that its environment has."""
+    assert subject.entry is not None
+    declared = subject.wanted.python if subject.wanted else None
+    version = _minor(declared)
+    try:
+        parse(subject.entry, version)
+    except SyntaxError as problem:
+        why = problem.msg
+        as_new = version is not None and read_source(subject.entry) is not None
+        python = f"Python {declared}, which its environment has, takes this for" if as_new else ""
+        text = f"{python} a syntax error: {why}".strip()
+        way = "correct it, or declare a newer Python" if as_new else "correct it"
+        yield error(subject.entry, "syntax", f"{text}; {way}", problem.lineno or 0)
+    except (ValueError, OSError, RecursionError) as problem:
+        yield error(
+            subject.entry, "syntax", f"can't be read as Python ({problem}): save it as text"
+        )
+
+
+def functions(subject: Subject, source: Source) -> Iterator[Finding]:
+    """`init` and `run` are there."""
+    for name, form in (("init", "init()"), ("run", f"run({_given(subject)})")):
+        if not binds(source, name):
+            defined = [
+                statement.name
+                for statement in source.tree.body
+                if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef)
+            ]
+            hint = nearest(name, defined) if defined else ""
+            hint = hint if "did you mean" in hint else f": define {form}"
+            yield error(source.path, "functions", f"has no function {name}(){hint}")
+
+
+def run_parameters(subject: Subject, source: Source) -> Iterator[Finding]:
+    """`init` can be called without a value and `run` with one.
+
+    A decorator may change that: of rawhttp it is known that it doesn't, of others nothing.
+    """
+    for name, given in (("init", 0), ("run", 1)):
+        found = function(source, name)
+        if found is None or not all(_is_rawhttp(one) for one in found.decorator_list):
+            continue
+        least, most = _arity(found.args)
+        if least <= given <= most:
+            continue
+        takes = f"{least} values" if least != 1 else "a value"
+        takes = takes if least > given else "none"
+        call = f"run({_given(subject)}), with one value" if given else "init(), without one"
+        text = f"{name}() needs {takes}" if least > given else f"{name}() takes no value"
+        yield error(
+            Place(source.path, found.lineno),
+            "parameters",
+            f"{text}, and Azure calls {call}: define it so",
+        )
+
+
+def run_returns(subject: Subject, source: Source) -> Iterator[Finding]:
+    """`run` of a batch deployment returns something, as the rows are counted by it."""
+    found = function(source, "run")
+    if not isinstance(subject.declared, BatchDeployment) or found is None or found.decorator_list:
+        return
+    own = list(_own_nodes(found))
+    if any(isinstance(node, ast.Yield | ast.YieldFrom) for node in own):
+        text = "run() is a generator, and Azure counts what it returns: return a list"
+        yield error(Place(source.path, found.lineno), "returns", text)
+        return
+    returned = [node.value for node in own if isinstance(node, ast.Return)]
+    something = any(
+        value is not None and not (isinstance(value, ast.Constant) and value.value is None)
+        for value in returned
+    )
+    if something or _only_raises(found):
+        return
+    text = (
+        "run() returns nothing, so every mini-batch fails: return a DataFrame or a list with an"
+        " element for each file"
+    )
+    yield error(Place(source.path, found.lineno), "returns", text)
+
+
+def model_path(subject: Subject, source: Source) -> Iterator[Finding]:
+    """What the script looks for below AZUREML_MODEL_DIR is what lies there on Azure.
+
+    There the files of the declared model lie, under the last part of its path.
+    """
+    model = subject.model
+    if model is None or not isinstance(model.path, Path) or not model.path.exists():
+        return
+    for parts, line in _joined_to_model_dir(source):
+        own = parts[0] == model.path.name
+        if (own and model.path.parent.joinpath(*parts).exists()) or _asks_first(source):
+            continue
+        if own:
+            text = f"{'/'.join(parts[1:])} is not in the model {model.path}"
+            way = nearest(parts[-1], _names_in(model.path.joinpath(*parts[1:-1])))
+            way = way or ": correct the path"
+        else:
+            text = (
+                f"{'/'.join(parts)} is not in {_MODEL_DIR}, where the model lies under the last"
+                f" part of its path, {model.path.name}"
+            )
+            inside = model.path.is_dir() and model.path.joinpath(*parts).exists()
+            way = f": join {'/'.join((model.path.name, *parts))}" if inside else ": join that"
+        yield error(Place(source.path, line), "model-path", text + way)
+
+
+def workspace_config(subject: Subject, source: Source) -> Iterator[Finding]:
+    """A script that asks for the workspace of config.json has it beside itself."""
+    code = subject.code
+    if code is None or any(
+        (code / folder / _CONFIG).exists() for folder in ("", ".azureml", "aml_config")
+    ):
+        return
+    for parts, node in calls(source):
+        name = ".".join(parts[-2:])
+        if name in _FROM_CONFIG and not any(word.arg == "path" for word in node.keywords):
+            if node.args and name.startswith("Workspace"):
+                continue
+            text = (
+                f"{name}() looks for a {_CONFIG}, and there is none in the code that is sent: use"
+                " the names that Azure sets, such as AZUREML_ARM_WORKSPACE_NAME"
+            )
+            yield error(Place(source.path, node.lineno), "workspace-config", text)
+
+
+def own_paths(source: Source) -> Iterator[Finding]:
+    """No file of the machine it was written on is opened."""
+    for parts, node in calls(source):
+        first = node.args[0] if node.args else None
+        text = first.value if isinstance(first, ast.Constant) else None
+        if not isinstance(text, str) or not _opens(parts[-1]):
+            continue
+        if _OWN_PATH.fullmatch(text) and not text.startswith(_OF_AZURE):
+            yield warning(
+                Place(source.path, node.lineno),
+                "own-path",
+                f"{text} is a path of one machine, and Azure's have other folders: put the file"
+                " into the code or the model, or make it an input",
+            )
+
+
+def _minor(version: str | None) -> tuple[int, int] | None:
+    found = re.match(r"(?:==?)?3\.(\d+)", version or "")
+    return (3, int(found[1])) if found else None
+
+
+def _given(subject: Subject) -> str:
+    return "mini_batch" if isinstance(subject.declared, BatchDeployment) else "raw_data"
+
+
+def _is_rawhttp(decorator: ast.expr) -> bool:
+    return dotted(decorator)[-1:] == ["rawhttp"]
+
+
+def _arity(arguments: ast.arguments) -> tuple[int, float]:
+    """How many values a function takes by position, at least and at most.
+
+    A required keyword makes it uncallable by position: as if it took one more than any.
+    """
+    positional = len(arguments.posonlyargs) + len(arguments.args)
+    least: int = positional - len(arguments.defaults)
+    least += sum(default is None for default in arguments.kw_defaults) * 2
+    return least, float("inf") if arguments.vararg else positional
+
+
+def _own_nodes(found: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.AST]:
+    """The nodes of a function without those of functions inside it."""
+    nodes: list[ast.AST] = list(found.body)
+    while nodes:
+        node = nodes.pop()
+        yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            nodes += ast.iter_child_nodes(node)
+
+
+def _only_raises(found: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return isinstance(found.body[-1], ast.Raise)
+
+
+def _joined_to_model_dir(source: Source) -> Iterator[tuple[tuple[str, ...], int]]:
+    """Paths that are made of AZUREML_MODEL_DIR and of words alone, with their lines."""
+    begun = {id(node.left) for node in ast.walk(source.tree) if isinstance(node, ast.BinOp)}
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Call) and dotted(node.func)[-2:] == ["path", "join"]:
+            first, *others = node.args or [ast.Constant(None)]
+            words = _words(others)
+            if words and _is_model_dir(first):
+                yield words, node.lineno
+        elif isinstance(node, ast.BinOp) and id(node) not in begun:
+            words = _joined(node)
+            if words:
+                yield words, node.lineno
+
+
+def _joined(node: ast.BinOp) -> tuple[str, ...]:
+    """The words behind AZUREML_MODEL_DIR in `Path(...) / "a" / "b"` and in `... + "/a"`."""
+    first: ast.expr = node
+    parts: list[ast.expr] = []
+    while isinstance(first, ast.BinOp) and isinstance(first.op, type(node.op)):
+        parts.insert(0, first.right)
+        first = first.left
+    words = _words(parts)
+    if isinstance(node.op, ast.Add):
+        return words if _is_model_dir(first) else ()
+    if not isinstance(node.op, ast.Div) or not words or not isinstance(first, ast.Call):
+        return ()
+    if dotted(first.func)[-1:] != ["Path"] or not first.args or not _is_model_dir(first.args[0]):
+        return ()
+    return (*_words(first.args[1:]), *words)
+
+
+def _words(nodes: list[ast.expr]) -> tuple[str, ...]:
+    """The parts of a path that is written out; empty where any of it is not."""
+    parts: list[str] = []
+    for node in nodes:
+        if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+            return ()
+        parts += [part for part in node.value.split("/") if part]
+    if any(character in part for part in parts for character in "*?[\\") or ".." in parts:
+        return ()
+    return tuple(parts)
+
+
+def _is_model_dir(node: ast.expr) -> bool:
+    """Whether an expression is `os.environ["AZUREML_MODEL_DIR"]`, or asks for it without another
+    value to fall back on."""
+    if isinstance(node, ast.Subscript):
+        return dotted(node.value)[-1:] == ["environ"] and _is_name(node.slice)
+    if isinstance(node, ast.Call) and dotted(node.func)[-1:] in (["getenv"], ["get"]):
+        return bool(node.args) and _is_name(node.args[0])
+    return False
+
+
+def _is_name(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value == _MODEL_DIR
+
+
+def _asks_first(source: Source) -> bool:
+    """Whether the script asks if a path is there, and so has another way where it isn't."""
+    return any(
+        name[-1] in ("exists", "isdir", "is_dir", "isfile", "is_file") for name, _ in calls(source)
+    )
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return [path.name for path in folder.iterdir()]
+    except OSError:
+        return []
+
+
+def _opens(name: str) -> bool:
+    """Whether a function is called as those are that read files."""
+    return name in ("open", "Path", "load", "load_model", "from_pretrained") or name.startswith(
+        "read_"
+    )

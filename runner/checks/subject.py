@@ -1,0 +1,290 @@
+"""What is checked: each deployment and job that Azure would run, with what lies here of it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from runner.checks.source_code import Import, Source, all_imports, is_local, read_source
+from runner.declarations import (
+    AssetReference,
+    BatchDeployment,
+    Catalog,
+    CommandJob,
+    Data,
+    Environment,
+    Model,
+    OnlineDeployment,
+    SparkJob,
+)
+from runner.declarations import job as jobs
+from runner.declarations.document import MappingNode, Node
+from runner.declarations.problem import Place
+from runner.engine.mlmodel import MlModel, read_mlmodel
+from runner.errors import JobFailed
+from runner.package_names import normal
+from runner.venvs.environment import DeclaredEnvironment
+from runner.venvs.names import name_of
+
+Kind = Literal["batch", "online", "command", "spark"]
+Runnable = BatchDeployment | OnlineDeployment | CommandJob | SparkJob
+
+_EXPRESSION = re.compile(r"\$\{\{.*?\}\}", re.DOTALL)
+_PYTHON = re.compile(r"python(\d(\.\d+)?)?")
+_WITH_VALUE = ("-X", "-W", "-Q")
+_OPERATORS = ("&&", "||", ";", "|")
+# Other folders, and packages that are installed by the command itself.
+_MEANS_OTHERS = re.compile(
+    r"(^|[\s;&|(])(cd|pushd|pip3?|conda|mamba|uv|git|source|export|apt|apt-get)\s"
+    r"|PYTHONPATH|[$`]|-m\s+pip"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A deployment or a job. What is not on this machine is None."""
+
+    kind: Kind
+    declared: Runnable
+    code: Path | None  # its folder of code
+    entry: Path | None  # the Python file that Azure starts
+    shell_scripts: tuple[Path, ...]  # what its command gives to a shell
+    means_others: bool  # its command changes the folder, or installs packages
+    model: Model | None
+    mlmodel: MlModel | None
+    environment: Environment | None  # None where it has none of its own, or one that only Azure has
+    data: Data | None  # what a batch endpoint is given, where the call names nothing
+    starts_as_module: bool = False  # `python -m`
+    wanted: DeclaredEnvironment | None = None  # what its environment, or its model's, asks for
+    resolved: Mapping[str, str] | None = None  # normal name of a package → version
+    unbuilt: tuple[str, ...] = ()  # packages of which nobody knows what they bring along
+
+    @property
+    def name(self) -> str:
+        """As a message names it."""
+        declared = self.declared
+        if isinstance(declared, CommandJob | SparkJob):
+            return f"job {jobs.name_of(declared)!r}"
+        return f"deployment {declared.name!r} of {declared.endpoint_name!r}"
+
+    @property
+    def has_script(self) -> bool:
+        """Whether it is a deployment with a scoring script of its own."""
+        return getattr(self.declared, "code_configuration", None) is not None
+
+    @property
+    def only_azure_knows(self) -> bool:
+        """Whether its environment is one that is looked up on Azure."""
+        source = self.declared.environment
+        return isinstance(source, AssetReference) and self.environment is None
+
+    @property
+    def source(self) -> Source | None:
+        """The entry as Python, None where it can't be parsed."""
+        return read_source(self.entry) if self.entry is not None else None
+
+    @property
+    def search(self) -> tuple[Path, ...]:
+        """The folders of the code in which Python looks for modules."""
+        folders = [self.code] if self.code is not None else []
+        if self.entry is not None and not self.starts_as_module:
+            beside = [] if self.kind == "command" else folders
+            folders = [self.entry.parent, *(one for one in beside if one != self.entry.parent)]
+        return tuple(folders)
+
+    @cached_property
+    def imports(self) -> tuple[Import, ...]:
+        """What the entry imports, and what the files of the code import that it imports."""
+        source = self.source
+        return tuple(all_imports(source, self.search)) if source is not None else ()
+
+    def finds_local(self, module: str) -> bool:
+        """Whether Python finds a module in the code."""
+        return is_local(module, self.search)
+
+    @property
+    def asked_names(self) -> frozenset[str]:
+        """The packages that are declared, by their normal names."""
+        if self.wanted is None:
+            return frozenset()
+        names = {name_of(requirement) for requirement in self.wanted.requirements}
+        conda = {normal(re.split(r"[\s=<>!~\[]", text)[0]) for text in self.wanted.only_conda}
+        return frozenset(name for name in names | conda if name)
+
+    @property
+    def package_names(self) -> frozenset[str]:
+        """The packages that would be installed, as far as that is known."""
+        return self.asked_names | (self.resolved or {}).keys()
+
+    def place(self, *keys: str) -> Place:
+        """Where a key of its declaration stands, or as much of it as is there."""
+        return place_in(self.declared.source, *keys)
+
+
+def place_in(source: MappingNode, *keys: str) -> Place:
+    """Where a key stands, or the last of the keys above it that is there."""
+    place = source.place
+    node: Node = source
+    for key in keys:
+        if not isinstance(node, MappingNode) or key not in node.entries:
+            break
+        place, node = node.key_places[key], node.entries[key]
+    return place
+
+
+def subjects(catalog: Catalog) -> Iterator[Subject]:
+    """Everything of a catalog that Azure would run, but for the jobs that only it can read."""
+    for deployments in catalog.batch_deployments.values():
+        for batch in deployments.values():
+            yield _deployment(catalog, "batch", batch)
+    for online_deployments in catalog.online_deployments.values():
+        for online in online_deployments.values():
+            yield _deployment(catalog, "online", online)
+    for declared in catalog.jobs.values():
+        for job in declared.values():
+            if isinstance(job, CommandJob | SparkJob):
+                yield _job(catalog, job)
+
+
+def _deployment(
+    catalog: Catalog, kind: Kind, declared: BatchDeployment | OnlineDeployment
+) -> Subject:
+    configuration = declared.code_configuration
+    code = configuration.code if configuration and isinstance(configuration.code, Path) else None
+    entry = code / configuration.scoring_script if configuration and code else None
+    model = _model(catalog, declared.model)
+    return Subject(
+        kind=kind,
+        declared=declared,
+        code=code,
+        entry=entry,
+        shell_scripts=(),
+        means_others=False,
+        model=model,
+        mlmodel=_mlmodel(model),
+        environment=_environment(catalog, declared.environment),
+        data=_data(catalog, declared) if isinstance(declared, BatchDeployment) else None,
+    )
+
+
+def _job(catalog: Catalog, job: CommandJob | SparkJob) -> Subject:
+    code = job.code if isinstance(job.code, Path) else None
+    entry: Path | None = None
+    shells: tuple[Path, ...] = ()
+    others = False
+    if isinstance(job, SparkJob):
+        entry = code / job.entry.file if code and job.entry.file else None
+    else:
+        entry, shells, others = _started(job.command, code)
+    return Subject(
+        kind="spark" if isinstance(job, SparkJob) else "command",
+        declared=job,
+        code=code,
+        entry=entry,
+        shell_scripts=shells,
+        means_others=others,
+        starts_as_module=isinstance(job, CommandJob) and bool(re.search(r"\s-m\s", job.command)),
+        model=None,
+        mlmodel=None,
+        environment=_environment(catalog, job.environment),
+        data=None,
+    )
+
+
+def _started(command: str, code: Path | None) -> tuple[Path | None, tuple[Path, ...], bool]:
+    """The Python file and the shell scripts that a command starts in the folder of its code.
+
+    The last says whether it does anything by which other files or packages may be meant.
+    """
+    plain = _EXPRESSION.sub("EXPRESSION", command)
+    try:
+        words = shlex.split(plain)
+    except ValueError:
+        return None, (), True
+    if code is None or _MEANS_OTHERS.search(plain):
+        return None, (), True
+    entry = None
+    shells = []
+    for number, word in enumerate(words):
+        following = list(_arguments(words[number + 1 :]))
+        if _PYTHON.fullmatch(word) and entry is None:
+            entry = _python_file(following, code)
+        elif word in ("bash", "sh") and following and following[0].endswith(".sh"):
+            shells.append(code / following[0])
+        elif word.startswith("./") and word.endswith(".sh"):
+            shells.append(code / word)
+    return entry, tuple(shells), False
+
+
+def _arguments(words: list[str]) -> Iterator[str]:
+    for word in words:
+        if word in _OPERATORS:
+            return
+        yield word.rstrip(";")
+
+
+def _python_file(arguments: list[str], code: Path) -> Path | None:
+    skipped = 0
+    for number, word in enumerate(arguments):
+        if number < skipped:
+            continue
+        if word in _WITH_VALUE:
+            skipped = number + 2
+        elif word == "-m" and number + 1 < len(arguments):
+            parts = arguments[number + 1].split(".")
+            file = code.joinpath(*parts).with_suffix(".py")
+            return file if file.is_file() else None
+        elif word == "-c" or word == "EXPRESSION":
+            return None
+        elif not word.startswith("-"):
+            return code / word
+    return None
+
+
+def _model(catalog: Catalog, source: AssetReference | Model | None) -> Model | None:
+    """The declared model that a deployment means, where it is known that it is this one."""
+    if isinstance(source, Model) or source is None:
+        return source
+    if source.registry or source.workspace:
+        return None
+    model = catalog.models.get(source.name)
+    if model and source.version and model.version != source.version:
+        return None  # what was registered under that version may be another
+    return model
+
+
+def _mlmodel(model: Model | None) -> MlModel | None:
+    if model is None or model.type != "mlflow_model" or not isinstance(model.path, Path):
+        return None
+    try:
+        return read_mlmodel(model.path)
+    except JobFailed:
+        return None
+
+
+def _environment(
+    catalog: Catalog, source: AssetReference | Environment | None
+) -> Environment | None:
+    if isinstance(source, Environment) or source is None:
+        return source
+    if source.registry or source.workspace:
+        return None
+    found = catalog.environments.get(source.name)
+    if found and source.version and found.version != source.version:
+        return None
+    return found
+
+
+def _data(catalog: Catalog, deployment: BatchDeployment) -> Data | None:
+    endpoint = catalog.batch_endpoints.get(deployment.endpoint_name)
+    if endpoint is None:
+        return None
+    if endpoint.input is None:
+        return catalog.data_beside(endpoint)
+    named = re.match(r"azureml:([^:@/]+)(@latest)?$", endpoint.input)
+    return catalog.data.get(named[1]) if named else None

@@ -1,0 +1,74 @@
+"""`runner check`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from runner.cli.options import Command, Session, common, endpoint_names, output_option, pass_session
+
+if TYPE_CHECKING:
+    from runner.checks.finding import Finding
+
+
+@click.command(
+    cls=Command,
+    epilog="""\b
+Examples:
+  runner check
+  runner check diabetes-batch
+  runner check --env prod -o json""",
+)
+@click.argument("name", metavar="[ENDPOINT|MODEL]", required=False, shell_complete=endpoint_names())
+@output_option
+@common
+@pass_session
+def check(session: Session, name: str | None, output: str) -> int:
+    """Check whether what is declared would run on Azure.
+
+    Reads declarations, scripts, models' descriptions and the headers of data, and asks uv what the
+    declared environments come to. Nothing is scored, installed or sent, and no code is run. One
+    line says what is wrong and the way out. Without a name: every endpoint, model and job. The
+    exit status is 1 where something fails on Azure, and 0 where there are only warnings.
+    """
+    from runner.checks.check import check as find
+    from runner.cli.output import print_json, print_note
+    from runner.project import find_project
+
+    report = find(find_project(), session.environment, name)
+    if output == "json":
+        print_json([_record(finding) for finding in report.findings])
+    else:
+        for finding in report.findings:
+            _print(finding)
+    for line in report.unchecked:
+        print_note(line)
+    errors = sum(finding.severity == "error" for finding in report.findings)
+    if output != "json":
+        print_note(_summary(errors, len(report.findings) - errors))
+    return 1 if errors else 0
+
+
+def _record(finding: Finding) -> dict[str, object]:
+    return {
+        "file": str(finding.place.file),
+        "line": finding.place.line or None,
+        "code": finding.code,
+        "severity": finding.severity,
+        "text": finding.text,
+    }
+
+
+def _print(finding: Finding) -> None:
+    from runner.cli.output import nearer, printable
+
+    mark = "" if finding.severity == "error" else "warning: "
+    print(printable(nearer(f"{finding.place}: {mark}{finding.text}")))
+
+
+def _summary(errors: int, warnings: int) -> str:
+    if not errors and not warnings:
+        return "nothing was found that would fail on Azure"
+    parts = [(errors, "error"), (warnings, "warning")]
+    return ", ".join(f"{count} {noun}{'s' * (count > 1)}" for count, noun in parts if count)

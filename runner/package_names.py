@@ -1,0 +1,78 @@
+"""Which package brings a module, and how indexes compare the names of packages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+# Modules whose package has another name, or that several packages bring. One with dots is part of
+# a namespace that several packages share.
+PACKAGES: Final[Mapping[str, tuple[str, ...]]] = {
+    "attr": ("attrs",),
+    "azure.ai.ml": ("azure-ai-ml",),
+    "azure.core": ("azure-core",),
+    "azure.identity": ("azure-identity",),
+    "azure.keyvault.secrets": ("azure-keyvault-secrets",),
+    "azure.storage.blob": ("azure-storage-blob",),
+    "azure.storage.filedatalake": ("azure-storage-file-datalake",),
+    "azureml.ai.monitoring": ("azureml-ai-monitoring",),
+    "azureml.contrib.services": ("azureml-contrib-services", "azureml-inference-server-http"),
+    "azureml.core": ("azureml-core",),
+    "azureml.data": ("azureml-core",),
+    "azureml.dataprep": ("azureml-dataprep",),
+    "azureml.fsspec": ("azureml-fsspec",),
+    "azureml.mlflow": ("azureml-mlflow",),
+    "bs4": ("beautifulsoup4",),
+    "Crypto": ("pycryptodome",),
+    "cv2": (
+        "opencv-python",
+        "opencv-python-headless",
+        "opencv-contrib-python",
+        "opencv-contrib-python-headless",
+    ),
+    "dateutil": ("python-dateutil",),
+    "docx": ("python-docx",),
+    "dotenv": ("python-dotenv",),
+    "faiss": ("faiss-cpu", "faiss-gpu"),
+    "fitz": ("pymupdf",),
+    "git": ("gitpython",),
+    "google.cloud.storage": ("google-cloud-storage",),
+    "google.protobuf": ("protobuf",),
+    "imblearn": ("imbalanced-learn",),
+    "inference_schema": ("inference-schema",),
+    "jwt": ("pyjwt",),
+    "mlflow": ("mlflow", "mlflow-skinny"),
+    "mpl_toolkits": ("matplotlib",),
+    "MySQLdb": ("mysqlclient",),
+    "OpenSSL": ("pyopenssl",),
+    "PIL": ("pillow",),
+    "psycopg2": ("psycopg2", "psycopg2-binary"),
+    "serial": ("pyserial",),
+    "skimage": ("scikit-image",),
+    "sklearn": ("scikit-learn",),
+    "skopt": ("scikit-optimize",),
+    "sksurv": ("scikit-survival",),
+    "tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow-macos", "tensorflow-intel"),
+    "umap": ("umap-learn",),
+    "yaml": ("pyyaml",),
+    "zmq": ("pyzmq",),
+}
+
+
+def packages_of(module: str) -> tuple[str, ...]:
+    """The packages that a module may come from, by the name of its whole or of its beginning.
+
+    One that the table doesn't know is thought to be called as its package.
+    """
+    parts = module.split(".")
+    for length in range(len(parts), 0, -1):
+        known = PACKAGES.get(".".join(parts[:length]))
+        if known is not None:
+            return known
+    return (parts[0],)
+
+
+def normal(name: str) -> str:
+    """A package's name as indexes compare it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
