@@ -18,6 +18,7 @@ from runner.engine.plan import Plan, read_plan
 from runner.engine.run import Stopped, run
 from runner.errors import JobFailed
 from runner.job_folder import deliver, delivered, log_file, now, reserve, say, starts
+from runner.job_interpreter import interpreter_from
 from runner.predictions import COLUMNS
 from runner.processes import with_one_thread
 from runner.tally import in_order, merge, told
@@ -86,9 +87,11 @@ def _score(
 def read_summary(folder: Path) -> Summary | None:
     """The job's summary, None before its first end."""
     try:
-        return Summary(**json.loads((folder / "summary.json").read_text(encoding="utf-8")))
+        document = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
+    kept = document.pop("interpreter", None)
+    return Summary(**document, interpreter=interpreter_from(kept) if kept else None)
 
 
 def _summary(
@@ -124,6 +127,7 @@ def _summary(
         output=str(output) if completed else None,
         report=str(folder / "report.html"),
         notices=_notices(attempts, folder),
+        interpreter=job.interpreter,
     )
 
 

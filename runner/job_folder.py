@@ -2,6 +2,7 @@
 
 <home>/jobs/<name>/
     plan.json or command.json    what was asked for
+    interpreter.json             which Python runs it
     model/<name>                 the model, as a scoring script finds it
     code/                        the copy of the code that a command runs in
     run.json                     the command's MLflow run

@@ -40,10 +40,13 @@ _USUAL = {
 }
 
 
-def check_spark(master: str | None = None) -> None:
+def check_spark(master: str | None = None, python: str | None = None) -> None:
     """Raise EnvironmentRefused unless Spark can run here: its package, Java if it needs it, and the
-    cluster if there is to be one. Raises WrongUsage for a master that makes no sense."""
-    if find_spec("pyspark") is None:
+    cluster if there is to be one. Raises WrongUsage for a master that makes no sense.
+
+    `python` is the one that runs it; what another than this one has is not looked at.
+    """
+    if python is None and find_spec("pyspark") is None:
         way = installed_by("-r requirements/spark.txt")
         raise EnvironmentRefused(f"Spark needs pyspark, which is not installed: {way}")
     if master is None or not master.startswith(_CONNECT):
@@ -100,10 +103,13 @@ def runs_on_databricks() -> bool:
     return "DATABRICKS_RUNTIME_VERSION" in os.environ
 
 
-def write_settings(folder: Path, conf: Mapping[str, str]) -> dict[str, str]:
+def write_settings(
+    folder: Path, conf: Mapping[str, str], python: str | None = None
+) -> dict[str, str]:
     """Write into a folder what Spark reads when it starts; `conf` goes over what is usual.
 
-    Returns the environment variables by which any Spark that a process begins goes by them.
+    Its Python workers run in `python`, by default the one that runs this. Returns the environment
+    variables by which any Spark that a process begins goes by them.
     """
     folder.mkdir(parents=True, exist_ok=True)
     settings = {**_USUAL, **conf}
@@ -111,23 +117,24 @@ def write_settings(folder: Path, conf: Mapping[str, str]) -> dict[str, str]:
     (folder / "spark-defaults.conf").write_text("".join(lines), encoding="utf-8")
     (folder / "log4j2.properties").write_text(_LOGGING, encoding="ascii")
     usual = {
-        "PYSPARK_PYTHON": sys.executable,
-        "PYSPARK_DRIVER_PYTHON": sys.executable,
+        "PYSPARK_PYTHON": python or sys.executable,
+        "PYSPARK_DRIVER_PYTHON": python or sys.executable,
         "TZ": "UTC",  # as in the cloud; Spark reads and shows times by it
     }
     if settings["spark.master"].startswith(_CONNECT):
         return {"SPARK_REMOTE": settings["spark.master"]} | usual
-    return {"SPARK_CONF_DIR": str(folder)} | usual | variables_of(settings["spark.master"])
+    return {"SPARK_CONF_DIR": str(folder)} | usual | variables_of(settings["spark.master"], python)
 
 
-def variables_of(master: str) -> dict[str, str]:
-    """The variables by which a Spark that is begun here is pyspark's own and finds its address.
+def variables_of(master: str, python: str | None = None) -> dict[str, str]:
+    """The variables by which a Spark that is begun here is the pyspark's of `python`, by default of
+    the one that runs this, and finds its address.
 
     Of another version's SPARK_HOME, pyspark says only what is missing in its JVM. Where the name of
     this machine leads nowhere, as it may in a VPN, Spark doesn't start.
     """
     variables = {}
-    if (home := _own_home()) is not None:
+    if (home := _own_home(python)) is not None:
         variables["SPARK_HOME"] = home
     if master.startswith("local"):
         # Nobody else is to reach it, and no name server is to be waited for.
@@ -140,16 +147,24 @@ def leave_remote() -> None:
     os.environ.pop("SPARK_REMOTE", None)
 
 
-def _own_home() -> str | None:
+def _own_home(python: str | None) -> str | None:
     """The folder of the Spark that pyspark brings, where SPARK_HOME names another version's."""
-    package, named = find_spec("pyspark"), os.environ.get("SPARK_HOME")
-    if named is None or package is None or package.origin is None:
+    own, named = _pyspark(python), os.environ.get("SPARK_HOME")
+    if named is None or own is None:
         return None
-    own = Path(package.origin).parent
     core = next((own / "jars").glob("spark-core_*.jar"), None)
     if core is None or Path(named, "jars", core.name).exists():
         return None
     return str(own)
+
+
+def _pyspark(python: str | None) -> Path | None:
+    """The folder of the pyspark that a Python has, by default the one that runs this."""
+    if python is not None:
+        prefix = Path(python).parent.parent
+        return next(prefix.glob("lib/python3*/site-packages/pyspark"), None)
+    package = find_spec("pyspark")
+    return Path(package.origin).parent if package and package.origin else None
 
 
 def _escaped(text: str) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from tests.projects import ScratchProject, make_project
+from tests.projects import OWN_PACKAGES, ScratchProject, make_project
+
+os.environ.update(OWN_PACKAGES)
 
 pytest_plugins = [
     "tests.emulator.batch.fixtures",

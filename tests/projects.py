@@ -12,6 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+# What the tests' own environment has is what models and jobs run in, unless a test is about others.
+OWN_PACKAGES = {"RUNNER_ENV_MANAGER": "local"}
+
 ROOT = Path(__file__).resolve().parent.parent
 
 ECHO = """
@@ -79,7 +82,7 @@ class ScratchProject:
     def environment(self, **more: str) -> dict[str, str]:
         kept = {key: value for key, value in os.environ.items() if not key.startswith("RUNNER_")}
         path = os.pathsep.join(map(str, (*self.modules, ROOT)))
-        return kept | {"PYTHONPATH": path, "NO_COLOR": "1"} | more
+        return kept | {"PYTHONPATH": path, "NO_COLOR": "1", **OWN_PACKAGES} | more
 
     def run(
         self, *words: str, env: Mapping[str, str] | None = None

@@ -11,6 +11,7 @@ from runner.azureml.connection import Connection
 from runner.catalogs import read_environment_catalog
 from runner.job_kinds import JobType
 from runner.project import stack_file
+from runner.venvs.interpreter import EnvManager
 from runner.workspace import (
     Asset,
     AssetKind,
@@ -48,6 +49,8 @@ class AzureWorkspace:
         self.environment = environment
         self.on_transfer: Callable[[Transfer], None] = lambda _: None
         self.on_notice: Callable[[str], None] = lambda _: None
+        self.on_step: Callable[[str], None] = lambda _: None
+        self.env_manager: EnvManager | None = None
         self._project = project
         self._home = project.home / environment  # what is fetched of its jobs
         self._connection = Connection(outputs)

@@ -35,6 +35,7 @@ COMMANDS = {
     "check": "Check whether what is declared would run on Azure.",
     "ui": "Open the page of the workspace's runs.",
     "env": "Look at the project's environments.",
+    "venvs": "Look at the venvs of declared environments, remove them.",
     "completion": "Print the shell's completion script.",
 }
 

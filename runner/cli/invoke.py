@@ -13,6 +13,7 @@ from runner.cli.options import (
     common,
     deployment_names,
     endpoint_names,
+    env_manager_option,
     output_option,
     pass_session,
 )
@@ -39,6 +40,7 @@ Examples:
     shell_complete=deployment_names("online"),
     help="The deployment to ask.  [default: by the endpoint's traffic]",
 )
+@env_manager_option
 @output_option
 @common
 @pass_session

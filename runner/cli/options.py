@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
+from runner.venvs.interpreter import ENV_MANAGERS, EnvManager
+
 if TYPE_CHECKING:
     from datetime import timedelta
 
@@ -30,6 +32,7 @@ class Session:
     chosen: str | None = None
     outputs: Path | None = None
     verbose: bool = False
+    env_manager: EnvManager | None = None
     find_abilities: Callable[..., Abilities] | None = None  # None: those of the open workspace
 
     @property
@@ -39,23 +42,34 @@ class Session:
         return self.chosen or default_environment()
 
     def open(self) -> Workspace:
-        return self.open_other(self.environment, self.outputs)
+        if self.env_manager is not None and not self.abilities().makes_venvs:
+            from runner.errors import WrongUsage
+
+            raise WrongUsage(
+                "--env-manager is for this machine: elsewhere the platform makes the declared"
+                " environment; leave it out"
+            )
+        workspace = self.open_other(self.environment, self.outputs)
+        workspace.env_manager = self.env_manager
+        return workspace
 
     def abilities(self) -> Abilities:
         """What the environment can do, without opening its workspace where that is known."""
         if self.find_abilities is None:
-            return self.open().abilities
+            return self.open_other(self.environment, self.outputs).abilities
         return self.find_abilities(self.environment, self.outputs)
 
     def open_other(self, environment: str, outputs: Path | None) -> Workspace:
         """The workspace of an environment by name, whatever the options say."""
         from runner.cli.failure import print_warning
+        from runner.cli.output import nearer, print_note
         from runner.cli.transfers import TransferView
 
         given = () if outputs is None else (outputs,)
         workspace = self.opener(environment, *given)
         workspace.on_transfer = TransferView().show
         workspace.on_notice = print_warning
+        workspace.on_step = lambda text: print_note(nearer(text))
         return workspace
 
 
@@ -182,6 +196,12 @@ def _choose_outputs(ctx: click.Context, _param: click.Parameter, value: Path | N
         _session(ctx).outputs = value
 
 
+def _choose_env_manager(
+    ctx: click.Context, _param: click.Parameter, value: EnvManager | None
+) -> None:
+    _session(ctx).env_manager = value
+
+
 def _be_verbose(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if value:
         _session(ctx).verbose = True
@@ -222,6 +242,16 @@ output_option = click.option(
     default="table",
     show_default=True,
     help="How to print the result.",
+)
+env_manager_option = click.option(
+    "--env-manager",
+    type=click.Choice(ENV_MANAGERS),
+    expose_value=False,
+    callback=_choose_env_manager,
+    help="What makes the declared environment on this machine. auto takes the runner's own packages"
+    " where they are those that are declared, and uv where they are not; local takes the runner's"
+    " own in any case.  [default: RUNNER_ENV_MANAGER, else scoring:envManager in"
+    " Pulumi.local.yaml, else auto]",
 )
 no_wait_option = click.option(
     "--no-wait",

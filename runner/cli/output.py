@@ -12,6 +12,7 @@ import click
 from runner.tally import ONLY
 
 if TYPE_CHECKING:
+    from runner.venvs.interpreter import Interpreter
     from runner.workspace import Asset, EndpointInfo, Job, Origin, Summary
 
 _GAP = 2
@@ -185,6 +186,7 @@ def summary_details(summary: Summary) -> dict[str, object]:
     }
     if summary.columns or summary.predictions:
         details["predictions"] = _predictions(summary)
+    details |= python_details(summary.interpreter)
     if summary.output:
         details["output"] = near(summary.output)
     if summary.report:
@@ -208,6 +210,7 @@ def print_job(job: Job, summary: Summary | None, tracked: Mapping[str, object]) 
         "deployment": job.deployment,
         "model": job.model,
         "input": job.input,
+        **python_details(job.interpreter),
         "created": _in_utc(job.created_at),
         "started": _in_utc(job.started_at),
         "ended": _in_utc(job.ended_at),
@@ -220,6 +223,18 @@ def print_job(job: Job, summary: Summary | None, tracked: Mapping[str, object]) 
         details |= summary_details(summary)
     details |= tracked
     print_details({name: value for name, value in details.items() if value not in (None, "")})
+
+
+def python_details(interpreter: Interpreter | None) -> dict[str, object]:
+    """Which Python ran a job, where that is not simply the runner's own."""
+    if interpreter is None or (interpreter.venv is None and not interpreter.others):
+        return {}
+    from runner.job_interpreter import told_others, told_python
+
+    details: dict[str, object] = {"python": nearer(told_python(interpreter))}
+    if interpreter.others:
+        details["other versions"] = first_lines(told_others(interpreter.others))
+    return details
 
 
 def _report(job: Job) -> str | None:

@@ -14,6 +14,7 @@ from runner.cli.options import (
     deployment_names,
     download_option,
     endpoint_names,
+    env_manager_option,
     no_wait_option,
     output_option,
     pairs,
@@ -117,6 +118,7 @@ Examples:
     help="Where the results go; must not exist. On Azure azureml://datastores/NAME/paths/PATH."
     "  [default: the job's own folder]",
 )
+@env_manager_option
 @download_option
 @no_wait_option
 @output_option

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import click
 
-from runner.cli.options import Command, Session, common, endpoint_names, pass_session
+from runner.cli.options import (
+    Command,
+    Session,
+    common,
+    endpoint_names,
+    env_manager_option,
+    pass_session,
+)
 
 
 @click.command(
@@ -29,6 +36,7 @@ Examples:
     show_default=True,
     help="The address to listen on.",
 )
+@env_manager_option
 @common
 @pass_session
 def serve(session: Session, endpoint: str, port: int, host: str) -> None:

@@ -11,6 +11,7 @@ from runner.cli.options import (
     Session,
     common,
     declared_jobs,
+    env_manager_option,
     existing_path,
     model_folders,
     no_wait_option,
@@ -46,6 +47,7 @@ Examples:
     callback=pairs,
     help="Change an input of the job. May be repeated.",
 )
+@env_manager_option
 @no_wait_option
 @output_option
 @common

@@ -16,6 +16,7 @@ from runner.declarations.online import OnlineDeployment, OnlineEndpoint
 from runner.declarations.problem import DeclarationError, Place, Problem
 from runner.declarations.reader import joined
 from runner.nearest import nearest
+from runner.venvs.interpreter import EnvManager
 
 ENDPOINTS = "scoring:endpoints"  # where a stack file says what an endpoint has there
 
@@ -40,6 +41,7 @@ class Catalog:
     online_deployments: Mapping[str, Mapping[str, OnlineDeployment]] = field(default_factory=dict)
     jobs: Mapping[str, Mapping[str, Job]] = field(default_factory=dict)  # by model folder
     default_endpoint: str | None = None  # the stack's scoring:defaultEndpoint
+    env_manager: EnvManager | None = None  # and its scoring:envManager
 
     def data_beside(self, declaration: Declaration) -> Data | None:
         """The data asset of a declaration's model folder: its data.yml, else its only one."""

@@ -38,9 +38,11 @@ from runner.declarations.reader import joined, plain, read_list, read_str, refus
 from runner.declarations.references import PREFIX, AssetReference, is_uri, parse_reference
 from runner.errors import WrongUsage
 from runner.nearest import nearest
+from runner.venvs.interpreter import ENV_MANAGERS, EnvManager
 
 LOCATION = "azure-native:location"
 DEFAULT_ENDPOINT = "scoring:defaultEndpoint"
+ENV_MANAGER = "scoring:envManager"  # what makes declared environments on this machine
 MODELS = "scoring:models"  # the folders of models/ whose endpoints an environment has
 PLATFORM = "scoring:platform"
 STACK_PLATFORMS = ("azureml", "databricks")  # the first is that of a stack that names none
@@ -57,6 +59,8 @@ WHOLE = frozenset(
     }
 )
 FIXED = ("name", "endpoint_name", "type", "$schema")
+# The keys that are fields of `Stack`.
+_READ = frozenset({LOCATION, DEFAULT_ENDPOINT, ENDPOINTS, MODELS, ENV_MANAGER})
 
 D = TypeVar("D", BatchDeployment, OnlineDeployment)
 T = TypeVar("T")
@@ -84,6 +88,7 @@ class Stack:
     endpoints: Mapping[str, EndpointOverlay] = field(default_factory=dict)
     models: tuple[str, ...] | None = None  # None: of all folders
     models_place: Place | None = field(default=None, repr=False, compare=False)
+    env_manager: EnvManager | None = None
     config: Mapping[str, Any] = field(default_factory=dict)  # every other key, as it stands
 
 
@@ -148,10 +153,11 @@ def stack_from(config: MappingNode, file: Path) -> Stack:
         endpoints=endpoints,
         models=take(MODELS, lambda node, key: read_list(node, str, key), None),
         models_place=config.key_places.get(MODELS),
+        env_manager=take(ENV_MANAGER, _env_manager, None),
         config={
             key: plain(_without_secrets(node))
             for key, node in config.entries.items()
-            if key not in (LOCATION, DEFAULT_ENDPOINT, ENDPOINTS, MODELS) and not is_secret(node)
+            if key not in _READ and not is_secret(node)
         },
     )
     if problems:
@@ -198,6 +204,7 @@ def lay_over(catalog: Catalog, stack: Stack) -> Catalog:
         online_endpoints=online_endpoints,
         online_deployments=online_deployments,
         default_endpoint=stack.default_endpoint,
+        env_manager=stack.env_manager,
     )
     default = stack.default_endpoint
     if default is not None and default not in batch_endpoints:
@@ -311,6 +318,14 @@ def _refuse_fixed(node: MappingNode, key: str) -> None:
     ]
     if problems:
         raise DeclarationError(problems)
+
+
+def _env_manager(node: Node, key: str) -> EnvManager:
+    asked = read_str(node, key)
+    for manager in ENV_MANAGERS:
+        if asked == manager:
+            return manager
+    raise refusal(node.place, key, f"there is no {asked!r}" + nearest(asked, ENV_MANAGERS))
 
 
 def _endpoints(node: Node, key: str) -> dict[str, EndpointOverlay]:

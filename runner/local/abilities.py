@@ -4,4 +4,6 @@ from __future__ import annotations
 
 from runner.workspace.abilities import Abilities
 
-ABILITIES = Abilities(serves=True, resumes=True, removes_jobs=True, begins_at_once=True)
+ABILITIES = Abilities(
+    serves=True, makes_venvs=True, resumes=True, removes_jobs=True, begins_at_once=True
+)

@@ -11,8 +11,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -53,6 +53,7 @@ class Command:
     registered: Mapping[str, NamedOutput] = field(default_factory=dict)  # some of the outputs
     environment_variables: Mapping[str, str] = field(default_factory=dict)
     timeout: float | None = None  # seconds
+    python: str | None = None  # of the declared environment; None: the one that runs this
 
 
 class _OutOfTime(JobFailed):
@@ -78,10 +79,13 @@ def read_command(folder: Path) -> Command:
         ) from error
 
 
-def run_command_job(home: Path, job: Job, stop: Callable[[], bool]) -> Path | None:
+def run_command_job(
+    home: Path, job: Job, stop: Callable[[], bool], lock: int | None = None
+) -> Path | None:
     """Run the job's command as an MLflow run, publish its outputs, each whole, and register those
     that are to become assets.
 
+    `lock` is a descriptor that the command has to inherit, as it may outlive this process.
     Returns the folder of the outputs. Raises JobFailed for a command that exits with another
     status than 0 or outlives its timeout, and Stopped when `stop` says so.
     """
@@ -89,7 +93,7 @@ def run_command_job(home: Path, job: Job, stop: Callable[[], bool]) -> Path | No
     command = read_command(folder)
     end: End = "FAILED"
     try:
-        output = _make_outputs(home, job, command, folder, stop)
+        output = _make_outputs(home, job, command, folder, stop, lock)
         end = "FINISHED"
     except (Stopped, _OutOfTime):
         end = "KILLED"
@@ -100,13 +104,19 @@ def run_command_job(home: Path, job: Job, stop: Callable[[], bool]) -> Path | No
 
 
 def _make_outputs(
-    home: Path, job: Job, command: Command, folder: Path, stop: Callable[[], bool]
+    home: Path,
+    job: Job,
+    command: Command,
+    folder: Path,
+    stop: Callable[[], bool],
+    lock: int | None,
 ) -> Path | None:
     """Run the command, unless an earlier attempt of the job has come to its end."""
     aside, target = folder / "output", folder / "named-outputs"
     end_left_over(folder)
     if not delivered(folder, target):
-        _run(command, folder, aside, _begin_run(home, job, command, folder, stop), stop)
+        with _tracking(home, command, _begin_run(home, job, command, folder, stop)) as variables:
+            _run(command, folder, aside, variables, stop, lock)
         if not command.outputs:
             return None
         deliver(folder, aside, target)
@@ -134,6 +144,23 @@ def _begin_run(
     return variables
 
 
+@contextmanager
+def _tracking(
+    home: Path, command: Command, variables: Mapping[str, str]
+) -> Iterator[Mapping[str, str]]:
+    """Let the command reach the tracking store by these variables, and give them.
+
+    The MLflow of another Python can't open the store itself.
+    """
+    if command.python is None or not variables:
+        yield variables
+        return
+    from runner.local.tracking.server import tracking_server
+
+    with tracking_server(home) as address:
+        yield {**variables, **address}
+
+
 def _end_run(home: Path, job: Job, command: Command, folder: Path, end: End) -> None:
     """End the MLflow run of the job, if it has one, and say why there is nothing in it."""
     run = end_run(home, job.name, end, command.run.parameters)
@@ -150,6 +177,7 @@ def _run(
     aside: Path,
     variables: Mapping[str, str],
     stop: Callable[[], bool],
+    lock: int | None,
 ) -> None:
     """Run the command on its copy of the code, with a folder aside for its outputs."""
     shutil.rmtree(aside, ignore_errors=True)
@@ -168,7 +196,7 @@ def _run(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            pass_fds=[held],
+            pass_fds=[held] if lock is None else [held, lock],
         )
         note_command(held, process.pid)
     try:
@@ -204,8 +232,6 @@ def _filled_in(command: Command, aside: Path) -> list[str]:
 
 def _environment(command: Command, variables: Mapping[str, str]) -> dict[str, str]:
     """The variables of the command: the shell's, the declaration's, and over them its run's."""
-    # The command's `python` is the one that runs this.
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     inherited = {
         key: value
         for key, value in os.environ.items()
@@ -214,7 +240,36 @@ def _environment(command: Command, variables: Mapping[str, str]) -> dict[str, st
         if not key.startswith("AZUREML_")
         and key not in (*VARIABLES, "MLFLOW_REGISTRY_URI", "SPARK_REMOTE")
     }
-    return inherited | {"PATH": path} | dict(command.environment_variables) | dict(variables)
+    python = (
+        _own_python(inherited)
+        if command.python is None
+        else _other_python(inherited, Path(command.python))
+    )
+    return inherited | python | dict(command.environment_variables) | dict(variables)
+
+
+def _own_python(inherited: Mapping[str, str]) -> dict[str, str]:
+    """The variables by which the command's `python` is the one that runs this."""
+    path = [str(Path(sys.executable).parent), inherited.get("PATH", "")]
+    return {"PATH": os.pathsep.join(path)}
+
+
+def _other_python(inherited: dict[str, str], python: Path) -> dict[str, str]:
+    """The variables by which the command's `python` is another one, with its packages alone.
+
+    What the other one lacks is not found among the runner's own programs either.
+    """
+    for name in ("PYTHONHOME", "PYTHONPATH"):
+        inherited.pop(name, None)
+    own = Path(sys.prefix, "bin") if sys.prefix != sys.base_prefix else None
+    path = [
+        place for place in inherited.get("PATH", "").split(os.pathsep) if Path(place or ".") != own
+    ]
+    return {
+        "PATH": os.pathsep.join([str(python.parent), *path]),
+        "VIRTUAL_ENV": str(python.parent.parent),
+        "PYTHONNOUSERSITE": "1",
+    }
 
 
 def _wait(process: subprocess.Popen[bytes], timeout: float | None, stop: Callable[[], bool]) -> int:

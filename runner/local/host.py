@@ -16,9 +16,11 @@ from pathlib import Path
 from runner.engine.stopped import Stopped
 from runner.errors import EnvironmentRefused, RunnerError
 from runner.job_folder import add_start, job_folder, now, say
+from runner.job_interpreter import read_interpreter
 from runner.local.database import opened, transaction
 from runner.local.job_lock import lock
 from runner.local.job_records import select_job, update_job
+from runner.local.venvs import held, user_of
 from runner.workspace import Job, JobStatus
 
 
@@ -47,12 +49,14 @@ def _run(home: Path, name: str, folder: Path, stopping: list[int]) -> int:
         job = update_job(
             connection, name, status=JobStatus.RUNNING, started_at=first, ended_at=None, error=None
         )
+    job = replace(job, interpreter=read_interpreter(folder))
     add_start(folder, started)
     say(folder, f"job {name} {'begins' if first == started else 'is taken up again'}")
     status, error = JobStatus.COMPLETED, None
     changes: dict[str, str | None] = {}
     try:
-        output = _run_as_its_type(home, job, lambda: bool(stopping))
+        with held(home, job.interpreter, user_of(job)) as venv:
+            output = _run_as_its_type(home, job, lambda: bool(stopping), venv)
         changes = {"output": str(output) if output else None}
     except Stopped:
         status, error = JobStatus.CANCELED, f"canceled; `runner jobs resume {name}` goes on"
@@ -87,11 +91,13 @@ def _draw(folder: Path, job: Job) -> None:
         traceback.print_exc()
 
 
-def _run_as_its_type(home: Path, job: Job, stop: Callable[[], bool]) -> Path | None:
+def _run_as_its_type(
+    home: Path, job: Job, stop: Callable[[], bool], venv: int | None
+) -> Path | None:
     if job.type != "batch":
         from runner.local.command_job import run_command_job
 
-        return run_command_job(home, job, stop)
+        return run_command_job(home, job, stop, venv)
     from runner.batch_run import run_batch
 
     folder = job_folder(home, job.name)

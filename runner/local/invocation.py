@@ -31,15 +31,20 @@ from runner.input_data import form_of
 from runner.input_path import Chosen, check_type, choose_input, counted_names, unscored
 from runner.job_address import is_job_address
 from runner.job_folder import job_folder, model_folder, now
+from runner.job_interpreter import differing
 from runner.local.assets import without_unused_keys
 from runner.local.endpoints import DeclaredEndpoints
 from runner.local.files import link_out, looks_changed
 from runner.local.home import make_folder
+from runner.local.interpreters import Declaring, Interpreters
 from runner.local.jobs import begin_job, name_job
+from runner.local.venvs import keep_interpreter
 from runner.registering import find_or_register, registration_of
 from runner.request import Request, only_here, resolve
 from runner.scoring_script import find_script
 from runner.spark import asked_master, check_spark
+from runner.venvs.interpreter import Interpreter
+from runner.venvs.needs import Needs, model_needs, script_needs
 from runner.workspace import (
     Asset,
     AssetKind,
@@ -53,7 +58,13 @@ from runner.workspace import (
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def invoke(home: Path, catalog: Catalog, invocation: Invocation, assets: Assets) -> Job:
+def invoke(
+    home: Path,
+    catalog: Catalog,
+    invocation: Invocation,
+    assets: Assets,
+    interpreters: Interpreters,
+) -> Job:
     """Begin a batch job of a declared deployment. Raises a RunnerError; then there is no job.
 
     JobFailed where the output place holds something already.
@@ -62,8 +73,10 @@ def invoke(home: Path, catalog: Catalog, invocation: Invocation, assets: Assets)
     output = check_output(invocation.output_path)
     name = name_job(request.endpoint)
     plan, model, given, notices = plan_job(home, catalog, request, invocation, name, assets)
+    interpreter = _interpreter(request, plan, model, interpreters)
     folder = make_folder(home, job_folder(home, name))
-    write_plan(plan, folder / "plan.json")
+    write_plan(replace(plan, python=interpreter.python), folder / "plan.json")
+    keep_interpreter(home, interpreter, folder)
     if model and plan.script:
         link_out(home, model.content_hash, model_folder(folder) / model.base_name)
     job = Job(
@@ -77,7 +90,33 @@ def invoke(home: Path, catalog: Catalog, invocation: Invocation, assets: Assets)
         input=given,
         output=str(output) if output else None,
     )
-    return replace(begin_job(home, job), notices=notices)
+    return replace(begin_job(home, job), notices=(*notices, *differing(interpreter)))
+
+
+def _interpreter(
+    request: Request, plan: Plan, model: Asset | None, interpreters: Interpreters
+) -> Interpreter:
+    """The Python that scores by a plan: that of what its deployment or else its model declares."""
+    deployment = request.declared
+    assert deployment is not None
+    declaring = declaring_of(deployment, model)
+    if plan.settings.engine == "spark":
+        return interpreters.choose_own(declaring)
+    return interpreters.choose(declaring)
+
+
+def declaring_of(deployment: Deployment, model: Asset | None) -> Declaring:
+    """What declares the environment that a deployment scores in."""
+    script = find_script(deployment)
+    path = Path(model.path) if model else None
+    needs = model_needs(path) if path is not None and script is None else Needs()
+    return Declaring(
+        owner=f"deployment {deployment.name!r}",
+        environment=deployment.environment,
+        needs=script_needs(script.code) if script else needs,
+        model=path,
+        label=model.reference if model else None,
+    )
 
 
 def plan_job(

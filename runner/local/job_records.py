@@ -11,8 +11,10 @@ from runner.local.database import decode, encode
 from runner.nearest import nearest
 from runner.workspace import Job, JobStatus
 
-# Where a job's folder lies follows from its name, and notices are told once.
-_COLUMNS = tuple(one.name for one in fields(Job) if one.name not in ("folder", "notices"))
+# A job's folder follows from its name, and holds which interpreter it has; notices are told once.
+_COLUMNS = tuple(
+    column.name for column in fields(Job) if column.name not in ("folder", "notices", "interpreter")
+)
 
 
 def insert_job(connection: sqlite3.Connection, job: Job) -> None:

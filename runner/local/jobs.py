@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import EnvironmentRefused, NotFound
 from runner.job_folder import job_folder, now, starts
+from runner.job_interpreter import read_interpreter
 from runner.job_kinds import JobType
 from runner.local.database import opened, transaction
 from runner.local.job_lock import owner
@@ -25,6 +27,7 @@ from runner.local.job_records import (
 )
 from runner.local.left_over import end_left_over
 from runner.local.tracking.record import read_record
+from runner.local.venvs import restore_venv
 from runner.nearest import nearest
 from runner.processes import python_command, without_telemetry
 from runner.workspace import Job, JobStatus
@@ -91,13 +94,17 @@ def cancel_job(home: Path, name: str) -> Job:
     return show_job(home, name)
 
 
-def resume_job(home: Path, name: str) -> Job:
-    """Start a job's process again, unless it runs. Raises NotFound, EnvironmentRefused."""
+def resume_job(home: Path, name: str, say: Callable[[str], object]) -> Job:
+    """Start a job's process again, unless it runs. Raises NotFound, EnvironmentRefused.
+
+    Its venv is made again where it was removed; `say` is told of it in a line.
+    """
     job = show_job(home, name)
     if job.status == JobStatus.COMPLETED:
         raise EnvironmentRefused(f"job {name!r} is Completed; there is nothing to resume")
     if owner(job_folder(home, name)) is not None:
         return job
+    restore_venv(home, job_folder(home, name), say)
     with opened(home) as connection:
         update_job(connection, name, status=JobStatus.QUEUED)
     return _spawn(home, name)
@@ -186,7 +193,12 @@ def _as_it_is(home: Path, job: Job) -> Job:
             error = f"its process is gone; `runner jobs resume {job.name}` goes on"
             job = replace(job, status=JobStatus.NOT_RESPONDING, error=error)
     there = job.status == JobStatus.COMPLETED
-    return replace(job, folder=str(folder), output=job.output if there else None)
+    return replace(
+        job,
+        folder=str(folder),
+        output=job.output if there else None,
+        interpreter=read_interpreter(folder),
+    )
 
 
 def _is_late(job: Job) -> bool:

@@ -6,14 +6,15 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from runner.declarations import Catalog, OnlineDeployment, OnlineEndpoint
 from runner.engine.mlmodel import read_mlmodel
 from runner.errors import EnvironmentRefused, JobFailed, NotFound, WrongUsage
 from runner.installing import installed_by
+from runner.job_interpreter import differing
 from runner.local.endpoint_folder import (
     Address,
     announce,
@@ -24,15 +25,18 @@ from runner.local.endpoint_folder import (
     served_at,
     withdraw,
 )
-from runner.local.invocation import find_model
+from runner.local.interpreters import Interpreters
+from runner.local.invocation import declaring_of, find_model
 from runner.local.job_lock import lock, owner
 from runner.local.serving.answer import Answer, refuse
 from runner.local.serving.bodies import MAX_BODY
 from runner.local.serving.plan import DeploymentPlan
 from runner.local.serving.traffic import HEADER, choose, nobody
+from runner.local.venvs import held
 from runner.nearest import nearest
 from runner.scoring_script import find_script
 from runner.spark import check_spark, write_settings
+from runner.venvs.interpreter import Interpreter
 from runner.workspace import Assets, Response
 
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -50,7 +54,8 @@ def serve(
     port: int,
     ready: Callable[[str], object],
     say: Callable[[str], object],
-    verbose: bool = False,
+    verbose: bool,
+    interpreters: Interpreters,
 ) -> None:
     """Serve a declared endpoint, with all its deployments, until SIGINT or SIGTERM.
 
@@ -77,7 +82,9 @@ def serve(
         stack.enter_context(held)
         withdraw(folder)  # what a server that was killed left
         plans = [
-            plan_deployment(home, catalog, assets, folder, deployment)
+            stack.enter_context(
+                _planned(home, catalog, assets, folder, deployment, interpreters, say)
+            )
             for deployment in declared.values()
         ]
         deployments = {plan.name: Deployment(plan, say=say) for plan in plans}
@@ -116,7 +123,8 @@ def send(
     assets: Assets,
     name: str,
     body: bytes,
-    deployment: str | None = None,
+    deployment: str | None,
+    interpreters: Interpreters,
 ) -> Response:
     """Have one request answered by the endpoint's server; where none runs, without one."""
     endpoint, declared = _choose(catalog, name)
@@ -132,15 +140,42 @@ def send(
     chosen = deployment or choose(endpoint.traffic, secrets.SystemRandom().random())
     if chosen is None:
         return _response(nobody(name))
-    return _answer_once(
-        plan_deployment(home, catalog, assets, folder, declared[chosen]), folder, body
-    )
+    with _planned(
+        home, catalog, assets, folder, declared[chosen], interpreters, interpreters.say
+    ) as plan:
+        return _answer_once(plan, folder, body)
+
+
+@contextmanager
+def _planned(
+    home: Path,
+    catalog: Catalog,
+    assets: Assets,
+    folder: Path,
+    deployment: OnlineDeployment,
+    interpreters: Interpreters,
+    say: Callable[[str], object],
+) -> Iterator[DeploymentPlan]:
+    """Give the plan of a deployment whose venv, if it has one, stays there meanwhile."""
+    plan, interpreter = plan_deployment(home, catalog, assets, folder, deployment, interpreters)
+    for notice in differing(interpreter):
+        say(notice)
+    with held(home, interpreter, f"{deployment.endpoint_name}/{deployment.name}"):
+        yield plan
 
 
 def plan_deployment(
-    home: Path, catalog: Catalog, assets: Assets, folder: Path, deployment: OnlineDeployment
-) -> DeploymentPlan:
-    """What the engine is told of a deployment; its model is registered where it is not yet."""
+    home: Path,
+    catalog: Catalog,
+    assets: Assets,
+    folder: Path,
+    deployment: OnlineDeployment,
+    interpreters: Interpreters,
+) -> tuple[DeploymentPlan, Interpreter]:
+    """What the engine is told of a deployment, and which Python it has.
+
+    Its model is registered and its declared environment is made where they are not there yet.
+    """
     script = find_script(deployment)
     model = find_model(assets, catalog, deployment)
     if script is None:
@@ -157,7 +192,8 @@ def plan_deployment(
     slots = deployment.instance_count * settings.max_concurrent_requests_per_instance
     found = str(lay_out_model(home, folder, model)) if model and script else None
     spark = model is not None and script is None and _is_spark(Path(model.path))
-    return DeploymentPlan(
+    interpreter = interpreters.choose(declaring_of(deployment, model))
+    plan = DeploymentPlan(
         name=deployment.name,
         model=model.path if model else None,
         label=model.reference if model else None,
@@ -165,14 +201,16 @@ def plan_deployment(
         script=script.name if script else None,
         environment_variables={
             **({"AZUREML_MODEL_DIR": found} if found else {}),
-            **(_settle_spark(folder) if spark else {}),
+            **(_settle_spark(folder, interpreter.python) if spark else {}),
             **deployment.environment_variables,
         },
         slots=slots,
         processes=1 if spark else min(slots, _CORES),  # a JVM takes hundreds of megabytes
         request_timeout=settings.request_timeout_ms / 1000,
         queue_wait=settings.max_queue_wait_ms / 1000,
+        python=interpreter.python,
     )
+    return plan, interpreter
 
 
 def _is_spark(model: Path) -> bool:
@@ -182,9 +220,9 @@ def _is_spark(model: Path) -> bool:
         return False  # its process will say what is wrong with it
 
 
-def _settle_spark(folder: Path) -> dict[str, str]:
-    """The variables of a process that scores with Spark. Raises EnvironmentRefused."""
-    check_spark()
+def _settle_spark(folder: Path, python: str | None) -> dict[str, str]:
+    """The variables of a process that scores with Spark in a Python. Raises EnvironmentRefused."""
+    check_spark(python=python)
     return write_settings(
         folder / "spark",
         {
@@ -192,6 +230,7 @@ def _settle_spark(folder: Path) -> dict[str, str]:
             "spark.sql.shuffle.partitions": "1",
             "spark.sql.execution.arrow.pyspark.enabled": "true",
         },
+        python,
     )
 
 

@@ -1,4 +1,4 @@
-"""A declared Spark job as the command that runs it here: this Python, with Spark beside it."""
+"""A declared Spark job as the command that runs it here: a Python, with Spark beside it."""
 
 from __future__ import annotations
 
@@ -20,13 +20,16 @@ _PROPERTIES: Mapping[str, str] = {
 }
 
 
-def words_of(job: SparkJob) -> list[str]:
+def words_of(job: SparkJob, python: str | None = None) -> list[str]:
     """The command of a job, word by word. No shell reads it, as on Azure."""
-    return [sys.executable, *program_of(job)]
+    return [python or sys.executable, *program_of(job)]
 
 
-def settle_spark(job: SparkJob, folder: Path, code: Path) -> dict[str, str]:
-    """Write the settings of a job's Spark into `folder`; returns its command's variables."""
+def settle_spark(job: SparkJob, folder: Path, code: Path, python: str | None) -> dict[str, str]:
+    """Write the settings of a job's Spark into `folder`; returns its command's variables.
+
+    `python` runs the job; None: the one that runs this, whose modules the shell adds to.
+    """
     conf = dict(job.conf)
     for key, name in _PROPERTIES.items():
         paths = [path if "://" in path else str(code / path) for path in getattr(job, key)]
@@ -34,9 +37,9 @@ def settle_spark(job: SparkJob, folder: Path, code: Path) -> dict[str, str]:
             conf[name] = ",".join(paths)
     if master := asked_master():
         conf["spark.master"] = master
-    variables = write_settings(folder, conf)
+    variables = write_settings(folder, conf, python)
     beside = [str(code / path) for path in job.py_files if "://" not in path]
     if beside:
-        inherited = os.environ.get("PYTHONPATH")
+        inherited = os.environ.get("PYTHONPATH") if python is None else None
         variables["PYTHONPATH"] = os.pathsep.join([*beside, *([inherited] if inherited else [])])
     return variables

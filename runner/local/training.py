@@ -23,24 +23,35 @@ from runner.declarations import (
 from runner.declarations.job import name_of
 from runner.errors import EnvironmentRefused
 from runner.job_folder import code_folder, job_folder, now
+from runner.job_interpreter import differing
 from runner.job_kinds import JOB_KINDS
 from runner.local.command_job import Command, NamedOutput, write_command
 from runner.local.home import make_folder
+from runner.local.interpreters import Declaring, Interpreters
 from runner.local.invocation import find_data
 from runner.local.jobs import begin_job, name_job
 from runner.local.spark_job import settle_spark, words_of
 from runner.local.tracking.plan import RunInput, RunPlan
 from runner.local.tracking.store import why_untracked
+from runner.local.venvs import keep_interpreter
 from runner.run_tags import run_tags, usual_experiment
 from runner.spark import asked_master, check_spark
 from runner.spark_program import check_entry
 from runner.training_job import find_training_job, folder_of, local_inputs, other_input
+from runner.venvs.interpreter import Interpreter
+from runner.venvs.needs import script_needs
 from runner.workspace import Assets, Job, JobStatus, TrainingRequest
 
 _ON_AZURE = "name an environment of Azure with --env"
 
 
-def train(home: Path, catalog: Catalog, request: TrainingRequest, assets: Assets) -> Job:
+def train(
+    home: Path,
+    catalog: Catalog,
+    request: TrainingRequest,
+    assets: Assets,
+    interpreters: Interpreters,
+) -> Job:
     """Begin a declared job. Raises as `plan_training`; then there is no job.
 
     What runs is the code as it is now, which is copied before this returns.
@@ -50,11 +61,15 @@ def train(home: Path, catalog: Catalog, request: TrainingRequest, assets: Assets
         raise EnvironmentRefused(
             f"{job.file} declares {JOB_KINDS[job.type].noun}, which only Azure runs: {_ON_AZURE}"
         )
-    if isinstance(job, SparkJob):
-        check_spark(asked_master())
     model = folder_of(job)
     name = name_job(f"{model}-{name_of(job)}")
     command = plan_training(catalog, job, name, assets)
+    interpreter = _interpreter(job, interpreters)
+    python = interpreter.python
+    if isinstance(job, SparkJob):
+        check_spark(asked_master(), python)
+        command = replace(command, command=words_of(job, python))
+    command = replace(command, python=python)
     code = scan_code(job.code, home) if isinstance(job.code, Path) else None
     folder = make_folder(home, job_folder(home, name))
     try:
@@ -63,9 +78,10 @@ def train(home: Path, catalog: Catalog, request: TrainingRequest, assets: Assets
         else:
             code_folder(folder).mkdir()
         if isinstance(job, SparkJob):
-            variables = settle_spark(job, folder / "spark", code_folder(folder))
+            variables = settle_spark(job, folder / "spark", code_folder(folder), python)
             command = replace(command, environment_variables=variables)
         write_command(command, folder)
+        keep_interpreter(home, interpreter, folder)
     except OSError as error:
         remove(folder)
         raise EnvironmentRefused(
@@ -76,7 +92,18 @@ def train(home: Path, catalog: Catalog, request: TrainingRequest, assets: Assets
         remove(folder)  # no job knows of it
         raise
     begun = begin_job(home, Job(name, job.type, JobStatus.QUEUED, now(), model=model))
-    return replace(begun, notices=tuple(_notices(home, job)))
+    return replace(begun, notices=(*_notices(home, job), *differing(interpreter)))
+
+
+def _interpreter(job: CommandJob | SparkJob, interpreters: Interpreters) -> Interpreter:
+    """The Python that runs a job, made of what it declares.
+
+    Azure's Spark brings a pyspark of its own, which the environment need not declare.
+    """
+    needs = script_needs(job.code if isinstance(job.code, Path) else None)
+    if isinstance(job, SparkJob):
+        needs = replace(needs, adds=("pyspark",))
+    return interpreters.choose(Declaring(f"job {name_of(job)!r}", job.environment, needs))
 
 
 def plan_training(

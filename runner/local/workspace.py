@@ -18,6 +18,7 @@ from runner.local.abilities import ABILITIES
 from runner.local.files import contents, copy_out
 from runner.nearest import nearest
 from runner.project import LOCAL, Project
+from runner.venvs.interpreter import EnvManager
 from runner.workspace import (
     Asset,
     AssetKind,
@@ -37,6 +38,7 @@ from runner.workspace.assets import refuse_sharing
 
 if TYPE_CHECKING:
     from runner.declarations import Catalog
+    from runner.local.interpreters import Interpreters
 
 
 class LocalWorkspace:
@@ -48,12 +50,20 @@ class LocalWorkspace:
     def __init__(self, project: Project) -> None:
         self.on_transfer: Callable[[Transfer], None] = lambda _: None
         self.on_notice: Callable[[str], None] = lambda _: None
+        self.on_step: Callable[[str], None] = lambda _: None
+        self.env_manager: EnvManager | None = None
         self._project = project
         self._home = project.home
 
     @cached_property
     def _catalog(self) -> Catalog:
         return read_environment_catalog(self._project, LOCAL)
+
+    def _interpreters(self) -> Interpreters:
+        from runner.local.interpreters import Interpreters, asked_manager
+
+        manager = asked_manager(self.env_manager, self._catalog)
+        return Interpreters(self._home, self._catalog.environments, manager, self.on_step)
 
     def register(self, kind: AssetKind, registration: Registration) -> Asset:
         from runner.local import assets
@@ -122,12 +132,14 @@ class LocalWorkspace:
     def invoke(self, invocation: Invocation) -> Job:
         from runner.local.invocation import invoke
 
-        return invoke(self._home, self._catalog, invocation, self)
+        return invoke(self._home, self._catalog, invocation, self, self._interpreters())
 
     def send(self, endpoint: str, body: bytes, deployment: str | None = None) -> Response:
         from runner.local.online import send
 
-        return send(self._home, self._catalog, self, endpoint, body, deployment)
+        return send(
+            self._home, self._catalog, self, endpoint, body, deployment, self._interpreters()
+        )
 
     def serve(
         self,
@@ -141,12 +153,23 @@ class LocalWorkspace:
         """Serve an online endpoint here until SIGINT or SIGTERM; see `runner.local.online`."""
         from runner.local.online import serve
 
-        serve(self._home, self._catalog, self, endpoint, host, port, ready, say, verbose)
+        serve(
+            self._home,
+            self._catalog,
+            self,
+            endpoint,
+            host,
+            port,
+            ready,
+            say,
+            verbose,
+            self._interpreters(),
+        )
 
     def train(self, request: TrainingRequest) -> Job:
         from runner.local.training import train
 
-        return train(self._home, self._catalog, request, self)
+        return train(self._home, self._catalog, request, self, self._interpreters())
 
     def show_runs(self, host: str, port: int, ready: Callable[[str], object]) -> None:
         from runner.local.tracking.ui import show_runs
@@ -181,7 +204,7 @@ class LocalWorkspace:
         return jobs.cancel_job(self._home, name)
 
     def resume(self, name: str) -> Job:
-        return jobs.resume_job(self._home, name)
+        return jobs.resume_job(self._home, name, self.on_step)
 
     def remove_jobs(self, names: Sequence[str], *, pretend: bool = False) -> int:
         from runner.local.removal import remove_jobs

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from runner.counting import many
+from runner.job_interpreter import told_others, told_python
 from runner.predictions import READING
 from runner.report.report import Report
 from runner.report.section import section
 from runner.report.text import escape, moment, shown
+from runner.venvs.interpreter import Interpreter
 
 
 def facts(report: Report) -> str:
@@ -22,11 +24,23 @@ def facts(report: Report) -> str:
         listed.append(("Started", moment(report.started_at)))
     if report.ended_at:
         listed.append(("Ended", moment(report.ended_at)))
+    listed += python_facts(report.summary.interpreter)
     if report.resumed:
         listed.append(("Taken up again", many(report.resumed, "time")))
     items = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in listed)
     content = f'<dl class="facts">{items}</dl>{_reading(report)}{_settings(report)}'
     return section("How it was run", [], content)
+
+
+def python_facts(interpreter: Interpreter | None) -> list[tuple[str, str]]:
+    """Which Python ran a job, and which of its packages are of other versions than are declared."""
+    if interpreter is None:
+        return []
+    facts = {
+        "Python": shown(told_python(interpreter)),
+        "Other versions": "<br>".join(map(shown, told_others(interpreter.others))),
+    }
+    return [(name, f'<span class="mono">{value}</span>') for name, value in facts.items() if value]
 
 
 def _settings(report: Report) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from runner.counting import many
 from runner.report.charts import base_line, drawing, tick, tick_number, tick_values
+from runner.report.facts import python_facts
 from runner.report.frame import framed
 from runner.report.header import headline
 from runner.report.section import section
@@ -169,6 +170,7 @@ def _facts(job: Job, run: Run | None) -> str:
             ("Child runs", ", ".join(run.children)),
         ]
     listed = [(name, f'<span class="mono">{shown(value)}</span>') for name, value in facts if value]
+    listed += python_facts(job.interpreter)
     if job.started_at:
         listed.append(("Started", moment(job.started_at)))
     if job.ended_at:

@@ -91,11 +91,16 @@ def complete(home: Path, name: str) -> Venv | None:
         content: dict[str, Any] = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
         if content["version"] != _VERSION:
             return None
-        lists = {key: tuple(value) for key, value in content.items() if isinstance(value, list)}
-        venv = Venv(**(content | lists))
+        venv = venv_from(content)
     except (OSError, ValueError, LookupError, TypeError):
         return None
     return venv if os.access(python_of(folder), os.X_OK) else None
+
+
+def venv_from(content: dict[str, Any]) -> Venv:
+    """A record from what JSON made of it. TypeError for what is none."""
+    lists = {key: tuple(value) for key, value in content.items() if isinstance(value, list)}
+    return Venv(**(content | lists))
 
 
 def write_record(home: Path, venv: Venv) -> None:

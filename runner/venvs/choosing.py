@@ -49,13 +49,13 @@ def choose_interpreter(
     for what is declared wrongly, and EnvironmentRefused for what is missing on this machine.
     """
     if declared is None:
-        return Interpreter()
+        return Interpreter(version=own_version())
     left = left_out(declared.requirements, needs.modules)
     wanted = replace(
         declared,
         requirements=tuple(each for each in declared.requirements if each not in left),
     )
-    own = Interpreter(source=declared.source, notices=declared.notices)
+    own = Interpreter(version=own_version(), source=declared.source, notices=declared.notices)
     if manager in ("auto", "local"):
         others = other_versions(
             (each for each in wanted.requirements if name_of(each) not in needs.spared),
@@ -67,7 +67,8 @@ def choose_interpreter(
         if not others and not wanted.only_conda:
             return own
     venv = _made(home, wanted, "conda" if manager == "conda" else "uv", needs, left, say)
-    return replace(own, python=str(python_of(folder_of(home, venv.name))), venv=venv.name)
+    python = str(python_of(folder_of(home, venv.name)))
+    return replace(own, python=python, version=venv.python, venv=venv.name)
 
 
 def _made(
@@ -79,10 +80,22 @@ def _made(
     say: Callable[[str], object],
 ) -> Venv:
     """The environment in the cache, made where it is not there or not complete."""
-    added = needs.adds
     if manager == "uv":
         check_conda_packages(declared)
-    name = key_of(declared, added, manager)
+    name = key_of(declared, needs.adds, manager)
+    return find_or_make(home, name, declared, manager, needs.adds, left, say)
+
+
+def find_or_make(
+    home: Path,
+    name: str,
+    declared: DeclaredEnvironment,
+    manager: str,
+    added: tuple[str, ...],
+    left: tuple[str, ...],
+    say: Callable[[str], object],
+) -> Venv:
+    """The environment of that name, made of what is declared where it is not complete."""
     if (venv := complete(home, name)) is not None:
         return venv
     with making(home, name, say) as lock:

@@ -25,6 +25,7 @@ class Interpreter:
     """A Python executable, and what is to be told of it."""
 
     python: str | None = None  # path of the executable; None: the one that runs the runner
+    version: str | None = None  # of that Python, such as 3.10.13
     venv: str | None = None  # the name of the virtual environment that was made for it
     source: str | None = None  # what declares the environment, None where nothing does
     others: tuple[OtherVersion, ...] = ()  # of which the runner's own environment differs

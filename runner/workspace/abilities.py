@@ -13,6 +13,7 @@ class Abilities:
     """
 
     serves: bool = False  # online endpoints on this machine
+    makes_venvs: bool = False  # of what is declared, by the `env_manager` that is asked for
     resumes: bool = False  # jobs that were cut off
     removes_jobs: bool = False
     # A job begins in a moment, or not at all. Otherwise it takes a while to find out what became

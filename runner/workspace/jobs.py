@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from runner.job_kinds import JobType
+from runner.venvs.interpreter import Interpreter
 
 if TYPE_CHECKING:
     from runner.workspace.runs import Run
@@ -54,6 +55,7 @@ class Job:
     ended_at: str | None = None
     error: str | None = None  # one line, for a job that failed
     notices: tuple[str, ...] = ()  # what is worth knowing when it is begun; not kept
+    interpreter: Interpreter | None = None  # that runs model, script or command, on this machine
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class Summary:
     # Of each column of the predictions its `classes` (class → rows) or the figures that
     # `tally.Numbers` names. The only one is called `prediction`.
     columns: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    interpreter: Interpreter | None = None  # that ran model or script, on this machine
 
 
 class Figure(NamedTuple):

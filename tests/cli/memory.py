@@ -12,6 +12,7 @@ from runner.asset_kinds import ASSET_KINDS
 from runner.content import Content, scan
 from runner.errors import EnvironmentRefused, NotFound
 from runner.job_kinds import JobType
+from runner.venvs.interpreter import EnvManager
 from runner.workspace import (
     Abilities,
     Asset,
@@ -124,11 +125,15 @@ class MemoryWorkspace:
         """Those of this machine for `local`, and of Azure's workspaces for every other name."""
         if self.environment != "local":
             return Abilities()
-        return Abilities(serves=True, resumes=True, removes_jobs=True, begins_at_once=True)
+        return Abilities(
+            serves=True, makes_venvs=True, resumes=True, removes_jobs=True, begins_at_once=True
+        )
 
     def __post_init__(self) -> None:
         self.on_transfer: Callable[[Transfer], None] = lambda _: None
         self.on_notice: Callable[[str], None] = lambda _: None
+        self.on_step: Callable[[str], None] = lambda _: None
+        self.env_manager: EnvManager | None = None
 
     def register(self, kind: AssetKind, registration: Registration) -> Asset:
         self.registrations.append((kind, registration))

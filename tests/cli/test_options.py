@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from .conftest import Run
@@ -36,6 +38,31 @@ def test_the_environment_is_runner_env_else_local(
     monkeypatch.setenv("RUNNER_ENV", variable)
     run("jobs", "list")
     assert workspace.environment == environment
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["score"],
+        ["serve", "diabetes-online"],
+        ["invoke", "diabetes-online", "request.json"],
+        ["train", "diabetes"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_what_makes_the_declared_environment_is_asked_of_this_machine_alone(
+    run: Run, workspace: MemoryWorkspace, tmp_path: Path, command: list[str]
+) -> None:
+    (tmp_path / "request.json").write_text("{}")
+    assert run(*command, "--env-manager", "uv").status == 0
+    assert workspace.env_manager == "uv"
+    assert run(*command).status == 0
+    assert workspace.env_manager is None
+    refused = run(*command, "--env-manager", "local", "--env", "dev")
+    assert refused.status == 2
+    if command[0] != "serve":  # which is refused by itself
+        assert "--env-manager is for this machine: elsewhere the platform makes" in refused.err
+    assert "'conad' is not one of" in run(*command, "--env-manager", "conad").err
 
 
 @pytest.mark.parametrize(

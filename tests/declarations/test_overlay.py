@@ -329,3 +329,21 @@ def test_an_environment_has_the_endpoints_of_the_models_that_it_names(
         names("  scoring:models: churn\n")
     with pytest.raises(DeclarationError, match="no endpoint 'diabetes-batch' is declared"):
         names("  scoring:models: [churn]\n  scoring:endpoints: {diabetes-batch: {}}\n")
+
+
+def test_what_makes_declared_environments_here_is_read_and_checked(
+    write: Write, models: Path
+) -> None:
+    def manager(text: str) -> str | None:
+        stack = read_stack(write("Pulumi.local.yaml", f"config:\n{text}"))
+        return lay_over(read_catalog(models), stack).env_manager
+
+    assert manager("  scoring:envManager: conda\n") == "conda"
+    assert manager("  scoring:other: x\n") is None
+    with pytest.raises(
+        DeclarationError,
+        match=r"local\.yaml:2: scoring:envManager: there is no 'conad'; did you mean 'conda'\?",
+    ):
+        manager("  scoring:envManager: conad\n")
+    with pytest.raises(DeclarationError, match=r"local\.yaml:2: scoring:envManager: found .* text"):
+        manager("  scoring:envManager: [uv]\n")

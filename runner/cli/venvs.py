@@ -1,0 +1,217 @@
+"""`runner venvs`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runner.cli.options import Group, Session, common, output_option, pass_session
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from click.shell_completion import CompletionItem
+
+    from runner.venvs.cache import Entry
+
+
+def _home(session: Session) -> Path:
+    """The folder of the local workspace. Raises WrongUsage for any other environment."""
+    from runner.errors import WrongUsage
+    from runner.project import find_project
+
+    if not session.abilities().makes_venvs:
+        raise WrongUsage(
+            f"venvs are made on this machine, not in environment {session.environment}; use"
+            " --env local"
+        )
+    return find_project().home
+
+
+def _names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    from runner.errors import RunnerError
+    from runner.project import find_project
+    from runner.venvs.cache import entries
+
+    try:
+        names = [entry.venv.name for entry in entries(find_project().home)]
+    except (OSError, RunnerError):
+        return []
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+@click.group(
+    cls=Group,
+    epilog="""\b
+Examples:
+  runner venvs list
+  runner venvs show NAME
+  runner venvs remove --unused""",
+)
+@common
+def venvs() -> None:
+    """Look at the venvs of declared environments, remove them.
+
+    A venv is what was made on this machine of the Python and the packages that a deployment, a
+    model or a job declares, for all that declare the same. It is made again where it is missing.
+    """
+
+
+@venvs.command(
+    "list",
+    epilog="""\b
+Examples:
+  runner venvs list
+  runner venvs list -o json""",
+)
+@output_option
+@common
+@pass_session
+def list_venvs(session: Session, output: str) -> None:
+    """List the venvs, the last used first."""
+    from runner.cli.output import moment, near, print_json, print_table
+    from runner.cli.transfers import size
+    from runner.venvs.cache import entries
+
+    found = entries(_home(session))
+    if output == "json":
+        print_json([_as_json(entry) for entry in found])
+        return
+    titles = ["venv", "python", "packages", "size", "last used (UTC)", "used by", "source"]
+    print_table(
+        titles,
+        [
+            [
+                entry.venv.name,
+                entry.venv.python,
+                len(entry.venv.resolved),
+                size(entry.venv.size),
+                moment(_last_used(entry) or ""),
+                ", ".join(use.owner for use in entry.uses),
+                near(entry.venv.source),
+            ]
+            for entry in found
+        ],
+    )
+
+
+@venvs.command(
+    epilog="""\b
+Examples:
+  runner venvs show NAME
+  runner venvs show NAME -o json"""
+)
+@click.argument("name", shell_complete=_names)
+@output_option
+@common
+@pass_session
+def show(session: Session, name: str, output: str) -> None:
+    """Show what a venv was made of, and who used it.
+
+    NAME may be cut short. What only Azure's own images need of what is declared is left out, and
+    what the runner's own code needs is added.
+    """
+    from runner.cli.output import near, print_details, print_json
+    from runner.cli.transfers import size
+    from runner.venvs.cache import entry as find_entry
+
+    entry = find_entry(_home(session), name)
+    if output == "json":
+        print_json(_as_json(entry))
+        return
+    venv = entry.venv
+    details: dict[str, object] = {
+        "venv": venv.name,
+        "source": near(venv.source),
+        "python": f"{venv.python}, {_declared_python(entry)}",
+        "made": f"{_in_utc(venv.made)} by {venv.manager}, in {venv.seconds:,.1f} s",
+        "size": size(venv.size),
+        "folder": near(str(entry.folder)),
+        "used by": [f"{use.owner}, {_in_utc(use.at)}" for use in entry.uses],
+        "declared": list(venv.declared),
+        "options": list(venv.options),
+        "left out": list(venv.left_out),
+        "added": list(venv.added),
+        "packages": list(venv.resolved),
+    }
+    print_details({name: value for name, value in details.items() if value})
+
+
+@venvs.command(
+    epilog="""\b
+Examples:
+  runner venvs remove NAME
+  runner venvs remove --unused"""
+)
+@click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=_names)
+@click.option("--all", "every", is_flag=True, help="All of them.")
+@click.option("--unused", is_flag=True, help="Those that nobody uses at the moment.")
+@output_option
+@common
+@pass_session
+def remove(
+    session: Session, names: tuple[str, ...], every: bool, unused: bool, output: str
+) -> None:
+    """Remove venvs. What needs one makes it again.
+
+    One that a job or a server uses stays, and is told with who uses it.
+    """
+    if [bool(names), every, unused].count(True) != 1:
+        raise click.UsageError("give NAMEs, or --all, or --unused")
+    from runner.cli.output import print_json, print_note
+    from runner.cli.transfers import size
+    from runner.counting import many
+    from runner.errors import EnvironmentRefused
+    from runner.venvs.cache import entries, entry, remove_entry
+
+    home = _home(session)
+    found = [entry(home, name) for name in names] if names else entries(home)
+    removed: list[str] = []
+    freed = 0
+    refused: EnvironmentRefused | None = None
+    for name in dict.fromkeys(each.venv.name for each in found):
+        try:
+            freed += remove_entry(home, name)
+            removed.append(name)
+        except EnvironmentRefused as error:
+            refused = refused or error
+    if output == "json":
+        print_json({"removed": removed, "bytes": freed})
+    elif removed:
+        print("\n".join(removed))
+        print_note(f"removed {many(len(removed), 'venv')} of {size(freed)}")
+    else:
+        print_note("no venv was removed")
+    if refused is not None and not unused:
+        raise refused
+
+
+def _as_json(entry: Entry) -> dict[str, Any]:
+    from runner.workspace import as_json
+
+    venv: dict[str, Any] = as_json(entry.venv)
+    del venv["version"]  # of the record that is kept
+    return {
+        **venv,
+        "folder": str(entry.folder),
+        "last_used": _last_used(entry),
+        "uses": as_json(entry.uses),
+    }
+
+
+def _declared_python(entry: Entry) -> str:
+    declared = entry.venv.declared_python
+    return f"of {declared} that is declared" if declared else "as none is declared"
+
+
+def _last_used(entry: Entry) -> str | None:
+    return entry.uses[0].at if entry.uses else None
+
+
+def _in_utc(time: str) -> str:
+    from runner.cli.output import moment
+
+    return f"{moment(time)} UTC"

@@ -1,0 +1,67 @@
+"""The venvs that jobs and servers of this machine use: kept meanwhile, and made again for a resume.
+
+<job folder>/
+    interpreter.json    which Python runs the job
+    venv.json           what its venv was made of, if it has one
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from runner.atomic import write_whole
+from runner.job_interpreter import read_interpreter, write_interpreter
+from runner.venvs.interpreter import Interpreter
+from runner.workspace import Job
+
+
+def user_of(job: Job) -> str:
+    """Who uses what a job holds, as `runner venvs` tells it: jobs of a deployment are one user."""
+    return f"{job.endpoint}/{job.deployment}" if job.endpoint else f"train {job.model}"
+
+
+@contextmanager
+def held(home: Path, interpreter: Interpreter | None, user: str) -> Iterator[int | None]:
+    """Keep the venv of an interpreter, if it has one, from being removed meanwhile.
+
+    Gives the descriptor that a process has to inherit which may outlive this one. Raises
+    EnvironmentRefused where the venv is not there.
+    """
+    if interpreter is None or interpreter.venv is None:
+        yield None
+        return
+    from runner.venvs.cache import hold
+
+    with hold(home, interpreter.venv, user) as file:
+        yield file.fileno()
+
+
+def keep_interpreter(home: Path, interpreter: Interpreter, folder: Path) -> None:
+    """Keep in a job's folder which Python it has, and what its venv is made of."""
+    write_interpreter(interpreter, folder)
+    if interpreter.venv is None:
+        return
+    from runner.venvs.cache import complete
+
+    venv = complete(home, interpreter.venv)
+    if venv is not None:
+        write_whole(folder / "venv.json", json.dumps(asdict(venv)) + "\n")
+
+
+def restore_venv(home: Path, folder: Path, say: Callable[[str], object]) -> None:
+    """Make the venv of a job again where it was removed, with the packages that it had.
+
+    Raises EnvironmentRefused where they can't be had.
+    """
+    interpreter = read_interpreter(folder)
+    if interpreter is None or interpreter.venv is None:
+        return
+    from runner.venvs.again import make_again
+    from runner.venvs.cache import venv_from
+
+    venv = venv_from(json.loads((folder / "venv.json").read_text(encoding="utf-8")))
+    make_again(home, venv, say)
