@@ -19,11 +19,10 @@ from runner.engine.drivers.matrix import (
     goes_by_position,
     takes_matrix,
 )
-from runner.engine.drivers.packages import missing_package, other_version
+from runner.engine.drivers.packages import missing_package, other_version, way_to_have
 from runner.engine.mlmodel import MlModel
 from runner.engine.text import one_line
 from runner.errors import JobFailed
-from runner.installing import installed_by
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -103,5 +102,5 @@ def _need_pandas(model: MlModel) -> None:
         why = "is given DataFrames" if model.signature.columns else "has no signature"
         raise JobFailed(
             f"model {model.folder} {why}, which needs pandas to read its files:"
-            f" {installed_by('-r requirements/mlflow.txt')}"
+            f" {way_to_have(['pandas'], '-r requirements/mlflow.txt')}"
         ) from None
