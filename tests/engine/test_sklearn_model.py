@@ -23,10 +23,10 @@ from sklearn.model_selection import GridSearchCV
 from runner.engine.drivers import sklearn_model
 from runner.engine.drivers.matrix import takes_matrix
 from runner.engine.drivers.mlflow_model import MlflowDriver
+from runner.engine.drivers.packages import way_to_have
 from runner.engine.drivers.sklearn_model import load
 from runner.engine.mlmodel import read_mlmodel
 from runner.errors import JobFailed
-from runner.installing import installed_by
 
 from .models import inputs, lay_model
 
@@ -412,7 +412,7 @@ def test_a_model_that_is_given_data_frames_says_that_they_need_pandas(
     ):
         assert refusal(lay_model(tmp_path / name, signature, pickle=content)) == (
             f"model {tmp_path / name} {why}, which needs pandas to read its files:"
-            f" {installed_by('-r requirements/mlflow.txt')}"
+            f" {way_to_have(['pandas'], '-r requirements/mlflow.txt')}"
         )
 
 

@@ -17,7 +17,7 @@ from runner.engine.drivers.bad_file import BadFile
 from runner.engine.drivers.cutting import BLOCK
 from runner.engine.drivers.feed import Feed
 from runner.engine.drivers.formats import FORMATS, is_read, read_feed
-from runner.engine.drivers.packages import why_not_loaded
+from runner.engine.drivers.packages import way_to_have, why_not_loaded
 from runner.engine.drivers.predictions import write_lines
 from runner.engine.drivers.result import NotOnceARow, Result, brief
 from runner.engine.drivers.schema_check import refusal
@@ -26,7 +26,6 @@ from runner.engine.pickle_names import modules as modules_of_pickle
 from runner.engine.plan import InputFile
 from runner.engine.slices import Slice
 from runner.errors import JobFailed
-from runner.installing import installed_by
 from runner.tally import merge
 
 _MOST_NAMED = 10  # files that are not supported
@@ -208,7 +207,7 @@ def _load_pyfunc(model: MlModel) -> Callable[[Any], Any]:
     except ModuleNotFoundError:
         raise JobFailed(
             f"model {model.folder} is loaded by {model.loader_module}, which needs mlflow:"
-            f" {installed_by('-r requirements/mlflow.txt')}"
+            f" {way_to_have(['mlflow'], '-r requirements/mlflow.txt')}"
         ) from None
     try:
         predict: Callable[[Any], Any] = mlflow.pyfunc.load_model(str(model.folder)).predict

@@ -13,11 +13,10 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from runner.engine.drivers.matrix import as_matrix, takes_matrix
-from runner.engine.drivers.packages import missing_package, other_version
+from runner.engine.drivers.packages import missing_package, other_version, way_to_have
 from runner.engine.mlmodel import MlModel
 from runner.engine.text import one_line
 from runner.errors import JobFailed
-from runner.installing import installed_by
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -80,5 +79,5 @@ def _need_pandas(model: MlModel) -> None:
         why = "is given DataFrames" if model.signature.columns else "has no signature"
         raise JobFailed(
             f"model {model.folder} {why}, which needs pandas to read its files:"
-            f" {installed_by('-r requirements/mlflow.txt')}"
+            f" {way_to_have(['pandas'], '-r requirements/mlflow.txt')}"
         ) from None
