@@ -45,6 +45,9 @@ with mlflow.start_run():
 with open(os.path.join(options.to, "said.txt"), "w") as file:
     file.write(helpers.said())
 print("trained", os.path.exists("rows.csv"))
+room = os.environ["MLFLOW_DFS_TMP"]
+os.mkdir(room)
+print("room", room, end=".")
 sys.exit(0)
 """
 # Of Entra, and of a run on the stand-in.
@@ -82,7 +85,10 @@ def test_a_job_is_a_run_on_the_cluster_and_one_of_mlflow(
     assert tracked["artifacts"] == ["notes/rows.txt"]
     assert tracked["inputs"]["rows"].endswith("models/trees/rows.csv")
     assert (trees.folder(name) / "named-outputs/notes/said.txt").read_text() == "fine"
-    assert "trained True" in run("jobs", "stream", name).out
+    log = run("jobs", "stream", name).out
+    assert "trained True" in log
+    assert f"jobs/{name}/mlflow-tmp." in log  # lent, and taken away again
+    assert not (trees.folder(name) / "mlflow-tmp").exists()
 
     failed = run("train", "trees", "--set", "depth=0")
     assert failed.status == 1

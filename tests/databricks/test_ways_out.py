@@ -88,3 +88,16 @@ def test_a_token_of_another_tenant_names_the_workspace_s_own(outputs: Outputs) -
     )
     found = way_out(outputs, "GET", "/2.1/clusters/list", 400, "", message)
     assert found == f"sign in to the workspace's own tenant with `az login --tenant {tenant}`"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Token is expired.",
+        "JWT has expired",
+        "Token is expiring within 30 seconds. (token expired)",
+    ],
+)
+def test_a_token_that_ended_says_to_sign_in_again(outputs: Outputs, message: str) -> None:
+    found = way_out(outputs, "GET", "/2.1/clusters/list", 403, "403", message)
+    assert found == "sign in again with `az login`"
