@@ -198,7 +198,7 @@ def _pipeline(
 
     from runner import __version__
 
-    class Retrying(RetryPolicy):
+    class Retrying(RetryPolicy[Any, Any]):
         """Sends again whatever came too often, a POST too: nothing has been done of it."""
 
         def is_retry(self, settings: Any, response: Any) -> bool:
