@@ -100,7 +100,8 @@ def _interpreter(job: CommandJob | SparkJob, interpreters: Interpreters) -> Inte
 
     Azure's Spark brings a pyspark of its own, which the environment need not declare.
     """
-    needs = script_needs(job.code if isinstance(job.code, Path) else None)
+    code = job.code if isinstance(job.code, Path) else None
+    needs = replace(script_needs(code), runs_runner=False)
     if isinstance(job, SparkJob):
         needs = replace(needs, adds=("pyspark",))
     return interpreters.choose(Declaring(f"job {name_of(job)!r}", job.environment, needs))

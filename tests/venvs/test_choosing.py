@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from runner.errors import EnvironmentRefused, WrongUsage
 from runner.venvs.cache import complete, entries, folder_of, hold, log_of, remove_entry
 from runner.venvs.choosing import choose_interpreter
 from runner.venvs.environment import DeclaredEnvironment
 from runner.venvs.interpreter import EnvManager, Interpreter
-from runner.venvs.needs import Needs
+from runner.venvs.needs import Needs, model_needs
 from runner.venvs.python_version import minor_of, own_version
+from runner.venvs.reading import model_environment
 from runner.venvs.requirements_file import read_lines, read_requirements, with_requirements
 
 from .wheels import Index, make_wheel, serve_index
@@ -47,7 +50,7 @@ def run(interpreter: Interpreter, program: str) -> str:
 
 
 def test_where_nothing_is_declared_the_runners_own_python_runs(home: Path) -> None:
-    assert choose(home, None) == (Interpreter(), [])
+    assert choose(home, None) == (Interpreter(version=own_version()), [])
 
 
 @pytest.mark.parametrize("manager", ["auto", "local"])
@@ -56,7 +59,9 @@ def test_the_runners_own_environment_is_used_where_it_satisfies_what_is_declared
 ) -> None:
     declared = declare("click", notices=("told",), python=own_version())
     found, told = choose(home, declared, manager)
-    assert found == Interpreter(source="model/requirements.txt", notices=("told",))
+    assert found == Interpreter(
+        version=own_version(), source="model/requirements.txt", notices=("told",)
+    )
     assert told == []
     assert not home.exists()
 
@@ -191,7 +196,7 @@ import sys
 from pathlib import Path
 from runner.venvs.choosing import choose_interpreter
 from runner.venvs.environment import DeclaredEnvironment
-from runner.venvs.needs import Needs
+from runner.venvs.needs import Needs, model_needs
 declared = DeclaredEnvironment("m", requirements=(sys.argv[2],))
 found = choose_interpreter(
     Path(sys.argv[1]), declared, "auto", needs=Needs(), say=lambda line: print(line, flush=True)
@@ -353,6 +358,30 @@ def test_a_python_that_is_nowhere_is_refused_with_the_ways_out(
     )
 
 
+def test_a_python_that_the_runner_can_not_run_in_is_refused_where_it_has_to(home: Path) -> None:
+    with pytest.raises(EnvironmentRefused, match=r"declares Python 3\.8, .* needs 3\.9 or later"):
+        choose(home, declare("part", python="3.8"))
+    assert choose(home, declare("part", python="3.8"), "local")[0].others != ()
+
+
+def test_the_minor_version_of_python_decides_and_the_other_is_told(
+    home: Path, index: Index
+) -> None:
+    minor = minor_of(own_version())
+    found, told = choose(home, declare("part==1.0", python=f"{minor}.99"))
+    assert told[-1] == (
+        f"model/requirements.txt declares Python {minor}.99, and this machine's is {own_version()}:"
+        " the minor version decides"
+    )
+    assert found.version == own_version()
+
+
+def test_a_home_that_can_not_be_written_to_is_refused(home: Path, index: Index) -> None:
+    home.write_text("")
+    with pytest.raises(EnvironmentRefused, match="set RUNNER_HOME to a folder you can write to"):
+        choose(home, declare("part==1.0"))
+
+
 def test_an_entry_in_use_is_not_removed_and_says_who_uses_it(home: Path, index: Index) -> None:
     found, _ = choose(home, declare("part==1.0"))
     assert found.venv is not None
@@ -381,3 +410,27 @@ def test_another_minor_version_of_python_is_found_where_pyenv_has_it(
     except EnvironmentRefused as error:
         pytest.skip(f"this machine has no Python {other}: {error}")
     assert run(found, "import sys; print(*sys.version_info[:2], sep='.')") == other
+
+
+def test_the_sample_runs_in_what_scoring_alone_is_installed_with(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pins: dict[str, str] = {}
+    for line in read_lines(ROOT / "requirements" / "score.txt"):
+        requirement = Requirement(line.text.split(" --hash")[0])
+        if requirement.marker is None or requirement.marker.evaluate():
+            pins[canonicalize_name(requirement.name)] = str(requirement.specifier).lstrip("=")
+    monkeypatch.setattr("runner.venvs.satisfied._own", lambda: pins)
+    model = ROOT / "models" / "diabetes" / "model"
+    declared = model_environment(model)
+    assert declared is not None
+    found, told = choose(home, declared, needs=model_needs(model))
+    assert (found.python, found.others, told) == (None, (), [])
+    assert choose(home, declared, "local")[0].others != ()  # mlflow and pandas are not there
+
+
+def test_packages_of_the_real_index_are_made_into_an_environment(home: Path) -> None:
+    found, _ = choose(home, declare("packaging<24,>=23.2", "six==1.16.0", build_tools=("wheel",)))
+    assert run(found, "import packaging, six, wheel; print(packaging.__version__)") == "23.2"
+    with pytest.raises(WrongUsage, match=r"no version of six==0\.0\.1"):
+        choose(home, declare("six==0.0.1"))
