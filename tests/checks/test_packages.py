@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from runner.checks import resolution
+from runner.errors import EnvironmentRefused
 
 from .conftest import IMAGE, Checked
+from .wheels import write_source
 
 CONDA = "models/m/conda.yml"
 TRAIN = "models/m/src/train.py"
@@ -40,34 +42,21 @@ def test_an_environment_that_several_use_is_told_once(project: Checked) -> None:
     assert len(project.findings()) == 1
 
 
-def test_a_package_without_a_wheel_is_not_built_to_ask_it(
-    project: Checked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """uv's own words of such a package: asking for its needs would run its code."""
-    real = resolution.run_uv
-
-    def run_uv(uv: list[str], arguments: list[str], **more: object) -> str:
-        folder = more["folder"]
-        assert isinstance(folder, Path)
-        if "unbuilt" in (folder / "requirements.in").read_text():
-            raise resolution.UvFailed(
-                "  × No solution found when resolving dependencies:\n  ╰─▶ Because unbuilt==4.0.5"
-                " has no usable wheels and you require unbuilt==4.0.5, we can\n      conclude that"
-                " your requirements are unsatisfiable."
-            )
-        return real(uv, arguments, **more)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(resolution, "run_uv", run_uv)
+def test_a_package_without_a_wheel_is_not_built_to_ask_it(project: Checked) -> None:
+    ran = project.root / "ran"
+    write_source(project.wheels, "unbuilt", "4.0.5", f"open({str(ran)!r}, 'w')\n")
     project.change(CONDA, "joblib==1.5.2", "joblib==1.5.2\n  - unbuilt==4.0.5")
+    project.write(TRAIN, "import unbuilt, pandas\n")  # which it may bring along
     report = project.report()
     assert (report.findings, report.unchecked) == ((), ())
+    assert not ran.exists()
 
 
 def test_without_uv_the_packages_are_not_checked_and_nothing_is_found(
     project: Checked, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def none() -> list[str]:
-        raise resolution.EnvironmentRefused("there is no uv: install it")
+        raise EnvironmentRefused("there is no uv: install it")
 
     monkeypatch.setattr(resolution, "find_uv", none)
     project.write(TRAIN, "import pandas\n")
@@ -84,7 +73,7 @@ def test_what_uv_said_is_kept_for_a_day(
     assert fresh.findings() == ()
 
     def none() -> list[str]:
-        raise resolution.EnvironmentRefused("there is no uv")
+        raise EnvironmentRefused("there is no uv")
 
     monkeypatch.setattr(resolution, "find_uv", none)
     assert fresh.report().unchecked == ()
