@@ -26,6 +26,11 @@ _FOR_NUMPY_2: Mapping[str, tuple[int, ...]] = {
     "scikit-learn": (1, 4, 2),
     "scipy": (1, 13),
 }
+# A requirements file, or a package by its path.
+_LOCAL = re.compile(
+    r"(-r|--requirement|-c|--constraint|-e|--editable)[\s=]*(?!https?:|git\+)\S"
+    r"|(\.{1,2})?/|file:|[^\s:@]+\.(whl|tar\.gz|zip)\s*$"
+)
 _OLDEST_PYTHON = (3, 9)
 _OF_BATCH = ("azureml-core", "azureml-defaults", "azureml-sdk", "azureml-dataset-runtime")
 _OF_ONLINE = ("azureml-inference-server-http", "azureml-defaults")
@@ -37,6 +42,7 @@ def of_subject(subject: Subject) -> Iterator[Finding]:
     yield from environment_required(subject)
     yield from conda_builds(subject)
     yield from other_systems(subject)
+    yield from local_files(subject)
     yield from batch_executor(subject)
     yield from inference_server(subject)
     yield from monitoring(subject)
@@ -85,6 +91,22 @@ def other_systems(subject: Subject) -> Iterator[Finding]:
                 " export with `conda env export --from-history`"
             )
             yield error(node.place, "other-system", text)
+
+
+def local_files(subject: Subject) -> Iterator[Finding]:
+    """No line below pip is a file of this machine: only the conda file itself is sent.
+
+    That of a model is sent with the files that lie beside it.
+    """
+    if subject.environment is None:
+        return
+    for node in _pip_lines(subject):
+        if _LOCAL.match(node.text):
+            text = (
+                f"{node.text} is a file of this machine, and only the conda file is sent: write its"
+                " packages here, or name a Dockerfile under build"
+            )
+            yield error(node.place, "local-file", text)
 
 
 def batch_executor(subject: Subject) -> Iterator[Finding]:
@@ -269,6 +291,16 @@ def _conda_packages(subject: Subject) -> Iterator[ScalarNode]:
     for item in packages.items if isinstance(packages, ListNode) else ():
         if isinstance(item, ScalarNode):
             yield item
+
+
+def _pip_lines(subject: Subject) -> Iterator[ScalarNode]:
+    node = conda_node(subject)
+    packages = node.entries.get("dependencies") if node is not None else None
+    for item in packages.items if isinstance(packages, ListNode) else ():
+        lines = item.entries.get("pip") if isinstance(item, MappingNode) else None
+        for line in lines.items if isinstance(lines, ListNode) else ():
+            if isinstance(line, ScalarNode):
+                yield line
 
 
 def _name(spec: ScalarNode) -> str:

@@ -10,7 +10,7 @@ from runner.checks import resolution
 from runner.errors import EnvironmentRefused
 
 from .conftest import IMAGE, Checked
-from .wheels import write_source
+from .wheels import write_source, write_wheel
 
 CONDA = "models/m/conda.yml"
 TRAIN = "models/m/src/train.py"
@@ -118,6 +118,28 @@ def test_a_package_of_windows(project: Checked) -> None:
 
 def test_a_package_of_linux_is_none_of_another_system(project: Checked) -> None:
     project.change(CONDA, "- pip\n", "- pip\n- libgcc-ng=14\n")
+    assert project.found() == []
+
+
+@pytest.mark.parametrize("line", ["-r more.txt", "--requirement=more.txt"])
+def test_a_requirements_file_that_is_not_sent(project: Checked, line: str) -> None:
+    project.write("models/m/more.txt", "joblib==1.5.2\n")
+    project.change(CONDA, "  - joblib==1.5.2", f"  - {line}")
+    assert project.found() == [f"local-file {CONDA}:8"]
+    assert f"{line} is a file of this machine" in project.text()
+
+
+def test_a_wheel_that_is_not_sent(project: Checked) -> None:
+    write_wheel(project.root / "models/m", "mine", "1.0")
+    project.change(CONDA, "  - joblib==1.5.2", "  - ./mine-1.0-py3-none-any.whl\n  - joblib")
+    assert project.found() == [f"local-file {CONDA}:8"]
+
+
+def test_a_requirements_file_of_a_model_is_sent_with_it(project: Checked) -> None:
+    project.write("models/m/model/requirements.txt", "scikit-learn==1.9.1\n")
+    project.change(
+        "models/m/model/conda.yaml", "  - scikit-learn==1.9.1\n", "  - -r requirements.txt\n"
+    )
     assert project.found() == []
 
 
