@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from runner.checks.finding import Finding, error, warning
-from runner.checks.source_code import calls
+from runner.checks.source_code import Source, calls
 from runner.checks.subject import Subject, place_in
 from runner.declarations import Environment
 from runner.declarations.document import ListNode, MappingNode, ScalarNode, read_document
@@ -34,7 +35,10 @@ _LOCAL = re.compile(
 _OLDEST_PYTHON = (3, 9)
 _OF_BATCH = ("azureml-core", "azureml-defaults", "azureml-sdk", "azureml-dataset-runtime")
 _OF_ONLINE = ("azureml-inference-server-http", "azureml-defaults")
+_OF_TRACKING = ("azureml-mlflow", "azureml-defaults", "azureml-sdk")
 _LOG_MODELS = ("log_model", "autolog")
+# How the functions begin that reach for the tracking server.
+_TRACKS = ("autolog", "log_", "register_model", "set_experiment", "set_tag", "start_run")
 
 
 def of_subject(subject: Subject) -> Iterator[Finding]:
@@ -180,9 +184,9 @@ def numpy_2(subject: Subject) -> Iterator[Finding]:
 
 def tracking(subject: Subject) -> Iterator[Finding]:
     """A job that logs with MLflow has the package that lets MLflow reach Azure's tracking."""
-    if subject.kind != "command" or not _imports_mlflow(subject):
+    if subject.kind != "command" or not _lacks(subject, _OF_TRACKING):
         return
-    if _lacks(subject, ("azureml-mlflow", "azureml-defaults", "azureml-sdk")):
+    if any(name[0] == "mlflow" and name[-1].startswith(_TRACKS) for _, name, _ in _calls(subject)):
         text = (
             "the script logs with MLflow, and the environment lacks azureml-mlflow, without which"
             " MLflow can't reach the job's tracking on Azure: add it under pip"
@@ -194,9 +198,9 @@ def logged_models(subject: Subject) -> Iterator[Finding]:
     """A job doesn't log models with an MLflow that Azure's tracking doesn't know yet."""
     resolved = subject.resolved or {}
     version = resolved.get("mlflow") or resolved.get("mlflow-skinny") or "0"
-    if subject.kind != "command" or version_of(version)[0] < 3 or subject.source is None:
+    if subject.kind != "command" or version_of(version)[0] < 3:
         return
-    for name, call in calls(subject.source):
+    for source, name, call in _calls(subject):
         no_models = any(
             word.arg == "log_models" and getattr(word.value, "value", None) is False
             for word in call.keywords
@@ -206,7 +210,7 @@ def logged_models(subject: Subject) -> Iterator[Finding]:
                 f"{'.'.join(name)}() of MLflow {version} asks Azure's tracking for logged models,"
                 " which it doesn't know (404): pin mlflow<3, or save_model() into an output"
             )
-            yield warning(Place(subject.source.path, call.lineno), "logged-models", text)
+            yield warning(Place(source.path, call.lineno), "logged-models", text)
 
 
 def conda_place(subject: Subject) -> Place:
@@ -308,5 +312,7 @@ def _name(spec: ScalarNode) -> str:
     return re.split(r"[\s=<>!~\[]", spec.text.rpartition("::")[2])[0].lower()
 
 
-def _imports_mlflow(subject: Subject) -> bool:
-    return any(one.module.partition(".")[0] == "mlflow" for one in subject.imports)
+def _calls(subject: Subject) -> Iterator[tuple[Source, list[str], ast.Call]]:
+    for source in subject.sources:
+        for name, call in calls(source):
+            yield source, name, call

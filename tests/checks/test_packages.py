@@ -229,6 +229,12 @@ def test_a_job_that_logs_without_what_reaches_azures_tracking(project: Checked) 
     assert project.found() == []
 
 
+def test_a_job_that_only_saves_a_model_needs_no_tracking(project: Checked) -> None:
+    project.change(CONDA, "joblib==1.5.2", "joblib==1.5.2\n  - mlflow-skinny==2.16.2")
+    project.write(TRAIN, "import mlflow\n\nmlflow.sklearn.save_model(1, 'model')\n")
+    assert project.found() == []
+
+
 def test_a_job_without_mlflow_needs_no_tracking(project: Checked) -> None:
     project.change(CONDA, "joblib==1.5.2", "joblib==1.5.2\n  - mlflow-skinny==2.16.2")
     assert project.found() == []
@@ -241,7 +247,8 @@ def test_a_job_that_logs_models_with_an_mlflow_that_azure_does_not_know(
     project.change(
         CONDA, "joblib==1.5.2", "joblib==1.5.2\n  - mlflow-skinny==3.15.0\n  - azureml-mlflow"
     )
-    project.write(TRAIN, f"import mlflow\n\n{call}\n")
+    project.write(TRAIN, "import helper\n")
+    project.write("models/m/src/helper.py", f"import mlflow\n\n{call}\n")
     (only,) = project.findings()
     assert (only.code, only.place.line, only.severity) == ("logged-models", 3, "warning")
     project.change(CONDA, "mlflow-skinny==3.15.0", "mlflow-skinny==2.16.2")
