@@ -62,7 +62,7 @@ def replaced(path: Path, draft: Path | None = None) -> Iterator[Path]:
 def write_whole(path: Path, text: str) -> None:
     """Write a UTF-8 text with its line ends as they are; undecodable bytes show as escapes."""
     with replaced(path) as draft:
-        draft.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
+        draft.write_bytes(text.encode("utf-8", "backslashreplace"))
 
 
 def check_absent(target: Path) -> None:

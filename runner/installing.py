@@ -11,6 +11,9 @@ from pathlib import Path
 
 from runner.errors import EnvironmentRefused
 
+# The option -X with which a Python is started for what is declared; what it starts has it not.
+DECLARED = "runner_declared"
+
 
 def check_packages(reason: str, packages: Mapping[str, str], group: str) -> None:
     """Raise EnvironmentRefused for the first of a group's packages that is not installed.
@@ -28,6 +31,12 @@ def check_packages(reason: str, packages: Mapping[str, str], group: str) -> None
                 f"{reason}, which needs the Python package {package}:"
                 f" {installed_by(f'-r requirements/{group}.txt')}"
             )
+
+
+def in_declared_environment() -> bool:
+    """Whether this process runs what a model, deployment or job declares in a Python of its own,
+    rather than in the runner's."""
+    return DECLARED in sys._xoptions
 
 
 def installed_by(requirements: str) -> str:

@@ -59,6 +59,16 @@ PACKAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "zmq": ("pyzmq",),
 }
 
+# Packages that are known to bring the module of their own name and no other.
+OWN_NAME: Final = frozenset(
+    {
+        *("catboost", "cloudpickle", "dask", "joblib", "keras", "lightgbm", "matplotlib", "numpy"),
+        *("onnx", "onnxruntime", "openpyxl", "pandas", "polars", "psutil", "pyarrow", "pydantic"),
+        *("pyspark", "requests", "scipy", "seaborn", "shap", "statsmodels", "torch", "torchvision"),
+        *("tqdm", "transformers", "xgboost"),
+    }
+)
+
 
 def packages_of(module: str) -> tuple[str, ...]:
     """The packages that a module may come from, by the name of its whole or of its beginning.

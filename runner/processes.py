@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from runner.installing import DECLARED
+
 # Each library reads its own, once, when it is imported.
 _THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _PACKAGES = Path(__file__).resolve().parents[1]  # where this package is found
@@ -59,7 +61,7 @@ def command_in(python: str, module: str, *arguments: str) -> list[str]:
         f"{_IMPORTING_IT}__file__ = {__file__!r}\nfrom {module} import main\n"
         "sys.exit(main(*sys.argv[2:]))"
     )
-    return [python, "-s", "-c", program, str(_PACKAGES / "runner"), *arguments]
+    return [python, "-s", "-X", DECLARED, "-c", program, str(_PACKAGES / "runner"), *arguments]
 
 
 def variables_in(

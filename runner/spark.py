@@ -137,7 +137,8 @@ def variables_of(master: str, python: str | None = None) -> dict[str, str]:
     if (home := _own_home(python)) is not None:
         variables["SPARK_HOME"] = home
     if master.startswith("local"):
-        variables["SPARK_LOCAL_IP"] = "127.0.0.1"  # nobody else is to reach it
+        # Nobody else is to reach it, and no name server is to be waited for.
+        variables |= {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOCAL_HOSTNAME": "localhost"}
     return variables
 
 

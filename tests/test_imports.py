@@ -96,6 +96,7 @@ def _all_but(adapter: str) -> tuple[str, ...]:
         ("runner.azure", ("runner.workspace", "runner.declarations", "runner.engine"), ()),
         ("runner.azure", (*ADAPTERS, "runner.cli", "infra", "runner.environments"), ()),
         ("runner.declarations", ("runner.workspace", "runner.engine", *ADAPTERS), ()),
+        ("runner.venvs", (*ADAPTERS, "runner.cli", "runner.workspace", "infra"), ()),
         ("runner.workspace", ("runner.declarations", "runner.engine", *ADAPTERS), ()),
         (
             "infra",

@@ -112,7 +112,10 @@ def test_another_version_s_spark_is_not_what_pyspark_begins(
     monkeypatch.setenv("SPARK_HOME", str(own))
     assert variables_of("spark://host:7077") == {}
     monkeypatch.delenv("SPARK_HOME")
-    assert variables_of("local[2]") == {"SPARK_LOCAL_IP": "127.0.0.1"}
+    assert variables_of("local[2]") == {
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_LOCAL_HOSTNAME": "localhost",
+    }
 
 
 def test_a_cluster_is_not_told_to_stay_on_this_machine(tmp_path: Path) -> None:

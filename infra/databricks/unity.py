@@ -62,10 +62,11 @@ def declare_unity(
     )
     files = account.primary_endpoints.apply(lambda found: found.dfs)
     address = files.apply(lambda url: url.removeprefix("https://"))
+    root = pulumi.Output.concat("abfss://", container.name, "@", address)
     location = databricks.ExternalLocation(
         "catalog-location",
         name=settings.names.catalog_storage,
-        url=pulumi.Output.concat("abfss://", container.name, "@", address),
+        url=root,
         credential_name=credential.name,
         force_destroy=force,
         opts=kept,
@@ -73,10 +74,13 @@ def declare_unity(
     catalog = databricks.Catalog(
         "catalog",
         name=settings.unity_catalog,
-        storage_root=location.url,
+        # Not the location's own `url`, which has been told with a slash at its end and without:
+        # a catalog whose root is another is replaced.
+        # https://github.com/databricks/terraform-provider-databricks/issues/2335
+        storage_root=root,
         force_destroy=force,
         properties=settings.lasting_tags,
-        opts=kept,
+        opts=holds_data(settings, provider=provider, depends_on=[location]),
     )
     schema = databricks.Schema(
         "schema",

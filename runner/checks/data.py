@@ -9,6 +9,7 @@ from pathlib import Path
 
 from runner.checks.finding import Finding, error
 from runner.checks.subject import Subject, place_in
+from runner.counting import many
 from runner.declarations import Data
 from runner.declarations.problem import Place
 from runner.engine.drivers.formats import is_read
@@ -50,8 +51,9 @@ def kinds_of_files(data: Data, path: Path) -> Iterator[Finding]:
     endings = sorted({file.suffix or file.name for file in unread})
     named = ", ".join(endings[:_MOST_NAMED])
     text = (
-        f"{len(unread)} files of {path} end in {named}, which Azure's driver for MLflow models"
-        " doesn't read, and the job fails on them: take them out, or declare a scoring script"
+        f"{path} has {many(len(unread), 'file')} with the ending {named}, which Azure's driver for"
+        " MLflow models doesn't read, so that their mini-batches fail: take them out, or declare a"
+        " scoring script"
     )
     yield error(place_in(data.source, "path"), "endings", text)
 

@@ -11,7 +11,7 @@ from runner.checks.finding import Finding, error
 from runner.checks.packages import version_of
 from runner.checks.source_code import Import, Source, is_local
 from runner.checks.subject import Subject
-from runner.package_names import PACKAGES, normal, packages_of
+from runner.package_names import OWN_NAME, PACKAGES, normal, packages_of
 
 # Every conda environment with pip has them.
 _ALWAYS_THERE = frozenset({"_distutils_hack", "pip", "pkg_resources", "setuptools", "wheel"})
@@ -105,7 +105,7 @@ def _is_sure(subject: Subject, imported: Import) -> bool:
         for name in packages_of(one.module)
         if one.module != module
     }
-    known = used | {normal(name) for names in PACKAGES.values() for name in names}
+    known = used | OWN_NAME | {normal(name) for names in PACKAGES.values() for name in names}
     assert subject.wanted is not None
     return all(
         name in known or name.startswith(("azureml-", "inference-schema"))

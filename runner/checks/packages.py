@@ -78,7 +78,7 @@ def conda_builds(subject: Subject) -> Iterator[Finding]:
 def other_systems(subject: Subject) -> Iterator[Finding]:
     """No package of conda's is one that only Windows or macOS have."""
     for node in _conda_packages(subject):
-        name = re.split(r"[\s=<>!~\[]", node.text.rpartition("::")[2])[0].lower()
+        name = _name(node)
         if _ELSEWHERE.fullmatch(name):
             text = (
                 f"{name} is a package of Windows or macOS, which Linux hasn't: take it out, or"
@@ -137,7 +137,8 @@ def old_python(subject: Subject) -> Iterator[Finding]:
             f"Python {subject.wanted.python} is older than Azure's inference server runs on:"
             " declare 3.10 or newer, and save the model anew with it"
         )
-        yield warning(conda_place(subject), "old-python", text)
+        named = [node.place for node in _conda_packages(subject) if _name(node) == "python"]
+        yield warning(next(iter(named), conda_place(subject)), "old-python", text)
 
 
 def numpy_2(subject: Subject) -> Iterator[Finding]:
@@ -268,6 +269,11 @@ def _conda_packages(subject: Subject) -> Iterator[ScalarNode]:
     for item in packages.items if isinstance(packages, ListNode) else ():
         if isinstance(item, ScalarNode):
             yield item
+
+
+def _name(spec: ScalarNode) -> str:
+    """The package that a specification of conda's names."""
+    return re.split(r"[\s=<>!~\[]", spec.text.rpartition("::")[2])[0].lower()
 
 
 def _imports_mlflow(subject: Subject) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -64,7 +65,7 @@ def resolve(declared: DeclaredEnvironment, home: Path) -> Resolution:
         if any(words in said for words in _NEEDS_BUILDING):
             return Resolution(unknown=explanation(said))
         return Resolution(
-            refusal=explanation(said),
+            refusal=explanation(said).removesuffix("."),
             place=_place(said, declared),
             sure=_is_of_pip_alone(declared),
         )
@@ -133,7 +134,8 @@ def _compile_wheels(requirements: Sequence[str], declared: DeclaredEnvironment) 
         place = Path(folder)
         (place / "requirements.in").write_text("\n".join((*declared.options, *requirements)))
         arguments = ["pip", "compile", "--quiet", "--no-header", "--no-annotate", "--no-build"]
-        arguments += ["--python-platform", _PLATFORM]
+        # A Python that is named keeps uv from looking for one of the declared version.
+        arguments += ["--python-platform", _PLATFORM, "--python", sys.executable]
         if declared.python:
             arguments += ["--python-version", minor_of(declared.python)]
         if declared.constraints:

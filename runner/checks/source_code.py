@@ -6,7 +6,6 @@ import ast
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from runner.declarations.problem import Place
@@ -44,7 +43,6 @@ def parse(path: Path, python: tuple[int, int] | None = None) -> ast.Module:
         return ast.parse(raw, filename=str(path), feature_version=python)
 
 
-@cache
 def read_source(path: Path) -> Source | None:
     """A file as Python; None where it is none, which `scripts` says of the files that count."""
     try:

@@ -83,7 +83,7 @@ class Subject:
         source = self.declared.environment
         return isinstance(source, AssetReference) and self.environment is None
 
-    @property
+    @cached_property
     def source(self) -> Source | None:
         """The entry as Python, None where it can't be parsed."""
         return read_source(self.entry) if self.entry is not None else None

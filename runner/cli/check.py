@@ -68,7 +68,9 @@ def _print(finding: Finding) -> None:
 
 
 def _summary(errors: int, warnings: int) -> str:
+    from runner.counting import many
+
     if not errors and not warnings:
         return "nothing was found that would fail on Azure"
     parts = [(errors, "error"), (warnings, "warning")]
-    return ", ".join(f"{count} {noun}{'s' * (count > 1)}" for count, noun in parts if count)
+    return ", ".join(many(count, noun) for count, noun in parts if count)

@@ -17,9 +17,12 @@ import runpy
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+_ROOM = "MLFLOW_DFS_TMP"
+_DBFS = Path("/dbfs")  # where a cluster mounts it
 _EXPRESSION = re.compile(r"\$\{\{\s*(inputs|outputs)\.(\w+)\s*\}\}")
 
 
@@ -56,8 +59,41 @@ def main(file: str) -> None:
         found = (path.parent if path.suffix == ".py" else path for path in modules)
         sys.path[:0] = [str(entry.parent), *map(str, found)]
         sys.argv = [str(entry), *arguments]
-        _run(str(entry), request["run_id"])
+        with room_for_models(Path(file).parent):
+            _run(str(entry), request["run_id"])
         os.chdir(volume)
+
+
+@contextlib.contextmanager
+def room_for_models(place: Path) -> Iterator[None]:
+    """Lend MLflow a folder of a job's in the volume to lay models of Spark in meanwhile.
+
+    It takes DBFS by itself, whose root newer workspaces lack and administrators disable. Where it
+    is there, MLflow keeps it: from a volume, MLflow 3.0 loads none on a cluster of one user.
+    https://learn.microsoft.com/azure/databricks/dbfs/disable-dbfs-root-mounts
+    https://github.com/mlflow/mlflow/issues/18668
+    """
+    room = place / "mlflow-tmp"
+    if _has_dbfs() or _ROOM in os.environ:
+        yield
+        return
+    os.environ[_ROOM] = str(room)
+    try:
+        yield
+    finally:
+        del os.environ[_ROOM]
+        shutil.rmtree(room, ignore_errors=True)
+
+
+def _has_dbfs() -> bool:
+    """Whether the folder is there that MLflow takes by itself."""
+    if not _DBFS.is_mount():
+        return False
+    try:
+        (_DBFS / "tmp" / "mlflow").mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return True
 
 
 def _run(entry: str, run: str) -> None:

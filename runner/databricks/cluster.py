@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from runner.batch_run import run_batch
+from runner.databricks.bootstrap import room_for_models
 from runner.databricks.mirror import copy_files, mirrored, refused, restore
 from runner.databricks.requests import ScoreRequest, parse_request
 from runner.engine.inputs import list_code, list_files
@@ -66,7 +67,7 @@ def score_request(file: Path, model: str, stop: Callable[[], bool] = lambda: Fal
             raise JobFailed(f"{place} can't be read ({error.strerror or error})") from None
         moment = now()
         add_start(folder, moment)
-        with mirrored(folder, place):
+        with mirrored(folder, place), room_for_models(place):
             say(folder, f"job {request.job} begins on {os.uname().nodename}")
             ended = "failed"
             try:

@@ -53,8 +53,19 @@ _RAISED = re.compile(r"^(?:[\w.]*\.)?(?:JobFailed|RunnerError): ")  # by our own
 _EXITED = re.compile(r"exited with status \d+$")  # said by our own bootstrap
 _KILLED = re.compile(r"kernel is unresponsive|exit code", re.IGNORECASE)  # by Databricks
 _TRACEBACK = "Traceback (most recent call last):"
-_QUOTA = re.compile(r"quota|cores? (?:limit|usage)|OperationNotAllowed", re.IGNORECASE)
-_NO_STOCK = re.compile(r"stockout|SkuNotAvailable|AllocationFailed", re.IGNORECASE)
+_WORKLOAD = "Workload failed"  # said of what ran, so that its cluster was there
+# Why no cluster came, and what to do about it.
+_OF_CLUSTERS = (
+    (
+        re.compile(r"quota|cores? (?:limit|usage)|OperationNotAllowed", re.IGNORECASE),
+        "ask for more cores of that family in the subscription's quotas, or declare a smaller"
+        " node_type_id and deploy again",
+    ),
+    (
+        re.compile(r"stockout|SkuNotAvailable|AllocationFailed", re.IGNORECASE),
+        "declare another node_type_id and deploy again",
+    ),
+)
 
 
 def name_job(stem: str) -> str:
@@ -240,13 +251,10 @@ def failure(connection: Connection, run: Mapping[str, Any]) -> str:
     state, ended = run.get("state") or {}, (run.get("status") or {}).get("termination_details")
     told = scrub(str(state.get("state_message") or (ended or {}).get("message") or ""))
     said = error or told or f"Databricks says {state.get('result_state') or 'nothing of it'}"
-    if _QUOTA.search(f"{told} {error}"):
-        return (
-            f"{told or error}; ask for more cores of that family in the subscription's quotas, or"
-            " declare a smaller node_type_id and deploy again"
-        )
-    if _NO_STOCK.search(f"{told} {error}"):
-        return f"{told or error}; declare another node_type_id and deploy again"
+    if _WORKLOAD not in told:
+        for reason, way in _OF_CLUSTERS:
+            if reason.search(f"{told} {error}"):
+                return f"{told or error}; {way}"
     exited = _EXITED.search(error) is not None
     if error and not exited and not _KILLED.search(error):  # what was raised says why
         return said

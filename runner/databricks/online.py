@@ -41,7 +41,10 @@ def send(
     """
     known = connection.outputs.endpoints.get(endpoint)
     if known is not None and known.kind == "batch":
-        raise WrongUsage(f"{endpoint!r} is a batch endpoint; run it with `runner score {endpoint}`")
+        stack = connection.outputs.stack or "ENV"
+        raise WrongUsage(
+            f"{endpoint!r} is a batch endpoint; run it with `runner score {endpoint} --env {stack}`"
+        )
     actual = connection.actual_name(endpoint)
     found = find_serving(connection, actual)
     if found is None:

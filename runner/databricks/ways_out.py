@@ -15,11 +15,18 @@ from runner.deploying import pulumi_up
 if TYPE_CHECKING:
     from runner.databricks.outputs import Outputs
 
-# What Databricks says of a token that has expired. The status was 400 once, then 403, now 401:
+# What Databricks says of a token that has expired, or is about to. The status was 400 once, then
+# 403, now 401:
 # https://github.com/databrickslabs/splunk-integration/issues/55
+# https://github.com/databricks/databricks-sdk-go/issues/1061
+# https://github.com/databricks/databricks-sdk-py/issues/362
 TOKEN_REFUSED = re.compile(
-    r"invalid access token|token (is|has) expired|ExpiredJwtException", re.IGNORECASE
+    r"invalid access token|(token|JWT) (is|has) expired|token is expiring|ExpiredJwtException",
+    re.IGNORECASE,
 )
+# Of a token that another tenant gave, with the claim that says which was expected.
+# https://github.com/databricks/terraform-databricks-sra/pull/134
+_OTHER_TENANT = re.compile(r"Expected iss claim to be: \S*?([0-9a-f]{8}-[0-9a-f-]{27})")
 # What a stack deployed and somebody took away; the status is 400.
 _GONE = re.compile(r"^(?:Cluster|Job) \S+ does not exist")
 _IN_UNITY = "/(?P<catalog>[^/]+)/(?P<schema>[^/]+)/(?P<name>[^/]+)"
@@ -110,6 +117,8 @@ def way_out(
     """
     if TOKEN_REFUSED.search(message):
         return _OF_STATUSES[401]
+    if found := _OTHER_TENANT.search(message):
+        return f"sign in to the workspace's own tenant with `az login --tenant {found[1]}`"
     if _GONE.match(message):
         return f"run {pulumi_up(outputs.stack)}, which deploys it again"
     if code in _OF_CODES:

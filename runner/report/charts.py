@@ -67,7 +67,7 @@ def columns(
     """A histogram: one column a bin, `say` its tooltip, `axis` the words under it."""
     low, high = drawn[0].low, drawn[-1].high
     span = high - low or 1.0
-    most = max(one.count for one in drawn) or 1
+    most = max(bin_.count for bin_ in drawn) or 1
     height, top = 170.0, 8.0
     floor = top + height
     counts = [count for count in tick_values(0, most, 5) if count == int(count)]
@@ -78,11 +78,11 @@ def columns(
             f'<line class="grid" x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>'
             f'<text x="-10" y="{y + 4:.1f}" text-anchor="end">{number(count)}</text>'
         )
-    for one in drawn:
-        x, width = 100 * (one.low - low) / span, 100 * (one.high - one.low) / span or 100.0
-        tall = max(height * one.count / most, 1.5 if one.count else 0.0)
+    for bin_ in drawn:
+        x, width = 100 * (bin_.low - low) / span, 100 * (bin_.high - bin_.low) / span or 100.0
+        tall = max(height * bin_.count / most, 1.5 if bin_.count else 0.0)
         parts.append(
-            f"<g><title>{say(one)}</title>"
+            f"<g><title>{say(bin_)}</title>"
             f'<rect class="hit" x="{x:.2f}%" y="{top}" width="{width:.2f}%" height="{height}"/>'
             f'<rect class="bar edge" x="{x:.2f}%" y="{floor - tall:.1f}" '
             f'width="{width:.2f}%" height="{tall:.1f}"/></g>'
@@ -125,7 +125,7 @@ def tick_seconds(value: float) -> str:
 def round_step(rough: float) -> float:
     """The least of 1, 2, 5, 10, 20, 50 … and 0.5, 0.2, 0.1 … that is no less than rough."""
     power = 10.0 ** math.floor(math.log10(rough))
-    return next((power * one for one in (1, 2, 5) if power * one >= rough), power * 10)
+    return next((power * digit for digit in (1, 2, 5) if power * digit >= rough), power * 10)
 
 
 def tick_values(low: float, high: float, about: int) -> list[float]:

@@ -36,7 +36,7 @@ def clock_of(attempts: Sequence[Attempt], *, squeeze: bool) -> Clock:
     A job taken up again the next morning would be two slivers at the ends of a night, so the
     time in which nothing ran is squeezed when there is much of it.
     """
-    end = max(one.started + one.seconds for one in attempts) or 1.0
+    end = max(attempt.started + attempt.seconds for attempt in attempts) or 1.0
     gaps = _gaps(attempts, end) if squeeze else []
     running = end - sum(stop - start for start, stop in gaps)
     width = min(4.0, 30.0 / len(gaps)) if gaps else 0.0
@@ -52,7 +52,9 @@ def clock_of(attempts: Sequence[Attempt], *, squeeze: bool) -> Clock:
 def _gaps(attempts: Sequence[Attempt], end: float) -> list[tuple[float, float]]:
     """The idle stretches that are long beside all the time in which something ran."""
     idle, seen = [], 0.0
-    for start, stop in sorted((one.started, one.started + one.seconds) for one in attempts):
+    for start, stop in sorted(
+        (attempt.started, attempt.started + attempt.seconds) for attempt in attempts
+    ):
         if start > seen:
             idle.append((seen, start))
         seen = max(seen, stop)

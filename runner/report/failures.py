@@ -73,7 +73,7 @@ def failures(
         return section(title, [], f"<p>{why}</p>")
     if not found:
         return section(title, [], "<p>Nothing failed and nothing was run again.</p>")
-    retried = sum(one.kind == "retried" for one in found)
+    retried = sum(attempt.kind == "retried" for attempt in found)
     notes = [
         f"{many(failed_files, 'file')} failed for good." if failed_files else "No file failed.",
         f"{many(retried, 'attempt')} run again." if retried else "Nothing was run again.",
@@ -82,8 +82,8 @@ def failures(
     files = {attempt.key: attempt.files for attempt in attempts if attempt.files}
     rows: list[str] = []
     size = 0
-    for one in found[:_MOST_ROWS]:
-        rows.append(_row(one, files))
+    for attempt in found[:_MOST_ROWS]:
+        rows.append(_row(attempt, files))
         size += len(rows[-1])
         if size > _MOST_CHARACTERS:
             break
@@ -106,8 +106,8 @@ def failures(
     )
 
 
-def _reason(one: Attempt) -> str:
-    return one.reason or "no reason was given"
+def _reason(attempt: Attempt) -> str:
+    return attempt.reason or "no reason was given"
 
 
 def _reasons(found: Sequence[Trouble]) -> str:
@@ -116,13 +116,13 @@ def _reasons(found: Sequence[Trouble]) -> str:
     counts: Counter[str] = Counter()
     first: dict[str, str] = {}
     alike: set[str] = set()
-    for one in found:
-        if one.reason not in kinds:
-            name = one.file.name if one.file else ""
-            kinds[one.reason] = one.reason.replace(name, "").translate(_NO_DIGITS)
-        kind = kinds[one.reason]
+    for attempt in found:
+        if attempt.reason not in kinds:
+            name = attempt.file.name if attempt.file else ""
+            kinds[attempt.reason] = attempt.reason.replace(name, "").translate(_NO_DIGITS)
+        kind = kinds[attempt.reason]
         counts[kind] += 1
-        if first.setdefault(kind, one.reason) != one.reason:
+        if first.setdefault(kind, attempt.reason) != attempt.reason:
             alike.add(kind)
     if len(counts) == len(found):
         return ""

@@ -18,7 +18,7 @@ _FEW_BARS = 8  # equal ones drawn all the same; more become a sentence
 
 def rows_by_file(settled: Sequence[Attempt]) -> str:
     """Draw the rows by file, or by mini-batch where the script doesn't say whose they are."""
-    if any(file.rows is None for one in settled for file in one.files):
+    if any(file.rows is None for attempt in settled for file in attempt.files):
         batches = [
             Bar(attempt.where, attempt.rows, attempt.outcome == "failed") for attempt in settled
         ]
@@ -56,7 +56,7 @@ def _rows_by(noun: str, all_bars: Sequence[Bar], why: str) -> str:
     chart = columns(
         bins([bar.rows for bar in scored]),
         f"Histogram of the rows of {many(len(scored), noun)}. {notes[0]}",
-        lambda one: f"{_whole_numbers(one)} rows: {many(one.count, noun)}",
+        lambda bin_: f"{_whole_numbers(bin_)} rows: {many(bin_.count, noun)}",
         tick_number,
     )
     extremes = _ranking("Most rows", noun, scored[:-6:-1])
@@ -75,8 +75,8 @@ def _range(scored: Sequence[Bar], noun: str) -> str:
     return f"From {low:,} to {many(high, 'row')}, median {number(middle)}."
 
 
-def _whole_numbers(one: Bin) -> str:
-    low, high = math.ceil(one.low), math.ceil(one.high) - 1
+def _whole_numbers(bin_: Bin) -> str:
+    low, high = math.ceil(bin_.low), math.ceil(bin_.high) - 1
     return f"{low:,}" if low >= high else f"{low:,} to {high:,}"
 
 

@@ -21,10 +21,10 @@ def time_by_mini_batch(
     title = "Time by mini-batch"
     if not attempts:
         return section(title, [], '<p class="soft">No mini-batch ran.</p>')
-    ran = sorted(settled or attempts, key=lambda one: one.seconds)
-    seconds = [one.seconds for one in ran]
+    ran = sorted(settled or attempts, key=lambda attempt: attempt.seconds)
+    seconds = [attempt.seconds for attempt in ran]
     fastest, median, slowest = seconds[0], seconds[len(seconds) // 2], seconds[-1]
-    tried = len({one.mini_batch for one in attempts})
+    tried = len({attempt.mini_batch for attempt in attempts})
     sliced = " and slices of large files" if any(attempt.slice for attempt in attempts) else ""
     took = (
         f"Median {duration(median)}, longest {duration(slowest)}."
@@ -40,8 +40,8 @@ def time_by_mini_batch(
         content += "<h3>How long mini-batches took</h3>" + columns(
             bins(seconds),
             f"Histogram of the time of {many(len(ran), 'mini-batch')}. {took}",
-            lambda one: (
-                f"{duration(one.low)} to {duration(one.high)}: {many(one.count, 'mini-batch')}"
+            lambda bin_: (
+                f"{duration(bin_.low)} to {duration(bin_.high)}: {many(bin_.count, 'mini-batch')}"
             ),
             lambda value: tick_seconds(value) if value < 120 else duration(value),
         )

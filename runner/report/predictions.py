@@ -61,7 +61,9 @@ def _ends(numbers: Numbers) -> str:
 
 def _by_class(classes: Mapping[str, int]) -> str:
     title = "Predictions by class"
-    ranked = [Bar(*one) for one in sorted(classes.items(), key=lambda item: -item[1])]
+    ranked = [
+        Bar(name, count) for name, count in sorted(classes.items(), key=lambda item: -item[1])
+    ]
     return section(title, _about_classes(classes), bars(title, "Class", ranked, shares=True))
 
 
@@ -75,7 +77,7 @@ def _histogram(tally: Tally, numbers: Numbers) -> str:
         columns(
             drawn,
             f"Histogram of {whole:,} predictions. {figures} {ends}",
-            lambda one: f"{_between(one)}: {many(one.count, 'row')}, {share(one.count, whole)}",
+            lambda bin_: f"{_between(bin_)}: {many(bin_.count, 'row')}, {share(bin_.count, whole)}",
             tick_number if len(drawn) > 1 else _about,
         ),
     )
@@ -85,5 +87,7 @@ def _about(value: float) -> str:
     return f"{value:,.3g}" if abs(value) < 1000 or abs(value) >= 1e15 else f"{value:,.0f}"
 
 
-def _between(one: Bin) -> str:
-    return f"{_about(one.low)} to {_about(one.high)}" if one.low < one.high else _about(one.low)
+def _between(bin_: Bin) -> str:
+    return (
+        f"{_about(bin_.low)} to {_about(bin_.high)}" if bin_.low < bin_.high else _about(bin_.low)
+    )

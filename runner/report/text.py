@@ -28,7 +28,7 @@ def _visible(text: str) -> str:
     """Spell out what can't be shown: control characters, bytes that are no UTF-8."""
     if text.isprintable():
         return text
-    return "".join(one if one.isprintable() else _code(one) for one in text)
+    return "".join(sign if sign.isprintable() else _code(sign) for sign in text)
 
 
 def _code(character: str) -> str:

@@ -37,7 +37,7 @@ class _Lanes(NamedTuple):
 def timeline(attempts: Sequence[Attempt], *, squeeze: bool) -> str:
     """Draw at least one attempt; `squeeze` the long stretches in which nothing ran."""
     clock = clock_of(attempts, squeeze=squeeze)
-    workers = sorted({one.worker for one in attempts})
+    workers = sorted({attempt.worker for attempt in attempts})
     lanes = _lanes(workers)
     parts = [
         f'<text x="-10" y="{top + lanes.tall / 2 + 4:.0f}" text-anchor="end">{name}</text>'
@@ -45,13 +45,13 @@ def timeline(attempts: Sequence[Attempt], *, squeeze: bool) -> str:
         for top, name in zip(lanes.tops, lanes.names, strict=True)
     ]
     if len(attempts) <= _MOST_BLOCKS:
-        parts += [_block(one, clock, lanes) for one in attempts]
+        parts += [_block(attempt, clock, lanes) for attempt in attempts]
     else:
         parts += _load(attempts, clock, lanes)
     parts += _gaps(clock, lanes.floor - 6)
     parts += _axis(clock, lanes.floor)
-    counts = Counter(one.outcome for one in attempts)
-    told = ", ".join(f"{counts[one]:,} {one}" for one in _OUTCOMES if counts[one])
+    counts = Counter(attempt.outcome for attempt in attempts)
+    told = ", ".join(f"{counts[outcome]:,} {outcome}" for outcome in _OUTCOMES if counts[outcome])
     label = (
         f"Timeline of {many(len(attempts), 'attempt')} by {many(len(workers), 'worker')} "
         f"over {duration(clock.moments[-1])}: {told}"
@@ -64,7 +64,7 @@ def timeline(attempts: Sequence[Attempt], *, squeeze: bool) -> str:
 def _lanes(workers: Sequence[int]) -> _Lanes:
     shared = math.ceil(len(workers) / _MOST_LANES)
     groups = [workers[i : i + shared] for i in range(0, len(workers), shared)]
-    names = [f"{one[0]}" if len(one) == 1 else f"{one[0]}–{one[-1]}" for one in groups]
+    names = [f"{group[0]}" if len(group) == 1 else f"{group[0]}–{group[-1]}" for group in groups]
     few = len(groups) <= 8
     tall, apart = (26, 8) if few else (14, 5)
     return _Lanes(
@@ -78,9 +78,9 @@ def _lanes(workers: Sequence[int]) -> _Lanes:
 
 def _legend(counts: Mapping[Outcome, int], gaps: bool) -> str:
     items = [
-        f'<li><i class="{one}"></i>{one} ({counts[one]:,})</li>'
-        for one in _OUTCOMES
-        if counts.get(one)
+        f'<li><i class="{outcome}"></i>{outcome} ({counts[outcome]:,})</li>'
+        for outcome in _OUTCOMES
+        if counts.get(outcome)
     ]
     if gaps:
         items.append(
@@ -113,11 +113,11 @@ def _block(attempt: Attempt, clock: Clock, lanes: _Lanes) -> str:
 
 def _load(attempts: Sequence[Attempt], clock: Clock, lanes: _Lanes) -> list[str]:
     """How busy each lane is at each moment: the height of its fill, by outcome."""
-    busy = {one: [[0.0] * _MOMENTS for _ in lanes.tops] for one in _OUTCOMES}
-    for one in attempts:
-        start = clock.place(one.started) * _MOMENTS / 100
-        stop = clock.place(one.started + one.seconds) * _MOMENTS / 100
-        row = busy[one.outcome][lanes.lane_of[one.worker]]
+    busy = {outcome: [[0.0] * _MOMENTS for _ in lanes.tops] for outcome in _OUTCOMES}
+    for attempt in attempts:
+        start = clock.place(attempt.started) * _MOMENTS / 100
+        stop = clock.place(attempt.started + attempt.seconds) * _MOMENTS / 100
+        row = busy[attempt.outcome][lanes.lane_of[attempt.worker]]
         first, last = min(int(start), _MOMENTS - 1), min(int(stop), _MOMENTS - 1)
         if first == last:
             row[first] += stop - start

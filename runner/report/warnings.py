@@ -14,7 +14,7 @@ _MOST_WARNINGS = 20
 
 def warnings(attempts: Iterable[Attempt]) -> str:
     """List the warnings of all attempts; nothing where there are none."""
-    counts = Counter(warning for one in attempts for warning in one.warnings)
+    counts = Counter(warning for attempt in attempts for warning in attempt.warnings)
     if not counts:
         return ""
     given, different = counts.total(), len(counts)

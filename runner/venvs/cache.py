@@ -14,7 +14,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -142,49 +142,77 @@ def hold(home: Path, name: str, owner: str) -> BinaryIO:
 
 def entries(home: Path) -> list[Entry]:
     """The complete entries, the last used first."""
-    try:
-        names = sorted(folder.name for folder in (home / "venvs").iterdir() if folder.is_dir())
-    except OSError:
-        return []
-    found = [
-        Entry(venv, folder_of(home, name), _uses(folder_of(home, name)))
-        for name in names
-        if (venv := complete(home, name)) is not None
-    ]
+    found = [found for name in _names(home) if (found := _entry(home, name)) is not None]
     return sorted(found, key=_last, reverse=True)
 
 
 def entry(home: Path, name: str) -> Entry:
     """An entry by its name, or the beginning of it. Raises NotFound."""
-    found = [each for each in entries(home) if name and each.venv.name.startswith(name)]
-    if len(found) == 1:
-        return found[0]
+    name = _whole_name(home, name)
+    found = _entry(home, name)
+    if found is None:
+        raise NotFound(
+            f"environment {name} was not made to its end: it is made again when it is needed, or"
+            f" `runner venvs remove {name}` removes it"
+        )
+    return found
+
+
+def _entry(home: Path, name: str) -> Entry | None:
+    venv = complete(home, name)
+    folder = folder_of(home, name)
+    return None if venv is None else Entry(venv, folder, _uses(folder))
+
+
+def remove_entry(home: Path, name: str) -> int:
+    """Remove an entry, also one that was not made to its end, and return how many bytes it had.
+
+    Raises NotFound, and EnvironmentRefused while it is made or in use.
+    """
+    name = _whole_name(home, name)
+    folder = folder_of(home, name)
+    try:
+        lock = _locked(home, name, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        what = f"in use{_by(_uses(folder))}" if complete(home, name) else "being made"
+        raise EnvironmentRefused(f"environment {name} is {what}: wait for its end") from None
+    with lock:
+        size = size_of(folder)
+        (folder / _RECORD).unlink(missing_ok=True)
+        remove(folder)
+        log_of(home, name).unlink(missing_ok=True)
+        _lock_file(home, name).unlink(missing_ok=True)
+    return size
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all files below a folder; links count as themselves."""
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                total += (Path(parent) / name).lstat().st_size
+    return total
+
+
+def _whole_name(home: Path, name: str) -> str:
+    """The name of the folder that is called so, or begins so. Raises NotFound."""
+    found = [each for each in _names(home) if name and each.startswith(name)]
+    if len(found) == 1 or name in found:
+        return name if name in found else found[0]
     why = "more than one begins so" if found else "there is none of that name"
     raise NotFound(f"no environment {name!r}, {why}: `runner venvs list` has them")
 
 
-def remove_entry(home: Path, name: str) -> int:
-    """Remove an entry and return how many bytes it had.
-
-    Raises NotFound, and EnvironmentRefused while it is made or in use.
-    """
-    found = entry(home, name)
+def _names(home: Path) -> list[str]:
     try:
-        lock = _locked(home, found.venv.name, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise EnvironmentRefused(
-            f"environment {found.venv.name} is in use{_by(found)}: wait for its end"
-        ) from None
-    with lock:
-        (found.folder / _RECORD).unlink(missing_ok=True)
-        remove(found.folder)
-        log_of(home, found.venv.name).unlink(missing_ok=True)
-        _lock_file(home, found.venv.name).unlink(missing_ok=True)
-    return found.venv.size
+        return sorted(folder.name for folder in (home / "venvs").iterdir() if folder.is_dir())
+    except OSError:
+        return []
 
 
-def _by(found: Entry) -> str:
-    users = [f"{use.owner} (process {use.process})" for use in found.uses if _alive(use.process)]
+def _by(uses: Iterable[Use]) -> str:
+    users = [f"{use.owner} (process {use.process})" for use in uses if _alive(use.process)]
     return f" by {', '.join(users)}" if users else ""
 
 
@@ -198,8 +226,8 @@ def _alive(process: int) -> bool:
     return True
 
 
-def _last(entry: Entry) -> str:
-    return entry.uses[0].at if entry.uses else entry.venv.made
+def _last(found: Entry) -> str:
+    return found.uses[0].at if found.uses else found.venv.made
 
 
 def _lock_file(home: Path, name: str) -> Path:
@@ -230,7 +258,7 @@ def _locked(home: Path, name: str, operation: int) -> BinaryIO:
 
 
 def now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _note(folder: Path, owner: str) -> None:

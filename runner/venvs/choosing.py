@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +18,7 @@ from runner.venvs.cache import (
     making,
     now,
     python_of,
+    size_of,
     write_record,
 )
 from runner.venvs.environment import DeclaredEnvironment
@@ -134,6 +134,11 @@ def find_or_make(
                 ) from None
             raise
         say(f"made the environment {name}: {len(venv.resolved)} packages in {venv.seconds:.1f} s")
+        if declared.python and not venv.python.startswith(declared.python):
+            say(
+                f"{declared.source} declares Python {declared.python}, and this machine's is"
+                f" {venv.python}: the minor version decides"
+            )
         return venv
 
 
@@ -175,7 +180,7 @@ def _record(
         added=added,
         left_out=left,
         seconds=round(seconds, 1),
-        size=_size(folder),
+        size=size_of(folder),
         made=now(),
     )
 
@@ -189,12 +194,3 @@ def _python_version(venv: Path) -> str:
                 return value.strip()
     found = sorted((venv / "lib").glob("python3.*"))
     return found[0].name.removeprefix("python") if found else ""
-
-
-def _size(folder: Path) -> int:
-    total = 0
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            with suppress(OSError):
-                total += (Path(parent) / name).lstat().st_size
-    return total

@@ -77,7 +77,8 @@ def make_by_conda(
 def _content(declared: DeclaredEnvironment, added: Sequence[str]) -> dict[str, Any]:
     """The conda file, its pip packages with absolute paths and with what is added."""
     content = dict(declared.conda or {})
-    pip = [*declared.options, *declared.requirements, *added]
+    asked = [each for each in declared.requirements if each not in declared.from_conda]
+    pip = [*declared.options, *asked, *added]
     dependencies = [each for each in content.get("dependencies") or [] if isinstance(each, str)]
     if not declared.conda:
         dependencies = [f"python={minor_of(declared.python or own_version())}"]

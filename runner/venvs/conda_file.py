@@ -12,9 +12,9 @@ from typing import Final
 from runner.declarations.document import ListNode, MappingNode, Node, ScalarNode, describe, shown
 from runner.declarations.problem import Place, refusal
 from runner.declarations.reader import plain, read_str
+from runner.package_names import normal
 from runner.venvs.conda_packages import pypi_name
 from runner.venvs.environment import DeclaredEnvironment
-from runner.venvs.names import normal
 from runner.venvs.python_version import version_in
 from runner.venvs.requirements_file import Line, read_requirements, with_requirements
 
@@ -35,10 +35,11 @@ def read_conda(content: MappingNode, source: str) -> DeclaredEnvironment:
     python: str | None = None
     tools: list[str] = []
     only_conda: list[str] = []
-    lines: list[Line] = []
+    own: list[Line] = []
+    pip: list[Line] = []
     for node in _items(dependencies):
         if isinstance(node, MappingNode):
-            lines += _pip_lines(node)
+            pip += _pip_lines(node)
             continue
         text = read_str(node, "dependencies")
         name, version = _spec(text, node.place)
@@ -52,15 +53,16 @@ def read_conda(content: MappingNode, source: str) -> DeclaredEnvironment:
         elif (known := pypi_name(name)) is None:
             only_conda.append(text)
         elif known:
-            lines.append(Line(_requirement(known, version, text, node.place), node.place))
+            own.append(Line(_requirement(known, version, text, node.place), node.place))
     declared = DeclaredEnvironment(
         source=source,
         python=python,
         build_tools=tuple(tools),
         conda=plain(content),
+        from_conda=tuple(line.text for line in own),
         only_conda=tuple(only_conda),
     )
-    return with_requirements(declared, read_requirements(lines))
+    return with_requirements(declared, read_requirements([*own, *pip]))
 
 
 def _items(dependencies: Node | None) -> tuple[Node, ...]:

@@ -24,7 +24,9 @@ class DeclaredEnvironment:
     options: tuple[str, ...] = field(default=(), repr=False)  # --index-url and the like, with keys
     places: Mapping[str, str] = field(default_factory=dict, repr=False)  # file:line by requirement
     conda: Mapping[str, Any] | None = None  # the content of the conda file, if that is what it is
-    # Packages of the conda file that PyPI has not, as they are declared there.
+    # Of the requirements, those that stand for packages that conda itself would install.
+    from_conda: tuple[str, ...] = ()
+    # Packages of the conda file that PyPI is not known to have, as they are declared there.
     only_conda: tuple[str, ...] = ()
     image: str | None = None  # named, and not used on this machine
     notices: tuple[str, ...] = ()  # sentences, such as that only Azure knows an environment

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from runner.errors import EnvironmentRefused, RunnerError, WrongUsage
 from runner.venvs.environment import DeclaredEnvironment
 from runner.venvs.names import name_of
-from runner.venvs.python_version import minor_of, own_version
-from runner.venvs.uv import UvFailed, explanation, find_uv, refused, run_uv
+from runner.venvs.python_version import minor_of, own_version, same_minor
+from runner.venvs.uv import UvFailed, explanation, find_uv, is_full_disk, refused, run_uv
+
+# The options that uv reads in a requirements file.
+_IN_A_FILE: Final = frozenset(
+    {
+        "--index-url",
+        "--extra-index-url",
+        "--find-links",
+        "--no-index",
+        "--no-binary",
+        "--only-binary",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -47,40 +61,20 @@ def make_by_uv(
         raise _why(call, declared, added, failed) from None
 
 
-def resolve(
-    declared: DeclaredEnvironment, added: Sequence[str], folder: Path, log: Path
-) -> tuple[str, ...]:
-    """What would be installed, as name==version; nothing is. `folder` is for a short while.
-
-    Raises as `make_by_uv`.
-    """
-    call = Call(find_uv(), folder, log)
-    try:
-        return _resolve(call, declared, added)
-    except UvFailed as failed:
-        raise _why(call, declared, added, failed) from None
-
-
-def _resolve(call: Call, declared: DeclaredEnvironment, added: Sequence[str]) -> tuple[str, ...]:
-    version = minor_of(declared.python or own_version())
-    options = ["--quiet", "--no-header", "--no-annotate", "--python-version", version]
-    said = _run(
-        call,
-        ["pip", "compile", *options, *_flags(declared, call.folder), "-"],
-        stdin=_lines(declared, added),
-    )
-    return tuple(line.strip() for line in said.splitlines() if line[:1].isalnum())
-
-
 def _why(
     call: Call, declared: DeclaredEnvironment, added: Sequence[str], failed: UvFailed
 ) -> RunnerError:
     """The error; where only what the runner adds stands in the way, it is named."""
     error = refused(failed, declared, call.log)
-    if not added or not isinstance(error, WrongUsage):
+    if not added or "Because " not in str(error):
         return error
+    options = ["--quiet", "--python-version", minor_of(declared.python or own_version())]
     try:
-        _resolve(call, declared, ())
+        _run(
+            call,
+            ["pip", "compile", *options, *_flags(declared, call.folder), "-"],
+            stdin=_lines(declared, ()),
+        )
     except UvFailed as own:
         return refused(own, declared, call.log)
     return WrongUsage(
@@ -93,16 +87,19 @@ def _why(
 def _make_python(call: Call, declared: DeclaredEnvironment) -> None:
     wanted = declared.python or own_version()
     minor = minor_of(wanted)
-    if wanted in (own_version(), minor_of(own_version())):
+    # The very version that is declared, else the runner's own if the minor version is the same.
+    if wanted == own_version() or (wanted == minor and same_minor(wanted)):
         python = sys.executable
     else:
-        python = _find_python(call, {wanted: None, minor: None}) or minor
+        own = sys.executable if same_minor(wanted) else _find_python(call, minor)
+        exact = _find_python(call, wanted) if wanted != minor else None
+        python = exact or own or minor
     target = str(call.folder / "venv")
     try:
         _run(call, ["venv", "--no-project", "--python", python, target], minor=minor)
     except UvFailed as failed:
         error = refused(failed, declared, call.log)
-        if "space" in str(error) or python != minor:
+        if is_full_disk(str(failed)) or python != minor:
             raise error from None
         raise EnvironmentRefused(
             f"{declared.source} declares Python {wanted}, and uv neither finds one nor can get it:"
@@ -111,46 +108,33 @@ def _make_python(call: Call, declared: DeclaredEnvironment) -> None:
         ) from None
 
 
-def _find_python(call: Call, versions: dict[str, None]) -> str | None:
-    """The first of these versions that is on this machine."""
-    for version in versions:
-        arguments = ["python", "find", "--system", "--no-project", "--no-python-downloads", version]
-        try:
-            return _run(call, arguments, minor=minor_of(version)).strip()
-        except UvFailed:
-            continue
-    return None
+def _find_python(call: Call, version: str) -> str | None:
+    """The path of a Python of this version, None where this machine has none."""
+    arguments = ["python", "find", "--system", "--no-project", "--no-python-downloads", version]
+    try:
+        return _run(call, arguments, minor=minor_of(version)).strip()
+    except UvFailed:
+        return None
 
 
 def _flags(declared: DeclaredEnvironment, folder: Path) -> list[str]:
     """What of the declared options uv takes on its command line only."""
-    import os
-
+    options = [option.partition(" ") for option in declared.options]
+    names = {name for name, _, _ in options}
     flags: list[str] = []
-    for option in declared.options:
-        name, _, value = option.partition(" ")
+    for name, _, value in options:
         if name == "--trusted-host":
             flags += ["--allow-insecure-host", value]
-        elif name == "--pre":
-            flags += ["--prerelease", "allow"]
-        elif name == "--extra-index-url" and "UV_INDEX_STRATEGY" not in os.environ:
-            # All indexes count the same to pip, which Azure uses; uv asks the first one alone.
-            flags += ["--index-strategy", "unsafe-best-match"]
+    if "--pre" in names:
+        flags += ["--prerelease", "allow"]
+    if "--extra-index-url" in names and "UV_INDEX_STRATEGY" not in os.environ:
+        # All indexes count the same to pip, which Azure uses; uv asks the first that has a package.
+        flags += ["--index-strategy", "unsafe-best-match"]
     if declared.constraints:
         file = folder / "constraints.txt"
         file.write_text("\n".join(declared.constraints) + "\n", encoding="utf-8")
         flags += ["--constraints", str(file)]
-    return list(dict.fromkeys(flags)) if "--allow-insecure-host" not in flags else flags
-
-
-_IN_A_FILE = (
-    "--index-url",
-    "--extra-index-url",
-    "--find-links",
-    "--no-index",
-    "--no-binary",
-    "--only-binary",
-)
+    return flags
 
 
 def _lines(declared: DeclaredEnvironment, added: Sequence[str]) -> str:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 
+from runner.package_names import normal
+
 _NAME = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?=$|[\[\s;@(<>=!~#,])")
 _EXACT = re.compile(
     r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*==\s*([A-Za-z0-9][^\s;,#*]*)"
     r"\s*(?:$|--hash=|--hash )"
 )
-
-
-def normal(name: str) -> str:
-    """A package's name as indexes compare it (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def name_of(requirement: str) -> str | None:

@@ -45,7 +45,7 @@ def model_needs(model: Path) -> Needs:
         return Needs(ENGINE_PACKAGES)
     if not described.is_plain_sklearn:
         return Needs(ENGINE_PACKAGES)
-    from runner.engine.drivers.sklearn_model import modules
+    from runner.engine.pickle_names import modules
 
     assert described.pickle is not None
     try:

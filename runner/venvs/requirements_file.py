@@ -142,7 +142,7 @@ def _take(line: Line, found: Requirements, constraints: bool, trail: tuple[Path,
         if word in _FILES:
             _include(line, value, found, constraints or _FILES[word] == "-c", trail)
         elif word in _EDITABLE:
-            _add(line, f"-e {_absolute(line, value)}", found.requirements, found)
+            _add(line, f"-e {_absolute(line, value, editable=True)}", found.requirements, found)
         else:
             _add_option(line, word, value, found)
 
@@ -205,12 +205,12 @@ def _options(line: Line) -> Iterator[tuple[str, str]]:
         yield word, value
 
 
-def _absolute(line: Line, text: str) -> str:
+def _absolute(line: Line, text: str, *, editable: bool = False) -> str:
     """A requirement with its path, if it names one, made absolute; what is named must be there."""
     head, *options = re.split(r"\s+(?=--?[A-Za-z])", text, maxsplit=1)
     target, separator, marker = head.partition(" ;")
     bare = re.sub(r"\[[^]]*\]$", "", target.strip())
-    if not _is_path(bare):
+    if not _is_path(bare) and not (editable and "://" not in expanded(bare)):
         if name_of(text) is None and "://" not in expanded(text) and not text.startswith("file:"):
             raise refusal(
                 line.place, "", f"found {shown(text)}, allowed: a package, a path or an address"

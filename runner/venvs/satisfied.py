@@ -12,8 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.package_names import normal
 from runner.venvs.interpreter import OtherVersion
-from runner.venvs.names import exact_pin, name_of, normal, same_version
+from runner.venvs.names import exact_pin, name_of, same_version
 from runner.venvs.python_version import own_version, same_minor
 
 if TYPE_CHECKING:

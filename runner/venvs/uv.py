@@ -15,8 +15,9 @@ from typing import Final
 
 from runner.engine.text import one_line
 from runner.errors import EnvironmentRefused, RunnerError, WrongUsage
+from runner.package_names import normal
 from runner.venvs.environment import DeclaredEnvironment
-from runner.venvs.names import normal
+from runner.venvs.names import name_of
 from runner.venvs.secrets import without_keys
 
 _LONGEST = 400  # characters of an explanation in an error message
@@ -49,11 +50,14 @@ _DROPPED: Final = ("CONDA_PREFIX", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
 _OLDEST = 9  # minor version of Python in which the runner's own code runs
 
 _FULL_DISK = ("No space left on device", "Disk quota exceeded", "os error 28", "os error 122")
+_NO_KEY = ("401 Unauthorized", "403 Forbidden")
 _NO_NETWORK = (
     "error sending request",
     "dns error",
     "client error (Connect)",
     "Could not connect",
+    "Couldn't connect",
+    "Could not resolve host",
     "operation timed out",
     "network was disabled",
 )
@@ -166,10 +170,15 @@ def refused(failed: UvFailed, declared: DeclaredEnvironment, log: Path) -> Runne
     """The error for what uv refused, in one line with a way out."""
     said = str(failed)
     where = f" (all of it: {log})"
-    if any(words in said for words in _FULL_DISK):
+    if is_full_disk(said):
         return EnvironmentRefused(
             f"no space left on the disk for the environment of {declared.source}: free some, or"
             f" remove others with `runner venvs remove`{where}"
+        )
+    if any(words in said for words in _NO_KEY):
+        return EnvironmentRefused(
+            f"an index that {declared.source} is made from wants another user or key:"
+            f" {_line_with(said, _NO_KEY)}; check its address, and the variables in it{where}"
         )
     if any(words in said for words in _NO_NETWORK):
         return EnvironmentRefused(
@@ -181,28 +190,39 @@ def refused(failed: UvFailed, declared: DeclaredEnvironment, log: Path) -> Runne
     return WrongUsage(f"{named}: {explanation(said)}{where}")
 
 
+def is_full_disk(said: str) -> bool:
+    return any(words in said for words in _FULL_DISK)
+
+
 def explanation(said: str) -> str:
     """The telling lines of what uv said, as one line of reasonable length."""
     lines = said.splitlines()
-    because = next((n for n, line in enumerate(lines) if "Because " in line), None)
-    error = next((n for n, line in enumerate(lines) if line.startswith("error:")), None)
-    start = because if because is not None else error
-    if start is None:
-        return one_line(said)[:_LONGEST]
+    starts = [number for number, line in enumerate(lines) if line.startswith("error:")]
+    because = [number for number, line in enumerate(lines) if "Because " in line]
     told: list[str] = []
-    for line in lines[start:]:
-        if (told and not line.strip()) or line.startswith("hint:"):
+    for line in lines[(because or starts or [0])[0] :]:
+        if line.startswith("hint:") or (told and not line.strip()):
             break
         told.append(line.strip().removeprefix("error:").removeprefix("cause:"))
-    text = one_line(" ".join(told))
-    text = text[text.find("Because ") :] if because is not None else text
+    if because:
+        told[0] = told[0][told[0].index("Because ") :]
+    elif "[stderr]" in said:  # of a package's own build, whose last line says most
+        printed = said.partition("[stderr]")[2].partition("\nhint:")[0].splitlines()
+        told = [told[0], *[line for line in printed if line.strip()][-1:]]
+    text = one_line(" ".join(line for line in told if line.strip(" ^")))
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1].rstrip() + "…"
+
+
+def _line_with(said: str, words: Sequence[str]) -> str:
+    return next(
+        one_line(line.removeprefix("hint:"))
+        for line in said.splitlines()
+        if any(word in line for word in words)
+    )
 
 
 def _place(said: str, declared: DeclaredEnvironment) -> str:
     """The file and line of the requirement that uv's explanation names first."""
-    from runner.venvs.names import name_of
-
     words = [normal(word) for word in re.findall(r"[A-Za-z0-9][A-Za-z0-9._-]*", explanation(said))]
     for requirement, place in declared.places.items():
         if name_of(requirement) in words:

@@ -44,6 +44,8 @@ def test_an_expired_token_is_renewed_once(lake: SeededLake, connection: Connecti
         Answer(400, "400", "io.jsonwebtoken.ExpiredJwtException: JWT expired"),
         Answer(401, "401", "Token is expired."),
         Answer(403, "403", "Invalid access token."),
+        Answer(403, "403", "JWT has expired"),
+        Answer(403, "403", "Token is expiring within 30 seconds. (token expired)"),
     ],
 )
 def test_a_token_is_renewed_by_whatever_status_its_end_is_told(

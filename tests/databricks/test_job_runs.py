@@ -81,6 +81,14 @@ def test_why_no_cluster_came_is_told_with_a_way_out(
     assert "\n" not in told
 
 
+def test_a_program_s_own_words_about_a_quota_are_none_about_a_cluster(
+    connection: Connection,
+) -> None:
+    message = "Workload failed, see run output for details: ValueError: 3 penguins over quota"
+    state = {"life_cycle_state": "INTERNAL_ERROR", "state_message": message}
+    assert failure(connection, {"run_id": 1, "state": state}) == message
+
+
 def test_a_name_is_short_enough_for_a_token_of_idempotency() -> None:
     longest = f"{name_job('x' * 200)}-{10**6}"
     assert len(longest) <= 64

@@ -142,5 +142,5 @@ def test_names_that_are_not_there_are_met_with_the_nearest(
     with pytest.raises(NotFound, match=r"has no deployment 'gren'; did you mean 'green'"):
         send(connection, ENDPOINT, REQUEST, "gren")
     lake.endpoints["nightly"] = {"kind": "batch", "name": "nightly"}
-    with pytest.raises(WrongUsage, match="run it with `runner score nightly`"):
+    with pytest.raises(WrongUsage, match="run it with `runner score nightly --env lake`"):
         send(Connection(outputs_of_lake(lake)), "nightly", REQUEST)

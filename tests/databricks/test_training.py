@@ -45,6 +45,9 @@ with mlflow.start_run():
 with open(os.path.join(options.to, "said.txt"), "w") as file:
     file.write(helpers.said())
 print("trained", os.path.exists("rows.csv"))
+room = os.environ["MLFLOW_DFS_TMP"]
+os.mkdir(room)
+print("room", room, end=".")
 sys.exit(0)
 """
 # Of Entra, and of a run on the stand-in.
@@ -82,7 +85,10 @@ def test_a_job_is_a_run_on_the_cluster_and_one_of_mlflow(
     assert tracked["artifacts"] == ["notes/rows.txt"]
     assert tracked["inputs"]["rows"].endswith("models/trees/rows.csv")
     assert (trees.folder(name) / "named-outputs/notes/said.txt").read_text() == "fine"
-    assert "trained True" in run("jobs", "stream", name).out
+    log = run("jobs", "stream", name).out
+    assert "trained True" in log
+    assert f"jobs/{name}/mlflow-tmp." in log  # lent, and taken away again
+    assert not (trees.folder(name) / "mlflow-tmp").exists()
 
     failed = run("train", "trees", "--set", "depth=0")
     assert failed.status == 1
@@ -149,6 +155,18 @@ def test_a_cluster_that_was_taken_away_leaves_no_mlflow_run_open(
     ids = [experiment["experiment_id"] for experiment in experiments["experiments"]]
     runs = lake.do("POST", "/api/2.0/mlflow/runs/search", {"experiment_ids": ids})["runs"]
     assert [begun["info"]["status"] for begun in runs] == ["FAILED"]
+
+
+def test_a_cluster_that_does_not_start_for_want_of_quota_fails_the_job_and_its_mlflow_run(
+    trees: LinesProject, run: Run
+) -> None:
+    trees.lake.databricks.switches.quota_exceeded = True
+    trees.lake.do("POST", "/api/2.1/clusters/delete", {"cluster_id": trees.lake.cluster_id})
+    done = run("train", "trees")
+    assert done.status == 1
+    assert "ask for more cores of that family in the subscription's quotas" in done.err
+    shown = run("jobs", "show", "-o", "json").json()
+    assert (shown["status"], shown["run"]["status"]) == ("Failed", "FAILED")
 
 
 def test_a_job_that_never_began_is_begun_by_resume(

@@ -78,3 +78,26 @@ def test_a_workspace_that_takes_some_addresses_only_says_so(outputs: Outputs) ->
 
 def test_where_databricks_own_words_do_nothing_is_added(outputs: Outputs) -> None:
     assert way_out(outputs, "GET", "/2.2/jobs/list", 400, "INVALID_PARAMETER_VALUE", "") is None
+
+
+def test_a_token_of_another_tenant_names_the_workspace_s_own(outputs: Outputs) -> None:
+    tenant = "72f988bf-86f1-41af-91ab-2d7cd011db47"
+    message = (
+        "io.jsonwebtoken.IncorrectClaimException: Expected iss claim to be:"
+        f" https://sts.windows.net/{tenant}/, but was: https://sts.windows.net/other/."
+    )
+    found = way_out(outputs, "GET", "/2.1/clusters/list", 400, "", message)
+    assert found == f"sign in to the workspace's own tenant with `az login --tenant {tenant}`"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Token is expired.",
+        "JWT has expired",
+        "Token is expiring within 30 seconds. (token expired)",
+    ],
+)
+def test_a_token_that_ended_says_to_sign_in_again(outputs: Outputs, message: str) -> None:
+    found = way_out(outputs, "GET", "/2.1/clusters/list", 403, "403", message)
+    assert found == "sign in again with `az login`"

@@ -23,11 +23,13 @@ from runner.installing import installed_by
 from .job import score
 from .models import inputs, lay_model
 
+HERE = sys.executable  # another Python, for all that its workers know
 INSTALLED = sklearn.__version__
 SAVED = "1.2.2"
+UV = "run it with `--env-manager uv`, in the environment that it declares"
 WAY_OUT = (
-    f"saved with scikit-learn {SAVED}, and {INSTALLED} is installed:"
-    f" {installed_by(f'scikit-learn=={SAVED}')}, or save the model anew with the installed version"
+    f"saved with scikit-learn {SAVED}, and {INSTALLED} is installed: {UV}, or save the model anew"
+    " with the installed version"
 )
 
 
@@ -93,9 +95,7 @@ def test_versions_that_an_error_has_nothing_to_do_with_are_not_named(tmp_path: P
     with pytest.raises(JobFailed, match=r"\); register the model again$"):
         MlflowDriver(model.folder)
     model = model_of(tmp_path / "n", "numpy==1.0\n", INSTALLED, pickle=b"cnumpy\nnot_there\n.")
-    with pytest.raises(
-        JobFailed, match=rf"numpy 1\.0, and .* {re.escape(installed_by('numpy==1.0'))}"
-    ):
+    with pytest.raises(JobFailed, match=rf"numpy 1\.0, and .* {re.escape(UV)}"):
         MlflowDriver(model.folder)
 
 
@@ -105,7 +105,7 @@ def test_versions_that_an_error_has_nothing_to_do_with_are_not_named(tmp_path: P
         (
             "no_such",
             "No.Such==4.3.0\n",
-            f"no_such, which is not installed: {installed_by('No.Such==4.3.0')}",
+            f"no_such, which is not installed: {UV}, or {installed_by('No.Such==4.3.0')}",
         ),
         ("no_such.a", "no-such[gpu]>=4 # why\n", installed_by("'no-such[gpu]>=4'")),
         ("cv2", "opencv-python-headless==4.1\n", installed_by("opencv-python-headless==4.1")),
@@ -119,6 +119,31 @@ def test_a_missing_package_is_named_by_the_models_own_requirement(
     text = missing_package(model, ModuleNotFoundError("No module named", name=module))
     assert text is not None
     assert said in text
+
+
+@pytest.mark.parametrize(
+    ("requirements", "said"),
+    [
+        ("no-such==1.5\n", "which is not installed: add no-such==1.5 to {}"),
+        ("", "not in its requirements.txt: add it to {}, or save the model anew with code_paths"),
+    ],
+)
+def test_a_package_that_is_not_declared_is_to_be_added_to_what_is_declared(
+    tmp_path: Path, requirements: str, said: str
+) -> None:
+    model = model_of(tmp_path / "m", requirements, INSTALLED, pickle=b"cno_such\nModel\n.")
+    outcome = score(tmp_path / "job", {"a.csv": b"x\n1\n"}, model=model.folder, python=HERE)
+    where = "the conda_file of the deployment's environment, or to the model's requirements.txt"
+    assert said.format(where) in str(outcome.error)
+    assert "--env-manager" not in str(outcome.error)
+
+
+def test_a_package_that_a_script_lacks_is_to_be_added_to_what_is_declared(tmp_path: Path) -> None:
+    outcome = score(tmp_path, {"a": b""}, script="\nimport no_such\n", python=HERE)
+    assert str(outcome.error).endswith(
+        "can't be imported: ModuleNotFoundError: No module named 'no_such' (line 2); add the"
+        " package to what the deployment declares: the conda_file of its environment"
+    )
 
 
 def test_a_module_that_an_installed_package_lacks_is_not_a_missing_package(tmp_path: Path) -> None:

@@ -23,10 +23,10 @@ from sklearn.model_selection import GridSearchCV
 from runner.engine.drivers import sklearn_model
 from runner.engine.drivers.matrix import takes_matrix
 from runner.engine.drivers.mlflow_model import MlflowDriver
-from runner.engine.drivers.sklearn_model import load, modules
+from runner.engine.drivers.packages import way_to_have
+from runner.engine.drivers.sklearn_model import load
 from runner.engine.mlmodel import read_mlmodel
 from runner.errors import JobFailed
-from runner.installing import installed_by
 
 from .models import inputs, lay_model
 
@@ -412,34 +412,10 @@ def test_a_model_that_is_given_data_frames_says_that_they_need_pandas(
     ):
         assert refusal(lay_model(tmp_path / name, signature, pickle=content)) == (
             f"model {tmp_path / name} {why}, which needs pandas to read its files:"
-            f" {installed_by('-r requirements/mlflow.txt')}"
+            f" {way_to_have(['pandas'], '-r requirements/mlflow.txt')}"
         )
-
-
-def test_pandas_is_imported_once_for_all_workers_where_a_model_will_be_given_data_frames(
-    tmp_path: Path,
-) -> None:
-    content = pickle.dumps(pipeline(by_columns(scale=["x"]), logistic()))
-    model = read_mlmodel(lay_model(tmp_path / "m", inputs(x="double"), pickle=content))
-    assert "pandas" in modules(model)
 
 
 def test_a_model_without_the_function_it_names_is_refused(tmp_path: Path) -> None:
     folder = lay_model(tmp_path / "m", pickle=pickle.dumps(3))
     assert refusal(folder) == f"model {folder} has no predict()"
-
-
-def test_the_modules_of_a_pickle_are_found_without_running_it(tmp_path: Path) -> None:
-    class Trap:
-        def __reduce__(self) -> Any:
-            return (pytest.fail, ("the pickle was run",))
-
-    content = pickle.dumps([pipeline(scaler(), logistic()), Trap()])
-    model = read_mlmodel(lay_model(tmp_path / "m", inputs(x="double"), pickle=content))
-    assert modules(model) == [
-        "sklearn.linear_model._logistic",
-        "sklearn.pipeline",
-        "sklearn.preprocessing._data",
-    ]
-    (tmp_path / "m" / "model.pkl").unlink()
-    assert modules(model) == []

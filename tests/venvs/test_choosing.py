@@ -5,8 +5,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,10 +34,8 @@ def choose(
     return choose_interpreter(home, declared, manager, needs=needs, say=told.append), told
 
 
-def declare(*requirements: str, **fields: object) -> DeclaredEnvironment:
-    return replace(
-        DeclaredEnvironment("model/requirements.txt", requirements=requirements), **fields
-    )  # type: ignore[arg-type]
+def declare(*requirements: str, **fields: Any) -> DeclaredEnvironment:
+    return DeclaredEnvironment("model/requirements.txt", requirements=requirements, **fields)
 
 
 def run(interpreter: Interpreter, program: str) -> str:
@@ -367,7 +365,7 @@ def test_an_entry_in_use_is_not_removed_and_says_who_uses_it(home: Path, index: 
         )
     (entry,) = entries(home)
     assert entry.uses[0].owner == "deployment blue of diabetes"
-    assert remove_entry(home, found.venv[:5]) == entry.venv.size > 0
+    assert remove_entry(home, found.venv[:5]) > entry.venv.size > 0
     assert entries(home) == []
     assert not log_of(home, found.venv).exists()
     with pytest.raises(EnvironmentRefused, match="was removed meanwhile"):

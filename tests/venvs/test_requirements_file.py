@@ -96,6 +96,7 @@ def test_paths_start_from_the_folder_of_the_file_they_stand_in(tmp_path: Path) -
     found = read(
         tmp_path / "model" / "requirements.txt",
         "wheels/tool-1.0-py3-none-any.whl\n../lib[extra]\n-e ../lib\n-r wheels/more.txt\n"
+        "-e wheels\n"
         "--find-links wheels\n",
     )
     assert found.requirements == [
@@ -103,6 +104,7 @@ def test_paths_start_from_the_folder_of_the_file_they_stand_in(tmp_path: Path) -
         f"{tmp_path}/lib[extra]",
         f"-e {tmp_path}/lib",
         f"{wheels}/tool-1.0-py3-none-any.whl ; python_version > '3'",
+        f"-e {wheels}",
     ]
     assert found.options == [f"--find-links {wheels}"]
     wheel = wheels / "tool-1.0-py3-none-any.whl"
@@ -111,6 +113,7 @@ def test_paths_start_from_the_folder_of_the_file_they_stand_in(tmp_path: Path) -
         tmp_path / "lib",
         tmp_path / "lib",
         wheel,
+        wheels,
     ]
 
 

@@ -13,14 +13,23 @@ from tests.walks.sample import sample_reader
 
 SECTIONS = read_sections(ROOT / "docs" / "lab.md")
 THERE = "On Databricks"
+# The JVMs below the server that the lab starts, by their process ids.
+JVMS = "for child in $(pgrep -P $SERVER); do pgrep -P $child -x java || true; done"
 
 
 @needs_java
 def test_the_lab_runs_on_this_machine(tmp_path: Path) -> None:
     with sample_reader(tmp_path, "curl") as reader:
+        jvms = []
         for title, blocks in SECTIONS.items():
-            if title != THERE:
-                reader.follow(blocks)
+            for block in blocks if title != THERE else []:
+                reader.follow([block])
+                if "data/penguins/request.json" in block.text:
+                    jvms.append(reader.shell.run(JVMS).split())
+        # Each time that the server is asked, it answers by the same JVM.
+        assert len(jvms) > 1
+        assert [len(found) for found in jvms] == [1] * len(jvms)
+        assert len({found[0] for found in jvms}) == 1
         assert left_in(reader.folder) == {"Pulumi.local.yaml", "Pulumi.yaml", "data", "models"}
 
 

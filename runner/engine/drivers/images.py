@@ -7,10 +7,10 @@ from typing import Any
 
 from runner.engine.drivers.bad_file import BadFile
 from runner.engine.drivers.feed import Feed
+from runner.engine.drivers.packages import way_to_have
 from runner.engine.mlmodel import Signature, Tensor
 from runner.engine.text import one_line
 from runner.errors import JobFailed
-from runner.installing import installed_by
 
 
 def read_image_feed(path: Path, signature: Signature) -> Feed:
@@ -82,9 +82,8 @@ def _pixels(path: Path) -> Any:
     try:
         from PIL import Image
     except ModuleNotFoundError:
-        raise JobFailed(
-            f"images need the package pillow: {installed_by('-r requirements/mlflow.txt')}"
-        ) from None
+        way = way_to_have(["pillow"], "-r requirements/mlflow.txt")
+        raise JobFailed(f"images need the package pillow: {way}") from None
     try:
         with Image.open(path) as image:
             return np.array(image)  # a copy, which models may change

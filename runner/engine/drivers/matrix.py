@@ -10,23 +10,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from runner.engine.mlmodel import Column
+from runner.engine.pickle_names import are_numbers, goes_by_position
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_NUMBERS = ("double", "float", "long", "integer")
-# The parts of scikit-learn that take columns by their position and put them all into one type,
-# so that they can't tell a matrix from a DataFrame. Encoders of categories are not among them:
-# they read each column in its own type. Nor is what takes columns by name or calls functions.
-_BY_POSITION = (
-    *("_loss", "base", "calibration", "cluster", "compose._target", "covariance"),
-    *("cross_decomposition", "decomposition", "discriminant_analysis", "dummy", "ensemble"),
-    *("feature_selection", "frozen", "gaussian_process", "impute", "isotonic"),
-    *("kernel_approximation", "kernel_ridge", "linear_model", "metrics", "mixture"),
-    *("model_selection", "multiclass", "multioutput", "naive_bayes", "neighbors"),
-    *("neural_network", "pipeline", "preprocessing._data", "preprocessing._label"),
-    *("preprocessing._polynomial", "random_projection", "semi_supervised", "svm", "tree", "utils"),
-)
 _NO_ESTIMATORS = ("builtins", "collections", "numpy", "scipy", "_loss")
 _DATA = (type(None), bool, int, float, complex, str, bytes, range, slice)
 _MOST_PARTS = 100_000  # objects looked at before giving up
@@ -45,17 +33,6 @@ def takes_matrix(estimator: Any, columns: Sequence[Column]) -> bool:
         )
     except Exception:  # of an estimator's own code, say, or of one from another version
         return False
-
-
-def are_numbers(columns: Sequence[Column]) -> bool:
-    """True for columns that make a matrix: there are some, all numbers and none optional."""
-    return bool(columns) and all(column.type in _NUMBERS and column.required for column in columns)
-
-
-def goes_by_position(module: str) -> bool:
-    """True for a module of scikit-learn whose estimators can't tell a matrix from a DataFrame."""
-    package, _, part = module.partition(".")
-    return package == "sklearn" and part.startswith(_BY_POSITION)
 
 
 def as_matrix(table: pa.Table) -> Any:

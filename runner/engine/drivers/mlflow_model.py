@@ -17,15 +17,15 @@ from runner.engine.drivers.bad_file import BadFile
 from runner.engine.drivers.cutting import BLOCK
 from runner.engine.drivers.feed import Feed
 from runner.engine.drivers.formats import FORMATS, is_read, read_feed
-from runner.engine.drivers.packages import why_not_loaded
+from runner.engine.drivers.packages import way_to_have, why_not_loaded
 from runner.engine.drivers.predictions import write_lines
 from runner.engine.drivers.result import NotOnceARow, Result, brief
 from runner.engine.drivers.schema_check import refusal
 from runner.engine.mlmodel import MlModel, read_mlmodel
+from runner.engine.pickle_names import modules as modules_of_pickle
 from runner.engine.plan import InputFile
 from runner.engine.slices import Slice
 from runner.errors import JobFailed
-from runner.installing import installed_by
 from runner.tally import merge
 
 _MOST_NAMED = 10  # files that are not supported
@@ -197,7 +197,7 @@ def modules(folder: Path) -> list[str]:
     """The modules worth importing before workers are forked; none of them is the model's own."""
     model = read_mlmodel(folder)
     if model.is_plain_sklearn:
-        return ["pyarrow.csv", "pyarrow.compute", *sklearn_model.modules(model)]
+        return ["pyarrow.csv", "pyarrow.compute", *modules_of_pickle(model)]
     return ["pyarrow.csv", "pyarrow.compute", "mlflow.pyfunc"]
 
 
@@ -207,7 +207,7 @@ def _load_pyfunc(model: MlModel) -> Callable[[Any], Any]:
     except ModuleNotFoundError:
         raise JobFailed(
             f"model {model.folder} is loaded by {model.loader_module}, which needs mlflow:"
-            f" {installed_by('-r requirements/mlflow.txt')}"
+            f" {way_to_have(['mlflow'], '-r requirements/mlflow.txt')}"
         ) from None
     try:
         predict: Callable[[Any], Any] = mlflow.pyfunc.load_model(str(model.folder)).predict

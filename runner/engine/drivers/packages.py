@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from runner.engine.drivers.result import brief
 from runner.engine.mlmodel import MlModel
-from runner.installing import installed_by
+from runner.installing import in_declared_environment, installed_by
 from runner.package_names import normal, packages_of
 from runner.spark import runs_on_databricks
 
@@ -20,6 +20,8 @@ _EXACT = re.compile(_NAME + r"\s*(?:\[[^]]*\])?\s*==\s*([^\s;,#*]+)\s*(?:$|;|#)"
 # What scikit-learn's InconsistentVersionWarning holds.
 _SKLEARNS = ("original_sklearn_version", "current_sklearn_version")
 _MOST_NAMED = 3  # packages of other versions
+_OWN_ENVIRONMENT = "run it with `--env-manager uv`, in the environment that it declares"
+_DECLARING = "the conda_file of the deployment's environment, or to the model's requirements.txt"
 
 
 @dataclass(frozen=True)
@@ -71,13 +73,14 @@ def missing_package(model: MlModel, error: Exception) -> str | None:
         requirement = _REQUIREMENT.match(line)
         if requirement and normal(requirement[1]) in names:
             plain = re.sub(r"\s+#.*$", "", line).strip()
-            return f"needs the package {top}, which is not installed: {_way_to_have([plain])}"
+            return f"needs the package {top}, which is not installed: {way_to_have([plain])}"
     if _concerned(model, error):
         # scikit-learn 1.6 pickles its losses as of a module `_loss`, which is no package.
         return None
+    way = f"add it to {_DECLARING}" if in_declared_environment() else "install it"
     return (
-        f"needs the package {top}, which is not installed and not in its requirements.txt: install"
-        " it, or save the model anew with code_paths if it is a module of your own"
+        f"needs the package {top}, which is not installed and not in its requirements.txt: {way},"
+        " or save the model anew with code_paths if it is a module of your own"
     )
 
 
@@ -118,7 +121,7 @@ def _saved_with(others: list[OtherVersion]) -> str:
     installed = _listed(f"{package.name} {package.installed}" for package in told)
     if len(told) == 1:
         installed = told[0].installed
-    way = _way_to_have([f"{package.name}=={package.saved}" for package in told])
+    way = _way_to_change([f"{package.name}=={package.saved}" for package in told])
     plural = "versions" if len(told) > 1 else "version"
     return (
         f"saved with {saved}, and {installed} {'is' if len(told) == 1 else 'are'} installed:"
@@ -126,11 +129,21 @@ def _saved_with(others: list[OtherVersion]) -> str:
     )
 
 
-def _way_to_have(requirements: Sequence[str]) -> str:
-    """How the packages get to where the model is scored, for the end of an error message."""
-    if not runs_on_databricks():
-        return installed_by(shlex.join(requirements))
+def way_to_have(requirements: Sequence[str], locked: str | None = None) -> str:
+    """How packages that are missing get to where the model is scored, for the end of an error
+    message. `locked` are the arguments by which the runner's own environment gets them."""
+    if runs_on_databricks() or in_declared_environment():
+        return _way_to_change(requirements)
+    return f"{_OWN_ENVIRONMENT}, or {installed_by(locked or shlex.join(requirements))}"
+
+
+def _way_to_change(requirements: Sequence[str]) -> str:
+    """How what is installed where the model is scored comes to be these packages."""
     named = ", ".join(requirements)
+    if in_declared_environment():
+        return f"add {named} to {_DECLARING}"
+    if not runs_on_databricks():
+        return _OWN_ENVIRONMENT
     if any(requirement.startswith("pyspark") for requirement in requirements):
         return f"give the cluster a spark_version whose runtime has {named}"
     return f"name {named} under pip in the conda_file of the deployment and deploy it again"

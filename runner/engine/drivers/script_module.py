@@ -13,6 +13,7 @@ from types import ModuleType
 
 from runner.engine.drivers.result import brief
 from runner.errors import JobFailed
+from runner.installing import in_declared_environment
 
 
 def import_script(path: Path, folder: Path, name: str, contract: str) -> ModuleType:
@@ -38,7 +39,8 @@ def import_script(path: Path, folder: Path, name: str, contract: str) -> ModuleT
         raise JobFailed(f"script {path} can't be imported: it calls exit({error.code})") from error
     except BaseException as error:
         reason = explain_within(path, error)
-        raise JobFailed(f"script {path} can't be imported: {reason}") from error
+        way = _way_out(error)
+        raise JobFailed(f"script {path} can't be imported: {reason}{way}") from error
     for function in ("init", "run"):
         if not callable(getattr(module, function, None)):
             raise JobFailed(f"script {path} has no function {function}(); {contract}")
@@ -65,6 +67,13 @@ def explain_within(path: Path, error: BaseException) -> str:
     if place is None or place[0] != path.name:
         return explain(path, error)
     return f"{brief(error)} (line {place[1]})"
+
+
+def _way_out(error: BaseException) -> str:
+    """Where a package that a script lacks is to be declared; empty for every other error."""
+    if not isinstance(error, ModuleNotFoundError) or not in_declared_environment():
+        return ""
+    return "; add the package to what the deployment declares: the conda_file of its environment"
 
 
 def _place(path: Path, error: BaseException) -> tuple[str, int] | None:

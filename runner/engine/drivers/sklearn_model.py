@@ -7,29 +7,19 @@ columns in order and type, call `predict_fn`. The tests hold the two against eac
 from __future__ import annotations
 
 import pickle
-import re
 import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from runner.engine.drivers.matrix import (
-    are_numbers,
-    as_matrix,
-    goes_by_position,
-    takes_matrix,
-)
-from runner.engine.drivers.packages import missing_package, other_version
+from runner.engine.drivers.matrix import as_matrix, takes_matrix
+from runner.engine.drivers.packages import missing_package, other_version, way_to_have
 from runner.engine.mlmodel import MlModel
 from runner.engine.text import one_line
 from runner.errors import JobFailed
-from runner.installing import installed_by
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-_PICKLED_MODULE = re.compile(rb"\bsklearn(?:\.[A-Za-z_]\w*)+")
-_LOOK_AT = 4 << 20  # bytes of a pickle searched for module names
 
 
 def load(model: MlModel) -> Callable[[Any], Any]:
@@ -82,20 +72,6 @@ def _on_matrices(predict: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return on_matrix
 
 
-def modules(model: MlModel) -> list[str]:
-    """What the model will import: the scikit-learn modules its pickle names, found as text so that
-    nothing of it is run, and pandas where it won't be given a matrix."""
-    assert model.pickle is not None
-    try:
-        with model.pickle.open("rb") as file:
-            names = {name.decode() for name in _PICKLED_MODULE.findall(file.read(_LOOK_AT))}
-    except OSError:
-        return []
-    if not (are_numbers(model.signature.columns) and all(map(goes_by_position, names))):
-        names.add("pandas")
-    return sorted(names)
-
-
 def _need_pandas(model: MlModel) -> None:
     try:
         import pandas  # noqa: F401
@@ -103,5 +79,5 @@ def _need_pandas(model: MlModel) -> None:
         why = "is given DataFrames" if model.signature.columns else "has no signature"
         raise JobFailed(
             f"model {model.folder} {why}, which needs pandas to read its files:"
-            f" {installed_by('-r requirements/mlflow.txt')}"
+            f" {way_to_have(['pandas'], '-r requirements/mlflow.txt')}"
         ) from None

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from runner.engine.drivers import sklearn_model
-from runner.engine.drivers.packages import why_not_loaded
+from runner.engine.drivers.packages import way_to_have, why_not_loaded
 from runner.engine.mlmodel import MlModel, read_mlmodel
 from runner.engine.text import one_line
 from runner.errors import JobFailed
-from runner.installing import installed_by
 from runner.local.serving.answer import Answer
 from runner.local.serving.bodies import (
     BadRequest,
@@ -62,7 +61,7 @@ class PyfuncScorer:
         except ModuleNotFoundError:
             raise JobFailed(
                 f"model {model.folder} is loaded by {model.loader_module}, which needs mlflow:"
-                f" {installed_by('-r requirements/mlflow.txt')}"
+                f" {way_to_have(['mlflow'], '-r requirements/mlflow.txt')}"
             ) from None
         try:
             if model.pipeline is not None:

@@ -1,0 +1,59 @@
+"""What Azure itself doesn't take."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import Checked
+
+ONLINE = "models/m/online-deployment.yml"
+
+
+@pytest.mark.parametrize("size", ["STANDARD_NC6", "Standard_NC6s_v3", "Standard_NV12", "Basic_A1"])
+def test_a_size_that_is_no_more(project: Checked, size: str) -> None:
+    project.change(ONLINE, "Standard_D2as_v5", size)
+    assert project.found() == [f"retired-size {ONLINE}:11"]
+    assert f"no machines of the size {size} any more: name another, as Standard_" in project.text()
+
+
+@pytest.mark.parametrize(
+    "size",
+    ["Standard_NC4as_T4_v3", "Standard_NC24ads_A100_v4", "Standard_A2_v2", "Standard_DS3_v2"],
+)
+def test_a_size_that_there_is(project: Checked, size: str) -> None:
+    project.change(ONLINE, "Standard_D2as_v5", size)
+    assert project.found() == []
+
+
+def test_a_job_s_size(project: Checked) -> None:
+    project.change(
+        "models/m/train.yml",
+        "compute: azureml:cpu-cluster",
+        "resources: {instance_type: Standard_NC6}",
+    )
+    assert project.found() == ["retired-size models/m/train.yml:10"]
+
+
+def test_a_variable_that_azure_sets(project: Checked) -> None:
+    with (project.root / ONLINE).open("a") as file:
+        file.write("environment_variables: {AZUREML_MODEL_DIR: /x, MINE: y}\n")
+    (only,) = project.findings()
+    assert (only.code, only.severity) == ("variable", "warning")
+    assert only.text.startswith("AZUREML_MODEL_DIR is set by Azure itself")
+
+
+def test_a_variable_of_a_batch_deployment_and_of_a_job(project: Checked) -> None:
+    project.change(
+        "models/m/batch-deployment.yml",
+        "mini_batch_size: 5",
+        "environment_variables: {AZUREML_BI_OUTPUT_PATH: x}",
+    )
+    with (project.root / "models/m/train.yml").open("a") as file:
+        file.write("environment_variables: {MLFLOW_TRACKING_URI: x, MLFLOW_RUN_NAME: y}\n")
+    assert [code.split()[0] for code in project.found()] == ["variable", "variable"]
+
+
+def test_variables_of_ones_own(project: Checked) -> None:
+    with (project.root / ONLINE).open("a") as file:
+        file.write("environment_variables: {WORKER_COUNT: 2, AZUREML_LOG_LEVEL: x}\n")
+    assert project.found() == []

@@ -1,0 +1,95 @@
+"""Models, and whether their environments can load them."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import Checked
+
+CONDA = "models/m/conda.yml"
+
+
+def own_environment(project: Checked, packages: str) -> None:
+    """Give the deployment without a script an environment of its own."""
+    project.write(
+        "models/m/plain.yml",
+        "dependencies: [python=3.11, {pip: [--no-index, --find-links {wheels}, "
+        + packages
+        + "]}]\n",
+    )
+    with (project.root / "models/m/batch-deployment-plain.yml").open("a") as file:
+        file.write("environment: {image: any, conda_file: ./plain.yml}\n")
+
+
+def test_an_mlflow_model_without_an_mlmodel(project: Checked) -> None:
+    project.remove("models/m/model/MLmodel")
+    assert "mlmodel models/m/model.yml:3" in project.found()
+
+
+def test_an_mlmodel_without_the_flavor_that_azure_loads(project: Checked) -> None:
+    project.write("models/m/model/MLmodel", "flavors: {sklearn: {sklearn_version: 1.9.1}}\n")
+    assert "mlmodel models/m/model.yml:3" in project.found()
+    assert any("no python_function flavor" in one.text for one in project.findings())
+
+
+def test_a_custom_model_without_a_script(project: Checked) -> None:
+    project.write("models/m/model.yml", "name: m\ntype: custom_model\npath: ./model\n")
+    assert project.found() == [
+        "needs-script models/m/batch-deployment-plain.yml:4",
+        "needs-script models/m/online-deployment-plain.yml:4",
+    ]
+
+
+def test_a_custom_model_that_an_image_serves(project: Checked) -> None:
+    project.write("models/m/model.yml", "name: m\ntype: custom_model\npath: ./model\n")
+    project.remove("models/m/batch-deployment-plain.yml")
+    project.change("models/m/batch-endpoint.yml", "plain", "script")
+    route = "{port: 8080, path: /x}"
+    with (project.root / "models/m/online-deployment-plain.yml").open("a") as file:
+        routes = ", ".join(
+            f"{name}_route: {route}" for name in ("liveness", "readiness", "scoring")
+        )
+        file.write(f"environment: {{image: tritonserver, inference_config: {{{routes}}}}}\n")
+    assert project.found() == []
+
+
+def test_an_environment_without_the_models_library(project: Checked) -> None:
+    own_environment(project, "mlflow-skinny==3.15.0")
+    assert project.found() == ["library models/m/batch-deployment-plain.yml:6"]
+    assert "lacks scikit-learn" in project.text()
+
+
+def test_an_environment_without_mlflow(project: Checked) -> None:
+    own_environment(project, "scikit-learn==1.9.1")
+    assert "lacks mlflow" in project.text()
+
+
+def test_an_environment_with_both(project: Checked) -> None:
+    own_environment(project, "scikit-learn==1.9.1, mlflow-skinny==3.15.0")
+    assert project.found() == []
+
+
+def test_a_library_of_another_version_than_the_model_was_saved_with(project: Checked) -> None:
+    project.change(CONDA, "joblib==1.5.2", "joblib==1.5.2\n  - scikit-learn==1.5.2")
+    found = project.findings()
+    assert {(one.code, one.severity) for one in found} == {("saved-version", "warning")}
+    assert "was saved with scikit-learn 1.9.1, and the environment has 1.5.2" in found[0].text
+
+
+@pytest.mark.parametrize("version", ["1.9.0", "1.9.1"])
+def test_a_library_of_a_version_that_is_near_enough(project: Checked, version: str) -> None:
+    project.change(CONDA, "joblib==1.5.2", f"joblib==1.5.2\n  - scikit-learn=={version}")
+    assert project.found() == []
+
+
+def test_a_model_that_lies_elsewhere_is_left_alone(project: Checked) -> None:
+    project.change("models/m/model.yml", "./model", "azureml://jobs/j/outputs/model")
+    project.change(CONDA, "joblib==1.5.2", "joblib==1.5.2\n  - scikit-learn==1.5.2")
+    assert project.found() == []
+
+
+def test_a_pinned_version_may_be_another_model_than_the_one_here(project: Checked) -> None:
+    for name in ("batch-deployment", "online-deployment"):
+        project.change(f"models/m/{name}.yml", "azureml:m@latest", "azureml:m:3")
+    project.change(CONDA, "joblib==1.5.2", "joblib==1.5.2\n  - scikit-learn==1.5.2")
+    assert project.found() == []
