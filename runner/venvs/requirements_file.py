@@ -18,6 +18,7 @@ from runner.declarations.document import MAX_BYTES, shown
 from runner.declarations.problem import DeclarationError, Place, Problem, refusal
 from runner.venvs.environment import DeclaredEnvironment
 from runner.venvs.names import name_of
+from runner.venvs.secrets import without_keys
 
 _COMMENT = re.compile(r"(^|\s+)#.*$")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
@@ -108,7 +109,7 @@ def expanded(text: str) -> str:
 def local_path(requirement: str) -> Path | None:
     """The file or folder that a requirement installs; None for one from an index or address."""
     text = requirement.removeprefix("-e ").strip()
-    target = re.split(r"\s+;|\s+--|\s+@\s+(?=\w+:)", text, maxsplit=1)[0]
+    target = re.split(r"\s*;|\s+--", text, maxsplit=1)[0]
     if " @ " in text or text.startswith("file:"):
         address = text.rpartition(" @ ")[2].split(" ;")[0].split(" --")[0].strip()
         if not address.startswith("file:"):
@@ -166,9 +167,8 @@ def _include(
     line: Line, name: str, found: Requirements, constraints: bool, trail: tuple[Path, ...]
 ) -> None:
     if "://" in name:
-        raise refusal(
-            line.place, "", f"found the address {shown(name)}, allowed: a file on this machine"
-        )
+        text = f"found the address {shown(without_keys(name))}, allowed: a file on this machine"
+        raise refusal(line.place, "", text)
     file = _path(line, name)
     if file in (*trail, line.place.file):
         raise refusal(line.place, "", f"{name} includes itself: take one of the lines out")
@@ -208,20 +208,19 @@ def _options(line: Line) -> Iterator[tuple[str, str]]:
 def _absolute(line: Line, text: str, *, editable: bool = False) -> str:
     """A requirement with its path, if it names one, made absolute; what is named must be there."""
     head, *options = re.split(r"\s+(?=--?[A-Za-z])", text, maxsplit=1)
-    target, separator, marker = head.partition(" ;")
+    target, separator, marker = head.partition(";")
     bare = re.sub(r"\[[^]]*\]$", "", target.strip())
     if not _is_path(bare) and not (editable and "://" not in expanded(bare)):
         if name_of(text) is None and "://" not in expanded(text) and not text.startswith("file:"):
-            raise refusal(
-                line.place, "", f"found {shown(text)}, allowed: a package, a path or an address"
-            )
+            text = f"found {shown(without_keys(text))}, allowed: a package, a path or an address"
+            raise refusal(line.place, "", text)
         return text
     path = _path(line, bare)
     if not path.exists():
         raise refusal(line.place, "", f"there is no file or folder {path}")
     extras = target.strip()[len(bare) :]
-    whole = f"{path}{extras}{separator}{marker}"
-    return " ".join([whole, *options])
+    condition = f" ; {marker.strip()}" if separator else ""
+    return " ".join([f"{path}{extras}{condition}", *options])
 
 
 def _is_path(text: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -67,15 +68,19 @@ def find_uv() -> list[str]:
     """The command that is uv. Raises EnvironmentRefused where there is none."""
     if found := shutil.which("uv"):
         return [found]
-    fetched = Path(sys.prefix).parent / ".uv" / "bin" / "uv"
-    if fetched.is_file():
-        return [str(fetched)]
+    folder = Path(sys.prefix).parent / ".uv"  # where make puts it
+    if (folder / "bin" / "uv").is_file():
+        return [str(folder / "bin" / "uv")]
     if find_spec("uv") is not None:
         return [sys.executable, "-m", "uv"]
+    python = shlex.quote(sys.executable)
+    install = f"{python} -m pip install uv"
+    if find_spec("pip") is None:
+        pip = shlex.quote(str(folder / "bin" / "pip"))
+        install = f"{python} -m venv {shlex.quote(str(folder))} && {pip} install uv"
     raise EnvironmentRefused(
-        "the declared environment is made by uv, and there is none: install it with"
-        " `pip install uv` or as https://docs.astral.sh/uv says, or add --env-manager local to"
-        " run in the runner's own environment"
+        f"the declared environment is made by uv, and there is none: install it with `{install}`,"
+        " or put one on PATH, or add --env-manager local to run in the runner's own environment"
     )
 
 

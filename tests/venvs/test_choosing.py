@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from runner.errors import EnvironmentRefused, WrongUsage
 from runner.venvs.cache import complete, entries, folder_of, hold, log_of, remove_entry
 from runner.venvs.choosing import choose_interpreter
 from runner.venvs.environment import DeclaredEnvironment
 from runner.venvs.interpreter import EnvManager, Interpreter
-from runner.venvs.needs import Needs
+from runner.venvs.needs import Needs, model_needs
 from runner.venvs.python_version import minor_of, own_version
+from runner.venvs.reading import model_environment
 from runner.venvs.requirements_file import read_lines, read_requirements, with_requirements
 
 from .wheels import Index, make_wheel, serve_index
@@ -191,7 +194,7 @@ import sys
 from pathlib import Path
 from runner.venvs.choosing import choose_interpreter
 from runner.venvs.environment import DeclaredEnvironment
-from runner.venvs.needs import Needs
+from runner.venvs.needs import Needs, model_needs
 declared = DeclaredEnvironment("m", requirements=(sys.argv[2],))
 found = choose_interpreter(
     Path(sys.argv[1]), declared, "auto", needs=Needs(), say=lambda line: print(line, flush=True)
@@ -381,3 +384,27 @@ def test_another_minor_version_of_python_is_found_where_pyenv_has_it(
     except EnvironmentRefused as error:
         pytest.skip(f"this machine has no Python {other}: {error}")
     assert run(found, "import sys; print(*sys.version_info[:2], sep='.')") == other
+
+
+def test_the_sample_runs_in_what_scoring_alone_is_installed_with(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pins: dict[str, str] = {}
+    for line in read_lines(ROOT / "requirements" / "score.txt"):
+        requirement = Requirement(line.text.split(" --hash")[0])
+        if requirement.marker is None or requirement.marker.evaluate():
+            pins[canonicalize_name(requirement.name)] = str(requirement.specifier).lstrip("=")
+    monkeypatch.setattr("runner.venvs.satisfied._own", lambda: pins)
+    model = ROOT / "models" / "diabetes" / "model"
+    declared = model_environment(model)
+    assert declared is not None
+    found, told = choose(home, declared, needs=model_needs(model))
+    assert (found.python, found.others, told) == (None, (), [])
+    assert choose(home, declared, "local")[0].others != ()  # mlflow and pandas are not there
+
+
+def test_packages_of_the_real_index_are_made_into_an_environment(home: Path) -> None:
+    found, _ = choose(home, declare("packaging<24,>=23.2", "six==1.16.0", build_tools=("wheel",)))
+    assert run(found, "import packaging, six, wheel; print(packaging.__version__)") == "23.2"
+    with pytest.raises(WrongUsage, match=r"no version of six==0\.0\.1"):
+        choose(home, declare("six==0.0.1"))

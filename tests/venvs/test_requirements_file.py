@@ -92,7 +92,7 @@ def test_paths_start_from_the_folder_of_the_file_they_stand_in(tmp_path: Path) -
     wheels.mkdir(parents=True)
     (wheels / "tool-1.0-py3-none-any.whl").touch()
     (tmp_path / "lib").mkdir()
-    (wheels / "more.txt").write_text("./tool-1.0-py3-none-any.whl ; python_version > '3'\n")
+    (wheels / "more.txt").write_text("./tool-1.0-py3-none-any.whl;python_version > '3'\n")
     found = read(
         tmp_path / "model" / "requirements.txt",
         "wheels/tool-1.0-py3-none-any.whl\n../lib[extra]\n-e ../lib\n-r wheels/more.txt\n"
@@ -171,7 +171,7 @@ def test_hashes_stay_with_their_requirement(tmp_path: Path) -> None:
         ("-r\n", "a.txt:1: found nothing after -r"),
         ("--index-url\n", "a.txt:1: found nothing after --index-url"),
         ("-r a.txt\n", "a.txt:1: a.txt includes itself"),
-        ("-r https://example.com/r.txt\n", "a.txt:1: found the address"),
+        ("-r https://u:key@a.example/r.txt\n", "found the address 'https://***@a.example/r.txt'"),
         ("six\n--upgrade\n", "a.txt:2: found '--upgrade'"),
         ("--index-url 'https://example.com\n", "a.txt:1: found a quote that is not closed"),
         ("six\n==1.0\n", "a.txt:2: found '==1.0'"),
@@ -196,3 +196,11 @@ def test_a_file_that_is_not_utf8_is_refused_with_its_line(tmp_path: Path) -> Non
 def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     told = problem(tmp_path / "a.txt", "-r missing.txt\nsix\n./missing.whl\n")
     assert told.count("\n") == 1
+
+
+def test_paths_may_have_blanks(tmp_path: Path) -> None:
+    folder = tmp_path / "my model"
+    folder.mkdir()
+    (folder / "tool-1.0-py3-none-any.whl").touch()
+    found = read(folder / "a.txt", "./tool-1.0-py3-none-any.whl ; python_version > '3'\n")
+    assert local_path(found.requirements[0]) == folder / "tool-1.0-py3-none-any.whl"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.errors import EnvironmentRefused
 from runner.venvs.environment import DeclaredEnvironment
 from runner.venvs.uv import UvFailed, explanation, find_uv, refused, variables
 
@@ -124,3 +125,22 @@ def test_uv_is_looked_for_on_path_beside_the_environment_and_in_it(
     fetched.unlink()
     monkeypatch.setattr("runner.venvs.uv.find_spec", lambda _: object())
     assert find_uv()[-2:] == ["-m", "uv"]
+
+
+@pytest.mark.parametrize("pip", [True, False])
+def test_where_there_is_no_uv_a_command_is_named_that_puts_it_where_it_is_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pip: bool
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr("sys.prefix", str(tmp_path / "a project" / ".venv"))
+    monkeypatch.setattr("sys.executable", "/a/python")
+    monkeypatch.setattr("runner.venvs.uv.find_spec", {"pip": object() if pip else None}.get)
+    with pytest.raises(EnvironmentRefused) as refusal:
+        find_uv()
+    uv = tmp_path / "a project" / ".uv"
+    command = (
+        "`/a/python -m pip install uv`"
+        if pip
+        else f"`/a/python -m venv '{uv}' && '{uv}/bin/pip' install uv`"
+    )
+    assert f"install it with {command}, or put one on PATH, or" in str(refusal.value)
