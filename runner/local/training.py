@@ -101,9 +101,20 @@ def _interpreter(job: CommandJob | SparkJob, interpreters: Interpreters) -> Inte
     Azure's Spark brings a pyspark of its own, which the environment need not declare.
     """
     needs = script_needs(job.code if isinstance(job.code, Path) else None)
-    if isinstance(job, SparkJob):
-        needs = replace(needs, adds=("pyspark",))
-    return interpreters.choose(Declaring(f"job {name_of(job)!r}", job.environment, needs))
+    brought = (_pyspark(),) if isinstance(job, SparkJob) else ()
+    return interpreters.choose(
+        Declaring(f"job {name_of(job)!r}", job.environment, needs, unless_declared=brought)
+    )
+
+
+def _pyspark() -> str:
+    """The requirement of the pyspark that the runner has, or of any where it has none."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return f"pyspark=={version('pyspark')}"
+    except PackageNotFoundError:
+        return "pyspark"
 
 
 def plan_training(
