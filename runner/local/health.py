@@ -29,6 +29,7 @@ def examine(project: Project) -> Iterator[Link]:
     for group, packages in _GROUPS.items():
         yield _packages(group, packages)
     yield _java()
+    yield _uv()
     yield _declarations(project)
 
 
@@ -54,6 +55,17 @@ def _java() -> Link:
     except EnvironmentRefused as error:
         return Link("Java for Spark", "skipped", str(error))
     return Link("Java for Spark", "ok", f"Java {java.version}, {java.command}")
+
+
+def _uv() -> Link:
+    """What is declared as the runner's own packages are runs without it."""
+    from runner.venvs.uv import describe_uv
+
+    name = "uv for declared environments"
+    try:
+        return Link(name, "ok", describe_uv())
+    except EnvironmentRefused as error:
+        return Link(name, "skipped", str(error))
 
 
 def _declarations(project: Project) -> Link:

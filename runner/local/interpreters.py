@@ -14,6 +14,7 @@ from runner.nearest import nearest
 from runner.venvs.choosing import choose_interpreter
 from runner.venvs.environment import DeclaredEnvironment
 from runner.venvs.interpreter import ENV_MANAGERS, EnvManager, Interpreter
+from runner.venvs.names import name_of
 from runner.venvs.needs import Needs
 from runner.venvs.reading import declared_environment
 
@@ -44,6 +45,7 @@ class Declaring:
     environment: AssetReference | Environment | None
     needs: Needs
     model: Path | None = None
+    unless_declared: tuple[str, ...] = ()  # added where nothing is declared of their packages
     label: str | None = None  # by which the model is named, as its folder says nothing to a person
 
 
@@ -84,9 +86,12 @@ class Interpreters:
         )
         if declared is not None and declaring.model is not None and declaring.label is not None:
             declared = _named(declared, declaring.model, declaring.label)
-        found = choose_interpreter(
-            self.home, declared, manager, needs=declaring.needs, say=self.say
-        )
+        needs = declaring.needs
+        if declared is not None:
+            names = {name_of(requirement) for requirement in declared.requirements}
+            brought = (each for each in declaring.unless_declared if name_of(each) not in names)
+            needs = replace(needs, adds=(*needs.adds, *brought))
+        found = choose_interpreter(self.home, declared, manager, needs=needs, say=self.say)
         image = declared.image if declared and not found.notices else None
         unused = f"the image {image} of {declaring.owner} is not used on this machine"
         notices = (*found.notices, *([unused] if image else ()))

@@ -102,9 +102,20 @@ def _interpreter(job: CommandJob | SparkJob, interpreters: Interpreters) -> Inte
     """
     code = job.code if isinstance(job.code, Path) else None
     needs = replace(script_needs(code), runs_runner=False)
-    if isinstance(job, SparkJob):
-        needs = replace(needs, adds=("pyspark",))
-    return interpreters.choose(Declaring(f"job {name_of(job)!r}", job.environment, needs))
+    brought = (_pyspark(),) if isinstance(job, SparkJob) else ()
+    return interpreters.choose(
+        Declaring(f"job {name_of(job)!r}", job.environment, needs, unless_declared=brought)
+    )
+
+
+def _pyspark() -> str:
+    """The requirement of the pyspark that the runner has, or of any where it has none."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return f"pyspark=={version('pyspark')}"
+    except PackageNotFoundError:
+        return "pyspark"
 
 
 def plan_training(

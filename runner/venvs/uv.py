@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -46,6 +47,8 @@ _KEPT: Final = (
     "UV_SYSTEM_CERTS",
 )
 _DROPPED: Final = ("CONDA_PREFIX", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
+
+_OLDEST = 9  # minor version of Python in which the runner's own code runs
 
 _FULL_DISK = ("No space left on device", "Disk quota exceeded", "os error 28", "os error 122")
 _NO_KEY = ("401 Unauthorized", "403 Forbidden")
@@ -114,6 +117,36 @@ def run_uv(
     if done.returncode:
         raise UvFailed(said)
     return done.stdout
+
+
+def describe_uv() -> str:
+    """Which uv there is, and the versions of Python that it finds on this machine, in a line.
+
+    Raises EnvironmentRefused where there is no uv, or where it doesn't run.
+    """
+    uv = find_uv()
+
+    def ask(*arguments: str) -> str:
+        try:
+            done = subprocess.run(
+                [*uv, *arguments],
+                env=variables(os.environ, "3"),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise EnvironmentRefused(
+                f"{' '.join(uv)} does not run ({error}): install it anew"
+            ) from None
+        return done.stdout.strip()
+
+    found = ask("python", "list", "--only-installed", "--offline", "--output-format", "json")
+    parts = [python["version_parts"] for python in json.loads(found)]
+    versions = sorted({(part["major"], part["minor"]) for part in parts})
+    pythons = ", ".join(f"{major}.{minor}" for major, minor in versions if minor >= _OLDEST)
+    return f"{ask('--version')}, {' '.join(uv)}; it finds Python {pythons}"
 
 
 class UvFailed(Exception):

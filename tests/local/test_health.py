@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+import sys
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
@@ -74,3 +76,19 @@ def test_a_project_that_declares_nothing_says_where_it_looked(project: ScratchPr
     found = links(project)["declarations"]
     assert found.state == "failed"
     assert str(project.root / "models") in found.text
+
+
+def test_uv_is_told_with_the_pythons_that_it_finds_and_its_absence_breaks_nothing(
+    project: ScratchProject, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    found = links(project)["uv for declared environments"]
+    assert found.state == "ok"
+    own = f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert re.fullmatch(rf"uv [\d.]+.*, \S.*uv; it finds Python .*\b{own}\b.*", found.text)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "venv"))
+    monkeypatch.setattr("runner.venvs.uv.find_spec", lambda _name: None)
+    missing = links(project)["uv for declared environments"]
+    assert missing.state == "skipped"
+    assert "install it with" in missing.text
+    assert "--env-manager local" in missing.text

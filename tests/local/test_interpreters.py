@@ -240,7 +240,7 @@ def test_the_call_says_before_the_shell_and_that_before_the_project_what_makes_i
 def test_spark_is_refused_what_other_packages_than_the_runners_own_declare(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("tool==1.0\n")
     told: list[str] = []
-    declaring = Declaring("deployment 'main'", None, Needs(), tmp_path, "azureml:m:1")
+    declaring = Declaring("deployment 'main'", None, Needs(), tmp_path, label="azureml:m:1")
     with pytest.raises(
         EnvironmentRefused,
         match=r"'main' runs in Spark, .* and requirements.txt of azureml:m:1 declares others"
@@ -249,3 +249,15 @@ def test_spark_is_refused_what_other_packages_than_the_runners_own_declare(tmp_p
         Interpreters(tmp_path / "home", {}, "auto", told.append).choose_own(declaring)
     own = Interpreters(tmp_path / "home", {}, "local", told.append).choose_own(declaring)
     assert (own.python, own.others[0].name, told) == (None, "tool", [])
+
+
+@pytest.mark.parametrize(("declared", "had"), [("tool==2.0", {"tool==2.0"}), ("", {"tool==1.0"})])
+def test_what_azure_brings_itself_is_added_where_no_version_of_it_is_declared(
+    tmp_path: Path, wheels: Path, declared: str, had: set[str]
+) -> None:
+    lines = ["--no-index", f"--find-links {wheels}", declared]
+    (tmp_path / "requirements.txt").write_text("\n".join(lines))
+    declaring = Declaring("job 'train'", None, Needs(), tmp_path, unless_declared=("tool==1.0",))
+    found = Interpreters(tmp_path / "home", {}, "uv", lambda _: None).choose(declaring)
+    (entry,) = entries(tmp_path / "home")
+    assert (entry.venv.name, set(entry.venv.resolved)) == (found.venv, had)

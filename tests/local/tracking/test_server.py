@@ -20,6 +20,7 @@ from runner.job_folder import job_folder
 from runner.local.tracking.lifecycle import begin_run, end_run
 from runner.local.tracking.plan import RunPlan
 from runner.local.tracking.store import artifact_root
+from runner.venvs.uv import find_uv
 from tests.projects import ROOT
 
 # Serves a store until it is told to end, as the host of a job does.
@@ -64,6 +65,19 @@ class Served:
 
 
 @pytest.fixture(scope="module")
+def skinny(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A Python with an older MLflow that knows no SQL."""
+    folder = tmp_path_factory.mktemp("skinny") / "venv"
+    python = str(folder / "bin" / "python")
+    for words in (
+        ["venv", "--python", sys.executable, str(folder)],
+        ["pip", "install", "--python", python, "mlflow-skinny==3.15.0"],
+    ):
+        subprocess.run([*find_uv(), *words, "--quiet"], check=True)
+    return python
+
+
+@pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
     home = tmp_path_factory.mktemp("served")
@@ -81,11 +95,11 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 def test_a_job_tracks_over_it_into_the_store_and_who_lacks_its_token_is_refused(
-    served: Served,
+    served: Served, skinny: str
 ) -> None:
     assert urlsplit(served.address["MLFLOW_TRACKING_URI"]).hostname == "127.0.0.1"
     subprocess.run(
-        [sys.executable, "-c", SCRIPT],
+        [skinny, "-c", SCRIPT],
         env={**os.environ, **served.run, **served.address},
         check=True,
     )
