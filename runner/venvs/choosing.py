@@ -60,7 +60,7 @@ def choose_interpreter(
         others = other_versions(
             (each for each in wanted.requirements if name_of(each) not in needs.spared),
             wanted.constraints,
-            wanted.python,
+            None if needs.any_python and manager == "auto" else wanted.python,
         )
         if manager == "local":
             return replace(own, others=others)

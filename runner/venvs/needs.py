@@ -31,6 +31,7 @@ class Needs:
     adds: tuple[str, ...] = ()  # requirements of the runner's own code that runs in it
     spared: frozenset[str] = frozenset()  # declared packages that nothing of it imports
     modules: frozenset[str] = frozenset()  # what the script imports, with dots
+    any_python: bool = False  # it comes to the same whichever version of Python runs it
     runs_runner: bool = True  # the runner's own code runs in it, which wants Python 3.9
 
 
@@ -53,7 +54,9 @@ def model_needs(model: Path) -> Needs:
     except OSError:
         return Needs(MLFLOW_MODEL)
     unnamed = {name for name, module in _SAVED_WITH.items() if module not in content}
-    return Needs(MLFLOW_MODEL, frozenset(unnamed - set(modules(described))))
+    # Functions that are pickled whole, which cloudpickle does, are code of one version of Python.
+    portable = "cloudpickle" in unnamed
+    return Needs(MLFLOW_MODEL, frozenset(unnamed - set(modules(described))), any_python=portable)
 
 
 def script_needs(code: Path | None) -> Needs:

@@ -76,6 +76,15 @@ def test_local_tells_what_differs_and_makes_nothing(home: Path) -> None:
     assert not home.exists()
 
 
+def test_another_python_counts_only_where_it_makes_a_difference(home: Path) -> None:
+    declared = declare("click", python="3.9")
+    needs = Needs(any_python=True)
+    found, _ = choose(home, declared, "auto", needs=needs)
+    assert (found.python, found.others) == (None, ())
+    found, _ = choose(home, declared, "local", needs=needs)
+    assert [(other.name, other.declared) for other in found.others] == [("python", "3.9")]
+
+
 def test_packages_that_loading_does_not_need_do_not_count(home: Path) -> None:
     needs = Needs(spared=frozenset({"mlflow"}))
     assert choose(home, declare("click", "mlflow==1.0"), needs=needs)[0].python is None

@@ -16,13 +16,16 @@ def test_a_plain_scikit_learn_model_needs_of_what_it_was_saved_with_what_its_pic
     assert needs.adds == MLFLOW_MODEL
     assert {"mlflow", "cloudpickle", "pandas"} <= needs.spared
     assert not needs.spared & {"scikit-learn", "numpy", "scipy"}
+    assert needs.any_python
 
 
 def test_a_package_that_the_pickle_names_is_needed(tmp_path: Path) -> None:
     model = shutil.copytree(SAMPLE, tmp_path / "model")
     with (model / "model.pkl").open("ab") as file:
         file.write(b"pandas.core.frame cloudpickle.cloudpickle")
-    assert not model_needs(model).spared & {"pandas", "cloudpickle"}
+    needs = model_needs(model)
+    assert not needs.spared & {"pandas", "cloudpickle"}
+    assert not needs.any_python
 
 
 @pytest.mark.parametrize("change", ["loader_module: mlflow.sklearn", "predict_fn: predict"])
