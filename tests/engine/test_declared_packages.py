@@ -63,7 +63,7 @@ def trained(python: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
     for name, content in FILES.items():
         (place / name).write_bytes(content)
     command = [python, "-I", "-c", TRAIN, str(place / "model"), *(str(place / f) for f in FILES)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return place / "model", json.loads(done.stdout)
 
