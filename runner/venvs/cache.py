@@ -259,7 +259,7 @@ def _locked(home: Path, name: str, operation: int) -> BinaryIO:
 
 
 def now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def _note(folder: Path, owner: str) -> None:
