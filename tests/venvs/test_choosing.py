@@ -337,7 +337,11 @@ def test_constraints_hold(home: Path, index: Index) -> None:
     assert run(found, "import part; print(part.version)") == "1.0"
 
 
-def test_conda_packages_that_pypi_has_not_are_refused_by_name(home: Path) -> None:
+def test_conda_packages_that_pypi_has_not_are_refused_by_name(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("PATH", "CONDA_EXE", "MAMBA_EXE"):
+        monkeypatch.setenv(variable, "")
     with pytest.raises(WrongUsage) as refused:
         choose(home, declare("part", only_conda=("cudatoolkit=11.8", "graphviz")))
     assert str(refused.value) == (
