@@ -398,7 +398,7 @@ def test_an_entry_in_use_is_not_removed_and_says_who_uses_it(home: Path, index: 
         )
     (entry,) = entries(home)
     assert entry.uses[0].owner == "deployment blue of diabetes"
-    assert remove_entry(home, found.venv[:5]) > entry.venv.size > 0
+    assert remove_entry(home, found.venv[:5]) == entry.venv.size > 0
     assert entries(home) == []
     assert not log_of(home, found.venv).exists()
     with pytest.raises(EnvironmentRefused, match="was removed meanwhile"):
