@@ -178,7 +178,8 @@ def remove_entry(home: Path, name: str) -> int:
         what = f"in use{_by(_uses(folder))}" if complete(home, name) else "being made"
         raise EnvironmentRefused(f"environment {name} is {what}: wait for its end") from None
     with lock:
-        size = size_of(folder)
+        venv = complete(home, name)
+        size = size_of(folder) if venv is None else venv.size
         (folder / _RECORD).unlink(missing_ok=True)
         remove(folder)
         log_of(home, name).unlink(missing_ok=True)
@@ -259,7 +260,7 @@ def _locked(home: Path, name: str, operation: int) -> BinaryIO:
 
 
 def now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def _note(folder: Path, owner: str) -> None:

@@ -16,14 +16,18 @@ from runner.venvs.python_version import minor_of, own_version
 from runner.venvs.secrets import without_keys
 
 _COMMANDS: Final = ("conda", "mamba", "micromamba")
+# In a shell that was set up for one of them, it is a function, and this is its program.
+_VARIABLES: Final = ("CONDA_EXE", "MAMBA_EXE")
 _YES: Final = {"CONDA_ALWAYS_YES": "true", "MAMBA_ALWAYS_YES": "true"}
 _DROPPED: Final = ("CONDA_PREFIX", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
 _NO_NETWORK: Final = ("CondaHTTPError", "ConnectionError", "Could not resolve host", "NetworkError")
 
 
 def find_conda() -> str | None:
-    """The first of conda, mamba and micromamba on PATH."""
-    return next((found for name in _COMMANDS if (found := shutil.which(name))), None)
+    """The first of conda, mamba and micromamba that is on PATH, or that their shell names."""
+    on_path = (shutil.which(name) for name in _COMMANDS)
+    named = (shutil.which(os.environ.get(name, "")) for name in _VARIABLES)
+    return next((found for found in (*on_path, *named) if found), None)
 
 
 def make_by_conda(

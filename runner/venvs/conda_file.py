@@ -18,7 +18,7 @@ from runner.venvs.environment import DeclaredEnvironment
 from runner.venvs.python_version import version_in
 from runner.venvs.requirements_file import Line, read_requirements, with_requirements
 
-BUILD_TOOLS: Final = frozenset({"pip", "setuptools", "wheel"})
+_BUILD_TOOLS: Final = frozenset({"setuptools", "wheel"})
 
 _SPEC = re.compile(
     r"(?:[^\s\[\]]+::)?(?P<name>[A-Za-z0-9_.-]+?)\s*(?P<version>(?:[=<>!~]|\s[\d*])[^\[\]]*)?"
@@ -48,7 +48,9 @@ def read_conda(content: MappingNode, source: str) -> DeclaredEnvironment:
             if version and python is None:
                 allowed = f"found {shown(text)}, allowed: python=3.10"
                 raise refusal(node.place, "dependencies", allowed)
-        elif name in BUILD_TOOLS:
+        elif name == "pip":
+            continue
+        elif name in _BUILD_TOOLS:
             tools.append(_requirement(name, version, text, node.place))
         elif (known := pypi_name(name)) is None:
             only_conda.append(text)

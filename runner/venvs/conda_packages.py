@@ -18,7 +18,7 @@ dill distributed einops fairlearn faker fastapi fastparquet filelock flask fsspe
 grpcio h5py holidays httpx huggingface-hub hyperopt imageio imbalanced-learn importlib-metadata
 ipython jinja2 joblib jsonschema keras lifelines lightgbm llvmlite lxml matplotlib mlflow
 mlflow-skinny mlxtend networkx nltk numba numexpr numpy onnx onnxmltools onnxruntime openpyxl optuna
-orjson packaging pandas pandera patsy pillow plotly polars pooch prophet protobuf psutil psycopg2
+orjson packaging pandas pandera patsy pillow plotly polars pooch prophet protobuf psutil
 pyarrow pydantic pymysql pyod pyodbc pyspark python-dateutil python-dotenv pytorch-lightning pytz
 pywavelets pyyaml rasterio regex requests rich s3fs safetensors scikit-image scikit-learn
 scikit-optimize scikit-survival scipy seaborn sentence-transformers sentencepiece shap shapely
@@ -38,6 +38,7 @@ _OTHER: Final[Mapping[str, str]] = {
     "msgpack-python": "msgpack",
     "nomkl": "",
     "opencv": "opencv-python-headless",
+    "psycopg2": "psycopg2-binary",
     "py-opencv": "opencv-python-headless",
     "py-xgboost": "xgboost",
     "py-xgboost-cpu": "xgboost",

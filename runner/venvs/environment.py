@@ -19,7 +19,8 @@ class DeclaredEnvironment:
     python: str | None = None  # the version as it is declared, such as 3.10 or 3.10.13
     requirements: tuple[str, ...] = ()  # as pip takes them; `-r` is followed, paths are absolute
     constraints: tuple[str, ...] = ()  # versions of packages that need not be installed (`-c`)
-    # pip, setuptools and wheel, which are installed before the requirements, as MLflow does.
+    # setuptools and wheel, which are installed before the requirements, as MLflow does. pip is not:
+    # nothing in the environment runs it.
     build_tools: tuple[str, ...] = ()
     options: tuple[str, ...] = field(default=(), repr=False)  # --index-url and the like, with keys
     places: Mapping[str, str] = field(default_factory=dict, repr=False)  # file:line by requirement

@@ -11,7 +11,6 @@ from typing import Final
 
 from runner.errors import EnvironmentRefused, RunnerError, WrongUsage
 from runner.venvs.environment import DeclaredEnvironment
-from runner.venvs.names import name_of
 from runner.venvs.python_version import minor_of, own_version, same_minor
 from runner.venvs.uv import UvFailed, explanation, find_uv, is_full_disk, refused, run_uv
 
@@ -50,8 +49,8 @@ def make_by_uv(
     _make_python(call, declared)
     python = str(folder / "venv" / "bin" / "python")
     try:
-        if tools := [tool for tool in declared.build_tools if name_of(tool) != "pip"]:
-            _run(call, ["pip", "install", "--python", python, *tools])
+        if declared.build_tools:
+            _run(call, ["pip", "install", "--python", python, *declared.build_tools])
         _run(
             call,
             ["pip", "install", "--python", python, *_flags(declared, folder), "-r", "-"],
@@ -79,8 +78,8 @@ def _why(
         return refused(own, declared, call.log)
     return WrongUsage(
         f"{declared.source}: the runner needs {' and '.join(added)} in the environment, and that"
-        f" goes with no version of what is declared: {explanation(str(failed))} (all of it:"
-        f" {call.log})"
+        f" goes with no version of what is declared: {explanation(str(failed))}; declare"
+        f" others, or add --env-manager local (all of it: {call.log})"
     )
 
 

@@ -36,4 +36,5 @@ def same_version(declared: str, installed: str) -> bool:
 
 
 def _without_zeros(version: str) -> str:
-    return re.sub(r"(\.0)+(?=$|\+)", "", version.lower().removeprefix("v"))
+    public, plus, local = version.lower().removeprefix("v").partition("+")
+    return re.sub(r"(\.0)+(?=$|\.?[a-z])", "", public) + plus + local

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from runner.azure_executor import NAMESPACE
 from runner.engine.needs import MLFLOW_MODEL
 from runner.errors import JobFailed
 
@@ -20,8 +23,9 @@ _SAVED_WITH: Final = {
     "pandas": b"pandas",
     "psutil": b"psutil",
 }
-_LOOK_AT = 64 << 20  # bytes of a pickle that are searched
+_LOOK_AT = 16 << 20  # bytes of a pickle that are searched
 _MOST_SCRIPTS = 500
+_NAMED: Final = tuple(module.encode() for module in (NAMESPACE, "inference_schema"))
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,8 @@ class Needs:
 
     adds: tuple[str, ...] = ()  # requirements of the runner's own code that runs in it
     spared: frozenset[str] = frozenset()  # declared packages that nothing of it imports
-    modules: frozenset[str] = frozenset()  # what the script imports, with dots
+    # What scripts import of the packages of Azure's own executors, with dots.
+    modules: frozenset[str] = frozenset()
     any_python: bool = False  # it comes to the same whichever version of Python runs it
     runs_runner: bool = True  # the runner's own code runs in it, which wants Python 3.9
 
@@ -63,21 +68,28 @@ def script_needs(code: Path | None) -> Needs:
     """What a scoring script or training code needs: `code` is its file, or the folder of all."""
     if code is None:
         return Needs()
-    files = [code] if code.is_file() else sorted(code.rglob("*.py"))[:_MOST_SCRIPTS]
+    files = [code] if code.is_file() else islice(_scripts(code), _MOST_SCRIPTS)
     return Needs(modules=frozenset(_imported(files)))
 
 
-def _imported(files: Iterable[Path]) -> set[str]:
-    found: set[str] = set()
+def _scripts(folder: Path) -> Iterator[Path]:
+    for parent, folders, names in os.walk(folder):
+        # Neither a virtual environment nor what else hides beside the code.
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))
+        yield from (Path(parent, name) for name in sorted(names) if name.endswith(".py"))
+
+
+def _imported(files: Iterable[Path]) -> Iterator[str]:
     for file in files:
         try:
-            tree = ast.parse(file.read_bytes())
+            content = file.read_bytes()
+            # Most scripts name none of them, and reading is cheaper than parsing.
+            tree = ast.parse(content if any(word in content for word in _NAMED) else b"")
         except (OSError, SyntaxError, ValueError, RecursionError):
             continue  # whoever runs it says what is wrong with it
         for node in ast.walk(tree):
             if isinstance(node, ast.Import):
-                found.update(name.name for name in node.names)
+                yield from (name.name for name in node.names)
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                found.add(node.module)
-                found.update(f"{node.module}.{name.name}" for name in node.names)
-    return found
+                yield node.module
+                yield from (f"{node.module}.{name.name}" for name in node.names)

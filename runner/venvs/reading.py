@@ -19,6 +19,7 @@ from runner.declarations.reader import plain, read_str
 from runner.declarations.references import AssetReference
 from runner.venvs.conda_file import read_conda
 from runner.venvs.environment import DeclaredEnvironment
+from runner.venvs.names import name_of
 from runner.venvs.python_version import version_in
 from runner.venvs.requirements_file import (
     Line,
@@ -141,7 +142,11 @@ def _read_python_env(file: Path) -> DeclaredEnvironment:
     declared = DeclaredEnvironment(
         source=str(file),
         python=version,
-        build_tools=tuple(line.text for line in _lines(content, "build_dependencies")),
+        build_tools=tuple(
+            line.text
+            for line in _lines(content, "build_dependencies")
+            if name_of(line.text) != "pip"
+        ),
     )
     return with_requirements(declared, read_requirements(_lines(content, "dependencies")))
 

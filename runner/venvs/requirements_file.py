@@ -143,7 +143,10 @@ def _take(line: Line, found: Requirements, constraints: bool, trail: tuple[Path,
         if word in _FILES:
             _include(line, value, found, constraints or _FILES[word] == "-c", trail)
         elif word in _EDITABLE:
-            _add(line, f"-e {_absolute(line, value, editable=True)}", found.requirements, found)
+            target = _absolute(line, value, editable=True)
+            # What an address has is copied first, and uv refuses to call that editable.
+            remote = "://" in target and not target.startswith("file:")
+            _add(line, target if remote else f"-e {target}", found.requirements, found)
         else:
             _add_option(line, word, value, found)
 

@@ -16,6 +16,7 @@ from runner.package_names import normal
 from runner.venvs.interpreter import OtherVersion
 from runner.venvs.names import exact_pin, name_of, same_version
 from runner.venvs.python_version import own_version, same_minor
+from runner.venvs.requirements_file import expanded
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -64,6 +65,7 @@ def _own() -> Mapping[str, str]:
 
 def _other(requirement: str) -> OtherVersion | None:
     """The package of a requirement that is not satisfied, None where it is."""
+    requirement = expanded(requirement)
     exact = exact_pin(requirement)
     if exact is not None:
         name, version = exact

@@ -46,6 +46,7 @@ _KEPT: Final = (
     "UV_REQUEST_TIMEOUT",
     "UV_SYSTEM_CERTS",
 )
+_INDEXES: Final = ("UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_INDEX")
 _DROPPED: Final = ("CONDA_PREFIX", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
 
 _OLDEST = 9  # minor version of Python in which the runner's own code runs
@@ -189,10 +190,19 @@ def refused(failed: UvFailed, declared: DeclaredEnvironment, log: Path) -> Runne
         return EnvironmentRefused(
             f"the packages that {declared.source} declares can't be fetched:"
             f" {explanation(said)}; check the network, or name an index with UV_DEFAULT_INDEX, or"
-            f" add --env-manager local{where}"
+            f" add --env-manager local{_pips_index(os.environ)}{where}"
         )
-    named = _place(said, declared)
-    return WrongUsage(f"{named}: {explanation(said)}{where}")
+    unknown = "was not found in the package registry" in said
+    hint = _pips_index(os.environ) if unknown else ""
+    return WrongUsage(f"{_place(said, declared)}: {explanation(said)}{hint}{where}")
+
+
+def _pips_index(shell: Mapping[str, str]) -> str:
+    """What to say to who has told pip of an index, and uv of none."""
+    named = next((name for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL") if name in shell), None)
+    if named is None or any(name.startswith(_INDEXES) for name in shell):
+        return ""
+    return f"; uv does not read {named}: name that index in UV_DEFAULT_INDEX or UV_INDEX"
 
 
 def is_full_disk(said: str) -> bool:

@@ -346,7 +346,11 @@ def test_constraints_hold(home: Path, index: Index) -> None:
     assert run(found, "import part; print(part.version)") == "1.0"
 
 
-def test_conda_packages_that_pypi_has_not_are_refused_by_name(home: Path) -> None:
+def test_conda_packages_that_pypi_has_not_are_refused_by_name(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("PATH", "CONDA_EXE", "MAMBA_EXE"):
+        monkeypatch.setenv(variable, "")
     with pytest.raises(WrongUsage) as refused:
         choose(home, declare("part", only_conda=("cudatoolkit=11.8", "graphviz")))
     assert str(refused.value) == (
@@ -403,7 +407,7 @@ def test_an_entry_in_use_is_not_removed_and_says_who_uses_it(home: Path, index: 
         )
     (entry,) = entries(home)
     assert entry.uses[0].owner == "deployment blue of diabetes"
-    assert remove_entry(home, found.venv[:5]) > entry.venv.size > 0
+    assert remove_entry(home, found.venv[:5]) == entry.venv.size > 0
     assert entries(home) == []
     assert not log_of(home, found.venv).exists()
     with pytest.raises(EnvironmentRefused, match="was removed meanwhile"):

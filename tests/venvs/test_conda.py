@@ -97,6 +97,15 @@ def test_the_whole_conda_file_is_made_by_what_there_is(
     assert choose(home, declared) == found
 
 
+def test_a_shell_may_name_the_program(
+    tmp_path: Path, home: Path, declared: DeclaredEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(tmp_path, monkeypatch, "micromamba", MAKE)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("MAMBA_EXE", str(tmp_path / "bin" / "micromamba"))
+    assert choose(home, declared).python is not None
+
+
 def test_what_declares_no_conda_file_is_made_one(
     tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,7 +119,8 @@ def test_what_declares_no_conda_file_is_made_one(
 def test_where_there_is_no_conda_the_way_out_is_named(
     home: Path, declared: DeclaredEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PATH", "")
+    for variable in ("PATH", "CONDA_EXE", "MAMBA_EXE"):
+        monkeypatch.setenv(variable, "")
     with pytest.raises(EnvironmentRefused, match="needs conda, mamba or micromamba"):
         choose(home, declared)
     assert entries(home) == []

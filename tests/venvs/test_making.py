@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,11 @@ from runner.venvs.cache import Entry, entries
 from runner.venvs.choosing import choose_interpreter
 from runner.venvs.environment import DeclaredEnvironment
 from runner.venvs.needs import Needs
+from runner.venvs.python_version import own_version
+from runner.venvs.reading import model_environment
 from runner.venvs.requirements_file import read_lines, read_requirements, with_requirements
+from runner.venvs.satisfied import installed_versions
+from runner.venvs.uv import find_uv
 
 from .wheels import Index, make_wheel, serve_index
 
@@ -122,3 +127,30 @@ def build_wheel(folder, settings=None, metadata=None):
 def build_editable(folder, settings=None, metadata=None):
     return _build(folder, {"ours.pth": str(HERE)})
 """
+
+
+def test_a_model_gets_the_packages_that_mlflow_gives_it_by_uv(
+    home: Path, index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow.utils.virtualenv import _get_or_create_virtualenv
+
+    make_wheel(index.folder, "builder", "1.0")
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "MLmodel").write_text("flavors:\n  python_function: {loader_module: x}\n")
+    (model / "python_env.yaml").write_text(
+        f"python: {own_version()}\nbuild_dependencies:\n- builder\ndependencies:\n"
+        "- -r requirements.txt\n"
+    )
+    (model / "requirements.txt").write_text("tool  # with what it needs\n-c constraints.txt\n")
+    (model / "constraints.txt").write_text("tool<1.1\nrival==1.0\n")
+    environment = model_environment(model)
+    assert environment is not None
+    uv = Path(find_uv()[0]).parent
+    monkeypatch.setenv("PATH", f"{uv}{os.pathsep}{os.environ['PATH']}")
+    theirs = tmp_path / "theirs"
+    monkeypatch.setenv("MLFLOW_ENV_ROOT", str(theirs))
+    _get_or_create_virtualenv(model, env_manager="uv", capture_output=True)
+    folders = map(str, theirs.glob("*/lib/python*/site-packages"))
+    packages = {f"{name}=={version}" for name, version in installed_versions(folders).items()}
+    assert made(home, environment) == packages == {"builder==1.0", "part==2.0", "tool==1.0"}

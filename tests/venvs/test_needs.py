@@ -40,16 +40,21 @@ def test_a_model_that_can_not_be_read_needs_all_it_declares(tmp_path: Path) -> N
     assert model_needs(tmp_path).spared == frozenset()
 
 
-def test_what_scripts_import_is_found_without_running_them(tmp_path: Path) -> None:
+def test_what_scripts_import_of_azures_executors_is_found_without_running_them(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "score.py").write_text(
-        "import json, azureml.core\nfrom . import helper\nraise SystemExit\n"
+        "import azureml.core\nfrom . import helper\nraise SystemExit\n"
         "def init():\n    from azureml.ai import monitoring\n"
     )
     (tmp_path / "sub").mkdir()
-    (tmp_path / "sub" / "helper.py").write_text("import numpy as np\n")
-    (tmp_path / "broken.py").write_text("import os\nimport (\n")
-    found = {"json", "azureml.core", "azureml.ai", "azureml.ai.monitoring", "numpy"}
+    (tmp_path / "sub" / "helper.py").write_text("import inference_schema.schema_decorators\n")
+    (tmp_path / "broken.py").write_text("import azureml.data\nimport (\n")
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / "other.py").write_text("import azureml.telemetry\n")
+    helpers = {"inference_schema.schema_decorators"}
+    found = {"azureml.core", "azureml.ai", "azureml.ai.monitoring"} | helpers
     assert script_needs(tmp_path).modules == found
-    assert script_needs(tmp_path / "sub" / "helper.py").modules == {"numpy"}
+    assert script_needs(tmp_path / "sub" / "helper.py").modules == helpers
     assert script_needs(None).modules == frozenset()
     assert script_needs(tmp_path).adds == ()

@@ -54,6 +54,7 @@ LINES = st.lists(
             "scikit-learn\\\n==1.5 ; python_version >= '3.9'",
             "tool @ https://example.com/tool.whl#sha256=00",
             "git+https://example.com/tool.git@v1#egg=tool",
+            "-e git+https://example.com/other.git#egg=other",
             "-r more.txt",
             "--requirement=more.txt",
             "-c limits.txt",

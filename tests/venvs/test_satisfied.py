@@ -78,3 +78,9 @@ def test_exact_pins_are_held_against_the_names_of_folders_alone(tmp_path: Path) 
     )
     root = Path(__file__).parents[2]
     subprocess.run([sys.executable, "-c", program], cwd=root, check=True)
+
+
+def test_a_version_may_come_by_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMPY_VERSION", NUMPY)
+    assert other_versions(["numpy==${NUMPY_VERSION}"]) == ()
+    assert other_versions(["numpy==${NOT_SET}"]) != ()

@@ -144,3 +144,22 @@ def test_where_there_is_no_uv_a_command_is_named_that_puts_it_where_it_is_looked
         else f"`/a/python -m venv '{uv}' && '{uv}/bin/pip' install uv`"
     )
     assert f"install it with {command}, or put one on PATH, or" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "error: x\n  cause: Because numpy was not found in the package registry",
+        "error: Failed to fetch: x\n  cause: client error (Connect)",
+    ],
+)
+def test_who_told_pip_alone_of_an_index_is_told_how_to_tell_uv(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_INDEX_URL", "https://me:key@a.example")
+    told = "; uv does not read PIP_INDEX_URL: name that index in UV_DEFAULT_INDEX or UV_INDEX"
+    assert told in str(refused(UvFailed(said), DECLARED, tmp_path / "log"))
+    monkeypatch.setenv("UV_INDEX_URL", "https://a.example")
+    assert "PIP_INDEX_URL" not in str(refused(UvFailed(said), DECLARED, tmp_path / "log"))
