@@ -12,7 +12,6 @@ from runner.checks.subject import Subject, place_in
 from runner.counting import many
 from runner.declarations import Data
 from runner.declarations.problem import Place
-from runner.engine.drivers.formats import is_read
 
 _MOST_FILES = 20  # of which the header is read
 _MOST_NAMED = 5
@@ -47,6 +46,8 @@ def top_folder(data: Data, path: Path) -> Iterator[Finding]:
 
 def kinds_of_files(data: Data, path: Path) -> Iterator[Finding]:
     """The driver that Azure has for MLflow models reads files of these endings."""
+    from runner.engine.drivers.formats import is_read
+
     unread = [file for file in _files(path) if not is_read(file.name)]
     if not unread:
         return

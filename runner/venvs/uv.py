@@ -191,7 +191,7 @@ def refused(failed: UvFailed, declared: DeclaredEnvironment, log: Path) -> Runne
             f" {explanation(said)}; check the network, or name an index with UV_DEFAULT_INDEX, or"
             f" add --env-manager local{where}"
         )
-    named = _place(said, declared)
+    named = named_place(said, declared)
     return WrongUsage(f"{named}: {explanation(said)}{where}")
 
 
@@ -226,7 +226,7 @@ def _line_with(said: str, words: Sequence[str]) -> str:
     )
 
 
-def _place(said: str, declared: DeclaredEnvironment) -> str:
+def named_place(said: str, declared: DeclaredEnvironment) -> str:
     """The file and line of the requirement that uv's explanation names first."""
     words = [normal(word) for word in re.findall(r"[A-Za-z0-9][A-Za-z0-9._-]*", explanation(said))]
     for requirement, place in declared.places.items():
