@@ -12,6 +12,8 @@ from runner.checks.subject import Subject, place_in
 from runner.counting import many
 from runner.declarations import Data
 from runner.declarations.problem import Place
+from runner.errors import WrongUsage
+from runner.ignore_files import find_ignore_rules
 
 _MOST_FILES = 20  # of which the header is read
 _MOST_NAMED = 5
@@ -86,9 +88,18 @@ def _files(path: Path) -> list[Path]:
     """The files that a batch deployment would be given, in the order of their names."""
     if path.is_file():
         return [path]
+    try:
+        rules = find_ignore_rules(path)
+    except WrongUsage:
+        rules = None  # `uploads` says what is wrong with it
+    prefix = rules.prefix(os.path.realpath(path)) if rules else ""
     with os.scandir(path) as entries:
         names = [entry.name for entry in entries if entry.is_file()]
-    return [path / name for name in sorted(names) if not name.startswith((".", "_"))]
+    return [
+        path / name
+        for name in sorted(names)
+        if not name.startswith((".", "_")) and not (rules and rules.ignores(prefix + name))
+    ]
 
 
 def _header(file: Path) -> list[str] | None:

@@ -40,8 +40,9 @@ def test_syntax_of_a_newer_python_than_is_declared(project: Checked) -> None:
     )
     assert project.found() == []
     project.change("models/m/conda.yml", "python=3.11", "python=3.9")
-    assert project.found() == [f"syntax {SCRIPT}:8"]
-    assert "Python 3.9, which its environment has," in project.text()
+    (only,) = [one for one in project.findings() if one.code == "syntax"]
+    assert only.place.line == 8
+    assert "Python 3.9, which its environment has," in only.text
 
 
 def test_syntax_of_a_python_that_is_newer_than_the_one_here(project: Checked) -> None:
