@@ -101,9 +101,9 @@ def _is_sure(subject: Subject, imported: Import) -> bool:
         return True
     used = {
         normal(name)
-        for one in subject.imports
-        for name in packages_of(one.module)
-        if one.module != module
+        for other in subject.imports
+        for name in packages_of(other.module)
+        if other.module != module
     }
     known = used | OWN_NAME | {normal(name) for names in PACKAGES.values() for name in names}
     assert subject.wanted is not None

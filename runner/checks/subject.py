@@ -101,7 +101,10 @@ class Subject:
         folders = [self.code] if self.code is not None else []
         if self.entry is not None and not self.starts_as_module:
             beside = [] if self.kind == "command" else folders
-            folders = [self.entry.parent, *(one for one in beside if one != self.entry.parent)]
+            folders = [
+                self.entry.parent,
+                *(folder for folder in beside if folder != self.entry.parent),
+            ]
         return tuple(folders)
 
     @cached_property

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runner.cli.options import Command, Session, common, endpoint_names, output_option, pass_session
+from runner.cli.options import Command, Session, checked_names, common, output_option, pass_session
 
 if TYPE_CHECKING:
     from runner.checks.finding import Finding
@@ -20,7 +20,7 @@ Examples:
   runner check diabetes-batch
   runner check --env prod -o json""",
 )
-@click.argument("name", metavar="[ENDPOINT|MODEL]", required=False, shell_complete=endpoint_names())
+@click.argument("name", metavar="[ENDPOINT|MODEL]", required=False, shell_complete=checked_names)
 @output_option
 @common
 @pass_session

@@ -148,7 +148,7 @@ def test_capitals_that_only_this_machine_does_not_tell_apart(
         return real(path, **more) or path.name.lower() in names
 
     monkeypatch.setattr(Path, "exists", exists)
-    assert [one.code for one in files_of(project)] == ["capitals", "capitals"]
+    assert [finding.code for finding in files_of(project)] == ["capitals", "capitals"]
     assert "spelled Score.py" in files_of(project)[0].text
 
 
@@ -157,4 +157,4 @@ def files_of(project: Checked) -> list[Finding]:
     from runner.declarations import read_catalog
 
     catalog = read_catalog(project.root / "models")
-    return [one for subject in subjects(catalog) for one in files.of_subject(subject)]
+    return [finding for subject in subjects(catalog) for finding in files.of_subject(subject)]

@@ -132,4 +132,4 @@ def test_a_module_that_its_package_has_no_more(project: Checked) -> None:
     assert project.found() == [f"module-gone {TRAIN}:1"]
     assert "import joblib instead" in project.text()
     project.change(CONDA, "scikit-learn==1.9.1", "scikit-learn==0.22")
-    assert "module-gone" not in {one.code for one in project.findings()}
+    assert "module-gone" not in {finding.code for finding in project.findings()}

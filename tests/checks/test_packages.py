@@ -45,7 +45,7 @@ def test_what_conda_is_asked_for_may_be_in_conda_and_not_in_pypi(project: Checke
     (only,) = project.findings()
     assert (only.code, only.severity) == ("unresolved", "warning")
     project.change(CONDA, "joblib==1.5.2", "joblib==1.5.2\n  - jobblib")
-    assert [one.severity for one in project.findings()] == ["error"]
+    assert [finding.severity for finding in project.findings()] == ["error"]
 
 
 def test_an_environment_that_several_use_is_told_once(project: Checked) -> None:

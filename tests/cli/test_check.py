@@ -78,7 +78,9 @@ def test_a_broken_project_shows_all_that_is_wrong_at_once_and_in_order(
 ) -> None:
     project.write("models/echo/model.yml", "name: greeting\npath: ./greetings\ntype: custom\n")
     project.write("models/broken/model.yml", "name: other\npath: ./missing\n")
-    project.write("models/echo/code/score.py", "def init(one):\n    pass\n\ndef run():\n    pass\n")
+    project.write(
+        "models/echo/code/score.py", "def init(path):\n    pass\n\ndef run():\n    pass\n"
+    )
     lines = run("check").out.splitlines()
     assert [line.partition(": ")[0] for line in lines] == [
         "models/broken/model.yml:2",
@@ -118,6 +120,13 @@ def test_an_endpoint_s_model_is_checked_with_it(run: Run, project: ScratchProjec
     (project.root / "models/echo/greeting/greeting.txt").unlink()
     (project.root / "models/echo/greeting").rmdir()
     assert "models/echo/model.yml" in run("check", "echo").out
+
+
+def test_a_name_may_be_that_of_what_can_not_be_read(run: Run, project: ScratchProject) -> None:
+    project.write("models/echo/batch-endpoint.yml", "name: echo\ndefault: main\n")
+    result = run("check", "echo")
+    assert result.status == 1
+    assert "models/echo/batch-endpoint.yml:2: default: unknown key" in result.out
 
 
 def test_an_unknown_name_names_a_near_one(run: Run, project: ScratchProject) -> None:
