@@ -56,6 +56,8 @@ def packages(subject: Subject, imported: Import) -> Iterator[Finding]:
         return
     if subject.resolved is None or subject.means_others or _changes_path(subject.source):
         return
+    if subject.kind == "spark":
+        return  # Azure's Spark brings packages of its own
     if not wanted or subject.unbuilt or not _is_sure(subject, imported):
         return
     text = (

@@ -106,6 +106,9 @@ def test_a_script_that_a_command_starts_and_that_is_not_there(
     "command",
     [
         "python ${{inputs.rows}}",
+        "python /opt/trian.py",
+        "python ~/trian.py",
+        "bash /opt/run.sh",
         "cd deep && python trian.py",
         "python -c 'print(1)'",
         "python -m trian",
@@ -118,6 +121,13 @@ def test_a_command_that_may_mean_something_else_is_left_alone(
 ) -> None:
     project.change("models/m/train.yml", "python train.py", command)
     assert project.found() == []
+
+
+def test_a_script_beside_the_folder_of_code(project: Checked) -> None:
+    project.write("models/m/outside.py", "")
+    project.change("models/m/train.yml", "python train.py", "python ../outside.py")
+    assert project.found() == ["missing-file models/m/train.yml:4"]
+    assert "outside the folder of code" in project.text()
 
 
 def test_a_shell_script_with_the_line_ends_of_windows(project: Checked) -> None:
