@@ -90,15 +90,15 @@ def _files(path: Path) -> list[Path]:
         return [path]
     try:
         rules = find_ignore_rules(path)
-    except WrongUsage:
-        rules = None  # `uploads` says what is wrong with it
+        files = sorted(file for file in path.iterdir() if file.is_file())
+    except (WrongUsage, OSError):
+        return []  # `uploads` says what is wrong
     prefix = rules.prefix(os.path.realpath(path)) if rules else ""
-    with os.scandir(path) as entries:
-        names = [entry.name for entry in entries if entry.is_file()]
     return [
-        path / name
-        for name in sorted(names)
-        if not name.startswith((".", "_")) and not (rules and rules.ignores(prefix + name))
+        file
+        for file in files
+        if not file.name.startswith((".", "_"))
+        and not (rules and rules.ignores(prefix + file.name))
     ]
 
 

@@ -67,8 +67,8 @@ def entry_script(subject: Subject) -> Iterator[Finding]:
         return
     if name.startswith(".."):
         text = (
-            f"{noun} is {name}, outside the folder of code, of which alone Azure has a copy: move it"
-            " there, or name a folder above as code"
+            f"{noun} is {name}, outside the folder of code, of which alone Azure has a copy: move"
+            " it there, or name a folder above as code"
         )
         yield error(place, "missing-file", text)
         return

@@ -153,7 +153,11 @@ def _pickle(folder: Path, python_function: dict[str, Any], sklearn: Any) -> Path
     file = folder / str(
         sklearn.get("pickled_model", python_function.get("model_path", "model.pkl"))
     )
-    if not file.resolve().is_relative_to(folder.resolve()):
+    try:
+        inside = file.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # a link that leads round in a circle
+        inside = False
+    if not inside:
         raise JobFailed(f"model {folder} keeps its pickle outside its own folder: {file}")
     return file
 
