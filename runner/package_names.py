@@ -24,7 +24,7 @@ PACKAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "azureml.fsspec": ("azureml-fsspec",),
     "azureml.mlflow": ("azureml-mlflow",),
     "bs4": ("beautifulsoup4",),
-    "Crypto": ("pycryptodome",),
+    "Crypto": ("pycryptodome", "pycrypto"),
     "cv2": (
         "opencv-python",
         "opencv-python-headless",
@@ -53,7 +53,13 @@ PACKAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "sklearn": ("scikit-learn",),
     "skopt": ("scikit-optimize",),
     "sksurv": ("scikit-survival",),
-    "tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow-macos", "tensorflow-intel"),
+    "tensorflow": (
+        "tensorflow",
+        "tensorflow-cpu",
+        "tensorflow-gpu",
+        "tensorflow-intel",
+        "tensorflow-macos",
+    ),
     "umap": ("umap-learn",),
     "yaml": ("pyyaml",),
     "zmq": ("pyzmq",),

@@ -12,7 +12,8 @@ from runner.checks.subject import Subject, place_in
 from runner.counting import many
 from runner.declarations import Data
 from runner.declarations.problem import Place
-from runner.engine.drivers.formats import is_read
+from runner.errors import WrongUsage
+from runner.ignore_files import find_ignore_rules
 
 _MOST_FILES = 20  # of which the header is read
 _MOST_NAMED = 5
@@ -47,6 +48,8 @@ def top_folder(data: Data, path: Path) -> Iterator[Finding]:
 
 def kinds_of_files(data: Data, path: Path) -> Iterator[Finding]:
     """The driver that Azure has for MLflow models reads files of these endings."""
+    from runner.engine.drivers.formats import is_read
+
     unread = [file for file in _files(path) if not is_read(file.name)]
     if not unread:
         return
@@ -85,9 +88,18 @@ def _files(path: Path) -> list[Path]:
     """The files that a batch deployment would be given, in the order of their names."""
     if path.is_file():
         return [path]
-    with os.scandir(path) as entries:
-        names = [entry.name for entry in entries if entry.is_file()]
-    return [path / name for name in sorted(names) if not name.startswith((".", "_"))]
+    try:
+        rules = find_ignore_rules(path)
+        files = sorted(file for file in path.iterdir() if file.is_file())
+    except (WrongUsage, OSError):
+        return []  # `uploads` says what is wrong
+    prefix = rules.prefix(os.path.realpath(path)) if rules else ""
+    return [
+        file
+        for file in files
+        if not file.name.startswith((".", "_"))
+        and not (rules and rules.ignores(prefix + file.name))
+    ]
 
 
 def _header(file: Path) -> list[str] | None:

@@ -65,6 +65,13 @@ def entry_script(subject: Subject) -> Iterator[Finding]:
         text = f"{noun} is {name}, and Linux knows no folders in that: write {slashed}"
         yield error(place, "backslash", text)
         return
+    if name.startswith(".."):
+        text = (
+            f"{noun} is {name}, outside the folder of code, of which alone Azure has a copy: move"
+            " it there, or name a folder above as code"
+        )
+        yield error(place, "missing-file", text)
+        return
     yield from _missing(subject.entry, place, noun, subject.code)
 
 

@@ -56,6 +56,8 @@ def packages(subject: Subject, imported: Import) -> Iterator[Finding]:
         return
     if subject.resolved is None or subject.means_others or _changes_path(subject.source):
         return
+    if subject.kind == "spark":
+        return  # Azure's Spark brings packages of its own
     if not wanted or subject.unbuilt or not _is_sure(subject, imported):
         return
     text = (
@@ -101,9 +103,9 @@ def _is_sure(subject: Subject, imported: Import) -> bool:
         return True
     used = {
         normal(name)
-        for one in subject.imports
-        for name in packages_of(one.module)
-        if one.module != module
+        for other in subject.imports
+        for name in packages_of(other.module)
+        if other.module != module
     }
     known = used | OWN_NAME | {normal(name) for names in PACKAGES.values() for name in names}
     assert subject.wanted is not None

@@ -25,6 +25,7 @@ def of_subject(subject: Subject) -> Iterator[Finding]:
     yield from needs_script(subject)
     yield from library(subject)
     yield from saved_version(subject)
+    yield from saved_python(subject)
 
 
 def of_assets(catalog: Catalog) -> Iterator[Finding]:
@@ -92,6 +93,34 @@ def saved_version(subject: Subject) -> Iterator[Finding]:
             f" load it: pin {name}=={saved}, or save the model anew"
         )
         yield warning(where, "saved-version", text)
+
+
+def saved_python(subject: Subject) -> Iterator[Finding]:
+    """A pickled model is not loaded by an older Python than it was saved with.
+
+    One with functions of its own (pyfunc) is loaded by that Python alone, as they are pickled as
+    bytecode.
+    """
+    model, environment = subject.mlmodel, subject.environment
+    if model is None or environment is None or subject.wanted is None or not model.saved_python:
+        return
+    saved = _minor(model.saved_python)
+    has = _minor(subject.wanted.python or "")
+    own = model.loader_module == "mlflow.pyfunc.model"
+    if not saved or not has or not (model.pickle or own):
+        return
+    if has < saved or (own and has != saved):
+        text = (
+            f"the model was pickled by Python {model.saved_python}, and the environment has"
+            f" {subject.wanted.python}, which may not load it: declare python={saved[0]}.{saved[1]}"
+        )
+        yield warning(subject.place("environment"), "saved-python", text)
+
+
+def _minor(version: str) -> tuple[int, ...]:
+    """3 and 11 of 3.11.7; empty for a version without a minor."""
+    found = re.match(r"(\d+)\.(\d+)", version)
+    return (int(found[1]), int(found[2])) if found else ()
 
 
 def _alike(name: str, saved: str, has: str) -> bool:

@@ -241,9 +241,11 @@ def requirement_place(subject: Subject, name: str) -> Place:
 
 
 def parse_place(text: str) -> Place:
-    """`file:line` as a place."""
+    """The place of `file:line`, or of `file (who declares it there)`."""
     file, _, line = text.rpartition(":")
-    return Place(Path(file), int(line)) if line.isdecimal() and file else Place(Path(text), 0)
+    if line.isdecimal() and file:
+        return Place(Path(file), int(line))
+    return Place(Path(re.sub(r" \(.*\)$", "", text)), 0)
 
 
 def conda_node(subject: Subject) -> MappingNode | None:

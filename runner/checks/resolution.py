@@ -22,7 +22,7 @@ from runner.venvs.environment import DeclaredEnvironment
 from runner.venvs.names import name_of
 from runner.venvs.python_version import minor_of
 from runner.venvs.secrets import without_keys
-from runner.venvs.uv import UvFailed, explanation, find_uv, refused, run_uv
+from runner.venvs.uv import UvFailed, explanation, find_uv, named_place, refused, run_uv
 
 _KEPT = 24 * 60 * 60  # seconds
 _PLATFORM = "x86_64-manylinux_2_28"  # Azure's images are newer, and no package asks for more
@@ -39,7 +39,7 @@ class Resolution:
 
     versions: Mapping[str, str] | None = None  # by normal name
     refusal: str | None = None  # uv's own explanation, on one line
-    place: str | None = None  # `file:line` of the requirement that it names first
+    place: str | None = None  # of the requirement that it names first, else what declares them
     sure: bool = True  # False where conda may have what PyPI hasn't
     unknown: str | None = None  # why it could not be asked
     # Declared packages of which nobody knows what they need before they are built.
@@ -59,13 +59,14 @@ def resolve(declared: DeclaredEnvironment, home: Path) -> Resolution:
     except UvFailed as failed:
         said = str(failed)
         if isinstance(refused(failed, declared, Path()), EnvironmentRefused):
-            why = f"the index can't be reached: {_shown(said)}"
-            return Resolution(kept[1], unbuilt=kept[2]) if kept else Resolution(unknown=why)
+            return (
+                Resolution(kept[1], unbuilt=kept[2]) if kept else Resolution(unknown=_shown(said))
+            )
         if _UNBUILT.search(_one_line(said)):
             return Resolution(unknown=_shown(said))
         return Resolution(
             refusal=_shown(said),
-            place=_place(said, declared),
+            place=named_place(said, declared),
             sure=_is_of_pip_alone(declared),
         )
     _keep(home, key, versions, unbuilt)
@@ -151,15 +152,6 @@ def _one_line(said: str) -> str:
 
 def _shown(said: str) -> str:
     return _LABEL.sub("", explanation(said))
-
-
-def _place(said: str, declared: DeclaredEnvironment) -> str | None:
-    words = re.findall(r"[A-Za-z0-9][A-Za-z0-9._-]*", explanation(said))
-    named = {normal(word) for word in words}
-    for requirement, place in declared.places.items():
-        if name_of(requirement) in named:
-            return place
-    return None
 
 
 def _key(declared: DeclaredEnvironment) -> str:

@@ -83,7 +83,7 @@ def run_parameters(subject: Subject, source: Source) -> Iterator[Finding]:
     """
     for name, given in (("init", 0), ("run", 1)):
         found = function(source, name)
-        if found is None or not all(_is_rawhttp(one) for one in found.decorator_list):
+        if found is None or not all(map(_is_rawhttp, found.decorator_list)):
             continue
         least, most = _arity(found.args)
         if least <= given <= most or (name == "run" and _takes_context(subject, found.args)):
@@ -211,7 +211,7 @@ def _arity(arguments: ast.arguments) -> tuple[int, float]:
 def _takes_context(subject: Subject, arguments: ast.arguments) -> bool:
     """Whether a batch deployment's run takes the mini-batch's context, which Azure gives to those
     that ask for it."""
-    names = [one.arg for one in (*arguments.posonlyargs, *arguments.args)]
+    names = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)]
     return subject.kind == "batch" and len(names) == 2 and "context" in names[1]
 
 

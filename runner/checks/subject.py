@@ -101,7 +101,10 @@ class Subject:
         folders = [self.code] if self.code is not None else []
         if self.entry is not None and not self.starts_as_module:
             beside = [] if self.kind == "command" else folders
-            folders = [self.entry.parent, *(one for one in beside if one != self.entry.parent)]
+            folders = [
+                self.entry.parent,
+                *(folder for folder in beside if folder != self.entry.parent),
+            ]
         return tuple(folders)
 
     @cached_property
@@ -226,7 +229,7 @@ def _started(command: str, code: Path | None) -> tuple[Path | None, tuple[Path, 
         following = list(_arguments(words[number + 1 :]))
         if _PYTHON.fullmatch(word) and entry is None:
             entry = _python_file(following, code)
-        elif word in ("bash", "sh") and following and following[0].endswith(".sh"):
+        elif word in ("bash", "sh") and following and re.fullmatch(r"[^/~].*\.sh", following[0]):
             shells.append(code / following[0])
         elif word.startswith("./") and word.endswith(".sh"):
             shells.append(code / word)
@@ -254,7 +257,8 @@ def _python_file(arguments: list[str], code: Path) -> Path | None:
         elif word == "-c" or word == "EXPRESSION":
             return None
         elif not word.startswith("-"):
-            return code / word
+            # A path from the top is in the image, and `~` is nobody's here.
+            return None if word.startswith(("/", "~")) else code / word
     return None
 
 

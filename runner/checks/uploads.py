@@ -22,7 +22,7 @@ _MOST_FILES = 2000
 def of_subject(subject: Subject) -> Iterator[Finding]:
     """The folder of code of a deployment or job, and that of its image."""
     if isinstance(subject.declared.environment, Environment):
-        yield from left_out_of_build(subject.declared.environment)
+        yield from build_folder(subject.declared.environment)
     if subject.code is None or not subject.code.is_dir():
         return
     place = _code_place(subject)
@@ -38,7 +38,7 @@ def of_subject(subject: Subject) -> Iterator[Finding]:
 def of_assets(catalog: Catalog) -> Iterator[Finding]:
     """The files of models, data and images that have a declaration of their own."""
     for environment in catalog.environments.values():
-        yield from left_out_of_build(environment)
+        yield from build_folder(environment)
     assets: list[Model | Data] = [*catalog.models.values(), *catalog.data.values()]
     for asset in assets:
         if not isinstance(asset.path, Path) or not asset.path.exists():
@@ -76,16 +76,19 @@ def left_out_of_model(model: Model, content: Content, place: Place) -> Iterator[
             yield from _left_out(model.path, name, "a file of the model")
 
 
-def left_out_of_build(environment: Environment) -> Iterator[Finding]:
-    """No ignore file leaves out the Dockerfile of an image."""
+def build_folder(environment: Environment) -> Iterator[Finding]:
+    """The folder of an image's Dockerfile can be sent, with that in it and not too much else."""
     build = environment.build
     if build is None or not isinstance(build.path, Path) or not build.path.is_dir():
         return
+    place = place_in(environment.source, "build", "path")
     try:
-        sent = {file.name for file in scan(build.path).files}
+        content = scan(build.path)
     except WrongUsage as problem:
-        yield error(place_in(environment.source, "build", "path"), "upload", str(problem))
+        yield error(place, "upload", str(problem))
         return
+    yield from code_size(place, build.path, content)
+    sent = {file.name for file in content.files}
     if build.dockerfile_path not in sent and (build.path / build.dockerfile_path).is_file():
         yield from _left_out(build.path, build.dockerfile_path, "the Dockerfile")
 

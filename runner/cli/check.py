@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runner.cli.options import Command, Session, common, endpoint_names, output_option, pass_session
+from runner.cli.options import Command, Session, checked_names, common, output_option, pass_session
 
 if TYPE_CHECKING:
     from runner.checks.finding import Finding
@@ -20,7 +20,7 @@ Examples:
   runner check diabetes-batch
   runner check --env prod -o json""",
 )
-@click.argument("name", metavar="[ENDPOINT|MODEL]", required=False, shell_complete=endpoint_names())
+@click.argument("name", metavar="[ENDPOINT|MODEL]", required=False, shell_complete=checked_names)
 @output_option
 @common
 @pass_session
@@ -33,7 +33,7 @@ def check(session: Session, name: str | None, output: str) -> int:
     exit status is 1 where something fails on Azure, and 0 where there are only warnings.
     """
     from runner.checks.check import check as find
-    from runner.cli.output import print_json, print_note
+    from runner.cli.output import nearer, print_json, print_note
     from runner.project import find_project
 
     report = find(find_project(), session.environment, name)
@@ -43,10 +43,10 @@ def check(session: Session, name: str | None, output: str) -> int:
         for finding in report.findings:
             _print(finding)
     for line in report.unchecked:
-        print_note(line)
+        print_note(nearer(line))
     errors = sum(finding.severity == "error" for finding in report.findings)
     if output != "json":
-        print_note(_summary(errors, len(report.findings) - errors))
+        print_note(_summary(errors, len(report.findings) - errors, bool(report.unchecked)))
     return 1 if errors else 0
 
 
@@ -67,10 +67,11 @@ def _print(finding: Finding) -> None:
     print(printable(nearer(f"{finding.place}: {mark}{finding.text}")))
 
 
-def _summary(errors: int, warnings: int) -> str:
+def _summary(errors: int, warnings: int, incomplete: bool) -> str:
     from runner.counting import many
 
     if not errors and not warnings:
-        return "nothing was found that would fail on Azure"
+        looked_at = " in what could be checked" if incomplete else ""
+        return f"nothing was found that would fail on Azure{looked_at}"
     parts = [(errors, "error"), (warnings, "warning")]
     return ", ".join(many(count, noun) for count, noun in parts if count)

@@ -169,6 +169,24 @@ def declared_jobs(
     return [CompletionItem(name) for name in jobs if name.startswith(incomplete)]
 
 
+def checked_names(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """The endpoints, models and model folders that the project declares."""
+    from click.shell_completion import CompletionItem
+
+    from runner.checks.choice import names_in
+    from runner.declarations import survey_catalog
+    from runner.errors import RunnerError
+    from runner.project import find_project
+
+    try:
+        names = sorted(names_in(survey_catalog(find_project().models)[0]))
+    except (OSError, RunnerError):
+        return []
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
 def environment_names(
     _ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:

@@ -87,6 +87,7 @@ class MlModel:
     # Of the libraries it was saved with, by the name that is installed.
     saved_versions: Mapping[str, str] = field(default_factory=dict)
     pipeline: Path | None = None  # the folder of a Spark ML model's pipeline
+    saved_python: str | None = None  # the version of the Python that it was saved with
 
     @property
     def is_plain_sklearn(self) -> bool:
@@ -132,7 +133,12 @@ def read_mlmodel(folder: Path) -> MlModel:
         whole_files=_asks_for_whole_files(document.get("metadata")),
         saved_versions=_saved_versions(flavors),
         pipeline=_pipeline(folder, flavors.get("spark")),
+        saved_python=_text(python_function.get("python_version")),
     )
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
 
 
 def _asks_for_whole_files(metadata: Any) -> bool:
@@ -147,7 +153,11 @@ def _pickle(folder: Path, python_function: dict[str, Any], sklearn: Any) -> Path
     file = folder / str(
         sklearn.get("pickled_model", python_function.get("model_path", "model.pkl"))
     )
-    if not file.resolve().is_relative_to(folder.resolve()):
+    try:
+        inside = file.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # a link that leads round in a circle
+        inside = False
+    if not inside:
         raise JobFailed(f"model {folder} keeps its pickle outside its own folder: {file}")
     return file
 

@@ -194,7 +194,7 @@ def refused(failed: UvFailed, declared: DeclaredEnvironment, log: Path) -> Runne
         )
     unknown = "was not found in the package registry" in said
     hint = _pips_index(os.environ) if unknown else ""
-    return WrongUsage(f"{_place(said, declared)}: {explanation(said)}{hint}{where}")
+    return WrongUsage(f"{named_place(said, declared)}: {explanation(said)}{hint}{where}")
 
 
 def _pips_index(shell: Mapping[str, str]) -> str:
@@ -236,7 +236,7 @@ def _line_with(said: str, words: Sequence[str]) -> str:
     )
 
 
-def _place(said: str, declared: DeclaredEnvironment) -> str:
+def named_place(said: str, declared: DeclaredEnvironment) -> str:
     """The file and line of the requirement that uv's explanation names first."""
     words = [normal(word) for word in re.findall(r"[A-Za-z0-9][A-Za-z0-9._-]*", explanation(said))]
     for requirement, place in declared.places.items():

@@ -67,7 +67,7 @@ def init():
 
 
 def run(given):
-    return [str(one) for one in given]
+    return [str(item) for item in given]
 """
 FILES = {
     "Pulumi.yaml": "name: checked\nruntime: python\n",
@@ -165,7 +165,8 @@ class Checked:
     def found(self) -> list[str]:
         """What is found, as `code file:line`, files from the project's root."""
         return [
-            f"{one.code} {str(one.place).removeprefix(f'{self.root}/')}" for one in self.findings()
+            f"{finding.code} {str(finding.place).removeprefix(f'{self.root}/')}"
+            for finding in self.findings()
         ]
 
     def text(self) -> str:

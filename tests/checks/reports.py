@@ -197,6 +197,11 @@ REPORTS = (
     Report(
         "scikit-learn's models don't load with other versions", f"{_DOCS}/49355", "saved-version"
     ),
+    Report(
+        "Models saved under Python 3.8 cannot be loaded under Python 3.7",
+        "https://github.com/mlflow/mlflow/issues/5419",
+        "saved-python",
+    ),
     # Data.
     Report("No support of Parquet for MLflow models in batches", f"{_SDK}/28431", "endings"),
     Report(

@@ -53,6 +53,12 @@ def test_a_file_that_azures_driver_does_not_read(project: Checked) -> None:
     assert "has 1 file with the ending .txt, which" in project.text()
 
 
+def test_a_file_that_an_ignore_file_leaves_out_is_not_read(project: Checked) -> None:
+    project.write("data/README.md", "Rows\n")
+    project.write("data/.amlignore", "*.md\n")
+    assert project.found() == []
+
+
 def test_files_that_a_script_reads_may_end_in_anything(project: Checked) -> None:
     project.write("data/rows.txt", "a,b\n1,2\n")
     project.remove("models/m/batch-deployment-plain.yml")

@@ -106,6 +106,9 @@ def test_a_script_that_a_command_starts_and_that_is_not_there(
     "command",
     [
         "python ${{inputs.rows}}",
+        "python /opt/trian.py",
+        "python ~/trian.py",
+        "bash /opt/run.sh",
         "cd deep && python trian.py",
         "python -c 'print(1)'",
         "python -m trian",
@@ -118,6 +121,13 @@ def test_a_command_that_may_mean_something_else_is_left_alone(
 ) -> None:
     project.change("models/m/train.yml", "python train.py", command)
     assert project.found() == []
+
+
+def test_a_script_beside_the_folder_of_code(project: Checked) -> None:
+    project.write("models/m/outside.py", "")
+    project.change("models/m/train.yml", "python train.py", "python ../outside.py")
+    assert project.found() == ["missing-file models/m/train.yml:4"]
+    assert "outside the folder of code" in project.text()
 
 
 def test_a_shell_script_with_the_line_ends_of_windows(project: Checked) -> None:
@@ -148,7 +158,7 @@ def test_capitals_that_only_this_machine_does_not_tell_apart(
         return real(path, **more) or path.name.lower() in names
 
     monkeypatch.setattr(Path, "exists", exists)
-    assert [one.code for one in files_of(project)] == ["capitals", "capitals"]
+    assert [finding.code for finding in files_of(project)] == ["capitals", "capitals"]
     assert "spelled Score.py" in files_of(project)[0].text
 
 
@@ -157,4 +167,4 @@ def files_of(project: Checked) -> list[Finding]:
     from runner.declarations import read_catalog
 
     catalog = read_catalog(project.root / "models")
-    return [one for subject in subjects(catalog) for one in files.of_subject(subject)]
+    return [finding for subject in subjects(catalog) for finding in files.of_subject(subject)]

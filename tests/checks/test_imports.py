@@ -105,6 +105,18 @@ def test_a_command_that_installs_something_may_install_anything(project: Checked
     assert project.found() == []
 
 
+def test_azures_spark_brings_packages_of_its_own(project: Checked) -> None:
+    project.write(TRAIN, "import pyspark, pandas\n")
+    text = (project.root / "models/m/train.yml").read_text()
+    project.write(
+        "models/m/train.yml",
+        text.replace("type: command", "type: spark")
+        .replace("command: python train.py --data ${{inputs.rows}}", "entry: {file: train.py}")
+        .replace("compute: azureml:cpu-cluster", "args: --data ${{inputs.rows}}"),
+    )
+    assert project.found() == []
+
+
 def test_a_module_of_the_codes_top_folder_beside_which_the_script_does_not_lie(
     project: Checked,
 ) -> None:
@@ -132,4 +144,4 @@ def test_a_module_that_its_package_has_no_more(project: Checked) -> None:
     assert project.found() == [f"module-gone {TRAIN}:1"]
     assert "import joblib instead" in project.text()
     project.change(CONDA, "scikit-learn==1.9.1", "scikit-learn==0.22")
-    assert "module-gone" not in {one.code for one in project.findings()}
+    assert "module-gone" not in {finding.code for finding in project.findings()}

@@ -29,7 +29,7 @@ def test_an_mlflow_model_without_an_mlmodel(project: Checked) -> None:
 def test_an_mlmodel_without_the_flavor_that_azure_loads(project: Checked) -> None:
     project.write("models/m/model/MLmodel", "flavors: {sklearn: {sklearn_version: 1.9.1}}\n")
     assert "mlmodel models/m/model.yml:3" in project.found()
-    assert any("no python_function flavor" in one.text for one in project.findings())
+    assert any("no python_function flavor" in finding.text for finding in project.findings())
 
 
 def test_a_custom_model_without_a_script(project: Checked) -> None:
@@ -72,7 +72,7 @@ def test_an_environment_with_both(project: Checked) -> None:
 def test_a_library_of_another_version_than_the_model_was_saved_with(project: Checked) -> None:
     project.change(CONDA, "joblib==1.5.2", "joblib==1.5.2\n  - scikit-learn==1.5.2")
     found = project.findings()
-    assert {(one.code, one.severity) for one in found} == {("saved-version", "warning")}
+    assert {(finding.code, finding.severity) for finding in found} == {("saved-version", "warning")}
     assert "was saved with scikit-learn 1.9.1, and the environment has 1.5.2" in found[0].text
 
 
@@ -93,3 +93,25 @@ def test_a_pinned_version_may_be_another_model_than_the_one_here(project: Checke
         project.change(f"models/m/{name}.yml", "azureml:m@latest", "azureml:m:3")
     project.change(CONDA, "joblib==1.5.2", "joblib==1.5.2\n  - scikit-learn==1.5.2")
     assert project.found() == []
+
+
+def test_an_older_python_than_the_model_was_pickled_by(project: Checked) -> None:
+    own_environment(project, "scikit-learn==1.9.1, mlflow-skinny==3.15.0")
+    project.change("models/m/plain.yml", "python=3.11", "python=3.10")
+    (only,) = project.findings()
+    assert (only.code, only.severity) == ("saved-python", "warning")
+    assert "was pickled by Python 3.11.7, and the environment has 3.10" in only.text
+
+
+def test_a_newer_python_than_the_model_was_pickled_by(project: Checked) -> None:
+    own_environment(project, "scikit-learn==1.9.1, mlflow-skinny==3.15.0")
+    project.change("models/m/plain.yml", "python=3.11", "python=3.12")
+    assert project.found() == []
+
+
+def test_a_model_with_functions_of_its_own_needs_its_own_python(project: Checked) -> None:
+    project.change("models/m/model/MLmodel", "mlflow.sklearn", "mlflow.pyfunc.model")
+    own_environment(project, "scikit-learn==1.9.1, mlflow-skinny==3.15.0")
+    assert project.found() == []
+    project.change("models/m/plain.yml", "python=3.11", "python=3.12")
+    assert [finding.code for finding in project.findings()] == ["saved-python"]

@@ -29,12 +29,23 @@ def test_versions_that_can_not_be_had_together(project: Checked) -> None:
     assert "pandas>=2.3.3 depends on numpy>=1.26" in project.findings()[0].text
 
 
+def test_a_conda_file_that_is_written_in_place(project: Checked) -> None:
+    file = "models/m/batch-deployment.yml"
+    project.change(
+        file,
+        "conda_file: ./conda.yml",
+        "conda_file: {dependencies: [python=3.11, {pip: [--no-index, azureml-core==9]}]}",
+    )
+    (only,) = project.findings()
+    assert (only.code, only.place.file, only.place.line) == ("unresolved", project.root / file, 10)
+
+
 def test_what_conda_is_asked_for_may_be_in_conda_and_not_in_pypi(project: Checked) -> None:
     project.change(CONDA, "- pip\n", "- pip\n- numpy=1.10.1\n")
     (only,) = project.findings()
     assert (only.code, only.severity) == ("unresolved", "warning")
     project.change(CONDA, "joblib==1.5.2", "joblib==1.5.2\n  - jobblib")
-    assert [one.severity for one in project.findings()] == ["error"]
+    assert [finding.severity for finding in project.findings()] == ["error"]
 
 
 def test_an_environment_that_several_use_is_told_once(project: Checked) -> None:
@@ -64,6 +75,25 @@ def test_without_uv_the_packages_are_not_checked_and_nothing_is_found(
     report = project.report()
     assert report.findings == ()
     assert any("there is no uv: install it" in line for line in report.unchecked)
+
+
+def test_without_a_network_the_packages_are_not_checked_and_nothing_is_found(
+    project: Checked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    project.write(TRAIN, "import pandas\n")
+    project.write(
+        CONDA,
+        "dependencies:\n- python=3.11\n- pip:\n  - --index-url http://me:secret@127.0.0.1:9/simple\n"
+        "  - joblib\n  - azureml-defaults\n",
+    )
+    report = project.report()
+    assert report.findings == ()
+    (line,) = report.unchecked
+    assert line.startswith(f"packages of {project.root / CONDA} are not checked: ")
+    assert "secret" not in line
+    kept = [file.read_text() for file in (project.home / "checks").iterdir()]
+    assert not any("secret" in text for text in kept)
 
 
 def test_what_uv_said_is_kept_for_a_day(

@@ -40,15 +40,16 @@ def test_syntax_of_a_newer_python_than_is_declared(project: Checked) -> None:
     )
     assert project.found() == []
     project.change("models/m/conda.yml", "python=3.11", "python=3.9")
-    assert project.found() == [f"syntax {SCRIPT}:8"]
-    assert "Python 3.9, which its environment has," in project.text()
+    (only,) = [finding for finding in project.findings() if finding.code == "syntax"]
+    assert only.place.line == 8
+    assert "Python 3.9, which its environment has," in only.text
 
 
 def test_syntax_of_a_python_that_is_newer_than_the_one_here(project: Checked) -> None:
     project.write(SCRIPT, INIT + "def run(given):\n    return given\n\nbrand new syntax\n")
     assert project.found() == [f"syntax {SCRIPT}:8"]
     project.change("models/m/conda.yml", "python=3.11", "python=3.99")
-    assert "syntax" not in {one.code for one in project.findings()}
+    assert "syntax" not in {finding.code for finding in project.findings()}
 
 
 def test_a_broken_program_of_a_job(project: Checked) -> None:
@@ -59,7 +60,7 @@ def test_a_broken_program_of_a_job(project: Checked) -> None:
 def test_a_script_without_its_functions(project: Checked) -> None:
     project.write(SCRIPT, "def initialize():\n    pass\n")
     assert only_batch(project).found() == [f"functions {SCRIPT}", f"functions {SCRIPT}"]
-    first, second = (one.text for one in project.findings())
+    first, second = (finding.text for finding in project.findings())
     assert first.startswith("has no function init()")
     assert second == "has no function run(): define run(mini_batch)"
 

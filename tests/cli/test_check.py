@@ -16,7 +16,6 @@ from .conftest import Run
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ScratchProject:
     """A project that is clean but for what a test breaks."""
     project = make_project(tmp_path)
-    project.write("models/echo/conda.yml", "dependencies: [python=3.11, pip, {pip: []}]\n")
     project.deployment(
         "environment: {image: mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04:latest}\n"
     )
@@ -79,7 +78,9 @@ def test_a_broken_project_shows_all_that_is_wrong_at_once_and_in_order(
 ) -> None:
     project.write("models/echo/model.yml", "name: greeting\npath: ./greetings\ntype: custom\n")
     project.write("models/broken/model.yml", "name: other\npath: ./missing\n")
-    project.write("models/echo/code/score.py", "def init(one):\n    pass\n\ndef run():\n    pass\n")
+    project.write(
+        "models/echo/code/score.py", "def init(path):\n    pass\n\ndef run():\n    pass\n"
+    )
     lines = run("check").out.splitlines()
     assert [line.partition(": ")[0] for line in lines] == [
         "models/broken/model.yml:2",
@@ -88,6 +89,23 @@ def test_a_broken_project_shows_all_that_is_wrong_at_once_and_in_order(
         "models/echo/code/score.py:4",
         "models/echo/model.yml:3",
     ]
+
+
+def test_what_could_not_be_checked_is_told_on_stderr(
+    run: Run, project: ScratchProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    project.write(
+        "models/echo/conda.yml",
+        "dependencies: [python=3.11, {pip: [--index-url http://127.0.0.1:9/, azureml-core]}]\n",
+    )
+    project.deployment("environment: {image: any, conda_file: ./conda.yml}\n")
+    result = run("check")
+    assert (result.status, result.out) == (0, "")
+    first, last = result.err.splitlines()
+    assert first.startswith("packages of models/echo/conda.yml are not checked: ")
+    assert last == "nothing was found that would fail on Azure in what could be checked"
+    assert json.loads(run("check", "-o", "json").out) == []
 
 
 def test_a_name_limits_what_is_checked(run: Run, project: ScratchProject) -> None:
@@ -102,6 +120,13 @@ def test_an_endpoint_s_model_is_checked_with_it(run: Run, project: ScratchProjec
     (project.root / "models/echo/greeting/greeting.txt").unlink()
     (project.root / "models/echo/greeting").rmdir()
     assert "models/echo/model.yml" in run("check", "echo").out
+
+
+def test_a_name_may_be_that_of_what_can_not_be_read(run: Run, project: ScratchProject) -> None:
+    project.write("models/echo/batch-endpoint.yml", "name: echo\ndefault: main\n")
+    result = run("check", "echo")
+    assert result.status == 1
+    assert "models/echo/batch-endpoint.yml:2: default: unknown key" in result.out
 
 
 def test_an_unknown_name_names_a_near_one(run: Run, project: ScratchProject) -> None:

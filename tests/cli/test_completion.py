@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from runner.workspace import TrainingRequest
+from tests.projects import make_project
 
 from .conftest import Run
 from .memory import MemoryWorkspace
@@ -86,3 +87,10 @@ def test_what_fails_offers_nothing_and_says_nothing(
     assert complete("runner score ") == set()
     assert complete("runner train ") == set()
     assert complete("runner --env ") == set()
+
+
+def test_what_can_be_checked_is_what_is_declared(complete: Complete, tmp_path: Path) -> None:
+    assert complete("runner check ") == set()
+    make_project(tmp_path)
+    assert complete("runner check ") == {"echo", "greeting"}
+    assert complete("runner check g") == {"greeting"}
