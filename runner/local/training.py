@@ -100,7 +100,8 @@ def _interpreter(job: CommandJob | SparkJob, interpreters: Interpreters) -> Inte
 
     Azure's Spark brings a pyspark of its own, which the environment need not declare.
     """
-    needs = script_needs(job.code if isinstance(job.code, Path) else None)
+    code = job.code if isinstance(job.code, Path) else None
+    needs = replace(script_needs(code), runs_runner=False)
     brought = (_pyspark(),) if isinstance(job, SparkJob) else ()
     return interpreters.choose(
         Declaring(f"job {name_of(job)!r}", job.environment, needs, unless_declared=brought)

@@ -24,17 +24,17 @@ def make_again(home: Path, venv: Venv, say: Callable[[str], object]) -> None:
     way_out = "begin the job anew"
     if venv.manager != "uv":
         raise EnvironmentRefused(f"{what}, as {venv.manager} made it: {way_out}")
-    resolved = DeclaredEnvironment(
+    # The packages that it had, from where they were had: an index, a file, an address.
+    declared = DeclaredEnvironment(
         source=venv.source,
-        python=venv.declared_python,
-        requirements=venv.resolved,
+        python=venv.python,
+        requirements=venv.declared,
+        constraints=venv.resolved,
+        build_tools=venv.build_tools,
         options=venv.options,
     )
     try:
-        made = find_or_make(home, venv.name, resolved, venv.manager, (), (), say)
+        made = find_or_make(home, venv.name, declared, venv.manager, venv.added, venv.left_out, say)
     except RunnerError as error:
         raise EnvironmentRefused(f"{what}: {way_out} ({error})") from error
-    write_record(
-        home,
-        replace(made, declared=venv.declared, added=venv.added, left_out=venv.left_out),
-    )
+    write_record(home, replace(made, declared_python=venv.declared_python))

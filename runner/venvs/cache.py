@@ -38,6 +38,7 @@ class Venv:
     python: str  # the version that it has
     declared_python: str | None
     declared: tuple[str, ...]  # requirements
+    build_tools: tuple[str, ...]  # as declared, and installed before them
     options: tuple[str, ...]
     resolved: tuple[str, ...]  # name==version
     added: tuple[str, ...]  # what the runner's own code needs in it

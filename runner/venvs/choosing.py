@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from runner.atomic import remove
+from runner.engine.disk import FULL
 from runner.errors import EnvironmentRefused, WrongUsage
 from runner.venvs.cache import (
     Venv,
@@ -31,8 +32,7 @@ from runner.venvs.python_version import minor_of, own_version
 from runner.venvs.satisfied import installed_versions, other_versions
 from runner.venvs.secrets import without_keys
 
-# errno.ENOSPC and errno.EDQUOT
-_FULL = frozenset({28, 122})
+_OLDEST = (3, 9)  # in which what the runner runs there works
 
 
 def choose_interpreter(
@@ -66,9 +66,20 @@ def choose_interpreter(
             return replace(own, others=others)
         if not others and not wanted.only_conda:
             return own
+    if needs.runs_runner:
+        _check_age(declared)
     venv = _made(home, wanted, "conda" if manager == "conda" else "uv", needs, left, say)
     python = str(python_of(folder_of(home, venv.name)))
     return replace(own, python=python, version=venv.python, venv=venv.name)
+
+
+def _check_age(declared: DeclaredEnvironment) -> None:
+    """Raise EnvironmentRefused for a declared Python that the runner's own code can't run in."""
+    if declared.python and tuple(map(int, declared.python.split(".")))[:2] < _OLDEST:
+        raise EnvironmentRefused(
+            f"{declared.source} declares Python {declared.python}, and what the runner runs in it"
+            " needs 3.9 or later: declare a later one, or add --env-manager local"
+        )
 
 
 def _made(
@@ -127,12 +138,17 @@ def find_or_make(
         except BaseException as error:
             with suppress(OSError):
                 remove(folder)
-            if isinstance(error, OSError) and error.errno in _FULL:
+            if not isinstance(error, OSError):
+                raise
+            if error.errno in FULL:
                 raise EnvironmentRefused(
                     f"no space left on the disk of {folder.parent} for the environment of"
                     f" {declared.source}: free some, or remove others with `runner venvs remove`"
                 ) from None
-            raise
+            raise EnvironmentRefused(
+                f"the environment of {declared.source} can't be made in {folder}"
+                f" ({error.strerror}): set RUNNER_HOME to a folder you can write to"
+            ) from error
         say(f"made the environment {name}: {len(venv.resolved)} packages in {venv.seconds:.1f} s")
         if declared.python and not venv.python.startswith(declared.python):
             say(
@@ -175,6 +191,7 @@ def _record(
         python=_python_version(folder / "venv"),
         declared_python=declared.python,
         declared=tuple(map(without_keys, declared.requirements)),
+        build_tools=declared.build_tools,
         options=tuple(map(without_keys, declared.options)),
         resolved=tuple(f"{name}=={version}" for name, version in sorted(versions.items())),
         added=added,

@@ -33,6 +33,7 @@ class Needs:
     adds: tuple[str, ...] = ()  # requirements of the runner's own code that runs in it
     spared: frozenset[str] = frozenset()  # declared packages that nothing of it imports
     modules: frozenset[str] = frozenset()  # what the script imports, with dots
+    runs_runner: bool = True  # the runner's own code runs in it, which wants Python 3.9
 
 
 def model_needs(model: Path) -> Needs:

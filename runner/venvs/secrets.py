@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import re
 
-_USER = re.compile(r"(?P<scheme>\b[A-Za-z][A-Za-z0-9+.-]*://)[^/\s@'\"`]+@")
+_USER = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://)([^/\s@'\"`]+)@")
 _QUERY = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://[^\s?#'\"`]+)\?[^\s#'\"`]+")
+# A key that is named by a variable is not there to be read.
+_BY_VARIABLE = re.compile(r"(?:[\w.-]+:)?\$\{[A-Z0-9_]+\}(?::\$\{[A-Z0-9_]+\})?")
 
 
 def without_keys(text: str) -> str:
-    """A text whose addresses have neither user nor password, and no query."""
-    return _QUERY.sub(r"\1?***", _USER.sub(r"\g<scheme>***@", text))
+    """A text whose addresses have neither a key or password in clear, nor a query."""
+    return _QUERY.sub(r"\1?***", _USER.sub(_without_key, text))
+
+
+def _without_key(found: re.Match[str]) -> str:
+    return found[0] if _BY_VARIABLE.fullmatch(found[2]) else f"{found[1]}***@"

@@ -50,7 +50,7 @@ def run(interpreter: Interpreter, program: str) -> str:
 
 
 def test_where_nothing_is_declared_the_runners_own_python_runs(home: Path) -> None:
-    assert choose(home, None) == (Interpreter(), [])
+    assert choose(home, None) == (Interpreter(version=own_version()), [])
 
 
 @pytest.mark.parametrize("manager", ["auto", "local"])
@@ -59,7 +59,9 @@ def test_the_runners_own_environment_is_used_where_it_satisfies_what_is_declared
 ) -> None:
     declared = declare("click", notices=("told",), python=own_version())
     found, told = choose(home, declared, manager)
-    assert found == Interpreter(source="model/requirements.txt", notices=("told",))
+    assert found == Interpreter(
+        version=own_version(), source="model/requirements.txt", notices=("told",)
+    )
     assert told == []
     assert not home.exists()
 
@@ -354,6 +356,30 @@ def test_a_python_that_is_nowhere_is_refused_with_the_ways_out(
         "model/requirements.txt declares Python 3.77.1, and uv neither finds one nor can get it:"
         " install Python 3.77 (`uv python install 3.77`"
     )
+
+
+def test_a_python_that_the_runner_can_not_run_in_is_refused_where_it_has_to(home: Path) -> None:
+    with pytest.raises(EnvironmentRefused, match=r"declares Python 3\.8, .* needs 3\.9 or later"):
+        choose(home, declare("part", python="3.8"))
+    assert choose(home, declare("part", python="3.8"), "local")[0].others != ()
+
+
+def test_the_minor_version_of_python_decides_and_the_other_is_told(
+    home: Path, index: Index
+) -> None:
+    minor = minor_of(own_version())
+    found, told = choose(home, declare("part==1.0", python=f"{minor}.99"))
+    assert told[-1] == (
+        f"model/requirements.txt declares Python {minor}.99, and this machine's is {own_version()}:"
+        " the minor version decides"
+    )
+    assert found.version == own_version()
+
+
+def test_a_home_that_can_not_be_written_to_is_refused(home: Path, index: Index) -> None:
+    home.write_text("")
+    with pytest.raises(EnvironmentRefused, match="set RUNNER_HOME to a folder you can write to"):
+        choose(home, declare("part==1.0"))
 
 
 def test_an_entry_in_use_is_not_removed_and_says_who_uses_it(home: Path, index: Index) -> None:
