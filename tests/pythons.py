@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+from runner.venvs.uv import find_uv
 
 
 def python_of(version: str) -> str:
@@ -17,6 +21,29 @@ def python_of(version: str) -> str:
     if found is None:
         pytest.skip(f"there is no Python {version} here, on PATH or where pyenv has them")
     return found
+
+
+def python_with(tmp_path_factory: pytest.TempPathFactory, version: str, *requirements: str) -> str:
+    """The executable of such a Python in a virtual environment that has these packages, made once
+    for all the processes of a session. The packages come from the index, or uv's cache."""
+    base = python_of(version)
+    shared = tmp_path_factory.getbasetemp()
+    if shared.name.startswith("popen-"):  # one of several processes of pytest-xdist
+        shared = shared.parent
+    key = hashlib.sha256("\n".join([version, *requirements]).encode()).hexdigest()[:12]
+    venv = shared / f"venv-{key}"
+    with (shared / f"venv-{key}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        python = str(venv / "bin" / "python")
+        if not (venv / "complete").exists():
+            for command in (
+                ["venv", "--quiet", "--clear", "--python", base, str(venv)],
+                ["pip", "install", "--quiet", "--python", python, *requirements],
+            ):
+                done = subprocess.run([*find_uv(), *command], stderr=subprocess.PIPE, text=True)
+                assert done.returncode == 0, done.stderr
+            (venv / "complete").touch()
+    return python
 
 
 @cache

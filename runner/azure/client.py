@@ -113,9 +113,9 @@ class Client:
         """Send one request and return its answer: a success, or a status of `accept`.
 
         A GET, PUT or DELETE is sent again where no answer came, and any request where the answer
-        says to; with `retry="any"` a POST is, too. With `retry="never"` it goes out once, and
-        whether it arrived is for the caller to find out. `body` is sent as JSON, `content` as it
-        is. Raises ServiceError, or its Missing for a 404.
+        says to or is a 429; with `retry="any"` a POST is, too. With `retry="never"` it goes out
+        once, and whether it arrived is for the caller to find out. `body` is sent as JSON,
+        `content` as it is. Raises ServiceError, or its Missing for a 404.
         """
         from azure.core.exceptions import AzureError
         from azure.core.rest import HttpRequest
@@ -198,12 +198,18 @@ def _pipeline(
 
     from runner import __version__
 
+    class Retrying(RetryPolicy[Any, Any]):
+        """Sends again whatever came too often, a POST too: nothing has been done of it."""
+
+        def is_retry(self, settings: Any, response: Any) -> bool:
+            return response.http_response.status_code == 429 or super().is_retry(settings, response)
+
     # No logging policy: what isn't written down can't leak.
     policies: list[Any] = [
         RequestIdPolicy(),
         HeadersPolicy({"Accept": "application/json"}),
         UserAgentPolicy(f"batch-scoring-runner/{__version__}"),
-        RetryPolicy(**RETRIES),
+        Retrying(**RETRIES),
     ]
     if credential is not None and scope is not None:
         policies.append(BearerTokenCredentialPolicy(credential, scope))

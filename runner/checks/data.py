@@ -22,7 +22,9 @@ _LONGEST_LINE = 1 << 20  # bytes
 def of_subject(subject: Subject) -> Iterator[Finding]:
     """What a batch deployment is given where the call names nothing."""
     data = subject.data
-    if data is None or not isinstance(data.path, Path) or not data.path.exists():
+    if data is None or data.type == "mltable":
+        return
+    if not isinstance(data.path, Path) or not data.path.exists():
         return
     yield from top_folder(data, data.path)
     if subject.mlmodel is not None and not subject.has_script:

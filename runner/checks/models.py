@@ -67,10 +67,10 @@ def library(subject: Subject) -> Iterator[Finding]:
     if subject.has_script:
         return  # it may load the model in another way
     needed = [*subject.mlmodel.saved_versions]
-    if not {"mlflow", "mlflow-skinny"} & subject.resolved.keys():
+    if not {"mlflow", "mlflow-skinny"} & subject.package_names:
         needed.append("mlflow")
     for name in needed:
-        if normal(name) not in subject.resolved:
+        if normal(name) not in subject.package_names:
             text = (
                 f"the environment lacks {name}, without which its model can't be loaded: add it, or"
                 " leave the environment out, and the model's own is used"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from runner.checks.finding import Finding, error, warning
-from runner.checks.source_code import calls
+from runner.checks.source_code import Source, calls
 from runner.checks.subject import Subject, place_in
 from runner.declarations import Environment
 from runner.declarations.document import ListNode, MappingNode, ScalarNode, read_document
@@ -26,10 +27,18 @@ _FOR_NUMPY_2: Mapping[str, tuple[int, ...]] = {
     "scikit-learn": (1, 4, 2),
     "scipy": (1, 13),
 }
+# A requirements file, or a package by its path.
+_LOCAL = re.compile(
+    r"(-r|--requirement|-c|--constraint|-e|--editable)[\s=]*(?!https?:|git\+)\S"
+    r"|(\.{1,2})?/|file:|[^\s:@]+\.(whl|tar\.gz|zip)\s*$"
+)
 _OLDEST_PYTHON = (3, 9)
 _OF_BATCH = ("azureml-core", "azureml-defaults", "azureml-sdk", "azureml-dataset-runtime")
 _OF_ONLINE = ("azureml-inference-server-http", "azureml-defaults")
+_OF_TRACKING = ("azureml-mlflow", "azureml-defaults", "azureml-sdk")
 _LOG_MODELS = ("log_model", "autolog")
+# How the functions begin that reach for the tracking server.
+_TRACKS = ("autolog", "log_", "register_model", "set_experiment", "set_tag", "start_run")
 
 
 def of_subject(subject: Subject) -> Iterator[Finding]:
@@ -37,6 +46,7 @@ def of_subject(subject: Subject) -> Iterator[Finding]:
     yield from environment_required(subject)
     yield from conda_builds(subject)
     yield from other_systems(subject)
+    yield from local_files(subject)
     yield from batch_executor(subject)
     yield from inference_server(subject)
     yield from monitoring(subject)
@@ -85,6 +95,22 @@ def other_systems(subject: Subject) -> Iterator[Finding]:
                 " export with `conda env export --from-history`"
             )
             yield error(node.place, "other-system", text)
+
+
+def local_files(subject: Subject) -> Iterator[Finding]:
+    """No line below pip is a file of this machine: only the conda file itself is sent.
+
+    That of a model is sent with the files that lie beside it.
+    """
+    if subject.environment is None:
+        return
+    for node in _pip_lines(subject):
+        if _LOCAL.match(node.text):
+            text = (
+                f"{node.text} is a file of this machine, and only the conda file is sent: write its"
+                " packages here, or name a Dockerfile under build"
+            )
+            yield error(node.place, "local-file", text)
 
 
 def batch_executor(subject: Subject) -> Iterator[Finding]:
@@ -158,9 +184,9 @@ def numpy_2(subject: Subject) -> Iterator[Finding]:
 
 def tracking(subject: Subject) -> Iterator[Finding]:
     """A job that logs with MLflow has the package that lets MLflow reach Azure's tracking."""
-    if subject.kind != "command" or not _imports_mlflow(subject):
+    if subject.kind != "command" or not _lacks(subject, _OF_TRACKING):
         return
-    if _lacks(subject, ("azureml-mlflow", "azureml-defaults", "azureml-sdk")):
+    if any(name[0] == "mlflow" and name[-1].startswith(_TRACKS) for _, name, _ in _calls(subject)):
         text = (
             "the script logs with MLflow, and the environment lacks azureml-mlflow, without which"
             " MLflow can't reach the job's tracking on Azure: add it under pip"
@@ -172,9 +198,9 @@ def logged_models(subject: Subject) -> Iterator[Finding]:
     """A job doesn't log models with an MLflow that Azure's tracking doesn't know yet."""
     resolved = subject.resolved or {}
     version = resolved.get("mlflow") or resolved.get("mlflow-skinny") or "0"
-    if subject.kind != "command" or version_of(version)[0] < 3 or subject.source is None:
+    if subject.kind != "command" or version_of(version)[0] < 3:
         return
-    for name, call in calls(subject.source):
+    for source, name, call in _calls(subject):
         no_models = any(
             word.arg == "log_models" and getattr(word.value, "value", None) is False
             for word in call.keywords
@@ -184,7 +210,7 @@ def logged_models(subject: Subject) -> Iterator[Finding]:
                 f"{'.'.join(name)}() of MLflow {version} asks Azure's tracking for logged models,"
                 " which it doesn't know (404): pin mlflow<3, or save_model() into an output"
             )
-            yield warning(Place(subject.source.path, call.lineno), "logged-models", text)
+            yield warning(Place(source.path, call.lineno), "logged-models", text)
 
 
 def conda_place(subject: Subject) -> Place:
@@ -271,10 +297,22 @@ def _conda_packages(subject: Subject) -> Iterator[ScalarNode]:
             yield item
 
 
+def _pip_lines(subject: Subject) -> Iterator[ScalarNode]:
+    node = conda_node(subject)
+    packages = node.entries.get("dependencies") if node is not None else None
+    for item in packages.items if isinstance(packages, ListNode) else ():
+        lines = item.entries.get("pip") if isinstance(item, MappingNode) else None
+        for line in lines.items if isinstance(lines, ListNode) else ():
+            if isinstance(line, ScalarNode):
+                yield line
+
+
 def _name(spec: ScalarNode) -> str:
     """The package that a specification of conda's names."""
     return re.split(r"[\s=<>!~\[]", spec.text.rpartition("::")[2])[0].lower()
 
 
-def _imports_mlflow(subject: Subject) -> bool:
-    return any(one.module.partition(".")[0] == "mlflow" for one in subject.imports)
+def _calls(subject: Subject) -> Iterator[tuple[Source, list[str], ast.Call]]:
+    for source in subject.sources:
+        for name, call in calls(source):
+            yield source, name, call

@@ -21,16 +21,15 @@ from runner.package_names import normal
 from runner.venvs.environment import DeclaredEnvironment
 from runner.venvs.names import name_of
 from runner.venvs.python_version import minor_of
+from runner.venvs.secrets import without_keys
 from runner.venvs.uv import UvFailed, explanation, find_uv, refused, run_uv
 
 _KEPT = 24 * 60 * 60  # seconds
 _PLATFORM = "x86_64-manylinux_2_28"  # Azure's images are newer, and no package asks for more
-# What uv says where it would have to run a package's own code to know what it requires.
-_NEEDS_BUILDING = ("building source distributions is disabled", "no usable wheels", "--no-build")
-_UNBUILT = re.compile(
-    r"Because ([A-Za-z0-9._-]+?)(?:==|>=|<=|<|>|\s)[^\n]*has no (?:usable )?wheels"
-)
-_MOST_UNBUILT = 5
+# What uv says of a package whose needs only its own code would tell, which would be run for it.
+_UNBUILT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*?)(?:[=<>!~][^\s]*)? has no usable wheels")
+_MOST_UNBUILT = 8
+_LABEL = re.compile(r" \(\d+\)|\.$")  # uv numbers its conclusions
 _LINE = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)")
 
 
@@ -60,12 +59,12 @@ def resolve(declared: DeclaredEnvironment, home: Path) -> Resolution:
     except UvFailed as failed:
         said = str(failed)
         if isinstance(refused(failed, declared, Path()), EnvironmentRefused):
-            why = f"the index can't be reached: {explanation(said)}"
+            why = f"the index can't be reached: {_shown(said)}"
             return Resolution(kept[1], unbuilt=kept[2]) if kept else Resolution(unknown=why)
-        if any(words in said for words in _NEEDS_BUILDING):
-            return Resolution(unknown=explanation(said))
+        if _UNBUILT.search(_one_line(said)):
+            return Resolution(unknown=_shown(said))
         return Resolution(
-            refusal=explanation(said).removesuffix("."),
+            refusal=_shown(said),
             place=_place(said, declared),
             sure=_is_of_pip_alone(declared),
         )
@@ -106,43 +105,52 @@ def _pip_lines(declared: DeclaredEnvironment) -> Sequence[str] | None:
 def _compile(
     requirements: Sequence[str], declared: DeclaredEnvironment
 ) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The versions that requirements come to, and what is left out of that as it has no wheel.
-
-    Only building it could tell what such a package needs, and that runs its code. Raises UvFailed.
-    """
-    left = list(requirements)
+    """The versions that requirements come to, and the packages that are left out as they have no
+    wheel. Raises UvFailed."""
+    if not requirements:
+        return {}, ()
     unbuilt: list[str] = []
     while True:
         try:
-            versions = _compile_wheels(left, declared)
+            return _compile_wheels(requirements, declared, unbuilt), tuple(unbuilt)
         except UvFailed as failed:
-            found = _UNBUILT.search(" ".join(str(failed).split()))
-            name = normal(found[1]) if found else None
-            if name not in {name_of(line) for line in left} or len(unbuilt) == _MOST_UNBUILT:
+            found = {normal(name) for name in _UNBUILT.findall(_one_line(str(failed)))}
+            new = sorted(found - set(unbuilt))
+            if not new or len(unbuilt) >= _MOST_UNBUILT:
                 raise
-            assert name is not None
-            unbuilt.append(name)
-            left = [line for line in left if name_of(line) != name]
-        else:
-            return versions, tuple(unbuilt)
+            unbuilt += new
 
 
-def _compile_wheels(requirements: Sequence[str], declared: DeclaredEnvironment) -> dict[str, str]:
-    if not requirements:
-        return {}
+def _compile_wheels(
+    requirements: Sequence[str], declared: DeclaredEnvironment, left_out: Sequence[str]
+) -> dict[str, str]:
+    arguments = ["pip", "compile", "--quiet", "--no-header", "--no-annotate", "--no-build"]
+    # A Python that is named keeps uv from looking for one of the declared version.
+    arguments += ["--python-platform", _PLATFORM, "--python", sys.executable]
+    if declared.python:
+        arguments += ["--python-version", minor_of(declared.python)]
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        (place / "requirements.in").write_text("\n".join((*declared.options, *requirements)))
-        arguments = ["pip", "compile", "--quiet", "--no-header", "--no-annotate", "--no-build"]
-        # A Python that is named keeps uv from looking for one of the declared version.
-        arguments += ["--python-platform", _PLATFORM, "--python", sys.executable]
-        if declared.python:
-            arguments += ["--python-version", minor_of(declared.python)]
         if declared.constraints:
             (place / "constraints.txt").write_text("\n".join(declared.constraints))
             arguments += ["--constraint", "constraints.txt"]
-        text = run_uv(find_uv(), [*arguments, "requirements.in"], folder=place, log=place / "log")
+        if left_out:
+            never = "\n".join(f"{name} ; python_version < '0'" for name in left_out)
+            (place / "overrides.txt").write_text(never)
+            arguments += ["--override", "overrides.txt"]
+        # Not through a file: the address of an index may have a key in it.
+        lines = "\n".join((*declared.options, *requirements))
+        log = place / "log"
+        text = run_uv(find_uv(), [*arguments, "-"], folder=place, log=log, stdin=lines)
     return {normal(name): version for name, version in _LINE.findall(text)}
+
+
+def _one_line(said: str) -> str:
+    return " ".join(said.split())
+
+
+def _shown(said: str) -> str:
+    return _LABEL.sub("", explanation(said))
 
 
 def _place(said: str, declared: DeclaredEnvironment) -> str | None:
@@ -158,7 +166,7 @@ def _key(declared: DeclaredEnvironment) -> str:
     content = [
         declared.requirements,
         declared.constraints,
-        declared.options,
+        [without_keys(option) for option in declared.options],
         minor_of(declared.python) if declared.python else None,
         _PLATFORM,
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,6 +48,8 @@ def syntax(subject: Subject) -> Iterator[Finding]:
     try:
         parse(subject.entry, version)
     except SyntaxError as problem:
+        if version is not None and version > sys.version_info[:2]:
+            return  # that Python may take it
         why = problem.msg
         as_new = version is not None and read_source(subject.entry) is not None
         python = f"Python {declared}, which its environment has, takes this for" if as_new else ""
@@ -83,7 +86,7 @@ def run_parameters(subject: Subject, source: Source) -> Iterator[Finding]:
         if found is None or not all(_is_rawhttp(one) for one in found.decorator_list):
             continue
         least, most = _arity(found.args)
-        if least <= given <= most:
+        if least <= given <= most or (name == "run" and _takes_context(subject, found.args)):
             continue
         takes = f"{least} values" if least != 1 else "a value"
         takes = takes if least > given else "none"
@@ -203,6 +206,13 @@ def _arity(arguments: ast.arguments) -> tuple[int, float]:
     least: int = positional - len(arguments.defaults)
     least += sum(default is None for default in arguments.kw_defaults) * 2
     return least, float("inf") if arguments.vararg else positional
+
+
+def _takes_context(subject: Subject, arguments: ast.arguments) -> bool:
+    """Whether a batch deployment's run takes the mini-batch's context, which Azure gives to those
+    that ask for it."""
+    names = [one.arg for one in (*arguments.posonlyargs, *arguments.args)]
+    return subject.kind == "batch" and len(names) == 2 and "context" in names[1]
 
 
 def _own_nodes(found: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.AST]:

@@ -92,14 +92,13 @@ def dotted(node: ast.expr) -> list[str]:
     return []
 
 
-def all_imports(source: Source, folders: Sequence[Path]) -> Iterator[Import]:
-    """What a file imports whenever it runs, and so do the files that it imports from folders."""
+def local_sources(source: Source, folders: Sequence[Path]) -> Iterator[Source]:
+    """A file, and the files of the folders that it imports whenever it runs, and so on."""
     waiting, seen = [source], {source.path}
     while waiting:
         current = waiting.pop(0)
+        yield current
         for imported in needed_imports(current):
-            if not imported.level:
-                yield imported
             for file in _files_of(imported, current.path.parent, folders):
                 found = read_source(file) if file not in seen else None
                 seen.add(file)

@@ -10,7 +10,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from runner.checks.source_code import Import, Source, all_imports, is_local, read_source
+from runner.checks.source_code import (
+    Import,
+    Source,
+    is_local,
+    local_sources,
+    needed_imports,
+    read_source,
+)
 from runner.declarations import (
     AssetReference,
     BatchDeployment,
@@ -98,10 +105,15 @@ class Subject:
         return tuple(folders)
 
     @cached_property
+    def sources(self) -> tuple[Source, ...]:
+        """The entry, and the files of the code that it imports, and so on."""
+        return tuple(local_sources(self.source, self.search)) if self.source is not None else ()
+
+    @cached_property
     def imports(self) -> tuple[Import, ...]:
-        """What the entry imports, and what the files of the code import that it imports."""
-        source = self.source
-        return tuple(all_imports(source, self.search)) if source is not None else ()
+        """What the sources import whenever the entry is started."""
+        found = (imported for source in self.sources for imported in needed_imports(source))
+        return tuple(imported for imported in found if not imported.level)
 
     def finds_local(self, module: str) -> bool:
         """Whether Python finds a module in the code."""
@@ -275,7 +287,7 @@ def _environment(
     if source.registry or source.workspace:
         return None
     found = catalog.environments.get(source.name)
-    if found and source.version and found.version != source.version:
+    if found and source.version and found.version not in (None, source.version):
         return None
     return found
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from runner.checks.finding import Finding, error, warning
 from runner.checks.subject import Subject, place_in
 from runner.content import Content, scan, scan_code
-from runner.declarations import Catalog, CommandJob, Data, Model, SparkJob
+from runner.declarations import Catalog, CommandJob, Data, Environment, Model, SparkJob
 from runner.declarations.problem import Place
 from runner.errors import WrongUsage
 from runner.ignore_files import NEVER_CODE, find_ignore_rules
@@ -20,7 +20,9 @@ _MOST_FILES = 2000
 
 
 def of_subject(subject: Subject) -> Iterator[Finding]:
-    """The folder of code of a deployment or job."""
+    """The folder of code of a deployment or job, and that of its image."""
+    if isinstance(subject.declared.environment, Environment):
+        yield from left_out_of_build(subject.declared.environment)
     if subject.code is None or not subject.code.is_dir():
         return
     place = _code_place(subject)
@@ -34,7 +36,9 @@ def of_subject(subject: Subject) -> Iterator[Finding]:
 
 
 def of_assets(catalog: Catalog) -> Iterator[Finding]:
-    """The files of models and data that have a declaration of their own."""
+    """The files of models, data and images that have a declaration of their own."""
+    for environment in catalog.environments.values():
+        yield from left_out_of_build(environment)
     assets: list[Model | Data] = [*catalog.models.values(), *catalog.data.values()]
     for asset in assets:
         if not isinstance(asset.path, Path) or not asset.path.exists():
@@ -72,6 +76,20 @@ def left_out_of_model(model: Model, content: Content, place: Place) -> Iterator[
             yield from _left_out(model.path, name, "a file of the model")
 
 
+def left_out_of_build(environment: Environment) -> Iterator[Finding]:
+    """No ignore file leaves out the Dockerfile of an image."""
+    build = environment.build
+    if build is None or not isinstance(build.path, Path) or not build.path.is_dir():
+        return
+    try:
+        sent = {file.name for file in scan(build.path).files}
+    except WrongUsage as problem:
+        yield error(place_in(environment.source, "build", "path"), "upload", str(problem))
+        return
+    if build.dockerfile_path not in sent and (build.path / build.dockerfile_path).is_file():
+        yield from _left_out(build.path, build.dockerfile_path, "the Dockerfile")
+
+
 def code_size(place: Place, code: Path, content: Content) -> Iterator[Finding]:
     """The code is code, and not what a project keeps beside it."""
     if content.size <= _MOST_BYTES and len(content.files) <= _MOST_FILES:
@@ -101,6 +119,8 @@ def _left_out(folder: Path, name: str, noun: str) -> Iterator[Finding]:
 def _is_clutter(name: str) -> bool:
     """Whether nobody misses a file: what systems, editors and git leave behind."""
     parts = name.split("/")
+    if "input_example" in parts[-1]:
+        return True
     return any(part.startswith(".") or part == "__pycache__" for part in parts) or parts[
         -1
     ].endswith((".pyc", ".md", ".log"))

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from runner.engine.needs import MLFLOW_MODEL
 from runner.errors import JobFailed
-
-# What the drivers of MLflow models import.
-ENGINE_PACKAGES: Final = ("pyarrow>=14", "pyyaml>=5.1")
 
 # Modules of the packages that a scikit-learn model is saved with, of which a plain pickle uses
 # only those that it names.
@@ -43,9 +41,9 @@ def model_needs(model: Path) -> Needs:
     try:
         described = read_mlmodel(model)
     except JobFailed:  # the engine tells of it, with the model's name
-        return Needs(ENGINE_PACKAGES)
+        return Needs(MLFLOW_MODEL)
     if not described.is_plain_sklearn:
-        return Needs(ENGINE_PACKAGES)
+        return Needs(MLFLOW_MODEL)
     from runner.engine.pickle_names import modules
 
     assert described.pickle is not None
@@ -53,9 +51,9 @@ def model_needs(model: Path) -> Needs:
         with described.pickle.open("rb") as file:
             content = file.read(_LOOK_AT)
     except OSError:
-        return Needs(ENGINE_PACKAGES)
+        return Needs(MLFLOW_MODEL)
     unnamed = {name for name, module in _SAVED_WITH.items() if module not in content}
-    return Needs(ENGINE_PACKAGES, frozenset(unnamed - set(modules(described))))
+    return Needs(MLFLOW_MODEL, frozenset(unnamed - set(modules(described))))
 
 
 def script_needs(code: Path | None) -> Needs:

@@ -66,6 +66,11 @@ REPORTS = (
         "other-system",
     ),
     Report(
+        "-r file.txt in the pip section of a conda file is not allowed",
+        "https://github.com/microsoft/hi-ml/issues/339",
+        "local-file",
+    ),
+    Report(
         "Failure to deploy models that rely on Python 3.7.5",
         "https://github.com/Azure/mlops-v2-ado-demo/issues/7",
         "old-python",

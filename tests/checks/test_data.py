@@ -60,6 +60,13 @@ def test_files_that_a_script_reads_may_end_in_anything(project: Checked) -> None
     assert project.found() == []
 
 
+def test_a_table_of_azures_own_names_its_files_itself(project: Checked) -> None:
+    project.write("data/MLTable", "paths: [{file: rows.csv}]\n")
+    assert project.found() == ["endings models/m/data.yml:3"]
+    project.change("models/m/data.yml", "uri_folder", "mltable")
+    assert project.found() == []
+
+
 def test_data_in_subfolders_only(project: Checked) -> None:
     (project.root / "data/2026").mkdir()
     (project.root / "data/rows.csv").rename(project.root / "data/2026/rows.csv")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.checks import files
+from runner.checks.finding import Finding
 
 from .conftest import Checked
 
@@ -151,7 +152,7 @@ def test_capitals_that_only_this_machine_does_not_tell_apart(
     assert "spelled Score.py" in files_of(project)[0].text
 
 
-def files_of(project: Checked) -> list[files.Finding]:
+def files_of(project: Checked) -> list[Finding]:
     from runner.checks.subject import subjects
     from runner.declarations import read_catalog
 

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from runner.checks import resolution
+from runner.errors import EnvironmentRefused
 
 from .conftest import IMAGE, Checked
+from .wheels import write_source, write_wheel
 
 CONDA = "models/m/conda.yml"
 TRAIN = "models/m/src/train.py"
@@ -40,34 +42,21 @@ def test_an_environment_that_several_use_is_told_once(project: Checked) -> None:
     assert len(project.findings()) == 1
 
 
-def test_a_package_without_a_wheel_is_not_built_to_ask_it(
-    project: Checked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """uv's own words of such a package: asking for its needs would run its code."""
-    real = resolution.run_uv
-
-    def run_uv(uv: list[str], arguments: list[str], **more: object) -> str:
-        folder = more["folder"]
-        assert isinstance(folder, Path)
-        if "unbuilt" in (folder / "requirements.in").read_text():
-            raise resolution.UvFailed(
-                "  × No solution found when resolving dependencies:\n  ╰─▶ Because unbuilt==4.0.5"
-                " has no usable wheels and you require unbuilt==4.0.5, we can\n      conclude that"
-                " your requirements are unsatisfiable."
-            )
-        return real(uv, arguments, **more)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(resolution, "run_uv", run_uv)
+def test_a_package_without_a_wheel_is_not_built_to_ask_it(project: Checked) -> None:
+    ran = project.root / "ran"
+    write_source(project.wheels, "unbuilt", "4.0.5", f"open({str(ran)!r}, 'w')\n")
     project.change(CONDA, "joblib==1.5.2", "joblib==1.5.2\n  - unbuilt==4.0.5")
+    project.write(TRAIN, "import unbuilt, pandas\n")  # which it may bring along
     report = project.report()
     assert (report.findings, report.unchecked) == ((), ())
+    assert not ran.exists()
 
 
 def test_without_uv_the_packages_are_not_checked_and_nothing_is_found(
     project: Checked, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def none() -> list[str]:
-        raise resolution.EnvironmentRefused("there is no uv: install it")
+        raise EnvironmentRefused("there is no uv: install it")
 
     monkeypatch.setattr(resolution, "find_uv", none)
     project.write(TRAIN, "import pandas\n")
@@ -84,7 +73,7 @@ def test_what_uv_said_is_kept_for_a_day(
     assert fresh.findings() == ()
 
     def none() -> list[str]:
-        raise resolution.EnvironmentRefused("there is no uv")
+        raise EnvironmentRefused("there is no uv")
 
     monkeypatch.setattr(resolution, "find_uv", none)
     assert fresh.report().unchecked == ()
@@ -129,6 +118,28 @@ def test_a_package_of_windows(project: Checked) -> None:
 
 def test_a_package_of_linux_is_none_of_another_system(project: Checked) -> None:
     project.change(CONDA, "- pip\n", "- pip\n- libgcc-ng=14\n")
+    assert project.found() == []
+
+
+@pytest.mark.parametrize("line", ["-r more.txt", "--requirement=more.txt"])
+def test_a_requirements_file_that_is_not_sent(project: Checked, line: str) -> None:
+    project.write("models/m/more.txt", "joblib==1.5.2\n")
+    project.change(CONDA, "  - joblib==1.5.2", f"  - {line}")
+    assert project.found() == [f"local-file {CONDA}:8"]
+    assert f"{line} is a file of this machine" in project.text()
+
+
+def test_a_wheel_that_is_not_sent(project: Checked) -> None:
+    write_wheel(project.root / "models/m", "mine", "1.0")
+    project.change(CONDA, "  - joblib==1.5.2", "  - ./mine-1.0-py3-none-any.whl\n  - joblib")
+    assert project.found() == [f"local-file {CONDA}:8"]
+
+
+def test_a_requirements_file_of_a_model_is_sent_with_it(project: Checked) -> None:
+    project.write("models/m/model/requirements.txt", "scikit-learn==1.9.1\n")
+    project.change(
+        "models/m/model/conda.yaml", "  - scikit-learn==1.9.1\n", "  - -r requirements.txt\n"
+    )
     assert project.found() == []
 
 
@@ -218,6 +229,12 @@ def test_a_job_that_logs_without_what_reaches_azures_tracking(project: Checked) 
     assert project.found() == []
 
 
+def test_a_job_that_only_saves_a_model_needs_no_tracking(project: Checked) -> None:
+    project.change(CONDA, "joblib==1.5.2", "joblib==1.5.2\n  - mlflow-skinny==2.16.2")
+    project.write(TRAIN, "import mlflow\n\nmlflow.sklearn.save_model(1, 'model')\n")
+    assert project.found() == []
+
+
 def test_a_job_without_mlflow_needs_no_tracking(project: Checked) -> None:
     project.change(CONDA, "joblib==1.5.2", "joblib==1.5.2\n  - mlflow-skinny==2.16.2")
     assert project.found() == []
@@ -230,7 +247,8 @@ def test_a_job_that_logs_models_with_an_mlflow_that_azure_does_not_know(
     project.change(
         CONDA, "joblib==1.5.2", "joblib==1.5.2\n  - mlflow-skinny==3.15.0\n  - azureml-mlflow"
     )
-    project.write(TRAIN, f"import mlflow\n\n{call}\n")
+    project.write(TRAIN, "import helper\n")
+    project.write("models/m/src/helper.py", f"import mlflow\n\n{call}\n")
     (only,) = project.findings()
     assert (only.code, only.place.line, only.severity) == ("logged-models", 3, "warning")
     project.change(CONDA, "mlflow-skinny==3.15.0", "mlflow-skinny==2.16.2")

@@ -44,6 +44,13 @@ def test_syntax_of_a_newer_python_than_is_declared(project: Checked) -> None:
     assert "Python 3.9, which its environment has," in project.text()
 
 
+def test_syntax_of_a_python_that_is_newer_than_the_one_here(project: Checked) -> None:
+    project.write(SCRIPT, INIT + "def run(given):\n    return given\n\nbrand new syntax\n")
+    assert project.found() == [f"syntax {SCRIPT}:8"]
+    project.change("models/m/conda.yml", "python=3.11", "python=3.99")
+    assert "syntax" not in {one.code for one in project.findings()}
+
+
 def test_a_broken_program_of_a_job(project: Checked) -> None:
     project.write("models/m/src/train.py", "import joblib\nprint(\n")
     assert project.found() == ["syntax models/m/src/train.py:2"]
@@ -92,6 +99,11 @@ def test_a_run_that_azure_can_not_call(project: Checked, run: str, said: str) ->
     project.write(SCRIPT, INIT + run)
     assert only_online(project).found() == [f"parameters {SCRIPT}:5"]
     assert said in project.text()
+
+
+def test_a_batch_run_that_asks_for_the_mini_batchs_context(project: Checked) -> None:
+    project.write(SCRIPT, INIT + "def run(given, mini_batch_context):\n    return given\n")
+    assert only_batch(project).found() == []
 
 
 def test_an_init_that_needs_a_value(project: Checked) -> None:

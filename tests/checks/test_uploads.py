@@ -27,8 +27,23 @@ def test_an_ignore_file_that_leaves_out_a_file_of_the_model(project: Checked) ->
 def test_an_ignore_file_that_leaves_out_what_nobody_needs(project: Checked) -> None:
     project.write("models/m/code/.amlignore", "tests\n*.md\n!score.py\n")
     project.write("models/m/code/README.md", "")
-    project.write("models/m/model/.amlignore", ".DS_Store\n__pycache__\n")
+    project.write("models/m/model/.amlignore", ".DS_Store\n__pycache__\n*input_example*\n")
+    project.write("models/m/model/input_example.json", "{}")
     project.write("models/m/model/.DS_Store", "")
+    assert project.found() == []
+
+
+def test_an_ignore_file_that_leaves_out_a_dockerfile(project: Checked) -> None:
+    project.write("models/m/image/Dockerfile", "FROM scratch\n")
+    project.write("models/m/image/requirements.txt", "")
+    project.write("models/m/image/.amlignore", "*.log\nDocker*\n")
+    project.write(
+        "models/m/environment.yml",
+        "$schema: https://azuremlschemas.azureedge.net/latest/environment.schema.json\n"
+        "name: built\nbuild: {path: ./image}\n",
+    )
+    assert project.found() == ["left-out models/m/image/.amlignore:2"]
+    project.write("models/m/image/.amlignore", "*.log\n")
     assert project.found() == []
 
 

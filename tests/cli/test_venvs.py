@@ -28,6 +28,7 @@ def add(home: Path, name: str) -> None:
             python="3.10.13",
             declared_python="3.10",
             declared=DECLARED,
+            build_tools=("setuptools",),
             options=(),
             resolved=("numpy==1.26.4", "scikit-learn==1.5.2"),
             added=("pyarrow>=14",),

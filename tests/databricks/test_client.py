@@ -32,6 +32,16 @@ def test_a_request_is_repeated_until_it_is_answered(
     assert connection.api.get(*CATALOG)["name"] == "lake"
 
 
+def test_what_is_refused_for_now_is_asked_again_whatever_it_is(
+    lake: SeededLake, connection: Connection
+) -> None:
+    # Databricks names no seconds with each: https://github.com/databricks/databricks-sdk-py/pull/391
+    busy = Answer(429, "REQUEST_LIMIT_EXCEEDED", "Workspace exceeded the concurrent limit.")
+    lake.emulator.faults.inject(busy, path="*/experiments/create", times=1)
+    path = ("2.0", "mlflow", "experiments", "create")
+    assert connection.api.post(*path, body={"name": "/Shared/busy"})["experiment_id"]
+
+
 def test_an_expired_token_is_renewed_once(lake: SeededLake, connection: Connection) -> None:
     connection.api.get(*CATALOG)
     lake.emulator.faults.inject(ExpireTokens(), path="*/catalogs/lake")

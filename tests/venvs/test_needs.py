@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from runner.venvs.needs import ENGINE_PACKAGES, model_needs, script_needs
+from runner.engine.needs import MLFLOW_MODEL
+from runner.venvs.needs import model_needs, script_needs
 
 SAMPLE = Path(__file__).parents[2] / "models" / "diabetes" / "model"
 
 
 def test_a_plain_scikit_learn_model_needs_of_what_it_was_saved_with_what_its_pickle_names() -> None:
     needs = model_needs(SAMPLE)
-    assert needs.adds == ENGINE_PACKAGES
+    assert needs.adds == MLFLOW_MODEL
     assert {"mlflow", "cloudpickle", "pandas"} <= needs.spared
     assert not needs.spared & {"scikit-learn", "numpy", "scipy"}
 

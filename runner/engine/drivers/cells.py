@@ -78,6 +78,15 @@ def plain_texts(values: pa.Array) -> pa.Array:
     return text
 
 
+def is_other_text(kind: pa.DataType) -> bool:
+    """True for a type of texts that lie in memory otherwise than Arrow's plain strings."""
+    import pyarrow as pa
+
+    # Before version 16 Arrow has no views, and so no word for what they are.
+    is_view = getattr(pa.types, "is_string_view", lambda _: False)
+    return bool(pa.types.is_large_string(kind) or is_view(kind))
+
+
 def text_scalar(text: str) -> pa.StringScalar:
     """A text for Arrow's functions. Left to find out its type themselves, they try to import
     dateutil, each time anew where it isn't installed, which takes longer than all the rest."""
@@ -139,7 +148,7 @@ def _from_arrow(values: pa.Array | pa.ChunkedArray) -> pa.Array | list[Any]:
     kind = values.type
     if pa.types.is_dictionary(kind):
         return _from_arrow(values.dictionary_decode())
-    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+    if is_other_text(kind):
         return values.cast(pa.string())
     exact = (
         pa.types.is_boolean(kind)
@@ -326,7 +335,7 @@ def _quoted(text: pa.Array) -> pa.Array:
     special = pc.match_substring_regex(text, _QUOTE_WORTHY)
     if not pc.any(special).as_py():
         return text
-    doubled = pc.replace_substring(text, '"', '""')
+    doubled = pc.replace_substring(text, pattern='"', replacement='""')
     quote = text_scalar('"')
     in_quotes = pc.binary_join_element_wise(quote, doubled, quote, text_scalar(""))
     return pc.if_else(special, in_quotes, text)

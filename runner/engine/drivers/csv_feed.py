@@ -120,7 +120,7 @@ def _objects(cells: pa.ChunkedArray) -> pd.Series[Any]:
     import numpy as np
     import pandas as pd
 
-    objects = cells.to_numpy(zero_copy_only=False)
+    objects = cells.to_numpy()
     if cells.null_count:
         objects[cells.is_null().to_numpy()] = np.nan
     return pd.Series(objects, dtype=object)

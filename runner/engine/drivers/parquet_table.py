@@ -12,18 +12,22 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from runner.engine.drivers.bad_file import BadFile, listed, shown
+from runner.engine.drivers.cells import is_other_text
 from runner.engine.drivers.column_types import refuse_missing
 from runner.engine.drivers.columns import choose
 from runner.engine.drivers.feed import Feed
+from runner.engine.drivers.packages import way_to_have
 from runner.engine.mlmodel import Column, Signature
 from runner.engine.slices import Slice
 from runner.engine.text import one_line
+from runner.errors import JobFailed
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
 _NO_ROWS = "has no rows"
+_MAPS_AS_DICTS = 13  # the first version of Arrow that makes dicts of maps
 _BITS = {"integer": 32, "long": 64, "float": 32, "double": 64}
 
 
@@ -115,7 +119,7 @@ def _frame(path: Path, *, maps_as_dicts: bool = False) -> pd.DataFrame:
         with path.open("rb") as file:
             if maps_as_dicts:
                 table = parquet.read_table(file, use_threads=False, partitioning=None)
-                frame = table.to_pandas(maps_as_pydicts="strict")
+                frame = table.to_pandas(**_maps_as_dicts(table))
             else:
                 frame = pd.read_parquet(file, engine="pyarrow", use_threads=False)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
@@ -123,6 +127,18 @@ def _frame(path: Path, *, maps_as_dicts: bool = False) -> pd.DataFrame:
     if not len(frame):
         raise BadFile(_NO_ROWS)
     return frame
+
+
+def _maps_as_dicts(table: pa.Table) -> dict[str, str]:
+    """How Arrow is told to make dicts of maps. JobFailed where there are maps and it can't."""
+    import pyarrow as pa
+
+    if int(pa.__version__.partition(".")[0]) >= _MAPS_AS_DICTS:
+        return {"maps_as_pydicts": "strict"}
+    if any("map<" in str(field.type) for field in table.schema):
+        needed = f"pyarrow>={_MAPS_AS_DICTS}"
+        raise JobFailed(f"columns of maps need {needed}: {way_to_have([needed])}")
+    return {}
 
 
 def _opened(file: IO[bytes]) -> Any:
@@ -243,10 +259,7 @@ def _times(values: pa.ChunkedArray, _: Column, __: bool) -> pa.ChunkedArray:
 def _is_text(values: pa.ChunkedArray) -> bool:
     import pyarrow as pa
 
-    kind = values.type
-    return bool(
-        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    )
+    return bool(pa.types.is_string(values.type) or is_other_text(values.type))
 
 
 def _is_object(values: pa.ChunkedArray, nullable: bool) -> bool:

@@ -1,0 +1,8 @@
+"""What the engine needs of an environment in which it scores, as requirements of pip."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# For an MLflow model without a scoring script: what reads its files and its `MLmodel`.
+MLFLOW_MODEL: Final = ("pyarrow>=7", "pyyaml>=5.1")
