@@ -182,7 +182,7 @@ def remove(
         print_json({"removed": removed, "bytes": freed})
     elif removed:
         print("\n".join(removed))
-        print_note(f"removed {many(len(removed), 'venv')} of {size(freed)}")
+        print_note(f"removed {many(len(removed), 'venv')}, which frees {size(freed)}")
     else:
         print_note("no venv was removed")
     if refused is not None and not unused:

@@ -24,6 +24,7 @@ from runner.local.left_over import end_left_over, held_for_command, note_command
 from runner.local.tracking.diagnosis import why_empty
 from runner.local.tracking.lifecycle import VARIABLES, End, begin_run, end_run
 from runner.local.tracking.plan import RunPlan, plan_from
+from runner.local.tracking.server import past_proxies, tracking_server
 from runner.local.tracking.store import why_untracked
 from runner.workspace import AssetKind, Job, Registration
 
@@ -155,8 +156,6 @@ def _tracking(
     if command.python is None or not variables:
         yield variables
         return
-    from runner.local.tracking.server import tracking_server
-
     with tracking_server(home) as address:
         yield {**variables, **address}
 
@@ -245,7 +244,8 @@ def _environment(command: Command, variables: Mapping[str, str]) -> dict[str, st
         if command.python is None
         else _other_python(inherited, Path(command.python))
     )
-    return inherited | python | dict(command.environment_variables) | dict(variables)
+    given = inherited | python | dict(command.environment_variables) | dict(variables)
+    return given if command.python is None else past_proxies(given)
 
 
 def _own_python(inherited: Mapping[str, str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.java import SHORT_LIVED
-from tests.projects import OWN_PACKAGES, ROOT
+from tests.projects import ROOT
 from tests.walks.document import Reader
 from tests.walks.shell import Shell
 
@@ -37,6 +37,6 @@ def sample_reader(root: Path, *programs: str) -> Iterator[Reader]:
     command.chmod(0o755)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RUNNER_")}
     path = f"{bin_}{os.pathsep}{os.environ['PATH']}"
-    kept |= {"PATH": path, "NO_COLOR": "1", **WITH_SPARK, **OWN_PACKAGES}
+    kept |= {"PATH": path, "NO_COLOR": "1", **WITH_SPARK}
     with Shell.open(folder, kept) as shell:
         yield Reader(shell)

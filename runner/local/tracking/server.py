@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from typing import Any
 from runner.local.tracking.store import artifact_root, store_address
 from runner.processes import python_command, without_telemetry
 
+_HOST = "127.0.0.1"
 _GRACE = 5.0  # seconds it has to end
 _LAST_ANSWERS = 2  # seconds it goes on with what it was asked before its end
 _WAITING = 128  # connections that wait to be accepted, as until the server is up
@@ -41,7 +42,7 @@ def tracking_server(home: Path) -> Iterator[dict[str, str]]:
     What it says goes to this process's standard error.
     """
     token = secrets.token_urlsafe(32)
-    with socket.create_server(("127.0.0.1", 0), backlog=_WAITING) as listener:
+    with socket.create_server((_HOST, 0), backlog=_WAITING) as listener:
         port = listener.getsockname()[1]
         process = subprocess.Popen(
             python_command("runner.local.tracking.server", str(listener.fileno())),
@@ -57,13 +58,20 @@ def tracking_server(home: Path) -> Iterator[dict[str, str]]:
         process.stdin.write(f"{token}\n".encode())
         process.stdin.flush()
         yield {
-            "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}",
+            "MLFLOW_TRACKING_URI": f"http://{_HOST}:{port}",
             "MLFLOW_TRACKING_TOKEN": token,
             # A page at that address is for nobody, and gone with the job.
             "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
         }
     finally:
         _end(process)
+
+
+def past_proxies(variables: Mapping[str, str]) -> dict[str, str]:
+    """A process's variables, by which it asks a server on this machine past any proxy."""
+    exempt = variables.get("no_proxy") or variables.get("NO_PROXY")
+    direct = ",".join([*([exempt] if exempt else []), _HOST])
+    return {**variables, "no_proxy": direct, "NO_PROXY": direct}
 
 
 def _variables(home: Path) -> dict[str, str]:

@@ -19,6 +19,7 @@ import pytest
 from runner.job_folder import job_folder
 from runner.local.tracking.lifecycle import begin_run, end_run
 from runner.local.tracking.plan import RunPlan
+from runner.local.tracking.server import past_proxies
 from runner.local.tracking.store import artifact_root
 from runner.venvs.uv import find_uv
 from tests.projects import ROOT
@@ -41,6 +42,10 @@ mlflow.set_experiment("its own")
 with mlflow.start_run():
     mlflow.log_text("beside", "beside.txt")
 """
+
+
+# A proxy that answers nobody.
+NO_WAY = {"HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
 
 
 @dataclass(frozen=True)
@@ -100,7 +105,7 @@ def test_a_job_tracks_over_it_into_the_store_and_who_lacks_its_token_is_refused(
     assert urlsplit(served.address["MLFLOW_TRACKING_URI"]).hostname == "127.0.0.1"
     subprocess.run(
         [skinny, "-c", SCRIPT],
-        env={**os.environ, **served.run, **served.address},
+        env=past_proxies({**os.environ, **NO_WAY, **served.run, **served.address}),
         check=True,
     )
     assert served.ask(served.address["MLFLOW_TRACKING_TOKEN"]) == 200
