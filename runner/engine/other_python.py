@@ -28,6 +28,7 @@ from runner.processes import command_in, variables_in
 _STARTS = 3  # of the preloading process in a row that may come to nothing
 _IMPORTING = 600.0  # seconds that it may take to import what workers need
 _PATIENCE = 30.0  # seconds that it may take to answer
+_ENDING = 2.0  # seconds that its end may take after it has closed its socket
 _LOOK = 0.002  # seconds between looks at a worker that is about to end
 _REMEMBERED = 16 << 10  # bytes of what it printed last, which may say why it died
 
@@ -79,7 +80,7 @@ class ForkingThere:
 
     def _give_up(self, error: _Gone) -> str:
         """End the process that forks and all that it forked; say why that is needed."""
-        how = self._preloading.end() if self._preloading else ""
+        how = self._preloading.end(0.0 if str(error) else _ENDING) if self._preloading else ""
         self._preloading = None
         return str(error) or how
 
@@ -142,10 +143,11 @@ class _Preloading:
             self.workers.discard(process)
         return status
 
-    def end(self) -> str:
-        """End it and all that it forked; say how it ended."""
+    def end(self, patience: float = 0.0) -> str:
+        """End it and all that it forked; say how it ended. It may take `patience` seconds to end
+        by itself, if that is what it is doing."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(0.0)
+            self._process.wait(patience)
         self._process.kill()
         self._connection.close()
         for worker in self.workers:

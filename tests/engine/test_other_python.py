@@ -149,6 +149,12 @@ def test_a_python_that_is_not_there_or_fails_is_told_in_one_line(tmp_path: Path)
     )
 
 
+def test_a_folder_that_is_no_model_fails_the_job_as_it_does_here(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    outcome = score(tmp_path, {"a.csv": b"x\n1\n"}, model=tmp_path / "model", python=sys.executable)
+    assert str(outcome.error).startswith(f"model {tmp_path / 'model'} has no MLmodel file; save it")
+
+
 def test_a_package_that_kills_what_imports_it_fails_the_job_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "packages").mkdir()
     (tmp_path / "packages" / "numpy.py").write_text("import os; os.kill(os.getpid(), 11)")
