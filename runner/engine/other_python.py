@@ -28,6 +28,7 @@ from runner.processes import command_in, variables_in
 _STARTS = 3  # of the preloading process in a row that may come to nothing
 _IMPORTING = 600.0  # seconds that it may take to import what workers need
 _PATIENCE = 30.0  # seconds that it may take to answer
+_ENDING = 2.0  # seconds that its end may take after it has closed its socket
 _LOOK = 0.002  # seconds between looks at a worker that is about to end
 _REMEMBERED = 16 << 10  # bytes of what it printed last, which may say why it died
 
@@ -52,10 +53,10 @@ class ForkingThere:
             try:
                 self._preloading = self._preloading or self._start()
                 return self._preloading.fork(connection, output)
-            except _Gone:
-                why = self._give_up()
+            except _Gone as error:
+                why = self._give_up(error)
         log = preloading_log(self._folder)
-        raise JobFailed(f"no model can be loaded by {self._python}: {why}; see {log}")
+        raise JobFailed(f"nothing can be scored by {self._python}: {why}; see {log}")
 
     def status(self, process: int, wait: bool) -> int | None:
         while True:
@@ -63,8 +64,8 @@ class ForkingThere:
                 return -signal.SIGKILL  # with the process that forked it
             try:
                 status = self._preloading.status(process)
-            except _Gone:
-                self._give_up()
+            except _Gone as error:
+                self._give_up(error)
                 continue
             if status is not None or not wait:
                 return status
@@ -72,21 +73,20 @@ class ForkingThere:
 
     def close(self) -> None:
         if self._preloading is not None:
-            self._give_up()
+            self._preloading.end()
 
     def _start(self) -> _Preloading:
         return _Preloading(self._plan, self._folder, self._python)
 
-    def _give_up(self) -> str:
-        """End the process that forks and all that it forked; say how it ended."""
-        assert self._preloading is not None
-        how = self._preloading.end()
+    def _give_up(self, error: _Gone) -> str:
+        """End the process that forks and all that it forked; say why that is needed."""
+        how = self._preloading.end(0.0 if str(error) else _ENDING) if self._preloading else ""
         self._preloading = None
-        return how
+        return str(error) or how
 
 
 class _Gone(Exception):
-    """The preloading process has ended, or doesn't answer."""
+    """The preloading process has ended; or it lives, and the text says what is wrong with it."""
 
 
 class _Preloading:
@@ -143,10 +143,11 @@ class _Preloading:
             self.workers.discard(process)
         return status
 
-    def end(self) -> str:
-        """End it and all that it forked; say how it ended."""
+    def end(self, patience: float = 0.0) -> str:
+        """End it and all that it forked; say how it ended. It may take `patience` seconds to end
+        by itself, if that is what it is doing."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(0.0)
+            self._process.wait(patience)
         self._process.kill()
         self._connection.close()
         for worker in self.workers:
@@ -174,5 +175,5 @@ class _Preloading:
             if self._connection.poll(seconds):
                 return json.loads(self._connection.recv_bytes())
         except (EOFError, OSError, ValueError):
-            pass
-        raise _Gone
+            raise _Gone from None
+        raise _Gone(f"its process did not answer for {seconds:g} s")

@@ -7,6 +7,7 @@ each request, for a worker or for how one ended, is answered by one message.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -19,6 +20,7 @@ from runner.engine import drivers
 from runner.engine.forking import fork_worker, status_of_child
 from runner.engine.plan import Plan, decode
 from runner.engine.worker import die_with_parent
+from runner.errors import JobFailed
 
 FORK = "fork"  # what is asked for a worker; its socket and its output are sent after it
 
@@ -32,7 +34,8 @@ def main(descriptor: str, parent: str) -> None:
     connection = Connection(int(descriptor))
     plan = decode(connection.recv_bytes())
     folder = Path(connection.recv_bytes().decode())
-    drivers.preload(plan)
+    with contextlib.suppress(JobFailed):  # which the worker tells in its own words
+        drivers.preload(plan)
     _answer(connection, True)
     while True:
         try:

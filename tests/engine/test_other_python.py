@@ -144,9 +144,44 @@ def test_a_python_that_is_not_there_or_fails_is_told_in_one_line(tmp_path: Path)
     broken.chmod(0o755)
     failed = score_there(tmp_path / "failed", script, str(broken))
     assert failed.error == (
-        f"no model can be loaded by {broken}: its process exited with status 3 after OSError: torn;"
+        f"nothing can be scored by {broken}: its process exited with status 3 after OSError: torn;"
         f" see {failed.folder / 'logs' / 'preloading.txt'}"
     )
+
+
+def test_a_folder_that_is_no_model_fails_the_job_as_it_does_here(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    outcome = score(tmp_path, {"a.csv": b"x\n1\n"}, model=tmp_path / "model", python=sys.executable)
+    assert str(outcome.error).startswith(f"model {tmp_path / 'model'} has no MLmodel file; save it")
+
+
+def test_a_package_that_kills_what_imports_it_fails_the_job_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "packages").mkdir()
+    (tmp_path / "packages" / "numpy.py").write_text("import os; os.kill(os.getpid(), 11)")
+    script = "import numpy\ndef init(): pass\ndef run(batch): return batch\n"
+    declared = {"PYTHONPATH": str(tmp_path / "packages")}
+    outcome = score_there(tmp_path, script, variables=declared)
+    assert str(outcome.error).startswith(
+        f"nothing can be scored by {sys.executable}: its process was ended by SIGSEGV"
+    )
+
+
+def test_what_forks_workers_is_given_up_where_it_does_not_answer(tmp_path: Path) -> None:
+    work = """
+from runner.engine import other_python
+other_python._PATIENCE = 0.3
+pool.fork()
+until(pool, 1)
+os.kill(pool._forking._preloading._process.pid, signal.SIGSTOP)
+(event,) = until(pool, 1)
+print(event.died)
+pool.fork()
+print([type(event.message).__name__ for event in until(pool, 1)])
+"""
+    assert drive_pool(tmp_path, work, python=sys.executable) == [
+        "its process was ended by SIGKILL (out of memory, or killed from outside)",
+        "['Ready']",
+    ]
 
 
 def test_spark_does_not_score_in_another_python(tmp_path: Path) -> None:

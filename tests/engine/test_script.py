@@ -280,7 +280,10 @@ def test_a_script_finds_its_neighbours_and_works_in_its_own_folder(tmp_path: Pat
     assert not (tmp_path / "code" / "__pycache__").exists()
 
 
-def test_a_script_named_like_a_module_that_everybody_needs_is_only_itself(tmp_path: Path) -> None:
+@pytest.mark.parametrize("python", [None, sys.executable], ids=["this python", "another python"])
+def test_a_script_named_like_a_module_that_everybody_needs_is_only_itself(
+    tmp_path: Path, python: str | None
+) -> None:
     source = """
 import csv, pickle
 class Row:
@@ -290,7 +293,7 @@ def run(mini_batch):
     assert type(pickle.loads(pickle.dumps(Row()))) is Row
     return [[csv.QUOTE_ALL, "a,b"] for _ in mini_batch]
 """
-    folder = plan_job(tmp_path, FILES, script="")
+    folder = plan_job(tmp_path, FILES, script="", python=python)
     (tmp_path / "code" / "csv.py").write_text(source)
     plan = read_plan(folder / "plan.json")
     write_plan(replace(plan, script=str(tmp_path / "code" / "csv.py")), folder / "plan.json")

@@ -16,7 +16,7 @@ from .job import plan_job, run_job, score
 def test_a_worker_whose_parent_died_meanwhile_ends_and_any_living_parent_is_one(
     parent: str, status: int
 ) -> None:
-    program = f"import os; from runner.engine import worker; worker._die_with_parent({parent})"
+    program = f"import os; from runner.engine import worker; worker.die_with_parent({parent})"
     assert subprocess.run([sys.executable, "-c", program]).returncode == status
 
 

@@ -10,16 +10,18 @@ from __future__ import annotations
 import ast
 import re
 import sys
-import sysconfig
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
 from runner.engine.attempt import FileResult
 from runner.engine.drivers.result import Result
-from runner.engine.drivers.script_module import explain_within, import_script
+from runner.engine.drivers.script_module import (
+    explain_within,
+    import_script,
+    is_in_standard_library,
+)
 from runner.engine.slices import Slice
 from runner.errors import JobFailed
 
@@ -116,16 +118,8 @@ def modules(path: Path) -> list[str]:
 def _module_name(path: Path) -> str:
     # Named as on Azure, so that the script's classes and functions pickle; but a script called
     # csv.py must not become the csv of everybody else.
-    taken = path.stem in sys.modules or _is_in_standard_library(path.stem)
+    taken = path.stem in sys.modules or is_in_standard_library(path.stem)
     return f"_scoring_script_{path.stem}" if taken else path.stem
-
-
-def _is_in_standard_library(name: str) -> bool:
-    if sys.version_info >= (3, 10):
-        return name in sys.stdlib_module_names
-    paths = sysconfig.get_paths()
-    folders = [paths["stdlib"], f"{paths['platstdlib']}/lib-dynload"]
-    return name in sys.builtin_module_names or PathFinder.find_spec(name, folders) is not None
 
 
 def _is_result(returned: Any) -> bool:

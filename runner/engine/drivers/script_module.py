@@ -5,9 +5,12 @@ So for batch and for online deployments.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import sys
+import sysconfig
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 
@@ -24,6 +27,10 @@ def import_script(path: Path, folder: Path, name: str, contract: str) -> ModuleT
     """
     if not path.is_file():
         raise JobFailed(f"script {path} does not exist")
+    if is_in_standard_library(path.stem):
+        # Who imports that module is to get it, and not the script of the same name.
+        with contextlib.suppress(ImportError):
+            importlib.import_module(path.stem)
     # A script finds its neighbours as it does on Azure: in its folder and in the working folder.
     sys.path.insert(0, str(folder))
     os.chdir(folder)
@@ -45,6 +52,15 @@ def import_script(path: Path, folder: Path, name: str, contract: str) -> ModuleT
         if not callable(getattr(module, function, None)):
             raise JobFailed(f"script {path} has no function {function}(); {contract}")
     return module
+
+
+def is_in_standard_library(name: str) -> bool:
+    """Whether a module of this name belongs to this Python."""
+    if sys.version_info >= (3, 10):
+        return name in sys.stdlib_module_names
+    paths = sysconfig.get_paths()
+    folders = [paths["stdlib"], f"{paths['platstdlib']}/lib-dynload"]
+    return name in sys.builtin_module_names or PathFinder.find_spec(name, folders) is not None
 
 
 def forget(path: Path) -> None:
