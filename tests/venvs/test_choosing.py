@@ -66,6 +66,14 @@ def test_the_runners_own_environment_is_used_where_it_satisfies_what_is_declared
     assert not home.exists()
 
 
+@pytest.mark.parametrize("manager", ["auto", "uv", "conda", "local"])
+def test_the_runners_own_python_runs_where_nothing_is_known_of_what_is_declared(
+    home: Path, manager: EnvManager
+) -> None:
+    found, told = choose(home, declare(image="mcr.example/image", notices=("told",)), manager)
+    assert (found.python, found.notices, told) == (None, ("told",), [])
+
+
 def test_local_tells_what_differs_and_makes_nothing(home: Path) -> None:
     found, _ = choose(home, declare("click==7.0", python="3.9"), "local")
     assert found.python is None
