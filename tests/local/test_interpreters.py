@@ -64,6 +64,7 @@ while os.path.exists(os.environ.get("UNTIL_GONE", "")):
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheels")
+    make_wheel(folder, "part", "1.0")
     for version in ("1.0", "2.0"):
         make_wheel(folder, "tool", version)
     return folder
@@ -251,7 +252,9 @@ def test_spark_is_refused_what_other_packages_than_the_runners_own_declare(tmp_p
     assert (own.python, own.others[0].name, told) == (None, "tool", [])
 
 
-@pytest.mark.parametrize(("declared", "had"), [("tool==2.0", {"tool==2.0"}), ("", {"tool==1.0"})])
+@pytest.mark.parametrize(
+    ("declared", "had"), [("tool==2.0", {"tool==2.0"}), ("part==1.0", {"part==1.0", "tool==1.0"})]
+)
 def test_what_azure_brings_itself_is_added_where_no_version_of_it_is_declared(
     tmp_path: Path, wheels: Path, declared: str, had: set[str]
 ) -> None:
