@@ -70,7 +70,9 @@ def test_the_runners_own_environment_is_used_where_it_satisfies_what_is_declared
 def test_the_runners_own_python_runs_where_nothing_is_known_of_what_is_declared(
     home: Path, manager: EnvManager
 ) -> None:
-    found, told = choose(home, declare(image="mcr.example/image", notices=("told",)), manager)
+    found, told = choose(
+        home, declare(image="mcr.example/image", known=False, notices=("told",)), manager
+    )
     assert (found.python, found.notices, told) == (None, ("told",), [])
 
 
@@ -415,7 +417,7 @@ def test_an_entry_in_use_is_not_removed_and_says_who_uses_it(home: Path, index: 
         )
     (entry,) = entries(home)
     assert entry.uses[0].owner == "deployment blue of diabetes"
-    assert remove_entry(home, found.venv[:5]) == entry.venv.size > 0
+    assert remove_entry(home, found.venv[:5]) > entry.venv.size > 0
     assert entries(home) == []
     assert not log_of(home, found.venv).exists()
     with pytest.raises(EnvironmentRefused, match="was removed meanwhile"):
