@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from runner.venvs.needs import Needs, model_needs
 from runner.venvs.python_version import minor_of, own_version
 from runner.venvs.reading import model_environment
 from runner.venvs.requirements_file import read_lines, read_requirements, with_requirements
+from runner.venvs.uv import find_uv
 
 from .wheels import Index, make_wheel, serve_index
 
@@ -377,7 +379,7 @@ def test_a_python_that_is_nowhere_is_refused_with_the_ways_out(
         choose(home, declare("part", python="3.77.1"))
     assert str(refused.value).startswith(
         "model/requirements.txt declares Python 3.77.1, and uv neither finds one nor can get it:"
-        " install Python 3.77 (`uv python install 3.77`"
+        f" install Python 3.77 (`{shlex.join(find_uv())} python install 3.77`, pyenv"
     )
 
 
