@@ -178,8 +178,7 @@ def remove_entry(home: Path, name: str) -> int:
         what = f"in use{_by(_uses_by_process(folder))}" if complete(home, name) else "being made"
         raise EnvironmentRefused(f"venv {name} is {what}: wait for its end") from None
     with lock:
-        venv = complete(home, name)
-        size = size_of(folder) if venv is None else venv.size
+        size = size_of(folder)
         (folder / _RECORD).unlink(missing_ok=True)
         remove(folder)
         log_of(home, name).unlink(missing_ok=True)
