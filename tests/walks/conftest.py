@@ -15,7 +15,7 @@ from tests.emulator.blobs import Blobs
 from tests.emulator.databricks.service import Databricks
 from tests.infra.engine.conftest import pulumi as pulumi
 from tests.infra.engine.stack import Pulumi, make_project
-from tests.projects import ROOT
+from tests.projects import OWN_PACKAGES, ROOT
 from tests.walks.document import Reader, read_sections
 from tests.walks.sample import WITH_SPARK
 from tests.walks.shell import Shell
@@ -87,6 +87,7 @@ def _environment(pulumi: Pulumi, emulator: Emulator, bin_: Path) -> dict[str, st
         "CURL_CA_BUNDLE": given["REQUESTS_CA_BUNDLE"],
         "NO_COLOR": "1",
         "RUNNER_POLL_INTERVAL": "0.2",
+        **OWN_PACKAGES,  # its proxy leads to no index of packages
         # Whoever types `pulumi up` answers its question.
         "PULUMI_OPTION_YES": "true",
         "PULUMI_OPTION_SKIP_PREVIEW": "true",
