@@ -22,9 +22,8 @@ from runner.venvs.environment import DeclaredEnvironment
 from runner.venvs.names import name_of
 from runner.venvs.python_version import minor_of
 from runner.venvs.secrets import without_keys
-from runner.venvs.uv import UvFailed, explanation, find_uv, named_place, refused, run_uv
+from runner.venvs.uv import UvFailed, explanation, find_uv, named_place, refused, run_uv, way_to_uv
 
-_NO_UV = "there is no uv: install it with `pip install uv`, or as https://docs.astral.sh/uv says"
 _KEPT = 24 * 60 * 60  # seconds
 _PLATFORM = "x86_64-manylinux_2_28"  # Azure's images are newer, and no package asks for more
 # What uv says of a package whose needs only its own code would tell, which would be run for it.
@@ -56,7 +55,8 @@ def resolve(declared: DeclaredEnvironment, home: Path) -> Resolution:
     try:
         versions, unbuilt = _compile(declared.requirements, declared)
     except EnvironmentRefused:
-        return Resolution(kept[1], unbuilt=kept[2]) if kept else Resolution(unknown=_NO_UV)
+        missing = f"there is no uv: {way_to_uv()}"
+        return Resolution(kept[1], unbuilt=kept[2]) if kept else Resolution(unknown=missing)
     except UvFailed as failed:
         said = str(failed)
         if isinstance(refused(failed, declared, Path()), EnvironmentRefused):

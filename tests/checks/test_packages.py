@@ -74,9 +74,7 @@ def test_without_uv_the_packages_are_not_checked_and_nothing_is_found(
     project.change(CONDA, "joblib==1.5.2", "joblib==1.5.1")
     report = project.report()
     assert report.findings == ()
-    assert any(
-        "there is no uv: install it with `pip install uv`" in line for line in report.unchecked
-    )
+    assert any("there is no uv: install it with `" in line for line in report.unchecked)
 
 
 def test_without_a_network_the_packages_are_not_checked_and_nothing_is_found(
