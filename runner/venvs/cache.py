@@ -3,7 +3,7 @@
 <home>/venvs/<key>/
     venv/            the environment, made in place: it can't be moved
     record.json      what it is made of; written last, so an entry without it is not complete
-    used/<digest>    who used it last, a file for each user
+    used/<digest>-<process>    who used it last, and who does now
 <home>/venvs/<key>.lock     held exclusively by who makes or removes it, shared by who uses it
 <home>/venvs/<key>.log      what uv or conda said
 """
@@ -175,11 +175,10 @@ def remove_entry(home: Path, name: str) -> int:
     try:
         lock = _locked(home, name, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        what = f"in use{_by(_uses(folder))}" if complete(home, name) else "being made"
+        what = f"in use{_by(_uses_by_process(folder))}" if complete(home, name) else "being made"
         raise EnvironmentRefused(f"environment {name} is {what}: wait for its end") from None
     with lock:
-        venv = complete(home, name)
-        size = size_of(folder) if venv is None else venv.size
+        size = size_of(folder)
         (folder / _RECORD).unlink(missing_ok=True)
         remove(folder)
         log_of(home, name).unlink(missing_ok=True)
@@ -267,15 +266,27 @@ def _note(folder: Path, owner: str) -> None:
     digest = hashlib.sha256(owner.encode()).hexdigest()[:16]
     with suppress(OSError):  # a full disk keeps nobody from using what is there
         (folder / "used").mkdir(exist_ok=True)
+        for file in (folder / "used").glob(f"{digest}-*"):
+            process = file.name.partition("-")[2]
+            if process.isdecimal() and not _alive(int(process)):
+                file.unlink(missing_ok=True)
         use = Use(owner, os.getpid(), now())
-        write_whole(folder / "used" / digest, json.dumps(asdict(use)))
+        write_whole(folder / "used" / f"{digest}-{use.process}", json.dumps(asdict(use)))
 
 
 def _uses(folder: Path) -> tuple[Use, ...]:
+    """Who used an entry, each once, the last one first."""
+    found: dict[str, Use] = {}
+    for use in _uses_by_process(folder):
+        found.setdefault(use.owner, use)
+    return tuple(found.values())
+
+
+def _uses_by_process(folder: Path) -> list[Use]:
     found: list[Use] = []
     with suppress(OSError):
         for file in (folder / "used").iterdir():
             with suppress(OSError, ValueError, TypeError):
                 content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
                 found.append(Use(**content))
-    return tuple(sorted(found, key=lambda use: use.at, reverse=True))
+    return sorted(found, key=lambda use: use.at, reverse=True)

@@ -56,6 +56,8 @@ def choose_interpreter(
         requirements=tuple(each for each in declared.requirements if each not in left),
     )
     own = Interpreter(version=own_version(), source=declared.source, notices=declared.notices)
+    if not declared.known:
+        return own
     if manager in ("auto", "local"):
         others = other_versions(
             (each for each in wanted.requirements if name_of(each) not in needs.spared),

@@ -29,5 +29,6 @@ class DeclaredEnvironment:
     from_conda: tuple[str, ...] = ()
     # Packages of the conda file that PyPI is not known to have, as they are declared there.
     only_conda: tuple[str, ...] = ()
+    known: bool = True  # False: only Azure knows what is in it, and nothing here declares more
     image: str | None = None  # named, and not used on this machine
     notices: tuple[str, ...] = ()  # sentences, such as that only Azure knows an environment

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -100,10 +101,11 @@ def _make_python(call: Call, declared: DeclaredEnvironment) -> None:
         error = refused(failed, declared, call.log)
         if is_full_disk(str(failed)) or python != minor:
             raise error from None
+        install = shlex.join([*call.uv, "python", "install", minor])
         raise EnvironmentRefused(
             f"{declared.source} declares Python {wanted}, and uv neither finds one nor can get it:"
-            f" install Python {minor} (`uv python install {minor}`, pyenv, or the system's), or add"
-            " --env-manager local"
+            f" install Python {minor} (`{install}`, pyenv, or the system's), or add --env-manager"
+            " local"
         ) from None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -80,6 +79,8 @@ def _scripts(folder: Path) -> Iterator[Path]:
 
 
 def _imported(files: Iterable[Path]) -> Iterator[str]:
+    import ast
+
     for file in files:
         try:
             content = file.read_bytes()

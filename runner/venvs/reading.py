@@ -51,7 +51,7 @@ def declared_environment(
     what = f"image {_image(known)}" if known else f"environment {source}"
     instead = "its model's own packages are" if own else "the runner's own packages are"
     notice = f"{owner} declares the {what}, whose packages are not known here: {instead} used"
-    own = own or DeclaredEnvironment(owner)
+    own = own or DeclaredEnvironment(owner, known=False)
     return replace(own, image=_image(known), notices=(notice,))
 
 

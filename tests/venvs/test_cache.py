@@ -130,3 +130,33 @@ def test_a_lock_whose_file_was_removed_meanwhile_is_taken_anew(home: Path) -> No
         old = path.rename(path.with_suffix(".old"))
     told, _ = waiting.communicate(timeout=30)
     assert int(told) == path.stat().st_ino != old.stat().st_ino
+
+
+def test_of_several_processes_of_one_user_those_that_still_run_are_named(home: Path) -> None:
+    lay(home, "aa11")
+    program = (
+        "import sys; from pathlib import Path; from runner.venvs.cache import hold\n"
+        "file = hold(Path(sys.argv[1]), 'aa11', 'blue'); print('held', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    command = [sys.executable, "-c", program, str(home)]
+    first, second = [
+        subprocess.Popen(
+            command,
+            cwd=Path(__file__).parents[2],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    for process in (first, second):
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+    second.communicate()
+    assert [use.owner for use in entry(home, "aa11").uses] == ["blue"]
+    with pytest.raises(EnvironmentRefused, match=rf"in use by blue \(process {first.pid}\): wait"):
+        remove_entry(home, "aa11")
+    first.communicate()
+    hold(home, "aa11", "blue").close()
+    assert len(list((folder_of(home, "aa11") / "used").iterdir())) == 1

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from runner.venvs.needs import Needs, model_needs
 from runner.venvs.python_version import minor_of, own_version
 from runner.venvs.reading import model_environment
 from runner.venvs.requirements_file import read_lines, read_requirements, with_requirements
+from runner.venvs.uv import find_uv
 
 from .wheels import Index, make_wheel, serve_index
 
@@ -64,6 +66,16 @@ def test_the_runners_own_environment_is_used_where_it_satisfies_what_is_declared
     )
     assert told == []
     assert not home.exists()
+
+
+@pytest.mark.parametrize("manager", ["auto", "uv", "conda", "local"])
+def test_the_runners_own_python_runs_where_nothing_is_known_of_what_is_declared(
+    home: Path, manager: EnvManager
+) -> None:
+    found, told = choose(
+        home, declare(image="mcr.example/image", known=False, notices=("told",)), manager
+    )
+    assert (found.python, found.notices, told) == (None, ("told",), [])
 
 
 def test_local_tells_what_differs_and_makes_nothing(home: Path) -> None:
@@ -367,7 +379,7 @@ def test_a_python_that_is_nowhere_is_refused_with_the_ways_out(
         choose(home, declare("part", python="3.77.1"))
     assert str(refused.value).startswith(
         "model/requirements.txt declares Python 3.77.1, and uv neither finds one nor can get it:"
-        " install Python 3.77 (`uv python install 3.77`"
+        f" install Python 3.77 (`{shlex.join(find_uv())} python install 3.77`, pyenv"
     )
 
 
@@ -407,7 +419,7 @@ def test_an_entry_in_use_is_not_removed_and_says_who_uses_it(home: Path, index: 
         )
     (entry,) = entries(home)
     assert entry.uses[0].owner == "deployment blue of diabetes"
-    assert remove_entry(home, found.venv[:5]) == entry.venv.size > 0
+    assert remove_entry(home, found.venv[:5]) > entry.venv.size > 0
     assert entries(home) == []
     assert not log_of(home, found.venv).exists()
     with pytest.raises(EnvironmentRefused, match="was removed meanwhile"):

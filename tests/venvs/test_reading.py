@@ -99,11 +99,11 @@ def test_an_image_alone_is_told_and_the_models_own_counts(tmp_path: Path, model:
     source = environment(tmp_path, f"name: e\nimage: {IMAGE}\n")
     found = declared_environment(source, {}, model, "deployment blue")
     assert found is not None
-    assert (found.requirements, found.image) == (("idna==3.7",), IMAGE)
+    assert (found.requirements, found.image, found.known) == (("idna==3.7",), IMAGE, True)
     assert found.notices[0].startswith(f"deployment blue declares the image {IMAGE}, whose")
     alone = declared_environment(source, {}, None, "job train")
     assert alone is not None
-    assert alone.requirements == ()
+    assert not alone.known
     assert "the runner's own packages are used" in alone.notices[0]
 
 
