@@ -157,7 +157,8 @@ def remove(
 ) -> None:
     """Remove venvs. What needs one makes it again.
 
-    One that a job or a server uses stays, and is told with who uses it.
+    So are those that were not made to their end. One that a job or a server uses stays, and is told
+    with who uses it.
     """
     if [bool(names), every, unused].count(True) != 1:
         raise click.UsageError("give NAMEs, or --all, or --unused")
@@ -165,14 +166,14 @@ def remove(
     from runner.cli.transfers import size
     from runner.counting import many
     from runner.errors import EnvironmentRefused
-    from runner.venvs.cache import entries, entry, remove_entry
+    from runner.venvs.cache import names_of, remove_entry, whole_name
 
     home = _home(session)
-    found = [entry(home, name) for name in names] if names else entries(home)
+    chosen = [whole_name(home, name) for name in names] if names else names_of(home)
     removed: list[str] = []
     freed = 0
     refused: EnvironmentRefused | None = None
-    for name in dict.fromkeys(each.venv.name for each in found):
+    for name in dict.fromkeys(chosen):
         try:
             freed += remove_entry(home, name)
             removed.append(name)

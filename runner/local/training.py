@@ -64,13 +64,13 @@ def train(
     model = folder_of(job)
     name = name_job(f"{model}-{name_of(job)}")
     command = plan_training(catalog, job, name, assets)
+    code = scan_code(job.code, home) if isinstance(job.code, Path) else None
     interpreter = _interpreter(job, interpreters)
     python = interpreter.python
     if isinstance(job, SparkJob):
         check_spark(asked_master(), python)
         command = replace(command, command=words_of(job, python))
     command = replace(command, python=python)
-    code = scan_code(job.code, home) if isinstance(job.code, Path) else None
     folder = make_folder(home, job_folder(home, name))
     try:
         if code is not None and isinstance(job.code, Path):

@@ -20,7 +20,7 @@ def make_again(home: Path, venv: Venv, say: Callable[[str], object]) -> None:
     """
     if complete(home, venv.name) is not None:
         return
-    what = f"the environment {venv.name} was removed, and it can't be made again as it was"
+    what = f"the venv {venv.name} was removed, and it can't be made again as it was"
     way_out = "begin the job anew"
     if venv.manager != "uv":
         raise EnvironmentRefused(f"{what}, as {venv.manager} made it: {way_out}")

@@ -119,7 +119,7 @@ def making(home: Path, name: str, say: Callable[[str], object]) -> Iterator[Bina
     try:
         file = _locked(home, name, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        say(f"waiting for another process that makes or uses the environment {name}")
+        say(f"waiting for another process that makes or uses the venv {name}")
         file = _locked(home, name, fcntl.LOCK_EX)
     with file:
         yield file
@@ -135,7 +135,7 @@ def hold(home: Path, name: str, owner: str) -> BinaryIO:
     if complete(home, name) is None:
         file.close()
         raise EnvironmentRefused(
-            f"the environment {name} was removed meanwhile: begin again, and it is made anew"
+            f"the venv {name} was removed meanwhile: begin again, and it is made anew"
         )
     _note(folder_of(home, name), owner)
     return file
@@ -143,17 +143,17 @@ def hold(home: Path, name: str, owner: str) -> BinaryIO:
 
 def entries(home: Path) -> list[Entry]:
     """The complete entries, the last used first."""
-    found = [found for name in _names(home) if (found := _entry(home, name)) is not None]
+    found = [found for name in names_of(home) if (found := _entry(home, name)) is not None]
     return sorted(found, key=_last, reverse=True)
 
 
 def entry(home: Path, name: str) -> Entry:
     """An entry by its name, or the beginning of it. Raises NotFound."""
-    name = _whole_name(home, name)
+    name = whole_name(home, name)
     found = _entry(home, name)
     if found is None:
         raise NotFound(
-            f"environment {name} was not made to its end: it is made again when it is needed, or"
+            f"venv {name} was not made to its end: it is made again when it is needed, or"
             f" `runner venvs remove {name}` removes it"
         )
     return found
@@ -170,13 +170,13 @@ def remove_entry(home: Path, name: str) -> int:
 
     Raises NotFound, and EnvironmentRefused while it is made or in use.
     """
-    name = _whole_name(home, name)
+    name = whole_name(home, name)
     folder = folder_of(home, name)
     try:
         lock = _locked(home, name, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         what = f"in use{_by(_uses_by_process(folder))}" if complete(home, name) else "being made"
-        raise EnvironmentRefused(f"environment {name} is {what}: wait for its end") from None
+        raise EnvironmentRefused(f"venv {name} is {what}: wait for its end") from None
     with lock:
         size = size_of(folder)
         (folder / _RECORD).unlink(missing_ok=True)
@@ -196,16 +196,17 @@ def size_of(folder: Path) -> int:
     return total
 
 
-def _whole_name(home: Path, name: str) -> str:
+def whole_name(home: Path, name: str) -> str:
     """The name of the folder that is called so, or begins so. Raises NotFound."""
-    found = [each for each in _names(home) if name and each.startswith(name)]
+    found = [each for each in names_of(home) if name and each.startswith(name)]
     if len(found) == 1 or name in found:
         return name if name in found else found[0]
     why = "more than one begins so" if found else "there is none of that name"
-    raise NotFound(f"no environment {name!r}, {why}: `runner venvs list` has them")
+    raise NotFound(f"no venv {name!r}, {why}: `runner venvs list` has them")
 
 
-def _names(home: Path) -> list[str]:
+def names_of(home: Path) -> list[str]:
+    """The names of all entries, also of those that were not made to their end."""
     try:
         return sorted(folder.name for folder in (home / "venvs").iterdir() if folder.is_dir())
     except OSError:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from runner.atomic import remove
+from runner.counting import many
 from runner.engine.disk import FULL
 from runner.errors import EnvironmentRefused, WrongUsage
 from runner.venvs.cache import (
@@ -116,13 +117,13 @@ def find_or_make(
             return venv
         folder, log = folder_of(home, name), log_of(home, name)
         if folder.exists():
-            say(f"the environment {name} is broken or was not made to its end: it is made again")
+            say(f"the venv {name} is broken or was not made to its end: it is made again")
             remove(folder)
         log.unlink(missing_ok=True)
         python = minor_of(declared.python or own_version())
         say(
             f"making the environment of {declared.source}: Python {python},"
-            f" {len(declared.requirements)} packages declared"
+            f" {many(len(declared.requirements), 'declared package')}"
         )
         began = time.monotonic()
         try:
@@ -151,7 +152,7 @@ def find_or_make(
                 f"the environment of {declared.source} can't be made in {folder}"
                 f" ({error.strerror}): set RUNNER_HOME to a folder you can write to"
             ) from error
-        say(f"made the environment {name}: {len(venv.resolved)} packages in {venv.seconds:.1f} s")
+        say(f"made the venv {name}: {many(len(venv.resolved), 'package')} in {venv.seconds:.1f} s")
         if declared.python and not venv.python.startswith(declared.python):
             say(
                 f"{declared.source} declares Python {declared.python}, and this machine's is"

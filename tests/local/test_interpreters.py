@@ -25,6 +25,7 @@ from tests.online import Server, add_online, request_file, wait_for
 from tests.projects import ScratchProject, without_mlflow
 from tests.venvs.wheels import make_wheel
 
+INDEX = "http://someone:a-key-of-mine@127.0.0.1:9/simple"  # which nobody asks, by --no-index
 AUTO = {"RUNNER_ENV_MANAGER": ""}  # as where nobody says anything
 MINOR = f"{sys.version_info.major}.{sys.version_info.minor}"
 SCRIPT = """
@@ -64,6 +65,7 @@ while os.path.exists(os.environ.get("UNTIL_GONE", "")):
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheels")
+    make_wheel(folder, "part", "1.0")
     for version in ("1.0", "2.0"):
         make_wheel(folder, "tool", version)
     return folder
@@ -76,7 +78,8 @@ def environment(wheels: Path, version: str, indent: str = "  ") -> str:
         "conda_file:",
         "  dependencies:",
         f"    - python={MINOR}",
-        f"    - pip: [--no-index, '--find-links {wheels}', tool=={version}]",
+        f"    - pip: [--no-index, '--find-links {wheels}', '--extra-index-url {INDEX}',"
+        f" tool=={version}]",
     ]
     return "".join(f"{indent}{line}\n" for line in lines)
 
@@ -127,6 +130,16 @@ def test_a_job_scores_in_what_its_deployment_declares_which_is_made_once(
     assert job["interpreter"] == job["summary"]["interpreter"] == interpreter
     report = (Path(job["folder"]) / "report.html").read_text()
     assert f"in the venv {interpreter['venv']}" in report
+
+
+def test_no_key_of_an_index_is_kept_or_told(declaring: ScratchProject) -> None:
+    done = declaring.run("train", "echo", "-v", "-o", "json", env=AUTO)
+    assert done.returncode == 0, done.stderr
+    shown = declaring.run("venvs", "show", json.loads(done.stdout)["interpreter"]["venv"]).stdout
+    assert "http://***@127.0.0.1:9/simple" in shown
+    told = [done.stdout, done.stderr, shown, declaring.run("jobs", "show").stdout]
+    kept = [file.read_bytes() for file in declaring.home.rglob("*") if file.is_file()]
+    assert not [text for text in map(str, (*told, *kept)) if "a-key-of-mine" in text]
 
 
 def test_a_command_has_the_declared_python_first_and_nothing_of_the_runners_own(
@@ -251,7 +264,9 @@ def test_spark_is_refused_what_other_packages_than_the_runners_own_declare(tmp_p
     assert (own.python, own.others[0].name, told) == (None, "tool", [])
 
 
-@pytest.mark.parametrize(("declared", "had"), [("tool==2.0", {"tool==2.0"}), ("", {"tool==1.0"})])
+@pytest.mark.parametrize(
+    ("declared", "had"), [("tool==2.0", {"tool==2.0"}), ("part==1.0", {"part==1.0", "tool==1.0"})]
+)
 def test_what_azure_brings_itself_is_added_where_no_version_of_it_is_declared(
     tmp_path: Path, wheels: Path, declared: str, had: set[str]
 ) -> None:

@@ -110,9 +110,9 @@ def test_what_is_declared_is_made_once_and_found_without_uv_and_network(
     assert run(found, "import tool, part; print(tool.version, part.version)") == "1.0 2.0"
     minor = minor_of(own_version())
     assert told[0] == (
-        f"making the environment of model/requirements.txt: Python {minor}, 1 packages declared"
+        f"making the environment of model/requirements.txt: Python {minor}, 1 declared package"
     )
-    assert told[1].startswith(f"made the environment {found.venv}: 2 packages in ")
+    assert told[1].startswith(f"made the venv {found.venv}: 2 packages in ")
     asked = len(index.requests)
     monkeypatch.setattr("runner.venvs.making.find_uv", lambda: pytest.fail("uv was looked for"))
     assert choose(home, declared) == (found, [])
@@ -207,7 +207,7 @@ def test_a_broken_entry_is_made_again_and_told(
     again, told = choose(home, declare("part==1.0"))
     assert again == found
     assert told[0] == (
-        f"the environment {found.venv} is broken or was not made to its end: it is made again"
+        f"the venv {found.venv} is broken or was not made to its end: it is made again"
     )
     assert run(again, "import part; print(part.version)") == "1.0"
 
@@ -414,7 +414,7 @@ def test_an_entry_in_use_is_not_removed_and_says_who_uses_it(home: Path, index: 
         with pytest.raises(EnvironmentRefused) as refused:
             remove_entry(home, found.venv)
         assert str(refused.value) == (
-            f"environment {found.venv} is in use by deployment blue of diabetes (process"
+            f"venv {found.venv} is in use by deployment blue of diabetes (process"
             f" {os.getpid()}): wait for its end"
         )
     (entry,) = entries(home)
