@@ -45,9 +45,13 @@ PACKAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "mlflow": ("mlflow", "mlflow-skinny"),
     "mpl_toolkits": ("matplotlib",),
     "MySQLdb": ("mysqlclient",),
+    "numpy": ("numpy", "numpy-base"),
+    "onnxruntime": ("onnxruntime", "onnxruntime-gpu"),
     "OpenSSL": ("pyopenssl",),
     "PIL": ("pillow",),
+    "polars": ("polars", "polars-lts-cpu", "polars-u64-idx"),
     "psycopg2": ("psycopg2", "psycopg2-binary"),
+    "pyarrow": ("pyarrow", "pyarrow-core"),
     "serial": ("pyserial",),
     "skimage": ("scikit-image",),
     "sklearn": ("scikit-learn",),
@@ -61,6 +65,7 @@ PACKAGES: Final[Mapping[str, tuple[str, ...]]] = {
         "tensorflow-macos",
     ),
     "umap": ("umap-learn",),
+    "xgboost": ("xgboost", "xgboost-cpu"),
     "yaml": ("pyyaml",),
     "zmq": ("pyzmq",),
 }
@@ -68,10 +73,9 @@ PACKAGES: Final[Mapping[str, tuple[str, ...]]] = {
 # Packages that are known to bring the module of their own name and no other.
 OWN_NAME: Final = frozenset(
     {
-        *("catboost", "cloudpickle", "dask", "joblib", "keras", "lightgbm", "matplotlib", "numpy"),
-        *("onnx", "onnxruntime", "openpyxl", "pandas", "polars", "psutil", "pyarrow", "pydantic"),
-        *("pyspark", "requests", "scipy", "seaborn", "shap", "statsmodels", "torch", "torchvision"),
-        *("tqdm", "transformers", "xgboost"),
+        *("catboost", "cloudpickle", "dask", "joblib", "keras", "lightgbm", "matplotlib", "onnx"),
+        *("openpyxl", "pandas", "psutil", "pydantic", "pyspark", "requests", "scipy", "seaborn"),
+        *("shap", "statsmodels", "torch", "torchvision", "tqdm", "transformers"),
     }
 )
 

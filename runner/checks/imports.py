@@ -61,8 +61,8 @@ def packages(subject: Subject, imported: Import) -> Iterator[Finding]:
     if not wanted or subject.unbuilt or not _is_sure(subject, imported):
         return
     text = (
-        f"imports {top}, and the environment has no package {' or '.join(wanted)}: add it to"
-        f" {_where(subject)}"
+        f"imports {imported.module}, and the environment has no package {wanted[0]}:"
+        f" add it to {_where(subject)}"
     )
     yield error(imported.place, "package", text)
 
@@ -98,6 +98,8 @@ def _is_sure(subject: Subject, imported: Import) -> bool:
     module = imported.module
     parts = module.split(".")
     if any(".".join(parts[:length]) in PACKAGES for length in range(1, len(parts) + 1)):
+        return True
+    if parts[0] in OWN_NAME:
         return True
     if _is_installed_here(parts[0]):
         return True

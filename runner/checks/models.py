@@ -18,6 +18,11 @@ from runner.package_names import normal
 # saved is not sure to load in the other.
 _ALIKE: Mapping[str, int] = {"scikit-learn": 2, "pyspark": 2}
 _ALIKE_ELSEWHERE = 1
+# The types of model for which Azure has a script, or a server.
+_SERVED: Mapping[str, frozenset[str]] = {
+    "batch": frozenset({"mlflow_model"}),
+    "online": frozenset({"mlflow_model", "triton_model"}),
+}
 
 
 def of_subject(subject: Subject) -> Iterator[Finding]:
@@ -45,9 +50,9 @@ def mlmodel(model: Model, place: Place) -> Iterator[Finding]:
 
 
 def needs_script(subject: Subject) -> Iterator[Finding]:
-    """A model that is no MLflow model has a scoring script, or an image that serves it."""
+    """A model that Azure has no script for has one of its own, or an image that serves it."""
     model = subject.model
-    if model is None or subject.has_script or model.type == "mlflow_model":
+    if model is None or subject.has_script or model.type in _SERVED[subject.kind]:
         return
     environment = subject.environment
     if environment is not None and environment.inference_config is not None:

@@ -22,7 +22,7 @@ from runner.venvs.environment import DeclaredEnvironment
 from runner.venvs.names import name_of
 from runner.venvs.python_version import minor_of
 from runner.venvs.secrets import without_keys
-from runner.venvs.uv import UvFailed, explanation, find_uv, named_place, refused, run_uv
+from runner.venvs.uv import UvFailed, explanation, find_uv, named_place, refused, run_uv, way_to_uv
 
 _KEPT = 24 * 60 * 60  # seconds
 _PLATFORM = "x86_64-manylinux_2_28"  # Azure's images are newer, and no package asks for more
@@ -54,8 +54,9 @@ def resolve(declared: DeclaredEnvironment, home: Path) -> Resolution:
         return Resolution(kept[1], unbuilt=kept[2])
     try:
         versions, unbuilt = _compile(declared.requirements, declared)
-    except EnvironmentRefused as error:
-        return Resolution(kept[1], unbuilt=kept[2]) if kept else Resolution(unknown=str(error))
+    except EnvironmentRefused:
+        missing = f"there is no uv: {way_to_uv()}"
+        return Resolution(kept[1], unbuilt=kept[2]) if kept else Resolution(unknown=missing)
     except UvFailed as failed:
         said = str(failed)
         if isinstance(refused(failed, declared, Path()), EnvironmentRefused):

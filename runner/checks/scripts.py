@@ -162,8 +162,8 @@ def workspace_config(subject: Subject, source: Source) -> Iterator[Finding]:
             if node.args and name.startswith("Workspace"):
                 continue
             text = (
-                f"{name}() looks for a {_CONFIG}, and there is none in the code that is sent: use"
-                " the names that Azure sets, such as AZUREML_ARM_WORKSPACE_NAME"
+                f"{name}() looks for a {_CONFIG}, and there is none in the code that is sent: put"
+                " one there, or do without the workspace"
             )
             yield error(Place(source.path, node.lineno), "workspace-config", text)
 

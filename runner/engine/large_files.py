@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 from runner.engine import drivers
@@ -26,10 +27,15 @@ class Cuts:
 def large_files(plan: Plan) -> list[InputFile]:
     """The files that are dealt out in slices, if the model lets them."""
     above = plan.settings.slice_above
-    if plan.whole_files or not above:
+    if plan.whole_files or not above or not _can_be_cut_here():
         return []
     large = [file for file in plan.files if file.size > above]
     return large if large and drivers.takes_slices(plan) else []
+
+
+def _can_be_cut_here() -> bool:
+    """What is scored in another Python needs these packages only there; then files stay whole."""
+    return all(find_spec(module) is not None for module in ("numpy", "pyarrow"))
 
 
 def most_parts(plan: Plan) -> int:

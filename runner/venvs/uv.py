@@ -74,15 +74,21 @@ def find_uv() -> list[str]:
         return [str(folder / "bin" / "uv")]
     if find_spec("uv") is not None:
         return [sys.executable, "-m", "uv"]
+    raise EnvironmentRefused(
+        f"the declared environment is made by uv, and there is none: {way_to_uv()}, or add"
+        " --env-manager local to run in the runner's own environment"
+    )
+
+
+def way_to_uv() -> str:
+    """How to get a uv that is found, for the end of a message."""
+    folder = Path(sys.prefix).parent / ".uv"
     python = shlex.quote(sys.executable)
     install = f"{python} -m pip install uv"
     if find_spec("pip") is None:
         pip = shlex.quote(str(folder / "bin" / "pip"))
         install = f"{python} -m venv {shlex.quote(str(folder))} && {pip} install uv"
-    raise EnvironmentRefused(
-        f"the declared environment is made by uv, and there is none: install it with `{install}`,"
-        " or put one on PATH, or add --env-manager local to run in the runner's own environment"
-    )
+    return f"install it with `{install}`, or put one on PATH"
 
 
 def run_uv(

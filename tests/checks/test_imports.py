@@ -91,6 +91,14 @@ def test_files_that_import_each_other(project: Checked) -> None:
     assert project.found() == []
 
 
+def test_a_package_that_is_known_by_its_modules_name_is_missed_in_any_environment(
+    project: Checked,
+) -> None:
+    project.write(TRAIN, "import torch\n")
+    project.change(CONDA, "joblib==1.5.2", "joblib==1.5.2\n  - our-own==1.0")
+    assert project.found() == [f"package {TRAIN}:1"]
+
+
 def test_a_package_whose_modules_nobody_knows_may_have_the_module(project: Checked) -> None:
     project.write(TRAIN, "import neverheardof\n")
     project.change(CONDA, "joblib==1.5.2", "joblib==1.5.2\n  - our-own==1.0")

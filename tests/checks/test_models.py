@@ -40,6 +40,11 @@ def test_a_custom_model_without_a_script(project: Checked) -> None:
     ]
 
 
+def test_a_triton_model_is_served_online_and_not_in_batches(project: Checked) -> None:
+    project.write("models/m/model.yml", "name: m\ntype: triton_model\npath: ./model\n")
+    assert project.found() == ["needs-script models/m/batch-deployment-plain.yml:4"]
+
+
 def test_a_custom_model_that_an_image_serves(project: Checked) -> None:
     project.write("models/m/model.yml", "name: m\ntype: custom_model\npath: ./model\n")
     project.remove("models/m/batch-deployment-plain.yml")

@@ -67,14 +67,14 @@ def test_without_uv_the_packages_are_not_checked_and_nothing_is_found(
     project: Checked, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def none() -> list[str]:
-        raise EnvironmentRefused("there is no uv: install it")
+        raise EnvironmentRefused("what who makes an environment has to do")
 
     monkeypatch.setattr(resolution, "find_uv", none)
     project.write(TRAIN, "import pandas\n")
     project.change(CONDA, "joblib==1.5.2", "joblib==1.5.1")
     report = project.report()
     assert report.findings == ()
-    assert any("there is no uv: install it" in line for line in report.unchecked)
+    assert any("there is no uv: install it with `" in line for line in report.unchecked)
 
 
 def test_without_a_network_the_packages_are_not_checked_and_nothing_is_found(

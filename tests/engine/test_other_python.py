@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import pickle
+import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from unittest import mock
 
 from tests.pythons import python_of
 
-from .job import Outcome, score
+from .job import Outcome, plan_job, score
+from .models import inputs, lay_model
 from .test_process_pool import drive_pool
 from .test_run import assert_ends
 
+HERE = sys.executable  # another Python, for all that its workers know
 FILES = {"a": b"1", "b": b"2"}
 
 
-def score_there(place: Path, script: str, python: str = sys.executable, **job: object) -> Outcome:
+def score_there(place: Path, script: str, python: str = HERE, **job: object) -> Outcome:
     return score(place, FILES, script=script, python=python, **job)
 
 
@@ -79,7 +85,7 @@ pool.fork()
 print([type(event.message).__name__ for event in until(pool, 1)])
 print(*(event.worker.process for event in events))
 """
-    *printed, processes = drive_pool(tmp_path, work, script, sys.executable)
+    *printed, processes = drive_pool(tmp_path, work, script, HERE)
     assert printed == [
         "[True, False]",
         "{'its process was ended by SIGKILL (out of memory, or killed from outside)'}",
@@ -93,6 +99,7 @@ def test_a_job_outlives_the_death_of_what_forks_its_workers(tmp_path: Path) -> N
     script = """
 import os, signal
 from pathlib import Path
+from types import SimpleNamespace
 def init(): pass
 def run(batch):
     mark = Path(__file__).with_name("killed")
@@ -116,6 +123,7 @@ def test_a_worker_that_takes_too_long_there_is_ended_with_what_it_started(tmp_pa
     script = """
 import os, time
 from pathlib import Path
+from types import SimpleNamespace
 def init(): pass
 def run(batch):
     started = Path(__file__).with_name("started")
@@ -149,9 +157,32 @@ def test_a_python_that_is_not_there_or_fails_is_told_in_one_line(tmp_path: Path)
     )
 
 
+def test_a_large_file_stays_whole_where_only_the_other_python_can_read_it(tmp_path: Path) -> None:
+    model = lay_model(
+        tmp_path / "model",
+        inputs(x="double"),
+        pickle=pickle.dumps(SimpleNamespace(predict=copy.copy)),
+    )
+    folder = plan_job(
+        tmp_path, {"a.csv": b"x\n" + b"1\n" * 9999}, model=model, python=HERE, slice_above=9999
+    )
+    program = f"""
+import sys
+sys.modules["numpy"] = sys.modules["pyarrow"] = None
+from pathlib import Path
+from runner.engine.plan import read_plan
+from runner.engine.run import run
+folder = Path({str(folder)!r})
+(attempt,) = run(read_plan(folder / "plan.json"), folder, began=0)
+print(attempt.rows, attempt.slice)
+"""
+    done = subprocess.run([HERE, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("9999 None\n", "")
+
+
 def test_a_folder_that_is_no_model_fails_the_job_as_it_does_here(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
-    outcome = score(tmp_path, {"a.csv": b"x\n1\n"}, model=tmp_path / "model", python=sys.executable)
+    outcome = score(tmp_path, {"a.csv": b"x\n1\n"}, model=tmp_path / "model", python=HERE)
     assert str(outcome.error).startswith(f"model {tmp_path / 'model'} has no MLmodel file; save it")
 
 
@@ -162,7 +193,7 @@ def test_a_package_that_kills_what_imports_it_fails_the_job_in_one_line(tmp_path
     declared = {"PYTHONPATH": str(tmp_path / "packages")}
     outcome = score_there(tmp_path, script, variables=declared)
     assert str(outcome.error).startswith(
-        f"nothing can be scored by {sys.executable}: its process was ended by SIGSEGV"
+        f"nothing can be scored by {HERE}: its process was ended by SIGSEGV"
     )
 
 
@@ -178,7 +209,7 @@ print(event.died)
 pool.fork()
 print([type(event.message).__name__ for event in until(pool, 1)])
 """
-    assert drive_pool(tmp_path, work, python=sys.executable) == [
+    assert drive_pool(tmp_path, work, python=HERE) == [
         "its process was ended by SIGKILL (out of memory, or killed from outside)",
         "['Ready']",
     ]
@@ -189,7 +220,7 @@ def test_spark_does_not_score_in_another_python(tmp_path: Path) -> None:
     outcome = score_there(tmp_path, script, engine="spark")
     assert outcome.error == (
         "Spark scores in the runner's own environment, and the model or script declares another,"
-        f" {sys.executable}: score with `--engine process`, or with `--env-manager local`"
+        f" {HERE}: score with `--engine process`, or with `--env-manager local`"
     )
 
 
