@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -95,7 +96,13 @@ def test_another_python_finds_this_package_and_nothing_else_of_this_environment(
 
 
 def test_the_variables_of_another_python_lead_to_that_one(tmp_path: Path) -> None:
-    shell = {"PATH": "/bin", "VIRTUAL_ENV": "/runner", "CONDA_PREFIX": "/conda", "HOME": "/me"}
+    own = Path(sys.prefix, "bin")
+    shell = {
+        "PATH": f"{own}:/bin",
+        "VIRTUAL_ENV": "/runner",
+        "CONDA_PREFIX": "/conda",
+        "HOME": "/me",
+    }
     venv = tmp_path / "venv" / "bin"
     venv.mkdir(parents=True)
     python = str(venv / "python")
