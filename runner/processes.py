@@ -69,13 +69,18 @@ def variables_in(
 ) -> dict[str, str]:
     """Environment variables for a process of another Python, whose executable is `python`.
 
-    They are those given, less what leads to packages of this process's Python; and what is
-    started by name is that Python's. `declared` are what a deployment or job declares itself.
+    They are those given, less what leads to packages and programs of this process's Python; and
+    what is started by name is that Python's. `declared` are what a deployment or job declares
+    itself.
     """
     programs = Path(python).parent
     prefix = programs.parent
     found = {name: value for name, value in variables.items() if name not in _LEADING}
-    found["PATH"] = os.pathsep.join([str(programs), found.get("PATH", os.defpath)])
+    # Of a Python that is no virtual environment, the folder may be the system's own.
+    own = Path(sys.prefix, "bin") if sys.prefix != sys.base_prefix else None
+    path = found.get("PATH", os.defpath).split(os.pathsep)
+    others = (folder for folder in path if Path(folder) != own)
+    found["PATH"] = os.pathsep.join([str(programs), *others])
     found["PYTHONNOUSERSITE"] = "1"
     if (prefix / "pyvenv.cfg").is_file():
         found["VIRTUAL_ENV"] = str(prefix)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from runner import processes
-from runner.processes import python_command, with_one_thread
+from runner.processes import command_in, python_command, variables_in, with_one_thread
+from tests.pythons import python_of
 
 
 def test_a_module_of_the_folder_a_process_starts_in_is_not_taken_for_ours(tmp_path: Path) -> None:
@@ -65,3 +67,47 @@ def test_spark_without_a_package_of_its_connection_does_not_end_our_process(
 def test_a_process_has_one_thread_unless_somebody_says_otherwise(name: str) -> None:
     assert with_one_thread({"HOME": "/"})[name] == "1"
     assert with_one_thread({name: "4"})[name] == "4"
+
+
+def test_another_python_finds_this_package_and_nothing_else_of_this_environment(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "click.py").touch()
+    (tmp_path / "declared").mkdir()
+    (tmp_path / "declared" / "says.py").write_text(
+        "import importlib.util, sys\n"
+        "from runner import installing\n"
+        "def main(*arguments):\n"
+        "    print(*arguments, importlib.util.find_spec('click'), sys.flags.no_user_site,\n"
+        "          installing.in_declared_environment())\n"
+    )
+    python = python_of("3.9")
+    shell = {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONHOME": "/nowhere"}
+    variables = variables_in(python, shell, {"PYTHONPATH": str(tmp_path / "declared")})
+    done = subprocess.run(
+        command_in(python, "says", "a word"),
+        env=variables,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("a word None 1 True\n", "")
+
+
+def test_the_variables_of_another_python_lead_to_that_one(tmp_path: Path) -> None:
+    own = Path(sys.prefix, "bin")
+    shell = {
+        "PATH": f"{own}:/bin",
+        "VIRTUAL_ENV": "/runner",
+        "CONDA_PREFIX": "/conda",
+        "HOME": "/me",
+    }
+    venv = tmp_path / "venv" / "bin"
+    venv.mkdir(parents=True)
+    python = str(venv / "python")
+    plain = {"PATH": f"{venv}:/bin", "HOME": "/me", "PYTHONNOUSERSITE": "1"}
+    assert variables_in(python, shell, {}) == plain
+    (tmp_path / "venv" / "pyvenv.cfg").touch()
+    assert variables_in(python, shell, {}) == plain | {"VIRTUAL_ENV": str(tmp_path / "venv")}
+    assert variables_in(python, shell, {"PATH": "/declared"})["PATH"] == "/declared"

@@ -26,6 +26,7 @@ from runner.local.tracking.lifecycle import VARIABLES, End, begin_run, end_run
 from runner.local.tracking.plan import RunPlan, plan_from
 from runner.local.tracking.server import past_proxies, tracking_server
 from runner.local.tracking.store import why_untracked
+from runner.processes import variables_in
 from runner.workspace import AssetKind, Job, Registration
 
 _EXPRESSION = re.compile(r"\$\{\{\s*(inputs|outputs)\.(\w+)(?:\.path)?\s*\}\}")
@@ -239,37 +240,12 @@ def _environment(command: Command, variables: Mapping[str, str]) -> dict[str, st
         if not key.startswith("AZUREML_")
         and key not in (*VARIABLES, "MLFLOW_REGISTRY_URI", "SPARK_REMOTE")
     }
-    python = (
-        _own_python(inherited)
-        if command.python is None
-        else _other_python(inherited, Path(command.python))
-    )
-    given = inherited | python | dict(command.environment_variables) | dict(variables)
-    return given if command.python is None else past_proxies(given)
-
-
-def _own_python(inherited: Mapping[str, str]) -> dict[str, str]:
-    """The variables by which the command's `python` is the one that runs this."""
-    path = [str(Path(sys.executable).parent), inherited.get("PATH", "")]
-    return {"PATH": os.pathsep.join(path)}
-
-
-def _other_python(inherited: dict[str, str], python: Path) -> dict[str, str]:
-    """The variables by which the command's `python` is another one, with its packages alone.
-
-    What the other one lacks is not found among the runner's own programs either.
-    """
-    for name in ("PYTHONHOME", "PYTHONPATH"):
-        inherited.pop(name, None)
-    own = Path(sys.prefix, "bin") if sys.prefix != sys.base_prefix else None
-    path = [
-        place for place in inherited.get("PATH", "").split(os.pathsep) if Path(place or ".") != own
-    ]
-    return {
-        "PATH": os.pathsep.join([str(python.parent), *path]),
-        "VIRTUAL_ENV": str(python.parent.parent),
-        "PYTHONNOUSERSITE": "1",
-    }
+    declared = command.environment_variables
+    if command.python is not None:
+        return past_proxies({**variables_in(command.python, inherited, declared), **variables})
+    # The command's `python` is the one that runs this.
+    path = os.pathsep.join([str(Path(sys.executable).parent), inherited.get("PATH", "")])
+    return {**inherited, "PATH": path, **declared, **variables}
 
 
 def _wait(process: subprocess.Popen[bytes], timeout: float | None, stop: Callable[[], bool]) -> int:

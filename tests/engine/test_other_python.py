@@ -13,7 +13,7 @@ from unittest import mock
 
 from tests.pythons import python_of
 
-from .job import Outcome, plan_job, score
+from .job import Outcome, plan_job, run_job, score
 from .models import inputs, lay_model
 from .test_process_pool import drive_pool
 from .test_run import assert_ends
@@ -178,6 +178,24 @@ print(attempt.rows, attempt.slice)
 """
     done = subprocess.run([HERE, "-c", program], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("9999 None\n", "")
+
+
+def test_bytecode_is_kept_of_installed_packages_and_not_of_a_scripts_own_modules(
+    tmp_path: Path,
+) -> None:
+    venv = tmp_path / "venv"
+    subprocess.run([python_of("3.9"), "-m", "venv", "--without-pip", str(venv)], check=True)
+    packages = venv / "lib" / "python3.9" / "site-packages"
+    (packages / "installed.py").write_text("there = True")
+    script = "import beside, installed\ndef init(): pass\ndef run(batch): return batch\n"
+    folder = plan_job(tmp_path, FILES, script=script, python=str(venv / "bin" / "python"))
+    (tmp_path / "code" / "beside").mkdir()
+    (tmp_path / "code" / "beside" / "__init__.py").write_text("import beside.within")
+    (tmp_path / "code" / "beside" / "within.py").touch()
+    with mock.patch.dict(os.environ):
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        assert run_job(folder).error is None
+    assert [path.name for path in tmp_path.rglob("*.pyc")] == ["installed.cpython-39.pyc"]
 
 
 def test_a_folder_that_is_no_model_fails_the_job_as_it_does_here(tmp_path: Path) -> None:

@@ -10,13 +10,17 @@ import importlib.util
 import os
 import sys
 import sysconfig
-from importlib.machinery import PathFinder
+from importlib import machinery
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from runner.engine.drivers.result import brief
 from runner.errors import JobFailed
 from runner.installing import in_declared_environment
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 
 def import_script(path: Path, folder: Path, name: str, contract: str) -> ModuleType:
@@ -34,10 +38,12 @@ def import_script(path: Path, folder: Path, name: str, contract: str) -> ModuleT
     # A script finds its neighbours as it does on Azure: in its folder and in the working folder.
     sys.path.insert(0, str(folder))
     os.chdir(folder)
-    sys.dont_write_bytecode = True
+    sys.path_hooks.insert(0, _finder_that_writes_nothing)
     specification = importlib.util.spec_from_file_location(name, path)
     if specification is None or specification.loader is None:
         raise JobFailed(f"script {path} is not a Python file")
+    if isinstance(specification.loader, machinery.SourceFileLoader):
+        specification.loader = _Unwritten(name, str(path))
     module = importlib.util.module_from_spec(specification)
     sys.modules[name] = module
     try:
@@ -54,13 +60,35 @@ def import_script(path: Path, folder: Path, name: str, contract: str) -> ModuleT
     return module
 
 
+class _Unwritten(machinery.SourceFileLoader):
+    """Loads a module and writes no bytecode of it."""
+
+    def set_data(self, path: str, data: ReadableBuffer, *, _mode: int = 0o666) -> None:
+        """Leave the folder of a script as it was declared."""
+
+
+def _finder_that_writes_nothing(folder: str) -> machinery.FileFinder:
+    """Finds the modules of a folder, unless that is this Python's own: the bytecode of installed
+    packages is kept, which uv leaves to who first imports them."""
+    if folder.startswith((sys.prefix + os.sep, sys.base_prefix + os.sep)):
+        raise ImportError
+    return machinery.FileFinder(
+        folder,
+        (machinery.ExtensionFileLoader, machinery.EXTENSION_SUFFIXES),
+        (_Unwritten, machinery.SOURCE_SUFFIXES),
+        (machinery.SourcelessFileLoader, machinery.BYTECODE_SUFFIXES),
+    )
+
+
 def is_in_standard_library(name: str) -> bool:
     """Whether a module of this name belongs to this Python."""
     if sys.version_info >= (3, 10):
         return name in sys.stdlib_module_names
     paths = sysconfig.get_paths()
     folders = [paths["stdlib"], f"{paths['platstdlib']}/lib-dynload"]
-    return name in sys.builtin_module_names or PathFinder.find_spec(name, folders) is not None
+    return name in sys.builtin_module_names or (
+        machinery.PathFinder.find_spec(name, folders) is not None
+    )
 
 
 def forget(path: Path) -> None:
