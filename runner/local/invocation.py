@@ -38,7 +38,7 @@ from runner.local.files import link_out, looks_changed
 from runner.local.home import make_folder
 from runner.local.interpreters import Declaring, Interpreters
 from runner.local.jobs import begin_job, name_job
-from runner.local.venvs import keep_interpreter
+from runner.local.venvs import keep_interpreter, store_aside
 from runner.registering import find_or_register, registration_of
 from runner.request import Request, only_here, resolve
 from runner.scoring_script import find_script
@@ -75,7 +75,9 @@ def invoke(
     plan, model, given, notices = plan_job(home, catalog, request, invocation, name, assets)
     interpreter = _interpreter(request, plan, model, interpreters)
     folder = make_folder(home, job_folder(home, name))
-    write_plan(replace(plan, python=interpreter.python), folder / "plan.json")
+    variables = {**store_aside(interpreter, folder), **plan.environment_variables}
+    plan = replace(plan, python=interpreter.python, environment_variables=variables)
+    write_plan(plan, folder / "plan.json")
     keep_interpreter(home, interpreter, folder)
     if model and plan.script:
         link_out(home, model.content_hash, model_folder(folder) / model.base_name)

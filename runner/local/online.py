@@ -32,7 +32,7 @@ from runner.local.serving.answer import Answer, refuse
 from runner.local.serving.bodies import MAX_BODY
 from runner.local.serving.plan import DeploymentPlan
 from runner.local.serving.traffic import HEADER, choose, nobody
-from runner.local.venvs import held
+from runner.local.venvs import held, store_aside
 from runner.nearest import nearest
 from runner.scoring_script import find_script
 from runner.spark import check_spark, write_settings
@@ -201,6 +201,7 @@ def plan_deployment(
         script=script.name if script else None,
         environment_variables={
             **({"AZUREML_MODEL_DIR": found} if found else {}),
+            **store_aside(interpreter, folder),
             **(_settle_spark(folder, interpreter.python) if spark else {}),
             **deployment.environment_variables,
         },

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -38,6 +39,18 @@ def held(home: Path, interpreter: Interpreter | None, user: str) -> Iterator[int
 
     with hold(home, interpreter.venv, user) as file:
         yield file.fileno()
+
+
+def store_aside(interpreter: Interpreter, folder: Path) -> dict[str, str]:
+    """The variables by which MLflow in a venv keeps in `folder` what nobody asked it to track.
+
+    MLflow 2 makes a store as soon as it loads a model, and would make it where the command was
+    typed. Who names a store has it.
+    """
+    if interpreter.venv is None or "MLFLOW_TRACKING_URI" in os.environ:
+        return {}
+    store = (folder / "mlruns").absolute().as_uri()
+    return {"MLFLOW_TRACKING_URI": store, "MLFLOW_ALLOW_FILE_STORE": "true"}
 
 
 def keep_interpreter(home: Path, interpreter: Interpreter, folder: Path) -> None:
