@@ -101,11 +101,13 @@ def run_uv(
     minor: str | None = None,
     keep_open: Sequence[int] = (),
 ) -> str:
-    """Run uv in a folder and return its standard output; what it says goes to the log.
+    """Run uv in a folder of its own and return its standard output; what it says goes to the log.
 
     `minor` is the Python version that is looked for in pyenv's folders too; `keep_open` are files
     that uv keeps open, so that a lock outlives whoever began it. Raises UvFailed.
     """
+    # Else uv takes overrides and the like from a project that the folder lies in.
+    (folder / "pyproject.toml").write_text("[tool.uv]\n", encoding="utf-8")
     done = subprocess.run(
         [*uv, *arguments, "--color", "never", "--no-progress"],
         cwd=folder,

@@ -53,6 +53,26 @@ def test_an_extra_index_counts_as_much_as_the_first_as_with_pip(
         assert made(home, declared(tmp_path, text)) == {"part==2.0", "tool==1.0"}
 
 
+@pytest.mark.usefixtures("index")
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        (
+            "pyproject.toml",
+            "[project]\nname = 'own'\nversion = '1'\n[tool.uv]\n"
+            "override-dependencies = ['part==1.0']\npip.no-deps = true\n",
+        ),
+        ("uv.toml", "override-dependencies = ['part==1.0']\npip.no-deps = true\n"),
+    ],
+)
+def test_what_a_project_sets_for_its_own_use_of_uv_changes_nothing_of_what_is_declared(
+    tmp_path: Path, file: str, text: str
+) -> None:
+    (tmp_path / file).write_text(text)
+    found = made(tmp_path / "home", declared(tmp_path, "tool==1.0\n"))
+    assert found == {"part==2.0", "tool==1.0"}
+
+
 def test_wheels_of_a_folder_are_found_without_an_index(home: Path, tmp_path: Path) -> None:
     make_wheel(tmp_path / "wheels", "own", "1.0")
     environment = declared(tmp_path, "--no-index\n--find-links wheels\nown\n")
