@@ -66,6 +66,8 @@ def _option(option: str) -> Any:
 
 def _files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
+        if path.is_symlink() and path.is_dir():
+            continue  # it may lead back to where it lies
         if path.is_dir() and path.name not in _NO_CONTENT and path.suffix != ".egg-info":
             yield from _files(path)
         elif path.is_file():

@@ -59,6 +59,8 @@ def make_by_uv(
         )
     except UvFailed as failed:
         raise _why(call, declared, added, failed) from None
+    finally:
+        _constraints_file(folder).unlink(missing_ok=True)  # an address in it may hold a key
 
 
 def _why(
@@ -132,10 +134,14 @@ def _flags(declared: DeclaredEnvironment, folder: Path) -> list[str]:
         # All indexes count the same to pip, which Azure uses; uv asks the first that has a package.
         flags += ["--index-strategy", "unsafe-best-match"]
     if declared.constraints:
-        file = folder / "constraints.txt"
+        file = _constraints_file(folder)
         file.write_text("\n".join(declared.constraints) + "\n", encoding="utf-8")
         flags += ["--constraints", str(file)]
     return flags
+
+
+def _constraints_file(folder: Path) -> Path:
+    return folder / "constraints.txt"
 
 
 def _lines(declared: DeclaredEnvironment, added: Sequence[str]) -> str:

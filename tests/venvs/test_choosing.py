@@ -356,6 +356,7 @@ def test_the_shells_own_environment_does_not_reach_what_is_made(
 def test_constraints_hold(home: Path, index: Index) -> None:
     found, _ = choose(home, declare("part", constraints=("part<2",)))
     assert run(found, "import part; print(part.version)") == "1.0"
+    assert not list(home.rglob("constraints.txt"))  # an address in it may hold a key
 
 
 def test_conda_packages_that_pypi_has_not_are_refused_by_name(

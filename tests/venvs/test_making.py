@@ -111,6 +111,7 @@ def test_a_folder_is_installed_and_an_editable_one_stays_where_it_is(
         '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
     )
     (project / "backend.py").write_text(BACKEND)
+    (project / "again").symlink_to(project)  # a folder may lead back to itself
     assert made(home, declared(tmp_path, "./ours\n")) == {"ours==1.0"}
     editable = entry(home, declared(tmp_path, "-e ours\n"))
     assert editable.venv.resolved == ("ours==1.0",)
