@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.projects import OWN_PACKAGES, ScratchProject, make_project
+
+if TYPE_CHECKING:
+    from tests.distribution import WholeModules
 
 os.environ.update(OWN_PACKAGES)
 
@@ -22,3 +26,23 @@ pytest_plugins = [
 def project(tmp_path: Path) -> ScratchProject:
     """A project with one batch endpoint, `echo`, whose script needs no heavy package."""
     return make_project(tmp_path / "project")
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> WholeModules | None:
+    """Give whole modules to the workers, unless another way is asked for by `--dist`."""
+    from tests.distribution import WholeModules
+
+    if config.getoption("dist") != "load":
+        return None
+    config.option.loadscopereorder = False  # the order is that of the tests
+    return WholeModules(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin what takes long first where several workers share the tests."""
+    if hasattr(config, "workerinput"):
+        from tests.distribution import longest_first
+
+        items[:] = longest_first(items)

@@ -42,6 +42,8 @@ def classifier() -> Any:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    # MLflow guesses a model's packages for seconds, and nothing here reads them.
+    monkeypatch.setenv("MLFLOW_REQUIREMENTS_INFERENCE_TIMEOUT", "0")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
