@@ -50,7 +50,7 @@ def longest_first(tests: Sequence[pytest.Item]) -> list[pytest.Item]:
     return sorted(tests, key=lambda test: -SECONDS.get(unit_of(test.nodeid), 0))
 
 
-class WholeModules(LoadScopeScheduling):
+class WholeModules(LoadScopeScheduling):  # type: ignore[misc]
     """Gives a worker a whole module or folder at a time, in the order of the tests."""
 
     def _split_scope(self, nodeid: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 import yaml
 
 from tests.emulator import Emulator
@@ -15,10 +16,17 @@ from tests.infra.engine.stack import (
     POLICIES,
     ROOT,
     Pulumi,
+    Run,
     Stack,
     make_project,
     make_stack,
 )
+
+
+@pytest.fixture(scope="module")
+def as_declared(deployed: Stack) -> Run:
+    """A preview of the stack as it is, with the policy pack."""
+    return deployed.shown(*POLICIES)
 
 
 def changed_lines(shown: str) -> list[str]:
@@ -27,36 +35,43 @@ def changed_lines(shown: str) -> list[str]:
     return [line.strip() for line in resources.splitlines() if " => " in line]
 
 
-def test_a_deployed_stack_has_nothing_to_change(dev: Stack) -> None:
-    assert dev.preview().changed == []
+def counted(shown: str) -> list[str]:
+    """Give what a preview's last lines count, e.g. `to update` and `unchanged`."""
+    lines = shown.partition("\nResources:\n")[2].partition("\n\n")[0].splitlines()
+    return [line.strip(" +-~><").partition(" ")[2] for line in lines]
 
 
-def test_a_changed_traffic_split_is_one_changed_line_of_one_resource(dev: Stack) -> None:
+def test_a_deployed_stack_has_nothing_to_change(as_declared: Run) -> None:
+    assert changed_lines(as_declared.output) == []
+    assert counted(as_declared.output) == ["unchanged"]
+
+
+def test_a_changed_split_and_a_changed_pin_are_one_resource_each(dev: Stack) -> None:
     config = dev.config()
-    config[ENDPOINTS]["diabetes-online"]["traffic"] = {"blue": 80, "green": 20}
+    online = config[ENDPOINTS]["diabetes-online"]
+    online["traffic"] = {"blue": 80, "green": 20}
+    online["deployments"]["blue"]["model"] = "azureml:diabetes-mlflow:2"
     dev.write(config)
     shown = dev.shown()
-    assert changed_lines(shown.output) == [
-        '~ traffic    : "blue=90 green=10" => "blue=80 green=20"'
+    path, tag, split = changed_lines(shown.output)
+    assert split == '~ traffic    : "blue=90 green=10" => "blue=80 green=20"'
+    assert tag == '~ model: "diabetes-mlflow:1" => "diabetes-mlflow:2"'
+    before, after = path.removeprefix("~ model: ").split(" => ")
+    assert before.endswith('/models/diabetes-mlflow/versions/1"')
+    assert after.endswith('/models/diabetes-mlflow/versions/2"')
+    changes = shown.output.partition("--outputs:--")[0].split("[urn=")[1:]
+    changed = [change.partition("]")[0] for change in changes if " => " in change]
+    assert [urn.rpartition("::")[2] for urn in changed] == [
+        "diabetes-online-blue",
+        "diabetes-online",
     ]
-    assert "~ 1 to update" in shown.output
+    assert counted(shown.output) == ["to update", "unchanged"]
+    assert "~ 2 to update" in shown.output
 
 
-def test_a_changed_pin_changes_the_model_of_one_deployment(dev: Stack) -> None:
-    config = dev.config()
-    config[ENDPOINTS]["diabetes-online"]["deployments"]["blue"]["model"] = (
-        "azureml:diabetes-mlflow:2"
-    )
-    dev.write(config)
-    (step,) = dev.preview().changed
-    assert (step.op, step.name) == ("update", "diabetes-online-blue")
-    assert step.changes == {"properties.model": "update", "tags.model": "update"}
-
-
-def test_the_policy_pack_passes_what_is_declared(dev: Stack) -> None:
-    shown = dev.shown(*POLICIES)
-    assert "Policy Packs run:" in shown.output
-    assert "[mandatory]" not in shown.output
+def test_the_policy_pack_passes_what_is_declared(as_declared: Run) -> None:
+    assert "Policy Packs run:" in as_declared.output
+    assert "[mandatory]" not in as_declared.output
 
 
 def test_the_policy_pack_refuses_a_cluster_that_never_scales_to_zero(dev: Stack) -> None:
@@ -98,12 +113,14 @@ def test_the_output_says_where_the_runner_finds_everything(dev: Stack) -> None:
     assert online["scoring_uri"].startswith(f"https://{online['name']}.")
 
 
-def test_no_secret_is_in_the_state_the_outputs_or_the_log(dev: Stack, emulator: Emulator) -> None:
+def test_no_secret_is_in_the_state_the_outputs_or_the_log(
+    dev: Stack, emulator: Emulator, as_declared: Run
+) -> None:
     environment = dev.environment
     stored = "".join(
         file.read_text(errors="replace") for file in _state_folder(dev).rglob("*") if file.is_file()
     )
-    told = json.dumps(dev.outputs()) + dev.shown().text
+    told = json.dumps(dev.outputs()) + as_declared.text
     for name in ("ARM_CLIENT_SECRET", "PULUMI_CONFIG_PASSPHRASE"):
         assert environment[name] not in stored
         assert environment[name] not in told
