@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.projects import ECHO, ScratchProject, add_diabetes
+from tests.projects import ECHO, ScratchProject, add_diabetes, make_project
 
 
 def expected(project: ScratchProject) -> str:
@@ -224,15 +225,24 @@ BAD_CALLS: list[tuple[tuple[str, ...], int, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("words", "status", "says"), BAD_CALLS, ids=lambda value: str(value)[:50])
-def test_a_wrong_call_gives_one_line_and_its_exit_status(
-    project: ScratchProject, words: tuple[str, ...], status: int, says: str
-) -> None:
+@pytest.fixture(scope="module")
+def registered(tmp_path_factory: pytest.TempPathFactory) -> ScratchProject:
+    """A project whose data is registered, with folders beside it that can't be scored."""
+    project = make_project(tmp_path_factory.mktemp("registered") / "project")
     (project.root / "empty").mkdir()
     (project.root / "nested" / "inner").mkdir(parents=True)
     (project.root / "linked").mkdir()
     (project.root / "linked" / "secret.txt").symlink_to("/etc/hostname")
-    project.run("data", "register", "-f", "models/echo/data.yml")
+    project.json("data", "register", "-f", "models/echo/data.yml")
+    return project
+
+
+@pytest.mark.parametrize(("words", "status", "says"), BAD_CALLS, ids=lambda value: str(value)[:50])
+def test_a_wrong_call_gives_one_line_and_its_exit_status(
+    registered: ScratchProject, tmp_path: Path, words: tuple[str, ...], status: int, says: str
+) -> None:
+    project = ScratchProject(tmp_path / "copy")
+    shutil.copytree(registered.root, project.root, symlinks=True)
     done = project.run(*words)
     assert (done.returncode, done.stdout) == (status, "")
     assert done.stderr.count("\n") == 1
