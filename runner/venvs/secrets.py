@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_USER = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://)([^/\s@'\"`]+)@")
+_USER = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://)([^/\s\"`]+)@")
 _QUERY = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://[^\s?#'\"`]+)\?[^\s#'\"`]+")
 # A key that is named by a variable is not there to be read.
 _BY_VARIABLE = re.compile(r"(?:[\w.-]+:)?\$\{[A-Z0-9_]+\}(?::\$\{[A-Z0-9_]+\})?")

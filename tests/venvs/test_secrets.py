@@ -19,6 +19,8 @@ from runner.venvs.secrets import without_keys
         ("https://${ME}:${KEY}@a.example/x", "https://${ME}:${KEY}@a.example/x"),
         ("https://${ME}:key@a.example/x", "https://***@a.example/x"),
         ("https://a.example/simple", "https://a.example/simple"),
+        ("https://u:p@ss@a.example/x", "https://***@a.example/x"),
+        ("https://u:p'ss@a.example/x", "https://***@a.example/x"),
         ("mail me@a.example", "mail me@a.example"),
         ("https://us/er:p@ss@a.example/", "https://us/er:p@ss@a.example/"),
     ],
