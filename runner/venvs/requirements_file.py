@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from runner.venvs.secrets import without_keys
 
 _COMMENT = re.compile(r"(^|\s+)#.*$")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
+_FILE = re.compile(r"(?:(?<=^)|(?<=@ ))file:[^\s;]+")
 _ARCHIVES: Final = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar")
 
 # Options of a whole file: how many arguments each takes, and what it is called in full.
@@ -192,7 +194,9 @@ def _options(line: Line) -> Iterator[tuple[str, str]]:
         raise refusal(line.place, "", "found a quote that is not closed") from None
     while words:
         word, separator, value = words.pop(0).partition("=")
-        if not word.startswith("--") and len(word) > 2:  # -rfile, and an address with a `=` in it
+        if (
+            word[:1] == "-" != word[1:2] and len(word) > 2
+        ):  # -rfile, and an address with a `=` in it
             word, value = word[:2], word[2:] + separator + value
         known = word in _OPTIONS or word in _FILES or word in _EDITABLE
         if not known:
@@ -210,6 +214,8 @@ def _options(line: Line) -> Iterator[tuple[str, str]]:
 
 def _absolute(line: Line, text: str, *, editable: bool = False) -> str:
     """A requirement with its path, if it names one, made absolute; what is named must be there."""
+    if address := _FILE.search(text):
+        return _with_file(line, text, address[0])
     head, *options = re.split(r"\s+(?=--?[A-Za-z])", text, maxsplit=1)
     target, separator, marker = head.partition(";")
     bare = re.sub(r"\[[^]]*\]$", "", target.strip())
@@ -224,6 +230,21 @@ def _absolute(line: Line, text: str, *, editable: bool = False) -> str:
     extras = target.strip()[len(bare) :]
     condition = f" ; {marker.strip()}" if separator else ""
     return " ".join([f"{path}{extras}{condition}", *options])
+
+
+def _with_file(line: Line, text: str, address: str) -> str:
+    """A requirement whose address of a file is absolute."""
+    from urllib.parse import unquote, urlsplit
+
+    parts = urlsplit(expanded(address))
+    path = _path(line, unquote(parts.path))
+    if not path.exists():
+        says = f"there is no file or folder {path}: name a version in its place, as in name==1.2"
+        raise refusal(line.place, "", says)
+    if parts.path.startswith("/"):
+        return text
+    fragment = f"#{parts.fragment}" if parts.fragment else ""
+    return text.replace(address, f"{path.absolute().as_uri()}{fragment}")
 
 
 def _is_path(text: str) -> bool:
@@ -263,8 +284,10 @@ def _read_text(file: Path) -> str:
         raise refusal(place, "", f"the file can't be read: {error.strerror}") from None
     if len(raw) > MAX_BYTES:
         raise refusal(place, "", "the file is bigger than 1 MiB, the most a declaration may be")
+    # PowerShell's `pip freeze > requirements.txt` writes UTF-16, which pip reads.
+    encoding = "utf-16" if raw.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig"
     try:
-        return raw.decode("utf-8-sig")
+        return raw.decode(encoding)
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise refusal(

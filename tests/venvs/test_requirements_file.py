@@ -127,6 +127,16 @@ def test_a_file_address_is_a_local_path_and_other_addresses_are_not() -> None:
     assert local_path("tool==1.0") is None
 
 
+def test_a_relative_address_of_a_file_starts_from_the_folder_of_its_file(tmp_path: Path) -> None:
+    (tmp_path / "lib s").mkdir()
+    found = read(
+        tmp_path / "a.txt", "file:./lib%20s#egg=tool\ntool @ file:lib%20s ; os_name == 'a'\n"
+    )
+    address = f"{tmp_path.as_uri()}/lib%20s"
+    assert found.requirements == [f"{address}#egg=tool", f"tool @ {address} ; os_name == 'a'"]
+    assert [local_path(each) for each in found.requirements] == [tmp_path / "lib s"] * 2
+
+
 def test_variables_are_left_for_uv_and_paths_are_found_through_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,6 +186,11 @@ def test_hashes_stay_with_their_requirement(tmp_path: Path) -> None:
         ("six\n--upgrade\n", "a.txt:2: found '--upgrade'"),
         ("--index-url 'https://example.com\n", "a.txt:1: found a quote that is not closed"),
         ("six\n==1.0\n", "a.txt:2: found '==1.0'"),
+        ("--index-url https://a.example/ six\n", "a.txt:1: found 'six'"),
+        (
+            "six\nnumpy @ file:///tmp/build/1f2e/numpy_1/work\n",
+            "a.txt:2: there is no file or folder /tmp/build/1f2e/numpy_1/work: name a version",
+        ),
     ],
 )
 def test_a_line_that_is_wrong_is_named(tmp_path: Path, text: str, what: str) -> None:
@@ -192,6 +207,13 @@ def test_a_file_that_is_not_utf8_is_refused_with_its_line(tmp_path: Path) -> Non
     file.write_bytes(b"six\n# caf\xe9\n")
     with pytest.raises(DeclarationError, match=r"a\.txt:2: found bytes that are not UTF-8"):
         read_lines(file)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_a_file_that_windows_wrote_is_read_as_pip_reads_it(tmp_path: Path, encoding: str) -> None:
+    file = tmp_path / "a.txt"
+    file.write_bytes("six==1.16.0\r\nidna\r\n".encode(encoding))
+    assert read_requirements(read_lines(file)).requirements == as_pip_reads(file)[0]
 
 
 def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
