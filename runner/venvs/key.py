@@ -61,7 +61,7 @@ def _option(option: str) -> Any:
     if name != "--find-links" or not folder.is_dir():
         return expanded(option)
     found = sorted(folder.iterdir())
-    return [option, [[file.name, file.stat().st_size] for file in found if file.is_file()]]
+    return [option, [[file.name, _hash(file)] for file in found if file.is_file()]]
 
 
 def _files(folder: Path) -> Iterator[Path]:

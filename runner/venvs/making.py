@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from typing import Final
 from runner.errors import EnvironmentRefused, RunnerError, WrongUsage
 from runner.venvs.environment import DeclaredEnvironment
 from runner.venvs.python_version import minor_of, own_version, same_minor
+from runner.venvs.requirements_file import expanded
 from runner.venvs.uv import UvFailed, explanation, find_uv, is_full_disk, refused, run_uv
 
 # The options that uv reads in a requirements file.
@@ -26,6 +28,7 @@ _IN_A_FILE: Final = frozenset(
         "--only-binary",
     }
 )
+_OPTION = re.compile(r"\s(--(?!hash\b)[a-z][a-z-]*|-C)\b")
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ def make_by_uv(
     Raises WrongUsage for what can't be resolved or is not there, and EnvironmentRefused for what
     keeps uv from working: no such Python, no network, a full disk.
     """
+    _check_options(declared)
     call = Call(find_uv(), folder, log, (lock,))
     _make_python(call, declared)
     python = str(folder / "venv" / "bin" / "python")
@@ -61,6 +65,16 @@ def make_by_uv(
         raise _why(call, declared, added, failed) from None
     finally:
         _constraints_file(folder).unlink(missing_ok=True)  # an address in it may hold a key
+
+
+def _check_options(declared: DeclaredEnvironment) -> None:
+    """Raise WrongUsage for what pip takes with a requirement and uv doesn't."""
+    for requirement in declared.requirements:
+        if found := _OPTION.search(requirement):
+            raise WrongUsage(
+                f"{declared.places.get(requirement, declared.source)}: uv takes no {found[1]} with"
+                " a requirement: take it out, or add --env-manager local"
+            )
 
 
 def _why(
@@ -128,6 +142,10 @@ def _flags(declared: DeclaredEnvironment, folder: Path) -> list[str]:
     for name, _, value in options:
         if name == "--trusted-host":
             flags += ["--allow-insecure-host", value]
+        elif name == "--find-links" and (links := Path(expanded(value))).is_dir():
+            # uv's cache knows what lies in a folder by its name, also when it was built anew.
+            for package in sorted({path.name.partition("-")[0] for path in links.glob("*.whl")}):
+                flags += ["--refresh-package", package]
     if "--pre" in names:
         flags += ["--prerelease", "allow"]
     if "--extra-index-url" in names and "UV_INDEX_STRATEGY" not in os.environ:

@@ -81,6 +81,25 @@ def test_wheels_of_a_folder_are_found_without_an_index(home: Path, tmp_path: Pat
     assert made(home, environment) == {"own==2.0"}
 
 
+def test_a_wheel_of_a_folder_that_was_built_anew_is_installed_anew(
+    home: Path, tmp_path: Path
+) -> None:
+    environment = declared(tmp_path, "--no-index\n--find-links wheels\nown\n")
+    for code in ("first\n", "other\n"):
+        make_wheel(tmp_path / "wheels", "own", "1.0", code=f"is_ = {code!r}\n")
+        (module,) = entry(home, environment).folder.glob("venv/lib/*/site-packages/own.py")
+        assert code.strip() in module.read_text()
+
+
+@pytest.mark.parametrize("option", ["--config-settings", "--global-option", "-C"])
+def test_an_option_of_pips_that_uv_does_not_take_with_a_requirement_is_named(
+    home: Path, tmp_path: Path, option: str
+) -> None:
+    environment = declared(tmp_path, f"six\ntool==1.0 {option}=a\n")
+    with pytest.raises(WrongUsage, match=f"requirements.txt:2: uv takes no {option} with"):
+        made(home, environment)
+
+
 def test_releases_before_the_final_one_are_taken_where_pre_says_so(
     home: Path, index: Index, tmp_path: Path
 ) -> None:
