@@ -146,7 +146,8 @@ def find_or_make(
             if error.errno in FULL:
                 raise EnvironmentRefused(
                     f"no space left on the disk of {folder.parent} for the environment of"
-                    f" {declared.source}: free some, or remove others with `runner venvs remove`"
+                    f" {declared.source}: free some, or remove others with"
+                    " `runner venvs remove --unused`"
                 ) from None
             raise EnvironmentRefused(
                 f"the environment of {declared.source} can't be made in {folder}"

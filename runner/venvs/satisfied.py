@@ -33,7 +33,7 @@ def other_versions(
     installed may be of another content.
     """
     found = [] if same_minor(python) else [OtherVersion("python", str(python), own_version())]
-    found += [other for one in requirements if (other := _other(one)) is not None]
+    found += [other for each in requirements if (other := _other(each)) is not None]
     found += [
         other
         for constraint in constraints

@@ -51,7 +51,10 @@ _DROPPED: Final = ("CONDA_PREFIX", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
 
 _OLDEST = 9  # minor version of Python in which the runner's own code runs
 
+# Where uv read a requirement: what is given to it through a pipe has no name.
+_PIPED = re.compile(r"^Couldn't parse requirement in `-` at position \d+ |: -:\d+:\d+$")
 _FULL_DISK = ("No space left on device", "Disk quota exceeded", "os error 28", "os error 122")
+_READ_ONLY = ("Read-only file system", "Permission denied", "os error 30", "os error 13")
 _NO_KEY = ("401 Unauthorized", "403 Forbidden")
 _NO_NETWORK = (
     "error sending request",
@@ -187,7 +190,12 @@ def refused(failed: UvFailed, declared: DeclaredEnvironment, log: Path) -> Runne
     if is_full_disk(said):
         return EnvironmentRefused(
             f"no space left on the disk for the environment of {declared.source}: free some, or"
-            f" remove others with `runner venvs remove`{where}"
+            f" remove others with `runner venvs remove --unused`{where}"
+        )
+    if any(words in said for words in _READ_ONLY) and "[stderr]" not in said:
+        return EnvironmentRefused(
+            f"uv can't write what it makes of {declared.source}: {explanation(said)}; name a folder"
+            f" that you can write to in UV_CACHE_DIR, or in RUNNER_HOME{where}"
         )
     if any(words in said for words in _NO_KEY):
         return EnvironmentRefused(
@@ -231,8 +239,12 @@ def explanation(said: str) -> str:
         told[0] = told[0][told[0].index("Because ") :]
     elif "[stderr]" in said:  # of a package's own build, whose last line says most
         printed = said.partition("[stderr]")[2].partition("\nhint:")[0].splitlines()
-        told = [told[0], *[line for line in printed if line.strip()][-1:]]
+        lines = [line for line in printed if line.strip()]
+        # An exception stands last; what a build says without one begins with what is the matter.
+        traced = any(line.strip().startswith(("Traceback", "error:")) for line in lines)
+        told = [told[0], *(lines[-1:] if traced else lines[:2])]
     text = one_line(" ".join(line for line in told if line.strip(" ^")))
+    text = _PIPED.sub("", text).removesuffix(".")
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1].rstrip() + "…"
 
 

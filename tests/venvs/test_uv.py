@@ -21,18 +21,29 @@ DECLARED = DeclaredEnvironment(
         (
             "Using Python 3.10 environment at: x\nerror: No solution found when resolving"
             " packages\n  cause: Because a<1 depends on b,\n      we can conclude c.\n\nhint: d",
-            "Because a<1 depends on b, we can conclude c.",
+            "Because a<1 depends on b, we can conclude c",
         ),
         (
             "  × No solution found when resolving dependencies:\n  ╰─▶ Because there is no version"
             " of a==9 and you require a==9, we can\n      conclude that x.\n",
-            "Because there is no version of a==9 and you require a==9, we can conclude that x.",
+            "Because there is no version of a==9 and you require a==9, we can conclude that x",
         ),
         ("warning: x\nerror: Failed to parse: `a==`\n  cause: b\n", "Failed to parse: `a==` b"),
         (
             "error: Failed to build `x`\n  cause: The build backend returned an error\n\n"
             "         [stderr]\n         Traceback\n         RuntimeError: no compiler\n\nhint: y",
             "Failed to build `x` RuntimeError: no compiler",
+        ),
+        (
+            "error: Failed to build `x`\n  cause: The build backend returned an error\n\n"
+            "         [stderr]\n         The x package is deprecated, use 'y'\n"
+            "         rather than 'x'.\n\n         More is at\n         https://a.example\n",
+            "Failed to build `x` The x package is deprecated, use 'y' rather than 'x'",
+        ),
+        (
+            "error: Couldn't parse requirement in `-` at position 0\n  cause: no such operator\n"
+            "    six=1.0\n       ^^^^\n",
+            "no such operator six=1.0",
         ),
         (
             "error: Couldn't parse `-`\n  cause: no\n    part=1.0\n        ^^^^\n",
@@ -58,6 +69,13 @@ def test_a_long_explanation_is_cut() -> None:
         ("error: x\n  cause: Because numpy y", 2, "conda.yml:8: Because"),
         ("error: nothing known", 2, "conda.yml: nothing known"),
         ("error: Failed to write: No space left on device (os error 28)", 3, "no space left"),
+        (
+            "error: Failed to initialize cache at `x`\n  cause: failed to create directory `x`:"
+            " Read-only file system (os error 30)",
+            3,
+            "uv can't write what it makes of conda.yml: Failed to initialize cache at `x` failed to"
+            " create directory `x`: Read-only file system (os error 30); name a folder",
+        ),
         (
             "error: Failed to fetch: x\n  cause: client error (Connect)",
             3,
