@@ -114,7 +114,10 @@ def explain_within(path: Path, error: BaseException) -> str:
 
 
 def _way_out(error: BaseException) -> str:
-    """Where a package that a script lacks is to be declared; empty for every other error."""
+    """What to do about a package that a script lacks; empty for every other error."""
+    own = __name__.partition(".")[0]
+    if isinstance(error, ImportError) and (error.name or "").partition(".")[0] == own:
+        return f"; {own} is the package that runs the script here: give yours another name"
     if not isinstance(error, ModuleNotFoundError) or not in_declared_environment():
         return ""
     return "; add the package to what the deployment declares: the conda_file of its environment"
