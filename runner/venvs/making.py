@@ -13,8 +13,9 @@ from typing import Final
 
 from runner.errors import EnvironmentRefused, RunnerError, WrongUsage
 from runner.venvs.environment import DeclaredEnvironment
+from runner.venvs.names import name_of
 from runner.venvs.python_version import minor_of, own_version, same_minor
-from runner.venvs.requirements_file import expanded
+from runner.venvs.requirements_file import expanded, local_path
 from runner.venvs.uv import UvFailed, explanation, find_uv, is_full_disk, refused, run_uv
 
 # The options that uv reads in a requirements file.
@@ -139,13 +140,21 @@ def _flags(declared: DeclaredEnvironment, folder: Path) -> list[str]:
     options = [option.partition(" ") for option in declared.options]
     names = {name for name, _, _ in options}
     flags: list[str] = []
+    # What uv's cache knows by its name and version, also when it has another content by now.
+    built_anew: set[str | None] = set()
     for name, _, value in options:
         if name == "--trusted-host":
             flags += ["--allow-insecure-host", value]
         elif name == "--find-links" and (links := Path(expanded(value))).is_dir():
-            # uv's cache knows what lies in a folder by its name, also when it was built anew.
-            for package in sorted({path.name.partition("-")[0] for path in links.glob("*.whl")}):
-                flags += ["--refresh-package", package]
+            built_anew |= {path.name.partition("-")[0] for path in links.glob("*.whl")}
+    for requirement in declared.requirements:
+        path = local_path(requirement)
+        if path is not None and path.is_dir() and not requirement.startswith("-e "):
+            built_anew.add(name_of(requirement) or _name_in(path))
+    if None in built_anew:
+        flags += ["--refresh"]
+    for package in sorted(filter(None, built_anew)):
+        flags += ["--refresh-package", package]
     if "--pre" in names:
         flags += ["--prerelease", "allow"]
     if "--extra-index-url" in names and "UV_INDEX_STRATEGY" not in os.environ:
@@ -156,6 +165,18 @@ def _flags(declared: DeclaredEnvironment, folder: Path) -> list[str]:
         file.write_text("\n".join(declared.constraints) + "\n", encoding="utf-8")
         flags += ["--constraints", str(file)]
     return flags
+
+
+def _name_in(project: Path) -> str | None:
+    """The name of the package in a folder, None where no pyproject.toml says it."""
+    import tomllib
+
+    try:
+        with (project / "pyproject.toml").open("rb") as file:
+            name = tomllib.load(file)["project"]["name"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    return name if isinstance(name, str) else None
 
 
 def _constraints_file(folder: Path) -> Path:
