@@ -15,7 +15,12 @@ from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.linear_model import LinearRegression
 
 from runner.engine.drivers.mlflow_model import MlflowDriver
-from runner.engine.drivers.packages import doubts, missing_package, other_versions
+from runner.engine.drivers.packages import (
+    doubts,
+    missing_package,
+    other_versions,
+    why_not_loaded,
+)
 from runner.engine.mlmodel import MlModel, read_mlmodel
 from runner.errors import JobFailed
 from runner.installing import installed_by
@@ -136,6 +141,16 @@ def test_a_package_that_is_not_declared_is_to_be_added_to_what_is_declared(
     where = "the conda_file of the deployment's environment, or to the model's requirements.txt"
     assert said.format(where) in str(outcome.error)
     assert "--env-manager" not in str(outcome.error)
+
+
+def test_a_models_own_package_that_has_the_runners_name_is_to_be_called_otherwise(
+    tmp_path: Path,
+) -> None:
+    error = ModuleNotFoundError("No module named 'runner.features'", name="runner.features")
+    assert why_not_loaded(model_of(tmp_path / "m"), error) == (
+        "can't be loaded: ModuleNotFoundError: No module named 'runner.features';"
+        " runner is the package that runs this code here: give yours another name"
+    )
 
 
 def test_a_package_that_a_script_lacks_is_to_be_added_to_what_is_declared(tmp_path: Path) -> None:

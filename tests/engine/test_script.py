@@ -222,7 +222,7 @@ def test_a_script_without_one_of_its_functions_fails_the_job(tmp_path: Path, mis
         (
             "from runner.features import wide",
             "can't be imported: ModuleNotFoundError: No module named 'runner.features' (line 1);"
-            " runner is the package that runs the script here: give yours another name",
+            " runner is the package that runs this code here: give yours another name",
         ),
         ("1 / 0", "can't be imported: ZeroDivisionError: division by zero (line 1)"),
         ("import sys; sys.exit(3)", "can't be imported: it calls exit(3)"),

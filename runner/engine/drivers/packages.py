@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from runner.engine.drivers.result import brief
+from runner.engine.drivers.result import brief, taken_name
 from runner.engine.mlmodel import MlModel
 from runner.installing import in_declared_environment, installed_by
 from runner.package_names import normal, packages_of
@@ -55,8 +55,8 @@ def why_not_loaded(model: MlModel, error: Exception) -> str:
     """What keeps a model from being loaded, in words that go on after its name."""
     if needed := missing_package(model, error):
         return needed
-    others = other_version(model, error)
-    return f"can't be loaded: {brief(error)}{f'; {others}' if others else ''}"
+    why = taken_name(error) or other_version(model, error)
+    return f"can't be loaded: {brief(error)}{f'; {why}' if why else ''}"
 
 
 def missing_package(model: MlModel, error: Exception) -> str | None:

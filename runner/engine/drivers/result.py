@@ -60,5 +60,13 @@ def brief(error: BaseException) -> str:
     return f"{name}: {text}" if text else name
 
 
+def taken_name(error: BaseException) -> str:
+    """What to do where own code has a package of the name of the one that runs it, else empty."""
+    own = __name__.partition(".")[0]
+    if isinstance(error, ImportError) and (error.name or "").partition(".")[0] == own:
+        return f"{own} is the package that runs this code here: give yours another name"
+    return ""
+
+
 def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST_REASON else text[: _LONGEST_REASON - 1] + "…"

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from runner.engine.drivers.result import brief
+from runner.engine.drivers.result import brief, taken_name
 from runner.errors import JobFailed
 from runner.installing import in_declared_environment
 
@@ -115,9 +115,8 @@ def explain_within(path: Path, error: BaseException) -> str:
 
 def _way_out(error: BaseException) -> str:
     """What to do about a package that a script lacks; empty for every other error."""
-    own = __name__.partition(".")[0]
-    if isinstance(error, ImportError) and (error.name or "").partition(".")[0] == own:
-        return f"; {own} is the package that runs the script here: give yours another name"
+    if taken := taken_name(error):
+        return f"; {taken}"
     if not isinstance(error, ModuleNotFoundError) or not in_declared_environment():
         return ""
     return "; add the package to what the deployment declares: the conda_file of its environment"
