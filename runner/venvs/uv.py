@@ -215,10 +215,41 @@ def refused(failed: UvFailed, declared: DeclaredEnvironment, log: Path) -> Runne
 
 def _pips_index(shell: Mapping[str, str]) -> str:
     """What to say to who has told pip of an index, and uv of none."""
+    if any(name.startswith(_INDEXES) for name in shell):
+        return ""
     named = next((name for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL") if name in shell), None)
-    if named is None or any(name.startswith(_INDEXES) for name in shell):
+    named = named or next((str(file) for file in _pips_files(shell) if _names_index(file)), None)
+    if named is None:
         return ""
     return f"; uv does not read {named}: name that index in UV_DEFAULT_INDEX or UV_INDEX"
+
+
+def _pips_files(shell: Mapping[str, str]) -> list[Path]:
+    """Where pip on Linux looks for its configuration, the nearest first."""
+    if (named := shell.get("PIP_CONFIG_FILE")) is not None:
+        return [Path(named)]
+    config = Path(shell.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    return [
+        Path(sys.prefix, "pip.conf"),
+        config / "pip/pip.conf",
+        Path.home() / ".pip/pip.conf",
+        Path("/etc/pip.conf"),
+    ]
+
+
+def _names_index(file: Path) -> bool:
+    from configparser import Error, RawConfigParser
+
+    parser = RawConfigParser()
+    try:
+        parser.read(file, encoding="utf-8")
+    except (OSError, UnicodeDecodeError, Error):
+        return False
+    return any(
+        parser.has_option(section, option)
+        for section in ("global", "install")
+        for option in ("index-url", "extra-index-url")
+    )
 
 
 def is_full_disk(said: str) -> bool:

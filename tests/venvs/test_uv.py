@@ -179,5 +179,13 @@ def test_who_told_pip_alone_of_an_index_is_told_how_to_tell_uv(
     monkeypatch.setenv("PIP_INDEX_URL", "https://me:key@a.example")
     told = "; uv does not read PIP_INDEX_URL: name that index in UV_DEFAULT_INDEX or UV_INDEX"
     assert told in str(refused(UvFailed(said), DECLARED, tmp_path / "log"))
+    monkeypatch.delenv("PIP_INDEX_URL")
+    file = tmp_path / "pip.conf"
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(file))
+    file.write_text("[global]\ntimeout = 60\n")
+    assert "does not read" not in str(refused(UvFailed(said), DECLARED, tmp_path / "log"))
+    file.write_text("[global]\nindex-url = https://me:key@a.example\n")
+    told = told.replace("PIP_INDEX_URL", str(file))
+    assert told in str(refused(UvFailed(said), DECLARED, tmp_path / "log"))
     monkeypatch.setenv("UV_INDEX_URL", "https://a.example")
-    assert "PIP_INDEX_URL" not in str(refused(UvFailed(said), DECLARED, tmp_path / "log"))
+    assert "does not read" not in str(refused(UvFailed(said), DECLARED, tmp_path / "log"))
