@@ -49,6 +49,8 @@ _KEPT: Final = (
 _INDEXES: Final = ("UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_INDEX")
 _DROPPED: Final = ("CONDA_PREFIX", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
 
+_TOO_OLD: Final = ("error: unexpected argument", "error: unrecognized subcommand")
+
 _OLDEST = 9  # minor version of Python in which the runner's own code runs
 
 # Where uv read a requirement: what is given to it through a pipe has no name.
@@ -107,7 +109,8 @@ def run_uv(
     """Run uv in a folder of its own and return its standard output; what it says goes to the log.
 
     `minor` is the Python version that is looked for in pyenv's folders too; `keep_open` are files
-    that uv keeps open, so that a lock outlives whoever began it. Raises UvFailed.
+    that uv keeps open, so that a lock outlives whoever began it. Raises UvFailed, and
+    EnvironmentRefused for a uv that is too old.
     """
     # Else uv takes overrides and the like from a project that the folder lies in.
     (folder / "pyproject.toml").write_text("[tool.uv]\n", encoding="utf-8")
@@ -127,6 +130,7 @@ def run_uv(
     with log.open("a", encoding="utf-8") as file:
         file.write(f"$ uv {without_keys(' '.join(arguments))}\n{said}")
     if done.returncode:
+        _check_age(uv, said)
         raise UvFailed(said)
     return done.stdout
 
@@ -149,6 +153,8 @@ def describe_uv() -> str:
                 check=True,
             )
         except (OSError, subprocess.CalledProcessError) as error:
+            if isinstance(error, subprocess.CalledProcessError):
+                _check_age(uv, error.stderr)
             raise EnvironmentRefused(
                 f"{' '.join(uv)} does not run ({error}): install it anew"
             ) from None
@@ -159,6 +165,15 @@ def describe_uv() -> str:
     versions = sorted({(part["major"], part["minor"]) for part in parts})
     pythons = ", ".join(f"{major}.{minor}" for major, minor in versions if minor >= _OLDEST)
     return f"{ask('--version')}, {' '.join(uv)}; it finds Python {pythons}"
+
+
+def _check_age(uv: Sequence[str], said: str) -> None:
+    """Raise EnvironmentRefused for a uv that does not know what it is asked for."""
+    if any(line.startswith(_TOO_OLD) for line in said.splitlines()):
+        raise EnvironmentRefused(
+            f"{' '.join(uv)} is too old, it doesn't know what it is asked for: get a later one in"
+            " its place, or on PATH before it"
+        )
 
 
 class UvFailed(Exception):

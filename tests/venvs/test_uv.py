@@ -6,7 +6,7 @@ import pytest
 
 from runner.errors import EnvironmentRefused
 from runner.venvs.environment import DeclaredEnvironment
-from runner.venvs.uv import UvFailed, explanation, find_uv, refused, variables
+from runner.venvs.uv import UvFailed, describe_uv, explanation, find_uv, refused, run_uv, variables
 
 DECLARED = DeclaredEnvironment(
     "conda.yml",
@@ -189,3 +189,15 @@ def test_who_told_pip_alone_of_an_index_is_told_how_to_tell_uv(
     assert told in str(refused(UvFailed(said), DECLARED, tmp_path / "log"))
     monkeypatch.setenv("UV_INDEX_URL", "https://a.example")
     assert "does not read" not in str(refused(UvFailed(said), DECLARED, tmp_path / "log"))
+
+
+def test_a_uv_that_is_too_old_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    uv = tmp_path / "uv"
+    uv.write_text("#!/bin/sh\necho \"error: unexpected argument '$2' found\" >&2\nexit 2\n")
+    uv.chmod(0o755)
+    said = f"^{uv} is too old, .* get a later one in its place, or on PATH before it$"
+    with pytest.raises(EnvironmentRefused, match=said):
+        run_uv([str(uv)], ["venv", "--no-project"], folder=tmp_path, log=tmp_path / "log")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(EnvironmentRefused, match=said):
+        describe_uv()
