@@ -120,6 +120,7 @@ def find_or_make(
             say(f"the venv {name} is broken or was not made to its end: it is made again")
             remove(folder)
         log.unlink(missing_ok=True)
+        _check_manager(manager)
         python = minor_of(declared.python or own_version())
         say(
             f"making the environment of {declared.source}: Python {python},"
@@ -160,6 +161,17 @@ def find_or_make(
                 f" {venv.python}: the minor version decides"
             )
         return venv
+
+
+def _check_manager(manager: str) -> None:
+    """Raise EnvironmentRefused where what is to make the environment is not on this machine."""
+    from runner.venvs.conda import needed_conda
+    from runner.venvs.uv import find_uv
+
+    if manager == "conda":
+        needed_conda()
+    else:
+        find_uv()
 
 
 def check_conda_packages(declared: DeclaredEnvironment) -> None:

@@ -30,6 +30,16 @@ def find_conda() -> str | None:
     return next((found for found in (*on_path, *named) if found), None)
 
 
+def needed_conda() -> str:
+    """As `find_conda`. Raises EnvironmentRefused where there is none."""
+    if (found := find_conda()) is not None:
+        return found
+    raise EnvironmentRefused(
+        "--env-manager conda needs conda, mamba or micromamba, and none is on PATH: install"
+        " one, or leave the option out to have uv make the environment"
+    )
+
+
 def make_by_conda(
     declared: DeclaredEnvironment, added: Sequence[str], folder: Path, log: Path, lock: int
 ) -> None:
@@ -40,12 +50,7 @@ def make_by_conda(
     """
     import yaml
 
-    conda = find_conda()
-    if conda is None:
-        raise EnvironmentRefused(
-            "--env-manager conda needs conda, mamba or micromamba, and none is on PATH: install"
-            " one, or leave the option out to have uv make the environment"
-        )
+    conda = needed_conda()
     file = folder / "conda.yaml"
     file.touch(mode=0o600)
     file.write_text(yaml.safe_dump(_content(declared, added), sort_keys=False), encoding="utf-8")

@@ -189,6 +189,23 @@ def test_without_uv_the_ways_out_are_named(home: Path, monkeypatch: pytest.Monke
     assert entries(home) == []
 
 
+@pytest.mark.parametrize("manager", ["uv", "conda"])
+def test_nothing_is_said_to_be_made_by_what_is_not_there(
+    home: Path, monkeypatch: pytest.MonkeyPatch, manager: EnvManager
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr("sys.prefix", "/nowhere/venv")
+    monkeypatch.setattr("runner.venvs.uv.find_spec", lambda _: None)
+    for name in ("CONDA_EXE", "MAMBA_EXE"):
+        monkeypatch.delenv(name, raising=False)
+    said: list[str] = []
+    with pytest.raises(EnvironmentRefused):
+        choose_interpreter(
+            home, declare("no-such-tool==1"), manager, needs=Needs(), say=said.append
+        )
+    assert said == []
+
+
 @pytest.mark.parametrize(
     "damage",
     [
