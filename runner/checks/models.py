@@ -8,11 +8,14 @@ from pathlib import Path
 
 from runner.checks.finding import Finding, error, warning
 from runner.checks.subject import Subject, place_in
-from runner.declarations import Catalog, Model
+from runner.declarations import Catalog, DeclarationError, Model
 from runner.declarations.problem import Place
 from runner.engine.mlmodel import read_mlmodel
 from runner.errors import JobFailed
 from runner.package_names import normal
+from runner.venvs.environment import DeclaredEnvironment
+from runner.venvs.names import name_of
+from runner.venvs.reading import model_environment
 
 # How far two versions of a library may be apart, as digits that must be the same, before what one
 # saved is not sure to load in the other.
@@ -31,6 +34,7 @@ def of_subject(subject: Subject) -> Iterator[Finding]:
     yield from library(subject)
     yield from saved_version(subject)
     yield from saved_python(subject)
+    yield from declared_twice(subject)
 
 
 def of_assets(catalog: Catalog) -> Iterator[Finding]:
@@ -120,6 +124,32 @@ def saved_python(subject: Subject) -> Iterator[Finding]:
             f" {subject.wanted.python}, which may not load it: declare python={saved[0]}.{saved[1]}"
         )
         yield warning(subject.place("environment"), "saved-python", text)
+
+
+def declared_twice(subject: Subject) -> Iterator[Finding]:
+    """The files of a model that say what it needs say the same: Azure goes by conda.yaml alone."""
+    model, wanted = subject.mlmodel, subject.wanted
+    if model is None or wanted is None or subject.environment is not None:
+        return
+    try:
+        own = model_environment(model.folder)
+    except DeclarationError:  # which whoever runs it here is told
+        return
+    if own is None or own.source == wanted.source:
+        return
+    here, there = _by_name(own), _by_name(wanted)
+    for name in sorted(here.keys() & there.keys()):
+        if here[name] != there[name]:
+            text = (
+                f"{wanted.source} says {there[name]}, which is what Azure installs, and"
+                f" {own.source} {here[name]}, which is what runs here: say the same in both"
+            )
+            yield warning(Place(Path(wanted.source), 0), "declared-twice", text)
+
+
+def _by_name(declared: DeclaredEnvironment) -> dict[str, str]:
+    named = ((name_of(requirement), requirement) for requirement in declared.requirements)
+    return {name: requirement for name, requirement in named if name is not None}
 
 
 def _minor(version: str) -> tuple[int, ...]:

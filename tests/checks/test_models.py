@@ -120,3 +120,14 @@ def test_a_model_with_functions_of_its_own_needs_its_own_python(project: Checked
     assert project.found() == []
     project.change("models/m/plain.yml", "python=3.11", "python=3.12")
     assert [finding.code for finding in project.findings()] == ["saved-python"]
+
+
+def test_files_of_a_model_that_do_not_say_the_same(project: Checked) -> None:
+    project.write("models/m/model/requirements.txt", "scikit-learn==1.9.1\n")
+    project.write("models/m/model/python_env.yaml", "dependencies: [-r requirements.txt]\n")
+    assert "declared-twice" not in {finding.code for finding in project.findings()}
+    project.write("models/m/model/requirements.txt", "scikit-learn==1.9.0\n")
+    twice = [finding for finding in project.findings() if finding.code == "declared-twice"]
+    assert {finding.severity for finding in twice} == {"warning"}
+    assert "scikit-learn==1.9.0" in twice[0].text
+    assert "conda.yaml says scikit-learn==1.9.1, which is what Azure installs" in twice[0].text

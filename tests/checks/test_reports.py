@@ -15,6 +15,7 @@ UNREPORTED = {
     "capitals": "Linux tells capitals apart, macOS and Windows don't",
     "conda-file": "conda takes a mapping with a list of packages",
     "columns": "MLflow refuses a table without a required column",
+    "declared-twice": "Azure makes a model's environment of its conda.yaml",
     "functions": "the contract of scoring scripts in Azure's documentation",
     "left-out": "azure-ai-ml sends what its own ignore rules leave",
     "library": "a model can't be loaded without its library",
