@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +28,16 @@ pytest_plugins = [
 def project(tmp_path: Path) -> ScratchProject:
     """A project with one batch endpoint, `echo`, whose script needs no heavy package."""
     return make_project(tmp_path / "project")
+
+
+@pytest.fixture(autouse=True)
+def _own_place() -> Iterator[None]:
+    """Leave the process to the next test where it was: a scoring script's driver moves it, and has
+    modules found in other ways, as no other comes after it in a worker."""
+    here, path, hooks = Path.cwd(), list(sys.path), list(sys.path_hooks)
+    yield
+    os.chdir(here)
+    sys.path[:], sys.path_hooks[:] = path, hooks
 
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)

@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import sys
+import zipfile
 from ast import literal_eval
 from dataclasses import replace
 from pathlib import Path
@@ -283,6 +284,18 @@ def test_a_script_finds_its_neighbours_and_works_in_its_own_folder(tmp_path: Pat
     (tmp_path / "code" / "words.txt").write_text("there")
     assert run_job(folder).output == b"hello\nthere\n3\n"
     assert not (tmp_path / "code" / "__pycache__").exists()
+
+
+def test_a_script_imports_from_an_archive_and_runs_a_program_by_its_path(tmp_path: Path) -> None:
+    script = (
+        "import runpy, sys\nsys.path.append('packed.zip')\nimport packed\ndef init(): pass\n"
+        "def run(batch): return [packed.VALUE, runpy.run_path('program.py')['VALUE'], 3]\n"
+    )
+    folder = plan_job(tmp_path, FILES, script=script)
+    (tmp_path / "code" / "program.py").write_text("VALUE = 2\n")
+    with zipfile.ZipFile(tmp_path / "code" / "packed.zip", "w") as archive:
+        archive.writestr("packed.py", "VALUE = 1\n")
+    assert run_job(folder).output == b"1\n2\n3\n"
 
 
 @pytest.mark.parametrize("python", [None, sys.executable], ids=["this python", "another python"])

@@ -69,8 +69,10 @@ class _Unwritten(machinery.SourceFileLoader):
 
 def _finder_that_writes_nothing(folder: str) -> machinery.FileFinder:
     """Finds the modules of a folder, unless that is this Python's own: the bytecode of installed
-    packages is kept, which uv leaves to who first imports them."""
-    if folder.startswith((sys.prefix + os.sep, sys.base_prefix + os.sep)):
+    packages is kept, which uv leaves to who first imports them. What is no folder is left to
+    others, such as an archive, or a program that is run by its path."""
+    own = folder.startswith((sys.prefix + os.sep, sys.base_prefix + os.sep))
+    if own or not Path(folder).is_dir():
         raise ImportError
     return machinery.FileFinder(
         folder,
