@@ -272,7 +272,14 @@ def _keep_new(home: Path, read: Callable[[], Iterable[bytes]]) -> str:
                 file.write(chunk)
         kept = _kept(home, written.hexdigest())
         kept.parent.mkdir(parents=True, exist_ok=True)
-        path.rename(kept)
+        try:
+            # A rename would replace what another process has kept meanwhile, and a link that is
+            # made to a file at the moment of its replacement fails: link(2) gives ENOENT then.
+            kept.hardlink_to(path)
+        except FileExistsError:
+            pass
+        except OSError:
+            path.rename(kept)  # a file system without links
     return written.hexdigest()
 
 

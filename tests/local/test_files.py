@@ -7,9 +7,11 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import tracemalloc
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.content import CHUNK
+from runner.content import CHUNK, Content, ContentFile
 from runner.errors import EnvironmentRefused, WrongUsage
 from runner.local import files
 from runner.local.files import checkout, copy_out, looks_changed, store
@@ -226,6 +228,26 @@ def test_equal_contents_take_their_room_once(tmp_path: Path) -> None:
     tree = store(tmp_path / "home", tmp_path / "source")
     inodes = {path.stat().st_ino for path in tree.path.iterdir()}
     assert len(inodes) == 1
+
+
+def test_a_content_is_linked_while_other_threads_keep_it_again(tmp_path: Path) -> None:
+    content = Content("file", [ContentFile("a.txt", 1, lambda: iter([b"1"]))])
+    tree = files.store_content(tmp_path, content).hash
+    stop = threading.Event()
+
+    def keep_again() -> None:
+        while not stop.is_set():
+            files.store_content(tmp_path, content)
+
+    with ThreadPoolExecutor(3) as threads:
+        kept = [threads.submit(keep_again) for _ in range(3)]
+        try:
+            for number in range(2000):
+                files.link_out(tmp_path, tree, tmp_path / "linked" / str(number))
+        finally:
+            stop.set()
+        for each in kept:
+            each.result()
 
 
 def test_stored_files_are_read_only_and_copies_are_not(tmp_path: Path) -> None:
