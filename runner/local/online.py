@@ -28,9 +28,10 @@ from runner.local.endpoint_folder import (
 from runner.local.interpreters import Interpreters
 from runner.local.invocation import declaring_of, find_model
 from runner.local.job_lock import lock, owner
-from runner.local.serving.answer import Answer, refuse
+from runner.local.serving.answer import JSON, Answer, refuse
 from runner.local.serving.bodies import MAX_BODY
 from runner.local.serving.plan import DeploymentPlan
+from runner.local.serving.request import Request
 from runner.local.serving.traffic import HEADER, choose, nobody
 from runner.local.venvs import held, store_aside
 from runner.nearest import nearest
@@ -319,7 +320,7 @@ def _answer_once(plan: DeploymentPlan, folder: Path, body: bytes) -> Response:
         with Deployment(replace(plan, processes=1), log) as one:
             one.start()
             began = time.perf_counter()
-            answer = one.score(body)
+            answer = one.score(Request(headers=(("content-type", JSON),), body=body))
         return _response(answer, plan.name, time.perf_counter() - began)
 
 

@@ -16,6 +16,7 @@ from runner.errors import JobFailed
 from runner.local.serving.answer import Answer
 from runner.local.serving.deployment import Deployment
 from runner.local.serving.plan import DeploymentPlan
+from runner.local.serving.request import Request
 from runner.local.serving.traffic import HEADER, choose, nobody
 from tests.emulator import addresses
 from tests.emulator.batch.invocation import seconds_of
@@ -63,7 +64,7 @@ class OnlineScoring:
         if deployment is None:
             raise Refusal(404, "NotFound", f"There is no deployment {name} of this endpoint.")
         try:
-            answered = self._started(cloud, endpoint, deployment).score(call.request.body)
+            answered = self._started(cloud, endpoint, deployment).score(_handed_on(call))
         except JobFailed as error:
             raise Refusal(502, "BadGateway", str(error)) from None
         return _response(answered, deployment.body["name"])
@@ -103,6 +104,13 @@ class OnlineScoring:
             request_timeout=seconds_of(settings["requestTimeout"]),
             queue_wait=seconds_of(settings["maxQueueWait"]),
         )
+
+
+def _handed_on(call: Call) -> Request:
+    headers = tuple(
+        (name, value) for name, value in call.request.headers.items() if name != "authorization"
+    )
+    return Request(call.request.method, "/score", headers, call.request.body)
 
 
 def _endpoint(cloud: Cloud, call: Call) -> Resource:

@@ -17,6 +17,7 @@ from pyarrow import parquet
 from runner.engine.needs import MLFLOW_MODEL
 from runner.local.serving.deployment import Deployment
 from runner.local.serving.plan import DeploymentPlan
+from tests.local.serving.scripts import posted
 from tests.pythons import python_with
 
 from .job import score
@@ -94,7 +95,7 @@ def test_an_online_deployment_of_it_answers_the_same(
     plan = DeploymentPlan("blue", model=str(model), python=python, request_timeout=60.0)
     with Deployment(plan) as deployment:
         deployment.start()
-        answer = deployment.score(json.dumps({"input_data": rows}).encode())
+        answer = deployment.score(posted(json.dumps({"input_data": rows}).encode()))
     assert (answer.status, json.loads(answer.body)) == (200, expected)
 
 

@@ -37,7 +37,7 @@ loaded = scorer._model
 schema = loaded.metadata.get_input_schema()
 told = []
 for body in bodies:
-    ours = answer(scorer, body.encode())
+    ours = answer(scorer, posted(body.encode()))
     try:
         theirs = invocations(body, "application/json", loaded, schema).response
     except Exception as error:

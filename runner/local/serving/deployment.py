@@ -12,6 +12,7 @@ from runner.errors import JobFailed
 from runner.local.serving.answer import Answer, refuse
 from runner.local.serving.plan import DeploymentPlan
 from runner.local.serving.process import Died, Process, TooSlow
+from runner.local.serving.request import Request
 
 _GRACE = 10.0  # seconds for processes to end by themselves
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds between attempts to replace a process
@@ -70,13 +71,13 @@ class Deployment:
         self.begin()
         self.wait_until_ready()
 
-    def score(self, body: bytes) -> Answer:
+    def score(self, request: Request) -> Answer:
         """Answer one request.
 
         408 where it takes longer than the request timeout, 429 where too many are inside or no
         process is free in time, 500 where the process dies, 503 where there is none.
         """
-        return self.run(body) if self.enter() else self.busy()
+        return self.run(request) if self.enter() else self.busy()
 
     def enter(self) -> bool:
         """Count a request in, unless too many are inside; then `run` must follow."""
@@ -93,10 +94,10 @@ class Deployment:
             " (twice instance_count x max_concurrent_requests_per_instance); try again later",
         )
 
-    def run(self, body: bytes) -> Answer:
+    def run(self, request: Request) -> Answer:
         """Answer a request that was counted in, and count it out."""
         try:
-            return self._run(body)
+            return self._run(request)
         finally:
             with self._lock:
                 self._inside -= 1
@@ -118,7 +119,7 @@ class Deployment:
         for process in list(self._processes):
             process.kill()
 
-    def _run(self, body: bytes) -> Answer:
+    def _run(self, request: Request) -> Answer:
         name = self.plan.name
         while True:
             if not self._ready:
@@ -132,7 +133,7 @@ class Deployment:
                 break
             self._replace(process, "its process ended while it was idle")
         try:
-            answer = process.score(body)
+            answer = process.score(request)
         except TooSlow:
             limit = f"{self.plan.request_timeout * 1000:g} ms (request_timeout_ms)"
             self._replace(process, f"no answer in {limit}")

@@ -15,15 +15,20 @@ from runner.local.serving.answer import Answer, refuse
 from runner.local.serving.bodies import MAX_BODY
 from runner.local.serving.deployment import Deployment
 from runner.local.serving.metrics import Metrics
+from runner.local.serving.request import Request
 from runner.local.serving.traffic import HEADER, choose, nobody
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
-    from starlette.requests import Request
+    from starlette.requests import Request as HttpRequest
     from starlette.responses import Response
 
 _BODY_SECONDS = 60.0  # for a request's body to arrive
 _MOST_DRAINED = 10 * MAX_BODY  # bytes of a body that is too large, which are read and dropped
+# The key is the endpoint's, and the body is handed on as it is, without its way of coming.
+_NOT_HANDED_ON = frozenset(
+    {"authorization", "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade"}
+)
 _LONGEST_ID = 100  # characters of a request id; Azure's limit
 
 
@@ -87,7 +92,7 @@ class Front:
         for one in self._endpoint.deployments.values():
             one.kill()
 
-    async def _score(self, request: Request) -> Response:
+    async def _score(self, request: HttpRequest) -> Response:
         began = time.perf_counter()
         name, answer = await self._answer(request)
         self._metrics.answered(name, answer.status)
@@ -105,7 +110,7 @@ class Front:
             headers["connection"] = "close"  # there may be more to come that nobody will read
         return _response(answer, headers)
 
-    async def _answer(self, request: Request) -> tuple[str | None, Answer]:
+    async def _answer(self, request: HttpRequest) -> tuple[str | None, Answer]:
         """The answer, and the deployment that was to give it."""
         endpoint = self._endpoint
         if not self._may_ask(request):
@@ -121,42 +126,44 @@ class Front:
         body = await _read_body(request)
         if isinstance(body, Answer):
             return name, body
-        self._mirror(name, body)
-        return name, await self._run(deployment, body)
+        scoring = _scoring_request(request, body)
+        self._mirror(name, scoring)
+        return name, await self._run(deployment, scoring)
 
-    def _may_ask(self, request: Request) -> bool:
+    def _may_ask(self, request: HttpRequest) -> bool:
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         known = self._endpoint.key.encode()
         same = hmac.compare_digest(key.strip().encode("latin-1", "replace"), known)
         return scheme.lower() == "bearer" and same
 
-    async def _run(self, deployment: Deployment, body: bytes) -> Answer:
+    async def _run(self, deployment: Deployment, request: Request) -> Answer:
         if not deployment.enter():
             return deployment.busy()
         name, began = deployment.plan.name, time.perf_counter()
         with self._metrics.scoring(name):
             loop = asyncio.get_running_loop()
             # Shielded: who was let in must be counted out, though the client has left.
-            answer = await asyncio.shield(loop.run_in_executor(self._threads, deployment.run, body))
+            scoring = loop.run_in_executor(self._threads, deployment.run, request)
+            answer = await asyncio.shield(scoring)
         self._metrics.took(name, time.perf_counter() - began)
         return answer
 
-    def _mirror(self, chosen: str, body: bytes) -> None:
+    def _mirror(self, chosen: str, request: Request) -> None:
         """Send a copy to the deployment that mirrors, as often as declared; nobody waits for it."""
         for name, percent in self._endpoint.mirror_traffic.items():
             mirror = self._endpoint.deployments.get(name)
             if mirror is None or name == chosen or self._chance() * 100 >= percent:
                 continue
             if mirror.enter():
-                self._threads.submit(self._run_mirrored, mirror, body)
+                self._threads.submit(self._run_mirrored, mirror, request)
             else:
                 self._metrics.answered(name, 429, mirrored=True)
 
-    def _run_mirrored(self, mirror: Deployment, body: bytes) -> None:
-        answer = mirror.run(body)
+    def _run_mirrored(self, mirror: Deployment, request: Request) -> None:
+        answer = mirror.run(request)
         self._metrics.answered(mirror.plan.name, answer.status, mirrored=True)
 
-    async def _health(self, _request: Request) -> Response:
+    async def _health(self, _request: HttpRequest) -> Response:
         """Ready while every deployment with traffic has a process that can score."""
         from starlette.responses import JSONResponse
 
@@ -166,27 +173,37 @@ class Front:
         state = {"status": "ready" if fine else "not ready", "processes": ready}
         return JSONResponse(state, 200 if fine else 503)
 
-    async def _show_metrics(self, _request: Request) -> Response:
+    async def _show_metrics(self, _request: HttpRequest) -> Response:
         from starlette.responses import Response
 
         text, content_type = self._metrics.text()
         return Response(text, headers={"content-type": content_type})
 
 
-async def _live(_request: Request) -> Response:
+async def _live(_request: HttpRequest) -> Response:
     from starlette.responses import PlainTextResponse
 
     return PlainTextResponse("Healthy")
 
 
-async def _explain(_request: Request, error: Exception) -> Response:
+async def _explain(_request: HttpRequest, error: Exception) -> Response:
     """What the routes refuse, in the shape of every other error."""
     status = getattr(error, "status_code", 500)
     headers = getattr(error, "headers", None) or {}
     return _response(refuse(status, getattr(error, "detail", "")), dict(headers))
 
 
-async def _read_body(request: Request) -> bytes | Answer:
+def _scoring_request(request: HttpRequest, body: bytes) -> Request:
+    """The request as the deployment gets it: all of it, but for the key and the connection's."""
+    target = request.scope["raw_path"].decode("latin-1")
+    query = request.scope["query_string"].decode("latin-1")
+    headers = tuple(
+        (name, value) for name, value in request.headers.items() if name not in _NOT_HANDED_ON
+    )
+    return Request(request.method, f"{target}?{query}" if query else target, headers, body)
+
+
+async def _read_body(request: HttpRequest) -> bytes | Answer:
     """The body; or what to answer where it is too large, too slow or breaks off."""
     from starlette.requests import ClientDisconnect
 
@@ -215,4 +232,8 @@ async def _read_body(request: Request) -> bytes | Answer:
 def _response(answer: Answer, headers: Mapping[str, str]) -> Response:
     from starlette.responses import Response
 
-    return Response(answer.body, answer.status, dict(headers), answer.content_type)
+    response = Response(answer.body, answer.status)
+    for name, value in answer.headers:
+        response.headers.append(name, value)
+    response.headers.update(headers)
+    return response

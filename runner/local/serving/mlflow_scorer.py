@@ -22,6 +22,7 @@ from runner.local.serving.bodies import (
     take_columns,
 )
 from runner.local.serving.numbers import are_numbers, typed_table
+from runner.local.serving.request import Request
 from runner.spark import leave_remote
 
 _BAD_REQUESTS = ("BAD_REQUEST", "INVALID_PARAMETER_VALUE")  # MLflow's error codes
@@ -43,13 +44,13 @@ class SklearnScorer:
         self._columns = model.signature.columns
         self._predict = sklearn_model.load(model)
 
-    def score(self, body: bytes) -> Answer:
-        request = read_request(body)
-        table = typed_table(take_columns(request, self._columns), self._columns)
+    def score(self, request: Request) -> Answer:
+        asked = read_request(request.body)
+        table = typed_table(take_columns(asked, self._columns), self._columns)
         predictions = self._predict(table)
         if hasattr(predictions, "tolist"):
             predictions = predictions.tolist()
-        return Answer(200, json.dumps(_shape(request, predictions)).encode(), by_model=True)
+        return Answer(200, json.dumps(_shape(asked, predictions)).encode(), by_model=True)
 
 
 class PyfuncScorer:
@@ -81,13 +82,13 @@ class PyfuncScorer:
             if example is not None:
                 self._model.predict(example)
 
-    def score(self, body: bytes) -> Answer:
+    def score(self, request: Request) -> Answer:
         from mlflow.exceptions import MlflowException
         from mlflow.pyfunc import scoring_server as mlflow_server
 
-        request = read_request(body)
+        asked = read_request(request.body)
         try:
-            predictions = self._model.predict(self._data(request), params=request.params)
+            predictions = self._model.predict(self._data(asked), params=asked.params)
         except MlflowException as error:
             if error.error_code not in _BAD_REQUESTS:
                 raise
@@ -95,7 +96,7 @@ class PyfuncScorer:
         text = io.StringIO()
         write: Callable[[Any, io.StringIO], object] = (
             mlflow_server.unwrapped_predictions_to_json
-            if request.form == "input_data"
+            if asked.form == "input_data"
             else mlflow_server.predictions_to_json
         )
         write(predictions, text)

@@ -15,6 +15,7 @@ from typing import IO
 from runner.errors import JobFailed
 from runner.local.serving.answer import Answer
 from runner.local.serving.plan import DeploymentPlan
+from runner.local.serving.request import Request
 from runner.processes import command_in, python_command, variables_in, with_one_thread
 
 # Seconds to import, load the model and get through a script's init().
@@ -79,12 +80,15 @@ class Process:
             model, label = self._plan.model, self._plan.label
             raise JobFailed(failed.replace(model, label) if model and label else failed)
 
-    def score(self, body: bytes, timeout: float | None = None) -> Answer:
+    def score(self, request: Request, timeout: float | None = None) -> Answer:
         """Have one request answered, in `timeout` seconds. Raises TooSlow or Died."""
         deadline = time.monotonic() + (self._plan.request_timeout if timeout is None else timeout)
-        self._send(body)
-        head = json.loads(self._receive(deadline))
-        return Answer(body=self._receive(deadline), **head)
+        head = {"method": request.method, "target": request.target, "headers": request.headers}
+        self._send(json.dumps(head).encode())
+        self._send(request.body)
+        told = json.loads(self._receive(deadline))
+        headers = tuple((name, value) for name, value in told.pop("headers"))
+        return Answer(body=self._receive(deadline), headers=headers, **told)
 
     def end(self, grace: float = 0.0) -> None:
         """Let it end by itself, `grace` seconds at most, and see it gone."""

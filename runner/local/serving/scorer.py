@@ -1,4 +1,4 @@
-"""What turns the body of a request into an answer."""
+"""What turns a request into an answer."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from runner.local.serving import mlflow_scorer
 from runner.local.serving.answer import Answer, refuse
 from runner.local.serving.bodies import BadRequest
 from runner.local.serving.plan import DeploymentPlan
+from runner.local.serving.request import Request
 from runner.local.serving.script_scorer import ScriptScorer
 
 
 class Scorer(Protocol):
     """A loaded model or script; made once a process."""
 
-    def score(self, body: bytes) -> Answer:
+    def score(self, request: Request) -> Answer:
         """Answer one request. Raises BadRequest, or whatever the model or script raises."""
         ...
 
@@ -36,13 +37,13 @@ def load(plan: DeploymentPlan) -> Scorer:
     return mlflow_scorer.load(Path(plan.model))
 
 
-def answer(scorer: Scorer, body: bytes) -> Answer:
+def answer(scorer: Scorer, request: Request) -> Answer:
     """Score, come what may: a bad request is 400, what the model or script raises is 500.
 
     The traceback is printed, for the deployment's log; the client only learns its kind.
     """
     try:
-        return scorer.score(body)
+        return scorer.score(request)
     except BadRequest as error:
         return refuse(400, str(error), by_model=True)
     except BaseException as error:

@@ -15,6 +15,7 @@ from runner.engine.drivers.script_module import explain_within, import_script
 from runner.errors import JobFailed
 from runner.local.serving.answer import Answer
 from runner.local.serving.bodies import BadRequest
+from runner.local.serving.request import Request
 
 _MODULE = "entry_module"  # what Azure names it
 
@@ -46,10 +47,10 @@ class ScriptScorer:
                 f"script {path}: init() raised {explain_within(path, error)}"
             ) from error
 
-    def score(self, body: bytes) -> Answer:
+    def score(self, request: Request) -> Answer:
         """Call `run` with the body as text; what it returns is written as JSON."""
         try:
-            text = body.decode()
+            text = request.body.decode()
         except UnicodeDecodeError as error:
             raise BadRequest(f"the body is not UTF-8 (byte {error.start})") from None
         returned = self._run(text)

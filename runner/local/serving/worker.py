@@ -1,7 +1,7 @@
 """The process that holds a deployment's model: it scores one request after another.
 
-It talks over a socket. First comes the plan and goes one message, ready or not; then each body
-that comes is answered by a head and a body.
+It talks over a socket. First comes the plan and goes one message, ready or not; then each request
+that comes is answered. Requests and answers are two messages each: a head, as JSON, and a body.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 from runner.errors import JobFailed
 from runner.local.serving.answer import Answer
 from runner.local.serving.plan import DeploymentPlan
+from runner.local.serving.request import Request
 from runner.local.serving.scorer import answer, load
 
 
@@ -41,7 +42,13 @@ def main(descriptor: str) -> None:
     with contextlib.suppress(EOFError, OSError):
         _tell(connection, failed=None)
         while True:
-            _send(connection, answer(scorer, connection.recv_bytes()))
+            _send(connection, answer(scorer, _receive(connection)))
+
+
+def _receive(connection: Connection) -> Request:
+    head = json.loads(connection.recv_bytes())
+    headers = tuple((name, value) for name, value in head.pop("headers"))
+    return Request(headers=headers, body=connection.recv_bytes(), **head)
 
 
 def _send(connection: Connection, given: Answer) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.local.serving.plan import DeploymentPlan
+from runner.local.serving.request import Request
 
 # Does what the request asks for, so that one script serves every test.
 OBEDIENT = """
@@ -38,3 +39,8 @@ def script_plan(folder: Path, text: str = OBEDIENT, **more: Any) -> DeploymentPl
     (folder / "score.py").write_text(text)
     settings: dict[str, Any] = {"name": "blue", "request_timeout": 30.0, "queue_wait": 30.0} | more
     return DeploymentPlan(code=str(folder), script="score.py", **settings)
+
+
+def posted(body: bytes, content_type: str = "application/json") -> Request:
+    """The request that posts a body to be scored."""
+    return Request(headers=(("content-type", content_type),), body=body)

@@ -16,7 +16,7 @@ import pytest
 from runner.local.serving.answer import Answer
 from runner.local.serving.deployment import Deployment
 
-from .scripts import script_plan
+from .scripts import posted, script_plan
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> None:
@@ -40,7 +40,7 @@ class Served:
         self.deployment.start()
 
     def ask(self, **wish: Any) -> Answer:
-        return self.deployment.score(json.dumps(wish).encode())
+        return self.deployment.score(posted(json.dumps(wish).encode()))
 
     def ask_meanwhile(self, **wish: Any) -> Future[Answer]:
         return self._threads.submit(self.ask, **wish)

@@ -19,6 +19,8 @@ from runner.local.serving.bodies import BadRequest
 from runner.local.serving.mlflow_scorer import PyfuncScorer, SklearnScorer, load
 from tests.projects import ROOT
 
+from .scripts import posted
+
 MODEL = ROOT / "models" / "diabetes" / "model"
 PATIENTS = ROOT / "data" / "diabetes" / "unlabeled" / "patients-1.csv"
 REQUEST = ROOT / "data" / "diabetes" / "request.json"
@@ -69,7 +71,7 @@ def test_predictions_are_mlflows_in_azures_shape_or_in_mlflows(
     form: str,
 ) -> None:
     body = forms(patients)[form]
-    answer = scorers[scorer].score(json.dumps(body).encode())
+    answer = scorers[scorer].score(posted(json.dumps(body).encode()))
     expected = predictions if "input_data" in body else {"predictions": predictions}
     assert answer.body == json.dumps(expected).encode()
     assert (answer.status, answer.by_model) == (200, True)
@@ -88,7 +90,7 @@ def test_mlflows_own_server_gives_its_own_forms_the_same_bytes(patients: pd.Data
         body = json.dumps(forms(patients)[form])
         schema = model.metadata.get_input_schema()
         theirs = invocations(body, "application/json", model, schema)  # type: ignore[no-untyped-call]
-        assert scorer.score(body.encode()).body == theirs.response.encode()
+        assert scorer.score(posted(body.encode())).body == theirs.response.encode()
 
 
 def broken(column: str, value: Any) -> bytes:
@@ -102,7 +104,7 @@ def test_a_wrong_type_is_a_bad_request_that_names_the_column(
     scorers: dict[str, SklearnScorer | PyfuncScorer], scorer: str
 ) -> None:
     with pytest.raises(BadRequest, match="BMI"):
-        scorers[scorer].score(broken("BMI", "heavy"))
+        scorers[scorer].score(posted(broken("BMI", "heavy")))
 
 
 @pytest.mark.parametrize("scorer", ["fast", "pyfunc"])
@@ -111,7 +113,7 @@ def test_a_missing_column_is_a_bad_request_that_names_it(
 ) -> None:
     body = {"input_data": patients.drop(columns="Age").to_dict(orient="split")}
     with pytest.raises(BadRequest, match="no column 'Age'"):
-        scorers[scorer].score(json.dumps(body).encode())
+        scorers[scorer].score(posted(json.dumps(body).encode()))
 
 
 def save(folder: Path, **more: Any) -> Path:
@@ -126,18 +128,18 @@ def save(folder: Path, **more: Any) -> Path:
 def test_a_model_without_a_signature_takes_arrays(tmp_path: Path) -> None:
     scorer = load(save(tmp_path / "model"))
     assert isinstance(scorer, PyfuncScorer)
-    answer = scorer.score(b'{"input_data": [[0], [2]]}')
+    answer = scorer.score(posted(b'{"input_data": [[0], [2]]}'))
     assert np.allclose(json.loads(answer.body), [[0, 1], [2, 5]])
-    answer = scorer.score(b'{"inputs": [[2]]}')
+    answer = scorer.score(posted(b'{"inputs": [[2]]}'))
     assert np.allclose(json.loads(answer.body)["predictions"], [[2, 5]])
 
 
 def test_a_tensor_of_the_wrong_shape_is_a_bad_request(tmp_path: Path) -> None:
     signature = mlflow.models.infer_signature(np.zeros((3, 1)))
     scorer = load(save(tmp_path / "model", signature=signature))
-    assert np.allclose(json.loads(scorer.score(b'{"input_data": [[2.0]]}').body), [[2, 5]])
+    assert np.allclose(json.loads(scorer.score(posted(b'{"input_data": [[2.0]]}')).body), [[2, 5]])
     with pytest.raises(BadRequest) as refused:
-        scorer.score(b'{"input_data": [[2.0, 3.0]]}')
+        scorer.score(posted(b'{"input_data": [[2.0, 3.0]]}'))
     assert "shape" in str(refused.value)
     assert "\n" not in str(refused.value)
 
@@ -151,7 +153,7 @@ def test_text_columns_go_through_mlflow(tmp_path: Path) -> None:
     mlflow.pyfunc.save_model(
         str(tmp_path / "model"), python_model=Longer(), signature=signature, pip_requirements=[]
     )
-    answer = load(tmp_path / "model").score(b'{"input_data": {"word": ["two", "three"]}}')
+    answer = load(tmp_path / "model").score(posted(b'{"input_data": {"word": ["two", "three"]}}'))
     assert json.loads(answer.body) == [
         {"word": "two", "length": 3},
         {"word": "three", "length": 5},

@@ -11,7 +11,7 @@ from runner.errors import JobFailed
 from runner.local.serving.deployment import Deployment
 from tests.pythons import python_of
 
-from .scripts import script_plan
+from .scripts import posted, script_plan
 
 SCRIPT = """
 import importlib.util, json, os, shutil, sys
@@ -34,7 +34,7 @@ def test_a_script_answers_in_the_oldest_python_apart_from_the_runners_packages(
     )
     with Deployment(plan) as deployment:
         deployment.start()
-        answer = deployment.score(b'["json", "click", "tests", "pyarrow"]')
+        answer = deployment.score(posted(b'["json", "click", "tests", "pyarrow"]'))
     assert json.loads(answer.body) == {
         "version": [3, 9],
         "there": ["json"],

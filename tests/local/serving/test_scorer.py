@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 
 from runner.local.serving.answer import Answer
+from runner.local.serving.request import Request
 from runner.local.serving.scorer import answer
+
+from .scripts import posted
 
 PY4J: Any = type("Py4JJavaError", (Exception,), {"__module__": "py4j.protocol"})
 UNSEEN = """An error occurred while calling o635.collectToPython.
@@ -25,14 +28,14 @@ class Raises:
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    def score(self, body: bytes) -> Answer:
+    def score(self, request: Request) -> Answer:
         raise self._error
 
 
 def test_below_the_pages_that_spark_raises_stands_what_went_wrong(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    said = answer(Raises(PY4J(UNSEEN)), b"{}")
+    said = answer(Raises(PY4J(UNSEEN)), posted(b"{}"))
     assert (said.status, b"Atlantis" in said.body) == (500, False)
     log = capsys.readouterr().err.splitlines()
     assert log[0].startswith("Traceback")
@@ -40,5 +43,5 @@ def test_below_the_pages_that_spark_raises_stands_what_went_wrong(
 
 
 def test_any_other_error_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
-    assert answer(Raises(ValueError("a secret")), b"{}").status == 500
+    assert answer(Raises(ValueError("a secret")), posted(b"{}")).status == 500
     assert capsys.readouterr().err.count("a secret") == 1

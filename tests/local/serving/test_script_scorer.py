@@ -10,7 +10,7 @@ import pytest
 from runner.errors import JobFailed
 from runner.local.serving.deployment import Deployment
 
-from .scripts import script_plan
+from .scripts import posted, script_plan
 
 INIT = "def init(): pass\n"
 
@@ -23,7 +23,7 @@ def log(tmp_path: Path) -> Path:
 def answer_of(folder: Path, log: Path, script: str, body: bytes) -> tuple[int, bytes]:
     with log.open("wb") as file, Deployment(script_plan(folder, script), file) as deployment:
         deployment.start()
-        answer = deployment.score(body)
+        answer = deployment.score(posted(body))
         assert answer.by_model
         assert answer.content_type == "application/json"
         return answer.status, answer.body
@@ -72,7 +72,7 @@ def test_the_code_folder_is_where_a_script_works_and_finds_its_neighbours(
     (tmp_path / "code" / "score.py").write_text(script)
     with log.open("wb") as file, Deployment(plan, file) as deployment:
         deployment.start()
-        given = json.loads(deployment.score(b"{}").body)
+        given = json.loads(deployment.score(posted(b"{}")).body)
     assert given == ["hello", str(tmp_path / "code"), "blue", ""]
 
 
