@@ -71,6 +71,10 @@ def _of_endpoint(
     identity = endpoint.identity
     if identity is None:
         return
+    if isinstance(endpoint, BatchEndpoint) and identity.type == "user_assigned":
+        text = "found 'user_assigned', which Azure gives to online endpoints only"
+        yield say(f"{text}, allowed: system_assigned, none", "identity", "type")
+        return
     for key in ("principal_id", "tenant_id"):
         if getattr(identity, key) is not None:
             yield say("is given by Azure, allowed: no such key", "identity", key)

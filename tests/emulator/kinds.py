@@ -73,7 +73,8 @@ class Kind:
     be there; one that `lists_nothing` has an empty list below a parent that is not. `paged` lists
     come in pages. `actions` answer POST requests, by name in lower case;
     `free_actions` those that need no resource to be there. `also` names properties that some API
-    version has and the SDK's model has not.
+    version has and the SDK's model has not. `identities` are the kinds of managed identity it can
+    have.
     """
 
     type: str
@@ -93,3 +94,4 @@ class Kind:
     actions: dict[str, Action] = field(default_factory=dict)
     free_actions: dict[str, FreeAction] = field(default_factory=dict)
     also: tuple[str, ...] = ()
+    identities: tuple[str, ...] = ("SystemAssigned", "UserAssigned")

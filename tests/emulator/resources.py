@@ -297,8 +297,21 @@ def _envelope(
                 f" '{old.body['location']}'. A resource with the same name cannot be created in"
                 f" location '{body['location']}'. Please select a new resource name.",
             )
+    _require_identity(kind, body)
     _give_identity(call, body, old)
     return body
+
+
+def _require_identity(kind: Kind, body: Mapping[str, Any]) -> None:
+    asked = str((body.get("identity") or {}).get("type") or "None")
+    kinds = [name.strip() for name in asked.split(",")]
+    if not {*kinds} <= {*kind.identities, "None"}:
+        raise Refusal(
+            400,
+            "CannotSetResourceIdentity",
+            f"Resource type '{kind.type}' does not support creation of '{', '.join(kinds)}'"
+            f" resource identity. The supported types are '{', '.join(kind.identities)}'.",
+        )
 
 
 def _give_identity(call: Call, body: dict[str, Any], old: Resource | None) -> None:

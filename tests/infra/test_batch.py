@@ -167,10 +167,7 @@ def test_an_endpoints_keys_reach_the_resource(tmp_path: Path) -> None:
         "properties": {"a": "b"},
         "auth_mode": "aad_token",
         "location": "Korea Central",
-        "identity": {
-            "type": "user_assigned",
-            "user_assigned_identities": [{"resource_id": "/the/identity"}],
-        },
+        "identity": {"type": "system_assigned"},
         "defaults": {"deployment_name": "first"},
     }
     program = declare(
@@ -182,10 +179,7 @@ def test_an_endpoints_keys_reach_the_resource(tmp_path: Path) -> None:
     inputs = program.one(BATCH_ENDPOINT).inputs
     assert inputs["location"] == "koreacentral"
     assert inputs["tags"]["team"] == "risk"
-    assert inputs["identity"] == {
-        "type": "UserAssigned",
-        "userAssignedIdentities": ["/the/identity"],
-    }
+    assert inputs["identity"] == {"type": "SystemAssigned"}
     # The default comes with the routing: Azure refuses one that does not exist yet.
     assert inputs["properties"] == {
         "authMode": "AADToken",

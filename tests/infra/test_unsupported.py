@@ -21,7 +21,6 @@ from tests.infra.declaring import (
 
 LABELLED = "azureml:scikit@latest"
 ENVIRONMENT = {"name": "e", "image": "i"}
-IDENTITY = {"type": "user_assigned"}
 IN_A_FILE = {"image": "i", "conda_file": "./conda.txt"}
 
 
@@ -72,12 +71,6 @@ def write_conda(root: Path, content: str) -> Path:
             "identity.tenant_id",
             "given by Azure",
         ),
-        ({"identity": IDENTITY}, "identity.user_assigned_identities", "found 0 of them"),
-        (
-            {"identity": {**IDENTITY, "user_assigned_identities": [{"client_id": "c"}]}},
-            "identity.user_assigned_identities",
-            "found other keys",
-        ),
     ],
 )
 @pytest.mark.parametrize("endpoint", [batch_endpoint, online_endpoint])
@@ -85,6 +78,28 @@ def test_a_key_of_an_endpoint(
     endpoint: Any, keys: dict[str, Any], at: str, found: str, tmp_path: Path
 ) -> None:
     (problem,) = problems(tmp_path, endpoint(**keys))
+    assert problem.key == at
+    assert found in problem.text
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "identities", "at", "found"),
+    [
+        (online_endpoint, [], "identity.user_assigned_identities", "found 0 of them"),
+        (
+            online_endpoint,
+            [{"client_id": "c"}],
+            "identity.user_assigned_identities",
+            "found other keys",
+        ),
+        (batch_endpoint, [{"resource_id": "/i"}], "identity.type", "online endpoints only"),
+    ],
+)
+def test_identities_that_are_given_to_an_endpoint(
+    endpoint: Any, identities: list[dict[str, str]], at: str, found: str, tmp_path: Path
+) -> None:
+    identity = {"type": "user_assigned", "user_assigned_identities": identities}
+    (problem,) = problems(tmp_path, endpoint(identity=identity))
     assert problem.key == at
     assert found in problem.text
 

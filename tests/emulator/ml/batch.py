@@ -88,6 +88,7 @@ def _before_deployment_delete(cloud: Cloud, deployment: Resource) -> None:
 KINDS: tuple[Kind, ...] = (
     Kind(
         BATCH,
+        identities=("SystemAssigned",),
         model="BatchEndpoint",
         patch_model="PartialMinimalTrackedResourceWithIdentity",
         prepare=_prepare_endpoint,
