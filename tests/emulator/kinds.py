@@ -44,7 +44,7 @@ class Change:
 
 
 ChangeHook = Callable[[Change], None]
-DeleteHook = Callable[[Cloud, Resource], None]
+DeleteHook = Callable[[Cloud, Call, Resource], None]
 View = Callable[[Cloud, Resource], dict[str, Any]]
 Action = Callable[[Cloud, Call, Resource], Response]
 FreeAction = Callable[[Cloud, Call, ResourceId], Response]

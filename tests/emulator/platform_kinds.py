@@ -144,7 +144,7 @@ def _prepare_vault(change: Change) -> None:
     change.properties["vaultUri"] = f"https://{change.id.name.lower()}.vault.azure.test/"
 
 
-def _keep_vault(cloud: Cloud, vault: Resource) -> None:
+def _keep_vault(cloud: Cloud, call: Call, vault: Resource) -> None:
     """A deleted vault keeps its name in the whole cloud, for as long as nobody may purge it."""
     if vault.properties.get("enablePurgeProtection"):
         cloud.state.set_setting(_kept_vault(vault.body["name"]), "deleted")

@@ -174,7 +174,7 @@ class ResourceManager:
         _require_match(call, found)
         if not kind.writable:
             raise _method_not_allowed(call, address)
-        kind.before_delete(cloud, found)
+        kind.before_delete(cloud, call, found)
         if not kind.long_running:
             cloud.state.delete(found.key)
             return answer(200)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.emulator.seed import LOCATION, SeededWorkspace
+from tests.emulator.seed import LOCATION, SeededWorkspace, put
 
 ENDPOINT: dict[str, Any] = {"location": LOCATION, "tags": {}}
 AAD = {"authMode": "AADToken"}
@@ -45,3 +45,82 @@ def test_a_batch_endpoint_has_a_system_assigned_identity_only(
     )
     azure_workspace.put("batchEndpoints/scoring", AAD, **ENDPOINT, identity={"type": "None"})
     azure_workspace.put("onlineEndpoints/live", KEY, **ENDPOINT, identity=identity)
+
+
+def _in_a_network(
+    workspace: SeededWorkspace, mode: str = "AllowOnlyApprovedOutbound", **rules: Any
+) -> dict[str, Any]:
+    """The workspace's own body, with a managed network."""
+    shown = {name: value for name, value in workspace.get()[1].items() if name != "etag"}
+    network = {"isolationMode": mode, "outboundRules": rules}
+    return {**shown, "properties": {**shown["properties"], "managedNetwork": network}}
+
+
+def _host(destination: str, category: str = "UserDefined") -> dict[str, str]:
+    return {"type": "FQDN", "destination": destination, "category": category}
+
+
+@pytest.mark.parametrize("name", ["pi", "pypi.org", "p" * 34, "a host"])
+def test_an_outbound_rule_s_name_has_3_to_33_letters_digits_hyphens_and_underscores(
+    azure_workspace: SeededWorkspace, name: str
+) -> None:
+    """https://learn.microsoft.com/azure/machine-learning/how-to-managed-network; words ours."""
+    body = _in_a_network(azure_workspace, **{name: _host("pypi.org")})
+    assert "3 to 33 letters" in refused(azure_workspace, "PUT", azure_workspace.id, body)[2]
+    body = _in_a_network(azure_workspace, **{"p" * 33: _host("pypi.org"), "py_-": _host("b.org")})
+    put(azure_workspace.emulator, azure_workspace.id, body)
+    rule = {"properties": _host("pypi.org")}
+    assert "3 to 33" in refused(azure_workspace, "PUT", f"outboundRules/{name}", rule)[2]
+
+
+def test_azure_s_own_outbound_rules_are_seen_and_never_sent_back(
+    azure_workspace: SeededWorkspace,
+) -> None:
+    """The recording test_workspace_create_with_managed_network_list_show_remove_rules of
+    Azure/azure-sdk-for-python; its _workspace_operations_base.py leaves them out of requests,
+    "since it would result in bad request"; words ours."""
+    body = _in_a_network(azure_workspace, pypi=_host("pypi.org"))
+    put(azure_workspace.emulator, azure_workspace.id, body)
+    shown = azure_workspace.get()[1]
+    rules = shown["properties"]["managedNetwork"]["outboundRules"]
+    assert rules.pop("pypi") == {**_host("pypi.org"), "status": "Inactive"}
+    assert {rule["category"] for rule in rules.values()} == {"Required"}
+    assert f"__SYS_PE_{azure_workspace.storage_account}_blob" in rules
+    assert "__SYS_ST_AzureResourceManager" in rules
+    listed = azure_workspace.get("outboundRules")[1]["value"]
+    assert {rule["name"] for rule in listed} == {"pypi", *rules}
+
+    del shown["etag"]
+    assert "Required" in refused(azure_workspace, "PUT", azure_workspace.id, shown)[2]
+    own = "outboundRules/__SYS_ST_AzureMonitor"
+    assert "Required" in refused(azure_workspace, "DELETE", own)[2]
+    recommended = {"properties": _host("pypi.org", "Recommended")}
+    assert "Recommended" in refused(azure_workspace, "PUT", "outboundRules/more", recommended)[2]
+
+    azure_workspace.put("outboundRules/more", _host("conda.org"))
+    path = f"{azure_workspace.id}/outboundRules/pypi"
+    assert azure_workspace.emulator.arm("DELETE", path)[0] == 202
+    assert azure_workspace.get("outboundRules/pypi")[0] == 200
+    assert azure_workspace.get("outboundRules/pypi")[0] == 404
+    rules = azure_workspace.get()[1]["properties"]["managedNetwork"]["outboundRules"]
+    assert rules["more"]["destination"] == "conda.org"
+
+
+def test_a_managed_network_stays(azure_workspace: SeededWorkspace) -> None:
+    """https://learn.microsoft.com/azure/machine-learning/how-to-managed-network#limitations:
+    once enabled, isolation can't be disabled; words ours."""
+    body = _in_a_network(azure_workspace)
+    put(azure_workspace.emulator, azure_workspace.id, body)
+    body = _in_a_network(azure_workspace, "Disabled")
+    assert "cannot be disabled" in refused(azure_workspace, "PUT", azure_workspace.id, body)[2]
+
+
+def test_a_network_that_lets_the_internet_in_has_private_endpoints_only(
+    azure_workspace: SeededWorkspace,
+) -> None:
+    """https://github.com/microsoft-foundry/foundry-samples/pull/961"""
+    body = _in_a_network(azure_workspace, "AllowInternetOutbound", pypi=_host("pypi.org"))
+    assert refused(azure_workspace, "PUT", azure_workspace.id, body)[2] == (
+        'Only "PrivateEndpoint" outbound rules are supported when managed network isolation mode'
+        ' is "AllowInternetOutbound".'
+    )

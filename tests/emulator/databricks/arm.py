@@ -11,6 +11,7 @@ from tests.emulator.cloud import Cloud
 from tests.emulator.databricks.store import forget
 from tests.emulator.kinds import Change, Kind
 from tests.emulator.messages import Refusal
+from tests.emulator.routes import Call
 from tests.emulator.state import Resource
 
 WORKSPACE = "Microsoft.Databricks/workspaces"
@@ -72,7 +73,7 @@ def _give_address(change: Change, properties: dict[str, Any], old: dict[str, Any
     change.cloud.state.set_setting(_setting(number), change.id.id)
 
 
-def _forget_workspace(cloud: Cloud, workspace: Resource) -> None:
+def _forget_workspace(cloud: Cloud, call: Call, workspace: Resource) -> None:
     forget(cloud.state, workspace.properties["workspaceId"])
 
 

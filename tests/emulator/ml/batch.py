@@ -15,6 +15,7 @@ from tests.emulator.ml.endpoints import (
 )
 from tests.emulator.ml.references import workspace_of
 from tests.emulator.ml.refusals import conflict, invalid, require_unchanged
+from tests.emulator.routes import Call
 from tests.emulator.state import Resource
 
 _AT_LEAST = {"errorThreshold": -1, "miniBatchSize": 1, "maxConcurrencyPerInstance": 1}
@@ -75,7 +76,7 @@ def _fill(change: Change) -> None:
         raise invalid("'maxRetries' must be 0 or more and 'instanceCount' 1 or more.")
 
 
-def _before_deployment_delete(cloud: Cloud, deployment: Resource) -> None:
+def _before_deployment_delete(cloud: Cloud, call: Call, deployment: Resource) -> None:
     endpoint = cloud.state.get(deployment.key.rpartition("/deployments/")[0])
     default = endpoint and (endpoint.properties.get("defaults") or {}).get("deploymentName")
     if default and default.lower() == deployment.body["name"].lower():

@@ -9,6 +9,7 @@ from tests.emulator.kinds import Change, Kind
 from tests.emulator.ml.references import WORKSPACE
 from tests.emulator.ml.refusals import conflict, invalid, require_unchanged
 from tests.emulator.resources import system_data
+from tests.emulator.routes import Call
 from tests.emulator.state import Resource
 
 _NAME = re.compile(r"[A-Za-z](?:[A-Za-z0-9-]{1,30})[A-Za-z0-9]")
@@ -67,7 +68,7 @@ def _prepare_cluster(change: Change) -> None:
     change.properties["properties"] = cluster
 
 
-def _before_delete(cloud: Cloud, compute: Resource) -> None:
+def _before_delete(cloud: Cloud, call: Call, compute: Resource) -> None:
     workspace = compute.key.rpartition("/computes/")[0]
     for deployment in cloud.state.of_type(f"{WORKSPACE}/batchEndpoints/deployments", workspace):
         if str(deployment.properties.get("compute")).lower() == compute.key:

@@ -9,6 +9,7 @@ from tests.emulator.ml import (
     computes,
     datastores,
     jobs,
+    networks,
     online,
     registries,
     workspaces,
@@ -16,6 +17,7 @@ from tests.emulator.ml import (
 
 KINDS: tuple[Kind, ...] = (
     workspaces.KIND,
+    networks.KIND,
     datastores.KIND,
     computes.KIND,
     *assets.KINDS,

@@ -82,7 +82,7 @@ def _prepare_deployment(change: Change) -> None:
         } | (properties.get(probe) or {})
 
 
-def _before_deployment_delete(cloud: Cloud, deployment: Resource) -> None:
+def _before_deployment_delete(cloud: Cloud, call: Call, deployment: Resource) -> None:
     endpoint = cloud.state.get(deployment.key.rpartition("/deployments/")[0])
     name = deployment.body["name"]
     for kind in ("traffic", "mirrorTraffic"):

@@ -10,6 +10,7 @@ from tests.emulator.cloud import Cloud
 from tests.emulator.kinds import Change, Kind
 from tests.emulator.messages import Refusal, Response, answer
 from tests.emulator.ml.datastores import put_default_datastores
+from tests.emulator.ml.networks import prepare_network, view_workspace
 from tests.emulator.ml.references import WORKSPACE
 from tests.emulator.ml.refusals import invalid, require_unchanged
 from tests.emulator.routes import Call
@@ -61,9 +62,10 @@ def _prepare(change: Change) -> None:
     change.body.setdefault("kind", "Default")
     change.body.setdefault("sku", {"name": "Basic", "tier": "Basic"})
     change.created.append(lambda: put_default_datastores(change))
+    prepare_network(change)
 
 
-def _keep(cloud: Cloud, workspace: Resource) -> None:
+def _keep(cloud: Cloud, call: Call, workspace: Resource) -> None:
     """A deleted workspace keeps its name in its resource group, so that it can be recovered."""
     cloud.state.set_setting(_kept(workspace.key), "deleted")
 
@@ -104,6 +106,7 @@ KIND = Kind(
     patch_model="WorkspaceUpdateParameters",
     prepare=_prepare,
     before_delete=_keep,
+    view=view_workspace,
     long_running=True,
     etag=True,
     actions={"listkeys": _list_keys},

@@ -31,13 +31,11 @@ def test_a_managed_stack_that_starts_over_takes_other_names(
     kept = emulator.cloud.state.get(workspace)
     assert kept is not None
     network = kept.properties["managedNetwork"]
-    network["status"] = {"status": "Active", "sparkReady": False}
-    for rule in network["outboundRules"].values():
-        rule["status"] = "Active"
+    network["status"] = {"status": "Active", "sparkReady": True}
     emulator.cloud.state.update(kept, {"managedNetwork": network})
     stack.refresh()
     (seen,) = stack.resources(WORKSPACE)
-    assert seen["inputs"]["managedNetwork"]["status"]["status"] == "Active"
+    assert seen["inputs"]["managedNetwork"]["status"]["sparkReady"]
     assert stack.preview().changed == []
 
     # What is deleted keeps its name for days.
