@@ -16,6 +16,7 @@ from tests.emulator.state import Operation, Resource, State
 
 FOREVER = -1
 IN_PROGRESS = "InProgress"
+CANCEL = "cancel"  # of a job, which has a status and no provisioning state
 SUCCEEDED = "Succeeded"
 FAILED = "Failed"
 FINAL_STATES = (SUCCEEDED, FAILED, "Canceled", None)
@@ -67,7 +68,7 @@ class Operations:
         self.polls, self.interval = Operations.polls, Operations.interval
 
     def begin(self, target: str, kind: str) -> Operation:
-        """Begin an operation of a kind, put or delete; one that still runs there is canceled."""
+        """Begin an operation of a kind; one that still runs at the target is canceled."""
         earlier = self.state.unfinished_operation(target)
         if earlier is not None:
             self.state.add_operation(replace(earlier, status="Canceled"))
@@ -125,6 +126,6 @@ class Operations:
         if target is not None:
             if operation.kind == "delete" and done.status == SUCCEEDED:
                 self.state.delete(target.key)
-            else:
+            elif operation.kind != CANCEL:
                 self.state.update(target, {"provisioningState": done.status})
         return done

@@ -158,7 +158,7 @@ class ResourceManager:
         if kind.long_running:
             operation = cloud.operations.begin(address.id, "put")
             if operation.status == IN_PROGRESS:
-                headers = _operation_headers(cloud, call, address, written, operation)
+                headers = operation_headers(cloud, call, written, operation)
             written = cloud.state.get(address.id) or written
         return answer(200 if old else 201, self._view(cloud, written), headers)
 
@@ -187,7 +187,7 @@ class ResourceManager:
         if operation.status != IN_PROGRESS:
             return answer(200)
         cloud.state.update(found, {"provisioningState": "Deleting"})
-        return answer(202, None, _operation_headers(cloud, call, address, found, operation))
+        return answer(202, None, operation_headers(cloud, call, found, operation))
 
     def _list(self, cloud: Cloud, call: Call, address: ResourceId) -> Response:
         if address.type == SUBSCRIPTION_TYPE:
@@ -414,10 +414,11 @@ def _operation(cloud: Cloud, call: Call) -> Operation:
     return operation
 
 
-def _operation_headers(
-    cloud: Cloud, call: Call, address: ResourceId, resource: Resource, operation: Operation
+def operation_headers(
+    cloud: Cloud, call: Call, resource: Resource, operation: Operation
 ) -> dict[str, str]:
-    namespace = address.type.partition("/")[0]
+    """Say where an operation on a resource is polled: its status, and its result."""
+    namespace = resource.body["type"].partition("/")[0]
     kind = "mfeOperations" if namespace.lower() == MACHINE_LEARNING else "operation"
     location = resource.body.get("location") or "global"
     base = (

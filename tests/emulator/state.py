@@ -230,7 +230,7 @@ class Operation:
 
     id: str
     target: str
-    kind: str  # "put" or "delete"
+    kind: str  # "put", "delete" or "cancel"
     polls: int  # answers of "InProgress" that are left; less than none: never done
     outcome: str  # "Succeeded" or "Failed"
     error: dict[str, Any] | None

@@ -10,6 +10,10 @@ from typing import Any
 
 import pytest
 
+from tests.emulator import Emulator, addresses
+from tests.emulator.emulator import API_VERSION
+from tests.emulator.messages import Response, request
+from tests.emulator.ml.jobs import put_job
 from tests.emulator.seed import LOCATION, SeededWorkspace, put
 
 ENDPOINT: dict[str, Any] = {"location": LOCATION, "tags": {}}
@@ -27,6 +31,13 @@ def refused(
     status, answered = workspace.emulator.arm(method, whole, body)
     assert status >= 400, answered
     return status, answered["error"]["code"], answered["error"]["message"]
+
+
+def ask(emulator: Emulator, method: str, address: str, token: str | None = None) -> Response:
+    """Send a request to Resource Manager as it comes over the wire, token and all."""
+    signed = token or emulator.cloud.tokens.issue(addresses.MANAGEMENT)
+    url = address if "://" in address else f"{addresses.MANAGEMENT}{address}"
+    return emulator.answer(request(method, url, {"Authorization": f"Bearer {signed}"}))
 
 
 @pytest.mark.parametrize("kinds", ["UserAssigned", "SystemAssigned, UserAssigned"])
@@ -124,3 +135,19 @@ def test_a_network_that_lets_the_internet_in_has_private_endpoints_only(
         'Only "PrivateEndpoint" outbound rules are supported when managed network isolation mode'
         ' is "AllowInternetOutbound".'
     )
+
+
+def test_a_cancel_is_accepted_and_polled_at_its_location(azure_workspace: SeededWorkspace) -> None:
+    """Azure/azure-rest-api-specs, machinelearningservices 2024-10-01, examples/Job/cancel.json"""
+    azure, jobs = azure_workspace.emulator, f"{azure_workspace.id}/jobs"
+    azure.operations.plan("*/jobs/job-2", error=("UserError", "The job has ended."))
+    for name in ("job-1", "job-2"):
+        running = {"jobType": "Command", "status": "Running"}
+        put_job(azure.cloud, azure_workspace.id, name, running)
+        accepted = ask(azure, "POST", f"{jobs}/{name}/cancel?api-version={API_VERSION}")
+        location = accepted.headers["Location"]
+        assert (accepted.status, accepted.body) == (202, b"")
+        assert "Azure-AsyncOperation" not in accepted.headers
+        assert ask(azure, "GET", location).status == 202
+        assert ask(azure, "GET", location).status == (200 if name == "job-1" else 409)
+    assert azure_workspace.get("jobs/job-1")[1]["properties"]["status"] == "Canceled"

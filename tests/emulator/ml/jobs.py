@@ -21,6 +21,8 @@ from tests.emulator.ml.command_jobs import COMMAND, begin_command
 from tests.emulator.ml.other_jobs import begin_other
 from tests.emulator.ml.references import WORKSPACE
 from tests.emulator.ml.refusals import invalid
+from tests.emulator.operations import CANCEL, IN_PROGRESS
+from tests.emulator.resources import operation_headers
 from tests.emulator.routes import Call
 from tests.emulator.state import Resource
 
@@ -139,7 +141,12 @@ def _cancel(cloud: Cloud, call: Call, job: Resource) -> Response:
         cloud.state.update(job, {"status": "Canceled"})
     else:
         cloud.jobs.cancel(job)
-    return answer(200)
+    operation = cloud.operations.begin(job.key, CANCEL)
+    if operation.status != IN_PROGRESS:
+        return answer(200)
+    headers = operation_headers(cloud, call, job, operation)
+    del headers["Azure-AsyncOperation"]
+    return answer(202, None, headers)
 
 
 def _listing(cloud: Cloud, call: Call, jobs: list[Resource]) -> list[Resource]:
