@@ -19,7 +19,7 @@ class App:
         self.cloud = cloud
         self.routes = list(routes)
         self._itself = Principal(
-            object_id=cloud.application.object_id, client=cloud.application.client
+            cloud.application.object_id, cloud.application.client, cloud.application.tenant
         )
 
     def answer(self, request: Request, *, trusted: bool = False) -> Response:

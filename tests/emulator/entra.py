@@ -55,7 +55,7 @@ def instance_discovery(cloud: Cloud, call: Call) -> Response:
 def openid_configuration(cloud: Cloud, call: Call) -> Response:
     """Say where a tenant's endpoints are."""
     tenant = call.arguments["tenant"]
-    if tenant not in (cloud.application.tenant, *ANY_TENANT):
+    if tenant not in (*cloud.tokens.tenants, *ANY_TENANT):
         return _no_tenant(tenant)
     base = f"{addresses.LOGIN}/{tenant}"
     issuer = f"{addresses.LOGIN}/{'{tenantid}' if tenant in ANY_TENANT else tenant}/v2.0"
@@ -80,7 +80,7 @@ def authorize(cloud: Cloud, call: Call) -> Response:
     asked = call.request.query
     client, redirect_uri = asked.get("client_id", ""), asked.get("redirect_uri", "")
     back = urlsplit(redirect_uri)
-    if call.arguments["tenant"] not in (cloud.application.tenant, *ANY_TENANT):
+    if call.arguments["tenant"] not in (*cloud.tokens.tenants, *ANY_TENANT):
         return _no_tenant(call.arguments["tenant"])
     if client not in PUBLIC_CLIENTS:
         return _no_client(cloud, client)
@@ -137,28 +137,29 @@ def _form(address: str, fields: Mapping[str, str]) -> Response:
 def token(cloud: Cloud, call: Call) -> Response:
     """Give a token for a client's secret, or for what a person agreed to."""
     form = dict(parse_qsl(call.request.body.decode()))
-    tenants = [cloud.application.tenant]
+    tenant = call.arguments["tenant"]
     grant = _GRANTS.get(form.get("grant_type", ""))
     if grant is None:
         return _failure(
             400, "unsupported_grant_type", 70003, "The app requested an unsupported grant type."
         )
-    if grant is not _for_secret:
-        tenants += ANY_TENANT
-    if call.arguments["tenant"] not in tenants:
-        return _no_tenant(call.arguments["tenant"])
-    return grant(cloud, form)
+    if grant is not _for_secret and tenant in ANY_TENANT:
+        tenant = cloud.application.tenant
+    if tenant not in cloud.tokens.tenants:
+        return _no_tenant(tenant)
+    return grant(cloud, form, tenant)
 
 
 def token_of_version_1(cloud: Cloud, call: Call) -> Response:
     """Give a token for a client's secret, as databricks-sdk asks for it."""
     form = dict(parse_qsl(call.request.body.decode()))
-    if call.arguments["tenant"] != cloud.application.tenant:
-        return _no_tenant(call.arguments["tenant"])
-    return _for_secret(cloud, {**form, "scope": f"{form.get('resource', '')}/.default"})
+    tenant = call.arguments["tenant"]
+    if tenant not in cloud.tokens.tenants:
+        return _no_tenant(tenant)
+    return _for_secret(cloud, {**form, "scope": f"{form.get('resource', '')}/.default"}, tenant)
 
 
-def _for_secret(cloud: Cloud, form: Mapping[str, str]) -> Response:
+def _for_secret(cloud: Cloud, form: Mapping[str, str], tenant: str) -> Response:
     app = cloud.application
     if form.get("client_id") != app.client:
         return _no_client(cloud, form.get("client_id"))
@@ -180,10 +181,10 @@ def _for_secret(cloud: Cloud, form: Mapping[str, str]) -> Response:
             f"The provided value for scope {scope} is not valid. Client credential flows must have"
             " a scope value with /.default suffixed to the resource identifier.",
         )
-    return _tokens(cloud.tokens.issue(scope.removesuffix("/.default")))
+    return _tokens(cloud.tokens.issue(scope.removesuffix("/.default"), tenant=tenant))
 
 
-def _for_code(cloud: Cloud, form: Mapping[str, str]) -> Response:
+def _for_code(cloud: Cloud, form: Mapping[str, str], tenant: str) -> Response:
     code = form.get("code", "")
     if cloud.tokens.is_redeemed(code):
         return _no_grant(
@@ -207,17 +208,17 @@ def _for_code(cloud: Cloud, form: Mapping[str, str]) -> Response:
             "The Code_Verifier does not match the code_challenge supplied in the authorization"
             " request.",
         )
-    return _for_person(cloud, form, sign_in)
+    return _for_person(cloud, form, tenant, sign_in)
 
 
-def _for_refresh_token(cloud: Cloud, form: Mapping[str, str]) -> Response:
+def _for_refresh_token(cloud: Cloud, form: Mapping[str, str], tenant: str) -> Response:
     client = form.get("client_id", "")
     if not cloud.tokens.refreshes(form.get("refresh_token", ""), client):
         return _no_grant(9002313, "Invalid request. Request is malformed or invalid.")
-    return _for_person(cloud, form, SignIn(client))
+    return _for_person(cloud, form, tenant, SignIn(client))
 
 
-def _for_person(cloud: Cloud, form: Mapping[str, str], sign_in: SignIn) -> Response:
+def _for_person(cloud: Cloud, form: Mapping[str, str], tenant: str, sign_in: SignIn) -> Response:
     scopes = form.get("scope", "").split()
     services = {one.rpartition("/")[0]: one for one in scopes if one not in _ABOUT_THE_PERSON}
     if len(services) != 1 or "" in services:
@@ -237,10 +238,10 @@ def _for_person(cloud: Cloud, form: Mapping[str, str], sign_in: SignIn) -> Respo
     if form.get("client_info") == "1":
         who = {"uid": cloud.tokens.person.object_id, "utid": cloud.application.tenant}
         more["client_info"] = base64url(dumps(who).encode())
-    return _tokens(cloud.tokens.issue_to_person(audience, sign_in.client), more)
+    return _tokens(cloud.tokens.issue_to_person(audience, sign_in.client, tenant), more)
 
 
-_GRANTS: dict[str, Callable[[Cloud, Mapping[str, str]], Response]] = {
+_GRANTS: dict[str, Callable[[Cloud, Mapping[str, str], str], Response]] = {
     "client_credentials": _for_secret,
     "authorization_code": _for_code,
     "refresh_token": _for_refresh_token,

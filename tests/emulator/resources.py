@@ -18,6 +18,7 @@ from tests.emulator.operations import FINAL_STATES, IN_PROGRESS, SUCCEEDED
 from tests.emulator.resource_ids import GROUP_TYPE, SUBSCRIPTION_TYPE, ResourceId, parse
 from tests.emulator.routes import Call, Route, route
 from tests.emulator.state import Operation, Resource
+from tests.emulator.tokens import unauthenticated
 
 MACHINE_LEARNING = "microsoft.machinelearningservices"
 _ENVELOPE = ("id", "name", "type", "systemData", "etag")
@@ -37,6 +38,7 @@ class ResourceManager:
         return (
             route("GET", host, operation + "/{kind}Status/{operation}", self.status, audiences),
             route("GET", host, operation + "/{kind}Results/{operation}", self.result, audiences),
+            route("*", host, "/subscriptions", self.resource, audiences),
             route("*", host, "/subscriptions/{rest*}", self.resource, audiences),
         )
 
@@ -50,6 +52,7 @@ class ResourceManager:
                 "The api-version query parameter (?api-version=) is required for all requests.",
             )
         path = call.request.path.rstrip("/")
+        _require_tenant(cloud, call, path)
         if method == "POST":
             return self._act(cloud, call)
         address = parse(path)
@@ -191,7 +194,8 @@ class ResourceManager:
 
     def _list(self, cloud: Cloud, call: Call, address: ResourceId) -> Response:
         if address.type == SUBSCRIPTION_TYPE:
-            return answer(200, {"value": [_subscription(cloud)]})
+            here = call.principal.tenant == cloud.application.tenant
+            return answer(200, {"value": [_subscription(cloud)] if here else []})
         in_group = address.parent.count("/") > 2
         kind = self._kind(address)
         if in_group and cloud.state.get(address.parent) is None and not kind.lists_nothing:
@@ -404,6 +408,23 @@ def _method_not_allowed(call: Call, address: ResourceId) -> Refusal:
         405,
         "MethodNotAllowed",
         f"The resource type '{address.type}' does not allow {call.request.method} here.",
+    )
+
+
+def _require_tenant(cloud: Cloud, call: Call, path: str) -> None:
+    """Refuse a token of a tenant that the subscription does not belong to."""
+    given, wanted = call.principal.tenant, cloud.application.tenant
+    if given == wanted or path.count("/") < 2:
+        return
+    raise unauthenticated(
+        "InvalidAuthenticationTokenTenant",
+        f"The access token is from the wrong issuer 'https://sts.windows.net/{given}/'. It must"
+        f" match the tenant 'https://sts.windows.net/{wanted}/' associated with this subscription."
+        f" Please use the authority (URL) 'https://login.windows.net/{wanted}' to get the token."
+        " Note, if the subscription is transferred to another tenant there is no impact to the"
+        " services, but information about new tenant could take time to propagate (up to an hour)."
+        " If you just transferred your subscription and see this error message, please try back"
+        " later.",
     )
 
 

@@ -66,6 +66,14 @@ def test_an_unknown_tenant_is_refused(azure: Emulator) -> None:
         _credential(azure, tenant_id="00000000-0000-0000-0000-000000000000").get_token(SCOPE)
 
 
+def test_a_tenant_without_the_subscription_gives_tokens_that_do_not_open_it(
+    azure: Emulator,
+) -> None:
+    _, other = azure.cloud.tokens.tenants
+    token = _credential(azure, tenant_id=other).get_token(SCOPE).token
+    assert _status(azure, token)[:2] == (401, "InvalidAuthenticationTokenTenant")
+
+
 def test_no_token_is_unauthorized_and_says_how_to_get_one(azure: Emulator) -> None:
     status, code, challenge = _status(azure, None)
     assert (status, code) == (401, "AuthenticationFailed")

@@ -151,3 +151,23 @@ def test_a_cancel_is_accepted_and_polled_at_its_location(azure_workspace: Seeded
         assert ask(azure, "GET", location).status == 202
         assert ask(azure, "GET", location).status == (200 if name == "job-1" else 409)
     assert azure_workspace.get("jobs/job-1")[1]["properties"]["status"] == "Canceled"
+
+
+def test_a_token_of_another_tenant_is_refused_with_the_subscription_s(azure: Emulator) -> None:
+    """https://github.com/Azure/azure-sdk-for-python/issues/38382"""
+    home, other = azure.cloud.tokens.tenants
+    token = azure.cloud.tokens.issue(addresses.MANAGEMENT, tenant=other)
+    subscription = f"/subscriptions/{azure.cloud.subscription}?api-version=2022-12-01"
+    answered = ask(azure, "GET", subscription, token)
+    assert (answered.status, answered.json()["error"]["code"]) == (
+        401,
+        "InvalidAuthenticationTokenTenant",
+    )
+    assert answered.json()["error"]["message"].startswith(
+        f"The access token is from the wrong issuer 'https://sts.windows.net/{other}/'. It must"
+        f" match the tenant 'https://sts.windows.net/{home}/' associated with this subscription."
+        f" Please use the authority (URL) 'https://login.windows.net/{home}' to get the token."
+    )
+    assert 'error="invalid_token"' in answered.headers["WWW-Authenticate"]
+    listed = ask(azure, "GET", "/subscriptions?api-version=2022-12-01", token)
+    assert listed.json()["value"] == []

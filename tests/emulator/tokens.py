@@ -37,6 +37,7 @@ class Principal:
 
     object_id: str
     client: str
+    tenant: str
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,15 @@ def person(state: State) -> Person:
     return Person(object_id, "user@azure.test")
 
 
+def other_tenant(state: State) -> str:
+    """Give the tenant that the application and the person are guests of; it is made up once."""
+    tenant = state.setting("other tenant")
+    if tenant is None:
+        tenant = str(uuid.uuid4())
+        state.set_setting("other tenant", tenant)
+    return tenant
+
+
 class Tokens:
     """Issues and checks tokens. They are signed, so only the keys are kept.
 
@@ -92,6 +102,7 @@ class Tokens:
         self._state = state
         self._app = app
         self.person = person(state)
+        self.tenants = (app.tenant, other_tenant(state))  # of the subscription, and of none
         self.person_declines = False  # whether the person ends every sign-in without agreeing
         self._codes: dict[str, tuple[float, SignIn]] = {}
         self._redeemed: set[str] = set()
@@ -104,15 +115,23 @@ class Tokens:
         """Make every bearer token issued so far invalid; refresh tokens still give new ones."""
         self._state.set_setting("token key", secrets.token_hex(32))
 
-    def issue(self, audience: str, seconds: float = SECONDS_VALID) -> str:
-        """Make the application's token for an audience, such as `https://management.azure.test`."""
-        return self._issue(audience, seconds, appid=self._app.client, oid=self._app.object_id)
+    def issue(
+        self, audience: str, seconds: float = SECONDS_VALID, tenant: str | None = None
+    ) -> str:
+        """Make the application's token for an audience, such as `https://management.azure.test`.
 
-    def issue_to_person(self, audience: str, client: str) -> str:
+        Without a tenant, in that of the subscription.
+        """
+        return self._issue(
+            audience, seconds, tenant, appid=self._app.client, oid=self._app.object_id
+        )
+
+    def issue_to_person(self, audience: str, client: str, tenant: str | None = None) -> str:
         """Make the person's token for an audience, which a public client asked for."""
         return self._issue(
             audience,
             SECONDS_VALID,
+            tenant,
             appid=client,
             oid=self.person.object_id,
             upn=self.person.name,
@@ -166,16 +185,17 @@ class Tokens:
             return False
         return bool(_decoded(signed.partition(".")[2])["client"] == client)
 
-    def _issue(self, audience: str, seconds: float, **who: str) -> str:
+    def _issue(self, audience: str, seconds: float, tenant: str | None, **who: str) -> str:
         now = int(time.time())
+        issuer = tenant or self._app.tenant
         claims = {
             "aud": audience,
             # Azurite accepts no other issuer.
-            "iss": f"https://sts.windows.net/{self._app.tenant}/",
+            "iss": f"https://sts.windows.net/{issuer}/",
             "iat": now,
             "nbf": now,
             "exp": now + seconds,
-            "tid": self._app.tenant,
+            "tid": issuer,
             "ver": "1.0",
             **who,
         }
@@ -185,24 +205,24 @@ class Tokens:
         """Find out who sent a request. Raises `Refusal` (401) unless a valid token says it."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
-            raise _unauthenticated(
+            raise unauthenticated(
                 "AuthenticationFailed",
                 "Authentication failed. The 'Authorization' header is missing.",
             )
         signed, _, signature = token.rpartition(".")
         if not hmac.compare_digest(signature, self._signature(signed, "token key")):
-            raise _unauthenticated("ExpiredAuthenticationToken", "The access token has expired.")
+            raise unauthenticated("ExpiredAuthenticationToken", "The access token has expired.")
         claims = _decoded(signed.partition(".")[2])
         if claims["exp"] <= time.time():
-            raise _unauthenticated("ExpiredAuthenticationToken", "The access token has expired.")
+            raise unauthenticated("ExpiredAuthenticationToken", "The access token has expired.")
         if str(claims["aud"]).rstrip("/") not in audiences:
-            raise _unauthenticated(
+            raise unauthenticated(
                 "InvalidAuthenticationTokenAudience",
                 "The access token has been obtained for wrong audience or resource"
                 f" '{claims['aud']}'. It should exactly match with one of the allowed audiences"
                 f" {', '.join(repr(audience) for audience in audiences)}.",
             )
-        return Principal(object_id=claims["oid"], client=claims["appid"])
+        return Principal(claims["oid"], claims["appid"], claims["tid"])
 
     def _sign(self, claims: dict[str, Any], key: str) -> str:
         signed = f"{_encoded({'typ': 'JWT', 'alg': 'HS256'})}.{_encoded(claims)}"
@@ -213,7 +233,8 @@ class Tokens:
         return base64url(hmac.new(bytes.fromhex(key), signed.encode(), hashlib.sha256).digest())
 
 
-def _unauthenticated(code: str, message: str) -> Refusal:
+def unauthenticated(code: str, message: str) -> Refusal:
+    """401: nobody is known by what signs the request."""
     challenge = (
         f'Bearer authorization_uri="https://{MANAGEMENT_HOST}", error="invalid_token",'
         f' error_description="{message}"'

@@ -237,7 +237,7 @@ def test_a_job_that_ended_while_somebody_canceled_it_stays_as_it_is(scene: Scene
     assert scene.wait(job)["status"] == "Completed"
     assert stale.properties["status"] not in FINAL
     call = Call(
-        request("POST", f"{stale.key}/cancel?api-version=2024-10-01"), {}, Principal("", "")
+        request("POST", f"{stale.key}/cancel?api-version=2024-10-01"), {}, Principal("", "", "")
     )
     KIND.actions["cancel"](cloud, call, stale)
     assert scene.workspace.get(f"jobs/{job}")[1]["properties"]["status"] == "Completed"
