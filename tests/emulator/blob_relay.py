@@ -8,7 +8,7 @@ from http.client import HTTPSConnection
 from pathlib import Path
 
 from tests.emulator import addresses
-from tests.emulator.faults import Answer
+from tests.emulator.faults import Answer, storage_out_of_reach
 from tests.emulator.messages import Refusal, Request, Response
 from tests.emulator.tokens import Tokens
 
@@ -19,8 +19,11 @@ _OF_THE_CONNECTION = ("connection", "keep-alive", "transfer-encoding", "content-
 class BlobRelay:
     """Takes requests to the blob storage on a port of 127.0.0.1 and brings its answers."""
 
-    def __init__(self, port: int, authority: Path, tokens: Tokens, tenant: str) -> None:
+    def __init__(
+        self, port: int, authority: Path, tokens: Tokens, tenant: str, *, closed: bool
+    ) -> None:
         self._port = port
+        self._closed = closed  # to the network that requests come from
         self._tokens = tokens
         self._tenant = tenant
         self._trusted = ssl.create_default_context(cafile=authority)
@@ -51,7 +54,9 @@ class BlobRelay:
             far.close()
 
     def _refuse(self, asked: Request) -> Response | None:
-        """The answer to a token that isn't good: Azurite looks at its claims only."""
+        """The answer where nobody is let in, or the token isn't good: Azurite reads its claims."""
+        if self._closed:
+            return storage_out_of_reach().storage_response()
         if not asked.headers.get("authorization", "").lower().startswith("bearer "):
             return None
         try:

@@ -126,6 +126,13 @@ def storage_forbidden() -> Answer:
     )
 
 
+def storage_out_of_reach() -> Answer:
+    """403 of the blob storage: its network rules let nobody in from here, whatever their role."""
+    return Answer(
+        403, "AuthorizationFailure", "This request is not authorized to perform this operation."
+    )
+
+
 def signature_expired() -> Answer:
     """403 of the blob storage: the shared access signature has run out."""
     return Answer(

@@ -34,6 +34,16 @@ def open_storage(cloud: Cloud) -> None:
         cloud.storage.create_container(container.key.split("/")[8], container.body["name"])
 
 
+def is_closed(cloud: Cloud, account: str) -> bool:
+    """Whether a storage account lets nobody in but from its own networks."""
+    for found in cloud.state.of_type(STORAGE_ACCOUNT):
+        if found.body["name"] == account:
+            rules = found.properties.get("networkAcls") or {}
+            public = found.properties.get("publicNetworkAccess")
+            return public == "Disabled" or rules.get("defaultAction") == "Deny"
+    return False
+
+
 def create_container(cloud: Cloud, account: Resource, name: str) -> None:
     """Make a container of a storage account, unless it is there."""
     service = f"{account.body['id']}/blobServices/default"

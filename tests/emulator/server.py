@@ -16,7 +16,7 @@ from collections.abc import Callable
 from functools import partial
 from http.server import BaseHTTPRequestHandler
 
-from tests.emulator import addresses
+from tests.emulator import addresses, platform_kinds
 from tests.emulator.app import App
 from tests.emulator.blob_relay import BlobRelay
 from tests.emulator.certificates import Certificates
@@ -138,12 +138,13 @@ class Server:
             self._stopping.wait(fault.seconds)
         if isinstance(fault, Drop) and fault.when == "before":
             return
-        if self.look_into_blobs:
+        cloud = self._app.cloud
+        closed = platform_kinds.is_closed(cloud, host.partition(".")[0])
+        if self.look_into_blobs or closed:
             connection.sendall(_ESTABLISHED)
             if not isinstance(fault, Drop):
-                cloud = self._app.cloud
-                authority = self._certificates.authority
-                relay = BlobRelay(storage.port, authority, cloud.tokens, cloud.application.tenant)
+                authority, tenant = self._certificates.authority, cloud.application.tenant
+                relay = BlobRelay(storage.port, authority, cloud.tokens, tenant, closed=closed)
                 self._converse(connection, host, relay)
             return
         limit = _TUNNEL_BYTES if isinstance(fault, Drop) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import requests
@@ -142,18 +143,23 @@ def test_a_late_request_is_waited_for(azure: Emulator, name: str) -> None:
     assert _exists(azure, name)
 
 
+@pytest.fixture(scope="session")
+def account(scoring_emulator: Emulator) -> str:
+    """A storage account of these tests: the blob storage begins anew for each one."""
+    return seed_workspace(scoring_emulator, f"rg-{uuid.uuid4().hex[:8]}").storage_account
+
+
 @pytest.fixture
-def container(scoring_azure: Emulator) -> Iterator[ContainerClient]:
+def container(scoring_azure: Emulator, account: str) -> Iterator[ContainerClient]:
     """A container that is asked over the network, once for each request, and looked into."""
-    group = f"rg-{uuid.uuid4().hex[:8]}"
-    workspace = seed_workspace(scoring_azure, group)
-    store = workspace.get("datastores/workspaceblobstore")[1]["properties"]
-    account = store["accountName"]
+    name, storage = uuid.uuid4().hex, scoring_azure.cloud.storage
+    assert storage is not None
+    storage.create_container(account, name)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scoring_azure, "look_into_blobs", True)
         yield ContainerClient(
             f"https://{account}.blob.{addresses.STORAGE_SUFFIX}",
-            store["containerName"],
+            name,
             credential=scoring_azure.cloud.sas(account),
             retry_total=0,
             read_timeout=0.5,
@@ -192,6 +198,38 @@ def test_the_blob_storage_refuses_in_its_own_words(
     assert refused.value.status_code == fault.status
     assert f"ErrorCode:{fault.code}" in str(refused.value)
     assert _content(container) is None
+
+
+@pytest.mark.parametrize(
+    "rules", [{"publicNetworkAccess": "Disabled"}, {"networkAcls": {"defaultAction": "Deny"}}]
+)
+def test_a_storage_account_lets_nobody_in_from_elsewhere(
+    scoring_azure: Emulator,
+    container: ContainerClient,
+    account: str,
+    rules: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By its network it refuses with another code than by a role that is missing.
+
+    https://learn.microsoft.com/troubleshoot/azure/azure-storage/blobs/authentication/storage-troubleshoot-403-errors
+    """
+    monkeypatch.setattr(scoring_azure, "look_into_blobs", False)
+    (kept,) = (
+        found
+        for found in scoring_azure.cloud.state.of_type("Microsoft.Storage/storageAccounts")
+        if found.body["name"] == account
+    )
+    scoring_azure.arm("PATCH", kept.key, {"properties": rules})
+    try:
+        with pytest.raises(HttpResponseError) as refused:
+            container.upload_blob("a.txt", b"content")
+    finally:
+        scoring_azure.cloud.state.update(kept, {})
+    assert refused.value.status_code == 403
+    assert refused.value.reason == "Forbidden"
+    assert "This request is not authorized to perform this operation." in str(refused.value)
+    assert "ErrorCode:AuthorizationFailure" in str(refused.value)
 
 
 @pytest.mark.parametrize(
