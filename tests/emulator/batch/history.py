@@ -153,7 +153,7 @@ def _resolved(cloud: Cloud, call: Call, kind: str, key: str) -> Response:
     found = {}
     for asset in call.request.json()["values"]:
         parts = _ASSET.fullmatch(asset)
-        job = cloud.state.get(f"{workspace_id(call)}/jobs/{parts['run']}") if parts else None
+        job = cloud.state.get(f"{workspace_id(cloud, call)}/jobs/{parts['run']}") if parts else None
         if parts is not None and job is not None and parts["kind"] == kind:
             output = Run(job).outputs()[parts["output"]]
             found[asset] = {key: output.uri, "type": output.type}
@@ -162,7 +162,7 @@ def _resolved(cloud: Cloud, call: Call, kind: str, key: str) -> Response:
 
 def _run(cloud: Cloud, call: Call, name: str) -> Run:
     """The run of that name: a job's own, or a child."""
-    workspace = workspace_id(call)
+    workspace = workspace_id(cloud, call)
     job = cloud.state.get(f"{workspace}/jobs/{name}")
     if job is not None:
         return Run(job)

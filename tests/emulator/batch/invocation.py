@@ -13,6 +13,7 @@ from tests.emulator.batch.places import Place, find_place
 from tests.emulator.batch.task import Settings, Task
 from tests.emulator.cloud import Cloud
 from tests.emulator.messages import Refusal, Response, answer
+from tests.emulator.ml.networks import require_reachable
 from tests.emulator.routes import Call, Route, route
 from tests.emulator.state import Resource, State
 
@@ -50,6 +51,7 @@ def invoke(cloud: Cloud, call: Call) -> Response:
     """
     endpoint = _endpoint(cloud.state, call)
     workspace = endpoint.body["id"].rpartition("/batchEndpoints/")[0]
+    require_reachable(cloud, workspace)
     deployment = _deployment(cloud.state, endpoint, call.request.headers.get(DEPLOYMENT_HEADER))
     asked = _asked(call.request.json())
     task = _task(cloud.state, workspace, deployment, asked, f"batchjob-{uuid.uuid4()}")
@@ -66,7 +68,7 @@ def invoke(cloud: Cloud, call: Call) -> Response:
 
 def jobs_of(cloud: Cloud, call: Call) -> Response:
     """List the jobs of an endpoint."""
-    workspace = workspace_id(call)
+    workspace = workspace_id(cloud, call)
     name = call.arguments["endpoint"]
     endpoint = cloud.state.get(f"{workspace}/batchEndpoints/{name}")
     if endpoint is None:
@@ -79,13 +81,15 @@ def jobs_of(cloud: Cloud, call: Call) -> Response:
     return answer(200, {"value": found})
 
 
-def workspace_id(call: Call) -> str:
-    """The id of the workspace that stands in a data plane's path."""
+def workspace_id(cloud: Cloud, call: Call) -> str:
+    """The id of the workspace that stands in a data plane's path, if it is reached from here."""
     arguments = call.arguments
-    return (
+    workspace = (
         f"/subscriptions/{arguments['subscription']}/resourceGroups/{arguments['group']}"
         f"/providers/Microsoft.MachineLearningServices/workspaces/{arguments['workspace']}"
     )
+    require_reachable(cloud, workspace)
+    return workspace
 
 
 def _endpoint(state: State, call: Call) -> Resource:

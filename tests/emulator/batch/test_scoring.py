@@ -322,3 +322,21 @@ def _container(scene: Scene) -> Any:
     assert isinstance(storage, Blobs)
     datastore = scene.workspace.get("datastores/workspaceblobstore")[1]["properties"]
     return storage.client(datastore["accountName"]).get_container_client(datastore["containerName"])
+
+
+def test_a_workspace_behind_a_private_link_answers_nobody_outside(scene: Scene) -> None:
+    """https://github.com/Azure/azure-cli-extensions/issues/6294"""
+    from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
+
+    emulator, workspace = scene.workspace.emulator, scene.workspace.id
+    kept = emulator.cloud.state.get(workspace)
+    assert kept is not None
+    emulator.cloud.state.update(kept, {"publicNetworkAccess": "Disabled"})
+    try:
+        with pytest.raises(ClientAuthenticationError, match="outside of the designated private"):
+            scene.client.batch_endpoints.list_jobs("diabetes")
+        with pytest.raises(HttpResponseError, match="outside of the designated private"):
+            scene.invoke()
+    finally:
+        emulator.cloud.state.update(kept, {})
+    scene.client.batch_endpoints.list_jobs("diabetes")

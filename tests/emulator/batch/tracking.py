@@ -48,7 +48,7 @@ def list_artifacts(cloud: Cloud, call: Call) -> Response:
     job = _job(cloud, call, query.get("run_id", ""))
     if not isinstance(cloud.storage, Blobs):
         return answer(200, {})
-    place = logs_of(cloud.state, workspace_id(call), str(job.body["name"]))
+    place = logs_of(cloud.state, workspace_id(cloud, call), str(job.body["name"]))
     folder = query.get("path", "").strip("/")
     prefix = f"{place.path}{folder}/" if folder else place.path
     container = cloud.storage.client(place.account).get_container_client(place.container)
@@ -86,7 +86,7 @@ def _empty(job: Resource) -> dict[str, Any]:
 
 
 def _job(cloud: Cloud, call: Call, name: str) -> Resource:
-    job = cloud.state.get(f"{workspace_id(call)}/jobs/{name}")
+    job = cloud.state.get(f"{workspace_id(cloud, call)}/jobs/{name}")
     if job is None:
         raise Refusal(404, "RESOURCE_DOES_NOT_EXIST", f"Run {name} was not found.")
     return job

@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.emulator.cloud import Cloud
 from tests.emulator.kinds import Change, Kind
+from tests.emulator.messages import Refusal
 from tests.emulator.ml.references import WORKSPACE
 from tests.emulator.ml.refusals import invalid
 from tests.emulator.routes import Call
@@ -73,6 +74,18 @@ def view_workspace(cloud: Cloud, workspace: Resource) -> dict[str, Any]:
     }
     shown = {**workspace.properties, "managedNetwork": {**network, "outboundRules": rules}}
     return {**workspace.body, "properties": shown}
+
+
+def require_reachable(cloud: Cloud, workspace: str) -> None:
+    """Refuse whoever asks a workspace's data plane from outside, where that is closed."""
+    found = cloud.state.get(workspace)
+    if found is not None and found.properties.get("publicNetworkAccess") == "Disabled":
+        raise Refusal(
+            401,
+            "UserError",
+            "User is not authorized to access provided resources due to none of the"
+            " workspaces/registries are accessible from outside of the designated private link..",
+        )
 
 
 def _is_active(network: Mapping[str, Any]) -> bool:
