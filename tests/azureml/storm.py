@@ -226,8 +226,8 @@ class Scene:
             self.secrets.update(parse_qs(made)["sig"])
             return made
 
-        def give_token(audience: str, *more: float) -> str:
-            made = issue(audience, *more)
+        def give_token(audience: str, *more: Any, **given: Any) -> str:
+            made = issue(audience, *more, **given)
             self.secrets.add(made.rpartition(".")[2])
             return made
 

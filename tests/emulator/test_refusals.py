@@ -59,11 +59,13 @@ def test_a_batch_endpoint_has_a_system_assigned_identity_only(
 
 
 def _in_a_network(
-    workspace: SeededWorkspace, mode: str = "AllowOnlyApprovedOutbound", **rules: Any
+    workspace: SeededWorkspace,
+    rules: Mapping[str, Any],
+    mode: str = "AllowOnlyApprovedOutbound",
 ) -> dict[str, Any]:
     """The workspace's own body, with a managed network."""
     shown = {name: value for name, value in workspace.get()[1].items() if name != "etag"}
-    network = {"isolationMode": mode, "outboundRules": rules}
+    network = {"isolationMode": mode, "outboundRules": dict(rules)}
     return {**shown, "properties": {**shown["properties"], "managedNetwork": network}}
 
 
@@ -76,9 +78,9 @@ def test_an_outbound_rule_s_name_has_3_to_33_letters_digits_hyphens_and_undersco
     azure_workspace: SeededWorkspace, name: str
 ) -> None:
     """https://learn.microsoft.com/azure/machine-learning/how-to-managed-network; words ours."""
-    body = _in_a_network(azure_workspace, **{name: _host("pypi.org")})
+    body = _in_a_network(azure_workspace, {name: _host("pypi.org")})
     assert "3 to 33 letters" in refused(azure_workspace, "PUT", azure_workspace.id, body)[2]
-    body = _in_a_network(azure_workspace, **{"p" * 33: _host("pypi.org"), "py_-": _host("b.org")})
+    body = _in_a_network(azure_workspace, {"p" * 33: _host("pypi.org"), "py_-": _host("b.org")})
     put(azure_workspace.emulator, azure_workspace.id, body)
     rule = {"properties": _host("pypi.org")}
     assert "3 to 33" in refused(azure_workspace, "PUT", f"outboundRules/{name}", rule)[2]
@@ -90,7 +92,7 @@ def test_azure_s_own_outbound_rules_are_seen_and_never_sent_back(
     """The recording test_workspace_create_with_managed_network_list_show_remove_rules of
     Azure/azure-sdk-for-python; its _workspace_operations_base.py leaves them out of requests,
     "since it would result in bad request"; words ours."""
-    body = _in_a_network(azure_workspace, pypi=_host("pypi.org"))
+    body = _in_a_network(azure_workspace, {"pypi": _host("pypi.org")})
     put(azure_workspace.emulator, azure_workspace.id, body)
     shown = azure_workspace.get()[1]
     rules = shown["properties"]["managedNetwork"]["outboundRules"]
@@ -120,9 +122,9 @@ def test_azure_s_own_outbound_rules_are_seen_and_never_sent_back(
 def test_a_managed_network_stays(azure_workspace: SeededWorkspace) -> None:
     """https://learn.microsoft.com/azure/machine-learning/how-to-managed-network#limitations:
     once enabled, isolation can't be disabled; words ours."""
-    body = _in_a_network(azure_workspace)
+    body = _in_a_network(azure_workspace, {})
     put(azure_workspace.emulator, azure_workspace.id, body)
-    body = _in_a_network(azure_workspace, "Disabled")
+    body = _in_a_network(azure_workspace, {}, "Disabled")
     assert "cannot be disabled" in refused(azure_workspace, "PUT", azure_workspace.id, body)[2]
 
 
@@ -130,7 +132,7 @@ def test_a_network_that_lets_the_internet_in_has_private_endpoints_only(
     azure_workspace: SeededWorkspace,
 ) -> None:
     """https://github.com/microsoft-foundry/foundry-samples/pull/961"""
-    body = _in_a_network(azure_workspace, "AllowInternetOutbound", pypi=_host("pypi.org"))
+    body = _in_a_network(azure_workspace, {"pypi": _host("pypi.org")}, "AllowInternetOutbound")
     assert refused(azure_workspace, "PUT", azure_workspace.id, body)[2] == (
         'Only "PrivateEndpoint" outbound rules are supported when managed network isolation mode'
         ' is "AllowInternetOutbound".'
