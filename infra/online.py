@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
@@ -100,10 +101,13 @@ def _endpoint(
             user_assigned_identities=[platform.endpoint_identity.id],
         )
     )
-    # Azure never changes who an endpoint is, so another identity has another endpoint, made with
-    # all that is behind it before the old one goes. Replaced, the old one would be put again with
-    # the traffic that a refresh saw, to deployments that are gone by then.
-    fixed = [digest(asdict(declared.identity))] if declared.identity else []
+    # Azure never changes who an endpoint is, nor its properties, so others have another endpoint,
+    # made with all that is behind it before the old one goes. Replaced, the old one would be put
+    # again with the traffic that a refresh saw, to deployments that are gone by then.
+    kept: dict[str, Any] = asdict(declared.identity) if declared.identity else {}
+    if declared.properties:
+        kept["properties"] = dict(declared.properties)
+    fixed = [digest(kept)] if kept else []
     return ml.OnlineEndpoint(
         "-".join([declared.name, *fixed]),
         resource_group_name=platform.resource_group.name,

@@ -173,3 +173,24 @@ def test_a_token_of_another_tenant_is_refused_with_the_subscription_s(azure: Emu
     assert 'error="invalid_token"' in answered.headers["WWW-Authenticate"]
     listed = ask(azure, "GET", "/subscriptions?api-version=2022-12-01", token)
     assert listed.json()["value"] == []
+
+
+def test_an_online_endpoint_keeps_its_properties_and_its_identity(
+    azure_workspace: SeededWorkspace,
+) -> None:
+    """https://github.com/hashicorp/terraform-provider-azurerm/pull/32011 finds both fixed; the end
+    of the words is ours."""
+    identity = {"type": "SystemAssigned"}
+    properties = {**KEY, "properties": {"team": "risk"}}
+    azure_workspace.put("onlineEndpoints/live", properties, **ENDPOINT, identity=identity)
+    shown = azure_workspace.get("onlineEndpoints/live")[1]
+    put(azure_workspace.emulator, shown["id"], shown)
+    for changed in (
+        {"properties": {**KEY, "properties": {"team": "sales"}}},
+        {"properties": KEY, "identity": {"type": "None"}},
+    ):
+        status, code, message = refused(
+            azure_workspace, "PUT", "onlineEndpoints/live", {**ENDPOINT, **changed}
+        )
+        assert (status, code) == (400, "UserError")
+        assert message.startswith("An endpoint with this name already exists. If you are trying to")

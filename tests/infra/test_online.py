@@ -287,13 +287,18 @@ def test_only_another_size_of_machine_or_egress_replaces_a_deployment(tmp_path: 
     assert deployment.delete_before_replace
 
 
-def test_another_identity_has_another_endpoint(tmp_path: Path) -> None:
-    identities: list[dict[str, Any] | None] = [None, {"type": "system_assigned"}, {"type": "none"}]
-    found = [
-        declare(tmp_path, online_endpoint(**({"identity": one} if one else {})), endpoints={}).one(
-            ONLINE_ENDPOINT
-        )
-        for one in identities
+def test_another_identity_or_other_properties_have_another_endpoint(tmp_path: Path) -> None:
+    kept: list[dict[str, Any]] = [
+        {},
+        {"identity": {"type": "system_assigned"}},
+        {"identity": {"type": "none"}},
+        {"properties": {"team": "risk"}},
+        {"properties": {"team": "sales"}},
     ]
-    assert len({one.name for one in found}) == len({one.id for one in found}) == len(identities)
+    found = [
+        declare(tmp_path, online_endpoint(**keys), endpoints={}).one(ONLINE_ENDPOINT)
+        for keys in kept
+    ]
+    assert len({endpoint.name for endpoint in found}) == len(kept)
+    assert len({endpoint.id for endpoint in found}) == len(kept)
     assert found[0].name == "live"

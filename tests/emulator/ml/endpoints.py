@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from tests.emulator import addresses
@@ -45,6 +46,40 @@ def check_endpoint(change: Change) -> None:
     keys = change.properties.pop("keys", None)
     if keys:
         change.secrets.update(keys)
+
+
+def require_kept(change: Change) -> None:
+    """Refuse to change what an online endpoint keeps from its creation."""
+    old, body = change.old, change.body
+    if old is None:
+        return
+    # The SDK adds names of its own to those that it read.
+    given, known = change.properties.get("properties") or {}, old.properties.get("properties") or {}
+    for name in known.keys() & given.keys():
+        if known[name] != given[name]:
+            raise _kept(f"properties.{name}", given[name], known[name])
+    before, now = _identity(old.body), _identity(body)
+    if body.get("identity") is None:
+        body["identity"] = old.body.get("identity")
+    elif now != before:
+        raise _kept("identity", now, before)
+
+
+def _identity(body: Mapping[str, Any]) -> dict[str, Any]:
+    identity = body.get("identity") or {}
+    return {
+        "type": identity.get("type", "None"),
+        "userAssignedIdentities": sorted(identity.get("userAssignedIdentities") or {}),
+    }
+
+
+def _kept(name: str, given: Any, before: Any) -> Exception:
+    return invalid(
+        "An endpoint with this name already exists. If you are trying to create a new endpoint, use"
+        " a different name. If you are trying to update an existing endpoint, the existing"
+        f" endpoint's {name} cannot be changed: it is {before}, and {given} was requested.",
+        f"properties.{name}",
+    )
 
 
 def require_tags(change: Change) -> None:

@@ -14,6 +14,7 @@ from tests.emulator.ml.endpoints import (
     check_deployment,
     check_endpoint,
     deployment_names,
+    require_kept,
 )
 from tests.emulator.ml.refusals import conflict, invalid, require_unchanged
 from tests.emulator.routes import Call
@@ -24,6 +25,7 @@ _KEYS = ("primaryKey", "secondaryKey")
 
 
 def _prepare_endpoint(change: Change) -> None:
+    require_kept(change)
     check_endpoint(change)
     properties = change.properties
     deployments = deployment_names(change.cloud, change.id.id)
