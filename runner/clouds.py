@@ -7,12 +7,14 @@ Source: pulumi-azure-native 3.24, `azure-native:environment` and `azure-native:m
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 PUBLIC = "AzureCloud"
 CURRENT_CLOUD = "AZUREML_CURRENT_CLOUD"  # where Azure's SDK looks up the name of a cloud
+METADATA_HOSTS = ("ARM_METADATA_HOSTNAME", "ARM_METADATA_HOST")  # whose answer describes a cloud
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,12 @@ _NAMES = {
 class Setting(Protocol):
     """Looks up a setting by its key of `azure-native:`, else by the plugin's own variables."""
 
-    def __call__(self, key: str, *variables: str) -> str | None: ...
+    def __call__(self, key: str, /, *variables: str) -> str | None: ...
+
+
+def environment_setting(_key: str, *variables: str) -> str | None:
+    """A setting where there is no stack file to look it up in: by the plugin's variables."""
+    return next(filter(None, map(os.environ.get, variables)), None)
 
 
 def choose_cloud(setting: Setting) -> tuple[str, str | None]:
@@ -88,7 +95,7 @@ def choose_cloud(setting: Setting) -> tuple[str, str | None]:
     The name is the SDK's where the cloud is one of CLOUDS, else as it was given; it is empty for
     a metadata host without a name. Without any setting it is the public cloud.
     """
-    host = setting("metadataHost", "ARM_METADATA_HOSTNAME", "ARM_METADATA_HOST")
+    host = setting("metadataHost", *METADATA_HOSTS)
     variables = ("ARM_ENVIRONMENT", "AZURE_ENVIRONMENT")
     if host:
         # The plugin needs no name beside a host; the SDK, which opens the workspace, does.

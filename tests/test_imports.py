@@ -102,10 +102,12 @@ def _all_but(adapter: str) -> tuple[str, ...]:
             "infra",
             ("runner",),
             (
+                "runner.azure",
                 "runner.azure_executor",
                 "runner.clouds",
                 "runner.commit",
                 "runner.declarations",
+                "runner.errors",
                 "runner.short_paths",
             ),
         ),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 from urllib.parse import quote, urlsplit
 
 from runner.azure.errors import ServiceError, refusal, unreachable
@@ -16,9 +16,8 @@ from runner.errors import EnvironmentRefused, WrongUsage
 
 if TYPE_CHECKING:
     from azure.core import PipelineClient
+    from azure.core.credentials import AccessToken
     from azure.core.rest import HttpRequest, HttpResponse
-
-    from runner.azure.credentials import Credential
 
 API_VERSION = "2025-12-01"  # as azure-ai-ml 1.35.2 asks for
 _TIMEOUT = 60.0  # seconds of silence before a connection counts as dead
@@ -38,13 +37,21 @@ _OPTIONS: dict[Retry, dict[str, Any]] = {
 }
 
 
+class Signed(Protocol):
+    """Who signs in: azure-core's TokenCredential, which can be told to sign in anew."""
+
+    def get_token(self, *scopes: str, **options: Any) -> AccessToken: ...
+
+    def forget(self) -> None: ...
+
+
 class Client:
     """Requests below one address, with a token of one audience."""
 
     def __init__(
         self,
         base_url: str,
-        credential: Credential | None = None,
+        credential: Signed | None = None,
         scope: str | None = None,
         api_version: str | None = None,
         on_refusal: Callable[[ServiceError], object] = lambda _: None,
@@ -167,7 +174,7 @@ class Client:
 def fetch_json(url: str) -> Any:
     """The JSON at an address that needs no sign-in. Raises EnvironmentRefused."""
     base = urlsplit(url)
-    return _json(Client(f"{base.scheme}://{base.netloc}").send("GET", url))
+    return _json(Client(f"{base.scheme}://{base.netloc}").send("GET", url, what=f"read {url}"))
 
 
 def timeout() -> float:
@@ -185,7 +192,7 @@ def timeout() -> float:
 
 
 def _pipeline(
-    base_url: str, credential: Credential | None, scope: str | None
+    base_url: str, credential: Signed | None, scope: str | None
 ) -> PipelineClient[Any, Any]:
     from azure.core import PipelineClient
     from azure.core.pipeline.policies import (

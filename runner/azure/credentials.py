@@ -7,11 +7,13 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from runner.azure.errors import scrub
+from runner.azure.sign_in import default_credential, find_tenant, set_credential
+from runner.clouds import environment_setting
 from runner.errors import EnvironmentRefused
 
 if TYPE_CHECKING:
@@ -25,13 +27,17 @@ _JUST_NOW = 10  # seconds in which all threads learn that their token was refuse
 _TROUBLE = "Authentication failed: "  # without one of Entra's codes it is no refusal
 _NO_BROWSER = "Failed to open a browser"  # as azure-identity says it
 _WITHOUT = "`az login --use-device-code`"
+_NO_SUBSCRIPTION = re.compile(r"Subscription '[^']*' not found")  # as the Azure CLI says it
+_CLI = "AzureCliCredential"
+# By these the SDK is told which of its ways to take, whatever Pulumi is told.
+_OF_THE_SDK = ("AZURE_CLIENT_ID", "AZURE_TOKEN_CREDENTIALS")
 _WORDS = {
     "EnvironmentCredential": "environment variables (AZURE_CLIENT_ID, ...)",
     "WorkloadIdentityCredential": "workload identity",
     "ManagedIdentityCredential": "managed identity",
     "SharedTokenCacheCredential": "the shared token cache",
     "VisualStudioCodeCredential": "Visual Studio Code",
-    "AzureCliCredential": "az login",
+    _CLI: "az login",
     "AzurePowerShellCredential": "Connect-AzAccount",
     "AzureDeveloperCliCredential": "azd auth login",
     "BrokerCredential": "the account broker",
@@ -41,12 +47,16 @@ _WORDS = {
 class Credential:
     """A credential for azure-core that asks for one token per audience, whoever needs it.
 
-    It tries what DefaultAzureCredential tries and, where all of that fails and a person sits at
-    a terminal, a browser. Raises EnvironmentRefused with what was tried.
+    It signs in as the ARM_ variables say, by which Pulumi does. Where they say nothing, or those of
+    Azure's SDK (AZURE_) do, it tries what DefaultAzureCredential tries and, where all of that fails
+    and a person sits at a terminal, a browser. The subscription picks the account of `az login`.
+    Raises EnvironmentRefused with what was tried.
     """
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: Cloud, subscription: str) -> None:
         self._cloud = cloud
+        self._subscription = subscription
+        self._is_set = False  # whether only one way to sign in is to be tried
         self._lock = threading.Lock()
         self._tokens: dict[tuple[str, ...], AccessToken] = {}
         self._answers: dict[tuple[str, ...], tuple[dict[str, Any], float]] = {}
@@ -97,9 +107,7 @@ class Credential:
         if self._browser is not None:
             return self._in_a_browser(scopes, options, "")
         if self._source is None:
-            from azure.identity import DefaultAzureCredential
-
-            self._source = DefaultAzureCredential(**self._options())
+            self._source = self._open()
         try:
             return self._source.get_token(*scopes, **options)
         except ClientAuthenticationError as error:
@@ -109,9 +117,21 @@ class Credential:
                 f"can't sign in: {self._cloud.authority} does not answer"
                 f" ({scrub(str(error.message))}); check the network"
             ) from None
+        if self._is_set:
+            raise _refused_as_set(tried)
         if not _at_a_terminal():
-            raise _refused(tried)
+            raise self._refusal(tried)
         return self._in_a_browser(scopes, options, tried)
+
+    def _open(self) -> TokenCredential:
+        found = None
+        if not any(os.environ.get(variable) for variable in _OF_THE_SDK):
+            found = set_credential(environment_setting, self._cloud)
+        self._is_set = found is not None
+        return found or default_credential(self._subscription, **self._options())
+
+    def _refusal(self, tried: str, browser: AzureError | None = None) -> EnvironmentRefused:
+        return _refused(tried, browser, lambda: find_tenant(self._cloud, self._subscription))
 
     def _in_a_browser(
         self, scopes: tuple[str, ...], options: dict[str, Any], tried: str
@@ -127,14 +147,16 @@ class Credential:
                 f"signing in to Azure in a browser ... (where none opens: Ctrl-C, then {_WITHOUT})",
                 file=sys.stderr,
             )
+            tenant = os.environ.get("AZURE_TENANT_ID") or os.environ.get("ARM_TENANT_ID")
             self._browser = InteractiveBrowserCredential(
-                **self._options(), tenant_id=os.environ.get("AZURE_TENANT_ID")
+                **self._options(),
+                tenant_id=tenant or find_tenant(self._cloud, self._subscription),
             )
         try:
             with _results_apart():
                 return self._browser.get_token(*scopes, **options)
         except AzureError as error:
-            refused = _refused(tried, error)
+            refused = self._refusal(tried, error)
             if error.__cause__ is None:  # and not amid the sign-in, where trouble may pass
                 self._refused = refused
             raise refused from None
@@ -163,18 +185,28 @@ def _results_apart() -> Iterator[None]:
         os.close(kept)
 
 
-def _refused(said: str, browser: AzureError | None = None) -> EnvironmentRefused:
-    """The error that lists what was tried, with the reasons of what was set up and refused."""
+def _refused(
+    said: str, browser: AzureError | None, tenant: Callable[[], str | None]
+) -> EnvironmentRefused:
+    """The error that lists what was tried, with the reasons of what was set up and refused.
+
+    `tenant` finds the one of the subscription, which is asked where the Azure CLI was refused.
+    """
     tried, reasons, troubles = [], [], []
+    way = "`az login`"
     for name, reason in re.findall(r"^\s*(\w+Credential): (.*)$", said, re.MULTILINE):
         tried.append(_WORDS.get(name, name))
-        if "AADSTS" in reason:
+        unknown = name == _CLI and _NO_SUBSCRIPTION.search(reason)
+        if unknown:
+            reasons.append(f"az login: {unknown[0]}")
+        elif "AADSTS" in reason:
             reasons.append(_entras_words(reason))
         elif reason.startswith(_TROUBLE):
             troubles.append(scrub(reason.removeprefix(_TROUBLE)).split(". ", 1)[0])
+        if name == _CLI and (unknown or "AADSTS" in reason) and (found := tenant()):
+            way = f"`az login --tenant {found}`"
     if not tried and said:
         troubles.append(scrub(said).removeprefix(_TROUBLE))
-    way = "`az login`"
     if browser is not None:
         tried.append("a browser")
         reason = _entras_words(str(browser.message).removeprefix(_TROUBLE))
@@ -191,6 +223,14 @@ def _refused(said: str, browser: AzureError | None = None) -> EnvironmentRefused
     return EnvironmentRefused(
         f"not signed in to Azure{why}; tried {', '.join(tried)}. Run {way}, or set"
         " AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"
+    )
+
+
+def _refused_as_set(said: str) -> EnvironmentRefused:
+    """The error for the one way to sign in that is set."""
+    return EnvironmentRefused(
+        f"not signed in to Azure ({_entras_words(said).removeprefix(_TROUBLE)}), as the ARM_"
+        " variables say: correct them, or unset them and run `az login`"
     )
 
 

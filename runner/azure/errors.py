@@ -64,7 +64,9 @@ def scrub(text: str) -> str:
 
 def refusal(status: int, body: str, what: str, role: str | None = None) -> ServiceError:
     """The error for an answer's status and body; `what` was being done, `role` is what it needs."""
-    return refusal_of("Azure", status, body, what, lambda code, _: way_out(status, code, role))
+    return refusal_of(
+        "Azure", status, body, what, lambda code, said: way_out(status, code, role, said)
+    )
 
 
 def refusal_of(

@@ -24,9 +24,10 @@ class Session:
     kept here, by `once`.
     """
 
-    def __init__(self, cloud: str, endpoints: Mapping[str, str]) -> None:
+    def __init__(self, cloud: str, subscription: str, endpoints: Mapping[str, str]) -> None:
         """`endpoints` are those that the stack deployed: logical name → name in the workspace."""
         self._cloud_name = cloud
+        self._subscription = subscription
         self._endpoints = endpoints
         self._parts: dict[Callable[[Any], Any], Any] = {}
         tame_loggers()
@@ -44,7 +45,7 @@ class Session:
 
     @cached_property
     def credential(self) -> Credential:
-        return Credential(self.cloud)
+        return Credential(self.cloud, self._subscription)
 
     def missing(
         self, noun: str, name: str, names: Callable[[], Iterable[str]], first: str = ""

@@ -5,6 +5,7 @@ To reword a way out, or to add one for another code, change a table here; nothin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 # The roles that a 403 asks for, as `az role assignment create --role` takes them.
@@ -41,14 +42,19 @@ _IF_UNREACHABLE: Mapping[tuple[str, ...], str] = {
     ),
     ("timed out", "timeout"): "try again, or raise RUNNER_TIMEOUT (seconds)",
 }
+# Of a token that another tenant gave than the one that the subscription trusts.
+_TENANT = re.compile(r"must match the tenant '?https://[^/]+/([0-9a-fA-F-]{36})")
 _IF_UNREACHABLE_ELSE = "check the network and try again"
 
 
-def way_out(status: int, code: str, role: str | None) -> str | None:
+def way_out(status: int, code: str, role: str | None, said: str = "") -> str | None:
     """What to do about a refusal; None where Azure's own words have to do.
 
-    `role` is the one on the storage that the request needs; None for one on the workspace.
+    `role` is the one on the storage that the request needs; None for one on the workspace. `said`
+    is Azure's message.
     """
+    if status == 401 and (tenant := _TENANT.search(said)):
+        return f"sign in to the subscription's tenant with `az login --tenant {tenant[1]}`"
     text = _OF_CODES.get((status, code)) or _OF_STATUSES.get(status)
     if text is None:
         return _OF_SERVERS if status >= 500 else None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.clouds import CURRENT_CLOUD, PUBLIC
+from runner.clouds import CURRENT_CLOUD, PUBLIC, choose_cloud, environment_setting
 from runner.errors import WrongUsage
 from runner.stack_output import (
     EndpointOutput,
@@ -68,10 +68,8 @@ def outputs_of(output: StackOutput) -> Outputs:
 
 def read_config(file: Path) -> Outputs:
     """Read the address of a workspace that Pulumi doesn't manage. Raises WrongUsage."""
-    import os
-
     content = read_json(file)
-    cloud = os.environ.get(CURRENT_CLOUD) or PUBLIC
+    cloud = environment_setting("", CURRENT_CLOUD) or choose_cloud(environment_setting)[0] or PUBLIC
     if isinstance(content, dict):
         scope = str(content.get("Scope") or "").split("/")
         values = [content.get(key) for key in _CONFIG_KEYS]

@@ -14,7 +14,8 @@ class Connection(Session):
 
     def __init__(self, outputs: Outputs) -> None:
         endpoints = outputs.endpoints
-        super().__init__(outputs.cloud, {name: known.name for name, known in endpoints.items()})
+        names = {name: known.name for name, known in endpoints.items()}
+        super().__init__(outputs.cloud, outputs.subscription_id, names)
         self.outputs = outputs
 
     @cached_property

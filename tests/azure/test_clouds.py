@@ -2,10 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from runner.azure.clouds import find_cloud
-from runner.clouds import CLOUDS
+from runner.azure.clouds import chosen_cloud, find_cloud
+from runner.clouds import CLOUDS, Cloud
 from runner.errors import EnvironmentRefused
+from tests.azure.settings import settings
 from tests.emulator import Emulator
+from tests.emulator.faults import forbidden
+
+PUBLIC = CLOUDS["AzureCloud"]
 
 # What importing the SDK warns of is not ours to mend.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -45,3 +49,49 @@ def test_without_a_description_the_variable_is_named(monkeypatch: pytest.MonkeyP
     monkeypatch.delenv("ARM_CLOUD_METADATA_URL", raising=False)
     with pytest.raises(EnvironmentRefused, match=r"'AzureMoon'.*set ARM_CLOUD_METADATA_URL"):
         find_cloud("AzureMoon")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("public", PUBLIC),
+        ("AzureCloud", PUBLIC),
+        ("usgovernment", CLOUDS["AzureUSGovernment"]),
+        ("AzureUSGovernment", CLOUDS["AzureUSGovernment"]),
+        ("china", CLOUDS["AzureChinaCloud"]),
+        ("AzureChinaCloud", CLOUDS["AzureChinaCloud"]),
+    ],
+)
+def test_a_cloud_is_known_by_pulumis_name_and_by_azures(name: str, expected: Cloud) -> None:
+    assert chosen_cloud(settings(environment=name)) == expected
+    assert chosen_cloud(settings(ARM_ENVIRONMENT=name)) == expected
+
+
+def test_without_a_name_it_is_the_public_cloud() -> None:
+    assert chosen_cloud(settings()) == PUBLIC
+
+
+def test_an_unknown_cloud_is_refused() -> None:
+    with pytest.raises(EnvironmentRefused, match="'mars', allowed: public, usgovernment, china"):
+        chosen_cloud(settings(environment="mars"))
+
+
+def test_a_private_cloud_is_as_its_metadata_host_says(azure: Emulator) -> None:
+    cloud = chosen_cloud(settings(ARM_METADATA_HOSTNAME="management.azure.test"))
+    assert cloud.private
+    assert cloud.resource_manager == "https://management.azure.test"
+    assert cloud.authority == "https://login.azure.test"
+    assert cloud.resource_manager_scope == "https://management.azure.test/.default"
+
+
+def test_a_metadata_host_that_says_nothing_is_named(azure: Emulator) -> None:
+    azure.faults.inject(forbidden(), method="GET", path="/metadata/endpoints")
+    with pytest.raises(EnvironmentRefused, match=r"https://management\.azure\.test/metadata"):
+        chosen_cloud(settings(metadataHost="management.azure.test"))
+
+
+def test_the_metadata_host_of_pulumi_describes_a_private_cloud_to_the_runner_too(
+    azure: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ARM_CLOUD_METADATA_URL")
+    assert find_cloud("AzureTest").private

@@ -56,7 +56,7 @@ from runner.azure.clouds import find_cloud
 from runner.azure.credentials import Credential
 from runner.errors import EnvironmentRefused
 
-credential = Credential(find_cloud("AzureTest"))
+credential = Credential(find_cloud("AzureTest"), "a-subscription")
 for scope in ("https://management.azure.test/.default", "https://ml.azure.test/.default"):
     try:
         credential.get_token(scope)
@@ -234,13 +234,15 @@ def test_another_service_is_asked_without_another_visit(terminal: Terminal) -> N
     assert ended.shown.count("signing in") == 1
 
 
-def test_a_person_signs_in_to_the_tenant_that_is_set(terminal: Terminal) -> None:
+def test_a_person_signs_in_to_the_tenant_that_is_set_or_else_to_the_subscriptions(
+    terminal: Terminal,
+) -> None:
     tenant = terminal.stage.emulator.cloud.application.tenant
-    for more in ({}, {"AZURE_TENANT_ID": tenant}):
+    for more in ({}, {"AZURE_TENANT_ID": "organizations"}):
         ended = terminal.run("models", "list", browser=terminal.browser, **more)
         assert ended.process.returncode == 0, ended.shown
     asked = [one.path for one in terminal.stage.emulator.requests if "/authorize" in one.path]
-    assert [path.split("/")[1] for path in asked] == ["organizations", tenant]
+    assert [path.split("/")[1] for path in asked] == [tenant, "organizations"]
 
 
 def test_a_person_whose_token_is_refused_signs_in_again(terminal: Terminal) -> None:

@@ -18,7 +18,6 @@ from tests.emulator.operations import FINAL_STATES, IN_PROGRESS, SUCCEEDED
 from tests.emulator.resource_ids import GROUP_TYPE, SUBSCRIPTION_TYPE, ResourceId, parse
 from tests.emulator.routes import Call, Route, route
 from tests.emulator.state import Operation, Resource
-from tests.emulator.tokens import unauthenticated
 
 MACHINE_LEARNING = "microsoft.machinelearningservices"
 _ENVELOPE = ("id", "name", "type", "systemData", "etag")
@@ -416,7 +415,7 @@ def _require_tenant(cloud: Cloud, call: Call, path: str) -> None:
     given, wanted = call.principal.tenant, cloud.application.tenant
     if given == wanted or path.count("/") < 2:
         return
-    raise unauthenticated(
+    raise cloud.tokens.unauthenticated(
         "InvalidAuthenticationTokenTenant",
         f"The access token is from the wrong issuer 'https://sts.windows.net/{given}/'. It must"
         f" match the tenant 'https://sts.windows.net/{wanted}/' associated with this subscription."

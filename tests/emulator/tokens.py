@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.emulator.addresses import MANAGEMENT_HOST
+from tests.emulator.addresses import LOGIN
 from tests.emulator.messages import Refusal, Request
 from tests.emulator.state import State
 
@@ -205,24 +205,36 @@ class Tokens:
         """Find out who sent a request. Raises `Refusal` (401) unless a valid token says it."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
-            raise unauthenticated(
+            raise self.unauthenticated(
                 "AuthenticationFailed",
                 "Authentication failed. The 'Authorization' header is missing.",
             )
         signed, _, signature = token.rpartition(".")
         if not hmac.compare_digest(signature, self._signature(signed, "token key")):
-            raise unauthenticated("ExpiredAuthenticationToken", "The access token has expired.")
+            raise self.unauthenticated(
+                "ExpiredAuthenticationToken", "The access token has expired."
+            )
         claims = _decoded(signed.partition(".")[2])
         if claims["exp"] <= time.time():
-            raise unauthenticated("ExpiredAuthenticationToken", "The access token has expired.")
+            raise self.unauthenticated(
+                "ExpiredAuthenticationToken", "The access token has expired."
+            )
         if str(claims["aud"]).rstrip("/") not in audiences:
-            raise unauthenticated(
+            raise self.unauthenticated(
                 "InvalidAuthenticationTokenAudience",
                 "The access token has been obtained for wrong audience or resource"
                 f" '{claims['aud']}'. It should exactly match with one of the allowed audiences"
                 f" {', '.join(repr(audience) for audience in audiences)}.",
             )
         return Principal(claims["oid"], claims["appid"], claims["tid"])
+
+    def unauthenticated(self, code: str, message: str) -> Refusal:
+        """401: nobody is known by what signs the request. It says which tenant knows people."""
+        challenge = (
+            f'Bearer authorization_uri="{LOGIN}/{self._app.tenant}", error="invalid_token",'
+            f' error_description="{message}"'
+        )
+        return Refusal(401, code, message, {"WWW-Authenticate": challenge})
 
     def _sign(self, claims: dict[str, Any], key: str) -> str:
         signed = f"{_encoded({'typ': 'JWT', 'alg': 'HS256'})}.{_encoded(claims)}"
@@ -231,15 +243,6 @@ class Tokens:
     def _signature(self, signed: str, setting: str) -> str:
         key = self._state.setting(setting) or ""
         return base64url(hmac.new(bytes.fromhex(key), signed.encode(), hashlib.sha256).digest())
-
-
-def unauthenticated(code: str, message: str) -> Refusal:
-    """401: nobody is known by what signs the request."""
-    challenge = (
-        f'Bearer authorization_uri="https://{MANAGEMENT_HOST}", error="invalid_token",'
-        f' error_description="{message}"'
-    )
-    return Refusal(401, code, message, {"WWW-Authenticate": challenge})
 
 
 def _encoded(value: dict[str, Any]) -> str:
