@@ -127,6 +127,8 @@ def _endpoint(
         # A refresh sees the traffic that the routing set; it is not the endpoint's to take away.
         opts=made_by_commit(
             ignore_changes=["properties.traffic", "properties.mirrorTraffic"],
+            # Azure refuses other ones; the routing refuses an endpoint that answers to be replaced.
+            replace_on_changes=["properties.properties"],
             delete_before_replace=True,
         ),
     )

@@ -29,12 +29,18 @@ from infra.resource_manager import Conflict, ResourceManager, ResourceManagerErr
 # What of an endpoint is routed, and what nothing routed looks like.
 SPLITS = {"traffic": "traffic", "mirror_traffic": "mirrorTraffic"}
 ROUTED = ("default", *SPLITS)
-INPUTS = ("endpoint", *ROUTED, "deployments", "declared")
+INPUTS = ("endpoint", *ROUTED, "declared")
+# Each deployment is an input of its own, so that the engine says which of them it would replace.
+DEPLOYMENT = "deployment:"
 
 ATTEMPTS = 16  # over about five minutes
 BUSY = ("Creating", "Updating", "Scaling")
 READ_ONLY = ("provisioningState", "scoringUri", "swaggerUri")
 PUT_BACK = ("location", "tags", "kind", "sku")
+
+
+class WouldStopAnswers(Exception):
+    """A change would delete what answers; one line that says what to write instead."""
 
 
 class RoutingProvider(ResourceProvider):
@@ -51,9 +57,14 @@ class RoutingProvider(ResourceProvider):
         self._manager = _once(lambda: _connect(req.config.get))
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Compare what was routed to what is declared; no request is made."""
-        changed = [key for key in INPUTS if _olds.get(key) != _news.get(key)]
-        replaces = [key for key in changed if _must_replace(key, _olds.get(key), _news.get(key))]
+        """Compare what was routed to what is declared; no request is made.
+
+        The engine asks this before it deletes a deployment or an endpoint that it replaces, in a
+        preview and in an `up`. Raises WouldStopAnswers where that is one that answers.
+        """
+        refuse_to_replace(_olds, _news)
+        changed = _changed(_olds, _news)
+        replaces = ["endpoint"] if "endpoint" in changed and _olds.get("endpoint") else []
         return DiffResult(
             changes=bool(changed), replaces=replaces, delete_before_replace=bool(replaces)
         )
@@ -109,8 +120,7 @@ class Routing(Resource, module="scoring", name="Routing"):
         """
         props: dict[str, Any] = {
             "endpoint": endpoint.id,
-            # By name, so that a replaced deployment is known from one that is added.
-            "deployments": {one: deployments[one].id for one in sorted(deployments)},
+            **{f"{DEPLOYMENT}{name}": deployments[name].id for name in sorted(deployments)},
             "declared": digest(declared),
         }
         if default is not None:
@@ -219,13 +229,72 @@ def digest(declared: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def _must_replace(key: str, old: Any, new: Any) -> bool:
-    if key == "endpoint":
-        return old is not None
-    if key == "deployments" and old is not None:
-        # Unknown is what is about to be made anew. Azure won't delete a deployment that answers.
-        return isinstance(new, Unknown) or any(isinstance(new.get(one), Unknown) for one in old)
-    return False
+def refuse_to_replace(olds: Mapping[str, Any], news: Mapping[str, Any]) -> None:
+    """Raise WouldStopAnswers where what is about to be made anew answers today.
+
+    Unknown is the id of what is about to be made anew: what has it today is deleted first.
+    """
+    endpoint = str(olds.get("endpoint", "")).rpartition("/")[2]
+    answering = _answering(olds)
+    if answering and isinstance(news.get("endpoint"), Unknown):
+        raise WouldStopAnswers(
+            f"the endpoint {endpoint} would be deleted and made anew, and {_listed(answering)}."
+            " Undo the change; or take its traffic, or its default, out of the stack file, run"
+            " `pulumi up`, and make the change then"
+        )
+    for name, doing in answering.items():
+        if isinstance(news.get(f"{DEPLOYMENT}{name}"), Unknown):
+            raise WouldStopAnswers(
+                f"the deployment {name} of {endpoint} would be deleted and made anew, and"
+                f" {doing}. Move the traffic first: {_moved(olds, name)}, run `pulumi up`, and"
+                " make the change then"
+            )
+
+
+def _answering(props: Mapping[str, Any]) -> dict[str, str]:
+    """What a routing has each deployment do that does anything."""
+    doing = {name: f"{name} mirrors {part} %" for name, part in _split(props, "mirror_traffic")}
+    doing |= {name: f"{name} answers {part} %" for name, part in _split(props, "traffic")}
+    if default := props.get("default"):
+        doing[default] = f"{default} is the default"
+    return doing
+
+
+def _split(props: Mapping[str, Any], key: str) -> list[tuple[str, int]]:
+    return list(split_of(props.get(key) or "").items())
+
+
+def _listed(answering: Mapping[str, str]) -> str:
+    return " and ".join(answering.values())
+
+
+def _moved(olds: Mapping[str, Any], name: str) -> str:
+    """What to write so that another deployment does what this one does."""
+    others = [other for other in deployments_of(olds) if other != name]
+    other = next((one for one in others if one in _answering(olds)), None) or next(
+        iter(others), None
+    )
+    beside = "" if other else "deploy another one beside it, here called `next`, and "
+    if olds.get("default"):
+        return f"{beside}write `defaults: {{deployment_name: {other or 'next'}}}`"
+    mirrored = " without mirror_traffic" if name in dict(_split(olds, "mirror_traffic")) else ""
+    return f"{beside}write `traffic: {{{other or 'next'}: 100}}`{mirrored}"
+
+
+def deployments_of(props: Mapping[str, Any]) -> dict[str, Any]:
+    """The deployments of an endpoint by name."""
+    return {
+        key.removeprefix(DEPLOYMENT): value
+        for key, value in props.items()
+        if key.startswith(DEPLOYMENT)
+    }
+
+
+def _changed(olds: Mapping[str, Any], news: Mapping[str, Any]) -> list[str]:
+    """The inputs that differ; a deployment that is made anew has the id that it had."""
+    named = {key for key in (*olds, *news) if key.startswith(DEPLOYMENT)}
+    anew = {key for key in named if key in olds and isinstance(news.get(key), Unknown)}
+    return [key for key in (*INPUTS, *sorted(named - anew)) if olds.get(key) != news.get(key)]
 
 
 def _identity_to_put(identity: Mapping[str, Any]) -> dict[str, Any]:
@@ -237,7 +306,8 @@ def _identity_to_put(identity: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _inputs(props: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: props[key] for key in INPUTS if key in props}
+    kept = (*INPUTS, *(key for key in props if key.startswith(DEPLOYMENT)))
+    return {key: props[key] for key in kept if key in props}
 
 
 def _routed(props: Mapping[str, Any]) -> dict[str, str]:

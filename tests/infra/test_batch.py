@@ -202,9 +202,8 @@ def test_the_default_is_set_after_every_deployment(tmp_path: Path) -> None:
     assert routing.inputs["default"] == "first"
     assert routing.inputs["endpoint"] == program.one(BATCH_ENDPOINT).id
     assert {one.urn for one in deployments} <= {*routing.dependencies}
-    assert routing.inputs["deployments"] == {
-        one.inputs["deploymentName"]: one.id for one in deployments
-    }
+    for deployment in deployments:
+        assert routing.inputs[f"deployment:{deployment.inputs['deploymentName']}"] == deployment.id
 
 
 def test_names_are_fixed_so_the_old_one_goes_before_the_new_one_comes(tmp_path: Path) -> None:

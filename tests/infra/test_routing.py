@@ -15,7 +15,13 @@ from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.output import UNKNOWN
 
 from infra.resource_manager import ResourceManagerError
-from infra.routing import RoutingProvider, digest, split_of, split_text
+from infra.routing import (
+    RoutingProvider,
+    WouldStopAnswers,
+    digest,
+    split_of,
+    split_text,
+)
 from tests.emulator import Emulator
 from tests.emulator.faults import Answer, Drop, throttled
 
@@ -33,8 +39,11 @@ class Scene:
     endpoint: str
 
     def inputs(self, **routing: str) -> dict[str, Any]:
-        deployments = {name: f"{self.endpoint}/deployments/{name}" for name in ("blue", "green")}
-        return {"endpoint": self.endpoint, "deployments": deployments, "declared": "0", **routing}
+        deployments = {
+            f"deployment:{name}": f"{self.endpoint}/deployments/{name}"
+            for name in ("blue", "green")
+        }
+        return {"endpoint": self.endpoint, **deployments, "declared": "0", **routing}
 
     def body(self) -> dict[str, Any]:
         status, body = self.cloud.arm("GET", self.endpoint)
@@ -146,7 +155,7 @@ def test_a_default_is_set_changed_and_taken_away(batch: Scene) -> None:
 def test_on_destroy_a_deployment_can_go_after_the_traffic(online: Scene) -> None:
     inputs = online.inputs(traffic="blue=100")
     online.provider.create(inputs)
-    blue = inputs["deployments"]["blue"]
+    blue = inputs["deployment:blue"]
     assert online.cloud.arm("DELETE", blue)[0] == 409
     online.provider.delete(online.endpoint, inputs)
     assert online.cloud.arm("DELETE", blue)[0] in (200, 202)
@@ -228,7 +237,7 @@ def test_of_an_endpoint_that_is_gone_there_is_nothing(online: Scene) -> None:
     inputs = online.inputs(traffic="blue=100")
     online.cloud.operations.polls = 0
     for name in ("blue", "green"):
-        online.cloud.arm("DELETE", inputs["deployments"][name])
+        online.cloud.arm("DELETE", inputs[f"deployment:{name}"])
     online.cloud.arm("DELETE", online.endpoint)
     assert online.provider.read(online.endpoint, inputs).id == ""
     online.provider.delete(online.endpoint, inputs)
@@ -256,43 +265,80 @@ def test_an_operation_that_fails_says_why(online: Scene) -> None:
     assert text.endswith("QuotaExceeded: Not enough cores.")
 
 
+BASE = {"endpoint": "/e", "deployment:blue": "b", "deployment:green": "g", "declared": "0"}
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
         ({"traffic": "blue=100"}, {"traffic": "blue=90 green=10"}),
         ({"default": "blue"}, {"default": "green"}),
         ({"traffic": "blue=100"}, {"traffic": "blue=100", "declared": "1"}),
-        ({"traffic": "blue=100"}, {"traffic": "blue=100", "deployments": {}}),
-        (
-            {"traffic": "blue=100", "deployments": {"blue": "b"}},
-            {"traffic": "blue=100", "deployments": {"blue": "b", "green": UNKNOWN}},
-        ),
+        ({"traffic": "blue=100"}, {"traffic": "blue=100", "deployment:third": "t"}),
+        ({"traffic": "blue=100"}, {"traffic": "blue=100", "deployment:third": UNKNOWN}),
     ],
 )
 def test_a_change_is_an_update(old: dict[str, Any], new: dict[str, Any]) -> None:
-    base = {"endpoint": "/e", "deployments": {"blue": "b"}, "declared": "0"}
-    found = RoutingProvider().diff("/e", {**base, **old}, {**base, **new})
+    found = RoutingProvider().diff("/e", {**BASE, **old}, {**BASE, **new})
     assert (found.changes, found.replaces) == (True, [])
 
 
+@pytest.mark.parametrize("endpoint", [UNKNOWN, "/other"])
+def test_it_is_replaced_with_an_endpoint_that_nothing_answers_for(endpoint: Any) -> None:
+    old = {**BASE, "traffic": ""}
+    found = RoutingProvider().diff("/e", old, {**old, "endpoint": endpoint})
+    assert (found.replaces, found.delete_before_replace) == (["endpoint"], True)
+
+
+def test_a_deployment_that_answers_nobody_may_be_made_anew_and_the_split_stays() -> None:
+    old = {**BASE, "traffic": "blue=100"}
+    found = RoutingProvider().diff("/e", old, {**old, "deployment:green": UNKNOWN})
+    assert (found.changes, found.replaces) == (False, [])
+
+
 @pytest.mark.parametrize(
-    "new",
+    ("routed", "anew", "says"),
     [
-        {"endpoint": UNKNOWN},
-        {"endpoint": "/other"},
-        {"deployments": UNKNOWN},
-        {"deployments": {"blue": UNKNOWN, "green": "g"}},
+        (
+            {"traffic": "blue=90 green=10"},
+            "deployment:blue",
+            "deployment blue of e would be deleted and made anew, and blue answers 90 %."
+            " Move the traffic first: write `traffic: {green: 100}`, run `pulumi up`",
+        ),
+        (
+            {"traffic": "green=100", "mirror_traffic": "blue=10"},
+            "deployment:blue",
+            "blue mirrors 10 %. Move the traffic first: write `traffic: {green: 100}` without"
+            " mirror_traffic",
+        ),
+        (
+            {"traffic": "blue=100", "deployment:green": None},
+            "deployment:blue",
+            "deploy another one beside it, here called `next`, and write `traffic: {next: 100}`",
+        ),
+        (
+            {"default": "blue"},
+            "deployment:blue",
+            "blue is the default. Move the traffic first:"
+            " write `defaults: {deployment_name: green}`",
+        ),
+        (
+            {"traffic": "blue=90 green=10"},
+            "endpoint",
+            "endpoint e would be deleted and made anew, and blue answers 90 % and green answers",
+        ),
     ],
 )
-def test_with_its_endpoint_or_a_deployment_it_is_replaced(new: dict[str, Any]) -> None:
-    old = {"endpoint": "/e", "deployments": {"blue": "b", "green": "g"}, "traffic": "blue=100"}
-    found = RoutingProvider().diff("/e", old, {**old, **new})
-    assert found.replaces == list(new)
-    assert found.delete_before_replace
+def test_what_answers_is_never_made_anew(routed: dict[str, Any], anew: str, says: str) -> None:
+    old = {key: value for key, value in {**BASE, **routed}.items() if value is not None}
+    with pytest.raises(WouldStopAnswers) as raised:
+        RoutingProvider().diff("/e", old, {**old, anew: UNKNOWN})
+    assert says in str(raised.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_the_same_is_no_change() -> None:
-    same = {"endpoint": "/e", "deployments": {"blue": "b"}, "default": "blue", "declared": "0"}
+    same = {**BASE, "default": "blue"}
     assert RoutingProvider().diff("/e", {**same, "__provider": "old"}, same).changes is False
 
 

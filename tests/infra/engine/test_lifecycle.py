@@ -62,16 +62,34 @@ def test_a_stack_follows_its_declaration_sees_drift_and_goes_in_order(
     _, body = emulator.arm("GET", batch)
     assert body["properties"]["defaults"]["deploymentName"] == "mlflow"
 
-    # Another split, and another model for blue.
-    config[ENDPOINTS]["diabetes-online"]["traffic"] = {"blue": 80, "green": 20}
+    # What answers is not made anew, not even by the `up` that moves its traffic.
     deployments = config[ENDPOINTS]["diabetes-online"]["deployments"]
-    deployments["blue"]["model"] = deployments["green"]["model"]
+    deployments["blue"]["instance_type"] = "Standard_DS3_v2"
+    config[ENDPOINTS]["diabetes-online"]["traffic"] = {"green": 100}
+    stack.write(config)
+    emulator.requests.clear()
+    refused = stack.up(check=False)
+    assert refused.status != 0
+    told = refused.text.partition("OnlineDeployment (diabetes-online-blue):")[2]
+    assert "blue answers 90 %. Move the traffic first: write `traffic: {green: 100}`" in told
+    assert not [one for one in emulator.requests if one.method in ("PUT", "DELETE")]
+
+    # Another split, and another model for blue; with its traffic moved, it is made anew too.
+    deployments["blue"] |= {"instance_type": "Standard_DS2_v2"} | deployments["green"]
     stack.write(config)
     stack.up()
     _, body = emulator.arm("GET", online)
-    assert body["properties"]["traffic"] == {"blue": 80, "green": 20}
+    assert body["properties"]["traffic"] == {"green": 100}
     _, body = emulator.arm("GET", f"{online}/deployments/blue")
     assert body["properties"]["model"].endswith("/models/diabetes-mlflow/versions/2")
+    deployments["blue"]["instance_type"] = "Standard_DS3_v2"
+    config[ENDPOINTS]["diabetes-online"]["traffic"] = {"blue": 80, "green": 20}
+    stack.write(config)
+    stack.up()
+    _, body = emulator.arm("GET", f"{online}/deployments/blue")
+    assert body["properties"]["instanceType"] == "Standard_DS3_v2"
+    _, body = emulator.arm("GET", online)
+    assert body["properties"]["traffic"] == {"blue": 80, "green": 20}
 
     # Somebody turns all traffic to green by hand, and more instances for green.
     _, body = emulator.arm("GET", online)

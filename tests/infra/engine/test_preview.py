@@ -54,7 +54,7 @@ def test_a_changed_split_and_a_changed_pin_are_one_resource_each(dev: Stack) -> 
     dev.write(config)
     shown = dev.shown()
     path, tag, split = changed_lines(shown.output)
-    assert split == '~ traffic    : "blue=90 green=10" => "blue=80 green=20"'
+    assert " ".join(split.split()) == '~ traffic : "blue=90 green=10" => "blue=80 green=20"'
     assert tag == '~ model: "diabetes-mlflow:1" => "diabetes-mlflow:2"'
     before, after = path.removeprefix("~ model: ").split(" => ")
     assert before.endswith('/models/diabetes-mlflow/versions/1"')
