@@ -7,6 +7,7 @@
     code/                        the copy of the code that a command runs in
     run.json                     the command's MLflow run
     command.lock                 held by the command, with its process number in it
+    stop                         there from when the job is asked to stop until it is resumed
     lock                         held by the process that runs the job
     loaded                       touched when a worker has loaded the model (batch jobs)
     starts.txt                   when it was begun and taken up again, a line each
@@ -71,6 +72,21 @@ def starts(folder: Path) -> list[str]:
 def add_start(folder: Path, moment: str) -> None:
     with (folder / "starts.txt").open("a", encoding="ascii") as file:
         file.write(moment + "\n")
+
+
+def ask_to_stop(folder: Path) -> None:
+    """Ask whoever runs the job to stop, also where no signal reaches it."""
+    with contextlib.suppress(OSError):  # a folder of somebody else's, a full disk
+        (folder / "stop").touch()
+
+
+def asked_to_stop(folder: Path) -> bool:
+    return (folder / "stop").exists()
+
+
+def forget_stop(folder: Path) -> None:
+    """Let a job that was asked to stop begin again."""
+    (folder / "stop").unlink(missing_ok=True)
 
 
 def say(folder: Path, line: str) -> None:
