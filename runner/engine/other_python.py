@@ -116,7 +116,7 @@ class _Preloading:
         finally:
             theirs.close()
         with contextlib.suppress(OSError):  # it is gone already, which who asks it finds out
-            self._connection.send_bytes(encode(replace(plan, files=(), code=())).encode())
+            self._connection.send_bytes(encode(replace(plan, files=(), code=())))
             self._connection.send_bytes(os.fsencode(folder))
 
     def fork(self, connection: Connection, output: int) -> int:

@@ -50,7 +50,7 @@ def _run(home: Path, name: str, folder: Path, stopping: list[int]) -> int:
             connection, name, status=JobStatus.RUNNING, started_at=first, ended_at=None, error=None
         )
     job = replace(job, interpreter=read_interpreter(folder))
-    add_start(folder, started)
+    add_start(folder, started, first)
     say(folder, f"job {name} {'begins' if first == started else 'is taken up again'}")
     status, error = JobStatus.COMPLETED, None
     changes: dict[str, str | None] = {}
