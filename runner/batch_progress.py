@@ -12,6 +12,7 @@ from runner.engine.journal import Standing, parse
 from runner.engine.layout import loaded_file
 from runner.engine.parts import Key
 from runner.engine.plan import read_plan
+from runner.errors import JobFailed
 from runner.job_folder import starts
 from runner.workspace import JobStatus, Progress
 
@@ -106,7 +107,10 @@ class Counter:
         except FileNotFoundError:
             return 0
         if planned_at != self._planned_at:
-            plan = read_plan(self._plan)
+            try:
+                plan = read_plan(self._plan)
+            except JobFailed:  # which the job says itself
+                return self._parts
             self._parts, self._planned_at = plan.parts or plan.mini_batches, planned_at
             self._noun = "part" if plan.parts else "mini-batch"
         return self._parts

@@ -40,7 +40,7 @@ def run_batch(
     The report is written however the job ends. `finalizing` is told when all is scored, before the
     output is put together. Raises JobFailed, or Stopped when `stop` says so.
     """
-    plan = read_plan(folder / "plan.json")
+    plan = read_plan(folder / "plan.json", lambda line: say(folder, line))
     began = datetime.fromisoformat(starts(folder)[0]).timestamp()
     started, clock = time.time() - began, time.monotonic()
     # Before anything is imported for the workers: OMP_NUM_THREADS and its like are read once.
@@ -85,13 +85,13 @@ def _score(
 
 
 def read_summary(folder: Path) -> Summary | None:
-    """The job's summary, None before its first end."""
+    """The job's summary, None before its first end, or where it is damaged."""
     try:
-        document = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        document = json.loads((folder / "summary.json").read_bytes())
+        kept = document.pop("interpreter", None)
+        return Summary(**document, interpreter=interpreter_from(kept) if kept else None)
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    kept = document.pop("interpreter", None)
-    return Summary(**document, interpreter=interpreter_from(kept) if kept else None)
 
 
 def _summary(

@@ -7,8 +7,10 @@
     code/                        the copy of the code that a command runs in
     run.json                     the command's MLflow run
     command.lock                 held by the command, with its process number in it
+    stop                         there from when the job is asked to stop until it is resumed
     lock                         held by the process that runs the job
     loaded                       touched when a worker has loaded the model (batch jobs)
+    plan.json.copy               the same, for when the plan is damaged
     starts.txt                   when it was begun and taken up again, a line each
     journal.jsonl  pieces/       each finished attempt, and its lines (batch jobs)
     output/                      the output while it grows
@@ -25,7 +27,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from runner.atomic import new_path
+from runner.atomic import new_path, write_whole
 from runner.errors import JobFailed
 
 _RESERVED = 512 << 10  # bytes: a report, a summary and a few pages of the database
@@ -61,16 +63,55 @@ def log_file(folder: Path) -> Path:
 
 
 def starts(folder: Path) -> list[str]:
-    """When the job was begun and taken up again: ISO 8601 times, UTC."""
-    try:
-        return (folder / "starts.txt").read_text(encoding="ascii").split()
-    except FileNotFoundError:
-        return []
+    """When the job was begun and taken up again: ISO 8601 times, UTC. A damaged line is none."""
+    return [line for line in _read_starts(folder).splitlines() if _is_moment(line)]
 
 
-def add_start(folder: Path, moment: str) -> None:
-    with (folder / "starts.txt").open("a", encoding="ascii") as file:
+def add_start(folder: Path, moment: str, first: str | None = None) -> None:
+    """Note that the job is begun, or taken up again.
+
+    `first` is when it was begun first, where that is known: the journal counts from then, so it is
+    put back where its line is damaged.
+    """
+    path, found, known = folder / "starts.txt", _read_starts(folder), starts(folder)
+    if first not in (None, moment, *known[:1]):
+        known.insert(0, str(first))
+    sound = "".join(f"{line}\n" for line in known)
+    if found not in ("", sound):
+        say(folder, f"warning: {path} is damaged: it says no longer when all runs of the job began")
+    if found != sound:
+        write_whole(path, sound)
+    with path.open("a", encoding="ascii") as file:
         file.write(moment + "\n")
+
+
+def _read_starts(folder: Path) -> str:
+    try:
+        return (folder / "starts.txt").read_text(encoding="ascii", errors="replace")
+    except FileNotFoundError:
+        return ""
+
+
+def _is_moment(line: str) -> bool:
+    try:
+        return datetime.fromisoformat(line).tzinfo is not None
+    except ValueError:
+        return False
+
+
+def ask_to_stop(folder: Path) -> None:
+    """Ask whoever runs the job to stop, also where no signal reaches it."""
+    with contextlib.suppress(OSError):  # a folder of somebody else's, a full disk
+        (folder / "stop").touch()
+
+
+def asked_to_stop(folder: Path) -> bool:
+    return (folder / "stop").exists()
+
+
+def forget_stop(folder: Path) -> None:
+    """Let a job that was asked to stop begin again."""
+    (folder / "stop").unlink(missing_ok=True)
 
 
 def say(folder: Path, line: str) -> None:
@@ -122,7 +163,7 @@ def deliver(folder: Path, output: Path, target: Path) -> None:
 def delivered(folder: Path, target: Path) -> bool:
     """True when this job has put its output there, in an earlier run that was cut off."""
     try:
-        return _marker(folder).read_text(encoding="ascii") == _identity(target)
+        return _marker(folder).read_bytes() == _identity(target).encode()
     except FileNotFoundError:
         return False
 

@@ -38,10 +38,10 @@ def write_interpreter(interpreter: Interpreter, folder: Path) -> None:
 
 
 def read_interpreter(folder: Path) -> Interpreter | None:
-    """The Python of a job; None where nobody wrote it down."""
+    """The Python of a job; None where nobody wrote it down, or what was written is damaged."""
     try:
-        return interpreter_from(json.loads(_file(folder).read_text(encoding="ascii")))
-    except FileNotFoundError:
+        return interpreter_from(json.loads(_file(folder).read_bytes()))
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
 
 

@@ -36,6 +36,7 @@ class Attempt:
     seconds: float
     rows: int = 0
     size: int = 0  # bytes of its piece
+    checksum: int = 0  # CRC-32 of its piece
     reason: str | None = None  # why it was retried or failed, one line
     files: tuple[FileResult, ...] = ()
     tally: Mapping[str, Any] = field(default_factory=dict)  # see `tally.Tally`

@@ -1,22 +1,21 @@
 """The job's journal: one line of JSON for each finished attempt, appended as it happens.
 
 It is what a resumed job trusts: a mini-batch whose last line says it is done is not run again.
-A line cut short by a crash is no line.
+A line that a crash cut short, or that was damaged later, is no line: see `sealed`.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from runner.atomic import write_whole
 from runner.engine.attempt import Attempt, FileResult
 from runner.engine.parts import Key
+from runner.engine.sealed import seal, unseal
 from runner.engine.slices import Slice
 
 
@@ -28,7 +27,7 @@ class Journal:
         self._file = path.open("ab", buffering=0)
 
     def append(self, attempt: Attempt) -> None:
-        line = _line(attempt).encode()
+        line = _line(attempt)
         while line:
             # A disk that is filling up takes a part; only the next write says why.
             line = line[self._file.write(line) :]
@@ -46,28 +45,38 @@ class Journal:
 
 
 def read_journal(path: Path) -> list[Attempt]:
-    """Every complete line of a journal, oldest first; none for a journal not yet begun."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return []
-    return list(parse(content[: content.rfind(b"\n") + 1].splitlines()))
+    """Every sound line of a journal, oldest first; none for a journal not yet begun."""
+    return list(parse(_lines(path)))
+
+
+def mend_journal(path: Path) -> tuple[list[Attempt], int]:
+    """Take damaged lines out of a journal; return the others as `read_journal` does, and how many
+    were taken out. OSError when the disk refuses."""
+    lines = _lines(path)
+    attempts = list(parse(lines))
+    damaged = len(lines) - len(attempts)
+    if damaged:
+        write_journal(path, attempts)
+    return attempts, damaged
 
 
 def write_journal(path: Path, attempts: Iterable[Attempt]) -> None:
     """Write a journal anew, whole or not at all. OSError when the disk refuses."""
-    write_whole(path, "".join(map(_line, attempts)))
+    write_whole(path, b"".join(map(_line, attempts)).decode())
 
 
 def parse(lines: Iterable[bytes]) -> Iterator[Attempt]:
-    """Turn complete lines into attempts."""
+    """Turn complete lines into attempts; damaged ones are left out."""
     for line in lines:
-        document: dict[str, Any] = json.loads(line)
-        document["files"] = tuple(FileResult(**file) for file in document["files"])
-        document["warnings"] = tuple(document["warnings"])
-        if document.get("slice"):
-            document["slice"] = Slice(**document["slice"])
-        yield Attempt(**document)
+        try:
+            document = unseal(line)
+            document["files"] = tuple(FileResult(**file) for file in document["files"])
+            document["warnings"] = tuple(document["warnings"])
+            if document.get("slice"):
+                document["slice"] = Slice(**document["slice"])
+            yield Attempt(**document)
+        except (ValueError, KeyError, TypeError):
+            continue
 
 
 class Standing:
@@ -150,8 +159,17 @@ def _file_of(attempt: Attempt) -> tuple[int, str]:
     return attempt.mini_batch, attempt.files[0].name
 
 
-def _line(attempt: Attempt) -> str:
-    return json.dumps(asdict(attempt), separators=(",", ":")) + "\n"
+def _line(attempt: Attempt) -> bytes:
+    return seal(asdict(attempt)) + b"\n"
+
+
+def _lines(path: Path) -> list[bytes]:
+    """The complete lines of a journal."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    return content[: content.rfind(b"\n") + 1].splitlines()
 
 
 def _drop_torn_line(path: Path) -> None:

@@ -23,6 +23,7 @@ class Scored:
     """A mini-batch came through; its lines are in the worker's draft."""
 
     result: Result
+    checksum: int = 0  # CRC-32 of the lines
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ def decode(content: bytes) -> Message:
     if kind == "Scored":
         result = fields["result"]
         files = tuple(FileResult(**file) for file in result.pop("files"))
-        return Scored(Result(files=files, warnings=tuple(result.pop("warnings")), **result))
+        made = Result(files=files, warnings=tuple(result.pop("warnings")), **result)
+        return Scored(made, fields["checksum"])
     if kind == "Ready":
         return Ready(tuple(fields["warnings"]))
     plain: dict[str, type[Raised | Hopeless | WantsWholeFiles]] = {

@@ -116,7 +116,7 @@ class _Preloading:
         finally:
             theirs.close()
         with contextlib.suppress(OSError):  # it is gone already, which who asks it finds out
-            self._connection.send_bytes(encode(replace(plan, files=(), code=())).encode())
+            self._connection.send_bytes(encode(replace(plan, files=(), code=())))
             self._connection.send_bytes(os.fsencode(folder))
 
     def fork(self, connection: Connection, output: int) -> int:
@@ -132,6 +132,8 @@ class _Preloading:
         forked = self._answer(_PATIENCE)
         if not isinstance(forked, int):
             raise JobFailed(f"no worker can be started: {forked}")
+        if not _may_be_killed(forked):
+            raise JobFailed(f"no worker can be started: process {forked} is none of this job's")
         self.workers.add(forked)
         return forked
 
@@ -177,3 +179,19 @@ class _Preloading:
         except (EOFError, OSError, ValueError):
             raise _Gone from None
         raise _Gone(f"its process did not answer for {seconds:g} s")
+
+
+def _may_be_killed(process: int) -> bool:
+    """Whether a number that the other Python gave is that of a process of this job.
+
+    It may have been answered by a model's own code, and all of that process's group is killed.
+    """
+    try:
+        return (
+            process > 0
+            and process != os.getpgrp()
+            and os.getpgid(process) == process
+            and os.getsid(process) == os.getsid(0)
+        )
+    except OSError:
+        return False

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import shutil
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from runner.atomic import replaced, write_whole
 from runner.counting import many
@@ -17,6 +18,9 @@ from runner.engine.disk import full_disk_fails_the_job
 from runner.engine.journal import Standing
 from runner.engine.layout import output_folder, piece, pieces_folder
 from runner.engine.plan import Plan
+from runner.errors import JobFailed
+
+_AT_ONCE = 1 << 20  # bytes of a piece
 
 
 @dataclass(frozen=True)
@@ -32,20 +36,30 @@ def publish(plan: Plan, folder: Path, attempts: Iterable[Attempt]) -> Path:
     """Assemble the job's output and return its folder.
 
     With append_row that is one file, whole or absent. JobFailed when the disk is full: the
-    pieces stay, and a resume assembles them again.
+    pieces stay, and a resume assembles them again. JobFailed also where a piece is not as its
+    worker wrote it: a resume makes it again.
     """
     target = output_folder(folder)
     if plan.settings.output_action == "append_row":
-        done = [
-            attempt.key for attempt in Standing(attempts).counted() if attempt.outcome == "done"
-        ]
+        done = [attempt for attempt in Standing(attempts).counted() if attempt.outcome == "done"]
         with (
             full_disk_fails_the_job(folder),
             # Not in the output's own folder: a crash must leave nothing there that isn't whole.
             replaced(target / plan.settings.output_file_name, folder / "output.partial") as draft,
         ):
-            _concatenate((piece(folder, key) for key in done), draft)
+            _concatenate(((piece(folder, attempt.key), attempt) for attempt in done), draft)
     return target
+
+
+def is_sound(path: Path, attempt: Attempt) -> bool:
+    """Whether a piece is as the worker wrote it in that attempt."""
+    try:
+        if path.stat().st_size != attempt.size:
+            return False
+        with path.open("rb") as file:
+            return _checksum(file) == attempt.checksum
+    except (FileNotFoundError, IsADirectoryError):
+        return False
 
 
 def discard_pieces(folder: Path) -> None:
@@ -90,21 +104,25 @@ def _too_few(attempt: Attempt) -> str:
     return f"mini-batch {attempt.mini_batch}: run() returned {owed} too few"
 
 
-def _concatenate(pieces: Iterable[Path], target: Path) -> None:
+def _concatenate(pieces: Iterable[tuple[Path, Attempt]], target: Path) -> None:
     with target.open("wb") as out:
-        for path in pieces:
-            with path.open("rb") as part:
-                _copy(part.fileno(), out.fileno())
+        for path, attempt in pieces:
+            try:
+                with path.open("rb", buffering=0) as file:
+                    sound = _checksum(file, out.write) == attempt.checksum
+            except (FileNotFoundError, IsADirectoryError):
+                sound = False
+            if not sound:
+                raise JobFailed(
+                    f"{path}, a piece of the output, is gone or not as it was written; resume the"
+                    " job, which scores its files again"
+                )
 
 
-def _copy(source: int, target: int) -> None:
-    """Copy inside the kernel where it can, which spares half the work."""
-    size = os.fstat(source).st_size
-    while size > 0:
-        if hasattr(os, "sendfile") and os.uname().sysname == "Linux":
-            sent = os.sendfile(target, source, None, size)
-        else:
-            sent = os.write(target, os.read(source, 1 << 20))
-        if sent == 0:
-            break
-        size -= sent
+def _checksum(file: BinaryIO, write: Callable[[bytes], object] = lambda _: None) -> int:
+    """The CRC-32 of a file, which is written elsewhere on the way."""
+    found = 0
+    while chunk := file.read(_AT_ONCE):
+        found = zlib.crc32(chunk, found)
+        write(chunk)
+    return found

@@ -1,14 +1,20 @@
-"""What a batch job is asked to do: plain data that survives a restart as `plan.json`."""
+"""What a batch job is asked to do: plain data that survives a restart as `plan.json`.
+
+Nothing else tells what a job is to do, so a copy lies beside it, for when it is damaged.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from errno import ENOENT
 from pathlib import Path
 from typing import Literal, get_args
 
 from runner.atomic import write_whole
+from runner.engine.sealed import seal, unseal
+from runner.errors import JobFailed
 
 OutputAction = Literal["append_row", "summary_only"]
 Engine = Literal["process", "spark"]
@@ -68,22 +74,47 @@ class Plan:
 
 
 def write_plan(plan: Plan, path: Path) -> None:
-    """Write a plan whole or not at all. OSError when the disk refuses."""
-    write_whole(path, encode(plan))
+    """Write a plan and its copy, each whole or not at all. OSError when the disk refuses."""
+    text = encode(plan).decode()
+    write_whole(_copy_of(path), text)
+    write_whole(path, text)
 
 
-def read_plan(path: Path) -> Plan:
-    """Read a plan that `write_plan` wrote."""
-    return decode(path.read_bytes())
+def read_plan(path: Path, say: Callable[[str], object] = lambda _: None) -> Plan:
+    """Read a plan that `write_plan` wrote; its copy where it is damaged, of which `say` is told.
+
+    Raises JobFailed where the copy is damaged, too, and FileNotFoundError where there is neither.
+    """
+    copy = _copy_of(path)
+    damaged: list[Path] = []
+    for file in (path, copy):
+        try:
+            plan = decode(file.read_bytes())
+        except FileNotFoundError:
+            continue
+        except (ValueError, KeyError, TypeError):
+            damaged.append(file)
+            continue
+        if file == copy:
+            say(f"warning: {path} is gone or damaged; its copy {copy} is used")
+        return plan
+    if not damaged:
+        raise FileNotFoundError(ENOENT, os.strerror(ENOENT), str(path))
+    raise JobFailed(f"{damaged[0]} is damaged and has no sound copy: start a new job")
 
 
-def encode(plan: Plan) -> str:
-    return json.dumps(asdict(plan))
+def _copy_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.copy")
 
 
-def decode(text: str | bytes) -> Plan:
-    """Read what `encode` wrote."""
-    document = json.loads(text)
+def encode(plan: Plan) -> bytes:
+    return seal(asdict(plan))
+
+
+def decode(text: bytes) -> Plan:
+    """Read what `encode` wrote. ValueError for what is damaged; KeyError and TypeError for what
+    another version of the runner wrote."""
+    document = unseal(text)
     document["files"] = tuple(InputFile(**one) for one in document["files"])
     document["code"] = tuple(InputFile(**one) for one in document["code"])
     document["settings"] = Settings(**document["settings"])

@@ -14,9 +14,8 @@ from runner.counting import many
 from runner.engine import drivers
 from runner.engine.attempt import Attempt, FileResult, Outcome
 from runner.engine.disk import full_disk_fails_the_job
-from runner.engine.drivers.result import Result
 from runner.engine.inputs import changed_files, list_code
-from runner.engine.journal import Journal, Standing, read_journal, write_journal
+from runner.engine.journal import Journal, Standing, mend_journal, read_journal, write_journal
 from runner.engine.large_files import Cuts, cut_large_files, most_parts
 from runner.engine.layout import (
     draft,
@@ -30,6 +29,7 @@ from runner.engine.layout import (
     worker_log,
 )
 from runner.engine.messages import Raised, Ready, Scored, WantsWholeFiles
+from runner.engine.output import is_sound
 from runner.engine.parts import Part, divide
 from runner.engine.plan import Plan, write_plan
 from runner.engine.pool import NOT_BEGUN, Event, Pool, Worker
@@ -72,7 +72,7 @@ def run(
     for leftover in pieces_folder(folder).glob("*.draft"):
         leftover.unlink(missing_ok=True)
     with full_disk_fails_the_job(folder):
-        if attempts := _kept(folder):
+        if attempts := _kept(folder, say):
             plan, attempts = _same_input(plan, folder, attempts)
         doubts: tuple[str, ...] = ()
         while True:
@@ -245,7 +245,7 @@ class _Run:
             heard = dict.fromkeys((*self._untold, *message.warnings))
             self._untold = tuple(doubt for doubt in heard if doubt not in self._told)
         elif isinstance(message, Scored):
-            self._take_result(worker, message.result)
+            self._take_result(worker, message)
         elif isinstance(message, Raised):
             self._lost(worker, message.reason)
         elif isinstance(message, WantsWholeFiles):
@@ -274,8 +274,9 @@ class _Run:
             self._deaths_at_start = 0
         self._say(f"warning: worker {worker.slot}: {why}; going on without it; {where}")
 
-    def _take_result(self, worker: Worker, result: Result) -> None:
+    def _take_result(self, worker: Worker, message: Scored) -> None:
         assert worker.part is not None
+        result = message.result
         again = bool(result.retry)
         came_to = outcome(self._plan.settings, worker.attempt, answered=True, again=again)
         if came_to == "retried":
@@ -292,6 +293,7 @@ class _Run:
             self._attempt(worker, came_to, result.retry),
             rows=rows,
             size=size,
+            checksum=message.checksum,
             files=result.files,
             tally=result.tally,
             warnings=result.warnings,
@@ -425,18 +427,29 @@ class _Run:
                 yield worker, self._plan.settings.timeout
 
 
-def _kept(folder: Path) -> list[Attempt]:
+def _kept(folder: Path, say: Callable[[str], None]) -> list[Attempt]:
     """The attempts of earlier runs that a resume builds on.
 
     What is done but has lost its piece, or a part of it, is struck from the journal: neither
-    this run nor whoever counts rows may take it for done.
+    this run nor whoever counts rows may take it for done. So is a line that is damaged itself.
     """
-    attempts = read_journal(journal_file(folder))
+    attempts, damaged = mend_journal(journal_file(folder))
+    if damaged:
+        say(
+            f"warning: {many(damaged, 'line')} of {journal_file(folder)} can't be read: what no"
+            " other line tells is done again"
+        )
     lost = {
         key
         for key, attempt in Standing(attempts).settled.items()
-        if attempt.outcome == "done" and not _is_whole(piece(folder, key), attempt.size)
+        if attempt.outcome == "done" and not is_sound(piece(folder, key), attempt)
     }
+    if lost:
+        first = piece(folder, min(lost))
+        say(
+            f"warning: {many(len(lost), 'piece')} of the output, the first {first}, can't be used:"
+            " gone, or not as it was written; its files are scored again"
+        )
     return _strike(
         attempts, lambda attempt: attempt.outcome == "done" and attempt.key in lost, folder
     )
@@ -472,13 +485,6 @@ def _strike(
 def _names(attempt: Attempt) -> list[str]:
     """The files that were attempted; none where the attempt was to be repeated."""
     return [file.name for file in attempt.files]
-
-
-def _is_whole(path: Path, size: int) -> bool:
-    try:
-        return path.stat().st_size == size
-    except FileNotFoundError:
-        return False
 
 
 def _same_input(plan: Plan, folder: Path, attempts: list[Attempt]) -> tuple[Plan, list[Attempt]]:

@@ -98,7 +98,7 @@ def _attempt(driver: drivers.Driver, plan: Plan, folder: Path, part: Part) -> Me
         with contextlib.suppress(Exception):
             sys.stdout.flush()
             sys.stderr.flush()
-    return Scored(result)
+    return Scored(result, lines.checksum)
 
 
 def _wind_up(plan: Plan) -> None:

@@ -67,14 +67,19 @@ def write_command(command: Command, folder: Path) -> None:
 
 
 def read_command(folder: Path) -> Command:
-    """What a job is asked to do. Raises JobFailed for a job that an older runner wrote down."""
-    document = json.loads((folder / "command.json").read_text(encoding="ascii"))
+    """What a job is asked to do. Raises JobFailed for a job that an older runner wrote down, and
+    for a damaged file."""
+    file = folder / "command.json"
+    try:
+        document = json.loads(file.read_bytes())
+    except (FileNotFoundError, ValueError):
+        raise JobFailed(f"{file} is damaged: begin the job anew with `runner train`") from None
     try:
         run = plan_from(document.pop("run"))
         kept = document.pop("registered")
         registered = {name: NamedOutput(**output) for name, output in kept.items()}
         return Command(**document, run=run, registered=registered)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise JobFailed(
             "it was begun by another version of runner, which wrote it down otherwise: begin it"
             " anew with `runner train`"

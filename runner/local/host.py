@@ -1,8 +1,8 @@
 """The process that runs one job of the local workspace.
 
 It is in a session of its own, so a job goes on when the terminal that began it is closed, as it
-does on Azure. SIGTERM cancels the job; whatever ends the process otherwise leaves a job that
-`runner jobs resume` takes up again.
+does on Azure. SIGTERM cancels the job, and so does a request in its folder; whatever ends the
+process otherwise leaves a job that `runner jobs resume` takes up again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from runner.engine.stopped import Stopped
 from runner.errors import EnvironmentRefused, RunnerError
-from runner.job_folder import add_start, job_folder, now, say
+from runner.job_folder import add_start, asked_to_stop, job_folder, now, say
 from runner.job_interpreter import read_interpreter
 from runner.local.database import opened, transaction
 from runner.local.job_lock import lock
@@ -50,13 +50,15 @@ def _run(home: Path, name: str, folder: Path, stopping: list[int]) -> int:
             connection, name, status=JobStatus.RUNNING, started_at=first, ended_at=None, error=None
         )
     job = replace(job, interpreter=read_interpreter(folder))
-    add_start(folder, started)
+    add_start(folder, started, first)
     say(folder, f"job {name} {'begins' if first == started else 'is taken up again'}")
     status, error = JobStatus.COMPLETED, None
     changes: dict[str, str | None] = {}
     try:
         with held(home, job.interpreter, user_of(job)) as venv:
-            output = _run_as_its_type(home, job, lambda: bool(stopping), venv)
+            output = _run_as_its_type(
+                home, job, lambda: bool(stopping) or asked_to_stop(folder), venv
+            )
         changes = {"output": str(output) if output else None}
     except Stopped:
         status, error = JobStatus.CANCELED, f"canceled; `runner jobs resume {name}` goes on"

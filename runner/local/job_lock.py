@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import struct
 import sys
 from pathlib import Path
 from typing import BinaryIO
+
+from runner.local.machine import running_kernel
 
 
 def lock(folder: Path) -> BinaryIO | None:
@@ -22,13 +25,19 @@ def lock(folder: Path) -> BinaryIO | None:
     except BlockingIOError:
         file.close()
         return None
+    # For `runs_here`. On a full disk the job is locked all the same.
+    with contextlib.suppress(OSError):
+        file.truncate(0)
+        file.write(running_kernel().encode())
+        file.flush()
     return file
 
 
 def owner(folder: Path) -> int | None:
     """The number of the process that runs the job, None when none does.
 
-    It asks and doesn't try: a probe that took the lock would keep a job from starting.
+    It asks and doesn't try: a probe that took the lock would keep a job from starting. The number
+    is not above 0 for a process that this one can't see, as from inside another container.
     """
     try:
         with (folder / "lock").open("rb") as file:
@@ -37,6 +46,18 @@ def owner(folder: Path) -> int | None:
         return None
     kind, process = _read_flock(answer)
     return None if kind == fcntl.F_UNLCK else process
+
+
+def runs_here(folder: Path) -> bool:
+    """Whether the kernel that runs this process runs the one that holds the job's lock, too.
+
+    Otherwise the number that `owner` gives, of a file system that several machines share, may be
+    somebody else's here.
+    """
+    try:
+        return (folder / "lock").read_bytes() == running_kernel().encode()
+    except OSError:
+        return False
 
 
 def _flock(kind: int) -> bytes:

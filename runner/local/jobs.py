@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import time
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import EnvironmentRefused, NotFound
-from runner.job_folder import job_folder, now, starts
+from runner.job_folder import ask_to_stop, forget_stop, job_folder, now, starts
 from runner.job_interpreter import read_interpreter
 from runner.job_kinds import JobType
 from runner.local.database import opened, transaction
@@ -26,6 +25,7 @@ from runner.local.job_records import (
     update_job,
 )
 from runner.local.left_over import end_left_over
+from runner.local.signals import kill_owner, signal_owner
 from runner.local.tracking.record import read_record
 from runner.local.venvs import restore_venv
 from runner.nearest import nearest
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import subprocess
 
 _STARTING = 30.0  # seconds a queued job's process may take to appear
+_PATIENCE = 15.0  # seconds a job has to end by itself, then those that the system has to end it
 _LOOK = 0.05  # seconds between looks at whether a canceled job has ended
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is easily taken for another
 _RUNNING = (JobStatus.RUNNING, JobStatus.FINALIZING)
@@ -79,18 +80,14 @@ def cancel_job(home: Path, name: str) -> Job:
     if job.status.final and job.status != JobStatus.NOT_RESPONDING:
         raise EnvironmentRefused(f"job {name!r} is {job.status} already")
     folder = job_folder(home, name)
-    process = owner(folder)
-    if process is None:
-        with opened(home) as connection:
+    _end_host(folder, name)
+    with opened(home) as connection, transaction(connection):
+        ended = select_job(connection, name).status.final
+        if not ended:
             update_job(connection, name, status=JobStatus.CANCELED, ended_at=now())
+    if not ended:
         end_left_over(folder)
         _end_open_run(home, name)
-    else:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process, signal.SIGTERM)
-            os.kill(process, signal.SIGCONT)  # a stopped process hears nothing else
-        while owner(folder) is not None:
-            time.sleep(_LOOK)
     return show_job(home, name)
 
 
@@ -108,6 +105,41 @@ def resume_job(home: Path, name: str, say: Callable[[str], object]) -> Job:
     with opened(home) as connection:
         update_job(connection, name, status=JobStatus.QUEUED)
     return _spawn(home, name)
+
+
+def _end_host(folder: Path, name: str) -> None:
+    """End the process of a job: it is asked to, and killed where it does not.
+
+    It hears a signal, or finds in its folder that it is to stop, which it does also where no
+    signal of this process reaches it. Raises EnvironmentRefused where it goes on.
+    """
+    process = owner(folder)
+    if process is None:
+        return
+    ask_to_stop(folder)
+    reached = signal_owner(folder, signal.SIGTERM, signal.SIGCONT)  # a stopped one hears no other
+    if _ends_within(folder, _PATIENCE) or (
+        reached and kill_owner(folder) and _ends_within(folder, _PATIENCE)
+    ):
+        return
+    if reached:
+        raise EnvironmentRefused(
+            f"job {name!r} was asked to stop, but process {process}, which runs it, does not end,"
+            " even killed: it waits for a disk or a device; cancel the job again once that answers"
+        )
+    raise EnvironmentRefused(
+        f"job {name!r} was asked to stop and does not, and the process that runs it can't be ended"
+        " from here: cancel the job where it was begun (another container, machine or user)"
+    )
+
+
+def _ends_within(folder: Path, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while owner(folder) is not None:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_LOOK)
+    return True
 
 
 def _end_open_run(home: Path, name: str) -> None:
@@ -137,6 +169,7 @@ def find_output(home: Path, name: str, output: str) -> Path:
 
 def _spawn(home: Path, name: str) -> Job:
     folder = job_folder(home, name)
+    forget_stop(folder)
     begun = len(starts(folder))
     process = None
     try:

@@ -6,14 +6,22 @@ import os
 import resource
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runner.engine.attempt import Attempt, FileResult, Outcome
-from runner.engine.journal import Journal, Standing, read_journal, write_journal
+from runner.engine.journal import Journal, Standing, mend_journal, read_journal, write_journal
 from runner.engine.slices import Slice
+
+
+@dataclass(frozen=True)
+class Later(Attempt):
+    """What another version of the runner writes."""
+
+    weather: str = "fine"
 
 
 def attempt(mini_batch: int, number: int = 1, outcome: Outcome = "done") -> Attempt:
@@ -70,6 +78,34 @@ def test_a_journal_cut_off_anywhere_keeps_its_whole_lines_and_takes_more(
     added = [attempt(10 + i) for i in range(more)]
     write(path, *added)
     assert read_journal(path) == kept + added
+
+
+@given(st.integers(0, 3), st.integers(0, 10_000), st.binary(max_size=3), st.integers(0, 3))
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_line_that_is_damaged_in_any_way_is_none_and_the_others_stay(
+    tmp_path: Path, line: int, place: int, put: bytes, cut: int
+) -> None:
+    path = tmp_path / "journal"
+    path.unlink(missing_ok=True)
+    attempts = [attempt(i) for i in range(4)]
+    lines = write(path, *attempts).splitlines(keepends=True)
+    whole = lines[line]
+    place %= len(whole) - 1
+    lines[line] = whole[:place] + put + whole[place + cut : -1] + b"\n"
+    path.write_bytes(b"".join(lines))
+    if whole[:-1] in lines[line].splitlines():
+        return  # only a line was put before it
+    kept = [one for one in attempts if one.mini_batch != line]
+    assert read_journal(path) == kept
+    mended, damaged = mend_journal(path)
+    assert mended == kept
+    assert damaged >= 1  # what was put there may end a line
+    assert mend_journal(path) == (kept, 0)
+
+
+def test_a_line_of_another_version_is_none(tmp_path: Path) -> None:
+    write_journal(tmp_path / "journal", [Later(**vars(attempt(0))), attempt(1)])
+    assert mend_journal(tmp_path / "journal") == ([attempt(1)], 1)
 
 
 def test_a_torn_line_longer_than_any_buffer_is_cut_off(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
+from runner.engine.other_python import _may_be_killed
 from tests.pythons import python_of
 
 from .job import Outcome, plan_job, run_job, score
@@ -231,6 +232,28 @@ print([type(event.message).__name__ for event in until(pool, 1)])
         "its process was ended by SIGKILL (out of memory, or killed from outside)",
         "['Ready']",
     ]
+
+
+def test_a_process_that_is_none_of_the_jobs_is_not_ended_as_its_worker(tmp_path: Path) -> None:
+    with subprocess.Popen(["sleep", "600"], start_new_session=True) as stranger:
+        (tmp_path / "packages").mkdir()
+        (tmp_path / "packages" / "numpy.py").write_text(
+            "import sys\n"
+            f"sys.modules['runner.engine.preloading'].fork_worker = lambda *_: {stranger.pid}\n"
+        )
+        script = "import numpy\ndef init(): pass\ndef run(batch): return batch\n"
+        declared = {"PYTHONPATH": str(tmp_path / "packages")}
+        outcome = score_there(tmp_path, script, variables=declared)
+        assert stranger.poll() is None
+        stranger.kill()
+    assert outcome.error == (
+        f"no worker can be started: process {stranger.pid} is none of this job's"
+    )
+
+
+def test_only_a_group_of_the_jobs_own_session_may_be_killed() -> None:
+    for number in (0, -1, 1, os.getpid(), os.getpgrp(), os.getppid()):
+        assert not _may_be_killed(number), number
 
 
 def test_spark_does_not_score_in_another_python(tmp_path: Path) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runner.engine.plan import InputFile, Plan, Settings, read_plan, write_plan
+from runner.errors import JobFailed
 
 
 def plan(files: int, size: int) -> Plan:
@@ -52,7 +54,31 @@ def test_a_plan_survives_a_restart_as_it_was(
     )
     write_plan(written, tmp_path / "plan.json")
     assert read_plan(tmp_path / "plan.json") == written
-    assert [path.name for path in tmp_path.iterdir()] == ["plan.json"]
+    assert {path.name for path in tmp_path.iterdir()} == {"plan.json", "plan.json.copy"}
+
+
+def test_a_plan_that_is_damaged_is_read_from_its_copy_and_told(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    said: list[str] = []
+    write_plan(plan(3, 1), path)
+    content = path.read_bytes()
+    for damaged in (b"", b"\xff", content[:-9], content.replace(b":1,", b":2,", 1)):
+        path.write_bytes(damaged)
+        assert read_plan(path, said.append) == plan(3, 1)
+    path.unlink()
+    assert read_plan(path, said.append) == plan(3, 1)
+    assert said == [f"warning: {path} is gone or damaged; its copy {path}.copy is used"] * 5
+    path.write_bytes(content)
+    (tmp_path / "plan.json.copy").unlink()
+    assert read_plan(path) == plan(3, 1)
+    path.write_bytes(b"")
+    with pytest.raises(
+        JobFailed, match=r"plan\.json is damaged and has no sound copy: start a new"
+    ):
+        read_plan(path)
+    path.unlink()
+    with pytest.raises(FileNotFoundError):
+        read_plan(path)
 
 
 def test_the_settings_not_given_are_azures() -> None:

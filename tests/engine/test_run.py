@@ -499,17 +499,39 @@ def test_a_torn_journal_line_costs_only_its_own_mini_batch(tmp_path: Path, cut: 
     assert [times_run(tmp_path, f"{i:02d}.txt") for i in range(4)] == [1, 1, 1, 2]
 
 
-@pytest.mark.parametrize("left", [None, b"", b"row"])
-def test_a_piece_that_is_gone_or_cut_short_is_scored_again(
-    tmp_path: Path, left: bytes | None
+@pytest.mark.parametrize("damaged", [b"no JSON", b"{}", b"[1]", b"\xff\0", b""])
+def test_a_damaged_journal_line_costs_only_its_own_mini_batch_and_is_told(
+    tmp_path: Path, damaged: bytes
+) -> None:
+    first = troubled(tmp_path, {})
+    journal = first.folder / "journal.jsonl"
+    lines = journal.read_bytes().splitlines()
+    place = next(place for place, line in enumerate(lines) if b"01.txt" in line)
+    journal.write_bytes(b"\n".join([*lines[:place], damaged, *lines[place + 1 :], b""]))
+    again = run_job(first.folder)
+    assert again.output == first.output
+    assert [times_run(tmp_path, f"{i:02d}.txt") for i in range(4)] == [1, 2, 1, 1]
+    assert again.said == (
+        f"warning: 1 line of {journal} can't be read: what no other line tells is done again",
+    )
+
+
+@pytest.mark.parametrize("left", [None, b"", b"row", bytes])
+def test_a_piece_that_is_gone_cut_short_or_emptied_is_scored_again_and_told(
+    tmp_path: Path, left: bytes | type[bytes] | None
 ) -> None:
     first = troubled(tmp_path, {})
     piece = first.folder / "pieces" / "00000002-000000"
+    size = piece.stat().st_size
     piece.unlink()
     if left is not None:
-        piece.write_bytes(left)
+        piece.write_bytes(left if isinstance(left, bytes) else bytes(size))
     again = run_job(first.folder)
     assert again.output == first.output
+    assert again.said == (
+        f"warning: 1 piece of the output, the first {piece}, can't be used: gone, or not as it was"
+        " written; its files are scored again",
+    )
     assert [times_run(tmp_path, f"{i:02d}.txt") for i in range(4)] == [1, 1, 2, 1]
 
 

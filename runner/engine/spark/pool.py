@@ -16,7 +16,7 @@ import uuid
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -258,7 +258,7 @@ class SparkPool:
             message = self._write(worker, message, found)
         return [Event(worker, message)]
 
-    def _write(self, worker: Worker, message: Message, answers: Sequence[Answer]) -> Message:
+    def _write(self, worker: Worker, message: Scored, answers: Sequence[Answer]) -> Message:
         assert worker.part is not None
         path = draft(self._folder, worker.part.key, worker.process)
         try:
@@ -268,7 +268,7 @@ class SparkPool:
                         file.write(lines)
         except disk.DiskFull as error:
             return Hopeless(str(error))
-        return message
+        return replace(message, checksum=file.checksum)
 
 
 def _running_session() -> SparkSession | None:

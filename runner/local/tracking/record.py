@@ -9,6 +9,7 @@ import json
 import sqlite3
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from runner.atomic import write_whole
 from runner.errors import NotFound
@@ -28,11 +29,15 @@ def record_file(folder: Path) -> Path:
 
 
 def read_record(folder: Path) -> Run | None:
-    """The run as it was written down last, None for a job that isn't tracked."""
+    """The run as it was written down last; None for a job that isn't tracked, or whose record is
+    damaged."""
     try:
-        document = json.loads(record_file(folder).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        return _run(json.loads(record_file(folder).read_bytes()))
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _run(document: dict[str, Any]) -> Run:
     metrics = {
         name: Metric(kept["value"], kept["count"], tuple(Point(*point) for point in kept["curve"]))
         for name, kept in document.pop("metrics").items()

@@ -1,0 +1,116 @@
+"""Signals to the process that runs a job, and to no other.
+
+A process number is somebody else's in another container, and soon after its process has ended. So
+a signal is sent only to a process that the kernel says holds the job's lock, by a handle of it
+where the system has such a thing (Linux, from 5.3 on).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from runner.local.job_lock import owner, runs_here
+
+
+def signal_owner(folder: Path, *numbers: int) -> bool:
+    """Send signals to the process that runs a job.
+
+    False where it can't be reached from here: in another container, on another machine, or where
+    it is another user's.
+    """
+    with _holder(folder) as process:
+        return process is not None and all(process.send(number) for number in numbers)
+
+
+def kill_owner(folder: Path) -> bool:
+    """Kill the process that runs a job with all of its session; False as `signal_owner` says."""
+    with _holder(folder) as process:
+        if process is None or not process.send(signal.SIGSTOP):
+            return False
+        # As long as it is there, stopped, its number is that of no other session.
+        killed = {process.number}
+        while members := _session(process.number) - killed:
+            for number in members:
+                with _Process(number) as member:
+                    if _is_in(number, process.number):
+                        member.send(signal.SIGKILL)
+            killed |= members
+        return process.send(signal.SIGKILL)
+
+
+class _Process:
+    """A process that is meant even when its number has become another one's."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self._handle: int | None = None
+        self._has_ended = False
+        if sys.platform == "linux":
+            try:
+                self._handle = os.pidfd_open(number)
+            except OSError as error:
+                # Otherwise it is a kernel, or a sandbox, without such handles.
+                self._has_ended = error.errno == errno.ESRCH
+
+    def __enter__(self) -> _Process:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._handle is not None:
+            os.close(self._handle)
+
+    def send(self, number: int) -> bool:
+        """False where this process may not; one that has ended takes any."""
+        if self._has_ended:
+            return True
+        try:
+            if self._handle is not None and sys.platform == "linux":
+                signal.pidfd_send_signal(self._handle, number)
+            else:
+                os.kill(self.number, number)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            return False
+        return True
+
+
+@contextmanager
+def _holder(folder: Path) -> Iterator[_Process | None]:
+    """The process that holds the job's lock, None where that is none to be reached from here."""
+    number = owner(folder)
+    if number is None or number <= 0 or not runs_here(folder):
+        yield None
+        return
+    with _Process(number) as process:
+        # It had the lock before its handle was opened, and has it still: so it is the one meant.
+        yield process if owner(folder) == number else None
+
+
+def _session(leader: int) -> set[int]:
+    """The processes of a session."""
+    return {number for number in _all_processes() if _is_in(number, leader)}
+
+
+def _is_in(process: int, session: int) -> bool:
+    try:
+        return os.getsid(process) == session
+    except OSError:
+        return False
+
+
+def _all_processes() -> list[int]:
+    if sys.platform == "linux":
+        return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208
+    import subprocess
+
+    listed = subprocess.run(
+        ["/bin/ps", "-A", "-o", "pid="], capture_output=True, text=True, check=True
+    )
+    return [int(number) for number in listed.stdout.split()]
