@@ -20,6 +20,7 @@ from runner.short_paths import shorten_paths
 def declare_azureml(config: StackConfig) -> dict[str, Any]:
     """A stack on Azure Machine Learning."""
     from infra.batch import declare_batch_endpoints
+    from infra.containers import warn_of_containers
     from infra.environments import declare_environments
     from infra.foundation import declare_platform
     from infra.online import declare_online_endpoints
@@ -29,6 +30,7 @@ def declare_azureml(config: StackConfig) -> dict[str, Any]:
     settings = settings_from(config)
     say_waiting(settings)
     warn_of_closed_network(settings)
+    warn_of_containers(settings.catalog)
 
     platform = declare_platform(settings)
     environments = declare_environments(settings, platform)

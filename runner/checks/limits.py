@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from runner.checks.finding import Finding, error, warning
 from runner.checks.subject import Subject
 from runner.declarations import BatchDeployment, CommandJob, OnlineDeployment, SparkJob
+from runner.declarations.secret_variables import WAY_OUT, in_clear
 
 # Sizes that no machine can be had of any more, with the newer ones in their place.
 # Source: https://learn.microsoft.com/azure/virtual-machines/sizes/retirement
@@ -32,6 +33,7 @@ def of_subject(subject: Subject) -> Iterator[Finding]:
     """What a deployment or job asks of Azure."""
     yield from instance_type(subject)
     yield from variables(subject)
+    yield from secrets(subject)
 
 
 def instance_type(subject: Subject) -> Iterator[Finding]:
@@ -67,3 +69,14 @@ def variables(subject: Subject) -> Iterator[Finding]:
             continue
         text = f"{name} is set by Azure itself, and not to this value: take it out"
         yield warning(subject.place(*keys, name), "variable", text)
+
+
+def secrets(subject: Subject) -> Iterator[Finding]:
+    """No variable of an online deployment is a secret in clear: whoever may read the deployment
+    reads it there. Its value is in no finding."""
+    declared = subject.declared
+    if not isinstance(declared, OnlineDeployment):
+        return
+    for name in in_clear(declared.environment_variables):
+        text = f"{name} looks like a secret, and everyone who may see the deployment sees it:"
+        yield warning(subject.place("environment_variables", name), "secret", f"{text} {WAY_OUT}")

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from runner.azure_executor import MONITORING, SERVER, online_needs
 from runner.checks.finding import Finding, error, warning
 from runner.checks.source_code import Source, calls
 from runner.checks.subject import Subject, place_in
@@ -34,7 +35,6 @@ _LOCAL = re.compile(
 )
 _OLDEST_PYTHON = (3, 9)
 _OF_BATCH = ("azureml-core", "azureml-defaults", "azureml-sdk", "azureml-dataset-runtime")
-_OF_ONLINE = ("azureml-inference-server-http", "azureml-defaults")
 _OF_TRACKING = ("azureml-mlflow", "azureml-defaults", "azureml-sdk")
 _LOG_MODELS = ("log_model", "autolog")
 # How the functions begin that reach for the tracking server.
@@ -126,11 +126,9 @@ def batch_executor(subject: Subject) -> Iterator[Finding]:
 
 
 def inference_server(subject: Subject) -> Iterator[Finding]:
-    """The environment of an online deployment's script has the server that runs it."""
-    environment = subject.environment
-    if subject.kind != "online" or not subject.has_script or environment is None:
-        return
-    if environment.inference_config is None and _lacks(subject, _OF_ONLINE):
+    """An environment that an online deployment declares has the server that runs its script, be
+    that its own or the one that Azure writes."""
+    if SERVER in _container_lacks(subject):
         text = (
             "the environment lacks azureml-inference-server-http, without which the container of"
             " the deployment doesn't start: add it under pip"
@@ -139,18 +137,17 @@ def inference_server(subject: Subject) -> Iterator[Finding]:
 
 
 def monitoring(subject: Subject) -> Iterator[Finding]:
-    """The model's own packages have what the script imports that Azure writes for it."""
-    if subject.kind != "online" or subject.has_script or subject.mlmodel is None:
-        return
-    if subject.declared.environment is not None:
-        return
-    if _lacks(subject, ("azureml-ai-monitoring",)):
+    """The packages of a model without a script have what Azure's script for it imports."""
+    if subject.mlmodel is not None and MONITORING in _container_lacks(subject):
+        own = subject.environment is None
+        whose = "the model's packages lack" if own else "the environment lacks"
+        way = 'save it with extra_pip_requirements=["azureml-ai-monitoring"]' if own else ""
         text = (
             "the script that Azure writes for a model without one imports azureml.ai.monitoring,"
-            " and the model's packages lack azureml-ai-monitoring: save it with"
-            ' extra_pip_requirements=["azureml-ai-monitoring"]'
+            f" and {whose} azureml-ai-monitoring, so its container doesn't start:"
+            f" {way or 'add it under pip'}"
         )
-        yield warning(conda_place(subject), "monitoring", text)
+        yield error(conda_place(subject), "monitoring", text)
 
 
 def old_python(subject: Subject) -> Iterator[Finding]:
@@ -289,6 +286,19 @@ def _lacks(subject: Subject, packages: Iterable[str]) -> bool:
         return False
     brings_others = any(name.startswith("azureml-") for name in names)
     return subject.resolved is not None or not brings_others
+
+
+def _container_lacks(subject: Subject) -> list[str]:
+    """The packages without which the container of an online deployment doesn't start, of those
+    that it is known to lack."""
+    environment = subject.environment
+    if subject.kind != "online" or (environment is None and subject.has_script):
+        return []
+    if environment is not None and (environment.inference_config or environment.image is None):
+        return []  # it starts a server of its own, or what a Dockerfile says
+    image = environment.image if environment is not None else None
+    needs = online_needs(subject.has_script, image)
+    return [package for package, enough in needs if _lacks(subject, enough)]
 
 
 def _conda_packages(subject: Subject) -> Iterator[ScalarNode]:

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,8 +11,10 @@ from typing import Any
 from runner.declarations.document import read_document
 from runner.declarations.environment import Environment
 from runner.declarations.reader import plain
+from runner.package_names import normal
 
 _DIGITS = 12  # of a version
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def version_of(environment: Environment, context: str | None = None) -> str:
@@ -44,3 +48,18 @@ def conda_text(environment: Environment) -> str | None:
 
     text: str = yaml.safe_dump(dict(conda), sort_keys=True, allow_unicode=True)
     return text
+
+
+def conda_packages(conda: Mapping[str, Any]) -> frozenset[str]:
+    """The names of the packages that a conda file asks conda and pip for, as indexes compare them.
+
+    What they bring along is not among them, nor what a line names by a path or an address.
+    """
+    names = set()
+    for item in conda.get("dependencies") or ():
+        lines = (item.get("pip") or ()) if isinstance(item, Mapping) else (item,)
+        for line in lines:
+            found = _NAME.match(str(line).rpartition("::")[2].strip())
+            if found:
+                names.add(normal(found[0]))
+    return frozenset(names)

@@ -118,6 +118,21 @@ REPORTS = (
     ),
     Report("e2e-ml-workflow: No module named 'azureml'", f"{_EXAMPLES}/pull/4022", "monitoring"),
     Report(
+        "mlflow_score_script.py imports azureml.ai.monitoring unconditionally",
+        f"{_EXAMPLES}/pull/3904",
+        "monitoring",
+    ),
+    Report(
+        "A 502 of the liveness probe: azureml-ai-monitoring is not in the model's conda.yaml",
+        f"{_EXAMPLES}/pull/3913",
+        "monitoring",
+    ),
+    Report(
+        "azureml-in-a-day: an update of the platform imports azureml.ai.monitoring",
+        f"{_EXAMPLES}/pull/4031",
+        "monitoring",
+    ),
+    Report(
         "A script of one's own makes an environment required for MLflow models",
         f"{_SDK}/30741",
         "environment",
@@ -225,6 +240,11 @@ REPORTS = (
         "Names that are longer than 32 characters fail",
         "https://github.com/Azure/aml-deploy/pull/4",
         "declaration",
+    ),
+    Report(
+        "How to provide secrets: we pass them as environment variables",
+        f"{_SDK}/23277",
+        "secret",
     ),
     # What nobody can know beforehand.
     Report(

@@ -57,3 +57,24 @@ def test_variables_of_ones_own(project: Checked) -> None:
     with (project.root / ONLINE).open("a") as file:
         file.write("environment_variables: {WORKER_COUNT: 2, AZUREML_LOG_LEVEL: x}\n")
     assert project.found() == []
+
+
+def test_a_secret_in_clear_is_named_without_its_value(project: Checked) -> None:
+    with (project.root / ONLINE).open("a") as file:
+        file.write("environment_variables:\n  TABLE: patients\n  SEARCH_API_KEY: hunter2hunter2\n")
+    assert project.found() == [f"secret {ONLINE}:14"]
+    (only,) = project.findings()
+    assert only.severity == "warning"
+    assert only.text.startswith("SEARCH_API_KEY looks like a secret")
+    assert "write ${{azureml://connections/" in only.text
+    assert "hunter2" not in only.text
+
+
+def test_a_secret_that_azure_reads_itself(project: Checked) -> None:
+    with (project.root / ONLINE).open("a") as file:
+        file.write(
+            "environment_variables:\n"
+            "  OPENAI_API_KEY: ${{azureml://connections/openai/credentials/key}}\n"
+            "  TOKEN: ${{keyvault:https://v.vault.azure.net/secrets/token/1a2b}}\n"
+        )
+    assert project.found() == []

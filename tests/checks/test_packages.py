@@ -221,13 +221,60 @@ def test_a_server_of_its_own_needs_none_of_azures(project: Checked) -> None:
     assert project.found() == []
 
 
+def own_environment(project: Checked, image: str, *packages: str) -> None:
+    """Give the online deployment without a script an environment of its own."""
+    project.write(
+        "models/m/plain.yml",
+        "dependencies:\n- python=3.11\n- pip:\n  - --no-index\n  - --find-links {wheels}\n"
+        + "".join(
+            f"  - {name}\n" for name in ("mlflow-skinny==3.15.0", "scikit-learn==1.9.1", *packages)
+        ),
+    )
+    with (project.root / "models/m/online-deployment-plain.yml").open("a") as file:
+        file.write(f"environment: {{image: {image}, conda_file: ./plain.yml}}\n")
+
+
+INFERENCE = "mcr.microsoft.com/azureml/minimal-ubuntu22.04-py311-cpu-inference:latest"
+
+
+@pytest.mark.parametrize(
+    "image", [INFERENCE, "mcr.microsoft.com/azureml/curated/minimal-py312-inference:7"]
+)
+def test_azures_inference_images_see_to_the_server(project: Checked, image: str) -> None:
+    project.change(CONDA, "  - azureml-inference-server-http==1.5.1\n", "")
+    project.change("models/m/online-deployment.yml", IMAGE, image)
+    assert project.found() == []
+
+
 def test_a_model_without_what_azures_own_script_imports(project: Checked) -> None:
     project.change("models/m/model/conda.yaml", "  - azureml-ai-monitoring==1.0.0\n", "")
     (only,) = project.findings()
-    assert (only.code, only.severity) == ("monitoring", "warning")
+    assert (only.code, only.severity) == ("monitoring", "error")
     assert only.place.file == project.root / "models/m/model/conda.yaml"
+    assert 'extra_pip_requirements=["azureml-ai-monitoring"]' in only.text
     project.remove("models/m/online-deployment-plain.yml")
     project.change("models/m/online-endpoint.yml", "plain", "script")
+    assert project.found() == []
+
+
+def test_an_image_of_ones_own_for_a_model_without_a_script(project: Checked) -> None:
+    own_environment(project, IMAGE)
+    assert project.found() == [
+        "inference-server models/m/plain.yml:3",
+        "monitoring models/m/plain.yml:3",
+    ]
+    both = "scikit-learn==1.9.1\n  - azureml-ai-monitoring\n  - azureml-inference-server-http\n"
+    project.change("models/m/plain.yml", "scikit-learn==1.9.1\n", both)
+    assert project.found() == []
+
+
+def test_an_inference_image_for_a_model_without_a_script(project: Checked) -> None:
+    own_environment(project, INFERENCE)
+    assert project.found() == ["monitoring models/m/plain.yml:3"]
+    assert "the environment lacks azureml-ai-monitoring" in project.text()
+    project.change(
+        "models/m/plain.yml", "scikit-learn==1.9.1\n", "scikit-learn\n  - azureml-ai-monitoring\n"
+    )
     assert project.found() == []
 
 

@@ -69,6 +69,11 @@ class Blobs:
             protocol="https",
         )
 
+    def read(self, account: str, container: str, path: str) -> bytes | None:
+        """Give the content of a blob, None where there is none."""
+        found = self.client(account).get_blob_client(container, path)
+        return found.download_blob().readall() if found.exists() else None
+
     def copy(
         self, account: str, container: str, path: str, to: str, to_container: str, to_path: str
     ) -> None:

@@ -32,6 +32,10 @@ class Storage(Protocol):
         """Give a shared access signature, without a leading question mark."""
         ...
 
+    def read(self, account: str, container: str, path: str) -> bytes | None:
+        """Give the content of a blob, None where there is none."""
+        ...
+
     def copy(
         self, account: str, container: str, path: str, to: str, to_container: str, to_path: str
     ) -> None:

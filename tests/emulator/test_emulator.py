@@ -156,6 +156,9 @@ class _Storage:
     def sas(self, account: str) -> str:
         return "sig=none"
 
+    def read(self, *_: str) -> None:
+        raise AssertionError("no blob was to be read")
+
     def copy(self, *_: str) -> None:
         raise AssertionError("no blob was to be copied")
 

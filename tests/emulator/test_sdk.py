@@ -293,6 +293,26 @@ def test_an_online_endpoint_gets_a_deployment_and_then_traffic(
     assert list(client.online_endpoints.list()) == []
 
 
+def test_a_deployment_whose_container_would_not_start_fails_in_azures_words(
+    client: MLClient, azure_workspace: SeededWorkspace
+) -> None:
+    _with_online(client, azure_workspace)
+    conda: Any = {"dependencies": ["python=3.11", {"pip": ["joblib"]}]}
+    deployment = client.online_deployments.get("blue", "live")
+    deployment.environment = entities.Environment(
+        name="e", version="1", image=IMAGE, conda_file=conda
+    )
+    with pytest.raises(HttpResponseError) as refused:
+        client.online_deployments.begin_create_or_update(deployment).result()
+    assert str(refused.value).startswith(
+        "(BadArgument) User container has crashed or terminated: Liveness probe failed"
+    )
+    assert client.online_deployments.get("blue", "live").provisioning_state == "Failed"
+    assert client.online_deployments.get_logs("blue", "live", 10) == (
+        "A required package azureml-inference-server-http is missing."
+    )
+
+
 def test_a_regenerated_key_is_another_and_the_second_key_stays(
     client: MLClient, azure_workspace: SeededWorkspace
 ) -> None:

@@ -23,4 +23,6 @@ mlflow.sklearn.log_model(
     "model",
     signature=infer_signature(seen, model.predict(seen)),
     serialization_format="cloudpickle",
+    # Imported by the script that Azure writes for an online deployment without one.
+    extra_pip_requirements=["azureml-ai-monitoring==1.0.0"],
 )

@@ -42,4 +42,6 @@ mlflow.sklearn.log_model(
         outputs=Schema([ColSpec("long", LABEL)]),
     ),
     serialization_format="cloudpickle",
+    # Imported by the script that Azure writes for an online deployment without one.
+    extra_pip_requirements=["azureml-ai-monitoring==1.0.0"],
 )

@@ -8,6 +8,7 @@ import time
 from tests.emulator.cloud import Cloud
 from tests.emulator.kinds import Change, Kind
 from tests.emulator.messages import Refusal, Response, answer
+from tests.emulator.ml.containers import let_it_crash
 from tests.emulator.ml.endpoints import (
     ONLINE,
     address,
@@ -59,7 +60,7 @@ def _prepare_deployment(change: Change) -> None:
     properties = change.properties
     if not properties.get("model") and not properties.get("environmentId"):
         raise invalid("'properties.model' is required.", "properties.model")
-    check_deployment(change)
+    model = check_deployment(change)
     require_unchanged(change.old, properties, "endpointComputeType", "instanceType")
     if properties["endpointComputeType"] == "Managed" and not properties.get("instanceType"):
         raise invalid("'properties.instanceType' is required.", "properties.instanceType")
@@ -82,6 +83,7 @@ def _prepare_deployment(change: Change) -> None:
             "successThreshold": 1,
             "timeout": "PT2S",
         } | (properties.get(probe) or {})
+    let_it_crash(change, model)
 
 
 def _before_deployment_delete(cloud: Cloud, call: Call, deployment: Resource) -> None:
