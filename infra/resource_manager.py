@@ -146,10 +146,11 @@ def _check(response: HttpResponse, doing: str) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """Azure's code and message in one line."""
-    detail = getattr(error, "error", None)
-    if detail is not None and detail.code:
-        return " ".join(f"{detail.code}: {detail.message}".split())
+    """Azure's code, its message and those of its details in one line."""
+    said = getattr(error, "error", None)
+    if said is not None and said.code:
+        inner = [detail.message for detail in said.details or () if detail.message]
+        return " ".join(f"{said.code}: {' '.join([said.message, *inner])}".split())
     return " ".join(str(getattr(error, "message", error)).split())
 
 

@@ -67,6 +67,7 @@ class Cloud:
     page_size: int = 30  # resources in one answer to a list of Machine Learning
     storage: Storage | None = None
     jobs: Jobs | None = None
+    cores: int | None = None  # that the subscription may use; without a limit, any number
     ignores_job_names: bool = False  # not even a display name is taken from who invokes
 
     def sas(self, account: str) -> str:

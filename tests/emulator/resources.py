@@ -102,7 +102,7 @@ class ResourceManager:
     def _get(self, cloud: Cloud, call: Call, address: ResourceId) -> Response:
         found = cloud.operations.poll_resource(self._require(cloud, address))
         if found is None:
-            raise _not_found(address)
+            return _not_found(address).response()  # raised, it would undo the deletion
         if call.request.method == "HEAD":
             return answer(204)
         return answer(200, self._view(cloud, found))

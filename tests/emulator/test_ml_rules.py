@@ -60,12 +60,6 @@ def test_an_endpoint_name_keeps_to_the_rules(workspace: SeededWorkspace, name: s
         assert f"'{name}' is not valid" in _refused(workspace, f"{path}/{name}", body)
 
 
-def test_an_endpoint_name_is_taken_once_in_a_location(workspace: SeededWorkspace) -> None:
-    other = seed_workspace(workspace.emulator, f"rg-{uuid.uuid4().hex[:8]}")
-    message = _refused(other, "onlineEndpoints/scoring", {**ENDPOINT, "properties": KEY})
-    assert "is taken in the location 'koreacentral'" in message
-
-
 def test_a_batch_endpoint_needs_a_map_of_tags(workspace: SeededWorkspace) -> None:
     body = {"location": "koreacentral", "properties": AAD}
     assert "Tags" in _refused(workspace, "batchEndpoints/other", body)

@@ -5,6 +5,8 @@ Where nobody has published the words, the place says that it is refused, and the
 
 from __future__ import annotations
 
+import json
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +16,7 @@ from tests.emulator import Emulator, addresses
 from tests.emulator.emulator import API_VERSION
 from tests.emulator.messages import Response, request
 from tests.emulator.ml.jobs import put_job
-from tests.emulator.seed import LOCATION, SeededWorkspace, put
+from tests.emulator.seed import LOCATION, SeededWorkspace, put, seed_model, seed_workspace
 
 ENDPOINT: dict[str, Any] = {"location": LOCATION, "tags": {}}
 AAD = {"authMode": "AADToken"}
@@ -194,3 +196,126 @@ def test_an_online_endpoint_keeps_its_properties_and_its_identity(
         )
         assert (status, code) == (400, "UserError")
         assert message.startswith("An endpoint with this name already exists. If you are trying to")
+
+
+def by_inference(workspace: SeededWorkspace, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the errors by which what stands behind online endpoints refuses.
+
+    The whole shape: https://github.com/MicrosoftLearning/mslearn-azure-ml/issues/30
+    """
+    status, answered = workspace.emulator.arm("PUT", f"{workspace.id}/{path}", body)
+    assert (status, answered["error"]["code"]) == (400, "BadRequest"), answered
+    assert answered["error"]["message"] == "The request is invalid."
+    (detail,) = answered["error"]["details"]
+    assert detail["code"] == "InferencingClientCallFailed"
+    said = json.loads(detail["message"])
+    assert said["title"] == "One or more validation errors occurred."
+    errors: dict[str, Any] = said["errors"]
+    return errors
+
+
+def online(workspace: SeededWorkspace, **changed: Any) -> dict[str, Any]:
+    """The body of a deployment of the model `m`."""
+    properties = {
+        "endpointComputeType": "Managed",
+        "instanceType": "Standard_DS3_v2",
+        "model": f"{workspace.id}/models/m/versions/1",
+        **changed,
+    }
+    return {
+        "location": LOCATION,
+        "sku": {"name": "Default", "capacity": 1},
+        "properties": properties,
+    }
+
+
+@pytest.fixture
+def live(azure_workspace: SeededWorkspace) -> SeededWorkspace:
+    """A workspace with the model `m` and an online endpoint `live`."""
+    seed_model(azure_workspace, "m")
+    azure_workspace.put("onlineEndpoints/live", KEY, **ENDPOINT)
+    return azure_workspace
+
+
+@pytest.mark.parametrize(
+    ("path", "properties"), [("onlineEndpoints/live", KEY), ("batchEndpoints/live", AAD)]
+)
+def test_an_endpoint_s_name_is_taken_once_in_a_region(
+    live: SeededWorkspace, path: str, properties: dict[str, str]
+) -> None:
+    """https://github.com/Azure/mlops-project-template/issues/29"""
+    other = seed_workspace(live.emulator, f"rg-{uuid.uuid4().hex[:8]}")
+    assert by_inference(other, path, {**ENDPOINT, "properties": properties}) == {
+        "": [
+            "There is already an endpoint with this name, Endpoint name needs to be unique within a"
+            " region"
+        ]
+    }
+
+
+def test_a_deployment_needs_its_cores_and_a_fifth_more(
+    live: SeededWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """https://github.com/MicrosoftLearning/mslearn-azure-ml/issues/30"""
+    path = "onlineEndpoints/live/deployments/blue"
+    monkeypatch.setattr(live.emulator.cloud, "cores", 6)
+    assert by_inference(live, path, online(live, instanceType="Standard_F4s_v2")) == {
+        "VmSize": [
+            "Not enough quota available for Standard_F4s_v2 in SubscriptionId"
+            f" {live.subscription}. Current usage/limit: 0/6. Additional needed: 8 Please see"
+            " troubleshooting guide, available here: https://aka.ms/oe-tsg#error-outofquota"
+        ]
+    }
+    monkeypatch.setattr(live.emulator.cloud, "cores", 8)
+    live.put(path, **online(live))
+    (said,) = by_inference(live, f"{path}-2", online(live))["VmSize"]
+    assert "Current usage/limit: 8/8. Additional needed: 8" in said
+
+
+def test_a_cluster_needs_the_cores_of_a_machine(
+    azure_workspace: SeededWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """https://learn.microsoft.com/azure/machine-learning/how-to-manage-quotas; people's logs."""
+    monkeypatch.setattr(azure_workspace.emulator.cloud, "cores", 0)
+    scale = {"minNodeCount": 0, "maxNodeCount": 1}
+    cluster = {"vmSize": "Standard_DS3_v2", "scaleSettings": scale}
+    properties = {"computeType": "AmlCompute", "properties": cluster}
+    body = {"location": LOCATION, "properties": properties}
+    assert refused(azure_workspace, "PUT", "computes/none", body) == (
+        400,
+        "ClusterMinNodesExceedCoreQuota",
+        "The specified subscription has a total vCPU quota of 0 and cannot accomodate for at least"
+        " 1 requested managed compute node which maps to 4 vCPUs.",
+    )
+
+
+def test_a_deployment_that_never_got_ready_is_not_changed(live: SeededWorkspace) -> None:
+    """https://github.com/Azure/azureml-assets quotes it in its guide for deployments."""
+    path = "onlineEndpoints/live/deployments/blue"
+    live.emulator.operations.plan("*/deployments/blue", error=("OutOfCapacity", "None is left."))
+    live.put(path, **online(live))
+    assert by_inference(live, path, online(live)) == {
+        "": [
+            "Specified deployment [blue] failed during initial provisioning and is in an"
+            " unrecoverable state. Delete and re-create."
+        ]
+    }
+    assert live.emulator.arm("DELETE", f"{live.id}/{path}")[0] == 202
+    while live.get(path)[0] == 200:
+        pass
+    live.put(path, **online(live))
+    live.emulator.operations.plan("*/deployments/blue", error=("OutOfCapacity", "None is left."))
+    assert live.put(path, **online(live))["properties"]["provisioningState"] == "Failed"
+    assert live.put(path, **online(live))["properties"]["provisioningState"] == "Succeeded"
+
+
+def test_an_endpoint_that_never_got_ready_takes_no_deployment(live: SeededWorkspace) -> None:
+    """Seen in people's logs of ml_client.online_deployments.begin_create_or_update."""
+    live.emulator.operations.plan("*/onlineendpoints/half", error=("InternalError", "Sorry."))
+    live.put("onlineEndpoints/half", KEY, **ENDPOINT)
+    assert by_inference(live, "onlineEndpoints/half/deployments/blue", online(live)) == {
+        "": [
+            "This endpoint has not been created successfully or is in deleting provisioning state."
+            " Please recreate endpoint and then try again to create deployment."
+        ]
+    }

@@ -12,6 +12,7 @@ from tests.azure.settings import settings
 from tests.azure_cli import signed_in
 from tests.emulator import Emulator
 from tests.emulator.faults import forbidden
+from tests.emulator.seed import LOCATION, SeededWorkspace, put
 
 
 def test_the_subscription_picks_the_account_that_changes_the_routing(
@@ -43,6 +44,22 @@ def test_a_missing_role_is_said_in_one_line(azure: Emulator) -> None:
     text = str(raised.value)
     assert text.startswith("reading Microsoft.MachineLearningServices/workspaces/w: Authorization")
     assert "\n" not in text
+
+
+def test_a_refusal_is_said_with_its_details(
+    azure: Emulator, azure_workspace: SeededWorkspace
+) -> None:
+    azure.operations.plan("*/onlineendpoints/half", error=("InternalError", "Sorry."))
+    endpoint = {"location": LOCATION, "tags": {}, "properties": {"authMode": "Key"}}
+    put(azure, f"{azure_workspace.id}/onlineEndpoints/half", endpoint)
+    deployment = {
+        "location": LOCATION,
+        "properties": {"endpointComputeType": "Managed", "environmentId": "azureml:e:1"},
+    }
+    with pytest.raises(ResourceManagerError, match=r"BadRequest: The request .*recreate"):
+        connect(_signed_in(azure)).put(
+            f"{azure_workspace.id}/onlineEndpoints/half/deployments/blue", deployment
+        )
 
 
 def _signed_in(azure: Emulator) -> Setting:

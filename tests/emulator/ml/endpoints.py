@@ -11,7 +11,7 @@ from tests.emulator.cloud import Cloud
 from tests.emulator.kinds import Change
 from tests.emulator.ml import references
 from tests.emulator.ml.references import WORKSPACE, workspace_of
-from tests.emulator.ml.refusals import conflict, invalid
+from tests.emulator.ml.refusals import invalid, refused_by_inference
 from tests.emulator.state import Resource
 
 BATCH = f"{WORKSPACE}/batchEndpoints"
@@ -108,10 +108,10 @@ def check_deployment(change: Change) -> Resource | None:
     check_name(change, "deployment")
     cloud, properties = change.cloud, change.properties
     endpoint = change.parent()
-    state = endpoint.properties.get("provisioningState")
-    if state not in ("Succeeded", "Updating"):
-        raise conflict(
-            f"The endpoint '{endpoint.body['name']}' is in provisioning state '{state}'."
+    if endpoint.properties.get("provisioningState") not in ("Succeeded", "Updating"):
+        raise refused_by_inference(
+            "This endpoint has not been created successfully or is in deleting provisioning state."
+            " Please recreate endpoint and then try again to create deployment."
         )
     workspace = workspace_of(change.id)
     given = properties.get("model")
@@ -163,9 +163,9 @@ def _require_unique(change: Change) -> None:
                 and other.key != change.id.id.lower()
                 and other.body["location"] == change.body.get("location")
             ):
-                raise conflict(
-                    f"The endpoint name '{change.id.name}' is taken in the location"
-                    f" '{change.body['location']}'. Please choose another name."
+                raise refused_by_inference(
+                    "There is already an endpoint with this name, Endpoint name needs to be unique"
+                    " within a region"
                 )
 
 

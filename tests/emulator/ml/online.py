@@ -17,7 +17,13 @@ from tests.emulator.ml.endpoints import (
     deployment_names,
     require_kept,
 )
-from tests.emulator.ml.refusals import conflict, invalid, require_unchanged
+from tests.emulator.ml.quota import require_cores_for_deployment
+from tests.emulator.ml.refusals import (
+    conflict,
+    invalid,
+    refused_by_inference,
+    require_unchanged,
+)
 from tests.emulator.routes import Call
 from tests.emulator.state import Resource
 from tests.emulator.tokens import SECONDS_VALID
@@ -56,7 +62,22 @@ def _prepare_endpoint(change: Change) -> None:
         change.secrets.setdefault(key, secrets.token_urlsafe(32))
 
 
+def _require_recoverable(change: Change) -> None:
+    """Refuse to change a deployment that never got ready."""
+    old = change.old
+    if old is None:
+        return
+    if old.properties.get("provisioningState") == "Succeeded":
+        change.secrets["was ready"] = True
+    elif not change.secrets.get("was ready"):
+        raise refused_by_inference(
+            f"Specified deployment [{change.id.name}] failed during initial provisioning and is in"
+            " an unrecoverable state. Delete and re-create."
+        )
+
+
 def _prepare_deployment(change: Change) -> None:
+    _require_recoverable(change)
     properties = change.properties
     if not properties.get("model") and not properties.get("environmentId"):
         raise invalid("'properties.model' is required.", "properties.model")
@@ -67,6 +88,7 @@ def _prepare_deployment(change: Change) -> None:
     change.body.setdefault("sku", {"name": "Default", "capacity": 1})
     if (change.body["sku"].get("capacity") or 0) < 1:
         raise invalid("'sku.capacity', the number of instances, must be 1 or more.", "sku")
+    require_cores_for_deployment(change)
     properties.setdefault("appInsightsEnabled", False)
     properties.setdefault("egressPublicNetworkAccess", "Enabled")
     properties.setdefault("scaleSettings", {"scaleType": "Default"})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import uuid
 from typing import Any
 
 from tests.emulator.messages import Refusal
@@ -15,6 +17,22 @@ def invalid(message: str, target: str | None = None) -> Refusal:
     """400: the request makes no sense."""
     more: dict[str, Any] = {"target": target} if target else {}
     return Refusal(400, "UserError", message, **more)
+
+
+def refused_by_inference(reason: str, field: str = "") -> Refusal:
+    """400: what stands behind online endpoints doesn't take it, and says why in a detail."""
+    said = {
+        "errors": {field: [reason]},
+        "type": "https://tools.ietf.org/html/rfc7231#section-6.5.1",
+        "title": "One or more validation errors occurred.",
+        "status": 400,
+        "traceId": f"00-{uuid.uuid4().hex}-{uuid.uuid4().hex[:16]}-01",
+    }
+    detail = {
+        "code": "InferencingClientCallFailed",
+        "message": json.dumps(said, separators=(",", ":")),
+    }
+    return Refusal(400, "BadRequest", "The request is invalid.", details=[detail])
 
 
 def conflict(message: str) -> Refusal:
