@@ -18,6 +18,8 @@ from tests.emulator.state import Resource
 STORAGE_ACCOUNT = "Microsoft.Storage/storageAccounts"
 BLOB_SERVICE = f"{STORAGE_ACCOUNT}/blobServices"
 CONTAINER = f"{BLOB_SERVICE}/containers"
+_VAULT = "Microsoft.KeyVault/vaults"
+_IDENTITY = "Microsoft.ManagedIdentity/userAssignedIdentities"
 
 _STORAGE_NAME = re.compile(r"[a-z0-9]{3,24}")
 _VAULT_NAME = re.compile(r"[A-Za-z](?!.*--)[A-Za-z0-9-]{1,22}[A-Za-z0-9]")
@@ -72,11 +74,22 @@ def _prepare_storage(change: Change) -> None:
             f"{name} is not a valid storage account name. Storage account name must be between 3"
             " and 24 characters in length and use numbers and lower-case letters only.",
         )
-    others = change.cloud.state.of_type(STORAGE_ACCOUNT)
-    if any(one.body["name"] == name and one.key != change.id.id.lower() for one in others):
+    if _is_elsewhere(change):
         raise Refusal(
             409, "StorageAccountAlreadyTaken", f"The storage account named {name} is already taken."
         )
+    known = change.old.properties if change.old else {}
+    for fixed in ("isHnsEnabled", "isNfsV3Enabled"):
+        given = change.properties.get(fixed)
+        if change.old and given is not None and given != bool(known.get(fixed)):
+            raise Refusal(
+                400,
+                "AccountPropertyCannotBeUpdated",
+                f"The property '{fixed}' was specified in the input, but it cannot be updated as it"
+                " is read-only.",
+            )
+        if fixed in known:
+            change.properties[fixed] = known[fixed]
     location = change.body.get("location", "")
     change.properties.update(
         primaryEndpoints={
@@ -136,12 +149,25 @@ def _prepare_vault(change: Change) -> None:
             " alphanumeric characters. The name must begin with a letter, end with a letter or"
             " digit, and not contain consecutive hyphens.",
         )
+    if _is_elsewhere(change):
+        raise Refusal(
+            409,
+            "VaultAlreadyExists",
+            f"The vault name '{change.id.name}' is already in use. Vault names are globaly unique"
+            " so it is possible that the name is already taken. If you are sure that the vault name"
+            " was not taken then it is possible that a vault with the same name was recently"
+            " deleted but not purged after being placed in a recoverable state. If the vault is in"
+            " a recoverable state then the vault will need to be purged before reusing the name."
+            " For more information about VaultAlreadyExists, soft delete and purging a vault follow"
+            " this link https://go.microsoft.com/fwlink/?linkid=2147740",
+        )
     if change.old is None and change.cloud.state.setting(_kept_vault(change.id.name)):
         raise Refusal(
             409,
             "ConflictError",
             "A vault with the same name already exists in deleted state. You need to either"
-            " recover or purge existing key vault.",
+            " recover or purge existing key vault. Follow this link"
+            " https://go.microsoft.com/fwlink/?linkid=2149745 for more information on soft delete.",
         )
     old = change.old.properties if change.old else {}
     if old.get("enablePurgeProtection") and change.properties.get("enablePurgeProtection") is False:
@@ -155,9 +181,13 @@ def _prepare_vault(change: Change) -> None:
 
 
 def _keep_vault(cloud: Cloud, call: Call, vault: Resource) -> None:
-    """A deleted vault keeps its name in the whole cloud, for as long as nobody may purge it."""
-    if vault.properties.get("enablePurgeProtection"):
-        cloud.state.set_setting(_kept_vault(vault.body["name"]), "deleted")
+    """A deleted vault keeps its name in the whole cloud."""
+    cloud.state.set_setting(_kept_vault(vault.body["name"]), "deleted")
+
+
+def _keep_vaults(cloud: Cloud, call: Call, group: Resource) -> None:
+    for vault in cloud.state.of_type(_VAULT, below=group.key):
+        _keep_vault(cloud, call, vault)
 
 
 def _kept_vault(name: str) -> str:
@@ -171,7 +201,23 @@ def _prepare_registry(change: Change) -> None:
             "InvalidResourceName",
             f"The registry name '{change.id.name}' is invalid: 5 to 50 letters and digits.",
         )
+    if _is_elsewhere(change):
+        raise Refusal(
+            409,
+            "AlreadyInUse",
+            f"The registry DNS name {change.id.name.lower()}.azurecr.io is already in use. You can"
+            " check if the name is already claimed using following API:"
+            " https://docs.microsoft.com/en-us/rest/api/containerregistry/registries"
+            "/checknameavailability",
+        )
     change.properties["loginServer"] = f"{change.id.name.lower()}.azurecr.azure.test"
+
+
+def _is_elsewhere(change: Change) -> bool:
+    """Whether another resource of the type has the name, which is one in the whole cloud."""
+    others = change.cloud.state.of_type(change.body["type"])
+    name, key = change.id.name.lower(), change.id.id.lower()
+    return any(other.body["name"].lower() == name and other.key != key for other in others)
 
 
 def _prepare_insights(change: Change) -> None:
@@ -215,6 +261,7 @@ def _prepare_assignment(change: Change) -> None:
             f"The role assignment ID '{change.id.name}' is not valid. The role assignment ID must"
             " be a GUID.",
         ) from None
+    _require_principal(change)
     if change.old is not None:
         old = change.old.properties
         if any(old[name] != properties[name] for name in ("roleDefinitionId", "principalId")):
@@ -230,6 +277,35 @@ def _prepare_assignment(change: Change) -> None:
     properties.setdefault("principalType", "ServicePrincipal")
 
 
+def _require_principal(change: Change) -> None:
+    """Refuse a managed identity that the directory doesn't know yet, or knows as another thing."""
+    given = change.properties
+    principal, kind = str(given["principalId"]), given.get("principalType")
+    identities = {
+        str(resource.properties.get("principalId"))
+        for resource in change.cloud.state.of_type(_IDENTITY)
+    }
+    if principal not in identities or kind == "ServicePrincipal":
+        return
+    if kind is None:
+        tenant = change.cloud.application.tenant
+        raise Refusal(
+            400,
+            "PrincipalNotFound",
+            f"Principal {principal.replace('-', '')} does not exist in the directory {tenant}."
+            " Check that you have the correct principal ID. If you are creating this principal and"
+            " then immediately assigning a role, this error might be related to a replication"
+            " delay. In this case, set the role assignment principalType property to a value, such"
+            " as ServicePrincipal, User, or Group.  See https://aka.ms/docs-principaltype",
+        )
+    raise Refusal(
+        400,
+        "UnmatchedPrincipalType",
+        f"The PrincipalId '{principal.replace('-', '')}' has type 'ServicePrincipal' , which is"
+        f" different from specified PrinciaplType '{kind}'.",
+    )
+
+
 def _same_grant(one: dict[str, Any], other: dict[str, Any]) -> bool:
     return all(
         str(one[name]).lower() == str(other[name]).lower()
@@ -238,11 +314,17 @@ def _same_grant(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 
 KINDS: tuple[Kind, ...] = (
-    Kind(GROUP_TYPE, prepare=_prepare_group, long_running=False, etag=False),
+    Kind(
+        GROUP_TYPE,
+        prepare=_prepare_group,
+        before_delete=_keep_vaults,
+        long_running=False,
+        etag=False,
+    ),
     Kind(STORAGE_ACCOUNT, prepare=_prepare_storage, actions={"listkeys": _storage_keys}),
     Kind(CONTAINER, prepare=_prepare_container),
-    Kind("Microsoft.ManagedIdentity/userAssignedIdentities", prepare=_prepare_identity),
-    Kind("Microsoft.KeyVault/vaults", prepare=_prepare_vault, before_delete=_keep_vault),
+    Kind(_IDENTITY, prepare=_prepare_identity),
+    Kind(_VAULT, prepare=_prepare_vault, before_delete=_keep_vault),
     Kind("Microsoft.ContainerRegistry/registries", prepare=_prepare_registry),
     Kind("Microsoft.Insights/components", prepare=_prepare_insights),
     Kind(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -21,6 +22,10 @@ from tests.emulator.state import Operation, Resource
 
 MACHINE_LEARNING = "microsoft.machinelearningservices"
 _ENVELOPE = ("id", "name", "type", "systemData", "etag")
+_API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-[a-z]+)?")
+_IN_TAG_NAMES = frozenset("<>%&\\?/")  # that Azure keeps for itself
+_MOST_TAGS = 50
+_LOCK = "Microsoft.Authorization/locks"
 _PATCHABLE = ("tags", "identity", "sku", "properties")
 
 
@@ -49,6 +54,14 @@ class ResourceManager:
                 400,
                 "MissingApiVersionParameter",
                 "The api-version query parameter (?api-version=) is required for all requests.",
+            )
+        version = call.request.query["api-version"]
+        if not _API_VERSION.fullmatch(version):
+            raise Refusal(
+                400,
+                "InvalidApiVersionParameter",
+                f"The api-version '{version}' is invalid. The supported versions are"
+                " '2024-11-01,2024-03-01,2022-12-01'.",
             )
         path = call.request.path.rstrip("/")
         _require_tenant(cloud, call, path)
@@ -116,6 +129,7 @@ class ResourceManager:
         if not kind.writable:
             raise _method_not_allowed(call, address)
         _require_settled(kind, old)
+        _require_unlocked(cloud, address, "write")
         if kind.model:
             sent = request_models.checked(kind.model, sent, kind.also)
         return self._write(cloud, call, address, kind, old, sent)
@@ -176,6 +190,7 @@ class ResourceManager:
         _require_match(call, found)
         if not kind.writable:
             raise _method_not_allowed(call, address)
+        _require_unlocked(cloud, address, "delete")
         kind.before_delete(cloud, call, found)
         if not kind.long_running:
             cloud.state.delete(found.key)
@@ -290,9 +305,17 @@ def _envelope(
     body["systemData"] = system_data(call, old)
     if kind.etag:
         body["etag"] = f'"{uuid.uuid4()}"'
+    _require_tags(body)
     if isinstance(body.get("location"), str):
         body["location"] = addresses.normalised_location(body["location"])
         if old and old.body.get("location") not in (None, body["location"]):
+            if address.type == GROUP_TYPE:
+                raise Refusal(
+                    409,
+                    "InvalidResourceGroupLocation",
+                    f"Invalid resource group location '{body['location']}'. The Resource group"
+                    f" already exists in location '{old.body['location']}'.",
+                )
             raise Refusal(
                 409,
                 "InvalidResourceLocation",
@@ -303,6 +326,41 @@ def _envelope(
     _require_identity(kind, body)
     _give_identity(call, body, old)
     return body
+
+
+def _require_tags(body: Mapping[str, Any]) -> None:
+    tags = body.get("tags") or {}
+    wrong = [name for name in tags if _IN_TAG_NAMES & {*name}]
+    if wrong:
+        raise Refusal(
+            400,
+            "InvalidTagNameCharacters",
+            f"The tag names '{', '.join(wrong)}' have reserved characters '<,>,%,&,\\,?,/' or"
+            " control characters.",
+        )
+    if len(tags) > _MOST_TAGS:
+        raise Refusal(
+            400, "BadRequest", f"A resource can have {_MOST_TAGS} tags at most, not {len(tags)}."
+        )
+
+
+def _require_unlocked(cloud: Cloud, address: ResourceId, doing: str) -> None:
+    """Refuse what a lock forbids, at the resource, above it, or below one that is deleted."""
+    target = address.id.lower()
+    for lock in cloud.state.of_type(_LOCK):
+        scope = str(lock.body["id"]).rpartition("/providers/Microsoft.Authorization/")[0]
+        above = target == scope.lower() or target.startswith(f"{scope.lower()}/")
+        below = scope.lower().startswith(f"{target}/")
+        deletes = doing == "delete"
+        held = above and (deletes or lock.properties.get("level") == "ReadOnly")
+        if lock.key == target or not (held or (below and deletes)):
+            continue
+        raise Refusal(
+            409,
+            "ScopeLocked",
+            f"The scope '{address.id}' cannot perform {doing} operation because following scope(s)"
+            f" are locked: '{scope}'. Please remove the lock and try again.",
+        )
 
 
 def _require_identity(kind: Kind, body: Mapping[str, Any]) -> None:

@@ -319,3 +319,201 @@ def test_an_endpoint_that_never_got_ready_takes_no_deployment(live: SeededWorksp
             " Please recreate endpoint and then try again to create deployment."
         ]
     }
+
+
+def neighbour(workspace: SeededWorkspace, provider: str, group: str | None = None) -> str:
+    """Give the path of another resource of the workspace's group, or of another group."""
+    return f"/resourceGroups/{group or workspace.resource_group}/providers/{provider}"
+
+
+def test_an_api_version_is_a_date(azure: Emulator) -> None:
+    """https://github.com/Azure/azure-rest-api-specs and many logs; the versions named are few."""
+    path = f"/subscriptions/{azure.cloud.subscription}/resourceGroups/g?api-version=latest"
+    error = ask(azure, "GET", path).json()["error"]
+    assert error["code"] == "InvalidApiVersionParameter"
+    assert error["message"].startswith(
+        "The api-version 'latest' is invalid. The supported versions"
+    )
+
+
+def test_a_group_stays_where_it_is(azure_workspace: SeededWorkspace) -> None:
+    """https://learn.microsoft.com/azure/governance/blueprints, under troubleshooting"""
+    path = f"/resourceGroups/{azure_workspace.resource_group}"
+    assert refused(azure_workspace, "PUT", path, {"location": "westus"}) == (
+        409,
+        "InvalidResourceGroupLocation",
+        "Invalid resource group location 'westus'. The Resource group already exists in location"
+        f" '{LOCATION}'.",
+    )
+
+
+def test_tags_have_no_reserved_characters_and_are_50_at_most(
+    azure_workspace: SeededWorkspace,
+) -> None:
+    """https://learn.microsoft.com/cli/azure/manage-azure-subscriptions-azure-cli for the words,
+    https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources#limitations
+    for the number."""
+    path = f"/resourceGroups/{azure_workspace.resource_group}"
+    for name in ("a/b", "50%", "what?"):
+        body = {"location": LOCATION, "tags": {name: "x"}}
+        assert refused(azure_workspace, "PUT", path, body) == (
+            400,
+            "InvalidTagNameCharacters",
+            f"The tag names '{name}' have reserved characters '<,>,%,&,\\,?,/' or control"
+            " characters.",
+        )
+    tags = {f"tag-{number}": "x" for number in range(51)}
+    body = {"location": LOCATION, "tags": tags}
+    assert refused(azure_workspace, "PUT", path, body)[0] == 400
+    tags.popitem()
+    assert azure_workspace.emulator.arm("PUT", path, body)[0] == 200
+
+
+def test_what_is_locked_is_not_deleted(azure_workspace: SeededWorkspace) -> None:
+    """https://learn.microsoft.com/azure/azure-resource-manager/management/lock-resources"""
+    azure, workspace = azure_workspace.emulator, azure_workspace.id
+    group = workspace.partition("/providers/")[0]
+    lock = f"{workspace}/providers/Microsoft.Authorization/locks/keep"
+    put(azure, lock, {"properties": {"level": "CanNotDelete"}})
+    for path in (workspace, f"{workspace}/datastores/workspaceblobstore", group):
+        assert refused(azure_workspace, "DELETE", path) == (
+            409,
+            "ScopeLocked",
+            f"The scope '{path}' cannot perform delete operation because following scope(s) are"
+            f" locked: '{workspace}'. Please remove the lock and try again.",
+        )
+    azure_workspace.put("onlineEndpoints/live", KEY, **ENDPOINT)
+    put(azure, lock, {"properties": {"level": "ReadOnly"}})
+    body = {**ENDPOINT, "properties": AAD}
+    assert "write operation" in refused(azure_workspace, "PUT", "batchEndpoints/more", body)[2]
+    assert azure.arm("DELETE", lock)[0] == 200
+    assert azure.arm("DELETE", group)[0] == 200
+
+
+def test_a_vault_s_name_is_one_in_the_world_and_outlives_the_vault(
+    azure_workspace: SeededWorkspace,
+) -> None:
+    """https://learn.microsoft.com/cloud-computing/finops/toolkit/help/errors quotes the second,
+    https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview tells of both."""
+    azure, name = azure_workspace.emulator, f"kv-{uuid.uuid4().hex[:12]}"
+    other = f"rg-{uuid.uuid4().hex[:8]}"
+    put(azure, f"/resourceGroups/{other}", {"location": LOCATION})
+    mine = neighbour(azure_workspace, f"Microsoft.KeyVault/vaults/{name}")
+    theirs = neighbour(azure_workspace, f"Microsoft.KeyVault/vaults/{name}", other)
+    body = {"location": LOCATION, "properties": {"sku": {"name": "standard"}}}
+    put(azure, theirs, body)
+    status, code, message = refused(azure_workspace, "PUT", mine, body)
+    assert (status, code) == (409, "VaultAlreadyExists")
+    assert message.startswith(f"The vault name '{name}' is already in use.")
+    azure.arm("DELETE", f"/resourceGroups/{other}")
+    assert refused(azure_workspace, "PUT", mine, body) == (
+        409,
+        "ConflictError",
+        "A vault with the same name already exists in deleted state. You need to either recover or"
+        " purge existing key vault. Follow this link https://go.microsoft.com/fwlink/?linkid=2149745"
+        " for more information on soft delete.",
+    )
+
+
+def test_a_registry_s_name_is_one_in_the_world(azure_workspace: SeededWorkspace) -> None:
+    """https://learn.microsoft.com/rest/api/containerregistry/registries/check-name-availability"""
+    azure, name = azure_workspace.emulator, f"cr{uuid.uuid4().hex[:12]}"
+    other = f"rg-{uuid.uuid4().hex[:8]}"
+    put(azure, f"/resourceGroups/{other}", {"location": LOCATION})
+    provider = f"Microsoft.ContainerRegistry/registries/{name}"
+    body = {"location": LOCATION, "sku": {"name": "Basic"}}
+    put(azure, neighbour(azure_workspace, provider, other), body)
+    status, code, message = refused(
+        azure_workspace, "PUT", neighbour(azure_workspace, provider), body
+    )
+    assert (status, code) == (409, "AlreadyInUse")
+    assert message.startswith(f"The registry DNS name {name}.azurecr.io is already in use. You can")
+    azure.arm("DELETE", f"/resourceGroups/{other}")
+
+
+def test_a_storage_account_keeps_its_namespace(azure_workspace: SeededWorkspace) -> None:
+    """https://learn.microsoft.com/rest/api/storagerp/srp_error_codes_common, and
+    https://learn.microsoft.com/cloud-computing/finops/toolkit/help/errors for the words."""
+    path = neighbour(
+        azure_workspace, f"Microsoft.Storage/storageAccounts/{azure_workspace.storage_account}"
+    )
+    body = {"location": LOCATION, "kind": "StorageV2", "sku": {"name": "Standard_LRS"}}
+    hierarchical = {**body, "properties": {"isHnsEnabled": True}}
+    assert refused(azure_workspace, "PUT", path, hierarchical) == (
+        400,
+        "AccountPropertyCannotBeUpdated",
+        "The property 'isHnsEnabled' was specified in the input, but it cannot be updated as it is"
+        " read-only.",
+    )
+    put(azure_workspace.emulator, path, body)
+
+
+@pytest.mark.parametrize(
+    "account",
+    [{"properties": {"isHnsEnabled": True}}, {"sku": {"name": "Premium_LRS"}}],
+)
+def test_a_workspace_stands_on_plain_storage(
+    azure_workspace: SeededWorkspace, account: dict[str, Any]
+) -> None:
+    """https://learn.microsoft.com/azure/machine-learning/how-to-manage-workspace; words ours."""
+    azure = azure_workspace.emulator
+    storage = neighbour(
+        azure_workspace, f"Microsoft.Storage/storageAccounts/s{uuid.uuid4().hex[:9]}"
+    )
+    whole = {"location": LOCATION, "kind": "StorageV2", "sku": {"name": "Standard_LRS"}, **account}
+    shown = azure_workspace.get()[1]["properties"]
+    properties = {"storageAccount": put(azure, storage, whole)["id"], "keyVault": shown["keyVault"]}
+    body = {
+        "location": LOCATION,
+        "identity": {"type": "SystemAssigned"},
+        "properties": properties,
+    }
+    path = f"{azure_workspace.id}-2"
+    assert "The storage account of a workspace" in refused(azure_workspace, "PUT", path, body)[2]
+
+
+def test_a_workspace_s_name_outlives_it_unless_it_is_purged(
+    azure_workspace: SeededWorkspace,
+) -> None:
+    """https://github.com/Azure/ResourceModules/issues/3596 for the words,
+    https://learn.microsoft.com/rest/api/azureml/workspaces/delete for forceToPurge."""
+    azure = azure_workspace.emulator
+    shown = azure_workspace.get()[1]
+    body = {name: shown[name] for name in ("location", "identity", "properties")}
+
+    def delete(query: str) -> None:
+        azure.operations.plan(azure_workspace.id, polls=0)
+        assert azure.arm("DELETE", f"{azure_workspace.id}?{query}")[0] == 200
+
+    delete("forceToPurge=true")
+    put(azure, azure_workspace.id, body)
+    delete("forceToPurge=false")
+    assert refused(azure_workspace, "PUT", azure_workspace.id, body) == (
+        400,
+        "BadRequest",
+        "Soft-deleted workspace exists. Please purge or recover it. https://aka.ms/wsoftdelete",
+    )
+
+
+def test_a_new_identity_s_role_needs_its_type(azure_workspace: SeededWorkspace) -> None:
+    """https://learn.microsoft.com/azure/role-based-access-control/troubleshooting, and
+    https://github.com/Azure/azure-dev/issues/3581 for the other type."""
+    azure = azure_workspace.emulator
+    identity = neighbour(azure_workspace, "Microsoft.ManagedIdentity/userAssignedIdentities/i")
+    principal = put(azure, identity, {"location": LOCATION})["properties"]["principalId"]
+    short = principal.replace("-", "")
+    role = "/providers/Microsoft.Authorization/roleDefinitions/b24988ac-6180-42a0-ab88-20f7382dd24c"
+    properties = {"roleDefinitionId": role, "principalId": principal}
+    path = f"providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}"
+    tenant = azure.cloud.application.tenant
+    status, code, message = refused(azure_workspace, "PUT", path, {"properties": properties})
+    assert (status, code) == (400, "PrincipalNotFound")
+    assert message.startswith(f"Principal {short} does not exist in the directory {tenant}. Check")
+    typed = {"properties": {**properties, "principalType": "User"}}
+    assert refused(azure_workspace, "PUT", path, typed) == (
+        400,
+        "UnmatchedPrincipalType",
+        f"The PrincipalId '{short}' has type 'ServicePrincipal' , which is different from specified"
+        " PrinciaplType 'User'.",
+    )
+    azure_workspace.put(path, {**properties, "principalType": "ServicePrincipal"})

@@ -34,7 +34,9 @@ def _prepare(change: Change) -> None:
         )
     if change.old is None and change.cloud.state.setting(_kept(change.id.id)):
         raise Refusal(
-            400, "BadRequest", "Soft-deleted workspace exists. Please purge or recover it."
+            400,
+            "BadRequest",
+            "Soft-deleted workspace exists. Please purge or recover it. https://aka.ms/wsoftdelete",
         )
     if not change.body.get("location"):
         raise invalid("'location' is required.", "location")
@@ -44,6 +46,7 @@ def _prepare(change: Change) -> None:
     require_unchanged(old, properties, *_NEEDS, "hbiWorkspace")
     for name, resource_type in {**_NEEDS, **_MAY_HAVE}.items():
         _require_resource(change, name, resource_type, required=name in _NEEDS)
+    _require_plain_storage(change)
     known = old.properties if old else {}
     location = change.body["location"]
     api = addresses.workspace_api(location)
@@ -67,6 +70,8 @@ def _prepare(change: Change) -> None:
 
 def _keep(cloud: Cloud, call: Call, workspace: Resource) -> None:
     """A deleted workspace keeps its name in its resource group, so that it can be recovered."""
+    if call.request.query.get("forceToPurge", "").lower() == "true":
+        return
     cloud.state.set_setting(_kept(workspace.key), "deleted")
 
 
@@ -83,6 +88,22 @@ def _require_resource(change: Change, name: str, resource_type: str, *, required
     found = change.cloud.state.get(str(given))
     if found is None or found.type != resource_type.lower():
         raise invalid(f"'properties.{name}' is '{given}', which does not exist.", name)
+
+
+def _require_plain_storage(change: Change) -> None:
+    account = change.cloud.state.get(str(change.properties["storageAccount"]))
+    if account is None:
+        return
+    if account.properties.get("isHnsEnabled"):
+        raise invalid(
+            "The storage account of a workspace can have no hierarchical namespace.",
+            "properties.storageAccount",
+        )
+    if str((account.body.get("sku") or {}).get("name")).startswith("Premium"):
+        raise invalid(
+            "The storage account of a workspace can be no premium one.",
+            "properties.storageAccount",
+        )
 
 
 def _list_keys(cloud: Cloud, call: Call, workspace: Resource) -> Response:
