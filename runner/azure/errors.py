@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from runner.azure.ways_out import way_out, way_out_if_unreachable
 from runner.errors import EnvironmentRefused, NotFound
@@ -62,10 +63,15 @@ def scrub(text: str) -> str:
     return text
 
 
-def refusal(status: int, body: str, what: str, role: str | None = None) -> ServiceError:
-    """The error for an answer's status and body; `what` was being done, `role` is what it needs."""
+def refusal(
+    status: int, body: str, what: str, role: str | None = None, host: str = ""
+) -> ServiceError:
+    """The error for an answer's status and body.
+
+    `what` was being done, `role` is what it needs, and `host` was asked.
+    """
     return refusal_of(
-        "Azure", status, body, what, lambda code, said: way_out(status, code, role, said)
+        "Azure", status, body, what, lambda code, said: way_out(status, code, role, said, host)
     )
 
 
@@ -112,7 +118,8 @@ def explained(what: str, host: str = "Azure", role: str | None = None) -> Iterat
     except HttpResponseError as error:
         if error.response is None or error.status_code is None:
             raise unreachable(error, what, host) from None
-        raise refusal(error.status_code, _body(error), what, role) from None
+        asked = urlsplit(str(error.response.request.url)).hostname or ""
+        raise refusal(error.status_code, _body(error), what, role, asked) from None
     except AzureError as error:
         raise unreachable(error, what, host) from None
 
@@ -150,5 +157,8 @@ def _said(body: str) -> tuple[str, str]:
     message = str(error.get("message") or "")
     if isinstance(inner, dict) and inner.get("message") and inner["message"] not in message:
         message = f"{message} {inner['message']}"
+    inner = error.get("innererror")  # which of its reasons a key vault has
+    if isinstance(inner, dict) and inner.get("code"):
+        message = f"{message} ({inner['code']})"
     code = error.get("code") or error.get("error_code")  # the latter is Databricks' own
     return str(code or ""), message

@@ -13,7 +13,7 @@ BLOB_READER = "Storage Blob Data Reader"
 BLOB_CONTRIBUTOR = "Storage Blob Data Contributor"
 _ON_WORKSPACE = "a role such as 'AzureML Data Scientist' on the workspace"
 
-# By status of HTTP and Azure's own code. {role} is what the request needs.
+# By status of HTTP and Azure's own code.
 _OF_CODES: Mapping[tuple[int, str], str] = {
     (403, "AuthenticationFailed"): (  # of the blob storage
         "what signs the request has expired: run it again, and check this machine's clock"
@@ -22,8 +22,55 @@ _OF_CODES: Mapping[tuple[int, str], str] = {
         "the storage account takes no keys: let the datastores sign in by identity"
         " (systemDatastoresAuthMode)"
     ),
+    # https://learn.microsoft.com/troubleshoot/azure/azure-storage/blobs/authentication/storage-troubleshoot-403-errors
+    (403, "AuthorizationFailure"): (  # AuthorizationPermissionMismatch is the one of a missing role
+        "its network rules keep this machine out, whatever the role: run it inside the account's"
+        " network, or `az storage account network-rule add --account-name {account} --ip-address"
+        " ADDRESS` with the address that this machine has outside"
+    ),
 }
-# By status, whatever the code.
+# By words of Azure's code and message, whatever the status; the first that fits. What a pattern
+# names is in its text by that name.
+_OF_WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE | re.DOTALL), text)
+    for pattern, text in (
+        # Of a token that another tenant gave than the one that the subscription trusts.
+        (
+            r"must match the tenant '?https://[^/]+/(?P<tenant>[0-9a-f-]{36})",
+            "sign in to the subscription's tenant with `az login --tenant {tenant}`",
+        ),
+        # https://github.com/Azure/azure-cli-extensions/issues/6294
+        # https://github.com/MicrosoftDocs/azure-docs/issues/90426
+        (
+            "designated private link|private link configuration",
+            "the workspace is behind a private link, and no role opens it from here: run it inside"
+            " its network (over a VPN, or on a machine there)",
+        ),
+        # https://learn.microsoft.com/azure/key-vault/general/rest-error-codes
+        (
+            r"Client address: (?P<address>[\d.a-f:]+).*?Vault: (?P<vault>[\w-]+)",
+            "the key vault's firewall keeps this address out, whatever the role: run it inside its"
+            " network, or `az keyvault network-rule add --name {vault} --ip-address {address}`",
+        ),
+        (
+            "ForbiddenByFirewall|ForbiddenByConnection|not a trusted service",
+            "the key vault's firewall keeps this machine out, whatever the role: run it inside its"
+            " network, or `az keyvault network-rule add --name VAULT --ip-address ADDRESS`",
+        ),
+        (
+            "ForbiddenByRbac|Caller is not authorized to perform action on resource",
+            "who asks needs a role such as 'Key Vault Secrets User' on the key vault",
+        ),
+        # https://learn.microsoft.com/azure/container-registry/container-registry-troubleshoot-access
+        (
+            r"client with IP '?(?P<address>[\d.a-f:]+)'? is not allowed access",
+            "the container registry's firewall keeps this address out, whatever the role: run it"
+            " inside its network, or `az acr network-rule add --name REGISTRY --ip-address"
+            " {address}`",
+        ),
+    )
+)
+# By status, whatever the code. {role} is what the request needs.
 _OF_STATUSES: Mapping[int, str] = {
     401: "sign in again with `az login`",
     403: "who is signed in needs {role}",
@@ -42,23 +89,30 @@ _IF_UNREACHABLE: Mapping[tuple[str, ...], str] = {
     ),
     ("timed out", "timeout"): "try again, or raise RUNNER_TIMEOUT (seconds)",
 }
-# Of a token that another tenant gave than the one that the subscription trusts.
-_TENANT = re.compile(r"must match the tenant '?https://[^/]+/([0-9a-fA-F-]{36})")
 _IF_UNREACHABLE_ELSE = "check the network and try again"
 
 
-def way_out(status: int, code: str, role: str | None, said: str = "") -> str | None:
+def way_out(status: int, code: str, role: str | None, said: str = "", host: str = "") -> str | None:
     """What to do about a refusal; None where Azure's own words have to do.
 
     `role` is the one on the storage that the request needs; None for one on the workspace. `said`
-    is Azure's message.
+    is Azure's message, and `host` what was asked.
     """
-    if status == 401 and (tenant := _TENANT.search(said)):
-        return f"sign in to the subscription's tenant with `az login --tenant {tenant[1]}`"
-    text = _OF_CODES.get((status, code)) or _OF_STATUSES.get(status)
-    if text is None:
-        return _OF_SERVERS if status >= 500 else None
-    return text.format(role=f"the role {role!r}" if role else _ON_WORKSPACE)
+    if text := _OF_CODES.get((status, code)):
+        return text.format(account=host.partition(".")[0] or "ACCOUNT")
+    if text := way_out_of_words(f"{code} {said}"):
+        return text
+    if text := _OF_STATUSES.get(status):
+        return text.format(role=f"the role {role!r}" if role else _ON_WORKSPACE)
+    return _OF_SERVERS if status >= 500 else None
+
+
+def way_out_of_words(said: str) -> str | None:
+    """What to do about what a service of Azure's says, here or in the error of a job."""
+    for pattern, text in _OF_WORDS:
+        if found := pattern.search(said):
+            return text.format(**found.groupdict())
+    return None
 
 
 def way_out_if_unreachable(said: str) -> str:

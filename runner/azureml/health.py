@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from runner.azureml.outputs import Outputs
     from runner.stack_output import EndpointOutput
 
-_LINKS = ("pulumi", "outputs", "sign-in", "workspace", "storage", "endpoints")
+_LINKS = ("pulumi", "outputs", "sign-in", "workspace", "data plane", "storage", "endpoints")
 _NEEDED = _LINKS[:4]  # without which the ones behind can't be looked at
-_PROBE = "runner-doctor"  # a blob that is never written
+_PROBE = "runner-doctor"  # a blob that is never written, and a run that never was
 
 
 def examine(source: str, file: Path, read: Callable[[], Outputs]) -> Iterator[Link]:
@@ -41,6 +41,7 @@ def _chain(source: str, file: Path, read: Callable[[], Outputs]) -> Iterator[Lin
     connection = Connection(outputs[0])
     yield tried("sign-in", lambda: _sign_in(connection))
     yield tried("workspace", lambda: _workspace(connection))
+    yield tried("data plane", lambda: _data_plane(connection))
     yield tried("storage", lambda: _storage(connection))
     yield from _endpoints(connection)
 
@@ -64,6 +65,17 @@ def _workspace(connection: Connection) -> str:
     if state not in (None, "Succeeded"):
         raise ServiceError(f"the workspace is {state}; wait, or look at it in the portal")
     return f"{connection.outputs.workspace} in {connection.workspace.get('location')}"
+
+
+def _data_plane(connection: Connection) -> str:
+    """Ask the workspace itself, which a private link can close while Resource Manager answers."""
+    try:
+        connection.history.find("runs", _PROBE, "details")
+    except ServiceError as error:
+        if error.status in (401, 403, None):
+            raise
+        # Any other answer came from the workspace.
+    return "the workspace answers from here"
 
 
 def _storage(connection: Connection) -> str:

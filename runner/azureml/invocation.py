@@ -7,15 +7,16 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from runner.azure.errors import ServiceError
+from runner.azure.errors import ServiceError, explained
+from runner.azure.ways_out import BLOB_READER
 from runner.azureml.beginning import UNCERTAIN, begin_job, name_job
 from runner.azureml.call_settings import wire_settings
 from runner.azureml.endpoints import DeployedEndpoints
 from runner.azureml.inputs import find_input
 from runner.azureml.jobs import job_record
 from runner.azureml.lost_jobs import LostJob
-from runner.azureml.storage import storage_of
-from runner.errors import WrongUsage
+from runner.azureml.storage import Place, storage_of
+from runner.errors import JobFailed, WrongUsage
 from runner.polling import first_pause
 from runner.registering import Registrar
 from runner.request import Request, check_deployment, refuse_only_here, resolve
@@ -49,7 +50,7 @@ def invoke(
     endpoints = DeployedEndpoints(connection, catalog.default_endpoint)
     request = resolve(invocation, catalog, endpoints)
     settings = wire_settings(request.declared, request.changed) if request.declared else {}
-    output = _output(connection, request, invocation.output_path, settings)
+    output, unseen = _output(connection, request, invocation.output_path, settings)
     given = find_input(connection, catalog, request.data, invocation.input_type, assets)
     body = {
         "properties": {
@@ -65,16 +66,20 @@ def invoke(
         # What the endpoint's default is now, Azure knows better than the stack's output.
         deployment=(record.deployment if request.by_default else None) or request.deployment,
         input=given.shown,
-        notices=(*record.notices, *request.notices, *given.notices),
+        notices=(*record.notices, *request.notices, *unseen, *given.notices),
     )
 
 
 def _output(
     connection: Connection, request: Request, asked: str | None, settings: dict[str, Any]
-) -> dict[str, Any]:
-    """Where the predictions go, where that is not left to Azure; takes the file name with it."""
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Where the predictions go, where that is not left to Azure; takes the file name with it.
+
+    Beside it comes a notice where it can't be seen whether something is there already. Raises
+    JobFailed where something is.
+    """
     if asked is None:
-        return {}
+        return {}, ()
     if not asked.startswith(("azureml:", "/subscriptions/")):
         raise WrongUsage(
             f"--output-path {asked!r} is on this machine, where the cluster can't write: give"
@@ -85,8 +90,32 @@ def _output(
     usual = declared.settings.output_file_name if declared else "predictions.csv"
     file = settings.pop("outputFileName", usual)
     folder = place.path.strip("/")
-    uri = replace(place, path=f"{folder}/{file}" if folder else file).short_uri
-    return {"outputData": {"score": {"jobOutputType": "UriFile", "uri": uri}}}
+    whole = replace(place, path=f"{folder}/{file}" if folder else file)
+    output = {"outputData": {"score": {"jobOutputType": "UriFile", "uri": whole.short_uri}}}
+    return output, _must_be_new(connection, replace(place, path=folder) if folder else whole)
+
+
+def _must_be_new(connection: Connection, place: Place) -> tuple[str, ...]:
+    """Refuse a place that holds something: the job would fail, once its cluster has started.
+
+    Returns a notice where who asks may not look there, as whoever may invoke need not.
+    """
+    container = storage_of(connection).container(place.datastore)
+    host = container.primary_hostname
+    try:
+        with explained(f"list {container.container_name} of {host}", host, BLOB_READER):
+            # The first name is that of the place itself, or else a longer one; below it is `/`.
+            pages = (
+                container.list_blob_names(name_starts_with=prefix, results_per_page=1)
+                for prefix in (place.path, f"{place.path}/")
+            )
+            first = (next(iter(names), "") for names in pages)
+            taken = any(f"{name}/".startswith(f"{place.path}/") for name in first)
+    except ServiceError as error:
+        return (f"the job fails if {place.short_uri} exists, which can't be seen: {error}",)
+    if taken:
+        raise JobFailed(f"output {place.short_uri} exists already; name another place")
+    return ()
 
 
 def _begin(

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from runner.azure.client import Client, Retry
 from runner.azure.errors import scrub
+from runner.azure.ways_out import way_out_of_words
 from runner.errors import EnvironmentRefused
 
 if TYPE_CHECKING:
@@ -154,6 +155,8 @@ class LogFiles:
         except EnvironmentRefused:
             last = []
         said = scrub(self.error) if self.error else None
+        if said and (way := way_out_of_words(said)):
+            return f"{said}; {way}"
         # The error often is the log's last line.
         tail = " / ".join(line for line in map(scrub, last) if line not in (said or ""))
         if not tail:

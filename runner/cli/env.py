@@ -110,9 +110,9 @@ Examples:
 def doctor(session: Session, environment: str | None, output: str) -> int:
     """Check what an environment needs, and say what to do about what is broken.
 
-    Of one on Azure: Pulumi, its stack, signing in, the workspace, its storage (on Databricks the
-    catalog, the volume and the clusters), its endpoints and their deployments. The exit status is
-    3 where anything is broken.
+    Of one on Azure: Pulumi, its stack, signing in, the workspace, whether its network lets this
+    machine in, its storage (on Databricks the catalog, the volume and the clusters), its endpoints
+    and their deployments. The exit status is 3 where anything is broken.
     """
     from dataclasses import asdict
 

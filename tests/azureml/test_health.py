@@ -8,7 +8,7 @@ import pytest
 from runner.azureml.health import examine
 from runner.health import Link
 from tests.azureml.stage import Stage, remove
-from tests.emulator.faults import forbidden
+from tests.emulator.faults import Answer, forbidden, private_link
 
 
 def links(stage: Stage, folder: Path) -> dict[str, Link]:
@@ -27,6 +27,7 @@ def test_a_sound_chain_is_ok_link_by_link(stage: Stage, tmp_path: Path) -> None:
         "outputs",
         "sign-in",
         "workspace",
+        "data plane",
         "storage",
         "endpoint diabetes-batch",
         "deployment diabetes-batch/mlflow",
@@ -46,7 +47,7 @@ def test_who_cannot_sign_in_gets_no_further(
     monkeypatch.setenv("AZURE_CLIENT_SECRET", "wrong")
     found = links(stage, tmp_path)
     assert found["sign-in"].state == "failed"
-    assert [found[name].state for name in ("workspace", "storage", "endpoints")] == ["skipped"] * 3
+    assert [found[name].state for name in ("workspace", "data plane", "storage")] == ["skipped"] * 3
 
 
 def test_a_workspace_that_is_gone_is_told_with_its_place(stage: Stage, tmp_path: Path) -> None:
@@ -88,3 +89,18 @@ def test_an_endpoint_that_is_gone_says_to_deploy(stage: Stage, tmp_path: Path) -
     actual = stage.batch("diabetes-batch", (), default=None)
     remove(stage.emulator, f"{stage.workspace_id}/batchEndpoints/{actual}")
     assert "run `pulumi up --stack ENV`" in links(stage, tmp_path)["endpoint diabetes-batch"].text
+
+
+def test_a_workspace_behind_a_private_link_is_told_from_a_missing_role(
+    stage: Stage, tmp_path: Path
+) -> None:
+    stage.emulator.faults.inject(private_link(), path="/history/*", times=None)
+    found = links(stage, tmp_path)
+    assert (found["workspace"].state, found["data plane"].state) == ("ok", "failed")
+    assert "behind a private link" in found["data plane"].text
+    assert "az login" not in found["data plane"].text
+
+
+def test_a_workspace_that_answers_anything_else_is_in_reach(stage: Stage, tmp_path: Path) -> None:
+    stage.emulator.faults.inject(Answer(400, "UserError", "No such run."), path="/history/*")
+    assert links(stage, tmp_path)["data plane"].state == "ok"

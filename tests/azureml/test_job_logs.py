@@ -165,3 +165,14 @@ def test_what_a_failed_job_says_is_scrubbed(stored: Stage, tmp_path: Path) -> No
     error = stored.workspace(tmp_path).job(run.name).error
     assert error is not None
     assert "SECRETSECRET" not in error
+
+
+def test_a_cluster_that_a_firewall_keeps_out_is_told_the_way_out(
+    stored: Stage, tmp_path: Path
+) -> None:
+    run = Run(stored, "Running")
+    said = "Failed to pull the image: client with IP '20.1.2.3' is not allowed access."
+    run.end("Failed", error={"code": "UserError", "message": said})
+    text = str(stored.workspace(tmp_path).job(run.name).error)
+    assert text.startswith(said)
+    assert "`az acr network-rule add --name REGISTRY --ip-address 20.1.2.3`" in text

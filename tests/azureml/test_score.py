@@ -26,6 +26,7 @@ from runner.content import hash_path
 from runner.workspace import Asset, Registration
 from tests.azureml.scored import Run, Scored
 from tests.emulator.blobs import Blobs, account_key
+from tests.emulator.faults import storage_forbidden
 
 FIRST = "".join(f"hello,f000.txt,line {line} of 0\n" for line in range(3))
 BOTH = FIRST + FIRST.replace("f000", "f001").replace("of 0", "of 1")
@@ -168,7 +169,7 @@ def test_what_makes_no_sense_is_refused_before_anything_is_sent(
     assert (result.status, result.out) == (2, "")
     assert said in result.err
     assert result.err.count("\n") == 1
-    assert scored.jobs() == before
+    assert scored.jobs("diabetes-batch") == before
 
 
 @pytest.mark.parametrize(
@@ -191,7 +192,7 @@ def test_what_is_not_there_is_named_with_the_nearest(
     assert (result.status, result.out) == (2 if "newest" in words[-1] else 3, "")
     assert said in result.err
     assert result.err.count("\n") == 1
-    assert scored.jobs() == before
+    assert scored.jobs("diabetes-batch") == before
 
 
 def test_an_endpoint_without_default_deployment_asks_for_one(
@@ -296,9 +297,32 @@ def test_predictions_go_to_a_place_of_their_own_which_must_be_new(scored: Scored
         .get_blob_client(f"{parse_place(place).path}/all.csv")
     )
     assert blob.download_blob().readall().decode() == BOTH
+    before = scored.jobs("diabetes-batch")
     again = run("score", "--output-path", place)
     assert (again.status, again.out) == (1, "")
-    assert "already exists" in again.err.splitlines()[-1]
+    assert again.err.splitlines()[-1] == f"error: output {place} exists already; name another place"
+    assert scored.jobs("diabetes-batch") == before
+
+
+def test_a_place_whose_name_goes_on_is_another(scored: Scored, run: Run) -> None:
+    place = f"azureml://datastores/workspaceblobstore/paths/scores/{uuid.uuid4().hex}"
+    container = storage_of(scored.connect()).container("workspaceblobstore")
+    container.upload_blob(f"{parse_place(place).path}-first/predictions.csv", b"")
+    result = run("score", "--output-path", place, "--no-wait")
+    assert result.status == 0, result.err
+
+
+def test_who_may_not_look_into_the_storage_is_told_that_the_place_was_not_seen(
+    scored: Scored, run: Run
+) -> None:
+    place = f"azureml://datastores/workspaceblobstore/paths/scores/{uuid.uuid4().hex}"
+    emulator = scored.emulator
+    emulator.look_into_blobs = True
+    emulator.faults.inject(storage_forbidden(), method="GET", path="/azureml-blobstore*", times=1)
+    result = run("score", "--output-path", place, "--no-wait")
+    emulator.look_into_blobs = False
+    assert result.status == 0, result.err
+    assert f"the job fails if {place} exists, which can't be seen" in result.err
 
 
 def test_this_machine_can_not_write_to_a_datastore(scored: Scored, run: Run) -> None:
@@ -315,11 +339,11 @@ def test_results_and_logs_are_downloaded_where_asked(
     assert run("score", "--download", str(target)).status == 0
     assert (target / "named-outputs/score/predictions.csv").read_text() == BOTH
     assert list((target / "artifacts/logs").glob("job_progress_overview.*.txt"))
-    before = scored.jobs()
+    before = scored.jobs("diabetes-batch")
     again = run("score", "--download", str(target))
     assert (again.status, again.err.count("\n")) == (2, 1)
     assert "exists already" in again.err
-    assert scored.jobs() == before
+    assert scored.jobs("diabetes-batch") == before
 
 
 def test_a_job_that_is_left_running_is_picked_up_later(

@@ -23,7 +23,7 @@ from runner.azureml.storage import Place, parse_place, storage_of
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from tests.azureml.stage import Stage
 from tests.emulator.blobs import Blobs, account_key
-from tests.emulator.faults import forbidden
+from tests.emulator.faults import forbidden, storage_out_of_reach
 
 _PATH = "subscriptions/s/resourcegroups/rg/workspaces/ws/datastores/store/paths/a/b.csv"
 _ID = _PATH.replace("/workspaces/", "/providers/Microsoft.MachineLearningServices/workspaces/")
@@ -141,6 +141,19 @@ def test_the_doctor_reads_and_writes_and_leaves_nothing_behind(
     assert found["storage"].state == "ok", found["storage"].text
     container = storage_of(Connection(stored.outputs())).container("workspaceblobstore")
     assert "runner-doctor" not in list(container.list_blob_names())
+
+
+def test_the_doctor_tells_a_network_that_keeps_it_out_from_a_missing_role(
+    stored: Stage, tmp_path: Path
+) -> None:
+    stored.emulator.look_into_blobs = True
+    stored.emulator.faults.inject(storage_out_of_reach(), path="/azureml-*", times=None)
+    found = {link.name: link for link in examine("outputs", tmp_path / "o.json", stored.outputs)}
+    stored.emulator.look_into_blobs = False
+    link = found["storage"]
+    assert link.state == "failed"
+    assert "az storage account network-rule add --account-name st" in link.text
+    assert "Storage Blob Data" not in link.text
 
 
 @pytest.mark.parametrize(

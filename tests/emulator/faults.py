@@ -12,6 +12,12 @@ from xml.sax.saxutils import escape
 
 from tests.emulator.messages import Refusal, Request, Response, answer
 
+# https://github.com/Azure/azure-cli-extensions/issues/6294
+OUTSIDE_OF_PRIVATE_LINK = (
+    "User is not authorized to access provided resources due to none of the workspaces/registries"
+    " are accessible from outside of the designated private link.."
+)
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -131,6 +137,11 @@ def storage_out_of_reach() -> Answer:
     return Answer(
         403, "AuthorizationFailure", "This request is not authorized to perform this operation."
     )
+
+
+def private_link() -> Answer:
+    """401 of a workspace's data plane: it is behind a private link, and who asks is outside."""
+    return Answer(401, "UserError", OUTSIDE_OF_PRIVATE_LINK)
 
 
 def signature_expired() -> Answer:

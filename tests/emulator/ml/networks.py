@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.emulator.cloud import Cloud
+from tests.emulator.faults import OUTSIDE_OF_PRIVATE_LINK
 from tests.emulator.kinds import Change, Kind
 from tests.emulator.messages import Refusal
 from tests.emulator.ml.references import WORKSPACE
@@ -80,12 +81,7 @@ def require_reachable(cloud: Cloud, workspace: str) -> None:
     """Refuse whoever asks a workspace's data plane from outside, where that is closed."""
     found = cloud.state.get(workspace)
     if found is not None and found.properties.get("publicNetworkAccess") == "Disabled":
-        raise Refusal(
-            401,
-            "UserError",
-            "User is not authorized to access provided resources due to none of the"
-            " workspaces/registries are accessible from outside of the designated private link..",
-        )
+        raise Refusal(401, "UserError", OUTSIDE_OF_PRIVATE_LINK)
 
 
 def _is_active(network: Mapping[str, Any]) -> bool:

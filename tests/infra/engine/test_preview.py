@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -156,3 +157,26 @@ def _unpinned() -> dict[str, Any]:
 
 def _state_folder(stack: Stack) -> Path:
     return Path(urlsplit(stack.environment["PULUMI_BACKEND_URL"]).path)
+
+
+def test_a_role_that_was_given_by_hand_is_taken_away_and_made_by_the_stack(
+    dev: Stack, emulator: Emulator
+) -> None:
+    """As docs/access.md says it."""
+    roles = dev.resources("azure-native:authorization:RoleAssignment")
+    (role,) = [one for one in roles if one["urn"].endswith("::clusters-acr-pull-on-registry")]
+    path = role["id"].partition(f"/subscriptions/{emulator.cloud.subscription}")[2]
+    by_hand = f"{path.rpartition('/')[0]}/{uuid.uuid4()}"
+    given = emulator.arm("GET", path)[1]["properties"]
+    kept = {key: given[key] for key in ("roleDefinitionId", "principalId", "principalType")}
+    emulator.arm("DELETE", path)
+    assert emulator.arm("PUT", by_hand, {"properties": kept})[0] == 201
+
+    refused = dev.up("--target", role["urn"], "--refresh", check=False)
+    assert refused.status != 0
+    assert "RoleAssignmentExists" in refused.text
+    assert "clusters-acr-pull-on-registry" in refused.text
+
+    assert emulator.arm("DELETE", by_hand)[0] == 200
+    dev.up("--target", role["urn"])
+    assert emulator.arm("GET", path)[0] == 200
