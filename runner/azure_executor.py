@@ -35,6 +35,7 @@ PACKAGES: Final = frozenset(
 NAMESPACE: Final = "azureml"
 # What answers requests with a scoring script in an online deployment.
 SERVER: Final = "azureml-inference-server-http"
+SERVER_MODULE: Final = "azureml_inference_server_http"
 BRINGS_SERVER: Final = frozenset({SERVER, "azureml-defaults"})
 # Imported by the script that Azure writes for an online deployment of an MLflow model without one.
 # Source: azureml-assets, assets/inference/environments/mlflow-py312-inference/context.

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests import inference_server
 from tests.projects import OWN_PACKAGES, ScratchProject, make_project
+from tests.pythons import shared_folder
 
 if TYPE_CHECKING:
     from tests.distribution import WholeModules
@@ -38,6 +40,11 @@ def _own_place() -> Iterator[None]:
     yield
     os.chdir(here)
     sys.path[:], sys.path_hooks[:] = path, hooks
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_by_processes(tmp_path_factory: pytest.TempPathFactory) -> None:
+    inference_server.share(shared_folder(tmp_path_factory))
 
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)

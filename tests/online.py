@@ -7,17 +7,21 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.inference_server import DECLARED, lend
 from tests.local.serving.scripts import OBEDIENT
 from tests.projects import ScratchProject
 
 
-def add_online(project: ScratchProject, **settings: Any) -> None:
-    """Add the endpoint `here`: blue, which has the traffic, and green, each with a script."""
+def add_online(project: ScratchProject, **settings: Any) -> ScratchProject:
+    """Add the endpoint `here`: blue, which has the traffic, and green, each with a script that
+    runs in the environment that the session's tests share."""
+    lend(project.home)
     project.write("models/echo/online-endpoint.yml", endpoint_yaml(blue=100))
     for name in ("blue", "green"):
         project.write(f"models/echo/{name}/score.py", OBEDIENT)
@@ -25,9 +29,10 @@ def add_online(project: ScratchProject, **settings: Any) -> None:
             f"models/echo/online-deployment-{name}.yml",
             f"name: {name}\nendpoint_name: here\nmodel: azureml:greeting@latest\n"
             "instance_type: Standard_DS3_v2\n"
-            f"code_configuration: {{code: ./{name}, scoring_script: score.py}}\n"
-            + f"request_settings: {json.dumps({'request_timeout_ms': 60_000} | settings)}\n",
+            f"code_configuration: {{code: ./{name}, scoring_script: score.py}}\n{DECLARED}"
+            f"request_settings: {json.dumps({'request_timeout_ms': 60_000} | settings)}\n",
         )
+    return replace(project, env_manager="auto")
 
 
 def endpoint_yaml(**traffic: int) -> str:

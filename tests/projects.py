@@ -40,6 +40,7 @@ class ScratchProject:
 
     root: Path
     modules: tuple[Path, ...] = ()  # folders whose modules are found before all others
+    env_manager: str = OWN_PACKAGES["RUNNER_ENV_MANAGER"]
 
     @property
     def home(self) -> Path:
@@ -82,7 +83,11 @@ class ScratchProject:
     def environment(self, **more: str) -> dict[str, str]:
         kept = {key: value for key, value in os.environ.items() if not key.startswith("RUNNER_")}
         path = os.pathsep.join(map(str, (*self.modules, ROOT)))
-        return kept | {"PYTHONPATH": path, "NO_COLOR": "1", **OWN_PACKAGES} | more
+        return (
+            kept
+            | {"PYTHONPATH": path, "NO_COLOR": "1", "RUNNER_ENV_MANAGER": self.env_manager}
+            | more
+        )
 
     def run(
         self, *words: str, env: Mapping[str, str] | None = None

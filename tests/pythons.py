@@ -27,9 +27,7 @@ def python_with(tmp_path_factory: pytest.TempPathFactory, version: str, *require
     """The executable of such a Python in a virtual environment that has these packages, made once
     for all the processes of a session. The packages come from the index, or uv's cache."""
     base = python_of(version)
-    shared = tmp_path_factory.getbasetemp()
-    if shared.name.startswith("popen-"):  # one of several processes of pytest-xdist
-        shared = shared.parent
+    shared = shared_folder(tmp_path_factory)
     key = hashlib.sha256("\n".join([version, *requirements]).encode()).hexdigest()[:12]
     venv = shared / f"venv-{key}"
     with (shared / f"venv-{key}.lock").open("w") as lock:
@@ -44,6 +42,13 @@ def python_with(tmp_path_factory: pytest.TempPathFactory, version: str, *require
                 assert done.returncode == 0, done.stderr
             (venv / "complete").touch()
     return python
+
+
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all the processes of a session have."""
+    base = tmp_path_factory.getbasetemp()
+    # Each of several processes of pytest-xdist has one of its own.
+    return base.parent if base.name.startswith("popen-") else base
 
 
 @cache

@@ -13,6 +13,7 @@ from runner.job_interpreter import told_others
 from runner.nearest import nearest
 from runner.venvs.choosing import choose_interpreter
 from runner.venvs.environment import DeclaredEnvironment
+from runner.venvs.inference_server import check_own_server, with_server
 from runner.venvs.interpreter import ENV_MANAGERS, EnvManager, Interpreter
 from runner.venvs.names import name_of
 from runner.venvs.needs import Needs
@@ -81,18 +82,27 @@ class Interpreters:
         return own
 
     def _choose(self, declaring: Declaring, manager: EnvManager) -> Interpreter:
+        served = declaring.needs.server
         declared = declared_environment(
-            declaring.environment, self.declared, declaring.model, declaring.owner
+            declaring.environment,
+            self.declared,
+            declaring.model,
+            declaring.owner,
+            **({"otherwise": "only those of Azure's inference server are"} if served else {}),
         )
         if declared is not None and declaring.model is not None and declaring.label is not None:
             declared = _named(declared, declaring.model, declaring.label)
+        image = declared.image if declared and not declared.notices else None
         needs = declaring.needs
+        if served:
+            if manager == "local":
+                check_own_server(declaring.owner)
+            declared = with_server(declared, declaring.owner)
         if declared is not None:
             names = {name_of(requirement) for requirement in declared.requirements}
             brought = (each for each in declaring.unless_declared if name_of(each) not in names)
             needs = replace(needs, adds=(*needs.adds, *brought))
         found = choose_interpreter(self.home, declared, manager, needs=needs, say=self.say)
-        image = declared.image if declared and not found.notices else None
         unused = f"the image {image} of {declaring.owner} is not used on this machine"
         notices = (*found.notices, *([unused] if image else ()))
         for notice in notices:

@@ -14,6 +14,7 @@ from runner.declarations import (
     Catalog,
     Data,
     Model,
+    OnlineDeployment,
     parse_reference,
 )
 from runner.declarations.deployment import Deployment
@@ -44,7 +45,7 @@ from runner.request import Request, only_here, resolve
 from runner.scoring_script import find_script
 from runner.spark import asked_master, check_spark
 from runner.venvs.interpreter import Interpreter
-from runner.venvs.needs import Needs, model_needs, script_needs
+from runner.venvs.needs import Needs, model_needs, script_needs, served_script_needs
 from runner.workspace import (
     Asset,
     AssetKind,
@@ -111,11 +112,16 @@ def declaring_of(deployment: Deployment, model: Asset | None) -> Declaring:
     """What declares the environment that a deployment scores in."""
     script = find_script(deployment)
     path = Path(model.path) if model else None
-    needs = model_needs(path) if path is not None and script is None else Needs()
+    if script is None:
+        needs = model_needs(path) if path is not None else Needs()
+    elif isinstance(deployment, OnlineDeployment):
+        needs = served_script_needs(script.code)
+    else:
+        needs = script_needs(script.code)
     return Declaring(
         owner=f"deployment {deployment.name!r}",
         environment=deployment.environment,
-        needs=script_needs(script.code) if script else needs,
+        needs=needs,
         model=path,
         label=model.reference if model else None,
     )

@@ -31,4 +31,5 @@ class DeclaredEnvironment:
     only_conda: tuple[str, ...] = ()
     known: bool = True  # False: only Azure knows what is in it, and nothing here declares more
     image: str | None = None  # named, and not used on this machine
+    elsewhere: bool = False  # declared by a reference that means something on Azure only
     notices: tuple[str, ...] = ()  # sentences, such as that only Azure knows an environment

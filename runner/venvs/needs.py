@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from runner.azure_executor import NAMESPACE
+from runner.azure_executor import NAMESPACE, SERVER_MODULE
 from runner.engine.needs import MLFLOW_MODEL
 from runner.errors import JobFailed
 
@@ -36,6 +36,7 @@ class Needs:
     # What scripts import of the packages of Azure's own executors, with dots.
     modules: frozenset[str] = frozenset()
     any_python: bool = False  # it comes to the same whichever version of Python runs it
+    server: bool = False  # it runs under Azure's inference server
     runs_runner: bool = True  # the runner's own code runs in it, which wants Python 3.9
 
 
@@ -61,6 +62,14 @@ def model_needs(model: Path) -> Needs:
     # Functions that are pickled whole, which cloudpickle does, are code of one version of Python.
     portable = "cloudpickle" in unnamed
     return Needs(MLFLOW_MODEL, frozenset(unnamed - set(modules(described))), any_python=portable)
+
+
+def served_script_needs(code: Path) -> Needs:
+    """What a scoring script of an online deployment needs; `code` is the folder of all code."""
+    # The server is not left out of what is declared, and brings inference_schema along.
+    imported = script_needs(code).modules
+    others = {each for each in imported if each.partition(".")[0] != "inference_schema"}
+    return Needs(modules=frozenset({*others, SERVER_MODULE}), server=True)
 
 
 def script_needs(code: Path | None) -> Needs:

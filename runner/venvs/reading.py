@@ -34,11 +34,13 @@ def declared_environment(
     declared: Mapping[str, Environment],
     model: Path | None,
     owner: str,
+    otherwise: str = "the runner's own packages are",
 ) -> DeclaredEnvironment | None:
     """What the environment of a deployment or a job declares, else what its model does.
 
     `declared` are the project's environments by name, `owner` is who has the environment, such
-    as `deployment blue`. None where nothing is declared. Raises DeclarationError.
+    as `deployment blue`. `otherwise` says in a notice which packages are used where neither is
+    known. None where nothing is declared. Raises DeclarationError.
     """
     known = _known(source, declared) if isinstance(source, AssetReference) else source
     found = _of_environment(known, owner) if known is not None else None
@@ -49,10 +51,10 @@ def declared_environment(
         return own
     # Only Azure knows what is in an image, and what a reference of its own means.
     what = f"image {_image(known)}" if known else f"environment {source}"
-    instead = "its model's own packages are" if own else "the runner's own packages are"
+    instead = "its model's own packages are" if own else otherwise
     notice = f"{owner} declares the {what}, whose packages are not known here: {instead} used"
     own = own or DeclaredEnvironment(owner, known=False)
-    return replace(own, image=_image(known), notices=(notice,))
+    return replace(own, image=_image(known), elsewhere=known is None, notices=(notice,))
 
 
 def model_environment(model: Path) -> DeclaredEnvironment | None:

@@ -58,6 +58,11 @@ def installed_versions(folders: Iterable[str]) -> Mapping[str, str]:
     return found
 
 
+def is_installed(name: str) -> bool:
+    """Whether the runner's own environment has any version of a package, by its normal name."""
+    return name in _own()
+
+
 @cache
 def _own() -> Mapping[str, str]:
     return installed_versions(folder for folder in sys.path if folder)

@@ -28,6 +28,7 @@ from tests.emulator.ml.endpoints import ONLINE
 from tests.emulator.ml.online import token_audience
 from tests.emulator.routes import Call, Route, route
 from tests.emulator.state import Resource
+from tests.inference_server import server_python
 
 _BY_MODEL = 424  # what Azure answers for an error of the model's or the script's own
 
@@ -103,6 +104,7 @@ class OnlineScoring:
             slots=deployment.body["sku"]["capacity"] * settings["maxConcurrentRequestsPerInstance"],
             request_timeout=seconds_of(settings["requestTimeout"]),
             queue_wait=seconds_of(settings["maxQueueWait"]),
+            python=server_python() if code_place else None,
         )
 
 

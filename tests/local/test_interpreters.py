@@ -21,6 +21,7 @@ from runner.local.interpreters import Declaring, Interpreters, asked_manager
 from runner.local.job_lock import owner
 from runner.venvs.cache import entries
 from runner.venvs.needs import Needs
+from tests.inference_server import DECLARED
 from tests.online import Server, add_online, request_file, wait_for
 from tests.projects import ScratchProject, without_mlflow
 from tests.venvs.wheels import make_wheel
@@ -48,6 +49,23 @@ def init():
 def run(body):
     return [tool.version, sys.prefix]
 """
+# Stands in for Azure's server, which many packages come with: what a script runs in is the same.
+SERVER = """
+import json, os, runpy, sys
+
+__version__ = "1.0"
+sys.modules[__name__ + ".server.create_app"] = sys.modules[__name__]
+
+def create():
+    script = runpy.run_path(os.environ["AZUREML_ENTRY_SCRIPT"])
+    script["init"]()
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return [json.dumps(script["run"]("")).encode()]
+
+    return app
+"""
 TRAIN = "type: command\ncode: ./src\ncommand: python fit.py\nenvironment:\n"
 FIT = """
 import os, shutil, sys, time
@@ -66,6 +84,7 @@ while os.path.exists(os.environ.get("UNTIL_GONE", "")):
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheels")
     make_wheel(folder, "part", "1.0")
+    make_wheel(folder, "azureml_inference_server_http", "1.0", code=SERVER)
     for version in ("1.0", "2.0"):
         make_wheel(folder, "tool", version)
     return folder
@@ -216,11 +235,12 @@ def test_what_cannot_be_had_is_refused_before_there_is_a_job(
 
 
 def test_every_deployment_of_an_endpoint_has_its_own(project: ScratchProject, wheels: Path) -> None:
-    add_online(project)
+    project = add_online(project)
+    (project.home / "venvs").unlink()  # what all tests share is none of these
     for name, version in {"blue": "1.0", "green": "2.0"}.items():
         project.write(f"models/echo/{name}/score.py", ONLINE)
         declared = project.root / f"models/echo/online-deployment-{name}.yml"
-        text = declared.read_text()
+        text = declared.read_text().replace(DECLARED, "")
         declared.write_text(text + "environment:\n" + environment(wheels, version))
     request = str(request_file(project.root, {}))
     asked = project.run("invoke", "here", request, "-d", "green", "--env-manager", "uv")

@@ -22,8 +22,7 @@ from tests.projects import ROOT, ScratchProject, add_diabetes
 
 @pytest.fixture
 def online(project: ScratchProject) -> ScratchProject:
-    add_online(project)
-    return project
+    return add_online(project)
 
 
 def hold(server: Server, threads: ThreadPoolExecutor) -> tuple[Future[tuple[int, Any]], Path]:
@@ -64,7 +63,7 @@ def test_a_second_signal_ends_it_at_once(online: ScratchProject) -> None:
 def test_too_many_requests_and_slow_ones_are_refused_as_declared(
     project: ScratchProject,
 ) -> None:
-    add_online(project, request_timeout_ms=1000, max_queue_wait_ms=0)
+    project = add_online(project, request_timeout_ms=1000, max_queue_wait_ms=0)
     with Server(project) as server, ThreadPoolExecutor() as threads:
         answer, until = hold(server, threads)
         status, refused = server.ask({})
@@ -171,7 +170,7 @@ def test_without_a_server_what_the_model_prints_goes_to_a_file(
 ) -> None:
     done = online.run("invoke", "here", request_file(tmp_path, {"raise": "it", "print": "noise"}))
     assert done.returncode == 1
-    assert json.loads(done.stdout)["message"].startswith("scoring raised ValueError")
+    assert "error occurred in scoring script" in json.loads(done.stdout)["message"]
     assert done.stderr.splitlines()[-1].startswith("error: endpoint 'here' answered 500")
     assert "Traceback" not in done.stderr
     log = (online.home / "endpoints/here/invoke.txt").read_text()

@@ -52,7 +52,7 @@ def import_script(path: Path, folder: Path, name: str, contract: str) -> ModuleT
         raise JobFailed(f"script {path} can't be imported: it calls exit({error.code})") from error
     except BaseException as error:
         reason = explain_within(path, error)
-        way = _way_out(error)
+        way = way_out(error)
         raise JobFailed(f"script {path} can't be imported: {reason}{way}") from error
     for function in ("init", "run"):
         if not callable(getattr(module, function, None)):
@@ -115,7 +115,7 @@ def explain_within(path: Path, error: BaseException) -> str:
     return f"{brief(error)} (line {place[1]})"
 
 
-def _way_out(error: BaseException) -> str:
+def way_out(error: BaseException) -> str:
     """What to do about a package that a script lacks; empty for every other error."""
     if taken := taken_name(error):
         return f"; {taken}"

@@ -12,9 +12,9 @@ from runner.errors import JobFailed
 from runner.local.serving import mlflow_scorer
 from runner.local.serving.answer import Answer, refuse
 from runner.local.serving.bodies import BadRequest
+from runner.local.serving.inference_server import InferenceServer
 from runner.local.serving.plan import DeploymentPlan
 from runner.local.serving.request import Request
-from runner.local.serving.script_scorer import ScriptScorer
 
 
 class Scorer(Protocol):
@@ -31,7 +31,7 @@ def load(plan: DeploymentPlan) -> Scorer:
     Raises JobFailed when that can't be done.
     """
     if plan.code is not None and plan.script is not None:
-        return ScriptScorer(Path(plan.code), plan.script)
+        return InferenceServer(Path(plan.code), plan.script, plan.environment_variables)
     if plan.model is None:
         raise JobFailed(f"deployment {plan.name!r} has neither a model nor a scoring script")
     return mlflow_scorer.load(Path(plan.model))

@@ -7,6 +7,7 @@ from typing import Any
 
 from runner.local.serving.plan import DeploymentPlan
 from runner.local.serving.request import Request
+from tests.inference_server import server_python
 
 # Does what the request asks for, so that one script serves every test.
 OBEDIENT = """
@@ -37,7 +38,8 @@ def script_plan(folder: Path, text: str = OBEDIENT, **more: Any) -> DeploymentPl
     """The plan of a deployment whose script is `text`."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "score.py").write_text(text)
-    settings: dict[str, Any] = {"name": "blue", "request_timeout": 30.0, "queue_wait": 30.0} | more
+    settings: dict[str, Any] = {"name": "blue", "request_timeout": 30.0, "queue_wait": 30.0}
+    settings |= {"python": server_python()} | more
     return DeploymentPlan(code=str(folder), script="score.py", **settings)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from runner.errors import JobFailed
 from runner.local.serving.deployment import Deployment
-from tests.pythons import python_of
+from tests.pythons import python_with
 
 from .scripts import posted, script_plan
 
@@ -20,21 +20,20 @@ def run(raw_data):
     return {
         "version": list(sys.version_info[:2]),
         "there": [name for name in json.loads(raw_data) if importlib.util.find_spec(name)],
-        "by_name": shutil.which("python3") == sys.executable,
+        "by_name": os.path.dirname(shutil.which("python3")) == os.path.dirname(sys.executable),
         "said": os.environ["SAID"],
     }
 """
 
 
-def test_a_script_answers_in_the_oldest_python_apart_from_the_runners_packages(
-    tmp_path: Path,
+def test_a_script_answers_in_the_oldest_python_and_under_an_old_server_apart_from_the_runners_own(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    plan = script_plan(
-        tmp_path, SCRIPT, python=python_of("3.9"), environment_variables={"SAID": "a word"}
-    )
+    python = python_with(tmp_path_factory, "3.9", "azureml-inference-server-http==0.8.4.2")
+    plan = script_plan(tmp_path, SCRIPT, python=python, environment_variables={"SAID": "a word"})
     with Deployment(plan) as deployment:
         deployment.start()
-        answer = deployment.score(posted(b'["json", "click", "tests", "pyarrow"]'))
+        answer = deployment.score(posted(b'["json", "starlette", "tests", "pyarrow"]'))
     assert json.loads(answer.body) == {
         "version": [3, 9],
         "there": ["json"],
