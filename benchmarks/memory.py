@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,6 +64,31 @@ def _role(pid: int, root: int) -> str:
             break
         pid, depth = parent, depth + 1
     return _ROLES[depth]
+
+
+def descendants(root: int) -> dict[int, list[int]]:
+    """The processes below one, each with those above it up to that one, nearest first."""
+    parents = {
+        int(entry): _number(_read(Path(f"/proc/{entry}/status")), "PPid")
+        for entry in os.listdir("/proc")  # noqa: PTH208
+        if entry.isdigit()
+    }
+    found = {}
+    for pid in parents:
+        above = []
+        parent = parents[pid]
+        while parent in parents and parent != root:
+            above.append(parent)
+            parent = parents[parent]
+        if parent == root:
+            found[pid] = [*above, root]
+    return found
+
+
+def proportional_mb(pids: Iterable[int]) -> float:
+    """What processes hold together, in megabytes: pages that they share count once."""
+    sizes = (_number(_read(Path(f"/proc/{pid}/smaps_rollup")), "Pss") for pid in pids)
+    return sum(sizes) * 1024 / 1e6
 
 
 def measure_peaks(program: Program, scratch: Path) -> dict[str, Peak]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from runner.checks import data, files, imports, limits, models, packages, scripts, uploads
+from runner.checks import data, files, imports, limits, models, packages, scripts, serving, uploads
 from runner.checks.choice import choose, names_in
 from runner.checks.environments import with_environments
 from runner.checks.finding import Finding, error
@@ -22,6 +22,7 @@ _OF_SUBJECTS = (
     models.of_subject,
     data.of_subject,
     limits.of_subject,
+    serving.of_subject,
 )
 _OF_ASSETS = (files.of_assets, uploads.of_assets, models.of_assets)
 
@@ -58,7 +59,7 @@ def check(project: Project, environment: str, name: str | None = None) -> Report
     chosen = choose(catalog, name) if name else catalog
     for of_assets in _OF_ASSETS:
         found += of_assets(chosen)
-    resolved = with_environments(list(subjects(chosen)), catalog, project.home)
+    resolved = with_environments(list(subjects(chosen, project.home)), catalog, project.home)
     found += resolved.findings
     for subject in resolved.subjects:
         for of_subject in _OF_SUBJECTS:

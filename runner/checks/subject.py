@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -35,6 +35,7 @@ from runner.declarations.problem import Place
 from runner.engine.mlmodel import MlModel, read_mlmodel
 from runner.errors import JobFailed
 from runner.package_names import normal
+from runner.serving_record import Served, served_before
 from runner.venvs.environment import DeclaredEnvironment
 from runner.venvs.names import name_of
 
@@ -70,6 +71,7 @@ class Subject:
     wanted: DeclaredEnvironment | None = None  # what its environment, or its model's, asks for
     resolved: Mapping[str, str] | None = None  # normal name of a package → version
     unbuilt: tuple[str, ...] = ()  # packages of which nobody knows what they bring along
+    served: Served | None = None  # how an online deployment did here, if it was ever served
 
     @property
     def name(self) -> str:
@@ -152,14 +154,18 @@ def place_in(source: MappingNode, *keys: str) -> Place:
     return place
 
 
-def subjects(catalog: Catalog) -> Iterator[Subject]:
-    """Everything of a catalog that Azure would run, but for the jobs that only it can read."""
+def subjects(catalog: Catalog, home: Path) -> Iterator[Subject]:
+    """Everything of a catalog that Azure would run, but for the jobs that only it can read.
+
+    `home` is the local workspace, which knows how it went here.
+    """
     for deployments in catalog.batch_deployments.values():
         for batch in deployments.values():
             yield _deployment(catalog, "batch", batch)
-    for online_deployments in catalog.online_deployments.values():
-        for online in online_deployments.values():
-            yield _deployment(catalog, "online", online)
+    for endpoint, online_deployments in catalog.online_deployments.items():
+        served = served_before(home, endpoint)
+        for name, online in online_deployments.items():
+            yield replace(_deployment(catalog, "online", online), served=served.get(name))
     for declared in catalog.jobs.values():
         for job in declared.values():
             if isinstance(job, CommandJob | SparkJob):

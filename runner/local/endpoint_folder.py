@@ -4,6 +4,7 @@
     key                          what requests must bring; readable by its owner only
     lock                         held by the process that serves the endpoint
     server.json                  where that process listens, once it does
+    served.json                  how long deployments took when they were last served
     models/<name>/<version>/     models as scoring scripts find them, links to the workspace's files
     spark/                       how Spark starts, for models that are Spark's
     invoke.txt                   what the model printed in the last call without a server

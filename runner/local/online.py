@@ -36,6 +36,7 @@ from runner.local.serving.traffic import HEADER, choose, nobody
 from runner.local.venvs import held, store_aside
 from runner.nearest import nearest
 from runner.scoring_script import find_script
+from runner.serving_record import record_slowest, record_starts
 from runner.spark import check_spark, write_settings
 from runner.venvs.interpreter import Interpreter
 from runner.workspace import Assets, Response
@@ -94,6 +95,7 @@ def serve(
             one.begin()
         for one in deployments.values():
             one.wait_until_ready()
+        record_starts(folder, {name: one.start_seconds for name, one in deployments.items()})
         front = Front(
             Endpoint(
                 name, deployments, read_key(folder), endpoint.traffic, endpoint.mirror_traffic
@@ -113,6 +115,11 @@ def serve(
             announce(folder, address)
             ready(address.uri)
 
+        stack.callback(
+            lambda: record_slowest(
+                folder, {name: one.slowest_seconds for name, one in deployments.items()}
+            )
+        )
         stack.callback(withdraw, folder)
         patience = max(plan.request_timeout + plan.queue_wait for plan in plans) + _MARGIN
         serve_http(front, listener, patience, begin)

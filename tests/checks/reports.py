@@ -242,6 +242,16 @@ REPORTS = (
         "declaration",
     ),
     Report(
+        "The container takes longer to start than the default liveness probe allows",
+        f"{_EXAMPLES}/pull/3983",
+        "probe",
+    ),
+    Report(
+        "Always 408, and the deployment's log says that the request was handled",
+        f"{_DOCS}/94105",
+        "request-timeout",
+    ),
+    Report(
         "How to provide secrets: we pass them as environment variables",
         f"{_SDK}/23277",
         "secret",

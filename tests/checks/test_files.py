@@ -167,4 +167,8 @@ def files_of(project: Checked) -> list[Finding]:
     from runner.declarations import read_catalog
 
     catalog = read_catalog(project.root / "models")
-    return [finding for subject in subjects(catalog) for finding in files.of_subject(subject)]
+    return [
+        finding
+        for subject in subjects(catalog, project.home)
+        for finding in files.of_subject(subject)
+    ]

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from runner.local.serving.bodies import MAX_BODY
+from runner.serving_record import served_before
 from tests.online import Server, add_online, endpoint_yaml, request_file, wait_for
 from tests.projects import ROOT, ScratchProject, add_diabetes
 
@@ -47,6 +48,10 @@ def test_serves_until_it_is_told_to_stop_and_answers_what_is_in_flight_first(
         assert (status, body["said"]) == (200, "done")
         assert server.process.wait(60) == 0
         assert not (server.folder / "server.json").exists()
+    kept = served_before(online.home, "here")
+    assert kept.keys() == {"blue", "green"}
+    assert kept["blue"].start_seconds > 0
+    assert kept["blue"].slowest_seconds > kept["green"].slowest_seconds == 0
 
 
 def test_a_second_signal_ends_it_at_once(online: ScratchProject) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import IO
 
@@ -41,6 +42,7 @@ class Deployment:
         self._processes: set[Process] = set()
         self._ready = 0
         self._closed = threading.Event()
+        self.slowest_seconds = 0.0  # of the requests so far, those given up too
 
     def __enter__(self) -> Deployment:
         return self
@@ -49,6 +51,11 @@ class Deployment:
         if kind is not None:
             self.kill()  # what failed, or was interrupted, has nothing to finish
         self.close()
+
+    @property
+    def start_seconds(self) -> float:
+        """How long the slowest of its processes took to load."""
+        return max((process.start_seconds for process in list(self._processes)), default=0.0)
 
     @property
     def ready(self) -> int:
@@ -132,6 +139,7 @@ class Deployment:
             if process.alive:
                 break
             self._replace(process, "its process ended while it was idle")
+        began = time.perf_counter()
         try:
             answer = process.score(request)
         except TooSlow:
@@ -141,6 +149,8 @@ class Deployment:
         except Died as error:
             self._replace(process, str(error))
             return refuse(500, "scoring ended the process; the deployment's log says more", True)
+        finally:
+            self.slowest_seconds = max(self.slowest_seconds, time.perf_counter() - began)
         self._idle.put(process)
         return answer
 

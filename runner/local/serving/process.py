@@ -38,6 +38,7 @@ class Process:
 
         Raises JobFailed where the plan's Python can't be started.
         """
+        self.start_seconds = 0.0  # that it took to load, once it is ready
         self._plan = plan
         self._connection, theirs = Pipe()
         command, variables = _command(plan, str(theirs.fileno()))
@@ -70,12 +71,13 @@ class Process:
         name = f"deployment {self._plan.name!r}"
         try:
             self._send(json.dumps(asdict(self._plan)).encode())
-            failed = json.loads(self._receive(deadline))["failed"]
+            told = json.loads(self._receive(deadline))
         except Died as error:
             raise JobFailed(f"{name} did not start: {error}") from None
         except TooSlow:
             raise JobFailed(f"{name} was not ready after {_START_SECONDS:g} s") from None
-        if failed is not None:
+        self.start_seconds = told.get("seconds", 0.0)
+        if (failed := told["failed"]) is not None:
             # The process knows its model by the folder, a person by its reference.
             model, label = self._plan.model, self._plan.label
             raise JobFailed(failed.replace(model, label) if model and label else failed)

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from dataclasses import asdict
 from multiprocessing.connection import Connection
@@ -30,6 +31,7 @@ def main(descriptor: str) -> None:
     os.set_inheritable(socket, False)  # what a script starts must not keep it open
     connection = Connection(socket)
     plan = DeploymentPlan(**json.loads(connection.recv_bytes()))
+    began = time.monotonic()
     try:
         scorer = load(plan)
     except JobFailed as error:
@@ -40,7 +42,7 @@ def main(descriptor: str) -> None:
     # The other side leaves when it needs no more answers; this process then ends as a program
     # does, with what the script has to do at its exit.
     with contextlib.suppress(EOFError, OSError):
-        _tell(connection, failed=None)
+        _tell(connection, failed=None, seconds=time.monotonic() - began)
         while True:
             _send(connection, answer(scorer, _receive(connection)))
 

@@ -128,6 +128,7 @@ def test_what_takes_too_long_is_given_up_and_its_process_replaced(serve: Serve) 
     answer = served.ask(until="/never")
     assert (answer.status, answer.by_model) == (408, False)
     assert "200 ms (request_timeout_ms)" in message(answer)
+    assert served.deployment.slowest_seconds >= 0.2
     wait_for(lambda: served.deployment.ready == 1)
     assert served.ask().status == 200
     assert len(served.said) == 1
