@@ -55,7 +55,11 @@ class Platform(Protocol):
         """What `runner env show` tells, by name; `workspace` opens it where that takes looking."""
         ...
 
-    def examine(self, project: Project, environment: str, source: Source, /) -> Iterator[Link]: ...
+    def examine(
+        self, project: Project, environment: str, source: Source, full: bool, /
+    ) -> Iterator[Link]:
+        """What `runner env doctor` tells; `full` only where the workspace stores files itself."""
+        ...
 
 
 def open_workspace(environment: str, outputs: Path | None = None) -> Workspace:
@@ -82,14 +86,21 @@ def describe(
     return _platform(source).describe(project, environment, source, workspace)
 
 
-def examine(environment: str, outputs: Path | None = None) -> Iterator[Link]:
+def examine(environment: str, outputs: Path | None = None, *, full: bool = False) -> Iterator[Link]:
     """Each link of the chain that leads to an environment, as it is looked at.
 
-    Raises as `find_source`; whatever is wrong beyond that is a link that failed.
+    With `full`, all stored files are read again. Raises as `find_source`, and WrongUsage for `full`
+    where no files are stored; whatever is wrong beyond that is a link that failed.
     """
     project = find_project()
     source = find_source(project, environment, outputs)
-    return _platform(source).examine(project, environment, source)
+    platform = _platform(source)
+    if full and not platform.ABILITIES.stores_files:
+        raise WrongUsage(
+            f"--full reads the files that are stored on this machine, and environment {environment}"
+            " stores none here; use --env local"
+        )
+    return platform.examine(project, environment, source, full)
 
 
 def takes_outputs(environment: str) -> bool:

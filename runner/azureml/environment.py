@@ -50,7 +50,7 @@ def describe(
     }
 
 
-def examine(project: Project, environment: str, source: Source, /) -> Iterator[Link]:
+def examine(project: Project, environment: str, source: Source, _full: bool, /) -> Iterator[Link]:
     """Each link of the chain that leads to the workspace, as it is looked at.
 
     Raises EnvironmentRefused where a package is missing; all else that is wrong is a link that

@@ -101,18 +101,26 @@ def show(session: Session, environment: str | None, output: str) -> None:
     epilog="""\b
 Examples:
   runner env doctor
+  runner env doctor --full
   runner env doctor prod"""
 )
 @click.argument("environment", metavar="[ENV]", required=False, shell_complete=environment_names)
+@click.option(
+    "--full",
+    is_flag=True,
+    help="Read all stored files of models and data again and hold them against their hashes, also"
+    " those that look unchanged. Only in local.",
+)
 @output_option
 @common
 @pass_session
-def doctor(session: Session, environment: str | None, output: str) -> int:
+def doctor(session: Session, environment: str | None, full: bool, output: str) -> int:
     """Check what an environment needs, and say what to do about what is broken.
 
     Of one on Azure: Pulumi, its stack, signing in, the workspace, whether its network lets this
     machine in, its storage (on Databricks the catalog, the volume and the clusters), its endpoints
-    and their deployments. The exit status is 3 where anything is broken.
+    and their deployments. In local: packages, declarations, and whether what is registered is as
+    it was stored. The exit status is 3 where anything is broken.
     """
     from dataclasses import asdict
 
@@ -120,7 +128,7 @@ def doctor(session: Session, environment: str | None, output: str) -> int:
     from runner.environments import examine
 
     links = []
-    for link in examine(environment or session.environment, session.outputs):
+    for link in examine(environment or session.environment, session.outputs, full=full):
         links.append(link)
         if output != "json":
             _print_link(link)

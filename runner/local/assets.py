@@ -156,6 +156,15 @@ def listing(home: Path, kind: AssetKind, name: str | None = None) -> list[Asset]
     return [_asset(home, row) for row in rows]
 
 
+def references(home: Path) -> dict[str, str]:
+    """The hash of each content that is registered, with a reference to a version that has it."""
+    with opened(home) as connection:
+        rows = connection.execute(
+            "SELECT content_hash, name, version FROM assets ORDER BY sequence"
+        ).fetchall()
+    return {row["content_hash"]: f"azureml:{row['name']}:{row['version']}" for row in rows}
+
+
 def _versions(home: Path, kind: AssetKind, name: str) -> list[sqlite3.Row]:
     """Return a name's rows, newest first. Raises `NotFound` where there are none."""
     with opened(home) as connection:

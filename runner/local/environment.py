@@ -36,8 +36,8 @@ def describe(
     }
 
 
-def examine(project: Project, _environment: str, _source: Source, /) -> Iterator[Link]:
+def examine(project: Project, _environment: str, _source: Source, full: bool, /) -> Iterator[Link]:
     """Each link of the environment, as it is looked at."""
     from runner.local.health import examine
 
-    return examine(project)
+    return examine(project, full)

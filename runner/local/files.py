@@ -8,6 +8,9 @@
 A tree's hash is that of its manifest (`runner.content`), which is kept as a content itself.
 Everything is written aside and then renamed into place, so what can be seen under `files` and
 `trees` is whole, and processes that store the same thing at once don't disturb each other.
+
+What is there may be damaged later, so it is held against its hash before it is used (`check`), and
+replaced where it is stored again.
 """
 
 from __future__ import annotations
@@ -36,8 +39,10 @@ from runner.content import (
 from runner.engine.disk import FULL
 from runner.errors import EnvironmentRefused, WrongUsage
 from runner.ignore_files import find_ignore_rules
+from runner.local.checked import Kept, find_unsound, remember
 from runner.workspace import Transfer
 
+_AGE = 2 * 10**9  # nanoseconds that a content seems older than it is: see `_keep_new`
 _CUT_OFF = 24 * 3600  # seconds after which nobody is still at work on what is in `tmp`
 _LOOKED_AT = 1000  # files of a folder
 _HOME_WAY_OUT = "or set RUNNER_HOME to a folder elsewhere"
@@ -66,8 +71,9 @@ def store(
     its ignore file has no say. `tell` is told how far it has come.
 
     What is kept already is not written again, so all is read once to know, and what is new once
-    more. Memory doesn't grow with the size. Raises `WrongUsage` for what can't be stored and
-    `EnvironmentRefused` where the workspace can't be written.
+    more; what is kept and damaged counts as new. Memory doesn't grow with the size. Raises
+    `WrongUsage` for what can't be stored and `EnvironmentRefused` where the workspace can't be
+    written.
     """
     began = time.time_ns()
     _check_apart(home, source)
@@ -96,16 +102,43 @@ def store_content(home: Path, content: Content) -> Tree:
 
 
 def contents(home: Path, tree: str) -> Content:
-    """What a stored file or folder holds.
+    """What a stored file or folder holds. Raises as `check`."""
+    shape, entries = _load(home, tree)
+    path = check(home, tree)
+    return scan_whole(path) if shape == "file" else scan(path, [name for name, _ in entries])
 
-    Raises `EnvironmentRefused` where the workspace has lost a part of it.
+
+def check(home: Path, tree: str, label: str = "the asset") -> Path:
+    """Hold a stored file or folder against its hashes, and return its path.
+
+    A file that is gone or damaged is laid out anew where its content is sound elsewhere. Where
+    that is damaged, too, raises `EnvironmentRefused` with the file, and with `label`, which it is
+    of, as what is to be registered again.
+    """
+    path = checkout(home, tree)
+    for file, content_hash in find_damaged(home, tree):
+        kept = _kept(home, content_hash)
+        if find_unsound(home, [(kept, content_hash)]):
+            what = "is damaged" if os.path.lexists(file) else "is missing"
+            raise EnvironmentRefused(
+                f"{file} {what}: register {label} again from its source, which mends it"
+            )
+        with _writing(home, _HOME_WAY_OUT):
+            _replace(home, kept, file)
+    return path
+
+
+def find_damaged(home: Path, tree: str, *, again: bool = False) -> list[Kept]:
+    """The files of a stored file or folder that are not as they were stored, with their hashes.
+
+    With `again` all are read, whatever they look like. Raises `EnvironmentRefused` where the list
+    of its files is lost or damaged itself.
     """
     shape, entries = _load(home, tree)
-    path = checkout(home, tree)
-    found = scan_whole(path)
-    if shape != found.shape or len(found.files) != len(entries):
-        raise EnvironmentRefused(_lost(home, tree))
-    return found
+    folder = home / "trees" / tree / shape
+    return find_unsound(
+        home, [(folder / name, content_hash) for name, content_hash in entries], again=again
+    )
 
 
 def looks_changed(home: Path, tree: str, source: Path) -> bool:
@@ -145,7 +178,8 @@ def looks_changed(home: Path, tree: str, source: Path) -> bool:
 def checkout(home: Path, tree: str) -> Path:
     """Return the path of a stored file or folder, laid out anew if it was deleted.
 
-    Raises `EnvironmentRefused` where the workspace has lost a part of it.
+    What it holds is not looked at, unlike by `check`. Raises `EnvironmentRefused` where the
+    workspace has lost a part of it.
     """
     published = home / "trees" / tree
     folder = published / "folder"
@@ -161,27 +195,34 @@ def checkout(home: Path, tree: str) -> Path:
 def copy_out(home: Path, tree: str, target: Path) -> Path:
     """Copy a stored file or folder to `target`, as ordinary writable files, and return `target`.
 
-    The copy appears whole or not at all. Raises `WrongUsage` where the target exists and
-    `EnvironmentRefused` where it can't be written or the workspace has lost a part.
+    The copy appears whole or not at all. Raises `WrongUsage` where the target exists,
+    `EnvironmentRefused` where it can't be written, and as `check`.
     """
     check_absent(target)
     shape, entries = _load(home, tree)
+    sources = _inside(check(home, tree), shape, entries)
     only = None if shape == "folder" else entries[0][0]
     with _writing(target.parent, _TARGET_WAY_OUT), created(target, only) as path:
-        _lay_out(home, entries, path, _copy)
+        _lay_out(sources, path, _copy)
     return target
 
 
 def link_out(home: Path, tree: str, target: Path) -> None:
     """Lay a stored file or folder out at `target` as read-only links, which costs no space.
 
-    Raises `EnvironmentRefused` where it can't be written or the workspace has lost a part.
+    What is there already is removed first. Raises `EnvironmentRefused` where it can't be written,
+    and as `check`.
     """
     shape, entries = _load(home, tree)
-    if shape == "file":
-        entries = [(target.name, entries[0][1])]
+    sources = _inside(check(home, tree), shape, entries)
     with _writing(target.parent, _HOME_WAY_OUT):
-        _lay_out(home, entries, target if shape == "folder" else target.parent, _link)
+        remove(target)
+        if shape == "folder":
+            _lay_out(sources, target, _link)
+        else:
+            _lay_out({target.name: sources[entries[0][0]]}, target.parent, _link)
+    # Each of them has one link more, and so looks other than before.
+    remember(home, zip(sources.values(), (each for _, each in entries), strict=True))
 
 
 def _make_ready(home: Path) -> None:
@@ -197,7 +238,9 @@ def _keep_missing(
     tell: Callable[[Transfer], None],
 ) -> dict[str, str]:
     """Keep the files that are not kept yet, and return the hashes of all as they are kept."""
-    missing = [file for file in content.files if not _kept(home, hashes[file.name]).exists()]
+    kept_files = [(_kept(home, content_hash), content_hash) for content_hash in hashes.values()]
+    lacking = {content_hash for _, content_hash in find_unsound(home, kept_files)}
+    missing = [file for file in content.files if hashes[file.name] in lacking]
     # Files of one content take their room once.
     size = sum({hashes[file.name]: file.size for file in missing}.values())
     kept = dict(hashes)
@@ -206,21 +249,28 @@ def _keep_missing(
         lambda done: tell(Transfer("storing", name, done, size)),
     )
     for file in new.files:
-        if not _kept(home, hashes[file.name]).exists():
+        if hashes[file.name] in lacking:
             # Hashed again on the way: the source may have changed since.
             kept[file.name] = _keep_new(home, file.read)
+            lacking.discard(kept[file.name])
     return kept
 
 
 def _keep_tree(home: Path, shape: Shape, hashes: Mapping[str, str]) -> Tree:
-    """Keep the list of what a tree holds, and lay the tree out."""
+    """Keep the list of what a tree holds, of which all is kept and sound, and lay the tree out."""
     import hashlib
 
     listed = manifest(shape, hashes.items())
     tree = hashlib.sha256(listed).hexdigest()
-    if not _kept(home, tree).exists():
+    if find_unsound(home, [(_kept(home, tree), tree)]):
         _keep_new(home, lambda: [listed])
-    return Tree(tree, checkout(home, tree))
+    laid_out = (home / "trees" / tree).is_dir()
+    path = checkout(home, tree)
+    if laid_out:
+        return Tree(tree, check(home, tree))
+    sources = _inside(path, shape, list(hashes.items()))
+    remember(home, zip(sources.values(), hashes.values(), strict=True))
+    return Tree(tree, path)
 
 
 def _differs_in_size(path: Path, stored: Path) -> bool:
@@ -261,7 +311,11 @@ def _check_apart(home: Path, source: Path) -> None:
 
 
 def _keep_new(home: Path, read: Callable[[], Iterable[bytes]]) -> str:
-    """Keep a content that is read only once, and return its hash."""
+    """Keep a content that is read only once, and return its hash.
+
+    A damaged one is replaced. It seems older than it is, so that a change in the moment in which
+    it was remembered is one of its times, too.
+    """
     import hashlib
 
     written = hashlib.sha256()
@@ -270,6 +324,8 @@ def _keep_new(home: Path, read: Callable[[], Iterable[bytes]]) -> str:
             for chunk in read():
                 written.update(chunk)
                 file.write(chunk)
+        past = time.time_ns() - _AGE
+        os.utime(path, ns=(past, past))
         kept = _kept(home, written.hexdigest())
         kept.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -277,7 +333,8 @@ def _keep_new(home: Path, read: Callable[[], Iterable[bytes]]) -> str:
             # made to a file at the moment of its replacement fails: link(2) gives ENOENT then.
             kept.hardlink_to(path)
         except FileExistsError:
-            pass
+            if find_unsound(home, [(kept, kept.name)]):
+                path.replace(kept)
         except OSError:
             path.rename(kept)  # a file system without links
     return written.hexdigest()
@@ -289,15 +346,22 @@ def _kept(home: Path, content_hash: str) -> Path:
 
 def _load(home: Path, tree: str) -> tuple[Shape, list[tuple[str, str]]]:
     """Read a tree's manifest: its shape, its names and their contents' hashes."""
+    import hashlib
+
     try:
-        shape, *lines = _kept(home, tree).read_bytes().removesuffix(b"\0").split(b"\0")
+        listed = _kept(home, tree).read_bytes()
     except FileNotFoundError as error:
-        raise EnvironmentRefused(_lost(home, tree)) from error
+        raise EnvironmentRefused(_lost(_kept(home, tree))) from error
     except OSError as error:
         raise EnvironmentRefused(
             f"{error.filename} can't be read ({error.strerror}): check its permissions"
         ) from error
+    shape, *lines = listed.removesuffix(b"\0").split(b"\0")
     entries = [(os.fsdecode(line[65:]), line[:64].decode("ascii", "replace")) for line in lines]
+    if hashlib.sha256(listed).hexdigest() != tree:
+        raise EnvironmentRefused(
+            f"{_kept(home, tree)} is damaged: register the asset again from its source"
+        )
     if (
         shape not in (b"file", b"folder")
         or not entries
@@ -310,8 +374,8 @@ def _load(home: Path, tree: str) -> tuple[Shape, list[tuple[str, str]]]:
     return ("file" if shape == b"file" else "folder"), entries
 
 
-def _lost(home: Path, content_hash: str) -> str:
-    return f"{_kept(home, content_hash)} is missing: register the asset again from its source"
+def _lost(kept: Path) -> str:
+    return f"{kept} is missing: register the asset again from its source"
 
 
 def _publish(home: Path, tree: str, shape: Shape, entries: list[tuple[str, str]]) -> None:
@@ -319,7 +383,8 @@ def _publish(home: Path, tree: str, shape: Shape, entries: list[tuple[str, str]]
     (home / "trees").mkdir(exist_ok=True)
     (home / "tmp").mkdir(exist_ok=True)
     with new_path(home / "tmp") as path:
-        _lay_out(home, entries, path / shape, _link)
+        kept = {name: _kept(home, content_hash) for name, content_hash in entries}
+        _lay_out(kept, path / shape, _link)
         try:
             path.rename(home / "trees" / tree)
         except OSError as error:
@@ -328,23 +393,33 @@ def _publish(home: Path, tree: str, shape: Shape, entries: list[tuple[str, str]]
                 raise
 
 
-def _lay_out(
-    home: Path, entries: list[tuple[str, str]], folder: Path, put: Callable[[Path, Path], None]
-) -> None:
-    """Make the folder and `put` every kept content in its place there."""
+def _inside(path: Path, shape: Shape, entries: list[tuple[str, str]]) -> dict[str, Path]:
+    """The files of a tree that is laid out, by their names."""
+    return {name: path if shape == "file" else path / name for name, _ in entries}
+
+
+def _replace(home: Path, kept: Path, target: Path) -> None:
+    """Put a link to a content in the place of what is there, if anything is."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with new_path(home / "tmp") as path:
+        _link(kept, path)
+        path.replace(target)
+
+
+def _lay_out(sources: Mapping[str, Path], folder: Path, put: Callable[[Path, Path], None]) -> None:
+    """Make the folder and `put` every file in its place there, by its name."""
     made: set[str] = set()
-    for name, content_hash in entries:
+    for name, source in sources.items():
         parent = name.rpartition("/")[0]
         if parent not in made:
             (folder / parent).mkdir(parents=True, exist_ok=True)
             made.add(parent)
-        kept = _kept(home, content_hash)
         try:
-            put(kept, folder / name)
+            put(source, folder / name)
         except FileNotFoundError as error:
-            if kept.exists():
+            if source.exists():
                 raise
-            raise EnvironmentRefused(_lost(home, content_hash)) from error
+            raise EnvironmentRefused(_lost(source)) from error
 
 
 def _link(kept: Path, target: Path) -> None:

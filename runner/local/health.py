@@ -1,4 +1,4 @@
-"""What the local environment needs: packages, and declarations that can be read."""
+"""What the local environment needs: packages, declarations that can be read, sound files."""
 
 from __future__ import annotations
 
@@ -24,13 +24,17 @@ _GROUPS = {
 _NEEDED = "score"  # without the others less can be done, but a sample can be scored
 
 
-def examine(project: Project) -> Iterator[Link]:
-    """Each link of the local environment, as it is looked at."""
+def examine(project: Project, full: bool = False) -> Iterator[Link]:
+    """Each link of the local environment, as it is looked at.
+
+    With `full`, all stored files are read again, whatever they look like.
+    """
     for group, packages in _GROUPS.items():
         yield _packages(group, packages)
     yield _java()
     yield _uv()
     yield _declarations(project)
+    yield _stored_files(project, full)
 
 
 def _packages(group: str, packages: tuple[str, ...]) -> Link:
@@ -86,3 +90,31 @@ def _declarations(project: Project) -> Link:
     if not count:
         return Link("declarations", "failed", f"no endpoint is declared under {project.models}")
     return Link("declarations", "ok", f"{many(count, 'endpoint')} under {project.models}")
+
+
+def _stored_files(project: Project, full: bool) -> Link:
+    """Whether what is registered is as it was stored."""
+    from runner.counting import many
+    from runner.errors import RunnerError
+    from runner.local.assets import references
+    from runner.local.files import find_damaged
+
+    name = "stored files"
+    damaged: list[str] = []
+    try:
+        registered = references(project.home) if project.home.exists() else {}
+        for tree, reference in registered.items():
+            try:
+                damaged += [
+                    f"{path} is damaged or gone: register {reference} again from its source"
+                    for path, _ in find_damaged(project.home, tree, again=full)
+                ]
+            except EnvironmentRefused as error:
+                damaged.append(f"{error} ({reference})")
+    except RunnerError as error:
+        return Link(name, "failed", str(error))
+    if damaged:
+        more = f" (and {len(damaged) - 1:,} more)" if len(damaged) > 1 else ""
+        return Link(name, "failed", f"{damaged[0]}{more}")
+    how = "all read again" if full else "read where they look changed; --full reads all"
+    return Link(name, "ok", f"of {many(len(registered), 'model or data asset')}, {how}")

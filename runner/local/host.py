@@ -18,6 +18,7 @@ from runner.errors import EnvironmentRefused, RunnerError
 from runner.job_folder import add_start, asked_to_stop, job_folder, now, say
 from runner.job_interpreter import read_interpreter
 from runner.local.database import opened, transaction
+from runner.local.job_inputs import ready_inputs
 from runner.local.job_lock import lock
 from runner.local.job_records import select_job, update_job
 from runner.local.venvs import held, user_of
@@ -96,13 +97,14 @@ def _draw(folder: Path, job: Job) -> None:
 def _run_as_its_type(
     home: Path, job: Job, stop: Callable[[], bool], venv: int | None
 ) -> Path | None:
+    folder = job_folder(home, job.name)
+    ready_inputs(home, job, folder)
     if job.type != "batch":
         from runner.local.command_job import run_command_job
 
         return run_command_job(home, job, stop, venv)
     from runner.batch_run import run_batch
 
-    folder = job_folder(home, job.name)
     target = Path(job.output or folder / "named-outputs" / "score")
 
     def finalizing() -> None:

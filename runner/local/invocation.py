@@ -35,7 +35,7 @@ from runner.job_folder import job_folder, model_folder, now
 from runner.job_interpreter import differing
 from runner.local.assets import without_unused_keys
 from runner.local.endpoints import DeclaredEndpoints
-from runner.local.files import link_out, looks_changed
+from runner.local.files import check, looks_changed
 from runner.local.home import make_folder
 from runner.local.interpreters import Declaring, Interpreters
 from runner.local.jobs import begin_job, name_job
@@ -80,8 +80,6 @@ def invoke(
     plan = replace(plan, python=interpreter.python, environment_variables=variables)
     write_plan(plan, folder / "plan.json")
     keep_interpreter(home, interpreter, folder)
-    if model and plan.script:
-        link_out(home, model.content_hash, model_folder(folder) / model.base_name)
     job = Job(
         name=name,
         type="batch",
@@ -141,6 +139,8 @@ def plan_job(
     found = find_script(deployment)
     script = found.path if found else None
     model = find_model(assets, catalog, deployment)
+    if model is not None:
+        check(home, model.content_hash, model.reference)
     if model is None and script is None:
         raise WrongUsage(f"deployment {deployment.name!r} has neither a model nor a scoring script")
     if script is None and model is not None and model.type != "mlflow_model":
@@ -259,6 +259,7 @@ def _data(
     if form == "asset":
         reference = parse_reference(asked, "data")
         asset = find_data(assets, catalog, reference)
+        check(home, asset.content_hash, asset.reference)
         notices = _notices(home, asset, reference, catalog.data)
         more = unscored(Path(asset.path))
         return asset.reference, Chosen(Path(asset.path)), (*notices, more) if more else notices

@@ -19,3 +19,4 @@ class Abilities:
     # A job begins in a moment, or not at all. Otherwise it takes a while to find out what became
     # of a request that was cut off.
     begins_at_once: bool = False
+    stores_files: bool = False  # of models and data on this machine, where they may be damaged
