@@ -16,6 +16,7 @@ from infra.pins import all_pinned
 from infra.roles import BLOB_CONTRIBUTOR, Role, assign
 from infra.settings import Settings
 from runner.declarations import Catalog, OnlineDeployment
+from runner.declarations.secret_references import connections_of, vaults_of
 
 # group, storage, vault, registry, insights → its id
 Services = Mapping[str, pulumi.Output[str]]
@@ -57,6 +58,10 @@ ENDPOINTS = (("storage", BLOB_READER), ("registry", IMAGE_PULL))
 # What is collected of requests and answers is written beside the models.
 COLLECTING_ENDPOINTS = (("storage", BLOB_CONTRIBUTOR),)
 
+# What a variable of a deployment refers to is read as the endpoint's identity.
+SECRETS_READER = Role("connection-secrets-reader", "ea01e6af-a1c1-4350-9563-ad00f8c72ec5")
+VAULT_SECRETS_USER = Role("vault-secrets-user", "4633458b-17de-408a-b874-0445c86b69e6")
+
 Assignments = list[authorization.RoleAssignment]
 
 
@@ -96,23 +101,29 @@ def declare_endpoint_access(
     settings: Settings, identity: UserAssignedIdentity, on: Services, workspace: ml.Workspace
 ) -> Assignments:
     """What online deployments may do: pull their image, read the model, report metrics."""
-    roles = (*ENDPOINTS, *(COLLECTING_ENDPOINTS if _collects(settings.catalog) else ()))
+    acting = _acting(settings.catalog)
+    variables = [deployment.environment_variables for deployment in acting]
+    collects = any(deployment.data_collector is not None for deployment in acting)
+    own_vault = any(settings.names.vault in vaults_of(one) for one in variables)
+    roles = (
+        *ENDPOINTS,
+        *(COLLECTING_ENDPOINTS if collects else ()),
+        *((("vault", VAULT_SECRETS_USER),) if own_vault else ()),
+        ("workspace", METRICS_WRITER),
+        *((("workspace", SECRETS_READER),) if any(map(connections_of, variables)) else ()),
+    )
+    scopes = {**on, "workspace": workspace.id}
     return [
-        *(
-            assign(settings, "endpoints", identity.principal_id, role, to, on[to])
-            for to, role in roles
-        ),
-        assign(
-            settings, "endpoints", identity.principal_id, METRICS_WRITER, "workspace", workspace.id
-        ),
+        assign(settings, "endpoints", identity.principal_id, role, to, scopes[to])
+        for to, role in roles
     ]
 
 
-def _collects(catalog: Catalog) -> bool:
-    """Whether a deployment that acts with the platform's identity collects data."""
-    return any(
-        isinstance(one, OnlineDeployment)
-        and one.data_collector is not None
-        and catalog.online_endpoints[one.endpoint_name].identity is None
-        for one in all_pinned(catalog)
-    )
+def _acting(catalog: Catalog) -> list[OnlineDeployment]:
+    """The deployments that act with the platform's identity."""
+    return [
+        deployment
+        for deployment in all_pinned(catalog)
+        if isinstance(deployment, OnlineDeployment)
+        and catalog.online_endpoints[deployment.endpoint_name].identity is None
+    ]

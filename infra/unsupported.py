@@ -28,6 +28,7 @@ from runner.declarations import (
 )
 from runner.declarations.catalog import ENDPOINTS
 from runner.declarations.environment_content import conda_text, version_of
+from runner.declarations.secret_references import is_reference
 
 NO_PROPERTY = "is nothing that Azure's resource has a property for, allowed: "
 
@@ -98,6 +99,13 @@ def _of_batch(deployment: BatchDeployment, say: Say) -> Iterator[Problem]:
     if level not in ("debug", "info", "warning"):
         text = f"found {level!r}, allowed on Azure: debug, info, warning"
         yield say(text, "settings", "logging_level")
+    for name, value in deployment.settings.environment_variables.items():
+        if is_reference(value):
+            text = (
+                "found a secret, which Azure reads for online deployments only, allowed: a script"
+            )
+            text += " that reads its vault as the cluster's identity"
+            yield say(text, "settings", "environment_variables", name)
 
 
 def _of_online(deployment: OnlineDeployment, managed: bool, say: Say) -> Iterator[Problem]:

@@ -118,7 +118,7 @@ def explained(what: str, host: str = "Azure", role: str | None = None) -> Iterat
     except HttpResponseError as error:
         if error.response is None or error.status_code is None:
             raise unreachable(error, what, host) from None
-        asked = urlsplit(str(error.response.request.url)).hostname or ""
+        asked = urlsplit(str(getattr(error.response.request, "url", ""))).hostname or ""
         raise refusal(error.status_code, _body(error), what, role, asked) from None
     except AzureError as error:
         raise unreachable(error, what, host) from None

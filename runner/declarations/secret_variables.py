@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from runner.declarations.secret_references import is_reference
+
 # What a deployment writes instead, so that Azure reads the secret as the endpoint's identity.
 # Source: https://learn.microsoft.com/azure/machine-learning/how-to-deploy-online-endpoint-with-secret-injection
 WAY_OUT: Final = (
@@ -13,7 +15,6 @@ WAY_OUT: Final = (
     " ${{keyvault:https://<vault>.vault.azure.net/secrets/<name>/<version>}} instead, which Azure"
     " reads as the endpoint's identity"
 )
-_REFERENCE = re.compile(r"\s*\$\{\{\s*(azureml://connections/|keyvault:).*\}\}\s*", re.DOTALL)
 # Whatever the variable is called, this opens something.
 _VALUE = re.compile(
     r"(AccountKey|SharedAccessKey|SharedAccessSignature|Password|Pwd)\s*=\s*[^;\s]"
@@ -45,7 +46,7 @@ def in_clear(variables: Mapping[str, str]) -> list[str]:
 
 
 def _looks_secret(name: str, value: str) -> bool:
-    if _REFERENCE.fullmatch(value):
+    if is_reference(value):
         return False
     if _VALUE.search(value):
         return True

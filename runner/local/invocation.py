@@ -19,6 +19,7 @@ from runner.declarations import (
 )
 from runner.declarations.deployment import Deployment
 from runner.declarations.references import PREFIX
+from runner.declarations.secret_references import without_references
 from runner.engine.inputs import list_code, list_files
 from runner.engine.plan import Engine, Plan, Settings, write_plan
 from runner.engine_settings import (
@@ -165,7 +166,11 @@ def plan_job(
             code=list_code(script) if script else (),
             environment_variables={
                 "AZUREML_MODEL_DIR": str(model_folder(job_folder(home, job))),
-                **deployment.settings.environment_variables,
+                **without_references(
+                    deployment.settings.environment_variables,
+                    os.environ,
+                    f"deployment {deployment.name!r}",
+                ),
             },
         ),
         model,

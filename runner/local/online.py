@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from runner.declarations import Catalog, OnlineDeployment, OnlineEndpoint
+from runner.declarations.secret_references import without_references
 from runner.engine.mlmodel import read_mlmodel
 from runner.errors import EnvironmentRefused, JobFailed, NotFound, WrongUsage
 from runner.installing import installed_by
@@ -211,7 +212,9 @@ def plan_deployment(
             **({"AZUREML_MODEL_DIR": found} if found else {}),
             **store_aside(interpreter, folder),
             **(_settle_spark(folder, interpreter.python) if spark else {}),
-            **deployment.environment_variables,
+            **without_references(
+                deployment.environment_variables, os.environ, f"deployment {deployment.name!r}"
+            ),
         },
         slots=slots,
         processes=1 if spark else min(slots, _CORES),  # a JVM takes hundreds of megabytes

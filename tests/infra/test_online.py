@@ -22,6 +22,7 @@ from tests.infra.declaring import (
     online_endpoint,
     pinned_online,
 )
+from tests.infra.mocks import Program
 
 # Of each key: what is declared, and where it has to arrive as what.
 DEPLOYMENT_KEYS: dict[str, tuple[Any, dict[str, Any]]] = {
@@ -148,6 +149,57 @@ def test_the_model_and_what_is_collected_are_plain_ids(tmp_path: Path) -> None:
     assert properties["model"] == f"{workspace}/models/m/versions/3"
     collected = at(properties, "dataCollector.collections.in.dataId")
     assert collected == f"{workspace}/data/collected/versions/4"
+
+
+# Azure's built-in Azure Machine Learning Workspace Connection Secrets Reader and Key Vault Secrets
+# User.
+SECRETS_READER = "ea01e6af-a1c1-4350-9563-ad00f8c72ec5"
+VAULT_SECRETS_USER = "4633458b-17de-408a-b874-0445c86b69e6"
+
+
+def roles_of_endpoints(program: Program) -> dict[str, str]:
+    """Each role of the identity that endpoints act with, and on what it has it."""
+    return {
+        role.inputs["roleDefinitionId"].rpartition("/")[2]: role.inputs["scope"]
+        for role in program.of("authorization:RoleAssignment")
+        if role.inputs["principalId"] == "principal of endpoints-identity"
+    }
+
+
+def declare_secrets(root: Path, variables: dict[str, str], **endpoint: Any) -> Program:
+    return declare(
+        root,
+        online_endpoint(**endpoint),
+        online_deployment(environment_variables=variables),
+        endpoints={"live": {"deployments": {"blue": {"model": PIN}}}},
+    )
+
+
+def test_secrets_that_are_referred_to_pass_unchanged_and_their_readers_get_the_roles(
+    tmp_path: Path,
+) -> None:
+    key = "${{azureml://connections/openai/credentials/key}}"
+    program = declare_secrets(tmp_path, {"KEY": key})
+    variables = program.one(ONLINE_DEPLOYMENT).inputs["properties"]["environmentVariables"]
+    assert variables == {"KEY": key}
+    roles = roles_of_endpoints(program)
+    assert roles[SECRETS_READER] == program.one(WORKSPACE).id
+    assert VAULT_SECRETS_USER not in roles
+
+    vault = program.one("keyvault:Vault")
+    name = vault.inputs["vaultName"]
+    token = f"${{{{keyvault:https://{name}.vault.azure.net/secrets/token/01}}}}"
+    roles = roles_of_endpoints(declare_secrets(tmp_path, {"TOKEN": token}))
+    assert roles[VAULT_SECRETS_USER] == vault.id
+    assert SECRETS_READER not in roles
+
+
+def test_who_refers_to_no_secret_or_acts_as_somebody_else_reads_none(tmp_path: Path) -> None:
+    roles = roles_of_endpoints(declare_secrets(tmp_path, {"LEVEL": "1"}))
+    assert not {SECRETS_READER, VAULT_SECRETS_USER} & roles.keys()
+    key = {"KEY": "${{azureml://connections/openai/credentials/key}}"}
+    own = declare_secrets(tmp_path, key, identity={"type": "system_assigned"})
+    assert SECRETS_READER not in roles_of_endpoints(own)
 
 
 @pytest.mark.parametrize(

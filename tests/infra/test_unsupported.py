@@ -251,3 +251,11 @@ def test_one_version_of_an_environment_has_one_content(tmp_path: Path) -> None:
     )
     assert problem.key == "environment.version"
     assert "scikit:1" in problem.text
+
+
+def test_a_batch_deployment_reads_no_secret_that_it_refers_to(tmp_path: Path) -> None:
+    variables = {"KEY": "${{azureml://connections/openai/credentials/key}}", "LEVEL": "1"}
+    deployment = batch_deployment(settings={"environment_variables": variables})
+    (problem,) = problems(tmp_path, batch_endpoint(), deployment)
+    assert problem.key.endswith("environment_variables.KEY")
+    assert "Azure reads for online deployments only" in problem.text

@@ -330,3 +330,16 @@ def test_every_setting_of_the_engine_has_one_source() -> None:
     for setting in fields(Settings):
         sources = [*declared, *own, "processes"]
         assert sources.count(setting.name) == 1, setting.name
+
+
+def test_a_secret_that_azure_reads_is_given_here_in_the_environment_and_stays_out_of_the_plan(
+    project: ScratchProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = "${{azureml://connections/openai/credentials/key}}"
+    project.deployment(f"settings: {{environment_variables: {{KEY: '{key}', LEVEL: '1'}}}}\n")
+    with pytest.raises(WrongUsage, match="KEY is a secret that Azure alone reads"):
+        plan(project)
+    monkeypatch.setenv("KEY", "a-secret")
+    variables = plan(project)[0].environment_variables
+    assert variables["LEVEL"] == "1"
+    assert "KEY" not in variables

@@ -201,6 +201,22 @@ def test_a_script_finds_the_registered_model_under_its_own_name(
     assert [one["version"] for one in online.json("models", "list", "--name", "greeting")] == ["1"]
 
 
+def test_a_secret_that_azure_reads_is_given_in_the_environment(
+    online: ScratchProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = "import os\ndef init(): pass\ndef run(raw_data): return os.environ['KEY'][:3]\n"
+    online.write("models/echo/blue/score.py", script)
+    file = online.root / "models/echo/online-deployment-blue.yml"
+    key = "${{azureml://connections/openai/credentials/key}}"
+    file.write_text(f"{file.read_text()}environment_variables: {{KEY: '{key}'}}\n")
+    request = request_file(tmp_path, {})
+    refused = online.run("invoke", "here", request)
+    assert refused.returncode == 2
+    assert "KEY is a secret that Azure alone reads" in refused.stderr
+    monkeypatch.setenv("KEY", "a-secret")
+    assert online.json("invoke", "here", request)["body"] == "a-s"
+
+
 def test_a_spark_model_is_neither_served_nor_asked_where_there_is_no_java(
     project: ScratchProject, tmp_path: Path
 ) -> None:
