@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,13 @@ import pytest
 
 from runner.azureml.workspace import AzureWorkspace
 from runner.errors import EnvironmentRefused, NotFound
+from runner.local.serving.traffic import HEADER
 from runner.workspace import Response
 from tests.azureml.stage import Stage, put
 from tests.emulator import Emulator
 from tests.emulator.faults import Answer, Drop
+from tests.emulator.messages import Response as Answered
+from tests.emulator.messages import request
 from tests.emulator.seed import IMAGE
 from tests.local.serving.scripts import OBEDIENT
 
@@ -37,6 +41,15 @@ class Scene:
         self, endpoint: str = "key", body: bytes = BODY, deployment: str | None = None
     ) -> Response:
         return self.workspace.send(endpoint, body, deployment)
+
+    def ask(
+        self, method: str, path: str, endpoint: str = "key", key: str | None = None, **headers: str
+    ) -> Answered:
+        """One request past every client, with the key unless another is given."""
+        url = self.stage.endpoints[endpoint]["scoring_uri"].removesuffix(SCORE) + path
+        given = {"Authorization": f"Bearer {key or self.secret}", **headers}
+        body = BODY if method == "POST" else b""
+        return self.emulator.answer(request(method, url, given, body))
 
     @property
     def secret(self) -> str:
@@ -107,6 +120,30 @@ def test_an_error_of_the_script_is_returned_and_not_asked_for_again(scene: Scene
     assert response.model_error == "500 Internal Server Error"
     assert "error occurred in scoring script" in json.loads(response.body)["message"]
     assert len(scene.asked()) == 1
+
+
+def test_every_method_and_the_description_reach_the_container(scene: Scene) -> None:
+    for method, path in (("GET", "/swagger.json"), ("OPTIONS", SCORE), ("GET", SCORE)):
+        answered = scene.ask(method, path)
+        assert answered.status in (200, 424), answered
+        assert answered.headers[HEADER] == "blue"
+        assert scene.ask(method, path, key="another").status == 401
+
+
+def test_an_id_that_is_none_is_replaced(scene: Scene) -> None:
+    own = str(uuid.uuid4())
+    answers = [scene.ask("POST", SCORE, **{"x-request-id": name}) for name in (own, "mine")]
+    first, second = (answered.headers["x-request-id"] for answered in answers)
+    assert first == own
+    assert str(uuid.UUID(second)) == second
+
+
+def test_a_deployment_that_failed_has_no_container(scene: Scene) -> None:
+    scene.emulator.cloud.operations.plan("*/deployments/blue", error=("BadArgument", "It crashed."))
+    scene.stage.online("failed")
+    scene.emulator.requests.clear()
+    answered = scene.workspace.send("failed", BODY)
+    assert (answered.status, answered.deployment) == (404, None)
 
 
 @pytest.mark.parametrize("status", [400, 429, 500, 503])

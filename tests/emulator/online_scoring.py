@@ -1,19 +1,23 @@
-"""`POST https://<endpoint>.<location>.inference.…/score`: deployments that really answer.
+"""`https://<endpoint>.<location>.inference.…/score` and `/swagger.json`: deployments that answer.
 
-What answers is the engine that serves endpoints on one machine, over the model's blobs.
+What answers is the worker that serves a deployment on one machine, over the model's blobs: Azure's
+own server for a script. What that worker takes and Azure does not, this refuses.
 """
 
 from __future__ import annotations
 
+import json
 import random
 import threading
+import uuid
 from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from runner.errors import JobFailed
-from runner.local.serving.answer import Answer
+from runner.local.serving.answer import Answer, refuse
 from runner.local.serving.deployment import Deployment
 from runner.local.serving.plan import DeploymentPlan
 from runner.local.serving.request import Request
@@ -26,10 +30,14 @@ from tests.emulator.cloud import Cloud
 from tests.emulator.messages import Refusal, Response
 from tests.emulator.ml.endpoints import ONLINE
 from tests.emulator.ml.online import token_audience
+from tests.emulator.operations import FAILED
 from tests.emulator.routes import Call, Route, route
 from tests.emulator.state import Resource
 from tests.inference_server import server_python
 
+_ID = "x-request-id"
+# How an answer's notice begins that Azure would not give.
+_ELSEWHERE = "Azure answers 424 to this"
 _BY_MODEL = 424  # what Azure answers for an error of the model's or the script's own
 
 
@@ -44,8 +52,11 @@ class OnlineScoring:
         self._lock = threading.Lock()
 
     def routes(self) -> list[Route]:
-        """What answers requests to score. They need the endpoint's own key or token."""
-        return [route("POST", addresses.INFERENCE_HOST, "/score", self._score, serial=False)]
+        """What answers requests, of every method. They need the endpoint's own key or token."""
+        return [
+            route("*", addresses.INFERENCE_HOST, path, self._answer, serial=False)
+            for path in ("/score", "/swagger.json")
+        ]
 
     def stop(self) -> None:
         """End all processes."""
@@ -54,7 +65,7 @@ class OnlineScoring:
                 one.close()
             self._running.clear()
 
-    def _score(self, cloud: Cloud, call: Call) -> Response:
+    def _answer(self, cloud: Cloud, call: Call) -> Response:
         endpoint = _endpoint(cloud, call)
         _check_sign_in(cloud, call, endpoint)
         traffic: Mapping[str, int] = endpoint.properties.get("traffic") or {}
@@ -64,11 +75,14 @@ class OnlineScoring:
         deployment = cloud.state.get(f"{endpoint.key}/deployments/{name}")
         if deployment is None:
             raise Refusal(404, "NotFound", f"There is no deployment {name} of this endpoint.")
+        if deployment.properties.get("provisioningState") == FAILED:
+            return _response(nobody(endpoint.body["name"]), None)  # its container is not there
+        asked = _handed_on(call)
         try:
-            answered = self._started(cloud, endpoint, deployment).score(_handed_on(call))
+            answered = self._started(cloud, endpoint, deployment).score(asked)
         except JobFailed as error:
             raise Refusal(502, "BadGateway", str(error)) from None
-        return _response(answered, deployment.body["name"])
+        return _response(_as_azure_takes(answered, asked), deployment.body["name"])
 
     def _started(self, cloud: Cloud, endpoint: Resource, deployment: Resource) -> Deployment:
         identity = (deployment.key, str(deployment.properties))
@@ -109,10 +123,38 @@ class OnlineScoring:
 
 
 def _handed_on(call: Call) -> Request:
-    headers = tuple(
-        (name, value) for name, value in call.request.headers.items() if name != "authorization"
-    )
-    return Request(call.request.method, "/score", headers, call.request.body)
+    """The request as the container gets it, with an id that is one."""
+    asked = call.request
+    headers = {name: value for name, value in asked.headers.items() if name != "authorization"}
+    headers[_ID] = _guid(headers.get(_ID))
+    target = f"{asked.path}?{urlencode(asked.query)}" if asked.query else asked.path
+    return Request(asked.method, target, tuple(headers.items()), asked.body)
+
+
+def _guid(text: str | None) -> str:
+    """The id of a request: Azure takes another's place that is no GUID.
+
+    Source: https://learn.microsoft.com/azure/machine-learning/how-to-troubleshoot-online-endpoints
+    """
+    try:
+        return str(uuid.UUID(text or ""))
+    except ValueError:
+        return str(uuid.uuid4())
+
+
+def _as_azure_takes(answered: Answer, asked: Request) -> Answer:
+    """An answer, or Azure's refusal of a request that is answered on one machine alone.
+
+    Its server says 400 of a body without the parameter that is declared, and its script fails with
+    any other form of what the parameter holds.
+    """
+    if answered.notice is None or not answered.notice.startswith(_ELSEWHERE):
+        return answered
+    try:
+        named = "input_data" in json.loads(asked.body)
+    except (ValueError, TypeError):
+        named = False
+    return refuse(500 if named else 400, answered.notice, by_model=True)
 
 
 def _endpoint(cloud: Cloud, call: Call) -> Resource:
@@ -146,10 +188,15 @@ def _place(cloud: Cloud, workspace: str, asset: Any, uri: str) -> Place | None:
 
 
 def _response(answered: Answer, deployment: str | None) -> Response:
-    failed = answered.by_model and answered.status >= 400
-    status = _BY_MODEL if failed else answered.status
-    headers = {"Content-Type": answered.content_type}
+    failed = answered.by_model and answered.status != 200
+    headers: dict[str, str] = {}
+    for name, value in answered.headers:
+        if name.lower() == "content-length":
+            continue  # of what HEAD leaves out
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
     if failed:
         headers["ms-azureml-model-error-statuscode"] = str(answered.status)
         headers["ms-azureml-model-error-reason"] = HTTPStatus(answered.status).phrase
-    return Response(status, answered.body, headers | ({HEADER: deployment} if deployment else {}))
+    if deployment:
+        headers[HEADER] = deployment
+    return Response(_BY_MODEL if failed else answered.status, answered.body, headers)

@@ -251,7 +251,7 @@ class _Conversation(BaseHTTPRequestHandler):
             return
         self.wfile.write(whole)
 
-    do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = do_HEAD = _respond  # noqa: N815
+    do_GET = do_OPTIONS = do_PUT = do_POST = do_PATCH = do_DELETE = do_HEAD = _respond  # noqa: N815
 
     def _body(self) -> bytes:
         _acknowledge(self.connection)
