@@ -8,13 +8,13 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Mapping
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from runner.errors import JobFailed
 from runner.local.serving.answer import Answer
 from runner.local.serving.deployment import Deployment
+from runner.local.serving.model_error import as_azure_shows
 from runner.local.serving.plan import DeploymentPlan
 from runner.local.serving.request import Request
 from runner.local.serving.traffic import HEADER, choose, nobody
@@ -29,8 +29,6 @@ from tests.emulator.ml.online import token_audience
 from tests.emulator.routes import Call, Route, route
 from tests.emulator.state import Resource
 from tests.inference_server import server_python
-
-_BY_MODEL = 424  # what Azure answers for an error of the model's or the script's own
 
 
 class OnlineScoring:
@@ -146,10 +144,6 @@ def _place(cloud: Cloud, workspace: str, asset: Any, uri: str) -> Place | None:
 
 
 def _response(answered: Answer, deployment: str | None) -> Response:
-    failed = answered.by_model and answered.status >= 400
-    status = _BY_MODEL if failed else answered.status
-    headers = {"Content-Type": answered.content_type}
-    if failed:
-        headers["ms-azureml-model-error-statuscode"] = str(answered.status)
-        headers["ms-azureml-model-error-reason"] = HTTPStatus(answered.status).phrase
-    return Response(status, answered.body, headers | ({HEADER: deployment} if deployment else {}))
+    shown = as_azure_shows(answered)
+    headers = dict(shown.headers) | ({HEADER: deployment} if deployment else {})
+    return Response(shown.status, shown.body, headers)
