@@ -46,7 +46,8 @@ def lend(home: Path) -> None:
     """Give a workspace the shared environment, which its deployments declare by `DECLARED`."""
     server_python()
     home.mkdir(parents=True, exist_ok=True)
-    (home / "venvs").symlink_to(_home() / "venvs")
+    if not (home / "venvs").exists():
+        (home / "venvs").symlink_to(_home() / "venvs")
 
 
 def _home() -> Path:

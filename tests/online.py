@@ -18,18 +18,23 @@ from tests.local.serving.scripts import OBEDIENT
 from tests.projects import ScratchProject
 
 
-def add_online(project: ScratchProject, **settings: Any) -> ScratchProject:
-    """Add the endpoint `here`: blue, which has the traffic, and green, each with a script that
-    runs in the environment that the session's tests share."""
+def add_online(
+    project: ScratchProject, *names: str, variables: str = "{}", **settings: Any
+) -> ScratchProject:
+    """Add the endpoint `here` with deployments of these names (blue alone, unless others are
+    named), each with a script that runs in the environment that the session's tests share. The
+    first has the traffic."""
+    names = names or ("blue",)
     lend(project.home)
-    project.write("models/echo/online-endpoint.yml", endpoint_yaml(blue=100))
-    for name in ("blue", "green"):
+    project.write("models/echo/online-endpoint.yml", endpoint_yaml(**{names[0]: 100}))
+    for name in names:
         project.write(f"models/echo/{name}/score.py", OBEDIENT)
         project.write(
             f"models/echo/online-deployment-{name}.yml",
             f"name: {name}\nendpoint_name: here\nmodel: azureml:greeting@latest\n"
             "instance_type: Standard_DS3_v2\n"
             f"code_configuration: {{code: ./{name}, scoring_script: score.py}}\n{DECLARED}"
+            f"environment_variables: {variables}\n"
             f"request_settings: {json.dumps({'request_timeout_ms': 60_000} | settings)}\n",
         )
     return replace(project, env_manager="auto")
@@ -95,7 +100,7 @@ class Server:
     def ask(self, wish: Any, **headers: str) -> tuple[int, Any]:
         """Status and parsed body of one request that brings the key."""
         connection = self.connect()
-        given = {"Authorization": f"Bearer {self.key}"}
+        given = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
         given |= {name.replace("_", "-"): value for name, value in headers.items()}
         connection.request("POST", "/score", json.dumps(wish), given)
         response = connection.getresponse()

@@ -19,7 +19,7 @@ from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.local.workspace import LocalWorkspace
 from runner.project import Project
 from runner.stack_output import checked_output
-from runner.workspace import Asset, AssetKind, Invocation, Registration, Workspace
+from runner.workspace import Asset, AssetKind, Invocation, Registration, Serving, Workspace
 from tests.azureml.stage import Stage, make_workspace
 from tests.cli.memory import MemoryWorkspace
 from tests.emulator import Emulator
@@ -249,7 +249,7 @@ def test_no_job_that_is_not_there_is_removed(workspace: Workspace) -> None:
 def test_what_a_workspace_cannot_do_it_refuses(workspace: Workspace) -> None:
     if not workspace.abilities.serves:
         with pytest.raises(WrongUsage, match="--env local"):
-            workspace.serve("diabetes-online", "127.0.0.1", 0, ready=print, say=print)
+            workspace.serve("diabetes-online", Serving(), ready=print, say=print)
     if not workspace.abilities.resumes:
         with pytest.raises(EnvironmentRefused):
             workspace.resume("nowhere")

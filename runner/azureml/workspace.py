@@ -23,6 +23,7 @@ from runner.workspace import (
     Registration,
     Response,
     Run,
+    Serving,
     Summary,
     TrainingRequest,
     Transfer,
@@ -139,11 +140,9 @@ class AzureWorkspace:
     def serve(
         self,
         endpoint: str,
-        host: str,
-        port: int,
+        serving: Serving,
         ready: Callable[[str], object],
         say: Callable[[str], object],
-        verbose: bool = False,
     ) -> None:
         from runner.workspace.endpoints import refuse_serving
 

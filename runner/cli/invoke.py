@@ -40,12 +40,22 @@ Examples:
     shell_complete=deployment_names("online"),
     help="The deployment to ask.  [default: by the endpoint's traffic]",
 )
+@click.option(
+    "--container-status",
+    is_flag=True,
+    help="Tell the status of the model or script itself, where the endpoint answers 424.",
+)
 @env_manager_option
 @output_option
 @common
 @pass_session
 def invoke(
-    session: Session, endpoint: str, request: str, deployment: str | None, output: str
+    session: Session,
+    endpoint: str,
+    request: str,
+    deployment: str | None,
+    container_status: bool,
+    output: str,
 ) -> None:
     """Send one request to an online endpoint.
 
@@ -53,11 +63,15 @@ def invoke(
     -o json, an object with status, deployment, seconds and body. Which deployment answered, and
     how fast, goes to stderr.
     """
+    from dataclasses import replace
+
     from runner.cli.output import print_json, print_note
     from runner.errors import RunnerError
 
     body = _read(request)
     response = session.open().send(endpoint, body, deployment)
+    if container_status:
+        response = replace(response, status=response.container_status, model_error=None)
     if output == "json":
         print_json(_as_json(response))
     else:

@@ -36,27 +36,31 @@ Examples:
     show_default=True,
     help="The address to listen on.",
 )
+@click.option(
+    "--container-status",
+    is_flag=True,
+    help="Answer with the status of the model or script itself, where Azure answers 424.",
+)
 @env_manager_option
 @common
 @pass_session
-def serve(session: Session, endpoint: str, port: int, host: str) -> None:
+def serve(session: Session, endpoint: str, port: int, host: str, container_status: bool) -> None:
     """Serve an online endpoint on this machine.
 
-    Loads every deployment of ENDPOINT, prints its scoring URI and answers POST /score until
-    Ctrl-C, which lets requests under way be answered first; a second Ctrl-C ends at once. Says
-    where the endpoint's key is. Failed requests go to stderr, with -v all of them, and so does
-    what the models print. GET /health and GET /metrics tell how it goes.
+    Loads every deployment of ENDPOINT, prints its scoring URI and answers /score until Ctrl-C,
+    which lets requests under way be answered first; a second Ctrl-C ends at once. Says where the
+    endpoint's key is. Failed requests go to stderr, with -v all of them, and so does what the
+    models and scripts print. GET /health and GET /metrics tell how it goes.
     """
     from runner.cli.output import print_note
+    from runner.workspace import Serving
     from runner.workspace.endpoints import refuse_serving
 
     if not session.abilities().serves:
         raise refuse_serving(session.environment, endpoint)
     session.open().serve(
         endpoint,
-        host,
-        port,
+        Serving(host, port, session.verbose, container_status),
         ready=lambda uri: print(uri, flush=True),
         say=print_note,
-        verbose=session.verbose,
     )

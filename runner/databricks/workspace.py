@@ -23,6 +23,7 @@ from runner.workspace import (
     Registration,
     Response,
     Run,
+    Serving,
     Summary,
     TrainingRequest,
     Transfer,
@@ -146,11 +147,9 @@ class DatabricksWorkspace:
     def serve(
         self,
         endpoint: str,
-        host: str,
-        port: int,
+        serving: Serving,
         ready: Callable[[str], object],
         say: Callable[[str], object],
-        verbose: bool = False,
     ) -> None:
         from runner.workspace.endpoints import refuse_serving
 

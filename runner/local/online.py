@@ -6,10 +6,13 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from runner.counting import many
 from runner.declarations import Catalog, OnlineDeployment, OnlineEndpoint
 from runner.declarations.secret_references import without_references
 from runner.engine.mlmodel import read_mlmodel
@@ -31,6 +34,7 @@ from runner.local.invocation import declaring_of, find_model
 from runner.local.job_lock import lock, owner
 from runner.local.serving.answer import JSON, Answer, refuse
 from runner.local.serving.bodies import MAX_BODY
+from runner.local.serving.model_error import as_azure_shows, told_error
 from runner.local.serving.plan import DeploymentPlan
 from runner.local.serving.request import Request
 from runner.local.serving.traffic import HEADER, choose, nobody
@@ -40,7 +44,10 @@ from runner.scoring_script import find_script
 from runner.serving_record import record_slowest, record_starts
 from runner.spark import check_spark, write_settings
 from runner.venvs.interpreter import Interpreter
-from runner.workspace import Assets, Response
+from runner.workspace import Assets, Response, Serving
+
+if TYPE_CHECKING:
+    from runner.local.serving.deployment import Deployment
 
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 _LONGEST = 600.0  # seconds a client waits for a server, which has timeouts of its own
@@ -53,11 +60,9 @@ def serve(
     catalog: Catalog,
     assets: Assets,
     name: str,
-    host: str,
-    port: int,
+    serving: Serving,
     ready: Callable[[str], object],
     say: Callable[[str], object],
-    verbose: bool,
     interpreters: Interpreters,
 ) -> None:
     """Serve a declared endpoint, with all its deployments, until SIGINT or SIGTERM.
@@ -73,7 +78,7 @@ def serve(
 
     folder = endpoint_folder(home, name)
     with ExitStack() as stack:
-        listener = stack.enter_context(_bind(host, port))
+        listener = stack.enter_context(_bind(serving.host, serving.port))
         held = lock(folder)
         if held is None:
             where = served_at(folder)
@@ -93,23 +98,22 @@ def serve(
         deployments = {plan.name: Deployment(plan, say=say) for plan in plans}
         for one in deployments.values():
             stack.enter_context(one)
-            one.begin()
-        for one in deployments.values():
-            one.wait_until_ready()
+        _load(list(deployments.values()), say)
         record_starts(folder, {name: one.start_seconds for name, one in deployments.items()})
         front = Front(
             Endpoint(
                 name, deployments, read_key(folder), endpoint.traffic, endpoint.mirror_traffic
             ),
             say,
-            verbose,
+            serving.verbose,
+            serving.container_status,
         )
         bound = listener.getsockname()
         address = Address(_ANYWHERE.get(bound[0], bound[0]), bound[1])
         if endpoint.auth_mode != "key":
             say(f"auth_mode {endpoint.auth_mode}: here the endpoint's key takes the token's place")
         if bound[0] != "::1" and not bound[0].startswith("127."):
-            say(f"plain HTTP on {host}: the key and the data can be read on the way")
+            say(f"plain HTTP on {serving.host}: the key and the data can be read on the way")
         say(f"key: {key_file(folder)}")
 
         def begin() -> None:
@@ -124,6 +128,29 @@ def serve(
         stack.callback(withdraw, folder)
         patience = max(plan.request_timeout + plan.queue_wait for plan in plans) + _MARGIN
         serve_http(front, listener, patience, begin)
+
+
+def _load(deployments: Sequence[Deployment], say: Callable[[str], object]) -> None:
+    """Start all deployments side by side and wait for them, with a line for what becomes of each.
+
+    Raises the JobFailed of the first that can't start, and leaves no process then.
+    """
+
+    def load(deployment: Deployment) -> None:
+        plan, began = deployment.plan, time.perf_counter()
+        what = " ".join(filter(None, (plan.label, plan.script and f"script {plan.script}")))
+        say(f"loading deployment {plan.name!r}: {what}, {many(plan.processes, 'process')}")
+        deployment.start()
+        say(f"deployment {plan.name!r} is ready after {time.perf_counter() - began:.1f} s")
+
+    with ThreadPoolExecutor(len(deployments)) as threads:
+        try:
+            for loaded in as_completed([threads.submit(load, each) for each in deployments]):
+                loaded.result()
+        except BaseException:
+            for each in deployments:
+                each.kill()  # so that nobody waits for the others
+            raise
 
 
 def send(
@@ -152,7 +179,7 @@ def send(
     with _planned(
         home, catalog, assets, folder, declared[chosen], interpreters, interpreters.say
     ) as plan:
-        return _answer_once(plan, folder, body)
+        return _answer_once(plan, folder, body, interpreters.say)
 
 
 @contextmanager
@@ -198,6 +225,7 @@ def plan_deployment(
                 f" give deployment {deployment.name!r} a code_configuration"
             )
     settings = deployment.request_settings
+    at_once = deployment.instance_count * _worker_count(deployment)
     slots = deployment.instance_count * settings.max_concurrent_requests_per_instance
     found = str(lay_out_model(home, folder, model)) if model and script else None
     spark = model is not None and script is None and _is_spark(Path(model.path))
@@ -217,12 +245,27 @@ def plan_deployment(
             ),
         },
         slots=slots,
-        processes=1 if spark else min(slots, _CORES),  # a JVM takes hundreds of megabytes
+        processes=1 if spark else min(at_once, _CORES),  # a JVM takes hundreds of megabytes
         request_timeout=settings.request_timeout_ms / 1000,
         queue_wait=settings.max_queue_wait_ms / 1000,
         python=interpreter.python,
     )
     return plan, interpreter
+
+
+def _worker_count(deployment: OnlineDeployment) -> int:
+    """How many processes each instance runs, by the variable that Azure's server reads."""
+    declared = deployment.environment_variables.get("WORKER_COUNT", "1")
+    try:
+        count = int(declared)
+    except ValueError:
+        count = 0
+    if count < 1:
+        raise WrongUsage(
+            f"deployment {deployment.name!r}: environment variable WORKER_COUNT is {declared!r},"
+            " allowed: a whole number above zero"
+        )
+    return count
 
 
 def _is_spark(model: Path) -> bool:
@@ -317,17 +360,20 @@ def _post(where: Address, key: str, body: bytes, deployment: str | None) -> Resp
         answer.headers.get("content-type", ""),
         answer.headers.get(HEADER),
         time.perf_counter() - began,
+        told_error(dict(answer.headers.items())),
     )
 
 
-def _answer_once(plan: DeploymentPlan, folder: Path, body: bytes) -> Response:
+def _answer_once(
+    plan: DeploymentPlan, folder: Path, body: bytes, say: Callable[[str], object]
+) -> Response:
     """Load a deployment for one request. What its model prints goes to a file."""
     from dataclasses import replace
 
     from runner.local.serving.deployment import Deployment
 
     with (folder / "invoke.txt").open("wb") as log:
-        with Deployment(replace(plan, processes=1), log) as one:
+        with Deployment(replace(plan, processes=1), log, say) as one:
             one.start()
             began = time.perf_counter()
             answer = one.score(Request(headers=(("content-type", JSON),), body=body))
@@ -335,4 +381,6 @@ def _answer_once(plan: DeploymentPlan, folder: Path, body: bytes) -> Response:
 
 
 def _response(answer: Answer, deployment: str | None = None, seconds: float = 0.0) -> Response:
-    return Response(answer.status, answer.body, answer.content_type, deployment, seconds)
+    shown = as_azure_shows(answer)
+    told = told_error(dict(shown.headers))
+    return Response(shown.status, shown.body, shown.content_type, deployment, seconds, told)

@@ -30,6 +30,7 @@ from runner.workspace import (
     Registration,
     Response,
     Run,
+    Serving,
     Summary,
     TrainingRequest,
     Transfer,
@@ -144,11 +145,9 @@ class LocalWorkspace:
     def serve(
         self,
         endpoint: str,
-        host: str,
-        port: int,
+        serving: Serving,
         ready: Callable[[str], object],
         say: Callable[[str], object],
-        verbose: bool = False,
     ) -> None:
         """Serve an online endpoint here until SIGINT or SIGTERM; see `runner.local.online`."""
         from runner.local.online import serve
@@ -158,11 +157,9 @@ class LocalWorkspace:
             self._catalog,
             self,
             endpoint,
-            host,
-            port,
+            serving,
             ready,
             say,
-            verbose,
             self._interpreters(),
         )
 

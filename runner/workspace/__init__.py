@@ -21,6 +21,7 @@ from runner.workspace.endpoints import (
     Endpoints,
     Invocation,
     Response,
+    Serving,
 )
 from runner.workspace.jobs import (
     FIGURES,
@@ -58,6 +59,7 @@ __all__ = [
     "Registration",
     "Response",
     "Run",
+    "Serving",
     "Summary",
     "Training",
     "TrainingRequest",

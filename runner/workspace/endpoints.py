@@ -66,6 +66,22 @@ class Response:
     seconds: float  # from sending the request to its last byte
     model_error: str | None = None  # the model's own status and reason, where the endpoint says so
 
+    @property
+    def container_status(self) -> int:
+        """The status that the model or script itself gave, where the endpoint says so."""
+        own = (self.model_error or "").partition(" ")[0]
+        return int(own) if own.isdecimal() else self.status
+
+
+@dataclass(frozen=True)
+class Serving:
+    """How this machine serves an endpoint."""
+
+    host: str = "127.0.0.1"
+    port: int = 5001  # 0 is any that is free
+    verbose: bool = False  # a line for every request, not only for those that failed
+    container_status: bool = False  # clients get what a model or script gives, and not Azure's 424
+
 
 def refuse_serving(environment: str, endpoint: str) -> WrongUsage:
     """The error for serving on this machine what another environment serves."""
@@ -96,11 +112,9 @@ class Endpoints(Protocol):
     def serve(
         self,
         endpoint: str,
-        host: str,
-        port: int,
+        serving: Serving,
         ready: Callable[[str], object],
         say: Callable[[str], object],
-        verbose: bool = False,
     ) -> None:
         """Serve an online endpoint on this machine until SIGINT or SIGTERM.
 

@@ -117,7 +117,7 @@ def test_one_deployment_is_asked_by_its_name(scene: Scene) -> None:
 def test_an_error_of_the_script_is_returned_and_not_asked_for_again(scene: Scene) -> None:
     response = scene.send(body=b'{"raise": "no"}')
     assert (response.status, response.deployment) == (424, "blue")
-    assert response.model_error == "500 Internal Server Error"
+    assert response.model_error == "500 model_error"
     assert "error occurred in scoring script" in json.loads(response.body)["message"]
     assert len(scene.asked()) == 1
 

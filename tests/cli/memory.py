@@ -28,6 +28,7 @@ from runner.workspace import (
     Registration,
     Response,
     Run,
+    Serving,
     Summary,
     TrainingRequest,
     Transfer,
@@ -79,7 +80,7 @@ class MemoryWorkspace:
     response: Response = field(
         default_factory=lambda: Response(200, b"[0, 1]", "application/json", "blue", 0.0123)
     )
-    served: list[tuple[str, str, int, bool]] = field(default_factory=list)
+    served: list[tuple[str, Serving]] = field(default_factory=list)
     shared: list[tuple[str, str]] = field(default_factory=list)
     codes: list[tuple[str, Path]] = field(default_factory=list)
     received: list[Asset] = field(default_factory=list)
@@ -251,15 +252,13 @@ class MemoryWorkspace:
     def serve(
         self,
         endpoint: str,
-        host: str,
-        port: int,
+        serving: Serving,
         ready: Callable[[str], object],
         say: Callable[[str], object],
-        verbose: bool = False,
     ) -> None:
-        self.served.append((endpoint, host, port, verbose))
+        self.served.append((endpoint, serving))
         say("key: /home/key")
-        ready(f"http://{host}:{port}/score")
+        ready(f"http://{serving.host}:{serving.port}/score")
 
     def train(self, request: TrainingRequest) -> Job:
         self.trainings.append(request)

@@ -81,9 +81,19 @@ def test_an_answer_that_is_an_error_is_shown_and_fails_the_command(
 def test_what_the_endpoint_says_of_its_models_error_is_told(
     run: Run, workspace: MemoryWorkspace, request_file: str
 ) -> None:
-    workspace.response = Response(424, b"no", "text/plain", "blue", 0.1, "500 Model Error")
+    workspace.response = Response(424, b"no", "text/plain", "blue", 0.1, "500 model_error")
     told = run("invoke", "diabetes-online", request_file).err
-    assert "answered 424 (Failed Dependency), its model 500 Model Error; its answer" in told
+    assert "answered 424 (Failed Dependency), its model 500 model_error; its answer" in told
+
+
+def test_the_models_own_status_is_told_instead_where_that_is_asked_for(
+    run: Run, workspace: MemoryWorkspace, request_file: str
+) -> None:
+    workspace.response = Response(424, b"no", "text/plain", "blue", 0.1, "500 model_error")
+    told = run("invoke", "diabetes-online", request_file, "--container-status").err
+    assert "answered 500 (Internal Server Error); its answer says why" in told
+    workspace.response = Response(201, b"yes", "text/plain", "blue", 0.1)
+    assert run("invoke", "diabetes-online", request_file, "--container-status").status == 0
 
 
 def test_a_status_nobody_knows_is_an_error_too(

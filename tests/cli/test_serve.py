@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from runner.workspace import Serving
+
 from .conftest import Run
 from .memory import MemoryWorkspace
 
@@ -12,14 +14,14 @@ def test_the_uri_goes_to_stdout_and_the_rest_to_stderr(
     run: Run, workspace: MemoryWorkspace
 ) -> None:
     result = run("serve", "diabetes-online")
-    assert workspace.served == [("diabetes-online", "127.0.0.1", 5001, False)]
+    assert workspace.served == [("diabetes-online", Serving())]
     assert (result.status, result.out) == (0, "http://127.0.0.1:5001/score\n")
     assert result.err == "key: /home/key\n"
 
 
 def test_options_reach_the_workspace(run: Run, workspace: MemoryWorkspace) -> None:
-    run("serve", "diabetes-online", "--host", "::1", "--port", "0", "-v")
-    assert workspace.served == [("diabetes-online", "::1", 0, True)]
+    run("serve", "diabetes-online", "--host", "::1", "--port", "0", "--container-status", "-v")
+    assert workspace.served == [("diabetes-online", Serving("::1", 0, True, True))]
 
 
 @pytest.mark.parametrize("port", ["-1", "65536", "http"])

@@ -11,7 +11,6 @@ import random
 import threading
 import uuid
 from collections.abc import Mapping
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -19,6 +18,7 @@ from urllib.parse import urlencode
 from runner.errors import JobFailed
 from runner.local.serving.answer import Answer, refuse
 from runner.local.serving.deployment import Deployment
+from runner.local.serving.model_error import as_azure_shows
 from runner.local.serving.plan import DeploymentPlan
 from runner.local.serving.request import Request
 from runner.local.serving.traffic import HEADER, choose, nobody
@@ -38,7 +38,6 @@ from tests.inference_server import server_python
 _ID = "x-request-id"
 # How an answer's notice begins that Azure would not give.
 _ELSEWHERE = "Azure answers 424 to this"
-_BY_MODEL = 424  # what Azure answers for an error of the model's or the script's own
 
 
 class OnlineScoring:
@@ -188,15 +187,12 @@ def _place(cloud: Cloud, workspace: str, asset: Any, uri: str) -> Place | None:
 
 
 def _response(answered: Answer, deployment: str | None) -> Response:
-    failed = answered.by_model and answered.status != 200
+    shown = as_azure_shows(answered)
     headers: dict[str, str] = {}
-    for name, value in answered.headers:
+    for name, value in shown.headers:
         if name.lower() == "content-length":
             continue  # of what HEAD leaves out
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    if failed:
-        headers["ms-azureml-model-error-statuscode"] = str(answered.status)
-        headers["ms-azureml-model-error-reason"] = HTTPStatus(answered.status).phrase
     if deployment:
         headers[HEADER] = deployment
-    return Response(_BY_MODEL if failed else answered.status, answered.body, headers)
+    return Response(shown.status, shown.body, headers)

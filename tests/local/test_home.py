@@ -11,7 +11,7 @@ from runner.errors import EnvironmentRefused, RunnerError
 from runner.local.home import make_folder
 from runner.local.workspace import LocalWorkspace
 from runner.project import Project
-from runner.workspace import Invocation, TrainingRequest
+from runner.workspace import Invocation, Serving, TrainingRequest
 from tests.projects import ROOT
 
 
@@ -44,7 +44,7 @@ def test_whatever_needs_the_home_says_the_same_of_one_that_cannot_be_made() -> N
         lambda: workspace.invoke(Invocation("diabetes-batch")),
         lambda: workspace.train(TrainingRequest("diabetes")),
         lambda: workspace.send("diabetes-online", b"{}"),
-        lambda: workspace.serve("diabetes-online", "127.0.0.1", 0, print, print),
+        lambda: workspace.serve("diabetes-online", Serving(port=0), print, print),
     ):
         with pytest.raises(RunnerError) as refused:
             use()

@@ -235,7 +235,7 @@ def test_what_cannot_be_had_is_refused_before_there_is_a_job(
 
 
 def test_every_deployment_of_an_endpoint_has_its_own(project: ScratchProject, wheels: Path) -> None:
-    project = add_online(project)
+    project = add_online(project, "blue", "green")
     (project.home / "venvs").unlink()  # what all tests share is none of these
     for name, version in {"blue": "1.0", "green": "2.0"}.items():
         project.write(f"models/echo/{name}/score.py", ONLINE)

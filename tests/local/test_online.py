@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import socket
 import stat
 import subprocess
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from runner.counting import many
 from runner.local.serving.bodies import MAX_BODY
 from runner.serving_record import served_before
 from tests.online import Server, add_online, endpoint_yaml, request_file, wait_for
-from tests.projects import ROOT, ScratchProject, add_diabetes
+from tests.projects import ROOT, ScratchProject, add_diabetes, make_project
 
 
 @pytest.fixture
 def online(project: ScratchProject) -> ScratchProject:
+    """A project of the test's own, whose endpoint has one deployment."""
     return add_online(project)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of two deployments, for tests that leave it as it is."""
+    project = make_project(tmp_path_factory.mktemp("served") / "project")
+    with Server(add_online(project, "blue", "green"), "here", "-v") as running:
+        yield running
 
 
 def hold(server: Server, threads: ThreadPoolExecutor) -> tuple[Future[tuple[int, Any]], Path]:
@@ -35,7 +47,7 @@ def hold(server: Server, threads: ThreadPoolExecutor) -> tuple[Future[tuple[int,
     return answer, until
 
 
-def test_serves_until_it_is_told_to_stop_and_answers_what_is_in_flight_first(
+def test_serves_until_it_is_told_to_stop_answers_what_is_in_flight_first_and_keeps_its_key(
     online: ScratchProject,
 ) -> None:
     with Server(online) as server, ThreadPoolExecutor() as threads:
@@ -48,10 +60,13 @@ def test_serves_until_it_is_told_to_stop_and_answers_what_is_in_flight_first(
         assert (status, body["said"]) == (200, "done")
         assert server.process.wait(60) == 0
         assert not (server.folder / "server.json").exists()
+        key = server.key
     kept = served_before(online.home, "here")
     assert kept.keys() == {"blue", "green"}
     assert kept["blue"].start_seconds > 0
     assert kept["blue"].slowest_seconds > kept["green"].slowest_seconds == 0
+    with Server(online) as again:
+        assert again.key == key
 
 
 def test_a_second_signal_ends_it_at_once(online: ScratchProject) -> None:
@@ -78,19 +93,30 @@ def test_too_many_requests_and_slow_ones_are_refused_as_declared(
         wait_for(lambda: server.ask({})[0] == 200)
 
 
-def test_a_crash_is_500_and_only_the_log_has_the_traceback(online: ScratchProject) -> None:
-    with Server(online) as server:
-        status, body = server.ask({"raise": "a secret"}, azureml_model_deployment="green")
-        assert status == 500
-        assert "secret" not in json.dumps(body)
-        assert "Traceback" not in json.dumps(body)
-        wait_for(lambda: "ValueError: a secret" in server.log)
-        assert server.ask({"die": 7}, azureml_model_deployment="green")[0] == 500
-        wait_for(lambda: "deployment 'green': its process exited with status 7" in server.log)
-        assert server.ask({})[0] == 200
+def test_a_crash_is_424_and_only_the_log_has_the_traceback(server: Server) -> None:
+    status, body = server.ask({"raise": "a secret"}, azureml_model_deployment="green")
+    assert status == 424
+    assert "secret" not in json.dumps(body)
+    assert "Traceback" not in json.dumps(body)
+    assert "\ngreen | ValueError: a secret\n" in server.log
+    assert server.ask({"die": 7}, azureml_model_deployment="green")[0] == 424
+    assert "deployment 'green': its process exited with status 7" in server.log
+    assert server.ask({})[0] == 200
+    wait_for(lambda: server.ask({}, azureml_model_deployment="green")[0] == 200)
 
 
-def test_traffic_is_split_as_declared(online: ScratchProject) -> None:
+def test_each_deployment_is_told_while_it_loads_and_by_what_it_prints(server: Server) -> None:
+    name = "green"
+    server.ask({"print": "a word"}, azureml_model_deployment=name)
+    lines = server.log.splitlines()
+    loading = "azureml:greeting:1 script score.py, 1 process"
+    assert f"loading deployment {name!r}: {loading}" in lines
+    assert any(line.startswith(f"deployment {name!r} is ready after ") for line in lines)
+    assert any(line.startswith(f"{name} | ") and line.endswith("a word") for line in lines)
+
+
+def test_traffic_is_split_as_declared(project: ScratchProject) -> None:
+    online = add_online(project, "blue", "green")
     online.write("models/echo/online-endpoint.yml", endpoint_yaml(blue=50, green=50))
     with Server(online) as server:
         processes = [server.ask({})[1]["process"] for _ in range(60)]
@@ -99,26 +125,24 @@ def test_traffic_is_split_as_declared(online: ScratchProject) -> None:
         assert min(counts) >= 10
 
 
-def test_a_small_answer_does_not_wait_for_another_packet(online: ScratchProject) -> None:
-    with Server(online) as server:
-        connection = server.connect()
-        seconds = []
-        for _ in range(10):
-            began = time.perf_counter()
-            connection.request("POST", "/score", "{}", {"Authorization": f"Bearer {server.key}"})
-            assert connection.getresponse().read()
-            seconds.append(time.perf_counter() - began)
-        connection.close()
+def test_a_small_answer_does_not_wait_for_another_packet(server: Server) -> None:
+    connection = server.connect()
+    seconds = []
+    for _ in range(10):
+        began = time.perf_counter()
+        connection.request("POST", "/score", "{}", {"Authorization": f"Bearer {server.key}"})
+        assert connection.getresponse().read()
+        seconds.append(time.perf_counter() - began)
+    connection.close()
     assert min(seconds) < 0.035  # a delayed acknowledgement takes 40 ms
 
 
-def test_a_body_that_is_too_large_is_told_so(online: ScratchProject, tmp_path: Path) -> None:
-    with Server(online) as server:
-        status, body = server.ask("x" * MAX_BODY)
-        assert (status, "10,000,000 bytes" in body["message"]) == (413, True)
-        done = online.run("invoke", "here", request_file(tmp_path, "x" * MAX_BODY))
-        assert done.returncode == 1
-        assert "answered 413" in done.stderr
+def test_a_body_that_is_too_large_is_told_so(server: Server, tmp_path: Path) -> None:
+    status, body = server.ask("x" * MAX_BODY)
+    assert (status, "10,000,000 bytes" in body["message"]) == (413, True)
+    done = server.project.run("invoke", "here", request_file(tmp_path, "x" * MAX_BODY))
+    assert done.returncode == 1
+    assert "answered 413" in done.stderr
 
 
 def test_the_key_stays_secret(online: ScratchProject, tmp_path: Path) -> None:
@@ -141,16 +165,6 @@ def test_the_key_stays_secret(online: ScratchProject, tmp_path: Path) -> None:
         assert server.key not in json.dumps(online.json("endpoints", "show", "here"))
 
 
-def test_the_key_is_the_same_the_next_time(online: ScratchProject) -> None:
-    keys = set()
-    for _ in range(2):
-        with Server(online) as server:
-            keys.add(server.key)
-            server.process.send_signal(signal.SIGINT)
-            assert server.process.wait(60) == 0
-    assert len(keys) == 1
-
-
 def test_invoke_asks_the_server_that_runs_and_does_without_one(
     online: ScratchProject, tmp_path: Path
 ) -> None:
@@ -160,14 +174,21 @@ def test_invoke_asks_the_server_that_runs_and_does_without_one(
         answer = online.json("invoke", "here", request)
         assert (answer["status"], answer["deployment"]) == (200, "blue")
         assert answer["body"] == {"process": served, "said": "hello"}
-        green = online.json("invoke", "here", request, "-d", "green")
-        assert green["deployment"] == "green"
     # Killed, it had no time to say that it is gone.
     assert (server.folder / "server.json").exists()
-    answer = online.json("invoke", "here", request, "--deployment", "green")
-    assert (answer["status"], answer["deployment"]) == (200, "green")
+    answer = online.json("invoke", "here", request)
+    assert (answer["status"], answer["deployment"]) == (200, "blue")
     assert answer["body"]["said"] == "hello"
-    assert answer["body"]["process"] not in (served, green["body"]["process"])
+    assert answer["body"]["process"] != served
+
+
+def test_invoke_asks_the_deployment_that_is_named(server: Server, tmp_path: Path) -> None:
+    request = request_file(tmp_path, {"raise": "it"})
+    done = server.project.run("invoke", "here", request, "-d", "green", "--container-status")
+    assert done.stderr.startswith("green answered 500 in ")
+    done = server.project.run("invoke", "here", request, "-d", "green", "-o", "json")
+    assert json.loads(done.stdout)["deployment"] == "green"
+    assert "answered 424 (Failed Dependency), its model 500 model_error;" in done.stderr
 
 
 def test_without_a_server_what_the_model_prints_goes_to_a_file(
@@ -176,7 +197,8 @@ def test_without_a_server_what_the_model_prints_goes_to_a_file(
     done = online.run("invoke", "here", request_file(tmp_path, {"raise": "it", "print": "noise"}))
     assert done.returncode == 1
     assert "error occurred in scoring script" in json.loads(done.stdout)["message"]
-    assert done.stderr.splitlines()[-1].startswith("error: endpoint 'here' answered 500")
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("error: endpoint 'here' answered 424 (Failed Dependency), its model 500")
     assert "Traceback" not in done.stderr
     log = (online.home / "endpoints/here/invoke.txt").read_text()
     assert "noise" in log
@@ -195,9 +217,8 @@ def test_a_script_finds_the_registered_model_under_its_own_name(
         "    return {str(one.relative_to(folder)): one.read_text() for one in files}\n"
     )
     online.write("models/echo/blue/score.py", script)
-    for _ in range(2):
-        answer = online.json("invoke", "here", request_file(tmp_path, {}))
-        assert answer["body"] == {"greeting/greeting.txt": "hello\n"}
+    answer = online.json("invoke", "here", request_file(tmp_path, {}))
+    assert answer["body"] == {"greeting/greeting.txt": "hello\n"}
     assert [one["version"] for one in online.json("models", "list", "--name", "greeting")] == ["1"]
 
 
@@ -239,12 +260,11 @@ def test_a_spark_model_is_neither_served_nor_asked_where_there_is_no_java(
         assert done.stderr.count("\n") == 1
 
 
-def test_an_endpoint_is_served_once(online: ScratchProject) -> None:
-    with Server(online) as server:
-        again = online.run("serve", "here", "--port", "0")
-        assert again.returncode == 3
-        assert f"served already at {server.uri}" in again.stderr
-        assert again.stderr.count("\n") == 1
+def test_an_endpoint_is_served_once(server: Server) -> None:
+    again = server.project.run("serve", "here", "--port", "0")
+    assert again.returncode == 3
+    assert f"served already at {server.uri}" in again.stderr
+    assert again.stderr.count("\n") == 1
 
 
 def test_a_port_that_is_taken_is_named(online: ScratchProject) -> None:
@@ -266,7 +286,7 @@ def test_a_port_that_is_taken_is_named(online: ScratchProject) -> None:
         (("serve", "here", "--host", "no.such.host.invalid"), 2, "--host no.such.host.invalid"),
         (("invoke", "hree", "request.json"), 3, "did you mean 'here'?"),
         (("invoke", "echo", "request.json"), 2, "is a batch endpoint"),
-        (("invoke", "here", "request.json", "-d", "geen"), 3, "did you mean 'green'?"),
+        (("invoke", "here", "request.json", "-d", "blu"), 3, "did you mean 'blue'?"),
     ],
 )
 def test_what_cannot_be_served_or_asked_is_named_in_one_line(
@@ -277,6 +297,20 @@ def test_what_cannot_be_served_or_asked_is_named_in_one_line(
     assert done.returncode == status
     assert reason in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_as_many_processes_run_as_instances_times_their_workers_and_cores(
+    project: ScratchProject,
+) -> None:
+    online = add_online(project, variables="{WORKER_COUNT: 64}")
+    cores = len(os.sched_getaffinity(0))
+    with Server(online) as server:
+        assert f"script score.py, {many(cores, 'process')}\n" in server.log
+    for count in ("0", "two"):
+        add_online(project, variables=f"{{WORKER_COUNT: '{count}'}}")
+        done = online.run("serve", "here", "--port", "0")
+        assert done.returncode == 2
+        assert f"WORKER_COUNT is '{count}', allowed: a whole number above zero" in done.stderr
 
 
 @pytest.mark.parametrize("command", ["serve", "invoke"])
@@ -341,7 +375,7 @@ def test_the_sample_endpoint_answers_the_sample_request_as_the_document_asks(
         place = request["input_data"]["columns"].index("Age")
         request["input_data"]["data"][1][place] = "old"
         message = "row 1, column 'Age': 'old' is not a double"
-        assert server.ask(request) == (400, {"message": message})
+        assert server.ask(request) == (424, {"message": message})
 
 
 def test_serving_names_the_requirements_it_lacks(online: ScratchProject) -> None:

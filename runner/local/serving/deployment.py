@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -28,16 +27,19 @@ class Deployment:
     def __init__(
         self,
         plan: DeploymentPlan,
-        log: IO[bytes] | int | None = None,
+        log: IO[bytes] | None = None,
         say: Callable[[str], object] = lambda _: None,
     ) -> None:
-        """`log` takes what the model or script prints (by default standard error), `say` a line
-        for each process that had to be replaced."""
+        """`log` takes what the model or script prints (by default standard error, with the
+        deployment's name before each line), `say` a line for what is worth knowing, such as each
+        process that had to be replaced."""
         self.plan = plan
-        self._log = sys.stderr.fileno() if log is None else log
+        self._log = log
         self._say = say
         self._lock = threading.Lock()
         self._inside = 0
+        self._admitted = threading.BoundedSemaphore(plan.slots)
+        self._noticed: set[str] = set()  # what answers gave to notice
         self._idle: queue.LifoQueue[Process] = queue.LifoQueue()
         self._processes: set[Process] = set()
         self._ready = 0
@@ -81,8 +83,8 @@ class Deployment:
     def score(self, request: Request) -> Answer:
         """Answer one request.
 
-        408 where it takes longer than the request timeout, 429 where too many are inside or no
-        process is free in time, 500 where the process dies, 503 where there is none.
+        408 where it takes longer than the request timeout, 429 where too many are inside or none
+        of the slots is free in time, 500 where the process dies, 503 where there is none.
         """
         return self.run(request) if self.enter() else self.busy()
 
@@ -127,15 +129,32 @@ class Deployment:
             process.kill()
 
     def _run(self, request: Request) -> Answer:
-        name = self.plan.name
+        if not self._ready:
+            return self._nothing_ready()
+        # As on Azure, a request waits outside until fewer than the slots are being answered...
+        if not self._admitted.acquire(timeout=self.plan.queue_wait):
+            wait = f"{self.plan.queue_wait * 1000:g} ms (max_queue_wait_ms)"
+            return refuse(
+                429, f"deployment {self.plan.name!r} was busy for {wait}; try again later"
+            )
+        try:
+            return self._answer(request)
+        finally:
+            self._admitted.release()
+
+    def _answer(self, request: Request) -> Answer:
+        name, limit = self.plan.name, f"{self.plan.request_timeout * 1000:g} ms"
+        too_slow = refuse(
+            408, f"deployment {name!r} gave no answer in {limit} (request_timeout_ms)"
+        )
         while True:
             if not self._ready:
-                return refuse(503, f"deployment {name!r} has no process ready; try again later")
+                return self._nothing_ready()
             try:
-                process = self._idle.get(timeout=self.plan.queue_wait)
+                # ...and from then on for one of the processes, which may be fewer.
+                process = self._idle.get(timeout=self.plan.request_timeout)
             except queue.Empty:
-                wait = f"{self.plan.queue_wait * 1000:g} ms (max_queue_wait_ms)"
-                return refuse(429, f"deployment {name!r} was busy for {wait}; try again later")
+                return too_slow
             if process.alive:
                 break
             self._replace(process, "its process ended while it was idle")
@@ -143,16 +162,27 @@ class Deployment:
         try:
             answer = process.score(request)
         except TooSlow:
-            limit = f"{self.plan.request_timeout * 1000:g} ms (request_timeout_ms)"
-            self._replace(process, f"no answer in {limit}")
-            return refuse(408, f"deployment {name!r} gave no answer in {limit}")
+            self._replace(process, f"no answer in {limit} (request_timeout_ms)")
+            return too_slow
         except Died as error:
             self._replace(process, str(error))
             return refuse(500, "scoring ended the process; the deployment's log says more", True)
         finally:
             self.slowest_seconds = max(self.slowest_seconds, time.perf_counter() - began)
         self._idle.put(process)
+        if answer.notice is not None:
+            self._notice(answer.notice)
         return answer
+
+    def _nothing_ready(self) -> Answer:
+        return refuse(503, f"deployment {self.plan.name!r} has no process ready; try again later")
+
+    def _notice(self, notice: str) -> None:
+        with self._lock:
+            told = notice in self._noticed
+            self._noticed.add(notice)
+        if not told:
+            self._say(f"deployment {self.plan.name!r}: {notice}")
 
     def _new(self) -> Process:
         process = Process(self.plan, self._log)

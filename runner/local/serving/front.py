@@ -6,22 +6,25 @@ import asyncio
 import hmac
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from runner.local.serving.answer import Answer, refuse
 from runner.local.serving.bodies import MAX_BODY
 from runner.local.serving.deployment import Deployment
 from runner.local.serving.metrics import Metrics
+from runner.local.serving.model_error import as_azure_shows
 from runner.local.serving.request import Request
+from runner.local.serving.request_ids import ID, too_long, with_id, with_ids
 from runner.local.serving.traffic import HEADER, choose, nobody
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request as HttpRequest
     from starlette.responses import Response
+    from starlette.types import Receive, Scope, Send
 
 _BODY_SECONDS = 60.0  # for a request's body to arrive
 _MOST_DRAINED = 10 * MAX_BODY  # bytes of a body that is too large, which are read and dropped
@@ -29,7 +32,6 @@ _MOST_DRAINED = 10 * MAX_BODY  # bytes of a body that is too large, which are re
 _NOT_HANDED_ON = frozenset(
     {"authorization", "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade"}
 )
-_LONGEST_ID = 100  # characters of a request id; Azure's limit
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,18 @@ class Front:
         endpoint: Endpoint,
         say: Callable[[str], object],
         verbose: bool = False,
+        container_status: bool = False,
         chance: Callable[[], float] | None = None,
     ) -> None:
-        """`say` takes a line for each request that failed, or with `verbose` for every request;
-        `chance` draws evenly from 0 to 1 and decides where traffic goes."""
+        """`say` takes a line for each request that failed, or with `verbose` for every request.
+
+        With `container_status` a client gets the status that a model or script gives, where Azure
+        makes it 424. `chance` draws evenly from 0 to 1 and decides where traffic goes.
+        """
         self._endpoint = endpoint
         self._say = say
         self._verbose = verbose
+        self._container_status = container_status
         self._chance = chance or secrets.SystemRandom().random
         self._metrics = Metrics(endpoint.deployments.values())
         # A thread for everybody who is let in, so that nobody waits for a thread.
@@ -70,9 +77,11 @@ class Front:
         from starlette.exceptions import HTTPException
         from starlette.routing import Route
 
-        return Starlette(
+        app = Starlette(
             routes=[
-                Route("/score", self._score, methods=["POST"]),
+                # With every method, as the container answers them.
+                Route("/score", _Endpoint(self._hand_on)),
+                Route("/swagger.json", _Endpoint(self._hand_on)),
                 Route("/", _live, methods=["GET"]),  # where Azure's probes ask
                 Route("/health/live", _live, methods=["GET"]),
                 Route("/health", self._health, methods=["GET"]),
@@ -81,6 +90,8 @@ class Front:
             ],
             exception_handlers={HTTPException: _explain},
         )
+        app.router.redirect_slashes = False
+        return app
 
     def close(self) -> None:
         """Finish what is being scored, then end the deployments."""
@@ -92,31 +103,40 @@ class Front:
         for one in self._endpoint.deployments.values():
             one.kill()
 
-    async def _score(self, request: HttpRequest) -> Response:
+    async def _hand_on(self, request: HttpRequest) -> Response:
+        """Have a deployment answer a request, which goes to it as it came."""
         began = time.perf_counter()
-        name, answer = await self._answer(request)
-        self._metrics.answered(name, answer.status)
-        number = request.headers.get("x-request-id", "")
-        if not number.isprintable() or not 0 < len(number) <= _LONGEST_ID:
-            number = secrets.token_hex(8)
-        if self._verbose or answer.status >= 400:
-            took = (time.perf_counter() - began) * 1000
-            moment = time.strftime("%H:%M:%S")
-            self._say(f"{moment} POST /score {answer.status} {name or '-'} {took:.1f} ms {number}")
-        headers = {"x-request-id": number} | ({HEADER: name} if name else {})
+        asked = with_id(_asked(request))
+        name, answer = await self._answer(request, asked)
+        shown = with_ids(self._shown(answer), asked)
+        self._metrics.answered(name, shown.status)
+        if self._verbose or shown.status >= 400:
+            moment, took = time.strftime("%H:%M:%S"), (time.perf_counter() - began) * 1000
+            status = str(shown.status)
+            if shown.status != answer.status:
+                status += f" (of {answer.status})"
+            number = next((value for key, value in shown.headers if key.lower() == ID), "-")
+            self._say(
+                f"{moment} {asked.method} {request.url.path} {status} {name or '-'}"
+                f" {took:.1f} ms {number if number.isprintable() else '-'}"
+            )
+        headers = {HEADER: name} if name else {}
         if answer.status == 401:
             headers["www-authenticate"] = "Bearer"
-        if answer.status in (408, 413):
+        if answer.status in (408, 413) and not answer.by_model:
             headers["connection"] = "close"  # there may be more to come that nobody will read
-        return _response(answer, headers)
+        return _response(shown, headers)
 
-    async def _answer(self, request: HttpRequest) -> tuple[str | None, Answer]:
+    def _shown(self, answer: Answer) -> Answer:
+        return answer if self._container_status else as_azure_shows(answer)
+
+    async def _answer(self, request: HttpRequest, asked: Request) -> tuple[str | None, Answer]:
         """The answer, and the deployment that was to give it."""
         endpoint = self._endpoint
         if not self._may_ask(request):
             reason = "the key is missing or wrong; send it as Authorization: Bearer <key>"
             return None, refuse(401, reason)
-        name = request.headers.get(HEADER) or choose(endpoint.traffic, self._chance())
+        name = asked.header(HEADER) or choose(endpoint.traffic, self._chance())
         if name is None:
             return None, nobody(endpoint.name)
         deployment = endpoint.deployments.get(name)
@@ -126,9 +146,11 @@ class Front:
         body = await _read_body(request)
         if isinstance(body, Answer):
             return name, body
-        scoring = _scoring_request(request, body)
-        self._mirror(name, scoring)
-        return name, await self._run(deployment, scoring)
+        if deployment.plan.script is None and (refused := too_long(asked)) is not None:
+            return name, refused
+        asked = replace(asked, body=body)
+        self._mirror(name, asked)
+        return name, await self._run(deployment, asked)
 
     def _may_ask(self, request: HttpRequest) -> bool:
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
@@ -161,7 +183,7 @@ class Front:
 
     def _run_mirrored(self, mirror: Deployment, request: Request) -> None:
         answer = mirror.run(request)
-        self._metrics.answered(mirror.plan.name, answer.status, mirrored=True)
+        self._metrics.answered(mirror.plan.name, self._shown(answer).status, mirrored=True)
 
     async def _health(self, _request: HttpRequest) -> Response:
         """Ready while every deployment with traffic has a process that can score."""
@@ -193,14 +215,27 @@ async def _explain(_request: HttpRequest, error: Exception) -> Response:
     return _response(refuse(status, getattr(error, "detail", "")), dict(headers))
 
 
-def _scoring_request(request: HttpRequest, body: bytes) -> Request:
-    """The request as the deployment gets it: all of it, but for the key and the connection's."""
+class _Endpoint:
+    """An endpoint of Starlette's that takes every method."""
+
+    def __init__(self, answer: Callable[[HttpRequest], Awaitable[Response]]) -> None:
+        self._answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        from starlette.requests import Request
+
+        response = await self._answer(Request(scope, receive))
+        await response(scope, receive, send)
+
+
+def _asked(request: HttpRequest) -> Request:
+    """The request as a deployment gets it, without its body, its key and the connection's own."""
     target = request.scope["raw_path"].decode("latin-1")
     query = request.scope["query_string"].decode("latin-1")
     headers = tuple(
         (name, value) for name, value in request.headers.items() if name not in _NOT_HANDED_ON
     )
-    return Request(request.method, f"{target}?{query}" if query else target, headers, body)
+    return Request(request.method, f"{target}?{query}" if query else target, headers)
 
 
 async def _read_body(request: HttpRequest) -> bytes | Answer:
@@ -233,6 +268,8 @@ def _response(answer: Answer, headers: Mapping[str, str]) -> Response:
     from starlette.responses import Response
 
     response = Response(answer.body, answer.status)
+    if any(name.lower() == "content-length" for name, _ in answer.headers):
+        del response.headers["content-length"]  # it is that of what HEAD leaves out
     for name, value in answer.headers:
         response.headers.append(name, value)
     response.headers.update(headers)

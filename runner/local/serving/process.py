@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -15,6 +16,7 @@ from typing import IO
 from runner.errors import JobFailed
 from runner.local.serving.answer import Answer
 from runner.local.serving.plan import DeploymentPlan
+from runner.local.serving.relay import Relay
 from runner.local.serving.request import Request
 from runner.processes import command_in, python_command, variables_in, with_one_thread
 
@@ -33,21 +35,24 @@ class Died(Exception):
 class Process:
     """Started at once; `wait_until_ready` before the first request. One request at a time."""
 
-    def __init__(self, plan: DeploymentPlan, log: IO[bytes] | int) -> None:
-        """Start it. What the model or script prints goes to `log`, a file.
+    def __init__(self, plan: DeploymentPlan, log: IO[bytes] | None = None) -> None:
+        """Start it. What the model or script prints goes to `log`, a file, else to standard error
+        with the deployment's name before each line.
 
         Raises JobFailed where the plan's Python can't be started.
         """
         self.start_seconds = 0.0  # that it took to load, once it is ready
         self._plan = plan
+        self._relay = Relay(plan.name, sys.stderr.fileno()) if log is None else None
+        output = log if self._relay is None else self._relay.inlet
         self._connection, theirs = Pipe()
         command, variables = _command(plan, str(theirs.fileno()))
         try:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,  # closed with this process, which ends the worker
-                stdout=log,
-                stderr=log,
+                stdout=output,
+                stderr=output,
                 env=with_one_thread({"PYTHONUNBUFFERED": "1", **variables}),
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,  # the terminal's Ctrl-C is not for it
@@ -60,6 +65,8 @@ class Process:
             ) from None
         finally:
             theirs.close()
+            if self._relay is not None:
+                self._relay.begin()
 
     @property
     def alive(self) -> bool:
@@ -90,6 +97,7 @@ class Process:
         self._send(request.body)
         told = json.loads(self._receive(deadline))
         headers = tuple((name, value) for name, value in told.pop("headers"))
+        self._log_so_far()  # which is in the log when its answer is there
         return Answer(body=self._receive(deadline), headers=headers, **told)
 
     def end(self, grace: float = 0.0) -> None:
@@ -99,6 +107,7 @@ class Process:
             self._process.wait(grace)
         self.kill()
         self._process.wait()
+        self._log_so_far()
         assert self._process.stdin is not None
         self._process.stdin.close()
 
@@ -106,6 +115,10 @@ class Process:
         """End it now, without waiting for that: also safe in a signal's handler."""
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
+
+    def _log_so_far(self) -> None:
+        if self._relay is not None:
+            self._relay.drain()
 
     def _send(self, message: bytes) -> None:
         try:

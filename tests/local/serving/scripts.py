@@ -12,6 +12,7 @@ from tests.inference_server import server_python
 # Does what the request asks for, so that one script serves every test.
 OBEDIENT = """
 import json, os, time
+from azureml.contrib.services.aml_response import AMLResponse
 
 def init():
     print("init was called", flush=True)
@@ -22,6 +23,8 @@ def run(raw_data):
         open(wish["began"], "w").close()
     while "until" in wish and not os.path.exists(wish["until"]):
         time.sleep(0.005)
+    if "respond" in wish:
+        return AMLResponse(*wish["respond"])
     if "print" in wish:
         print(wish["print"])
     if "raise" in wish:

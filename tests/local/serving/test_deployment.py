@@ -15,6 +15,7 @@ import pytest
 
 from runner.local.serving.answer import Answer
 from runner.local.serving.deployment import Deployment
+from runner.local.serving.process import Process
 
 from .scripts import posted, script_plan
 
@@ -123,6 +124,25 @@ def test_who_waits_too_long_for_a_process_is_refused(serve: Serve) -> None:
     assert held.result(20).status == 200
 
 
+def test_who_has_a_slot_waits_for_a_process_as_long_as_a_request_may_take(serve: Serve) -> None:
+    served = serve(slots=2, queue_wait=0.0)
+    held, until = served.hold()
+    waiting = served.ask_meanwhile(say="waited")
+    wait_for(lambda: served.deployment._inside == 2)
+    assert served.ask().status == 429
+    until.touch()
+    assert held.result(20).status == 200
+    assert json.loads(waiting.result(20).body)["said"] == "waited"
+
+
+def test_what_is_worth_a_notice_is_told_once(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = Answer(200, b"{}", notice="Azure answers 424 to this")
+    monkeypatch.setattr(Process, "score", lambda *_: answer)
+    served = serve()
+    assert [served.ask() for _ in range(3)] == [answer] * 3
+    assert served.said == ["deployment 'blue': Azure answers 424 to this"]
+
+
 def test_what_takes_too_long_is_given_up_and_its_process_replaced(serve: Serve) -> None:
     served = serve(request_timeout=0.2)
     answer = served.ask(until="/never")
@@ -186,7 +206,7 @@ def test_what_a_script_raises_is_500_and_its_traceback_goes_to_the_log(
 def test_what_a_script_prints_is_in_the_log_when_its_answer_is_there(serve: Serve) -> None:
     served = serve()
     served.ask(print="a word")
-    assert "a word\n" in served.log.read_text()
+    assert " azmlinfsrv.print - a word\n" in served.log.read_text()
 
 
 def test_closing_leaves_no_process(serve: Serve) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +27,12 @@ KEY = "a-key-that-nobody-guesses"
 @dataclass(frozen=True)
 class Reply:
     status: int
-    headers: Mapping[str, str]
+    pairs: Sequence[tuple[str, str]]  # headers, in their order
     body: bytes
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return dict(self.pairs)
 
     @property
     def message(self) -> str:
@@ -51,6 +55,7 @@ class Client:
         key: str | None = KEY,
         chunks: int = 1,
         headers: Mapping[str, str] | None = None,
+        query: str = "",
     ) -> Reply:
         given = dict(headers or {})
         if key is not None:
@@ -62,7 +67,7 @@ class Client:
             "method": method,
             "path": path,
             "raw_path": path.encode(),
-            "query_string": b"",
+            "query_string": query.encode(),
             "headers": [(name.encode(), value.encode()) for name, value in given.items()],
         }
         size = -(-len(body) // chunks) or 1
@@ -80,7 +85,7 @@ class Client:
             sent.append(message)
 
         self._loop.run_until_complete(self._app(scope, receive, send))
-        answered = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+        answered = [(name.decode(), value.decode()) for name, value in sent[0]["headers"]]
         content = b"".join(one.get("body", b"") for one in sent[1:])
         return Reply(sent[0]["status"], answered, content)
 
@@ -99,30 +104,44 @@ def said() -> list[str]:
     return []
 
 
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder where each deployment's log is."""
+    return tmp_path_factory.mktemp("logs")
+
+
+@pytest.fixture(scope="module")
+def deployments(logs: Path) -> Iterator[Mapping[str, Deployment]]:
+    """Blue and green, whose scripts answer any JSON."""
+    with ExitStack() as stack:
+        found = {}
+        for name in ("blue", "green"):
+            plan = script_plan(logs / name, name=name, slots=20)
+            log = stack.enter_context((logs / f"{name}.txt").open("wb"))
+            found[name] = stack.enter_context(Deployment(plan, log))
+            found[name].begin()
+        for one in found.values():
+            one.wait_until_ready()
+        yield found
+
+
 @pytest.fixture
-def serve(tmp_path: Path, said: list[str]) -> Iterator[Serve]:
-    """Serve blue and green, whose scripts answer any JSON; the traffic's chances are seeded."""
+def serve(deployments: Mapping[str, Deployment], said: list[str]) -> Iterator[Serve]:
+    """Serve the deployments; the traffic's chances are seeded."""
     with ExitStack() as stack:
 
-        def start(verbose: bool = False, **more: Any) -> Client:
-            deployments = {}
-            for name in ("blue", "green"):
-                plan = script_plan(tmp_path / name, name=name, slots=20)
-                log = stack.enter_context((tmp_path / f"{name}.txt").open("wb"))
-                deployments[name] = stack.enter_context(Deployment(plan, log))
-                deployments[name].begin()
-            for one in deployments.values():
-                one.wait_until_ready()
+        def start(verbose: bool = False, container_status: bool = False, **more: Any) -> Client:
             split = {"traffic": {"blue": 100}} | more
             front = Front(
                 Endpoint("here", deployments, KEY, **split),
                 said.append,
                 verbose,
+                container_status,
                 random.Random(7).random,  # noqa: S311 (nothing secret)
             )
             client = Client(front)
             stack.callback(client.close)
-            stack.callback(front.close)
+            stack.callback(front._threads.shutdown)  # its deployments go on
             return client
 
         yield start
@@ -171,10 +190,10 @@ def test_without_traffic_a_deployment_must_be_named(serve: Serve) -> None:
     assert client.ask(headers={HEADER: "blue"}).status == 200
 
 
-def test_a_mirror_gets_its_share_of_copies_and_answers_nobody(serve: Serve, tmp_path: Path) -> None:
+def test_a_mirror_gets_its_share_of_copies_and_answers_nobody(serve: Serve, logs: Path) -> None:
     client = serve(mirror_traffic={"green": 50})
     for number in range(20):
-        reply = client.ask(json.dumps({"print": f"request {number}"}).encode())
+        reply = client.ask(json.dumps({"print": f"mirrored {number}"}).encode())
         assert reply.headers[HEADER] == "blue"
     chances = random.Random(7)  # noqa: S311 (nothing secret)
     copies = 0
@@ -182,8 +201,8 @@ def test_a_mirror_gets_its_share_of_copies_and_answers_nobody(serve: Serve, tmp_
         chances.random()  # whom traffic chooses
         copies += chances.random() < 0.5
     assert 0 < copies < 20
-    log = tmp_path / "green.txt"
-    wait_for(lambda: log.read_text().count("request ") == copies)
+    log = logs / "green.txt"
+    wait_for(lambda: log.read_text().count("mirrored ") == copies)
     line = f'runner_requests_total{{deployment="green",mirrored="true",status="200"}} {copies}.0'
     wait_for(lambda: line in client.get("/metrics").body.decode())
 
@@ -199,15 +218,66 @@ def test_a_body_beyond_the_limit_is_refused(serve: Serve, chunks: int) -> None:
         assert declared.headers["connection"] == "close"
 
 
-def test_a_request_id_comes_back_or_is_made(serve: Serve, said: list[str]) -> None:
+@pytest.mark.parametrize("key", [KEY, "wrong"])
+def test_ids_come_back_or_are_made_also_where_the_front_answers(
+    serve: Serve, said: list[str], key: str
+) -> None:
     client = serve(verbose=True)
-    assert client.ask(headers={"x-request-id": "mine-1"}).headers["x-request-id"] == "mine-1"
+    mine = {"x-request-id": "mine-1", "x-ms-client-request-id": "client-1"}
+    reply = client.ask(key=key, headers=mine)
+    assert mine.items() <= reply.headers.items()
+    assert reply.headers["x-ms-request-id"] == "client-1"
     assert said[-1].endswith("mine-1")
-    made = {
-        client.ask(headers={"x-request-id": "x" * 101}).headers["x-request-id"] for _ in range(2)
-    }
-    assert {len(one) for one in made} == {16}
+    old = client.ask(key=key, headers={"x-ms-request-id": "old"})
+    assert old.headers["x-ms-client-request-id"] == old.headers["x-ms-request-id"] == "old"
+    made = {client.ask(key=key).headers["x-request-id"] for _ in range(2)}
+    assert {len(one) for one in made} == {36}
     assert len(made) == 2
+
+
+def test_an_id_that_is_too_long_is_refused_and_not_given_back(serve: Serve) -> None:
+    client = serve(container_status=True)
+    for headers in ({"x-request-id": "x" * 101}, {"x-ms-client-request-id": "x" * 101}):
+        reply = client.ask(headers=headers)
+        assert (reply.status, "must not exceed 100" in reply.message) == (431, True)
+        assert not headers.keys() & {name for name, value in reply.pairs if len(value) > 100}
+    refused = client.ask(key="wrong", headers={"x-request-id": "x" * 101})
+    assert (refused.status, "x-request-id" in refused.headers) == (401, False)
+
+
+def test_a_request_goes_to_the_script_as_it_came_and_the_answer_comes_back_so(serve: Serve) -> None:
+    client = serve()
+    answer = ["body", 200, {"Content-Type": "text/x", "Set-Cookie": "a=1,b=2"}]
+    reply = client.ask(json.dumps({"respond": answer}).encode())
+    assert (reply.status, reply.body) == (200, b"body")
+    assert [value for name, value in reply.pairs if name == "set-cookie"] == ["a=1", "b=2"]
+    assert reply.headers["content-type"] == "text/x"
+    got = client.ask(b"", "GET", query="say=%22one%22&say=two")
+    assert (got.status, json.loads(got.body)["said"]) == (200, ["one", "two"])
+    for path, method, status in [
+        ("/score", "OPTIONS", 200),
+        ("/score", "HEAD", 424),
+        ("/score", "DELETE", 424),
+        ("/swagger.json", "GET", 200),
+        ("/swagger.json", "POST", 424),
+    ]:
+        reply = client.ask(b"", method, path)
+        assert (reply.status, reply.headers[HEADER]) == (status, "blue"), (path, method)
+    assert client.ask(b"", "GET", "/swagger.json", key=None).status == 401
+
+
+def test_what_a_script_answers_but_200_is_shown_as_azure_shows_it(
+    serve: Serve, said: list[str]
+) -> None:
+    wish = json.dumps({"respond": ["no tea", 418]}).encode()
+    reply = serve().ask(wish)
+    assert (reply.status, reply.body) == (424, b"no tea")
+    assert reply.headers["ms-azureml-model-error-reason"] == "model_error"
+    assert reply.headers["ms-azureml-model-error-statuscode"] == "418"
+    assert " POST /score 424 (of 418) blue " in said[-1]
+    own = serve(container_status=True).ask(wish)
+    assert own.status == 418
+    assert not [name for name, _ in own.pairs if name.startswith("ms-azureml")]
 
 
 def test_only_failed_requests_are_worth_a_line_unless_more_is_asked_for(
@@ -218,7 +288,7 @@ def test_only_failed_requests_are_worth_a_line_unless_more_is_asked_for(
     assert said == []
     client.ask(b'{"raise": "it"}')
     assert len(said) == 1
-    assert " POST /score 500 blue " in said[0]
+    assert " POST /score 424 (of 500) blue " in said[0]
 
 
 def test_health_is_ready_only_while_every_deployment_with_traffic_can_score(
@@ -229,12 +299,13 @@ def test_health_is_ready_only_while_every_deployment_with_traffic_can_score(
     assert client.get("/health/live").status == 200
     health = client.get("/health")
     assert health.status == 200
-    assert json.loads(health.body) == {"status": "ready", "processes": {"blue": 1, "green": 1}}
+    ready = {"blue": 1, "green": 1}
+    assert json.loads(health.body) == {"status": "ready", "processes": ready}
     client.ask(b'{"die": 1}', headers={HEADER: "green"})
     assert client.get("/health/ready").status == 200
     client.ask(b'{"die": 1}')
     assert client.get("/health/ready").status == 503
-    wait_for(lambda: client.get("/health/ready").status == 200)
+    wait_for(lambda: json.loads(client.get("/health/ready").body)["processes"] == ready)
 
 
 def test_metrics_count_by_deployment_and_status(serve: Serve) -> None:
@@ -246,7 +317,7 @@ def test_metrics_count_by_deployment_and_status(serve: Serve) -> None:
     assert metrics.headers["content-type"].startswith("text/plain; version=0.0.4")
     lines = metrics.body.decode().splitlines()
     assert 'runner_requests_total{deployment="blue",mirrored="false",status="200"} 1.0' in lines
-    assert 'runner_requests_total{deployment="green",mirrored="false",status="500"} 1.0' in lines
+    assert 'runner_requests_total{deployment="green",mirrored="false",status="424"} 1.0' in lines
     assert 'runner_requests_total{deployment="",mirrored="false",status="401"} 1.0' in lines
     assert 'runner_request_seconds_count{deployment="blue"} 1.0' in lines
     assert 'runner_requests_in_flight{deployment="blue"} 0.0' in lines
@@ -254,7 +325,8 @@ def test_metrics_count_by_deployment_and_status(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status"), [("GET", "/score", 405), ("POST", "/", 405), ("GET", "/no", 404)]
+    ("method", "path", "status"),
+    [("POST", "/", 405), ("GET", "/no", 404), ("POST", "/score/", 404)],
 )
 def test_what_is_not_there_is_refused_in_the_shape_of_every_error(
     serve: Serve, method: str, path: str, status: int

@@ -1,0 +1,54 @@
+"""The ids by which a request is found again, as Azure's inference server treats them.
+
+Source: azureml-inference-server-http, `server/routes.py`.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+
+from runner.local.serving.answer import Answer, refuse
+from runner.local.serving.request import Request
+
+ID, _CLIENTS, _LEGACY = "x-request-id", "x-ms-client-request-id", "x-ms-request-id"
+_LONGEST = 100  # characters
+
+
+def with_id(request: Request) -> Request:
+    """The request with an id, made where it brings none."""
+    if request.header(ID) is not None:
+        return request
+    return replace(request, headers=(*request.headers, (ID, str(uuid.uuid4()))))
+
+
+def too_long(request: Request) -> Answer | None:
+    """What the server answers to ids that are too long; None where they are not."""
+    own, clients, legacy = _ids(request)
+    if len(own) > _LONGEST:
+        text = f"{ID} must not exceed {_LONGEST} characters"
+    elif max(len(clients), len(legacy)) > _LONGEST:
+        text = f"{_LEGACY} and {_CLIENTS} must not exceed {_LONGEST} characters"
+    else:
+        return None
+    return refuse(431, text, by_model=True)
+
+
+def with_ids(answer: Answer, request: Request) -> Answer:
+    """The answer with the request's ids, but for those that it has and those that are too long."""
+    own, clients, legacy = _ids(request)
+    if len(own) > _LONGEST:
+        return answer
+    found = {ID: own}
+    if max(len(clients), len(legacy)) <= _LONGEST:
+        found |= {_CLIENTS: clients, _LEGACY: legacy}
+    there = {name.lower() for name, _ in answer.headers}
+    more = ((name, value) for name, value in found.items() if value and name not in there)
+    return replace(answer, headers=(*answer.headers, *more))
+
+
+def _ids(request: Request) -> tuple[str, str, str]:
+    """The request's own id, its client's, and the one by its old name that stands for either."""
+    own, legacy = request.header(ID) or "", request.header(_LEGACY) or ""
+    clients = request.header(_CLIENTS) or legacy
+    return own, clients, legacy or clients or own
