@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 
 from runner.venvs.cache import folder_of, python_of
 from runner.venvs.choosing import choose_interpreter
@@ -22,6 +24,8 @@ environment:
     dependencies: [python={MINOR}, pip: {list(REQUIREMENTS)!r}]
 """
 
+# A test that asks first may have sent all requests of its process to a stand-in.
+_ENVIRONMENT = dict(os.environ)
 _shared: list[Path] = []  # the session's folder; see tests/conftest.py
 
 
@@ -35,9 +39,10 @@ def server_python() -> str:
     """The executable of a Python that has the server, made by the first who asks."""
     home = _home()
     declared = DeclaredEnvironment("the tests", requirements=REQUIREMENTS)
-    found = choose_interpreter(
-        home, declared, "uv", needs=served_script_needs(home), say=lambda _: None
-    )
+    with patch.dict(os.environ, _ENVIRONMENT, clear=True):
+        found = choose_interpreter(
+            home, declared, "uv", needs=served_script_needs(home), say=lambda _: None
+        )
     assert found.venv is not None
     return str(python_of(folder_of(home, found.venv)))
 
