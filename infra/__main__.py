@@ -11,8 +11,8 @@ from typing import Any
 import pulumi
 from pulumi.runtime import get_root_directory, register_stack_transformation
 
-from infra.options import without_older_types
-from infra.stack_config import StackConfig, say_waiting
+from infra.options import Everything, keep_whole, without_older_types
+from infra.stack_config import PRODUCTION, StackConfig, say_waiting
 from runner.declarations import DeclarationError
 from runner.short_paths import shorten_paths
 
@@ -61,7 +61,9 @@ def declare_databricks(config: StackConfig) -> dict[str, Any]:
 DECLARE = {"azureml": declare_azureml, "databricks": declare_databricks}
 
 root = Path(get_root_directory()).resolve()
+everything = Everything()
 register_stack_transformation(without_older_types)
+register_stack_transformation(everything)
 try:
     stack_config = StackConfig(root)
     output = DECLARE[stack_config.platform](stack_config)
@@ -69,4 +71,6 @@ except DeclarationError as error:
     problems = shorten_paths(str(error), root)
     raise pulumi.RunError(f"nothing is declared before this is put right:\n{problems}") from None
 
+if stack_config.value(PRODUCTION, bool, False):
+    keep_whole(everything)
 pulumi.export("runner", output)

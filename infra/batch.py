@@ -6,6 +6,7 @@ import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
 from infra.arguments import arguments
+from infra.clusters import ClusterResource
 from infra.endpoint import (
     Endpoint,
     code_args,
@@ -17,7 +18,7 @@ from infra.endpoint import (
 )
 from infra.environments import Environments, environment_id
 from infra.foundation import Platform
-from infra.options import made_by_commit
+from infra.options import made_by_commit, serves
 from infra.pins import default_deployment, pinned
 from infra.routing import Routing
 from infra.settings import Settings
@@ -50,6 +51,7 @@ def _declare(
             endpoint=endpoint,
             deployments=deployments,
             declared=routed_anew_with(declared, settings),
+            protect=settings.production,
             default=default,
         )
     return Endpoint(declared.name, "batch", endpoint, deployments, default=default)
@@ -71,7 +73,7 @@ def _endpoint(declared: BatchEndpoint, settings: Settings, platform: Platform) -
         ),
         tags=endpoint_tags(declared, settings),
         # A refresh sees the default that the routing set; it is not the endpoint's to take away.
-        opts=made_by_commit(ignore_changes=["properties.defaults"], delete_before_replace=True),
+        opts=serves(settings, ignore_changes=["properties.defaults"], delete_before_replace=True),
     )
 
 
@@ -107,12 +109,29 @@ def _deployment(
             **arguments(declared.settings),
         ),
         tags=deployment_tags(declared, settings),
-        opts=made_by_commit(parent=endpoint, delete_before_replace=True),
+        opts=made_by_commit(
+            parent=endpoint,
+            protect=False,  # once it answers nobody, it may go
+            depends_on=_cluster_deletion(declared, platform),
+            delete_before_replace=True,
+        ),
     )
 
 
 def _compute(declared: BatchDeployment, platform: Platform) -> pulumi.Input[str] | None:
     """The id of one of the stack's clusters, or an id as it is declared."""
+    cluster = _cluster(declared, platform)
+    return cluster.id if cluster else declared.compute
+
+
+def _cluster_deletion(declared: BatchDeployment, platform: Platform) -> list[pulumi.Resource]:
+    """What has to wait for the deployment to go: Azure deletes no cluster that one names."""
+    cluster = _cluster(declared, platform)
+    return [cluster.deletion] if cluster else []
+
+
+def _cluster(declared: BatchDeployment, platform: Platform) -> ClusterResource | None:
+    """The stack's cluster; None for an id as it is declared."""
     if declared.compute is None or "/" in declared.compute:
-        return declared.compute
-    return platform.clusters[declared.compute].id
+        return None
+    return platform.clusters[declared.compute]

@@ -1,18 +1,28 @@
 """The compute clusters that batch deployments run on."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 from pulumi_azure_native import managedidentity, resources
 
 from infra import duration
+from infra.cluster_deletion import ClusterDeletion
 from infra.options import made_by_commit
 from infra.settings import Cluster, Settings
 
 PRIORITIES = {"dedicated": ml.VmPriority.DEDICATED, "low_priority": ml.VmPriority.LOW_PRIORITY}
 # Azure changes nothing of a cluster but its scale, its identity and its tags.
 FIXED = ("vmSize", "vmPriority", "enableNodePublicIp")
+
+
+@dataclass(frozen=True)
+class ClusterResource:
+    """A cluster as it was declared."""
+
+    id: pulumi.Output[str]
+    deletion: ClusterDeletion  # what names the cluster depends on it
 
 
 def declare_cluster(
@@ -22,10 +32,10 @@ def declare_cluster(
     workspace: ml.Workspace,
     identity: managedidentity.UserAssignedIdentity,
     after: Sequence[pulumi.Resource],
-) -> ml.Compute:
+) -> ClusterResource:
     """Declare one cluster: no logins, and no public addresses in a managed network."""
     private = settings.isolation == "managed"
-    return ml.Compute(
+    compute = ml.Compute(
         cluster.name,
         compute_name=cluster.name,
         resource_group_name=group.name,
@@ -57,7 +67,11 @@ def declare_cluster(
         tags=settings.tags,
         opts=made_by_commit(
             depends_on=after,
+            # So that its deletion hears of it, and refuses.
             replace_on_changes=[f"properties.properties.{name}" for name in FIXED],
             delete_before_replace=True,
+            # The plugin can't delete one.
+            retain_on_delete=True,
         ),
     )
+    return ClusterResource(compute.id, ClusterDeletion(cluster.name, compute))

@@ -16,7 +16,7 @@ from infra.access import (
     declare_workspace_access,
     declare_workspace_own_access,
 )
-from infra.clusters import declare_cluster
+from infra.clusters import ClusterResource, declare_cluster
 from infra.group import declare_group
 from infra.identities import declare_identities
 from infra.monitoring import declare_monitoring
@@ -34,7 +34,7 @@ class Platform:
 
     resource_group: resources.ResourceGroup
     workspace: ml.Workspace
-    clusters: Mapping[str, ml.Compute]  # by name
+    clusters: Mapping[str, ClusterResource]  # by name
     endpoint_identity: managedidentity.UserAssignedIdentity  # of online endpoints
     endpoint_access: Settling  # online deployments depend on it
 

@@ -21,7 +21,7 @@ from infra.endpoint import (
 )
 from infra.environments import Environments, environment_id
 from infra.foundation import Platform
-from infra.options import made_by_commit
+from infra.options import made_by_commit, serves
 from infra.pins import pinned, traffic
 from infra.routing import Routing, digest
 from infra.settings import Settings
@@ -82,6 +82,7 @@ def _declare(
             endpoint=endpoint,
             deployments=deployments,
             declared=routed_anew_with(declared, settings),
+            protect=settings.production,
             traffic=split,
             mirror_traffic=mirrored,
         )
@@ -125,10 +126,9 @@ def _endpoint(
         ),
         tags=endpoint_tags(declared, settings),
         # A refresh sees the traffic that the routing set; it is not the endpoint's to take away.
-        opts=made_by_commit(
+        opts=serves(
+            settings,
             ignore_changes=["properties.traffic", "properties.mirrorTraffic"],
-            # Azure refuses other ones; the routing refuses an endpoint that answers to be replaced.
-            replace_on_changes=["properties.properties"],
             delete_before_replace=True,
         ),
     )
@@ -173,6 +173,7 @@ def _deployment(
         tags=deployment_tags(declared, settings),
         opts=made_by_commit(
             parent=endpoint,
+            protect=False,  # once it answers nobody, it may go
             depends_on=[platform.endpoint_access],
             delete_before_replace=True,
             # The rest of a deployment, the model first of all, Azure changes where it stands.

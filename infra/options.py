@@ -25,6 +25,34 @@ def holds_data(settings: StackSettings, **more: Any) -> pulumi.ResourceOptions:
     return made_by_commit(protect=kept, retain_on_delete=kept, **more)
 
 
+def serves(settings: StackSettings, **more: Any) -> pulumi.ResourceOptions:
+    """The options of a tagged resource that callers know by name: production keeps it."""
+    return made_by_commit(protect=settings.production, **more)
+
+
+class Everything:
+    """Keeps every resource of a program, as a transformation of its stack."""
+
+    def __init__(self) -> None:
+        self.declared: list[pulumi.Resource] = []
+
+    def __call__(self, args: pulumi.ResourceTransformationArgs) -> None:
+        self.declared.append(args.resource)
+
+
+def keep_whole(everything: Everything) -> None:
+    """Have `pulumi destroy` refuse to delete anything.
+
+    What is protected stops a `destroy` when it comes to it, which is after what depends on it is
+    gone. On this depends all the rest, so it comes first.
+    """
+    pulumi.Stash(
+        "production",
+        input="protected: `pulumi destroy` deletes nothing of this stack",
+        opts=pulumi.ResourceOptions(depends_on=[*everything.declared], protect=True),
+    )
+
+
 def without_older_types(
     args: pulumi.ResourceTransformationArgs,
 ) -> pulumi.ResourceTransformationResult | None:

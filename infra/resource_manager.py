@@ -5,8 +5,10 @@ Signs in as the azure-native plugin does, with the same settings.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from runner.clouds import Setting
@@ -56,13 +58,25 @@ class ResourceManager:
         With an `etag`, only the resource that was read with it. Raises Conflict where the
         resource is another by now or is being changed, else ResourceManagerError.
         """
+        headers = {"If-Match": etag} if etag else {}
+        first = self._send("PUT", resource_id, headers, body)
+        self._finish(first, f"changing {_short(resource_id)}")
+
+    def delete(self, resource_id: str, **query: str) -> None:
+        """Delete a resource, if it is there, and wait until it is gone.
+
+        Raises ResourceManagerError.
+        """
+        first = self._send("DELETE", resource_id, query=query)
+        if first.http_response.status_code != 404:
+            self._finish(first, f"deleting {_short(resource_id)}")
+
+    def _finish(self, first: Any, doing: str) -> None:
+        """Wait for what a first answer began."""
         from azure.core.exceptions import AzureError
         from azure.core.polling import LROPoller
         from azure.mgmt.core.polling.arm_polling import ARMPolling
 
-        headers = {"If-Match": etag} if etag else {}
-        doing = f"changing {_short(resource_id)}"
-        first = self._send("PUT", resource_id, headers, body)
         _check(first.http_response, doing)
         try:
             polling: Any = ARMPolling(timeout=POLLING_INTERVAL)
@@ -76,6 +90,7 @@ class ResourceManager:
         resource_id: str,
         headers: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
     ) -> Any:
         from azure.core.exceptions import AzureError
         from azure.core.rest import HttpRequest
@@ -83,7 +98,7 @@ class ResourceManager:
         request = HttpRequest(
             method,
             resource_id,
-            params={"api-version": API_VERSION},
+            params={"api-version": API_VERSION, **(query or {})},
             headers=dict(headers or {}),
             json=body,
         )
@@ -131,6 +146,19 @@ def connect(setting: Setting) -> ResourceManager:
         ARMChallengeAuthenticationPolicy(credential, cloud.resource_manager_scope),
     ]
     return ResourceManager(ARMPipelineClient(cloud.resource_manager, policies=policies))
+
+
+def when_asked(configured: Callable[[str], Any]) -> Callable[[], ResourceManager]:
+    """Connect at the first request, by Pulumi's configuration and this process's environment.
+
+    For dynamic resources, which are made in a preview too, where nobody need sign in.
+    """
+
+    def setting(key: str, *variables: str) -> str | None:
+        found = (configured(f"azure-native:{key}"), *(os.environ.get(one) for one in variables))
+        return next((str(value) for value in found if value), None)
+
+    return cache(lambda: connect(setting))
 
 
 def _check(response: HttpResponse, doing: str) -> None:

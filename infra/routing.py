@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -24,7 +24,7 @@ from pulumi.dynamic import (
 )
 from pulumi.output import Unknown
 
-from infra.resource_manager import Conflict, ResourceManager, ResourceManagerError
+from infra.resource_manager import Conflict, ResourceManager, ResourceManagerError, when_asked
 
 # What of an endpoint is routed, and what nothing routed looks like.
 SPLITS = {"traffic": "traffic", "mirror_traffic": "mirrorTraffic"}
@@ -54,7 +54,7 @@ class RoutingProvider(ResourceProvider):
 
     def configure(self, req: ConfigureRequest) -> None:
         """Keep where to look settings up. Nobody has signed in yet."""
-        self._manager = _once(lambda: _connect(req.config.get))
+        self._manager = when_asked(req.config.get)
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Compare what was routed to what is declared; no request is made.
@@ -109,6 +109,7 @@ class Routing(Resource, module="scoring", name="Routing"):
         endpoint: pulumi.CustomResource,
         deployments: Mapping[str, pulumi.CustomResource],
         declared: Mapping[str, Any],
+        protect: bool,
         default: str | None = None,
         traffic: Mapping[str, int] | None = None,
         mirror_traffic: Mapping[str, int] | None = None,
@@ -134,7 +135,7 @@ class Routing(Resource, module="scoring", name="Routing"):
             name,
             props,
             # No child of the endpoint: some engines (3.225) give a child its parent's provider.
-            pulumi.ResourceOptions(depends_on=list(deployments.values())),
+            pulumi.ResourceOptions(depends_on=list(deployments.values()), protect=protect),
         )
 
 
@@ -312,22 +313,3 @@ def _inputs(props: Mapping[str, Any]) -> dict[str, Any]:
 
 def _routed(props: Mapping[str, Any]) -> dict[str, str]:
     return {key: props[key] for key in ROUTED if props.get(key) is not None}
-
-
-def _connect(configured: Callable[[str], Any]) -> ResourceManager:
-    import os
-
-    from infra.resource_manager import connect
-
-    def setting(key: str, *variables: str) -> str | None:
-        found = (configured(f"azure-native:{key}"), *(os.environ.get(one) for one in variables))
-        return next((str(one) for one in found if one), None)
-
-    return connect(setting)
-
-
-def _once(make: Callable[[], ResourceManager]) -> Callable[[], ResourceManager]:
-    """Sign in at the first request, not when Pulumi only compares."""
-    from functools import cache
-
-    return cache(make)

@@ -73,6 +73,7 @@ def _declare(
             provider=platform.provider,
             # Who deploys may use the model by these.
             depends_on=[platform.unity.grants],
+            protect=settings.production,
             delete_before_replace=True,
             custom_timeouts=TIMEOUTS,
         ),

@@ -27,6 +27,12 @@ KEEPS_DATA = {
     "keyvault:Vault",
     "machinelearningservices:Workspace",
 }
+CLUSTER = "machinelearningservices:Compute"
+KEEPS_SERVING = {
+    "machinelearningservices:BatchEndpoint",
+    "machinelearningservices:OnlineEndpoint",
+    "pulumi-python:dynamic/scoring:Routing",
+}
 OWN_ROLE = "workspace-contributor-on-workspace"
 UNTAGGED = {"authorization:RoleAssignment", "machinelearningservices:EnvironmentVersion"}
 
@@ -211,9 +217,20 @@ def test_without_git_and_pipeline_there_is_no_commit_to_tag(project: Path) -> No
 
 
 def test_production_keeps_what_holds_data(prod: Program, dev: Program) -> None:
-    kept = {one.kind for one in prod.resources if one.protect}
-    assert kept == {one.kind for one in prod.resources if one.retain_on_delete} == KEEPS_DATA
-    assert not any(one.protect or one.retain_on_delete for one in dev.resources)
+    kept = {one.kind for one in prod.resources if one.retain_on_delete} - {CLUSTER}
+    assert kept == KEEPS_DATA
+    protected = {one.kind for one in prod.resources if one.protect}
+    assert protected == KEEPS_DATA | KEEPS_SERVING | {"pulumi:index:Stash"}
+    assert not any(one.protect for one in dev.resources)
+    assert {one.kind for one in dev.resources if one.retain_on_delete} == {CLUSTER}
+
+
+def test_in_production_what_is_destroyed_first_is_protected_and_depends_on_all_the_rest(
+    prod: Program,
+) -> None:
+    first = prod.one("pulumi:index:Stash")
+    assert first.protect
+    assert {*first.dependencies} == {one.urn for one in prod.resources} - {first.urn}
 
 
 def test_a_managed_platform_is_out_of_public_reach(prod: Program) -> None:

@@ -406,12 +406,10 @@ def test_an_online_deployment_with_a_script_is_never_said_to_wait(declare: Decla
 def test_production_keeps_what_holds_data_and_serves_without_a_start(
     production: Program, lake: Program
 ) -> None:
-    kept = {resource.kind for resource in production.resources if resource.protect}
-    assert (
-        kept
-        == {resource.kind for resource in production.resources if resource.retain_on_delete}
-        == KEEPS_DATA
-    )
+    kept = {resource.kind for resource in production.resources if resource.retain_on_delete}
+    assert kept == KEEPS_DATA
+    protected = {resource.kind for resource in production.resources if resource.protect}
+    assert protected == KEEPS_DATA | {"lake:ModelServing", "pulumi:index:Stash"}
     assert not any(resource.protect or resource.retain_on_delete for resource in lake.resources)
     for kind in ("lake:Catalog", "lake:Schema"):
         assert lake.one(kind).inputs["forceDestroy"] is True

@@ -106,10 +106,23 @@ def test_a_stack_follows_its_declaration_sees_drift_and_goes_in_order(
     assert set(changed) == {(ROUTING, "diabetes-online"), deployment}
     assert changed[deployment] == {"sku.capacity": "update"}
 
-    # Another identity, which Azure gives to no endpoint that is there already.
+    # Another size of the cluster, which Azure never changes.
+    clusters = config["scoring:clusters"]
+    clusters["cpu-cluster"]["size"] = "Standard_DS4_v2"
+    stack.write(config)
+    refused = stack.shown(check=False)
+    assert refused.status != 0
+    assert "the cluster cpu-cluster would be deleted and made anew" in refused.text
+
+    # A new cluster in its place, and another identity, which no endpoint gets that is there.
+    clusters["big-cluster"] = clusters.pop("cpu-cluster")
+    for deployment in config[ENDPOINTS]["diabetes-batch"]["deployments"].values():
+        deployment["compute"] = "azureml:big-cluster"
     config[ENDPOINTS]["diabetes-online"]["identity"] = {"type": "system_assigned"}
     stack.write(config)
     stack.up("--refresh")
+    assert emulator.arm("GET", f"{workspace_of(runner)}/computes/cpu-cluster")[0] == 404
+    assert emulator.arm("GET", f"{workspace_of(runner)}/computes/big-cluster")[0] == 200
     assert emulator.arm("GET", online)[0] == 404
     online = endpoint_of(stack.outputs()["runner"], "diabetes-online")
     _, body = emulator.arm("GET", online)
@@ -124,3 +137,9 @@ def test_a_stack_follows_its_declaration_sees_drift_and_goes_in_order(
     sent = [(one.method, one.path.rpartition("/")[2]) for one in emulator.requests]
     assert sent.index(("PUT", online.rpartition("/")[2])) < sent.index(("DELETE", "blue"))
     assert sent.index(("PUT", batch.rpartition("/")[2])) < sent.index(("DELETE", "mlflow"))
+    (deleted,) = [
+        one
+        for one in emulator.requests
+        if one.path.endswith("/computes/big-cluster") and one.method == "DELETE"
+    ]
+    assert deleted.query["underlyingResourceAction"] == "Delete"
