@@ -16,7 +16,7 @@ from tests.emulator import Emulator, addresses
 from tests.emulator.emulator import API_VERSION
 from tests.emulator.messages import Response, request
 from tests.emulator.ml.jobs import put_job
-from tests.emulator.seed import LOCATION, SeededWorkspace, put, seed_model, seed_workspace
+from tests.emulator.seed import CLUSTER, LOCATION, SeededWorkspace, put, seed_model, seed_workspace
 
 ENDPOINT: dict[str, Any] = {"location": LOCATION, "tags": {}}
 AAD = {"authMode": "AADToken"}
@@ -287,6 +287,21 @@ def test_a_cluster_needs_the_cores_of_a_machine(
         "The specified subscription has a total vCPU quota of 0 and cannot accomodate for at least"
         " 1 requested managed compute node which maps to 4 vCPUs.",
     )
+
+
+def test_a_cluster_s_deletion_says_what_becomes_of_its_machines(
+    azure_workspace: SeededWorkspace,
+) -> None:
+    """Azure/azure-rest-api-specs, machinelearningservices 2024-10-01, examples/Compute/delete.json
+    and the operation, which requires it; the recording test_aml_compute_create_and_delete of
+    Azure/azure-sdk-for-python; words ours."""
+    path = f"computes/{CLUSTER}"
+    for query in ("", "?underlyingResourceAction=Purge"):
+        status, code, message = refused(azure_workspace, "DELETE", path + query)
+        assert (status, code) == (400, "UserError")
+        assert "underlyingResourceAction" in message
+    query = "?underlyingResourceAction=Delete"
+    assert azure_workspace.emulator.arm("DELETE", f"{azure_workspace.id}/{path}{query}")[0] == 202
 
 
 def test_a_deployment_that_never_got_ready_is_not_changed(live: SeededWorkspace) -> None:
