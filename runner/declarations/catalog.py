@@ -119,7 +119,19 @@ def inconsistencies(catalog: Catalog) -> list[Problem]:
                     place = place_of(online_endpoint.source, key, deployment)
                     where = _key_at(place, online_endpoint, joined(key, deployment))
                     problems.append(undeclared(place, where, "deployment", deployment, behind))
+        problems += _mirrored_twice(online_endpoint)
     return problems
+
+
+def _mirrored_twice(endpoint: OnlineEndpoint) -> Iterable[Problem]:
+    """Azure copies requests to a deployment only where it sends none to it."""
+    for deployment, share in endpoint.mirror_traffic.items():
+        live = endpoint.traffic.get(deployment, 0)
+        if share and live:
+            place = place_of(endpoint.source, "mirror_traffic", deployment)
+            key = _key_at(place, endpoint, joined("mirror_traffic", deployment))
+            text = f"found {deployment!r}, which gets {live} percent of the traffic, allowed: a"
+            yield Problem(place, key, f"{text} deployment without traffic")
 
 
 def _key_at(place: Place, endpoint: BatchEndpoint | OnlineEndpoint, key: str) -> str:

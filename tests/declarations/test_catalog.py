@@ -132,6 +132,15 @@ def test_traffic_must_go_to_declared_deployments(write: Write, models: Path) -> 
     assert "online-endpoint.yml:2: traffic.gren: no deployment 'gren' is declared" in message
 
 
+def test_traffic_is_mirrored_to_a_deployment_that_gets_none(write: Write, models: Path) -> None:
+    text = "name: diabetes-online\ntraffic: {blue: 0}\nmirror_traffic: {blue: 10}\n"
+    write("models/diabetes/online-endpoint.yml", text)
+    read_catalog(models)
+    write("models/diabetes/online-endpoint.yml", text.replace("blue: 0", "blue: 100"))
+    message = wrong(models)
+    assert "online-endpoint.yml:3: mirror_traffic.blue: found 'blue', which gets 100" in message
+
+
 def test_the_data_beside_an_endpoint_is_that_of_its_folder(write: Write, models: Path) -> None:
     endpoint = read_catalog(models).batch_endpoints["diabetes-batch"]
     found = read_catalog(models).data_beside(endpoint)

@@ -166,10 +166,12 @@ class _Storage:
 def test_the_log_keeps_no_secret(emulator: Emulator) -> None:
     token = emulator.cloud.tokens.issue(addresses.MANAGEMENT)
     marker = "in-the-query-only"
-    url = f"{addresses.MANAGEMENT}/subscriptions/x?api-version=1&sig={marker}&token={marker}"
+    url = (
+        f"{addresses.MANAGEMENT}/subscriptions/x?api-version=2024-03-01&sig={marker}&token={marker}"
+    )
     _get(emulator, url, token)
     logged = [one for one in emulator.requests if "sig" in one.query]
-    assert logged[-1].query == {"api-version": "1", "sig": "***", "token": "***"}
+    assert logged[-1].query == {"api-version": "2024-03-01", "sig": "***", "token": "***"}
     assert logged[-1].status == 404
     for one in emulator.requests:
         assert marker not in repr(one)

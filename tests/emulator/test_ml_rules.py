@@ -216,7 +216,8 @@ def test_a_workspace_needs_what_it_stands_on(workspace: SeededWorkspace) -> None
 
 def test_a_cluster_in_use_is_not_deleted(workspace: SeededWorkspace) -> None:
     workspace.put("batchEndpoints/scoring/deployments/mlflow", **_batch(workspace))
-    status, answered = workspace.emulator.arm("DELETE", f"{workspace.id}/computes/{CLUSTER}")
+    path = f"{workspace.id}/computes/{CLUSTER}?underlyingResourceAction=Delete"
+    status, answered = workspace.emulator.arm("DELETE", path)
     assert status == 409
     assert "is used by the deployment" in answered["error"]["message"]
 

@@ -16,7 +16,7 @@ from tests.emulator import Emulator, addresses
 from tests.emulator.emulator import API_VERSION
 from tests.emulator.messages import Response, request
 from tests.emulator.ml.jobs import put_job
-from tests.emulator.seed import LOCATION, SeededWorkspace, put, seed_model, seed_workspace
+from tests.emulator.seed import CLUSTER, LOCATION, SeededWorkspace, put, seed_model, seed_workspace
 
 ENDPOINT: dict[str, Any] = {"location": LOCATION, "tags": {}}
 AAD = {"authMode": "AADToken"}
@@ -289,6 +289,21 @@ def test_a_cluster_needs_the_cores_of_a_machine(
     )
 
 
+def test_a_cluster_s_deletion_says_what_becomes_of_its_machines(
+    azure_workspace: SeededWorkspace,
+) -> None:
+    """Azure/azure-rest-api-specs, machinelearningservices 2024-10-01, examples/Compute/delete.json
+    and the operation, which requires it; the recording test_aml_compute_create_and_delete of
+    Azure/azure-sdk-for-python; words ours."""
+    path = f"computes/{CLUSTER}"
+    for query in ("", "?underlyingResourceAction=Purge"):
+        status, code, message = refused(azure_workspace, "DELETE", path + query)
+        assert (status, code) == (400, "UserError")
+        assert "underlyingResourceAction" in message
+    query = "?underlyingResourceAction=Delete"
+    assert azure_workspace.emulator.arm("DELETE", f"{azure_workspace.id}/{path}{query}")[0] == 202
+
+
 def test_a_deployment_that_never_got_ready_is_not_changed(live: SeededWorkspace) -> None:
     """https://github.com/Azure/azureml-assets quotes it in its guide for deployments."""
     path = "onlineEndpoints/live/deployments/blue"
@@ -517,3 +532,73 @@ def test_a_new_identity_s_role_needs_its_type(azure_workspace: SeededWorkspace) 
         " PrinciaplType 'User'.",
     )
     azure_workspace.put(path, {**properties, "principalType": "ServicePrincipal"})
+
+
+@pytest.mark.parametrize(
+    ("traffic", "mirrored"),
+    [
+        ({"blue": 100}, {"green": 60}),
+        ({"blue": 100}, {"blue": 10}),
+        ({}, {"blue": 10, "green": 10}),
+    ],
+)
+def test_traffic_is_mirrored_to_one_deployment_without_any_and_50_percent_at_most(
+    live: SeededWorkspace, traffic: dict[str, int], mirrored: dict[str, int]
+) -> None:
+    """https://learn.microsoft.com/azure/machine-learning/how-to-safely-rollout-online-endpoints;
+    words ours."""
+    for name in ("blue", "green"):
+        live.put(f"onlineEndpoints/live/deployments/{name}", **online(live))
+    properties = {**KEY, "traffic": traffic, "mirrorTraffic": mirrored}
+    body = {**ENDPOINT, "properties": properties}
+    assert refused(live, "PUT", "onlineEndpoints/live", body)[:2] == (400, "UserError")
+    allowed = {**KEY, "traffic": {"blue": 100}, "mirrorTraffic": {"green": 50}}
+    live.put("onlineEndpoints/live", allowed, **ENDPOINT)
+
+
+def test_a_request_to_a_deployment_may_take_three_minutes(live: SeededWorkspace) -> None:
+    """https://learn.microsoft.com/azure/machine-learning/reference-yaml-deployment-managed-online,
+    request_timeout_ms; words ours."""
+    path = "onlineEndpoints/live/deployments/blue"
+    body = online(live, requestSettings={"requestTimeout": "PT3M1S"})
+    assert "180 seconds at most" in refused(live, "PUT", path, body)[2]
+    live.put(path, **online(live, requestSettings={"requestTimeout": "PT180S"}))
+
+
+def test_an_endpoint_has_20_deployments_at_most(live: SeededWorkspace) -> None:
+    """https://learn.microsoft.com/azure/machine-learning/how-to-manage-quotas; words ours."""
+    for number in range(20):
+        live.put(f"onlineEndpoints/live/deployments/blue-{number}", **online(live))
+    path = "onlineEndpoints/live/deployments/one-more"
+    assert "20 deployments at most" in refused(live, "PUT", path, online(live))[2]
+    live.put("onlineEndpoints/live/deployments/blue-0", **online(live))
+
+
+def test_a_name_of_a_job_and_a_version_of_data_are_good_once(live: SeededWorkspace) -> None:
+    """The Azure CLI's output in people's logs of `az ml job create` and `az ml data create`."""
+    data = {"dataType": "uri_folder", "dataUri": "azureml://datastores/x/paths/y"}
+    live.put("data/d/versions/1", data)
+    body = {"properties": {**data, "dataUri": "azureml://datastores/x/paths/z"}}
+    assert refused(live, "PUT", "data/d/versions/1", body) == (
+        400,
+        "UserError",
+        "A data version with this name and version already exists. If you are trying to create a"
+        " new data version, use a different name or version. If you are trying to update an"
+        " existing data version, the existing asset's data uri cannot be changed. Only tags,"
+        " description, and isArchived can be updated.",
+    )
+    sweep = {
+        "jobType": "Pipeline",
+        "jobs": {},
+        "experimentName": "fit",
+    }
+    live.put("jobs/fit-1", sweep)
+    other = {"properties": {**sweep, "experimentName": "other"}}
+    assert refused(live, "PUT", "jobs/fit-1", other) == (
+        400,
+        "UserError",
+        "A job with this name already exists. If you are trying to create a new job, use a"
+        " different name. If you are trying to update an existing job, the existing job's"
+        " ExperimentName cannot be changed. Only description, tags, displayName, properties, and"
+        " isArchived can be updated.",
+    )

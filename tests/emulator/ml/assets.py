@@ -14,7 +14,7 @@ from tests.emulator.messages import Refusal, Response, answer
 from tests.emulator.ml import references
 from tests.emulator.ml.datastores import ARTIFACTS, DEFAULT
 from tests.emulator.ml.references import WORKSPACE, workspace_of
-from tests.emulator.ml.refusals import ASSET_PATH_CHANGED, invalid, require_unchanged
+from tests.emulator.ml.refusals import ASSET_PATH_CHANGED, DATA_CHANGED, invalid, require_unchanged
 from tests.emulator.resource_ids import ResourceId, parse
 from tests.emulator.resources import system_data
 from tests.emulator.routes import Call
@@ -47,7 +47,7 @@ def _version_hook(
         if path and not properties.get(path):
             raise invalid(f"'properties.{path}' is required.", f"properties.{path}")
         if path and old and properties[path] != old.properties[path]:
-            raise invalid(ASSET_PATH_CHANGED)
+            raise invalid(DATA_CHANGED if segment == "data" else ASSET_PATH_CHANGED)
         require_unchanged(old, properties, *fixed, "isAnonymous")
         _keep_properties(old, properties)
         properties.setdefault("isAnonymous", False)

@@ -15,6 +15,8 @@ from tests.emulator.state import Resource
 
 _NAME = re.compile(r"[A-Za-z](?:[A-Za-z0-9-]{1,30})[A-Za-z0-9]")
 
+_ACTIONS = ("Delete", "Detach")
+
 
 def _prepare(change: Change) -> None:
     if not _NAME.fullmatch(change.id.name):
@@ -71,6 +73,12 @@ def _prepare_cluster(change: Change) -> None:
 
 
 def _before_delete(cloud: Cloud, call: Call, compute: Resource) -> None:
+    action = call.request.query.get("underlyingResourceAction")
+    if action not in _ACTIONS:
+        raise invalid(
+            f"The query parameter 'underlyingResourceAction' is required: {' or '.join(_ACTIONS)}.",
+            "underlyingResourceAction",
+        )
     workspace = compute.key.rpartition("/computes/")[0]
     for deployment in cloud.state.of_type(f"{WORKSPACE}/batchEndpoints/deployments", workspace):
         if str(deployment.properties.get("compute")).lower() == compute.key:

@@ -119,8 +119,10 @@ def _require_same(change: Change, old: Resource) -> None:
         known = (first.get(name), old.properties.get(name))
         if name not in (*_CHANGEABLE, *_TOLD) and given is not None and given not in known:
             raise invalid(
-                f"A job named '{old.body['name']}' already exists, and its '{name}' cannot be"
-                " changed. To begin another job, use another name.",
+                "A job with this name already exists. If you are trying to create a new job, use a"
+                " different name. If you are trying to update an existing job, the existing job's"
+                f" {name[0].upper()}{name[1:]} cannot be changed. Only description, tags,"
+                " displayName, properties, and isArchived can be updated.",
                 f"properties.{name}",
             )
 

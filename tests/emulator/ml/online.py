@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import secrets
 import time
+from typing import Any
 
+from tests.emulator.batch.invocation import seconds_of
 from tests.emulator.cloud import Cloud
 from tests.emulator.kinds import Change, Kind
 from tests.emulator.messages import Refusal, Response, answer
@@ -28,6 +30,9 @@ from tests.emulator.routes import Call
 from tests.emulator.state import Resource
 from tests.emulator.tokens import SECONDS_VALID
 
+_MOST_MIRRORED = 50  # percent
+_MOST_DEPLOYMENTS = 20  # of an endpoint
+_MOST_SECONDS = 180  # of a request
 _KEYS = ("primaryKey", "secondaryKey")
 
 
@@ -54,12 +59,30 @@ def _prepare_endpoint(change: Change) -> None:
             " 100.",
             "properties.traffic",
         )
+    _check_mirror(properties)
     properties.setdefault("publicNetworkAccess", "Enabled")
     properties.update(
         scoringUri=address(change, "/score"), swaggerUri=address(change, "/swagger.json")
     )
     for key in _KEYS:
         change.secrets.setdefault(key, secrets.token_urlsafe(32))
+
+
+def _check_mirror(properties: dict[str, Any]) -> None:
+    mirrored = {name: share for name, share in properties["mirrorTraffic"].items() if share}
+    if len(mirrored) > 1:
+        raise invalid("Traffic is mirrored to one deployment at most.", "properties.mirrorTraffic")
+    for name, share in mirrored.items():
+        if share > _MOST_MIRRORED:
+            raise invalid(
+                f"The mirrorTraffic of '{name}' is {share}: {_MOST_MIRRORED} percent it can be.",
+                "properties.mirrorTraffic",
+            )
+        if properties["traffic"].get(name):
+            raise invalid(
+                f"The deployment '{name}' gets live traffic, so none can be mirrored to it.",
+                "properties.mirrorTraffic",
+            )
 
 
 def _require_recoverable(change: Change) -> None:
@@ -89,6 +112,10 @@ def _prepare_deployment(change: Change) -> None:
     if (change.body["sku"].get("capacity") or 0) < 1:
         raise invalid("'sku.capacity', the number of instances, must be 1 or more.", "sku")
     require_cores_for_deployment(change)
+    if change.old is None and len(deployment_names(change.cloud, change.id.parent)) >= (
+        _MOST_DEPLOYMENTS
+    ):
+        raise invalid(f"An endpoint has {_MOST_DEPLOYMENTS} deployments at most.")
     properties.setdefault("appInsightsEnabled", False)
     properties.setdefault("egressPublicNetworkAccess", "Enabled")
     properties.setdefault("scaleSettings", {"scaleType": "Default"})
@@ -97,6 +124,11 @@ def _prepare_deployment(change: Change) -> None:
         "maxQueueWait": "PT0.5S",
         "requestTimeout": "PT5S",
     } | (properties.get("requestSettings") or {})
+    if seconds_of(properties["requestSettings"]["requestTimeout"]) > _MOST_SECONDS:
+        raise invalid(
+            f"'requestSettings.requestTimeout' can be {_MOST_SECONDS} seconds at most.",
+            "properties.requestSettings.requestTimeout",
+        )
     for probe in ("livenessProbe", "readinessProbe"):
         properties[probe] = {
             "failureThreshold": 30,

@@ -11,6 +11,12 @@ from tests.emulator.state import Resource
 
 # The SDK recognises this very text.
 ASSET_PATH_CHANGED = "Asset paths cannot be updated."
+DATA_CHANGED = (
+    "A data version with this name and version already exists. If you are trying to create a new"
+    " data version, use a different name or version. If you are trying to update an existing data"
+    " version, the existing asset's data uri cannot be changed. Only tags, description, and"
+    " isArchived can be updated."
+)
 
 
 def invalid(message: str, target: str | None = None) -> Refusal:
