@@ -24,6 +24,7 @@ from pulumi.runtime import set_all_config
 from pulumi.runtime.settings import SETTINGS
 from pulumi.runtime.stack import run_in_stack
 
+from tests.infra.pinning import pin_stacks
 from tests.projects import ROOT
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
@@ -46,6 +47,7 @@ PATHS: Mapping[str, str] = {
     "machinelearningservices:BatchEndpoint": _ML + "/batchEndpoints/{endpointName}",
     "machinelearningservices:Compute": _ML + "/computes/{computeName}",
     "machinelearningservices:EnvironmentVersion": _ML + "/environments/{name}/versions/{version}",
+    "machinelearningservices:ManagedNetworkSettingsRule": _ML + "/outboundRules/{ruleName}",
     "machinelearningservices:OnlineDeployment": _ML
     + "/onlineEndpoints/{endpointName}/deployments/{deploymentName}",
     "machinelearningservices:OnlineEndpoint": _ML + "/onlineEndpoints/{endpointName}",
@@ -124,10 +126,11 @@ class Program:
 
 
 def copy_project(root: Path, models: bool = True) -> Path:
-    """A project at `root` with this one's `Pulumi.yaml`, stack files and models."""
+    """A project at `root` with this one's `Pulumi.yaml`, stack files, pinned, and models."""
     root.mkdir(parents=True, exist_ok=True)
     for file in ROOT.glob("Pulumi*.yaml"):
         shutil.copy(file, root)
+    pin_stacks(root)
     if models:
         shutil.copytree(ROOT / "models", root / "models")
     return root
