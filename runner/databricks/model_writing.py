@@ -17,6 +17,7 @@ from runner.asset_kinds import ASSET_KINDS
 from runner.asset_rules import check_copy, check_registration, next_version, taken_version
 from runner.atomic import new_path
 from runner.azure.errors import Missing, ServiceError
+from runner.bounded_yaml import read_yaml
 from runner.content import Content, counted, hash_content, hash_file, scan
 from runner.databricks.mlflow_client import EXPIRED, mlflow_client
 from runner.databricks.model_sources import find_source
@@ -153,12 +154,10 @@ def check_name(name: str, declared: Declared) -> None:
 
 def check_signature(folder: Path, shown: object) -> None:
     """Raise WrongUsage for a model without a signature that has inputs and outputs."""
-    import yaml
-
     try:
-        described: Any = yaml.safe_load((folder / "MLmodel").read_bytes())
+        described: Any = read_yaml(folder / "MLmodel")
         signature = dict(described.get("signature") or {})
-    except (OSError, ValueError, AttributeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, AttributeError) as error:
         said = " ".join(str(error).split())
         raise WrongUsage(f"{shown} has no MLmodel that can be read ({said})") from None
     lacking = [part for part in ("inputs", "outputs") if not signature.get(part)]

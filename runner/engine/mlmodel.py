@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from runner.bounded_yaml import Unreadable, read_yaml
 from runner.engine.text import one_line
 from runner.errors import JobFailed
 
@@ -105,19 +106,17 @@ class MlModel:
 
 def read_mlmodel(folder: Path) -> MlModel:
     """Read `MLmodel`. JobFailed when it is missing, broken or has no `python_function`."""
-    import yaml
-
     path = folder / "MLmodel"
     try:
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        document = yaml.load(path.read_bytes(), loader)  # noqa: S506 (both are safe loaders)
+        read = read_yaml(path)
     except FileNotFoundError:
         raise JobFailed(
             f"model {folder} has no MLmodel file; save it with mlflow, or declare a scoring script"
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+    except (Unreadable, OSError) as error:
         raise JobFailed(f"model file {path} can't be read: {_first_line(error)}") from None
-    flavors = document.get("flavors") if isinstance(document, dict) else None
+    document = read if isinstance(read, dict) else {}
+    flavors = document.get("flavors")
     if not isinstance(flavors, dict):
         raise JobFailed(f"model file {path} names no flavors; it is empty or not an MLflow model")
     python_function = flavors.get("python_function")
@@ -162,7 +161,7 @@ def _text(value: Any) -> str | None:
 
 
 def _asks_for_whole_files(metadata: Any) -> bool:
-    return isinstance(metadata, dict) and bool(metadata.get("whole_files"))
+    return isinstance(metadata, dict) and metadata.get("whole_files") not in (None, False, "", "0")
 
 
 def _pickle(folder: Path, python_function: dict[str, Any], sklearn: Any) -> Path | None:
@@ -175,7 +174,7 @@ def _pickle(folder: Path, python_function: dict[str, Any], sklearn: Any) -> Path
     )
     try:
         inside = file.resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError):  # a link that leads round in a circle
+    except (OSError, RuntimeError, ValueError):  # links that lead round in a circle, a NUL
         inside = False
     if not inside:
         raise JobFailed(f"model {folder} keeps its pickle outside its own folder: {file}")
@@ -225,7 +224,7 @@ def _signature(signature: Any, path: Path) -> Signature:
             for column in inputs
         }
         return Signature(tuple(columns.values()))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise JobFailed(f"model file {path} has a broken signature: {_first_line(error)}") from None
 
 

@@ -21,7 +21,7 @@ from runner.content import CHUNK
 
 _FILE = "checked.db"
 _AT_ONCE = 500  # hashes in one question
-_BUSY_SECONDS = 1.0  # nobody has to wait for what can be done without
+_BUSY_SECONDS = 0.1  # nobody has to wait for what can be done without
 _DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 
 Kept = tuple[Path, str]  # a file, and the SHA-256 that its bytes have to have
@@ -85,7 +85,7 @@ def _recall(home: Path, hashes: Iterable[str]) -> set[_Look]:
     if not file.exists():
         return known
     left = iter(hashes)
-    with _opened(file) as connection:
+    with _harmless(file), closing(_open(file)) as connection:
         while some := list(islice(left, _AT_ONCE)):
             places = ", ".join("?" * len(some))
             known.update(
@@ -100,7 +100,8 @@ def _recall(home: Path, hashes: Iterable[str]) -> set[_Look]:
 def _remember(home: Path, looks: Sequence[_Look]) -> None:
     if not looks:
         return
-    with _opened(home / _FILE) as connection, connection:
+    file = home / _FILE
+    with _harmless(file), closing(_open(file)) as connection, connection:
         connection.execute(
             "CREATE TABLE IF NOT EXISTS checked (hash TEXT, inode TEXT, size INTEGER,"
             " changed INTEGER, modified INTEGER, PRIMARY KEY (hash, inode)) WITHOUT ROWID"
@@ -108,13 +109,17 @@ def _remember(home: Path, looks: Sequence[_Look]) -> None:
         connection.executemany("INSERT OR REPLACE INTO checked VALUES (?, ?, ?, ?, ?)", looks)
 
 
+def _open(file: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(file, timeout=_BUSY_SECONDS)
+    connection.execute("PRAGMA synchronous = OFF")
+    return connection
+
+
 @contextmanager
-def _opened(file: Path) -> Iterator[sqlite3.Connection]:
-    """Give a connection; what goes wrong with it is no harm."""
+def _harmless(file: Path) -> Iterator[None]:
+    """Go on without the memory where something is wrong with it; a damaged one is removed."""
     try:
-        with closing(sqlite3.connect(file, timeout=_BUSY_SECONDS)) as connection:
-            connection.execute("PRAGMA synchronous = OFF")
-            yield connection
+        yield
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
             with suppress(OSError):

@@ -85,7 +85,9 @@ def served_at(folder: Path) -> Address | None:
 def lay_out_model(home: Path, folder: Path, model: Asset) -> Path:
     """The folder that scripts find as AZUREML_MODEL_DIR: it holds the model under its own name."""
     target = folder / "models" / model.name / model.version
-    if not target.exists():
+    if target.exists():
+        link_out(home, model.content_hash, target / model.base_name, model.reference)
+    else:
         target.parent.mkdir(parents=True, exist_ok=True)
         with new_path(target.parent) as draft:
             link_out(home, model.content_hash, draft / model.base_name)

@@ -43,6 +43,7 @@ from runner.local.checked import Kept, find_unsound, remember
 from runner.workspace import Transfer
 
 _AGE = 2 * 10**9  # nanoseconds that a content seems older than it is: see `_keep_new`
+_LABEL = "the asset"
 _CUT_OFF = 24 * 3600  # seconds after which nobody is still at work on what is in `tmp`
 _LOOKED_AT = 1000  # files of a folder
 _HOME_WAY_OUT = "or set RUNNER_HOME to a folder elsewhere"
@@ -108,7 +109,7 @@ def contents(home: Path, tree: str) -> Content:
     return scan_whole(path) if shape == "file" else scan(path, [name for name, _ in entries])
 
 
-def check(home: Path, tree: str, label: str = "the asset") -> Path:
+def check(home: Path, tree: str, label: str = _LABEL) -> Path:
     """Hold a stored file or folder against its hashes, and return its path.
 
     A file that is gone or damaged is laid out anew where its content is sound elsewhere. Where
@@ -207,22 +208,27 @@ def copy_out(home: Path, tree: str, target: Path) -> Path:
     return target
 
 
-def link_out(home: Path, tree: str, target: Path) -> None:
+def link_out(home: Path, tree: str, target: Path, label: str = _LABEL) -> None:
     """Lay a stored file or folder out at `target` as read-only links, which costs no space.
 
-    What is there already is removed first. Raises `EnvironmentRefused` where it can't be written,
-    and as `check`.
+    What is there already stays where it is whole and sound, and is replaced where it is not. Raises
+    `EnvironmentRefused` where it can't be written, and as `check`.
     """
     shape, entries = _load(home, tree)
-    sources = _inside(check(home, tree), shape, entries)
+    path = check(home, tree, label)
+    targets = _inside(target, shape, entries).values()
+    hashes = [content_hash for _, content_hash in entries]
+    if not find_unsound(home, list(zip(targets, hashes, strict=True))):
+        return
+    sources = _inside(path, shape, entries)
     with _writing(target.parent, _HOME_WAY_OUT):
         remove(target)
         if shape == "folder":
             _lay_out(sources, target, _link)
         else:
-            _lay_out({target.name: sources[entries[0][0]]}, target.parent, _link)
+            _lay_out({target.name: path}, target.parent, _link)
     # Each of them has one link more, and so looks other than before.
-    remember(home, zip(sources.values(), (each for _, each in entries), strict=True))
+    remember(home, zip(sources.values(), hashes, strict=True))
 
 
 def _make_ready(home: Path) -> None:
@@ -262,7 +268,7 @@ def _keep_tree(home: Path, shape: Shape, hashes: Mapping[str, str]) -> Tree:
 
     listed = manifest(shape, hashes.items())
     tree = hashlib.sha256(listed).hexdigest()
-    if find_unsound(home, [(_kept(home, tree), tree)]):
+    if not _holds(_kept(home, tree), listed):
         _keep_new(home, lambda: [listed])
     laid_out = (home / "trees" / tree).is_dir()
     path = checkout(home, tree)
@@ -271,6 +277,13 @@ def _keep_tree(home: Path, shape: Shape, hashes: Mapping[str, str]) -> Tree:
     sources = _inside(path, shape, list(hashes.items()))
     remember(home, zip(sources.values(), hashes.values(), strict=True))
     return Tree(tree, path)
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    try:
+        return path.read_bytes() == content
+    except OSError:
+        return False
 
 
 def _differs_in_size(path: Path, stored: Path) -> bool:

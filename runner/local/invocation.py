@@ -36,7 +36,7 @@ from runner.job_folder import job_folder, model_folder, now
 from runner.job_interpreter import differing
 from runner.local.assets import without_unused_keys
 from runner.local.endpoints import DeclaredEndpoints
-from runner.local.files import check, looks_changed
+from runner.local.files import check, link_out, looks_changed
 from runner.local.home import make_folder
 from runner.local.interpreters import Declaring, Interpreters
 from runner.local.jobs import begin_job, name_job
@@ -81,6 +81,8 @@ def invoke(
     plan = replace(plan, python=interpreter.python, environment_variables=variables)
     write_plan(plan, folder / "plan.json")
     keep_interpreter(home, interpreter, folder)
+    if model and plan.script:
+        link_out(home, model.content_hash, model_folder(folder) / model.base_name)
     job = Job(
         name=name,
         type="batch",

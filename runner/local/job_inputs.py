@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runner.engine.plan import read_plan
+from runner.engine.plan import Plan, read_plan
 from runner.job_folder import model_folder
-from runner.local import assets
 from runner.local.files import check, link_out
 from runner.workspace import Job
 
 
 def ready_inputs(home: Path, job: Job, folder: Path) -> None:
     """Hold the files that a job reads of the store against their hashes, and lay out the model that
-    its script is to find.
+    its script is to find, where that is not there whole.
 
     Raises EnvironmentRefused with the first that is damaged, and JobFailed for a job whose folder
     is.
@@ -28,13 +27,27 @@ def ready_inputs(home: Path, job: Job, folder: Path) -> None:
     _check(home, plan.input, job.input)
     if plan.model and not plan.script:
         _check(home, plan.model, job.model)
-    elif job.model:
-        model = assets.find(home, "model", job.model)
-        link_out(home, model.content_hash, model_folder(folder) / model.base_name)
+    elif plan.model and job.model:
+        _lay_out(home, plan, job.model, model_folder(folder))
 
 
 def _check(home: Path, path: str, reference: str | None) -> None:
     """Check what a path leads to, where it leads into the store."""
+    if tree := _tree_of(home, path):
+        check(home, tree, reference or "the asset")
+
+
+def _lay_out(home: Path, plan: Plan, reference: str, target: Path) -> None:
+    there = list(target.glob("*"))
+    if len(there) == 1 and plan.model and (tree := _tree_of(home, plan.model)):
+        link_out(home, tree, there[0], reference)
+        return
+    from runner.local.assets import find  # what takes a while to import, and is seldom needed
+
+    model = find(home, "model", reference)
+    link_out(home, model.content_hash, target / model.base_name, reference)
+
+
+def _tree_of(home: Path, path: str) -> str | None:
     trees = home / "trees"
-    if Path(path).is_relative_to(trees):
-        check(home, Path(path).relative_to(trees).parts[0], reference or "the asset")
+    return Path(path).relative_to(trees).parts[0] if Path(path).is_relative_to(trees) else None

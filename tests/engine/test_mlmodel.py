@@ -136,6 +136,16 @@ def test_a_folder_without_mlmodel_says_so(tmp_path: Path) -> None:
             b"flavors: {python_function: {loader_module: a}}\nsignature: {inputs: '{'}",
             "has a broken signature",
         ),
+        (
+            b"flavors: {python_function: {loader_module: a}}\nsignature: {inputs: '%s'}"
+            % (b"[" * 200_000),
+            "has a broken signature",
+        ),
+        (
+            b"flavors: {python_function: {loader_module: mlflow.sklearn},"
+            b' sklearn: {serialization_format: pickle, pickled_model: "a\\0b"}}',
+            "keeps its pickle outside its own folder",
+        ),
     ],
 )
 def test_a_broken_mlmodel_is_named_in_one_line(tmp_path: Path, content: bytes, text: str) -> None:

@@ -242,7 +242,7 @@ def test_a_content_is_linked_while_other_threads_keep_it_again(tmp_path: Path) -
     with ThreadPoolExecutor(3) as threads:
         kept = [threads.submit(keep_again) for _ in range(3)]
         try:
-            for number in range(2000):
+            for number in range(300):
                 files.link_out(tmp_path, tree, tmp_path / "linked" / str(number))
         finally:
             stop.set()

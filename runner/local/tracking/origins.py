@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from typing import Any
 
+from runner.bounded_yaml import Unreadable, read_yaml
 from runner.errors import NotFound
 from runner.job_address import JobAddress, JobOutput, RunArtifact
 from runner.local.tracking.reading import JOB_TAG, read_run
@@ -72,11 +72,9 @@ def _job_of(home: Path, run: str) -> str | None:
 
 def _described_run(path: Path) -> str | None:
     """The run that a model says of itself that it was logged in."""
-    import yaml
-
     try:
-        described: Any = yaml.safe_load((path / "MLmodel").read_bytes())
-    except (OSError, yaml.YAMLError):
+        described = read_yaml(path / "MLmodel")
+    except (OSError, Unreadable):
         return None
     run = described.get("run_id") if isinstance(described, dict) else None
     return run if isinstance(run, str) else None

@@ -12,8 +12,8 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
+from runner.bounded_yaml import Unreadable, read_yaml
 from runner.local.tracking.store import local_path
 from runner.workspace import LoggedModel, Metric, Point, Run
 
@@ -195,11 +195,9 @@ def _models(
 
 
 def _flavors(folder: Path) -> tuple[str, ...]:
-    import yaml
-
     try:
-        described: Any = yaml.safe_load((folder / "MLmodel").read_bytes())
-    except (OSError, yaml.YAMLError):
+        described = read_yaml(folder / "MLmodel")
+    except (OSError, Unreadable):
         return ()
     flavors = described.get("flavors") if isinstance(described, Mapping) else None
     return tuple(str(name) for name in flavors) if isinstance(flavors, Mapping) else ()
