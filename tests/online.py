@@ -90,7 +90,7 @@ class Server:
     def ask(self, wish: Any, **headers: str) -> tuple[int, Any]:
         """Status and parsed body of one request that brings the key."""
         connection = self.connect()
-        given = {"Authorization": f"Bearer {self.key}"}
+        given = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
         given |= {name.replace("_", "-"): value for name, value in headers.items()}
         connection.request("POST", "/score", json.dumps(wish), given)
         response = connection.getresponse()

@@ -88,6 +88,9 @@ class MlModel:
     saved_versions: Mapping[str, str] = field(default_factory=dict)
     pipeline: Path | None = None  # the folder of a Spark ML model's pipeline
     saved_python: str | None = None  # the version of the Python that it was saved with
+    outputs: tuple[Mapping[str, Any], ...] = ()  # of its signature, as MLflow writes them
+    takes_params: bool = False  # its signature has some
+    example: str | None = None  # the kind of its input example, in MLflow's words
 
     @property
     def is_plain_sklearn(self) -> bool:
@@ -134,7 +137,24 @@ def read_mlmodel(folder: Path) -> MlModel:
         saved_versions=_saved_versions(flavors),
         pipeline=_pipeline(folder, flavors.get("spark")),
         saved_python=_text(python_function.get("python_version")),
+        outputs=_listed(document, "outputs", path),
+        takes_params=bool(_listed(document, "params", path)),
+        example=_example(document.get("saved_input_example_info")),
     )
+
+
+def _listed(document: Mapping[str, Any], part: str, path: Path) -> tuple[Mapping[str, Any], ...]:
+    signature = document.get("signature")
+    if not isinstance(signature, dict) or not signature.get(part):
+        return ()
+    try:
+        return tuple(json.loads(signature[part]))
+    except (TypeError, ValueError) as error:
+        raise JobFailed(f"model file {path} has a broken signature: {_first_line(error)}") from None
+
+
+def _example(info: Any) -> str | None:
+    return str(info.get("type")) if isinstance(info, dict) else None
 
 
 def _text(value: Any) -> str | None:

@@ -321,7 +321,7 @@ def test_the_sample_endpoint_answers_the_sample_request_as_the_document_asks(
         place = request["input_data"]["columns"].index("Age")
         request["input_data"]["data"][1][place] = "old"
         message = "row 1, column 'Age': 'old' is not a double"
-        assert server.ask(request) == (400, {"message": message})
+        assert server.ask(request) == (500, {"message": message})
 
 
 def test_serving_names_the_requirements_it_lacks(online: ScratchProject) -> None:

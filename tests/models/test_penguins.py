@@ -33,7 +33,7 @@ from runner.local.serving.scorer import answer
 
 model, labeled, *bodies = sys.argv[1:]
 scorer = load(Path(model))
-loaded = scorer._model
+loaded = scorer.model.loaded
 schema = loaded.metadata.get_input_schema()
 told = []
 for body in bodies:

@@ -1,21 +1,19 @@
-"""Reading the body of a request to an MLflow model.
+"""Reading the tables that requests to MLflow models hold: as Azure does, and in more forms.
 
-Azure's MLflow deployments take `input_data`; MLflow's own server takes the other four. All of
-them hold rows or columns, by name or by position.
+Azure takes `input_data` with a table as pandas splits it, and reads it with pandas; MLflow's own
+server takes the other four forms. All of them hold rows or columns, by name or by position.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 from runner.engine.mlmodel import Column
 
-Form = Literal["input_data", "dataframe_split", "dataframe_records", "instances", "inputs"]
-FORMS: tuple[Form, ...] = get_args(Form)
+MLFLOW_FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 MAX_BODY = 10_000_000  # bytes; what a managed online endpoint takes
+WRITTEN_OTHERWISE = "input_data must be an object of columns, index and data"
 
 _SPLIT = frozenset({"columns", "index", "data"})
 _LONGEST_SHOWN = 60  # characters of a value in a message
@@ -25,80 +23,148 @@ class BadRequest(Exception):
     """A body that can't be scored; its text says why and names row and column."""
 
 
-@dataclass(frozen=True)
-class ScoringRequest:
-    """A body as it was read: one of the forms, and the model's parameters."""
-
-    form: Form
-    content: Any
-    params: Mapping[str, Any] | None = None
-
-    @property
-    def is_split(self) -> bool:
-        """Whether the content is a table as pandas splits it: columns, index, data."""
-        return (
-            isinstance(self.content, dict)
-            and "data" in self.content
-            and self.content.keys() <= _SPLIT
-        )
+def is_split(content: Any) -> bool:
+    """Whether Azure can read it as a table: an object of columns, index and data."""
+    return isinstance(content, dict) and "columns" in content and content.keys() <= _SPLIT
 
 
-def read_request(body: bytes) -> ScoringRequest:
-    """Read a body. Raises BadRequest unless it is a JSON object with exactly one of the forms."""
-    try:
-        document = json.loads(body.decode())
-    except UnicodeDecodeError as error:
-        raise BadRequest(f"the body is not UTF-8 (byte {error.start})") from None
-    except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise BadRequest(f"the body is not JSON: {error.msg} ({place})") from None
-    except (RecursionError, ValueError):
-        raise BadRequest("the body is JSON nested too deep, or with a number too long") from None
-    allowed = ", ".join(FORMS)
-    if not isinstance(document, dict):
-        raise BadRequest(f"the body must be a JSON object with one of {allowed}")
-    found = [key for key in document if key in FORMS]
-    unknown = [key for key in document if key not in (*FORMS, "params")]
-    if len(found) != 1 or unknown:
-        keys = ", ".join(map(shown, document)) or "none"
-        raise BadRequest(
-            f"the body must have exactly one of {allowed}, and may have params: {keys}"
-        )
-    params = document.get("params")
-    if params is not None and not isinstance(params, dict):
-        raise BadRequest("params must be an object")
-    return ScoringRequest(cast(Form, found[0]), document[found[0]], params)
+def split_columns(content: Mapping[str, Any], columns: Sequence[Column]) -> dict[str, list[Any]]:
+    """The cells of a signature's columns from a table that `is_split`, as pandas reads it.
+
+    Missing cells are None; other columns are ignored, as MLflow does. Raises BadRequest naming
+    the column that is missing, or the row that is not like the others.
+    """
+    given, data, index = content["columns"], content.get("data"), content.get("index")
+    names = _told_apart(given)
+    places = {name: place for place, name in enumerate(names)}
+    missing = [shown(column.name) for column in columns if column.name not in places]
+    if missing:
+        raise BadRequest(f"no column {', '.join(missing)}, which the model needs")
+    chosen = {column.name: places[column.name] for column in columns}
+    if isinstance(data, list):
+        cells = _from_any_rows(data, names, chosen)
+    elif isinstance(data, dict):
+        original = list(given)
+        named = {name: data.get(original[place]) for name, place in chosen.items()}
+        cells = _of_one_length(named, None if index is None else len(_labels(index)))
+    else:
+        # One cell for the whole table; the index tells how many rows it has.
+        cells = {name: [data] * len(_labels(index)) for name in chosen}
+    rows = len(next(iter(cells.values())))
+    if index is not None and len(_labels(index)) != rows:
+        raise BadRequest(f"index must be a list of {rows} labels, one for each row")
+    return cells
 
 
-def take_columns(request: ScoringRequest, columns: Sequence[Column]) -> dict[str, list[Any]]:
-    """The cells of each of a signature's columns, in its order; an optional one may be absent.
+def any_columns(form: str, content: Any, columns: Sequence[Column]) -> dict[str, list[Any]]:
+    """The cells of a signature's columns from any form; an optional column may be absent.
 
     What has no names is taken by position. Other columns are ignored, as MLflow does.
     Raises BadRequest naming the column that is missing, or the row that is not like the others.
     """
-    content = request.content
-    names = [one.name for one in columns]
-    if request.form == "dataframe_split" and not request.is_split:
+    names = [column.name for column in columns]
+    split = isinstance(content, dict) and "data" in content and content.keys() <= _SPLIT
+    if form == "dataframe_split" and not split:
         raise BadRequest("dataframe_split must be an object of columns, index and data")
-    if request.form == "dataframe_records" and not isinstance(content, list):
+    if form == "dataframe_records" and not isinstance(content, list):
         raise BadRequest("dataframe_records must be a list of objects")
-    if request.is_split:
+    if split:
         cells = _from_split(content, names)
-    elif isinstance(content, list) and content and all(isinstance(one, dict) for one in content):
+    elif isinstance(content, list) and content and all(isinstance(row, dict) for row in content):
         cells = _from_records(content, columns)
-    elif isinstance(content, list) and request.form != "dataframe_records":
+    elif isinstance(content, list) and form != "dataframe_records":
         cells = _from_rows(content, names)
     elif isinstance(content, dict):
         cells = _from_columns(content)
     else:
-        raise BadRequest(f"{request.form} must hold rows or columns")
+        raise BadRequest(f"{form} must hold rows or columns")
     return _chosen(cells, columns)
+
+
+def as_split(cells: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    """A table's columns as Azure takes them."""
+    return {"columns": list(cells), "data": [list(row) for row in zip(*cells.values())]}
 
 
 def shown(value: Any) -> str:
     """A value as a message shows it: on one line, and not all of a long one."""
     text = repr(value)
     return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
+
+
+def _told_apart(given: Any) -> list[Hashable]:
+    """Names of columns; where one stands there again, a number is put to it, as pandas does."""
+    if not isinstance(given, (list, dict, str)):
+        raise BadRequest("columns must be a list of names")
+    names: list[Hashable] = [tuple(name) if isinstance(name, list) else name for name in given]
+    try:
+        if len(set(names)) == len(names):
+            return names
+    except TypeError:
+        raise BadRequest("columns must be a list of names") from None
+    counts: dict[Hashable, int] = {}
+    for place, name in enumerate(names):
+        count = counts.get(name, 0)
+        while count > 0:
+            counts[name] = count + 1
+            name = f"{name}.{count}"
+            count = counts.get(name, 0)
+        names[place] = name
+        counts[name] = count + 1
+    return names
+
+
+def _labels(index: Any) -> Sequence[Any]:
+    if isinstance(index, (list, dict)) and not (index and all(isinstance(x, list) for x in index)):
+        return list(index)
+    raise BadRequest("index must be a list of labels, one for each row")
+
+
+def _from_any_rows(
+    rows: Sequence[Any], names: Sequence[Hashable], chosen: Mapping[str, int]
+) -> dict[str, list[Any]]:
+    """The cells of the columns at the chosen places; the first row tells what rows are."""
+    if rows and isinstance(rows[0], dict):
+        for number, row in enumerate(rows):
+            if not isinstance(row, dict):
+                raise BadRequest(f"row {number} is not an object, and others are")
+        return {name: [row.get(names[place]) for row in rows] for name, place in chosen.items()}
+    if rows and not isinstance(rows[0], list) and len(names) == 1:
+        return {name: list(rows) for name in chosen}
+    widest = 0
+    for number, row in enumerate(rows):
+        if not isinstance(row, list):
+            raise BadRequest(f"row {number} is not a list of cells")
+        widest = max(widest, len(row))
+        if len(row) > len(names):
+            raise _not_as_wide(number, row, names)
+    if rows and widest < len(names):
+        raise _not_as_wide(0, rows[0], names)
+    if any(len(row) < widest for row in rows):
+        # pandas fills up short rows, as long as one of them is whole.
+        rows = [[*row, *[None] * (widest - len(row))] for row in rows]
+    return {name: [row[place] for row in rows] for name, place in chosen.items()}
+
+
+def _not_as_wide(number: int, row: Sequence[Any], names: Sequence[Hashable]) -> BadRequest:
+    return BadRequest(
+        f"row {number} has {len(row)} cells, and there are {len(names)} columns:"
+        f" {', '.join(map(shown, names))}"
+    )
+
+
+def _of_one_length(cells: Mapping[str, Any], rows: int | None) -> dict[str, list[Any]]:
+    """Columns of lists or of cells, which go for every row."""
+    lengths = {len(value) for value in cells.values() if isinstance(value, list)}
+    if rows is not None:
+        lengths.add(rows)
+    if len(lengths) != 1:
+        raise BadRequest("the columns are not of one length")
+    length = lengths.pop()
+    return {
+        name: value if isinstance(value, list) else [value] * length
+        for name, value in cells.items()
+    }
 
 
 def _from_split(content: Mapping[str, Any], names: Sequence[str]) -> dict[str, list[Any]]:
@@ -125,10 +191,7 @@ def _from_rows(rows: Sequence[Any], names: Sequence[str]) -> dict[str, list[Any]
         if not isinstance(row, list):
             raise BadRequest(f"row {number} is not a list of cells")
         if len(row) != len(names):
-            raise BadRequest(
-                f"row {number} has {len(row)} cells, and there are {len(names)} columns:"
-                f" {', '.join(map(shown, names))}"
-            )
+            raise _not_as_wide(number, row, names)
     return {name: [row[place] for row in rows] for place, name in enumerate(names)}
 
 
@@ -160,10 +223,12 @@ def _from_columns(content: Mapping[str, Any]) -> dict[str, list[Any]]:
 
 
 def _chosen(cells: Mapping[str, list[Any]], columns: Sequence[Column]) -> dict[str, list[Any]]:
-    missing = [shown(one.name) for one in columns if one.required and one.name not in cells]
+    missing = [
+        shown(column.name) for column in columns if column.required and column.name not in cells
+    ]
     if missing:
         raise BadRequest(f"no column {', '.join(missing)}, which the model needs")
-    chosen = {one.name: cells[one.name] for one in columns if one.name in cells}
+    chosen = {column.name: cells[column.name] for column in columns if column.name in cells}
     if not chosen or not next(iter(chosen.values())):
         raise BadRequest("there are no rows")
     return chosen

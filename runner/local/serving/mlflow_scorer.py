@@ -2,59 +2,129 @@
 
 from __future__ import annotations
 
-import io
-import json
-from collections.abc import Callable
+import sys
+import traceback
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from runner.engine.drivers import sklearn_model
 from runner.engine.drivers.packages import way_to_have, why_not_loaded
+from runner.engine.java_cause import java_cause
 from runner.engine.mlmodel import MlModel, read_mlmodel
 from runner.engine.text import one_line
 from runner.errors import JobFailed
+from runner.local.serving import mlflow_samples, mlflow_swagger
 from runner.local.serving.answer import Answer
 from runner.local.serving.bodies import (
+    MLFLOW_FORMS,
+    WRITTEN_OTHERWISE,
     BadRequest,
-    ScoringRequest,
-    read_request,
-    take_columns,
+    any_columns,
+    as_split,
+    is_split,
+    shown,
+    split_columns,
 )
+from runner.local.serving.mlflow_http import Outcome, Refused, respond
 from runner.local.serving.numbers import are_numbers, typed_table
 from runner.local.serving.request import Request
 from runner.spark import leave_remote
 
 _BAD_REQUESTS = ("BAD_REQUEST", "INVALID_PARAMETER_VALUE")  # MLflow's error codes
 _LONGEST_REASON = 500  # characters
+_REFUSED = "Azure answers 424 to this: "
 
 
-def load(folder: Path) -> SklearnScorer | PyfuncScorer:
+class LoadedModel(Protocol):
+    """A model that predicts. What it raises is BadRequest where the client is to learn why."""
+
+    def predict(self, content: Any, params: Any) -> Outcome:
+        """Predict from `input_data`, which Azure may refuse: then there is a notice."""
+        ...
+
+    def predict_from(self, form: str, content: Any, params: Any) -> Any:
+        """Predict from one of the forms that only MLflow's own server takes."""
+        ...
+
+    def describe(self, version: str) -> Any:
+        """The description of the service in that version of Swagger, None where it has none."""
+        ...
+
+
+def load(folder: Path) -> MlflowScorer:
     """Load the model in `folder`, which runs its code. JobFailed when it can't be loaded."""
     model = read_mlmodel(folder)
-    if model.is_plain_sklearn and are_numbers(model.signature.columns):
-        return SklearnScorer(model)
-    return PyfuncScorer(model)
+    return MlflowScorer(SklearnModel(model) if _is_fast(model) else PyfuncModel(model))
 
 
-class SklearnScorer:
+class MlflowScorer:
+    """Answers as Azure does, and takes more forms of a table."""
+
+    def __init__(self, model: LoadedModel) -> None:
+        self.model = model
+
+    def score(self, request: Request) -> Answer:
+        return respond(request, self._run, self.model.describe)
+
+    def _run(self, given: Mapping[str, Any]) -> Outcome:
+        if "input_data" not in given:
+            return self._run_otherwise(given)
+        try:
+            return self.model.predict(given["input_data"], given.get("params"))
+        except BaseException as error:
+            raise Refused(500, _told(error), by_run=True) from error
+
+    def _run_otherwise(self, given: Mapping[str, Any]) -> Outcome:
+        found = [key for key in given if key in MLFLOW_FORMS]
+        unknown = [key for key in given if key not in (*MLFLOW_FORMS, "params")]
+        if len(found) != 1 or unknown:
+            keys = ", ".join(map(shown, given)) or "nothing"
+            raise Refused(400, f"there is no input_data, but {keys}")
+        params = given.get("params")
+        if params is not None and not isinstance(params, dict):
+            raise Refused(400, "params must be an object")
+        try:
+            returned = self.model.predict_from(found[0], given[found[0]], params)
+        except BaseException as error:
+            raise Refused(400, _told(error)) from error
+        notice = f"{_REFUSED}it holds {found[0]} and no input_data"
+        return Outcome({"predictions": returned}, notice)
+
+
+class SklearnModel:
     """A scikit-learn model over numbers, without MLflow, whose import alone takes seconds."""
 
     def __init__(self, model: MlModel) -> None:
+        self._model = model
         self._columns = model.signature.columns
         self._predict = sklearn_model.load(model)
 
-    def score(self, request: Request) -> Answer:
-        asked = read_request(request.body)
-        table = typed_table(take_columns(asked, self._columns), self._columns)
-        predictions = self._predict(table)
-        if hasattr(predictions, "tolist"):
-            predictions = predictions.tolist()
-        return Answer(200, json.dumps(_shape(asked, predictions)).encode(), by_model=True)
+    def predict(self, content: Any, params: Any) -> Outcome:
+        if is_split(content):
+            return Outcome(self._predicted(split_columns(content, self._columns)))
+        cells = any_columns("input_data", content, self._columns)
+        return Outcome(self._predicted(cells), _REFUSED + WRITTEN_OTHERWISE)
+
+    def predict_from(self, form: str, content: Any, params: Any) -> Any:
+        return self._predicted(any_columns(form, content, self._columns))
+
+    def describe(self, version: str) -> Any:
+        columns = {"columns": [column.name for column in self._columns], "index": [], "data": []}
+        table = mlflow_swagger.described_frame(columns, "split")
+        inputs = {"input_data": table, "params": mlflow_swagger.ANYTHING}
+        return mlflow_swagger.document(version, inputs, _output_of(self._model))
+
+    def _predicted(self, cells: Mapping[str, list[Any]]) -> Any:
+        if not next(iter(cells.values())):
+            raise BadRequest("there are no rows")
+        predictions = self._predict(typed_table(cells, self._columns))
+        return predictions.tolist() if hasattr(predictions, "tolist") else predictions
 
 
-class PyfuncScorer:
-    """Any other flavour or signature: what MLflow's own server makes of the request."""
+class PyfuncModel:
+    """Any other flavor or signature, by MLflow's own loading."""
 
     def __init__(self, model: MlModel) -> None:
         try:
@@ -67,53 +137,118 @@ class PyfuncScorer:
         try:
             if model.pipeline is not None:
                 _begin_spark()
-            self._model = mlflow.pyfunc.load_model(str(model.folder))
+            self.loaded = mlflow.pyfunc.load_model(str(model.folder))
         except Exception as error:
             raise JobFailed(f"model {model.folder} {why_not_loaded(model, error)}") from error
         if model.pipeline is not None:
             self._warm_up(model.folder)
-        self._schema = self._model.metadata.get_input_schema()
         self._columns = model.signature.columns
+        self._flavors = self.loaded.metadata.flavors
+        self._unstarted: str | None = None
+        self._samples = mlflow_samples.Samples()
+        try:
+            self._samples = mlflow_samples.samples_of(self.loaded.metadata, model.folder)
+            self._read = mlflow_samples.reader(self._samples.input, self._flavors)
+        except Exception as error:
+            self._unstarted = f"Azure does not start this model, for its signature: {_brief(error)}"
 
     def _warm_up(self, folder: Path) -> None:
         """Score the model's example, if it has one: what Spark compiles first takes seconds."""
         with suppress(Exception):
-            example = self._model.metadata.load_input_example(str(folder))
+            example = self.loaded.metadata.load_input_example(str(folder))
             if example is not None:
-                self._model.predict(example)
+                self.loaded.predict(example)
 
-    def score(self, request: Request) -> Answer:
-        from mlflow.exceptions import MlflowException
-        from mlflow.pyfunc import scoring_server as mlflow_server
+    def predict(self, content: Any, params: Any) -> Outcome:
+        refused = self._why_refused(content)
+        if refused is None:
+            return Outcome(self._predicted(content, params))
+        form = "dataframe_split" if is_split(content) else "inputs"
+        return Outcome(self.predict_from(form, content, params), refused)
 
-        asked = read_request(request.body)
+    def predict_from(self, form: str, content: Any, params: Any) -> Any:
+        from mlflow.pyfunc.scoring_server import infer_and_parse_data
+
+        if self._columns and self._unstarted is None:
+            return self._predicted(as_split(any_columns(form, content, self._columns)), params)
+        schema = self.loaded.metadata.get_input_schema()
+        return self._returned(infer_and_parse_data({form: content}, schema), params)
+
+    def describe(self, version: str) -> Any:
+        inputs = mlflow_samples.input_schemas(self._samples)
+        return mlflow_swagger.document(version, inputs, mlflow_samples.output_schema(self._samples))
+
+    def _predicted(self, content: Any, params: Any) -> Any:
         try:
-            predictions = self._model.predict(self._data(asked), params=asked.params)
+            read = self._read(content)
+        except Exception as error:
+            raise BadRequest(self._why_unread(content, error)) from error
+        return self._returned(*mlflow_samples.model_input(read, params, self._flavors))
+
+    def _why_refused(self, content: Any) -> str | None:
+        """Why Azure takes no such `input_data`, where it can be read here all the same."""
+        if self._unstarted is not None:
+            return self._unstarted
+        if mlflow_samples.is_table(self._samples.input):
+            return None if is_split(content) else _REFUSED + WRITTEN_OTHERWISE
+        whole = is_split(content) and {"index", "data"} <= content.keys()
+        if self._samples.input is None and whole:
+            # The generated script hands text to pandas' `read_json`.
+            return f"{_REFUSED}the model has no signature" if _pandas_reads_no_text() else None
+        return None
+
+    def _returned(self, data: Any, params: Any) -> Any:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return mlflow_samples.jsonable(self.loaded.predict(data, params=params))
         except MlflowException as error:
             if error.error_code not in _BAD_REQUESTS:
                 raise
             raise BadRequest(_reason(error.message)) from error
-        text = io.StringIO()
-        write: Callable[[Any, io.StringIO], object] = (
-            mlflow_server.unwrapped_predictions_to_json
-            if asked.form == "input_data"
-            else mlflow_server.predictions_to_json
-        )
-        write(predictions, text)
-        return Answer(200, text.getvalue().encode(), by_model=True)
 
-    def _data(self, request: ScoringRequest) -> Any:
-        """What the model is given: typed as its signature says, by MLflow's own reading."""
-        from mlflow.pyfunc.scoring_server import infer_and_parse_data
+    def _why_unread(self, content: Any, error: Exception) -> str:
+        """Where it is that a table has not the model's numbers, or else pandas' own words."""
+        if self._columns and is_split(content):
+            cells = split_columns(content, self._columns)
+            for column in self._columns:
+                if are_numbers([column]):
+                    typed_table(cells, [column])
+        return _brief(error)
 
-        form, content = str(request.form), request.content
-        if self._columns:
-            cells = take_columns(request, self._columns)
-            rows = [list(row) for row in zip(*cells.values())]
-            form, content = "dataframe_split", {"columns": list(cells), "data": rows}
-        elif form == "input_data":
-            form = "dataframe_split" if request.is_split else "inputs"
-        return infer_and_parse_data({form: content}, self._schema)
+
+def _is_fast(model: MlModel) -> bool:
+    """Whether a model needs nothing of MLflow and pandas to be given what Azure gives it."""
+    if not (model.is_plain_sklearn and are_numbers(model.signature.columns)):
+        return False
+    # Params are checked by MLflow; and by an example Azure goes where pandas can read it.
+    return not model.takes_params and (model.example is None or _pandas_reads_no_text())
+
+
+def _pandas_reads_no_text() -> bool:
+    """Whether pandas is of a version from which on the generated script finds no example."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return int(version("pandas").partition(".")[0]) >= 3
+    except (PackageNotFoundError, ValueError):
+        return True
+
+
+def _output_of(model: MlModel) -> dict[str, Any]:
+    """The schema of a model's output by its signature, without MLflow and pandas."""
+    if not model.outputs:
+        return mlflow_swagger.ANYTHING
+    if model.outputs[0]["type"] != "tensor":
+        return mlflow_swagger.described_frame([], "records")
+    parts = {}
+    for output in model.outputs:
+        spec = output["tensor-spec"]
+        part = mlflow_swagger.described_zeros(spec["dtype"], spec["shape"])
+        if output.get("name") is None:
+            return part
+        parts[str(output["name"])] = part
+    return mlflow_swagger.described_parts(parts)
 
 
 def _begin_spark() -> None:
@@ -124,6 +259,17 @@ def _begin_spark() -> None:
     SparkSession.builder.getOrCreate()
 
 
+def _told(error: BaseException) -> str:
+    """What the client is told of an error; the traceback is printed, for the deployment's log."""
+    if isinstance(error, BadRequest):
+        return str(error)
+    # Also of SystemExit: a model that calls exit() fails a request, not the deployment.
+    traceback.print_exception(type(error), error, error.__traceback__)
+    if cause := java_cause(error):  # of Spark's errors it stands in the middle of pages
+        print(cause, file=sys.stderr)
+    return f"scoring raised {type(error).__name__}; the deployment's log says more"
+
+
 def _reason(message: str) -> str:
     """What MLflow has to say, without the whole request that it repeats before."""
     if message.startswith("Failed to enforce schema"):
@@ -131,6 +277,5 @@ def _reason(message: str) -> str:
     return one_line(message)[:_LONGEST_REASON]
 
 
-def _shape(request: ScoringRequest, predictions: Any) -> Any:
-    """Azure answers `input_data` with the bare predictions, MLflow its own forms with an object."""
-    return predictions if request.form == "input_data" else {"predictions": predictions}
+def _brief(error: Exception) -> str:
+    return (one_line(error) or type(error).__name__)[:_LONGEST_REASON]

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from runner.engine.mlmodel import Column
-from runner.local.serving.bodies import BadRequest, read_request, take_columns
+from runner.local.serving.bodies import BadRequest, any_columns, as_split, is_split, split_columns
 
 COLUMNS = (Column("a", "double"), Column("b", "long"))
-ROWS = {"a": [1.5, 2.5], "b": [1, 2]}
+ROWS: dict[str, list[Any]] = {"a": [1.5, 2.5], "b": [1, 2]}
 
 FORMS: list[dict[str, Any]] = [
     {"input_data": {"columns": ["b", "a"], "index": [7, 8], "data": [[1, 1.5], [2, 2.5]]}},
@@ -23,12 +23,13 @@ FORMS: list[dict[str, Any]] = [
     {"instances": [{"a": 1.5, "b": 1}, {"a": 2.5, "b": 2}]},
     {"instances": [[1.5, 1], [2.5, 2]]},
     {"inputs": {"a": [1.5, 2.5], "b": [1, 2]}},
-    {"inputs": [{"a": 1.5, "b": 1}, {"a": 2.5, "b": 2}], "params": {"k": 1}},
+    {"inputs": [{"a": 1.5, "b": 1}, {"a": 2.5, "b": 2}]},
 ]
 
 
 def cells(document: Any, columns: tuple[Column, ...] = COLUMNS) -> dict[str, list[Any]]:
-    return take_columns(read_request(json.dumps(document).encode()), columns)
+    ((form, content),) = document.items()
+    return any_columns(form, content, columns)
 
 
 @pytest.mark.parametrize("document", FORMS, ids=json.dumps)
@@ -51,32 +52,6 @@ def test_an_optional_column_may_be_absent_and_may_have_gaps() -> None:
     assert cells({"dataframe_records": [{"a": 1}]}, columns) == {"a": [1]}
     given = {"dataframe_records": [{"a": 1}, {"a": 2, "b": 3}]}
     assert cells(given, columns) == {"a": [1, 2], "b": [None, 3]}
-
-
-def test_params_come_beside_the_data() -> None:
-    request = read_request(b'{"inputs": [1], "params": {"k": 1}}')
-    assert (request.form, request.content, request.params) == ("inputs", [1], {"k": 1})
-
-
-@pytest.mark.parametrize(
-    ("body", "reason"),
-    [
-        (b"", "not JSON: Expecting value (line 1, column 1)"),
-        (b'{"inputs": [1,]}', "line 1, column"),
-        (b"\xff\xfe", "not UTF-8 (byte 0)"),
-        (b"[" * 100_000, "nested too deep"),
-        (b"[1]", "must be a JSON object"),
-        (b"{}", "exactly one of input_data"),
-        (b'{"data": [[1]]}', "'data'"),
-        (b'{"inputs": [1], "instances": [1]}', "exactly one of"),
-        (b'{"inputs": [1], "parms": {}}', "'parms'"),
-        (b'{"inputs": [1], "params": [1]}', "params must be an object"),
-    ],
-)
-def test_a_body_in_no_known_form_is_refused(body: bytes, reason: str) -> None:
-    with pytest.raises(BadRequest) as refused:
-        read_request(body)
-    assert reason in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -109,5 +84,65 @@ def test_what_does_not_fit_the_signature_is_refused_by_name(document: Any, reaso
 
 def test_a_message_shows_only_the_beginning_of_what_is_long() -> None:
     with pytest.raises(BadRequest) as refused:
-        read_request(json.dumps({"k" * 10_000: 1}).encode())
+        cells({"input_data": {"columns": ["k" * 10_000], "data": [[1, 2]]}})
     assert len(str(refused.value)) < 300
+
+
+def test_azure_reads_an_object_of_columns_index_and_data() -> None:
+    assert is_split({"columns": [], "data": []})
+    assert is_split({"columns": [], "index": [], "data": []})
+    assert not is_split({"columns": [], "data": [], "more": 1})
+    assert not is_split({"data": []})
+    assert not is_split([[1, 2]])
+
+
+TABLES: list[dict[str, Any]] = [
+    {"columns": ["b", "x", "a"], "data": [[1, 0, 1.5], [2, 0, 2.5]]},
+    {"columns": ["a", "b", "a"], "index": ["p", "q"], "data": [[1.5, 1, 9], [2.5, 2, 9]]},
+    {"columns": ["a", "b"], "data": [{"b": 1, "a": 1.5}, {"a": 2.5, "b": 2, "x": 0}]},
+    {"columns": ["a", "b"], "data": {"a": [1.5, 2.5], "b": [1, 2]}},
+]
+
+
+@pytest.mark.parametrize("table", TABLES, ids=json.dumps)
+def test_a_split_table_is_read_as_pandas_reads_it(table: Any) -> None:
+    assert split_columns(table, COLUMNS) == ROWS
+
+
+def test_missing_cells_of_a_split_table_are_null() -> None:
+    short = {"columns": ["a", "b"], "data": [[1.5, 1], [2.5]]}
+    assert split_columns(short, COLUMNS) == {"a": [1.5, 2.5], "b": [1, None]}
+    records = {"columns": ["a", "b"], "data": [{"a": 1.5}, {"b": 2}]}
+    assert split_columns(records, COLUMNS) == {"a": [1.5, None], "b": [None, 2]}
+
+
+def test_one_cell_goes_for_every_row_of_the_index() -> None:
+    table = {"columns": ["a", "b"], "index": [7, 8], "data": 1}
+    assert split_columns(table, COLUMNS) == {"a": [1, 1], "b": [1, 1]}
+
+
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        ({"columns": ["a"], "data": [[1]]}, "no column 'b'"),
+        ({"columns": None, "data": [[1]]}, "columns must be a list of names"),
+        ({"columns": ["a", {}], "data": [[1]]}, "columns must be a list of names"),
+        ({"columns": ["a", "b"], "data": [[1]]}, "row 0 has 1 cells, and there are 2 columns"),
+        ({"columns": ["a", "b"], "data": [[1, 2, 3]]}, "row 0 has 3 cells, and there are 2"),
+        ({"columns": ["a", "b"], "data": [[1, 2], 3]}, "row 1 is not a list of cells"),
+        ({"columns": ["a", "b"], "data": [{}, [1, 2]]}, "row 1 is not an object"),
+        ({"columns": ["a", "b"], "index": [1], "data": [[1, 2]] * 2}, "a list of 2 labels"),
+        ({"columns": ["a", "b"], "index": 1, "data": [[1, 2]]}, "index must be a list of labels"),
+        ({"columns": ["a", "b"], "data": 1}, "index must be a list of labels"),
+        ({"columns": ["a", "b"], "data": {"a": [1], "b": [1, 2]}}, "not of one length"),
+    ],
+    ids=json.dumps,
+)
+def test_a_split_table_that_pandas_can_not_read_is_refused(table: Any, reason: str) -> None:
+    with pytest.raises(BadRequest) as refused:
+        split_columns(table, COLUMNS)
+    assert reason in str(refused.value)
+
+
+def test_a_table_by_columns_becomes_one_that_azure_takes() -> None:
+    assert as_split(ROWS) == {"columns": ["a", "b"], "data": [[1.5, 1], [2.5, 2]]}
