@@ -29,7 +29,7 @@ from pathlib import Path
 from mlflow import pyfunc
 from mlflow.pyfunc.scoring_server import invocations
 from runner.local.serving.mlflow_scorer import load
-from runner.local.serving.scorer import answer
+from tests.local.serving.scripts import posted
 
 model, labeled, *bodies = sys.argv[1:]
 scorer = load(Path(model))
@@ -37,7 +37,7 @@ loaded = scorer.model.loaded
 schema = loaded.metadata.get_input_schema()
 told = []
 for body in bodies:
-    ours = answer(scorer, posted(body.encode()))
+    ours = scorer.score(posted(body.encode()))
     try:
         theirs = invocations(body, "application/json", loaded, schema).response
     except Exception as error:

@@ -124,6 +124,8 @@ def _from_any_rows(
     rows: Sequence[Any], names: Sequence[Hashable], chosen: Mapping[str, int]
 ) -> dict[str, list[Any]]:
     """The cells of the columns at the chosen places; the first row tells what rows are."""
+    if set(map(type, rows)) == {list} and set(map(len, rows)) == {len(names)}:
+        return {name: [row[place] for row in rows] for name, place in chosen.items()}
     if rows and isinstance(rows[0], dict):
         for number, row in enumerate(rows):
             if not isinstance(row, dict):
@@ -140,10 +142,11 @@ def _from_any_rows(
             raise _not_as_wide(number, row, names)
     if rows and widest < len(names):
         raise _not_as_wide(0, rows[0], names)
-    if any(len(row) < widest for row in rows):
-        # pandas fills up short rows, as long as one of them is whole.
-        rows = [[*row, *[None] * (widest - len(row))] for row in rows]
-    return {name: [row[place] for row in rows] for name, place in chosen.items()}
+    # pandas fills up short rows, as long as one of them is whole.
+    return {
+        name: [row[place] if place < len(row) else None for row in rows]
+        for name, place in chosen.items()
+    }
 
 
 def _not_as_wide(number: int, row: Sequence[Any], names: Sequence[Hashable]) -> BadRequest:

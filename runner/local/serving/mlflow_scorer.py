@@ -6,6 +6,7 @@ import sys
 import traceback
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -190,7 +191,8 @@ class PyfuncModel:
         if self._unstarted is not None:
             return self._unstarted
         if mlflow_samples.is_table(self._samples.input):
-            return None if is_split(content) else _REFUSED + WRITTEN_OTHERWISE
+            readable = isinstance(content, (list, dict)) and content and not is_split(content)
+            return _REFUSED + WRITTEN_OTHERWISE if readable else None
         whole = is_split(content) and {"index", "data"} <= content.keys()
         if self._samples.input is None and whole:
             # The generated script hands text to pandas' `read_json`.
@@ -225,6 +227,7 @@ def _is_fast(model: MlModel) -> bool:
     return not model.takes_params and (model.example is None or _pandas_reads_no_text())
 
 
+@cache
 def _pandas_reads_no_text() -> bool:
     """Whether pandas is of a version from which on the generated script finds no example."""
     from importlib.metadata import PackageNotFoundError, version

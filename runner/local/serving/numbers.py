@@ -79,7 +79,9 @@ def _converted(cells: Sequence[Any], dtype: str) -> Any:
         if kinds == {int}:
             return whole.astype(dtype)
     if kinds <= {int, float, type(None)}:
-        array = np.array([math.nan if cell is None else cell for cell in cells], dtype="float64")
+        if type(None) in kinds:
+            cells = [math.nan if cell is None else cell for cell in cells]
+        array = np.array(cells, dtype="float64")
         if dtype.startswith("float"):
             with np.errstate(over="ignore"):
                 return array.astype(dtype)

@@ -38,7 +38,7 @@ TYPES = {
 
 
 def columns(types: dict[str, str], required: bool = True) -> Schema:
-    return Schema([ColSpec(kind, name, required) for name, kind in types.items()])
+    return Schema([ColSpec(kind, name, required=required) for name, kind in types.items()])
 
 
 def save_sklearn(folder: Path, model: Any, **more: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 from pathlib import Path
@@ -11,6 +12,8 @@ import mlflow.pyfunc
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow.models import ModelSignature
+from mlflow.types.schema import Array, ColSpec, Schema
 from sklearn.linear_model import LinearRegression
 
 from runner.engine.mlmodel import read_mlmodel
@@ -18,6 +21,7 @@ from runner.errors import JobFailed
 from runner.local.serving.mlflow_scorer import MlflowScorer, PyfuncModel, SklearnModel, load
 from tests.projects import ROOT
 
+from .recorded_models import save_python, telling
 from .scripts import posted
 
 MODEL = ROOT / "models" / "diabetes" / "model"
@@ -145,6 +149,56 @@ def test_a_tensor_of_the_wrong_shape_is_a_bad_request(tmp_path: Path) -> None:
     assert answer.status == 500
     assert "shape" in message
     assert "\n" not in message
+
+
+def test_a_model_that_azure_does_not_start_answers_and_says_so(tmp_path: Path) -> None:
+    signature = ModelSignature(Schema([ColSpec(Array("double"), "list"), ColSpec("long", "n")]))
+    save_python(tmp_path / "model", telling(), signature=signature)
+    table = {"columns": ["list", "n"], "data": [[[1.5], 2]]}
+    answer = load(tmp_path / "model").score(posted(json.dumps({"input_data": table}).encode()))
+    assert answer.status == 200
+    assert "'list' object [[1.5]]" in json.loads(answer.body)["given"]
+    assert answer.notice is not None
+    assert answer.notice.startswith("Azure does not start this model, for its signature: ")
+
+
+def test_a_model_that_exits_fails_a_request_and_no_more(tmp_path: Path) -> None:
+    def leave(data: Any, params: Any) -> Any:
+        raise SystemExit(3)
+
+    save_python(tmp_path / "model", leave)
+    answer = load(tmp_path / "model").score(posted(b'{"input_data": [1]}'))
+    assert answer.status == 500
+    assert "SystemExit" in json.loads(answer.body)["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status", "message"),
+    [
+        (b"{}", "", 415, "the Content-Type must be application/json, and it is missing"),
+        (
+            b"{}",
+            "text/plain",
+            415,
+            "the Content-Type must be application/json, and it is text/plain",
+        ),
+        (b"", "application/json", 400, "the body is empty; it must be a JSON object"),
+        (b"{,}", "application/json", 400, "the body is not JSON: "),
+        (b"[]", "application/json", 400, "the body must be a JSON object"),
+        (b"{}", "application/json", 400, "there is no input_data, but nothing"),
+        (b'{"data": 1}', "application/json", 400, "there is no input_data, but 'data'"),
+        (gzip.compress(b"{}"), "application/json", 500, "the body is compressed with gzip"),
+        (b'"\xff"', "application/json", 500, "the body is not UTF-8 (byte 1)"),
+        (b"[" * 100_000, "application/json", 500, "the body is JSON nested too deep"),
+        (b'{"inputs": [1], "params": 1}', "application/json", 400, "params must be an object"),
+    ],
+)
+def test_what_no_model_is_given_is_refused_with_the_reason(
+    scorers: dict[str, MlflowScorer], body: bytes, content_type: str, status: int, message: str
+) -> None:
+    answer = scorers["fast"].score(posted(body, content_type))
+    assert answer.status == status
+    assert json.loads(answer.body)["message"].startswith(message)
 
 
 def test_text_columns_go_through_mlflow(tmp_path: Path) -> None:
