@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
 from infra.arguments import arguments
+from infra.asset_ids import asset_id
 from infra.endpoint import (
     Endpoint,
     code_args,
@@ -21,7 +24,13 @@ from infra.options import made_by_commit
 from infra.pins import default_deployment, pinned
 from infra.routing import Routing
 from infra.settings import Settings
-from runner.declarations import BatchDeployment, BatchEndpoint
+from runner.declarations import (
+    AssetReference,
+    BatchDeployment,
+    BatchEndpoint,
+    PipelineDeployment,
+)
+from runner.declarations.pipeline_deployment import PipelineSettings
 
 
 def declare_batch_endpoints(
@@ -42,6 +51,10 @@ def _declare(
     deployments = {
         name: _deployment(one, endpoint, settings, platform, environments)
         for name, one in pinned(catalog.batch_deployments.get(declared.name, {})).items()
+    }
+    deployments |= {
+        name: _pipeline(pipeline, endpoint, settings, platform)
+        for name, pipeline in pinned(catalog.pipeline_deployments.get(declared.name, {})).items()
     }
     default = default_deployment(catalog, declared.name)
     if default is not None:
@@ -109,6 +122,49 @@ def _deployment(
         tags=deployment_tags(declared, settings),
         opts=made_by_commit(parent=endpoint, delete_before_replace=True),
     )
+
+
+def _pipeline(
+    declared: PipelineDeployment,
+    endpoint: ml.BatchEndpoint,
+    settings: Settings,
+    platform: Platform,
+) -> ml.BatchDeployment:
+    component = declared.component
+    assert isinstance(component, AssetReference), "it is pinned"
+    return ml.BatchDeployment(
+        f"{declared.endpoint_name}-{declared.name}",
+        resource_group_name=platform.resource_group.name,
+        workspace_name=platform.workspace.name,
+        endpoint_name=endpoint.name,
+        deployment_name=declared.name,
+        location=settings.location,
+        properties=ml.BatchDeploymentPropertiesArgs(
+            description=declared.description or None,
+            deployment_configuration=ml.BatchPipelineComponentDeploymentConfigurationArgs(
+                deployment_configuration_type="PipelineComponent",
+                component_id=ml.IdAssetReferenceArgs(
+                    asset_id=asset_id(component, "components", platform), reference_type="Id"
+                ),
+                settings=_pipeline_settings(declared.settings, platform) or None,
+            ),
+        ),
+        tags={**declared.tags, **settings.tags},
+        opts=made_by_commit(parent=endpoint, delete_before_replace=True),
+    )
+
+
+def _pipeline_settings(
+    declared: PipelineSettings, platform: Platform
+) -> dict[str, pulumi.Input[str]]:
+    """The settings that are declared, as the texts that Azure takes."""
+    found: dict[str, pulumi.Input[str]] = {
+        name: str(value) for name, value in asdict(declared).items() if value is not None
+    }
+    if declared.default_compute in platform.clusters:
+        # Known by the resource, so that the deployment waits for it.
+        found["default_compute"] = platform.clusters[declared.default_compute].name
+    return found
 
 
 def _compute(declared: BatchDeployment, platform: Platform) -> pulumi.Input[str] | None:
