@@ -161,9 +161,10 @@ def _pipeline_settings(
     found: dict[str, pulumi.Input[str]] = {
         name: str(value) for name, value in asdict(declared).items() if value is not None
     }
-    if declared.default_compute in platform.clusters:
+    compute = declared.default_compute
+    if compute is not None and compute in platform.clusters:
         # Known by the resource, so that the deployment waits for it.
-        found["default_compute"] = platform.clusters[declared.default_compute].name
+        found["default_compute"] = platform.clusters[compute].name
     return found
 
 

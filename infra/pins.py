@@ -179,7 +179,7 @@ def unroutable(catalog: Catalog, stack: Path) -> list[Problem]:
     problems: list[Problem] = []
     routes = _Routes(catalog, stack)
     for name, batch in catalog.batch_endpoints.items():
-        behind = {
+        behind: dict[str, BatchDeployment | PipelineDeployment] = {
             **catalog.batch_deployments.get(name, {}),
             **catalog.pipeline_deployments.get(name, {}),
         }

@@ -41,7 +41,7 @@ from runner.local.interpreters import Declaring, Interpreters
 from runner.local.jobs import begin_job, name_job
 from runner.local.venvs import keep_interpreter, store_aside
 from runner.registering import find_or_register, registration_of
-from runner.request import Request, only_here, resolve
+from runner.request import Request, only_here, refuse_pipeline, resolve
 from runner.scoring_script import find_script
 from runner.spark import asked_master, check_spark
 from runner.venvs.interpreter import Interpreter
@@ -71,6 +71,7 @@ def invoke(
     JobFailed where the output place holds something already.
     """
     request = resolve(invocation, catalog, DeclaredEndpoints(catalog))
+    refuse_pipeline(request)
     output = check_output(invocation.output_path)
     name = name_job(request.endpoint)
     plan, model, given, notices = plan_job(home, catalog, request, invocation, name, assets)
