@@ -96,7 +96,7 @@ def _of_pipeline(
     if invocation.output_path is not None:
         if len(component.outputs) != 1:
             raise WrongUsage(
-                f"--output-path is for the only output of a pipeline, and {component.name} has"
+                f"--output-path is for the only output of a pipeline, and {component.component} has"
                 f" {', '.join(component.outputs) or 'none'}: leave it out, and get them with"
                 " `runner jobs download`"
             )

@@ -1,15 +1,15 @@
-"""What a call gives to a pipeline of a batch endpoint, checked by what its component takes."""
+"""The inputs of a call to a pipeline that is deployed to a batch endpoint, as Azure takes them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runner.azureml.endpoints import component_of
 from runner.azureml.inputs import find_input
 from runner.errors import WrongUsage
-from runner.nearest import nearest
+from runner.pipeline_call import Taken, asked_inputs, literal
 
 if TYPE_CHECKING:
     from runner.azureml.connection import Connection
@@ -19,22 +19,6 @@ if TYPE_CHECKING:
     from runner.workspace import Invocation
 
 _DATA = {"uri_file": "UriFile", "uri_folder": "UriFolder"}
-_NUMBERS: Mapping[str, Callable[[str], int | float]] = {"integer": int, "number": float}
-_LITERALS = ("string", "boolean", "enum", *_NUMBERS)
-
-
-@dataclass(frozen=True)
-class Component:
-    """A pipeline component: what it takes and what it writes, by name."""
-
-    name: str  # for messages
-    inputs: Mapping[str, Mapping[str, Any]]
-    outputs: Mapping[str, Mapping[str, Any]]
-
-    @property
-    def data(self) -> list[str]:
-        """The names of its inputs that are files."""
-        return [name for name, one in self.inputs.items() if one.get("type") in _DATA]
 
 
 @dataclass(frozen=True)
@@ -46,8 +30,8 @@ class Given:
     notices: tuple[str, ...]
 
 
-def find_component(connection: Connection, request: Request) -> Component:
-    """The component that a request's deployment runs.
+def find_component(connection: Connection, request: Request) -> Taken:
+    """What the component takes that a request's deployment runs.
 
     Raises WrongUsage where it runs a model, and for one of a registry, which can't be read here.
     """
@@ -68,13 +52,13 @@ def find_component(connection: Connection, request: Request) -> Component:
         )
     found = connection.arm.get("components", name, "versions", version)
     spec = found["properties"]["componentSpec"]
-    return Component(f"{name}:{version}", spec.get("inputs") or {}, spec.get("outputs") or {})
+    return Taken(f"{name}:{version}", spec.get("inputs") or {}, spec.get("outputs") or {})
 
 
 def find_inputs(
     connection: Connection,
     catalog: Catalog,
-    component: Component,
+    taken: Taken,
     request: Request,
     invocation: Invocation,
     assets: Registrar,
@@ -83,64 +67,15 @@ def find_inputs(
 
     Raises WrongUsage for inputs that it hasn't, lacks or takes otherwise, and as `find_input`.
     """
-    asked = dict(invocation.inputs)
-    if request.data:
-        asked = {_only_data(component, asked): request.data, **asked}
-    _check_names(component, asked)
     body: dict[str, Mapping[str, Any]] = {}
     shown: str | None = None
     notices: tuple[str, ...] = ()
-    for name, text in asked.items():
-        type_ = str(component.inputs[name].get("type"))
-        if type_ in _DATA:
+    for name, text in asked_inputs(taken, invocation.inputs, request.data).items():
+        if taken.is_data(name):
+            type_ = taken.type_of(name)
             found = find_input(connection, catalog, text, type_, assets)
             body[name] = {"jobInputType": _DATA[type_], "uri": found.uri}
             shown, notices = shown or found.shown, (*notices, *found.notices)
-        elif type_ in _LITERALS:
-            body[name] = {"jobInputType": "Literal", "value": _literal(name, type_, text)}
         else:
-            known = ", ".join((*_DATA, *_LITERALS))
-            raise WrongUsage(f"input {name!r} of {component.name} is a {type_}, allowed: {known}")
+            body[name] = {"jobInputType": "Literal", "value": literal(taken, name, text)}
     return Given(body, shown, notices)
-
-
-def _only_data(component: Component, asked: Mapping[str, str]) -> str:
-    """The one input that --data means."""
-    free = [name for name in component.data if name not in asked]
-    if len(free) != 1:
-        raise WrongUsage(
-            f"--data means the only input of {component.name} that is data, and there are"
-            f" {', '.join(free) or 'none'}: give --inputs NAME=VALUE"
-        )
-    return free[0]
-
-
-def _check_names(component: Component, asked: Mapping[str, str]) -> None:
-    for name in asked:
-        if name not in component.inputs:
-            hint = nearest(name, component.inputs)
-            raise WrongUsage(f"no input {name!r} of {component.name}{hint}")
-    lacking = [
-        name
-        for name, one in component.inputs.items()
-        if name not in asked and not one.get("optional") and one.get("default") is None
-    ]
-    if lacking:
-        raise WrongUsage(
-            f"{component.name} needs {', '.join(lacking)}: give --inputs {lacking[0]}=VALUE"
-        )
-
-
-def _literal(name: str, type_: str, text: str) -> str | int | float | bool:
-    """A literal as azure-ai-ml sends it. Raises WrongUsage for no value of its type."""
-    if type_ == "boolean":
-        if text.lower() not in ("true", "false"):
-            raise WrongUsage(f"input {name!r} is {text!r}, allowed: true or false")
-        return text.lower() == "true"
-    read = _NUMBERS.get(type_)
-    if read is None:
-        return text
-    try:
-        return read(text)
-    except ValueError:
-        raise WrongUsage(f"input {name!r} is {text!r}, allowed: {type_}") from None
