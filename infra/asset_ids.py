@@ -1,4 +1,4 @@
-"""What Azure calls an asset: ids of models, code, data and environments."""
+"""What Azure calls an asset: ids of models, code, components, data and environments."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pulumi
 from infra.foundation import Platform
 from runner.declarations import AssetReference
 
-Kind = Literal["models", "codes", "data", "environments"]
+Kind = Literal["models", "codes", "components", "data", "environments"]
 
 
 def asset_id(reference: AssetReference, kind: Kind, platform: Platform) -> pulumi.Output[str]:

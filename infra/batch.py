@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
 from infra.arguments import arguments
+from infra.asset_ids import asset_id
 from infra.clusters import ClusterResource
 from infra.endpoint import (
     Endpoint,
@@ -22,7 +25,13 @@ from infra.options import made_by_commit, serves
 from infra.pins import default_deployment, pinned
 from infra.routing import Routing
 from infra.settings import Settings
-from runner.declarations import BatchDeployment, BatchEndpoint
+from runner.declarations import (
+    AssetReference,
+    BatchDeployment,
+    BatchEndpoint,
+    PipelineDeployment,
+)
+from runner.declarations.pipeline_deployment import PipelineSettings
 
 
 def declare_batch_endpoints(
@@ -43,6 +52,10 @@ def _declare(
     deployments = {
         name: _deployment(one, endpoint, settings, platform, environments)
         for name, one in pinned(catalog.batch_deployments.get(declared.name, {})).items()
+    }
+    deployments |= {
+        name: _pipeline(pipeline, endpoint, settings, platform)
+        for name, pipeline in pinned(catalog.pipeline_deployments.get(declared.name, {})).items()
     }
     default = default_deployment(catalog, declared.name)
     if default is not None:
@@ -112,26 +125,83 @@ def _deployment(
         opts=made_by_commit(
             parent=endpoint,
             protect=False,  # once it answers nobody, it may go
-            depends_on=_cluster_deletion(declared, platform),
+            depends_on=_cluster_deletion(declared.compute, platform),
             delete_before_replace=True,
         ),
     )
 
 
+def _pipeline(
+    declared: PipelineDeployment,
+    endpoint: ml.BatchEndpoint,
+    settings: Settings,
+    platform: Platform,
+) -> ml.BatchDeployment:
+    component = declared.component
+    assert isinstance(component, AssetReference), "it is pinned"
+    return ml.BatchDeployment(
+        f"{declared.endpoint_name}-{declared.name}",
+        resource_group_name=platform.resource_group.name,
+        workspace_name=platform.workspace.name,
+        endpoint_name=endpoint.name,
+        deployment_name=declared.name,
+        location=settings.location,
+        properties=ml.BatchDeploymentPropertiesArgs(
+            description=declared.description or None,
+            deployment_configuration=ml.BatchPipelineComponentDeploymentConfigurationArgs(
+                deployment_configuration_type="PipelineComponent",
+                component_id=ml.IdAssetReferenceArgs(
+                    asset_id=asset_id(component, "components", platform), reference_type="Id"
+                ),
+                settings=_pipeline_settings(declared.settings, platform) or None,
+            ),
+        ),
+        tags={**declared.tags, **settings.tags},
+        opts=made_by_commit(
+            parent=endpoint,
+            delete_before_replace=True,
+            depends_on=_pipeline_cluster_deletion(declared, platform),
+        ),
+    )
+
+
+def _pipeline_cluster_deletion(
+    declared: PipelineDeployment, platform: Platform
+) -> list[pulumi.Resource]:
+    compute = declared.settings.default_compute
+    return _cluster_deletion(compute, platform) if compute in platform.clusters else []
+
+
+def _pipeline_settings(
+    declared: PipelineSettings, platform: Platform
+) -> dict[str, pulumi.Input[str]]:
+    """The settings that are declared, as the texts that Azure takes."""
+    found: dict[str, pulumi.Input[str]] = {
+        name: str(value) for name, value in asdict(declared).items() if value is not None
+    }
+    compute = declared.default_compute
+    if compute is not None and compute in platform.clusters:
+        # Known by the resource, so that the deployment waits for it.
+        found["default_compute"] = platform.clusters[compute].id.apply(
+            lambda cluster: cluster.rpartition("/")[2]
+        )
+    return found
+
+
 def _compute(declared: BatchDeployment, platform: Platform) -> pulumi.Input[str] | None:
     """The id of one of the stack's clusters, or an id as it is declared."""
-    cluster = _cluster(declared, platform)
+    cluster = _cluster(declared.compute, platform)
     return cluster.id if cluster else declared.compute
 
 
-def _cluster_deletion(declared: BatchDeployment, platform: Platform) -> list[pulumi.Resource]:
+def _cluster_deletion(compute: str | None, platform: Platform) -> list[pulumi.Resource]:
     """What has to wait for the deployment to go: Azure deletes no cluster that one names."""
-    cluster = _cluster(declared, platform)
+    cluster = _cluster(compute, platform)
     return [cluster.deletion] if cluster else []
 
 
-def _cluster(declared: BatchDeployment, platform: Platform) -> ClusterResource | None:
-    """The stack's cluster; None for an id as it is declared."""
-    if declared.compute is None or "/" in declared.compute:
+def _cluster(compute: str | None, platform: Platform) -> ClusterResource | None:
+    """The stack's cluster of a name; None for an id as it is declared."""
+    if compute is None or "/" in compute:
         return None
-    return platform.clusters[declared.compute]
+    return platform.clusters[compute]

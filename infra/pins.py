@@ -12,6 +12,7 @@ from runner.declarations import (
     Environment,
     OnlineDeployment,
     OnlineEndpoint,
+    PipelineDeployment,
     Problem,
     is_asset_name,
 )
@@ -22,7 +23,7 @@ from runner.declarations.reader import refused
 from runner.declarations.references import PREFIX
 
 Deployment = BatchDeployment | OnlineDeployment
-D = TypeVar("D", BatchDeployment, OnlineDeployment)
+D = TypeVar("D", BatchDeployment, PipelineDeployment, OnlineDeployment)
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Waiting:
 
     endpoint: str
     deployment: str
-    missing: tuple[str, ...]  # model, code
+    missing: tuple[str, ...]  # model, code; component
 
     def __str__(self) -> str:
         return f"{self.endpoint}/{self.deployment} ({', '.join(self.missing)})"
@@ -54,15 +55,20 @@ def code_pin(deployment: Deployment) -> CodePin | None:
     return CodePin(name, version) if is_asset_name(name) and is_asset_name(version) else None
 
 
-def missing_pins(deployment: Deployment) -> tuple[str, ...]:
-    """What of a deployment has no exact version yet: its model, its code, both or nothing."""
+def missing_pins(deployment: Deployment | PipelineDeployment) -> tuple[str, ...]:
+    """What of a deployment has no exact version yet: its model, its code, both or nothing.
+
+    Of one that runs a pipeline that is its component.
+    """
+    if isinstance(deployment, PipelineDeployment):
+        return () if deployment.pinned else ("component",)
     scripted = deployment.code_configuration is not None
     model = deployment.model is not None and not deployment.pinned
     code = scripted and code_pin(deployment) is None
     return (*(["model"] if model else []), *(["code"] if code else []))
 
 
-def is_pinned(deployment: Deployment) -> bool:
+def is_pinned(deployment: Deployment | PipelineDeployment) -> bool:
     """Whether a stack deploys a deployment."""
     return not missing_pins(deployment)
 
@@ -80,7 +86,11 @@ def all_pinned(catalog: Catalog) -> list[Deployment]:
 def default_deployment(catalog: Catalog, endpoint: str) -> str | None:
     """The default of a batch endpoint; None where there is none, or it waits for a pin."""
     name = catalog.batch_endpoints[endpoint].defaults.deployment_name
-    return name if name in pinned(catalog.batch_deployments.get(endpoint, {})) else None
+    deployed = (
+        *pinned(catalog.batch_deployments.get(endpoint, {})),
+        *pinned(catalog.pipeline_deployments.get(endpoint, {})),
+    )
+    return name if name in deployed else None
 
 
 def traffic(catalog: Catalog, endpoint: str, key: str = "traffic") -> dict[str, int]:
@@ -97,7 +107,7 @@ def waiting_for_pins(catalog: Catalog) -> tuple[Waiting, ...]:
     """The deployments that a stack leaves out, in the order of their names."""
     return tuple(
         Waiting(endpoint, name, missing)
-        for endpoint, name, one in _deployments(catalog)
+        for endpoint, name, one in (*_deployments(catalog), *_pipelines(catalog))
         if (missing := missing_pins(one))
     )
 
@@ -106,12 +116,16 @@ def pinning(catalog: Catalog, stack: str, waiting: Iterable[Waiting]) -> list[st
     """The runner's commands that register and pin what waits, for each model of its own.
 
     Of itself the runner pins the batch deployments of a model, and where some are pinned already
-    only those: all others are named.
+    only those: all others are named. A component is registered by the Azure CLI.
     """
     behind = {(endpoint, name): one for endpoint, name, one in _deployments(catalog)}
+    pipelines = {(endpoint, name): one for endpoint, name, one in _pipelines(catalog)}
     begun = {_model_name(one) for one in behind.values() if _is_batch(one) and _has_model(one)}
     commands: dict[str, str] = {}  # by what begins them
     for one in waiting:
+        if pipeline := pipelines.get((one.endpoint, one.deployment)):
+            commands[str(one)] = _registering(catalog, pipeline)
+            continue
         deployment = behind[one.endpoint, one.deployment]
         name = _model_name(deployment)
         unnamed = _is_batch(deployment) and name not in begun
@@ -120,6 +134,18 @@ def pinning(catalog: Catalog, stack: str, waiting: Iterable[Waiting]) -> list[st
         more = "" if unnamed else f" --deployment {one.endpoint}/{one.deployment}"
         commands[key] = commands.get(key, begin) + more
     return list(commands.values())
+
+
+def _registering(catalog: Catalog, pipeline: PipelineDeployment) -> str:
+    """How the component of a pipeline is registered and pinned."""
+    pin = f"{ENDPOINTS}.{pipeline.endpoint_name}.deployments.{pipeline.name}.component"
+    set_pin = f"pulumi config set --path '{pin}' azureml:NAME:VERSION"
+    if not isinstance(pipeline.component, Path):
+        return set_pin
+    root = catalog.folder.parent
+    file = pipeline.component
+    shown = file.relative_to(root).as_posix() if file.is_relative_to(root) else file
+    return f"az ml component create --file {shown} && {set_pin}"
 
 
 def _model_name(deployment: Deployment) -> str | None:
@@ -153,7 +179,10 @@ def unroutable(catalog: Catalog, stack: Path) -> list[Problem]:
     problems: list[Problem] = []
     routes = _Routes(catalog, stack)
     for name, batch in catalog.batch_endpoints.items():
-        behind = catalog.batch_deployments.get(name, {})
+        behind: dict[str, BatchDeployment | PipelineDeployment] = {
+            **catalog.batch_deployments.get(name, {}),
+            **catalog.pipeline_deployments.get(name, {}),
+        }
         if batch.defaults.deployment_name is not None:
             to = batch.defaults.deployment_name
             problems += routes.problem(batch, behind, to, "defaults", "deployment_name")
@@ -179,6 +208,12 @@ def undeployable(catalog: Catalog, stack: Path, clusters: Iterable[str]) -> list
             problems += _code_problems(one, where, stack)
         if deployed:
             problems += _environment_problems(one, where)
+    for endpoint, name, pipeline in _pipelines(catalog):
+        compute = pipeline.settings.default_compute
+        if compute is not None and "/" not in compute and compute not in names:
+            where = _Where(stack, pipeline.source, f"{ENDPOINTS}.{endpoint}.deployments.{name}")
+            place, key = where("settings", "default_compute")
+            problems.append(undeclared(place, key, "cluster", compute, names))
     return problems
 
 
@@ -207,11 +242,11 @@ class _Routes:
     def problem(
         self,
         endpoint: BatchEndpoint | OnlineEndpoint,
-        deployments: Mapping[str, D],
+        deployments: Mapping[str, BatchDeployment | PipelineDeployment | OnlineDeployment],
         to: str,
         *keys: str,
     ) -> list[Problem]:
-        deployed = pinned(deployments)
+        deployed = [name for name, one in deployments.items() if is_pinned(one)]
         place, key = _Where(self.stack, endpoint.source, f"{ENDPOINTS}.{endpoint.name}")(*keys)
         may_wait = not deployed and place.file != self.stack
         if to in deployed or to not in deployments or may_wait:
@@ -259,6 +294,11 @@ def _environment_problems(one: Deployment, where: _Where) -> list[Problem]:
     place, key = where("environment")
     text = f"found a build of {build.path.name!r} on this machine, allowed: "
     return [Problem(place, key, text + "image, with conda_file, or azureml:<name>:<version>")]
+
+
+def _pipelines(catalog: Catalog) -> Iterator[tuple[str, str, PipelineDeployment]]:
+    for endpoint, pipelines in sorted(catalog.pipeline_deployments.items()):
+        yield from ((endpoint, name, one) for name, one in sorted(pipelines.items()))
 
 
 def _deployments(catalog: Catalog) -> Iterator[tuple[str, str, Deployment]]:

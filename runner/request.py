@@ -15,7 +15,7 @@ from runner.nearest import nearest
 from runner.workspace import Invocation
 
 if TYPE_CHECKING:
-    from runner.declarations import BatchDeployment, Catalog
+    from runner.declarations import BatchDeployment, Catalog, PipelineDeployment
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,9 @@ class Request:
     by_default: bool  # the deployment is the endpoint's default, which no call needs to name
     declared: BatchDeployment | None  # with the call's settings; None: it is not declared here
     changed: frozenset[str]  # keys of the settings that the call gives, without their section
-    data: str  # as `Invocation.data`
+    data: str  # as `Invocation.data`; empty for a pipeline that is given none
     notices: tuple[str, ...]
+    pipeline: PipelineDeployment | None = None  # where the deployment is declared to run one
 
 
 def resolve(invocation: Invocation, catalog: Catalog, endpoints: BatchEndpoints) -> Request:
@@ -92,7 +93,18 @@ def resolve(invocation: Invocation, catalog: Catalog, endpoints: BatchEndpoints)
     deployment = _choose_deployment(endpoint, invocation.deployment, found, endpoints)
     settings = call_settings(invocation)
     declared = catalog.batch_deployments.get(endpoint, {}).get(deployment)
-    if declared is None and settings:
+    pipeline = catalog.pipeline_deployments.get(endpoint, {}).get(deployment)
+    if pipeline is not None and settings:
+        raise WrongUsage(
+            f"deployment {deployment!r} of endpoint {endpoint!r} runs a pipeline, whose steps have"
+            " settings of their own: leave out --set, --mini-batch-size and --instance-count"
+        )
+    if declared is not None and invocation.inputs:
+        raise WrongUsage(
+            f"deployment {deployment!r} of endpoint {endpoint!r} runs a model, which takes one"
+            " input: give --data in place of --inputs"
+        )
+    if declared is None and pipeline is None and settings:
         raise WrongUsage(
             f"deployment {deployment!r} of endpoint {endpoint!r} is not declared under models/, so"
             " its settings can't be checked: declare it, or leave out --set, --mini-batch-size and"
@@ -106,9 +118,22 @@ def resolve(invocation: Invocation, catalog: Catalog, endpoints: BatchEndpoints)
         by_default=not named and not only,
         declared=override(declared, settings) if declared else None,
         changed=frozenset(map(plain_key, settings)),
-        data=_asked_data(invocation, catalog, endpoint),
+        data=_asked_data(
+            invocation, catalog, endpoint, needed=pipeline is None and not invocation.inputs
+        ),
         notices=(_only_deployment(endpoint, deployment),) if only else (),
+        pipeline=pipeline,
     )
+
+
+def refuse_pipeline(request: Request) -> None:
+    """Raise WrongUsage where a deployment runs a pipeline, which only Azure ML does."""
+    if request.pipeline is not None:
+        raise WrongUsage(
+            f"deployment {request.deployment!r} of endpoint {request.endpoint!r} runs a pipeline"
+            f" ({request.pipeline.component}), which only Azure ML does: name its environment with"
+            " --env, or a deployment of a model with --deployment"
+        )
 
 
 def check_deployment(request: Request, found: Deployments, endpoints: BatchEndpoints) -> None:
@@ -200,12 +225,15 @@ def _only_deployment(endpoint: str, deployment: str) -> str:
     return f"endpoint {endpoint!r} has no default deployment; its only one, {deployment!r}, is used"
 
 
-def _asked_data(invocation: Invocation, catalog: Catalog, endpoint: str) -> str:
-    """The data of the call, else of the stack file, else what the model's folder declares."""
+def _asked_data(invocation: Invocation, catalog: Catalog, endpoint: str, *, needed: bool) -> str:
+    """The data of the call, else of the stack file, else what the model's folder declares.
+
+    A pipeline need not be given any, and is not given what only lies in its folder.
+    """
     declared = catalog.batch_endpoints.get(endpoint)
     asked = invocation.data or (declared.input if declared else None)
-    if asked is not None:
-        return asked
+    if asked is not None or not needed:
+        return asked or ""
     beside = catalog.data_beside(declared) if declared else None
     if beside is None:
         raise WrongUsage(

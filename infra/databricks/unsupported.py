@@ -53,6 +53,12 @@ def stack_problems(catalog: Catalog, stack: Path) -> list[Problem]:
 def pinned_problems(catalog: Catalog, stack: Path, clusters: Mapping[str, object]) -> list[Problem]:
     """What keeps the deployments that the stack asks for from Databricks."""
     problems: list[Problem] = []
+    for name, pipelines in sorted(catalog.pipeline_deployments.items()):
+        for at, pipeline in sorted(pipelines.items()):
+            if pipeline.pinned:
+                say = Say(stack, pipeline, f"{ENDPOINTS}.{name}.deployments.{at}")
+                text = "is a pipeline's of Azure ML, allowed on Databricks: a model"
+                problems.append(say(text, "component"))
     for name, endpoint in sorted(_endpoints(catalog).items()):
         deployments = {
             at: deployment

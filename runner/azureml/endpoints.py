@@ -133,6 +133,12 @@ def reference(asset_id: str | None) -> str | None:
     return f"azureml:{found[1]}:{found[2]}" if found else asset_id
 
 
+def component_of(deployment: Mapping[str, Any]) -> str | None:
+    """The id of the component that a batch deployment runs; None for one that runs a model."""
+    configuration = deployment["properties"].get("deploymentConfiguration") or {}
+    return (configuration.get("componentId") or {}).get("assetId")
+
+
 def _describe(connection: Connection, kind: Kind, endpoint: Mapping[str, Any]) -> EndpointInfo:
     name = connection.logical_name(endpoint["name"])
     properties = endpoint["properties"]
@@ -163,12 +169,14 @@ def _deployment(
     properties = resource["properties"]
     model = properties.get("model")
     code = properties.get("codeConfiguration") or {}
+    component = component_of(resource)
+    pipeline = f"pipeline {reference(component)}" if component else None
     return DeploymentInfo(
         name=resource["name"],
         endpoint=endpoint,
         # A batch deployment holds an object that refers to its model, an online one the id itself.
         model=reference(model.get("assetId") if isinstance(model, dict) else model),
-        driver=code.get("scoringScript") or "mlflow",
+        driver=pipeline or code.get("scoringScript") or "mlflow",
         default=resource["name"] == default,
         traffic=None if traffic is None else traffic.get(resource["name"], 0),
     )

@@ -15,6 +15,7 @@ from runner.azureml.endpoints import DeployedEndpoints
 from runner.azureml.inputs import find_input
 from runner.azureml.jobs import job_record
 from runner.azureml.lost_jobs import LostJob
+from runner.azureml.pipeline_inputs import Given, find_component, find_inputs
 from runner.azureml.storage import Place, storage_of
 from runner.errors import JobFailed, WrongUsage
 from runner.polling import first_pause
@@ -49,17 +50,15 @@ def invoke(
         invocation = replace(invocation, endpoint=logical)
     endpoints = DeployedEndpoints(connection, catalog.default_endpoint)
     request = resolve(invocation, catalog, endpoints)
-    settings = wire_settings(request.declared, request.changed) if request.declared else {}
-    output, unseen = _output(connection, request, invocation.output_path, settings)
-    given = find_input(connection, catalog, request.data, invocation.input_type, assets)
-    body = {
-        "properties": {
-            "inputData": {_INPUT: {"jobInputType": _JOB_INPUT[given.type], "uri": given.uri}},
-            **settings,
-            **output,
-        }
-    }
-    accepted = _begin(connection, endpoints, request, body)
+    if request.pipeline is not None or invocation.inputs:
+        output, given, unseen = _of_pipeline(connection, catalog, request, invocation, assets)
+        properties = {"inputData": given.body, **output}
+    else:
+        settings = wire_settings(request.declared, request.changed) if request.declared else {}
+        output, unseen = _output(connection, request, invocation.output_path, settings)
+        given = _of_model(connection, catalog, request, invocation, assets)
+        properties = {"inputData": given.body, **settings, **output}
+    accepted = _begin(connection, endpoints, request, properties)
     record = job_record(connection, accepted, connection.actual_name(request.endpoint))
     return replace(
         record,
@@ -68,6 +67,46 @@ def invoke(
         input=given.shown,
         notices=(*record.notices, *request.notices, *unseen, *given.notices),
     )
+
+
+def _of_model(
+    connection: Connection,
+    catalog: Catalog,
+    request: Request,
+    invocation: Invocation,
+    assets: Registrar,
+) -> Given:
+    """The one input of a model."""
+    found = find_input(connection, catalog, request.data, invocation.input_type, assets)
+    body = {_INPUT: {"jobInputType": _JOB_INPUT[found.type], "uri": found.uri}}
+    return Given(body, found.shown, found.notices)
+
+
+def _of_pipeline(
+    connection: Connection,
+    catalog: Catalog,
+    request: Request,
+    invocation: Invocation,
+    assets: Registrar,
+) -> tuple[dict[str, Any], Given, tuple[str, ...]]:
+    """Where a pipeline's output goes, its inputs, and a notice as `_output` has it."""
+    component = find_component(connection, request)
+    output: dict[str, Any] = {}
+    unseen: tuple[str, ...] = ()
+    if invocation.output_path is not None:
+        if len(component.outputs) != 1:
+            raise WrongUsage(
+                f"--output-path is for the only output of a pipeline, and {component.component} has"
+                f" {', '.join(component.outputs) or 'none'}: leave it out, and get them with"
+                " `runner jobs download`"
+            )
+        ((name, declared),) = component.outputs.items()
+        place = _place(connection, invocation.output_path)
+        type_ = "UriFile" if declared.get("type") == "uri_file" else "UriFolder"
+        output = {"outputData": {name: {"jobOutputType": type_, "uri": place.short_uri}}}
+        unseen = _must_be_new(connection, replace(place, path=place.path.strip("/")))
+    given = find_inputs(connection, catalog, component, request, invocation, assets)
+    return output, given, unseen
 
 
 def _output(
@@ -80,12 +119,7 @@ def _output(
     """
     if asked is None:
         return {}, ()
-    if not asked.startswith(("azureml:", "/subscriptions/")):
-        raise WrongUsage(
-            f"--output-path {asked!r} is on this machine, where the cluster can't write: give"
-            " azureml://datastores/NAME/paths/PATH, and --download DIR to get the results here"
-        )
-    place = storage_of(connection).own_place(asked)
+    place = _place(connection, asked)
     declared = request.declared
     usual = declared.settings.output_file_name if declared else "predictions.csv"
     file = settings.pop("outputFileName", usual)
@@ -93,6 +127,16 @@ def _output(
     whole = replace(place, path=f"{folder}/{file}" if folder else file)
     output = {"outputData": {"score": {"jobOutputType": "UriFile", "uri": whole.short_uri}}}
     return output, _must_be_new(connection, replace(place, path=folder) if folder else whole)
+
+
+def _place(connection: Connection, asked: str) -> Place:
+    """The place that --output-path names. Raises WrongUsage."""
+    if not asked.startswith(("azureml:", "/subscriptions/")):
+        raise WrongUsage(
+            f"--output-path {asked!r} is on this machine, where the cluster can't write: give"
+            " azureml://datastores/NAME/paths/PATH, and --download DIR to get the results here"
+        )
+    return storage_of(connection).own_place(asked)
 
 
 def _must_be_new(connection: Connection, place: Place) -> tuple[str, ...]:
@@ -122,7 +166,7 @@ def _begin(
     connection: Connection,
     endpoints: DeployedEndpoints,
     request: Request,
-    body: Mapping[str, Any],
+    properties: Mapping[str, Any],
 ) -> Mapping[str, Any]:
     """Ask for a job that is shown as no other is; one that is interrupted is canceled."""
     import uuid
@@ -133,11 +177,12 @@ def _begin(
     deployment = None if request.by_default else request.deployment
     endpoint, scoring_uri = request.endpoint, endpoints.scoring_uri(request.endpoint)
     job = name_job(endpoint, unique.hex)
-    named = {"properties": {"name": job, **body["properties"]}}
+    named = {"properties": {"name": job, **properties}}
+    inputs = (one["uri"] for one in properties["inputData"].values() if "uri" in one)
     lost = LostJob(
         endpoint=connection.actual_name(endpoint),
         deployment=deployment,
-        input=body["properties"]["inputData"][_INPUT]["uri"],
+        input=next(inputs, ""),
         name=job,
         asked_at=datetime.now(UTC),
     )

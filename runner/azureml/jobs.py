@@ -124,7 +124,7 @@ def refuse_resume(connection: Connection, environment: str, name: str) -> Enviro
             f"job {name!r} is {job.status}; watch it with `runner jobs stream {name} --env"
             f" {environment}`"
         )
-    if job.type != "batch":
+    if job.endpoint is None:
         again = f"runner train MODEL --env {environment}"
         return EnvironmentRefused(
             f"job {name!r} can't be resumed: a declared job begins from its start; train again with"
@@ -174,16 +174,23 @@ def job_record(
     created = (resource.get("systemData") or {}).get("createdAt")
     return Job(
         name=resource["name"],
-        type="batch" if batch else _TYPES.get(str(properties.get("jobType")), "command"),
+        # What a deployed pipeline makes is a job of its steps, which has no predictions.
+        type="batch" if batch and not of_pipeline(resource) else _type(properties),
         status=status(resource),
         created_at=_time(created) or "",
         endpoint=connection.logical_name(endpoint) if endpoint else None,
         deployment=tags.get("azureml.deploymentname") or facts.get("azureml.deploymentname"),
         input=_uri(properties.get("inputs") or properties.get("inputData") or {}),
-        output=_score(outputs) if batch else _model(outputs),
+        output=_model(outputs) if of_pipeline(resource) or not batch else _score(outputs),
         started_at=_time(stage.get("StartTime") or facts.get("StartTimeUtc")),
         ended_at=_time(stage.get("EndTime") or facts.get("EndTimeUtc")),
     )
+
+
+def _type(properties: Mapping[str, Any]) -> JobType:
+    # An endpoint's listing says no jobType; what is no job of a model there is a pipeline.
+    usual: JobType = "command" if properties.get("jobType") else "pipeline"
+    return _TYPES.get(str(properties.get("jobType")), usual)
 
 
 def jobs_since(connection: Connection, endpoint: str, moment: datetime) -> Iterator[dict[str, Any]]:

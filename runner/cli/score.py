@@ -48,6 +48,7 @@ Examples:
   runner score --mini-batch-size 1 --set retry_settings.max_retries=5
   runner score --download results
   runner score --env dev --output-path azureml://datastores/workspaceblobstore/paths/march
+  runner score --env dev --inputs input_data=data/heart --inputs score_mode=append
   runner score -o json | jq .predictions""",
 )
 @click.argument("endpoint", required=False, shell_complete=endpoint_names("batch"))
@@ -65,6 +66,14 @@ Examples:
     help="A file, a folder, a quoted pattern of files such as 'folder/*.csv', azureml:NAME:VERSION,"
     " azureml:NAME@latest, a data asset's id, a"
     " datastore URI or an https URL.  [default: the input the project declares for the endpoint]",
+)
+@click.option(
+    "--inputs",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=pairs,
+    help="An input of a deployment that runs a pipeline: data as --data takes it, or a text or a"
+    " number, as the pipeline declares it. May be repeated.",
 )
 @click.option(
     "--input-type",
@@ -129,6 +138,7 @@ def score(
     endpoint: str | None,
     deployment: str | None,
     data: str | None,
+    inputs: dict[str, str],
     input_type: str | None,
     mini_batch_size: int | None,
     instance_count: int | None,
@@ -162,6 +172,7 @@ def score(
         endpoint=endpoint,
         deployment=deployment,
         data=data,
+        inputs=inputs,
         input_type=input_type,
         mini_batch_size=mini_batch_size,
         instance_count=instance_count,

@@ -21,7 +21,7 @@ from runner.engine_settings import asked_engine, engine_settings, limited_to_mac
 from runner.errors import EnvironmentRefused, JobFailed, WrongUsage
 from runner.polling import first_pause
 from runner.registering import Registrar
-from runner.request import Request, only_here, resolve
+from runner.request import Request, only_here, refuse_pipeline, resolve
 from runner.scoring_script import find_script
 from runner.workspace import Invocation, Job, Transfer
 
@@ -49,6 +49,7 @@ def invoke(
         logical = connection.logical_name(invocation.endpoint)
         invocation = replace(invocation, endpoint=logical)
     request = resolve(invocation, catalog, DeployedEndpoints(connection, catalog.default_endpoint))
+    refuse_pipeline(request)
     name = name_job(request.endpoint)
     output = _output(connection, invocation.output_path, name)
     run_of = _job_of(connection, request)

@@ -31,6 +31,7 @@ from runner.declarations.online import (
     ScaleSettings,
 )
 from runner.declarations.overlay import Stack, lay_over, read_stack
+from runner.declarations.pipeline_deployment import PipelineDeployment
 from runner.declarations.problem import DeclarationError, Problem
 from runner.declarations.references import AssetReference, parse_reference
 from runner.errors import WrongUsage
@@ -57,6 +58,7 @@ __all__ = [
     "OnlineDeployment",
     "OnlineEndpoint",
     "OtherJob",
+    "PipelineDeployment",
     "Probe",
     "Problem",
     "ProgramJob",

@@ -85,7 +85,6 @@ class BatchDeployment(Deployment):
     settings: BatchSettings = field(default_factory=BatchSettings)
 
 
-PIPELINE_KEYS = ("component", "job_definition")
 FLAT_KEYS = tuple(setting.name for setting in fields(BatchSettings))
 PER_CALL: Mapping[str, Where] = dict((*per_call(BatchSettings), *per_call(Resources)))
 
@@ -97,25 +96,11 @@ def batch_endpoint_from(node: MappingNode, key: str = "") -> BatchEndpoint:
 
 def batch_deployment_from(node: MappingNode, key: str = "") -> BatchDeployment:
     """Read a batch deployment in its nested, its flat or a mixed form. Raises DeclarationError."""
-    refuse_pipeline(node, key)
     deployment = read_record(nest_settings(node, key), BatchDeployment, key)
     if deployment.model is None and deployment.code_configuration is None:
         text = "missing, and required where there is no code_configuration"
         raise refusal(node.place, joined(key, "model"), text)
     return deployment
-
-
-def refuse_pipeline(node: MappingNode, key: str = "") -> None:
-    """Say plainly that a deployment of a pipeline is not supported."""
-    kind = node.entries.get("type")
-    found = isinstance(kind, ScalarNode) and kind.text.lower() == "pipeline"
-    for name in ("type",) if found else PIPELINE_KEYS:
-        if name in node.entries:
-            raise refusal(
-                node.key_places[name],
-                joined(key, name),
-                "pipeline component deployments are not supported, allowed: type: model",
-            )
 
 
 def nest_settings(node: MappingNode, key: str = "") -> MappingNode:

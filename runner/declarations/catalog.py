@@ -13,6 +13,7 @@ from runner.declarations.job import Job, OtherJob, ProgramJob, name_of
 from runner.declarations.kinds import KINDS, Declaration, declaration_from, is_component, kind_of
 from runner.declarations.model import Model
 from runner.declarations.online import OnlineDeployment, OnlineEndpoint
+from runner.declarations.pipeline_deployment import PipelineDeployment
 from runner.declarations.problem import DeclarationError, Place, Problem
 from runner.declarations.reader import joined
 from runner.nearest import nearest
@@ -21,7 +22,7 @@ from runner.venvs.interpreter import EnvManager
 ENDPOINTS = "scoring:endpoints"  # where a stack file says what an endpoint has there
 
 T = TypeVar("T", bound=Declaration)
-D = TypeVar("D", BatchDeployment, OnlineDeployment)
+D = TypeVar("D", BatchDeployment, PipelineDeployment, OnlineDeployment)
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,19 @@ class Catalog:
     environments: Mapping[str, Environment] = field(default_factory=dict)
     batch_endpoints: Mapping[str, BatchEndpoint] = field(default_factory=dict)
     batch_deployments: Mapping[str, Mapping[str, BatchDeployment]] = field(default_factory=dict)
+    pipeline_deployments: Mapping[str, Mapping[str, PipelineDeployment]] = field(
+        default_factory=dict
+    )
     online_endpoints: Mapping[str, OnlineEndpoint] = field(default_factory=dict)
     online_deployments: Mapping[str, Mapping[str, OnlineDeployment]] = field(default_factory=dict)
     jobs: Mapping[str, Mapping[str, Job]] = field(default_factory=dict)  # by model folder
     default_endpoint: str | None = None  # the stack's scoring:defaultEndpoint
     env_manager: EnvManager | None = None  # and its scoring:envManager
+
+    def batch_names(self, endpoint: str) -> list[str]:
+        """The names of a batch endpoint's deployments, of models and of pipelines."""
+        models = self.batch_deployments.get(endpoint, {})
+        return [*models, *self.pipeline_deployments.get(endpoint, {})]
 
     def data_beside(self, declaration: Declaration) -> Data | None:
         """The data asset of a declaration's model folder: its data.yml, else its only one."""
@@ -99,13 +108,18 @@ def inconsistencies(catalog: Catalog) -> list[Problem]:
     """Where declarations, each right by itself, don't agree with each other."""
     problems = [
         *_strays(catalog.batch_deployments, catalog.batch_endpoints, catalog.online_endpoints),
+        *_strays(catalog.pipeline_deployments, catalog.batch_endpoints, catalog.online_endpoints),
         *_strays(catalog.online_deployments, catalog.online_endpoints, catalog.batch_endpoints),
     ]
     for name in catalog.batch_endpoints.keys() & catalog.online_endpoints.keys():
         batch, online = catalog.batch_endpoints[name], catalog.online_endpoints[name]
         problems.append(_doubled(online, batch))
     for name, batch_endpoint in catalog.batch_endpoints.items():
-        declared = catalog.batch_deployments.get(name, {})
+        models = catalog.batch_deployments.get(name, {})
+        for key, pipeline in catalog.pipeline_deployments.get(name, {}).items():
+            if key in models:
+                problems.append(_doubled(pipeline, models[key]))
+        declared = catalog.batch_names(name)
         default = batch_endpoint.defaults.deployment_name
         if default is not None and default not in declared:
             place = place_of(batch_endpoint.source, "defaults", "deployment_name")
@@ -197,6 +211,7 @@ def _arrange(folder: Path, declarations: list[Declaration]) -> tuple[Catalog, li
         environments=_by_name(Environment, declarations, problems),
         batch_endpoints=_by_name(BatchEndpoint, declarations, problems),
         batch_deployments=_by_endpoint(BatchDeployment, declarations, problems),
+        pipeline_deployments=_by_endpoint(PipelineDeployment, declarations, problems),
         online_endpoints=_by_name(OnlineEndpoint, declarations, problems),
         online_deployments=_by_endpoint(OnlineDeployment, declarations, problems),
         jobs=jobs,

@@ -7,7 +7,6 @@ from typing import NamedTuple, TypeVar
 from runner.asset_kinds import ASSET_KINDS
 from runner.declarations.batch import (
     FLAT_KEYS,
-    PIPELINE_KEYS,
     BatchDeployment,
     BatchEndpoint,
     batch_deployment_from,
@@ -32,6 +31,11 @@ from runner.declarations.online import (
     online_deployment_from,
     online_endpoint_from,
 )
+from runner.declarations.pipeline_deployment import (
+    PipelineDeployment,
+    is_pipeline,
+    pipeline_deployment_from,
+)
 from runner.declarations.problem import Place, refusal
 from runner.job_kinds import JOB_KINDS
 from runner.nearest import nearest
@@ -42,6 +46,7 @@ Declaration = (
     | Environment
     | BatchEndpoint
     | BatchDeployment
+    | PipelineDeployment
     | OnlineEndpoint
     | OnlineDeployment
     | CommandJob
@@ -55,6 +60,7 @@ T = TypeVar(
     Environment,
     BatchEndpoint,
     BatchDeployment,
+    PipelineDeployment,
     OnlineEndpoint,
     OnlineDeployment,
     CommandJob,
@@ -84,6 +90,11 @@ KINDS: Mapping[type[Declaration], Kind] = {
         batch_deployment_from,
         ("batchDeployment", "modelBatchDeployment"),
     ),
+    PipelineDeployment: Kind(
+        "a batch deployment of a pipeline",
+        pipeline_deployment_from,
+        ("pipelineComponentBatchDeployment",),
+    ),
     OnlineEndpoint: Kind(
         "an online endpoint",
         online_endpoint_from,
@@ -108,7 +119,6 @@ SCHEMAS: Mapping[str, type[Declaration]] = {
 }
 
 UNSUPPORTED = {
-    "pipelineComponentBatchDeployment": "pipeline component deployments",
     "kubernetesOnlineDeployment": "Kubernetes deployments",
     "kubernetesOnlineEndpoint": "Kubernetes endpoints",
 }
@@ -127,9 +137,7 @@ _ONLINE_ONLY = {
     "instance_count",
 }
 # environment_variables alone tells nothing: online deployments have them at the top too.
-_BATCH_ONLY = {"settings", "compute", "resources", *PIPELINE_KEYS, *FLAT_KEYS} - {
-    "environment_variables"
-}
+_BATCH_ONLY = {"settings", "compute", "resources", *FLAT_KEYS} - {"environment_variables"}
 
 
 def read(file: Path) -> Declaration:
@@ -192,6 +200,8 @@ def kind_by_schema(node: MappingNode) -> type[Declaration] | None:
     if kind in (CommandJob, SparkJob, OtherJob) and (type_ := job_type_of(node)):
         # Azure's own reader goes by `type` alone.
         return _JOBS.get(type_, OtherJob)
+    if kind is BatchDeployment and is_pipeline(node.entries):
+        return PipelineDeployment
     return kind
 
 
@@ -211,7 +221,7 @@ def _kind_by_keys(node: MappingNode) -> type[Declaration] | None:
     keys = set(node.entries)
     kind = _text(node, "type")
     if "endpoint_name" in keys:
-        return _deployment_kind(keys, kind)
+        return PipelineDeployment if is_pipeline(node.entries) else _deployment_kind(keys, kind)
     if kind == "command" or {"command", "environment"} <= keys:
         return CommandJob
     if kind in JOB_KINDS:
@@ -234,7 +244,7 @@ def _kind_by_keys(node: MappingNode) -> type[Declaration] | None:
 
 def _deployment_kind(keys: set[str], kind: str) -> type[Declaration] | None:
     online = bool(keys & _ONLINE_ONLY) or kind in ("managed", "kubernetes")
-    batch = bool(keys & _BATCH_ONLY) or kind in ("model", "pipeline")
+    batch = bool(keys & _BATCH_ONLY) or kind == "model"
     if online != batch:
         return OnlineDeployment if online else BatchDeployment
     return None

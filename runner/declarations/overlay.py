@@ -33,6 +33,10 @@ from runner.declarations.online import (
     online_deployment_from,
     online_endpoint_from,
 )
+from runner.declarations.pipeline_deployment import (
+    PipelineDeployment,
+    pipeline_deployment_from,
+)
 from runner.declarations.problem import DeclarationError, Place, Problem, refusal
 from runner.declarations.reader import joined, plain, read_list, read_str, refused
 from runner.declarations.references import PREFIX, AssetReference, is_uri, parse_reference
@@ -175,6 +179,7 @@ def lay_over(catalog: Catalog, stack: Stack) -> Catalog:
     catalog, problems = _chosen(catalog, stack)
     batch_endpoints = dict(catalog.batch_endpoints)
     batch_deployments = {name: dict(one) for name, one in catalog.batch_deployments.items()}
+    pipelines = {name: dict(one) for name, one in catalog.pipeline_deployments.items()}
     online_endpoints = dict(catalog.online_endpoints)
     online_deployments = {name: dict(one) for name, one in catalog.online_deployments.items()}
     for name, overlay in stack.endpoints.items():
@@ -193,7 +198,10 @@ def lay_over(catalog: Catalog, stack: Stack) -> Catalog:
             problems.extend(error.problems)
         if name in batch_endpoints:
             behind = batch_deployments.setdefault(name, {})
-            problems += _over_deployments(name, behind, overlay, batch_deployment_from)
+            steps = pipelines.get(name, {})
+            rest = replace(overlay, deployments=overlay.deployments.without(*steps))
+            problems += _over_pipelines(name, steps, overlay)
+            problems += _over_deployments(name, behind, rest, batch_deployment_from)
         else:
             ahead = online_deployments.setdefault(name, {})
             problems += _over_deployments(name, ahead, overlay, online_deployment_from)
@@ -201,6 +209,7 @@ def lay_over(catalog: Catalog, stack: Stack) -> Catalog:
         catalog,
         batch_endpoints=batch_endpoints,
         batch_deployments=batch_deployments,
+        pipeline_deployments=pipelines,
         online_endpoints=online_endpoints,
         online_deployments=online_deployments,
         default_endpoint=stack.default_endpoint,
@@ -255,6 +264,7 @@ def _chosen(catalog: Catalog, stack: Stack) -> tuple[Catalog, list[Problem]]:
         catalog,
         batch_endpoints=only(catalog.batch_endpoints),
         batch_deployments=only(catalog.batch_deployments),
+        pipeline_deployments=only(catalog.pipeline_deployments),
         online_endpoints=only(catalog.online_endpoints),
         online_deployments=only(catalog.online_deployments),
     )
@@ -292,6 +302,23 @@ def _over_deployments(
             continue
         try:
             deployments[name] = _over_deployment(declared, node, key, read)
+        except DeclarationError as error:
+            yield from error.problems
+
+
+def _over_pipelines(
+    endpoint: str, pipelines: dict[str, PipelineDeployment], overlay: EndpointOverlay
+) -> Iterable[Problem]:
+    """Lay a stack's deployments over the declared pipelines in place; returns what is wrong."""
+    for name in pipelines.keys() & overlay.deployments.entries.keys():
+        key = joined(joined(joined(ENDPOINTS, endpoint), "deployments"), name)
+        node = overlay.deployments.entries[name]
+        try:
+            if not isinstance(node, MappingNode):
+                raise refused(node, key, "a mapping of the deployment's keys")
+            _refuse_fixed(node, key)
+            merged = merge(pipelines[name].source, node)
+            pipelines[name] = pipeline_deployment_from(merged, key)
         except DeclarationError as error:
             yield from error.problems
 

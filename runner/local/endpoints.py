@@ -10,6 +10,7 @@ from runner.declarations import (
     BatchDeployment,
     Catalog,
     OnlineDeployment,
+    PipelineDeployment,
 )
 from runner.errors import NotFound
 from runner.nearest import nearest
@@ -23,9 +24,15 @@ def describe(catalog: Catalog) -> list[EndpointInfo]:
         EndpointInfo(
             name=one.name,
             kind="batch",
-            deployments=_deployments(
-                catalog.batch_deployments.get(one.name, {}).values(),
-                default=one.defaults.deployment_name,
+            deployments=(
+                *_deployments(
+                    catalog.batch_deployments.get(one.name, {}).values(),
+                    default=one.defaults.deployment_name,
+                ),
+                *_pipelines(
+                    catalog.pipeline_deployments.get(one.name, {}).values(),
+                    one.defaults.deployment_name,
+                ),
             ),
             default=one.defaults.deployment_name,
             description=one.description,
@@ -76,8 +83,7 @@ class DeclaredEndpoints:
         declared = self.catalog.batch_endpoints.get(endpoint)
         if declared is None:
             raise NotFound(f"no batch endpoint {endpoint!r}{nearest(endpoint, self.names())}")
-        behind = self.catalog.batch_deployments.get(endpoint, {})
-        return Deployments(behind.keys(), declared.defaults.deployment_name)
+        return Deployments(self.catalog.batch_names(endpoint), declared.defaults.deployment_name)
 
 
 def _deployments(
@@ -96,6 +102,19 @@ def _deployments(
         )
         for one in declared
     )
+
+
+def _pipelines(
+    declared: Iterable[PipelineDeployment], default: str | None
+) -> Iterable[DeploymentInfo]:
+    for one in declared:
+        yield DeploymentInfo(
+            name=one.name,
+            endpoint=one.endpoint_name,
+            model=None,
+            driver=f"pipeline {one.component}",
+            default=one.name == default,
+        )
 
 
 def _path(deployment: BatchDeployment | OnlineDeployment) -> str | None:

@@ -35,14 +35,13 @@ from runner.job_address import is_job_address
 from runner.job_folder import job_folder, model_folder, now
 from runner.job_interpreter import differing
 from runner.local.assets import without_unused_keys
-from runner.local.endpoints import DeclaredEndpoints
 from runner.local.files import check, link_out, looks_changed
 from runner.local.home import make_folder
 from runner.local.interpreters import Declaring, Interpreters
 from runner.local.jobs import begin_job, name_job
 from runner.local.venvs import keep_interpreter, store_aside
 from runner.registering import find_or_register, registration_of
-from runner.request import Request, only_here, resolve
+from runner.request import Request, only_here
 from runner.scoring_script import find_script
 from runner.spark import asked_master, check_spark
 from runner.venvs.interpreter import Interpreter
@@ -63,15 +62,15 @@ _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else o
 def invoke(
     home: Path,
     catalog: Catalog,
+    request: Request,
     invocation: Invocation,
     assets: Assets,
     interpreters: Interpreters,
 ) -> Job:
-    """Begin a batch job of a declared deployment. Raises a RunnerError; then there is no job.
+    """Begin a batch job of a deployment of a model. Raises a RunnerError; then there is no job.
 
     JobFailed where the output place holds something already.
     """
-    request = resolve(invocation, catalog, DeclaredEndpoints(catalog))
     output = check_output(invocation.output_path)
     name = name_job(request.endpoint)
     plan, model, given, notices = plan_job(home, catalog, request, invocation, name, assets)

@@ -74,7 +74,7 @@ def train(
     folder = make_folder(home, job_folder(home, name))
     try:
         if code is not None and isinstance(job.code, Path):
-            _copy(job.code, code, code_folder(folder))
+            copy_code(job.code, code, code_folder(folder))
         else:
             code_folder(folder).mkdir()
         if isinstance(job, SparkJob):
@@ -167,7 +167,7 @@ def _asset(assets: Assets, catalog: Catalog, name: str, given: JobInput) -> RunI
     )
 
 
-def _copy(source: Path, code: Content, target: Path) -> None:
+def copy_code(source: Path, code: Content, target: Path) -> None:
     """Copy code as it is: files and folders that only their owner may read stay so."""
     made: set[Path] = set()
     for file in code.files:

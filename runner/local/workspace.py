@@ -131,9 +131,15 @@ class LocalWorkspace:
         return default_endpoint(DeclaredEndpoints(self._catalog))
 
     def invoke(self, invocation: Invocation) -> Job:
+        from runner.local.endpoints import DeclaredEndpoints
         from runner.local.invocation import invoke
+        from runner.request import resolve
 
-        return invoke(self._home, self._catalog, invocation, self, self._interpreters())
+        request = resolve(invocation, self._catalog, DeclaredEndpoints(self._catalog))
+        begin = invoke
+        if request.pipeline is not None:
+            from runner.local.pipeline import begin_pipeline as begin
+        return begin(self._home, self._catalog, request, invocation, self, self._interpreters())
 
     def send(self, endpoint: str, body: bytes, deployment: str | None = None) -> Response:
         from runner.local.online import send

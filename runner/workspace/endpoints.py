@@ -41,6 +41,8 @@ class Invocation:
     deployment: str | None = None
     data: str | None = None  # path, pattern, azureml: reference, datastore URI or https URL
     input_type: str | None = None  # uri_file, uri_folder
+    # --inputs NAME=VALUE: what a pipeline takes, data as `data` or a literal
+    inputs: Mapping[str, str] = field(default_factory=dict)
     mini_batch_size: int | None = None
     instance_count: int | None = None
     # Bytes; a larger file is dealt out in slices; 0: never.

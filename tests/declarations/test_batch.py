@@ -172,8 +172,6 @@ def test_a_group_may_be_split_over_both_forms(write: Write) -> None:
         ("logging_level: loud\n", "allowed: debug or info or warning"),
         ("settings: {mini_batchsize: 3}\n", "did you mean 'mini_batch_size'?"),
         ("minibatch_size: 3\n", "minibatch_size: unknown key"),
-        ("type: pipeline\n", "type: pipeline component deployments are not supported"),
-        ("component: azureml:c:1\n", "component: pipeline component deployments are not supported"),
         ("type: other\n", "type: found the text 'other', allowed: model"),
     ],
 )

@@ -90,7 +90,6 @@ def test_an_open_question_asks_for_the_schema(write: Write, name: str, text: str
     ("schema", "words"),
     [
         ("x/batchEndpont.schema.json", "not supported; did you mean 'batchEndpoint'?"),
-        ("x/pipelineComponentBatchDeployment.schema.json", "deployments are not supported"),
         ("x/kubernetesOnlineEndpoint.schema.json", "Kubernetes endpoints are not supported"),
         ("[]", "$schema: found a list, allowed: an address"),
     ],

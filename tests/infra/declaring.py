@@ -38,6 +38,13 @@ def batch_deployment(**keys: Any) -> str:
     return _document("modelBatchDeployment", **{**least, **model, **keys})
 
 
+def pipeline_deployment(**keys: Any) -> str:
+    """The declaration of a deployment of it that runs a pipeline, `steps`."""
+    least = {"name": "steps", "endpoint_name": "nightly", "type": "pipeline"}
+    component = {"component": "pipeline.yml", "settings": {"default_compute": "small"}}
+    return _document("pipelineComponentBatchDeployment", **{**least, **component, **keys})
+
+
 def online_endpoint(**keys: Any) -> str:
     """The declaration of an online endpoint, `live`."""
     return _document("managedOnlineEndpoint", name="live", **keys)

@@ -54,6 +54,8 @@ def invoke(cloud: Cloud, call: Call) -> Response:
     require_reachable(cloud, workspace)
     deployment = _deployment(cloud.state, endpoint, call.request.headers.get(DEPLOYMENT_HEADER))
     asked = _asked(call.request.json())
+    if deployment.properties.get("deploymentConfiguration"):
+        return _run_pipeline(cloud, workspace, endpoint, deployment, asked)
     task = _task(cloud.state, workspace, deployment, asked, f"batchjob-{uuid.uuid4()}")
     shown = None if cloud.ignores_job_names else asked.get("name")
     body = job_body(endpoint, deployment, task.job, shown or display_name(), task.settings)
@@ -62,6 +64,40 @@ def invoke(cloud: Cloud, call: Call) -> Response:
     resource = cloud.state.put(workspace, JOBS, body, kept)
     if cloud.jobs is not None:
         cloud.jobs.start(resource)
+    told = {DEPLOYMENT_HEADER: deployment.body["name"]}
+    return answer(201, as_endpoint_job(endpoint, resource), told)
+
+
+def _run_pipeline(
+    cloud: Cloud,
+    workspace: str,
+    endpoint: Resource,
+    deployment: Resource,
+    asked: Mapping[str, Any],
+) -> Response:
+    """Accept what a deployed pipeline is given, by its component. Its steps are not run."""
+    component = deployment.properties["deploymentConfiguration"]["componentId"]["assetId"]
+    found = cloud.state.get(component.removeprefix("azureml:"))
+    if found is None:
+        raise Refusal(400, "BadArgument", f"Component {component} was not found.")
+    declared = found.properties["componentSpec"].get("inputs") or {}
+    given = {
+        name: {_camel(key): value for key, value in one.items()}
+        for name, one in (asked.get("inputData") or {}).items()
+    }
+    if unknown := sorted(given.keys() - declared.keys()):
+        raise Refusal(400, "BadArgument", f"The pipeline has no input '{unknown[0]}'.")
+    for name, one in declared.items():
+        if name not in given and not one.get("optional") and one.get("default") is None:
+            raise Refusal(400, "BadArgument", f"The required input '{name}' is missing.")
+        literal = name in given and given[name].get("jobInputType") == "Literal"
+        if name in given and literal == str(one.get("type")).startswith("uri_"):
+            raise Refusal(400, "BadArgument", f"The input '{name}' is no {one.get('type')}.")
+    name, shown = f"batchjob-{uuid.uuid4()}", asked.get("name") or display_name()
+    body = job_body(endpoint, deployment, name, shown, _settings({}, {}))
+    body["properties"]["tags"]["azureml.jobtype"] = "azureml.pipelinejob"
+    body["properties"]["status"] = "Completed"
+    resource = cloud.state.put(workspace, JOBS, body, {INVOCATION: {"inputData": given}})
     told = {DEPLOYMENT_HEADER: deployment.body["name"]}
     return answer(201, as_endpoint_job(endpoint, resource), told)
 

@@ -1,0 +1,78 @@
+"""Batch deployments that run a pipeline component."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tests.infra.declaring import (
+    BATCH_DEPLOYMENT,
+    ROUTING,
+    WORKSPACE,
+    batch_endpoint,
+    declare,
+    pipeline_deployment,
+)
+from tests.infra.mocks import Program
+
+PIN = "azureml:steps:3"
+DEFAULT = {"deployment_name": "steps"}
+
+
+def declare_pipeline(root: Path, stack: dict[str, Any], **keys: Any) -> Program:
+    return declare(
+        root,
+        batch_endpoint(defaults=DEFAULT),
+        pipeline_deployment(**keys),
+        endpoints={"nightly": {"deployments": {"steps": stack}}},
+    )
+
+
+def test_a_pinned_component_is_deployed_with_its_settings_and_made_the_default(
+    tmp_path: Path,
+) -> None:
+    program = declare_pipeline(
+        tmp_path,
+        {"component": PIN},
+        settings={"default_compute": "small", "continue_on_step_failure": False},
+        description="Prepared, then scored.",
+    )
+    assert program.error is None, program.error
+    deployment = program.one(BATCH_DEPLOYMENT)
+    properties = deployment.inputs["properties"]
+    assert properties["description"] == "Prepared, then scored."
+    assert properties["deploymentConfiguration"] == {
+        "deploymentConfigurationType": "PipelineComponent",
+        "componentId": {
+            "referenceType": "Id",
+            "assetId": f"{program.one(WORKSPACE).id}/components/steps/versions/3",
+        },
+        "settings": {"default_compute": "small", "continue_on_step_failure": "False"},
+    }
+    assert not {"model", "codeConfiguration", "compute", "resources"} & properties.keys()
+    assert program.one(ROUTING).inputs["default"] == "steps"
+    assert program.one("machinelearningservices:Compute").urn in deployment.dependencies
+
+
+def test_a_component_of_a_registry_is_named_by_its_own_address(tmp_path: Path) -> None:
+    shared = "azureml://registries/shared/components/steps/versions/3"
+    properties = declare_pipeline(tmp_path, {"component": shared}).one(BATCH_DEPLOYMENT).inputs
+    configuration = properties["properties"]["deploymentConfiguration"]
+    assert configuration["componentId"]["assetId"] == shared
+
+
+def test_a_component_that_only_lies_here_waits_and_the_way_to_register_it_is_told(
+    tmp_path: Path,
+) -> None:
+    program = declare_pipeline(tmp_path, {})
+    assert not program.of(BATCH_DEPLOYMENT)
+    assert not program.of(ROUTING)
+    said = " ".join(text for _, text in program.logs)
+    assert "nightly/steps (component)" in said
+    assert "az ml component create --file models/m/pipeline.yml && pulumi config set" in said
+
+
+def test_a_cluster_that_the_stack_has_not_is_named(tmp_path: Path) -> None:
+    stack = {"component": PIN, "settings": {"default_compute": "smal"}}
+    error = str(declare_pipeline(tmp_path, stack).error)
+    assert "no cluster 'smal' is declared; did you mean 'small'?" in error
