@@ -1,7 +1,4 @@
-"""A scoring script as a module of Python: imported, forgotten, and what it raised explained.
-
-So for batch and for online deployments.
-"""
+"""A scoring script as a module of Python: imported, forgotten, and what it raised explained."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from runner.local.serving.answer import Answer, refuse
 from runner.local.serving.plan import DeploymentPlan
 from runner.local.serving.process import Died, Process, TooSlow
 from runner.local.serving.request import Request
+from runner.local.serving.request_ids import with_ids
 
 _GRACE = 10.0  # seconds for processes to end by themselves
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds between attempts to replace a process
@@ -166,7 +167,8 @@ class Deployment:
             return too_slow
         except Died as error:
             self._replace(process, str(error))
-            return refuse(500, "scoring ended the process; the deployment's log says more", True)
+            text = "scoring ended the process; the deployment's log says more"
+            return with_ids(refuse(500, text, by_model=True), request)
         finally:
             self.slowest_seconds = max(self.slowest_seconds, time.perf_counter() - began)
         self._idle.put(process)

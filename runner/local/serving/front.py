@@ -17,7 +17,7 @@ from runner.local.serving.deployment import Deployment
 from runner.local.serving.metrics import Metrics
 from runner.local.serving.model_error import as_azure_shows
 from runner.local.serving.request import Request
-from runner.local.serving.request_ids import ID, too_long, with_id, with_ids
+from runner.local.serving.request_ids import ID, LONGEST, with_id, with_ids
 from runner.local.serving.traffic import HEADER, choose, nobody
 
 if TYPE_CHECKING:
@@ -108,17 +108,20 @@ class Front:
         began = time.perf_counter()
         asked = with_id(_asked(request))
         name, answer = await self._answer(request, asked)
-        shown = with_ids(self._shown(answer), asked)
+        # A deployment gives ids back by itself.
+        shown = self._shown(answer if answer.by_model else with_ids(answer, asked))
         self._metrics.answered(name, shown.status)
         if self._verbose or shown.status >= 400:
             moment, took = time.strftime("%H:%M:%S"), (time.perf_counter() - began) * 1000
             status = str(shown.status)
             if shown.status != answer.status:
                 status += f" (of {answer.status})"
-            number = next((value for key, value in shown.headers if key.lower() == ID), "-")
+            number = asked.header(ID) or ""
+            if not number.isprintable() or not 0 < len(number) <= LONGEST:
+                number = "-"
             self._say(
-                f"{moment} {asked.method} {request.url.path} {status} {name or '-'}"
-                f" {took:.1f} ms {number if number.isprintable() else '-'}"
+                f"{moment} {asked.method} {request.url.path} {status} {name or '-'} {took:.1f} ms"
+                f" {number}"
             )
         headers = {HEADER: name} if name else {}
         if answer.status == 401:
@@ -146,8 +149,6 @@ class Front:
         body = await _read_body(request)
         if isinstance(body, Answer):
             return name, body
-        if deployment.plan.script is None and (refused := too_long(asked)) is not None:
-            return name, refused
         asked = replace(asked, body=body)
         self._mirror(name, asked)
         return name, await self._run(deployment, asked)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
 from runner.azure_executor import SERVER, SERVER_MODULE
+from runner.engine.drivers.result import brief
 from runner.engine.drivers.script_module import explain_within, way_out
 from runner.engine.text import one_line
 from runner.errors import JobFailed
@@ -149,6 +150,11 @@ def _start(path: Path) -> Any:
 
 def _explain(path: Path, error: BaseException) -> str:
     """Why the server didn't take a script, in one line."""
+    if not type(error).__module__.startswith(SERVER_MODULE):
+        return (
+            f"{SERVER} can't be set up for script {path}: {brief(error)}; see config.json and"
+            " logging.json beside it, and the deployment's environment_variables"
+        )
     raised = getattr(error, "user_ex", None)
     if raised is None:
         text = one_line(error)

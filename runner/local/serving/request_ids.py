@@ -12,7 +12,7 @@ from runner.local.serving.answer import Answer, refuse
 from runner.local.serving.request import Request
 
 ID, _CLIENTS, _LEGACY = "x-request-id", "x-ms-client-request-id", "x-ms-request-id"
-_LONGEST = 100  # characters
+LONGEST = 100  # characters
 
 
 def with_id(request: Request) -> Request:
@@ -25,10 +25,10 @@ def with_id(request: Request) -> Request:
 def too_long(request: Request) -> Answer | None:
     """What the server answers to ids that are too long; None where they are not."""
     own, clients, legacy = _ids(request)
-    if len(own) > _LONGEST:
-        text = f"{ID} must not exceed {_LONGEST} characters"
-    elif max(len(clients), len(legacy)) > _LONGEST:
-        text = f"{_LEGACY} and {_CLIENTS} must not exceed {_LONGEST} characters"
+    if len(own) > LONGEST:
+        text = f"{ID} must not exceed {LONGEST} characters"
+    elif max(len(clients), len(legacy)) > LONGEST:
+        text = f"{_LEGACY} and {_CLIENTS} must not exceed {LONGEST} characters"
     else:
         return None
     return refuse(431, text, by_model=True)
@@ -37,10 +37,10 @@ def too_long(request: Request) -> Answer | None:
 def with_ids(answer: Answer, request: Request) -> Answer:
     """The answer with the request's ids, but for those that it has and those that are too long."""
     own, clients, legacy = _ids(request)
-    if len(own) > _LONGEST:
+    if len(own) > LONGEST:
         return answer
     found = {ID: own}
-    if max(len(clients), len(legacy)) <= _LONGEST:
+    if max(len(clients), len(legacy)) <= LONGEST:
         found |= {_CLIENTS: clients, _LEGACY: legacy}
     there = {name.lower() for name, _ in answer.headers}
     more = ((name, value) for name, value in found.items() if value and name not in there)

@@ -15,6 +15,7 @@ from runner.local.serving.bodies import BadRequest
 from runner.local.serving.inference_server import InferenceServer
 from runner.local.serving.plan import DeploymentPlan
 from runner.local.serving.request import Request
+from runner.local.serving.request_ids import too_long, with_ids
 
 
 class Scorer(Protocol):
@@ -40,16 +41,30 @@ def load(plan: DeploymentPlan) -> Scorer:
 def answer(scorer: Scorer, request: Request) -> Answer:
     """Score, come what may: a bad request is 400, what the model or script raises is 500.
 
-    The traceback is printed, for the deployment's log; the client only learns its kind.
+    The traceback is printed, for the deployment's log; the client only learns its kind. The
+    request's ids come back, as they do from Azure's server by itself.
     """
+    if isinstance(scorer, InferenceServer):
+        try:
+            return scorer.score(request)
+        except BaseException as error:
+            return with_ids(_failed(error), request)
+    if (refused := too_long(request)) is not None:
+        return with_ids(refused, request)
     try:
-        return scorer.score(request)
+        answered = scorer.score(request)
     except BadRequest as error:
-        return refuse(400, str(error), by_model=True)
+        answered = refuse(400, str(error), by_model=True)
     except BaseException as error:
-        # Also SystemExit: a script that calls exit() fails a request, not the deployment.
-        traceback.print_exc()
-        if cause := java_cause(error):  # of Spark's errors it stands in the middle of pages
-            print(cause, file=sys.stderr)
-        name = type(error).__name__
-        return refuse(500, f"scoring raised {name}; the deployment's log says more", by_model=True)
+        answered = _failed(error)
+    return with_ids(answered, request)
+
+
+def _failed(error: BaseException) -> Answer:
+    """What is answered where scoring raises, also SystemExit: code that calls exit() fails a
+    request, not the deployment."""
+    traceback.print_exception(type(error), error, error.__traceback__)
+    if cause := java_cause(error):  # of Spark's errors it stands in the middle of pages
+        print(cause, file=sys.stderr)
+    name = type(error).__name__
+    return refuse(500, f"scoring raised {name}; the deployment's log says more", by_model=True)

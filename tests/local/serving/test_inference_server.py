@@ -89,10 +89,7 @@ WRONG: dict[str, str] = {
     "def run(raw_data): pass\n": "score.py does not have a init() function defined.",
     INIT: "score.py does not have a run() function defined.",
     INIT + "def run(): pass\n": "score.py: run() needs to accept an argument for input data.",
-    INIT
-    + "def run(*rows): pass\n": "score.py: run() cannot accept positional-only arguments, *args",
     "import no_such_module\n": "score.py can't be imported: ModuleNotFoundError: No module named",
-    "def broken(:\n": "score.py can't be imported: SyntaxError",
     "raise SystemExit(3)\n": "score.py can't be imported: it calls exit(3)",
     "def init(): 1 / 0\ndef run(raw_data): pass\n": (
         "score.py: init() raised ZeroDivisionError: division by zero (line 1)"
@@ -111,6 +108,17 @@ def test_a_script_that_cannot_serve_says_why_in_one_line(failures: Any) -> None:
         "'no_such_module' (line 1); add the package to what the deployment declares: the"
         " conda_file of its environment"
     )
+
+
+def test_what_the_server_refuses_of_its_settings_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "config.json").write_text("{")
+    with (
+        (tmp_path / "log.txt").open("wb") as log,
+        pytest.raises(JobFailed, match=r"can't be set up for script .*: JSONDecodeError: .*; see"),
+        Deployment(script_plan(tmp_path / "code", INIT), log) as deployment,
+    ):
+        deployment.start()
 
 
 def test_a_python_without_the_server_is_told_in_one_line(tmp_path: Path) -> None:
