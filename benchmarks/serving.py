@@ -173,8 +173,8 @@ def free_port() -> int:
 def write_project(folder: Path) -> None:
     """A project with an endpoint for the sample's model and one for the plain script.
 
-    Each takes more requests than the loads have connections, so that none is refused but by the
-    crowd, and has a process for every core, which is as many as there are on this machine.
+    Each takes more requests than the loads have connections, so that none is refused but of the
+    crowd, and has as many processes as the peers.
     """
     settings = {
         "request_timeout_ms": 60_000,
@@ -186,6 +186,7 @@ def write_project(folder: Path) -> None:
             "name": "blue",
             "endpoint_name": endpoint(name),
             "instance_type": "Standard_DS3_v2",
+            "environment_variables": {"WORKER_COUNT": str(PROCESSES)},
             "request_settings": settings,
         }
         if name == SAMPLE:

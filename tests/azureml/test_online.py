@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,15 +11,20 @@ import pytest
 
 from runner.azureml.workspace import AzureWorkspace
 from runner.errors import EnvironmentRefused, NotFound
+from runner.local.serving.request import Request
 from runner.local.serving.traffic import HEADER
-from runner.workspace import Response
+from runner.workspace import Registration, Response
 from tests.azureml.stage import Stage, put
 from tests.emulator import Emulator
 from tests.emulator.faults import Answer, Drop
 from tests.emulator.messages import Response as Answered
 from tests.emulator.messages import request
 from tests.emulator.seed import IMAGE
+from tests.local.serving.recorded_requests import requests_of
+from tests.local.serving.recording import FOLDER, kept_body, read
 from tests.local.serving.scripts import OBEDIENT
+from tests.local.serving.test_recorded_answers import OTHERWISE
+from tests.projects import ROOT
 
 BODY = b'{"say": "hello"}'
 SCORE = "/score"
@@ -42,18 +48,23 @@ class Scene:
     ) -> Response:
         return self.workspace.send(endpoint, body, deployment)
 
-    def ask(
-        self, method: str, path: str, endpoint: str = "key", key: str | None = None, **headers: str
-    ) -> Answered:
+    def ask(self, method: str, path: str, key: str | None = None, **headers: str) -> Answered:
         """One request past every client, with the key unless another is given."""
-        url = self.stage.endpoints[endpoint]["scoring_uri"].removesuffix(SCORE) + path
-        given = {"Authorization": f"Bearer {key or self.secret}", **headers}
         body = BODY if method == "POST" else b""
-        return self.emulator.answer(request(method, url, given, body))
+        return self.ask_as(Request(method, path, tuple(headers.items()), body), "key", key)
+
+    def ask_as(self, asked: Request, endpoint: str, key: str | None = None) -> Answered:
+        """One request past every client to an endpoint."""
+        url = self.stage.endpoints[endpoint]["scoring_uri"].removesuffix(SCORE) + asked.target
+        given = {"Authorization": f"Bearer {key or self.key_of(endpoint)}", **dict(asked.headers)}
+        return self.emulator.answer(request(asked.method, url, given, asked.body))
 
     @property
     def secret(self) -> str:
-        actual = self.stage.endpoints["key"]["name"]
+        return self.key_of("key")
+
+    def key_of(self, endpoint: str) -> str:
+        actual = self.stage.endpoints[endpoint]["name"]
         path = f"{self.stage.workspace_id}/onlineEndpoints/{actual}/listKeys"
         return str(self.emulator.arm("POST", path)[1]["primaryKey"])
 
@@ -169,6 +180,52 @@ def test_the_key_is_in_no_error(scene: Scene) -> None:
     with pytest.raises(EnvironmentRefused) as refused:
         scene.send()
     assert scene.secret not in str(refused.value)
+
+
+@pytest.fixture(scope="module")
+def sample(made: Scene, tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    """The scene with the sample's model behind the endpoint `sample`."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in made.emulator.environment.items():
+            patch.setenv(name, value)
+        deploy_model(made, "sample", ROOT / "models" / "diabetes" / "model")
+    return made
+
+
+def deploy_model(scene: Scene, name: str, folder: Path) -> None:
+    """Register a model, and deploy it without a script behind an endpoint of that name."""
+    found = scene.workspace.register("model", Registration(name, folder, "mlflow_model"))
+    model = f"{scene.stage.workspace_id}/models/{found.name}/versions/{found.version}"
+    timeout = {"requestTimeout": "PT30S"}
+    scene.stage.online(name, model=model, requestSettings=timeout)
+
+
+def test_the_sample_answers_what_azures_own_code_answered(sample: Scene) -> None:
+    recorded = read(FOLDER / "sample.json")
+    asked = {case: sent for case, sent in requests_of("sample") if case not in OTHERWISE}
+    assert len(asked) > 50
+    for case, sent in asked.items():
+        answered, own = sample.ask_as(sent, "sample"), recorded[case]
+        if own.status == 200:
+            body = kept_body(200, answered.body)
+            assert (case, answered.status, body) == (case, 200, own.body)
+        else:
+            status = answered.headers["ms-azureml-model-error-statuscode"]
+            assert (case, answered.status, status) == (case, 424, str(own.status))
+
+
+def test_a_model_without_what_azures_script_imports_is_not_deployed(
+    scene: Scene, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(ROOT / "models" / "diabetes" / "model", tmp_path / "model")
+    conda = (folder / "conda.yaml").read_text()
+    (folder / "conda.yaml").write_text(conda.replace("  - azureml-ai-monitoring==1.0.0\n", ""))
+    deploy_model(scene, "lacking", folder)
+    path = f"onlineEndpoints/{scene.stage.endpoints['lacking']['name']}/deployments/blue"
+    found = scene.emulator.arm("GET", f"{scene.stage.workspace_id}/{path}")[1]
+    assert found["properties"]["provisioningState"] == "Failed"
+    logs = scene.emulator.arm("POST", f"{scene.stage.workspace_id}/{path}/getLogs", {})[1]
+    assert logs["content"] == "ModuleNotFoundError: No module named 'azureml.ai'"
 
 
 def test_an_unknown_deployment_names_the_nearest(stage: Stage, tmp_path: Path) -> None:

@@ -74,18 +74,23 @@ class OnlineScoring:
         deployment = cloud.state.get(f"{endpoint.key}/deployments/{name}")
         if deployment is None:
             raise Refusal(404, "NotFound", f"There is no deployment {name} of this endpoint.")
-        if deployment.properties.get("provisioningState") == FAILED:
-            return _response(nobody(endpoint.body["name"]), None)  # its container is not there
         asked = _handed_on(call)
         try:
-            answered = self._started(cloud, endpoint, deployment).score(asked)
+            container = self._started(cloud, endpoint, deployment)
+            if container is None:
+                return _response(nobody(endpoint.body["name"]), None)
+            answered = container.score(asked)
         except JobFailed as error:
             raise Refusal(502, "BadGateway", str(error)) from None
         return _response(_as_azure_takes(answered, asked), deployment.body["name"])
 
-    def _started(self, cloud: Cloud, endpoint: Resource, deployment: Resource) -> Deployment:
+    def _started(self, cloud: Cloud, endpoint: Resource, deployment: Resource) -> Deployment | None:
+        """The deployment's container; of one that failed the last that ran before, if any did."""
         identity = (deployment.key, str(deployment.properties))
         with self._lock:
+            if deployment.properties.get("provisioningState") == FAILED:
+                ran = [one for (key, _), one in self._running.items() if key == deployment.key]
+                return ran[-1] if ran else None
             if identity not in self._running:
                 started = Deployment(self._plan(cloud, endpoint, deployment, len(self._running)))
                 started.start()

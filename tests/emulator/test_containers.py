@@ -12,7 +12,6 @@ from tests.emulator.ml.containers import NO_MONITORING, NO_SERVER
 from tests.emulator.seed import IMAGE, SeededWorkspace, seed_model
 
 LIVE = "onlineEndpoints/live"
-BLUE = f"{LIVE}/deployments/blue"
 SERVER, MONITORING = "azureml-inference-server-http==1.5.1", "azureml-ai-monitoring==1.0.0"
 INFERENCE = "mcr.microsoft.com/azureml/minimal-ubuntu22.04-py311-cpu-inference:latest"
 ROUTE = {"port": 80, "path": "/"}
@@ -56,8 +55,10 @@ def deployed(workspace: SeededWorkspace, script: bool = False, **environment: An
     if script:
         code = {"codeId": f"{workspace.id}/codes/c/versions/1", "scoringScript": "score.py"}
         properties["codeConfiguration"] = code
-    put = workspace.put(BLUE, properties, location="koreacentral")
-    log = workspace.emulator.arm("POST", f"{workspace.id}/{BLUE}/getLogs", {})[1]["content"]
+    # One that failed at first is made anew under another name, or after it is deleted.
+    path = f"{LIVE}/deployments/d{uuid.uuid4().hex[:8]}"
+    put = workspace.put(path, properties, location="koreacentral")
+    log = workspace.emulator.arm("POST", f"{workspace.id}/{path}/getLogs", {})[1]["content"]
     return " ".join([put["properties"]["provisioningState"], log]).strip()
 
 
@@ -98,6 +99,6 @@ def test_a_model_without_a_script_needs_what_azures_imports(
 
 def test_an_environment_of_its_own_needs_both(workspace: SeededWorkspace) -> None:
     assert deployed(workspace, image=IMAGE, condaFile=conda()) == f"Failed {NO_SERVER}"
-    put = conda(SERVER)
-    assert deployed(workspace, image=IMAGE, condaFile=put) == f"Failed {NO_MONITORING}"
+    served = deployed(workspace, image=IMAGE, condaFile=conda(SERVER))
+    assert served == f"Failed {NO_MONITORING}"
     assert deployed(workspace, image=IMAGE, condaFile=conda(SERVER, MONITORING)) == "Succeeded"

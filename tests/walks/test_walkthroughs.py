@@ -11,6 +11,7 @@ import pytest
 
 from runner.content import hash_path
 from tests.emulator import Emulator
+from tests.local.serving.recording import FOLDER, read
 from tests.projects import ROOT
 from tests.walks.conftest import FIRST, SECTIONS
 from tests.walks.document import Reader
@@ -95,7 +96,11 @@ def test_online_blue_and_green(reader: Reader, client: MLClient, output: Mapping
         request_file=str(reader.folder / "data/diabetes/request.json"),
         deployment_name="green",
     )
-    assert answer == (reader.folder / "there.json").read_text().strip()
+    recorded = read(FOLDER / "sample.json")["the sample's request"]
+    assert recorded.status == 200
+    for file in ("here.json", "there.json"):
+        assert (reader.folder / file).read_text().strip() == recorded.body
+    assert answer == recorded.body
 
 
 def test_train_and_register_what_was_trained(
