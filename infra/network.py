@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from hashlib import sha256
+from typing import TypeAlias
 
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
@@ -24,7 +25,7 @@ FIREWALLS = {"basic": ml.FirewallSku.BASIC, "standard": ml.FirewallSku.STANDARD}
 # The nodes of a batch job share their work out by these parts of the storage account.
 STORAGE_PARTS = ("queue", "table")
 
-Rule = ml.FqdnOutboundRuleArgs | ml.PrivateEndpointOutboundRuleArgs
+Rule: TypeAlias = ml.FqdnOutboundRuleArgs | ml.PrivateEndpointOutboundRuleArgs
 
 
 def network_args(settings: Settings) -> ml.ManagedNetworkSettingsArgs | None:
