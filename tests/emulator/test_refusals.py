@@ -322,7 +322,7 @@ def test_a_cluster_s_deletion_says_what_becomes_of_its_machines(
 
 
 def test_a_deployment_that_never_got_ready_is_not_changed(live: SeededWorkspace) -> None:
-    """https://github.com/Azure/azureml-assets quotes it in its guide for deployments."""
+    """Several projects on GitHub quote it, as "AML Endpoint Deployment troubleshooting" does."""
     path = "onlineEndpoints/live/deployments/blue"
     live.emulator.operations.plan("*/deployments/blue", error=("OutOfCapacity", "None is left."))
     live.put(path, **online(live))
@@ -342,7 +342,7 @@ def test_a_deployment_that_never_got_ready_is_not_changed(live: SeededWorkspace)
 
 
 def test_an_endpoint_that_never_got_ready_takes_no_deployment(live: SeededWorkspace) -> None:
-    """Seen in people's logs of ml_client.online_deployments.begin_create_or_update."""
+    """Notes of people who deploy with azure-ai-ml quote it, all with the same words."""
     live.emulator.operations.plan("*/onlineendpoints/half", error=("InternalError", "Sorry."))
     live.put("onlineEndpoints/half", KEY, **ENDPOINT)
     assert by_inference(live, "onlineEndpoints/half/deployments/blue", online(live)) == {
@@ -592,7 +592,7 @@ def test_an_endpoint_has_20_deployments_at_most(live: SeededWorkspace) -> None:
 
 
 def test_a_name_of_a_job_and_a_version_of_data_are_good_once(live: SeededWorkspace) -> None:
-    """The Azure CLI's output in people's logs of `az ml job create` and `az ml data create`."""
+    """Notes of people who use `az ml job create` and `az ml data create` quote their words."""
     data = {"dataType": "uri_folder", "dataUri": "azureml://datastores/x/paths/y"}
     live.put("data/d/versions/1", data)
     body = {"properties": {**data, "dataUri": "azureml://datastores/x/paths/z"}}
