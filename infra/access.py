@@ -64,7 +64,7 @@ def declare_workspace_access(
     settings: Settings, identity: UserAssignedIdentity, on: Services
 ) -> Assignments:
     """What the workspace's identity may do with the services, needed before the workspace."""
-    roles = (*WORKSPACE, *(MANAGED_WORKSPACE if settings.isolation == "managed" else ()))
+    roles = (*WORKSPACE, *(MANAGED_WORKSPACE if settings.private else ()))
     return [
         assign(settings, "workspace", identity.principal_id, role, to, on[to]) for to, role in roles
     ]
@@ -86,7 +86,7 @@ def declare_cluster_access(
     settings: Settings, identity: UserAssignedIdentity, on: Services
 ) -> Assignments:
     """What jobs may do: pull their image, read inputs and models, share work, write outputs."""
-    roles = (*CLUSTERS, *(MANAGED_CLUSTERS if settings.isolation == "managed" else ()))
+    roles = (*CLUSTERS, *(MANAGED_CLUSTERS if settings.private else ()))
     return [
         assign(settings, "clusters", identity.principal_id, role, to, on[to]) for to, role in roles
     ]

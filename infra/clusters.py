@@ -34,7 +34,7 @@ def declare_cluster(
     after: Sequence[pulumi.Resource],
 ) -> ClusterResource:
     """Declare one cluster: no logins, and no public addresses in a managed network."""
-    private = settings.isolation == "managed"
+    private = settings.private
     compute = ml.Compute(
         cluster.name,
         compute_name=cluster.name,

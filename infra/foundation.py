@@ -4,9 +4,10 @@ Not `platform.py`: Pulumi puts this folder first on the path of modules, where a
 would hide the standard library's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 from pulumi_azure_native import managedidentity, resources
 
@@ -20,6 +21,7 @@ from infra.clusters import ClusterResource, declare_cluster
 from infra.group import declare_group
 from infra.identities import declare_identities
 from infra.monitoring import declare_monitoring
+from infra.network import declare_outbound_rules
 from infra.registry import declare_registry
 from infra.settings import Settings
 from infra.settling import Settling
@@ -36,7 +38,7 @@ class Platform:
     workspace: ml.Workspace
     clusters: Mapping[str, ClusterResource]  # by name
     endpoint_identity: managedidentity.UserAssignedIdentity  # of online endpoints
-    endpoint_access: Settling  # online deployments depend on it
+    before_serving: Sequence[pulumi.Resource]  # online deployments depend on them
 
 
 def declare_platform(settings: Settings) -> Platform:
@@ -44,7 +46,7 @@ def declare_platform(settings: Settings) -> Platform:
     group = declare_group(settings)
     identities = declare_identities(settings, group)
     monitoring = declare_monitoring(settings, group)
-    storage = declare_storage(settings, group, private=settings.isolation == "managed")
+    storage = declare_storage(settings, group, private=settings.private)
     vault = declare_vault(settings, group, identities.workspace.tenant_id)
     registry = declare_registry(settings, group)
     services = {
@@ -64,8 +66,11 @@ def declare_platform(settings: Settings) -> Platform:
         [*may_manage, *declare_cluster_access(settings, identities.clusters, services)],
         seconds=settings.role_settling,
     )
+    # Images are built on a cluster, and batch jobs run on one, by these.
+    may_reach = declare_outbound_rules(settings, group, workspace, services["storage"])
+    after = [may_run, *may_reach]
     clusters = {
-        name: declare_cluster(settings, cluster, group, workspace, identities.clusters, [may_run])
+        name: declare_cluster(settings, cluster, group, workspace, identities.clusters, after)
         for name, cluster in settings.clusters.items()
     }
     may_serve = Settling(
@@ -76,4 +81,4 @@ def declare_platform(settings: Settings) -> Platform:
         ],
         seconds=settings.role_settling,
     )
-    return Platform(group, workspace, clusters, identities.endpoints, may_serve)
+    return Platform(group, workspace, clusters, identities.endpoints, [may_serve, *may_reach])

@@ -93,7 +93,7 @@ def _endpoint(
     declared: OnlineEndpoint, settings: Settings, platform: Platform
 ) -> ml.OnlineEndpoint:
     """Without traffic, which would name deployments that need the endpoint first."""
-    isolated = settings.isolation == "managed"
+    isolated = settings.private
     identity = (
         identity_args(declared.identity)
         if declared.identity
@@ -174,7 +174,7 @@ def _deployment(
         opts=made_by_commit(
             parent=endpoint,
             protect=False,  # once it answers nobody, it may go
-            depends_on=[platform.endpoint_access],
+            depends_on=platform.before_serving,
             delete_before_replace=True,
             # The rest of a deployment, the model first of all, Azure changes where it stands.
             replace_on_changes=["properties.instanceType", "properties.egressPublicNetworkAccess"],

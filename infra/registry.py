@@ -10,7 +10,7 @@ def declare_registry(
     settings: Settings, group: resources.ResourceGroup
 ) -> containerregistry.Registry:
     """Declare the registry without admin user; images can be built again, so none is kept."""
-    private = settings.isolation == "managed"
+    private = settings.private
     return containerregistry.Registry(
         "registry",
         registry_name=settings.names.registry,

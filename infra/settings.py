@@ -10,6 +10,7 @@ from infra.environment import installing
 from infra.pins import undeployable, unroutable, waiting_for_pins
 from infra.stack_config import (
     CLUSTERS,
+    FIREWALL,
     ISOLATION,
     OUTBOUND,
     Size,
@@ -18,17 +19,40 @@ from infra.stack_config import (
     matches,
 )
 from infra.unsupported import unsupported
-from runner.declarations import DeclarationError, Problem
+from runner.declarations import Catalog, DeclarationError, Problem
 from runner.declarations.catalog import sorted_problems
 from runner.declarations.document import MappingNode, Node
 from runner.declarations.problem import Place
 from runner.declarations.reader import Check, between, read_record
 
-Isolation = Literal["none", "managed"]
+Isolation = Literal["none", "allow_internet_outbound", "managed"]
+Firewall = Literal["basic", "standard"]
 Tier = Literal["dedicated", "low_priority"]
 
-Host = Annotated[
-    str, Check(matches(r"(\*\.)?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+"), "a host name, or *.domain")
+# What images install from, and models come from.
+PRESETS: Mapping[str, tuple[str, ...]] = {
+    "python-packages": ("pypi.org", "*.pythonhosted.org"),
+    "conda": ("anaconda.com", "*.anaconda.com", "*.anaconda.org"),
+    "huggingface": (
+        "huggingface.co",
+        "*.huggingface.co",
+        "*.hf.co",
+        "docker.io",
+        "*.docker.io",
+        "*.docker.com",
+        "production.cloudflare.docker.com",
+        "cdn.auth0.com",
+    ),
+}
+FIREWALL_PRICES: Mapping[Firewall, str] = {"basic": "0.40", "standard": "1.25"}  # US$ an hour
+
+is_host = matches(r"(\*\.)?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+Outbound = Annotated[
+    str,
+    Check(
+        lambda text: text in PRESETS or is_host(text),
+        f"a host name, *.domain, {', '.join(PRESETS)}",
+    ),
 ]
 
 is_cluster_name = matches(r"[A-Za-z][A-Za-z0-9-]{1,30}[A-Za-z0-9]")
@@ -52,7 +76,19 @@ class Settings(StackSettings):
 
     isolation: Isolation
     clusters: Mapping[str, Cluster]
-    outbound: tuple[str, ...] = ()  # hosts that a managed network may reach
+    outbound: tuple[str, ...] = ()  # hosts that a managed network may reach, and presets of them
+    firewall: Firewall = "basic"
+
+    @property
+    def private(self) -> bool:
+        """Whether there is a managed network, and no public access."""
+        return self.isolation != "none"
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The hosts that a managed network may reach, each once."""
+        named = (PRESETS.get(entry, (entry,)) for entry in self.outbound)
+        return tuple(dict.fromkeys(host for hosts in named for host in hosts))
 
 
 def settings_from(config: StackConfig) -> Settings:
@@ -64,14 +100,19 @@ def settings_from(config: StackConfig) -> Settings:
     common = config.common()
     isolation: Isolation = config.value(ISOLATION, Isolation, "none")
     outbound = _outbound(config, isolation)
+    firewall: Firewall = config.value(FIREWALL, Firewall, "basic")
+    if isolation != "managed":
+        _refuse_beside(config, isolation, FIREWALL)
     clusters = config.clusters(_cluster)
     catalog = config.catalog()
     if catalog is not None:
+        if isolation == "managed":
+            config.problems += _closed(config, catalog)
         config.problems += unroutable(catalog, config.file)
         if clusters is not None:
             config.problems += undeployable(catalog, config.file, clusters)
         if location := common["location"]:
-            managed = isolation == "managed"
+            managed = isolation != "none"
             config.problems += unsupported(catalog, location, config.file, managed=managed)
     if config.problems or catalog is None or clusters is None:
         raise DeclarationError(sorted_problems(config.problems))
@@ -81,27 +122,46 @@ def settings_from(config: StackConfig) -> Settings:
         clusters=clusters,
         catalog=catalog,
         outbound=outbound,
+        firewall=firewall,
         waiting=waiting_for_pins(catalog),
     )
 
 
-def warn_of_closed_network(settings: Settings) -> None:
-    """Tell which deployments install packages that the managed network lets nobody fetch."""
-    if settings.isolation != "managed" or settings.outbound:
-        return
-    if names := installing(settings.catalog):
-        pulumi.log.warn(
-            f"{', '.join(names)}: packages are installed into the image, and {OUTBOUND} names no"
-            " host to fetch them from; name the hosts, or deploy with an environment that is built"
+def say_firewall(settings: Settings) -> None:
+    """Tell what hosts cost: Azure keeps a firewall for them."""
+    if settings.hosts:
+        price = FIREWALL_PRICES[settings.firewall]
+        pulumi.log.info(
+            f"the {len(settings.hosts)} hosts of {OUTBOUND} are let through by an Azure Firewall"
+            f" ({settings.firewall}), which costs about {price} US$ an hour, used or not;"
+            f" {FIREWALL} chooses it"
         )
 
 
+def _closed(config: StackConfig, catalog: Catalog) -> list[Problem]:
+    """Deployments that install packages in a network that lets nobody fetch any."""
+    names = installing(catalog)
+    if not names or OUTBOUND in config.config.entries or OUTBOUND in config.refused:
+        return []
+    text = (
+        f"missing, and required, as {', '.join(names)} install packages into their images:"
+        f" `{OUTBOUND}: [python-packages, conda]` has them fetched, and `{OUTBOUND}: []` says"
+        " that none need be"
+    )
+    return [Problem(Place(config.file, 0), OUTBOUND, text)]
+
+
 def _outbound(config: StackConfig, isolation: Isolation) -> tuple[str, ...]:
-    hosts: tuple[str, ...] = config.value(OUTBOUND, tuple[Host, ...], ())
-    if hosts and isolation == "none":
-        text = f"found hosts, allowed: only with {ISOLATION}: managed"
-        config.problems.append(Problem(config.place(OUTBOUND), OUTBOUND, text))
-    return hosts
+    entries: tuple[str, ...] = config.value(OUTBOUND, tuple[Outbound, ...], ())
+    if entries and isolation != "managed":
+        _refuse_beside(config, isolation, OUTBOUND)
+    return entries
+
+
+def _refuse_beside(config: StackConfig, isolation: Isolation, key: str) -> None:
+    if key in config.config.entries:
+        text = f"means nothing with {ISOLATION}: {isolation}, allowed: only with managed"
+        config.problems.append(Problem(config.place(key), key, text))
 
 
 def _cluster(name: str, node: Node, place: Place) -> Cluster:

@@ -41,6 +41,7 @@ T = TypeVar("T")
 CATALOG = "scoring:catalog"
 CLUSTERS = "scoring:clusters"
 GENERATION = "scoring:generation"
+FIREWALL = "scoring:firewallSku"
 GROUPS = "scoring:groups"
 ISOLATION = "scoring:isolation"
 OUTBOUND = "scoring:outbound"
@@ -52,7 +53,7 @@ ANYWHERE = (
     ROLE_SETTLING,
 )
 ONLY_ON: Mapping[str, tuple[str, ...]] = {
-    "azureml": (ISOLATION, OUTBOUND),
+    "azureml": (FIREWALL, ISOLATION, OUTBOUND),
     "databricks": (CATALOG, GROUPS, SCHEMA),
 }
 SCORING = (*ANYWHERE, *(key for keys in ONLY_ON.values() for key in keys))

@@ -11,7 +11,7 @@ def declare_vault(
     settings: Settings, group: resources.ResourceGroup, tenant_id: pulumi.Input[str]
 ) -> keyvault.Vault:
     """Declare the vault: roles instead of access policies, and no way to purge it."""
-    private = settings.isolation == "managed"
+    private = settings.private
     return keyvault.Vault(
         "vault",
         vault_name=settings.names.vault,

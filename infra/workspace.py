@@ -1,13 +1,13 @@
 """The Azure ML workspace."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 from pulumi_azure_native import managedidentity, resources
 
 from infra.access import Services
+from infra.network import network_args
 from infra.options import holds_data
 from infra.settings import Settings
 
@@ -20,8 +20,7 @@ def declare_workspace(
     after: Sequence[pulumi.Resource],
 ) -> ml.Workspace:
     """Declare the workspace: one identity, datastores without keys, and its network."""
-    private = settings.isolation == "managed"
-    rules = _outbound_rules(settings, services["storage"]) if private else {}
+    private = settings.private
     return ml.Workspace(
         "workspace",
         workspace_name=settings.names.workspace,
@@ -43,13 +42,7 @@ def declare_workspace(
         public_network_access=ml.PublicNetworkAccessType.DISABLED
         if private
         else ml.PublicNetworkAccessType.ENABLED,
-        managed_network=ml.ManagedNetworkSettingsArgs(
-            isolation_mode=ml.IsolationMode.ALLOW_ONLY_APPROVED_OUTBOUND,
-            firewall_sku=ml.FirewallSku.STANDARD,
-            outbound_rules=rules,
-        )
-        if private
-        else None,
+        managed_network=network_args(settings),
         provision_network_now=True if private else None,
         image_build_compute=_image_builder(settings) if private else None,
         v1_legacy_mode=False,
@@ -57,34 +50,11 @@ def declare_workspace(
         opts=holds_data(
             settings,
             depends_on=after,
-            # A refresh sees how far Azure is with the network; that is nothing to take back.
-            ignore_changes=[
-                "managedNetwork.status",
-                *(f'managedNetwork.outboundRules["{name}"].status' for name in rules),
-            ],
+            # A refresh sees how far Azure is with the network, and all of its rules: Azure's own,
+            # which it takes from nobody, and those that are resources of their own.
+            ignore_changes=["managedNetwork.status", "managedNetwork.outboundRules"],
         ),
     )
-
-
-def _outbound_rules(settings: Settings, storage: pulumi.Input[str]) -> dict[str, Any]:
-    hosts = {
-        host.replace(".", "-").replace("*", "any"): ml.FqdnOutboundRuleArgs(
-            type="FQDN", destination=host, category=ml.RuleCategory.USER_DEFINED
-        )
-        for host in settings.outbound
-    }
-    # Azure adds what every workspace needs by itself, but not what only batch jobs do.
-    parts = {
-        f"storage-{part}": ml.PrivateEndpointOutboundRuleArgs(
-            type="PrivateEndpoint",
-            destination=ml.PrivateEndpointDestinationArgs(
-                service_resource_id=storage, subresource_target=part
-            ),
-            category=ml.RuleCategory.USER_DEFINED,
-        )
-        for part in ("queue", "table")
-    }
-    return {**hosts, **parts}
 
 
 def _image_builder(settings: Settings) -> str | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from infra.network import rule_name
 from tests.infra.declaring import WORKSPACE
 from tests.infra.mocks import Program, copy_project, run_program
 
@@ -67,7 +69,8 @@ def cloud(ran: Program) -> str:
         ),
         pytest.param(
             "  scoring:isolation: full\n",
-            "3: scoring:isolation: found the text 'full', allowed: none or managed",
+            "3: scoring:isolation: found the text 'full', allowed: none or"
+            " allow_internet_outbound or managed",
             id="an unknown isolation",
         ),
         pytest.param(
@@ -93,13 +96,14 @@ def cloud(ran: Program) -> str:
         ),
         pytest.param(
             "  scoring:outbound: [example.org]\n",
-            "3: scoring:outbound: found hosts, allowed: only with scoring:isolation: managed",
+            "3: scoring:outbound: means nothing with scoring:isolation: none, allowed: only with"
+            " managed",
             id="approved hosts without a network",
         ),
         pytest.param(
             "  scoring:isolation: managed\n  scoring:outbound: ['https://example.org']\n",
             "4: scoring:outbound[0]: found the text 'https://example.org', "
-            "allowed: a host name, or *.domain",
+            "allowed: a host name, *.domain, python-packages, conda, huggingface",
             id="an approved host that is none",
         ),
         pytest.param(
@@ -504,22 +508,19 @@ INSTALLING = (
 )
 
 
-def test_a_managed_network_without_hosts_warns_of_what_has_packages_to_install(
+NOWHERE = "scoring:outbound: missing, and required, as diabetes-batch/mlflow install packages"
+
+
+def test_a_managed_network_without_hosts_is_refused_where_packages_are_to_be_installed(
     project: Path,
 ) -> None:
-    warned = [
-        line
-        for level, line in fine(project, LEAST + CLUSTER + INSTALLING).logs
-        if level == "warning"
-    ]
-    (line,) = warned
-    assert "\n" not in line
-    assert line.startswith("diabetes-batch/mlflow: ")
-    assert "scoring:outbound" in line
+    (line,) = problems(project, LEAST + CLUSTER + INSTALLING)
+    assert line.startswith(f"Pulumi.test.yaml: {NOWHERE}")
+    assert "`scoring:outbound: [python-packages, conda]` has them fetched" in line
 
 
 @pytest.mark.parametrize(
-    ("environment", "warns"),
+    ("environment", "refused"),
     [
         ("{image: i}", False),
         ('"azureml:built:1"', False),
@@ -528,32 +529,65 @@ def test_a_managed_network_without_hosts_warns_of_what_has_packages_to_install(
     ],
 )
 def test_what_is_built_already_has_no_packages_to_install(
-    project: Path, environment: str, warns: bool
+    project: Path, environment: str, refused: bool
 ) -> None:
     pinned = MODEL.removesuffix("}") + f", environment: {environment}}}"
     text = LEAST + CLUSTER + INSTALLING.replace(MODEL, pinned)
-    assert ("warning" in {level for level, _ in fine(project, text).logs}) is warns
+    error = run_program(project, "test", "config:\n" + text).error or ""
+    assert (NOWHERE in error) is refused
 
 
 @pytest.mark.parametrize(
     "text",
     [
         INSTALLING + "  scoring:outbound: [example.org]\n",
+        INSTALLING + "  scoring:outbound: []\n",
+        INSTALLING.replace("managed", "allow_internet_outbound"),
         INSTALLING.replace("managed", "none"),
         "  scoring:isolation: managed\n",
     ],
-    ids=["with hosts", "in an open network", "with nothing pinned"],
+    ids=["with hosts", "as said", "with the internet", "in an open network", "with nothing pinned"],
 )
-def test_nobody_is_warned_of_a_network_that_lets_packages_in(project: Path, text: str) -> None:
-    assert "warning" not in {level for level, _ in fine(project, LEAST + CLUSTER + text).logs}
+def test_a_network_that_lets_packages_in_is_fine(project: Path, text: str) -> None:
+    fine(project, LEAST + CLUSTER + text)
 
 
-def test_hosts_that_a_managed_network_may_reach_become_its_rules(project: Path) -> None:
+def test_hosts_that_a_managed_network_may_reach_are_rules_of_their_own(project: Path) -> None:
     ran = fine(
         project,
-        LEAST
-        + "  scoring:isolation: managed\n  scoring:outbound: [example.org, '*.example.com']\n",
+        LEAST + "  scoring:isolation: managed\n  scoring:firewallSku: standard\n"
+        "  scoring:outbound: [example.org, '*.example.com', conda, anaconda.com]\n",
     )
-    rules = ran.one("machinelearningservices:Workspace").inputs["managedNetwork"]["outboundRules"]
-    hosts = {rule["destination"] for rule in rules.values() if rule["type"] == "FQDN"}
-    assert hosts == {"example.org", "*.example.com"}
+    network = ran.one("machinelearningservices:Workspace").inputs["managedNetwork"]
+    assert "outboundRules" not in network
+    assert network["firewallSku"] == "Standard"
+    rules = ran.of("machinelearningservices:ManagedNetworkSettingsRule")
+    hosts = {
+        rule.inputs["ruleName"]: rule.inputs["properties"]["destination"]
+        for rule in rules
+        if rule.inputs["properties"]["type"] == "FQDN"
+    }
+    conda = ["anaconda.com", "*.anaconda.com", "*.anaconda.org"]
+    assert sorted(hosts.values()) == sorted(["example.org", "*.example.com", *conda])
+    assert all(re.fullmatch("[A-Za-z0-9_-]{3,33}", name) for name in hosts)
+    told = [message for level, message in ran.logs if "Azure Firewall" in message]
+    assert "the 5 hosts" in told[0]
+    assert "(standard), which costs about 1.25 US$ an hour" in told[0]
+
+
+def test_with_the_internet_a_managed_network_has_no_hosts_and_no_firewall(project: Path) -> None:
+    ran = fine(project, LEAST + CLUSTER + "  scoring:isolation: allow_internet_outbound\n")
+    workspace = ran.one("machinelearningservices:Workspace").inputs
+    assert workspace["managedNetwork"]["isolationMode"] == "AllowInternetOutbound"
+    assert "firewallSku" not in workspace["managedNetwork"]
+    assert workspace["publicNetworkAccess"] == "Disabled"
+    rules = ran.of("machinelearningservices:ManagedNetworkSettingsRule")
+    assert {rule.name for rule in rules} == {"outbound-storage-queue", "outbound-storage-table"}
+
+
+def test_rules_of_hosts_have_names_that_azure_takes_and_no_two_the_same() -> None:
+    hosts = ["*.example.org", "any.example.org", "any-example.org", "a.b", f"{'x' * 60}.org"]
+    names = [rule_name(host) for host in hosts]
+    assert len({*names}) == len(hosts)
+    assert all(re.fullmatch("[A-Za-z0-9_-]{3,33}", name) for name in names)
+    assert names[0].startswith("any-example-org-")

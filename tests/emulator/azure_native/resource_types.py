@@ -99,6 +99,9 @@ TYPES: Mapping[str, ResourceType] = {
         "properties.condaFile",
         "properties.image",
     ),
+    "machinelearningservices:ManagedNetworkSettingsRule": _type(
+        f"{_ML}/outboundRules/{{ruleName}}"
+    ),
     "machinelearningservices:OnlineDeployment": _type(
         f"{_ML}/onlineEndpoints/{{endpointName}}/deployments/{{deploymentName}}"
     ),
@@ -148,6 +151,7 @@ NAMES: Mapping[str, re.Pattern[str]] = {
         "machinelearningservices:Compute.computeName": r"[a-zA-Z][a-zA-Z0-9-]{1,30}[a-zA-Z0-9]",
         "machinelearningservices:EnvironmentVersion.name": _ASSET,
         "machinelearningservices:EnvironmentVersion.version": _ASSET,
+        "machinelearningservices:ManagedNetworkSettingsRule.ruleName": r"[a-zA-Z0-9_-]{3,33}",
         "machinelearningservices:OnlineDeployment.deploymentName": _ENDPOINT,
         "machinelearningservices:OnlineEndpoint.endpointName": _ENDPOINT,
         "machinelearningservices:Workspace.workspaceName": r"[a-zA-Z0-9][a-zA-Z0-9_-]{2,32}",

@@ -16,6 +16,7 @@ from typing import Any, Self
 import yaml
 
 from tests.emulator import Emulator
+from tests.infra.pinning import pin_stacks
 
 ROOT = Path(__file__).parents[3]
 SCRIPT = ROOT / "scripts" / "pulumi"
@@ -228,10 +229,11 @@ class Pulumi:
         }
 
 
-def make_project(folder: Path) -> Path:
+def make_project(folder: Path, *, pinned: bool = True) -> Path:
     """Make a project folder with the program and the declarations of this one.
 
-    Its models, the project file and the stack files are copies, to be changed at will.
+    Its models, the project file and the stack files are copies, to be changed at will. `pinned`:
+    the stack files are as they are once models are registered, and not as they begin.
     """
     folder.mkdir(parents=True)
     (folder / "infra").symlink_to(ROOT / "infra")
@@ -240,6 +242,8 @@ def make_project(folder: Path) -> Path:
     shutil.copytree(ROOT / "models", folder / "models")
     for file in ROOT.glob("Pulumi.*.yaml"):
         shutil.copy(file, folder)
+    if pinned:
+        pin_stacks(folder)
     # What a stack file doesn't say: the stand-in's roles hold at once.
     settled = "\nconfig:\n  roleSettlingSeconds: {type: integer, default: 0}\n"
     (folder / "Pulumi.yaml").write_text((ROOT / "Pulumi.yaml").read_text() + settled)

@@ -4,30 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-
 from tests.emulator import Emulator
 from tests.infra.engine.deploying import ENDPOINTS, deploy, endpoint_of, workspace_of
-from tests.infra.engine.stack import ROOT, Pulumi, make_project, make_stack
+from tests.infra.engine.stack import POLICIES, Pulumi, make_project, make_stack
+from tests.infra.pinning import pinned_config
 
 ROUTING = "pulumi-python:dynamic/scoring:Routing"
+RULE = "azure-native:machinelearningservices:ManagedNetworkSettingsRule"
 WORKSPACE = "azure-native:machinelearningservices:Workspace"
 
 
-def test_a_managed_stack_that_starts_over_takes_other_names(
+def test_a_managed_production_stays_as_it_is_and_starts_over_under_other_names(
     pulumi: Pulumi, emulator: Emulator, tmp_path: Path
 ) -> None:
-    config = {
-        "azure-native:location": "koreacentral",
-        "scoring:isolation": "managed",
-        "scoring:outbound": ["example.org"],
-        "scoring:clusters": {"cpu-cluster": {"size": "Standard_DS3_v2"}},
-    }
-    stack = make_stack(pulumi, emulator, make_project(tmp_path / "project"), "again", config)
-    stack.up()
+    stack = make_stack(pulumi, emulator, make_project(tmp_path / "project", pinned=False), "prod")
+    stack.up(*POLICIES)
+    config = stack.config()
 
-    # Azure says how far it is with the network; nobody takes that back.
+    # Azure says how far it is with the network and shows its rules, and nobody takes that back.
     (workspace,) = (one["id"] for one in stack.resources(WORKSPACE))
+    (vault,) = (one["id"] for one in stack.resources("azure-native:keyvault:Vault"))
     kept = emulator.cloud.state.get(workspace)
     assert kept is not None
     network = kept.properties["managedNetwork"]
@@ -36,14 +32,32 @@ def test_a_managed_stack_that_starts_over_takes_other_names(
     stack.refresh()
     (seen,) = stack.resources(WORKSPACE)
     assert seen["inputs"]["managedNetwork"]["status"]["sparkReady"]
-    assert stack.preview().changed == []
+    rules = {one["inputs"]["ruleName"] for one in stack.resources(RULE)}
+    assert {"storage-queue", "storage-table"} < rules
+    assert rules <= {*seen["outputs"]["managedNetwork"]["outboundRules"]}
+    config["scoring:outbound"] = ["python-packages", "example.org"]
+    config["scoring:roleSettlingSeconds"] = 1
+    stack.write(config)
+    changed = {(step.op, step.type) for step in stack.preview().changed}
+    assert changed == {("create", RULE), ("delete", RULE)}
+
+    # It is destroyed by nobody who has not said so.
+    emulator.requests.clear()
+    refused = stack.destroy(check=False)
+    assert refused.status != 0
+    assert "`pulumi state unprotect" in refused.text
+    assert not [one for one in emulator.requests if one.method in ("PUT", "DELETE")]
+    stack.run("state", "unprotect", "--all", "--yes")
+    stack.destroy()
+    assert emulator.arm("GET", workspace)[0] == 200
 
     # What is deleted keeps its name for days.
-    stack.destroy()
+    assert emulator.arm("DELETE", vault)[0] == 200
+    assert emulator.arm("DELETE", "/resourceGroups/scoring-prod")[0] == 200
     refused = stack.up(check=False)
     assert refused.status != 0
     assert "already exists in deleted state" in refused.text
-    assert emulator.arm("DELETE", "/resourceGroups/scoring-again")[0] == 200
+    assert emulator.arm("DELETE", "/resourceGroups/scoring-prod")[0] == 200
     stack.refresh()
     assert not [one for one in stack.resources() if one["type"].startswith("azure-native:")]
     stack.run("config", "set", "scoring:generation", "2")
@@ -54,7 +68,7 @@ def test_a_managed_stack_that_starts_over_takes_other_names(
 def test_a_stack_follows_its_declaration_sees_drift_and_goes_in_order(
     pulumi: Pulumi, emulator: Emulator, tmp_path: Path
 ) -> None:
-    config = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())["config"]
+    config = pinned_config("dev")
     stack = make_stack(pulumi, emulator, make_project(tmp_path / "project"), "life", config)
     deploy(stack, emulator)
     runner = stack.outputs()["runner"]

@@ -51,6 +51,7 @@ def test_the_projects_own_stacks_break_no_rule(project: Path, stack: str, previe
 
 def test_production_without_isolation_is_open_in_every_service(project: Path) -> None:
     change(project, "prod", "scoring:isolation: managed", "scoring:isolation: none")
+    change(project, "prod", "scoring:outbound: [python-packages, conda]", "scoring:generation: a")
     change(project, "prod", "public_network_access: disabled", "public_network_access: enabled")
     broken = violations(project, "prod")
     assert {one.partition(":")[0] for one in broken} == {"production-has-no-public-network"}
