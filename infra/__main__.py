@@ -22,12 +22,14 @@ def declare_azureml(config: StackConfig) -> dict[str, Any]:
     from infra.batch import declare_batch_endpoints
     from infra.containers import warn_of_containers
     from infra.environments import declare_environments
+    from infra.existing import refuse_what_azure_would
     from infra.foundation import declare_platform
     from infra.online import declare_online_endpoints
     from infra.outputs import runner_output
     from infra.settings import say_firewall, settings_from
 
     settings = settings_from(config)
+    refuse_what_azure_would(settings, config)
     say_waiting(settings)
     say_firewall(settings)
     warn_of_containers(settings.catalog)

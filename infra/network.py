@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from hashlib import sha256
-from typing import TypeAlias
+from typing import Any
 
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
@@ -24,8 +24,6 @@ MODES = {
 FIREWALLS = {"basic": ml.FirewallSku.BASIC, "standard": ml.FirewallSku.STANDARD}
 # The nodes of a batch job share their work out by these parts of the storage account.
 STORAGE_PARTS = ("queue", "table")
-
-Rule: TypeAlias = ml.FqdnOutboundRuleArgs | ml.PrivateEndpointOutboundRuleArgs
 
 
 def network_args(settings: Settings) -> ml.ManagedNetworkSettingsArgs | None:
@@ -66,7 +64,7 @@ def declare_outbound_rules(
     return declared
 
 
-def _rules(settings: Settings, storage: pulumi.Input[str]) -> Iterator[tuple[str, Rule]]:
+def _rules(settings: Settings, storage: pulumi.Input[str]) -> Iterator[tuple[str, Any]]:
     for part in STORAGE_PARTS:
         yield (
             f"storage-{part}",

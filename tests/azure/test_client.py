@@ -76,7 +76,7 @@ def test_a_post_that_only_asks_is_repeated(stage: Stage, fault: Answer | Drop) -
 
 
 def test_a_refusal_is_told_in_azures_words(stage: Stage) -> None:
-    stage.emulator.faults.inject(forbidden("jobs/read"), path="*/jobs/any")
+    stage.emulator.faults.inject(forbidden(), path="*/jobs/any")
     with pytest.raises(ServiceError, match=r"GET scoring/jobs/any \(403, AuthorizationFailed"):
         arm(stage).get("jobs", "any")
 

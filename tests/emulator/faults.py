@@ -11,6 +11,8 @@ from urllib.parse import urlencode
 from xml.sax.saxutils import escape
 
 from tests.emulator.messages import Refusal, Request, Response, answer
+from tests.emulator.resource_ids import parse
+from tests.emulator.tokens import unchecked_claims
 
 # https://github.com/Azure/azure-cli-extensions/issues/6294
 OUTSIDE_OF_PRIVATE_LINK = (
@@ -47,6 +49,38 @@ class Answer:
             f'<?xml version="1.0" encoding="utf-8"?>{error}'.encode(),
             {"Content-Type": "application/xml", "x-ms-error-code": self.code},
         )
+
+
+@dataclass(frozen=True)
+class Forbidden(Answer):
+    """403: who asks has no right to what is asked, which is said as Resource Manager does.
+
+    https://learn.microsoft.com/azure/role-based-access-control/troubleshooting
+    """
+
+    def answer(self, request: Request) -> Answer:
+        """Give what is answered to a request."""
+        who = unchecked_claims(request)
+        action, scope = _action(request)
+        said = (
+            f"The client '{who.get('appid')}' with object id '{who.get('oid')}' does not have"
+            f" authorization to perform action '{action}' over scope '{scope}' or the scope is"
+            " invalid. If access was recently granted, please refresh your credentials."
+        )
+        return Answer(self.status, self.code, said)
+
+
+def _action(request: Request) -> tuple[str, str]:
+    """The action that a request is by its method, and the scope of it."""
+    path, verbs = request.path, {"PUT": "write", "PATCH": "write", "DELETE": "delete"}
+    verb = verbs.get(request.method, "read")
+    if not path.lower().startswith("/subscriptions/"):
+        return verb, path
+    if request.method == "POST":
+        path, _, action = path.rpartition("/")
+        verb = f"{action}/action"
+    target = parse(path)
+    return f"{target.type}/{verb}", target.id
 
 
 @dataclass(frozen=True)
@@ -103,14 +137,9 @@ def unavailable(retry_after: float = 0.01) -> Answer:
     return Answer(503, "ServiceUnavailable", "The service is unavailable.", retry_after)
 
 
-def forbidden(action: str = "the action") -> Answer:
+def forbidden() -> Forbidden:
     """403: who asks has no right to it."""
-    return Answer(
-        403,
-        "AuthorizationFailed",
-        f"The client does not have authorization to perform {action} over the scope, or the scope"
-        " is invalid. If access was recently granted, please refresh your credentials.",
-    )
+    return Forbidden(403, "AuthorizationFailed", "The client does not have authorization.")
 
 
 def storage_trouble() -> Answer:

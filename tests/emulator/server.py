@@ -20,7 +20,16 @@ from tests.emulator import addresses, platform_kinds
 from tests.emulator.app import App
 from tests.emulator.blob_relay import BlobRelay
 from tests.emulator.certificates import Certificates
-from tests.emulator.faults import Answer, Drop, ExpireTokens, Fault, Faults, Repeat, Stall
+from tests.emulator.faults import (
+    Answer,
+    Drop,
+    ExpireTokens,
+    Fault,
+    Faults,
+    Forbidden,
+    Repeat,
+    Stall,
+)
 from tests.emulator.messages import Refusal, Request, Response, request
 from tests.emulator.request_log import RequestLog
 
@@ -179,7 +188,7 @@ class Server:
     ) -> tuple[Response | None, Fault | None]:
         fault = self._faults.take(asked)
         response: Response | None = None
-        if isinstance(fault, Repeat):
+        if isinstance(fault, (Repeat, Forbidden)):
             fault = fault.answer(asked)
         if isinstance(fault, ExpireTokens):
             self._app.cloud.tokens.expire_all()

@@ -67,10 +67,18 @@ def test_throttling_says_how_long_to_wait(azure: Emulator, name: str) -> None:
 
 
 def test_who_has_no_right_is_told_so(azure: Emulator, name: str) -> None:
-    azure.faults.inject(forbidden("'resourceGroups/write'"), path=f"*/{name}", times=None)
+    azure.faults.inject(forbidden(), path=f"*/{name}", times=None)
+    app = azure.cloud.application
+    group = f"/subscriptions/{azure.cloud.subscription}/resourceGroups/{name}"
     for _ in range(2):
         got = _put_group(azure, name)
         assert (got.status_code, got.json()["error"]["code"]) == (403, "AuthorizationFailed")
+        assert got.json()["error"]["message"] == (
+            f"The client '{app.client}' with object id '{app.object_id}' does not have"
+            " authorization to perform action 'Microsoft.Resources/resourceGroups/write' over scope"
+            f" '{group}' or the scope is invalid. If access was recently granted, please refresh"
+            " your credentials."
+        )
 
 
 @pytest.mark.parametrize(

@@ -35,11 +35,17 @@ def refused(
     return status, answered["error"]["code"], answered["error"]["message"]
 
 
-def ask(emulator: Emulator, method: str, address: str, token: str | None = None) -> Response:
+def ask(
+    emulator: Emulator,
+    method: str,
+    address: str,
+    token: str | None = None,
+    content: bytes = b"",
+) -> Response:
     """Send a request to Resource Manager as it comes over the wire, token and all."""
     signed = token or emulator.cloud.tokens.issue(addresses.MANAGEMENT)
     url = address if "://" in address else f"{addresses.MANAGEMENT}{address}"
-    return emulator.answer(request(method, url, {"Authorization": f"Bearer {signed}"}))
+    return emulator.answer(request(method, url, {"Authorization": f"Bearer {signed}"}, content))
 
 
 @pytest.mark.parametrize("kinds", ["UserAssigned", "SystemAssigned, UserAssigned"])
@@ -275,17 +281,28 @@ def test_a_deployment_needs_its_cores_and_a_fifth_more(
 def test_a_cluster_needs_the_cores_of_a_machine(
     azure_workspace: SeededWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """https://learn.microsoft.com/azure/machine-learning/how-to-manage-quotas; people's logs."""
-    monkeypatch.setattr(azure_workspace.emulator.cloud, "cores", 0)
-    scale = {"minNodeCount": 0, "maxNodeCount": 1}
-    cluster = {"vmSize": "Standard_DS3_v2", "scaleSettings": scale}
+    """https://github.com/Azure/mlops-v2/issues/81: it is accepted, and fails."""
+    azure = azure_workspace.emulator
+    monkeypatch.setattr(azure.cloud, "cores", 0)
+    cluster = {
+        "vmSize": "Standard_DS3_v2",
+        "scaleSettings": {"minNodeCount": 0, "maxNodeCount": 1},
+    }
     properties = {"computeType": "AmlCompute", "properties": cluster}
-    body = {"location": LOCATION, "properties": properties}
-    assert refused(azure_workspace, "PUT", "computes/none", body) == (
-        400,
-        "ClusterMinNodesExceedCoreQuota",
-        "The specified subscription has a total vCPU quota of 0 and cannot accomodate for at least"
-        " 1 requested managed compute node which maps to 4 vCPUs.",
+    content = json.dumps({"location": LOCATION, "properties": properties}).encode()
+    path = f"{azure_workspace.id}/computes/none?api-version={API_VERSION}"
+    accepted = ask(azure, "PUT", path, content=content)
+    operation = accepted.headers["Azure-AsyncOperation"]
+    while (told := ask(azure, "GET", operation).json())["status"] == "InProgress":
+        pass
+    assert (accepted.status, told["status"], told["error"]) == (
+        201,
+        "Failed",
+        {
+            "code": "BadRequest",
+            "message": "The specified subscription has a total vCPU quota of 0 and cannot"
+            " accomodate for at least 1 requested managed compute node which maps to 4 vCPUs.",
+        },
     )
 
 
@@ -305,7 +322,7 @@ def test_a_cluster_s_deletion_says_what_becomes_of_its_machines(
 
 
 def test_a_deployment_that_never_got_ready_is_not_changed(live: SeededWorkspace) -> None:
-    """https://github.com/Azure/azureml-assets quotes it in its guide for deployments."""
+    """Several projects on GitHub quote it, as "AML Endpoint Deployment troubleshooting" does."""
     path = "onlineEndpoints/live/deployments/blue"
     live.emulator.operations.plan("*/deployments/blue", error=("OutOfCapacity", "None is left."))
     live.put(path, **online(live))
@@ -325,7 +342,7 @@ def test_a_deployment_that_never_got_ready_is_not_changed(live: SeededWorkspace)
 
 
 def test_an_endpoint_that_never_got_ready_takes_no_deployment(live: SeededWorkspace) -> None:
-    """Seen in people's logs of ml_client.online_deployments.begin_create_or_update."""
+    """Notes of people who deploy with azure-ai-ml quote it, all with the same words."""
     live.emulator.operations.plan("*/onlineendpoints/half", error=("InternalError", "Sorry."))
     live.put("onlineEndpoints/half", KEY, **ENDPOINT)
     assert by_inference(live, "onlineEndpoints/half/deployments/blue", online(live)) == {
@@ -575,7 +592,7 @@ def test_an_endpoint_has_20_deployments_at_most(live: SeededWorkspace) -> None:
 
 
 def test_a_name_of_a_job_and_a_version_of_data_are_good_once(live: SeededWorkspace) -> None:
-    """The Azure CLI's output in people's logs of `az ml job create` and `az ml data create`."""
+    """Notes of people who use `az ml job create` and `az ml data create` quote their words."""
     data = {"dataType": "uri_folder", "dataUri": "azureml://datastores/x/paths/y"}
     live.put("data/d/versions/1", data)
     body = {"properties": {**data, "dataUri": "azureml://datastores/x/paths/z"}}

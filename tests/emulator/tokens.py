@@ -245,6 +245,13 @@ class Tokens:
         return base64url(hmac.new(bytes.fromhex(key), signed.encode(), hashlib.sha256).digest())
 
 
+def unchecked_claims(request: Request) -> dict[str, Any]:
+    """Read what a request's bearer token says, whether or not that is true; empty without one."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    parts = token.split(".")
+    return _decoded(parts[1]) if scheme.lower() == "bearer" and len(parts) == 3 else {}
+
+
 def _encoded(value: dict[str, Any]) -> str:
     return base64url(json.dumps(value).encode())
 

@@ -145,17 +145,26 @@ def run_program(
     config: Mapping[str, str] | None = None,
     secrets: tuple[str, ...] = (),
     preview: bool = False,
+    manager: Any = None,
 ) -> Program:
     """Run this project's program as the engine would run it for the project at `root`.
 
     `stack_text` replaces the stack file. `config` is what Pulumi has from elsewhere; what the
-    stack file holds is handed on as the engine does, values as text or JSON.
+    stack file holds is handed on as the engine does, values as text or JSON. `manager` is asked
+    what is there already, and nobody where it is None.
     """
     file = root / f"Pulumi.{stack}.yaml"
     if stack_text is not None:
         file.write_text(stack_text)
     return contextvars.copy_context().run(
-        _run, root, stack, {**_handed_on(file), **(config or {})}, secrets, environment, preview
+        _run,
+        root,
+        stack,
+        {**_handed_on(file), **(config or {})},
+        secrets,
+        environment,
+        preview,
+        manager,
     )
 
 
@@ -166,11 +175,17 @@ def _run(
     secrets: tuple[str, ...],
     environment: Mapping[str, str] | None,
     preview: bool,
+    manager: Any,
 ) -> Program:
     monitor, log = _Monitor(), _Log()
     loop = asyncio.new_event_loop()
     error = None
-    with _environment(environment or {}):
+    asked = (
+        mock.patch("infra.existing.when_asked", return_value=lambda: manager)
+        if manager is not None
+        else mock.patch("infra.existing.refuse_what_azure_would")
+    )
+    with _environment(environment or {}), asked:
         asyncio.set_event_loop(loop)  # mocks begin with a stack of their own, on this loop too
         SETTINGS.outputs.clear()
         pulumi_mocks.set_mocks(

@@ -34,7 +34,7 @@ def test_what_is_not_there_is_none(azure: Emulator) -> None:
 
 
 def test_a_missing_role_is_said_in_one_line(azure: Emulator) -> None:
-    azure.faults.inject(forbidden("read"), method="GET", path="*/workspaces/*")
+    azure.faults.inject(forbidden(), method="GET", path="*/workspaces/*")
     workspace = (
         f"/subscriptions/{azure.cloud.subscription}/resourceGroups/g"
         "/providers/Microsoft.MachineLearningServices/workspaces/w"

@@ -6,7 +6,7 @@ import re
 
 from tests.emulator.cloud import Cloud
 from tests.emulator.kinds import Change, Kind
-from tests.emulator.ml.quota import require_cores_for_cluster
+from tests.emulator.ml.quota import let_it_lack_cores
 from tests.emulator.ml.references import WORKSPACE
 from tests.emulator.ml.refusals import conflict, invalid, require_unchanged
 from tests.emulator.resources import system_data
@@ -51,7 +51,7 @@ def _prepare_cluster(change: Change) -> None:
             cluster.setdefault(name, before[name])
     if not cluster.get("vmSize"):
         raise invalid("'properties.properties.vmSize' is required.", "vmSize")
-    require_cores_for_cluster(change.cloud, cluster["vmSize"])
+    let_it_lack_cores(change, cluster["vmSize"])
     scale = cluster.get("scaleSettings") or before.get("scaleSettings")
     if not scale:
         raise invalid("'properties.properties.scaleSettings' is required.", "scaleSettings")

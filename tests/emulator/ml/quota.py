@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from tests.emulator.cloud import Cloud
 from tests.emulator.kinds import Change
-from tests.emulator.messages import Refusal
 from tests.emulator.ml.endpoints import ONLINE
 from tests.emulator.ml.refusals import refused_by_inference
 
@@ -41,16 +39,15 @@ def require_cores_for_deployment(change: Change) -> None:
         )
 
 
-def require_cores_for_cluster(cloud: Cloud, size: str) -> None:
-    """Refuse a cluster of which not even one machine could ever start."""
-    limit, cores = cloud.cores, _of_size(size)
+def let_it_lack_cores(change: Change, size: str) -> None:
+    """Let a cluster fail, of which not even one machine could ever start."""
+    limit, cores = change.cloud.cores, _of_size(size)
     if limit is not None and cores > limit:
-        raise Refusal(
-            400,
-            "ClusterMinNodesExceedCoreQuota",
+        said = (
             f"The specified subscription has a total vCPU quota of {limit} and cannot accomodate"
-            f" for at least 1 requested managed compute node which maps to {cores} vCPUs.",
+            f" for at least 1 requested managed compute node which maps to {cores} vCPUs."
         )
+        change.cloud.operations.plan(change.id.id, error=("BadRequest", said))
 
 
 def _of_instances(size: str, count: int) -> int:

@@ -70,6 +70,19 @@ def test_a_changed_split_and_a_changed_pin_are_one_resource_each(dev: Stack) -> 
     assert "~ 2 to update" in shown.output
 
 
+def test_a_pin_and_an_isolation_that_the_workspace_does_not_take_are_refused(dev: Stack) -> None:
+    config = dev.config()
+    deployments = config[ENDPOINTS]["diabetes-online"]["deployments"]
+    deployments["blue"]["model"] = "azureml:diabetes-mlflow:9"
+    config["scoring:isolation"] = "allow_internet_outbound"
+    dev.write(config)
+    refused = dev.shown(check=False)
+    assert refused.status != 0
+    assert "blue.model: is pinned to diabetes-mlflow:9, which workspace" in refused.text
+    assert "it has 1, 2, and" in refused.text
+    assert "network that is there already: computes/cpu-cluster, onlineEndpoints/" in refused.text
+
+
 def test_the_policy_pack_passes_what_is_declared(as_declared: Run) -> None:
     assert "Policy Packs run:" in as_declared.output
     assert "[mandatory]" not in as_declared.output
