@@ -138,10 +138,12 @@ def test_a_job_may_do_what_it_needs_and_no_more(file: Path, name: str) -> None:
     steps = job.get("steps", [])
     signs_in = "uses" in job or any("azure/login" in step.get("uses", "") for step in steps)
     comments = any((step.get("with") or {}).get("comment-on-pr") for step in steps)
+    reports = any("report-drift" in step.get("run", "") for step in steps)
     assert job["permissions"] == {
         "contents": "read",
         **({"id-token": "write"} if signs_in else {}),
         **({"pull-requests": "write"} if comments else {}),
+        **({"issues": "write"} if reports else {}),
     }
 
 
@@ -199,7 +201,8 @@ def test_a_pull_request_from_a_fork_gets_no_credentials() -> None:
 def test_a_preview_signs_in_as_another_identity_than_a_deployment() -> None:
     texts = {file.stem: file.read_text() for file in WORKFLOWS}
     clients = {stem: set(re.findall(r"vars\.(\w*CLIENT_ID)", text)) for stem, text in texts.items()}
-    assert clients["preview"] == {"AZURE_PREVIEW_CLIENT_ID"}
+    for stem in ("preview", "look", "drift"):
+        assert clients[stem] == {"AZURE_PREVIEW_CLIENT_ID"}
     assert clients["up"] == clients["deploy"] == {"AZURE_CLIENT_ID"}
     assert clients["checks"] == set()
 
@@ -234,17 +237,63 @@ def test_every_stack_is_previewed_with_the_policies_as_one_comment_edited_in_pla
     assert sorted(azure["jobs"][0]["strategy"]["matrix"]) == stacks
 
 
-def test_what_goes_to_production_ran_on_dev_and_is_approved() -> None:
+def test_what_goes_to_production_ran_on_dev_is_previewed_and_is_approved() -> None:
     deploy = jobs(ROOT / ".github/workflows/deploy.yml")
     assert read(ROOT / ".github/workflows/deploy.yml")["on"].keys() == {"push", "workflow_dispatch"}
     assert deploy["smoke"]["needs"] == "dev"
-    assert deploy["prod"]["needs"] == "smoke"
+    assert deploy["review"]["needs"] == "smoke"
+    assert deploy["review"]["with"] == {"stack": "prod"}
+    assert deploy["prod"]["needs"] == "review"
     assert deploy["prod"]["with"] == {"stack": "prod", "environment": "production"}
     stages = {stage["stage"]: stage for stage in read(AZURE)["stages"]}
-    assert stages["production"]["dependsOn"] == "dev"
+    assert stages["review"]["dependsOn"] == "dev"
+    (look,) = stages["review"]["jobs"][0]["steps"]
+    expected = {"connection": "scoring-preview", "command": "preview", "stack": "prod"}
+    assert look["parameters"] == expected
+    assert stages["production"]["dependsOn"] == "review"
     assert [job.get("environment") for job in stages["dev"]["jobs"]] == ["dev", None]
     assert stages["dev"]["jobs"][1]["dependsOn"] == "up"
     assert stages["production"]["jobs"][0]["environment"] == "production"
+
+
+def test_drift_is_looked_for_every_day_in_what_is_deployed() -> None:
+    workflow = read(ROOT / ".github/workflows/drift.yml")
+    assert workflow["on"]["schedule"]
+    look, report = workflow["jobs"]["look"], workflow["jobs"]["report"]
+    assert look["strategy"]["matrix"]["stack"] == ["dev", "prod"]
+    assert look["with"] == {"stack": "${{ matrix.stack }}", "expect-no-changes": True}
+    assert (report["needs"], report["if"]) == ("look", "failure()")
+    azure = read(AZURE)
+    (cron,) = [one["cron"] for one in azure["schedules"]]
+    assert workflow["on"]["schedule"] == [{"cron": cron}]
+    stages = {stage["stage"]: stage for stage in azure["stages"]}
+    assert sorted(stages["drift"]["jobs"][0]["strategy"]["matrix"]) == ["dev", "prod"]
+    for name in ("checks", "dev"):  # what follows these is left out with them
+        assert "Schedule" in stages[name]["condition"] or stages[name]["dependsOn"] == "checks"
+
+
+@pytest.mark.parametrize("open_already", [False, True])
+def test_drift_opens_an_issue_or_adds_to_the_one_that_is_open(
+    open_already: bool, tmp_path: Path
+) -> None:
+    gh = tmp_path / "gh"
+    gh.write_text(
+        '#!/bin/sh\n[ "$2" = list ] && { printf "%s" "$OPEN"; exit; }\n'
+        f'printf "%s\\n" "$@" > {tmp_path}/said\n'
+    )
+    gh.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "OPEN": "7" if open_already else ""}
+    command = [ROOT / "scripts" / "report-drift", "https://example.org/runs/1"]
+    subprocess.run(command, env=environment, check=True)
+    words = (tmp_path / "said").read_text().splitlines()
+    assert words[:3] == (
+        ["issue", "comment", "7"] if open_already else ["issue", "create", "--title"]
+    )
+    assert "https://example.org/runs/1" in words[-1]
+
+
+def test_every_pulumi_command_refreshes_first() -> None:
+    assert read(ROOT / "Pulumi.yaml")["options"] == {"refresh": "always"}
 
 
 def test_what_deploys_is_the_pulumi_that_is_tested() -> None:
@@ -277,6 +326,8 @@ def exists(line: str) -> None:
             assert_runner_takes(words)
         case ".venv/bin/python":
             assert (ROOT / words[0]).is_file(), line
+        case "scripts/report-drift":
+            assert (ROOT / program).is_file(), line
         case "scripts/pulumi":
             assert_pulumi_has_the_policies(words)
         case _:

@@ -79,7 +79,7 @@ class Preview:
     @property
     def changed(self) -> list[Step]:
         """The steps that do something."""
-        return [step for step in self.steps if step.op not in ("same", "read")]
+        return [step for step in self.steps if step.op not in ("same", "read", "refresh")]
 
 
 class CommandFailed(AssertionError):
@@ -229,11 +229,13 @@ class Pulumi:
         }
 
 
-def make_project(folder: Path, *, pinned: bool = True) -> Path:
+def make_project(folder: Path, *, pinned: bool = True, refreshing: bool = False) -> Path:
     """Make a project folder with the program and the declarations of this one.
 
     Its models, the project file and the stack files are copies, to be changed at will. `pinned`:
     the stack files are as they are once models are registered, and not as they begin.
+    `refreshing`: every command refreshes first, as the project file has it. That takes twice the
+    time, and sees the same where nobody else changes the cloud.
     """
     folder.mkdir(parents=True)
     (folder / "infra").symlink_to(ROOT / "infra")
@@ -246,7 +248,9 @@ def make_project(folder: Path, *, pinned: bool = True) -> Path:
         pin_stacks(folder)
     # What a stack file doesn't say: the stand-in's roles hold at once.
     settled = "\nconfig:\n  roleSettlingSeconds: {type: integer, default: 0}\n"
-    (folder / "Pulumi.yaml").write_text((ROOT / "Pulumi.yaml").read_text() + settled)
+    project, options, more = (ROOT / "Pulumi.yaml").read_text().partition("options:\n")
+    assert options
+    (folder / "Pulumi.yaml").write_text(project + (options + more if refreshing else "") + settled)
     return folder
 
 

@@ -39,7 +39,7 @@ def deployed(emulator: Emulator, service: Databricks, runner: Mapping[str, Any])
 def test_a_stack_on_databricks_follows_its_declaration_and_sees_drift(
     pulumi: Pulumi, emulator: Emulator, service: Databricks, tmp_path: Path
 ) -> None:
-    project = make_project(tmp_path / "project")
+    project = make_project(tmp_path / "project", refreshing=True)
     declared = project / "models" / "penguins" / "online-deployment.yml"
     text = declared.read_text().replace("name: spark\n", "name: spark-next\n")
     declared.with_stem("online-deployment-next").write_text(text)
@@ -84,7 +84,6 @@ def test_a_stack_on_databricks_follows_its_declaration_and_sees_drift(
     lake.do("POST", "/api/2.1/clusters/edit", longer)
     limit = {"job_id": spark["job_id"], "new_settings": {"max_concurrent_runs": 9}}
     lake.do("POST", "/api/2.2/jobs/update", limit)
-    stack.refresh()
     pin = {"model": "azureml:penguin-predictor:2"}
     endpoints["penguins-batch"]["deployments"]["spark"] = pin
     endpoints["predict-penguin"]["deployments"]["spark-next"] = pin
