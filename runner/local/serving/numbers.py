@@ -74,11 +74,13 @@ def _converted(cells: Sequence[Any], dtype: str) -> Any:
     kinds = set(map(type, cells))
     if float in kinds:
         cells = [_as_parsed(cell) if type(cell) is float else cell for cell in cells]
+    mixed = False
     if int in kinds:
         whole = _whole_numbers([cell for cell in cells if type(cell) is int])
         if kinds == {int}:
             return whole.astype(dtype)
-    if kinds <= {int, float, type(None)}:
+        mixed = whole.dtype == object
+    if kinds <= {int, float, type(None)} and not mixed:
         if type(None) in kinds:
             cells = [math.nan if cell is None else cell for cell in cells]
         array = np.array(cells, dtype="float64")

@@ -37,6 +37,10 @@ TAKEN = {
 OTHERWISE = {
     "index too large": "the labels of rows go to no model",
     "surplus cell too large": "columns that the model has not go to no model",
+    **dict.fromkeys(
+        (f"{column} -20003957821599748757" for column in "abcd"),
+        "pandas' parser makes another number of one with more bits; here it is refused",
+    ),
 }
 
 
