@@ -127,12 +127,12 @@ def resolve(invocation: Invocation, catalog: Catalog, endpoints: BatchEndpoints)
 
 
 def refuse_pipeline(request: Request) -> None:
-    """Raise WrongUsage where a deployment runs a pipeline, which only Azure ML does."""
+    """Raise WrongUsage where a deployment runs a pipeline, for a platform that runs none."""
     if request.pipeline is not None:
         raise WrongUsage(
             f"deployment {request.deployment!r} of endpoint {request.endpoint!r} runs a pipeline"
-            f" ({request.pipeline.component}), which only Azure ML does: name its environment with"
-            " --env, or a deployment of a model with --deployment"
+            f" ({request.pipeline.component}), which this environment does not: name one of Azure"
+            " ML, or local, with --env, or a deployment of a model with --deployment"
         )
 
 

@@ -283,7 +283,7 @@ def test_drift_opens_an_issue_or_adds_to_the_one_that_is_open(
     )
     gh.chmod(0o755)
     environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "OPEN": "7" if open_already else ""}
-    command = [ROOT / "scripts" / "report-drift", "https://example.org/runs/1"]
+    command = [str(ROOT / "scripts" / "report-drift"), "https://example.org/runs/1"]
     subprocess.run(command, env=environment, check=True)
     words = (tmp_path / "said").read_text().splitlines()
     assert words[:3] == (

@@ -16,6 +16,7 @@ from runner.request import (
     call_settings,
     only_here,
     refuse_only_here,
+    refuse_pipeline,
     resolve,
 )
 from runner.workspace import Invocation
@@ -147,3 +148,19 @@ def test_what_only_this_machine_does_is_refused_elsewhere() -> None:
     assert only_here(asked) == {"slice_above": 0}
     with pytest.raises(WrongUsage, match=r"^--slice-above is for this machine: .*; leave it out$"):
         refuse_only_here(asked)
+
+
+def test_a_pipeline_needs_no_data_and_takes_no_settings_of_a_model(project: ScratchProject) -> None:
+    project.write(
+        "models/echo/steps-batch-deployment.yml",
+        "name: steps\nendpoint_name: echo\ntype: pipeline\ncomponent: pipeline.yml\n",
+    )
+    catalog = read_catalog(project.root / "models")
+    known = Known({"echo": ["steps", "main"]})
+    request = meant(catalog, known, Invocation())
+    assert (request.deployment, request.data, request.declared) == ("steps", "", None)
+    with pytest.raises(WrongUsage, match="which this environment does not: name one of Azure ML"):
+        refuse_pipeline(request)
+    with pytest.raises(WrongUsage, match="runs a pipeline, whose steps have settings of their own"):
+        meant(catalog, known, Invocation(mini_batch_size=1))
+    refuse_pipeline(meant(catalog, known, Invocation(deployment="main", data="x")))

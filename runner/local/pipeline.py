@@ -51,6 +51,7 @@ _BOUND = re.compile(
     r"\s*\}\}"
 )
 _USED = re.compile(r"\$\{\{\s*(?P<side>inputs|outputs)\.(?P<name>\w+)(?:\.path)?\s*\}\}")
+_NAME = re.compile(r"\w+")
 _OPTIONAL = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
 _ON_AZURE = "name an environment of Azure with --env"
 
@@ -160,6 +161,7 @@ def _in_order(pipeline: PipelineComponent) -> list[_Part]:
 
 
 def _part(pipeline: PipelineComponent, name: str) -> _Part:
+    """A step that can run here. Raises EnvironmentRefused, WrongUsage."""
     where = f"step {name!r} of {pipeline.file.name}"
     kind = str(pipeline.jobs[name].get("type", "command"))
     if kind != "command":
@@ -178,6 +180,10 @@ def _part(pipeline: PipelineComponent, name: str) -> _Part:
         component = read_command_component(component)
     if component.code is not None and not isinstance(component.code, Path):
         raise EnvironmentRefused(f"the code of {where} is not on this machine ({component.code})")
+    # They become names of folders.
+    for called in (name, *component.outputs, *pipeline.outputs):
+        if not _NAME.fullmatch(called):
+            raise WrongUsage(f"{where}: found the name {called!r}, allowed: letters, digits and _")
     before = {found["step"] for found in _bindings(step) if found["step"]}
     return _Part(name, step, component, frozenset(before))
 

@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.projects import ScratchProject
+from runner.errors import EnvironmentRefused, WrongUsage
+from runner.local.workspace import LocalWorkspace
+from runner.project import Project
+from runner.workspace import Invocation
+from tests.projects import ScratchProject, without_mlflow
 
 ENDPOINT = "name: heart-batch\ndefaults: {deployment_name: prepared}\n"
 DEPLOYMENT = """
@@ -106,7 +110,7 @@ def heart(project: ScratchProject) -> ScratchProject:
     project.write(f"{folder}/code/prepare.py", PREPARE_PY)
     project.write(f"{folder}/code/score.py", SCORE_PY)
     project.write("data/heart/a.txt", "1\n2\n")
-    return project
+    return without_mlflow(project)  # a tracked job takes seconds more
 
 
 def test_the_steps_run_in_their_order_with_what_each_reads_of_the_other(
@@ -160,6 +164,7 @@ def test_inputs_are_given_by_name_and_a_step_that_fails_is_the_last(heart: Scrat
         ),
         ("pipeline.yml", "jobs.prepare_job", "jobs.score_job", "steps wait for each other"),
         ("pipeline.yml", "jobs.prepare_job", "jobs.other", "reads of no step 'other'"),
+        ("components/prepare.yml", "  prepared:", "  ../prepared:", "found the name '../prepared'"),
         ("components/score.yml", "inputs.factor", "inputs.facto", "has no input 'facto'"),
         ("pipeline.yml", "  factor: $", "  fact: $", "step 'score_job' has no input 'fact'"),
     ],
@@ -170,8 +175,9 @@ def test_what_does_not_run_here_is_named_and_leaves_no_job(
     path = heart.root / "models/heart" / file
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new))
-    refused = heart.run("score", "heart-batch", "--data", "data/heart", *MANAGER)
-    assert refused.returncode in (2, 3)
-    assert words in refused.stderr
-    assert refused.stderr.count("\n") == 1, refused.stderr
+    project = Project(heart.root, heart.root / "models", heart.home)
+    call = Invocation("heart-batch", data=str(heart.root / "data/heart"))
+    with pytest.raises((WrongUsage, EnvironmentRefused)) as refused:
+        LocalWorkspace(project).invoke(call)
+    assert words in str(refused.value)
     assert not list(heart.home.glob("jobs/*"))

@@ -11,6 +11,7 @@ from tests.infra.databricks.declaring import (
     CLUSTER,
     PIN,
     batch_deployment,
+    document,
     online_deployment,
     problems,
     write_declarations,
@@ -176,3 +177,15 @@ def test_traffic_makes_a_whole_and_is_not_mirrored(tmp_path: Path) -> None:
     mirrored = {"traffic": {"blue": 100}, "mirror_traffic": {"green": 10}}
     found, *_ = told(root, endpoints={"live": {**mirrored, "deployments": deployments}})
     assert found.startswith("scoring:endpoints.live.mirror_traffic: ")
+
+
+def test_a_pipeline_of_azure_ml_is_refused(tmp_path: Path) -> None:
+    pipeline = document(
+        "pipelineComponentBatchDeployment",
+        name="steps",
+        endpoint_name="nightly",
+        type="pipeline",
+        component="azureml:steps:3",
+    )
+    root = write_declarations(tmp_path, pipeline)
+    assert told(root) == ["component: is a pipeline's of Azure ML, allowed on Databricks: a model"]
