@@ -8,7 +8,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import replace
 
-from runner.local.serving.answer import Answer, refuse
+from runner.local.serving.answer import Answer
 from runner.local.serving.request import Request
 
 ID, _CLIENTS, _LEGACY = "x-request-id", "x-ms-client-request-id", "x-ms-request-id"
@@ -20,18 +20,6 @@ def with_id(request: Request) -> Request:
     if request.header(ID) is not None:
         return request
     return replace(request, headers=(*request.headers, (ID, str(uuid.uuid4()))))
-
-
-def too_long(request: Request) -> Answer | None:
-    """What the server answers to ids that are too long; None where they are not."""
-    own, clients, legacy = _ids(request)
-    if len(own) > LONGEST:
-        text = f"{ID} must not exceed {LONGEST} characters"
-    elif max(len(clients), len(legacy)) > LONGEST:
-        text = f"{_LEGACY} and {_CLIENTS} must not exceed {LONGEST} characters"
-    else:
-        return None
-    return refuse(431, text, by_model=True)
 
 
 def with_ids(answer: Answer, request: Request) -> Answer:

@@ -15,7 +15,7 @@ from runner.local.serving.bodies import BadRequest
 from runner.local.serving.inference_server import InferenceServer
 from runner.local.serving.plan import DeploymentPlan
 from runner.local.serving.request import Request
-from runner.local.serving.request_ids import too_long, with_ids
+from runner.local.serving.request_ids import with_ids
 
 
 class Scorer(Protocol):
@@ -41,23 +41,14 @@ def load(plan: DeploymentPlan) -> Scorer:
 def answer(scorer: Scorer, request: Request) -> Answer:
     """Score, come what may: a bad request is 400, what the model or script raises is 500.
 
-    The traceback is printed, for the deployment's log; the client only learns its kind. The
-    request's ids come back, as they do from Azure's server by itself.
+    The traceback is printed, for the deployment's log; the client only learns its kind.
     """
-    if isinstance(scorer, InferenceServer):
-        try:
-            return scorer.score(request)
-        except BaseException as error:
-            return with_ids(_failed(error), request)
-    if (refused := too_long(request)) is not None:
-        return with_ids(refused, request)
     try:
-        answered = scorer.score(request)
+        return scorer.score(request)
     except BadRequest as error:
-        answered = refuse(400, str(error), by_model=True)
+        return with_ids(refuse(400, str(error), by_model=True), request)
     except BaseException as error:
-        answered = _failed(error)
-    return with_ids(answered, request)
+        return with_ids(_failed(error), request)
 
 
 def _failed(error: BaseException) -> Answer:
