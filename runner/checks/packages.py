@@ -34,6 +34,9 @@ _LOCAL = re.compile(
     r"|(\.{1,2})?/|file:|[^\s:@]+\.(whl|tar\.gz|zip)\s*$"
 )
 _OLDEST_PYTHON = (3, 9)
+# Older servers import distutils. Up to 3.12, conda's pip brings setuptools, which has it.
+_WITHOUT_DISTUTILS = (3, 13)
+_FIRST_WITHOUT_DISTUTILS = (1, 4)  # of the servers
 _OF_BATCH = ("azureml-core", "azureml-defaults", "azureml-sdk", "azureml-dataset-runtime")
 _OF_TRACKING = ("azureml-mlflow", "azureml-defaults", "azureml-sdk")
 _LOG_MODELS = ("log_model", "autolog")
@@ -51,6 +54,7 @@ def of_subject(subject: Subject) -> Iterator[Finding]:
     yield from inference_server(subject)
     yield from monitoring(subject)
     yield from old_python(subject)
+    yield from old_server(subject)
     yield from numpy_2(subject)
     yield from tracking(subject)
     yield from logged_models(subject)
@@ -162,6 +166,21 @@ def old_python(subject: Subject) -> Iterator[Finding]:
         )
         named = [node.place for node in _conda_packages(subject) if _name(node) == "python"]
         yield warning(next(iter(named), conda_place(subject)), "old-python", text)
+
+
+def old_server(subject: Subject) -> Iterator[Finding]:
+    """The inference server is none that the Python is too new for."""
+    resolved = subject.resolved or {}
+    if subject.kind != "online" or subject.wanted is None or SERVER not in resolved:
+        return
+    too_new = version_of(subject.wanted.python or "0")[:2] >= _WITHOUT_DISTUTILS
+    old = version_of(resolved[SERVER]) < _FIRST_WITHOUT_DISTUTILS
+    if too_new and old and "setuptools" not in subject.package_names:
+        text = (
+            f"{SERVER} {resolved[SERVER]} imports distutils, which Python {subject.wanted.python}"
+            " has no more, so that the container doesn't start: ask for 1.4 or newer"
+        )
+        yield error(requirement_place(subject, SERVER), "old-server", text)
 
 
 def numpy_2(subject: Subject) -> Iterator[Finding]:

@@ -86,6 +86,11 @@ REPORTS = (
         "old-python",
     ),
     Report(
+        "No module named 'distutils' under Python 3.13",
+        "https://github.com/microsoft/azureml-inference-server/issues/98",
+        "old-server",
+    ),
+    Report(
         "numpy.dtype size changed: credits-default-model fails to deploy",
         f"{_EXAMPLES}/issues/3415",
         "numpy-2",

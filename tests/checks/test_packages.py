@@ -285,6 +285,21 @@ def test_a_python_that_azures_server_has_left_behind(project: Checked) -> None:
     assert project.found() == []
 
 
+def test_a_server_that_a_python_is_too_new_for(project: Checked) -> None:
+    project.change(CONDA, "server-http==1.5.1", "server-http==1.3.4")
+    assert project.found() == []
+    project.change(CONDA, "python=3.11", "python=3.13")
+    assert project.found() == [f"old-server {CONDA}:10"]
+    assert "imports distutils, which Python 3.13 has no more" in project.text()
+    project.change(CONDA, "server-http==1.3.4", "server-http==1.3.4\n  - setuptools")
+    assert project.found() == []
+
+
+def test_a_server_of_today_under_a_python_of_today(project: Checked) -> None:
+    project.change(CONDA, "python=3.11", "python=3.13")
+    assert project.found() == []
+
+
 def test_a_pandas_of_numpy_1_beside_numpy_2(project: Checked) -> None:
     project.change(CONDA, "joblib==1.5.2", "joblib==1.5.2\n  - pandas==1.5.3")
     assert project.found() == [f"numpy-2 {CONDA}:9"]

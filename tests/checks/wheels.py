@@ -13,6 +13,7 @@ WHEELS = (
     ("azureml-ai-monitoring", "1.0.0", ()),
     ("azureml-core", "1.62.0", ("requests",)),
     ("azureml-defaults", "1.62.0", ("azureml-core", "azureml-inference-server-http")),
+    ("azureml-inference-server-http", "1.3.4", ("inference-schema",)),
     ("azureml-inference-server-http", "1.5.1", ("inference-schema",)),
     ("azureml-mlflow", "1.62.0", ()),
     ("inference-schema", "1.8", ()),
@@ -30,6 +31,7 @@ WHEELS = (
     ("scikit-learn", "1.5.2", ("joblib",)),
     ("scikit-learn", "1.9.0", ("joblib",)),
     ("scikit-learn", "1.9.1", ("joblib",)),
+    ("setuptools", "80.9.0", ()),
     ("xgboost", "3.1.0", ("numpy",)),
 )
 
