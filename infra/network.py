@@ -35,6 +35,9 @@ def network_args(settings: Settings) -> ml.ManagedNetworkSettingsArgs | None:
         isolation_mode=MODES[settings.isolation],
         # Azure keeps one as soon as there is a rule for a host.
         firewall_sku=FIREWALLS[settings.firewall] if approved else None,
+        # Not left out: where there is no map, a refresh carries in Azure's own rules with all
+        # others, and the next change of the workspace would send them back, which Azure refuses.
+        outbound_rules={},
     )
 
 

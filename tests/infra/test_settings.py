@@ -559,7 +559,7 @@ def test_hosts_that_a_managed_network_may_reach_are_rules_of_their_own(project: 
         "  scoring:outbound: [example.org, '*.example.com', conda, anaconda.com]\n",
     )
     network = ran.one("machinelearningservices:Workspace").inputs["managedNetwork"]
-    assert "outboundRules" not in network
+    assert network["outboundRules"] == {}
     assert network["firewallSku"] == "Standard"
     rules = ran.of("machinelearningservices:ManagedNetworkSettingsRule")
     hosts = {

@@ -40,6 +40,16 @@ def test_a_managed_production_stays_as_it_is_and_starts_over_under_other_names(
     changed = {(step.op, step.type) for step in stack.preview().changed}
     assert changed == {("create", RULE), ("delete", RULE)}
 
+    # A change of the workspace sends none of Azure's own rules back, which Azure would refuse.
+    config["scoring:firewallSku"] = "standard"
+    stack.write(config)
+    stack.up("--refresh")
+    rules = {one["inputs"]["ruleName"] for one in stack.resources(RULE)}
+    _, body = emulator.arm("GET", workspace)
+    shown = body["properties"]["managedNetwork"]
+    own = {name for name, rule in shown["outboundRules"].items() if rule["category"] == "Required"}
+    assert (shown["firewallSku"], {*shown["outboundRules"]} - own) == ("Standard", rules)
+
     # It is destroyed by nobody who has not said so.
     emulator.requests.clear()
     refused = stack.destroy(check=False)
