@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.findings import Finding, Target, format_table, write_results  # noqa: E402
 from tests.emulator import Emulator  # noqa: E402
-from tests.infra.engine.deploying import deploy_platform
+from tests.infra.engine.deploying import deploy_platform  # noqa: E402
 from tests.infra.engine.stack import Pulumi, Stack, make_project, make_stack  # noqa: E402
 
 RESULTS = ROOT / "benchmarks" / "results" / "preview.json"
