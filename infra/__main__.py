@@ -5,6 +5,7 @@ may have the name of one of the standard library or of a package. (`databricks` 
 the SDK of that name, which no program of a stack needs.)
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,14 @@ def declare_azureml(config: StackConfig) -> dict[str, Any]:
     from infra.batch import declare_batch_endpoints
     from infra.containers import warn_of_containers
     from infra.environments import declare_environments
-    from infra.existing import refuse_what_azure_would
+    from infra.existing import look
     from infra.foundation import declare_platform
     from infra.online import declare_online_endpoints
     from infra.outputs import runner_output
     from infra.settings import say_firewall, settings_from
 
     settings = settings_from(config)
-    refuse_what_azure_would(settings, config)
+    settings = replace(settings, autoscaled=look(settings, config))
     say_waiting(settings)
     say_firewall(settings)
     warn_of_containers(settings.catalog)

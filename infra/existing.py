@@ -1,7 +1,8 @@
 """What the stack's workspace has already, asked before anything is declared.
 
 Azure tells of a version that isn't there when it makes the deployment, and of an isolation that it
-won't change when half of the rest is changed. So a preview looks, where it may.
+won't change when half of the rest is changed. So a preview looks, where it may. And somebody may
+have Azure choose how many instances a deployment has, which is then nobody else's to set.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ _FURTHER = {
     "managed": (),
 }
 _AT_ONCE = 8
+_AUTOSCALE_API_VERSION = "2022-10-01"
 
 
 @dataclass(frozen=True)
@@ -45,29 +47,41 @@ class Pin:
     keys: tuple[str, ...]
 
 
-def refuse_what_azure_would(settings: Settings, config: StackConfig) -> None:
+def look(settings: Settings, config: StackConfig) -> frozenset[str]:
     """Hold pins and isolation against the workspace, as far as it can be read.
 
-    Raises DeclarationError. What can't be read is told, and not checked.
+    Gives the ids of the deployments that Azure scales, in lower case. Raises DeclarationError.
+    What can't be read is told, and not checked.
     """
     try:
-        problems = problems_of(settings, config, when_asked(get_config)())
+        manager = when_asked(get_config)()
+        problems = problems_of(settings, config, manager)
+        autoscaled = _autoscaled(settings, manager)
     except ResourceManagerError as error:
         pulumi.log.warn(
-            f"could not look into the workspace, so nobody knows whether it has what is pinned and"
-            f" takes scoring:isolation: {error}"
+            "could not look into the workspace, so nobody knows whether it has what is pinned,"
+            f" takes scoring:isolation and scales a deployment by itself: {error}"
         )
-        return
+        return frozenset()
     if problems:
         raise DeclarationError(sorted_problems(problems))
+    return autoscaled
+
+
+def _autoscaled(settings: Settings, manager: ResourceManager) -> frozenset[str]:
+    group = settings.workspace_id.partition("/providers/")[0]
+    listing = f"{group}/providers/Microsoft.Insights/autoscaleSettings"
+    found = manager.get(listing, _AUTOSCALE_API_VERSION)
+    return frozenset(
+        setting["properties"].get("targetResourceUri", "").lower()
+        for setting in (found.body["value"] if found else ())
+        if setting["properties"].get("enabled")
+    )
 
 
 def problems_of(settings: Settings, config: StackConfig, manager: ResourceManager) -> list[Problem]:
     """What the workspace lacks, and what of it won't change. Raises ResourceManagerError."""
-    workspace = (
-        f"/subscriptions/{settings.subscription_id}/resourceGroups/{settings.names.resource_group}"
-        f"/providers/Microsoft.MachineLearningServices/workspaces/{settings.names.workspace}"
-    )
+    workspace = settings.workspace_id
     found = manager.get(workspace)
     if found is None:
         return [_nowhere(pin, settings) for pin in _pins(settings, config)]

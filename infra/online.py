@@ -102,13 +102,7 @@ def _endpoint(
             user_assigned_identities=[platform.endpoint_identity.id],
         )
     )
-    # Azure never changes who an endpoint is, nor its properties, so others have another endpoint,
-    # made with all that is behind it before the old one goes. Replaced, the old one would be put
-    # again with the traffic that a refresh saw, to deployments that are gone by then.
-    kept: dict[str, Any] = asdict(declared.identity) if declared.identity else {}
-    if declared.properties:
-        kept["properties"] = dict(declared.properties)
-    fixed = [digest(kept)] if kept else []
+    fixed = _fixed(declared)
     return ml.OnlineEndpoint(
         "-".join([declared.name, *fixed]),
         resource_group_name=platform.resource_group.name,
@@ -132,6 +126,27 @@ def _endpoint(
             delete_before_replace=True,
         ),
     )
+
+
+def _fixed(declared: OnlineEndpoint) -> list[str]:
+    """What of an endpoint's name stands for that which it keeps for life.
+
+    Azure never changes who an endpoint is, nor its properties, so others have another endpoint,
+    made with all that is behind it before the old one goes. Replaced, the old one would be put
+    again with the traffic that a refresh saw, to deployments that are gone by then.
+    """
+    kept: dict[str, Any] = asdict(declared.identity) if declared.identity else {}
+    if declared.properties:
+        kept["properties"] = dict(declared.properties)
+    return [digest(kept)] if kept else []
+
+
+def _is_autoscaled(declared: OnlineDeployment, settings: Settings) -> bool:
+    """Whether Azure chooses how many instances a deployment has."""
+    endpoint = settings.catalog.online_endpoints[declared.endpoint_name]
+    name = settings.names.endpoint(endpoint.name, *_fixed(endpoint))
+    own_id = f"{settings.workspace_id}/onlineEndpoints/{name}/deployments/{declared.name}"
+    return own_id.lower() in settings.autoscaled
 
 
 def _deployment(
@@ -174,6 +189,7 @@ def _deployment(
         opts=made_by_commit(
             parent=endpoint,
             protect=False,  # once it answers nobody, it may go
+            ignore_changes=["sku.capacity"] if _is_autoscaled(declared, settings) else [],
             depends_on=platform.before_serving,
             delete_before_replace=True,
             # The rest of a deployment, the model first of all, Azure changes where it stands.

@@ -44,9 +44,9 @@ class ResourceManager:
 
     client: ARMPipelineClient[Any, Any]
 
-    def get(self, resource_id: str) -> Resource | None:
+    def get(self, resource_id: str, api_version: str = API_VERSION) -> Resource | None:
         """Read a resource; None where there is none. Raises ResourceManagerError."""
-        response = self._send("GET", resource_id).http_response
+        response = self._send("GET", resource_id, query={"api-version": api_version}).http_response
         if response.status_code == 404:
             return None
         _check(response, f"reading {_short(resource_id)}")

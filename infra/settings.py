@@ -78,6 +78,15 @@ class Settings(StackSettings):
     clusters: Mapping[str, Cluster]
     outbound: tuple[str, ...] = ()  # hosts that a managed network may reach, and presets of them
     firewall: Firewall = "basic"
+    autoscaled: frozenset[str] = frozenset()  # deployments whose instances Azure counts, by id
+
+    @property
+    def workspace_id(self) -> str:
+        """The workspace's id, which is known before there is one."""
+        return (
+            f"/subscriptions/{self.subscription_id}/resourceGroups/{self.names.resource_group}"
+            f"/providers/Microsoft.MachineLearningServices/workspaces/{self.names.workspace}"
+        )
 
     @property
     def private(self) -> bool:

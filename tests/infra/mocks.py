@@ -183,7 +183,7 @@ def _run(
     asked = (
         mock.patch("infra.existing.when_asked", return_value=lambda: manager)
         if manager is not None
-        else mock.patch("infra.existing.refuse_what_azure_would")
+        else mock.patch("infra.existing.look", return_value=frozenset())
     )
     with _environment(environment or {}), asked:
         asyncio.set_event_loop(loop)  # mocks begin with a stack of their own, on this loop too

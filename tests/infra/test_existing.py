@@ -21,10 +21,16 @@ class Workspace:
     there: set[str] | None = field(default_factory=lambda: {*ALL})  # None: no workspace
     isolation: str = "Disabled"
     refusal: str = ""
+    autoscaled: str = ""  # the end of the id of a deployment
 
-    def get(self, resource_id: str) -> Resource | None:
+    def get(self, resource_id: str, api_version: str = "") -> Resource | None:
         if self.refusal:
             raise ResourceManagerError(self.refusal)
+        if resource_id.endswith("/providers/Microsoft.Insights/autoscaleSettings"):
+            assert api_version
+            targets = [(self.autoscaled, True), ("/somewhere/else", True), ("/off", False)]
+            settings = [{"targetResourceUri": uri, "enabled": on} for uri, on in targets]
+            return Resource({"value": [{"properties": one} for one in settings]}, None)
         below = resource_id.partition("/workspaces/")[2].partition("/")[2]
         if self.there is None:
             return None
@@ -79,6 +85,18 @@ def test_what_can_not_be_read_is_said_and_not_checked(project: Path) -> None:
     (told,) = [message for level, message in program.logs if level == "warning"]
     assert told.startswith("could not look into the workspace")
     assert told.endswith("AuthorizationFailed: no")
+
+
+def test_the_instances_of_a_deployment_that_azure_scales_are_not_taken_back(project: Path) -> None:
+    program = ran(project, Workspace())
+    blue, green = program.of("machinelearningservices:OnlineDeployment")
+    assert "sku.capacity" not in (*blue.ignore_changes, *green.ignore_changes)
+    program = ran(
+        project, Workspace(autoscaled=blue.id.replace("onlineEndpoints", "OnlineEndpoints"))
+    )
+    blue, green = program.of("machinelearningservices:OnlineDeployment")
+    assert "sku.capacity" in blue.ignore_changes
+    assert "sku.capacity" not in green.ignore_changes
 
 
 @pytest.mark.parametrize(

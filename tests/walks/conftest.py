@@ -32,7 +32,7 @@ def deployed(
 ) -> Iterator[Reader]:
     """A reader who has done the first deployment; the walks of a worker share its cloud."""
     folder = _project(tmp_path_factory.mktemp("walks"), "dev")
-    environment = _environment(pulumi, scoring_emulator, folder.parent / "bin")
+    environment = terminal(pulumi, scoring_emulator, folder.parent / "bin")
     address = {"ADDRESS": _publish(scoring_emulator)}
     with Shell.open(folder, environment | address) as shell:
         reader = Reader(shell)
@@ -55,7 +55,7 @@ def lake_reader(
 ) -> Iterator[Reader]:
     """A reader in a copy of the project, whose cloud has no Databricks workspace yet."""
     folder = _project(tmp_path, "lake")
-    environment = _environment(pulumi, emulator, tmp_path / "bin") | WITH_SPARK
+    environment = terminal(pulumi, emulator, tmp_path / "bin") | WITH_SPARK
     with Shell.open(folder, environment) as shell:
         yield Reader(shell)
     emulator.arm("DELETE", "/resourceGroups/scoring-lake")  # where the walk ended early
@@ -73,7 +73,7 @@ def _project(root: Path, stack: str) -> Path:
     return folder
 
 
-def _environment(pulumi: Pulumi, emulator: Emulator, bin_: Path) -> dict[str, str]:
+def terminal(pulumi: Pulumi, emulator: Emulator, bin_: Path) -> dict[str, str]:
     """What a person's terminal has: the commands on PATH, a cloud, somebody who is signed in."""
     bin_.mkdir()
     command = bin_ / "runner"

@@ -13,12 +13,17 @@ ENDPOINTS = "scoring:endpoints"
 
 def deploy(stack: Stack, emulator: Emulator) -> None:
     """Deploy a stack without any pin, register what it pins, and deploy that."""
+    deploy_platform(stack, emulator)
+    stack.up()
+
+
+def deploy_platform(stack: Stack, emulator: Emulator) -> None:
+    """Deploy a stack without any pin, and register what it pins."""
     config = stack.config()
     stack.write({key: value for key, value in config.items() if key != ENDPOINTS})
     stack.up()
     register_pinned(emulator, stack.outputs()["runner"], config)
     stack.write(config)
-    stack.up()
 
 
 def workspace_of(runner: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tests.emulator import Emulator
-from tests.infra.engine.deploying import ENDPOINTS
+from tests.infra.engine.deploying import ENDPOINTS, endpoint_of
 from tests.infra.engine.stack import (
     POLICIES,
     ROOT,
@@ -81,6 +81,24 @@ def test_a_pin_and_an_isolation_that_the_workspace_does_not_take_are_refused(dev
     assert "blue.model: is pinned to diabetes-mlflow:9, which workspace" in refused.text
     assert "it has 1, 2, and" in refused.text
     assert "network that is there already: computes/cpu-cluster, onlineEndpoints/" in refused.text
+
+
+def test_what_azure_scales_and_routes_is_no_drift(dev: Stack, emulator: Emulator) -> None:
+    runner = dev.outputs()["runner"]
+    green = f"{endpoint_of(runner, 'diabetes-online')}/deployments/green"
+    _, before = emulator.arm("GET", green)
+    setting = f"/resourceGroups/{runner['resource_group']}/providers/Microsoft.Insights"
+    setting += "/autoscaleSettings/green"
+    properties = {"enabled": True, "targetResourceUri": before["id"], "profiles": []}
+    body = {"location": runner["location"], "properties": properties}
+    assert emulator.arm("PUT", setting, body)[0] in (200, 201)
+    more = {**before, "sku": {**before["sku"], "capacity": 3}}
+    assert emulator.arm("PUT", green, more)[0] in (200, 201)
+    try:
+        assert dev.preview("--refresh").changed == []
+    finally:
+        emulator.arm("DELETE", setting)
+        emulator.arm("PUT", green, before)
 
 
 def test_the_policy_pack_passes_what_is_declared(as_declared: Run) -> None:
