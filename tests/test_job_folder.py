@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from runner import job_folder
+from runner.errors import JobFailed
 from runner.job_folder import copy_beside, deliver, delivered
 from runner.local.database import opened
 from runner.local.job_records import insert_job
@@ -89,6 +90,6 @@ def test_a_copy_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mo
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(shutil, "copytree", refuse)
-    with pytest.raises(job_folder.JobFailed, match="No space left on device"):
+    with pytest.raises(JobFailed, match="No space left on device"):
         deliver(folder, folder / "output", tmp_path / "place" / "out")
     assert names(tmp_path / "place") == []
