@@ -140,7 +140,8 @@ def input_path(given: str, data_assets: Container[str], input_type: str | None =
     """The path with its `~` expanded.
 
     Raises NotFound where there is nothing, with a hint where `given` is the name of a declared
-    data asset, and WrongUsage where what is there is not of the type that was asked for.
+    data asset, and WrongUsage where what is there is no file or folder, or not of the type that was
+    asked for.
     """
     path = existing(given.removeprefix("file://"))
     if path is None:
@@ -148,6 +149,11 @@ def input_path(given: str, data_assets: Container[str], input_type: str | None =
         if given in data_assets:
             hint = f"for the data asset write azureml:{given}@latest"
         raise NotFound(f"no file or folder {given}; {hint}")
+    if not (path.is_file() or path.is_dir()):
+        raise WrongUsage(
+            f"data {given} is neither a file nor a folder but a pipe, a socket or a device: write"
+            " what it gives into a file, and name that"
+        )
     check_type(path, input_type)
     return path
 

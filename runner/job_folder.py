@@ -27,7 +27,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from runner.atomic import new_path, write_whole
+from runner.atomic import remove, write_whole
 from runner.errors import JobFailed
 
 _RESERVED = 512 << 10  # bytes: a report, a summary and a few pages of the database
@@ -147,9 +147,13 @@ def deliver(folder: Path, output: Path, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         if not _same_file_system(output, target.parent):
             # Copied beside the target first, so that it appears whole.
-            with new_path(target.parent, f".{target.name}.") as copy:
+            copy = copy_beside(folder, target)
+            try:
+                remove(copy)  # what an earlier run left that was cut off
                 shutil.copytree(output, copy, symlinks=True)
                 _put(folder, copy, target)
+            finally:
+                remove(copy)
             shutil.rmtree(output, ignore_errors=True)
         else:
             _put(folder, output, target)
@@ -158,6 +162,11 @@ def deliver(folder: Path, output: Path, target: Path) -> None:
             f"output {target} can't be written ({error.strerror or error});"
             " mend that and resume the job"
         ) from None
+
+
+def copy_beside(folder: Path, target: Path) -> Path:
+    """Where a job's output is copied to before it gets its place, on another file system."""
+    return target.parent / f".{target.name}.{folder.name}.partial"
 
 
 def delivered(folder: Path, target: Path) -> bool:

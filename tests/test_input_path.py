@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,14 @@ def test_what_is_not_there_is_told_with_the_way_out() -> None:
         input_path("patients", ())
     with pytest.raises(NotFound, match="for the data asset write azureml:patients@latest"):
         input_path("patients", ("patients",))
+
+
+def test_a_pipe_or_a_device_is_refused_as_what_it_is(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for given in (str(tmp_path / "pipe"), "/dev/null"):
+        for type_ in (None, "uri_file", "uri_folder"):
+            with pytest.raises(WrongUsage, match=f"data {given} is neither a file nor a folder"):
+                choose_input(given, (), type_)
 
 
 def test_another_type_than_asked_for_is_refused(tmp_path: Path) -> None:

@@ -55,7 +55,34 @@ def encode(message: Message) -> bytes:
 
 
 def decode(content: bytes) -> Message:
-    """Read what `encode` wrote. ValueError for what is not JSON."""
+    """Read what `encode` wrote. ValueError for anything else."""
+    try:
+        message = _decode(content)
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from None
+    if isinstance(message, Scored) and not _is_sound(message):
+        raise ValueError("a result that is none")
+    return message
+
+
+def _is_sound(scored: Scored) -> bool:
+    """Whether what is reckoned with has the types that it has to have."""
+    result = scored.result
+    texts = [file.name for file in result.files] + list(result.warnings)
+    maybe_texts = [result.retry, *(file.error for file in result.files)]
+    maybe_numbers = [result.rows, *(file.rows for file in result.files)]
+    return (
+        all(isinstance(text, str) for text in texts)
+        and all(text is None or isinstance(text, str) for text in maybe_texts)
+        and all(number is None or type(number) is int for number in maybe_numbers)
+        and type(result.missing) is int
+        and type(scored.checksum) is int
+        and isinstance(result.tally, dict)
+        and isinstance(result.number_types, dict)
+    )
+
+
+def _decode(content: bytes) -> Message:
     kind, fields = json.loads(content)
     if kind == "Scored":
         result = fields["result"]

@@ -42,10 +42,16 @@ def publish(plan: Plan, folder: Path, attempts: Iterable[Attempt]) -> Path:
     target = output_folder(folder)
     if plan.settings.output_action == "append_row":
         done = [attempt for attempt in Standing(attempts).counted() if attempt.outcome == "done"]
+        published = target / plan.settings.output_file_name
+        if published.is_dir():
+            raise JobFailed(
+                f"{published} is a folder, which the script made in the place of the output: take"
+                " it out of the script, or set another output_file_name, and begin a new job"
+            )
         with (
             full_disk_fails_the_job(folder),
             # Not in the output's own folder: a crash must leave nothing there that isn't whole.
-            replaced(target / plan.settings.output_file_name, folder / "output.partial") as draft,
+            replaced(published, folder / "output.partial") as draft,
         ):
             _concatenate(((piece(folder, attempt.key), attempt) for attempt in done), draft)
     return target

@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 
 from runner.engine.forking import Forking, ForkingHere
+from runner.engine.inbox import Inbox
 from runner.engine.last_words import how_it_ended
 from runner.engine.layout import worker_log
 from runner.engine.logs import Log
@@ -37,6 +38,7 @@ class WorkerProcess(Worker):
     """A worker that is a process of its own."""
 
     connection: Connection
+    inbox: Inbox
     output: int  # read end of what it prints
     status: int | None = None  # of the process that has ended; less than 0: by that signal
     printed: bytes = b""  # lately, since `since`
@@ -77,6 +79,7 @@ class ProcessPool:
             # Another worker's socket, kept open here, would hide that worker's death.
             for other in self.workers:
                 other.connection.close()
+                other.inbox.close()
                 os.close(other.output)
             ours.close()
             os.close(readable)
@@ -92,7 +95,12 @@ class ProcessPool:
             os.close(writable)
         os.set_blocking(readable, False)
         worker = WorkerProcess(
-            slot, process, connection=ours, output=readable, since=time.monotonic()
+            slot,
+            process,
+            connection=ours,
+            inbox=Inbox(ours),
+            output=readable,
+            since=time.monotonic(),
         )
         if slot not in self._logs:
             self._logs[slot] = Log(worker_log(self._folder, slot))
@@ -118,11 +126,14 @@ class ProcessPool:
                 self._log(worker)
                 continue
             try:
-                message = decode(worker.connection.recv_bytes())
-            except (EOFError, OSError, ValueError):
+                # One by one, so that what was whole before something else counts.
+                for content in worker.inbox.take():
+                    events.append(Event(worker, decode(content)))
+            except (EOFError, OSError):
                 events.append(Event(worker, died=self.end(worker)))
-            else:
-                events.append(Event(worker, message))
+            except ValueError as error:
+                self.end(worker)
+                events.append(Event(worker, died=f"its process sent what is no message: {error}"))
         if time.monotonic() - self._looked >= _TICK:
             self._looked = time.monotonic()
             said = {event.worker.process for event in events}
@@ -176,6 +187,7 @@ class ProcessPool:
         self.workers.remove(worker)
         self._selector.unregister(worker.connection)
         worker.connection.close()
+        worker.inbox.close()
         try:
             self._log(worker)
         finally:

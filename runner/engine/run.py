@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from runner.atomic import remove
 from runner.counting import many
 from runner.engine import drivers
 from runner.engine.attempt import Attempt, FileResult, Outcome
@@ -238,6 +239,9 @@ class _Run:
         worker, message = event.worker, event.message
         if message is None:
             self._take_death(worker, event.died)
+        elif worker.part is None and isinstance(message, (Scored, Raised)):
+            if worker in self._pool.workers:
+                self._pool.end(worker)  # it has not been asked for anything: a script speaks
         elif isinstance(message, Ready):
             worker.ready = True
             loaded_file(self._folder).touch()
@@ -287,6 +291,9 @@ class _Run:
         if rows is None:
             rows = sum(file.rows or 0 for file in result.files)
         drafted = draft(self._folder, worker.part.key, worker.process)
+        if not drafted.is_file():
+            self._lost(worker, f"{drafted}, which its lines were written to, is gone")
+            return
         size = drafted.stat().st_size
         drafted.replace(piece(self._folder, worker.part.key))
         attempt = replace(
@@ -350,7 +357,7 @@ class _Run:
         self._note(attempt)
 
     def _drop_draft(self, worker: Worker, part: Part) -> None:
-        draft(self._folder, part.key, worker.process).unlink(missing_ok=True)
+        remove(draft(self._folder, part.key, worker.process))  # or what a script put in its place
 
     def _settle(self, attempt: Attempt) -> None:
         self._unfinished -= 1

@@ -50,7 +50,7 @@ def work(plan: Plan, folder: Path, connection: Connection, log: int, parent: int
     `log` is the file descriptor that takes everything printed from here on, `parent` the process
     that forked this one.
     """
-    _settle(log, parent)
+    _settle(log, parent, connection.fileno())
     os.environ.update(plan.environment_variables)
     os.environ["AZUREML_BI_OUTPUT_PATH"] = str(output_folder(folder))
     heard = _listen_to_warnings()
@@ -142,9 +142,9 @@ def _send(connection: Connection, message: Message) -> None:
         os._exit(1)
 
 
-def _settle(log: int, parent: int) -> None:
+def _settle(log: int, parent: int, socket: int) -> None:
     """Make the fork a process of its own: its group, its output, no input, no signals, exit
-    handlers or open files meant for the parent."""
+    handlers or open files meant for the parent; it keeps its socket alone."""
     # A group of its own, so that a timeout ends what the script started, too.
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -156,8 +156,9 @@ def _settle(log: int, parent: int) -> None:
     os.dup2(nothing, 0)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    os.close(nothing)
     os.close(log)
+    _leave_files(nothing, {0, 1, 2, socket, nothing})
+    os.close(nothing)
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
         stream = open(  # noqa: SIM115
@@ -169,6 +170,23 @@ def _settle(log: int, parent: int) -> None:
             closefd=False,
         )
         setattr(sys, name, stream)
+
+
+def _leave_files(nothing: int, kept: set[int]) -> None:
+    """Lead all other descriptors nowhere: the parent's journal is none of a script's business.
+
+    They stay open, since objects of the parent that are copied here may still close them, and by
+    then the numbers could be those of other files.
+    """
+    try:
+        names = os.listdir("/dev/fd")  # noqa: PTH208 - numbers, and no paths
+    except OSError:  # a container without /proc
+        return
+    for name in names:
+        if int(name) not in kept:
+            with contextlib.suppress(OSError):  # that of the listing itself is closed by now
+                os.fstat(int(name))
+                os.dup2(nothing, int(name), inheritable=False)
 
 
 def die_with_parent(parent: int) -> None:

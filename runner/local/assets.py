@@ -21,7 +21,7 @@ from runner.asset_rules import (
     unknown_version,
 )
 from runner.content import Content
-from runner.errors import WrongUsage
+from runner.errors import NotFound, WrongUsage
 from runner.local.addresses import Found, find_files
 from runner.local.database import decode, encode, opened, transaction
 from runner.local.files import checkout, store, store_content
@@ -34,8 +34,12 @@ def register(
     kind: AssetKind,
     registration: Registration,
     tell: Callable[[Transfer], None] = lambda _: None,
+    project: str | None = None,
 ) -> Asset:
     """Store a file or folder as a version of a model or data asset.
+
+    `project` is the root of the project that does so, where the workspace is outside of it; see
+    `find`.
 
     Of a folder that a job wrote all is stored, as on Azure, where it is not sent.
 
@@ -62,7 +66,7 @@ def register(
     made = not isinstance(registration.path, Path) or registration.job is not None  # by a job
     with opened(home) as connection:
         content_hash = store(home, found.path, registration.names, whole=made, tell=tell).hash
-        stored = _Stored(kind, registration, found.base_name, content_hash, origin)
+        stored = _Stored(kind, registration, found.base_name, content_hash, origin, project)
         return _record(home, connection, stored)
 
 
@@ -121,18 +125,26 @@ def receive(home: Path, asset: Asset, content: Content) -> Asset:
         return _record(home, connection, stored)
 
 
-def find(home: Path, kind: AssetKind, reference: str) -> Asset:
+def find(home: Path, kind: AssetKind, reference: str, project: str | None = None) -> Asset:
     """Return the version that `azureml:name:version` or `azureml:name@latest` means.
 
     The prefix can be left out, and a name alone means its latest version: the one that was
-    created last, as on Azure. Raises `WrongUsage` for what is no reference, `NotFound`, and
-    `EnvironmentRefused` where the workspace has lost the content.
+    created last, as on Azure. With the root of a project, which declares an asset of that name
+    itself, versions that only another project registered are none of its latest. Raises
+    `WrongUsage` for what is no reference, `NotFound`, and `EnvironmentRefused` where the workspace
+    has lost the content.
     """
     wanted = parse_asset(kind, reference)
     rows = _versions(home, kind, wanted.name)
     for row in rows:
-        if wanted.version in (None, row["version"]):
+        others = project is not None and decode(row["project"]) not in (None, project)
+        if wanted.version == row["version"] or (wanted.version is None and not others):
             return _asset(home, row)
+    if wanted.version is None:
+        raise NotFound(
+            f"{kind} {wanted.name!r} of this workspace is another project's,"
+            f" {decode(rows[0]['project'])}: register this project's own"
+        )
     versions = [row["version"] for row in rows]
     raise unknown_version(kind, wanted.name, wanted.version, versions)
 
@@ -208,6 +220,7 @@ class _Stored:
     base_name: str
     content_hash: str
     origin: Origin | None
+    project: str | None = None
 
 
 def _record(home: Path, connection: sqlite3.Connection, stored: _Stored) -> Asset:
@@ -236,8 +249,8 @@ def _insert(connection: sqlite3.Connection, stored: _Stored) -> str:
         """
         INSERT INTO assets
             (kind, name, version, type, content_hash, base_name, created_at, description, tags,
-             properties, stage, job, origin)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+             properties, stage, job, origin, project)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """,
         [
             kind,
@@ -253,6 +266,7 @@ def _insert(connection: sqlite3.Connection, stored: _Stored) -> str:
             encode(registration.more.get("stage")),
             registration.job,
             _written(stored.origin),
+            encode(stored.project),
         ],
     )
     return version
@@ -268,7 +282,8 @@ def _next_version(connection: sqlite3.Connection, kind: AssetKind, name: str) ->
 def _amend(connection: sqlite3.Connection, stored: _Stored, version: str) -> None:
     """Give a version what a later registration of the same content says besides.
 
-    The first job that made it stays; a version that came from no job takes the one given.
+    The first job that made it stays; a version that came from no job takes the one given. What two
+    projects have registered is no longer one project's.
     """
     registration, key = stored.registration, [stored.kind, stored.registration.name, version]
     connection.execute(
@@ -287,6 +302,13 @@ def _amend(connection: sqlite3.Connection, stored: _Stored, version: str) -> Non
             encode(registration.more.get("stage")),
             *key,
         ],
+    )
+    connection.execute(
+        """
+        UPDATE assets SET project = NULL
+        WHERE kind = ? AND name = ? AND version = ? AND project IS NOT ?
+        """,
+        [*key, encode(stored.project)],
     )
     connection.execute(
         """

@@ -12,12 +12,13 @@ from runner.errors import EnvironmentRefused
 from runner.local.home import make_home
 
 FILE_NAME = "workspace.db"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 BUSY_SECONDS = 30.0  # how long to wait while another process writes
 _ROOM_SECONDS = 3.0  # how long to wait for room on a full disk
 
 # `sequence` is the order of creation: times of day can be equal, or go back. What is worth knowing
 # of the job that made an asset is kept with it as its `origin`, so that it outlives the job.
+# `project` is the root of the only project that registered it, in a workspace outside of that.
 _ASSETS = """
     CREATE TABLE assets (
         sequence INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -34,6 +35,7 @@ _ASSETS = """
         stage TEXT,
         job TEXT,
         origin TEXT,
+        project TEXT,
         UNIQUE (kind, name, version)
     )
     """
@@ -71,7 +73,8 @@ _FROM_1 = (
     """,
     "DROP TABLE assets_1",
 )
-_STATEMENTS = {0: _SCHEMA, 1: _FROM_1}  # by the version that is found; 0 is a new file
+_FROM_2 = ("ALTER TABLE assets ADD COLUMN project TEXT",)
+_STATEMENTS = {0: _SCHEMA, 1: _FROM_1, 2: _FROM_2}  # by the version that is found; 0 is a new file
 
 _DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)

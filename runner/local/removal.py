@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from runner.atomic import new_path
+from runner.atomic import new_path, remove
 from runner.errors import EnvironmentRefused
-from runner.job_folder import job_folder
+from runner.job_folder import copy_beside, job_folder
 from runner.local.database import opened, transaction
 from runner.local.job_lock import lock
-from runner.local.job_records import delete_job
+from runner.local.job_records import delete_job, select_job
 from runner.local.tracking.removal import remove_tracked, tracked_of
 from runner.workspace import Job
 
@@ -37,7 +37,7 @@ def remove_jobs(home: Path, jobs: Sequence[Job], pretend: bool) -> int:
         if not pretend:
             remove_tracked(home, tracked)
             for job in jobs:
-                _remove(home, job.name)
+                _remove(home, job)
     return size
 
 
@@ -56,14 +56,25 @@ def _hold(held: ExitStack, home: Path, job: Job) -> None:
         held.enter_context(file)
 
 
-def _remove(home: Path, name: str) -> None:
+def _remove(home: Path, job: Job) -> None:
     """First out of sight, then out of the list: what is cut off leaves no folder without a job."""
+    folder = job_folder(home, job.name)
+    if place := _asked_place(home, job.name):
+        remove(copy_beside(folder, place))  # what was cut off while it was copied
     (home / "tmp").mkdir(exist_ok=True)
     with new_path(home / "tmp") as path:
         with suppress(FileNotFoundError):
-            job_folder(home, name).rename(path)
+            folder.rename(path)
         with opened(home) as connection, transaction(connection):
-            delete_job(connection, name)
+            delete_job(connection, job.name)
+
+
+def _asked_place(home: Path, name: str) -> Path | None:
+    """Where a job's output was to go, if that is not its own folder; a job tells only where its
+    output is."""
+    with opened(home) as connection:
+        output = select_job(connection, name).output
+    return Path(output) if output else None
 
 
 def _size(folder: Path) -> int:

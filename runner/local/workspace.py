@@ -69,7 +69,9 @@ class LocalWorkspace:
     def register(self, kind: AssetKind, registration: Registration) -> Asset:
         from runner.local import assets
 
-        asset = assets.register(self._home, kind, registration, self.on_transfer)
+        asset = assets.register(
+            self._home, kind, registration, self.on_transfer, self._root_elsewhere
+        )
         if unused := assets.unused_keys(registration):
             self.on_notice(
                 f"{ASSET_KINDS[kind].noun} {asset.name!r} is registered without what means nothing"
@@ -85,7 +87,23 @@ class LocalWorkspace:
     def asset(self, kind: AssetKind, reference: str) -> Asset:
         from runner.local import assets
 
-        return assets.find(self._home, kind, reference)
+        declaring = self._root_elsewhere if self._declares(kind, reference) else None
+        return assets.find(self._home, kind, reference, declaring)
+
+    @cached_property
+    def _root_elsewhere(self) -> str | None:
+        """The project's root, where its workspace lies outside and may be other projects' too."""
+        root = self._project.root.absolute()
+        return None if self._home.absolute().is_relative_to(root) else str(root)
+
+    def _declares(self, kind: AssetKind, reference: str) -> bool:
+        """Whether an asset of that name is declared here; asked only where that decides."""
+        if self._root_elsewhere is None:
+            return False
+        from runner.asset_rules import parse_asset
+
+        declared = self._catalog.models if kind == "model" else self._catalog.data
+        return parse_asset(kind, reference).name in declared
 
     def download_asset(self, kind: AssetKind, reference: str, target: Path) -> Path:
         from runner.local import assets

@@ -146,6 +146,18 @@ def test_a_quote_never_closed_costs_no_more_memory_than_the_longest_row(tmp_path
     assert max(len(call.args[0]) for call in rows.call_args_list) <= 1 << 22
 
 
+def test_a_row_longer_than_any_window_is_a_slice_and_no_open_quote(tmp_path: Path) -> None:
+    path = file(tmp_path, "a,s\n1,x\n2," + "y" * 5_000_000 + "\n3,z\n")
+    with mock.patch.object(cutting, "_LONGEST_ROW", 1 << 21):
+        assert rows_of(path, 4, block=1) == [1, 1, 1]
+    with (
+        mock.patch.object(cutting, "_LONGEST_ROW", 1 << 21),
+        mock.patch.object(cutting, "_LONGEST_LINE", 1 << 21),
+        pytest.raises(BadFile, match="row 1: is longer than"),
+    ):
+        list(cut(path, 4, block=1))
+
+
 def test_rows_of_a_slice_are_counted_from_the_files_first(tmp_path: Path) -> None:
     path = file(tmp_path, "a,s\n1,x\n2,x\n3,x\nno,x\n5\n6,\n7,x,\n")
     slices = list(cut(path, 9, block=1))

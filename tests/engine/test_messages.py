@@ -31,6 +31,30 @@ def test_a_message_comes_through_as_it_was(message: Message) -> None:
     assert decode(encode(message)) == message
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"1",
+        b"[1]",
+        b"{}",
+        b"[" * 100_000,
+        b'["Ready", 1]',
+        b'["Ready", {}]',
+        b'["Other", {}]',
+        b'["Raised", {"why": "x"}]',
+        b'["Scored", {"result": {"files": [], "tally": {}, "warnings": [], "rows": "2"},'
+        b' "checksum": 0}]',
+        b'["Scored", {"result": {"files": [{"name": 1, "rows": 2}], "tally": {}, "warnings": []},'
+        b' "checksum": 0}]',
+        b'["Scored", {"result": {"files": [], "tally": [], "warnings": []}, "checksum": 0}]',
+    ],
+)
+def test_what_is_json_and_no_message_is_none(content: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - the text is JSON's own, or Python's
+        decode(content)
+
+
 def test_what_is_cut_short_is_no_message() -> None:
     with pytest.raises(ValueError, match="Unterminated"):
         decode(encode(Raised("why"))[:-4])

@@ -23,6 +23,9 @@ BLOCK = 4096  # rows; a slice holds a multiple of them
 _LARGEST = 1 << 26  # bytes that a slice may hold to have so many rows
 _WINDOW = 1 << 20  # bytes read at a time; more of them don't stay in a processor's cache
 _LONGEST_ROW = 1 << 26  # bytes; a quote that isn't closed makes all that follows one row
+_LONGEST_LINE = (
+    1 << 30
+)  # bytes of a row without quotes, which nothing but its length speaks against
 
 
 def cut_csv(file: IO[bytes], size: int, block: int) -> Iterator[Slice]:
@@ -93,5 +96,10 @@ def _ends_of_rows(file: IO[bytes], start: int) -> Iterator[NDArray[np.int64]]:
             rows += len(ends)
             start += int(ends[-1])
             text = text[ends[-1] :]
-        elif len(text) >= _LONGEST_ROW:
-            raise never_closed(rows)
+        elif len(text) >= _LONGEST_ROW and b'"' in text:
+            raise BadFile(
+                f"row {rows}: has a quote that is never closed, or not within"
+                f" {_LONGEST_ROW >> 20} MiB; `--slice-above 0` gives the file to the model whole"
+            )
+        elif len(text) >= _LONGEST_LINE:
+            raise BadFile(f"row {rows}: is longer than {_LONGEST_LINE >> 30} GiB")
