@@ -170,7 +170,7 @@ class PyfuncModel:
     def predict_from(self, form: str, content: Any, params: Any) -> Any:
         from mlflow.pyfunc.scoring_server import infer_and_parse_data
 
-        if self._columns and self._unstarted is None:
+        if self._columns and mlflow_samples.is_table(self._samples.input):
             return self._predicted(as_split(any_columns(form, content, self._columns)), params)
         schema = self.loaded.metadata.get_input_schema()
         return self._returned(infer_and_parse_data({form: content}, schema), params)
@@ -211,11 +211,10 @@ class PyfuncModel:
 
     def _why_unread(self, content: Any, error: Exception) -> str:
         """Where it is that a table has not the model's numbers, or else pandas' own words."""
-        if self._columns and is_split(content):
-            cells = split_columns(content, self._columns)
+        if is_split(content):
             for column in self._columns:
                 if are_numbers([column]):
-                    typed_table(cells, [column])
+                    typed_table(split_columns(content, [column]), [column])
         return _brief(error)
 
 

@@ -24,7 +24,7 @@ def with_id(request: Request) -> Request:
 
 def with_ids(answer: Answer, request: Request) -> Answer:
     """The answer with the request's ids, but for those that it has and those that are too long."""
-    own, clients, legacy = _ids(request)
+    own, clients, legacy = ids_of(request)
     if len(own) > LONGEST:
         return answer
     found = {ID: own}
@@ -35,8 +35,16 @@ def with_ids(answer: Answer, request: Request) -> Answer:
     return replace(answer, headers=(*answer.headers, *more))
 
 
-def _ids(request: Request) -> tuple[str, str, str]:
-    """The request's own id, its client's, and the one by its old name that stands for either."""
-    own, legacy = request.header(ID) or "", request.header(_LEGACY) or ""
-    clients = request.header(_CLIENTS) or legacy
+def ids_of(request: Request) -> tuple[str, str, str]:
+    """The request's own id, its client's, and the one by its old name that stands for either.
+
+    A header that comes twice counts as one, as WSGI has it.
+    """
+    found = {ID: "", _CLIENTS: "", _LEGACY: ""}
+    for name, value in request.headers:
+        key = name.lower()
+        if key in found:
+            found[key] = f"{found[key]},{value}" if found[key] else value
+    own, legacy = found[ID], found[_LEGACY]
+    clients = found[_CLIENTS] or legacy
     return own, clients, legacy or clients or own

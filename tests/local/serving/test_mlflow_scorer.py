@@ -162,6 +162,15 @@ def test_a_model_that_azure_does_not_start_answers_and_says_so(tmp_path: Path) -
     assert answer.notice.startswith("Azure does not start this model, for its signature: ")
 
 
+def test_beside_an_optional_column_that_is_absent_a_wrong_cell_is_named(tmp_path: Path) -> None:
+    inputs = Schema([ColSpec("double", "size"), ColSpec("long", "more", required=False)])
+    save_python(tmp_path / "model", telling(), signature=ModelSignature(inputs))
+    table = {"columns": ["size"], "data": [[1.5], ["wide"]]}
+    answer = load(tmp_path / "model").score(posted(json.dumps({"input_data": table}).encode()))
+    message = "row 1, column 'size': 'wide' is not a double"
+    assert (answer.status, json.loads(answer.body)) == (500, {"message": message})
+
+
 def test_a_model_that_exits_fails_a_request_and_no_more(tmp_path: Path) -> None:
     def leave(data: Any, params: Any) -> Any:
         raise SystemExit(3)
