@@ -124,7 +124,7 @@ def pinning(catalog: Catalog, stack: str, waiting: Iterable[Waiting]) -> list[st
     commands: dict[str, str] = {}  # by what begins them
     for one in waiting:
         if pipeline := pipelines.get((one.endpoint, one.deployment)):
-            commands[str(one)] = _registering(catalog, pipeline)
+            commands[str(one)] = _registering(catalog, stack, pipeline)
             continue
         deployment = behind[one.endpoint, one.deployment]
         name = _model_name(deployment)
@@ -136,16 +136,17 @@ def pinning(catalog: Catalog, stack: str, waiting: Iterable[Waiting]) -> list[st
     return list(commands.values())
 
 
-def _registering(catalog: Catalog, pipeline: PipelineDeployment) -> str:
+def _registering(catalog: Catalog, stack: str, pipeline: PipelineDeployment) -> str:
     """How the component of a pipeline is registered and pinned."""
     pin = f"{ENDPOINTS}.{pipeline.endpoint_name}.deployments.{pipeline.name}.component"
-    set_pin = f"pulumi config set --path '{pin}' azureml:NAME:VERSION"
+    set_pin = f"pulumi config set --stack {stack} --path '{pin}' azureml:NAME:VERSION"
     if not isinstance(pipeline.component, Path):
         return set_pin
     root = catalog.folder.parent
     file = pipeline.component
     shown = file.relative_to(root).as_posix() if file.is_relative_to(root) else file
-    return f"az ml component create --file {shown} && {set_pin}"
+    where = "--resource-group GROUP --workspace-name WORKSPACE"
+    return f"az ml component create --file {shown} {where} && {set_pin}"
 
 
 def _model_name(deployment: Deployment) -> str | None:

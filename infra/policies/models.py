@@ -16,6 +16,7 @@ _ASSETS = {
     "properties.model.assetId": "model",
     "properties.codeConfiguration.codeId": "code_configuration.code",
     "properties.environmentId": "environment",
+    "properties.deploymentConfiguration.componentId.assetId": "component",
 }
 # A reference by ARM id, in a registry, or short; a name without a version means its latest.
 _EXACT = re.compile(r".*/versions/(?P<long>[^/@]+)/?|azureml:[^:/@]+:(?P<short>[^:/@]+)")
@@ -40,7 +41,7 @@ def _is_exact(asset: Any) -> bool:
 
 EXACT_VERSIONS: Final = Rule(
     "production-pins-exact-versions",
-    "In production a deployment names the exact version of its model, code and environment.",
+    "In production a deployment names exact versions of its model, code, environment, component.",
     _exact_versions,
     (PRODUCTION,),
 )

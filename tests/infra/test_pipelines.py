@@ -69,7 +69,9 @@ def test_a_component_that_only_lies_here_waits_and_the_way_to_register_it_is_tol
     assert not program.of(ROUTING)
     said = " ".join(text for _, text in program.logs)
     assert "nightly/steps (component)" in said
-    assert "az ml component create --file models/m/pipeline.yml && pulumi config set" in said
+    assert "`az ml component create --file models/m/pipeline.yml --resource-group GROUP" in said
+    pin = "scoring:endpoints.nightly.deployments.steps.component"
+    assert f"pulumi config set --stack dev --path '{pin}' azureml:NAME:VERSION`" in said
 
 
 def test_a_cluster_that_the_stack_has_not_is_named(tmp_path: Path) -> None:

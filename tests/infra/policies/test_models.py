@@ -38,6 +38,11 @@ def deployments(asset: str) -> list[tuple[str, dict[str, Any], str]]:
             "code_configuration.code",
         ),
         (ML + "OnlineDeployment", {"environmentId": asset}, "environment"),
+        (
+            ML + "BatchDeployment",
+            {"deploymentConfiguration": {"componentId": {"assetId": asset}}},
+            "component",
+        ),
     ]
 
 
