@@ -69,7 +69,11 @@ class InferenceServer:
         self._app = _start(path)
 
     def score(self, request: Request) -> Answer:
-        """Call the server's application. Raises what it lets through, such as SystemExit."""
+        """Call the server's application.
+
+        Raises what it lets through, such as SystemExit, and UnicodeEncodeError for headers that
+        HTTP has no way to write.
+        """
         started: list[Any] = []
         written: list[bytes] = []
 
@@ -88,6 +92,7 @@ class InferenceServer:
         status, headers = started
         dropped = _HOP_BY_HOP if request.method == "HEAD" else {*_HOP_BY_HOP, "content-length"}
         kept = tuple((name, value) for name, value in headers if name.lower() not in dropped)
+        "".join(name + value for name, value in kept).encode("latin-1")
         return Answer(int(status.split(" ")[0]), body, kept, by_model=True)
 
 
@@ -169,6 +174,7 @@ def _explain(path: Path, error: BaseException) -> str:
 def _environ(request: Request) -> dict[str, Any]:
     """What a server of WSGI tells of a request (PEP 3333), as gunicorn does."""
     target, _, query = request.target.partition("?")
+    secure = request.header("x-forwarded-proto") == "https"
     environ = {
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
@@ -180,7 +186,7 @@ def _environ(request: Request) -> dict[str, Any]:
         "SERVER_PORT": _PORT,
         "SERVER_PROTOCOL": "HTTP/1.1",
         "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
+        "wsgi.url_scheme": "https" if secure else "http",
         "wsgi.input": io.BytesIO(request.body),
         "wsgi.input_terminated": True,
         "wsgi.errors": sys.stderr,
@@ -189,6 +195,8 @@ def _environ(request: Request) -> dict[str, Any]:
         "wsgi.run_once": False,
     }
     for name, value in request.headers:
+        if "_" in name:
+            continue  # which could stand for another header's name
         key = name.upper().replace("-", "_")
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             key = f"HTTP_{key}"

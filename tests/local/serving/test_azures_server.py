@@ -198,6 +198,8 @@ CASES = [
     plain("raw", b"a=1&a=2&b=3", Content_Type=FORM),
     plain("raw", PARTS, Content_Type="multipart/form-data; boundary=x"),
     plain("raw", b"\x00\xff"),
+    plain("raw", b"{}", X_Forwarded_Proto="https"),
+    Asked("raw", headers={"X_Own": "1", "Content_Length": "9"}, body=b"{}"),
     plain("raw", b"{}", Cookie="a=1; b=2", X_Own="1", Accept="*/*"),
     *(
         Asked("raw", method, "/score?a=1&a=%20&b=%C3%A9", {})
