@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Collection, Iterable
 from importlib import import_module, machinery
@@ -45,6 +46,8 @@ _SETTINGS = (
     "WORKER_COUNT",
     "WORKSPACE_NAME",
 )
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_NO_VALUE = re.compile(r"[\0\r\n]")
 _HOP_BY_HOP = frozenset(
     {
         *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization"),
@@ -71,8 +74,8 @@ class InferenceServer:
     def score(self, request: Request) -> Answer:
         """Call the server's application.
 
-        Raises what it lets through, such as SystemExit, and UnicodeEncodeError for headers that
-        HTTP has no way to write.
+        Raises what it lets through, such as SystemExit, and ValueError for headers that HTTP has
+        no way to write.
         """
         started: list[Any] = []
         written: list[bytes] = []
@@ -91,9 +94,16 @@ class InferenceServer:
                 parts.close()
         status, headers = started
         dropped = _HOP_BY_HOP if request.method == "HEAD" else {*_HOP_BY_HOP, "content-length"}
-        kept = tuple((name, value) for name, value in headers if name.lower() not in dropped)
-        "".join(name + value for name, value in kept).encode("latin-1")
-        return Answer(int(status.split(" ")[0]), body, kept, by_model=True)
+        kept = (_checked(name, value) for name, value in headers if name.lower() not in dropped)
+        return Answer(int(status.split(" ")[0]), body, tuple(kept), by_model=True)
+
+
+def _checked(name: str, value: str) -> tuple[str, str]:
+    """A header as gunicorn sends it. Raises ValueError for one that it refuses."""
+    if not _NAME.fullmatch(name) or _NO_VALUE.search(value):
+        raise ValueError(f"no header of HTTP: {name!r}: {value!r}")
+    value.encode("latin-1")
+    return name, value.strip(" \t")
 
 
 def _settle(code: Path, path: Path, declared: Collection[str]) -> None:
