@@ -131,7 +131,9 @@ class Front:
         return _response(shown, headers)
 
     def _shown(self, answer: Answer) -> Answer:
-        return answer if self._container_status else as_azure_shows(answer)
+        # What is no final status of HTTP, no client could take.
+        own = self._container_status and 200 <= answer.status < 600
+        return answer if own else as_azure_shows(answer)
 
     async def _answer(self, request: HttpRequest, asked: Request) -> tuple[str | None, Answer]:
         """The answer, and the deployment that was to give it."""

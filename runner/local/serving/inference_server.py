@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Collection, Iterable
 from importlib import import_module, machinery
@@ -45,6 +46,8 @@ _SETTINGS = (
     "WORKER_COUNT",
     "WORKSPACE_NAME",
 )
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_NO_VALUE = re.compile(r"[\0\r\n]")
 _HOP_BY_HOP = frozenset(
     {
         *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization"),
@@ -69,7 +72,11 @@ class InferenceServer:
         self._app = _start(path)
 
     def score(self, request: Request) -> Answer:
-        """Call the server's application. Raises what it lets through, such as SystemExit."""
+        """Call the server's application.
+
+        Raises what it lets through, such as SystemExit, and ValueError for headers that HTTP has
+        no way to write.
+        """
         started: list[Any] = []
         written: list[bytes] = []
 
@@ -87,8 +94,16 @@ class InferenceServer:
                 parts.close()
         status, headers = started
         dropped = _HOP_BY_HOP if request.method == "HEAD" else {*_HOP_BY_HOP, "content-length"}
-        kept = tuple((name, value) for name, value in headers if name.lower() not in dropped)
-        return Answer(int(status.split(" ")[0]), body, kept, by_model=True)
+        kept = (_checked(name, value) for name, value in headers if name.lower() not in dropped)
+        return Answer(int(status.split(" ")[0]), body, tuple(kept), by_model=True)
+
+
+def _checked(name: str, value: str) -> tuple[str, str]:
+    """A header as gunicorn sends it. Raises ValueError for one that it refuses."""
+    if not _NAME.fullmatch(name) or _NO_VALUE.search(value):
+        raise ValueError(f"no header of HTTP: {name!r}: {value!r}")
+    value.encode("latin-1")
+    return name, value.strip(" \t")
 
 
 def _settle(code: Path, path: Path, declared: Collection[str]) -> None:
@@ -169,6 +184,7 @@ def _explain(path: Path, error: BaseException) -> str:
 def _environ(request: Request) -> dict[str, Any]:
     """What a server of WSGI tells of a request (PEP 3333), as gunicorn does."""
     target, _, query = request.target.partition("?")
+    secure = request.header("x-forwarded-proto") == "https"
     environ = {
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
@@ -180,7 +196,7 @@ def _environ(request: Request) -> dict[str, Any]:
         "SERVER_PORT": _PORT,
         "SERVER_PROTOCOL": "HTTP/1.1",
         "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
+        "wsgi.url_scheme": "https" if secure else "http",
         "wsgi.input": io.BytesIO(request.body),
         "wsgi.input_terminated": True,
         "wsgi.errors": sys.stderr,
@@ -189,6 +205,8 @@ def _environ(request: Request) -> dict[str, Any]:
         "wsgi.run_once": False,
     }
     for name, value in request.headers:
+        if "_" in name:
+            continue  # which could stand for another header's name
         key = name.upper().replace("-", "_")
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             key = f"HTTP_{key}"

@@ -70,6 +70,7 @@ def run(raw_data, request_headers):
         "stream": lambda: flask.Response(parts()),
         "redirect": lambda: flask.redirect("/elsewhere"),
         "cookies": lambda: AMLResponse("c", 200, {"Set-Cookie": "a=1,b=2"}),
+        "blanks": lambda: flask.Response("b", headers={"X-A": " a \t", "X-B": ""}),
         "hops": lambda: flask.Response("h", headers={"Keep-Alive": "x", "X-A": "1"}),
         "nothing": lambda: AMLResponse("none", 304),
     }[wish]()
@@ -164,7 +165,7 @@ def plain(script: str, body: bytes, **headers: str) -> Asked:
 WISHES = (
     *("headers", "none", "text", "nan", "tuple", "array", "arrays", "number", "date", "bytes"),
     *("set", "raise", "abort", "timeout", "response", "aml", "aml json", "aml none", "failed"),
-    *("empty", "stream", "redirect", "cookies", "hops", "nothing"),
+    *("empty", "stream", "redirect", "cookies", "hops", "blanks", "nothing"),
 )
 JSON = "application/json"
 IDS = ("x-request-id", "x-ms-request-id", "x-ms-client-request-id")
@@ -198,6 +199,8 @@ CASES = [
     plain("raw", b"a=1&a=2&b=3", Content_Type=FORM),
     plain("raw", PARTS, Content_Type="multipart/form-data; boundary=x"),
     plain("raw", b"\x00\xff"),
+    plain("raw", b"{}", X_Forwarded_Proto="https"),
+    Asked("raw", headers={"X_Own": "1", "Content_Length": "9"}, body=b"{}"),
     plain("raw", b"{}", Cookie="a=1; b=2", X_Own="1", Accept="*/*"),
     *(
         Asked("raw", method, "/score?a=1&a=%20&b=%C3%A9", {})

@@ -267,6 +267,28 @@ def test_a_request_goes_to_the_script_as_it_came_and_the_answer_comes_back_so(se
     assert client.ask(b"", "GET", "/swagger.json", key=None).status == 401
 
 
+@pytest.mark.parametrize(
+    ("header", "error"),
+    [({"X-Own": "\u2192"}, "UnicodeEncodeError"), ({"X Own": "a"}, "ValueError")],
+)
+def test_a_header_that_http_cannot_write_costs_one_answer(
+    serve: Serve, header: dict[str, str], error: str
+) -> None:
+    client = serve()
+    reply = client.ask(json.dumps({"respond": ["body", 200, header]}).encode())
+    assert reply.status == 424
+    assert reply.message == f"scoring raised {error}; the deployment's log says more"
+    assert client.ask().status == 200
+
+
+def test_a_status_that_no_client_could_take_is_shown_as_azure_shows_it(serve: Serve) -> None:
+    for status in (102, 700):
+        wish = json.dumps({"respond": ["", status]}).encode()
+        reply = serve(container_status=True).ask(wish)
+        assert reply.status == 424
+        assert reply.headers["ms-azureml-model-error-statuscode"] == str(status)
+
+
 def test_what_a_script_answers_but_200_is_shown_as_azure_shows_it(
     serve: Serve, said: list[str]
 ) -> None:
