@@ -115,7 +115,10 @@ class Deployment:
     def close(self) -> None:
         """End the processes, letting each do what a script does at its exit."""
         self._closed.set()
-        enders = [threading.Thread(target=one.end, args=(_GRACE,)) for one in list(self._processes)]
+        enders = [
+            threading.Thread(target=process.end, args=(_GRACE,))
+            for process in list(self._processes)
+        ]
         for ender in enders:
             ender.start()
         for ender in enders:
@@ -221,9 +224,8 @@ class Deployment:
                 self._closed.wait(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
             else:
-                self._welcome(process)
+                if self._closed.is_set():
+                    process.end()  # it was born after all the others were told to go
+                else:
+                    self._welcome(process)
                 break
-        if self._closed.is_set():
-            # It may have been born after all the others were told to go.
-            for process in list(self._processes):
-                process.kill()

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
+import signal
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -33,7 +37,10 @@ class Died(Exception):
 
 
 class Process:
-    """Started at once; `wait_until_ready` before the first request. One request at a time."""
+    """Started at once; `wait_until_ready` before the first request. One request at a time.
+
+    It ends with all that its script has started, as a container does.
+    """
 
     def __init__(self, plan: DeploymentPlan, log: IO[bytes] | None = None) -> None:
         """Start it. What the model or script prints goes to `log`, a file, else to standard error
@@ -43,9 +50,13 @@ class Process:
         """
         self.start_seconds = 0.0  # that it took to load, once it is ready
         self._plan = plan
-        self._relay = Relay(plan.name, sys.stderr.fileno()) if log is None else None
+        try:
+            self._connection, theirs = Pipe()
+            self._relay = Relay(plan.name, sys.stderr.fileno()) if log is None else None
+        except OSError as error:
+            raise JobFailed(f"deployment {plan.name!r} did not start: {error.strerror}") from None
+        _limit(self._connection.fileno(), plan.request_timeout)
         output = log if self._relay is None else self._relay.inlet
-        self._connection, theirs = Pipe()
         command, variables = _command(plan, str(theirs.fileno()))
         try:
             self._process = subprocess.Popen(
@@ -89,16 +100,20 @@ class Process:
             model, label = self._plan.model, self._plan.label
             raise JobFailed(failed.replace(model, label) if model and label else failed)
 
-    def score(self, request: Request, timeout: float | None = None) -> Answer:
-        """Have one request answered, in `timeout` seconds. Raises TooSlow or Died."""
-        deadline = time.monotonic() + (self._plan.request_timeout if timeout is None else timeout)
+    def score(self, request: Request) -> Answer:
+        """Have one request answered, in the request timeout. Raises TooSlow or Died."""
+        deadline = time.monotonic() + self._plan.request_timeout
         head = {"method": request.method, "target": request.target, "headers": request.headers}
         self._send(json.dumps(head).encode())
         self._send(request.body)
-        told = json.loads(self._receive(deadline))
-        headers = tuple((name, value) for name, value in told.pop("headers"))
+        try:
+            told = json.loads(self._receive(deadline))
+            headers = tuple((name, value) for name, value in told.pop("headers"))
+            answer = Answer(body=self._receive(deadline), headers=headers, **told)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise Died("its script wrote into its connection") from None
         self._log_so_far()  # which is in the log when its answer is there
-        return Answer(body=self._receive(deadline), headers=headers, **told)
+        return answer
 
     def end(self, grace: float = 0.0) -> None:
         """Let it end by itself, `grace` seconds at most, and see it gone."""
@@ -107,14 +122,19 @@ class Process:
             self._process.wait(grace)
         self.kill()
         self._process.wait()
+        self._kill_all()  # also where it has ended by itself
         self._log_so_far()
         assert self._process.stdin is not None
         self._process.stdin.close()
 
     def kill(self) -> None:
         """End it now, without waiting for that: also safe in a signal's handler."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+        if self._process.returncode is None:
+            self._kill_all()
+
+    def _kill_all(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def _log_so_far(self) -> None:
         if self._relay is not None:
@@ -123,6 +143,8 @@ class Process:
     def _send(self, message: bytes) -> None:
         try:
             self._connection.send_bytes(message)
+        except BlockingIOError:
+            raise TooSlow from None
         except OSError:
             raise Died(self._how_it_ended()) from None
 
@@ -131,6 +153,8 @@ class Process:
             if not self._connection.poll(max(0.0, deadline - time.monotonic())):
                 raise TooSlow
             return self._connection.recv_bytes()
+        except BlockingIOError:
+            raise TooSlow from None
         except (EOFError, OSError):
             raise Died(self._how_it_ended()) from None
 
@@ -143,6 +167,15 @@ class Process:
         if status >= 0:
             return f"its process exited with status {status}"
         return f"its process was ended by signal {-status}"
+
+
+def _limit(descriptor: int, seconds: float) -> None:
+    """Have nobody wait longer on a socket for a process that hangs in the middle of a message."""
+    with socket.socket(fileno=os.dup(descriptor)) as connection:
+        fraction, whole = math.modf(seconds)
+        span = struct.pack("@ll", int(whole), max(1, int(fraction * 1e6)))  # 0 is without end
+        for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
+            connection.setsockopt(socket.SOL_SOCKET, option, span)
 
 
 def _command(plan: DeploymentPlan, descriptor: str) -> tuple[list[str], Mapping[str, str]]:

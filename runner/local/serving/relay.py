@@ -7,7 +7,9 @@ import select
 import threading
 from contextlib import suppress
 
-_CHUNK = 1 << 16  # bytes that are read at once, and the longest line that is kept in one piece
+# Bytes that are read at once, as many as the system keeps in a pipe; and the longest line that is
+# kept in one piece.
+_CHUNK = 1 << 16
 _writing = threading.Lock()  # so that lines of several processes stay whole
 
 
@@ -50,16 +52,18 @@ class Relay:
         os.close(self._outlet)
 
     def _read(self) -> None:
+        """Read all that the pipe holds, once: who prints without end must not keep who waits."""
+        if not self._open:
+            return
         with suppress(BlockingIOError):
-            while self._open:
-                content = os.read(self._outlet, _CHUNK)
-                if not content:
-                    self._open = False
-                *lines, self._rest = (self._rest + content).split(b"\n")
-                if self._rest and (not content or len(self._rest) > _CHUNK):
-                    lines, self._rest = [*lines, self._rest], b""
-                if lines:
-                    self._write(lines)
+            content = os.read(self._outlet, _CHUNK)
+            if not content:
+                self._open = False
+            *lines, self._rest = (self._rest + content).split(b"\n")
+            if self._rest and (not content or len(self._rest) > _CHUNK):
+                lines, self._rest = [*lines, self._rest], b""
+            if lines:
+                self._write(lines)
 
     def _write(self, lines: list[bytes]) -> None:
         text = b"".join(self._prefix + line + b"\n" for line in lines)

@@ -30,6 +30,9 @@ def main(descriptor: str) -> None:
     socket = int(descriptor)
     os.set_inheritable(socket, False)  # what a script starts must not keep it open
     connection = Connection(socket)
+    # A copy of this process that returns from the script would answer, too: somebody else's
+    # request, by the order of the answers.
+    os.register_at_fork(after_in_child=connection.close)
     plan = DeploymentPlan(**json.loads(connection.recv_bytes()))
     began = time.monotonic()
     try:
@@ -68,7 +71,8 @@ def _tell(connection: Connection, **message: object) -> None:
 
 
 def _settle() -> None:
-    """Ctrl-C is for the server; and without the server there is nobody to answer."""
+    """Ctrl-C is for the server; and without the server there is nobody to answer: then this
+    process goes, with all that the script has started."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     lifeline = os.dup(0)
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -77,6 +81,6 @@ def _settle() -> None:
 
     def watch() -> None:
         os.read(lifeline, 1)
-        os._exit(1)
+        os.killpg(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=watch, daemon=True).start()
