@@ -47,7 +47,8 @@ _SETTINGS = (
     "WORKSPACE_NAME",
 )
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_NO_VALUE = re.compile(r"[\0\r\n]")
+_NO_VALUE = re.compile(r"[\0\r\n\v\f]")
+_STATUS = re.compile(r"[1-9][0-9]{2}( .*)?")
 _HOP_BY_HOP = frozenset(
     {
         *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization"),
@@ -74,8 +75,8 @@ class InferenceServer:
     def score(self, request: Request) -> Answer:
         """Call the server's application.
 
-        Raises what it lets through, such as SystemExit, and ValueError for headers that HTTP has
-        no way to write.
+        Raises what it lets through, such as SystemExit, and ValueError for a status or headers
+        that HTTP has no way to write.
         """
         started: list[Any] = []
         written: list[bytes] = []
@@ -95,7 +96,14 @@ class InferenceServer:
         status, headers = started
         dropped = _HOP_BY_HOP if request.method == "HEAD" else {*_HOP_BY_HOP, "content-length"}
         kept = (_checked(name, value) for name, value in headers if name.lower() not in dropped)
-        return Answer(int(status.split(" ")[0]), body, tuple(kept), by_model=True)
+        return Answer(_number(status), body, tuple(kept), by_model=True)
+
+
+def _number(status: str) -> int:
+    """The number of a status line. Raises ValueError for one that gunicorn refuses."""
+    if not _STATUS.fullmatch(status):
+        raise ValueError(f"no status of HTTP: {status!r}")
+    return int(status[:3])
 
 
 def _checked(name: str, value: str) -> tuple[str, str]:
@@ -183,7 +191,7 @@ def _explain(path: Path, error: BaseException) -> str:
 
 def _environ(request: Request) -> dict[str, Any]:
     """What a server of WSGI tells of a request (PEP 3333), as gunicorn does."""
-    target, _, query = request.target.partition("?")
+    target, _, query = request.target.partition("#")[0].partition("?")
     secure = request.header("x-forwarded-proto") == "https"
     environ = {
         "REQUEST_METHOD": request.method,

@@ -210,6 +210,7 @@ CASES = [
         "raw", target="/score?echo=1", headers={"Content-Type": "image/png"}, body=b"\x89PNG\xff"
     ),
     Asked("raw", target="/%73core?x=/%2F%3F", headers={}, body=b"1"),
+    Asked("raw", target="/score?a=1#part?b=2", headers={}, body=b"1"),
     plain("schema", b'{"rows": [[1, 2], [3, 4]], "options": {"twice": true}}', Content_Type=JSON),
     plain("schema", b'{"rows": [[1, 2]], "other": 1}', Content_Type="application/json; x=y"),
     plain("schema", b'{"rows": [[1, 2]]}', Content_Type="text/plain"),
