@@ -57,8 +57,8 @@ def record_slowest(folder: Path, seconds: Mapping[str, float]) -> None:
 
 def _write(folder: Path, served: Mapping[str, Served]) -> None:
     content = {
-        name: {key: round(value, 3) for key, value in asdict(one).items()}
-        for name, one in served.items()
+        name: {key: round(value, 3) for key, value in asdict(record).items()}
+        for name, record in served.items()
     }
     write_whole(_file(folder), json.dumps(content))
 

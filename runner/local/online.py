@@ -96,10 +96,12 @@ def serve(
             for deployment in declared.values()
         ]
         deployments = {plan.name: Deployment(plan, say=say) for plan in plans}
-        for one in deployments.values():
-            stack.enter_context(one)
+        for deployment in deployments.values():
+            stack.enter_context(deployment)
         _load(list(deployments.values()), say)
-        record_starts(folder, {name: one.start_seconds for name, one in deployments.items()})
+        record_starts(
+            folder, {name: deployment.start_seconds for name, deployment in deployments.items()}
+        )
         front = Front(
             Endpoint(
                 name, deployments, read_key(folder), endpoint.traffic, endpoint.mirror_traffic
@@ -122,7 +124,8 @@ def serve(
 
         stack.callback(
             lambda: record_slowest(
-                folder, {name: one.slowest_seconds for name, one in deployments.items()}
+                folder,
+                {name: deployment.slowest_seconds for name, deployment in deployments.items()},
             )
         )
         stack.callback(withdraw, folder)
@@ -373,10 +376,10 @@ def _answer_once(
     from runner.local.serving.deployment import Deployment
 
     with (folder / "invoke.txt").open("wb") as log:
-        with Deployment(replace(plan, processes=1), log, say) as one:
-            one.start()
+        with Deployment(replace(plan, processes=1), log, say) as deployment:
+            deployment.start()
             began = time.perf_counter()
-            answer = one.score(Request(headers=(("content-type", JSON),), body=body))
+            answer = deployment.score(Request(headers=(("content-type", JSON),), body=body))
         return _response(answer, plan.name, time.perf_counter() - began)
 
 

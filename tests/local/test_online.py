@@ -120,7 +120,7 @@ def test_traffic_is_split_as_declared(project: ScratchProject) -> None:
     online.write("models/echo/online-endpoint.yml", endpoint_yaml(blue=50, green=50))
     with Server(online) as server:
         processes = [server.ask({})[1]["process"] for _ in range(60)]
-        counts = [processes.count(one) for one in set(processes)]
+        counts = [processes.count(process) for process in set(processes)]
         assert len(counts) == 2
         assert min(counts) >= 10
 
@@ -214,12 +214,14 @@ def test_a_script_finds_the_registered_model_under_its_own_name(
         "def run(raw_data):\n"
         "    folder = Path(os.environ['AZUREML_MODEL_DIR'])\n"
         "    files = folder.rglob('*.txt')\n"
-        "    return {str(one.relative_to(folder)): one.read_text() for one in files}\n"
+        "    return {str(path.relative_to(folder)): path.read_text() for path in files}\n"
     )
     online.write("models/echo/blue/score.py", script)
     answer = online.json("invoke", "here", request_file(tmp_path, {}))
     assert answer["body"] == {"greeting/greeting.txt": "hello\n"}
-    assert [one["version"] for one in online.json("models", "list", "--name", "greeting")] == ["1"]
+    assert [model["version"] for model in online.json("models", "list", "--name", "greeting")] == [
+        "1"
+    ]
 
 
 def test_a_secret_that_azure_reads_is_given_in_the_environment(

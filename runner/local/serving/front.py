@@ -68,7 +68,7 @@ class Front:
         self._chance = chance or secrets.SystemRandom().random
         self._metrics = Metrics(endpoint.deployments.values())
         # A thread for everybody who is let in, so that nobody waits for a thread.
-        most = sum(one.plan.most_inside for one in endpoint.deployments.values())
+        most = sum(deployment.plan.most_inside for deployment in endpoint.deployments.values())
         self._threads = ThreadPoolExecutor(max(1, most), thread_name_prefix="score")
 
     def app(self) -> Starlette:
@@ -96,12 +96,12 @@ class Front:
     def close(self) -> None:
         """Finish what is being scored, then end the deployments."""
         self._threads.shutdown(wait=True)
-        for one in self._endpoint.deployments.values():
-            one.close()
+        for deployment in self._endpoint.deployments.values():
+            deployment.close()
 
     def kill(self) -> None:
-        for one in self._endpoint.deployments.values():
-            one.kill()
+        for deployment in self._endpoint.deployments.values():
+            deployment.kill()
 
     async def _hand_on(self, request: HttpRequest) -> Response:
         """Have a deployment answer a request, which goes to it as it came."""
@@ -192,7 +192,7 @@ class Front:
         """Ready while every deployment with traffic has a process that can score."""
         from starlette.responses import JSONResponse
 
-        ready = {name: one.ready for name, one in self._endpoint.deployments.items()}
+        ready = {name: deployment.ready for name, deployment in self._endpoint.deployments.items()}
         needed = [name for name, share in self._endpoint.traffic.items() if share]
         fine = all(ready[name] for name in needed)
         state = {"status": "ready" if fine else "not ready", "processes": ready}

@@ -44,9 +44,9 @@ class Metrics:
             ["deployment"],
             registry=self._registry,
         )
-        for one in deployments:
-            ready.labels(one.plan.name).set_function(partial(_ready, one))
-            self._in_flight.labels(one.plan.name)
+        for deployment in deployments:
+            ready.labels(deployment.plan.name).set_function(partial(_ready, deployment))
+            self._in_flight.labels(deployment.plan.name)
 
     def answered(self, deployment: str | None, status: int, mirrored: bool = False) -> None:
         self._requests.labels(deployment or "", status, str(mirrored).lower()).inc()

@@ -232,7 +232,7 @@ def test_a_copy_of_the_process_answers_nobody(serve: Serve) -> None:
 
 def test_what_a_script_has_started_ends_with_its_process(serve: Serve) -> None:
     served = serve(request_timeout=0.5)
-    started = []
+    started: list[int] = []
     for wish in ({"until": "/never"}, {"die": 3}, {}):
         file = served.folder / f"started-{len(started)}"
         served.ask(start=str(file), **wish)
