@@ -129,7 +129,7 @@ def serve(
             )
         )
         stack.callback(withdraw, folder)
-        patience = max(plan.request_timeout + plan.queue_wait for plan in plans) + _MARGIN
+        patience = max(plan.longest_inside for plan in plans) + _MARGIN
         serve_http(front, listener, patience, begin)
 
 

@@ -26,3 +26,9 @@ class DeploymentPlan:
     def most_inside(self) -> int:
         """Requests being scored or waiting, beyond which Azure refuses more."""
         return 2 * self.slots
+
+    @property
+    def longest_inside(self) -> float:
+        """Seconds from a request's coming in to its answer at the latest: it waits for a slot,
+        then for a process, and then is scored."""
+        return self.queue_wait + 2 * self.request_timeout

@@ -137,6 +137,21 @@ def test_who_has_a_slot_waits_for_a_process_as_long_as_a_request_may_take(serve:
     assert json.loads(waiting.result(20).body)["said"] == "waited"
 
 
+def test_a_request_may_wait_for_a_process_and_then_be_scored_as_long_again(serve: Serve) -> None:
+    served = serve(slots=2, queue_wait=0.0, request_timeout=1.0)
+    held, until = served.hold()
+    began = time.monotonic()
+    waiting = served.ask_meanwhile(until=str(served.folder / "last"))
+    time.sleep(0.6)
+    until.touch()
+    assert held.result(20).status == 200
+    time.sleep(0.6)
+    (served.folder / "last").touch()
+    assert waiting.result(20).status == 200
+    took = time.monotonic() - began
+    assert served.deployment.plan.request_timeout < took < served.deployment.plan.longest_inside
+
+
 def test_what_is_worth_a_notice_is_told_once(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     answer = Answer(200, b"{}", notice="Azure answers 424 to this")
     monkeypatch.setattr(Process, "score", lambda *_: answer)
