@@ -211,7 +211,7 @@ def plan_deployment(
     deployment: OnlineDeployment,
     interpreters: Interpreters,
 ) -> tuple[DeploymentPlan, Interpreter]:
-    """What the engine is told of a deployment, and which Python it has.
+    """The plan of a deployment for the engine, and the deployment's Python.
 
     Its model is registered and its declared environment is made where they are not there yet.
     """
@@ -257,7 +257,7 @@ def plan_deployment(
 
 
 def _worker_count(deployment: OnlineDeployment) -> int:
-    """How many processes each instance runs, by the variable that Azure's server reads."""
+    """The number of processes of each instance, by the variable that Azure's server reads."""
     declared = deployment.environment_variables.get("WORKER_COUNT", "1")
     try:
         count = int(declared)

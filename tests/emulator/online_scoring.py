@@ -51,7 +51,7 @@ class OnlineScoring:
         self._lock = threading.Lock()
 
     def routes(self) -> list[Route]:
-        """What answers requests, of every method. They need the endpoint's own key or token."""
+        """The routes of requests, of every method. They need the endpoint's own key or token."""
         return [
             route("*", addresses.INFERENCE_HOST, path, self._answer, serial=False)
             for path in ("/score", "/swagger.json")

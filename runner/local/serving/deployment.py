@@ -57,12 +57,12 @@ class Deployment:
 
     @property
     def start_seconds(self) -> float:
-        """How long the slowest of its processes took to load."""
+        """The seconds that the slowest of its processes took to load."""
         return max((process.start_seconds for process in list(self._processes)), default=0.0)
 
     @property
     def ready(self) -> int:
-        """How many processes can score."""
+        """The number of processes that can score."""
         return self._ready
 
     def begin(self) -> None:

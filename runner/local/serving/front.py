@@ -36,7 +36,7 @@ _NOT_HANDED_ON = frozenset(
 
 @dataclass(frozen=True)
 class Endpoint:
-    """What is served. Traffic and mirror traffic are in percent, by deployment."""
+    """An endpoint that is served. Traffic and mirror traffic are in percent, by deployment."""
 
     name: str
     deployments: Mapping[str, Deployment]
@@ -212,7 +212,7 @@ async def _live(_request: HttpRequest) -> Response:
 
 
 async def _explain(_request: HttpRequest, error: Exception) -> Response:
-    """What the routes refuse, in the shape of every other error."""
+    """Answer what the routes refuse in the shape of every other error."""
     status = getattr(error, "status_code", 500)
     headers = getattr(error, "headers", None) or {}
     return _response(refuse(status, getattr(error, "detail", "")), dict(headers))

@@ -172,7 +172,7 @@ def _start(path: Path) -> Any:
 
 
 def _explain(path: Path, error: BaseException) -> str:
-    """Why the server didn't take a script, in one line."""
+    """Tell in one line why the server didn't take a script."""
     if not type(error).__module__.startswith(SERVER_MODULE):
         return (
             f"{SERVER} can't be set up for script {path}: {brief(error)}; see config.json and"
@@ -190,7 +190,7 @@ def _explain(path: Path, error: BaseException) -> str:
 
 
 def _environ(request: Request) -> dict[str, Any]:
-    """What a server of WSGI tells of a request (PEP 3333), as gunicorn does."""
+    """The variables by which a server of WSGI describes a request (PEP 3333), as gunicorn's."""
     target, _, query = request.target.partition("#")[0].partition("?")
     secure = request.header("x-forwarded-proto") == "https"
     environ = {

@@ -187,7 +187,7 @@ class PyfuncModel:
         return self._returned(*mlflow_samples.model_input(read, params, self._flavors))
 
     def _why_refused(self, content: Any) -> str | None:
-        """Why Azure takes no such `input_data`, where it can be read here all the same."""
+        """The reason why Azure takes no such `input_data`, where it can be read here anyway."""
         if self._unstarted is not None:
             return self._unstarted
         if mlflow_samples.is_table(self._samples.input):
@@ -210,7 +210,7 @@ class PyfuncModel:
             raise BadRequest(_reason(error.message)) from error
 
     def _why_unread(self, content: Any, error: Exception) -> str:
-        """Where it is that a table has not the model's numbers, or else pandas' own words."""
+        """Name the cell that is not the number it should be, or else give pandas' own words."""
         if is_split(content):
             for column in self._columns:
                 if are_numbers([column]):
@@ -262,7 +262,7 @@ def _begin_spark() -> None:
 
 
 def _told(error: BaseException) -> str:
-    """What the client is told of an error; the traceback is printed, for the deployment's log."""
+    """The message of an error for the client; the traceback is printed, for the log."""
     if isinstance(error, BadRequest):
         return str(error)
     # Also of SystemExit: a model that calls exit() fails a request, not the deployment.
@@ -273,7 +273,7 @@ def _told(error: BaseException) -> str:
 
 
 def _reason(message: str) -> str:
-    """What MLflow has to say, without the whole request that it repeats before."""
+    """MLflow's own message, without the whole request that it repeats before."""
     if message.startswith("Failed to enforce schema"):
         message = message.rpartition("Error: ")[2]
     return one_line(message)[:_LONGEST_REASON]

@@ -1,4 +1,4 @@
-"""What one deployment of an online endpoint is made of, with every path resolved."""
+"""The parts of one deployment of an online endpoint, with every path resolved."""
 
 from __future__ import annotations
 

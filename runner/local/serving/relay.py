@@ -1,4 +1,4 @@
-"""What a deployment's process prints, in the server's own log, with the deployment's name."""
+"""The way of a deployment's printed lines to the server's own log, with the deployment's name."""
 
 from __future__ import annotations
 

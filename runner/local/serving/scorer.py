@@ -1,4 +1,4 @@
-"""What turns a request into an answer."""
+"""Scorers, which turn a request into an answer."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def answer(scorer: Scorer, request: Request) -> Answer:
 
 
 def _failed(error: BaseException) -> Answer:
-    """What is answered where scoring raises, also SystemExit: code that calls exit() fails a
+    """The answer where scoring raises, also SystemExit: code that calls exit() fails a
     request, not the deployment."""
     traceback.print_exception(type(error), error, error.__traceback__)
     if cause := java_cause(error):  # of Spark's errors it stands in the middle of pages

@@ -81,7 +81,7 @@ def test_the_answers_are_those_of_azures_code(
 
 
 def compared(name: str, recorded: Recorded, answer: Answer) -> str | None:
-    """How an answer differs from the recorded one, unless it is meant to."""
+    """Tell the difference of an answer from the recorded one, unless it is meant to be."""
     body, headers = kept_body(answer.status, answer.body), kept_headers(answer.headers)
     if answer.notice is not None:
         taken = any(re.fullmatch(pattern, name) for pattern in TAKEN)

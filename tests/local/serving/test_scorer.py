@@ -1,4 +1,4 @@
-"""What becomes of a request whose model or script raises."""
+"""Requests whose model or script raises."""
 
 from __future__ import annotations
 
