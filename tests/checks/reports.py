@@ -91,6 +91,11 @@ REPORTS = (
         "old-server",
     ),
     Report(
+        "azureml-inference-server-http 1.3 under Python 3.8: No module named azureml.contrib",
+        f"{_EXAMPLES}/pull/4009",
+        "old-python",
+    ),
+    Report(
         "numpy.dtype size changed: credits-default-model fails to deploy",
         f"{_EXAMPLES}/issues/3415",
         "numpy-2",
@@ -222,6 +227,11 @@ REPORTS = (
         "https://github.com/mlflow/mlflow/issues/5419",
         "saved-python",
     ),
+    Report(
+        "The generated script fails over a model with an input_example: get_parameter_type",
+        "https://github.com/Azure/azureml-assets/issues/3618",
+        "sample",
+    ),
     # Data.
     Report("No support of Parquet for MLflow models in batches", f"{_SDK}/28431", "endings"),
     Report(
@@ -257,6 +267,21 @@ REPORTS = (
         "request-timeout",
     ),
     Report(
+        "Requests are answered up to 25 minutes after they timed out, and retries add to them",
+        f"{_SDK}/36296",
+        "workers",
+    ),
+    Report(
+        "max_concurrent_requests_per_instance needs WORKER_COUNT beside it",
+        "https://github.com/MicrosoftDocs/azure-docs/pull/107479",
+        "workers",
+    ),
+    Report(
+        "Two documents give different limits of request_timeout_ms: 180000 is Azure's",
+        f"{_DOCS}/123307",
+        "declaration",
+    ),
+    Report(
         "How to provide secrets: we pass them as environment variables",
         f"{_SDK}/23277",
         "secret",
@@ -273,6 +298,24 @@ REPORTS = (
         f"{_SDK}/34214",
         None,
         "what is in an image only who pulls it can tell",
+    ),
+    Report(
+        "A model's answer: Object of type ndarray is not JSON serializable",
+        "https://github.com/mlflow/mlflow/issues/8220",
+        None,
+        "what a model returns shows when it is called: `runner serve` answers 500 there, as Azure",
+    ),
+    Report(
+        "A value is not provided for the 'input_data' parameter",
+        f"{_EXAMPLES}/issues/3385",
+        None,
+        "requests are not checked; `runner serve` says which key it found instead",
+    ),
+    Report(
+        "score.py is not found in a local deployment whose code is the working folder",
+        "https://github.com/Azure/azure-cli-extensions/issues/8522",
+        None,
+        "a fault of az ml's own local deployments",
     ),
     Report(
         "Deployment of MLflow models currently unavailable",
