@@ -48,6 +48,16 @@ REPORTS = (
         "unresolved",
     ),
     Report(
+        "azureml-inference-server-http supports no pydantic from 2.10 on",
+        "https://github.com/microsoft/azureml-inference-server/issues/100",
+        "unresolved",
+    ),
+    Report(
+        "azureml-inference-server-http 0.4.13 requires inference-schema==1.3.0",
+        "https://github.com/Azure/InferenceSchema/issues/68",
+        "unresolved",
+    ),
+    Report(
         "ResolvePackageNotFound: numpy=1.16.0, whose image build failed",
         f"{_NOTEBOOKS}/194",
         "unresolved",
@@ -96,6 +106,11 @@ REPORTS = (
         "old-python",
     ),
     Report(
+        "Python 3.8 and an old scikit-learn: 502 of the liveness probe",
+        f"{_EXAMPLES}/pull/3847",
+        "old-python",
+    ),
+    Report(
         "numpy.dtype size changed: credits-default-model fails to deploy",
         f"{_EXAMPLES}/issues/3415",
         "numpy-2",
@@ -140,6 +155,16 @@ REPORTS = (
     Report(
         "azureml-in-a-day: an update of the platform imports azureml.ai.monitoring",
         f"{_EXAMPLES}/pull/4031",
+        "monitoring",
+    ),
+    Report(
+        "Endpoint containers crash on boot: azureml.ai.monitoring, then azureml.contrib",
+        f"{_EXAMPLES}/pull/3928",
+        "monitoring",
+    ),
+    Report(
+        "e2e-ml-workflow: the no-code script's import changed from mlmonitoring",
+        f"{_EXAMPLES}/pull/3902",
         "monitoring",
     ),
     Report(
@@ -328,6 +353,18 @@ REPORTS = (
         f"{_EXAMPLES}/pull/3873",
         None,
         "other reports name another cause, and the image was changed since",
+    ),
+    Report(
+        "Pin mlflow<3: an MLflow 3 model's container answers the liveness probe with 502",
+        f"{_EXAMPLES}/pull/4051",
+        None,
+        "no log is shown, and other reports name another cause",
+    ),
+    Report(
+        "pip<=21.3.1 beside python=3.10: the container crashes on startup",
+        f"{_EXAMPLES}/pull/4040",
+        None,
+        "no log is shown; what an older pip makes of the packages only that pip can tell",
     ),
     Report(
         "The pip step hangs with azureml-core 1.43 among 20 pins",
