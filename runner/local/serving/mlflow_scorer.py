@@ -81,8 +81,8 @@ class MlflowScorer:
         found = [key for key in given if key in MLFLOW_FORMS]
         unknown = [key for key in given if key not in (*MLFLOW_FORMS, "params")]
         if len(found) != 1 or unknown:
-            keys = ", ".join(map(shown, given)) or "nothing"
-            raise Refused(400, f"there is no input_data, but {keys}")
+            instead = f", but {', '.join(map(shown, given))}" if given else ""
+            raise Refused(400, f"there is no input_data{instead}")
         params = given.get("params")
         if params is not None and not isinstance(params, dict):
             raise Refused(400, "params must be an object")

@@ -194,7 +194,7 @@ def test_a_model_that_exits_fails_a_request_and_no_more(tmp_path: Path) -> None:
         (b"", "application/json", 400, "the body is empty; it must be a JSON object"),
         (b"{,}", "application/json", 400, "the body is not JSON: "),
         (b"[]", "application/json", 400, "the body must be a JSON object"),
-        (b"{}", "application/json", 400, "there is no input_data, but nothing"),
+        (b"{}", "application/json", 400, "there is no input_data"),
         (b'{"data": 1}', "application/json", 400, "there is no input_data, but 'data'"),
         (gzip.compress(b"{}"), "application/json", 500, "the body is compressed with gzip"),
         (b'"\xff"', "application/json", 500, "the body is not UTF-8 (byte 1)"),
