@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from runner.engine.drivers import sklearn_model
 from runner.engine.drivers.packages import way_to_have, why_not_loaded
 from runner.engine.java_cause import java_cause
-from runner.engine.mlmodel import MlModel, read_mlmodel
+from runner.engine.mlmodel import SCALARS, MlModel, read_mlmodel
 from runner.engine.text import one_line
 from runner.errors import JobFailed
 from runner.local.serving import mlflow_samples, mlflow_swagger
@@ -35,6 +35,7 @@ from runner.spark import leave_remote
 
 _BAD_REQUESTS = ("BAD_REQUEST", "INVALID_PARAMETER_VALUE")  # MLflow's error codes
 _LONGEST_REASON = 500  # characters
+_TYPES = (*SCALARS, "tensor")  # of outputs of which Azure's script makes a sample
 _REFUSED = "Azure answers 424 to this: "
 
 
@@ -222,8 +223,10 @@ def _is_fast(model: MlModel) -> bool:
     """Whether a model needs nothing of MLflow and pandas to be given what Azure gives it."""
     if not (model.is_plain_sklearn and are_numbers(model.signature.columns)):
         return False
-    # Params are checked by MLflow; and by an example Azure goes where pandas can read it.
-    return not model.takes_params and (model.example is None or _pandas_reads_no_text())
+    if model.takes_params or any(output["type"] not in _TYPES for output in model.outputs):
+        return False  # the former are checked by MLflow, with the latter Azure doesn't start it
+    # By an example Azure goes, but for a table that pandas can't read.
+    return model.example is None or (model.example == "dataframe" and _pandas_reads_no_text())
 
 
 @cache
