@@ -42,6 +42,11 @@ _REFUSED = "Azure answers 424 to this: "
 class LoadedModel(Protocol):
     """A model that predicts. What it raises is BadRequest where the client is to learn why."""
 
+    @property
+    def unstarted(self) -> str | None:
+        """Why Azure does not start it, None where it does."""
+        ...
+
     def predict(self, content: Any, params: Any) -> Outcome:
         """Predict from `input_data`, which Azure may refuse: then there is a notice."""
         ...
@@ -66,6 +71,7 @@ class MlflowScorer:
 
     def __init__(self, model: LoadedModel) -> None:
         self.model = model
+        self.notice = model.unstarted
 
     def score(self, request: Request) -> Answer:
         return respond(request, self._run, self.model.describe)
@@ -97,6 +103,8 @@ class MlflowScorer:
 
 class SklearnModel:
     """A scikit-learn model over numbers, without MLflow, whose import alone takes seconds."""
+
+    unstarted = None
 
     def __init__(self, model: MlModel) -> None:
         self._model = model
@@ -146,13 +154,13 @@ class PyfuncModel:
             self._warm_up(model.folder)
         self._columns = model.signature.columns
         self._flavors = self.loaded.metadata.flavors
-        self._unstarted: str | None = None
+        self.unstarted: str | None = None
         self._samples = mlflow_samples.Samples()
         try:
             self._samples = mlflow_samples.samples_of(self.loaded.metadata, model.folder)
             self._read = mlflow_samples.reader(self._samples.input, self._flavors)
         except Exception as error:
-            self._unstarted = f"Azure does not start this model, for its signature: {_brief(error)}"
+            self.unstarted = f"Azure does not start this model, for its signature: {_brief(error)}"
 
     def _warm_up(self, folder: Path) -> None:
         """Score the model's example, if it has one: what Spark compiles first takes seconds."""
@@ -189,8 +197,8 @@ class PyfuncModel:
 
     def _why_refused(self, content: Any) -> str | None:
         """Why Azure takes no such `input_data`, where it can be read here all the same."""
-        if self._unstarted is not None:
-            return self._unstarted
+        if self.unstarted is not None:
+            return self.unstarted
         if mlflow_samples.is_table(self._samples.input):
             readable = isinstance(content, (list, dict)) and content and not is_split(content)
             return _REFUSED + WRITTEN_OTHERWISE if readable else None

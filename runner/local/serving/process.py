@@ -42,6 +42,7 @@ class Process:
         Raises JobFailed where the plan's Python can't be started.
         """
         self.start_seconds = 0.0  # that it took to load, once it is ready
+        self.notice: str | None = None  # worth a line in the log, once it is ready
         self._plan = plan
         self._relay = Relay(plan.name, sys.stderr.fileno()) if log is None else None
         output = log if self._relay is None else self._relay.inlet
@@ -84,6 +85,7 @@ class Process:
         except TooSlow:
             raise JobFailed(f"{name} was not ready after {_START_SECONDS:g} s") from None
         self.start_seconds = told.get("seconds", 0.0)
+        self.notice = told.get("notice")
         if (failed := told["failed"]) is not None:
             # The process knows its model by the folder, a person by its reference.
             model, label = self._plan.model, self._plan.label

@@ -180,10 +180,12 @@ def test_a_model_over_numbers_that_azure_does_not_start_says_so_too(
     tmp_path: Path, more: dict[str, Any], reason: str
 ) -> None:
     folder = save(tmp_path / "model", **{"signature": ModelSignature(SIZE), **more})
-    answer = load(folder).score(posted(SIZES))
+    scorer = load(folder)
+    answer = scorer.score(posted(SIZES))
     assert answer.status == 200
     assert answer.notice is not None
     assert answer.notice.endswith(reason)
+    assert scorer.notice == answer.notice
 
 
 def test_beside_an_optional_column_that_is_absent_a_wrong_cell_is_named(tmp_path: Path) -> None:
