@@ -224,8 +224,9 @@ def plan_deployment(
             )
         if model.type != "mlflow_model":
             raise WrongUsage(
-                f"model {model.reference} is a {model.type}, which needs a scoring script:"
-                f" give deployment {deployment.name!r} a code_configuration"
+                f"model {model.reference} is a {model.type}, which needs a scoring script here,"
+                f" where no image's own server runs: give deployment {deployment.name!r} a"
+                " code_configuration"
             )
     settings = deployment.request_settings
     at_once = deployment.instance_count * _worker_count(deployment)

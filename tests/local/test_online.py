@@ -332,7 +332,9 @@ def test_an_endpoint_without_traffic_answers_404(online: ScratchProject, tmp_pat
     online.write("models/echo/online-endpoint.yml", endpoint_yaml(blue=0))
     done = online.run("invoke", "here", request_file(tmp_path, {}))
     assert done.returncode == 1
-    assert "has traffic" in json.loads(done.stdout)["message"]
+    message = json.loads(done.stdout)["message"]
+    assert "no deployment of endpoint 'here' has traffic" in message
+    assert message.endswith("azureml-model-deployment, which is --deployment of runner invoke")
 
 
 def test_a_custom_model_needs_a_script(online: ScratchProject, tmp_path: Path) -> None:
@@ -341,7 +343,8 @@ def test_a_custom_model_needs_a_script(online: ScratchProject, tmp_path: Path) -
     online.write("models/echo/online-deployment-blue.yml", "\n".join(kept) + "\n")
     done = online.run("invoke", "here", request_file(tmp_path, {}))
     assert done.returncode == 2
-    assert "azureml:greeting:1 is a custom_model, which needs a scoring script" in done.stderr
+    assert "azureml:greeting:1 is a custom_model, which needs a scoring script here" in done.stderr
+    assert "where no image's own server runs: give deployment 'blue'" in done.stderr
 
 
 @pytest.fixture

@@ -198,6 +198,8 @@ class Deployment:
         with self._lock:
             self._ready += 1
         self._idle.put(process)
+        if process.notice is not None:
+            self._notice(process.notice)
 
     def _replace(self, process: Process, why: str) -> None:
         # What hangs would hold its place for ever, so it goes at once.

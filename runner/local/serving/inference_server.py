@@ -60,6 +60,8 @@ _HOP_BY_HOP = frozenset(
 class InferenceServer:
     """Answers requests with a scoring script, as Azure's online deployments do."""
 
+    notice: str | None = None
+
     def __init__(self, code: Path, script: str, declared: Collection[str]) -> None:
         """Load a script, with its folder of code as working folder, and call its `init()`.
 

@@ -49,6 +49,7 @@ class Process:
         Raises JobFailed where the plan's Python can't be started.
         """
         self.start_seconds = 0.0  # that it took to load, once it is ready
+        self.notice: str | None = None  # worth a line in the log, once it is ready
         self._plan = plan
         try:
             self._connection, theirs = Pipe()
@@ -95,6 +96,7 @@ class Process:
         except TooSlow:
             raise JobFailed(f"{name} was not ready after {_START_SECONDS:g} s") from None
         self.start_seconds = told.get("seconds", 0.0)
+        self.notice = told.get("notice")
         if (failed := told["failed"]) is not None:
             # The process knows its model by the folder, a person by its reference.
             model, label = self._plan.model, self._plan.label

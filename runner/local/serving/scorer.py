@@ -21,6 +21,8 @@ from runner.local.serving.request_ids import with_ids
 class Scorer(Protocol):
     """A loaded model or script; made once a process."""
 
+    notice: str | None  # worth a line in the server's log when it is loaded
+
     def score(self, request: Request) -> Answer:
         """Answer one request. Raises BadRequest, or whatever the model or script raises."""
         ...

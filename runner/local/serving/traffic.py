@@ -27,5 +27,5 @@ def nobody(endpoint: str) -> Answer:
     return refuse(
         404,
         f"no deployment of endpoint {endpoint!r} has traffic; give one some, or name it in the"
-        f" header {HEADER}",
+        f" header {HEADER}, which is --deployment of runner invoke",
     )

@@ -45,7 +45,7 @@ def main(descriptor: str) -> None:
     # The other side leaves when it needs no more answers; this process then ends as a program
     # does, with what the script has to do at its exit.
     with contextlib.suppress(EOFError, OSError):
-        _tell(connection, failed=None, seconds=time.monotonic() - began)
+        _tell(connection, failed=None, seconds=time.monotonic() - began, notice=scorer.notice)
         while True:
             _send(connection, answer(scorer, _receive(connection)))
 

@@ -13,12 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow.models import ModelSignature
+from mlflow.types.schema import Array, ColSpec, Schema
 
 from runner.local.serving import process as process_module
 from runner.local.serving.answer import Answer
 from runner.local.serving.deployment import Deployment
+from runner.local.serving.plan import DeploymentPlan
 from runner.local.serving.process import Process
 
+from .recorded_models import save_python, telling
 from .scripts import posted, script_plan
 
 
@@ -158,6 +162,22 @@ def test_what_is_worth_a_notice_is_told_once(serve: Serve, monkeypatch: pytest.M
     served = serve()
     assert [served.ask() for _ in range(3)] == [answer] * 3
     assert served.said == ["deployment 'blue': Azure answers 424 to this"]
+
+
+def test_that_azure_does_not_start_a_model_is_told_as_it_is_loaded(tmp_path: Path) -> None:
+    signature = ModelSignature(None, Schema([ColSpec(Array("double"), "both")]))
+    save_python(tmp_path / "model", telling(), signature=signature)
+    plan = DeploymentPlan("blue", model=str(tmp_path / "model"))
+    said: list[str] = []
+    with (tmp_path / "log.txt").open("wb") as log:
+        deployment = Deployment(plan, log, said.append)
+        try:
+            deployment.start()
+        finally:
+            deployment.kill()
+            deployment.close()
+    (only,) = said
+    assert "Azure does not start this model, for its signature: " in only
 
 
 def test_what_takes_too_long_is_given_up_and_its_process_replaced(serve: Serve) -> None:

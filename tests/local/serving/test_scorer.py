@@ -25,6 +25,8 @@ Caused by: org.apache.spark.SparkException: Unseen label: Atlantis.
 class Raises:
     """A model that raises an error at every request."""
 
+    notice: str | None = None
+
     def __init__(self, error: Exception) -> None:
         self._error = error
 
