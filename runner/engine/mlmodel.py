@@ -146,12 +146,16 @@ def read_mlmodel(folder: Path) -> MlModel:
 
 
 def _listed(document: Mapping[str, Any], part: str, path: Path) -> tuple[Mapping[str, Any], ...]:
+    """The outputs or the parameters of a signature."""
     signature = document.get("signature")
     if not isinstance(signature, dict) or not signature.get(part):
         return ()
     try:
-        return tuple(json.loads(signature[part]))
-    except (TypeError, ValueError) as error:
+        entries = json.loads(signature[part])
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise ValueError(f"its {part} are no list of mappings")
+        return tuple(entries)
+    except (TypeError, ValueError, RecursionError) as error:
         raise JobFailed(f"model file {path} has a broken signature: {_first_line(error)}") from None
 
 
