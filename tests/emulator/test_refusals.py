@@ -193,6 +193,12 @@ def test_an_online_endpoint_keeps_its_properties_and_its_identity(
     azure_workspace.put("onlineEndpoints/live", properties, **ENDPOINT, identity=identity)
     shown = azure_workspace.get("onlineEndpoints/live")[1]
     put(azure_workspace.emulator, shown["id"], shown)
+    before, after = (
+        body["properties"]["properties"]
+        for body in (shown, azure_workspace.get("onlineEndpoints/live")[1])
+    )
+    assert before["team"] == after["team"] == "risk"
+    assert before["AzureAsyncOperationUri"] != after["AzureAsyncOperationUri"]
     for changed in (
         {"properties": {**KEY, "properties": {"team": "sales"}}},
         {"properties": KEY, "identity": {"type": "None"}},
