@@ -33,5 +33,6 @@ def declare_vault(
             ),
         ),
         tags=settings.tags,
-        opts=holds_data(settings),
+        # Azure never changes it: a stack that becomes a production keeps what it began with.
+        opts=holds_data(settings, ignore_changes=["properties.softDeleteRetentionInDays"]),
     )

@@ -177,6 +177,14 @@ def _prepare_vault(change: Change) -> None:
             'The property "enablePurgeProtection" cannot be set to false. Enabling the purge'
             " protection for a vault is an irreversible action.",
         )
+    days = "softDeleteRetentionInDays"
+    change.properties.setdefault(days, old.get(days, 90))
+    if old and change.properties[days] != old[days]:
+        raise Refusal(
+            400,
+            "BadRequest",
+            f'The property "{days}" has been set already and it can\'t be modified.',
+        )
     change.properties["vaultUri"] = f"https://{change.id.name.lower()}.vault.azure.test/"
 
 

@@ -127,7 +127,7 @@ def test_a_role_is_assigned_at_a_scope_once(emulator: Emulator, group: str) -> N
     assert len(emulator.arm("GET", assignments)[1]["value"]) == 1
 
 
-def test_a_vault_and_a_workspace_that_are_deleted_keep_their_names(
+def test_a_vault_keeps_its_days_and_what_is_deleted_its_name(
     emulator: Emulator, group: str
 ) -> None:
     name = f"x{uuid.uuid4().hex[:8]}"
@@ -150,6 +150,10 @@ def test_a_vault_and_a_workspace_that_are_deleted_keep_their_names(
     emulator.cloud.operations.polls = 0
     for path, body in bodies.items():
         assert emulator.arm("PUT", path, body)[0] == 201
+    fewer = {**at, "properties": {"softDeleteRetentionInDays": 7}}
+    status, answered = emulator.arm("PUT", vault, fewer)
+    assert (status, answered["error"]["code"]) == (400, "BadRequest")
+    assert "has been set already and it can't be modified" in answered["error"]["message"]
     assert emulator.arm("DELETE", workspace)[0] == 200
     status, answered = emulator.arm("PUT", workspace, bodies[workspace])
     assert (status, answered["error"]["code"]) == (400, "BadRequest")

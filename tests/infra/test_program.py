@@ -247,6 +247,14 @@ def test_production_keeps_what_holds_data(prod: Program, dev: Program) -> None:
     assert {one.kind for one in dev.resources if one.retain_on_delete} == {CLUSTER}
 
 
+def test_a_stack_that_becomes_a_production_keeps_what_azure_never_changes_of_its_vault(
+    dev: Program, prod: Program
+) -> None:
+    for program in (dev, prod):
+        vault = program.one("keyvault:Vault")
+        assert "properties.softDeleteRetentionInDays" in vault.ignore_changes
+
+
 def test_in_production_what_is_destroyed_first_is_protected_and_depends_on_all_the_rest(
     prod: Program,
 ) -> None:
