@@ -234,7 +234,12 @@ def test_every_stack_is_previewed_with_the_policies_as_one_comment_edited_in_pla
     }
     assert step["with"].items() >= expected.items()
     (azure,) = [stage for stage in read(AZURE)["stages"] if stage["stage"] == "preview"]
-    assert sorted(azure["jobs"][0]["strategy"]["matrix"]) == stacks
+    matrix = azure["jobs"][0]["strategy"]["matrix"]
+    assert sorted(matrix) == stacks
+    # Refreshing asks Databricks, where the identity of previews is no user.
+    assert job["env"]["PULUMI_OPTION_REFRESH"] == "${{ matrix.stack != 'lake' }}"
+    assert {name for name in stacks if matrix[name]["refresh"] == "false"} == {"lake"}
+    assert azure["jobs"][0]["steps"][0]["parameters"]["command"] == "preview --refresh=$(refresh)"
 
 
 def test_what_goes_to_production_ran_on_dev_is_previewed_and_is_approved() -> None:
