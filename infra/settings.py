@@ -95,8 +95,8 @@ class Settings(StackSettings):
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """The hosts that a managed network may reach, each once."""
-        named = (PRESETS.get(entry, (entry,)) for entry in self.outbound)
+        """The hosts that a managed network may reach, each once, in lower case."""
+        named = (PRESETS.get(entry, (entry.lower(),)) for entry in self.outbound)
         return tuple(dict.fromkeys(host for hosts in named for host in hosts))
 
 

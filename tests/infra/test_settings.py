@@ -556,7 +556,7 @@ def test_hosts_that_a_managed_network_may_reach_are_rules_of_their_own(project: 
     ran = fine(
         project,
         LEAST + "  scoring:isolation: managed\n  scoring:firewallSku: standard\n"
-        "  scoring:outbound: [example.org, '*.example.com', conda, anaconda.com]\n",
+        "  scoring:outbound: [example.org, '*.example.com', conda, anaconda.com, Example.org]\n",
     )
     network = ran.one("machinelearningservices:Workspace").inputs["managedNetwork"]
     assert network["outboundRules"] == {}
