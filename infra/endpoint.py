@@ -86,7 +86,7 @@ def routed_anew_with(
     tags = endpoint_tags(declared, settings)
     return {
         "auth_mode": declared.auth_mode,
-        "description": declared.description,
+        "description": declared.description if isinstance(declared, BatchEndpoint) else None,
         "identity": asdict(declared.identity) if declared.identity else None,
         "properties": dict(declared.properties),
         "public_network_access": getattr(declared, "public_network_access", None),

@@ -121,9 +121,11 @@ def _endpoint(
         ),
         tags=endpoint_tags(declared, settings),
         # A refresh sees the traffic that the routing set; it is not the endpoint's to take away.
+        # And Azure keeps the description that an endpoint was made with.
         opts=serves(
             settings,
             ignore_changes=[
+                "properties.description",
                 "properties.traffic",
                 "properties.mirrorTraffic",
                 *written_by_azure(declared),

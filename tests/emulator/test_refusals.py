@@ -183,11 +183,11 @@ def test_a_token_of_another_tenant_is_refused_with_the_subscription_s(azure: Emu
     assert listed.json()["value"] == []
 
 
-def test_an_online_endpoint_keeps_its_properties_and_its_identity(
+def test_an_online_endpoint_keeps_its_properties_its_description_and_its_identity(
     azure_workspace: SeededWorkspace,
 ) -> None:
-    """https://github.com/hashicorp/terraform-provider-azurerm/pull/32011 finds both fixed; the end
-    of the words is ours."""
+    """https://github.com/hashicorp/terraform-provider-azurerm/pull/32011 finds all three fixed; the
+    end of the words is ours."""
     identity = {"type": "SystemAssigned"}
     properties = {**KEY, "properties": {"team": "risk"}}
     azure_workspace.put("onlineEndpoints/live", properties, **ENDPOINT, identity=identity)
@@ -201,6 +201,7 @@ def test_an_online_endpoint_keeps_its_properties_and_its_identity(
     assert before["AzureAsyncOperationUri"] != after["AzureAsyncOperationUri"]
     for changed in (
         {"properties": {**KEY, "properties": {"team": "sales"}}},
+        {"properties": {**KEY, "description": "another"}},
         {"properties": KEY, "identity": {"type": "None"}},
     ):
         status, code, message = refused(

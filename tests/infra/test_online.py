@@ -328,6 +328,16 @@ def test_a_refresh_does_not_have_the_endpoint_take_its_traffic_away(tmp_path: Pa
     program = declare(tmp_path, online_endpoint(), endpoints={})
     ignored = program.one(ONLINE_ENDPOINT).ignore_changes
     assert {"properties.traffic", "properties.mirrorTraffic"} <= {*ignored}
+    assert "properties.description" in ignored  # which Azure keeps from the creation
+
+
+def test_beside_declared_properties_those_that_azure_writes_are_not_taken_back(
+    tmp_path: Path,
+) -> None:
+    assert "properties.properties" in pinned_online(tmp_path / "none").ignore_changes
+    ignored = pinned_online(tmp_path / "some", properties={"team": "risk"}).ignore_changes
+    assert "properties.properties.AzureAsyncOperationUri" in ignored
+    assert not {"properties.properties", "properties.properties.team"} & {*ignored}
 
 
 def test_only_another_size_of_machine_or_egress_replaces_a_deployment(tmp_path: Path) -> None:

@@ -60,6 +60,9 @@ def require_kept(change: Change) -> None:
     for name in (known.keys() & given.keys()) - {_LAST_OPERATION}:
         if known[name] != given[name]:
             raise _kept(f"properties.{name}", given[name], known[name])
+    described = change.properties.get("description")
+    if described is not None and described != old.properties.get("description"):
+        raise _kept("description", described, old.properties.get("description"))
     before, now = _identity(old.body), _identity(body)
     if body.get("identity") is None:
         body["identity"] = old.body.get("identity")
