@@ -104,7 +104,7 @@ def declare_endpoint_access(
     acting = _acting(settings.catalog)
     variables = [deployment.environment_variables for deployment in acting]
     collects = any(deployment.data_collector is not None for deployment in acting)
-    own_vault = any(settings.names.vault in vaults_of(one) for one in variables)
+    own_vault = any(settings.names.vault in vaults_of(given) for given in variables)
     roles = (
         *ENDPOINTS,
         *(COLLECTING_ENDPOINTS if collects else ()),

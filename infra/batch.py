@@ -50,8 +50,8 @@ def _declare(
     catalog = settings.catalog
     endpoint = _endpoint(declared, settings, platform)
     deployments = {
-        name: _deployment(one, endpoint, settings, platform, environments)
-        for name, one in pinned(catalog.batch_deployments.get(declared.name, {})).items()
+        name: _deployment(deployment, endpoint, settings, platform, environments)
+        for name, deployment in pinned(catalog.batch_deployments.get(declared.name, {})).items()
     }
     deployments |= {
         name: _pipeline(pipeline, endpoint, settings, platform)

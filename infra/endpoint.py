@@ -97,7 +97,7 @@ def routed_anew_with(
 
 def identity_args(identity: Identity) -> ml.ManagedServiceIdentityArgs:
     """The identity that an endpoint is declared with."""
-    assigned = [one["resource_id"] for one in identity.user_assigned_identities]
+    assigned = [named["resource_id"] for named in identity.user_assigned_identities]
     return ml.ManagedServiceIdentityArgs(
         type=IDENTITY_TYPES[identity.type], user_assigned_identities=list(assigned) or None
     )

@@ -39,7 +39,11 @@ def installing(catalog: Catalog) -> list[str]:
     a reference leads to is not known here.
     """
     pinned = all_pinned(catalog)
-    return [f"{one.endpoint_name}/{one.name}" for one in pinned if _installs(one, catalog)]
+    return [
+        f"{deployment.endpoint_name}/{deployment.name}"
+        for deployment in pinned
+        if _installs(deployment, catalog)
+    ]
 
 
 def _installs(deployment: Deployment, catalog: Catalog) -> bool:

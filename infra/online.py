@@ -72,8 +72,8 @@ def _declare(
     catalog = settings.catalog
     endpoint = _endpoint(declared, settings, platform)
     deployments = {
-        name: _deployment(one, endpoint, settings, platform, environments)
-        for name, one in pinned(catalog.online_deployments.get(declared.name, {})).items()
+        name: _deployment(deployment, endpoint, settings, platform, environments)
+        for name, deployment in pinned(catalog.online_deployments.get(declared.name, {})).items()
     }
     split = traffic(catalog, declared.name)
     mirrored = traffic(catalog, declared.name, "mirror_traffic")
@@ -219,15 +219,15 @@ def _collector(collector: DataCollector, platform: Platform) -> ml.DataCollector
         collections={
             name: ml.CollectionArgs(
                 data_collection_mode=ml.DataCollectionMode.ENABLED
-                if one.enabled.lower() == "true"
+                if collection.enabled.lower() == "true"
                 else ml.DataCollectionMode.DISABLED,
-                data_id=asset_id(parse_reference(one.data, "data"), "data", platform)
-                if one.data is not None
+                data_id=asset_id(parse_reference(collection.data, "data"), "data", platform)
+                if collection.data is not None
                 else None,
-                client_id=one.client_id,
+                client_id=collection.client_id,
                 sampling_rate=collector.sampling_rate,
             )
-            for name, one in collector.collections.items()
+            for name, collection in collector.collections.items()
         },
         rolling_rate=ROLLING_RATES[rate] if rate else None,
         request_logging=ml.RequestLoggingArgs(capture_headers=list(logging.capture_headers))

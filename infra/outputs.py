@@ -27,7 +27,7 @@ def runner_output(
             name: {"size": cluster.size, "max_instances": cluster.max_instances}
             for name, cluster in settings.clusters.items()
         },
-        "endpoints": {one.logical_name: _endpoint(one) for one in endpoints},
+        "endpoints": {endpoint.logical_name: _endpoint(endpoint) for endpoint in endpoints},
     }
 
 

@@ -75,12 +75,12 @@ def is_pinned(deployment: Deployment | PipelineDeployment) -> bool:
 
 def pinned(deployments: Mapping[str, D]) -> dict[str, D]:
     """Those of an endpoint's deployments that a stack deploys."""
-    return {name: one for name, one in deployments.items() if is_pinned(one)}
+    return {name: deployment for name, deployment in deployments.items() if is_pinned(deployment)}
 
 
 def all_pinned(catalog: Catalog) -> list[Deployment]:
     """All that a stack deploys, batch first, each kind by name."""
-    return [one for _, _, one in _deployments(catalog) if is_pinned(one)]
+    return [deployment for _, _, deployment in _deployments(catalog) if is_pinned(deployment)]
 
 
 def default_deployment(catalog: Catalog, endpoint: str) -> str | None:
@@ -107,8 +107,8 @@ def waiting_for_pins(catalog: Catalog) -> tuple[Waiting, ...]:
     """The deployments that a stack leaves out, in the order of their names."""
     return tuple(
         Waiting(endpoint, name, missing)
-        for endpoint, name, one in (*_deployments(catalog), *_pipelines(catalog))
-        if (missing := missing_pins(one))
+        for endpoint, name, deployment in (*_deployments(catalog), *_pipelines(catalog))
+        if (missing := missing_pins(deployment))
     )
 
 
@@ -118,20 +118,24 @@ def pinning(catalog: Catalog, stack: str, waiting: Iterable[Waiting]) -> list[st
     Of itself the runner pins the batch deployments of a model, and where some are pinned already
     only those: all others are named. A component is registered by the Azure CLI.
     """
-    behind = {(endpoint, name): one for endpoint, name, one in _deployments(catalog)}
-    pipelines = {(endpoint, name): one for endpoint, name, one in _pipelines(catalog)}
-    begun = {_model_name(one) for one in behind.values() if _is_batch(one) and _has_model(one)}
+    behind = {(endpoint, name): deployment for endpoint, name, deployment in _deployments(catalog)}
+    pipelines = {(endpoint, name): deployment for endpoint, name, deployment in _pipelines(catalog)}
+    begun = {
+        _model_name(deployment)
+        for deployment in behind.values()
+        if _is_batch(deployment) and _has_model(deployment)
+    }
     commands: dict[str, str] = {}  # by what begins them
-    for one in waiting:
-        if pipeline := pipelines.get((one.endpoint, one.deployment)):
-            commands[str(one)] = _registering(catalog, stack, pipeline)
+    for unpinned in waiting:
+        if pipeline := pipelines.get((unpinned.endpoint, unpinned.deployment)):
+            commands[str(unpinned)] = _registering(catalog, stack, pipeline)
             continue
-        deployment = behind[one.endpoint, one.deployment]
+        deployment = behind[unpinned.endpoint, unpinned.deployment]
         name = _model_name(deployment)
         unnamed = _is_batch(deployment) and name not in begun
         begin = f"runner models register{_registered(catalog, name)} --env {stack} --pin"
         key = begin if unnamed else f"{begin} --deployment"
-        more = "" if unnamed else f" --deployment {one.endpoint}/{one.deployment}"
+        more = "" if unnamed else f" --deployment {unpinned.endpoint}/{unpinned.deployment}"
         commands[key] = commands.get(key, begin) + more
     return list(commands.values())
 
@@ -199,16 +203,16 @@ def undeployable(catalog: Catalog, stack: Path, clusters: Iterable[str]) -> list
     """What keeps single deployments from Azure: their cluster, code or environment."""
     names = frozenset(clusters)
     problems: list[Problem] = []
-    for endpoint, name, one in _deployments(catalog):
-        where = _Where(stack, one.source, f"{ENDPOINTS}.{endpoint}.deployments.{name}")
-        deployed = is_pinned(one)
+    for endpoint, name, deployment in _deployments(catalog):
+        where = _Where(stack, deployment.source, f"{ENDPOINTS}.{endpoint}.deployments.{name}")
+        deployed = is_pinned(deployment)
         # A stack without any cluster is one that is not meant to deploy anything yet.
-        if isinstance(one, BatchDeployment) and (deployed or names):
-            problems += _compute_problems(one, where, names)
-        if one.code_configuration is not None:
-            problems += _code_problems(one, where, stack)
+        if isinstance(deployment, BatchDeployment) and (deployed or names):
+            problems += _compute_problems(deployment, where, names)
+        if deployment.code_configuration is not None:
+            problems += _code_problems(deployment, where, stack)
         if deployed:
-            problems += _environment_problems(one, where)
+            problems += _environment_problems(deployment, where)
     for endpoint, name, pipeline in _pipelines(catalog):
         compute = pipeline.settings.default_compute
         if compute is not None and "/" not in compute and compute not in names:
@@ -247,7 +251,7 @@ class _Routes:
         to: str,
         *keys: str,
     ) -> list[Problem]:
-        deployed = [name for name, one in deployments.items() if is_pinned(one)]
+        deployed = [name for name, deployment in deployments.items() if is_pinned(deployment)]
         place, key = _Where(self.stack, endpoint.source, f"{ENDPOINTS}.{endpoint.name}")(*keys)
         may_wait = not deployed and place.file != self.stack
         if to in deployed or to not in deployments or may_wait:
@@ -259,37 +263,37 @@ class _Routes:
 
 
 def _compute_problems(
-    one: BatchDeployment, where: _Where, clusters: frozenset[str]
+    deployment: BatchDeployment, where: _Where, clusters: frozenset[str]
 ) -> list[Problem]:
-    if one.compute is None:
+    if deployment.compute is None:
         place, key = where.absent("compute")
         return [Problem(place, key, "missing, and required on Azure: azureml:<name of a cluster>")]
     place, key = where("compute")
-    if "/" in one.compute or one.compute in clusters:
+    if "/" in deployment.compute or deployment.compute in clusters:
         return []  # an ARM id is of a compute that something else keeps
-    return [undeclared(place, key, "cluster", one.compute, clusters)]
+    return [undeclared(place, key, "cluster", deployment.compute, clusters)]
 
 
-def _code_problems(one: Deployment, where: _Where, stack: Path) -> list[Problem]:
+def _code_problems(deployment: Deployment, where: _Where, stack: Path) -> list[Problem]:
     """A stack file names code for one reason: to pin it."""
     place, key = where("code_configuration", "code")
-    assert one.code_configuration is not None
-    if place.file != stack or code_pin(one) is not None:
+    assert deployment.code_configuration is not None
+    if place.file != stack or code_pin(deployment) is not None:
         return []
-    code = one.source.entries["code_configuration"]
+    code = deployment.source.entries["code_configuration"]
     assert isinstance(code, MappingNode)
     return list(refused(code.entries["code"], key, "azureml:<name>:<version>").problems)
 
 
-def _environment_problems(one: Deployment, where: _Where) -> list[Problem]:
-    if one.environment is None:
-        if one.code_configuration is None:
+def _environment_problems(deployment: Deployment, where: _Where) -> list[Problem]:
+    if deployment.environment is None:
+        if deployment.code_configuration is None:
             return []
         place, key = where.absent("environment")
         return [Problem(place, key, "missing, and required beside code_configuration on Azure")]
-    if not isinstance(one.environment, Environment):
+    if not isinstance(deployment.environment, Environment):
         return []
-    build = one.environment.build
+    build = deployment.environment.build
     if build is None or not isinstance(build.path, Path):
         return []
     place, key = where("environment")
@@ -299,11 +303,11 @@ def _environment_problems(one: Deployment, where: _Where) -> list[Problem]:
 
 def _pipelines(catalog: Catalog) -> Iterator[tuple[str, str, PipelineDeployment]]:
     for endpoint, pipelines in sorted(catalog.pipeline_deployments.items()):
-        yield from ((endpoint, name, one) for name, one in sorted(pipelines.items()))
+        yield from ((endpoint, name, deployment) for name, deployment in sorted(pipelines.items()))
 
 
 def _deployments(catalog: Catalog) -> Iterator[tuple[str, str, Deployment]]:
     for endpoint, batch in sorted(catalog.batch_deployments.items()):
-        yield from ((endpoint, name, one) for name, one in sorted(batch.items()))
+        yield from ((endpoint, name, deployment) for name, deployment in sorted(batch.items()))
     for endpoint, online in sorted(catalog.online_deployments.items()):
-        yield from ((endpoint, name, one) for name, one in sorted(online.items()))
+        yield from ((endpoint, name, deployment) for name, deployment in sorted(online.items()))

@@ -155,7 +155,10 @@ def when_asked(configured: Callable[[str], Any]) -> Callable[[], ResourceManager
     """
 
     def setting(key: str, *variables: str) -> str | None:
-        found = (configured(f"azure-native:{key}"), *(os.environ.get(one) for one in variables))
+        found = (
+            configured(f"azure-native:{key}"),
+            *(os.environ.get(variable) for variable in variables),
+        )
         return next((str(value) for value in found if value), None)
 
     return cache(lambda: connect(setting))

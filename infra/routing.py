@@ -220,7 +220,7 @@ def split_text(split: Mapping[str, int]) -> str:
 
 def split_of(text: str) -> dict[str, int]:
     """What `split_text` said."""
-    pairs = (one.rpartition("=") for one in text.split())
+    pairs = (share.rpartition("=") for share in text.split())
     return {name: int(percent) for name, _, percent in pairs}
 
 
@@ -272,7 +272,7 @@ def _listed(answering: Mapping[str, str]) -> str:
 def _moved(olds: Mapping[str, Any], name: str) -> str:
     """What to write so that another deployment does what this one does."""
     others = [other for other in deployments_of(olds) if other != name]
-    other = next((one for one in others if one in _answering(olds)), None) or next(
+    other = next((name for name in others if name in _answering(olds)), None) or next(
         iter(others), None
     )
     beside = "" if other else "deploy another one beside it, here called `next`, and "
@@ -302,7 +302,7 @@ def _identity_to_put(identity: Mapping[str, Any]) -> dict[str, Any]:
     """An identity without what only Azure says of it."""
     whole: dict[str, Any] = {"type": identity["type"]}
     if assigned := identity.get("userAssignedIdentities"):
-        whole["userAssignedIdentities"] = {one: {} for one in assigned}
+        whole["userAssignedIdentities"] = {identifier: {} for identifier in assigned}
     return whole
 
 

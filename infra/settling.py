@@ -31,7 +31,7 @@ class SettlingProvider(ResourceProvider):
         """Compare the assignments; how long to wait changes nothing that is done."""
         old, new = _assignments(_olds), _assignments(_news)
         # Unknown is what is about to be made anew, under the id that it had.
-        anew = isinstance(new, Unknown) or any(isinstance(new.get(one), Unknown) for one in old)
+        anew = isinstance(new, Unknown) or any(isinstance(new.get(name), Unknown) for name in old)
         return DiffResult(
             changes=old != new,
             replaces=["assignments"] if anew else [],
@@ -59,8 +59,10 @@ class Settling(Resource, module="scoring", name="Settling"):
         """Declare the wait for these assignments, that long for those that are new."""
         # An id is the same every time; an identity that was made anew is another.
         by_name = {
-            one.pulumi_resource_name: pulumi.Output.concat(one.id, " of ", one.principal_id)
-            for one in assignments
+            assignment.pulumi_resource_name: pulumi.Output.concat(
+                assignment.id, " of ", assignment.principal_id
+            )
+            for assignment in assignments
         }
         super().__init__(SettlingProvider(), name, {"assignments": by_name, "seconds": seconds})
 
