@@ -90,7 +90,7 @@ def read_summary(folder: Path) -> Summary | None:
         document = json.loads((folder / "summary.json").read_bytes())
         kept = document.pop("interpreter", None)
         return Summary(**document, interpreter=interpreter_from(kept) if kept else None)
-    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

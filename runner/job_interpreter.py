@@ -41,7 +41,7 @@ def read_interpreter(folder: Path) -> Interpreter | None:
     """The Python of a job; None where nobody wrote it down, or what was written is damaged."""
     try:
         return interpreter_from(json.loads(_file(folder).read_bytes()))
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 

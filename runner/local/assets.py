@@ -38,8 +38,7 @@ def register(
 ) -> Asset:
     """Store a file or folder as a version of a model or data asset.
 
-    `project` is the root of the project that does so, where the workspace is outside of it; see
-    `find`.
+    `project` is the one that does so, as `find` has it.
 
     Of a folder that a job wrote all is stored, as on Azure, where it is not sent.
 
@@ -125,26 +124,35 @@ def receive(home: Path, asset: Asset, content: Content) -> Asset:
         return _record(home, connection, stored)
 
 
-def find(home: Path, kind: AssetKind, reference: str, project: str | None = None) -> Asset:
+def find(
+    home: Path,
+    kind: AssetKind,
+    reference: str,
+    project: str | None = None,
+    declares: Callable[[str], bool] = lambda _: False,
+) -> Asset:
     """Return the version that `azureml:name:version` or `azureml:name@latest` means.
 
     The prefix can be left out, and a name alone means its latest version: the one that was
-    created last, as on Azure. With the root of a project, which declares an asset of that name
-    itself, versions that only another project registered are none of its latest. Raises
+    created last, as on Azure. With a project, which says whether it declares an asset of a name
+    itself, versions that only other projects registered are none of its latest. Raises
     `WrongUsage` for what is no reference, `NotFound`, and `EnvironmentRefused` where the workspace
     has lost the content.
     """
     wanted = parse_asset(kind, reference)
     rows = _versions(home, kind, wanted.name)
-    for row in rows:
-        others = project is not None and decode(row["project"]) not in (None, project)
-        if wanted.version == row["version"] or (wanted.version is None and not others):
-            return _asset(home, row)
     if wanted.version is None:
-        raise NotFound(
-            f"{kind} {wanted.name!r} of this workspace is another project's,"
-            f" {decode(rows[0]['project'])}: register this project's own"
-        )
+        own = (row for row in rows if project is None or _is_of(row, project))
+        row = next(own, None) or (None if declares(wanted.name) else rows[0])
+        if row is None:
+            raise NotFound(
+                f"{kind} {wanted.name!r} of this workspace is another project's,"
+                f" {home.parent / _projects(rows[0])[0]}: register this project's own"
+            )
+        return _asset(home, row)
+    for row in rows:
+        if wanted.version == row["version"]:
+            return _asset(home, row)
     versions = [row["version"] for row in rows]
     raise unknown_version(kind, wanted.name, wanted.version, versions)
 
@@ -175,6 +183,17 @@ def references(home: Path) -> dict[str, str]:
             "SELECT content_hash, name, version FROM assets ORDER BY sequence"
         ).fetchall()
     return {row["content_hash"]: f"azureml:{row['name']}:{row['version']}" for row in rows}
+
+
+def _projects(row: sqlite3.Row) -> list[str]:
+    """The projects that registered a version; none where it is every project's."""
+    projects: list[str] = json.loads(row["projects"] or "[]")
+    return projects
+
+
+def _is_of(row: sqlite3.Row, project: str) -> bool:
+    projects = _projects(row)
+    return not projects or project in projects
 
 
 def _versions(home: Path, kind: AssetKind, name: str) -> list[sqlite3.Row]:
@@ -249,7 +268,7 @@ def _insert(connection: sqlite3.Connection, stored: _Stored) -> str:
         """
         INSERT INTO assets
             (kind, name, version, type, content_hash, base_name, created_at, description, tags,
-             properties, stage, job, origin, project)
+             properties, stage, job, origin, projects)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """,
         [
@@ -266,7 +285,7 @@ def _insert(connection: sqlite3.Connection, stored: _Stored) -> str:
             encode(registration.more.get("stage")),
             registration.job,
             _written(stored.origin),
-            encode(stored.project),
+            json.dumps([stored.project]) if stored.project else None,
         ],
     )
     return version
@@ -282,8 +301,8 @@ def _next_version(connection: sqlite3.Connection, kind: AssetKind, name: str) ->
 def _amend(connection: sqlite3.Connection, stored: _Stored, version: str) -> None:
     """Give a version what a later registration of the same content says besides.
 
-    The first job that made it stays; a version that came from no job takes the one given. What two
-    projects have registered is no longer one project's.
+    The first job that made it stays; a version that came from no job takes the one given. What
+    several projects have registered is the version of each.
     """
     registration, key = stored.registration, [stored.kind, stored.registration.name, version]
     connection.execute(
@@ -303,13 +322,13 @@ def _amend(connection: sqlite3.Connection, stored: _Stored, version: str) -> Non
             *key,
         ],
     )
-    connection.execute(
-        """
-        UPDATE assets SET project = NULL
-        WHERE kind = ? AND name = ? AND version = ? AND project IS NOT ?
-        """,
-        [*key, encode(stored.project)],
-    )
+    projects = _projects(_row(connection, stored.kind, registration.name, version))
+    if projects and stored.project not in projects:
+        projects = [*projects, stored.project] if stored.project else []
+        connection.execute(
+            "UPDATE assets SET projects = ? WHERE kind = ? AND name = ? AND version = ?",
+            [json.dumps(projects) if projects else None, *key],
+        )
     connection.execute(
         """
         UPDATE assets SET job = ?, origin = ?

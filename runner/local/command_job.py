@@ -56,6 +56,7 @@ class Command:
     environment_variables: Mapping[str, str] = field(default_factory=dict)
     timeout: float | None = None  # seconds
     python: str | None = None  # of the declared environment; None: the one that runs this
+    project: str | None = None  # which registers the outputs
 
 
 class _OutOfTime(JobFailed):
@@ -133,6 +134,7 @@ def _make_outputs(
             named.kind,
             Registration(named.name, target / name, named.type, named.version, job=job.name),
             lambda _: check_stop(stop),
+            command.project,
         )
         say(folder, f"output {name} is registered as {asset.reference}")
     return target

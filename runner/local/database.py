@@ -18,7 +18,7 @@ _ROOM_SECONDS = 3.0  # how long to wait for room on a full disk
 
 # `sequence` is the order of creation: times of day can be equal, or go back. What is worth knowing
 # of the job that made an asset is kept with it as its `origin`, so that it outlives the job.
-# `project` is the root of the only project that registered it, in a workspace outside of that.
+# `projects` are those that registered it, in JSON; NULL is a version of every project.
 _ASSETS = """
     CREATE TABLE assets (
         sequence INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -35,7 +35,7 @@ _ASSETS = """
         stage TEXT,
         job TEXT,
         origin TEXT,
-        project TEXT,
+        projects TEXT,
         UNIQUE (kind, name, version)
     )
     """
@@ -73,7 +73,7 @@ _FROM_1 = (
     """,
     "DROP TABLE assets_1",
 )
-_FROM_2 = ("ALTER TABLE assets ADD COLUMN project TEXT",)
+_FROM_2 = ("ALTER TABLE assets ADD COLUMN projects TEXT",)
 _STATEMENTS = {0: _SCHEMA, 1: _FROM_1, 2: _FROM_2}  # by the version that is found; 0 is a new file
 
 _DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)

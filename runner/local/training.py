@@ -51,8 +51,11 @@ def train(
     request: TrainingRequest,
     assets: Assets,
     interpreters: Interpreters,
+    project: str,
 ) -> Job:
     """Begin a declared job. Raises as `plan_training`; then there is no job.
+
+    `project` is the one that registers what the job makes.
 
     What runs is the code as it is now, which is copied before this returns.
     """
@@ -70,7 +73,7 @@ def train(
     if isinstance(job, SparkJob):
         check_spark(asked_master(), python)
         command = replace(command, command=words_of(job, python))
-    command = replace(command, python=python)
+    command = replace(command, python=python, project=project)
     folder = make_folder(home, job_folder(home, name))
     try:
         if code is not None and isinstance(job.code, Path):

@@ -69,9 +69,7 @@ class LocalWorkspace:
     def register(self, kind: AssetKind, registration: Registration) -> Asset:
         from runner.local import assets
 
-        asset = assets.register(
-            self._home, kind, registration, self.on_transfer, self._root_elsewhere
-        )
+        asset = assets.register(self._home, kind, registration, self.on_transfer, self._called)
         if unused := assets.unused_keys(registration):
             self.on_notice(
                 f"{ASSET_KINDS[kind].noun} {asset.name!r} is registered without what means nothing"
@@ -87,35 +85,28 @@ class LocalWorkspace:
     def asset(self, kind: AssetKind, reference: str) -> Asset:
         from runner.local import assets
 
-        declaring = self._root_elsewhere if self._declares(kind, reference) else None
-        return assets.find(self._home, kind, reference, declaring)
+        return assets.find(
+            self._home,
+            kind,
+            reference,
+            self._called,
+            lambda name: name in (self._catalog.models if kind == "model" else self._catalog.data),
+        )
 
-    @cached_property
-    def _root_elsewhere(self) -> str | None:
-        """The project's root, where its workspace lies outside and may be other projects' too."""
-        root = self._project.root.absolute()
-        return None if self._home.absolute().is_relative_to(root) else str(root)
+    @property
+    def _called(self) -> str:
+        """What tells this project from others of the same workspace: its root.
 
-    def _declares(self, kind: AssetKind, reference: str) -> bool:
-        """Whether an asset of that name is declared here; asked only where that decides."""
-        if self._root_elsewhere is None:
-            return False
-        from runner.asset_rules import parse_asset
-
-        declared = self._catalog.models if kind == "model" else self._catalog.data
-        return parse_asset(kind, reference).name in declared
+        The one that the workspace lies in may be moved together with it, and has always this name.
+        """
+        root = self._project.root.resolve()
+        return "." if self._home.resolve().is_relative_to(root) else str(root)
 
     def download_asset(self, kind: AssetKind, reference: str, target: Path) -> Path:
-        from runner.local import assets
-
-        asset = assets.find(self._home, kind, reference)
-        return copy_out(self._home, asset.content_hash, target)
+        return copy_out(self._home, self.asset(kind, reference).content_hash, target)
 
     def contents(self, kind: AssetKind, reference: str) -> Content:
-        from runner.local import assets
-
-        asset = assets.find(self._home, kind, reference)
-        return contents(self._home, asset.content_hash)
+        return contents(self._home, self.asset(kind, reference).content_hash)
 
     def receive(self, asset: Asset, content: Content) -> Asset:
         from runner.local import assets
@@ -190,7 +181,7 @@ class LocalWorkspace:
     def train(self, request: TrainingRequest) -> Job:
         from runner.local.training import train
 
-        return train(self._home, self._catalog, request, self, self._interpreters())
+        return train(self._home, self._catalog, request, self, self._interpreters(), self._called)
 
     def show_runs(self, host: str, port: int, ready: Callable[[str], object]) -> None:
         from runner.local.tracking.ui import show_runs

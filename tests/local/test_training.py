@@ -11,7 +11,7 @@ import pytest
 
 from runner.errors import JobFailed
 from runner.local.command_job import read_command
-from tests.projects import ScratchProject, without_mlflow
+from tests.projects import ScratchProject, make_project, without_mlflow
 
 SCHEMA = "$schema: https://azuremlschemas.azureedge.net/latest/commandJob.schema.json\n"
 TRAIN = (
@@ -68,6 +68,20 @@ def test_a_model_that_a_job_made_is_registered_and_scores(trainable: ScratchProj
         "    return [open(path).read() for _ in mini_batch]\n"
     )
     assert Path(trainable.json("score")["output"]).read_text() == "fine 2\nfine 2\n"
+
+
+def test_what_a_job_registers_is_its_projects_in_a_workspace_that_others_share(
+    trainable: ScratchProject, tmp_path: Path
+) -> None:
+    trainable.write(
+        "models/echo/train.yml",
+        TRAIN.replace("{type: custom_model}", "{type: custom_model, name: greeting}"),
+    )
+    trainable.json("train", "echo")
+    assert trainable.json("models", "show", "greeting")["version"] == "1"
+    other = make_project(tmp_path / "other")
+    refused = other.run("models", "show", "greeting", env={"RUNNER_HOME": str(trainable.home)})
+    assert f"is another project's, {trainable.root}: register" in refused.stderr
 
 
 @pytest.mark.parametrize(
