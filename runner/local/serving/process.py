@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import json
 import os
+import socket
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import asdict
-from multiprocessing.connection import Pipe
-from typing import IO
+from typing import IO, Any
 
 from runner.errors import JobFailed
 from runner.local.serving.answer import Answer
 from runner.local.serving.plan import DeploymentPlan
 from runner.local.serving.relay import Relay
 from runner.local.serving.request import Request
+from runner.local.serving.wire import pack, unpack
 from runner.processes import command_in, python_command, variables_in, with_one_thread
 
 # Seconds to import, load the model and get through a script's init().
 _START_SECONDS = 600.0
+_CHUNK = 1 << 18  # bytes of an answer that are read at once
 
 
 class TooSlow(Exception):
@@ -29,7 +30,7 @@ class TooSlow(Exception):
 
 
 class Died(Exception):
-    """The process ended without an answer; the text says how."""
+    """The process ended without an answer."""
 
 
 class Process:
@@ -45,7 +46,8 @@ class Process:
         self._plan = plan
         self._relay = Relay(plan.name, sys.stderr.fileno()) if log is None else None
         output = log if self._relay is None else self._relay.inlet
-        self._connection, theirs = Pipe()
+        self._socket, theirs = socket.socketpair()
+        self._socket.setblocking(False)
         command, variables = _command(plan, str(theirs.fileno()))
         try:
             self._process = subprocess.Popen(
@@ -58,7 +60,7 @@ class Process:
                 start_new_session=True,  # the terminal's Ctrl-C is not for it
             )
         except OSError as error:
-            self._connection.close()
+            self._socket.close()
             raise JobFailed(
                 f"deployment {plan.name!r} did not start: {command[0]} can't be started:"
                 f" {error.strerror or error}"
@@ -74,13 +76,11 @@ class Process:
 
     def wait_until_ready(self) -> None:
         """Wait until the model is loaded. JobFailed when it can't be, or the process ends."""
-        deadline = time.monotonic() + _START_SECONDS
         name = f"deployment {self._plan.name!r}"
         try:
-            self._send(json.dumps(asdict(self._plan)).encode())
-            told = json.loads(self._receive(deadline))
-        except Died as error:
-            raise JobFailed(f"{name} did not start: {error}") from None
+            told, _ = asyncio.run(self._exchange(pack(asdict(self._plan)), _START_SECONDS))
+        except Died:
+            raise JobFailed(f"{name} did not start: {self.how_it_ended()}") from None
         except TooSlow:
             raise JobFailed(f"{name} was not ready after {_START_SECONDS:g} s") from None
         self.start_seconds = told.get("seconds", 0.0)
@@ -89,20 +89,33 @@ class Process:
             model, label = self._plan.model, self._plan.label
             raise JobFailed(failed.replace(model, label) if model and label else failed)
 
-    def score(self, request: Request, timeout: float | None = None) -> Answer:
-        """Have one request answered, in `timeout` seconds. Raises TooSlow or Died."""
-        deadline = time.monotonic() + (self._plan.request_timeout if timeout is None else timeout)
-        head = {"method": request.method, "target": request.target, "headers": request.headers}
-        self._send(json.dumps(head).encode())
-        self._send(request.body)
-        told = json.loads(self._receive(deadline))
-        headers = tuple((name, value) for name, value in told.pop("headers"))
+    async def score(self, request: Request) -> Answer:
+        """Have one request answered, in the plan's request timeout. Raises TooSlow or Died.
+
+        After these, and where it is cancelled, the process is of no further use.
+        """
+        head = (request.method, request.target, request.headers)
+        told, body = await self._exchange(pack(head, request.body), self._plan.request_timeout)
         self._log_so_far()  # which is in the log when its answer is there
-        return Answer(body=self._receive(deadline), headers=headers, **told)
+        status, headers, by_model, notice = told
+        return Answer(
+            status, body, tuple((name, value) for name, value in headers), by_model, notice
+        )
+
+    def how_it_ended(self) -> str:
+        """How a process ended that died; this waits for its end for a moment."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(1.0)
+        status = self._process.returncode
+        if status is None:
+            return "its process closed its connection"
+        if status >= 0:
+            return f"its process exited with status {status}"
+        return f"its process was ended by signal {-status}"
 
     def end(self, grace: float = 0.0) -> None:
         """Let it end by itself, `grace` seconds at most, and see it gone."""
-        self._connection.close()
+        self._socket.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(grace)
         self.kill()
@@ -120,29 +133,22 @@ class Process:
         if self._relay is not None:
             self._relay.drain()
 
-    def _send(self, message: bytes) -> None:
+    async def _exchange(self, message: bytes, seconds: float) -> tuple[Any, bytes]:
+        """Send a message and give the head and the body of the one that comes back."""
+        loop, received = asyncio.get_running_loop(), bytearray()
         try:
-            self._connection.send_bytes(message)
+            async with asyncio.timeout(seconds):
+                await loop.sock_sendall(self._socket, message)
+                while (told := unpack(received)) is None:
+                    chunk = await loop.sock_recv(self._socket, _CHUNK)
+                    if not chunk:
+                        raise Died
+                    received += chunk
+        except TimeoutError:
+            raise TooSlow from None
         except OSError:
-            raise Died(self._how_it_ended()) from None
-
-    def _receive(self, deadline: float) -> bytes:
-        try:
-            if not self._connection.poll(max(0.0, deadline - time.monotonic())):
-                raise TooSlow
-            return self._connection.recv_bytes()
-        except (EOFError, OSError):
-            raise Died(self._how_it_ended()) from None
-
-    def _how_it_ended(self) -> str:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(1.0)
-        status = self._process.returncode
-        if status is None:
-            return "its process closed its connection"
-        if status >= 0:
-            return f"its process exited with status {status}"
-        return f"its process was ended by signal {-status}"
+            raise Died from None
+        return told
 
 
 def _command(plan: DeploymentPlan, descriptor: str) -> tuple[list[str], Mapping[str, str]]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import select
 import threading
+import time
 from contextlib import suppress
 
 _CHUNK = 1 << 16  # bytes that are read at once, and the longest line that is kept in one piece
+_PAUSE = 0.02  # seconds for more to come, as handing on each line by itself slows down answers
 _writing = threading.Lock()  # so that lines of several processes stay whole
 
 
@@ -46,20 +48,30 @@ class Relay:
         while self._open:
             waiting.poll()
             with self._reading:
-                self._read()
+                size = self._read()
+            if size < _CHUNK // 2:  # a process that prints much would have to wait
+                time.sleep(_PAUSE)
         os.close(self._outlet)
 
-    def _read(self) -> None:
-        with suppress(BlockingIOError):
-            while self._open:
+    def _read(self) -> int:
+        """Hand on the lines that are there, and give the number of bytes that were read."""
+        size = 0
+        while self._open:
+            try:
                 content = os.read(self._outlet, _CHUNK)
-                if not content:
-                    self._open = False
-                *lines, self._rest = (self._rest + content).split(b"\n")
-                if self._rest and (not content or len(self._rest) > _CHUNK):
-                    lines, self._rest = [*lines, self._rest], b""
-                if lines:
-                    self._write(lines)
+            except BlockingIOError:
+                break
+            size += len(content)
+            if not content:
+                self._open = False
+            *lines, self._rest = (self._rest + content).split(b"\n")
+            if self._rest and (not content or len(self._rest) > _CHUNK):
+                lines, self._rest = [*lines, self._rest], b""
+            if lines:
+                self._write(lines)
+            if len(content) < _CHUNK:
+                break
+        return size
 
     def _write(self, lines: list[bytes]) -> None:
         text = b"".join(self._prefix + line + b"\n" for line in lines)

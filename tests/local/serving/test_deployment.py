@@ -128,7 +128,7 @@ def test_who_has_a_slot_waits_for_a_process_as_long_as_a_request_may_take(serve:
     served = serve(slots=2, queue_wait=0.0)
     held, until = served.hold()
     waiting = served.ask_meanwhile(say="waited")
-    wait_for(lambda: served.deployment._inside == 2)
+    wait_for(lambda: served.deployment._idle._waiting)
     assert served.ask().status == 429
     until.touch()
     assert held.result(20).status == 200
@@ -137,7 +137,11 @@ def test_who_has_a_slot_waits_for_a_process_as_long_as_a_request_may_take(serve:
 
 def test_what_is_worth_a_notice_is_told_once(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     answer = Answer(200, b"{}", notice="Azure answers 424 to this")
-    monkeypatch.setattr(Process, "score", lambda *_: answer)
+
+    async def score(*_: object) -> Answer:
+        return answer
+
+    monkeypatch.setattr(Process, "score", score)
     served = serve()
     assert [served.ask() for _ in range(3)] == [answer] * 3
     assert served.said == ["deployment 'blue': Azure answers 424 to this"]
