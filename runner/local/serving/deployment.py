@@ -12,12 +12,13 @@ from runner.errors import JobFailed
 from runner.local.serving.answer import Answer, refuse
 from runner.local.serving.plan import DeploymentPlan
 from runner.local.serving.pool import Pool
-from runner.local.serving.process import Died, Process, TooSlow
+from runner.local.serving.process import Died, Process, TooSlow, packed
 from runner.local.serving.request import Request
 from runner.local.serving.request_ids import with_ids
 
 _GRACE = 10.0  # seconds for processes to end by themselves
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds between attempts to replace a process
+_GIVEN_UP = "a request was given up that its process had been sent"
 
 
 class Deployment:
@@ -44,6 +45,8 @@ class Deployment:
         self._slots: Pool[None] = Pool([None] * plan.slots)
         self._noticed: set[str] = set()  # what answers gave to notice
         self._idle: Pool[Process] = Pool()
+        self._next: Pool[None] = Pool([None])  # who has it is first to get the only process...
+        self._busy: Process | None = None  # ...which is at this moment scoring
         self._processes: set[Process] = set()
         self._ready = 0
         self._closed = threading.Event()
@@ -137,7 +140,8 @@ class Deployment:
     async def _run(self, request: Request) -> Answer:
         if not self._ready:
             return self._nothing_ready()
-        # As on Azure, a request waits outside until fewer than the slots are being answered...
+        # As on Azure, a request waits until fewer than the slots are being answered, and then for
+        # one of the processes, which may be fewer.
         try:
             await self._slots.take(self.plan.queue_wait)
         except TimeoutError:
@@ -151,20 +155,17 @@ class Deployment:
             self._slots.give(None)
 
     async def _answer(self, request: Request) -> Answer:
-        while True:
-            if not self._ready:
-                return self._nothing_ready()
-            try:
-                # ...and from then on for one of the processes, which may be fewer.
-                process = await self._idle.take(self.plan.request_timeout)
-            except TimeoutError:
-                return self._too_slow()
-            if process.alive:
-                break
-            await asyncio.to_thread(self._replace, process, "its process ended while it was idle")
-        began = time.perf_counter()
+        message = packed(request)
         try:
-            answer = await process.score(request)
+            process = await self._process_for(message)
+        except TimeoutError:
+            return self._too_slow()
+        if process is None:
+            return self._nothing_ready()
+        began = time.perf_counter()
+        self._busy = process
+        try:
+            answer = await process.score(message)
         except TooSlow:
             await asyncio.to_thread(self._replace, process, f"no answer in {self._limit}")
             return self._too_slow()
@@ -177,11 +178,40 @@ class Deployment:
             threading.Thread(target=self._replace, args=(process,)).start()
             raise
         finally:
+            self._busy = None
             self.slowest_seconds = max(self.slowest_seconds, time.perf_counter() - began)
         self._idle.give(process)
         if answer.notice is not None:
             self._notice(answer.notice)
         return answer
+
+    async def _process_for(self, message: bytes) -> Process | None:
+        """Wait for a process for a request; None where none is ready. Raises TimeoutError.
+
+        Where there is but one, which it is to be in any case, the first who waits sends it the
+        request while it is busy with another.
+        """
+        if self.plan.processes > 1:
+            return await self._take_process(message)
+        # Nobody else takes the process while somebody is the next, in whichever thread.
+        await self._next.take(self.plan.request_timeout)
+        try:
+            if (busy := self._busy) is not None:
+                busy.send_ahead(message)
+            return await self._take_process(message)
+        finally:
+            self._next.give(None)
+
+    async def _take_process(self, message: bytes) -> Process | None:
+        while self._ready:
+            process = await self._idle.take(self.plan.request_timeout)
+            if process.has(message):
+                return process  # dead or not: it may have begun
+            if process.alive and process.free:
+                return process
+            why = "its process ended while it was idle" if process.free else _GIVEN_UP
+            await asyncio.to_thread(self._replace, process, why)
+        return None
 
     @property
     def _limit(self) -> str:

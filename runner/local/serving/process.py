@@ -34,7 +34,10 @@ class Died(Exception):
 
 
 class Process:
-    """Started at once; `wait_until_ready` before the first request. One request at a time."""
+    """Started at once; `wait_until_ready` before the first request.
+
+    It answers one request at a time, and can be sent the next while it does.
+    """
 
     def __init__(self, plan: DeploymentPlan, log: IO[bytes] | None = None) -> None:
         """Start it. What the model or script prints goes to `log`, a file, else to standard error
@@ -46,6 +49,10 @@ class Process:
         self._plan = plan
         self._relay = Relay(plan.name, sys.stderr.fileno()) if log is None else None
         output = log if self._relay is None else self._relay.inlet
+        self._received = bytearray()
+        self._receiving = False  # the whole request is sent and its answer isn't there
+        self._ahead: bytes | None = None  # the next request, which it was sent...
+        self._rest = b""  # ...but for these last bytes
         self._socket, theirs = socket.socketpair()
         self._socket.setblocking(False)
         command, variables = _command(plan, str(theirs.fileno()))
@@ -89,13 +96,34 @@ class Process:
             model, label = self._plan.model, self._plan.label
             raise JobFailed(failed.replace(model, label) if model and label else failed)
 
-    async def score(self, request: Request) -> Answer:
-        """Have one request answered, in the plan's request timeout. Raises TooSlow or Died.
+    def send_ahead(self, message: bytes) -> None:
+        """Send the next request, as far as that goes at once, while one is being answered.
+
+        The process then works without a pause between the two. It reads the next only after it has
+        answered the one before, so if it dies before, the next was not begun.
+        """
+        if self._receiving and self._ahead is None:
+            with contextlib.suppress(OSError):  # where it is gone, another is sent the request
+                sent = self._socket.send(message)
+                self._ahead, self._rest = message, message[sent:]
+
+    def has(self, message: bytes) -> bool:
+        """Whether it was sent this request ahead."""
+        return self._ahead is message
+
+    @property
+    def free(self) -> bool:
+        """Whether it has nothing to answer."""
+        return self._ahead is None
+
+    async def score(self, message: bytes) -> Answer:
+        """Have a packed request answered, in the plan's request timeout. Raises TooSlow or Died.
 
         After these, and where it is cancelled, the process is of no further use.
         """
-        head = (request.method, request.target, request.headers)
-        told, body = await self._exchange(pack(head, request.body), self._plan.request_timeout)
+        rest = self._rest if self.has(message) else message
+        self._ahead = None
+        told, body = await self._exchange(rest, self._plan.request_timeout)
         self._log_so_far()  # which is in the log when its answer is there
         status, headers, by_model, notice = told
         return Answer(
@@ -135,20 +163,28 @@ class Process:
 
     async def _exchange(self, message: bytes, seconds: float) -> tuple[Any, bytes]:
         """Send a message and give the head and the body of the one that comes back."""
-        loop, received = asyncio.get_running_loop(), bytearray()
+        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(seconds):
                 await loop.sock_sendall(self._socket, message)
-                while (told := unpack(received)) is None:
+                self._receiving = True
+                while (told := unpack(self._received)) is None:
                     chunk = await loop.sock_recv(self._socket, _CHUNK)
                     if not chunk:
                         raise Died
-                    received += chunk
+                    self._received += chunk
         except TimeoutError:
             raise TooSlow from None
         except OSError:
             raise Died from None
+        finally:
+            self._receiving = False
         return told
+
+
+def packed(request: Request) -> bytes:
+    """A request as a process is sent it."""
+    return pack((request.method, request.target, request.headers), request.body)
 
 
 def _command(plan: DeploymentPlan, descriptor: str) -> tuple[list[str], Mapping[str, str]]:

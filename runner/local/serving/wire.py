@@ -15,15 +15,17 @@ def pack(head: object, body: bytes = b"") -> bytes:
     return b"".join((_SIZES.pack(len(written), len(body)), written, body))
 
 
-def unpack(received: bytes | bytearray) -> tuple[Any, bytes] | None:
-    """The head and the body of a message; None while some of its bytes are missing."""
+def unpack(received: bytearray) -> tuple[Any, bytes] | None:
+    """Take a message out of what was received; None while some of its bytes are missing."""
     if len(received) < _SIZES.size:
         return None
     head, body = _SIZES.unpack_from(received)
-    starts = _SIZES.size + head
-    if len(received) < starts + body:
+    starts, ends = _SIZES.size + head, _SIZES.size + head + body
+    if len(received) < ends:
         return None
-    return json.loads(received[_SIZES.size : starts]), bytes(received[starts : starts + body])
+    told = json.loads(received[_SIZES.size : starts]), bytes(received[starts:ends])
+    del received[:ends]
+    return told
 
 
 def read(stream: BinaryIO) -> tuple[Any, bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -168,6 +169,55 @@ def test_a_process_that_dies_costs_one_request_and_is_replaced(serve: Serve) -> 
     assert served.said == [
         "deployment 'blue': its process exited with status 3; a new process takes its place"
     ]
+
+
+def test_of_two_requests_that_a_process_was_sent_its_death_costs_the_first(serve: Serve) -> None:
+    served = serve(slots=2)
+    began, until = served.folder / "began", served.folder / "until"
+    first = served.ask_meanwhile(began=str(began), until=str(until), die=3)
+    wait_for(began.exists)
+    second = served.ask_meanwhile(say="second")
+    (process,) = served.deployment._processes
+    wait_for(lambda: not process.free)
+    until.touch()
+    assert first.result(20).status == 500
+    assert json.loads(second.result(20).body)["said"] == "second"
+    assert len(served.said) == 1
+
+
+def test_everybody_gets_the_answer_to_their_own_request(serve: Serve) -> None:
+    served = serve(slots=200)
+    texts = ["x" * (number % 7) * 50_000 + str(number) for number in range(150)]
+    answers = [served.ask_meanwhile(say=text) for text in texts]
+    assert [json.loads(each.result(20).body)["said"] for each in answers] == texts
+
+    async def ask_all() -> list[Answer]:
+        requests = [posted(json.dumps({"say": text}).encode()) for text in texts]
+        assert all(served.deployment.enter() for _ in requests)
+        return await asyncio.gather(*map(served.deployment.run, requests))
+
+    assert [json.loads(each.body)["said"] for each in asyncio.run(ask_all())] == texts
+
+
+def test_the_answer_to_a_request_that_was_given_up_goes_to_nobody(serve: Serve) -> None:
+    served = serve(slots=3)
+    held, until = served.hold()
+    (process,) = served.deployment._processes
+
+    async def give_up() -> None:
+        served.deployment.enter()
+        asking = asyncio.create_task(served.deployment.run(posted(b'{"say": "given up"}')))
+        while process.free:
+            await asyncio.sleep(0.005)
+        asking.cancel()
+        await asyncio.wait([asking])
+
+    asyncio.run(give_up())
+    until.touch()
+    assert held.result(20).status == 200
+    assert served.ask(say="refused meanwhile").status == 503
+    wait_for(lambda: served.deployment.ready == 1)
+    assert json.loads(served.ask(say="next").body)["said"] == "next"
 
 
 def test_a_process_that_died_idle_costs_nothing_where_there_is_another(serve: Serve) -> None:
