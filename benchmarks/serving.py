@@ -62,7 +62,7 @@ _END_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured."""
+    """The size of a measurement."""
 
     rounds: int = 3
     seconds: float = 2.5  # of each load
@@ -323,7 +323,7 @@ def _rates(at: str, loads: dict[str, list[Load]], wanted: Target | None) -> list
 
 
 def measure_kills(server: Server, size: Size) -> Finding:
-    """How many requests are lost while processes that score are killed, one at a time.
+    """Count the requests that are lost while processes that score are killed, one at a time.
 
     Lost is what isn't answered with 200. The load goes on until there were so many requests.
     """
@@ -349,7 +349,7 @@ def measure_kills(server: Server, size: Size) -> Finding:
 
 
 def measure_crowd(server: Server, size: Size) -> list[Finding]:
-    """What many connections at once are answered with: 200 or 429, and nothing else."""
+    """The statuses that many connections at once get: 200 or 429, and nothing else."""
     load = send(server.address, size.crowd, requests=size.crowd)
     what = f"{server.name}: {size.crowd:,} connections at once"
     other = load.lost + sum(load.statuses.values()) - load.statuses[200] - load.statuses[429]

@@ -159,6 +159,7 @@ def _pipeline(
         tags={**declared.tags, **settings.tags},
         opts=made_by_commit(
             parent=endpoint,
+            protect=False,  # once it answers nobody, it may go
             delete_before_replace=True,
             depends_on=_pipeline_cluster_deletion(declared, platform),
         ),

@@ -13,13 +13,21 @@ from infra.asset_ids import asset_id
 from infra.foundation import Platform
 from infra.pins import Deployment, code_pin
 from infra.settings import Settings
-from runner.declarations import AssetReference, BatchEndpoint, Identity, OnlineEndpoint
+from runner.declarations import (
+    AssetReference,
+    BatchEndpoint,
+    Identity,
+    OnlineDeployment,
+    OnlineEndpoint,
+)
 
 IDENTITY_TYPES = {
     "system_assigned": ml.ManagedServiceIdentityType.SYSTEM_ASSIGNED,
     "user_assigned": ml.ManagedServiceIdentityType.USER_ASSIGNED,
     "none": ml.ManagedServiceIdentityType.NONE,
 }
+# Azure writes these beside the properties that are declared, at every change, whoever makes it.
+_WRITTEN_BY_AZURE = ("AzureAsyncOperationUri", "createdAt", "createdBy", "lastModifiedAt")
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,17 @@ def deployment_tags(declared: Deployment, settings: Settings) -> dict[str, str]:
     if isinstance(model, AssetReference):
         version = {"model": f"{model.name}:{model.version}"}
     return {**declared.tags, **settings.tags, **version}
+
+
+def written_by_azure(declared: OnlineEndpoint | OnlineDeployment) -> list[str]:
+    """The paths to ignore, as routing and scaling change what a refresh finds there.
+
+    Where no properties are declared that is all of them: a path below what is left out can't be
+    ignored. So the last one that is taken out of a declaration stays on Azure.
+    """
+    if not declared.properties:
+        return ["properties.properties"]
+    return [f"properties.properties.{name}" for name in _WRITTEN_BY_AZURE]
 
 
 def routed_anew_with(

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import pulumi
 from pulumi.runtime.config import get_config
 
-from infra.pins import all_pinned, code_pin
+from infra.pins import Deployment, all_pinned, code_pin, pinned
 from infra.resource_manager import ResourceManager, ResourceManagerError, when_asked
 from infra.saying import Say
 from infra.settings import Settings
 from infra.stack_config import ISOLATION, StackConfig
-from runner.declarations import AssetReference, DeclarationError, Problem
+from runner.declarations import AssetReference, DeclarationError, PipelineDeployment, Problem
 from runner.declarations.catalog import ENDPOINTS, sorted_problems
 
 MODES = {
@@ -34,6 +34,7 @@ _FURTHER = {
     "managed": (),
 }
 _AT_ONCE = 8
+_SHOWN = 10  # of the versions that are there
 _AUTOSCALE_API_VERSION = "2022-10-01"
 
 
@@ -98,30 +99,47 @@ def problems_of(settings: Settings, config: StackConfig, manager: ResourceManage
 
 def _pins(settings: Settings, config: StackConfig) -> Iterator[Pin]:
     """What pinned deployments name of their own workspace."""
-    for one in all_pinned(settings.catalog):
-        say = Say(config.file, one, f"{ENDPOINTS}.{one.endpoint_name}.deployments.{one.name}")
-        references = {
-            ("model",): ("models", one.model),
-            ("environment",): ("environments", one.environment),
-        }
-        for keys, (kind, reference) in references.items():
-            if not isinstance(reference, AssetReference) or reference.version is None:
-                continue
-            elsewhere = reference.registry or reference.workspace
-            declared = kind == "environments" and reference.name in settings.catalog.environments
-            if not elsewhere and not declared:
-                yield Pin(f"{kind}/{reference.name}", reference.version, say, keys)
-        if code := code_pin(one):
+    for deployment in all_pinned(settings.catalog):
+        say = _say(deployment, config)
+        yield from _pin("models", deployment.model, say, "model")
+        environment = deployment.environment
+        declared = isinstance(environment, AssetReference) and (
+            environment.name in settings.catalog.environments
+        )
+        if not declared:
+            yield from _pin("environments", environment, say, "environment")
+        if code := code_pin(deployment):
             yield Pin(f"codes/{code.name}", code.version, say, ("code_configuration", "code"))
+    for pipelines in settings.catalog.pipeline_deployments.values():
+        for pipeline in pinned(pipelines).values():
+            yield from _pin("components", pipeline.component, _say(pipeline, config), "component")
+
+
+def _say(deployment: Deployment | PipelineDeployment, config: StackConfig) -> Say:
+    prefix = f"{ENDPOINTS}.{deployment.endpoint_name}.deployments.{deployment.name}"
+    return Say(config.file, deployment, prefix)
+
+
+def _pin(kind: str, reference: object, say: Say, key: str) -> Iterator[Pin]:
+    """The pin of a reference to a version of the stack's own workspace, if it is one."""
+    if not isinstance(reference, AssetReference) or reference.registry or reference.workspace:
+        return
+    if reference.version is not None:
+        yield Pin(f"{kind}/{reference.name}", reference.version, say, (key,))
 
 
 def _nowhere(pin: Pin, settings: Settings) -> Problem:
     text = (
         f"is pinned to version {pin.version}, and there is no workspace yet that could have it:"
-        " take it out, run `pulumi up`, and register with"
-        f" `runner models register … --env {settings.stack} --pin`"
+        f" take it out, run `pulumi up`, and register with {_registering(pin, settings)}"
     )
     return pin.say(text, *pin.keys)
+
+
+def _registering(pin: Pin, settings: Settings) -> str:
+    if pin.asset.startswith("components/"):
+        return "`az ml component create --file FILE`"
+    return f"`runner models register … --env {settings.stack} --pin`"
 
 
 def _missing(
@@ -131,11 +149,12 @@ def _missing(
         return None
     listed = manager.get(f"{workspace}/{pin.asset}/versions")
     there = [version["name"] for version in listed.body["value"]] if listed else []
+    more = f", … ({len(there)})" if len(there) > _SHOWN else ""
     text = (
         f"is pinned to {pin.asset.partition('/')[2]}:{pin.version}, which workspace"
         f" {settings.names.workspace} does not have; it has"
-        f" {', '.join(there) or 'no version of it'}, and `runner models register … --env"
-        f" {settings.stack} --pin` registers and pins another"
+        f" {', '.join(there[:_SHOWN]) or 'no version of it'}{more}; register another with"
+        f" {_registering(pin, settings)}"
     )
     return pin.say(text, *pin.keys)
 
@@ -161,4 +180,4 @@ def _isolation(
 def _inside(workspace: str, manager: ResourceManager) -> Iterator[str]:
     for kind in ("computes", "onlineEndpoints"):
         found = manager.get(f"{workspace}/{kind}")
-        yield from (f"{kind}/{one['name']}" for one in (found.body["value"] if found else ()))
+        yield from (f"{kind}/{named['name']}" for named in (found.body["value"] if found else ()))

@@ -18,6 +18,7 @@ from infra.endpoint import (
     identity_args,
     model_id,
     routed_anew_with,
+    written_by_azure,
 )
 from infra.environments import Environments, environment_id
 from infra.foundation import Platform
@@ -122,7 +123,11 @@ def _endpoint(
         # A refresh sees the traffic that the routing set; it is not the endpoint's to take away.
         opts=serves(
             settings,
-            ignore_changes=["properties.traffic", "properties.mirrorTraffic"],
+            ignore_changes=[
+                "properties.traffic",
+                "properties.mirrorTraffic",
+                *written_by_azure(declared),
+            ],
             delete_before_replace=True,
         ),
     )
@@ -189,7 +194,10 @@ def _deployment(
         opts=made_by_commit(
             parent=endpoint,
             protect=False,  # once it answers nobody, it may go
-            ignore_changes=["sku.capacity"] if _is_autoscaled(declared, settings) else [],
+            ignore_changes=[
+                *(["sku.capacity"] if _is_autoscaled(declared, settings) else []),
+                *written_by_azure(declared),
+            ],
             depends_on=platform.before_serving,
             delete_before_replace=True,
             # The rest of a deployment, the model first of all, Azure changes where it stands.

@@ -72,8 +72,8 @@ def check_absent(target: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, or a folder with all below it; nothing need be there."""
-    if path.is_dir():
+    """Remove a file or link, or a folder with all below it; nothing need be there."""
+    if path.is_dir() and not path.is_symlink():
         import shutil
 
         shutil.rmtree(path, ignore_errors=True)

@@ -7,6 +7,7 @@ have lines to be told and rules to be kept, see `runner.declarations.document`.
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,8 @@ def read_yaml(path: Path) -> Value:
 
     Numbers and dates are the text that is written. Raises Unreadable, and OSError.
     """
+    if stat.S_ISFIFO(path.stat().st_mode):  # which would keep whoever opens it
+        raise Unreadable("it is a pipe")
     with path.open("rb") as file:
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:

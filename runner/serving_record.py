@@ -1,5 +1,5 @@
-"""How an online endpoint did when it was last served on this machine, for who asks whether it would
-do on Azure.
+"""The times that an online endpoint took when it was last served on this machine, which tell
+whether Azure would wait as long.
 
 <home>/endpoints/<name>/served.json, by deployment.
 """
@@ -23,7 +23,7 @@ class Served:
 
 
 def served_before(home: Path, endpoint: str) -> Mapping[str, Served]:
-    """What is known of an endpoint's deployments, by their names; nothing where it isn't there."""
+    """The records of an endpoint's deployments, by their names; none where it was never served."""
     try:
         content = json.loads(_file(home / "endpoints" / endpoint).read_text(encoding="utf-8"))
         return {name: Served(**known) for name, known in content.items()}
@@ -57,8 +57,8 @@ def record_slowest(folder: Path, seconds: Mapping[str, float]) -> None:
 
 def _write(folder: Path, served: Mapping[str, Served]) -> None:
     content = {
-        name: {key: round(value, 3) for key, value in asdict(one).items()}
-        for name, one in served.items()
+        name: {key: round(value, 3) for key, value in asdict(record).items()}
+        for name, record in served.items()
     }
     write_whole(_file(folder), json.dumps(content))
 

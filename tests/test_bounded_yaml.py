@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -93,6 +94,12 @@ def test_a_number_that_takes_minutes_to_make_is_text(tmp_path: Path) -> None:
     number = "1" + ":1" * 500_000
     assert read(tmp_path, number.encode()) == number
     assert read(tmp_path, b"9" * 100_000) == "9" * 100_000
+
+
+def test_a_pipe_keeps_nobody_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "MLmodel")
+    with pytest.raises(Unreadable, match="it is a pipe"):
+        read_yaml(tmp_path / "MLmodel")
 
 
 def test_a_model_of_a_hundred_thousand_levels_ends_no_process(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ def of_subject(subject: Subject) -> Iterator[Finding]:
     yield from instance_type(subject)
     yield from variables(subject)
     yield from secrets(subject)
+    yield from workers(subject)
 
 
 def instance_type(subject: Subject) -> Iterator[Finding]:
@@ -80,3 +81,25 @@ def secrets(subject: Subject) -> Iterator[Finding]:
     for name in in_clear(declared.environment_variables):
         text = f"{name} looks like a secret, and everyone who may see the deployment sees it:"
         yield warning(subject.place("environment_variables", name), "secret", f"{text} {WAY_OUT}")
+
+
+def workers(subject: Subject) -> Iterator[Finding]:
+    """An instance under Azure's inference server has a process for each request that is let in."""
+    declared = subject.declared
+    if not isinstance(declared, OnlineDeployment) or subject.only_azure_knows:
+        return
+    model, environment = subject.model, subject.environment
+    if not subject.has_script and (model is None or model.type != "mlflow_model"):
+        return  # another server answers
+    if environment is not None and (environment.inference_config or environment.image is None):
+        return
+    at_once = declared.request_settings.max_concurrent_requests_per_instance
+    processes = declared.environment_variables.get("WORKER_COUNT", "1")
+    if processes.isdecimal() and int(processes) < at_once:
+        text = (
+            f"{at_once} requests at once are let into an instance, and its WORKER_COUNT is"
+            f" {processes}, so that the others wait for a process, at worst until they time out:"
+            f' set it to "{at_once}" in environment_variables, or allow {processes} at once'
+        )
+        place = subject.place("request_settings", "max_concurrent_requests_per_instance")
+        yield warning(place, "workers", text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,7 +11,7 @@ from runner.checks.finding import Finding, error, warning
 from runner.checks.subject import Subject, place_in
 from runner.declarations import Catalog, DeclarationError, Model
 from runner.declarations.problem import Place
-from runner.engine.mlmodel import read_mlmodel
+from runner.engine.mlmodel import SCALARS, MlModel, read_mlmodel
 from runner.errors import JobFailed
 from runner.package_names import normal
 from runner.venvs.environment import DeclaredEnvironment
@@ -35,6 +36,7 @@ def of_subject(subject: Subject) -> Iterator[Finding]:
     yield from saved_version(subject)
     yield from saved_python(subject)
     yield from declared_twice(subject)
+    yield from sample(subject)
 
 
 def of_assets(catalog: Catalog) -> Iterator[Finding]:
@@ -145,6 +147,56 @@ def declared_twice(subject: Subject) -> Iterator[Finding]:
                 f" {own.source} {here[name]}, which is what runs here: say the same in both"
             )
             yield warning(Place(Path(wanted.source), 0), "declared-twice", text)
+
+
+def sample(subject: Subject) -> Iterator[Finding]:
+    """The script that Azure writes for a model without one finds a sample of what the model takes
+    and returns, which it does before it loads the model."""
+    model, environment = subject.mlmodel, subject.environment
+    if subject.kind != "online" or subject.has_script or model is None or subject.only_azure_knows:
+        return
+    if environment is not None and (environment.inference_config or environment.image is None):
+        return  # it starts a server of its own, or what a Dockerfile says
+    found = _without_sample(model)
+    if found is not None:
+        part, way_out = found
+        text = (
+            "the script that Azure writes for a model without one makes a sample of what the model"
+            f" takes and returns, and can make none of {part}, so that the container doesn't"
+            f" start: {way_out}, or give the deployment a code_configuration"
+        )
+        yield error(_model_place(subject), "sample", text)
+
+
+def _without_sample(model: MlModel) -> tuple[str, str] | None:
+    """The part of a model that the generated script fails over, and a way out.
+
+    Source: the script itself, which tests/local/serving/record_azure.py names.
+    """
+    for output in model.outputs:
+        if output.get("type") not in (*SCALARS, "tensor"):
+            part = f"output {output.get('name', 0)!r} of the signature, an {output.get('type')}"
+            return part, "save the model with a signature of its inputs only"
+    if model.loader_module == "mlflow.transformers":
+        return None  # of whose input it takes words
+    if model.example is None:
+        for column in model.signature.loose_columns:
+            if isinstance(column.name, str) and column.type not in SCALARS:
+                part = f"input {column.name!r} of the signature, an {column.type}"
+                return part, "save the model with columns of plain types"
+    elif model.example not in ("dataframe", "ndarray") and _holds_object(model.example_file):
+        part = "the input example, an object that is neither a DataFrame nor arrays by name"
+        return part, "save the model with a DataFrame for input_example"
+    return None
+
+
+def _holds_object(file: Path | None) -> bool:
+    """Whether a file holds a JSON object with something in it."""
+    try:
+        held = json.loads(file.read_bytes()) if file is not None else None
+    except (OSError, ValueError, RecursionError):
+        return False  # then the script goes by the signature
+    return isinstance(held, dict) and bool(held)
 
 
 def _by_name(declared: DeclaredEnvironment) -> dict[str, str]:

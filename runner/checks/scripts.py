@@ -85,18 +85,19 @@ def run_parameters(subject: Subject, source: Source) -> Iterator[Finding]:
         found = function(source, name)
         if found is None or not all(map(_is_rawhttp, found.decorator_list)):
             continue
-        least, most = _arity(found.args)
-        if least <= given <= most or (name == "run" and _takes_context(subject, found.args)):
+        if name == "run" and subject.kind == "online":
+            text = _unlike_online(found.args)
+        elif name == "run" and _takes_context(subject, found.args):
             continue
-        takes = f"{least} values" if least != 1 else "a value"
-        takes = takes if least > given else "none"
-        call = f"run({_given(subject)}), with one value" if given else "init(), without one"
-        text = f"{name}() needs {takes}" if least > given else f"{name}() takes no value"
-        yield error(
-            Place(source.path, found.lineno),
-            "parameters",
-            f"{text}, and Azure calls {call}: define it so",
-        )
+        else:
+            text = _unlike(found.args, given)
+        if text is not None:
+            call = f"run({_given(subject)}), with one value" if given else "init(), without one"
+            yield error(
+                Place(source.path, found.lineno),
+                "parameters",
+                f"{name}() {text}, and Azure calls {call}: define it so",
+            )
 
 
 def run_returns(subject: Subject, source: Source) -> Iterator[Finding]:
@@ -197,15 +198,38 @@ def _is_rawhttp(decorator: ast.expr) -> bool:
     return dotted(decorator)[-1:] == ["rawhttp"]
 
 
-def _arity(arguments: ast.arguments) -> tuple[int, float]:
-    """How many values a function takes by position, at least and at most.
-
-    A required keyword makes it uncallable by position: as if it took one more than any.
-    """
+def _unlike(arguments: ast.arguments, given: int) -> str | None:
+    """Why a function can't be called with so many values by position."""
     positional = len(arguments.posonlyargs) + len(arguments.args)
-    least: int = positional - len(arguments.defaults)
+    least = positional - len(arguments.defaults)
+    # A required keyword makes it uncallable by position: as if it took one more than any.
     least += sum(default is None for default in arguments.kw_defaults) * 2
-    return least, float("inf") if arguments.vararg else positional
+    if least > given:
+        return f"needs {least} values" if least != 1 else "needs a value"
+    return "takes no value" if positional < given and not arguments.vararg else None
+
+
+def _unlike_online(arguments: ast.arguments) -> str | None:
+    """Why Azure's inference server can't call a `run`: it gives its first parameter a value by
+    name, and `request_headers` the headers where there is one.
+
+    Source: the package's `user_script.py`.
+    """
+    if arguments.posonlyargs or arguments.vararg or arguments.kwarg:
+        return "takes *args, **kwargs or values by position only"
+    needed = len(arguments.args) - len(arguments.defaults)
+    parameters = [
+        *((argument.arg, place < needed) for place, argument in enumerate(arguments.args)),
+        *(
+            (argument.arg, default is None)
+            for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+        ),
+    ]
+    own = [required for name, required in parameters if name != "request_headers"]
+    if not own:
+        return "takes no value"
+    more = sum(own[1:])
+    return f"needs {more + 1} values" if more else None
 
 
 def _takes_context(subject: Subject, arguments: ast.arguments) -> bool:

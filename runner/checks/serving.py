@@ -14,7 +14,7 @@ _DELAY, _PERIOD, _FAILURES = 10, 10, 30
 
 
 def of_subject(subject: Subject) -> Iterator[Finding]:
-    """What an online deployment took here, beside what it has on Azure."""
+    """Compare the time an online deployment took here with the time it has on Azure."""
     yield from probes(subject)
     yield from request_timeout(subject)
 

@@ -92,6 +92,7 @@ class MlModel:
     outputs: tuple[Mapping[str, Any], ...] = ()  # of its signature, as MLflow writes them
     takes_params: bool = False  # its signature has some
     example: str | None = None  # the kind of its input example, in MLflow's words
+    example_file: Path | None = None
 
     @property
     def is_plain_sklearn(self) -> bool:
@@ -125,6 +126,7 @@ def read_mlmodel(folder: Path) -> MlModel:
             f"model {folder} has no python_function flavor (it has {', '.join(map(str, flavors))});"
             " declare a scoring script that loads it"
         )
+    example = document.get("saved_input_example_info")
     return MlModel(
         folder=folder,
         loader_module=str(python_function["loader_module"]),
@@ -138,22 +140,32 @@ def read_mlmodel(folder: Path) -> MlModel:
         saved_python=_text(python_function.get("python_version")),
         outputs=_listed(document, "outputs", path),
         takes_params=bool(_listed(document, "params", path)),
-        example=_example(document.get("saved_input_example_info")),
+        example=_example(example),
+        example_file=_example_file(folder, example),
     )
 
 
 def _listed(document: Mapping[str, Any], part: str, path: Path) -> tuple[Mapping[str, Any], ...]:
+    """The outputs or the parameters of a signature."""
     signature = document.get("signature")
     if not isinstance(signature, dict) or not signature.get(part):
         return ()
     try:
-        return tuple(json.loads(signature[part]))
-    except (TypeError, ValueError) as error:
+        entries = json.loads(signature[part])
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise ValueError(f"its {part} are no list of mappings")
+        return tuple(entries)
+    except (TypeError, ValueError, RecursionError) as error:
         raise JobFailed(f"model file {path} has a broken signature: {_first_line(error)}") from None
 
 
 def _example(info: Any) -> str | None:
     return str(info.get("type")) if isinstance(info, dict) else None
+
+
+def _example_file(folder: Path, info: Any) -> Path | None:
+    name = info.get("artifact_path") if isinstance(info, dict) else None
+    return folder / name if isinstance(name, str) else None
 
 
 def _text(value: Any) -> str | None:

@@ -23,6 +23,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from stat import S_ISREG
 
 from runner.atomic import check_absent, created, new_path, remove
 from runner.content import (
@@ -116,8 +117,8 @@ def check(home: Path, tree: str, label: str = _LABEL) -> Path:
     that is damaged, too, raises `EnvironmentRefused` with the file, and with `label`, which it is
     of, as what is to be registered again.
     """
-    path = checkout(home, tree)
-    for file, content_hash in find_damaged(home, tree):
+    path = checkout(home, tree, label)
+    for file, content_hash in find_damaged(home, tree, label):
         kept = _kept(home, content_hash)
         if find_unsound(home, [(kept, content_hash)]):
             what = "is damaged" if os.path.lexists(file) else "is missing"
@@ -129,13 +130,13 @@ def check(home: Path, tree: str, label: str = _LABEL) -> Path:
     return path
 
 
-def find_damaged(home: Path, tree: str, *, again: bool = False) -> list[Kept]:
+def find_damaged(home: Path, tree: str, label: str = _LABEL, *, again: bool = False) -> list[Kept]:
     """The files of a stored file or folder that are not as they were stored, with their hashes.
 
     With `again` all are read, whatever they look like. Raises `EnvironmentRefused` where the list
     of its files is lost or damaged itself.
     """
-    shape, entries = _load(home, tree)
+    shape, entries = _load(home, tree, label)
     folder = home / "trees" / tree / shape
     return find_unsound(
         home, [(folder / name, content_hash) for name, content_hash in entries], again=again
@@ -176,18 +177,18 @@ def looks_changed(home: Path, tree: str, source: Path) -> bool:
         return False
 
 
-def checkout(home: Path, tree: str) -> Path:
+def checkout(home: Path, tree: str, label: str = _LABEL) -> Path:
     """Return the path of a stored file or folder, laid out anew if it was deleted.
 
     What it holds is not looked at, unlike by `check`. Raises `EnvironmentRefused` where the
-    workspace has lost a part of it.
+    workspace has lost a part of it, with `label` as there.
     """
     published = home / "trees" / tree
     folder = published / "folder"
-    if folder.is_dir():
+    if os.path.isdir(folder):  # noqa: PTH112 - Path's raises where a permission lacks
         return folder
-    shape, entries = _load(home, tree)
-    if not published.is_dir():
+    shape, entries = _load(home, tree, label)
+    if not os.path.isdir(published):  # noqa: PTH112
         with _writing(home, _HOME_WAY_OUT):
             _publish(home, tree, shape, entries)
     return folder if shape == "folder" else published / "file" / entries[0][0]
@@ -222,6 +223,7 @@ def link_out(home: Path, tree: str, target: Path, label: str = _LABEL) -> None:
         return
     sources = _inside(path, shape, entries)
     with _writing(target.parent, _HOME_WAY_OUT):
+        _make_folder(home, target.parent)
         remove(target)
         if shape == "folder":
             _lay_out(sources, target, _link)
@@ -232,7 +234,7 @@ def link_out(home: Path, tree: str, target: Path, label: str = _LABEL) -> None:
 
 
 def _make_ready(home: Path) -> None:
-    (home / "tmp").mkdir(parents=True, exist_ok=True)
+    _make_folder(home, home / "tmp")
     _sweep(home / "tmp")
 
 
@@ -268,8 +270,10 @@ def _keep_tree(home: Path, shape: Shape, hashes: Mapping[str, str]) -> Tree:
 
     listed = manifest(shape, hashes.items())
     tree = hashlib.sha256(listed).hexdigest()
-    if not _holds(_kept(home, tree), listed):
+    kept_list = (_kept(home, tree), tree)
+    if find_unsound(home, [kept_list]):
         _keep_new(home, lambda: [listed])
+        remember(home, [kept_list])
     laid_out = (home / "trees" / tree).is_dir()
     path = checkout(home, tree)
     if laid_out:
@@ -277,13 +281,6 @@ def _keep_tree(home: Path, shape: Shape, hashes: Mapping[str, str]) -> Tree:
     sources = _inside(path, shape, list(hashes.items()))
     remember(home, zip(sources.values(), hashes.values(), strict=True))
     return Tree(tree, path)
-
-
-def _holds(path: Path, content: bytes) -> bool:
-    try:
-        return path.read_bytes() == content
-    except OSError:
-        return False
 
 
 def _differs_in_size(path: Path, stored: Path) -> bool:
@@ -340,16 +337,16 @@ def _keep_new(home: Path, read: Callable[[], Iterable[bytes]]) -> str:
         past = time.time_ns() - _AGE
         os.utime(path, ns=(past, past))
         kept = _kept(home, written.hexdigest())
-        kept.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(home, kept.parent)
         try:
             # A rename would replace what another process has kept meanwhile, and a link that is
             # made to a file at the moment of its replacement fails: link(2) gives ENOENT then.
             kept.hardlink_to(path)
         except FileExistsError:
             if find_unsound(home, [(kept, kept.name)]):
-                path.replace(kept)
+                _put(path, kept)
         except OSError:
-            path.rename(kept)  # a file system without links
+            _put(path, kept)  # a file system without links
     return written.hexdigest()
 
 
@@ -357,14 +354,16 @@ def _kept(home: Path, content_hash: str) -> Path:
     return home / "files" / content_hash[:2] / content_hash
 
 
-def _load(home: Path, tree: str) -> tuple[Shape, list[tuple[str, str]]]:
+def _load(home: Path, tree: str, label: str = _LABEL) -> tuple[Shape, list[tuple[str, str]]]:
     """Read a tree's manifest: its shape, its names and their contents' hashes."""
     import hashlib
 
+    kept = _kept(home, tree)
     try:
-        listed = _kept(home, tree).read_bytes()
-    except FileNotFoundError as error:
-        raise EnvironmentRefused(_lost(_kept(home, tree))) from error
+        # Nothing else is opened: a pipe keeps whoever reads it.
+        listed = kept.read_bytes() if S_ISREG(os.lstat(kept).st_mode) else b""
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise EnvironmentRefused(_lost(kept, label)) from error
     except OSError as error:
         raise EnvironmentRefused(
             f"{error.filename} can't be read ({error.strerror}): check its permissions"
@@ -372,9 +371,7 @@ def _load(home: Path, tree: str) -> tuple[Shape, list[tuple[str, str]]]:
     shape, *lines = listed.removesuffix(b"\0").split(b"\0")
     entries = [(os.fsdecode(line[65:]), line[:64].decode("ascii", "replace")) for line in lines]
     if hashlib.sha256(listed).hexdigest() != tree:
-        raise EnvironmentRefused(
-            f"{_kept(home, tree)} is damaged: register the asset again from its source"
-        )
+        raise EnvironmentRefused(f"{kept} is damaged: register {label} again from its source")
     if (
         shape not in (b"file", b"folder")
         or not entries
@@ -382,24 +379,25 @@ def _load(home: Path, tree: str) -> tuple[Shape, list[tuple[str, str]]]:
         or any({"", ".", ".."}.intersection(name.split("/")) for name, _ in entries)
     ):
         raise EnvironmentRefused(
-            f"{_kept(home, tree)} is not a list of files: delete it, and register the asset again"
+            f"{kept} is not a list of files: delete it, and register {label} again"
         )
     return ("file" if shape == b"file" else "folder"), entries
 
 
-def _lost(kept: Path) -> str:
-    return f"{kept} is missing: register the asset again from its source"
+def _lost(kept: Path, label: str = _LABEL) -> str:
+    return f"{kept} is missing: register {label} again from its source"
 
 
 def _publish(home: Path, tree: str, shape: Shape, entries: list[tuple[str, str]]) -> None:
     """Lay a tree out under its hash."""
-    (home / "trees").mkdir(exist_ok=True)
-    (home / "tmp").mkdir(exist_ok=True)
+    target = home / "trees" / tree
+    _make_folder(home, target.parent)
+    _make_folder(home, home / "tmp")
     with new_path(home / "tmp") as path:
         kept = {name: _kept(home, content_hash) for name, content_hash in entries}
         _lay_out(kept, path / shape, _link)
         try:
-            path.rename(home / "trees" / tree)
+            _put(path, target)
         except OSError as error:
             # Another process came first, with the same tree.
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
@@ -413,9 +411,30 @@ def _inside(path: Path, shape: Shape, entries: list[tuple[str, str]]) -> dict[st
 
 def _replace(home: Path, kept: Path, target: Path) -> None:
     """Put a link to a content in the place of what is there, if anything is."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(home, target.parent)
+    _make_folder(home, home / "tmp")
     with new_path(home / "tmp") as path:
         _link(kept, path)
+        _put(path, target)
+
+
+def _make_folder(home: Path, folder: Path) -> None:
+    """Make a folder of the workspace; what is none, and lies in the place of one, is removed."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        for path in reversed((folder, *folder.relative_to(home).parents[:-1])):
+            if os.path.lexists(home / path) and not (home / path).is_dir():
+                (home / path).unlink()
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def _put(path: Path, target: Path) -> None:
+    """Rename; a file takes the place of a folder, too, and a folder that of a file."""
+    try:
+        path.replace(target)
+    except (IsADirectoryError, NotADirectoryError):
+        remove(target)
         path.replace(target)
 
 
@@ -429,8 +448,8 @@ def _lay_out(sources: Mapping[str, Path], folder: Path, put: Callable[[Path, Pat
             made.add(parent)
         try:
             put(source, folder / name)
-        except FileNotFoundError as error:
-            if source.exists():
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+            if source.is_file():
                 raise
             raise EnvironmentRefused(_lost(source)) from error
 

@@ -107,10 +107,10 @@ def _stored_files(project: Project, full: bool) -> Link:
             try:
                 damaged += [
                     f"{path} is damaged or gone: register {reference} again from its source"
-                    for path, _ in find_damaged(project.home, tree, again=full)
+                    for path, _ in find_damaged(project.home, tree, reference, again=full)
                 ]
             except EnvironmentRefused as error:
-                damaged.append(f"{error} ({reference})")
+                damaged.append(str(error))
     except RunnerError as error:
         return Link(name, "failed", str(error))
     if damaged:

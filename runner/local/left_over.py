@@ -1,8 +1,9 @@
 """The command of a job whose host was killed: it goes on without one, until it is ended here.
 
-A command and its children hold a lock, which the system takes from them with their last one. So its
-process number, kept in the locked file with the namespace that it is one of, is never that of
-somebody else by now.
+A command and its children hold a lock, which the system takes from them with their last one. Its
+process number is kept in the locked file, with the namespace that it is one of. By now it may be
+somebody else's: where only a child holds the lock that has left the command's group, or where the
+file is damaged. So a signal is sent only to a group of which a process has that file open.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import contextlib
 import fcntl
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from runner.errors import EnvironmentRefused
 from runner.local.machine import process_namespace
+from runner.local.signals import all_processes
 
 _GRACE = 5.0  # seconds a command has to end by itself
 _LOOK = 0.05
@@ -43,11 +46,11 @@ def end_left_over(folder: Path) -> None:
     """
     deadline = time.monotonic() + _GRACE
     number = signal.SIGTERM
-    while (process := _running(folder)) is not None:
+    while (group := _running(folder)) is not None and _is_the_commands(folder, group):
         try:
-            os.killpg(process, number)
+            os.killpg(group, number)
         except (ProcessLookupError, PermissionError):
-            return  # the group is gone: who has the lock is a process of its own by now
+            return  # it has ended meanwhile
         if time.monotonic() > deadline + _GRACE:
             return
         if time.monotonic() > deadline:
@@ -61,8 +64,8 @@ def _running(folder: Path) -> int | None:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                number, _, namespace = file.read().decode().partition(" ")
-                if not number:
+                number, _, namespace = file.read().decode("ascii", "replace").partition(" ")
+                if not number.isdecimal():
                     return None
                 if namespace != process_namespace():
                     raise EnvironmentRefused(
@@ -73,6 +76,38 @@ def _running(folder: Path) -> int | None:
     except FileNotFoundError:
         pass
     return None
+
+
+def _is_the_commands(folder: Path, group: int) -> bool:
+    """Whether a process of a group has the locked file open, as none but the command's have."""
+    locked = _file(folder).stat()
+    return group > 1 and any(
+        _has_open(number, locked) for number in all_processes() if _group_of(number) == group
+    )
+
+
+def _group_of(process: int) -> int | None:
+    try:
+        return os.getpgid(process)
+    except OSError:
+        return None
+
+
+def _has_open(process: int, file: os.stat_result) -> bool:
+    if sys.platform != "linux":
+        return True  # no other system says it
+    for descriptor in _open_files(process):
+        with contextlib.suppress(OSError):
+            if os.path.samestat(descriptor.stat(), file):
+                return True
+    return False
+
+
+def _open_files(process: int) -> list[Path]:
+    try:
+        return list(Path(f"/proc/{process}/fd").iterdir())
+    except OSError:  # it has ended, or is another user's
+        return []
 
 
 def _file(folder: Path) -> Path:

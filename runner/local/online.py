@@ -96,10 +96,12 @@ def serve(
             for deployment in declared.values()
         ]
         deployments = {plan.name: Deployment(plan, say=say) for plan in plans}
-        for one in deployments.values():
-            stack.enter_context(one)
+        for deployment in deployments.values():
+            stack.enter_context(deployment)
         _load(list(deployments.values()), say)
-        record_starts(folder, {name: one.start_seconds for name, one in deployments.items()})
+        record_starts(
+            folder, {name: deployment.start_seconds for name, deployment in deployments.items()}
+        )
         front = Front(
             Endpoint(
                 name, deployments, read_key(folder), endpoint.traffic, endpoint.mirror_traffic
@@ -122,11 +124,12 @@ def serve(
 
         stack.callback(
             lambda: record_slowest(
-                folder, {name: one.slowest_seconds for name, one in deployments.items()}
+                folder,
+                {name: deployment.slowest_seconds for name, deployment in deployments.items()},
             )
         )
         stack.callback(withdraw, folder)
-        patience = max(plan.request_timeout + plan.queue_wait for plan in plans) + _MARGIN
+        patience = max(plan.longest_inside for plan in plans) + _MARGIN
         serve_http(front, listener, patience, begin)
 
 
@@ -208,7 +211,7 @@ def plan_deployment(
     deployment: OnlineDeployment,
     interpreters: Interpreters,
 ) -> tuple[DeploymentPlan, Interpreter]:
-    """What the engine is told of a deployment, and which Python it has.
+    """The plan of a deployment for the engine, and the deployment's Python.
 
     Its model is registered and its declared environment is made where they are not there yet.
     """
@@ -221,8 +224,9 @@ def plan_deployment(
             )
         if model.type != "mlflow_model":
             raise WrongUsage(
-                f"model {model.reference} is a {model.type}, which needs a scoring script:"
-                f" give deployment {deployment.name!r} a code_configuration"
+                f"model {model.reference} is a {model.type}, which needs a scoring script here,"
+                f" where no image's own server runs: give deployment {deployment.name!r} a"
+                " code_configuration"
             )
     settings = deployment.request_settings
     at_once = deployment.instance_count * _worker_count(deployment)
@@ -254,7 +258,7 @@ def plan_deployment(
 
 
 def _worker_count(deployment: OnlineDeployment) -> int:
-    """How many processes each instance runs, by the variable that Azure's server reads."""
+    """The number of processes of each instance, by the variable that Azure's server reads."""
     declared = deployment.environment_variables.get("WORKER_COUNT", "1")
     try:
         count = int(declared)
@@ -373,10 +377,10 @@ def _answer_once(
     from runner.local.serving.deployment import Deployment
 
     with (folder / "invoke.txt").open("wb") as log:
-        with Deployment(replace(plan, processes=1), log, say) as one:
-            one.start()
+        with Deployment(replace(plan, processes=1), log, say) as deployment:
+            deployment.start()
             began = time.perf_counter()
-            answer = one.score(Request(headers=(("content-type", JSON),), body=body))
+            answer = deployment.score(Request(headers=(("content-type", JSON),), body=body))
         return _response(answer, plan.name, time.perf_counter() - began)
 
 

@@ -95,7 +95,7 @@ def _holder(folder: Path) -> Iterator[_Process | None]:
 
 def _session(leader: int) -> set[int]:
     """The processes of a session."""
-    return {number for number in _all_processes() if _is_in(number, leader)}
+    return {number for number in all_processes() if _is_in(number, leader)}
 
 
 def _is_in(process: int, session: int) -> bool:
@@ -105,7 +105,8 @@ def _is_in(process: int, session: int) -> bool:
         return False
 
 
-def _all_processes() -> list[int]:
+def all_processes() -> list[int]:
+    """The numbers of the processes that can be seen from here."""
     if sys.platform == "linux":
         return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208
     import subprocess

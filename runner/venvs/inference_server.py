@@ -13,7 +13,7 @@ from runner.venvs.satisfied import is_installed
 
 
 def with_server(declared: DeclaredEnvironment | None, owner: str) -> DeclaredEnvironment:
-    """What is declared, and the server with it where that says nothing of it.
+    """The declared environment, with the server added where it doesn't name it.
 
     `owner` is the deployment, as a message names it. A notice says that Azure adds nothing.
     """

@@ -48,6 +48,16 @@ REPORTS = (
         "unresolved",
     ),
     Report(
+        "azureml-inference-server-http supports no pydantic from 2.10 on",
+        "https://github.com/microsoft/azureml-inference-server/issues/100",
+        "unresolved",
+    ),
+    Report(
+        "azureml-inference-server-http 0.4.13 requires inference-schema==1.3.0",
+        "https://github.com/Azure/InferenceSchema/issues/68",
+        "unresolved",
+    ),
+    Report(
         "ResolvePackageNotFound: numpy=1.16.0, whose image build failed",
         f"{_NOTEBOOKS}/194",
         "unresolved",
@@ -89,6 +99,16 @@ REPORTS = (
         "No module named 'distutils' under Python 3.13",
         "https://github.com/microsoft/azureml-inference-server/issues/98",
         "old-server",
+    ),
+    Report(
+        "azureml-inference-server-http 1.3 under Python 3.8: No module named azureml.contrib",
+        f"{_EXAMPLES}/pull/4009",
+        "old-python",
+    ),
+    Report(
+        "Python 3.8 and an old scikit-learn: 502 of the liveness probe",
+        f"{_EXAMPLES}/pull/3847",
+        "old-python",
     ),
     Report(
         "numpy.dtype size changed: credits-default-model fails to deploy",
@@ -135,6 +155,16 @@ REPORTS = (
     Report(
         "azureml-in-a-day: an update of the platform imports azureml.ai.monitoring",
         f"{_EXAMPLES}/pull/4031",
+        "monitoring",
+    ),
+    Report(
+        "Endpoint containers crash on boot: azureml.ai.monitoring, then azureml.contrib",
+        f"{_EXAMPLES}/pull/3928",
+        "monitoring",
+    ),
+    Report(
+        "e2e-ml-workflow: the no-code script's import changed from mlmonitoring",
+        f"{_EXAMPLES}/pull/3902",
         "monitoring",
     ),
     Report(
@@ -222,6 +252,11 @@ REPORTS = (
         "https://github.com/mlflow/mlflow/issues/5419",
         "saved-python",
     ),
+    Report(
+        "The generated script fails over a model with an input_example: get_parameter_type",
+        "https://github.com/Azure/azureml-assets/issues/3618",
+        "sample",
+    ),
     # Data.
     Report("No support of Parquet for MLflow models in batches", f"{_SDK}/28431", "endings"),
     Report(
@@ -257,6 +292,21 @@ REPORTS = (
         "request-timeout",
     ),
     Report(
+        "Requests are answered up to 25 minutes after they timed out, and retries add to them",
+        f"{_SDK}/36296",
+        "workers",
+    ),
+    Report(
+        "max_concurrent_requests_per_instance needs WORKER_COUNT beside it",
+        "https://github.com/MicrosoftDocs/azure-docs/pull/107479",
+        "workers",
+    ),
+    Report(
+        "Two documents give different limits of request_timeout_ms: 180000 is Azure's",
+        f"{_DOCS}/123307",
+        "declaration",
+    ),
+    Report(
         "How to provide secrets: we pass them as environment variables",
         f"{_SDK}/23277",
         "secret",
@@ -275,6 +325,24 @@ REPORTS = (
         "what is in an image only who pulls it can tell",
     ),
     Report(
+        "A model's answer: Object of type ndarray is not JSON serializable",
+        "https://github.com/mlflow/mlflow/issues/8220",
+        None,
+        "what a model returns shows when it is called: `runner serve` answers 500 there, as Azure",
+    ),
+    Report(
+        "A value is not provided for the 'input_data' parameter",
+        f"{_EXAMPLES}/issues/3385",
+        None,
+        "requests are not checked; `runner serve` says which key it found instead",
+    ),
+    Report(
+        "score.py is not found in a local deployment whose code is the working folder",
+        "https://github.com/Azure/azure-cli-extensions/issues/8522",
+        None,
+        "a fault of az ml's own local deployments",
+    ),
+    Report(
         "Deployment of MLflow models currently unavailable",
         "https://github.com/microsoft/azureml-inference-server/issues/112",
         None,
@@ -285,6 +353,18 @@ REPORTS = (
         f"{_EXAMPLES}/pull/3873",
         None,
         "other reports name another cause, and the image was changed since",
+    ),
+    Report(
+        "Pin mlflow<3: an MLflow 3 model's container answers the liveness probe with 502",
+        f"{_EXAMPLES}/pull/4051",
+        None,
+        "no log is shown, and other reports name another cause",
+    ),
+    Report(
+        "pip<=21.3.1 beside python=3.10: the container crashes on startup",
+        f"{_EXAMPLES}/pull/4040",
+        None,
+        "no log is shown; what an older pip makes of the packages only that pip can tell",
     ),
     Report(
         "The pip step hangs with azureml-core 1.43 among 20 pins",

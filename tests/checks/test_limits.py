@@ -78,3 +78,24 @@ def test_a_secret_that_azure_reads_itself(project: Checked) -> None:
             "  TOKEN: ${{keyvault:https://v.vault.azure.net/secrets/token/1a2b}}\n"
         )
     assert project.found() == []
+
+
+def test_more_requests_at_once_than_there_are_processes_for(project: Checked) -> None:
+    for file in (ONLINE, ONLINE.replace(".yml", "-plain.yml")):
+        with (project.root / file).open("a") as opened:
+            opened.write("request_settings: {max_concurrent_requests_per_instance: 8}\n")
+    assert project.found() == [
+        "workers models/m/online-deployment-plain.yml:6",
+        f"workers {ONLINE}:12",
+    ]
+    first = project.findings()[0]
+    assert first.severity == "warning"
+    assert "8 requests at once are let into an instance, and its WORKER_COUNT is 1" in first.text
+    assert 'set it to "8" in environment_variables' in first.text
+
+
+def test_a_process_for_each_request_that_is_let_in(project: Checked) -> None:
+    with (project.root / ONLINE).open("a") as file:
+        file.write("request_settings: {max_concurrent_requests_per_instance: 8}\n")
+        file.write("environment_variables: {WORKER_COUNT: 8}\n")
+    assert project.found() == []

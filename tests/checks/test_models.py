@@ -131,3 +131,58 @@ def test_files_of_a_model_that_do_not_say_the_same(project: Checked) -> None:
     assert {finding.severity for finding in twice} == {"warning"}
     assert "scikit-learn==1.9.0" in twice[0].text
     assert "conda.yaml says scikit-learn==1.9.1, which is what Azure installs" in twice[0].text
+
+
+def described(project: Checked, **parts: str) -> None:
+    """Give the model a signature, by its parts."""
+    text = "".join(f"  {part}: '{written}'\n" for part, written in parts.items())
+    path = project.root / "models/m/model/MLmodel"
+    path.write_text(f"{path.read_text().split('signature:')[0]}signature:\n{text}")
+
+
+ARRAYS = '{"type": "array", "items": {"type": "double"}, "name": "%s", "required": true}'
+
+
+def test_outputs_that_azures_script_has_no_sample_of(project: Checked) -> None:
+    described(project, inputs='[{"type": "double", "name": "a"}]', outputs=f"[{ARRAYS % 'p'}]")
+    (only,) = project.findings()
+    assert (only.code, only.severity) == ("sample", "error")
+    assert (
+        "can make none of output 'p' of the signature, an array, so that the container" in only.text
+    )
+    assert "start: save the model with a signature of its inputs only, or give" in only.text
+
+
+def test_inputs_that_azures_script_has_no_sample_of(project: Checked) -> None:
+    described(project, inputs=f"[{ARRAYS % 'x'}]")
+    assert project.found() == ["sample models/m/model/MLmodel"]
+    assert "none of input 'x' of the signature, an array" in project.text()
+
+
+def test_an_input_example_that_azures_script_has_no_sample_of(project: Checked) -> None:
+    project.write("models/m/model/input_example.json", '{"question": "why?"}')
+    with (project.root / "models/m/model/MLmodel").open("a") as file:
+        file.write("saved_input_example_info: {artifact_path: input_example.json, type: KIND}\n")
+    project.change("models/m/model/MLmodel", "KIND", "json_object")
+    assert project.found() == ["sample models/m/model/MLmodel"]
+    assert "none of the input example, an object" in project.text()
+    project.change("models/m/model/MLmodel", "json_object", "dataframe")
+    assert project.found() == []
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        {"inputs": '[{"type": "double"}]', "outputs": '[{"type": "long"}]'},
+        {
+            "inputs": '[{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1, 2]}}]',
+            "outputs": '[{"type": "tensor", "tensor-spec": {"dtype": "int64", "shape": [-1]}}]',
+        },
+        {"inputs": '[{"type": "array", "items": {"type": "double"}}]'},
+    ],
+)
+def test_signatures_that_azures_script_starts_with(
+    project: Checked, signature: dict[str, str]
+) -> None:
+    described(project, **signature)
+    assert "sample" not in {finding.code for finding in project.findings()}

@@ -93,7 +93,11 @@ def test_functions_may_come_from_anywhere(project: Checked, text: str) -> None:
     [
         ("def run():\n    return [1]\n", "run() takes no value"),
         ("def run(given, more):\n    return [1]\n", "run() needs 2 values"),
-        ("def run(given, *, more):\n    return [1]\n", "run() needs "),
+        ("def run(given, *, more):\n    return [1]\n", "run() needs 2 values"),
+        ("def run(request_headers):\n    return [1]\n", "run() takes no value"),
+        ("def run(*given):\n    return [1]\n", "run() takes *args"),
+        ("def run(given, **more):\n    return [1]\n", "run() takes *args, **kwargs"),
+        ("def run(given, /):\n    return [1]\n", "or values by position only"),
     ],
 )
 def test_a_run_that_azure_can_not_call(project: Checked, run: str, said: str) -> None:
@@ -107,6 +111,11 @@ def test_a_batch_run_that_asks_for_the_mini_batchs_context(project: Checked) -> 
     assert only_batch(project).found() == []
 
 
+def test_a_batch_run_of_any_values(project: Checked) -> None:
+    project.write(SCRIPT, INIT + "def run(*given, **more):\n    return given\n")
+    assert only_batch(project).found() == []
+
+
 def test_an_init_that_needs_a_value(project: Checked) -> None:
     project.write(SCRIPT, "def init(path):\n    pass\n\n\ndef run(given):\n    return given\n")
     assert only_batch(project).found() == [f"parameters {SCRIPT}:1"]
@@ -116,8 +125,8 @@ def test_an_init_that_needs_a_value(project: Checked) -> None:
     "run",
     [
         "def run(given, more=None):\n    return [1]\n",
-        "def run(*given):\n    return [1]\n",
-        "def run(given, **more):\n    return [1]\n",
+        "def run(given, request_headers):\n    return [1]\n",
+        "def run(*, given, more=None):\n    return [1]\n",
         "async def run(given):\n    return [1]\n",
         "@input_schema('data', sample)\ndef run(data, params):\n    return 1\n",
         "@rawhttp\ndef run(request):\n    return 1\n",

@@ -51,7 +51,7 @@ class OnlineScoring:
         self._lock = threading.Lock()
 
     def routes(self) -> list[Route]:
-        """What answers requests, of every method. They need the endpoint's own key or token."""
+        """The routes of requests, of every method. They need the endpoint's own key or token."""
         return [
             route("*", addresses.INFERENCE_HOST, path, self._answer, serial=False)
             for path in ("/score", "/swagger.json")
@@ -60,8 +60,8 @@ class OnlineScoring:
     def stop(self) -> None:
         """End all processes."""
         with self._lock:
-            for one in self._running.values():
-                one.close()
+            for deployment in self._running.values():
+                deployment.close()
             self._running.clear()
 
     def _answer(self, cloud: Cloud, call: Call) -> Response:
@@ -89,7 +89,9 @@ class OnlineScoring:
         identity = (deployment.key, str(deployment.properties))
         with self._lock:
             if deployment.properties.get("provisioningState") == FAILED:
-                ran = [one for (key, _), one in self._running.items() if key == deployment.key]
+                ran = [
+                    running for (key, _), running in self._running.items() if key == deployment.key
+                ]
                 return ran[-1] if ran else None
             if identity not in self._running:
                 started = Deployment(self._plan(cloud, endpoint, deployment, len(self._running)))
@@ -162,11 +164,11 @@ def _as_azure_takes(answered: Answer, asked: Request) -> Answer:
 
 
 def _endpoint(cloud: Cloud, call: Call) -> Resource:
-    for one in cloud.state.of_type(ONLINE):
-        if addresses.inference(one.body["name"], one.body["location"]) == (
+    for endpoint in cloud.state.of_type(ONLINE):
+        if addresses.inference(endpoint.body["name"], endpoint.body["location"]) == (
             f"https://{call.request.host}"
         ):
-            return one
+            return endpoint
     raise Refusal(404, "NotFound", f"No online endpoint answers at {call.request.host}.")
 
 

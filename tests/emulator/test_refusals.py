@@ -193,6 +193,12 @@ def test_an_online_endpoint_keeps_its_properties_and_its_identity(
     azure_workspace.put("onlineEndpoints/live", properties, **ENDPOINT, identity=identity)
     shown = azure_workspace.get("onlineEndpoints/live")[1]
     put(azure_workspace.emulator, shown["id"], shown)
+    before, after = (
+        body["properties"]["properties"]
+        for body in (shown, azure_workspace.get("onlineEndpoints/live")[1])
+    )
+    assert before["team"] == after["team"] == "risk"
+    assert before["AzureAsyncOperationUri"] != after["AzureAsyncOperationUri"]
     for changed in (
         {"properties": {**KEY, "properties": {"team": "sales"}}},
         {"properties": KEY, "identity": {"type": "None"}},
@@ -264,18 +270,22 @@ def test_a_deployment_needs_its_cores_and_a_fifth_more(
 ) -> None:
     """https://github.com/MicrosoftLearning/mslearn-azure-ml/issues/30"""
     path = "onlineEndpoints/live/deployments/blue"
-    monkeypatch.setattr(live.emulator.cloud, "cores", 6)
+    monkeypatch.setattr(live.emulator.cloud, "cores", 0)
+    (said,) = by_inference(live, path, online(live))["VmSize"]
+    used = int(said.partition("usage/limit: ")[2].partition("/")[0])  # by other tests' endpoints
+    monkeypatch.setattr(live.emulator.cloud, "cores", used + 6)
     assert by_inference(live, path, online(live, instanceType="Standard_F4s_v2")) == {
         "VmSize": [
             "Not enough quota available for Standard_F4s_v2 in SubscriptionId"
-            f" {live.subscription}. Current usage/limit: 0/6. Additional needed: 8 Please see"
-            " troubleshooting guide, available here: https://aka.ms/oe-tsg#error-outofquota"
+            f" {live.subscription}. Current usage/limit: {used}/{used + 6}. Additional needed: 8"
+            " Please see troubleshooting guide, available here:"
+            " https://aka.ms/oe-tsg#error-outofquota"
         ]
     }
-    monkeypatch.setattr(live.emulator.cloud, "cores", 8)
+    monkeypatch.setattr(live.emulator.cloud, "cores", used + 8)
     live.put(path, **online(live))
     (said,) = by_inference(live, f"{path}-2", online(live))["VmSize"]
-    assert "Current usage/limit: 8/8. Additional needed: 8" in said
+    assert f"Current usage/limit: {used + 8}/{used + 8}. Additional needed: 8" in said
 
 
 def test_a_cluster_needs_the_cores_of_a_machine(

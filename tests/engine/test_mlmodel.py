@@ -141,6 +141,15 @@ def test_a_folder_without_mlmodel_says_so(tmp_path: Path) -> None:
             % (b"[" * 200_000),
             "has a broken signature",
         ),
+        *(
+            (
+                b"flavors: {python_function: {loader_module: a}}\nsignature: {%s: '%s'}"
+                % (part, said),
+                "has a broken signature",
+            )
+            for part in (b"outputs", b"params")
+            for said in (b"[" * 200_000, b"[5]", b"{}x", b'{"a": 1}')
+        ),
         (
             b"flavors: {python_function: {loader_module: mlflow.sklearn},"
             b' sklearn: {serialization_format: pickle, pickled_model: "a\\0b"}}',

@@ -58,7 +58,12 @@ def online_deployment(**keys: Any) -> str:
 
 
 def declare(
-    root: Path, *declarations: str, endpoints: Mapping[str, Any], isolation: str = "none"
+    root: Path,
+    *declarations: str,
+    endpoints: Mapping[str, Any],
+    isolation: str = "none",
+    production: bool = False,
+    manager: Any = None,
 ) -> Program:
     """Run the program for these declarations in a stack that says this of the endpoints."""
     folder = root / "models" / "m"
@@ -68,10 +73,11 @@ def declare(
     config = {
         "azure-native:location": "koreacentral",
         "scoring:isolation": isolation,
+        "scoring:production": production,
         "scoring:clusters": {"small": {"size": "Standard_DS3_v2"}},
         "scoring:endpoints": endpoints,
     }
-    return run_program(root, "dev", yaml.safe_dump({"config": config}))
+    return run_program(root, "dev", yaml.safe_dump({"config": config}), manager=manager)
 
 
 def pinned_batch(root: Path, stack: Mapping[str, Any] | None = None, **keys: Any) -> Declared:

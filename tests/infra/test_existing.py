@@ -67,7 +67,7 @@ def test_a_pin_that_is_not_there_is_refused_where_it_stands(project: Path) -> No
     found = problems(project, Workspace({*ALL} - {f"{MODEL}/versions/1", f"{CODE}/versions/1"}))
     model, code = sorted(found, key=lambda line: "code" in line)
     assert ".deployments.blue.model: is pinned to diabetes-mlflow:1, which workspace" in model
-    assert "it has 2, and `runner models register … --env dev --pin` registers and pins" in model
+    assert "it has 2; register another with `runner models register … --env dev --pin`" in model
     assert model.startswith("Pulumi.dev.yaml:2")
     assert "script.code_configuration.code: is pinned to diabetes-batch-script:1" in code
     assert "it has no version of it" in code

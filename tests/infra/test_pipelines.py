@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from infra.resource_manager import Resource
 from tests.infra.declaring import (
     BATCH_DEPLOYMENT,
     ROUTING,
@@ -72,6 +73,30 @@ def test_a_component_that_only_lies_here_waits_and_the_way_to_register_it_is_tol
     assert "`az ml component create --file models/m/pipeline.yml --resource-group GROUP" in said
     pin = "scoring:endpoints.nightly.deployments.steps.component"
     assert f"pulumi config set --stack dev --path '{pin}' azureml:NAME:VERSION`" in said
+
+
+def test_in_production_it_may_go_once_it_answers_nobody(tmp_path: Path) -> None:
+    endpoints = {"nightly": {"deployments": {"steps": {"component": PIN}}}}
+    documents = (batch_endpoint(defaults=DEFAULT), pipeline_deployment())
+    program = declare(tmp_path, *documents, endpoints=endpoints, production=True)
+    assert program.one("machinelearningservices:BatchEndpoint").protect
+    assert not program.one(BATCH_DEPLOYMENT).protect
+
+
+def test_a_component_that_the_workspace_has_not_is_refused(tmp_path: Path) -> None:
+    class Workspace:
+        def get(self, resource_id: str, api_version: str = "") -> Resource | None:
+            if resource_id.endswith("/versions/3"):
+                return None
+            listed = [{"name": str(number), "properties": {}} for number in range(20, 40)]
+            return Resource({"value": listed, "properties": {}}, None)
+
+    endpoints = {"nightly": {"deployments": {"steps": {"component": PIN}}}}
+    documents = (batch_endpoint(defaults=DEFAULT), pipeline_deployment())
+    error = str(declare(tmp_path, *documents, endpoints=endpoints, manager=Workspace()).error)
+    assert "deployments.steps.component: is pinned to steps:3, which workspace" in error
+    assert "it has 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, … (20)" in error
+    assert "`az ml component create --file FILE`" in error
 
 
 def test_a_cluster_that_the_stack_has_not_is_named(tmp_path: Path) -> None:

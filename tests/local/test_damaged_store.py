@@ -108,6 +108,56 @@ def test_a_single_file_and_a_list_of_files_are_mended_too(tmp_path: Path) -> Non
         check(home, tree.hash)
 
 
+def in_place_of(path: Path, make: Callable[[Path], object]) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+    make(path)
+
+
+def make_folder(path: Path) -> None:
+    path.mkdir()
+    (path / "in").write_bytes(b"")
+
+
+@pytest.mark.parametrize("make", [Path.touch, os.mkfifo, make_folder, lambda _: None])
+@pytest.mark.parametrize("shape", ["file", "folder"])
+def test_whatever_lies_in_the_place_of_what_is_kept_gives_way(
+    tmp_path: Path, make: Callable[[Path], object], shape: str
+) -> None:
+    home, source = tmp_path / "home", tmp_path / "source"
+    write(source, a=b"1")
+    if shape == "file":
+        source /= "a"
+    tree = store(home, source)
+    places = [path for path in home.rglob("*") if path.relative_to(home).parts[0] != "checked.db"]
+    assert len(places) == 10
+    for place in places:
+        in_place_of(place, make)
+        assert store(home, source) == tree
+        path = check(home, tree.hash)
+        assert (path if shape == "file" else path / "a").read_bytes() == b"1"
+
+
+def test_a_pipe_in_the_place_of_the_list_of_files_is_damage(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    tree = store(home, write(tmp_path / "source", a=b"1"))
+    in_place_of(home / "files" / tree.hash[:2] / tree.hash, os.mkfifo)
+    with pytest.raises(EnvironmentRefused, match=r"is damaged: register azureml:x:1 again"):
+        check(home, tree.hash, "azureml:x:1")
+
+
+def test_a_link_to_a_folder_gives_way_without_what_it_leads_to(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    tree = store(home, write(tmp_path / "source", a=b"1"))
+    mine = write(tmp_path / "mine", b=b"2")
+    (tmp_path / "links").symlink_to(mine)
+    link_out(home, tree.hash, tmp_path / "links")
+    assert (tmp_path / "links" / "a").read_bytes() == b"1"
+    assert [path.name for path in mine.iterdir()] == ["b"]
+
+
 def test_what_is_sound_elsewhere_is_laid_out_anew(tmp_path: Path) -> None:
     home = tmp_path / "home"
     tree = store(home, write(tmp_path / "source", a=b"1", b=b"2"))

@@ -435,8 +435,7 @@ def test_a_folder_that_contains_the_workspace_is_refused(tmp_path: Path) -> None
 
 def test_a_workspace_that_cannot_be_written_is_refused_by_name(tmp_path: Path) -> None:
     write(tmp_path / "source", {"a": b"1"})
-    (tmp_path / "home").mkdir()
-    (tmp_path / "home" / "files").write_text("in the way")
+    (tmp_path / "home").write_text("in the way")
     with pytest.raises(EnvironmentRefused, match=r"can't write in .*home .*RUNNER_HOME"):
         store(tmp_path / "home", tmp_path / "source")
 
@@ -524,7 +523,7 @@ def work(home, source):
 
 def test_a_killed_process_leaves_nothing_but_in_tmp(tmp_path: Path) -> None:
     home, source = tmp_path / "home", tmp_path / "source"
-    write(source, {str(n): b"%d" % n * 50 for n in range(3000)})
+    write(source, {str(n): b"%d" % n * 50 for n in range(800)})
     command = f"""
 from pathlib import Path
 from runner.local.files import store

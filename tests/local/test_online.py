@@ -120,7 +120,7 @@ def test_traffic_is_split_as_declared(project: ScratchProject) -> None:
     online.write("models/echo/online-endpoint.yml", endpoint_yaml(blue=50, green=50))
     with Server(online) as server:
         processes = [server.ask({})[1]["process"] for _ in range(60)]
-        counts = [processes.count(one) for one in set(processes)]
+        counts = [processes.count(process) for process in set(processes)]
         assert len(counts) == 2
         assert min(counts) >= 10
 
@@ -214,12 +214,14 @@ def test_a_script_finds_the_registered_model_under_its_own_name(
         "def run(raw_data):\n"
         "    folder = Path(os.environ['AZUREML_MODEL_DIR'])\n"
         "    files = folder.rglob('*.txt')\n"
-        "    return {str(one.relative_to(folder)): one.read_text() for one in files}\n"
+        "    return {str(path.relative_to(folder)): path.read_text() for path in files}\n"
     )
     online.write("models/echo/blue/score.py", script)
     answer = online.json("invoke", "here", request_file(tmp_path, {}))
     assert answer["body"] == {"greeting/greeting.txt": "hello\n"}
-    assert [one["version"] for one in online.json("models", "list", "--name", "greeting")] == ["1"]
+    assert [model["version"] for model in online.json("models", "list", "--name", "greeting")] == [
+        "1"
+    ]
 
 
 def test_a_secret_that_azure_reads_is_given_in_the_environment(
@@ -330,7 +332,9 @@ def test_an_endpoint_without_traffic_answers_404(online: ScratchProject, tmp_pat
     online.write("models/echo/online-endpoint.yml", endpoint_yaml(blue=0))
     done = online.run("invoke", "here", request_file(tmp_path, {}))
     assert done.returncode == 1
-    assert "has traffic" in json.loads(done.stdout)["message"]
+    message = json.loads(done.stdout)["message"]
+    assert "no deployment of endpoint 'here' has traffic" in message
+    assert message.endswith("azureml-model-deployment, which is --deployment of runner invoke")
 
 
 def test_a_custom_model_needs_a_script(online: ScratchProject, tmp_path: Path) -> None:
@@ -339,7 +343,8 @@ def test_a_custom_model_needs_a_script(online: ScratchProject, tmp_path: Path) -
     online.write("models/echo/online-deployment-blue.yml", "\n".join(kept) + "\n")
     done = online.run("invoke", "here", request_file(tmp_path, {}))
     assert done.returncode == 2
-    assert "azureml:greeting:1 is a custom_model, which needs a scoring script" in done.stderr
+    assert "azureml:greeting:1 is a custom_model, which needs a scoring script here" in done.stderr
+    assert "where no image's own server runs: give deployment 'blue'" in done.stderr
 
 
 @pytest.fixture

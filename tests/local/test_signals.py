@@ -197,3 +197,30 @@ def test_the_command_of_a_job_in_another_container_is_sent_no_signal(tmp_path: P
     finally:
         command.kill()
         command.wait()
+
+
+@pytest.mark.parametrize("noted", ["0", "-1", "1", "stranger", "\xb2", ""])
+def test_no_signal_goes_to_a_group_that_does_not_hold_the_commands_lock(
+    tmp_path: Path, noted: str
+) -> None:
+    """Such as that of somebody else who was given the number of a command that has ended."""
+    ready = "import os; os.setsid(); print(flush=True); import time; time.sleep(600)"
+    with held_for_command(tmp_path) as held:
+        left = subprocess.Popen(
+            [sys.executable, "-c", ready], stdout=subprocess.PIPE, pass_fds=[held]
+        )
+        stranger = subprocess.Popen(["sleep", "600"], start_new_session=True)
+        note_command(held, stranger.pid)
+    try:
+        assert left.stdout is not None
+        left.stdout.readline()
+        file = tmp_path / "command.lock"
+        rest = file.read_text().removeprefix(str(stranger.pid))
+        if noted != "stranger":
+            file.write_text(noted + rest)
+        end_left_over(tmp_path)
+        assert (stranger.poll(), left.poll()) == (None, None)
+    finally:
+        for process in (left, stranger):
+            process.kill()
+            process.wait()

@@ -62,12 +62,12 @@ class Deployment:
 
     @property
     def start_seconds(self) -> float:
-        """How long the slowest of its processes took to load."""
+        """The seconds that the slowest of its processes took to load."""
         return max((process.start_seconds for process in list(self._processes)), default=0.0)
 
     @property
     def ready(self) -> int:
-        """How many processes can score."""
+        """The number of processes that can score."""
         return self._ready
 
     def begin(self) -> None:
@@ -123,7 +123,10 @@ class Deployment:
     def close(self) -> None:
         """End the processes, letting each do what a script does at its exit."""
         self._closed.set()
-        enders = [threading.Thread(target=one.end, args=(_GRACE,)) for one in list(self._processes)]
+        enders = [
+            threading.Thread(target=process.end, args=(_GRACE,))
+            for process in list(self._processes)
+        ]
         for ender in enders:
             ender.start()
         for ender in enders:
@@ -169,8 +172,8 @@ class Deployment:
         except TooSlow:
             await asyncio.to_thread(self._replace, process, f"no answer in {self._limit}")
             return self._too_slow()
-        except Died:
-            await asyncio.to_thread(self._replace, process)
+        except Died as error:
+            await asyncio.to_thread(self._replace, process, str(error))
             text = "scoring ended the process; the deployment's log says more"
             return with_ids(refuse(500, text, by_model=True), request)
         except asyncio.CancelledError:
@@ -239,8 +242,10 @@ class Deployment:
         with self._lock:
             self._ready += 1
         self._idle.give(process)
+        if process.notice is not None:
+            self._notice(process.notice)
 
-    def _replace(self, process: Process, why: str | None = None) -> None:
+    def _replace(self, process: Process, why: str = "") -> None:
         """End a process, say `why`, by default how it ended by itself, and start another."""
         why = why or process.how_it_ended()
         # What hangs would hold its place for ever, so it goes at once.
@@ -267,9 +272,8 @@ class Deployment:
                 self._closed.wait(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
             else:
-                self._welcome(process)
+                if self._closed.is_set():
+                    process.end()  # it was born after all the others were told to go
+                else:
+                    self._welcome(process)
                 break
-        if self._closed.is_set():
-            # It may have been born after all the others were told to go.
-            for process in list(self._processes):
-                process.kill()

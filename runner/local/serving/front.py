@@ -36,7 +36,7 @@ _TEXT = (("content-type", "text/plain; charset=utf-8"),)
 
 @dataclass(frozen=True)
 class Endpoint:
-    """What is served. Traffic and mirror traffic are in percent, by deployment."""
+    """An endpoint that is served. Traffic and mirror traffic are in percent, by deployment."""
 
     name: str
     deployments: Mapping[str, Deployment]
@@ -98,12 +98,12 @@ class Front:
 
     def close(self) -> None:
         """End the deployments."""
-        for one in self._endpoint.deployments.values():
-            one.close()
+        for deployment in self._endpoint.deployments.values():
+            deployment.close()
 
     def kill(self) -> None:
-        for one in self._endpoint.deployments.values():
-            one.kill()
+        for deployment in self._endpoint.deployments.values():
+            deployment.kill()
 
     async def _hand_on(self, scope: Message, receive: Receive, send: Send) -> None:
         """Have a deployment answer a request, which goes to it as it came."""
@@ -197,7 +197,7 @@ class Front:
 
     def _health(self) -> Answer:
         """Ready while every deployment with traffic has a process that can score."""
-        ready = {name: one.ready for name, one in self._endpoint.deployments.items()}
+        ready = {name: deployment.ready for name, deployment in self._endpoint.deployments.items()}
         needed = [name for name, share in self._endpoint.traffic.items() if share]
         fine = all(ready[name] for name in needed)
         state = {"status": "ready" if fine else "not ready", "processes": ready}

@@ -47,7 +47,8 @@ _SETTINGS = (
     "WORKSPACE_NAME",
 )
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_NO_VALUE = re.compile(r"[\0\r\n]")
+_NO_VALUE = re.compile(r"[\0\r\n\v\f]")
+_STATUS = re.compile(r"[1-9][0-9]{2}( .*)?")
 _HOP_BY_HOP = frozenset(
     {
         *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization"),
@@ -58,6 +59,8 @@ _HOP_BY_HOP = frozenset(
 
 class InferenceServer:
     """Answers requests with a scoring script, as Azure's online deployments do."""
+
+    notice: str | None = None
 
     def __init__(self, code: Path, script: str, declared: Collection[str]) -> None:
         """Load a script, with its folder of code as working folder, and call its `init()`.
@@ -74,8 +77,8 @@ class InferenceServer:
     def score(self, request: Request) -> Answer:
         """Call the server's application.
 
-        Raises what it lets through, such as SystemExit, and ValueError for headers that HTTP has
-        no way to write.
+        Raises what it lets through, such as SystemExit, and ValueError for a status or headers
+        that HTTP has no way to write.
         """
         started: list[Any] = []
         written: list[bytes] = []
@@ -95,7 +98,14 @@ class InferenceServer:
         status, headers = started
         dropped = _HOP_BY_HOP if request.method == "HEAD" else {*_HOP_BY_HOP, "content-length"}
         kept = (_checked(name, value) for name, value in headers if name.lower() not in dropped)
-        return Answer(int(status.split(" ")[0]), body, tuple(kept), by_model=True)
+        return Answer(_number(status), body, tuple(kept), by_model=True)
+
+
+def _number(status: str) -> int:
+    """The number of a status line. Raises ValueError for one that gunicorn refuses."""
+    if not _STATUS.fullmatch(status):
+        raise ValueError(f"no status of HTTP: {status!r}")
+    return int(status[:3])
 
 
 def _checked(name: str, value: str) -> tuple[str, str]:
@@ -164,7 +174,7 @@ def _start(path: Path) -> Any:
 
 
 def _explain(path: Path, error: BaseException) -> str:
-    """Why the server didn't take a script, in one line."""
+    """Tell in one line why the server didn't take a script."""
     if not type(error).__module__.startswith(SERVER_MODULE):
         return (
             f"{SERVER} can't be set up for script {path}: {brief(error)}; see config.json and"
@@ -182,8 +192,8 @@ def _explain(path: Path, error: BaseException) -> str:
 
 
 def _environ(request: Request) -> dict[str, Any]:
-    """What a server of WSGI tells of a request (PEP 3333), as gunicorn does."""
-    target, _, query = request.target.partition("?")
+    """The variables by which a server of WSGI describes a request (PEP 3333), as gunicorn's."""
+    target, _, query = request.target.partition("#")[0].partition("?")
     secure = request.header("x-forwarded-proto") == "https"
     environ = {
         "REQUEST_METHOD": request.method,

@@ -1,4 +1,4 @@
-"""What the server counts, in Prometheus' text format."""
+"""The server's metrics, in Prometheus' text format."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ class Metrics:
         # Finding what bears certain labels takes longer than counting, so it is done once.
         self._answered: dict[tuple[str | None, int, bool], Counter] = {}
         self._scoring: dict[str, tuple[Gauge, Histogram]] = {}
-        for one in deployments:
-            ready.labels(one.plan.name).set_function(partial(_ready, one))
-            self._scoring[one.plan.name] = (
-                self._in_flight.labels(one.plan.name),
-                self._seconds.labels(one.plan.name),
+        for deployment in deployments:
+            ready.labels(deployment.plan.name).set_function(partial(_ready, deployment))
+            self._scoring[deployment.plan.name] = (
+                self._in_flight.labels(deployment.plan.name),
+                self._seconds.labels(deployment.plan.name),
             )
 
     def answered(self, deployment: str | None, status: int, mirrored: bool = False) -> None:

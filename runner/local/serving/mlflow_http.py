@@ -39,7 +39,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a model returned, ready to be written as JSON, and a notice where Azure refuses."""
+    """A model's predictions, ready to be written as JSON, and a notice where Azure refuses."""
 
     returned: Any
     notice: str | None = None

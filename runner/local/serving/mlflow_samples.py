@@ -1,4 +1,4 @@
-"""What an MLflow model is given, made from `input_data` by a sample of it.
+"""The input of an MLflow model, made from `input_data` by a sample of it.
 
 On Azure a generated script takes a sample of the model's input from its input example or its
 signature, and turns each request into what the sample is: a DataFrame, an array, arrays by name.
@@ -72,7 +72,7 @@ def is_table(sample: Any) -> bool:
 
 
 def reader(sample: Any, flavors: Mapping[str, Any]) -> Callable[[Any], Any]:
-    """What turns `input_data` into what the sample is; it raises what can't be turned.
+    """A function that turns `input_data` into a value of the sample's kind, or raises.
 
     Raises TypeError for a sample over which the generated script does not start.
     """
@@ -96,7 +96,7 @@ def reader(sample: Any, flavors: Mapping[str, Any]) -> Callable[[Any], Any]:
 
 
 def model_input(content: Any, params: Any, flavors: Mapping[str, Any]) -> tuple[Any, Any]:
-    """What the model is given, and its params, from what a `reader` made of `input_data`."""
+    """The model's input and its params, from what a `reader` made of `input_data`."""
     import numpy as np
     import pandas as pd
 
@@ -120,7 +120,7 @@ def model_input(content: Any, params: Any, flavors: Mapping[str, Any]) -> tuple[
 
 
 def jsonable(returned: Any) -> Any:
-    """What a model returned, as the standard library's JSON can mostly write it.
+    """A model's predictions, as the standard library's JSON can mostly write it.
 
     Source: MLflow's own `_get_jsonable_obj`.
     """

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from runner.engine.drivers import sklearn_model
 from runner.engine.drivers.packages import way_to_have, why_not_loaded
 from runner.engine.java_cause import java_cause
-from runner.engine.mlmodel import MlModel, read_mlmodel
+from runner.engine.mlmodel import SCALARS, MlModel, read_mlmodel
 from runner.engine.text import one_line
 from runner.errors import JobFailed
 from runner.local.serving import mlflow_samples, mlflow_swagger
@@ -35,11 +35,17 @@ from runner.spark import leave_remote
 
 _BAD_REQUESTS = ("BAD_REQUEST", "INVALID_PARAMETER_VALUE")  # MLflow's error codes
 _LONGEST_REASON = 500  # characters
+_TYPES = (*SCALARS, "tensor")  # of outputs of which Azure's script makes a sample
 _REFUSED = "Azure answers 424 to this: "
 
 
 class LoadedModel(Protocol):
     """A model that predicts. What it raises is BadRequest where the client is to learn why."""
+
+    @property
+    def unstarted(self) -> str | None:
+        """Why Azure does not start it, None where it does."""
+        ...
 
     def predict(self, content: Any, params: Any) -> Outcome:
         """Predict from `input_data`, which Azure may refuse: then there is a notice."""
@@ -65,6 +71,7 @@ class MlflowScorer:
 
     def __init__(self, model: LoadedModel) -> None:
         self.model = model
+        self.notice = model.unstarted
 
     def score(self, request: Request) -> Answer:
         return respond(request, self._run, self.model.describe)
@@ -81,8 +88,8 @@ class MlflowScorer:
         found = [key for key in given if key in MLFLOW_FORMS]
         unknown = [key for key in given if key not in (*MLFLOW_FORMS, "params")]
         if len(found) != 1 or unknown:
-            keys = ", ".join(map(shown, given)) or "nothing"
-            raise Refused(400, f"there is no input_data, but {keys}")
+            instead = f", but {', '.join(map(shown, given))}" if given else ""
+            raise Refused(400, f"there is no input_data{instead}")
         params = given.get("params")
         if params is not None and not isinstance(params, dict):
             raise Refused(400, "params must be an object")
@@ -96,6 +103,8 @@ class MlflowScorer:
 
 class SklearnModel:
     """A scikit-learn model over numbers, without MLflow, whose import alone takes seconds."""
+
+    unstarted = None
 
     def __init__(self, model: MlModel) -> None:
         self._model = model
@@ -145,13 +154,13 @@ class PyfuncModel:
             self._warm_up(model.folder)
         self._columns = model.signature.columns
         self._flavors = self.loaded.metadata.flavors
-        self._unstarted: str | None = None
+        self.unstarted: str | None = None
         self._samples = mlflow_samples.Samples()
         try:
             self._samples = mlflow_samples.samples_of(self.loaded.metadata, model.folder)
             self._read = mlflow_samples.reader(self._samples.input, self._flavors)
         except Exception as error:
-            self._unstarted = f"Azure does not start this model, for its signature: {_brief(error)}"
+            self.unstarted = f"Azure does not start this model, for its signature: {_brief(error)}"
 
     def _warm_up(self, folder: Path) -> None:
         """Score the model's example, if it has one: what Spark compiles first takes seconds."""
@@ -187,9 +196,9 @@ class PyfuncModel:
         return self._returned(*mlflow_samples.model_input(read, params, self._flavors))
 
     def _why_refused(self, content: Any) -> str | None:
-        """Why Azure takes no such `input_data`, where it can be read here all the same."""
-        if self._unstarted is not None:
-            return self._unstarted
+        """The reason why Azure takes no such `input_data`, where it can be read here anyway."""
+        if self.unstarted is not None:
+            return self.unstarted
         if mlflow_samples.is_table(self._samples.input):
             readable = isinstance(content, (list, dict)) and content and not is_split(content)
             return _REFUSED + WRITTEN_OTHERWISE if readable else None
@@ -210,7 +219,7 @@ class PyfuncModel:
             raise BadRequest(_reason(error.message)) from error
 
     def _why_unread(self, content: Any, error: Exception) -> str:
-        """Where it is that a table has not the model's numbers, or else pandas' own words."""
+        """Name the cell that is not the number it should be, or else give pandas' own words."""
         if is_split(content):
             for column in self._columns:
                 if are_numbers([column]):
@@ -222,8 +231,10 @@ def _is_fast(model: MlModel) -> bool:
     """Whether a model needs nothing of MLflow and pandas to be given what Azure gives it."""
     if not (model.is_plain_sklearn and are_numbers(model.signature.columns)):
         return False
-    # Params are checked by MLflow; and by an example Azure goes where pandas can read it.
-    return not model.takes_params and (model.example is None or _pandas_reads_no_text())
+    if model.takes_params or any(output["type"] not in _TYPES for output in model.outputs):
+        return False  # the former are checked by MLflow, with the latter Azure doesn't start it
+    # By an example Azure goes, but for a table that pandas can't read.
+    return model.example is None or (model.example == "dataframe" and _pandas_reads_no_text())
 
 
 @cache
@@ -262,7 +273,7 @@ def _begin_spark() -> None:
 
 
 def _told(error: BaseException) -> str:
-    """What the client is told of an error; the traceback is printed, for the deployment's log."""
+    """The message of an error for the client; the traceback is printed, for the log."""
     if isinstance(error, BadRequest):
         return str(error)
     # Also of SystemExit: a model that calls exit() fails a request, not the deployment.
@@ -273,7 +284,7 @@ def _told(error: BaseException) -> str:
 
 
 def _reason(message: str) -> str:
-    """What MLflow has to say, without the whole request that it repeats before."""
+    """MLflow's own message, without the whole request that it repeats before."""
     if message.startswith("Failed to enforce schema"):
         message = message.rpartition("Error: ")[2]
     return one_line(message)[:_LONGEST_REASON]

@@ -1,4 +1,4 @@
-"""How Azure hands on what the container of a deployment answers.
+"""The form in which Azure hands on the answers of a deployment's container.
 
 Source: https://learn.microsoft.com/azure/machine-learning/how-to-troubleshoot-online-endpoints and
 the proxy of Azure's extension for Kubernetes, whose rule it is.

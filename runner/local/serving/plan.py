@@ -1,4 +1,4 @@
-"""What one deployment of an online endpoint is made of, with every path resolved."""
+"""The parts of one deployment of an online endpoint, with every path resolved."""
 
 from __future__ import annotations
 
@@ -26,3 +26,11 @@ class DeploymentPlan:
     def most_inside(self) -> int:
         """Requests being scored or waiting, beyond which Azure refuses more."""
         return 2 * self.slots
+
+    @property
+    def longest_inside(self) -> float:
+        """Seconds from a request's coming in to its answer at the latest: it waits for a slot,
+        then for a process (for the only one in two steps, first to be the next), and then is
+        scored."""
+        steps = 2 if self.processes > 1 else 3
+        return self.queue_wait + steps * self.request_timeout

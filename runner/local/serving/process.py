@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import socket
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
+from socket import socketpair
 from typing import IO, Any
 
 from runner.errors import JobFailed
@@ -22,6 +23,7 @@ from runner.processes import command_in, python_command, variables_in, with_one_
 
 # Seconds to import, load the model and get through a script's init().
 _START_SECONDS = 600.0
+_WRITTEN_INTO = "its script wrote into its connection"
 _CHUNK = 1 << 18  # bytes of an answer that are read at once
 
 
@@ -30,13 +32,14 @@ class TooSlow(Exception):
 
 
 class Died(Exception):
-    """The process ended without an answer."""
+    """The process ended without an answer; or is to, for the reason that the text gives."""
 
 
 class Process:
     """Started at once; `wait_until_ready` before the first request.
 
-    It answers one request at a time, and can be sent the next while it does.
+    It answers one request at a time, and can be sent the next while it does. It ends with all that
+    its script has started, as a container does.
     """
 
     def __init__(self, plan: DeploymentPlan, log: IO[bytes] | None = None) -> None:
@@ -46,15 +49,19 @@ class Process:
         Raises JobFailed where the plan's Python can't be started.
         """
         self.start_seconds = 0.0  # that it took to load, once it is ready
+        self.notice: str | None = None  # worth a line in the log, once it is ready
         self._plan = plan
-        self._relay = Relay(plan.name, sys.stderr.fileno()) if log is None else None
-        output = log if self._relay is None else self._relay.inlet
         self._received = bytearray()
         self._receiving = False  # the whole request is sent and its answer isn't there
         self._ahead: bytes | None = None  # the next request, which it was sent...
         self._rest = b""  # ...but for these last bytes
-        self._socket, theirs = socket.socketpair()
+        try:
+            self._socket, theirs = socketpair()
+            self._relay = Relay(plan.name, sys.stderr.fileno()) if log is None else None
+        except OSError as error:
+            raise JobFailed(f"deployment {plan.name!r} did not start: {error.strerror}") from None
         self._socket.setblocking(False)
+        output = log if self._relay is None else self._relay.inlet
         command, variables = _command(plan, str(theirs.fileno()))
         try:
             self._process = subprocess.Popen(
@@ -91,6 +98,7 @@ class Process:
         except TooSlow:
             raise JobFailed(f"{name} was not ready after {_START_SECONDS:g} s") from None
         self.start_seconds = told.get("seconds", 0.0)
+        self.notice = told.get("notice")
         if (failed := told["failed"]) is not None:
             # The process knows its model by the folder, a person by its reference.
             model, label = self._plan.model, self._plan.label
@@ -124,11 +132,13 @@ class Process:
         rest = self._rest if self.has(message) else message
         self._ahead = None
         told, body = await self._exchange(rest, self._plan.request_timeout)
+        try:
+            status, headers, by_model, notice = told
+            pairs = tuple((name, value) for name, value in headers)
+        except (ValueError, TypeError):
+            raise Died(_WRITTEN_INTO) from None
         self._log_so_far()  # which is in the log when its answer is there
-        status, headers, by_model, notice = told
-        return Answer(
-            status, body, tuple((name, value) for name, value in headers), by_model, notice
-        )
+        return Answer(status, body, pairs, by_model, notice)
 
     def how_it_ended(self) -> str:
         """How a process ended that died; this waits for its end for a moment."""
@@ -148,14 +158,19 @@ class Process:
             self._process.wait(grace)
         self.kill()
         self._process.wait()
+        self._kill_all()  # also where it has ended by itself
         self._log_so_far()
         assert self._process.stdin is not None
         self._process.stdin.close()
 
     def kill(self) -> None:
         """End it now, without waiting for that: also safe in a signal's handler."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+        if self._process.returncode is None:
+            self._kill_all()
+
+    def _kill_all(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def _log_so_far(self) -> None:
         if self._relay is not None:
@@ -177,6 +192,8 @@ class Process:
             raise TooSlow from None
         except OSError:
             raise Died from None
+        except ValueError:
+            raise Died(_WRITTEN_INTO) from None
         finally:
             self._receiving = False
         return told

@@ -1,4 +1,4 @@
-"""What a deployment's process prints, in the server's own log, with the deployment's name."""
+"""The way of a deployment's printed lines to the server's own log, with the deployment's name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import threading
 import time
 from contextlib import suppress
 
-_CHUNK = 1 << 16  # bytes that are read at once, and the longest line that is kept in one piece
+# Bytes that are read at once, as many as the system keeps in a pipe; and the longest line that is
+# kept in one piece.
+_CHUNK = 1 << 16
 _PAUSE = 0.02  # seconds for more to come, as handing on each line by itself slows down answers
 _writing = threading.Lock()  # so that lines of several processes stay whole
 
@@ -54,14 +56,14 @@ class Relay:
         os.close(self._outlet)
 
     def _read(self) -> int:
-        """Hand on the lines that are there, and give the number of bytes that were read."""
-        size = 0
-        while self._open:
-            try:
-                content = os.read(self._outlet, _CHUNK)
-            except BlockingIOError:
-                break
-            size += len(content)
+        """Read all that the pipe holds, once: who prints without end must not keep who waits.
+
+        Gives the number of bytes that were there.
+        """
+        if not self._open:
+            return 0
+        with suppress(BlockingIOError):
+            content = os.read(self._outlet, _CHUNK)
             if not content:
                 self._open = False
             *lines, self._rest = (self._rest + content).split(b"\n")
@@ -69,9 +71,8 @@ class Relay:
                 lines, self._rest = [*lines, self._rest], b""
             if lines:
                 self._write(lines)
-            if len(content) < _CHUNK:
-                break
-        return size
+            return len(content)
+        return 0
 
     def _write(self, lines: list[bytes]) -> None:
         text = b"".join(self._prefix + line + b"\n" for line in lines)

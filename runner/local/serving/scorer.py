@@ -1,4 +1,4 @@
-"""What turns a request into an answer."""
+"""Scorers, which turn a request into an answer."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from runner.local.serving.request_ids import with_ids
 
 class Scorer(Protocol):
     """A loaded model or script; made once a process."""
+
+    notice: str | None  # worth a line in the server's log when it is loaded
 
     def score(self, request: Request) -> Answer:
         """Answer one request. Raises BadRequest, or whatever the model or script raises."""
@@ -52,7 +54,7 @@ def answer(scorer: Scorer, request: Request) -> Answer:
 
 
 def _failed(error: BaseException) -> Answer:
-    """What is answered where scoring raises, also SystemExit: code that calls exit() fails a
+    """The answer where scoring raises, also SystemExit: code that calls exit() fails a
     request, not the deployment."""
     traceback.print_exception(type(error), error, error.__traceback__)
     if cause := java_cause(error):  # of Spark's errors it stands in the middle of pages

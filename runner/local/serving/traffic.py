@@ -1,4 +1,4 @@
-"""Which deployment answers a request."""
+"""The choice of the deployment that answers a request."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def choose(traffic: Mapping[str, int], chance: float) -> str | None:
 
 
 def nobody(endpoint: str) -> Answer:
-    """What Azure answers where no deployment has traffic."""
+    """Azure's answer where no deployment has traffic."""
     return refuse(
         404,
         f"no deployment of endpoint {endpoint!r} has traffic; give one some, or name it in the"
-        f" header {HEADER}",
+        f" header {HEADER}, which is --deployment of runner invoke",
     )

@@ -30,6 +30,14 @@ def main(descriptor: str) -> None:
     connection = socket.socket(fileno=int(descriptor))
     connection.set_inheritable(False)  # what a script starts must not keep it open
     stream = connection.makefile("rb")
+
+    def leave() -> None:
+        stream.close()
+        connection.close()
+
+    # A copy of this process that returns from the script would answer, too: somebody else's
+    # request, by the order of the answers.
+    os.register_at_fork(after_in_child=leave)
     told, _ = read(stream)
     plan = DeploymentPlan(**told)
     began = time.monotonic()
@@ -43,7 +51,9 @@ def main(descriptor: str) -> None:
     # The other side leaves when it needs no more answers; this process then ends as a program
     # does, with what the script has to do at its exit.
     with contextlib.suppress(EOFError, OSError):
-        connection.sendall(pack({"failed": None, "seconds": time.monotonic() - began}))
+        connection.sendall(
+            pack({"failed": None, "seconds": time.monotonic() - began, "notice": scorer.notice})
+        )
         while True:
             given = answer(scorer, _receive(stream))
             for printed in (sys.stdout, sys.stderr):
@@ -63,7 +73,8 @@ def _packed(given: Answer) -> bytes:
 
 
 def _settle() -> None:
-    """Ctrl-C is for the server; and without the server there is nobody to answer."""
+    """Ctrl-C is for the server; and without the server there is nobody to answer: then this
+    process goes, with all that the script has started."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     lifeline = os.dup(0)
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -72,6 +83,6 @@ def _settle() -> None:
 
     def watch() -> None:
         os.read(lifeline, 1)
-        os._exit(1)
+        os.killpg(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ BATCH = f"{WORKSPACE}/batchEndpoints"
 ONLINE = f"{WORKSPACE}/onlineEndpoints"
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{1,30}[A-Za-z0-9]")
+_LAST_OPERATION = "AzureAsyncOperationUri"
 
 
 def check_name(change: Change, what: str) -> None:
@@ -55,7 +57,7 @@ def require_kept(change: Change) -> None:
         return
     # The SDK adds names of its own to those that it read.
     given, known = change.properties.get("properties") or {}, old.properties.get("properties") or {}
-    for name in known.keys() & given.keys():
+    for name in (known.keys() & given.keys()) - {_LAST_OPERATION}:
         if known[name] != given[name]:
             raise _kept(f"properties.{name}", given[name], known[name])
     before, now = _identity(old.body), _identity(body)
@@ -80,6 +82,21 @@ def _kept(name: str, given: Any, before: Any) -> Exception:
         f" endpoint's {name} cannot be changed: it is {before}, and {given} was requested.",
         f"properties.{name}",
     )
+
+
+def add_last_operation(change: Change) -> None:
+    """Say beside the user's own properties where the operation that begins now is polled.
+
+    As `az ml online-endpoint show` and `online-deployment show` print it: another address after
+    each change, whoever makes it.
+    """
+    place = (
+        f"/subscriptions/{change.cloud.subscription}/providers/Microsoft.MachineLearningServices"
+        f"/locations/{change.body['location']}/mfeOperationsStatus"
+    )
+    polled = f"{addresses.MANAGEMENT}{place}/oeidp:{uuid.uuid4()}:{uuid.uuid4()}"
+    given = change.properties.get("properties") or {}
+    change.properties["properties"] = {**given, _LAST_OPERATION: polled}
 
 
 def require_tags(change: Change) -> None:

@@ -13,6 +13,7 @@ from tests.emulator.messages import Refusal, Response, answer
 from tests.emulator.ml.containers import let_it_crash
 from tests.emulator.ml.endpoints import (
     ONLINE,
+    add_last_operation,
     address,
     check_deployment,
     check_endpoint,
@@ -66,6 +67,7 @@ def _prepare_endpoint(change: Change) -> None:
     )
     for key in _KEYS:
         change.secrets.setdefault(key, secrets.token_urlsafe(32))
+    add_last_operation(change)
 
 
 def _check_mirror(properties: dict[str, Any]) -> None:
@@ -137,6 +139,7 @@ def _prepare_deployment(change: Change) -> None:
             "successThreshold": 1,
             "timeout": "PT2S",
         } | (properties.get(probe) or {})
+    add_last_operation(change)
     let_it_crash(change, model)
 
 

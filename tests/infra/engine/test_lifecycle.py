@@ -76,8 +76,7 @@ def test_a_stack_follows_its_declaration_sees_drift_and_goes_in_order(
     pulumi: Pulumi, emulator: Emulator, tmp_path: Path
 ) -> None:
     config = pinned_config("dev")
-    project = make_project(tmp_path / "project", refreshing=True)
-    stack = make_stack(pulumi, emulator, project, "life", config)
+    stack = make_stack(pulumi, emulator, make_project(tmp_path / "project"), "life", config)
     deploy(stack, emulator)
     runner = stack.outputs()["runner"]
     online, batch = (endpoint_of(runner, f"diabetes-{kind}") for kind in ("online", "batch"))
@@ -120,7 +119,8 @@ def test_a_stack_follows_its_declaration_sees_drift_and_goes_in_order(
     _, body = emulator.arm("GET", f"{online}/deployments/green")
     body["sku"]["capacity"] = 3
     assert emulator.arm("PUT", f"{online}/deployments/green", body)[0] in (200, 201)
-    changed = {(step.type, step.name): step.changes for step in stack.preview().changed}
+    preview = stack.preview("--refresh")
+    changed = {(step.type, step.name): step.changes for step in preview.changed}
     deployment = ("azure-native:machinelearningservices:OnlineDeployment", "diabetes-online-green")
     assert set(changed) == {(ROUTING, "diabetes-online"), deployment}
     assert changed[deployment] == {"sku.capacity": "update"}
@@ -139,7 +139,7 @@ def test_a_stack_follows_its_declaration_sees_drift_and_goes_in_order(
         deployment["compute"] = "azureml:big-cluster"
     config[ENDPOINTS]["diabetes-online"]["identity"] = {"type": "system_assigned"}
     stack.write(config)
-    stack.up()
+    stack.up("--refresh")
     assert emulator.arm("GET", f"{workspace_of(runner)}/computes/cpu-cluster")[0] == 404
     assert emulator.arm("GET", f"{workspace_of(runner)}/computes/big-cluster")[0] == 200
     assert emulator.arm("GET", online)[0] == 404

@@ -79,7 +79,7 @@ def test_a_pin_and_an_isolation_that_the_workspace_does_not_take_are_refused(dev
     refused = dev.shown(check=False)
     assert refused.status != 0
     assert "blue.model: is pinned to diabetes-mlflow:9, which workspace" in refused.text
-    assert "it has 1, 2, and" in refused.text
+    assert "it has 1, 2; register" in refused.text
     assert "network that is there already: computes/cpu-cluster, onlineEndpoints/" in refused.text
 
 

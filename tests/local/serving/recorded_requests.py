@@ -183,7 +183,7 @@ def below(names: list[str], row: list[Any], by_column: dict[str, list[Any]]) -> 
 
 
 def http_rules(good: Any) -> Cases:
-    """What the server around the model makes of requests."""
+    """Requests that the server around the model treats in its own way."""
     body = json.dumps(good).encode()
     post = Request(headers=(JSON,), body=body)
 

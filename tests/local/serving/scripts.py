@@ -11,7 +11,7 @@ from tests.inference_server import server_python
 
 # Does what the request asks for, so that one script serves every test.
 OBEDIENT = """
-import json, os, time
+import json, os, subprocess, sys, time
 from azureml.contrib.services.aml_response import AMLResponse
 
 def init():
@@ -19,6 +19,19 @@ def init():
 
 def run(raw_data):
     wish = json.loads(raw_data)
+    if "start" in wish:
+        command = [sys.executable, "-c", "import time; time.sleep(300)"]
+        process = subprocess.Popen(command)
+        with open(wish["start"], "w") as file:
+            file.write(str(process.pid))
+    if "write" in wish:
+        for descriptor in range(3, 40):
+            try:
+                os.write(descriptor, bytes(wish["write"]))
+            except OSError:
+                pass
+    if "fork" in wish and os.fork():
+        time.sleep(0.05)  # so that the copy is the first to be done
     if "began" in wish:
         open(wish["began"], "w").close()
     while "until" in wish and not os.path.exists(wish["until"]):

@@ -1,4 +1,4 @@
-"""What scripts answer here, held against Microsoft's own server that runs beside it.
+"""Scripts' answers here, held against those of Microsoft's own server beside it.
 
 `azmlinfsrv` runs under gunicorn, as in Azure's images; ours behind the endpoint's front, which here
 keeps the container's status. The same requests go to both, and every answer is compared.
@@ -210,6 +210,7 @@ CASES = [
         "raw", target="/score?echo=1", headers={"Content-Type": "image/png"}, body=b"\x89PNG\xff"
     ),
     Asked("raw", target="/%73core?x=/%2F%3F", headers={}, body=b"1"),
+    Asked("raw", target="/score?a=1#part?b=2", headers={}, body=b"1"),
     plain("schema", b'{"rows": [[1, 2], [3, 4]], "options": {"twice": true}}', Content_Type=JSON),
     plain("schema", b'{"rows": [[1, 2]], "other": 1}', Content_Type="application/json; x=y"),
     plain("schema", b'{"rows": [[1, 2]]}', Content_Type="text/plain"),
@@ -335,7 +336,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, B
 
 
 def compared(reply: Reply) -> tuple[int, list[tuple[str, str]], bytes]:
-    """What is the same whoever answers and when."""
+    """The parts of a reply that are the same whoever answers and when."""
     own = {"date", "server", "connection", "x-ms-run-fn-exec-ms", "azureml-model-deployment"}
     pairs = [(name.lower(), value) for name, value in reply.pairs]
     if ("transfer-encoding", "chunked") in pairs:  # which ours are not

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -13,11 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow.models import ModelSignature
+from mlflow.types.schema import Array, ColSpec, Schema
 
+from runner.local.serving import process as process_module
 from runner.local.serving.answer import Answer
 from runner.local.serving.deployment import Deployment
+from runner.local.serving.plan import DeploymentPlan
 from runner.local.serving.process import Process
 
+from .recorded_models import save_python, telling
 from .scripts import posted, script_plan
 
 
@@ -75,8 +81,8 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         return served[-1]
 
     yield start
-    for one in served:
-        one.close()
+    for each in served:
+        each.close()
 
 
 def message(answer: Answer) -> str:
@@ -87,8 +93,8 @@ def message(answer: Answer) -> str:
 def test_init_is_called_once_and_requests_are_answered_one_after_another(serve: Serve) -> None:
     served = serve()
     answers = [json.loads(served.ask(say=number).body) for number in range(3)]
-    assert [one["said"] for one in answers] == [0, 1, 2]
-    assert len({one["process"] for one in answers}) == 1
+    assert [answer["said"] for answer in answers] == [0, 1, 2]
+    assert len({answer["process"] for answer in answers}) == 1
     assert served.log.read_text().count("init was called") == 1
 
 
@@ -97,7 +103,7 @@ def test_as_many_are_scored_at_once_as_there_are_processes(serve: Serve) -> None
     (first, until_first), (second, until_second) = served.hold(), served.hold()
     for until in (until_first, until_second):
         until.touch()
-    processes = {json.loads(one.result(20).body)["process"] for one in (first, second)}
+    processes = {json.loads(held.result(20).body)["process"] for held in (first, second)}
     assert len(processes) == 2
 
 
@@ -136,6 +142,21 @@ def test_who_has_a_slot_waits_for_a_process_as_long_as_a_request_may_take(serve:
     assert json.loads(waiting.result(20).body)["said"] == "waited"
 
 
+def test_a_request_may_wait_for_a_process_and_then_be_scored_as_long_again(serve: Serve) -> None:
+    served = serve(slots=2, queue_wait=0.0, request_timeout=1.0)
+    held, until = served.hold()
+    began = time.monotonic()
+    waiting = served.ask_meanwhile(until=str(served.folder / "last"))
+    time.sleep(0.6)
+    until.touch()
+    assert held.result(20).status == 200
+    time.sleep(0.6)
+    (served.folder / "last").touch()
+    assert waiting.result(20).status == 200
+    took = time.monotonic() - began
+    assert served.deployment.plan.request_timeout < took < served.deployment.plan.longest_inside
+
+
 def test_what_is_worth_a_notice_is_told_once(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     answer = Answer(200, b"{}", notice="Azure answers 424 to this")
 
@@ -146,6 +167,22 @@ def test_what_is_worth_a_notice_is_told_once(serve: Serve, monkeypatch: pytest.M
     served = serve()
     assert [served.ask() for _ in range(3)] == [answer] * 3
     assert served.said == ["deployment 'blue': Azure answers 424 to this"]
+
+
+def test_that_azure_does_not_start_a_model_is_told_as_it_is_loaded(tmp_path: Path) -> None:
+    signature = ModelSignature(None, Schema([ColSpec(Array("double"), "both")]))
+    save_python(tmp_path / "model", telling(), signature=signature)
+    plan = DeploymentPlan("blue", model=str(tmp_path / "model"))
+    said: list[str] = []
+    with (tmp_path / "log.txt").open("wb") as log:
+        deployment = Deployment(plan, log, said.append)
+        try:
+            deployment.start()
+        finally:
+            deployment.kill()
+            deployment.close()
+    (only,) = said
+    assert "Azure does not start this model, for its signature: " in only
 
 
 def test_what_takes_too_long_is_given_up_and_its_process_replaced(serve: Serve) -> None:
@@ -224,7 +261,7 @@ def test_a_process_that_died_idle_costs_nothing_where_there_is_another(serve: Se
     served = serve(slots=2, processes=2)
     victim = json.loads(served.ask().body)["process"]
     os.kill(victim, signal.SIGKILL)
-    wait_for(lambda: any(not one.alive for one in served.deployment._processes))
+    wait_for(lambda: any(not process.alive for process in served.deployment._processes))
     assert served.ask().status == 200
     wait_for(lambda: served.deployment.ready == 2)
 
@@ -261,6 +298,73 @@ def test_what_a_script_prints_is_in_the_log_when_its_answer_is_there(serve: Serv
     served = serve()
     served.ask(print="a word")
     assert " azmlinfsrv.print - a word\n" in served.log.read_text()
+
+
+def is_running(process: int) -> bool:
+    """Whether there is a process, other than one that has ended and waits to be taken note of."""
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(") ")[2][0] != "Z"
+
+
+def test_a_copy_of_the_process_answers_nobody(serve: Serve) -> None:
+    served = serve()
+    process = json.loads(served.ask().body)["process"]
+    for number in range(3):
+        told = json.loads(served.ask(fork=True, say=number).body)
+        assert told == {"process": process, "said": number}
+    time.sleep(0.2)  # for the copies to say what they have to say
+    assert json.loads(served.ask(say="next").body) == {"process": process, "said": "next"}
+
+
+def test_what_a_script_has_started_ends_with_its_process(serve: Serve) -> None:
+    served = serve(request_timeout=0.5)
+    started: list[int] = []
+    for wish in ({"until": "/never"}, {"die": 3}, {}):
+        file = served.folder / f"started-{len(started)}"
+        served.ask(start=str(file), **wish)
+        started.append(int(file.read_text()))
+        wait_for(lambda: served.deployment.ready == 1)
+    assert is_running(started[-1])
+    served.deployment.close()
+    wait_for(lambda: not any(map(is_running, started)))
+
+
+def test_a_process_that_reads_no_request_is_given_up_in_time(serve: Serve) -> None:
+    served = serve(request_timeout=0.5)
+    stopped = json.loads(served.ask().body)["process"]
+    os.kill(stopped, signal.SIGSTOP)
+    assert served.ask(say="a" * 4_000_000).status == 408
+    wait_for(lambda: served.deployment.ready == 1)
+    assert served.ask().status == 200
+
+
+@pytest.mark.parametrize("written", [b"hello", b"\0\0\0\2{}", b"\0\0\0\7"])
+def test_a_script_that_writes_into_the_connection_costs_no_place(
+    serve: Serve, written: bytes
+) -> None:
+    served = serve(request_timeout=0.5)
+    answer = served.ask(write=list(written))
+    assert answer.status in (408, 500)
+    wait_for(lambda: served.deployment.ready == 1)
+    assert served.ask().status == 200
+
+
+def test_a_process_for_which_there_is_no_pipe_is_tried_again(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> Any:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    served = serve()
+    with monkeypatch.context() as patch:
+        patch.setattr(process_module, "socketpair", refuse)
+        assert served.ask(die=1).status == 500
+        wait_for(lambda: len(served.said) == 2)
+    assert "did not start: Too many open files; the next attempt is in 1 s" in served.said[1]
+    wait_for(lambda: served.deployment.ready == 1)
 
 
 def test_closing_leaves_no_process(serve: Serve) -> None:

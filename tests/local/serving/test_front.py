@@ -90,7 +90,7 @@ class Client:
 
         self._run(self._front(scope, receive, send))
         answered = [(name.decode(), value.decode()) for name, value in sent[0]["headers"]]
-        content = b"".join(one.get("body", b"") for one in sent[1:])
+        content = b"".join(message.get("body", b"") for message in sent[1:])
         return Reply(sent[0]["status"], answered, content)
 
     def get(self, path: str) -> Reply:
@@ -131,8 +131,8 @@ def deployments(logs: Path) -> Iterator[Mapping[str, Deployment]]:
             log = stack.enter_context((logs / f"{name}.txt").open("wb"))
             found[name] = stack.enter_context(Deployment(plan, log))
             found[name].begin()
-        for one in found.values():
-            one.wait_until_ready()
+        for deployment in found.values():
+            deployment.wait_until_ready()
         yield found
 
 
@@ -241,7 +241,7 @@ def test_ids_come_back_or_are_made_also_where_the_front_answers(
     old = client.ask(key=key, headers={"x-ms-request-id": "old"})
     assert old.headers["x-ms-client-request-id"] == old.headers["x-ms-request-id"] == "old"
     made = {client.ask(key=key).headers["x-request-id"] for _ in range(2)}
-    assert {len(one) for one in made} == {36}
+    assert {len(number) for number in made} == {36}
     assert len(made) == 2
 
 

@@ -67,7 +67,7 @@ def test_a_script_finds_the_place_that_it_has_on_azure(
 
 @pytest.fixture(scope="module")
 def failures(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
-    """What each script of `WRONG` is told to be wrong with; they are started side by side."""
+    """Each script of `WRONG` with the message about it; they are started side by side."""
     started: list[Process] = []
     try:
         for number, script in enumerate(WRONG):
@@ -129,3 +129,33 @@ def test_a_python_without_the_server_is_told_in_one_line(tmp_path: Path) -> None
         Deployment(plan, log) as deployment,
     ):
         deployment.start()
+
+
+ODD = """
+import json
+from flask import Response
+from azureml.contrib.services.aml_request import rawhttp
+
+def init():
+    pass
+
+@rawhttp
+def run(request):
+    status, headers = json.loads(request.get_data())
+    return Response("odd", status, headers)
+"""
+
+
+def test_an_answer_that_http_cannot_write_is_a_failure_of_the_script(tmp_path: Path) -> None:
+    odd: list[tuple[object, dict[str, str]]] = [
+        *((status, {}) for status in (0, -1, 99, 1000, "abc")),
+        *((200, {"X-A": value}) for value in ("a\0b", "a\x0bb", "a\x0cb", "\u20ac")),
+        *((200, {name: "b"}) for name in ("", "X A", "X:")),
+    ]
+    plan = script_plan(tmp_path / "code", ODD)
+    with (tmp_path / "log.txt").open("wb") as log, Deployment(plan, log) as deployment:
+        deployment.start()
+        for status, headers in odd:
+            answer = deployment.score(posted(json.dumps([status, headers]).encode()))
+            assert (answer.status, answer.by_model) == (500, True), (status, headers)
+        assert deployment.score(posted(b'[299, {"X-A": "\\u00e9"}]')).status == 299

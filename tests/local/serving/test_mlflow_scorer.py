@@ -162,6 +162,32 @@ def test_a_model_that_azure_does_not_start_answers_and_says_so(tmp_path: Path) -
     assert answer.notice.startswith("Azure does not start this model, for its signature: ")
 
 
+SIZE = Schema([ColSpec("double", "size")])
+SIZES = b'{"input_data": {"columns": ["size"], "index": [0], "data": [[1.5]]}}'
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({"input_example": {"size": 1.5}}, "the sample of size is no array"),
+        (
+            {"signature": ModelSignature(SIZE, Schema([ColSpec(Array("double"), "both")]))},
+            "some of the inputs types are not DataType.",
+        ),
+    ],
+)
+def test_a_model_over_numbers_that_azure_does_not_start_says_so_too(
+    tmp_path: Path, more: dict[str, Any], reason: str
+) -> None:
+    folder = save(tmp_path / "model", **{"signature": ModelSignature(SIZE), **more})
+    scorer = load(folder)
+    answer = scorer.score(posted(SIZES))
+    assert answer.status == 200
+    assert answer.notice is not None
+    assert answer.notice.endswith(reason)
+    assert scorer.notice == answer.notice
+
+
 def test_beside_an_optional_column_that_is_absent_a_wrong_cell_is_named(tmp_path: Path) -> None:
     inputs = Schema([ColSpec("double", "size"), ColSpec("long", "more", required=False)])
     save_python(tmp_path / "model", telling(), signature=ModelSignature(inputs))
@@ -194,7 +220,7 @@ def test_a_model_that_exits_fails_a_request_and_no_more(tmp_path: Path) -> None:
         (b"", "application/json", 400, "the body is empty; it must be a JSON object"),
         (b"{,}", "application/json", 400, "the body is not JSON: "),
         (b"[]", "application/json", 400, "the body must be a JSON object"),
-        (b"{}", "application/json", 400, "there is no input_data, but nothing"),
+        (b"{}", "application/json", 400, "there is no input_data"),
         (b'{"data": 1}', "application/json", 400, "there is no input_data, but 'data'"),
         (gzip.compress(b"{}"), "application/json", 500, "the body is compressed with gzip"),
         (b'"\xff"', "application/json", 500, "the body is not UTF-8 (byte 1)"),

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,22 @@ def test_lines_without_end_are_cut_and_those_of_several_processes_stay_whole(
 
     wait_for(lambda: sum(len(text) for _, text in lines()) == 2 * 250_000)
     assert all(set(text) == {name[0]} for name, text in lines())
+
+
+def test_who_prints_without_end_keeps_nobody_waiting() -> None:
+    reading, log = os.pipe()
+    relay = Relay("blue", log)
+
+    def read_slowly() -> None:
+        while os.read(reading, 4096):
+            time.sleep(0.001)
+
+    with subprocess.Popen(["yes"], stdout=relay.inlet) as endless:
+        relay.begin()
+        threading.Thread(target=read_slowly, daemon=True).start()
+        drained = threading.Thread(target=relay.drain, daemon=True)
+        drained.start()
+        drained.join(10)
+        in_time = not drained.is_alive()
+        endless.kill()
+    assert in_time

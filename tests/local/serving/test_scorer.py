@@ -1,4 +1,4 @@
-"""What becomes of a request whose model or script raises."""
+"""Requests whose model or script raises."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ Caused by: org.apache.spark.SparkException: Unseen label: Atlantis.
 
 class Raises:
     """A model that raises an error at every request."""
+
+    notice: str | None = None
 
     def __init__(self, error: Exception) -> None:
         self._error = error

@@ -1,4 +1,4 @@
-"""How traffic is split."""
+"""The split of traffic."""
 
 from __future__ import annotations
 

@@ -89,7 +89,8 @@ def test_a_job_that_is_cut_off_goes_on_with_its_run_and_is_removed_with_it(
     run = live(project, name)
     assert (run.status, run.metrics["loss"].value) == ("RUNNING", 1.0)  # seen as it runs
     kill_host(project, name)
-    process = int((job_folder(project.home, name) / "command.lock").read_text())
+    noted = (job_folder(project.home, name) / "command.lock").read_text()
+    process = int(noted.split()[0])
 
     client = MlflowClient(tracking_uri=store_address(project.home))
     # Canceled now, the command that was left over is ended, and its runs are.
