@@ -1,12 +1,13 @@
 """Measure online endpoints: `runner serve` against bare azmlinfsrv and `mlflow models serve`.
 
-    python benchmarks/serving.py            five rounds
+    python benchmarks/serving.py            three rounds, in about eight minutes
     python benchmarks/serving.py --quick    one short round: does it work?
 
-The sample's model and a script that does next to nothing, each with a process for every core. This
-Python needs the dependency groups `serve` and `mlflow`. The peers run in an environment of their
-own, as azmlinfsrv's packages don't agree with ours: `--peers PYTHON` names it, else uv makes it,
-which has to be on PATH or in `.uv/bin`. Everything listens on 127.0.0.1.
+The sample's model and a script that does next to nothing, each with one process, which is what a
+deployment has by default, and with a process for every core. This Python needs the dependency
+groups `serve` and `mlflow`. The peers run in an environment of their own, as azmlinfsrv's packages
+don't agree with ours: `--peers PYTHON` names it, else uv makes it, which has to be on PATH or in
+`.uv/bin`. Everything listens on 127.0.0.1.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,7 +55,7 @@ PEERS = (
     "azureml-inference-server-http==1.5.1",
     *(line for line in (MODEL / "requirements.txt").read_text().splitlines() if line),
 )
-PROCESSES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
 _START_SECONDS = 300.0
 _END_SECONDS = 30.0
 
@@ -62,9 +64,9 @@ _END_SECONDS = 30.0
 class Size:
     """The size of a measurement."""
 
-    rounds: int = 5
-    seconds: float = 5.0  # of each load
-    warm_up: float = 2.0
+    rounds: int = 3
+    seconds: float = 2.5  # of each load
+    warm_up: float = 0.5
     connections: tuple[int, ...] = (1, 16, 64)
     kills: int = 10
     requests: int = 1_000  # while processes are killed
@@ -171,22 +173,24 @@ def free_port() -> int:
 
 
 def write_project(folder: Path) -> None:
-    """A project with an endpoint for the sample's model and one for the plain script.
+    """A project with endpoints for the sample's model and for the plain script, each with one
+    process and with as many as there are cores.
 
     Each takes more requests than the loads have connections, so that none is refused but of the
-    crowd, and has as many processes as the peers.
+    crowd.
     """
     settings = {
         "request_timeout_ms": 60_000,
         "max_concurrent_requests_per_instance": 64,
         "max_queue_wait_ms": 60_000,
     }
-    for name in (SAMPLE, PLAIN):
+    for name, processes in product((SAMPLE, PLAIN), {1, CORES}):
+        served = endpoint(name, processes)
         deployment: dict[str, object] = {
             "name": "blue",
-            "endpoint_name": endpoint(name),
+            "endpoint_name": served,
             "instance_type": "Standard_DS3_v2",
-            "environment_variables": {"WORKER_COUNT": str(PROCESSES)},
+            "environment_variables": {"WORKER_COUNT": str(processes)},
             "request_settings": settings,
         }
         if name == SAMPLE:
@@ -199,19 +203,19 @@ def write_project(folder: Path) -> None:
             }
             deployment["environment"] = {"image": "any", "conda_file": conda}
         written = {
-            "online-endpoint.yml": {"name": endpoint(name), "traffic": {"blue": 100}},
+            "online-endpoint.yml": {"name": served, "traffic": {"blue": 100}},
             "online-deployment.yml": deployment,
         }
-        models = folder / "models" / name
+        models = folder / "models" / served
         models.mkdir(parents=True)
         for file, content in written.items():
             (models / file).write_text(json.dumps(content))
     (folder / "Pulumi.yaml").write_text("name: serving\nruntime: python\n")
 
 
-def endpoint(name: str) -> str:
-    """The name of the endpoint for a script: Azure's names have no underscores."""
-    return name.replace("_", "-")
+def endpoint(name: str, processes: int) -> str:
+    """The name of an endpoint: Azure's names have no underscores."""
+    return f"{name.replace('_', '-')}-{processes}"
 
 
 def runner_server(scratch: Path, name: str) -> tuple[Program, Address]:
@@ -219,12 +223,12 @@ def runner_server(scratch: Path, name: str) -> tuple[Program, Address]:
     own = (scratch / "project" / "models" / name).is_dir()
     project = scratch / "project" if own else ROOT
     home = scratch / "home"
-    key = home / "endpoints" / endpoint(name) / "key"
+    key = home / "endpoints" / name / "key"
     if not key.exists():
         key.parent.mkdir(parents=True)
         key.write_text("key-of-the-benchmark\n")
     port = free_port()
-    command = [sys.executable, "-m", "runner", "serve", endpoint(name), "--port", str(port)]
+    command = [sys.executable, "-m", "runner", "serve", name, "--port", str(port)]
     variables = {
         "RUNNER_HOME": str(home),
         "RUNNER_PROJECT": str(project),
@@ -236,26 +240,26 @@ def runner_server(scratch: Path, name: str) -> tuple[Program, Address]:
     return Program(RUNNER, lambda _: command, variables), address
 
 
-def azmlinfsrv_server(python: Path, name: str) -> tuple[Program, Address]:
+def azmlinfsrv_server(python: Path, name: str, processes: int) -> tuple[Program, Address]:
     """azmlinfsrv with a script."""
     port = free_port()
     command = [
         *(str(python), str(ROOT / "benchmarks" / "peers" / "azmlinfsrv.py")),
         *("--entry_script", str(SCRIPTS / f"{name}.py"), "--model_dir", str(MODEL)),
-        *("--port", str(port), "--worker_count", str(PROCESSES)),
+        *("--port", str(port), "--worker_count", str(processes)),
     ]
     variables = {"AML_APP_INSIGHTS_ENABLED": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
     address = Address(port, "/score", REQUEST.read_bytes())
     return Program(AZMLINFSRV, lambda _: command, variables), address
 
 
-def mlflow_server(python: Path) -> tuple[Program, Address]:
+def mlflow_server(python: Path, processes: int) -> tuple[Program, Address]:
     """`mlflow models serve` of the sample's model, asked for the same rows in its own form."""
     port = free_port()
     command = [
         *(str(python.parent / "mlflow"), "models", "serve", "--model-uri", str(MODEL)),
         *("--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)),
-        *("--workers", str(PROCESSES)),
+        *("--workers", str(processes)),
     ]
     path = os.pathsep.join([str(python.parent), os.environ.get("PATH", "")])
     rows = json.loads(REQUEST.read_text())["input_data"]
@@ -282,8 +286,11 @@ def make_peers(folder: Path) -> Path:
     return python
 
 
-def measure_loads(what: str, servers: Sequence[Server], size: Size) -> list[Finding]:
+def measure_loads(
+    what: str, servers: Sequence[Server], processes: int, size: Size
+) -> list[Finding]:
     """Rates and latencies of servers in turn, at each number of connections."""
+    what += f", {processes} processes" if processes > 1 else ", 1 process"
     findings: list[Finding] = []
     for connections in size.connections:
         for server in servers:
@@ -296,15 +303,15 @@ def measure_loads(what: str, servers: Sequence[Server], size: Size) -> list[Find
                     raise ProgramFailed(f"{server.name}: {load.statuses}, {load.lost} lost")
                 loads[server.name].append(load)
         at = f"{what}, {connections} connections" if connections > 1 else f"{what}, 1 connection"
-        findings += _rates(at, loads)
+        findings += _rates(at, loads, Target("at least", 1.5) if processes == 1 else None)
     return findings
 
 
-def _rates(at: str, loads: dict[str, list[Load]]) -> list[Finding]:
+def _rates(at: str, loads: dict[str, list[Load]], wanted: Target | None) -> list[Finding]:
     seconds = {name: tuple(1_000 / load.rate for load in each) for name, each in loads.items()}
     findings = [
         compare(f"{at}: {peer} / runner, for 1,000 requests", seconds, peer, RUNNER, target)
-        for peer, target in ((AZMLINFSRV, Target("at least", 1.5)), (MLFLOW, None))
+        for peer, target in ((AZMLINFSRV, wanted), (MLFLOW, None))
         if peer in loads
     ]
     for name, each in loads.items():
@@ -376,26 +383,32 @@ def measure(size: Size, peers: Path, scratch: Path) -> list[Finding]:
     """Measure everything, with the same machine for each server in turn."""
     write_project(scratch / "project")
     findings: list[Finding] = []
-    with ExitStack() as stack:
-        servers = [
-            stack.enter_context(running(*_placed(made, scratch)))
-            for made in (
-                runner_server(scratch, SAMPLE),
-                azmlinfsrv_server(peers, SAMPLE),
-                mlflow_server(peers),
-            )
-        ]
-        findings += measure_loads("sample", servers, size)
-        findings += [measure_kills(server, size) for server in servers]
-    with ExitStack() as stack:
-        servers = [
-            stack.enter_context(running(*_placed(made, scratch)))
-            for made in (runner_server(scratch, PLAIN), azmlinfsrv_server(peers, PLAIN))
-        ]
-        findings += measure_loads("script", servers, size)
-        for server in servers:
-            findings += measure_crowd(server, size)
-    with running(*_placed(runner_server(scratch, SAMPLE), scratch)) as server:
+    for processes in sorted({1, CORES}):
+        with ExitStack() as stack:
+            servers = [
+                stack.enter_context(running(*_placed(made, scratch)))
+                for made in (
+                    runner_server(scratch, endpoint(SAMPLE, processes)),
+                    azmlinfsrv_server(peers, SAMPLE, processes),
+                    mlflow_server(peers, processes),
+                )
+            ]
+            findings += measure_loads("sample", servers, processes, size)
+            if processes == CORES:
+                findings += [measure_kills(server, size) for server in servers]
+        with ExitStack() as stack:
+            servers = [
+                stack.enter_context(running(*_placed(made, scratch)))
+                for made in (
+                    runner_server(scratch, endpoint(PLAIN, processes)),
+                    azmlinfsrv_server(peers, PLAIN, processes),
+                )
+            ]
+            findings += measure_loads("script", servers, processes, size)
+            if processes == CORES:
+                for server in servers:
+                    findings += measure_crowd(server, size)
+    with running(*_placed(runner_server(scratch, endpoint(SAMPLE, CORES)), scratch)) as server:
         findings += measure_memory(server, size)
     return [*findings, *measure_start(size, peers, scratch)]
 
@@ -404,7 +417,10 @@ def measure_start(size: Size, peers: Path, scratch: Path) -> list[Finding]:
     """Seconds until the sample's endpoint answers, with its two deployments, and azmlinfsrv."""
     seconds: dict[str, list[float]] = {RUNNER: [], AZMLINFSRV: []}
     for _ in range(size.rounds):
-        for made in (runner_server(scratch, "diabetes-online"), azmlinfsrv_server(peers, SAMPLE)):
+        for made in (
+            runner_server(scratch, "diabetes-online"),
+            azmlinfsrv_server(peers, SAMPLE, CORES),
+        ):
             with running(*_placed(made, scratch)) as server:
                 seconds[server.name].append(server.started)
     return [

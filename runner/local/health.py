@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _GROUPS = {
     "score": ("pyarrow", "scikit-learn"),
     "mlflow": ("mlflow", "pandas", "pillow"),
-    "serve": ("starlette", "uvicorn", "prometheus-client"),
+    "serve": ("uvicorn", "httptools", "prometheus-client"),
     "spark": ("pyspark",),
 }
 _NEEDED = "score"  # without the others less can be done, but a sample can be scored

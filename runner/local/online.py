@@ -308,8 +308,8 @@ def _choose(catalog: Catalog, name: str) -> tuple[OnlineEndpoint, Mapping[str, O
 
 def _need_packages() -> None:
     try:
+        import httptools  # noqa: F401
         import prometheus_client  # noqa: F401
-        import starlette  # noqa: F401
         import uvicorn  # noqa: F401
     except ModuleNotFoundError as error:
         raise EnvironmentRefused(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import queue
+import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -11,16 +11,19 @@ from typing import IO
 from runner.errors import JobFailed
 from runner.local.serving.answer import Answer, refuse
 from runner.local.serving.plan import DeploymentPlan
-from runner.local.serving.process import Died, Process, TooSlow
+from runner.local.serving.pool import Pool
+from runner.local.serving.process import Died, Process, TooSlow, packed
 from runner.local.serving.request import Request
 from runner.local.serving.request_ids import with_ids
 
 _GRACE = 10.0  # seconds for processes to end by themselves
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds between attempts to replace a process
+_GIVEN_UP = "a request was given up that its process had been sent"
 
 
 class Deployment:
-    """Answers requests, from any thread. A context manager that leaves no process behind.
+    """Answers requests, in any thread's event loop. A context manager that leaves no process
+    behind.
 
     A process that dies or doesn't answer in time is replaced; meanwhile the others go on.
     """
@@ -39,9 +42,11 @@ class Deployment:
         self._say = say
         self._lock = threading.Lock()
         self._inside = 0
-        self._admitted = threading.BoundedSemaphore(plan.slots)
+        self._slots: Pool[None] = Pool([None] * plan.slots)
         self._noticed: set[str] = set()  # what answers gave to notice
-        self._idle: queue.LifoQueue[Process] = queue.LifoQueue()
+        self._idle: Pool[Process] = Pool()
+        self._next: Pool[None] = Pool([None])  # who has it is first to get the only process...
+        self._busy: Process | None = None  # ...which is at this moment scoring
         self._processes: set[Process] = set()
         self._ready = 0
         self._closed = threading.Event()
@@ -82,12 +87,12 @@ class Deployment:
         self.wait_until_ready()
 
     def score(self, request: Request) -> Answer:
-        """Answer one request.
+        """Answer one request; not in an event loop.
 
         408 where it takes longer than the request timeout, 429 where too many are inside or none
         of the slots is free in time, 500 where the process dies, 503 where there is none.
         """
-        return self.run(request) if self.enter() else self.busy()
+        return asyncio.run(self.run(request)) if self.enter() else self.busy()
 
     def enter(self) -> bool:
         """Count a request in, unless too many are inside; then `run` must follow."""
@@ -104,13 +109,16 @@ class Deployment:
             " (twice instance_count x max_concurrent_requests_per_instance); try again later",
         )
 
-    def run(self, request: Request) -> Answer:
+    async def run(self, request: Request) -> Answer:
         """Answer a request that was counted in, and count it out."""
         try:
-            return self._run(request)
+            answer = await self._run(request)
         finally:
             with self._lock:
                 self._inside -= 1
+        # Whoever waits for the process sends it a request before this answer is looked at.
+        await asyncio.sleep(0)
+        return answer
 
     def close(self) -> None:
         """End the processes, letting each do what a script does at its exit."""
@@ -132,52 +140,88 @@ class Deployment:
         for process in list(self._processes):
             process.kill()
 
-    def _run(self, request: Request) -> Answer:
+    async def _run(self, request: Request) -> Answer:
         if not self._ready:
             return self._nothing_ready()
-        # As on Azure, a request waits outside until fewer than the slots are being answered...
-        if not self._admitted.acquire(timeout=self.plan.queue_wait):
+        # As on Azure, a request waits until fewer than the slots are being answered, and then for
+        # one of the processes, which may be fewer.
+        try:
+            await self._slots.take(self.plan.queue_wait)
+        except TimeoutError:
             wait = f"{self.plan.queue_wait * 1000:g} ms (max_queue_wait_ms)"
             return refuse(
                 429, f"deployment {self.plan.name!r} was busy for {wait}; try again later"
             )
         try:
-            return self._answer(request)
+            return await self._answer(request)
         finally:
-            self._admitted.release()
+            self._slots.give(None)
 
-    def _answer(self, request: Request) -> Answer:
-        name, limit = self.plan.name, f"{self.plan.request_timeout * 1000:g} ms"
-        too_slow = refuse(
-            408, f"deployment {name!r} gave no answer in {limit} (request_timeout_ms)"
-        )
-        while True:
-            if not self._ready:
-                return self._nothing_ready()
-            try:
-                # ...and from then on for one of the processes, which may be fewer.
-                process = self._idle.get(timeout=self.plan.request_timeout)
-            except queue.Empty:
-                return too_slow
-            if process.alive:
-                break
-            self._replace(process, "its process ended while it was idle")
-        began = time.perf_counter()
+    async def _answer(self, request: Request) -> Answer:
+        message = packed(request)
         try:
-            answer = process.score(request)
+            process = await self._process_for(message)
+        except TimeoutError:
+            return self._too_slow()
+        if process is None:
+            return self._nothing_ready()
+        began = time.perf_counter()
+        self._busy = process
+        try:
+            answer = await process.score(message)
         except TooSlow:
-            self._replace(process, f"no answer in {limit} (request_timeout_ms)")
-            return too_slow
+            await asyncio.to_thread(self._replace, process, f"no answer in {self._limit}")
+            return self._too_slow()
         except Died as error:
-            self._replace(process, str(error))
+            await asyncio.to_thread(self._replace, process, str(error))
             text = "scoring ended the process; the deployment's log says more"
             return with_ids(refuse(500, text, by_model=True), request)
+        except asyncio.CancelledError:
+            process.kill()  # it still works at what nobody waits for
+            threading.Thread(target=self._replace, args=(process,)).start()
+            raise
         finally:
+            self._busy = None
             self.slowest_seconds = max(self.slowest_seconds, time.perf_counter() - began)
-        self._idle.put(process)
+        self._idle.give(process)
         if answer.notice is not None:
             self._notice(answer.notice)
         return answer
+
+    async def _process_for(self, message: bytes) -> Process | None:
+        """Wait for a process for a request; None where none is ready. Raises TimeoutError.
+
+        Where there is but one, which it is to be in any case, the first who waits sends it the
+        request while it is busy with another.
+        """
+        if self.plan.processes > 1:
+            return await self._take_process(message)
+        # Nobody else takes the process while somebody is the next, in whichever thread.
+        await self._next.take(self.plan.request_timeout)
+        try:
+            if (busy := self._busy) is not None:
+                busy.send_ahead(message)
+            return await self._take_process(message)
+        finally:
+            self._next.give(None)
+
+    async def _take_process(self, message: bytes) -> Process | None:
+        while self._ready:
+            process = await self._idle.take(self.plan.request_timeout)
+            if process.has(message):
+                return process  # dead or not: it may have begun
+            if process.alive and process.free:
+                return process
+            why = "its process ended while it was idle" if process.free else _GIVEN_UP
+            await asyncio.to_thread(self._replace, process, why)
+        return None
+
+    @property
+    def _limit(self) -> str:
+        return f"{self.plan.request_timeout * 1000:g} ms (request_timeout_ms)"
+
+    def _too_slow(self) -> Answer:
+        return refuse(408, f"deployment {self.plan.name!r} gave no answer in {self._limit}")
 
     def _nothing_ready(self) -> Answer:
         return refuse(503, f"deployment {self.plan.name!r} has no process ready; try again later")
@@ -197,11 +241,13 @@ class Deployment:
     def _welcome(self, process: Process) -> None:
         with self._lock:
             self._ready += 1
-        self._idle.put(process)
+        self._idle.give(process)
         if process.notice is not None:
             self._notice(process.notice)
 
-    def _replace(self, process: Process, why: str) -> None:
+    def _replace(self, process: Process, why: str = "") -> None:
+        """End a process, say `why`, by default how it ended by itself, and start another."""
+        why = why or process.how_it_ended()
         # What hangs would hold its place for ever, so it goes at once.
         process.end()
         self._processes.discard(process)

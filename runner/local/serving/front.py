@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import json
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import Any
 
 from runner.local.serving.answer import Answer, refuse
 from runner.local.serving.bodies import MAX_BODY
@@ -20,11 +20,10 @@ from runner.local.serving.request import Request
 from runner.local.serving.request_ids import ID, LONGEST, with_id, with_ids
 from runner.local.serving.traffic import HEADER, choose, nobody
 
-if TYPE_CHECKING:
-    from starlette.applications import Starlette
-    from starlette.requests import Request as HttpRequest
-    from starlette.responses import Response
-    from starlette.types import Receive, Scope, Send
+# What ASGI's applications are called with.
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 
 _BODY_SECONDS = 60.0  # for a request's body to arrive
 _MOST_DRAINED = 10 * MAX_BODY  # bytes of a body that is too large, which are read and dropped
@@ -32,6 +31,7 @@ _MOST_DRAINED = 10 * MAX_BODY  # bytes of a body that is too large, which are re
 _NOT_HANDED_ON = frozenset(
     {"authorization", "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade"}
 )
+_TEXT = (("content-type", "text/plain; charset=utf-8"),)
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,10 @@ class Endpoint:
 
 
 class Front:
-    """Answers HTTP requests with an endpoint's deployments, which have been started."""
+    """Answers HTTP requests with an endpoint's deployments, which have been started.
+
+    Its instances are ASGI applications.
+    """
 
     def __init__(
         self,
@@ -67,35 +70,34 @@ class Front:
         self._container_status = container_status
         self._chance = chance or secrets.SystemRandom().random
         self._metrics = Metrics(endpoint.deployments.values())
-        # A thread for everybody who is let in, so that nobody waits for a thread.
-        most = sum(deployment.plan.most_inside for deployment in endpoint.deployments.values())
-        self._threads = ThreadPoolExecutor(max(1, most), thread_name_prefix="score")
+        self._mirrored: set[asyncio.Task[None]] = set()  # copies that are being scored
+        self._pages: Mapping[str, Callable[[], Answer]] = {
+            "/": _live,  # where Azure's probes ask
+            "/health/live": _live,
+            "/health": self._health,
+            "/health/ready": self._health,
+            "/metrics": self._show_metrics,
+        }
 
-    def app(self) -> Starlette:
-        """The ASGI application."""
-        from starlette.applications import Starlette
-        from starlette.exceptions import HTTPException
-        from starlette.routing import Route
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer a request of HTTP."""
+        path = scope["path"]
+        if path in ("/score", "/swagger.json"):
+            # With every method, as the container answers them.
+            await self._hand_on(scope, receive, send)
+        elif path not in self._pages:
+            await _respond(send, refuse(404, "Not Found"))
+        elif scope["method"] not in ("GET", "HEAD"):
+            await _respond(send, refuse(405, "Method Not Allowed"), {"allow": "GET, HEAD"})
+        else:
+            await _respond(send, self._pages[path]())
 
-        app = Starlette(
-            routes=[
-                # With every method, as the container answers them.
-                Route("/score", _Endpoint(self._hand_on)),
-                Route("/swagger.json", _Endpoint(self._hand_on)),
-                Route("/", _live, methods=["GET"]),  # where Azure's probes ask
-                Route("/health/live", _live, methods=["GET"]),
-                Route("/health", self._health, methods=["GET"]),
-                Route("/health/ready", self._health, methods=["GET"]),
-                Route("/metrics", self._show_metrics, methods=["GET"]),
-            ],
-            exception_handlers={HTTPException: _explain},
-        )
-        app.router.redirect_slashes = False
-        return app
+    async def finish(self) -> None:
+        """Wait for the copies that are being scored for mirrors."""
+        await asyncio.gather(*self._mirrored)
 
     def close(self) -> None:
-        """Finish what is being scored, then end the deployments."""
-        self._threads.shutdown(wait=True)
+        """End the deployments."""
         for deployment in self._endpoint.deployments.values():
             deployment.close()
 
@@ -103,11 +105,14 @@ class Front:
         for deployment in self._endpoint.deployments.values():
             deployment.kill()
 
-    async def _hand_on(self, request: HttpRequest) -> Response:
+    async def _hand_on(self, scope: Message, receive: Receive, send: Send) -> None:
         """Have a deployment answer a request, which goes to it as it came."""
         began = time.perf_counter()
-        asked = with_id(_asked(request))
-        name, answer = await self._answer(request, asked)
+        headers = [
+            (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
+        ]
+        asked = with_id(_asked(scope, headers))
+        name, answer = await self._answer(dict(reversed(headers)), asked, receive)
         # A deployment gives ids back by itself.
         shown = self._shown(answer if answer.by_model else with_ids(answer, asked))
         self._metrics.answered(name, shown.status)
@@ -120,25 +125,27 @@ class Front:
             if not number.isprintable() or not 0 < len(number) <= LONGEST:
                 number = "-"
             self._say(
-                f"{moment} {asked.method} {request.url.path} {status} {name or '-'} {took:.1f} ms"
+                f"{moment} {asked.method} {scope['path']} {status} {name or '-'} {took:.1f} ms"
                 f" {number}"
             )
-        headers = {HEADER: name} if name else {}
+        more = {HEADER: name} if name else {}
         if answer.status == 401:
-            headers["www-authenticate"] = "Bearer"
+            more["www-authenticate"] = "Bearer"
         if answer.status in (408, 413) and not answer.by_model:
-            headers["connection"] = "close"  # there may be more to come that nobody will read
-        return _response(shown, headers)
+            more["connection"] = "close"  # there may be more to come that nobody will read
+        await _respond(send, shown, more)
 
     def _shown(self, answer: Answer) -> Answer:
         # What is no final status of HTTP, no client could take.
         own = self._container_status and 200 <= answer.status < 600
         return answer if own else as_azure_shows(answer)
 
-    async def _answer(self, request: HttpRequest, asked: Request) -> tuple[str | None, Answer]:
+    async def _answer(
+        self, headers: Mapping[str, str], asked: Request, receive: Receive
+    ) -> tuple[str | None, Answer]:
         """The answer, and the deployment that was to give it."""
         endpoint = self._endpoint
-        if not self._may_ask(request):
+        if not self._may_ask(headers):
             reason = "the key is missing or wrong; send it as Authorization: Bearer <key>"
             return None, refuse(401, reason)
         name = asked.header(HEADER) or choose(endpoint.traffic, self._chance())
@@ -148,15 +155,15 @@ class Front:
         if deployment is None:
             known = ", ".join(endpoint.deployments)
             return None, refuse(404, f"no such deployment; endpoint {endpoint.name!r} has {known}")
-        body = await _read_body(request)
+        body = await _read_body(headers, receive)
         if isinstance(body, Answer):
             return name, body
         asked = replace(asked, body=body)
         self._mirror(name, asked)
         return name, await self._run(deployment, asked)
 
-    def _may_ask(self, request: HttpRequest) -> bool:
-        scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    def _may_ask(self, headers: Mapping[str, str]) -> bool:
+        scheme, _, key = headers.get("authorization", "").partition(" ")
         known = self._endpoint.key.encode()
         same = hmac.compare_digest(key.strip().encode("latin-1", "replace"), known)
         return scheme.lower() == "bearer" and same
@@ -165,13 +172,11 @@ class Front:
         if not deployment.enter():
             return deployment.busy()
         name, began = deployment.plan.name, time.perf_counter()
-        with self._metrics.scoring(name):
-            loop = asyncio.get_running_loop()
-            # Shielded: who was let in must be counted out, though the client has left.
-            scoring = loop.run_in_executor(self._threads, deployment.run, request)
-            answer = await asyncio.shield(scoring)
-        self._metrics.took(name, time.perf_counter() - began)
-        return answer
+        self._metrics.began(name)
+        try:
+            return await deployment.run(request)
+        finally:
+            self._metrics.ended(name, time.perf_counter() - began)
 
     def _mirror(self, chosen: str, request: Request) -> None:
         """Send a copy to the deployment that mirrors, as often as declared; nobody waits for it."""
@@ -180,100 +185,83 @@ class Front:
             if mirror is None or name == chosen or self._chance() * 100 >= percent:
                 continue
             if mirror.enter():
-                self._threads.submit(self._run_mirrored, mirror, request)
+                copy = asyncio.create_task(self._run_mirrored(mirror, request))
+                self._mirrored.add(copy)
+                copy.add_done_callback(self._mirrored.discard)
             else:
                 self._metrics.answered(name, 429, mirrored=True)
 
-    def _run_mirrored(self, mirror: Deployment, request: Request) -> None:
-        answer = mirror.run(request)
+    async def _run_mirrored(self, mirror: Deployment, request: Request) -> None:
+        answer = await mirror.run(request)
         self._metrics.answered(mirror.plan.name, self._shown(answer).status, mirrored=True)
 
-    async def _health(self, _request: HttpRequest) -> Response:
+    def _health(self) -> Answer:
         """Ready while every deployment with traffic has a process that can score."""
-        from starlette.responses import JSONResponse
-
         ready = {name: deployment.ready for name, deployment in self._endpoint.deployments.items()}
         needed = [name for name, share in self._endpoint.traffic.items() if share]
         fine = all(ready[name] for name in needed)
         state = {"status": "ready" if fine else "not ready", "processes": ready}
-        return JSONResponse(state, 200 if fine else 503)
+        return Answer(200 if fine else 503, json.dumps(state).encode())
 
-    async def _show_metrics(self, _request: HttpRequest) -> Response:
-        from starlette.responses import Response
-
+    def _show_metrics(self) -> Answer:
         text, content_type = self._metrics.text()
-        return Response(text, headers={"content-type": content_type})
+        return Answer(200, text, (("content-type", content_type),))
 
 
-async def _live(_request: HttpRequest) -> Response:
-    from starlette.responses import PlainTextResponse
-
-    return PlainTextResponse("Healthy")
+def _live() -> Answer:
+    return Answer(200, b"Healthy", _TEXT)
 
 
-async def _explain(_request: HttpRequest, error: Exception) -> Response:
-    """Answer what the routes refuse in the shape of every other error."""
-    status = getattr(error, "status_code", 500)
-    headers = getattr(error, "headers", None) or {}
-    return _response(refuse(status, getattr(error, "detail", "")), dict(headers))
-
-
-class _Endpoint:
-    """An endpoint of Starlette's that takes every method."""
-
-    def __init__(self, answer: Callable[[HttpRequest], Awaitable[Response]]) -> None:
-        self._answer = answer
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        from starlette.requests import Request
-
-        response = await self._answer(Request(scope, receive))
-        await response(scope, receive, send)
-
-
-def _asked(request: HttpRequest) -> Request:
+def _asked(scope: Message, headers: Iterable[tuple[str, str]]) -> Request:
     """The request as a deployment gets it, without its body, its key and the connection's own."""
-    target = request.scope["raw_path"].decode("latin-1")
-    query = request.scope["query_string"].decode("latin-1")
-    headers = tuple(
-        (name, value) for name, value in request.headers.items() if name not in _NOT_HANDED_ON
+    target, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
+    return Request(
+        scope["method"],
+        f"{target}?{query}" if query else target,
+        tuple(header for header in headers if header[0] not in _NOT_HANDED_ON),
     )
-    return Request(request.method, f"{target}?{query}" if query else target, headers)
 
 
-async def _read_body(request: HttpRequest) -> bytes | Answer:
+async def _read_body(headers: Mapping[str, str], receive: Receive) -> bytes | Answer:
     """The body; or what to answer where it is too large, too slow or breaks off."""
-    from starlette.requests import ClientDisconnect
-
-    declared = request.headers.get("content-length", "0")
+    declared = headers.get("content-length", "0")
     size = int(declared) if declared.isdecimal() else 0
-    too_large = refuse(413, f"the body is larger than {MAX_BODY:,} bytes")
     if size > _MOST_DRAINED:
-        return too_large
-    body, arrived = bytearray(), 0
+        return _too_large()
+    parts, arrived, more = [], 0, True
     try:
         async with asyncio.timeout(_BODY_SECONDS):
-            async for chunk in request.stream():
-                arrived += len(chunk)
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    return refuse(400, "the body broke off")
+                part, more = message.get("body", b""), message.get("more_body", False)
+                arrived += len(part)
                 if arrived > _MOST_DRAINED:
-                    return too_large
+                    return _too_large()
                 # Most clients read no answer before they have sent everything.
                 if max(size, arrived) <= MAX_BODY:
-                    body += chunk
+                    parts.append(part)
     except TimeoutError:
         return refuse(408, f"the body did not arrive in {_BODY_SECONDS:g} s")
-    except ClientDisconnect:
-        return refuse(400, "the body broke off")
-    return too_large if max(size, arrived) > MAX_BODY else bytes(body)
+    return _too_large() if max(size, arrived) > MAX_BODY else b"".join(parts)
 
 
-def _response(answer: Answer, headers: Mapping[str, str]) -> Response:
-    from starlette.responses import Response
+def _too_large() -> Answer:
+    return refuse(413, f"the body is larger than {MAX_BODY:,} bytes")
 
-    response = Response(answer.body, answer.status)
-    if any(name.lower() == "content-length" for name, _ in answer.headers):
-        del response.headers["content-length"]  # it is that of what HEAD leaves out
-    for name, value in answer.headers:
-        response.headers.append(name, value)
-    response.headers.update(headers)
-    return response
+
+async def _respond(send: Send, answer: Answer, more: Mapping[str, str] | None = None) -> None:
+    """Send an answer, with more headers that take the place of its own of the same names."""
+    more = more or {}
+    headers = [(name.lower(), value) for name, value in answer.headers]
+    headers = [header for header in headers if header[0] not in more]
+    headers += more.items()
+    bodiless = answer.status < 200 or answer.status in (204, 304)
+    body = b"" if bodiless else answer.body
+    # The answer's own is that of what HEAD leaves out.
+    if not bodiless and not any(name == "content-length" for name, _ in headers):
+        headers.append(("content-length", str(len(body))))
+    encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    await send({"type": "http.response.start", "status": answer.status, "headers": encoded})
+    await send({"type": "http.response.body", "body": body})

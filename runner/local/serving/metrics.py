@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
 from functools import partial
+from typing import TYPE_CHECKING
 
 from runner.local.serving.deployment import Deployment
+
+if TYPE_CHECKING:
+    from prometheus_client import Counter, Gauge, Histogram
 
 # From a model that answers at once to the longest timeout there is, 180 s.
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 180)
@@ -44,19 +47,34 @@ class Metrics:
             ["deployment"],
             registry=self._registry,
         )
+        # Finding what bears certain labels takes longer than counting, so it is done once.
+        self._answered: dict[tuple[str | None, int, bool], Counter] = {}
+        self._scoring: dict[str, tuple[Gauge, Histogram]] = {}
         for deployment in deployments:
             ready.labels(deployment.plan.name).set_function(partial(_ready, deployment))
-            self._in_flight.labels(deployment.plan.name)
+            self._scoring[deployment.plan.name] = (
+                self._in_flight.labels(deployment.plan.name),
+                self._seconds.labels(deployment.plan.name),
+            )
 
     def answered(self, deployment: str | None, status: int, mirrored: bool = False) -> None:
-        self._requests.labels(deployment or "", status, str(mirrored).lower()).inc()
+        counted = (deployment, status, mirrored)
+        counter = self._answered.get(counted)
+        if counter is None:
+            counter = self._requests.labels(deployment or "", status, str(mirrored).lower())
+            self._answered[counted] = counter
+        counter.inc()
 
-    def scoring(self, deployment: str) -> AbstractContextManager[object]:
-        """While it lasts, a request is in flight."""
-        return self._in_flight.labels(deployment).track_inprogress()
+    def began(self, deployment: str) -> None:
+        """A request is in flight from now on."""
+        in_flight, _ = self._scoring[deployment]
+        in_flight.inc()
 
-    def took(self, deployment: str, seconds: float) -> None:
-        self._seconds.labels(deployment).observe(seconds)
+    def ended(self, deployment: str, seconds: float) -> None:
+        """A request isn't in flight any more; it took so long."""
+        in_flight, took = self._scoring[deployment]
+        in_flight.dec()
+        took.observe(seconds)
 
     def text(self) -> tuple[bytes, str]:
         """All of them, and the content type they are written in."""

@@ -30,5 +30,7 @@ class DeploymentPlan:
     @property
     def longest_inside(self) -> float:
         """Seconds from a request's coming in to its answer at the latest: it waits for a slot,
-        then for a process, and then is scored."""
-        return self.queue_wait + 2 * self.request_timeout
+        then for a process (for the only one in two steps, first to be the next), and then is
+        scored."""
+        steps = 2 if self.processes > 1 else 3
+        return self.queue_wait + steps * self.request_timeout

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import json
-import math
 import os
 import signal
-import socket
-import struct
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import asdict
-from multiprocessing.connection import Pipe
-from typing import IO
+from socket import socketpair
+from typing import IO, Any
 
 from runner.errors import JobFailed
 from runner.local.serving.answer import Answer
 from runner.local.serving.plan import DeploymentPlan
 from runner.local.serving.relay import Relay
 from runner.local.serving.request import Request
+from runner.local.serving.wire import pack, unpack
 from runner.processes import command_in, python_command, variables_in, with_one_thread
 
 # Seconds to import, load the model and get through a script's init().
 _START_SECONDS = 600.0
+_WRITTEN_INTO = "its script wrote into its connection"
+_CHUNK = 1 << 18  # bytes of an answer that are read at once
 
 
 class TooSlow(Exception):
@@ -33,13 +32,14 @@ class TooSlow(Exception):
 
 
 class Died(Exception):
-    """The process ended without an answer; the text says how."""
+    """The process ended without an answer; or is to, for the reason that the text gives."""
 
 
 class Process:
-    """Started at once; `wait_until_ready` before the first request. One request at a time.
+    """Started at once; `wait_until_ready` before the first request.
 
-    It ends with all that its script has started, as a container does.
+    It answers one request at a time, and can be sent the next while it does. It ends with all that
+    its script has started, as a container does.
     """
 
     def __init__(self, plan: DeploymentPlan, log: IO[bytes] | None = None) -> None:
@@ -51,12 +51,16 @@ class Process:
         self.start_seconds = 0.0  # that it took to load, once it is ready
         self.notice: str | None = None  # worth a line in the log, once it is ready
         self._plan = plan
+        self._received = bytearray()
+        self._receiving = False  # the whole request is sent and its answer isn't there
+        self._ahead: bytes | None = None  # the next request, which it was sent...
+        self._rest = b""  # ...but for these last bytes
         try:
-            self._connection, theirs = Pipe()
+            self._socket, theirs = socketpair()
             self._relay = Relay(plan.name, sys.stderr.fileno()) if log is None else None
         except OSError as error:
             raise JobFailed(f"deployment {plan.name!r} did not start: {error.strerror}") from None
-        _limit(self._connection.fileno(), plan.request_timeout)
+        self._socket.setblocking(False)
         output = log if self._relay is None else self._relay.inlet
         command, variables = _command(plan, str(theirs.fileno()))
         try:
@@ -70,7 +74,7 @@ class Process:
                 start_new_session=True,  # the terminal's Ctrl-C is not for it
             )
         except OSError as error:
-            self._connection.close()
+            self._socket.close()
             raise JobFailed(
                 f"deployment {plan.name!r} did not start: {command[0]} can't be started:"
                 f" {error.strerror or error}"
@@ -86,13 +90,11 @@ class Process:
 
     def wait_until_ready(self) -> None:
         """Wait until the model is loaded. JobFailed when it can't be, or the process ends."""
-        deadline = time.monotonic() + _START_SECONDS
         name = f"deployment {self._plan.name!r}"
         try:
-            self._send(json.dumps(asdict(self._plan)).encode())
-            told = json.loads(self._receive(deadline))
-        except Died as error:
-            raise JobFailed(f"{name} did not start: {error}") from None
+            told, _ = asyncio.run(self._exchange(pack(asdict(self._plan)), _START_SECONDS))
+        except Died:
+            raise JobFailed(f"{name} did not start: {self.how_it_ended()}") from None
         except TooSlow:
             raise JobFailed(f"{name} was not ready after {_START_SECONDS:g} s") from None
         self.start_seconds = told.get("seconds", 0.0)
@@ -102,24 +104,56 @@ class Process:
             model, label = self._plan.model, self._plan.label
             raise JobFailed(failed.replace(model, label) if model and label else failed)
 
-    def score(self, request: Request) -> Answer:
-        """Have one request answered, in the request timeout. Raises TooSlow or Died."""
-        deadline = time.monotonic() + self._plan.request_timeout
-        head = {"method": request.method, "target": request.target, "headers": request.headers}
-        self._send(json.dumps(head).encode())
-        self._send(request.body)
+    def send_ahead(self, message: bytes) -> None:
+        """Send the next request, as far as that goes at once, while one is being answered.
+
+        The process then works without a pause between the two. It reads the next only after it has
+        answered the one before, so if it dies before, the next was not begun.
+        """
+        if self._receiving and self._ahead is None:
+            with contextlib.suppress(OSError):  # where it is gone, another is sent the request
+                sent = self._socket.send(message)
+                self._ahead, self._rest = message, message[sent:]
+
+    def has(self, message: bytes) -> bool:
+        """Whether it was sent this request ahead."""
+        return self._ahead is message
+
+    @property
+    def free(self) -> bool:
+        """Whether it has nothing to answer."""
+        return self._ahead is None
+
+    async def score(self, message: bytes) -> Answer:
+        """Have a packed request answered, in the plan's request timeout. Raises TooSlow or Died.
+
+        After these, and where it is cancelled, the process is of no further use.
+        """
+        rest = self._rest if self.has(message) else message
+        self._ahead = None
+        told, body = await self._exchange(rest, self._plan.request_timeout)
         try:
-            told = json.loads(self._receive(deadline))
-            headers = tuple((name, value) for name, value in told.pop("headers"))
-            answer = Answer(body=self._receive(deadline), headers=headers, **told)
-        except (ValueError, TypeError, KeyError, AttributeError):
-            raise Died("its script wrote into its connection") from None
+            status, headers, by_model, notice = told
+            pairs = tuple((name, value) for name, value in headers)
+        except (ValueError, TypeError):
+            raise Died(_WRITTEN_INTO) from None
         self._log_so_far()  # which is in the log when its answer is there
-        return answer
+        return Answer(status, body, pairs, by_model, notice)
+
+    def how_it_ended(self) -> str:
+        """How a process ended that died; this waits for its end for a moment."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(1.0)
+        status = self._process.returncode
+        if status is None:
+            return "its process closed its connection"
+        if status >= 0:
+            return f"its process exited with status {status}"
+        return f"its process was ended by signal {-status}"
 
     def end(self, grace: float = 0.0) -> None:
         """Let it end by itself, `grace` seconds at most, and see it gone."""
-        self._connection.close()
+        self._socket.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(grace)
         self.kill()
@@ -142,42 +176,32 @@ class Process:
         if self._relay is not None:
             self._relay.drain()
 
-    def _send(self, message: bytes) -> None:
+    async def _exchange(self, message: bytes, seconds: float) -> tuple[Any, bytes]:
+        """Send a message and give the head and the body of the one that comes back."""
+        loop = asyncio.get_running_loop()
         try:
-            self._connection.send_bytes(message)
-        except BlockingIOError:
+            async with asyncio.timeout(seconds):
+                await loop.sock_sendall(self._socket, message)
+                self._receiving = True
+                while (told := unpack(self._received)) is None:
+                    chunk = await loop.sock_recv(self._socket, _CHUNK)
+                    if not chunk:
+                        raise Died
+                    self._received += chunk
+        except TimeoutError:
             raise TooSlow from None
         except OSError:
-            raise Died(self._how_it_ended()) from None
-
-    def _receive(self, deadline: float) -> bytes:
-        try:
-            if not self._connection.poll(max(0.0, deadline - time.monotonic())):
-                raise TooSlow
-            return self._connection.recv_bytes()
-        except BlockingIOError:
-            raise TooSlow from None
-        except (EOFError, OSError):
-            raise Died(self._how_it_ended()) from None
-
-    def _how_it_ended(self) -> str:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(1.0)
-        status = self._process.returncode
-        if status is None:
-            return "its process closed its connection"
-        if status >= 0:
-            return f"its process exited with status {status}"
-        return f"its process was ended by signal {-status}"
+            raise Died from None
+        except ValueError:
+            raise Died(_WRITTEN_INTO) from None
+        finally:
+            self._receiving = False
+        return told
 
 
-def _limit(descriptor: int, seconds: float) -> None:
-    """Have nobody wait longer on a socket for a process that hangs in the middle of a message."""
-    with socket.socket(fileno=os.dup(descriptor)) as connection:
-        fraction, whole = math.modf(seconds)
-        span = struct.pack("@ll", int(whole), max(1, int(fraction * 1e6)))  # 0 is without end
-        for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
-            connection.setsockopt(socket.SOL_SOCKET, option, span)
+def packed(request: Request) -> bytes:
+    """A request as a process is sent it."""
+    return pack((request.method, request.target, request.headers), request.body)
 
 
 def _command(plan: DeploymentPlan, descriptor: str) -> tuple[list[str], Mapping[str, str]]:

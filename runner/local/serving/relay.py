@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import select
 import threading
+import time
 from contextlib import suppress
 
 # Bytes that are read at once, as many as the system keeps in a pipe; and the longest line that is
 # kept in one piece.
 _CHUNK = 1 << 16
+_PAUSE = 0.02  # seconds for more to come, as handing on each line by itself slows down answers
 _writing = threading.Lock()  # so that lines of several processes stay whole
 
 
@@ -48,13 +50,18 @@ class Relay:
         while self._open:
             waiting.poll()
             with self._reading:
-                self._read()
+                size = self._read()
+            if size < _CHUNK // 2:  # a process that prints much would have to wait
+                time.sleep(_PAUSE)
         os.close(self._outlet)
 
-    def _read(self) -> None:
-        """Read all that the pipe holds, once: who prints without end must not keep who waits."""
+    def _read(self) -> int:
+        """Read all that the pipe holds, once: who prints without end must not keep who waits.
+
+        Gives the number of bytes that were there.
+        """
         if not self._open:
-            return
+            return 0
         with suppress(BlockingIOError):
             content = os.read(self._outlet, _CHUNK)
             if not content:
@@ -64,6 +71,8 @@ class Relay:
                 lines, self._rest = [*lines, self._rest], b""
             if lines:
                 self._write(lines)
+            return len(content)
+        return 0
 
     def _write(self, lines: list[bytes]) -> None:
         text = b"".join(self._prefix + line + b"\n" for line in lines)

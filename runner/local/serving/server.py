@@ -30,19 +30,24 @@ def serve(
             await super().startup(sockets)
             ready()
 
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().shutdown(sockets)
+            await front.finish()
+
         @contextlib.contextmanager
         def capture_signals(self) -> Generator[None, None, None]:
             # Its own way raises the signal again at the end, which then is the process's end.
             yield
 
     config = uvicorn.Config(
-        front.app(),
+        front,
         log_config=None,
         log_level="warning",
         access_log=False,
         lifespan="off",
         ws="none",
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=max(1, round(patience)),
     )
     server = Server(config)

@@ -1,73 +1,75 @@
 """The process that holds a deployment's model: it scores one request after another.
 
 It talks over a socket. First comes the plan and goes one message, ready or not; then each request
-that comes is answered. Requests and answers are two messages each: a head, as JSON, and a body.
+that comes is answered.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
+import socket
 import sys
 import threading
 import time
 import traceback
-from dataclasses import asdict
-from multiprocessing.connection import Connection
+from typing import BinaryIO
 
 from runner.errors import JobFailed
 from runner.local.serving.answer import Answer
 from runner.local.serving.plan import DeploymentPlan
 from runner.local.serving.request import Request
 from runner.local.serving.scorer import answer, load
+from runner.local.serving.wire import pack, read
 
 
 def main(descriptor: str) -> None:
     """Serve until the socket of that file descriptor is closed."""
     _settle()
-    socket = int(descriptor)
-    os.set_inheritable(socket, False)  # what a script starts must not keep it open
-    connection = Connection(socket)
+    connection = socket.socket(fileno=int(descriptor))
+    connection.set_inheritable(False)  # what a script starts must not keep it open
+    stream = connection.makefile("rb")
+
+    def leave() -> None:
+        stream.close()
+        connection.close()
+
     # A copy of this process that returns from the script would answer, too: somebody else's
     # request, by the order of the answers.
-    os.register_at_fork(after_in_child=connection.close)
-    plan = DeploymentPlan(**json.loads(connection.recv_bytes()))
+    os.register_at_fork(after_in_child=leave)
+    told, _ = read(stream)
+    plan = DeploymentPlan(**told)
     began = time.monotonic()
     try:
         scorer = load(plan)
     except JobFailed as error:
         if (cause := error.__cause__) is not None:
             traceback.print_exception(type(cause), cause, cause.__traceback__)
-        _tell(connection, failed=str(error))
+        connection.sendall(pack({"failed": str(error)}))
         return
     # The other side leaves when it needs no more answers; this process then ends as a program
     # does, with what the script has to do at its exit.
     with contextlib.suppress(EOFError, OSError):
-        _tell(connection, failed=None, seconds=time.monotonic() - began, notice=scorer.notice)
+        connection.sendall(
+            pack({"failed": None, "seconds": time.monotonic() - began, "notice": scorer.notice})
+        )
         while True:
-            _send(connection, answer(scorer, _receive(connection)))
+            given = answer(scorer, _receive(stream))
+            for printed in (sys.stdout, sys.stderr):
+                with contextlib.suppress(Exception):  # a script may have put anything in its place
+                    printed.flush()
+            connection.sendall(_packed(given))
 
 
-def _receive(connection: Connection) -> Request:
-    head = json.loads(connection.recv_bytes())
-    headers = tuple((name, value) for name, value in head.pop("headers"))
-    return Request(headers=headers, body=connection.recv_bytes(), **head)
+def _receive(stream: BinaryIO) -> Request:
+    (method, target, headers), body = read(stream)
+    return Request(method, target, tuple((name, value) for name, value in headers), body)
 
 
-def _send(connection: Connection, given: Answer) -> None:
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):  # a script may have put anything in its place
-            stream.flush()
-    head = asdict(given)
-    body = head.pop("body")
-    _tell(connection, **head)
-    connection.send_bytes(body)
-
-
-def _tell(connection: Connection, **message: object) -> None:
-    connection.send_bytes(json.dumps(message).encode())
+def _packed(given: Answer) -> bytes:
+    head = (given.status, given.headers, given.by_model, given.notice)
+    return pack(head, given.body)
 
 
 def _settle() -> None:

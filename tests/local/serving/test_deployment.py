@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import json
 import os
@@ -134,7 +135,7 @@ def test_who_has_a_slot_waits_for_a_process_as_long_as_a_request_may_take(serve:
     served = serve(slots=2, queue_wait=0.0)
     held, until = served.hold()
     waiting = served.ask_meanwhile(say="waited")
-    wait_for(lambda: served.deployment._inside == 2)
+    wait_for(lambda: served.deployment._idle._waiting)
     assert served.ask().status == 429
     until.touch()
     assert held.result(20).status == 200
@@ -158,7 +159,11 @@ def test_a_request_may_wait_for_a_process_and_then_be_scored_as_long_again(serve
 
 def test_what_is_worth_a_notice_is_told_once(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     answer = Answer(200, b"{}", notice="Azure answers 424 to this")
-    monkeypatch.setattr(Process, "score", lambda *_: answer)
+
+    async def score(*_: object) -> Answer:
+        return answer
+
+    monkeypatch.setattr(Process, "score", score)
     served = serve()
     assert [served.ask() for _ in range(3)] == [answer] * 3
     assert served.said == ["deployment 'blue': Azure answers 424 to this"]
@@ -201,6 +206,55 @@ def test_a_process_that_dies_costs_one_request_and_is_replaced(serve: Serve) -> 
     assert served.said == [
         "deployment 'blue': its process exited with status 3; a new process takes its place"
     ]
+
+
+def test_of_two_requests_that_a_process_was_sent_its_death_costs_the_first(serve: Serve) -> None:
+    served = serve(slots=2)
+    began, until = served.folder / "began", served.folder / "until"
+    first = served.ask_meanwhile(began=str(began), until=str(until), die=3)
+    wait_for(began.exists)
+    second = served.ask_meanwhile(say="second")
+    (process,) = served.deployment._processes
+    wait_for(lambda: not process.free)
+    until.touch()
+    assert first.result(20).status == 500
+    assert json.loads(second.result(20).body)["said"] == "second"
+    assert len(served.said) == 1
+
+
+def test_everybody_gets_the_answer_to_their_own_request(serve: Serve) -> None:
+    served = serve(slots=200)
+    texts = ["x" * (number % 7) * 50_000 + str(number) for number in range(150)]
+    answers = [served.ask_meanwhile(say=text) for text in texts]
+    assert [json.loads(each.result(20).body)["said"] for each in answers] == texts
+
+    async def ask_all() -> list[Answer]:
+        requests = [posted(json.dumps({"say": text}).encode()) for text in texts]
+        assert all(served.deployment.enter() for _ in requests)
+        return await asyncio.gather(*map(served.deployment.run, requests))
+
+    assert [json.loads(each.body)["said"] for each in asyncio.run(ask_all())] == texts
+
+
+def test_the_answer_to_a_request_that_was_given_up_goes_to_nobody(serve: Serve) -> None:
+    served = serve(slots=3)
+    held, until = served.hold()
+    (process,) = served.deployment._processes
+
+    async def give_up() -> None:
+        served.deployment.enter()
+        asking = asyncio.create_task(served.deployment.run(posted(b'{"say": "given up"}')))
+        while process.free:
+            await asyncio.sleep(0.005)
+        asking.cancel()
+        await asyncio.wait([asking])
+
+    asyncio.run(give_up())
+    until.touch()
+    assert held.result(20).status == 200
+    assert served.ask(say="refused meanwhile").status == 503
+    wait_for(lambda: served.deployment.ready == 1)
+    assert json.loads(served.ask(say="next").body)["said"] == "next"
 
 
 def test_a_process_that_died_idle_costs_nothing_where_there_is_another(serve: Serve) -> None:
@@ -306,7 +360,7 @@ def test_a_process_for_which_there_is_no_pipe_is_tried_again(
 
     served = serve()
     with monkeypatch.context() as patch:
-        patch.setattr(process_module, "Pipe", refuse)
+        patch.setattr(process_module, "socketpair", refuse)
         assert served.ask(die=1).status == 500
         wait_for(lambda: len(served.said) == 2)
     assert "did not start: Too many open files; the next attempt is in 1 s" in served.said[1]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,8 +46,10 @@ class Client:
     """Calls a front's application."""
 
     def __init__(self, front: Front) -> None:
-        self._app = front.app()
+        self._front = front
         self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
 
     def ask(
         self,
@@ -85,7 +88,7 @@ class Client:
         async def send(message: Any) -> None:
             sent.append(message)
 
-        self._loop.run_until_complete(self._app(scope, receive, send))
+        self._run(self._front(scope, receive, send))
         answered = [(name.decode(), value.decode()) for name, value in sent[0]["headers"]]
         content = b"".join(message.get("body", b"") for message in sent[1:])
         return Reply(sent[0]["status"], answered, content)
@@ -94,7 +97,14 @@ class Client:
         return self.ask(b"", "GET", path, key=None)
 
     def close(self) -> None:
+        self._run(self._front.finish())
+        self._run(self._loop.shutdown_default_executor())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
         self._loop.close()
+
+    def _run(self, running: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(running, self._loop).result()
 
 
 Serve = Callable[..., Client]
@@ -142,7 +152,6 @@ def serve(deployments: Mapping[str, Deployment], said: list[str]) -> Iterator[Se
             )
             client = Client(front)
             stack.callback(client.close)
-            stack.callback(front._threads.shutdown)  # its deployments go on
             return client
 
         yield start
