@@ -12,7 +12,7 @@ import errno
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from stat import S_ISREG
 from threading import Lock
@@ -42,7 +42,7 @@ class Content:
     shape: Shape
     files: Sequence[ContentFile]
 
-    @property
+    @cached_property  # asked for with every file that is read
     def size(self) -> int:
         """All bytes."""
         return sum(file.size for file in self.files)

@@ -1,12 +1,22 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from runner.content import CHUNK, Content, counted, hash_content, hash_file, hash_path, scan
+from runner.content import (
+    CHUNK,
+    Content,
+    ContentFile,
+    counted,
+    hash_content,
+    hash_file,
+    hash_path,
+    scan,
+)
 from runner.errors import WrongUsage
 from runner.local.files import contents, store, store_content
 
@@ -52,6 +62,20 @@ def test_a_file_is_named_as_it_was_given_and_not_as_what_it_links_to(
     (tmp_path / "link").symlink_to(folder / "b" / "c")
     content = scan(tmp_path / "link")
     assert (content.shape, content.files[0].name) == ("file", "link")
+
+
+def test_the_size_of_a_folder_is_added_up_once_however_often_it_is_asked_for() -> None:
+    class Counted(tuple[ContentFile, ...]):
+        looks = 0
+
+        def __iter__(self) -> Iterator[ContentFile]:
+            self.looks += 1
+            return super().__iter__()
+
+    files = Counted(ContentFile(name, 2, lambda: iter([b"12"])) for name in "abc")
+    content = Content("folder", files)
+    assert [content.size for _ in range(9)] == [6] * 9
+    assert files.looks == 1
 
 
 def test_nothing_is_no_content(tmp_path: Path) -> None:

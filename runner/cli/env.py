@@ -52,11 +52,11 @@ def list_environments(output: str) -> None:
     from runner.cli.output import print_json, print_table
     from runner.environments import list_environments
 
-    found = [_described(*one) for one in list_environments(find_project()).items()]
+    found = [_described(*described) for described in list_environments(find_project()).items()]
     if output == "json":
         print_json(found)
     else:
-        print_table(["environment", "kind", "file"], [list(one.values()) for one in found])
+        print_table(["environment", "kind", "file"], [list(row.values()) for row in found])
 
 
 @env.command(
@@ -90,9 +90,9 @@ def show(session: Session, environment: str | None, output: str) -> None:
     else:
         print_details(
             {
-                key.replace("_", " "): _shown(one)
-                for key, one in details.items()
-                if one not in (None, {})
+                key.replace("_", " "): _shown(value)
+                for key, value in details.items()
+                if value not in (None, {})
             }
         )
 
@@ -134,7 +134,7 @@ def doctor(session: Session, environment: str | None, full: bool, output: str) -
             _print_link(link)
     if output == "json":
         print_json([asdict(link) for link in links])
-    return EnvironmentRefused.exit_status if any(one.state == "failed" for one in links) else 0
+    return EnvironmentRefused.exit_status if any(link.state == "failed" for link in links) else 0
 
 
 def _described(name: str, source: Source) -> dict[str, str | None]:
@@ -144,7 +144,7 @@ def _described(name: str, source: Source) -> dict[str, str | None]:
 
 def _shown(value: object) -> object:
     if isinstance(value, dict):
-        return [f"{key} ({one})" for key, one in value.items()]
+        return [f"{key} ({inner})" for key, inner in value.items()]
     return value
 
 

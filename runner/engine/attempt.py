@@ -67,4 +67,4 @@ class Attempt:
         """Files lost for good by this attempt."""
         if self.outcome == "retried":
             return 0
-        return sum(one.error is not None for one in self.files) + self.missing
+        return sum(file.error is not None for file in self.files) + self.missing

@@ -101,7 +101,9 @@ def write_failures(attempts: Iterable[Attempt], path: Path) -> None:
     table = io.StringIO()
     writer = csv.writer(table)
     writer.writerow(["file", "attempt", "reason"])
-    writer.writerows((one.file, one.attempt, one.reason) for one in failures(attempts))
+    writer.writerows(
+        (failure.file, failure.attempt, failure.reason) for failure in failures(attempts)
+    )
     write_whole(path, table.getvalue())
 
 

@@ -115,7 +115,7 @@ def decode(text: bytes) -> Plan:
     """Read what `encode` wrote. ValueError for what is damaged; KeyError and TypeError for what
     another version of the runner wrote."""
     document = unseal(text)
-    document["files"] = tuple(InputFile(**one) for one in document["files"])
-    document["code"] = tuple(InputFile(**one) for one in document["code"])
+    document["files"] = tuple(InputFile(**file) for file in document["files"])
+    document["code"] = tuple(InputFile(**file) for file in document["code"])
     document["settings"] = Settings(**document["settings"])
     return Plan(**document)

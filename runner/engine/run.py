@@ -273,7 +273,7 @@ class _Run:
         if not workers:
             raise JobFailed(f"{why}; {where}")
         self._most = len(workers)
-        if any(one.ready for one in workers):
+        if any(other.ready for other in workers):
             # Should these die, those that take their place are new to starting.
             self._deaths_at_start = 0
         self._say(f"warning: worker {worker.slot}: {why}; going on without it; {where}")

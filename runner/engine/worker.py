@@ -112,9 +112,9 @@ def _wind_up(plan: Plan) -> None:
     atexit._run_exitfuncs()
     # By hand first: let go in a cycle, a file may lose what its outer layer still holds.
     with contextlib.ExitStack() as each:
-        for one in gc.get_objects():
-            if issubclass(type(one), (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)):
-                each.callback(_flush, one)
+        for known in gc.get_objects():
+            if issubclass(type(known), (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)):
+                each.callback(_flush, known)
     if plan.script is not None:
         forget(Path(plan.script))
     gc.collect()

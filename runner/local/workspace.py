@@ -128,7 +128,7 @@ class LocalWorkspace:
         return describe(self._catalog)
 
     def endpoint(self, name: str) -> EndpointInfo:
-        known = {one.name: one for one in self.endpoints()}
+        known = {endpoint.name: endpoint for endpoint in self.endpoints()}
         if name not in known:
             raise NotFound(f"no endpoint {name!r}{nearest(name, known)}")
         return known[name]

@@ -40,7 +40,7 @@ class Outcome:
 
     @property
     def retries(self) -> list[str | None]:
-        return [one.reason for one in self.attempts if one.outcome == "retried"]
+        return [attempt.reason for attempt in self.attempts if attempt.outcome == "retried"]
 
     @property
     def output(self) -> bytes | None:
@@ -135,7 +135,7 @@ def main(arguments: Sequence[str]) -> None:
 
     def stop() -> bool:
         attempts = read_journal(folder / "journal.jsonl")
-        done = {one.mini_batch for one in attempts if one.outcome == "done"}
+        done = {attempt.mini_batch for attempt in attempts if attempt.outcome == "done"}
         return stop_after is not None and len(done) >= stop_after
 
     said: list[str] = []

@@ -47,8 +47,8 @@ def attempt(mini_batch: int, number: int = 1, outcome: Outcome = "done") -> Atte
 
 def write(path: Path, *attempts: Attempt) -> bytes:
     with Journal(path) as journal:
-        for one in attempts:
-            journal.append(one)
+        for each in attempts:
+            journal.append(each)
     return path.read_bytes()
 
 
@@ -95,7 +95,7 @@ def test_a_line_that_is_damaged_in_any_way_is_none_and_the_others_stay(
     path.write_bytes(b"".join(lines))
     if whole[:-1] in lines[line].splitlines():
         return  # only a line was put before it
-    kept = [one for one in attempts if one.mini_batch != line]
+    kept = [attempt for attempt in attempts if attempt.mini_batch != line]
     assert read_journal(path) == kept
     mended, damaged = mend_journal(path)
     assert mended == kept
@@ -204,11 +204,11 @@ import resource, sys
 from pathlib import Path
 from runner.engine.journal import Journal, read_journal
 path = Path(sys.argv[1])
-one = read_journal(path)[0]
+first = read_journal(path)[0]
 resource.setrlimit(resource.RLIMIT_FSIZE, ({line + line // 2}, {resource.RLIM_INFINITY}))
 with Journal(path) as journal:
     try:
-        journal.append(one)
+        journal.append(first)
     except OSError as error:
         print(error.strerror)
 """

@@ -27,9 +27,9 @@ def plan(files: int, size: int) -> Plan:
 def test_the_mini_batches_hold_every_file_once_in_order_and_none_is_empty(
     files: int, size: int
 ) -> None:
-    one = plan(files, size)
-    parts = [one.mini_batch(index) for index in range(one.mini_batches)]
-    assert tuple(file for part in parts for file in part) == one.files
+    planned = plan(files, size)
+    parts = [planned.mini_batch(index) for index in range(planned.mini_batches)]
+    assert tuple(file for part in parts for file in part) == planned.files
     assert all(0 < len(part) <= size for part in parts)
 
 

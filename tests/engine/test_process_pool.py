@@ -272,8 +272,8 @@ def test_a_worker_holds_nothing_of_its_siblings(tmp_path: Path, python: str | No
 import os
 def init(): pass
 def run(mini_batch):
-    links = [os.readlink(f"/proc/self/fd/{one}") for one in os.listdir("/proc/self/fd")
-             if os.path.islink(f"/proc/self/fd/{one}")]
+    links = [os.readlink(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd")
+             if os.path.islink(f"/proc/self/fd/{number}")]
     return [f"{sum(link.startswith('socket:') for link in links)}"]
 """
     outcome = score(

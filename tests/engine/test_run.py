@@ -164,13 +164,13 @@ def test_a_job_stopped_anywhere_and_resumed_gives_the_same_bytes_and_redoes_noth
             before = run_job(folder, stop_after=stop)
             assert before.output is None or not before.stopped
         known = {name: times_run(place, name) for name in files}
-        done = {file.name for one in before.attempts for file in one.files}
+        done = {file.name for attempt in before.attempts for file in attempt.files}
         outcome = run_job(folder)
         assert outcome.error is None
         assert outcome.output == plain_pass(files)
-        assert [one.mini_batch for one in sorted(outcome.attempts, key=lambda a: a.mini_batch)] == (
-            list(range(read_plan(folder / "plan.json").mini_batches))
-        )
+        assert [
+            attempt.mini_batch for attempt in sorted(outcome.attempts, key=lambda a: a.mini_batch)
+        ] == (list(range(read_plan(folder / "plan.json").mini_batches)))
         for name in files:
             assert times_run(place, name) == known[name] + (name not in done)
 
@@ -189,7 +189,7 @@ def test_a_lost_attempt_is_run_again_and_says_why(tmp_path: Path, how: str, reas
     outcome = troubled(tmp_path, {"01.txt": [how, how]})
     assert outcome.output == b"row 0\nrow 1\nrow 2\nrow 3\n"
     assert outcome.retries == [reason, reason]
-    assert [one.attempt for one in outcome.attempts if one.mini_batch == 1] == [1, 2, 3]
+    assert [attempt.attempt for attempt in outcome.attempts if attempt.mini_batch == 1] == [1, 2, 3]
     assert outcome.said[0] == f"mini-batch 1, attempt 1: {reason}; it is run again"
 
 
@@ -216,7 +216,7 @@ def test_every_file_of_a_lost_mini_batch_fails(tmp_path: Path) -> None:
         tmp_path, {"01.txt": ["killed"] * 9}, rows=5, mini_batch_size=2, max_retries=1
     )
     assert outcome.output == b"row 2\nrow 3\nrow 4\n"
-    assert sum(one.failed_files for one in outcome.attempts) == 2
+    assert sum(attempt.failed_files for attempt in outcome.attempts) == 2
 
 
 @pytest.mark.parametrize(("threshold", "fails"), [(0, True), (1, True), (2, False), (-1, False)])
@@ -398,7 +398,7 @@ def init():
     (HERE / "loaded").touch()
 def run(mini_batch):
     wait(lambda: len(others()) == int(os.environ["STARTS"]))
-    wait(lambda: not any(Path("/proc", one).exists() for one in others()))
+    wait(lambda: not any(Path("/proc", number).exists() for number in others()))
     return [len(others())]
 def others():
     return {path.stem for path in HERE.glob("*.started")} - {str(os.getpid())}
@@ -659,7 +659,7 @@ def run(mini_batch):
     return [name]
 """
     outcome = score(tmp_path, {"a": b"", "b": b""}, script=script, mini_batch_size=1, processes=2)
-    assert [one.mini_batch for one in outcome.attempts] == [1, 0]
+    assert [attempt.mini_batch for attempt in outcome.attempts] == [1, 0]
     assert outcome.output == b"a\nb\n"
 
 
@@ -673,7 +673,7 @@ def run(mini_batch):
 """
     outcome = score(tmp_path, dict.fromkeys(names, b"1"), script=script, mini_batch_size=2)
     assert outcome.error is None
-    assert {file.name for one in outcome.attempts for file in one.files} == names
+    assert {file.name for attempt in outcome.attempts for file in attempt.files} == names
     assert outcome.output is not None
     assert outcome.output.count(b"\n") == len(names)
 

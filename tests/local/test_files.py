@@ -513,7 +513,7 @@ from pathlib import Path
 from runner.local.files import store
 def work(home, source):
     tree = store(Path(home), Path(source))
-    print(tree.hash, sum(1 for one in tree.path.iterdir()))
+    print(tree.hash, sum(1 for path in tree.path.iterdir()))
 """
     home = tmp_path / "home"
     said = together(script, [(home, tmp_path / "source")] * 3)
