@@ -457,6 +457,8 @@ def _kept(folder: Path, say: Callable[[str], None]) -> list[Attempt]:
             f"warning: {many(len(lost), 'piece')} of the output, the first {first}, can't be used:"
             " gone, or not as it was written; its files are scored again"
         )
+    for key in lost:
+        remove(piece(folder, key))  # where a folder lies there, none could get its place
     return _strike(
         attempts, lambda attempt: attempt.outcome == "done" and attempt.key in lost, folder
     )

@@ -516,15 +516,17 @@ def test_a_damaged_journal_line_costs_only_its_own_mini_batch_and_is_told(
     )
 
 
-@pytest.mark.parametrize("left", [None, b"", b"row", bytes])
+@pytest.mark.parametrize("left", [None, b"", b"row", bytes, "a folder"])
 def test_a_piece_that_is_gone_cut_short_or_emptied_is_scored_again_and_told(
-    tmp_path: Path, left: bytes | type[bytes] | None
+    tmp_path: Path, left: bytes | type[bytes] | str | None
 ) -> None:
     first = troubled(tmp_path, {})
     piece = first.folder / "pieces" / "00000002-000000"
     size = piece.stat().st_size
     piece.unlink()
-    if left is not None:
+    if left == "a folder":
+        (piece / left).mkdir(parents=True)
+    elif left is not None:
         piece.write_bytes(left if isinstance(left, bytes) else bytes(size))
     again = run_job(first.folder)
     assert again.output == first.output
