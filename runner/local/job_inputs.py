@@ -20,8 +20,13 @@ def ready_inputs(home: Path, job: Job, folder: Path) -> None:
     if job.type != "batch":
         from runner.local.command_job import read_command
 
-        for path in read_command(folder).inputs.values():
-            _check(home, path, None)
+        paths = read_command(folder).inputs.values()
+        if any(_tree_of(home, path) for path in paths):
+            from runner.local.assets import references
+
+            known = references(home)
+            for path in paths:
+                _check(home, path, known.get(_tree_of(home, path) or ""))
         return
     plan = read_plan(folder / "plan.json")
     _check(home, plan.input, job.input)

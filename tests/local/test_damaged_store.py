@@ -291,7 +291,7 @@ def test_a_training_job_fails_over_damaged_data(tmp_path: Path) -> None:
     cut(lay_out(project, "data") / "f000.txt")
     failed = project.run("train", "echo")
     assert failed.returncode == 1
-    assert "f000.txt is damaged: register the asset again" in failed.stderr
+    assert "f000.txt is damaged: register azureml:lines:1 again" in failed.stderr
 
 
 def test_only_the_environment_that_stores_files_reads_them_again(tmp_path: Path) -> None:
