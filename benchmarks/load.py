@@ -121,7 +121,10 @@ async def _send(
     if seconds is not None:
         deadline = started + seconds
     await asyncio.gather(
-        *(keep_asking(one if isinstance(one, _Connection) else None) for one in opened)
+        *(
+            keep_asking(connection if isinstance(connection, _Connection) else None)
+            for connection in opened
+        )
     )
     load.seconds = time.perf_counter() - started
     return load

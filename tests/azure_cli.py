@@ -81,7 +81,9 @@ def signed_in(
         "default": OTHER_SUBSCRIPTION,
         "tenants": tenants,
         "tokens": {
-            tenant: {one: cloud.tokens.issue(one, tenant=tenant) for one in resources}
+            tenant: {
+                resource: cloud.tokens.issue(resource, tenant=tenant) for resource in resources
+            }
             for tenant in tenants.values()
         },
     }

@@ -269,7 +269,7 @@ def test_drift_is_looked_for_every_day_in_what_is_deployed() -> None:
     assert look["with"] == {"stack": "${{ matrix.stack }}", "expect-no-changes": True}
     assert (report["needs"], report["if"]) == ("look", "failure()")
     azure = read(AZURE)
-    (cron,) = [one["cron"] for one in azure["schedules"]]
+    (cron,) = [schedule["cron"] for schedule in azure["schedules"]]
     assert workflow["on"]["schedule"] == [{"cron": cron}]
     stages = {stage["stage"]: stage for stage in azure["stages"]}
     assert sorted(stages["drift"]["jobs"][0]["strategy"]["matrix"]) == ["dev", "prod"]

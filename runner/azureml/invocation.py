@@ -178,7 +178,7 @@ def _begin(
     endpoint, scoring_uri = request.endpoint, endpoints.scoring_uri(request.endpoint)
     job = name_job(endpoint, unique.hex)
     named = {"properties": {"name": job, **properties}}
-    inputs = (one["uri"] for one in properties["inputData"].values() if "uri" in one)
+    inputs = (item["uri"] for item in properties["inputData"].values() if "uri" in item)
     lost = LostJob(
         endpoint=connection.actual_name(endpoint),
         deployment=deployment,

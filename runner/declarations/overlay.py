@@ -178,10 +178,14 @@ def lay_over(catalog: Catalog, stack: Stack) -> Catalog:
     """
     catalog, problems = _chosen(catalog, stack)
     batch_endpoints = dict(catalog.batch_endpoints)
-    batch_deployments = {name: dict(one) for name, one in catalog.batch_deployments.items()}
-    pipelines = {name: dict(one) for name, one in catalog.pipeline_deployments.items()}
+    batch_deployments = {
+        name: dict(declared) for name, declared in catalog.batch_deployments.items()
+    }
+    pipelines = {name: dict(declared) for name, declared in catalog.pipeline_deployments.items()}
     online_endpoints = dict(catalog.online_endpoints)
-    online_deployments = {name: dict(one) for name, one in catalog.online_deployments.items()}
+    online_deployments = {
+        name: dict(declared) for name, declared in catalog.online_deployments.items()
+    }
     for name, overlay in stack.endpoints.items():
         try:
             if name in batch_endpoints:
@@ -362,9 +366,9 @@ def _endpoints(node: Node, key: str) -> dict[str, EndpointOverlay]:
         raise refused(node, key, "a mapping of endpoints by name")
     overlays: dict[str, EndpointOverlay] = {}
     problems: list[Problem] = []
-    for name, one in node.entries.items():
+    for name, entry in node.entries.items():
         try:
-            overlays[name] = _endpoint(one, joined(key, name), node.key_places[name])
+            overlays[name] = _endpoint(entry, joined(key, name), node.key_places[name])
         except DeclarationError as error:
             problems.extend(error.problems)
     if problems:
@@ -448,10 +452,10 @@ def _parsed(text: str) -> tuple[bool, Any]:
 def _node(value: Any, place: Place) -> Node:
     """A JSON value as a tree, all of it at one place."""
     if isinstance(value, dict):
-        entries = {key: _node(one, place) for key, one in value.items()}
+        entries = {key: _node(entry, place) for key, entry in value.items()}
         return mapping(place, entries, dict.fromkeys(entries, place))
     if isinstance(value, list):
-        items = tuple(_node(one, place) for one in value)
+        items = tuple(_node(item, place) for item in value)
         return ListNode(place, items, 1 + sum(item.size for item in items))
     if value is None:
         return ScalarNode(place, "", "null")
@@ -475,17 +479,19 @@ def is_secret(node: Node) -> bool:
 
 def _has_secret(node: Node) -> bool:
     if isinstance(node, MappingNode):
-        return is_secret(node) or any(_has_secret(one) for one in node.entries.values())
-    return isinstance(node, ListNode) and any(_has_secret(one) for one in node.items)
+        return is_secret(node) or any(_has_secret(item) for item in node.entries.values())
+    return isinstance(node, ListNode) and any(_has_secret(item) for item in node.items)
 
 
 def _without_secrets(node: Node) -> Node:
     if isinstance(node, MappingNode):
         kept = {
-            key: _without_secrets(one) for key, one in node.entries.items() if not is_secret(one)
+            key: _without_secrets(entry)
+            for key, entry in node.entries.items()
+            if not is_secret(entry)
         }
         return mapping(node.place, kept, node.key_places)
     if isinstance(node, ListNode):
-        items = tuple(_without_secrets(one) for one in node.items if not is_secret(one))
+        items = tuple(_without_secrets(item) for item in node.items if not is_secret(item))
         return ListNode(node.place, items, 1 + sum(item.size for item in items))
     return node

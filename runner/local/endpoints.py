@@ -22,35 +22,35 @@ def describe(catalog: Catalog) -> list[EndpointInfo]:
     """Every declared endpoint with its deployments, by name."""
     found = [
         EndpointInfo(
-            name=one.name,
+            name=endpoint.name,
             kind="batch",
             deployments=(
                 *_deployments(
-                    catalog.batch_deployments.get(one.name, {}).values(),
-                    default=one.defaults.deployment_name,
+                    catalog.batch_deployments.get(endpoint.name, {}).values(),
+                    default=endpoint.defaults.deployment_name,
                 ),
                 *_pipelines(
-                    catalog.pipeline_deployments.get(one.name, {}).values(),
-                    one.defaults.deployment_name,
+                    catalog.pipeline_deployments.get(endpoint.name, {}).values(),
+                    endpoint.defaults.deployment_name,
                 ),
             ),
-            default=one.defaults.deployment_name,
-            description=one.description,
+            default=endpoint.defaults.deployment_name,
+            description=endpoint.description,
         )
-        for one in catalog.batch_endpoints.values()
+        for endpoint in catalog.batch_endpoints.values()
     ]
     found += [
         EndpointInfo(
-            name=one.name,
+            name=endpoint.name,
             kind="online",
             deployments=_deployments(
-                catalog.online_deployments.get(one.name, {}).values(), traffic=one.traffic
+                catalog.online_deployments.get(endpoint.name, {}).values(), traffic=endpoint.traffic
             ),
-            description=one.description,
+            description=endpoint.description,
         )
-        for one in catalog.online_endpoints.values()
+        for endpoint in catalog.online_endpoints.values()
     ]
-    return sorted(found, key=lambda one: one.name)
+    return sorted(found, key=lambda endpoint: endpoint.name)
 
 
 @dataclass(frozen=True)
@@ -93,27 +93,31 @@ def _deployments(
 ) -> tuple[DeploymentInfo, ...]:
     return tuple(
         DeploymentInfo(
-            name=one.name,
-            endpoint=one.endpoint_name,
-            model=str(one.model) if isinstance(one.model, AssetReference) else _path(one),
-            driver=one.code_configuration.scoring_script if one.code_configuration else "mlflow",
-            default=one.name == default,
-            traffic=None if traffic is None else traffic.get(one.name, 0),
+            name=deployment.name,
+            endpoint=deployment.endpoint_name,
+            model=str(deployment.model)
+            if isinstance(deployment.model, AssetReference)
+            else _path(deployment),
+            driver=deployment.code_configuration.scoring_script
+            if deployment.code_configuration
+            else "mlflow",
+            default=deployment.name == default,
+            traffic=None if traffic is None else traffic.get(deployment.name, 0),
         )
-        for one in declared
+        for deployment in declared
     )
 
 
 def _pipelines(
     declared: Iterable[PipelineDeployment], default: str | None
 ) -> Iterable[DeploymentInfo]:
-    for one in declared:
+    for deployment in declared:
         yield DeploymentInfo(
-            name=one.name,
-            endpoint=one.endpoint_name,
+            name=deployment.name,
+            endpoint=deployment.endpoint_name,
             model=None,
-            driver=f"pipeline {one.component}",
-            default=one.name == default,
+            driver=f"pipeline {deployment.component}",
+            default=deployment.name == default,
         )
 
 

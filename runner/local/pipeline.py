@@ -85,8 +85,8 @@ def begin_pipeline(
     pipeline = _pipeline_of(request.pipeline)
     taken = Taken(
         pipeline.file.name,
-        {name: asdict(one) for name, one in pipeline.inputs.items()},
-        {name: asdict(one) for name, one in pipeline.outputs.items()},
+        {name: asdict(item) for name, item in pipeline.inputs.items()},
+        {name: asdict(item) for name, item in pipeline.outputs.items()},
     )
     asked = asked_inputs(taken, invocation.inputs, request.data)
     files = {
@@ -94,12 +94,14 @@ def begin_pipeline(
         for name, text in asked.items()
         if taken.is_data(name)
     }
-    usual = {name: one.default for name, one in pipeline.inputs.items() if one.default is not None}
+    usual = {
+        name: item.default for name, item in pipeline.inputs.items() if item.default is not None
+    }
     given = {name: literal(taken, name, text) for name, text in asked.items() if name not in files}
     values = {name: _written(value) for name, value in {**usual, **given}.items()}
     parts = _in_order(pipeline)
     name = name_job(request.endpoint)
-    paths = {key: one.path for key, one in files.items()}
+    paths = {key: file.path for key, file in files.items()}
     folder = job_folder(home, name)
     command = _command(assets, catalog, pipeline, parts, {**values, **paths}, folder)
     interpreter = _interpreter(parts, interpreters)
@@ -125,7 +127,7 @@ def begin_pipeline(
         created_at=now(),
         endpoint=request.endpoint,
         deployment=request.deployment,
-        input=next((one.shown for one in files.values()), None),
+        input=next((file.shown for file in files.values()), None),
     )
     return replace(begin_job(home, job), notices=(*request.notices, *differing(interpreter)))
 
@@ -243,7 +245,7 @@ def _command(
             f"(\ncd {shlex.quote(str(code_folder(folder) / part.name))} || exit 1\n{exported}{text}"
             f"\n) || {{ echo {shlex.quote(f'step {part.name} failed')}; exit 1; }}",
         ]
-    written = {name: is_folder(one.type) for name, one in pipeline.outputs.items()}
+    written = {name: is_folder(item.type) for name, item in pipeline.outputs.items()}
     return Command("\n".join(lines), RunPlan("", ""), inputs, written)
 
 
@@ -276,9 +278,9 @@ def _inputs(
 ) -> dict[str, str]:
     """What a step is given, by name; what is optional and given to nobody is left out."""
     values: dict[str, str] = {
-        name: _written(one.default)
-        for name, one in part.component.inputs.items()
-        if one.default is not None
+        name: _written(item.default)
+        for name, item in part.component.inputs.items()
+        if item.default is not None
     }
     for name, bound in part.step.inputs.items():
         declared = part.component.inputs.get(name)
@@ -297,8 +299,8 @@ def _inputs(
             values[name] = _written(path)
     lacking = [
         name
-        for name, one in part.component.inputs.items()
-        if name not in values and not one.optional
+        for name, item in part.component.inputs.items()
+        if name not in values and not item.optional
     ]
     if lacking:
         raise WrongUsage(f"{pipeline.file}: step {part.name!r} is not given {lacking[0]!r}")
@@ -334,7 +336,11 @@ def _command_of(part: _Part, values: Mapping[str, str], outputs: Mapping[str, st
     """A step's command with the names that the job's command has for its values and places."""
 
     def kept(match: re.Match[str]) -> str:
-        used = [one["name"] for one in _USED.finditer(match[1]) if one["side"] == "inputs"]
+        used = [
+            reference["name"]
+            for reference in _USED.finditer(match[1])
+            if reference["side"] == "inputs"
+        ]
         return match[1] if all(name in values for name in used) else ""
 
     def named(match: re.Match[str]) -> str:

@@ -109,8 +109,8 @@ def test_azure_s_own_package_sends_the_same(scored: Scored, workspace: AzureWork
     )
     told = sent(scored, str(theirs.name))
     assert {
-        name: {key: value for key, value in one.items() if value is not None}
-        for name, one in told.items()
+        name: {key: value for key, value in item.items() if value is not None}
+        for name, item in told.items()
     } == sent(scored, ours.name)
 
 
@@ -181,5 +181,8 @@ def test_a_model_takes_no_named_inputs(scored: Scored) -> None:
 
 
 def test_the_endpoint_shows_what_its_deployments_run(workspace: AzureWorkspace) -> None:
-    drivers = {one.name: one.driver for one in workspace.endpoint("nightly").deployments}
+    drivers = {
+        deployment.name: deployment.driver
+        for deployment in workspace.endpoint("nightly").deployments
+    }
     assert drivers["steps"] == "pipeline azureml:steps:1"

@@ -38,7 +38,9 @@ def test_a_cluster_is_deleted_with_its_machines(
     assert provider.read(made.id, {"cluster": cluster}).id == cluster
     azure_workspace.emulator.requests.clear()
     provider.delete(made.id, {"cluster": cluster})
-    (sent,) = [one for one in azure_workspace.emulator.requests if one.method == "DELETE"]
+    (sent,) = [
+        request for request in azure_workspace.emulator.requests if request.method == "DELETE"
+    ]
     assert sent.query["underlyingResourceAction"] == "Delete"
     assert provider.read(made.id, {"cluster": cluster}).id == ""
     provider.delete(made.id, {"cluster": cluster})  # somebody was faster

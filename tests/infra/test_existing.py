@@ -30,7 +30,7 @@ class Workspace:
             assert api_version
             targets = [(self.autoscaled, True), ("/somewhere/else", True), ("/off", False)]
             settings = [{"targetResourceUri": uri, "enabled": on} for uri, on in targets]
-            return Resource({"value": [{"properties": one} for one in settings]}, None)
+            return Resource({"value": [{"properties": setting} for setting in settings]}, None)
         below = resource_id.partition("/workspaces/")[2].partition("/")[2]
         if self.there is None:
             return None
@@ -39,7 +39,7 @@ class Workspace:
             return Resource({"properties": {"managedNetwork": network}}, None)
         if below in self.there:
             return Resource({}, None)
-        listed = [one.rpartition("/") for one in sorted(self.there)]
+        listed = [place.rpartition("/") for place in sorted(self.there)]
         names = [{"name": name} for kind, _, name in listed if kind == below]
         return Resource({"value": names}, None) if names else None
 

@@ -89,7 +89,7 @@ def test_a_shipped_stack_file_begins_without_a_pin_and_is_declared_as_it_is(
     root = copy_project(tmp_path / "project")
     ran = run_program(root, stack, (ROOT / f"Pulumi.{stack}.yaml").read_text())
     assert ran.error is None
-    kinds = [one.kind for one in ran.resources]
+    kinds = [resource.kind for resource in ran.resources]
     assert not [kind for kind in kinds if re.search("Deployment|Routing|Job|ModelServing", kind)]
     assert any("waiting for a pin" in message for _, message in ran.logs)
 
@@ -195,7 +195,7 @@ def test_what_azure_says_of_its_network_is_not_taken_back(prod: Program) -> None
 def test_rules_are_made_one_by_one_and_before_what_goes_by_them(prod: Program) -> None:
     rules = prod.of(RULE)
     assert len(rules) > 2
-    chained = [len({one.urn for one in rules} & {*rule.dependencies}) for rule in rules]
+    chained = [len({other.urn for other in rules} & {*rule.dependencies}) for rule in rules]
     assert sorted(chained) == [0] + [1] * (len(rules) - 1)
     for kind in ("machinelearningservices:Compute", "machinelearningservices:OnlineDeployment"):
         assert {rule.urn for rule in rules} <= {*prod.of(kind)[0].dependencies}
@@ -239,12 +239,12 @@ def test_without_git_and_pipeline_there_is_no_commit_to_tag(project: Path) -> No
 
 
 def test_production_keeps_what_holds_data(prod: Program, dev: Program) -> None:
-    kept = {one.kind for one in prod.resources if one.retain_on_delete} - {CLUSTER}
+    kept = {resource.kind for resource in prod.resources if resource.retain_on_delete} - {CLUSTER}
     assert kept == KEEPS_DATA
-    protected = {one.kind for one in prod.resources if one.protect}
+    protected = {resource.kind for resource in prod.resources if resource.protect}
     assert protected == KEEPS_DATA | KEEPS_SERVING | {"pulumi:index:Stash"}
-    assert not any(one.protect for one in dev.resources)
-    assert {one.kind for one in dev.resources if one.retain_on_delete} == {CLUSTER}
+    assert not any(resource.protect for resource in dev.resources)
+    assert {resource.kind for resource in dev.resources if resource.retain_on_delete} == {CLUSTER}
 
 
 def test_a_stack_that_becomes_a_production_keeps_what_azure_never_changes_of_its_vault(
@@ -260,7 +260,7 @@ def test_in_production_what_is_destroyed_first_is_protected_and_depends_on_all_t
 ) -> None:
     first = prod.one("pulumi:index:Stash")
     assert first.protect
-    assert {*first.dependencies} == {one.urn for one in prod.resources} - {first.urn}
+    assert {*first.dependencies} == {resource.urn for resource in prod.resources} - {first.urn}
 
 
 def test_a_managed_platform_is_out_of_public_reach(prod: Program) -> None:

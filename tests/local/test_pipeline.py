@@ -94,7 +94,7 @@ from pathlib import Path
 
 data, factor, scores = sys.argv[1:]
 numbers = Path(data, "numbers.txt").read_text().split()
-Path(scores, "scores.txt").write_text(" ".join(str(int(one) * int(factor)) for one in numbers))
+Path(scores, "scores.txt").write_text(" ".join(str(int(each) * int(factor)) for each in numbers))
 """
 MANAGER = ("--env-manager", "local")
 

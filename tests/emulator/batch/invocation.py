@@ -82,17 +82,17 @@ def _run_pipeline(
         raise Refusal(400, "BadArgument", f"Component {component} was not found.")
     declared = found.properties["componentSpec"].get("inputs") or {}
     given = {
-        name: {_camel(key): value for key, value in one.items()}
-        for name, one in (asked.get("inputData") or {}).items()
+        name: {_camel(key): value for key, value in item.items()}
+        for name, item in (asked.get("inputData") or {}).items()
     }
     if unknown := sorted(given.keys() - declared.keys()):
         raise Refusal(400, "BadArgument", f"The pipeline has no input '{unknown[0]}'.")
-    for name, one in declared.items():
-        if name not in given and not one.get("optional") and one.get("default") is None:
+    for name, item in declared.items():
+        if name not in given and not item.get("optional") and item.get("default") is None:
             raise Refusal(400, "BadArgument", f"The required input '{name}' is missing.")
         literal = name in given and given[name].get("jobInputType") == "Literal"
-        if name in given and literal == str(one.get("type")).startswith("uri_"):
-            raise Refusal(400, "BadArgument", f"The input '{name}' is no {one.get('type')}.")
+        if name in given and literal == str(item.get("type")).startswith("uri_"):
+            raise Refusal(400, "BadArgument", f"The input '{name}' is no {item.get('type')}.")
     name, shown = f"batchjob-{uuid.uuid4()}", asked.get("name") or display_name()
     body = job_body(endpoint, deployment, name, shown, _settings({}, {}))
     body["properties"]["tags"]["azureml.jobtype"] = "azureml.pipelinejob"
@@ -130,9 +130,12 @@ def workspace_id(cloud: Cloud, call: Call) -> str:
 
 def _endpoint(state: State, call: Call) -> Resource:
     host = call.request.host
-    for one in state.of_type(ENDPOINTS):
-        if addresses.inference(one.body["name"], one.body["location"]) == f"https://{host}":
-            return one
+    for endpoint in state.of_type(ENDPOINTS):
+        if (
+            addresses.inference(endpoint.body["name"], endpoint.body["location"])
+            == f"https://{host}"
+        ):
+            return endpoint
     raise Refusal(404, "NotFound", f"No batch endpoint answers at {host}.")
 
 
@@ -197,17 +200,17 @@ def _input(state: State, workspace: str, asked: Mapping[str, Any]) -> Place:
     inputs = list((asked.get("inputData") or {}).values())
     if len(inputs) != 1 or not isinstance(inputs[0], dict):
         raise Refusal(400, "BadArgument", "A model deployment takes exactly one input.")
-    one = {_camel(key): value for key, value in inputs[0].items()}
-    if one.get("jobInputType") not in ("UriFile", "UriFolder"):
+    item = {_camel(key): value for key, value in inputs[0].items()}
+    if item.get("jobInputType") not in ("UriFile", "UriFolder"):
         raise Refusal(
             400,
             "BadArgument",
-            f"'{one.get('jobInputType')}' is no type of input: UriFile, UriFolder.",
+            f"'{item.get('jobInputType')}' is no type of input: UriFile, UriFolder.",
         )
-    if not one.get("uri"):
+    if not item.get("uri"):
         raise Refusal(400, "BadArgument", "The input has no 'uri'.")
-    place = find_place(state, workspace, one["uri"])
-    if one["jobInputType"] == "UriFolder" and place.path:
+    place = find_place(state, workspace, item["uri"])
+    if item["jobInputType"] == "UriFolder" and place.path:
         return place.as_folder()
     return place
 
@@ -217,9 +220,9 @@ def _output(asked: Mapping[str, Any], child: str) -> tuple[str, str | None]:
     outputs = list((asked.get("outputData") or {}).values())
     dataset = asked.get("outputDataset")
     if outputs:
-        one = {_camel(key): value for key, value in outputs[0].items()}
-        uri = str(one["uri"])
-        if one.get("jobOutputType") == "UriFile":
+        item = {_camel(key): value for key, value in outputs[0].items()}
+        uri = str(item["uri"])
+        if item.get("jobOutputType") == "UriFile":
             folder, _, name = uri.rpartition("/")
             return folder + "/", name
         return uri.rstrip("/") + "/", None
@@ -279,9 +282,9 @@ def _invocation(deployment: Resource, asked: Mapping[str, Any]) -> dict[str, Any
             key: {
                 "description": None,
                 "mode": "ReadOnlyMount",
-                **{_camel(name): part for name, part in one.items()},
+                **{_camel(name): part for name, part in item.items()},
             }
-            for key, one in (asked.get("inputData") or {}).items()
+            for key, item in (asked.get("inputData") or {}).items()
         },
         "compute": {
             "target": declared.get("compute"),

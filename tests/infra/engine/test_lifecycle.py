@@ -24,13 +24,13 @@ def test_a_managed_production_stays_as_it_is_and_starts_over_under_other_names(
 
     # Azure says how far it is with the network and shows its rules, and nobody takes that back.
     (workspace,) = (one["id"] for one in stack.resources(WORKSPACE))
-    (vault,) = (one["id"] for one in stack.resources("azure-native:keyvault:Vault"))
+    (vault,) = (vault["id"] for vault in stack.resources("azure-native:keyvault:Vault"))
     kept = emulator.cloud.state.get(workspace)
     assert kept is not None
     network = kept.properties["managedNetwork"]
     network["status"] = {"status": "Active", "sparkReady": True}
     emulator.cloud.state.update(kept, {"managedNetwork": network})
-    rules = {one["inputs"]["ruleName"] for one in stack.resources(RULE)}
+    rules = {rule["inputs"]["ruleName"] for rule in stack.resources(RULE)}
     assert {"storage-queue", "storage-table"} < rules
     _, body = emulator.arm("GET", workspace)
     assert rules < {*body["properties"]["managedNetwork"]["outboundRules"]}
@@ -44,7 +44,7 @@ def test_a_managed_production_stays_as_it_is_and_starts_over_under_other_names(
     config["scoring:firewallSku"] = "standard"
     stack.write(config)
     stack.up("--refresh")
-    rules = {one["inputs"]["ruleName"] for one in stack.resources(RULE)}
+    rules = {rule["inputs"]["ruleName"] for rule in stack.resources(RULE)}
     _, body = emulator.arm("GET", workspace)
     shown = body["properties"]["managedNetwork"]
     own = {name for name, rule in shown["outboundRules"].items() if rule["category"] == "Required"}
@@ -55,7 +55,7 @@ def test_a_managed_production_stays_as_it_is_and_starts_over_under_other_names(
     refused = stack.destroy(check=False)
     assert refused.status != 0
     assert "`pulumi state unprotect" in refused.text
-    assert not [one for one in emulator.requests if one.method in ("PUT", "DELETE")]
+    assert not [request for request in emulator.requests if request.method in ("PUT", "DELETE")]
     stack.run("state", "unprotect", "--all", "--yes")
     stack.destroy()
     assert emulator.arm("GET", workspace)[0] == 200
@@ -93,7 +93,7 @@ def test_a_stack_follows_its_declaration_sees_drift_and_goes_in_order(
     assert refused.status != 0
     told = refused.text.partition("OnlineDeployment (diabetes-online-blue):")[2]
     assert "blue answers 90 %. Move the traffic first: write `traffic: {green: 100}`" in told
-    assert not [one for one in emulator.requests if one.method in ("PUT", "DELETE")]
+    assert not [request for request in emulator.requests if request.method in ("PUT", "DELETE")]
 
     # Another split, and another model for blue; with its traffic moved, it is made anew too.
     deployments["blue"] |= {"instance_type": "Standard_DS2_v2"} | deployments["green"]
@@ -157,8 +157,8 @@ def test_a_stack_follows_its_declaration_sees_drift_and_goes_in_order(
     assert sent.index(("PUT", online.rpartition("/")[2])) < sent.index(("DELETE", "blue"))
     assert sent.index(("PUT", batch.rpartition("/")[2])) < sent.index(("DELETE", "mlflow"))
     (deleted,) = [
-        one
-        for one in emulator.requests
-        if one.path.endswith("/computes/big-cluster") and one.method == "DELETE"
+        request
+        for request in emulator.requests
+        if request.path.endswith("/computes/big-cluster") and request.method == "DELETE"
     ]
     assert deleted.query["underlyingResourceAction"] == "Delete"

@@ -194,7 +194,7 @@ def test_a_role_that_was_given_by_hand_is_taken_away_and_made_by_the_stack(
 ) -> None:
     """As docs/access.md says it."""
     roles = dev.resources("azure-native:authorization:RoleAssignment")
-    (role,) = [one for one in roles if one["urn"].endswith("::clusters-acr-pull-on-registry")]
+    (role,) = [role for role in roles if role["urn"].endswith("::clusters-acr-pull-on-registry")]
     path = role["id"].partition(f"/subscriptions/{emulator.cloud.subscription}")[2]
     by_hand = f"{path.rpartition('/')[0]}/{uuid.uuid4()}"
     given = emulator.arm("GET", path)[1]["properties"]
