@@ -15,6 +15,7 @@ from pulumi.runtime import get_root_directory, register_stack_transformation
 from infra.options import Everything, keep_whole, without_older_types
 from infra.stack_config import PRODUCTION, StackConfig, say_waiting
 from runner.declarations import DeclarationError
+from runner.project import home_of
 from runner.short_paths import shorten_paths
 
 
@@ -33,7 +34,7 @@ def declare_azureml(config: StackConfig) -> dict[str, Any]:
     settings = replace(settings, autoscaled=look(settings, config))
     say_waiting(settings)
     say_firewall(settings)
-    warn_of_containers(settings.catalog)
+    warn_of_containers(settings.catalog, home_of(root))
 
     platform = declare_platform(settings)
     environments = declare_environments(settings, platform)

@@ -1,5 +1,5 @@
-"""Online deployments that Azure would take, and whose container would not start; and secrets in
-their variables, which the preview and the state would hold in clear.
+"""Online deployments that Azure would take, and whose container would not start or not have the
+time it needs; and secrets in their variables, which the preview and the state would hold in clear.
 
 Each is a warning and no problem: what a package brings along is not known here, nor whether the
 model that is pinned is the one that lies here.
@@ -15,6 +15,7 @@ import pulumi
 from infra.environment import written_environment
 from infra.pins import pinned
 from runner.azure_executor import online_needs
+from runner.azure_patience import too_short
 from runner.declarations import (
     AssetReference,
     Catalog,
@@ -26,21 +27,32 @@ from runner.declarations.document import read_document
 from runner.declarations.environment_content import conda_packages
 from runner.declarations.reader import plain
 from runner.declarations.secret_variables import WAY_OUT, in_clear
+from runner.serving_record import served_before
 
 
-def warn_of_containers(catalog: Catalog) -> None:
-    """Tell what of the pinned online deployments would not start, or is a secret in clear."""
-    for line in container_warnings(catalog):
+def warn_of_containers(catalog: Catalog, home: Path) -> None:
+    """Tell what of the pinned online deployments would not start, or is a secret in clear.
+
+    `home` is the local workspace, which knows how long they took when they were served on this
+    machine.
+    """
+    for line in container_warnings(catalog, home):
         pulumi.log.warn(line)
 
 
-def container_warnings(catalog: Catalog) -> list[str]:
-    """A line for each deployment that lacks a package, and for each secret in clear."""
+def container_warnings(catalog: Catalog, home: Path) -> list[str]:
+    """A line for each package that is lacking, each time that is too short, and each secret."""
     lines: list[str] = []
     for endpoint, deployments in sorted(catalog.online_deployments.items()):
+        served = served_before(home, endpoint)
         for deployment in pinned(deployments).values():
             name = f"{endpoint}/{deployment.name}"
             lines += (f"{name}: {line}" for line in _lacking(deployment, catalog))
+            if deployment.name in served:
+                lines += (
+                    f"{name}: {'.'.join(short.keys)}: {short.text}"
+                    for short in too_short(deployment, served[deployment.name])
+                )
             lines += (
                 f"{name}: {variable} looks like a secret, and everyone who may see the deployment"
                 f" or this stack's state sees it: {WAY_OUT}"

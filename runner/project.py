@@ -37,12 +37,13 @@ def find_project(start: Path | None = None) -> Project:
     else `.runner` in the root. Raises WrongUsage outside any project.
     """
     root = _root(start or Path.cwd())
+    return Project(root=root, models=root / "models", home=home_of(root))
+
+
+def home_of(root: Path) -> Path:
+    """Where the local workspace of a project lives, by its root."""
     home = os.environ.get("RUNNER_HOME")
-    return Project(
-        root=root,
-        models=root / "models",
-        home=Path(home).expanduser().absolute() if home else root / ".runner",
-    )
+    return Path(home).expanduser().absolute() if home else root / ".runner"
 
 
 def environments(project: Project) -> tuple[str, ...]:

@@ -105,10 +105,13 @@ def _all_but(adapter: str) -> tuple[str, ...]:
             (
                 "runner.azure",
                 "runner.azure_executor",
+                "runner.azure_patience",
                 "runner.clouds",
                 "runner.commit",
                 "runner.declarations",
                 "runner.errors",
+                "runner.project",
+                "runner.serving_record",
                 "runner.short_paths",
             ),
         ),

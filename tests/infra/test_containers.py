@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from runner.serving_record import record_slowest, record_starts
 from tests.infra.declaring import PIN, declare, online_deployment, online_endpoint
 
 IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04:latest"
@@ -36,6 +37,17 @@ def warnings(root: Path, **keys: Any) -> list[str]:
     )
     assert program.error is None
     return [text for level, text in program.logs if level == "warning"]
+
+
+def test_times_that_end_before_what_was_taken_here_are_named(tmp_path: Path) -> None:
+    folder = tmp_path / ".runner" / "endpoints" / "live"
+    folder.mkdir(parents=True)
+    record_starts(folder, {"blue": 400.0})
+    record_slowest(folder, {"blue": 6.0})
+    liveness, readiness, timeout = warnings(tmp_path, **CODE, **environment(SERVER))
+    assert liveness.startswith("live/blue: liveness_probe: Azure starts the container anew after 3")
+    assert readiness.startswith("live/blue: readiness_probe: Azure takes it for one that is never")
+    assert timeout.startswith("live/blue: request_settings.request_timeout_ms: Azure answers 408")
 
 
 def test_a_script_without_the_server_is_named(tmp_path: Path) -> None:
