@@ -49,6 +49,7 @@ class Deployment:
         self._busy: Process | None = None  # ...which is at this moment scoring
         self._processes: set[Process] = set()
         self._ready = 0
+        self._starting = 0  # processes that are on their way, unless the last attempt failed
         self._closed = threading.Event()
         self.slowest_seconds = 0.0  # of the requests so far, those given up too
 
@@ -72,6 +73,7 @@ class Deployment:
 
     def begin(self) -> None:
         """Start the processes, without waiting for them."""
+        self._starting = self.plan.processes
         for _ in range(self.plan.processes):
             self._new()
 
@@ -141,7 +143,7 @@ class Deployment:
             process.kill()
 
     async def _run(self, request: Request) -> Answer:
-        if not self._ready:
+        if not self._may_score:
             return self._nothing_ready()
         # As on Azure, a request waits until fewer than the slots are being answered, and then for
         # one of the processes, which may be fewer.
@@ -206,7 +208,7 @@ class Deployment:
             self._next.give(None)
 
     async def _take_process(self, message: bytes) -> Process | None:
-        while self._ready:
+        while self._may_score:
             process = await self._idle.take(self.plan.request_timeout)
             if process.has(message):
                 return process  # dead or not: it may have begun
@@ -215,6 +217,11 @@ class Deployment:
             why = "its process ended while it was idle" if process.free else _GIVEN_UP
             await asyncio.to_thread(self._replace, process, why)
         return None
+
+    @property
+    def _may_score(self) -> bool:
+        """Whether a process is ready or on its way: as on Azure, a request waits for that."""
+        return bool(self._ready or self._starting) and not self._closed.is_set()
 
     @property
     def _limit(self) -> str:
@@ -241,6 +248,7 @@ class Deployment:
     def _welcome(self, process: Process) -> None:
         with self._lock:
             self._ready += 1
+            self._starting -= 1
         self._idle.give(process)
         if process.notice is not None:
             self._notice(process.notice)
@@ -253,6 +261,7 @@ class Deployment:
         self._processes.discard(process)
         with self._lock:
             self._ready -= 1
+            self._starting += 1
         self._say(f"deployment {self.plan.name!r}: {why}; a new process takes its place")
         threading.Thread(target=self._start_another, daemon=True).start()
 
@@ -267,9 +276,13 @@ class Deployment:
                 if process is not None:
                     process.end()
                     self._processes.discard(process)
+                with self._lock:
+                    self._starting -= 1
                 if not self._closed.is_set():
                     self._say(f"{error}; the next attempt is in {pause:g} s")
                 self._closed.wait(pause)
+                with self._lock:
+                    self._starting += 1
                 pause = min(2 * pause, _LONGEST_PAUSE)
             else:
                 if self._closed.is_set():
