@@ -60,7 +60,13 @@ class Served:
         until = self.folder / f"until-{self._held}"
         answer = self.ask_meanwhile(began=str(began), until=str(until))
         wait_for(began.exists)
+        self.wait_until_sent()
         return answer, until
+
+    def wait_until_sent(self) -> None:
+        """Wait until the server knows that a process has the whole of a request: a script may
+        begin with it before that."""
+        wait_for(lambda: any(process._receiving for process in self.deployment._processes))
 
     def close(self) -> None:
         self.deployment.kill()
@@ -213,6 +219,7 @@ def test_of_two_requests_that_a_process_was_sent_its_death_costs_the_first(serve
     began, until = served.folder / "began", served.folder / "until"
     first = served.ask_meanwhile(began=str(began), until=str(until), die=3)
     wait_for(began.exists)
+    served.wait_until_sent()
     second = served.ask_meanwhile(say="second")
     (process,) = served.deployment._processes
     wait_for(lambda: not process.free)
