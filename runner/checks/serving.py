@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runner.azure_patience import too_short
+from runner.azure_patience import short_probes, short_timeout
 from runner.checks.finding import Finding, warning
 from runner.checks.subject import Subject
 from runner.declarations import OnlineDeployment
@@ -14,5 +14,7 @@ def of_subject(subject: Subject) -> Iterator[Finding]:
     """No probe and no timeout of an online deployment ends before what it took here."""
     declared, served = subject.declared, subject.served
     if isinstance(declared, OnlineDeployment) and served is not None:
-        for found in too_short(declared, served):
-            yield warning(subject.place(*found.keys), found.kind, found.text)
+        for probe in short_probes(declared, served):
+            yield warning(subject.place(*probe.keys), "probe", probe.text)
+        for timeout in short_timeout(declared, served):
+            yield warning(subject.place(*timeout.keys), "request-timeout", timeout.text)
