@@ -34,11 +34,16 @@ def project(tmp_path: Path) -> ScratchProject:
 
 @pytest.fixture(autouse=True)
 def _own_place() -> Iterator[None]:
-    """Leave the process to the next test where it was: a scoring script's driver moves it, and has
-    modules found in other ways, as no other comes after it in a worker."""
+    """Leave the process to the next test as it was: a scoring script's driver moves it, and has
+    modules found in other ways, as no other comes after it in a worker. MLflow's client leaves its
+    experiment in the environment, for processes that are started later."""
     here, path, hooks = Path.cwd(), list(sys.path), list(sys.path_hooks)
+    variables = dict(os.environ)
     yield
     os.chdir(here)
+    if os.environ != variables:
+        os.environ.clear()
+        os.environ.update(variables)
     sys.path[:], sys.path_hooks[:] = path, hooks
 
 
