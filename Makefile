@@ -1,16 +1,19 @@
 # The commands a person and CI both run. Only Python 3.11+ is needed; uv comes by itself.
 .DEFAULT_GOAL := help
-.PHONY: help score test check bench lock clean
+.PHONY: help score demo-azure test check bench lock clean
 
 # A uv on PATH is used; otherwise the locked one is put into .uv.
 UV := $(shell command -v uv || echo .uv/bin/uv)
 RUN := $(UV) run --no-sync --quiet
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
 
 score: .venv/score ## Score the sample patients on this machine
 	@$(RUN) runner score diabetes-batch
+
+demo-azure: .venv/dev ## Deploy, register and score on a stand-in for Azure on this machine
+	@$(RUN) python -m tests.walks.demo
 
 test: .venv/dev ## Run the tests
 	@$(RUN) pytest -n 2

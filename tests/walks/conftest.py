@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,10 +14,11 @@ from tests.emulator.blobs import Blobs
 from tests.emulator.databricks.service import Databricks
 from tests.infra.engine.conftest import pulumi as pulumi
 from tests.infra.engine.stack import Pulumi, make_project
-from tests.projects import OWN_PACKAGES, ROOT
+from tests.projects import ROOT
 from tests.walks.document import Reader, read_sections
 from tests.walks.sample import WITH_SPARK
 from tests.walks.shell import Shell
+from tests.walks.terminal import terminal
 
 FIRST = "The first deployment"
 SECTIONS = read_sections(ROOT / "docs" / "walkthroughs.md")
@@ -71,27 +71,6 @@ def _project(root: Path, stack: str) -> Path:
     shutil.copytree(ROOT / "data", folder / "data")
     (folder / f"Pulumi.{stack}.yaml").unlink()
     return folder
-
-
-def terminal(pulumi: Pulumi, emulator: Emulator, bin_: Path) -> dict[str, str]:
-    """What a person's terminal has: the commands on PATH, a cloud, somebody who is signed in."""
-    bin_.mkdir()
-    command = bin_ / "runner"
-    command.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m runner "$@"\n')
-    command.chmod(0o755)
-    given = pulumi.environment(emulator)
-    kept = {name: value for name, value in given.items() if not name.startswith("RUNNER_")}
-    return {
-        **kept,
-        "PATH": f"{bin_}{os.pathsep}{given['PATH']}",
-        "CURL_CA_BUNDLE": given["REQUESTS_CA_BUNDLE"],
-        "NO_COLOR": "1",
-        "RUNNER_POLL_INTERVAL": "0.2",
-        **OWN_PACKAGES,  # its proxy leads to no index of packages
-        # Whoever types `pulumi up` answers its question.
-        "PULUMI_OPTION_YES": "true",
-        "PULUMI_OPTION_SKIP_PREVIEW": "true",
-    }
 
 
 def _publish(emulator: Emulator) -> str:

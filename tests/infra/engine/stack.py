@@ -189,10 +189,13 @@ class Pulumi:
     passphrase: str = field(repr=False)
 
     @classmethod
-    def find(cls, folder: Path) -> Self:
-        """Find the command line; CI builds it where it has none. Raises `Unavailable`."""
+    def find(cls, folder: Path, *, build: bool = False) -> Self:
+        """Find the command line; it is built where there is none, if that is asked for, or in CI.
+
+        Raises `Unavailable`.
+        """
         # A build of minutes is nothing to begin unasked.
-        how = "--where" if os.environ.get("CI") == "true" else "--find"
+        how = "--where" if build or os.environ.get("CI") == "true" else "--find"
         done = subprocess.run(
             [SCRIPT, how],
             capture_output=True,
