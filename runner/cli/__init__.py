@@ -32,6 +32,7 @@ COMMANDS = {
     "data": "Register data, look at it, fetch it.",
     "endpoints": "Look at endpoints and their deployments.",
     "train": "Run a model's training job.",
+    "init": "Declare an MLflow model, with a batch endpoint and a deployment.",
     "check": "Check whether what is declared would run on Azure.",
     "ui": "Open the page of the workspace's runs.",
     "env": "Look at the project's environments.",
