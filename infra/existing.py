@@ -87,7 +87,7 @@ def problems_of(settings: Settings, config: StackConfig, manager: ResourceManage
     if found is None:
         return [_nowhere(pin, settings) for pin in _pins(settings, config)]
     network = found.body["properties"].get("managedNetwork") or {}
-    now = MODES.get(network.get("isolationMode", "Disabled"), settings.isolation)
+    now = MODES.get(network.get("isolationMode", "Disabled"), settings.network.isolation)
     pins = list(_pins(settings, config))
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         problems = list(pool.map(lambda pin: _missing(pin, workspace, settings, manager), pins))
@@ -162,15 +162,16 @@ def _missing(
 def _isolation(
     now: str, workspace: str, settings: Settings, config: StackConfig, manager: ResourceManager
 ) -> Iterator[Problem]:
-    if settings.isolation == now:
+    wanted = settings.network.isolation
+    if wanted == now:
         return
     place = config.place(ISOLATION)
-    if settings.isolation not in _FURTHER[now]:
-        text = f"found {settings.isolation!r}, and Azure never goes there from {now}"
+    if wanted not in _FURTHER[now]:
+        text = f"found {wanted!r}, and Azure never goes there from {now}"
         yield Problem(place, ISOLATION, f"{text}, allowed: {', '.join([now, *_FURTHER[now]])}")
     elif now == "none" and (inside := list(_inside(workspace, manager))):
         text = (
-            f"found {settings.isolation!r}, and Azure moves nothing into a managed network that is"
+            f"found {wanted!r}, and Azure moves nothing into a managed network that is"
             f" there already: {', '.join(inside)}; allowed: none, until `pulumi destroy` has"
             " emptied the stack"
         )
