@@ -25,6 +25,7 @@ def declare_azureml(config: StackConfig) -> dict[str, Any]:
     from infra.containers import warn_of_containers
     from infra.environments import declare_environments
     from infra.existing import look
+    from infra.existing_resources import say_elsewhere
     from infra.foundation import declare_platform
     from infra.isolation import say_firewall
     from infra.online import declare_online_endpoints
@@ -35,6 +36,7 @@ def declare_azureml(config: StackConfig) -> dict[str, Any]:
     settings = replace(settings, autoscaled=look(settings, config))
     say_waiting(settings)
     say_firewall(settings.network)
+    say_elsewhere(settings.existing, settings.subscription_id)
     warn_of_containers(settings.catalog, home_of(root))
 
     platform = declare_platform(settings)

@@ -4,9 +4,10 @@ The table of contents of a stack's configuration: each part of it is read by a f
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from infra.cluster import Cluster, read_cluster
+from infra.existing_resources import Existing, existing_from, name_of, undeclared
 from infra.isolation import Network, closed, network_from
 from infra.pins import undeployable, unroutable, waiting_for_pins
 from infra.stack_config import StackConfig, StackSettings
@@ -21,15 +22,39 @@ class Settings(StackSettings):
 
     network: Network
     clusters: Mapping[str, Cluster]
+    existing: Existing = field(default_factory=Existing)
     autoscaled: frozenset[str] = frozenset()  # deployments whose instances Azure counts, by id
 
     @property
     def workspace_id(self) -> str:
         """The workspace's id, which is known before there is one."""
-        return (
-            f"/subscriptions/{self.subscription_id}/resourceGroups/{self.names.resource_group}"
-            f"/providers/Microsoft.MachineLearningServices/workspaces/{self.names.workspace}"
+        return self.existing.workspace or (
+            f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
+            f"/providers/Microsoft.MachineLearningServices/workspaces/{self.workspace}"
         )
+
+    @property
+    def resource_group(self) -> str:
+        """The name of the resource group, the stack's own or one that was there."""
+        group = self.existing.group_id
+        return name_of(group) if group else self.names.resource_group
+
+    @property
+    def workspace(self) -> str:
+        """The workspace's name."""
+        workspace = self.existing.workspace
+        return name_of(workspace) if workspace else self.names.workspace
+
+    @property
+    def vault(self) -> str | None:
+        """The key vault's name; None where only an existing workspace knows it."""
+        if self.existing.vault:
+            return name_of(self.existing.vault)
+        return None if self.existing.workspace else self.names.vault
+
+    def endpoint_name(self, logical: str, *fixed: str) -> str:
+        """Return an endpoint's name on Azure, one that it has already or one of the stack's."""
+        return self.existing.endpoints.get(logical) or self.names.endpoint(logical, *fixed)
 
     @property
     def private(self) -> bool:
@@ -45,10 +70,12 @@ def settings_from(config: StackConfig) -> Settings:
     """
     common = config.common()
     network = network_from(config)
+    existing = existing_from(config, common["subscription_id"])
     clusters = config.clusters(read_cluster)
     catalog = config.catalog()
     if catalog is not None:
         config.problems += closed(network, config, catalog)
+        config.problems += undeclared(existing, config, catalog)
         config.problems += unroutable(catalog, config.file)
         if clusters is not None:
             config.problems += undeployable(catalog, config.file, clusters)
@@ -59,6 +86,7 @@ def settings_from(config: StackConfig) -> Settings:
     return Settings(
         **common,
         network=network,
+        existing=existing,
         clusters=clusters,
         catalog=catalog,
         waiting=waiting_for_pins(catalog),
