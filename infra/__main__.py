@@ -25,15 +25,18 @@ def declare_azureml(config: StackConfig) -> dict[str, Any]:
     from infra.containers import warn_of_containers
     from infra.environments import declare_environments
     from infra.existing import look
+    from infra.existing_resources import say_elsewhere
     from infra.foundation import declare_platform
+    from infra.isolation import say_firewall
     from infra.online import declare_online_endpoints
     from infra.outputs import runner_output
-    from infra.settings import say_firewall, settings_from
+    from infra.settings import settings_from
 
     settings = settings_from(config)
     settings = replace(settings, autoscaled=look(settings, config))
     say_waiting(settings)
-    say_firewall(settings)
+    say_firewall(settings.network)
+    say_elsewhere(settings.existing, settings.subscription_id)
     warn_of_containers(settings.catalog, home_of(root))
 
     platform = declare_platform(settings)

@@ -19,7 +19,7 @@ from runner.declarations import Catalog, OnlineDeployment
 from runner.declarations.secret_references import connections_of, vaults_of
 
 # group, storage, vault, registry, insights → its id
-Services = Mapping[str, pulumi.Output[str]]
+Services = Mapping[str, pulumi.Input[str]]
 
 
 CONTRIBUTOR = Role("contributor", "b24988ac-6180-42a0-ab88-20f7382dd24c")
@@ -104,7 +104,7 @@ def declare_endpoint_access(
     acting = _acting(settings.catalog)
     variables = [deployment.environment_variables for deployment in acting]
     collects = any(deployment.data_collector is not None for deployment in acting)
-    own_vault = any(settings.names.vault in vaults_of(given) for given in variables)
+    own_vault = any(settings.vault in vaults_of(given) for given in variables)
     roles = (
         *ENDPOINTS,
         *(COLLECTING_ENDPOINTS if collects else ()),

@@ -76,7 +76,7 @@ def _endpoint(declared: BatchEndpoint, settings: Settings, platform: Platform) -
         declared.name,
         resource_group_name=platform.resource_group.name,
         workspace_name=platform.workspace.name,
-        endpoint_name=settings.names.endpoint(declared.name),
+        endpoint_name=settings.endpoint_name(declared.name),
         location=settings.location,
         identity=identity_args(declared.identity) if declared.identity else None,
         properties=ml.BatchEndpointPropertiesArgs(

@@ -8,9 +8,10 @@ from pulumi_azure_native import machinelearningservices as ml
 from pulumi_azure_native import managedidentity, resources
 
 from infra import duration
+from infra.cluster import Cluster
 from infra.cluster_deletion import ClusterDeletion
 from infra.options import made_by_commit
-from infra.settings import Cluster, Settings
+from infra.settings import Settings
 
 PRIORITIES = {"dedicated": ml.VmPriority.DEDICATED, "low_priority": ml.VmPriority.LOW_PRIORITY}
 # Azure changes nothing of a cluster but its scale, its identity and its tags.

@@ -90,7 +90,7 @@ def routed_anew_with(
         "identity": asdict(declared.identity) if declared.identity else None,
         "properties": dict(declared.properties),
         "public_network_access": getattr(declared, "public_network_access", None),
-        "isolation": settings.isolation,
+        "isolation": settings.network.isolation,
         "tags": {key: value for key, value in tags.items() if key != "commit"},
     }
 

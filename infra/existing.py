@@ -7,20 +7,23 @@ have Azure choose how many instances a deployment has, which is then nobody else
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 from pulumi.runtime.config import get_config
 
+from infra.existing_resources import TYPES, name_of
 from infra.pins import Deployment, all_pinned, code_pin, pinned
 from infra.resource_manager import ResourceManager, ResourceManagerError, when_asked
 from infra.saying import Say
 from infra.settings import Settings
-from infra.stack_config import ISOLATION, StackConfig
+from infra.stack_config import EXISTING, ISOLATION, StackConfig
 from runner.declarations import AssetReference, DeclarationError, PipelineDeployment, Problem
 from runner.declarations.catalog import ENDPOINTS, sorted_problems
+from runner.declarations.overlay import LOCATION
 
 MODES = {
     "Disabled": "none",
@@ -83,18 +86,40 @@ def _autoscaled(settings: Settings, manager: ResourceManager) -> frozenset[str]:
 def problems_of(settings: Settings, config: StackConfig, manager: ResourceManager) -> list[Problem]:
     """What the workspace lacks, and what of it won't change. Raises ResourceManagerError."""
     workspace = settings.workspace_id
+    missing = list(_absent(settings, config, manager))
+    if missing:
+        return missing
     found = manager.get(workspace)
     if found is None:
         return [_nowhere(pin, settings) for pin in _pins(settings, config)]
     network = found.body["properties"].get("managedNetwork") or {}
-    now = MODES.get(network.get("isolationMode", "Disabled"), settings.isolation)
+    now = MODES.get(network.get("isolationMode", "Disabled"), settings.network.isolation)
     pins = list(_pins(settings, config))
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         problems = list(pool.map(lambda pin: _missing(pin, workspace, settings, manager), pins))
     return [
         *(problem for problem in problems if problem),
         *_isolation(now, workspace, settings, config, manager),
+        *_elsewhere(found.body, settings, config),
     ]
+
+
+def _absent(settings: Settings, config: StackConfig, manager: ResourceManager) -> Iterator[Problem]:
+    """Find what the stack file says is there already, and is not."""
+    for key, id_ in settings.existing.ids.items():
+        if manager.get(id_, TYPES[key][1]) is None:
+            text = f"there is no {name_of(id_)} of that id: {id_}"
+            yield Problem(config.place_below(EXISTING, key), f"{EXISTING}.{key}", text)
+
+
+def _elsewhere(
+    workspace: Mapping[str, Any], settings: Settings, config: StackConfig
+) -> Iterator[Problem]:
+    """Azure makes clusters and endpoints only in the region of their workspace."""
+    region = str(workspace.get("location", "")).replace(" ", "").lower()
+    if settings.existing.workspace and region != settings.location:
+        text = f"found {settings.location!r}, and the workspace is in {region}, allowed: {region}"
+        yield Problem(config.place(LOCATION), LOCATION, text)
 
 
 def _pins(settings: Settings, config: StackConfig) -> Iterator[Pin]:
@@ -152,7 +177,7 @@ def _missing(
     more = f", … ({len(there)})" if len(there) > _SHOWN else ""
     text = (
         f"is pinned to {pin.asset.partition('/')[2]}:{pin.version}, which workspace"
-        f" {settings.names.workspace} does not have; it has"
+        f" {settings.workspace} does not have; it has"
         f" {', '.join(there[:_SHOWN]) or 'no version of it'}{more}; register another with"
         f" {_registering(pin, settings)}"
     )
@@ -162,15 +187,20 @@ def _missing(
 def _isolation(
     now: str, workspace: str, settings: Settings, config: StackConfig, manager: ResourceManager
 ) -> Iterator[Problem]:
-    if settings.isolation == now:
+    wanted = settings.network.isolation
+    if wanted == now:
         return
     place = config.place(ISOLATION)
-    if settings.isolation not in _FURTHER[now]:
-        text = f"found {settings.isolation!r}, and Azure never goes there from {now}"
+    if settings.existing.workspace:
+        text = f"found {wanted!r}, and the workspace {settings.workspace}, which this stack does"
+        yield Problem(place, ISOLATION, f"{text} not change, has {now}, allowed: {now}")
+        return
+    if wanted not in _FURTHER[now]:
+        text = f"found {wanted!r}, and Azure never goes there from {now}"
         yield Problem(place, ISOLATION, f"{text}, allowed: {', '.join([now, *_FURTHER[now]])}")
     elif now == "none" and (inside := list(_inside(workspace, manager))):
         text = (
-            f"found {settings.isolation!r}, and Azure moves nothing into a managed network that is"
+            f"found {wanted!r}, and Azure moves nothing into a managed network that is"
             f" there already: {', '.join(inside)}; allowed: none, until `pulumi destroy` has"
             " emptied the stack"
         )

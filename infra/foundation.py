@@ -12,6 +12,8 @@ from pulumi_azure_native import machinelearningservices as ml
 from pulumi_azure_native import managedidentity, resources
 
 from infra.access import (
+    Assignments,
+    Services,
     declare_cluster_access,
     declare_endpoint_access,
     declare_workspace_access,
@@ -19,7 +21,7 @@ from infra.access import (
 )
 from infra.clusters import ClusterResource, declare_cluster
 from infra.group import declare_group
-from infra.identities import declare_identities
+from infra.identities import declare_identities, declare_identity
 from infra.monitoring import declare_monitoring
 from infra.network import declare_outbound_rules
 from infra.registry import declare_registry
@@ -27,7 +29,7 @@ from infra.settings import Settings
 from infra.settling import Settling
 from infra.storage import declare_storage
 from infra.vault import declare_vault
-from infra.workspace import declare_workspace
+from infra.workspace import declare_workspace, services_of
 
 
 @dataclass(frozen=True)
@@ -43,24 +45,9 @@ class Platform:
 
 def declare_platform(settings: Settings) -> Platform:
     """Declare the platform of a stack, part by part."""
-    group = declare_group(settings)
+    group = declare_group(settings, settings.existing.group_id)
     identities = declare_identities(settings, group)
-    monitoring = declare_monitoring(settings, group)
-    storage = declare_storage(settings, group, private=settings.private)
-    vault = declare_vault(settings, group, identities.workspace.tenant_id)
-    registry = declare_registry(settings, group)
-    services = {
-        "group": group.id,
-        "storage": storage.id,
-        "vault": vault.id,
-        "registry": registry.id,
-        "insights": monitoring.insights.id,
-    }
-    # Azure looks the services up with the workspace's identity as it creates the workspace.
-    may_look_up = declare_workspace_access(settings, identities.workspace, services)
-    settled = Settling("workspace-roles", may_look_up, seconds=settings.role_settling)
-    workspace = declare_workspace(settings, group, identities.workspace, services, [settled])
-    may_manage = declare_workspace_own_access(settings, identities.workspace, workspace)
+    workspace, services, may_manage = _workspace(settings, group)
     may_run = Settling(
         "cluster-roles",
         [*may_manage, *declare_cluster_access(settings, identities.clusters, services)],
@@ -82,3 +69,32 @@ def declare_platform(settings: Settings) -> Platform:
         seconds=settings.role_settling,
     )
     return Platform(group, workspace, clusters, identities.endpoints, [may_serve, *may_reach])
+
+
+def _workspace(
+    settings: Settings, group: resources.ResourceGroup
+) -> tuple[ml.Workspace, Services, Assignments]:
+    """Give the workspace, the services around it, and what its identity may do with itself.
+
+    One that is there already has its identity and its roles from whoever made it.
+    """
+    existing = settings.existing
+    if existing.workspace:
+        found = ml.Workspace.get("workspace", existing.workspace)
+        return found, services_of(found, existing), []
+    identity = declare_identity("workspace", settings, group)
+    services: Services = {
+        "group": group.id,
+        "storage": declare_storage(
+            settings, group, private=settings.private, existing=existing.storage
+        ).id,
+        "vault": declare_vault(settings, group, identity.tenant_id).id,
+        "registry": declare_registry(settings, group).id,
+        "insights": declare_monitoring(settings, group).insights.id,
+        **existing.services,
+    }
+    # Azure looks the services up with the workspace's identity as it creates the workspace.
+    may_look_up = declare_workspace_access(settings, identity, services)
+    settled = Settling("workspace-roles", may_look_up, seconds=settings.role_settling)
+    workspace = declare_workspace(settings, group, identity, services, [settled])
+    return workspace, services, declare_workspace_own_access(settings, identity, workspace)

@@ -10,24 +10,26 @@ from infra.settings import Settings
 
 @dataclass(frozen=True)
 class Identities:
-    """One identity for each kind of actor, so that each gets its own roles."""
+    """One identity for each kind of actor, so that each gets its own roles.
 
-    workspace: managedidentity.UserAssignedIdentity
+    The workspace's own is declared with the workspace, as one that is there already has another.
+    """
+
     clusters: managedidentity.UserAssignedIdentity
     endpoints: managedidentity.UserAssignedIdentity
 
 
 def declare_identities(settings: Settings, group: resources.ResourceGroup) -> Identities:
     return Identities(
-        workspace=_declare("workspace", settings, group),
-        clusters=_declare("clusters", settings, group),
-        endpoints=_declare("endpoints", settings, group),
+        clusters=declare_identity("clusters", settings, group),
+        endpoints=declare_identity("endpoints", settings, group),
     )
 
 
-def _declare(
+def declare_identity(
     actor: str, settings: Settings, group: resources.ResourceGroup
 ) -> managedidentity.UserAssignedIdentity:
+    """Declare the identity of one kind of actor."""
     return managedidentity.UserAssignedIdentity(
         f"{actor}-identity",
         resource_name_=settings.names.identity(actor),

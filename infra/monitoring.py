@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass
 
+import pulumi
 from pulumi_azure_native import applicationinsights, operationalinsights, resources
 
 from infra.options import holds_data, made_by_commit
 from infra.settings import Settings
+
+_SECRETS = ["instrumentation_key", "connection_string"]
+_WITHOUT_SECRETS = pulumi.ResourceOptions(additional_secret_outputs=_SECRETS)
 
 
 @dataclass(frozen=True)
@@ -17,7 +21,24 @@ class Monitoring:
 
 
 def declare_monitoring(settings: Settings, group: resources.ResourceGroup) -> Monitoring:
-    logs = operationalinsights.Workspace(
+    """Declare both, or look up what is there already."""
+    logs = declare_logs(settings, group)
+    existing = settings.existing.application_insights
+    insights = (
+        applicationinsights.Component.get("insights", existing, opts=_WITHOUT_SECRETS)
+        if existing
+        else _insights(settings, group, logs)
+    )
+    return Monitoring(logs, insights)
+
+
+def declare_logs(
+    settings: Settings, group: resources.ResourceGroup
+) -> operationalinsights.Workspace:
+    """Declare the log workspace, or look up the one that is there already."""
+    if settings.existing.log_analytics:
+        return operationalinsights.Workspace.get("logs", settings.existing.log_analytics)
+    return operationalinsights.Workspace(
         "logs",
         workspace_name=settings.names.logs,
         resource_group_name=group.name,
@@ -33,7 +54,12 @@ def declare_monitoring(settings: Settings, group: resources.ResourceGroup) -> Mo
         tags=settings.tags,
         opts=holds_data(settings),
     )
-    insights = applicationinsights.Component(
+
+
+def _insights(
+    settings: Settings, group: resources.ResourceGroup, logs: operationalinsights.Workspace
+) -> applicationinsights.Component:
+    return applicationinsights.Component(
         "insights",
         resource_name_=settings.names.insights,
         resource_group_name=group.name,
@@ -45,6 +71,5 @@ def declare_monitoring(settings: Settings, group: resources.ResourceGroup) -> Mo
         # Azure ML reports with the component's key and has no other way; so the key stays on.
         disable_local_auth=False,
         tags=settings.tags,
-        opts=made_by_commit(additional_secret_outputs=["instrumentation_key", "connection_string"]),
+        opts=made_by_commit(additional_secret_outputs=_SECRETS),
     )
-    return Monitoring(logs, insights)

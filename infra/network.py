@@ -30,11 +30,11 @@ def network_args(settings: Settings) -> ml.ManagedNetworkSettingsArgs | None:
     """The managed network without its rules; None where there is none."""
     if not settings.private:
         return None
-    approved = settings.isolation == "managed"
+    approved = settings.network.isolation == "managed"
     return ml.ManagedNetworkSettingsArgs(
-        isolation_mode=MODES[settings.isolation],
+        isolation_mode=MODES[settings.network.isolation],
         # Azure keeps one as soon as there is a rule for a host.
-        firewall_sku=FIREWALLS[settings.firewall] if approved else None,
+        firewall_sku=FIREWALLS[settings.network.firewall] if approved else None,
         # Not left out: where there is no map, a refresh carries in Azure's own rules with all
         # others, and the next change of the workspace would send them back, which Azure refuses.
         outbound_rules={},
@@ -79,7 +79,7 @@ def _rules(settings: Settings, storage: pulumi.Input[str]) -> Iterator[tuple[str
                 category=ml.RuleCategory.USER_DEFINED,
             ),
         )
-    for host in settings.hosts:
+    for host in settings.network.hosts:
         yield (
             rule_name(host),
             ml.FqdnOutboundRuleArgs(

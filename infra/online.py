@@ -103,12 +103,12 @@ def _endpoint(
             user_assigned_identities=[platform.endpoint_identity.id],
         )
     )
-    fixed = _fixed(declared)
+    fixed = _fixed(declared, settings)
     return ml.OnlineEndpoint(
         "-".join([declared.name, *fixed]),
         resource_group_name=platform.resource_group.name,
         workspace_name=platform.workspace.name,
-        endpoint_name=settings.names.endpoint(declared.name, *fixed),
+        endpoint_name=settings.endpoint_name(declared.name, *fixed),
         location=settings.location,
         identity=identity,
         properties=ml.OnlineEndpointPropertiesArgs(
@@ -135,13 +135,16 @@ def _endpoint(
     )
 
 
-def _fixed(declared: OnlineEndpoint) -> list[str]:
+def _fixed(declared: OnlineEndpoint, settings: Settings) -> list[str]:
     """What of an endpoint's name stands for that which it keeps for life.
 
     Azure never changes who an endpoint is, nor its properties, so others have another endpoint,
     made with all that is behind it before the old one goes. Replaced, the old one would be put
-    again with the traffic that a refresh saw, to deployments that are gone by then.
+    again with the traffic that a refresh saw, to deployments that are gone by then. One that was
+    there before the stack keeps the name that it has.
     """
+    if declared.name in settings.existing.endpoints:
+        return []
     kept: dict[str, Any] = asdict(declared.identity) if declared.identity else {}
     if declared.properties:
         kept["properties"] = dict(declared.properties)
@@ -151,7 +154,7 @@ def _fixed(declared: OnlineEndpoint) -> list[str]:
 def _is_autoscaled(declared: OnlineDeployment, settings: Settings) -> bool:
     """Whether Azure chooses how many instances a deployment has."""
     endpoint = settings.catalog.online_endpoints[declared.endpoint_name]
-    name = settings.names.endpoint(endpoint.name, *_fixed(endpoint))
+    name = settings.endpoint_name(endpoint.name, *_fixed(endpoint, settings))
     own_id = f"{settings.workspace_id}/onlineEndpoints/{name}/deployments/{declared.name}"
     return own_id.lower() in settings.autoscaled
 

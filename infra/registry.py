@@ -9,7 +9,12 @@ from infra.settings import Settings
 def declare_registry(
     settings: Settings, group: resources.ResourceGroup
 ) -> containerregistry.Registry:
-    """Declare the registry without admin user; images can be built again, so none is kept."""
+    """Declare the registry without admin user; images can be built again, so none is kept.
+
+    Or look up the one that is there already.
+    """
+    if settings.existing.registry:
+        return containerregistry.Registry.get("registry", settings.existing.registry)
     private = settings.private
     return containerregistry.Registry(
         "registry",

@@ -31,14 +31,15 @@ def assign(
     """Assign a role on a scope; `actor` and `target` are what the names of the two are."""
     name = f"{actor}-{role.name}-on-{target}"
     stack = f"{settings.project}/{settings.stack}/{settings.subscription_id}"
-    subscription = f"/subscriptions/{settings.subscription_id}"
+    # Of what is there already the id is known, and it may be in another subscription.
+    place = scope.split("/")[2] if isinstance(scope, str) else settings.subscription_id
     return authorization.RoleAssignment(
         name,
         role_assignment_name=str(uuid5(NAMESPACE_URL, f"{stack}/{name}")),
         principal_id=principal_id,
         # Said, Azure need not look the principal up, which fails while it is new.
         principal_type=authorization.PrincipalType.SERVICE_PRINCIPAL,
-        role_definition_id=f"{subscription}/providers/Microsoft.Authorization/roleDefinitions/"
+        role_definition_id=f"/subscriptions/{place}/providers/Microsoft.Authorization/roleDefinitions/"
         + role.id,
         scope=scope,
         # The name stays the same, so the old one has to go before the new one comes.

@@ -41,6 +41,7 @@ T = TypeVar("T")
 CATALOG = "scoring:catalog"
 CLUSTERS = "scoring:clusters"
 GENERATION = "scoring:generation"
+EXISTING = "scoring:existing"
 FIREWALL = "scoring:firewallSku"
 GROUPS = "scoring:groups"
 ISOLATION = "scoring:isolation"
@@ -53,7 +54,7 @@ ANYWHERE = (
     ROLE_SETTLING,
 )
 ONLY_ON: Mapping[str, tuple[str, ...]] = {
-    "azureml": (FIREWALL, ISOLATION, OUTBOUND),
+    "azureml": (EXISTING, FIREWALL, ISOLATION, OUTBOUND),
     "databricks": (CATALOG, GROUPS, SCHEMA),
 }
 SCORING = (*ANYWHERE, *(key for keys in ONLY_ON.values() for key in keys))
@@ -227,6 +228,17 @@ class StackConfig:
     def place(self, key: str) -> Place:
         """Where a key stands; the stack file where it stands elsewhere."""
         return self.config.key_places.get(key, Place(self.file, 0))
+
+    def place_below(self, key: str, *names: str) -> Place:
+        """Where a name stands below a key, which is a mapping there."""
+        node: Node | None = self.config.entries.get(key)
+        place = self.place(key)
+        for name in names:
+            if not isinstance(node, MappingNode) or name not in node.key_places:
+                break
+            place = node.key_places[name]
+            node = node.entries[name]
+        return place
 
     def attempt(self, read: Callable[[], T]) -> T | None:
         """What a reading returns; None, and its problems kept, where it refuses."""

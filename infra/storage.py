@@ -12,11 +12,15 @@ def declare_storage(
     *,
     private: bool = False,
     folders: bool = False,
+    existing: str | None = None,
 ) -> storage.StorageAccount:
     """Declare the account: no keys, no public blobs, TLS 1.2, HTTPS only.
 
     `private`: out of the public network's reach. `folders`: with real ones (Data Lake Storage).
+    `existing`: the id of one that is there already, which is looked up instead.
     """
+    if existing:
+        return storage.StorageAccount.get("storage", existing)
     return storage.StorageAccount(
         "storage",
         account_name=settings.names.storage_account,

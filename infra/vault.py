@@ -10,7 +10,12 @@ from infra.settings import Settings
 def declare_vault(
     settings: Settings, group: resources.ResourceGroup, tenant_id: pulumi.Input[str]
 ) -> keyvault.Vault:
-    """Declare the vault: roles instead of access policies, and no way to purge it."""
+    """Declare the vault: roles instead of access policies, and no way to purge it.
+
+    Or look up the one that is there already.
+    """
+    if settings.existing.vault:
+        return keyvault.Vault.get("vault", settings.existing.vault)
     private = settings.private
     return keyvault.Vault(
         "vault",

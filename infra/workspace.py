@@ -1,12 +1,14 @@
 """The Azure ML workspace."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 from pulumi_azure_native import managedidentity, resources
 
 from infra.access import Services
+from infra.existing_resources import Existing
 from infra.network import network_args
 from infra.options import holds_data
 from infra.settings import Settings
@@ -55,6 +57,17 @@ def declare_workspace(
             ignore_changes=["managedNetwork.status", "managedNetwork.outboundRules"],
         ),
     )
+
+
+def services_of(workspace: ml.Workspace, existing: Existing) -> Services:
+    """Give the services around a workspace that is there already, by what they are."""
+    # pulumi's stubs have them as texts that may be absent.
+    services: dict[str, Any] = {
+        "storage": workspace.storage_account,
+        "vault": existing.vault or workspace.key_vault,
+        "registry": workspace.container_registry,
+    }
+    return services
 
 
 def _image_builder(settings: Settings) -> str | None:

@@ -252,6 +252,8 @@ class _Azure(pulumi_mocks.Mocks):
 
     def new_resource(self, args: pulumi_mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         kind, inputs = _kind(args.typ), args.inputs
+        if args.resource_id:
+            return args.resource_id, _found(kind, args.resource_id)
         id_ = resource_id(kind, args.name, inputs)
         more: dict[str, Any] = {"name": id_.rsplit("/", 1)[-1]}
         if kind == "managedidentity:UserAssignedIdentity":
@@ -319,6 +321,20 @@ def _kind(typ: str) -> str:
     if typ.startswith(DATABRICKS):
         return f"{LAKE}:{typ.rpartition(':')[2]}"
     return typ.removeprefix("azure-native:")
+
+
+def _found(kind: str, id_: str) -> dict[str, Any]:
+    """What a resource that is there already shows."""
+    found: dict[str, Any] = {"name": id_.rpartition("/")[2]}
+    if kind == "machinelearningservices:Workspace":
+        services = id_.partition("/providers/")[0] + "/providers"
+        found |= {
+            "mlFlowTrackingUri": f"azureml://koreacentral.api.azureml.ms{id_}",
+            "storageAccount": f"{services}/Microsoft.Storage/storageAccounts/theirs",
+            "keyVault": f"{services}/Microsoft.KeyVault/vaults/theirs",
+            "containerRegistry": f"{services}/Microsoft.ContainerRegistry/registries/theirs",
+        }
+    return found
 
 
 def _of_databricks(kind: str, name: str, inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -1,0 +1,43 @@
+"""One compute cluster of a stack file, in the words of `az ml compute create`."""
+
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Literal
+
+from infra.stack_config import CLUSTERS, Size, matches
+from runner.declarations import DeclarationError, Problem
+from runner.declarations.document import MappingNode, Node
+from runner.declarations.problem import Place
+from runner.declarations.reader import between, read_record
+
+Tier = Literal["dedicated", "low_priority"]
+
+is_cluster_name = matches(r"[A-Za-z][A-Za-z0-9-]{1,30}[A-Za-z0-9]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """One compute cluster, in the words of `az ml compute create`."""
+
+    name: str = field(default="", metadata={"given": True})
+    size: Size
+    min_instances: Annotated[int, between(0, 65_000)] = 0
+    max_instances: Annotated[int, between(1, 65_000)] = 4
+    tier: Tier = "dedicated"
+    idle_time_before_scale_down: Annotated[int, between(60, 86_400)] = 120  # seconds
+
+
+def read_cluster(name: str, node: Node, place: Place) -> Cluster:
+    """Read one cluster. Raises DeclarationError."""
+    key = f"{CLUSTERS}.{name}"
+    if not is_cluster_name(name):
+        text = "is no name of a cluster, allowed: 3 to 32 letters, digits and hyphens"
+        raise DeclarationError([Problem(place, key, text + ", beginning with a letter")])
+    cluster = replace(read_record(node, Cluster, key), name=name)
+    if cluster.min_instances > cluster.max_instances:
+        text = f"found {cluster.min_instances}, allowed: at most max_instances, "
+        assert isinstance(node, MappingNode)
+        least = node.key_places["min_instances"]
+        raise DeclarationError(
+            [Problem(least, f"{key}.min_instances", f"{text}{cluster.max_instances}")]
+        )
+    return cluster
