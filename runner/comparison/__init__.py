@@ -1,0 +1,1 @@
+"""Two versions of a model, compared by what they answer for the same rows."""

@@ -1,0 +1,284 @@
+"""What a comparison of two versions of a model found: records that are JSON, and back.
+
+Names of classes, columns and files are whatever data and models hold. They are cut to `LONGEST`
+characters when they get in here, so a report stays small whatever it is about; whoever shows them
+escapes them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from runner.errors import WrongUsage
+
+SCHEMA = 1  # of the JSON; another number is refused
+LONGEST = 200  # characters of a name
+OTHERS = "(others)"  # the classes of a matrix that is not large enough for all
+FEW_ROWS = 20  # a segment of fewer says something about persons: it is not published
+
+SideName = Literal["old", "new"]
+BreakKind = Literal["signature", "refused", "rows", "files", "classes"]
+
+
+@dataclass(frozen=True)
+class Side:
+    """Describes one of the two versions, and how its scoring went."""
+
+    label: str  # as a person names it: a reference, or a path
+    content_hash: str  # hex SHA-256 of the model's names and contents
+    size: int  # bytes of the model
+    python: str  # what scored: the version of a Python, and where its packages are from
+    seconds: float  # of scoring, the loading of the model included
+    rows: int
+    failed_files: int
+    error: str | None = None  # why nothing was scored
+
+
+@dataclass(frozen=True)
+class Break:
+    """Tells of something that works with one of the versions and not with the other."""
+
+    kind: BreakKind
+    text: str  # a sentence
+
+
+@dataclass(frozen=True)
+class ChanceTest:
+    """Says whether a shift in the counts of the classes is more than chance."""
+
+    name: str
+    p_value: float
+    statistic: float | None = None
+    degrees: int | None = None
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Says how the count of a class moved."""
+
+    name: str
+    old: int  # rows
+    new: int
+    chance: float  # rows that a shift exceeds by chance in 5 % of cases, if rows move either way
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Says what became of each class."""
+
+    names: tuple[str, ...]  # of both versions, in order; the last may be OTHERS
+    matrix: tuple[tuple[int, ...], ...]  # rows of the data: a line for a class before
+    shifts: tuple[Shift, ...]
+    test: ChanceTest | None  # None where no row changed its class
+    renamed: tuple[tuple[str, str], ...] = ()  # before, after: explains every change there is
+
+
+@dataclass(frozen=True)
+class Quantile:
+    """Says how far the numbers of a share of the rows moved at most."""
+
+    share: float  # of the rows, from 0 to 1
+    difference: float  # at most, between the versions; within 1 %
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Says how far numbers moved."""
+
+    tolerance: float  # differences up to it, relative to the larger number, are none
+    quantiles: tuple[Quantile, ...]  # of the absolute differences, zeros included
+    mean_shift: float  # the new mean less the old one
+    old_mean: float
+    new_mean: float
+    old_nulls: int  # rows without a number
+    new_nulls: int
+    probabilities: bool = False  # every number of both lies between 0 and 1
+    crossing: int = 0  # probabilities that crossed one half
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Compares what is answered for a row, or a part of it where an answer has several."""
+
+    name: str
+    rows: int  # compared
+    changed: int  # more than the tolerance; not merely renamed
+    differing: int  # in any way at all
+    classes: Classes | None = None
+    numbers: Numbers | None = None
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Names rows of the input that have something in common, where more change than elsewhere."""
+
+    column: str
+    values: str  # which of the column: `= F`, or `24.1 to 27.3`
+    rows: int
+    changed: int
+    p_value: float  # corrected for how many segments were tried
+
+    @property
+    def share(self) -> float:
+        return self.changed / self.rows
+
+
+@dataclass(frozen=True)
+class Segments:
+    """Holds the segments that stand out, the most telling first."""
+
+    tried: int
+    found: tuple[Segment, ...]
+    untried: str | None = None  # why none was tried
+
+
+@dataclass(frozen=True)
+class Floor:
+    """Says how much the old version differs from itself, scored twice."""
+
+    rows: int  # scored twice: a sample
+    changed: int
+
+
+@dataclass(frozen=True)
+class Package:
+    """Names a package of which the two environments have different versions."""
+
+    name: str
+    old: str | None  # None: it is not there
+    new: str | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Says what a new version changes."""
+
+    old: Side
+    new: Side
+    endpoint: str | None
+    deployment: str | None
+    data: str
+    rows: int  # that both versions answered, joined on file and row
+    changed: int  # of them, above the tolerance
+    differing: int  # of them, in any way at all
+    breaks: tuple[Break, ...]
+    answers: tuple[Answer, ...]
+    segments: Segments
+    floor: Floor | None  # None where the old version scored nothing
+    packages: tuple[Package, ...]
+    notices: tuple[str, ...] = ()
+    command: str = ""  # that makes the comparison again
+
+    @property
+    def share(self) -> float:
+        """The share of the compared rows that changed, from 0 to 1; 0 where none was compared."""
+        return self.changed / self.rows if self.rows else 0.0
+
+    @property
+    def floor_share(self) -> float:
+        """The share of rows in which the old version differs from itself."""
+        return self.floor.changed / self.floor.rows if self.floor and self.floor.rows else 0.0
+
+    @property
+    def above_floor(self) -> float:
+        """The share of changed rows that the old version's own unsteadiness does not explain."""
+        return max(0.0, self.share - self.floor_share)
+
+
+def cut(text: str, longest: int = LONGEST) -> str:
+    """Return the text in at most so many characters, its end replaced where it is longer."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def to_json(comparison: Comparison) -> dict[str, Any]:
+    """Return a comparison as what JSON has: `from_json` reads it back."""
+    return {"schema_version": SCHEMA, **_plain(comparison)}
+
+
+def from_json(text: str | bytes, where: str = "the report") -> Comparison:
+    """Read what `to_json` made, trusting nothing in it.
+
+    `where` names it in errors. Raises WrongUsage for what is no such report: each value must be of
+    its type, and each name as short as it was written.
+    """
+    try:
+        document = json.loads(text)
+        if not isinstance(document, dict) or document.pop("schema_version", None) != SCHEMA:
+            raise _NoReport(f"its schema_version is not {SCHEMA}")
+        comparison: Comparison = _record(Comparison, document)
+    except (ValueError, RecursionError, _NoReport) as error:
+        raise WrongUsage(
+            f"{where} is no report of `runner models compare -o json` of this version: {error}"
+        ) from None
+    return comparison
+
+
+class _NoReport(Exception):
+    """Is raised for a document that `to_json` did not make; the text says why."""
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # JSON has no other word for it
+    return value
+
+
+def _record(kind: Any, document: Any) -> Any:
+    if not isinstance(document, Mapping):
+        raise _NoReport(f"{kind.__name__} is no object")
+    hints = get_type_hints(kind)
+    if unknown := document.keys() - hints.keys():
+        raise _NoReport(f"{kind.__name__} has no {cut(min(unknown), 40)!r}")
+    if missing := [name for name in hints if name not in document]:
+        raise _NoReport(f"{kind.__name__} lacks {missing[0]!r}")
+    return kind(
+        **{
+            name: _value(hint, document[name], f"{kind.__name__}.{name}")
+            for name, hint in hints.items()
+        }
+    )
+
+
+def _value(hint: Any, value: Any, where: str) -> Any:
+    origin = get_origin(hint)
+    if origin in (Union, UnionType):
+        others = [kind for kind in get_args(hint) if kind is not NoneType]
+        return None if value is None else _value(others[0], value, where)
+    if origin is Literal:
+        if value in get_args(hint):
+            return value
+    elif origin is tuple:
+        return _items(get_args(hint), value, where)
+    elif is_dataclass(hint):
+        return _record(hint, value)
+    elif hint is float:
+        if value is None:
+            return math.nan
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+    elif type(value) is hint and (hint is not str or len(value) <= _LONGEST_TEXT):
+        return value
+    raise _NoReport(f"{where} is {cut(repr(value), 40)}")
+
+
+def _items(kinds: Sequence[Any], value: Any, where: str) -> tuple[Any, ...]:
+    if not isinstance(value, list) or len(value) > _MOST_ITEMS:
+        raise _NoReport(f"{where} is no list of at most {_MOST_ITEMS:,}")
+    if kinds[-1] is Ellipsis:
+        return tuple(_value(kinds[0], item, where) for item in value)
+    if len(value) != len(kinds):
+        raise _NoReport(f"{where} has {len(value)} items in place of {len(kinds)}")
+    return tuple(_value(kind, item, where) for kind, item in zip(kinds, value, strict=True))
+
+
+_LONGEST_TEXT = 4_000  # of a sentence that names things
+_MOST_ITEMS = 1_000
