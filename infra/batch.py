@@ -156,7 +156,7 @@ def _pipeline(
                 settings=_pipeline_settings(declared.settings, platform) or None,
             ),
         ),
-        tags={**declared.tags, **settings.tags},
+        tags=settings.beside(declared.tags),
         opts=made_by_commit(
             parent=endpoint,
             protect=False,  # once it answers nobody, it may go

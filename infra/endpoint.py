@@ -56,7 +56,7 @@ class Endpoint:
 
 def endpoint_tags(declared: BatchEndpoint | OnlineEndpoint, settings: Settings) -> dict[str, str]:
     """A declaration's tags and the stack's."""
-    return {**declared.tags, **settings.tags}
+    return settings.beside(declared.tags)
 
 
 def deployment_tags(declared: Deployment, settings: Settings) -> dict[str, str]:
@@ -65,7 +65,7 @@ def deployment_tags(declared: Deployment, settings: Settings) -> dict[str, str]:
     version = {}
     if isinstance(model, AssetReference):
         version = {"model": f"{model.name}:{model.version}"}
-    return {**declared.tags, **settings.tags, **version}
+    return settings.beside(declared.tags) | version
 
 
 def written_by_azure(declared: OnlineEndpoint | OnlineDeployment) -> list[str]:

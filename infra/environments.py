@@ -83,7 +83,7 @@ def _declare(
             description=environment.description or None,
             is_anonymous=False,
             is_archived=False,
-            tags={**environment.tags, **settings.tags},
+            tags=settings.beside(environment.tags),
         ),
         opts=pulumi.ResourceOptions(ignore_changes=["properties.tags.commit"]),
     )

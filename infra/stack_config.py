@@ -6,7 +6,7 @@ Which keys there are on which platform, and what stacks of every platform have i
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_origin
@@ -17,6 +17,7 @@ from pulumi.runtime.config import get_config
 
 from infra.names import Names
 from infra.pins import Waiting, pinning
+from infra.tag_rules import MOST_OWN_TAGS, refused_tags
 from runner.clouds import CLOUDS, PULUMI_NAMES, choose_cloud
 from runner.commit import checked_out_commit
 from runner.declarations import Catalog, DeclarationError, Problem, lay_over, read_catalog
@@ -34,7 +35,7 @@ from runner.declarations.overlay import (
     unknown_key,
 )
 from runner.declarations.problem import Place
-from runner.declarations.reader import Check, between, read_value, refused
+from runner.declarations.reader import Check, Text, between, read_value, refused
 
 T = TypeVar("T")
 
@@ -49,9 +50,10 @@ OUTBOUND = "scoring:outbound"
 PRODUCTION = "scoring:production"
 ROLE_SETTLING = "scoring:roleSettlingSeconds"
 SCHEMA = "scoring:schema"
+TAGS = "scoring:tags"
 ANYWHERE = (
     *(CLUSTERS, DEFAULT_ENDPOINT, ENDPOINTS, GENERATION, MODELS, PLATFORM, PRODUCTION),
-    ROLE_SETTLING,
+    *(ROLE_SETTLING, TAGS),
 )
 ONLY_ON: Mapping[str, tuple[str, ...]] = {
     "azureml": (EXISTING, FIREWALL, ISOLATION, OUTBOUND),
@@ -106,6 +108,7 @@ class StackSettings:
     catalog: Catalog
     generation: str = ""  # counts for names, for one that starts over
     role_settling: int = 180  # seconds that new role assignments are given to take hold
+    own_tags: Mapping[str, str] = field(default_factory=dict)
     waiting: tuple[Waiting, ...] = ()
 
     @property
@@ -115,12 +118,21 @@ class StackSettings:
     @property
     def tags(self) -> dict[str, str]:
         """What every resource of Azure is tagged with."""
-        return self.lasting_tags | ({"commit": self.commit} if self.commit else {})
+        return self.beside({})
 
     @property
     def lasting_tags(self) -> dict[str, str]:
         """The tags without the commit, for what a new tag would restart."""
-        return {"project": self.project, "environment": self.stack}
+        return self.lasting_beside({})
+
+    def beside(self, declared: Mapping[str, str]) -> dict[str, str]:
+        """A declaration's own tags with the stack's: the nearer says more, and ours hold."""
+        return self.lasting_beside(declared) | ({"commit": self.commit} if self.commit else {})
+
+    def lasting_beside(self, declared: Mapping[str, str]) -> dict[str, str]:
+        """The same without the commit."""
+        ours = {"project": self.project, "environment": self.stack}
+        return {**self.own_tags, **declared, **ours}
 
 
 def say_waiting(settings: StackSettings) -> None:
@@ -190,6 +202,7 @@ class StackConfig:
             "production": self.value(PRODUCTION, bool, False),
             "generation": self.value(GENERATION, Generation, ""),
             "role_settling": self.value(ROLE_SETTLING, Annotated[int, between(0, 3600)], 180),
+            "own_tags": self._tags(),
             "commit": _commit(self.root),
         }
 
@@ -262,6 +275,25 @@ class StackConfig:
             text = f"missing, and required: `pulumi config set {key} {example}`"
             self.problems.append(Problem(Place(self.file, 0), key, text))
         return self.value(key, hint, "")
+
+    def _tags(self) -> dict[str, str]:
+        """The stack's own tags, which every resource gets that takes any."""
+        tags = dict(self.value(TAGS, Mapping[str, Text], {}))
+        node = self.config.entries.get(TAGS)
+        places = node.key_places if isinstance(node, MappingNode) else {}
+        for name, value in tags.items():
+            for problem in refused_tags(name, value):
+                self.problems.append(Problem(places[name], f"{TAGS}.{name}", problem))
+        if len(tags) > MOST_OWN_TAGS:
+            text = f"found {len(tags)}, allowed: {MOST_OWN_TAGS} at most, beside those of ours"
+            self.problems.append(Problem(self.place(TAGS), TAGS, text))
+        folded: dict[str, str] = {}
+        for name in tags:
+            first = folded.setdefault(name.lower(), name)
+            if first != name:
+                text = f"is the same to Azure as {first!r}, allowed: one of them"
+                self.problems.append(Problem(places[name], f"{TAGS}.{name}", text))
+        return tags
 
     def _subscription(self) -> str:
         """From the stack file or from the environment, as the azure-native provider takes it."""

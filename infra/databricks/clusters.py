@@ -65,7 +65,7 @@ def cluster_args(
         "enable_elastic_disk": cluster.enable_elastic_disk,
         "spark_conf": conf or None,
         "spark_env_vars": dict(cluster.spark_env_vars) or None,
-        "custom_tags": {**tags, **settings.lasting_tags},
+        "custom_tags": settings.lasting_beside(tags),
     }
 
 
@@ -107,7 +107,9 @@ def _policy(settings: Settings, platform: Platform) -> databricks.ClusterPolicy:
     idle = max(IDLE_MINUTES, *(cluster.autotermination_minutes for cluster in clusters))
     modes = sorted({*DEDICATED, *(cluster.data_security_mode for cluster in clusters)})
     tags = {
-        f"custom_tags.{name}": {"type": "fixed", "value": value}
+        f"custom_tags.{name}": {"type": "unlimited", "defaultValue": value}
+        if name in settings.own_tags  # and a cluster may say it otherwise
+        else {"type": "fixed", "value": value}
         for name, value in settings.lasting_tags.items()
     }
     definition = {
