@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from runner.asset_kinds import ASSET_KINDS, INPUT_TYPES, AssetKind, InputType, guess_data_type
 from runner.azureml.storage import parse_place
 from runner.declarations.references import parse_reference
+from runner.declarations.scoring_request import address_type
 from runner.errors import WrongUsage
 from runner.input_data import DATA_ID, form_of
 from runner.input_path import Chosen, choose_input, counted_names
@@ -68,10 +69,10 @@ def find_input(
     if named is not None:
         return _of_asset(connection, assets.asset("data", _own_reference(connection, named)), type_)
     if form == "datastore":
-        return Input(_place_uri(asked), _address_type(asked, type_), asked)
+        return Input(_place_uri(asked), address_type(asked, type_), asked)
     if form == "https":
         # What comes behind a question mark may be a signature.
-        return Input(asked, _address_type(asked, type_), asked.partition("?")[0])
+        return Input(asked, address_type(asked, type_), asked.partition("?")[0])
     if form == "asset":
         reference = parse_reference(asked, "data")
         found = find_or_register(assets, "data", reference, catalog.data)
@@ -142,11 +143,3 @@ def _of_path(connection: Connection, chosen: Chosen, assets: Registrar) -> Input
     )
     notices = counted_names(path)[1] if chosen.names is None else ()
     return Input(asset_id(connection, asset), kind, chosen.shown, notices)
-
-
-def _address_type(address: str, asked: str | None) -> InputType:
-    """Whether an address is of one file: as asked for, else by its look."""
-    if asked in INPUT_TYPES:
-        return "uri_file" if asked == "uri_file" else "uri_folder"
-    last = address.partition("?")[0].rpartition("/")[2]
-    return "uri_file" if re.search(r"\.[A-Za-z0-9]{1,8}$", last) else "uri_folder"

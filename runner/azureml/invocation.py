@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from runner.azure.errors import ServiceError, explained
 from runner.azure.ways_out import BLOB_READER
 from runner.azureml.beginning import UNCERTAIN, begin_job, name_job
-from runner.azureml.call_settings import wire_settings
 from runner.azureml.endpoints import DeployedEndpoints
 from runner.azureml.inputs import find_input
 from runner.azureml.jobs import job_record
 from runner.azureml.lost_jobs import LostJob
 from runner.azureml.pipeline_inputs import Given, find_component, find_inputs
 from runner.azureml.storage import Place, storage_of
+from runner.declarations.scoring_request import model_input, wire_settings
 from runner.errors import JobFailed, WrongUsage
 from runner.polling import first_pause
 from runner.registering import Registrar
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
     from runner.azureml.connection import Connection
     from runner.declarations import Catalog
-
-_JOB_INPUT: dict[str, str] = {"uri_file": "UriFile", "uri_folder": "UriFolder"}
-_INPUT = "data"  # the name of the one input a model deployment takes
 
 
 def invoke(
@@ -78,8 +75,7 @@ def _of_model(
 ) -> Given:
     """The one input of a model."""
     found = find_input(connection, catalog, request.data, invocation.input_type, assets)
-    body = {_INPUT: {"jobInputType": _JOB_INPUT[found.type], "uri": found.uri}}
-    return Given(body, found.shown, found.notices)
+    return Given(model_input(found.uri, found.type), found.shown, found.notices)
 
 
 def _of_pipeline(

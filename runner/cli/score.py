@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,6 +22,9 @@ from runner.cli.options import (
     pass_session,
 )
 from runner.cli.sizes import in_bytes
+
+if TYPE_CHECKING:
+    from runner.workspace import Invocation
 
 _QUOTE = "quote a pattern of files, as in --data 'folder/*.csv'"
 
@@ -49,6 +53,7 @@ Examples:
   runner score --download results
   runner score --env dev --output-path azureml://datastores/workspaceblobstore/paths/march
   runner score --env dev --inputs input_data=data/heart --inputs score_mode=append
+  runner score --scheduled nightly
   runner score -o json | jq .predictions""",
 )
 @click.argument("endpoint", required=False, shell_complete=endpoint_names("batch"))
@@ -121,6 +126,12 @@ Examples:
     " max_concurrency_per_instance nor output_action.",
 )
 @click.option(
+    "--scheduled",
+    metavar="NAME",
+    help="Make the call of a schedule now: what Pulumi.<env>.yaml says under"
+    " scoring:endpoints.<endpoint>.schedules.NAME. Nothing else may be said of the call.",
+)
+@click.option(
     "--output-path",
     metavar="DIR|URI",
     type=click.Path(),
@@ -145,6 +156,7 @@ def score(
     slice_above: int | None,
     engine: str | None,
     settings: dict[str, str],
+    scheduled: str | None,
     output_path: str | None,
     download: Path | None,
     no_wait: bool,
@@ -181,6 +193,8 @@ def score(
         settings=settings,
         output_path=output_path,
     )
+    if scheduled is not None:
+        invocation = _of_schedule(session, scheduled, invocation)
     workspace = session.open()
     if no_wait:
         print_started(workspace.invoke(invocation), output)
@@ -188,3 +202,25 @@ def score(
     return follow_to_end(
         workspace, lambda: workspace.invoke(invocation), output, session.verbose, download
     )
+
+
+def _of_schedule(session: Session, name: str, given: Invocation) -> Invocation:
+    """The call of a schedule. Raises UsageError where the line says more of the call."""
+    from dataclasses import fields
+
+    from runner.catalogs import read_environment_catalog
+    from runner.project import find_project
+    from runner.scheduled import scheduled_call
+
+    more = [
+        f"--{'set' if field.name == 'settings' else field.name.replace('_', '-')}"
+        for field in fields(given)
+        if field.name != "endpoint" and getattr(given, field.name) not in (None, {})
+    ]
+    if more:
+        raise click.UsageError(
+            f"--scheduled says all of the call: leave out {', '.join(more)}, or leave out"
+            " --scheduled and say what is to be scored"
+        )
+    catalog = read_environment_catalog(find_project(), session.environment)
+    return scheduled_call(catalog, session.environment, given.endpoint, name)

@@ -16,6 +16,7 @@ from runner.declarations.online import OnlineDeployment, OnlineEndpoint
 from runner.declarations.pipeline_deployment import PipelineDeployment
 from runner.declarations.problem import DeclarationError, Place, Problem
 from runner.declarations.reader import joined
+from runner.declarations.schedule import Schedule
 from runner.nearest import nearest
 from runner.venvs.interpreter import EnvManager
 
@@ -27,7 +28,7 @@ D = TypeVar("D", BatchDeployment, PipelineDeployment, OnlineDeployment)
 
 @dataclass(frozen=True)
 class Catalog:
-    """What a `models/` folder declares, by name; deployments by endpoint, then by name.
+    """What a `models/` folder declares, by name; what belongs to an endpoint by that, then by name.
 
     Jobs are by folder, then by what `name_of` calls them.
     """
@@ -43,6 +44,7 @@ class Catalog:
     )
     online_endpoints: Mapping[str, OnlineEndpoint] = field(default_factory=dict)
     online_deployments: Mapping[str, Mapping[str, OnlineDeployment]] = field(default_factory=dict)
+    schedules: Mapping[str, Mapping[str, Schedule]] = field(default_factory=dict)  # the stack's
     jobs: Mapping[str, Mapping[str, Job]] = field(default_factory=dict)  # by model folder
     default_endpoint: str | None = None  # the stack's scoring:defaultEndpoint
     env_manager: EnvManager | None = None  # and its scoring:envManager

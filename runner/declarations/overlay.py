@@ -27,6 +27,7 @@ from runner.declarations.document import (
     mapping,
     read_document,
 )
+from runner.declarations.merging import merge
 from runner.declarations.online import (
     OnlineDeployment,
     OnlineEndpoint,
@@ -39,8 +40,10 @@ from runner.declarations.pipeline_deployment import (
 )
 from runner.declarations.problem import DeclarationError, Place, Problem, refusal
 from runner.declarations.reader import joined, plain, read_list, read_str, refused
-from runner.declarations.references import PREFIX, AssetReference, is_uri, parse_reference
-from runner.errors import WrongUsage
+from runner.declarations.references import AssetReference
+from runner.declarations.schedule import Schedule, read_schedules
+from runner.declarations.scheduling import unscheduled
+from runner.declarations.scoring_input import read_input
 from runner.nearest import nearest
 from runner.venvs.interpreter import ENV_MANAGERS, EnvManager
 
@@ -51,17 +54,6 @@ MODELS = "scoring:models"  # the folders of models/ whose endpoints an environme
 PLATFORM = "scoring:platform"
 STACK_PLATFORMS = ("azureml", "databricks")  # the first is that of a stack that names none
 
-# A part of these says nothing without the rest, so an environment states them whole.
-WHOLE = frozenset(
-    {
-        "environment",
-        "identity",
-        "mirror_traffic",
-        "model",
-        "scale_settings",
-        "traffic",
-    }
-)
 FIXED = ("name", "endpoint_name", "type", "$schema")
 # The keys that are fields of `Stack`.
 _READ = frozenset({LOCATION, DEFAULT_ENDPOINT, ENDPOINTS, MODELS, ENV_MANAGER})
@@ -78,6 +70,7 @@ class EndpointOverlay:
     endpoint: MappingNode
     deployments: MappingNode
     input: str | None = None
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -172,7 +165,7 @@ def stack_from(config: MappingNode, file: Path) -> Stack:
 def lay_over(catalog: Catalog, stack: Stack) -> Catalog:
     """Return the catalog as one environment has it: the stack's values over the declared ones.
 
-    Mappings are merged key by key, but for `WHOLE`; scalars and lists are replaced. Every merged
+    Mappings are merged key by key, as `merge` has it; scalars and lists are replaced. Every merged
     declaration is read again, so a value from the stack is checked like a declared one, and a
     problem names the line of the stack file. Raises DeclarationError with all of them.
     """
@@ -216,6 +209,11 @@ def lay_over(catalog: Catalog, stack: Stack) -> Catalog:
         pipeline_deployments=pipelines,
         online_endpoints=online_endpoints,
         online_deployments=online_deployments,
+        schedules={
+            name: overlay.schedules
+            for name, overlay in stack.endpoints.items()
+            if overlay.schedules
+        },
         default_endpoint=stack.default_endpoint,
         env_manager=stack.env_manager,
     )
@@ -225,21 +223,10 @@ def lay_over(catalog: Catalog, stack: Stack) -> Catalog:
         noun = "batch endpoint"
         problems.append(undeclared(place, DEFAULT_ENDPOINT, noun, default, batch_endpoints))
     if not problems:
-        problems = inconsistencies(laid)
+        problems = [*inconsistencies(laid), *unscheduled(laid)]
     if problems:
         raise DeclarationError(sorted_problems(problems))
     return laid
-
-
-def merge(base: MappingNode, over: MappingNode) -> MappingNode:
-    """Lay one tree over another; every node keeps the place it was written at."""
-    entries = dict(base.entries)
-    places = {**base.key_places, **over.key_places}
-    for key, node in over.entries.items():
-        below = entries.get(key)
-        deep = isinstance(below, MappingNode) and isinstance(node, MappingNode)
-        entries[key] = merge(below, node) if deep and key not in WHOLE else node  # type: ignore[arg-type]
-    return mapping(base.place, entries, places)
 
 
 def unknown_key(place: Place, key: str, known: Iterable[str]) -> Problem:
@@ -285,8 +272,9 @@ def _over_batch(endpoint: BatchEndpoint, overlay: EndpointOverlay) -> BatchEndpo
 def _over_online(endpoint: OnlineEndpoint, overlay: EndpointOverlay) -> OnlineEndpoint:
     key = joined(ENDPOINTS, endpoint.name)
     _refuse_fixed(overlay.endpoint, key)
-    if overlay.input is not None:
-        raise refusal(overlay.place, joined(key, "input"), "allowed: on batch endpoints only")
+    for name in ("input", "schedules"):
+        if getattr(overlay, name):
+            raise refusal(overlay.place, joined(key, name), "allowed: on batch endpoints only")
     return online_endpoint_from(merge(endpoint.source, overlay.endpoint), key)
 
 
@@ -382,26 +370,14 @@ def _endpoint(node: Node, key: str, place: Place) -> EndpointOverlay:
     if _has_secret(node):
         raise refusal(place, key, "found a secret, allowed: plain values")
     deployments = _mapping(node, "deployments", joined(key, "deployments"))
-    given = node.entries.get("input")
+    given, scheduled = node.entries.get("input"), node.entries.get("schedules")
     return EndpointOverlay(
         place,
-        node.without("deployments", "input"),
+        node.without("deployments", "input", "schedules"),
         deployments,
-        None if given is None else _read_input(given, joined(key, "input")),
+        None if given is None else read_input(given, joined(key, "input")),
+        {} if scheduled is None else read_schedules(scheduled, joined(key, "schedules")),
     )
-
-
-def _read_input(node: Node, key: str) -> str:
-    """An `azureml:` reference, an address, or a path, which is taken from the stack file."""
-    text = read_str(node, key)
-    if text.startswith(PREFIX) and not text.startswith(PREFIX + "//"):
-        try:
-            return str(parse_reference(text, "data"))
-        except WrongUsage as error:
-            raise refusal(node.place, key, str(error)) from None
-    if not text.strip() or not text.isprintable():
-        raise refused(node, key, "an azureml: reference, an address or a path")
-    return text if is_uri(text) else str(node.place.file.parent / text)
 
 
 def _mapping(node: MappingNode, name: str, key: str) -> MappingNode:

@@ -14,7 +14,7 @@ from runner.declarations.batch import (
     nest_settings,
 )
 from runner.declarations.document import MappingNode, Node, ScalarNode, mapping
-from runner.declarations.overlay import merge
+from runner.declarations.merging import merge
 from runner.declarations.problem import Place, refusal
 from runner.nearest import nearest
 

@@ -10,6 +10,7 @@ from runner.cli.score import score
 from runner.declarations.batch import PER_CALL
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.workspace import Invocation, JobStatus, LogLine
+from tests.projects import make_project
 
 from .conftest import Run, as_printed
 from .memory import MemoryWorkspace, progress
@@ -310,3 +311,37 @@ def test_the_help_of_set_names_every_setting_that_a_call_changes() -> None:
     text = str(option.help)
     assert f"by its key in the YAML: {', '.join(PER_CALL)}. May be repeated." in text
     assert f"On Azure a call changes neither {' nor '.join(here)}." in text
+
+
+NIGHTLY = """\
+config:
+  scoring:endpoints:
+    echo:
+      schedules:
+        nightly:
+          cron: "0 2 * * *"
+          input: azureml:lines@latest
+          input_type: uri_folder
+          settings: {mini_batch_size: 7, retry_settings: {timeout: 90}}
+"""
+
+
+def test_the_call_of_a_schedule_is_made_by_hand(run: Run, workspace: MemoryWorkspace) -> None:
+    make_project(Path.cwd()).write("Pulumi.dev.yaml", NIGHTLY)
+    assert run("score", "--scheduled", "nightly", "--env", "dev").status == 0
+    assert run("score", "echo", "--scheduled", "nightly", "--env", "dev").status == 0
+    call = Invocation(
+        endpoint="echo",
+        data="azureml:lines@latest",
+        input_type="uri_folder",
+        settings={"mini_batch_size": "7", "retry_settings.timeout": "90"},
+    )
+    assert workspace.invocations == [call, call]
+
+    told = run("score", "--scheduled", "nightli", "--env", "dev")
+    assert told.status == NotFound.exit_status
+    assert "Pulumi.dev.yaml has no schedule 'nightli'" in told.err
+    assert "there is only 'nightly'" in told.err or "did you mean 'nightly'?" in told.err
+    told = run("score", "--scheduled", "nightly", "-m", "2", "--set", "a=b", "--env", "dev")
+    assert told.status == 2
+    assert "leave out --mini-batch-size, --set, or leave out --scheduled" in told.err

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from runner.azureml.call_settings import wire_settings
 from runner.declarations import BatchDeployment, read_as
+from runner.declarations.scoring_request import wire_settings
 from runner.errors import WrongUsage
 
 

@@ -1,17 +1,34 @@
-"""What a call changes of a batch deployment, in the words of Azure's scoring interface."""
+"""What a batch endpoint of Azure is asked: the input of a model, and what the call changes.
 
-from __future__ import annotations
+In the words of Azure's scoring interface, for a call that is made and for one that is scheduled.
+"""
 
-from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
 
+from runner.asset_kinds import InputType
+from runner.declarations.batch import PER_CALL, BatchDeployment
+from runner.declarations.reader import Duration
 from runner.errors import WrongUsage
 
-if TYPE_CHECKING:
-    from runner.declarations import BatchDeployment
-
+_INPUT = "data"  # the name of the one input a model deployment takes
+_JOB_INPUT: Mapping[str, str] = {"uri_file": "UriFile", "uri_folder": "UriFolder"}
 # The one setting that lies elsewhere in a call than in a deployment.
 _RENAMED = {"instance_count": "compute.instance_count"}
+
+
+def model_input(uri: str, type_: InputType) -> dict[str, Any]:
+    """The `inputData` of a call of a model, which reads from one address."""
+    return {_INPUT: {"jobInputType": _JOB_INPUT[type_], "uri": uri}}
+
+
+def address_type(address: str, asked: str | None) -> InputType:
+    """Whether an address is of one file: as asked for, else by its look."""
+    if asked in _JOB_INPUT:
+        return "uri_file" if asked == "uri_file" else "uri_folder"
+    last = address.partition("?")[0].rpartition("/")[2]
+    return "uri_file" if re.search(r"\.[A-Za-z0-9]{1,8}$", last) else "uri_folder"
 
 
 def wire_settings(deployment: BatchDeployment, asked: Collection[str]) -> dict[str, Any]:
@@ -21,8 +38,6 @@ def wire_settings(deployment: BatchDeployment, asked: Collection[str]) -> dict[s
     a group, such as `retry_settings`, Azure takes all or nothing. Raises WrongUsage for a setting
     that Azure takes with no call.
     """
-    from runner.declarations.batch import PER_CALL
-
     here = tuple(key for key, where in PER_CALL.items() if where == "everywhere")
     for key in sorted(asked):
         if key not in here:
@@ -42,8 +57,6 @@ def wire_settings(deployment: BatchDeployment, asked: Collection[str]) -> dict[s
 
 
 def _value(deployment: BatchDeployment, key: str) -> Any:
-    from runner.declarations.reader import Duration
-
     *group, name = key.split(".")
     holders: tuple[Any, ...] = (deployment.settings, deployment.resources)
     if group:
