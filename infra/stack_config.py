@@ -278,7 +278,7 @@ class StackConfig:
 
     def _tags(self) -> dict[str, str]:
         """The stack's own tags, which every resource gets that takes any."""
-        tags = dict(self.value(TAGS, Mapping[str, Text], {}))
+        tags: dict[str, str] = dict(self.value(TAGS, Mapping[str, Text], {}))
         node = self.config.entries.get(TAGS)
         places = node.key_places if isinstance(node, MappingNode) else {}
         for name, value in tags.items():
