@@ -52,8 +52,9 @@ CLUSTERS = (
     ("storage", TABLE_CONTRIBUTOR),
     ("registry", IMAGE_PULL),
 )
-# A registry without public access can't build; then a cluster builds, and pushes what it built.
-MANAGED_CLUSTERS = (("registry", IMAGE_PUSH),)
+# Reads what is to be built, writes the log of that beside it, and pushes the image. Whoever pushes
+# may change what endpoints run, so no job acts with this identity.
+BUILDER = (("storage", BLOB_CONTRIBUTOR), ("registry", IMAGE_PUSH))
 ENDPOINTS = (("storage", BLOB_READER), ("registry", IMAGE_PULL))
 # What is collected of requests and answers is written beside the models.
 COLLECTING_ENDPOINTS = (("storage", BLOB_CONTRIBUTOR),)
@@ -91,9 +92,18 @@ def declare_cluster_access(
     settings: Settings, identity: UserAssignedIdentity, on: Services
 ) -> Assignments:
     """What jobs may do: pull their image, read inputs and models, share work, write outputs."""
-    roles = (*CLUSTERS, *(MANAGED_CLUSTERS if settings.private else ()))
     return [
-        assign(settings, "clusters", identity.principal_id, role, to, on[to]) for to, role in roles
+        assign(settings, "clusters", identity.principal_id, role, to, on[to])
+        for to, role in CLUSTERS
+    ]
+
+
+def declare_builder_access(
+    settings: Settings, identity: UserAssignedIdentity, on: Services
+) -> Assignments:
+    """What the cluster may do that builds images: read their parts, and push them."""
+    return [
+        assign(settings, "builder", identity.principal_id, role, to, on[to]) for to, role in BUILDER
     ]
 
 

@@ -1,4 +1,4 @@
-"""The compute clusters that batch deployments run on."""
+"""The compute clusters that batch deployments run on, and the one that images are built on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

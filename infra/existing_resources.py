@@ -7,7 +7,7 @@ from typing import Annotated
 
 import pulumi
 
-from infra.stack_config import EXISTING, StackConfig, matches
+from infra.stack_config import EXISTING, IMAGE_BUILDER, StackConfig, matches
 from runner.declarations import Catalog, Problem
 from runner.declarations.reader import Check
 
@@ -132,6 +132,9 @@ def subscription_of(id_: str) -> str:
 
 
 def _misplaced(existing: Existing, config: StackConfig, subscription_id: str) -> Iterator[Problem]:
+    if existing.workspace and IMAGE_BUILDER in config.config.entries:
+        text = f"means nothing beside {EXISTING}.workspace, which has its own way to build images"
+        yield Problem(config.place(IMAGE_BUILDER), IMAGE_BUILDER, f"{text}, allowed: no such key")
     for key, id_ in existing.ids.items():
         place, full = config.place_below(EXISTING, key), f"{EXISTING}.{key}"
         if existing.workspace and key in _WITH_WORKSPACE:

@@ -14,6 +14,7 @@ from pulumi_azure_native import managedidentity, resources
 from infra.access import (
     Assignments,
     Services,
+    declare_builder_access,
     declare_cluster_access,
     declare_endpoint_access,
     declare_workspace_access,
@@ -53,13 +54,25 @@ def declare_platform(settings: Settings) -> Platform:
         [*may_manage, *declare_cluster_access(settings, identities.clusters, services)],
         seconds=settings.role_settling,
     )
-    # Images are built on a cluster, and batch jobs run on one, by these.
+    # Clusters, the one that builds images among them, work by these.
     may_reach = declare_outbound_rules(settings, group, workspace, services["storage"])
     after = [may_run, *may_reach]
     clusters = {
         name: declare_cluster(settings, cluster, group, workspace, identities.clusters, after)
         for name, cluster in settings.clusters.items()
     }
+    may_build: list[pulumi.Resource] = []
+    if settings.builder and identities.builder:
+        may_push = Settling(
+            "builder-roles",
+            [*may_manage, *declare_builder_access(settings, identities.builder, services)],
+            seconds=settings.role_settling,
+        )
+        after_push = [may_push, *may_reach]
+        builder = declare_cluster(
+            settings, settings.builder, group, workspace, identities.builder, after_push
+        )
+        may_build = [builder.deletion]
     may_serve = Settling(
         "endpoint-roles",
         [
@@ -68,7 +81,9 @@ def declare_platform(settings: Settings) -> Platform:
         ],
         seconds=settings.role_settling,
     )
-    return Platform(group, workspace, clusters, identities.endpoints, [may_serve, *may_reach])
+    # The image of an online deployment is built while that is made.
+    before_serving = [may_serve, *may_reach, *may_build]
+    return Platform(group, workspace, clusters, identities.endpoints, before_serving)
 
 
 def _workspace(

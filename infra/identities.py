@@ -1,4 +1,4 @@
-"""The identities that act for the workspace, its clusters and its online endpoints."""
+"""The identities that act for the workspace, its clusters, its builder and its endpoints."""
 
 from dataclasses import dataclass
 
@@ -17,12 +17,14 @@ class Identities:
 
     clusters: managedidentity.UserAssignedIdentity
     endpoints: managedidentity.UserAssignedIdentity
+    builder: managedidentity.UserAssignedIdentity | None  # where the stack has a cluster build
 
 
 def declare_identities(settings: Settings, group: resources.ResourceGroup) -> Identities:
     return Identities(
         clusters=declare_identity("clusters", settings, group),
         endpoints=declare_identity("endpoints", settings, group),
+        builder=declare_identity("builder", settings, group) if settings.builder else None,
     )
 
 

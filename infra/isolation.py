@@ -9,7 +9,15 @@ from typing import Annotated, Literal
 import pulumi
 
 from infra.environment import installing
-from infra.stack_config import FIREWALL, ISOLATION, OUTBOUND, StackConfig, matches
+from infra.stack_config import (
+    FIREWALL,
+    IMAGE_BUILDER,
+    ISOLATION,
+    OUTBOUND,
+    Size,
+    StackConfig,
+    matches,
+)
 from runner.declarations import Catalog, Problem
 from runner.declarations.problem import Place
 from runner.declarations.reader import Check
@@ -51,6 +59,7 @@ class Network:
     isolation: Isolation = "none"
     outbound: tuple[str, ...] = ()  # hosts that a managed network may reach, and presets of them
     firewall: Firewall = "basic"
+    builder_size: Size = "Standard_DS3_v2"  # of the machine that builds images
 
     @property
     def private(self) -> bool:
@@ -69,11 +78,14 @@ def network_from(config: StackConfig) -> Network:
     isolation: Isolation = config.value(ISOLATION, Isolation, "none")
     outbound: tuple[str, ...] = config.value(OUTBOUND, tuple[Outbound, ...], ())
     firewall: Firewall = config.value(FIREWALL, Firewall, "basic")
+    builder_size: Size = config.value(IMAGE_BUILDER, Size, Network.builder_size)
+    if isolation == "none":
+        _refuse_beside(config, isolation, IMAGE_BUILDER, "with a managed network")
     if isolation != "managed":
         if outbound:
             _refuse_beside(config, isolation, OUTBOUND)
         _refuse_beside(config, isolation, FIREWALL)
-    return Network(isolation, outbound, firewall)
+    return Network(isolation, outbound, firewall, builder_size)
 
 
 def closed(network: Network, config: StackConfig, catalog: Catalog) -> list[Problem]:
@@ -102,7 +114,9 @@ def say_firewall(network: Network) -> None:
         )
 
 
-def _refuse_beside(config: StackConfig, isolation: Isolation, key: str) -> None:
+def _refuse_beside(
+    config: StackConfig, isolation: Isolation, key: str, only: str = "with managed"
+) -> None:
     if key in config.config.entries:
-        text = f"means nothing with {ISOLATION}: {isolation}, allowed: only with managed"
+        text = f"means nothing with {ISOLATION}: {isolation}, allowed: only {only}"
         config.problems.append(Problem(config.place(key), key, text))

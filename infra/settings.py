@@ -6,7 +6,7 @@ The table of contents of a stack's configuration: each part of it is read by a f
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from infra.cluster import Cluster, read_cluster
+from infra.cluster import Cluster, image_builder, read_cluster
 from infra.existing_resources import Existing, existing_from, name_of, undeclared
 from infra.isolation import Network, closed, network_from
 from infra.pins import undeployable, unroutable, waiting_for_pins
@@ -60,6 +60,13 @@ class Settings(StackSettings):
     def private(self) -> bool:
         """Whether there is a managed network, and no public access."""
         return self.network.private
+
+    @property
+    def builder(self) -> Cluster | None:
+        """The cluster that builds images; a workspace that was there has its own way."""
+        if not self.private or self.existing.workspace:
+            return None
+        return image_builder(self.network.builder_size)
 
 
 def settings_from(config: StackConfig) -> Settings:

@@ -45,6 +45,7 @@ GENERATION = "scoring:generation"
 EXISTING = "scoring:existing"
 FIREWALL = "scoring:firewallSku"
 GROUPS = "scoring:groups"
+IMAGE_BUILDER = "scoring:imageBuilderSize"
 ISOLATION = "scoring:isolation"
 OUTBOUND = "scoring:outbound"
 PRODUCTION = "scoring:production"
@@ -56,7 +57,7 @@ ANYWHERE = (
     *(ROLE_SETTLING, TAGS),
 )
 ONLY_ON: Mapping[str, tuple[str, ...]] = {
-    "azureml": (EXISTING, FIREWALL, ISOLATION, OUTBOUND),
+    "azureml": (EXISTING, FIREWALL, IMAGE_BUILDER, ISOLATION, OUTBOUND),
     "databricks": (CATALOG, GROUPS, SCHEMA),
 }
 SCORING = (*ANYWHERE, *(key for keys in ONLY_ON.values() for key in keys))

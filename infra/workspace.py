@@ -46,7 +46,7 @@ def declare_workspace(
         else ml.PublicNetworkAccessType.ENABLED,
         managed_network=network_args(settings),
         provision_network_now=True if private else None,
-        image_build_compute=_image_builder(settings) if private else None,
+        image_build_compute=settings.builder.name if settings.builder else None,
         v1_legacy_mode=False,
         tags=settings.tags,
         opts=holds_data(
@@ -68,8 +68,3 @@ def services_of(workspace: ml.Workspace, existing: Existing) -> Services:
         "registry": workspace.container_registry,
     }
     return services
-
-
-def _image_builder(settings: Settings) -> str | None:
-    """A cluster builds images where the registry is out of reach; which of them is all the same."""
-    return min(settings.clusters, default=None)

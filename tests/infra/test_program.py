@@ -138,9 +138,10 @@ def test_every_role_is_one_of_an_identity_that_is_declared(program: Program) -> 
     assert {one.inputs["principalType"] for one in roles} == {"ServicePrincipal"}
 
 
-def waited_for(program: Program, kind: str) -> set[str]:
-    """The role assignments that have settled before the only resource of a kind is made."""
-    settled = [one for one in program.of(SETTLING) if one.urn in program.one(kind).dependencies]
+def waited_for(program: Program, kind: str, name: str | None = None) -> set[str]:
+    """The role assignments that have settled before the resource of a kind is made."""
+    resource = program.one(kind, name)
+    settled = [one for one in program.of(SETTLING) if one.urn in resource.dependencies]
     assert len(settled) == 1
     assert settled[0].inputs["seconds"] == 180
     return {*settled[0].inputs["assignments"]}
@@ -168,7 +169,7 @@ def test_a_cluster_waits_for_the_roles_of_its_jobs_and_of_the_workspace(
     for program in (dev, prod):
         roles = {one.name for one in program.of("authorization:RoleAssignment")}
         jobs = {name for name in roles if name.startswith("clusters-")}
-        assert waited_for(program, "machinelearningservices:Compute") == jobs | {OWN_ROLE}
+        assert waited_for(program, CLUSTER, "cpu-cluster") == jobs | {OWN_ROLE}
 
 
 def test_whoever_approves_a_managed_network_s_connections_may_do_so_before_there_is_a_workspace(
@@ -275,9 +276,8 @@ def test_a_managed_platform_is_out_of_public_reach(prod: Program) -> None:
     workspace = prod.one("machinelearningservices:Workspace").inputs
     assert workspace["publicNetworkAccess"] == "Disabled"
     assert workspace["managedNetwork"]["isolationMode"] == "AllowOnlyApprovedOutbound"
-    assert workspace["imageBuildCompute"] == "cpu-cluster"
-    nodes = prod.one("machinelearningservices:Compute").inputs["properties"]["properties"]
-    assert nodes["enableNodePublicIp"] is False
+    for cluster in prod.of(CLUSTER):
+        assert cluster.inputs["properties"]["properties"]["enableNodePublicIp"] is False
 
 
 def test_batch_jobs_reach_the_queues_and_tables_that_share_their_work_out(
@@ -314,7 +314,7 @@ def test_a_cluster_is_what_the_stack_says(dev: Program, prod: Program) -> None:
     scale = nodes["scaleSettings"]
     assert (scale["minNodeCount"], scale["maxNodeCount"]) == (0, 2)
     assert scale["nodeIdleTimeBeforeScaleDown"] == "PT2M"
-    other = prod.one("machinelearningservices:Compute").inputs["properties"]["properties"]
+    other = prod.one(CLUSTER, "cpu-cluster").inputs["properties"]["properties"]
     assert (other["vmPriority"], other["scaleSettings"]["maxNodeCount"]) == ("Dedicated", 8)
 
 

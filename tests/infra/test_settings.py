@@ -101,6 +101,18 @@ def cloud(ran: Program) -> str:
             id="approved hosts without a network",
         ),
         pytest.param(
+            "  scoring:imageBuilderSize: Standard_DS4_v2\n",
+            "3: scoring:imageBuilderSize: means nothing with scoring:isolation: none, allowed: only"
+            " with a managed network",
+            id="a builder where nothing is built",
+        ),
+        pytest.param(
+            "  scoring:clusters: {Image-Builder-x: {size: Standard_DS3_v2}}\n",
+            "3: scoring:clusters.Image-Builder-x: is a name of the cluster that builds images,"
+            " allowed: none with image-builder-",
+            id="the builder's name",
+        ),
+        pytest.param(
             "  scoring:isolation: managed\n  scoring:outbound: ['https://example.org']\n",
             "4: scoring:outbound[0]: found the text 'https://example.org', "
             "allowed: a host name, *.domain, python-packages, conda, huggingface",
@@ -583,6 +595,17 @@ def test_with_the_internet_a_managed_network_has_no_hosts_and_no_firewall(projec
     assert workspace["publicNetworkAccess"] == "Disabled"
     rules = ran.of("machinelearningservices:ManagedNetworkSettingsRule")
     assert {rule.name for rule in rules} == {"outbound-storage-queue", "outbound-storage-table"}
+
+
+@pytest.mark.parametrize("isolation", ["managed", "allow_internet_outbound"])
+def test_the_machine_that_builds_images_has_its_size_in_its_name(
+    project: Path, isolation: str
+) -> None:
+    text = f"  scoring:isolation: {isolation}\n  scoring:imageBuilderSize: Standard_E4ds_v5\n"
+    ran = fine(project, LEAST + CLUSTER + text)
+    builder = ran.one("machinelearningservices:Compute", "image-builder-e4ds-v5")
+    assert builder.inputs["properties"]["properties"]["vmSize"] == "Standard_E4ds_v5"
+    assert ran.one(WORKSPACE).inputs["imageBuildCompute"] == "image-builder-e4ds-v5"
 
 
 def test_rules_of_hosts_have_names_that_azure_takes_and_no_two_the_same() -> None:
