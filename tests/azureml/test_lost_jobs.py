@@ -12,7 +12,7 @@ from runner.azureml.connection import Connection
 from runner.azureml.lost_jobs import LostJob
 from tests.azureml.stage import Stage
 from tests.emulator.batch.invocation import JOBS
-from tests.emulator.batch.job_shapes import INVOCATION
+from tests.emulator.batch.task import INVOCATION
 from tests.emulator.faults import Answer
 
 NAME = "lost-batch-0123abcd"

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 
+from tests.emulator import addresses, people
 from tests.emulator.cloud import Cloud
 from tests.emulator.messages import Refusal, Request, Response
 from tests.emulator.routes import Call, Route
@@ -39,6 +40,8 @@ class App:
             principal = self._itself
             if route.audiences and not trusted:
                 principal = self.cloud.tokens.check(request, route.audiences)
+                if request.host == addresses.MANAGEMENT_HOST:
+                    people.require_on_resources(self.cloud, request, principal)
             call = Call(request, arguments, principal)
             if not route.serial:
                 return route.handler(self.cloud, call)

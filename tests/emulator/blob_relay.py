@@ -7,10 +7,10 @@ from dataclasses import replace
 from http.client import HTTPSConnection
 from pathlib import Path
 
-from tests.emulator import addresses
-from tests.emulator.faults import Answer, storage_out_of_reach
+from tests.emulator import addresses, people
+from tests.emulator.cloud import Cloud
+from tests.emulator.faults import Answer, storage_forbidden, storage_out_of_reach
 from tests.emulator.messages import Refusal, Request, Response
-from tests.emulator.tokens import Tokens
 
 STORAGE_AUDIENCES = ("https://storage.azure.com",)
 _OF_THE_CONNECTION = ("connection", "keep-alive", "transfer-encoding", "content-length")
@@ -19,13 +19,10 @@ _OF_THE_CONNECTION = ("connection", "keep-alive", "transfer-encoding", "content-
 class BlobRelay:
     """Takes requests to the blob storage on a port of 127.0.0.1 and brings its answers."""
 
-    def __init__(
-        self, port: int, authority: Path, tokens: Tokens, tenant: str, *, closed: bool
-    ) -> None:
+    def __init__(self, port: int, authority: Path, cloud: Cloud, *, closed: bool) -> None:
         self._port = port
         self._closed = closed  # to the network that requests come from
-        self._tokens = tokens
-        self._tenant = tenant
+        self._cloud = cloud
         self._trusted = ssl.create_default_context(cafile=authority)
 
     def carry(self, target: str, asked: Request) -> Response:
@@ -60,7 +57,7 @@ class BlobRelay:
         if not asked.headers.get("authorization", "").lower().startswith("bearer "):
             return None
         try:
-            self._tokens.check(asked, STORAGE_AUDIENCES)
+            principal = self._cloud.tokens.check(asked, STORAGE_AUDIENCES)
         except Refusal:
             refused = Answer(
                 401,
@@ -68,9 +65,13 @@ class BlobRelay:
                 "Server failed to authenticate the request. Please refer to the information in the"
                 " www-authenticate header.",
             ).storage_response()
+            tenant = self._cloud.application.tenant
             challenge = (
-                f"Bearer authorization_uri={addresses.LOGIN}/{self._tenant}/oauth2/authorize"
+                f"Bearer authorization_uri={addresses.LOGIN}/{tenant}/oauth2/authorize"
                 f" resource_id={STORAGE_AUDIENCES[0]}"
             )
             return replace(refused, headers={**refused.headers, "WWW-Authenticate": challenge})
+        account = asked.host.partition(".")[0]
+        if people.lacks_blobs(self._cloud, asked, principal, account):
+            return storage_forbidden().storage_response()
         return None

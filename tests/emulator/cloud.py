@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from tests.emulator.operations import Operations
@@ -68,6 +68,7 @@ class Cloud:
     storage: Storage | None = None
     jobs: Jobs | None = None
     cores: int | None = None  # that the subscription may use; without a limit, any number
+    held: set[str] = field(default_factory=set)  # ids of who signs in and is held to their roles
     ignores_job_names: bool = False  # not even a display name is taken from who invokes
 
     def sas(self, account: str) -> str:

@@ -10,8 +10,8 @@ from typing import Literal
 from urllib.parse import urlencode
 from xml.sax.saxutils import escape
 
+from tests.emulator.authorization import STORAGE_MISMATCH, action_of, not_authorized
 from tests.emulator.messages import Refusal, Request, Response, answer
-from tests.emulator.resource_ids import parse
 from tests.emulator.tokens import unchecked_claims
 
 # https://github.com/Azure/azure-cli-extensions/issues/6294
@@ -53,34 +53,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class Forbidden(Answer):
-    """403: who asks has no right to what is asked, which is said as Resource Manager does.
-
-    https://learn.microsoft.com/azure/role-based-access-control/troubleshooting
-    """
+    """403: who asks has no right to what is asked, which is said as Resource Manager does."""
 
     def answer(self, request: Request) -> Answer:
         """Give what is answered to a request."""
         who = unchecked_claims(request)
-        action, scope = _action(request)
-        said = (
-            f"The client '{who.get('appid')}' with object id '{who.get('oid')}' does not have"
-            f" authorization to perform action '{action}' over scope '{scope}' or the scope is"
-            " invalid. If access was recently granted, please refresh your credentials."
-        )
+        action, scope = action_of(request)
+        said = not_authorized(who.get("appid"), who.get("oid"), action, scope)
         return Answer(self.status, self.code, said)
-
-
-def _action(request: Request) -> tuple[str, str]:
-    """The action that a request is by its method, and the scope of it."""
-    path, verbs = request.path, {"PUT": "write", "PATCH": "write", "DELETE": "delete"}
-    verb = verbs.get(request.method, "read")
-    if not path.lower().startswith("/subscriptions/"):
-        return verb, path
-    if request.method == "POST":
-        path, _, action = path.rpartition("/")
-        verb = f"{action}/action"
-    target = parse(path)
-    return f"{target.type}/{verb}", target.id
 
 
 @dataclass(frozen=True)
@@ -154,11 +134,7 @@ def storage_busy() -> Answer:
 
 def storage_forbidden() -> Answer:
     """403 of the blob storage: who asks lacks a role there."""
-    return Answer(
-        403,
-        "AuthorizationPermissionMismatch",
-        "This request is not authorized to perform this operation using this permission.",
-    )
+    return Answer(403, *STORAGE_MISMATCH)
 
 
 def storage_out_of_reach() -> Answer:

@@ -22,7 +22,7 @@ from runner.local.serving.model_error import as_azure_shows
 from runner.local.serving.plan import DeploymentPlan
 from runner.local.serving.request import Request
 from runner.local.serving.traffic import HEADER, choose, nobody
-from tests.emulator import addresses
+from tests.emulator import addresses, people
 from tests.emulator.batch.invocation import seconds_of
 from tests.emulator.batch.places import Place, download, find_place, model_root
 from tests.emulator.blobs import Blobs
@@ -180,7 +180,9 @@ def _check_sign_in(cloud: Cloud, call: Call, endpoint: Resource) -> None:
             raise Refusal(401, "Unauthorized", "The key is not one of this endpoint's.")
     else:
         audiences = addresses.ML_AUDIENCES if mode == "AADToken" else (token_audience(endpoint),)
-        cloud.tokens.check(call.request, audiences)
+        people.require_to_score(
+            cloud, cloud.tokens.check(call.request, audiences), endpoint.body["id"]
+        )
 
 
 def _place(cloud: Cloud, workspace: str, asset: Any, uri: str) -> Place | None:

@@ -8,6 +8,7 @@ import uuid
 from typing import Any
 
 from tests.emulator import addresses
+from tests.emulator.authorization import ASSIGNMENT, IDENTITY, STORAGE_ACCOUNT
 from tests.emulator.cloud import Cloud
 from tests.emulator.kinds import Change, Kind
 from tests.emulator.messages import Refusal, Response, answer
@@ -15,11 +16,9 @@ from tests.emulator.resource_ids import GROUP_TYPE
 from tests.emulator.routes import Call
 from tests.emulator.state import Resource
 
-STORAGE_ACCOUNT = "Microsoft.Storage/storageAccounts"
 BLOB_SERVICE = f"{STORAGE_ACCOUNT}/blobServices"
 CONTAINER = f"{BLOB_SERVICE}/containers"
 _VAULT = "Microsoft.KeyVault/vaults"
-_IDENTITY = "Microsoft.ManagedIdentity/userAssignedIdentities"
 
 _STORAGE_NAME = re.compile(r"[a-z0-9]{3,24}")
 _VAULT_NAME = re.compile(r"[A-Za-z](?!.*--)[A-Za-z0-9-]{1,22}[A-Za-z0-9]")
@@ -291,7 +290,7 @@ def _require_principal(change: Change) -> None:
     principal, kind = str(given["principalId"]), given.get("principalType")
     identities = {
         str(resource.properties.get("principalId"))
-        for resource in change.cloud.state.of_type(_IDENTITY)
+        for resource in change.cloud.state.of_type(IDENTITY)
     }
     if principal not in identities or kind == "ServicePrincipal":
         return
@@ -331,7 +330,7 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(STORAGE_ACCOUNT, prepare=_prepare_storage, actions={"listkeys": _storage_keys}),
     Kind(CONTAINER, prepare=_prepare_container),
-    Kind(_IDENTITY, prepare=_prepare_identity),
+    Kind(IDENTITY, prepare=_prepare_identity),
     Kind(_VAULT, prepare=_prepare_vault, before_delete=_keep_vault),
     Kind("Microsoft.ContainerRegistry/registries", prepare=_prepare_registry),
     Kind("Microsoft.Insights/components", prepare=_prepare_insights),
@@ -341,7 +340,7 @@ KINDS: tuple[Kind, ...] = (
         actions={"sharedkeys": _logs_keys},
     ),
     Kind(
-        "Microsoft.Authorization/roleAssignments",
+        ASSIGNMENT,
         prepare=_prepare_assignment,
         provisioned=False,
         etag=False,

@@ -149,11 +149,10 @@ class Server:
             return
         cloud = self._app.cloud
         closed = platform_kinds.is_closed(cloud, host.partition(".")[0])
-        if self.look_into_blobs or closed:
+        if self.look_into_blobs or closed or cloud.held:
             connection.sendall(_ESTABLISHED)
             if not isinstance(fault, Drop):
-                authority, tenant = self._certificates.authority, cloud.application.tenant
-                relay = BlobRelay(storage.port, authority, cloud.tokens, tenant, closed=closed)
+                relay = BlobRelay(storage.port, self._certificates.authority, cloud, closed=closed)
                 self._converse(connection, host, relay)
             return
         limit = _TUNNEL_BYTES if isinstance(fault, Drop) else None

@@ -7,61 +7,22 @@ from typing import Any
 
 import pytest
 
+from infra.names import Names
 from tests.infra.declaring import PIN, declare, online_deployment, online_endpoint
 from tests.infra.mocks import SUBSCRIPTION, Program, copy_project, run_program
+from tests.infra.roles import (
+    COLLECTOR,
+    CONNECTION,
+    DEV,
+    PROD,
+    SECRET,
+    Assigned,
+    assigned,
+    documented,
+)
 
 CLUSTER = "machinelearningservices:Compute"
 WORKSPACE = "machinelearningservices:Workspace"
-
-# Azure's built-in roles, by their ids in every tenant.
-ROLES = {
-    "00482a5a-887f-4fb3-b363-3b7fe8e74483": "Key Vault Administrator",
-    "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3": "Storage Table Data Contributor",
-    "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1": "Storage Blob Data Reader",
-    "4633458b-17de-408a-b874-0445c86b69e6": "Key Vault Secrets User",
-    "635dd51f-9968-44d3-b7fb-6d9a6bd613ae": "AzureML Metrics Writer (preview)",
-    "69566ab7-960f-475b-8e7c-b3118f30c6bd": "Storage File Data Privileged Contributor",
-    "7f951dda-4ed3-4680-a7ca-43fe172d538d": "AcrPull",
-    "8311e382-0749-4cb8-b61a-304f252e45ec": "AcrPush",
-    "974c5e8b-45b9-4653-ba55-5f855dd0fb88": "Storage Queue Data Contributor",
-    "b24988ac-6180-42a0-ab88-20f7382dd24c": "Contributor",
-    "b556d68e-0be0-4f35-a333-ad7ee1ce17ea": "Azure AI Enterprise Network Connection Approver",
-    "ba92f5b4-2d11-453d-a403-e96b0029c9fe": "Storage Blob Data Contributor",
-    "ea01e6af-a1c1-4350-9563-ad00f8c72ec5": (
-        "Azure Machine Learning Workspace Connection Secrets Reader"
-    ),
-}
-SCOPES = {
-    "resources:ResourceGroup": "group",
-    "applicationinsights:Component": "insights",
-    "containerregistry:Registry": "registry",
-    "keyvault:Vault": "vault",
-    WORKSPACE: "workspace",
-    "storage:StorageAccount": "storage",
-}
-
-DEV = {
-    ("workspace", "Contributor", "storage"),
-    ("workspace", "Storage Blob Data Contributor", "storage"),
-    ("workspace", "Storage File Data Privileged Contributor", "storage"),
-    ("workspace", "Contributor", "vault"),
-    ("workspace", "Key Vault Administrator", "vault"),
-    ("workspace", "Contributor", "registry"),
-    ("workspace", "Contributor", "insights"),
-    ("workspace", "Contributor", "workspace"),
-    ("clusters", "Storage Blob Data Contributor", "storage"),
-    ("clusters", "Storage Queue Data Contributor", "storage"),
-    ("clusters", "Storage Table Data Contributor", "storage"),
-    ("clusters", "AcrPull", "registry"),
-    ("endpoints", "Storage Blob Data Reader", "storage"),
-    ("endpoints", "AcrPull", "registry"),
-    ("endpoints", "AzureML Metrics Writer (preview)", "workspace"),
-}
-PROD = DEV | {
-    ("workspace", "Azure AI Enterprise Network Connection Approver", "group"),
-    ("builder", "Storage Blob Data Contributor", "storage"),
-    ("builder", "AcrPush", "registry"),
-}
 
 
 @pytest.fixture(scope="module")
@@ -79,59 +40,53 @@ def prod(project: Path) -> Program:
     return run_program(project, "prod")
 
 
-def assigned(program: Program) -> list[tuple[str, str, str]]:
+def given(program: Program) -> list[Assigned]:
     """Give each role assignment as its identity, its role and its scope."""
     assert program.error is None, program.error
-    scopes = {program.one(kind).id: scope for kind, scope in SCOPES.items()}
-    found = []
-    for assignment in program.of("authorization:RoleAssignment"):
-        given = assignment.inputs
-        definition = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Authorization"
-        assert given["roleDefinitionId"].startswith(f"{definition}/roleDefinitions/")
-        actor = given["principalId"].removeprefix("principal of ").removesuffix("-identity")
-        role = ROLES[given["roleDefinitionId"].rpartition("/")[2]]
-        found.append((actor, role, scopes[given["scope"]]))
-    return sorted(found)
+    principals = {
+        f"principal of {identity.name}": identity.name.removesuffix("-identity")
+        for identity in program.of("managedidentity:UserAssignedIdentity")
+    }
+    return sorted(
+        assigned(principals, assignment.inputs)
+        for assignment in program.of("authorization:RoleAssignment")
+    )
 
 
 def test_each_identity_has_the_roles_that_are_written_here_and_no_other(
     dev: Program, prod: Program
 ) -> None:
-    assert assigned(dev) == sorted(DEV)
-    assert assigned(prod) == sorted(PROD)
+    assert given(dev) == sorted(DEV)
+    assert given(prod) == sorted(PROD)
+
+
+VAULT = Names("scoring", "dev", SUBSCRIPTION).vault
+VARIABLES = {
+    CONNECTION: "${{azureml://connections/openai/credentials/key}}",
+    SECRET: f"${{{{keyvault:https://{VAULT}.vault.azure.net/secrets/token}}}}",
+}
 
 
 @pytest.mark.parametrize(
-    ("keys", "more"),
+    ("keys", "added"),
     [
-        (
-            {"environment_variables": {"KEY": "${{azureml://connections/openai/credentials/key}}"}},
-            {
-                (
-                    "endpoints",
-                    "Azure Machine Learning Workspace Connection Secrets Reader",
-                    "workspace",
-                )
-            },
-        ),
-        (
-            {"data_collector": {"collections": {"model_inputs": {"enabled": "True"}}}},
-            {("endpoints", "Storage Blob Data Contributor", "storage")},
-        ),
+        *(({"environment_variables": {"KEY": text}}, role) for role, text in VARIABLES.items()),
+        ({"data_collector": {"collections": {"model_inputs": {"enabled": "True"}}}}, COLLECTOR),
     ],
-    ids=["a connection", "a data collector"],
+    ids=["a connection", "a secret", "a data collector"],
 )
 def test_what_a_deployment_refers_to_or_collects_brings_its_role(
-    keys: dict[str, Any], more: set[tuple[str, str, str]], tmp_path: Path
+    keys: dict[str, Any], added: Assigned, tmp_path: Path
 ) -> None:
-    for identity, added in (({}, more), ({"identity": {"type": "system_assigned"}}, set())):
+    own = {"identity": {"type": "system_assigned"}}
+    for identity, more in (({}, {added}), (own, set[Assigned]())):
         program = declare(
             tmp_path,
             online_endpoint(**identity),
             online_deployment(**keys),
             endpoints={"live": {"deployments": {"blue": {"model": PIN}}}},
         )
-        assert assigned(program) == sorted(DEV | added)
+        assert given(program) == sorted(DEV | more)
 
 
 def test_each_actor_is_signed_in_as_its_own_identity(dev: Program, prod: Program) -> None:
@@ -188,3 +143,7 @@ def test_a_builder_waits_for_its_roles_and_online_deployments_wait_for_it(prod: 
     there = prod.one("pulumi-python:dynamic/scoring:ClusterDeletion", "image-builder-ds3-v2")
     for deployment in prod.of("machinelearningservices:OnlineDeployment"):
         assert there.urn in deployment.dependencies
+
+
+def test_the_page_on_access_has_a_row_for_each_role_that_a_stack_may_give() -> None:
+    assert documented().keys() == PROD | {CONNECTION, SECRET, COLLECTOR}

@@ -6,11 +6,12 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.emulator.authorization import READ_BLOBS, WRITE_BLOBS
 from tests.emulator.batch.places import Place, download, upload
 from tests.emulator.batch.work import Failed, Work
 from tests.emulator.blobs import Blobs
@@ -73,6 +74,14 @@ class CommandWork(Work):
     """A task, whose command runs in the code's folder and in a process group of its own."""
 
     task: CommandTask
+
+    def needs(self) -> Iterator[tuple[Place, str]]:
+        """Read code and inputs, and write outputs."""
+        for place in (self.task.code, *self.task.inputs.values()):
+            if place is not None:
+                yield place, READ_BLOBS
+        for output in self.task.outputs.values():
+            yield output.place, WRITE_BLOBS
 
     def fetch(self, blobs: Blobs, folder: Path) -> None:
         """Fetch code and inputs, and make the folders of the outputs."""

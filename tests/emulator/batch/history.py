@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.emulator import addresses
+from tests.emulator import addresses, authorization
 from tests.emulator.batch.command import command_task_from
 from tests.emulator.batch.invocation import CHILD_OUTPUT, WORKSPACE, workspace_id
 from tests.emulator.batch.jobs import STAGES, logs_of
@@ -252,6 +252,7 @@ def _logs(cloud: Cloud, run: Run) -> dict[str, str]:
     if run.step and not run.scores:
         return {}
     place = logs_of(cloud.state, run.workspace, worker.id)
+    _require_signing(cloud, run.workspace, place.account)
     container = cloud.storage.client(place.account).get_container_client(place.container)
     signature = cloud.sas(place.account)
     base = f"https://{place.account}.blob.{addresses.STORAGE_SUFFIX}/{place.container}"
@@ -259,6 +260,20 @@ def _logs(cloud: Cloud, run: Run) -> dict[str, str]:
         name.removeprefix(place.path): f"{base}/{name}?{signature}"
         for name in container.list_blob_names(name_starts_with=place.path)
     }
+
+
+def _require_signing(cloud: Cloud, workspace: str, account: str) -> None:
+    """Refuse where the workspace's identity may not read what it signs the addresses of.
+
+    Azure signs all the same, and refuses whoever follows the address: the signature is as good as
+    the roles of who signed.
+    """
+    state = cloud.state
+    identity = authorization.identity_of(state, state.get(workspace))
+    storage = authorization.account_named(state, account)
+    action = authorization.READ_BLOBS
+    if storage and authorization.lacks(state, identity, action, storage.key, data=True):
+        raise Refusal(403, *authorization.STORAGE_MISMATCH)
 
 
 ROUTES: tuple[Route, ...] = tuple(

@@ -7,10 +7,10 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from tests.emulator import addresses
-from tests.emulator.batch.job_shapes import INVOCATION, as_endpoint_job, display_name, job_body
+from tests.emulator import addresses, people
+from tests.emulator.batch.job_shapes import as_endpoint_job, display_name, job_body
 from tests.emulator.batch.places import Place, find_place
-from tests.emulator.batch.task import Settings, Task
+from tests.emulator.batch.task import INVOCATION, Settings, Task
 from tests.emulator.cloud import Cloud
 from tests.emulator.messages import Refusal, Response, answer
 from tests.emulator.ml.networks import require_reachable
@@ -52,6 +52,7 @@ def invoke(cloud: Cloud, call: Call) -> Response:
     endpoint = _endpoint(cloud.state, call)
     workspace = endpoint.body["id"].rpartition("/batchEndpoints/")[0]
     require_reachable(cloud, workspace)
+    people.require_in_workspace(cloud, call.principal, people.INVOKE_BATCH, endpoint.body["id"])
     deployment = _deployment(cloud.state, endpoint, call.request.headers.get(DEPLOYMENT_HEADER))
     asked = _asked(call.request.json())
     if deployment.properties.get("deploymentConfiguration"):
@@ -125,6 +126,7 @@ def workspace_id(cloud: Cloud, call: Call) -> str:
         f"/providers/Microsoft.MachineLearningServices/workspaces/{arguments['workspace']}"
     )
     require_reachable(cloud, workspace)
+    people.require_in_workspace(cloud, call.principal, people.READ_RUNS, workspace)
     return workspace
 
 

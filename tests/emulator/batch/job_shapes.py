@@ -16,11 +16,10 @@ from typing import Any
 
 from tests.emulator import addresses
 from tests.emulator.batch.jobs import ARTIFACTS, FINAL, STAGES
-from tests.emulator.batch.task import Settings, task_from
+from tests.emulator.batch.task import INVOCATION, Settings, task_from
 from tests.emulator.ml.references import WORKSPACE
 from tests.emulator.state import Resource
 
-INVOCATION = "invocation"  # what of a job's secrets its endpoint tells
 _ENDPOINT_JOBS = f"{WORKSPACE}/batchEndpoints/deployments/jobs"
 _JOBS = f"{WORKSPACE}/jobs"
 _WORDS = (

@@ -17,6 +17,7 @@ from typing import Any
 from azure.core.exceptions import AzureError
 
 from tests.emulator.batch.command import command_task_from, command_work
+from tests.emulator.batch.node_access import require_access
 from tests.emulator.batch.places import Place, find_place
 from tests.emulator.batch.scoring_work import scoring_work
 from tests.emulator.batch.task import task_from
@@ -107,6 +108,7 @@ class RunningJobs:
         place = logs_of(self.state, work.workspace, work.run)
         log = Log(self.blobs, place, work.log, work.live)
         try:
+            require_access(self.state, found, work)
             work.fetch(self.blobs, folder)
             self._set(key, status="Running")
             self._work(found, work, folder, log)

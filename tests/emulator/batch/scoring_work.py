@@ -5,10 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.emulator.authorization import (
+    PROCESS_MESSAGES,
+    READ_BLOBS,
+    WRITE_BLOBS,
+    WRITE_ENTITIES,
+)
 from tests.emulator.batch.places import Place, download, is_empty, model_root, upload
 from tests.emulator.batch.task import Task
 from tests.emulator.batch.work import Failed, Work
@@ -23,6 +30,16 @@ class ScoringWork(Work):
     """A task, which `scoring` runs in a process of its own."""
 
     task: Task
+
+    def needs(self) -> Iterator[tuple[Place, str]]:
+        """Read what is scored, write what comes of it, and share the mini-batches out."""
+        task = self.task
+        for place in (task.input, task.model, task.code):
+            if place is not None:
+                yield place, READ_BLOBS
+        yield task.output, WRITE_BLOBS
+        yield task.output, PROCESS_MESSAGES
+        yield task.output, WRITE_ENTITIES
 
     def fetch(self, blobs: Blobs, folder: Path) -> None:
         """Fetch input, model and code, and write the task down."""

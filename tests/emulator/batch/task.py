@@ -8,6 +8,8 @@ from typing import Any
 
 from tests.emulator.batch.places import Place
 
+INVOCATION = "invocation"  # what of a job's secrets its endpoint tells
+
 
 @dataclass(frozen=True)
 class Settings:

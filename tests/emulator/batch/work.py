@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,6 +35,10 @@ class Work(ABC):
     log: str  # the file that has what the process prints
     live: bool  # whether the log is stored as it grows
     timeout: float | None  # seconds
+
+    @abstractmethod
+    def needs(self) -> Iterator[tuple[Place, str]]:
+        """Give what the node does with data: where, and the action that a role has to allow."""
 
     @abstractmethod
     def fetch(self, blobs: Blobs, folder: Path) -> None:

@@ -9,6 +9,7 @@ from tests.emulator.kinds import Change, Kind
 from tests.emulator.ml.quota import let_it_lack_cores
 from tests.emulator.ml.references import WORKSPACE
 from tests.emulator.ml.refusals import conflict, invalid, require_unchanged
+from tests.emulator.ml.workspace_identity import require_made_by_workspace
 from tests.emulator.resources import system_data
 from tests.emulator.routes import Call
 from tests.emulator.state import Resource
@@ -19,6 +20,7 @@ _ACTIONS = ("Delete", "Detach")
 
 
 def _prepare(change: Change) -> None:
+    require_made_by_workspace(change, "computes/write")
     if not _NAME.fullmatch(change.id.name):
         raise invalid(
             f"'{change.id.name}' is no name of a compute: 3 to 32 letters, digits and hyphens,"

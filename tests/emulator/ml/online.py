@@ -11,6 +11,7 @@ from tests.emulator.cloud import Cloud
 from tests.emulator.kinds import Change, Kind
 from tests.emulator.messages import Refusal, Response, answer
 from tests.emulator.ml.containers import let_it_crash
+from tests.emulator.ml.deployment_access import let_it_lack_access
 from tests.emulator.ml.endpoints import (
     ONLINE,
     add_last_operation,
@@ -27,6 +28,7 @@ from tests.emulator.ml.refusals import (
     refused_by_inference,
     require_unchanged,
 )
+from tests.emulator.ml.workspace_identity import require_made_by_workspace
 from tests.emulator.routes import Call
 from tests.emulator.state import Resource
 from tests.emulator.tokens import SECONDS_VALID
@@ -102,6 +104,7 @@ def _require_recoverable(change: Change) -> None:
 
 
 def _prepare_deployment(change: Change) -> None:
+    require_made_by_workspace(change, "onlineEndpoints/deployments/write")
     _require_recoverable(change)
     properties = change.properties
     if not properties.get("model") and not properties.get("environmentId"):
@@ -140,7 +143,8 @@ def _prepare_deployment(change: Change) -> None:
             "timeout": "PT2S",
         } | (properties.get(probe) or {})
     add_last_operation(change)
-    let_it_crash(change, model)
+    if not let_it_lack_access(change):
+        let_it_crash(change, model)
 
 
 def _before_deployment_delete(cloud: Cloud, call: Call, deployment: Resource) -> None:

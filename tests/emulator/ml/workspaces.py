@@ -13,6 +13,7 @@ from tests.emulator.ml.datastores import put_default_datastores
 from tests.emulator.ml.networks import prepare_network, view_workspace
 from tests.emulator.ml.references import WORKSPACE
 from tests.emulator.ml.refusals import invalid, require_unchanged
+from tests.emulator.ml.workspace_identity import require_services
 from tests.emulator.routes import Call
 from tests.emulator.state import Resource
 
@@ -64,6 +65,7 @@ def _prepare(change: Change) -> None:
     properties.setdefault("systemDatastoresAuthMode", "accessKey")
     change.body.setdefault("kind", "Default")
     change.body.setdefault("sku", {"name": "Basic", "tier": "Basic"})
+    require_services(change)
     change.created.append(lambda: put_default_datastores(change))
     prepare_network(change)
 
