@@ -38,7 +38,9 @@ class BuiltInRole:
 
 
 def _matches(patterns: tuple[str, ...], action: str) -> bool:
-    return any(fnmatchcase(action.lower(), pattern) for pattern in patterns)
+    # Between slashes a star is also nothing: those who may `workspaces/*/read` read the workspace.
+    ways = (way for pattern in patterns for way in (pattern, pattern.replace("/*/", "/")))
+    return any(fnmatchcase(action.lower(), way) for way in ways)
 
 
 BUILT_IN: Mapping[str, BuiltInRole] = {

@@ -20,11 +20,12 @@ from tests.emulator.authorization import ASSIGNMENT
 from tests.emulator.batch.fixtures import require_blobs
 from tests.emulator.batch.plugged import scoring
 from tests.emulator.blobs import Blobs
+from tests.emulator.holding import hold
 from tests.emulator.messages import Response, request
 from tests.emulator.operations import FINAL_STATES
 from tests.emulator.state import Resource
 from tests.infra.engine.deploying import ENDPOINTS, deploy_platform, endpoint_of, workspace_of
-from tests.infra.engine.stack import Pulumi, make_project, make_stack
+from tests.infra.engine.stack import Pulumi, Stack, make_project, make_stack
 from tests.infra.roles import (
     COLLECTOR,
     CONNECTION,
@@ -46,6 +47,7 @@ UNSEEN = {row for row, without in documented().items() if without.startswith("no
 class Scene:
     """A managed production that is deployed, asked from inside of its network."""
 
+    stack: Stack
     emulator: Emulator
     blobs: Blobs
     workspace: str  # ids
@@ -225,7 +227,7 @@ def _deployed(pulumi: Pulumi, emulator: Emulator, blobs: Blobs, folder: Path) ->
     batch, online = (
         subscription + endpoint_of(outputs, f"diabetes-{kind}") for kind in ("batch", "online")
     )
-    scene = Scene(emulator, blobs, workspace, batch, online)
+    scene = Scene(stack, emulator, blobs, workspace, batch, online)
     _enter_network(scene)
     _upload(scene)
     scene.roles = _roles(scene)
@@ -292,3 +294,20 @@ def test_what_collects_needs_a_role_that_comes_with_it(scene: Scene) -> None:
     refused = collect(scene)
     words = said(documented()[COLLECTOR])
     assert [word for word in words if word not in refused] == [], refused
+
+
+def test_a_reader_previews_and_changes_nothing(scene: Scene) -> None:
+    with hold(scene.emulator, ("Reader", scene.group)):
+        assert scene.stack.preview().changed == []
+        assert "AuthorizationFailed" in change_cluster(scene)
+
+
+def test_a_contributor_deploys_all_but_roles(scene: Scene) -> None:
+    group = scene.group
+    role = scene.roles["clusters", "AcrPull", "registry"].key
+    with hold(scene.emulator, ("Contributor", group)):
+        assert change_cluster(scene) == ""
+        assert "roleassignments/write" in scene.put_again(role).lower()
+    administrator = "Role Based Access Control Administrator"
+    with hold(scene.emulator, ("Contributor", group), (administrator, group)):
+        assert scene.put_again(role) == ""
