@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import uuid
 
-from tests.emulator import addresses, platform_kinds
+from tests.emulator import addresses
+from tests.emulator.authorization import STORAGE_ACCOUNT
 from tests.emulator.cloud import Cloud
 from tests.emulator.kinds import Change, Kind
 from tests.emulator.messages import Refusal, Response, answer
@@ -19,7 +20,7 @@ from tests.emulator.state import Resource
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,32}")
 _NEEDS = {
-    "storageAccount": platform_kinds.STORAGE_ACCOUNT,
+    "storageAccount": STORAGE_ACCOUNT,
     "keyVault": "Microsoft.KeyVault/vaults",
 }
 _MAY_HAVE = {
