@@ -19,11 +19,13 @@ from infra.existing_resources import TYPES, name_of
 from infra.pins import Deployment, all_pinned, code_pin, pinned
 from infra.resource_manager import ResourceManager, ResourceManagerError, when_asked
 from infra.saying import Say
+from infra.schedule_calls import data_pins
 from infra.settings import Settings
 from infra.stack_config import EXISTING, ISOLATION, StackConfig
 from runner.declarations import AssetReference, DeclarationError, PipelineDeployment, Problem
 from runner.declarations.catalog import ENDPOINTS, sorted_problems
 from runner.declarations.overlay import LOCATION
+from runner.declarations.scheduling import key_of
 
 MODES = {
     "Disabled": "none",
@@ -135,6 +137,9 @@ def _pins(settings: Settings, config: StackConfig) -> Iterator[Pin]:
             yield from _pin("environments", environment, say, "environment")
         if code := code_pin(deployment):
             yield Pin(f"codes/{code.name}", code.version, say, ("code_configuration", "code"))
+    for reference, endpoint, schedule in data_pins(settings.catalog):
+        say = Say(config.file, schedule, key_of(endpoint, schedule))
+        yield from _pin("data", reference, say, "input")
     for pipelines in settings.catalog.pipeline_deployments.values():
         for pipeline in pinned(pipelines).values():
             yield from _pin("components", pipeline.component, _say(pipeline, config), "component")
@@ -164,6 +169,8 @@ def _nowhere(pin: Pin, settings: Settings) -> Problem:
 def _registering(pin: Pin, settings: Settings) -> str:
     if pin.asset.startswith("components/"):
         return "`az ml component create --file FILE`"
+    if pin.asset.startswith("data/"):
+        return f"`runner data register … --env {settings.stack}`"
     return f"`runner models register … --env {settings.stack} --pin`"
 
 

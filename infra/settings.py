@@ -10,6 +10,7 @@ from infra.cluster import Cluster, read_cluster
 from infra.existing_resources import Existing, existing_from, name_of, undeclared
 from infra.isolation import Network, closed, network_from
 from infra.pins import undeployable, unroutable, waiting_for_pins
+from infra.schedule_calls import unschedulable
 from infra.stack_config import StackConfig, StackSettings
 from infra.unsupported import unsupported
 from runner.declarations import DeclarationError
@@ -77,6 +78,7 @@ def settings_from(config: StackConfig) -> Settings:
         config.problems += closed(network, config, catalog)
         config.problems += undeclared(existing, config, catalog)
         config.problems += unroutable(catalog, config.file)
+        config.problems += unschedulable(catalog, config.file)
         if clusters is not None:
             config.problems += undeployable(catalog, config.file, clusters)
         if location := common["location"]:

@@ -12,6 +12,7 @@ from tests.emulator.ml import (
     networks,
     online,
     registries,
+    schedules,
     workspaces,
 )
 
@@ -24,5 +25,6 @@ KINDS: tuple[Kind, ...] = (
     *batch.KINDS,
     *online.KINDS,
     jobs.KIND,
+    schedules.KIND,
     *registries.KINDS,
 )
