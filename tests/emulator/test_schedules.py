@@ -9,7 +9,7 @@ import pytest
 from tests.emulator.seed import SeededWorkspace
 
 CRON = {"triggerType": "Cron", "expression": "0 2 * * *"}
-CALL = {"properties": {"inputData": {}}}
+CALL: dict[str, Any] = {"properties": {"inputData": {}}}
 
 
 @pytest.fixture
