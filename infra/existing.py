@@ -174,8 +174,8 @@ def _pins(settings: Settings, config: StackConfig) -> Iterator[Pin]:
                     data = parse_reference(collection.data, "data")
                     keys = ("data_collector", "collections", name, "data")
                     yield from _pin("data", data, say, *keys)
-    for reference, endpoint, schedule in data_pins(settings.catalog):
-        say = Say(config.file, schedule, key_of(endpoint, schedule))
+    for reference, found in data_pins(settings.catalog):
+        say = Say(config.file, found.schedule, key_of(found.endpoint, found.schedule))
         yield from _pin("data", reference, say, "input")
     for pipelines in settings.catalog.pipeline_deployments.values():
         for pipeline in pinned(pipelines).values():

@@ -179,7 +179,7 @@ def pages(
     """
     found = manager.get(collection, api_version)
     while found is not None:
-        yield from found.body["value"]
+        yield from found.body.get("value") or ()
         following = found.body.get("nextLink")
         found = manager.get(following) if following else None
 

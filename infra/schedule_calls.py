@@ -75,13 +75,14 @@ def unschedulable(catalog: Catalog, stack: Path) -> Iterator[Problem]:
                 yield say(str(error), "input")
 
 
-def data_pins(catalog: Catalog) -> Iterator[tuple[AssetReference, str, Schedule]]:
-    """The versions of data that schedules read, with the endpoint of each."""
-    for endpoint, schedules in catalog.schedules.items():
-        for schedule in schedules.values():
-            uri, _ = _input(_text(catalog, endpoint, schedule), schedule, catalog.data)
+def data_pins(catalog: Catalog) -> Iterator[tuple[AssetReference, Scheduled]]:
+    """The versions of data that schedules read, with the schedule of each."""
+    for endpoint in catalog.schedules:
+        for found in schedules_of(catalog, endpoint):
+            text = _text(catalog, endpoint, found.schedule)
+            uri, _ = _input(text, found.schedule, catalog.data)
             if isinstance(uri, AssetReference):
-                yield uri, endpoint, schedule
+                yield uri, found
 
 
 def _text(catalog: Catalog, endpoint: str, schedule: Schedule) -> str | None:
