@@ -24,6 +24,7 @@ from infra.foundation import Platform
 from infra.options import made_by_commit, serves
 from infra.pins import default_deployment, pinned
 from infra.routing import Routing
+from infra.schedules import declare_schedules
 from infra.settings import Settings
 from runner.declarations import (
     AssetReference,
@@ -58,8 +59,9 @@ def _declare(
         for name, pipeline in pinned(catalog.pipeline_deployments.get(declared.name, {})).items()
     }
     default = default_deployment(catalog, declared.name)
+    before_schedules: list[pulumi.Resource] = [*deployments.values()]
     if default is not None:
-        Routing(
+        routing = Routing(
             declared.name,
             endpoint=endpoint,
             deployments=deployments,
@@ -67,6 +69,8 @@ def _declare(
             protect=settings.production,
             default=default,
         )
+        before_schedules.append(routing)
+    declare_schedules(settings, platform, endpoint, declared.name, before_schedules)
     return Endpoint(declared.name, "batch", endpoint, deployments, default=default)
 
 

@@ -15,15 +15,30 @@ from typing import Any
 import pulumi
 from pulumi.runtime.config import get_config
 
+from infra.answering import silenced
 from infra.existing_resources import TYPES, name_of
 from infra.pins import Deployment, all_pinned, code_pin, pinned
-from infra.resource_manager import ResourceManager, ResourceManagerError, when_asked
+from infra.resource_manager import (
+    ResourceManager,
+    ResourceManagerError,
+    pages,
+    when_asked,
+)
 from infra.saying import Say
+from infra.schedule_calls import data_pins
 from infra.settings import Settings
-from infra.stack_config import EXISTING, ISOLATION, StackConfig
-from runner.declarations import AssetReference, DeclarationError, PipelineDeployment, Problem
+from infra.stack_config import CLUSTERS, EXISTING, ISOLATION, StackConfig
+from runner.declarations import (
+    AssetReference,
+    DeclarationError,
+    OnlineDeployment,
+    PipelineDeployment,
+    Problem,
+    parse_reference,
+)
 from runner.declarations.catalog import ENDPOINTS, sorted_problems
 from runner.declarations.overlay import LOCATION
+from runner.declarations.scheduling import key_of
 
 MODES = {
     "Disabled": "none",
@@ -75,10 +90,9 @@ def look(settings: Settings, config: StackConfig) -> frozenset[str]:
 def _autoscaled(settings: Settings, manager: ResourceManager) -> frozenset[str]:
     group = settings.workspace_id.partition("/providers/")[0]
     listing = f"{group}/providers/Microsoft.Insights/autoscaleSettings"
-    found = manager.get(listing, _AUTOSCALE_API_VERSION)
     return frozenset(
         setting["properties"].get("targetResourceUri", "").lower()
-        for setting in (found.body["value"] if found else ())
+        for setting in pages(manager, listing, _AUTOSCALE_API_VERSION)
         if setting["properties"].get("enabled")
     )
 
@@ -100,6 +114,8 @@ def problems_of(settings: Settings, config: StackConfig, manager: ResourceManage
     return [
         *(problem for problem in problems if problem),
         *_isolation(now, workspace, settings, config, manager),
+        *_respelt(workspace, settings, config, manager),
+        *silenced(settings, config, manager),
         *_elsewhere(found.body, settings, config),
     ]
 
@@ -110,6 +126,23 @@ def _absent(settings: Settings, config: StackConfig, manager: ResourceManager) -
         if manager.get(id_, TYPES[key][1]) is None:
             text = f"there is no {name_of(id_)} of that id: {id_}"
             yield Problem(config.place_below(EXISTING, key), f"{EXISTING}.{key}", text)
+
+
+def _respelt(
+    workspace: str, settings: Settings, config: StackConfig, manager: ResourceManager
+) -> Iterator[Problem]:
+    """Azure tells no capitals apart, and refuses a cluster whose name another has so."""
+    there = {
+        found["name"].lower(): found["name"] for found in pages(manager, f"{workspace}/computes")
+    }
+    for name in settings.clusters:
+        known = there.get(name.lower(), name)
+        if known != name:
+            text = f"is {known!r} to Azure, which tells no capitals apart, allowed: {known}, or a"
+            place = config.place_below(CLUSTERS, name)
+            yield Problem(
+                place, f"{CLUSTERS}.{name}", f"{text} name that differs in more than those"
+            )
 
 
 def _elsewhere(
@@ -135,6 +168,15 @@ def _pins(settings: Settings, config: StackConfig) -> Iterator[Pin]:
             yield from _pin("environments", environment, say, "environment")
         if code := code_pin(deployment):
             yield Pin(f"codes/{code.name}", code.version, say, ("code_configuration", "code"))
+        if isinstance(deployment, OnlineDeployment) and deployment.data_collector is not None:
+            for name, collection in deployment.data_collector.collections.items():
+                if collection.data is not None:
+                    data = parse_reference(collection.data, "data")
+                    keys = ("data_collector", "collections", name, "data")
+                    yield from _pin("data", data, say, *keys)
+    for reference, found in data_pins(settings.catalog):
+        say = Say(config.file, found.schedule, key_of(found.endpoint, found.schedule))
+        yield from _pin("data", reference, say, "input")
     for pipelines in settings.catalog.pipeline_deployments.values():
         for pipeline in pinned(pipelines).values():
             yield from _pin("components", pipeline.component, _say(pipeline, config), "component")
@@ -145,12 +187,12 @@ def _say(deployment: Deployment | PipelineDeployment, config: StackConfig) -> Sa
     return Say(config.file, deployment, prefix)
 
 
-def _pin(kind: str, reference: object, say: Say, key: str) -> Iterator[Pin]:
+def _pin(kind: str, reference: object, say: Say, *keys: str) -> Iterator[Pin]:
     """The pin of a reference to a version of the stack's own workspace, if it is one."""
     if not isinstance(reference, AssetReference) or reference.registry or reference.workspace:
         return
     if reference.version is not None:
-        yield Pin(f"{kind}/{reference.name}", reference.version, say, (key,))
+        yield Pin(f"{kind}/{reference.name}", reference.version, say, keys)
 
 
 def _nowhere(pin: Pin, settings: Settings) -> Problem:
@@ -164,6 +206,8 @@ def _nowhere(pin: Pin, settings: Settings) -> Problem:
 def _registering(pin: Pin, settings: Settings) -> str:
     if pin.asset.startswith("components/"):
         return "`az ml component create --file FILE`"
+    if pin.asset.startswith("data/"):
+        return f"`runner data register … --env {settings.stack}`"
     return f"`runner models register … --env {settings.stack} --pin`"
 
 
@@ -172,8 +216,7 @@ def _missing(
 ) -> Problem | None:
     if manager.get(f"{workspace}/{pin.asset}/versions/{pin.version}"):
         return None
-    listed = manager.get(f"{workspace}/{pin.asset}/versions")
-    there = [version["name"] for version in listed.body["value"]] if listed else []
+    there = [version["name"] for version in pages(manager, f"{workspace}/{pin.asset}/versions")]
     more = f", … ({len(there)})" if len(there) > _SHOWN else ""
     text = (
         f"is pinned to {pin.asset.partition('/')[2]}:{pin.version}, which workspace"
@@ -209,5 +252,4 @@ def _isolation(
 
 def _inside(workspace: str, manager: ResourceManager) -> Iterator[str]:
     for kind in ("computes", "onlineEndpoints"):
-        found = manager.get(f"{workspace}/{kind}")
-        yield from (f"{kind}/{named['name']}" for named in (found.body["value"] if found else ()))
+        yield from (f"{kind}/{found['name']}" for found in pages(manager, f"{workspace}/{kind}"))

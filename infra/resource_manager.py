@@ -6,7 +6,7 @@ Signs in as the azure-native plugin does, with the same settings.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -45,12 +45,17 @@ class ResourceManager:
     client: ARMPipelineClient[Any, Any]
 
     def get(self, resource_id: str, api_version: str = API_VERSION) -> Resource | None:
-        """Read a resource; None where there is none. Raises ResourceManagerError."""
-        response = self._send("GET", resource_id, query={"api-version": api_version}).http_response
+        """Read a resource, or a page of a list by the address that the one before it names.
+
+        None where there is none. Raises ResourceManagerError.
+        """
+        query = {} if "?" in resource_id else {"api-version": api_version}
+        response = self._send("GET", resource_id, query=query).http_response
         if response.status_code == 404:
             return None
-        _check(response, f"reading {_short(resource_id)}")
-        return Resource(response.json(), response.headers.get("ETag"))
+        doing = f"reading {_short(resource_id)}"
+        _check(response, doing)
+        return Resource(_object(response, doing), response.headers.get("ETag"))
 
     def put(self, resource_id: str, body: Mapping[str, Any], etag: str | None = None) -> None:
         """Replace a resource and wait until Azure is done with it.
@@ -59,7 +64,7 @@ class ResourceManager:
         resource is another by now or is being changed, else ResourceManagerError.
         """
         headers = {"If-Match": etag} if etag else {}
-        first = self._send("PUT", resource_id, headers, body)
+        first = self._send("PUT", resource_id, headers, body, query={"api-version": API_VERSION})
         self._finish(first, f"changing {_short(resource_id)}")
 
     def delete(self, resource_id: str, **query: str) -> None:
@@ -67,7 +72,7 @@ class ResourceManager:
 
         Raises ResourceManagerError.
         """
-        first = self._send("DELETE", resource_id, query=query)
+        first = self._send("DELETE", resource_id, query={"api-version": API_VERSION, **query})
         if first.http_response.status_code != 404:
             self._finish(first, f"deleting {_short(resource_id)}")
 
@@ -90,7 +95,8 @@ class ResourceManager:
         resource_id: str,
         headers: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
-        query: Mapping[str, str] | None = None,
+        *,
+        query: Mapping[str, str],
     ) -> Any:
         from azure.core.exceptions import AzureError
         from azure.core.rest import HttpRequest
@@ -98,7 +104,7 @@ class ResourceManager:
         request = HttpRequest(
             method,
             resource_id,
-            params={"api-version": API_VERSION, **(query or {})},
+            params=dict(query),
             headers=dict(headers or {}),
             json=body,
         )
@@ -164,6 +170,35 @@ def when_asked(configured: Callable[[str], Any]) -> Callable[[], ResourceManager
     return cache(lambda: connect(setting))
 
 
+def pages(
+    manager: ResourceManager, collection: str, api_version: str = API_VERSION
+) -> Iterator[Mapping[str, Any]]:
+    """What a collection lists, page by page; nothing where there is none.
+
+    Raises ResourceManagerError.
+    """
+    found = manager.get(collection, api_version)
+    while found is not None:
+        yield from found.body.get("value") or ()
+        following = found.body.get("nextLink")
+        found = manager.get(following) if following else None
+
+
+def _object(response: HttpResponse, doing: str) -> Mapping[str, Any]:
+    """The JSON object of an answer. A proxy in between may answer with a page of its own."""
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        kind = response.headers.get("Content-Type") or "no type"
+        raise ResourceManagerError(
+            f"{doing}: what came back is no JSON of Azure's ({kind}), so something between here and"
+            " Azure answers in its place: look at HTTPS_PROXY and what signs in to it"
+        )
+    return body
+
+
 def _check(response: HttpResponse, doing: str) -> None:
     """Raise what an answer that is an error says, as one line."""
     from azure.core.exceptions import HttpResponseError
@@ -182,7 +217,8 @@ def _reason(error: Exception) -> str:
     if said is not None and said.code:
         inner = [detail.message for detail in said.details or () if detail.message]
         return " ".join(f"{said.code}: {' '.join([said.message, *inner])}".split())
-    return " ".join(str(getattr(error, "message", error)).split())
+    text = str(getattr(error, "message", error)).partition("\nContent: <")[0]  # a page of a proxy's
+    return " ".join(text.split())
 
 
 def _short(resource_id: str) -> str:

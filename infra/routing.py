@@ -24,6 +24,7 @@ from pulumi.dynamic import (
 )
 from pulumi.output import Unknown
 
+from infra.consent import MAY_STOP
 from infra.resource_manager import Conflict, ResourceManager, ResourceManagerError, when_asked
 
 # What of an endpoint is routed, and what nothing routed looks like.
@@ -236,14 +237,14 @@ def refuse_to_replace(olds: Mapping[str, Any], news: Mapping[str, Any]) -> None:
     Unknown is the id of what is about to be made anew: what has it today is deleted first.
     """
     endpoint = str(olds.get("endpoint", "")).rpartition("/")[2]
-    answering = _answering(olds)
-    if answering and isinstance(news.get("endpoint"), Unknown):
+    doing_now = answering(olds)
+    if doing_now and isinstance(news.get("endpoint"), Unknown):
         raise WouldStopAnswers(
-            f"the endpoint {endpoint} would be deleted and made anew, and {_listed(answering)}."
-            " Undo the change; or take its traffic, or its default, out of the stack file, run"
-            " `pulumi up`, and make the change then"
+            f"the endpoint {endpoint} would be deleted and made anew, and {listed(doing_now)}."
+            f" Undo the change; or write `{MAY_STOP}: [{endpoint}]`, take its traffic, or its"
+            " default, out of the stack file, run `pulumi up`, and make the change then"
         )
-    for name, doing in answering.items():
+    for name, doing in doing_now.items():
         if isinstance(news.get(f"{DEPLOYMENT}{name}"), Unknown):
             raise WouldStopAnswers(
                 f"the deployment {name} of {endpoint} would be deleted and made anew, and"
@@ -252,7 +253,7 @@ def refuse_to_replace(olds: Mapping[str, Any], news: Mapping[str, Any]) -> None:
             )
 
 
-def _answering(props: Mapping[str, Any]) -> dict[str, str]:
+def answering(props: Mapping[str, Any]) -> dict[str, str]:
     """What a routing has each deployment do that does anything."""
     doing = {name: f"{name} mirrors {part} %" for name, part in _split(props, "mirror_traffic")}
     doing |= {name: f"{name} answers {part} %" for name, part in _split(props, "traffic")}
@@ -265,14 +266,15 @@ def _split(props: Mapping[str, Any], key: str) -> list[tuple[str, int]]:
     return list(split_of(props.get(key) or "").items())
 
 
-def _listed(answering: Mapping[str, str]) -> str:
-    return " and ".join(answering.values())
+def listed(doing: Mapping[str, str]) -> str:
+    """What deployments do, in one text."""
+    return " and ".join(doing.values())
 
 
 def _moved(olds: Mapping[str, Any], name: str) -> str:
     """What to write so that another deployment does what this one does."""
     others = [other for other in deployments_of(olds) if other != name]
-    other = next((name for name in others if name in _answering(olds)), None) or next(
+    other = next((name for name in others if name in answering(olds)), None) or next(
         iter(others), None
     )
     beside = "" if other else "deploy another one beside it, here called `next`, and "

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from infra.cluster import Cluster, image_builder, read_cluster
+from infra.consent import MAY_STOP
 from infra.existing_resources import Existing, existing_from, name_of, undeclared
 from infra.isolation import Network, closed, network_from
 from infra.pins import undeployable, unroutable, waiting_for_pins
+from infra.schedule_calls import unschedulable
 from infra.stack_config import StackConfig, StackSettings
 from infra.unsupported import unsupported
 from runner.declarations import DeclarationError
@@ -23,6 +25,7 @@ class Settings(StackSettings):
     network: Network
     clusters: Mapping[str, Cluster]
     existing: Existing = field(default_factory=Existing)
+    may_stop: frozenset[str] = frozenset()  # endpoints that callers may lose, by name
     autoscaled: frozenset[str] = frozenset()  # deployments whose instances Azure counts, by id
 
     @property
@@ -79,11 +82,13 @@ def settings_from(config: StackConfig) -> Settings:
     network = network_from(config)
     existing = existing_from(config, common["subscription_id"])
     clusters = config.clusters(read_cluster)
+    may_stop: frozenset[str] = frozenset(config.value(MAY_STOP, tuple[str, ...], ()))
     catalog = config.catalog()
     if catalog is not None:
         config.problems += closed(network, config, catalog)
         config.problems += undeclared(existing, config, catalog)
         config.problems += unroutable(catalog, config.file)
+        config.problems += unschedulable(catalog, config.file)
         if clusters is not None:
             config.problems += undeployable(catalog, config.file, clusters)
         if location := common["location"]:
@@ -95,6 +100,7 @@ def settings_from(config: StackConfig) -> Settings:
         network=network,
         existing=existing,
         clusters=clusters,
+        may_stop=may_stop,
         catalog=catalog,
         waiting=waiting_for_pins(catalog),
     )

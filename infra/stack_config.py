@@ -15,6 +15,7 @@ import pulumi
 from pulumi.runtime import get_config_env, is_config_secret
 from pulumi.runtime.config import get_config
 
+from infra.consent import MAY_STOP
 from infra.names import Names
 from infra.pins import Waiting, pinning
 from infra.tag_rules import MOST_OWN_TAGS, refused_tags
@@ -57,7 +58,7 @@ ANYWHERE = (
     *(ROLE_SETTLING, TAGS),
 )
 ONLY_ON: Mapping[str, tuple[str, ...]] = {
-    "azureml": (EXISTING, FIREWALL, IMAGE_BUILDER, ISOLATION, OUTBOUND),
+    "azureml": (EXISTING, FIREWALL, IMAGE_BUILDER, ISOLATION, MAY_STOP, OUTBOUND),
     "databricks": (CATALOG, GROUPS, SCHEMA),
 }
 SCORING = (*ANYWHERE, *(key for keys in ONLY_ON.values() for key in keys))

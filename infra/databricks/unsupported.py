@@ -24,6 +24,7 @@ from runner.declarations import (
 from runner.declarations.catalog import ENDPOINTS, undeclared
 from runner.declarations.document import MappingNode
 from runner.declarations.names import UNITY_NAME_RULE, is_unity_name
+from runner.declarations.scheduling import key_of
 
 BATCH_ENDPOINT = ("defaults", "description", "input", "tags")
 ONLINE_ENDPOINT = ("description", "tags", "traffic")
@@ -43,6 +44,7 @@ def stack_problems(catalog: Catalog, stack: Path) -> list[Problem]:
         key = f"{ENDPOINTS}.{name}"
         own: Sequence[str] = BATCH_ENDPOINT if batch else ONLINE_ENDPOINT
         problems += _meaningless(endpoint.source, stack, key, own)
+        problems += _schedules(catalog, name)
         for deployment in _deployments(catalog, name).values():
             where = f"{key}.deployments.{deployment.name}"
             known: Sequence[str] = BATCH_DEPLOYMENT if batch else ONLINE_DEPLOYMENT
@@ -96,6 +98,15 @@ def _deployments(catalog: Catalog, endpoint: str) -> Mapping[str, Deployment]:
         **catalog.online_deployments.get(endpoint, {}),
     }
     return dict(sorted(found.items()))
+
+
+def _schedules(catalog: Catalog, endpoint: str) -> Iterator[Problem]:
+    for schedule in catalog.schedules.get(endpoint, {}).values():
+        text = (
+            "means nothing on Databricks, whose jobs are given a request by the runner, allowed: a"
+            " timer that calls `runner score`, as docs/schedules.md has it"
+        )
+        yield Problem(schedule.source.place, key_of(endpoint, schedule), text)
 
 
 def _meaningless(

@@ -17,6 +17,7 @@ UNTAGGED: Final = frozenset(
         "machinelearningservices:ManagedNetworkSettingsRule",
         "machinelearningservices:ModelContainer",
         "machinelearningservices:ModelVersion",
+        "machinelearningservices:Schedule",
         "managedidentity:FederatedIdentityCredential",
         "monitor:DiagnosticSetting",
         "storage:BlobContainer",

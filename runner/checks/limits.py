@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from runner.checks.finding import Finding, error, warning
 from runner.checks.subject import Subject
 from runner.declarations import BatchDeployment, CommandJob, OnlineDeployment, SparkJob
+from runner.declarations.online import COUNT_RULE, WORKER_COUNT
 from runner.declarations.secret_variables import WAY_OUT, in_clear
 
 # Sizes that no machine can be had of any more, with the newer ones in their place.
@@ -85,19 +86,26 @@ def secrets(subject: Subject) -> Iterator[Finding]:
 
 def workers(subject: Subject) -> Iterator[Finding]:
     """An instance under Azure's inference server has a process for each request that is let in."""
-    declared = subject.declared
-    if not isinstance(declared, OnlineDeployment) or subject.only_azure_knows:
+    declared, environment = subject.declared, subject.environment
+    if not isinstance(declared, OnlineDeployment):
         return
-    model, environment = subject.model, subject.environment
+    if environment is not None and environment.inference_config:
+        return  # another server answers
+    processes = declared.worker_count
+    if processes is None:
+        given = declared.environment_variables[WORKER_COUNT]
+        place = subject.place("environment_variables", WORKER_COUNT)
+        yield error(place, "workers", f"{WORKER_COUNT} is {given!r}, allowed: {COUNT_RULE}")
+        return
+    model = subject.model
     if not subject.has_script and (model is None or model.type != "mlflow_model"):
         return  # another server answers
-    if environment is not None and (environment.inference_config or environment.image is None):
+    if subject.only_azure_knows or (environment is not None and environment.image is None):
         return
     at_once = declared.request_settings.max_concurrent_requests_per_instance
-    processes = declared.environment_variables.get("WORKER_COUNT", "1")
-    if processes.isdecimal() and int(processes) < at_once:
+    if processes < at_once:
         text = (
-            f"{at_once} requests at once are let into an instance, and its WORKER_COUNT is"
+            f"{at_once} requests at once are let into an instance, and its {WORKER_COUNT} is"
             f" {processes}, so that the others wait for a process, at worst until they time out:"
             f' set it to "{at_once}" in environment_variables, or allow {processes} at once'
         )

@@ -169,6 +169,26 @@ def declared_jobs(
     return [CompletionItem(name) for name in jobs if name.startswith(incomplete)]
 
 
+def schedule_names(
+    ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """The schedules in the environment's stack file, of the endpoint on the line if there is one."""
+    from click.shell_completion import CompletionItem
+
+    from runner.catalogs import read_environment_catalog
+    from runner.errors import RunnerError
+    from runner.project import find_project
+
+    try:
+        catalog = read_environment_catalog(find_project(), _session(ctx).environment)
+    except (OSError, RunnerError):
+        return []
+    typed = {ctx.params.get("endpoint"), *ctx.args} & catalog.schedules.keys()
+    owners = typed or catalog.schedules.keys()
+    names = sorted({name for owner in owners for name in catalog.schedules[owner]})
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
 def checked_names(
     _ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:

@@ -20,6 +20,7 @@ from runner.cli.options import (
     output_option,
     pairs,
     pass_session,
+    schedule_names,
 )
 from runner.cli.sizes import in_bytes
 
@@ -128,6 +129,7 @@ Examples:
 @click.option(
     "--scheduled",
     metavar="NAME",
+    shell_complete=schedule_names,
     help="Make the call of a schedule now: what Pulumi.<env>.yaml says under"
     " scoring:endpoints.<endpoint>.schedules.NAME. Nothing else may be said of the call.",
 )

@@ -26,6 +26,9 @@ Split = Annotated[
     Check(lambda split: all(map(is_endpoint_name, split)), "names of deployments"),
 ]
 
+WORKER_COUNT = "WORKER_COUNT"  # the variable
+COUNT_RULE = "a whole number above zero"
+
 
 @dataclass(frozen=True, kw_only=True)
 class OnlineEndpoint(Endpoint):
@@ -120,6 +123,17 @@ class OnlineDeployment(Deployment):
     egress_public_network_access: Switch | None = None
     private_network_connection: bool | None = None
     data_collector: DataCollector | None = None
+
+    @property
+    def worker_count(self) -> int | None:
+        """The processes of an instance, by the variable that Azure's server reads; None for no
+        whole number above zero."""
+        given = self.environment_variables.get(WORKER_COUNT, "1")
+        try:
+            count = int(given)
+        except ValueError:
+            return None
+        return count if count > 0 else None
 
 
 def online_endpoint_from(node: MappingNode, key: str = "") -> OnlineEndpoint:

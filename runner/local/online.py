@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from runner.counting import many
 from runner.declarations import Catalog, OnlineDeployment, OnlineEndpoint
+from runner.declarations.online import COUNT_RULE, WORKER_COUNT
 from runner.declarations.secret_references import without_references
 from runner.engine.mlmodel import read_mlmodel
 from runner.errors import EnvironmentRefused, JobFailed, NotFound, WrongUsage
@@ -258,18 +259,13 @@ def plan_deployment(
 
 
 def _worker_count(deployment: OnlineDeployment) -> int:
-    """The number of processes of each instance, by the variable that Azure's server reads."""
-    declared = deployment.environment_variables.get("WORKER_COUNT", "1")
-    try:
-        count = int(declared)
-    except ValueError:
-        count = 0
-    if count < 1:
+    """The number of processes of each instance. Raises WrongUsage for what is none."""
+    if deployment.worker_count is None:
         raise WrongUsage(
-            f"deployment {deployment.name!r}: environment variable WORKER_COUNT is {declared!r},"
-            " allowed: a whole number above zero"
+            f"deployment {deployment.name!r}: environment variable {WORKER_COUNT} is"
+            f" {deployment.environment_variables[WORKER_COUNT]!r}, allowed: {COUNT_RULE}"
         )
-    return count
+    return deployment.worker_count
 
 
 def _is_spark(model: Path) -> bool:

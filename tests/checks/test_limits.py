@@ -99,3 +99,12 @@ def test_a_process_for_each_request_that_is_let_in(project: Checked) -> None:
         file.write("request_settings: {max_concurrent_requests_per_instance: 8}\n")
         file.write("environment_variables: {WORKER_COUNT: 8}\n")
     assert project.found() == []
+
+
+@pytest.mark.parametrize("count", ["abc", "0", "-1", "2.5", '""'])
+def test_a_count_of_processes_that_is_none(project: Checked, count: str) -> None:
+    with (project.root / ONLINE).open("a") as file:
+        file.write(f"environment_variables: {{WORKER_COUNT: {count}}}\n")
+    (found,) = project.findings()
+    assert (found.severity, found.code, found.place.line) == ("error", "workers", 12)
+    assert found.text.endswith("allowed: a whole number above zero")

@@ -77,6 +77,17 @@ def test_models_and_environments_come_from_the_project(complete: Complete, tmp_p
     assert complete("runner env show p") == {"prod"}
 
 
+def test_schedules_come_from_the_environments_stack_file(
+    complete: Complete, tmp_path: Path
+) -> None:
+    nightly = 'schedules: {nightly: {cron: "0 2 * * *"}}'
+    stack = f"config:\n  scoring:endpoints:\n    echo: {{{nightly}}}\n"
+    make_project(tmp_path).write("Pulumi.dev.yaml", stack)
+    assert complete("runner score --env dev --scheduled ") == {"nightly"}
+    assert complete("runner score echo --env dev --scheduled n") == {"nightly"}
+    assert complete("runner score --scheduled ") == set()
+
+
 def test_what_fails_offers_nothing_and_says_nothing(
     complete: Complete, workspace: MemoryWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

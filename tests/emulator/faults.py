@@ -52,6 +52,19 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Page(Answer):
+    """A proxy in between answers with a page of its own."""
+
+    code: str = "Proxy"
+    message: str = "Sign in to the network"
+
+    def response(self) -> Response:
+        """Give the response."""
+        page = f"<html><body>{escape(self.message)}</body></html>"
+        return Response(self.status, page.encode(), {"Content-Type": "text/html"})
+
+
+@dataclass(frozen=True)
 class Forbidden(Answer):
     """403: who asks has no right to what is asked, which is said as Resource Manager does."""
 

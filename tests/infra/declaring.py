@@ -64,8 +64,12 @@ def declare(
     isolation: str = "none",
     production: bool = False,
     manager: Any = None,
+    more: Mapping[str, Any] | None = None,
 ) -> Program:
-    """Run the program for these declarations in a stack that says this of the endpoints."""
+    """Run the program for these declarations in a stack that says this of the endpoints.
+
+    `more` is what else its file says.
+    """
     folder = root / "models" / "m"
     folder.mkdir(parents=True, exist_ok=True)
     for number, text in enumerate(declarations):
@@ -76,6 +80,7 @@ def declare(
         "scoring:production": production,
         "scoring:clusters": {"small": {"size": "Standard_DS3_v2"}},
         "scoring:endpoints": endpoints,
+        **(more or {}),
     }
     return run_program(root, "dev", yaml.safe_dump({"config": config}), manager=manager)
 

@@ -51,6 +51,7 @@ PATHS: Mapping[str, str] = {
     "machinelearningservices:OnlineDeployment": _ML
     + "/onlineEndpoints/{endpointName}/deployments/{deploymentName}",
     "machinelearningservices:OnlineEndpoint": _ML + "/onlineEndpoints/{endpointName}",
+    "machinelearningservices:Schedule": _ML + "/schedules/{name}",
     "machinelearningservices:Workspace": _ML,
     "managedidentity:UserAssignedIdentity": "Microsoft.ManagedIdentity/userAssignedIdentities"
     "/{resourceName}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -132,3 +133,13 @@ def test_an_isolation_that_azure_does_not_change_to_is_refused(
     assert len(found) == bool(says)
     assert says in "".join(found)
     assert all("scoring:isolation: found" in line for line in found)
+
+
+def test_data_that_a_collector_writes_to_is_looked_up_as_a_model_is(project: Path) -> None:
+    collector = {"collections": {"model_inputs": {"enabled": "true", "data": "azureml:in:7"}}}
+    blue = {"model": "azureml:diabetes-mlflow:1", "data_collector": collector}
+    endpoints = {"diabetes-online": {"deployments": {"blue": blue}}}
+    (line,) = problems(project, Workspace(), scoring_endpoints=json.dumps(endpoints))
+    where = "diabetes-online.deployments.blue.data_collector.collections.model_inputs.data"
+    assert f"{where}: is pinned to in:7, which workspace" in line
+    assert "`runner data register … --env dev`" in line

@@ -11,7 +11,7 @@ from runner.clouds import Setting
 from tests.azure.settings import settings
 from tests.azure_cli import signed_in
 from tests.emulator import Emulator
-from tests.emulator.faults import forbidden
+from tests.emulator.faults import Page, forbidden
 from tests.emulator.seed import LOCATION, SeededWorkspace, put
 
 
@@ -60,6 +60,21 @@ def test_a_refusal_is_said_with_its_details(
         connect(_signed_in(azure)).put(
             f"{azure_workspace.id}/onlineEndpoints/half/deployments/blue", deployment
         )
+
+
+@pytest.mark.parametrize("status", [200, 403])
+def test_a_page_of_a_proxys_is_told_in_one_line(azure: Emulator, status: int) -> None:
+    azure.faults.inject(Page(status), method="GET", path="*/workspaces/*")
+    workspace = (
+        f"/subscriptions/{azure.cloud.subscription}/resourceGroups/g"
+        "/providers/Microsoft.MachineLearningServices/workspaces/w"
+    )
+    with pytest.raises(ResourceManagerError) as raised:
+        connect(_signed_in(azure)).get(workspace)
+    text = str(raised.value)
+    assert text.startswith("reading Microsoft.MachineLearningServices/workspaces/w: ")
+    assert "<html>" not in text
+    assert ("look at HTTPS_PROXY" if status == 200 else "Forbidden") in text
 
 
 def _signed_in(azure: Emulator) -> Setting:

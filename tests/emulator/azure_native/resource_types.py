@@ -108,6 +108,7 @@ TYPES: Mapping[str, ResourceType] = {
     "machinelearningservices:OnlineEndpoint": ResourceType(
         f"{_ML}/onlineEndpoints/{{endpointName}}", computed=_ADDRESSES
     ),
+    "machinelearningservices:Schedule": _type(f"{_ML}/schedules/{{name}}"),
     "machinelearningservices:Workspace": _type(_ML, "keyVault", "storageAccount"),
     "managedidentity:UserAssignedIdentity": _type(
         _provider("Microsoft.ManagedIdentity/userAssignedIdentities/{resourceName}")
@@ -154,6 +155,7 @@ NAMES: Mapping[str, re.Pattern[str]] = {
         "machinelearningservices:ManagedNetworkSettingsRule.ruleName": r"[a-zA-Z0-9_-]{3,33}",
         "machinelearningservices:OnlineDeployment.deploymentName": _ENDPOINT,
         "machinelearningservices:OnlineEndpoint.endpointName": _ENDPOINT,
+        "machinelearningservices:Schedule.name": r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,254}",
         "machinelearningservices:Workspace.workspaceName": r"[a-zA-Z0-9][a-zA-Z0-9_-]{2,32}",
         "managedidentity:UserAssignedIdentity.resourceName": r"[a-zA-Z0-9][a-zA-Z0-9_-]{2,127}",
         "operationalinsights:Workspace.workspaceName": r"[a-zA-Z0-9][a-zA-Z0-9-]{2,61}[a-zA-Z0-9]",

@@ -50,23 +50,30 @@ def invoke(cloud: Cloud, call: Call) -> Response:
     of its own, so that the same name again makes another job.
     """
     endpoint = _endpoint(cloud.state, call)
-    workspace = endpoint.body["id"].rpartition("/batchEndpoints/")[0]
-    require_reachable(cloud, workspace)
+    require_reachable(cloud, endpoint.body["id"].rpartition("/batchEndpoints/")[0])
     people.require_in_workspace(cloud, call.principal, people.INVOKE_BATCH, endpoint.body["id"])
-    deployment = _deployment(cloud.state, endpoint, call.request.headers.get(DEPLOYMENT_HEADER))
-    asked = _asked(call.request.json())
+    named = call.request.headers.get(DEPLOYMENT_HEADER)
+    job = accept(cloud, endpoint, named, call.request.json())
+    told = {DEPLOYMENT_HEADER: job.properties["tags"]["azureml.deploymentname"]}
+    return answer(201, as_endpoint_job(endpoint, job), told)
+
+
+def accept(cloud: Cloud, endpoint: Resource, named: str | None, body: Any) -> Resource:
+    """Make the job that is asked for, of the deployment that is named or the default."""
+    workspace = endpoint.body["id"].rpartition("/batchEndpoints/")[0]
+    deployment = _deployment(cloud.state, endpoint, named)
+    asked = _asked(body)
     if deployment.properties.get("deploymentConfiguration"):
         return _run_pipeline(cloud, workspace, endpoint, deployment, asked)
     task = _task(cloud.state, workspace, deployment, asked, f"batchjob-{uuid.uuid4()}")
     shown = None if cloud.ignores_job_names else asked.get("name")
-    body = job_body(endpoint, deployment, task.job, shown or display_name(), task.settings)
-    body["properties"]["properties"] |= asked.get("properties") or {}
+    made = job_body(endpoint, deployment, task.job, shown or display_name(), task.settings)
+    made["properties"]["properties"] |= asked.get("properties") or {}
     kept = {"task": task.to_json(), INVOCATION: _invocation(deployment, asked)}
-    resource = cloud.state.put(workspace, JOBS, body, kept)
+    resource = cloud.state.put(workspace, JOBS, made, kept)
     if cloud.jobs is not None:
         cloud.jobs.start(resource)
-    told = {DEPLOYMENT_HEADER: deployment.body["name"]}
-    return answer(201, as_endpoint_job(endpoint, resource), told)
+    return resource
 
 
 def _run_pipeline(
@@ -75,7 +82,7 @@ def _run_pipeline(
     endpoint: Resource,
     deployment: Resource,
     asked: Mapping[str, Any],
-) -> Response:
+) -> Resource:
     """Accept what a deployed pipeline is given, by its component. Its steps are not run."""
     component = deployment.properties["deploymentConfiguration"]["componentId"]["assetId"]
     found = cloud.state.get(component.removeprefix("azureml:"))
@@ -98,9 +105,7 @@ def _run_pipeline(
     body = job_body(endpoint, deployment, name, shown, _settings({}, {}))
     body["properties"]["tags"]["azureml.jobtype"] = "azureml.pipelinejob"
     body["properties"]["status"] = "Completed"
-    resource = cloud.state.put(workspace, JOBS, body, {INVOCATION: {"inputData": given}})
-    told = {DEPLOYMENT_HEADER: deployment.body["name"]}
-    return answer(201, as_endpoint_job(endpoint, resource), told)
+    return cloud.state.put(workspace, JOBS, body, {INVOCATION: {"inputData": given}})
 
 
 def jobs_of(cloud: Cloud, call: Call) -> Response:

@@ -13,6 +13,7 @@ from tests.emulator.ml import (
     networks,
     online,
     registries,
+    schedules,
     workspaces,
 )
 
@@ -26,5 +27,6 @@ KINDS: tuple[Kind, ...] = (
     *batch.KINDS,
     *online.KINDS,
     jobs.KIND,
+    schedules.KIND,
     *registries.KINDS,
 )

@@ -64,15 +64,20 @@ def test_a_model_that_unity_catalog_can_not_hold_is_refused(
 def test_what_a_stack_file_says_and_databricks_gives_no_meaning_is_refused(tmp_path: Path) -> None:
     root = write_declarations(tmp_path)
     endpoints = {
-        "nightly": {"auth_mode": "aad_token", "deployments": {"spark": {"properties": {"a": "b"}}}},
+        "nightly": {
+            "auth_mode": "aad_token",
+            "schedules": {"first": {"cron": "0 2 * * *", "deployment": "spark"}},
+            "deployments": {"spark": {"properties": {"a": "b"}}},
+        },
         "live": {
             "public_network_access": "disabled",
             "deployments": {"blue": {"app_insights_enabled": True}},
         },
     }
     found = told(root, endpoints=endpoints)
-    assert [line.partition(": means nothing on Databricks, allowed: ")[0] for line in found] == [
+    assert [line.partition(": means nothing on Databricks, ")[0] for line in found] == [
         "scoring:endpoints.nightly.auth_mode",
+        "scoring:endpoints.nightly.schedules.first",
         "scoring:endpoints.nightly.deployments.spark.properties",
         "scoring:endpoints.live.public_network_access",
         "scoring:endpoints.live.deployments.blue.app_insights_enabled",

@@ -76,12 +76,20 @@ def test_a_stack_follows_its_declaration_sees_drift_and_goes_in_order(
     pulumi: Pulumi, emulator: Emulator, tmp_path: Path
 ) -> None:
     config = pinned_config("dev")
+    place = "azureml://datastores/workspaceblobstore/paths/new/"
+    nightly = {"cron": "0 2 * * *", "time_zone": "Asia/Seoul", "input": place}
+    config[ENDPOINTS]["diabetes-batch"]["schedules"] = {"nightly": nightly}
     stack = make_stack(pulumi, emulator, make_project(tmp_path / "project"), "life", config)
     deploy(stack, emulator)
     runner = stack.outputs()["runner"]
     online, batch = (endpoint_of(runner, f"diabetes-{kind}") for kind in ("online", "batch"))
     _, body = emulator.arm("GET", batch)
     assert body["properties"]["defaults"]["deploymentName"] == "mlflow"
+    schedule = f"{workspace_of(runner)}/schedules/diabetes-batch_nightly"
+    _, body = emulator.arm("GET", schedule)
+    assert body["properties"]["trigger"]["timeZone"] == "Korea Standard Time"
+    asked = body["properties"]["action"]["endpointInvocationDefinition"]
+    assert asked["endpointId"].endswith(batch)
 
     # What answers is not made anew, not even by the `up` that moves its traffic.
     deployments = config[ENDPOINTS]["diabetes-online"]["deployments"]
@@ -156,6 +164,12 @@ def test_a_stack_follows_its_declaration_sees_drift_and_goes_in_order(
     sent = [(one.method, one.path.rpartition("/")[2]) for one in emulator.requests]
     assert sent.index(("PUT", online.rpartition("/")[2])) < sent.index(("DELETE", "blue"))
     assert sent.index(("PUT", batch.rpartition("/")[2])) < sent.index(("DELETE", "mlflow"))
+    name = schedule.rpartition("/")[2]
+    assert (
+        sent.index(("PUT", name))
+        < sent.index(("DELETE", name))
+        < sent.index(("PUT", batch.rpartition("/")[2]))
+    )
     (deleted,) = [
         request
         for request in emulator.requests

@@ -75,12 +75,17 @@ def test_a_pin_and_an_isolation_that_the_workspace_does_not_take_are_refused(dev
     deployments = config[ENDPOINTS]["diabetes-online"]["deployments"]
     deployments["blue"]["model"] = "azureml:diabetes-mlflow:9"
     config["scoring:isolation"] = "allow_internet_outbound"
+    # What answers is not taken from its callers either.
+    config[ENDPOINTS]["diabetes-online"] |= {"traffic": {}, "auth_mode": "aad_token"}
     dev.write(config)
     refused = dev.shown(check=False)
     assert refused.status != 0
     assert "blue.model: is pinned to diabetes-mlflow:9, which workspace" in refused.text
     assert "it has 1, 2; register" in refused.text
     assert "network that is there already: computes/cpu-cluster, onlineEndpoints/" in refused.text
+    assert "would answer nobody, and today blue answers 90 % and green answers 10 %" in refused.text
+    assert "signs in by 'key': declare another endpoint beside it" in refused.text
+    assert "write `scoring:mayStopAnswering: [diabetes-online]`" in refused.text
 
 
 def test_what_azure_scales_and_routes_is_no_drift(dev: Stack, emulator: Emulator) -> None:
