@@ -15,6 +15,7 @@ from typing import Any
 import pulumi
 from pulumi.runtime.config import get_config
 
+from infra.autoscaled import is_own
 from infra.existing_resources import TYPES, name_of
 from infra.pins import Deployment, all_pinned, code_pin, pinned
 from infra.resource_manager import ResourceManager, ResourceManagerError, when_asked
@@ -79,7 +80,8 @@ def _autoscaled(settings: Settings, manager: ResourceManager) -> frozenset[str]:
     return frozenset(
         setting["properties"].get("targetResourceUri", "").lower()
         for setting in (found.body["value"] if found else ())
-        if setting["properties"].get("enabled")
+        # What this program makes goes with what is declared.
+        if setting["properties"].get("enabled") and not is_own(setting["name"], settings)
     )
 
 
