@@ -17,8 +17,10 @@ _PLACES: Mapping[DatastoreType, str] = {
     "azure_file": "file_share_name",
 }
 # Azure makes these with the workspace.
-_KEPT = ("workspaceartifactstore", "workspaceblobstore", "workspacefilestore")
-_KEPT += ("workspaceworkingdirectory",)
+_KEPT = (
+    *("workspaceartifactstore", "workspaceblobstore", "workspacefilestore"),
+    "workspaceworkingdirectory",
+)
 _NAME = re.compile(r"[A-Za-z0-9_]{1,255}")
 
 Account = Annotated[str, Check(matches(r"[a-z0-9]{3,24}"), "a storage account's name")]

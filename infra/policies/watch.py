@@ -6,8 +6,10 @@ from typing import Any, Final
 from infra.policies.rule import UNKNOWN, Resource, Rule, known, whole_number
 
 _CONTACTS = ("contactEmails", "contactGroups", "contactRoles")
-_RECEIVERS = ("emailReceivers", "webhookReceivers", "armRoleReceivers", "smsReceivers")
-_RECEIVERS += ("azureAppPushReceivers", "azureFunctionReceivers", "logicAppReceivers")
+_RECEIVERS = (
+    *("emailReceivers", "webhookReceivers", "armRoleReceivers", "smsReceivers"),
+    *("azureAppPushReceivers", "azureFunctionReceivers", "logicAppReceivers"),
+)
 
 MOST: Final = whole_number("most", 10, 1, 500, "How many instances a deployment may grow to.")
 

@@ -171,7 +171,7 @@ def _prepare_alert(change: Change) -> None:
 
 def _require_metric(kind: str, criterion: Mapping[str, Any]) -> None:
     metrics = METRICS.get(kind.lower(), {})
-    name = criterion.get("metricName")
+    name = str(criterion.get("metricName"))
     if criterion.get("metricNamespace", kind).lower() != kind.lower() or name not in metrics:
         raise _bad(f"Couldn't find a metric named {name}. Make sure the name is correct.")
     for dimension in criterion.get("dimensions") or ():
