@@ -21,8 +21,13 @@ from runner.short_paths import shorten_paths
 
 def declare_azureml(config: StackConfig) -> dict[str, Any]:
     """A stack on Azure Machine Learning."""
+    from infra.alerts import declare_alerts
+    from infra.autoscale import declare_autoscale
     from infra.batch import declare_batch_endpoints
+    from infra.budget import declare_budget
     from infra.containers import warn_of_containers
+    from infra.datastores import declare_datastores
+    from infra.diagnostics import declare_diagnostics
     from infra.environments import declare_environments
     from infra.existing import look
     from infra.existing_resources import say_elsewhere
@@ -40,9 +45,14 @@ def declare_azureml(config: StackConfig) -> dict[str, Any]:
     warn_of_containers(settings.catalog, home_of(root))
 
     platform = declare_platform(settings)
+    declare_datastores(settings, platform)
     environments = declare_environments(settings, platform)
     batch_endpoints = declare_batch_endpoints(settings, platform, environments)
     online_endpoints = declare_online_endpoints(settings, platform, environments)
+    declare_autoscale(settings, platform, online_endpoints)
+    declare_diagnostics(settings, platform, online_endpoints)
+    told = declare_alerts(settings, platform, online_endpoints)
+    declare_budget(settings, platform, told)
     return runner_output(settings, platform, [*batch_endpoints, *online_endpoints])
 
 

@@ -16,6 +16,7 @@ import pulumi
 from pulumi.runtime.config import get_config
 
 from infra.answering import silenced
+from infra.autoscaled import is_own
 from infra.existing_resources import TYPES, name_of
 from infra.pins import Deployment, all_pinned, code_pin, pinned
 from infra.resource_manager import (
@@ -93,7 +94,8 @@ def _autoscaled(settings: Settings, manager: ResourceManager) -> frozenset[str]:
     return frozenset(
         setting["properties"].get("targetResourceUri", "").lower()
         for setting in pages(manager, listing, _AUTOSCALE_API_VERSION)
-        if setting["properties"].get("enabled")
+        # What this program makes goes with what is declared.
+        if setting["properties"].get("enabled") and not is_own(setting["name"], settings)
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
-from pulumi_azure_native import managedidentity, resources
+from pulumi_azure_native import managedidentity, operationalinsights, resources
 
 from infra.access import (
     Assignments,
@@ -23,9 +23,10 @@ from infra.access import (
 from infra.clusters import ClusterResource, declare_cluster
 from infra.group import declare_group
 from infra.identities import declare_identities, declare_identity
-from infra.monitoring import declare_monitoring
+from infra.monitoring import declare_insights, declare_logs
 from infra.network import declare_outbound_rules
 from infra.registry import declare_registry
+from infra.retention import declare_retention
 from infra.settings import Settings
 from infra.settling import Settling
 from infra.storage import declare_storage
@@ -42,13 +43,16 @@ class Platform:
     clusters: Mapping[str, ClusterResource]  # by name
     endpoint_identity: managedidentity.UserAssignedIdentity  # of online endpoints
     before_serving: Sequence[pulumi.Resource]  # online deployments depend on them
+    services: Services
+    logs: operationalinsights.Workspace | None  # where logs are kept
 
 
 def declare_platform(settings: Settings) -> Platform:
     """Declare the platform of a stack, part by part."""
     group = declare_group(settings, settings.existing.group_id)
     identities = declare_identities(settings, group)
-    workspace, services, may_manage = _workspace(settings, group)
+    logs = _logs(settings, group)
+    workspace, services, may_manage = _workspace(settings, group, logs)
     may_run = Settling(
         "cluster-roles",
         [*may_manage, *declare_cluster_access(settings, identities.clusters, services)],
@@ -81,13 +85,32 @@ def declare_platform(settings: Settings) -> Platform:
         ],
         seconds=settings.role_settling,
     )
-    # The image of an online deployment is built while that is made.
-    before_serving = [may_serve, *may_reach, *may_build]
-    return Platform(group, workspace, clusters, identities.endpoints, before_serving)
+    return Platform(
+        group,
+        workspace,
+        clusters,
+        identities.endpoints,
+        # The image of an online deployment is built while that is made.
+        [may_serve, *may_reach, *may_build],
+        services,
+        logs,
+    )
+
+
+def _logs(
+    settings: Settings, group: resources.ResourceGroup
+) -> operationalinsights.Workspace | None:
+    """Give the log workspace; None beside a workspace that was there, unless one is given too."""
+    existing = settings.existing
+    if existing.workspace and not existing.log_analytics:
+        return None
+    return declare_logs(settings, group)
 
 
 def _workspace(
-    settings: Settings, group: resources.ResourceGroup
+    settings: Settings,
+    group: resources.ResourceGroup,
+    logs: operationalinsights.Workspace | None,
 ) -> tuple[ml.Workspace, Services, Assignments]:
     """Give the workspace, the services around it, and what its identity may do with itself.
 
@@ -97,15 +120,16 @@ def _workspace(
     if existing.workspace:
         found = ml.Workspace.get("workspace", existing.workspace)
         return found, services_of(found, existing), []
+    assert logs is not None, "only beside a workspace that was there is there no place for logs"
     identity = declare_identity("workspace", settings, group)
+    storage = declare_storage(settings, group, private=settings.private, existing=existing.storage)
+    declare_retention(settings, group, storage)
     services: Services = {
         "group": group.id,
-        "storage": declare_storage(
-            settings, group, private=settings.private, existing=existing.storage
-        ).id,
+        "storage": storage.id,
         "vault": declare_vault(settings, group, identity.tenant_id).id,
         "registry": declare_registry(settings, group).id,
-        "insights": declare_monitoring(settings, group).insights.id,
+        "insights": declare_insights(settings, group, logs).id,
         **existing.services,
     }
     # Azure looks the services up with the workspace's identity as it creates the workspace.

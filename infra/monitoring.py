@@ -1,7 +1,5 @@
 """Where logs and metrics go."""
 
-from dataclasses import dataclass
-
 import pulumi
 from pulumi_azure_native import applicationinsights, operationalinsights, resources
 
@@ -10,26 +8,6 @@ from infra.settings import Settings
 
 _SECRETS = ["instrumentation_key", "connection_string"]
 _WITHOUT_SECRETS = pulumi.ResourceOptions(additional_secret_outputs=_SECRETS)
-
-
-@dataclass(frozen=True)
-class Monitoring:
-    """A log workspace, and the Application Insights component that writes into it."""
-
-    logs: operationalinsights.Workspace
-    insights: applicationinsights.Component
-
-
-def declare_monitoring(settings: Settings, group: resources.ResourceGroup) -> Monitoring:
-    """Declare both, or look up what is there already."""
-    logs = declare_logs(settings, group)
-    existing = settings.existing.application_insights
-    insights = (
-        applicationinsights.Component.get("insights", existing, opts=_WITHOUT_SECRETS)
-        if existing
-        else _insights(settings, group, logs)
-    )
-    return Monitoring(logs, insights)
 
 
 def declare_logs(
@@ -56,9 +34,13 @@ def declare_logs(
     )
 
 
-def _insights(
+def declare_insights(
     settings: Settings, group: resources.ResourceGroup, logs: operationalinsights.Workspace
 ) -> applicationinsights.Component:
+    """Declare what writes into the log workspace, or look up the one that is there already."""
+    existing = settings.existing.application_insights
+    if existing:
+        return applicationinsights.Component.get("insights", existing, opts=_WITHOUT_SECRETS)
     return applicationinsights.Component(
         "insights",
         resource_name_=settings.names.insights,

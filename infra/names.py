@@ -85,6 +85,10 @@ class Names:
         """3 to 128 letters, digits and hyphens; unique in the resource group."""
         return f"{_cut(self._words, 100)}-{of}"
 
+    def of_group(self, of: str) -> str:
+        """At most 50 characters and `of`; unique in the resource group, for what watches it."""
+        return f"{_cut(self._words, 50)}-{of}"
+
     def endpoint(self, logical: str, *fixed: str) -> str:
         """3 to 32 letters, digits and hyphens, beginning with a letter; unique in the region.
 

@@ -10,6 +10,7 @@ from pulumi_azure_native import machinelearningservices as ml
 
 from infra.arguments import arguments
 from infra.asset_ids import asset_id
+from infra.autoscaled import scale_of
 from infra.endpoint import (
     Endpoint,
     code_args,
@@ -153,6 +154,8 @@ def _fixed(declared: OnlineEndpoint, settings: Settings) -> list[str]:
 
 def _is_autoscaled(declared: OnlineDeployment, settings: Settings) -> bool:
     """Whether Azure chooses how many instances a deployment has."""
+    if scale_of(declared):
+        return True
     endpoint = settings.catalog.online_endpoints[declared.endpoint_name]
     name = settings.endpoint_name(endpoint.name, *_fixed(endpoint, settings))
     own_id = f"{settings.workspace_id}/onlineEndpoints/{name}/deployments/{declared.name}"
@@ -168,6 +171,7 @@ def _deployment(
 ) -> ml.OnlineDeployment:
     egress = declared.egress_public_network_access
     collector = declared.data_collector
+    scale = scale_of(declared)
     return ml.OnlineDeployment(
         f"{endpoint.pulumi_resource_name}-{declared.name}",
         resource_group_name=platform.resource_group.name,
@@ -175,7 +179,7 @@ def _deployment(
         endpoint_name=endpoint.name,
         deployment_name=declared.name,
         location=settings.location,
-        sku=ml.SkuArgs(name="Default", capacity=declared.instance_count),
+        sku=ml.SkuArgs(name="Default", capacity=scale.first if scale else declared.instance_count),
         properties=ml.ManagedOnlineDeploymentArgs(
             endpoint_compute_type="Managed",
             description=declared.description or None,
@@ -190,7 +194,7 @@ def _deployment(
             request_settings=ml.OnlineRequestSettingsArgs(**arguments(declared.request_settings)),
             liveness_probe=_probe(declared.liveness_probe),
             readiness_probe=_probe(declared.readiness_probe),
-            # As instance_count says; Azure fills that in where nothing is declared, and shows it.
+            # As capacity says; Azure fills that in where nothing is declared, and shows it.
             scale_settings=ml.DefaultScaleSettingsArgs(scale_type="Default"),
             egress_public_network_access=EGRESS[egress] if egress else None,
             data_collector=_collector(collector, platform) if collector else None,

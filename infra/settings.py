@@ -8,12 +8,22 @@ from dataclasses import dataclass, field
 
 from infra.cluster import Cluster, image_builder, read_cluster
 from infra.consent import MAY_STOP
+from infra.datastore import Datastore, datastores_from
 from infra.existing_resources import Existing, existing_from, name_of, undeclared
 from infra.isolation import Network, closed, network_from
 from infra.pins import undeployable, unroutable, waiting_for_pins
 from infra.schedule_calls import unschedulable
 from infra.stack_config import StackConfig, StackSettings
 from infra.unsupported import unsupported
+from infra.watch import (
+    Alerts,
+    Budget,
+    Logged,
+    alerts_from,
+    budget_from,
+    kept_days_from,
+    logged_from,
+)
 from runner.declarations import DeclarationError
 from runner.declarations.catalog import sorted_problems
 
@@ -26,6 +36,11 @@ class Settings(StackSettings):
     clusters: Mapping[str, Cluster]
     existing: Existing = field(default_factory=Existing)
     may_stop: frozenset[str] = frozenset()  # endpoints that callers may lose, by name
+    alerts: Alerts | None = None
+    budget: Budget | None = None
+    logged: tuple[Logged, ...] = ()
+    datastores: Mapping[str, Datastore] = field(default_factory=dict)
+    kept_days: int | None = None  # for which deleted blobs can be had back; None: not ours to say
     autoscaled: frozenset[str] = frozenset()  # deployments whose instances Azure counts, by id
 
     @property
@@ -81,6 +96,11 @@ def settings_from(config: StackConfig) -> Settings:
     common = config.common()
     network = network_from(config)
     existing = existing_from(config, common["subscription_id"])
+    alerts = alerts_from(config)
+    budget = budget_from(config, alerts)
+    logged = logged_from(config, existing)
+    datastores = datastores_from(config)
+    kept_days = kept_days_from(config, existing, production=common["production"])
     clusters = config.clusters(read_cluster)
     may_stop: frozenset[str] = frozenset(config.value(MAY_STOP, tuple[str, ...], ()))
     catalog = config.catalog()
@@ -99,6 +119,11 @@ def settings_from(config: StackConfig) -> Settings:
         **common,
         network=network,
         existing=existing,
+        alerts=alerts,
+        budget=budget,
+        logged=logged,
+        datastores=datastores,
+        kept_days=kept_days,
         clusters=clusters,
         may_stop=may_stop,
         catalog=catalog,

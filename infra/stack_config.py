@@ -3,6 +3,7 @@
 Which keys there are on which platform, and what stacks of every platform have in common.
 """
 
+import json
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -40,28 +41,39 @@ from runner.declarations.reader import Check, Text, between, read_value, refused
 
 T = TypeVar("T")
 
+ALERTS = "scoring:alerts"
+BUDGET = "scoring:budget"
 CATALOG = "scoring:catalog"
 CLUSTERS = "scoring:clusters"
+DATASTORE_KEYS = "scoring:datastoreKeys"
+DATASTORES = "scoring:datastores"
+DIAGNOSTICS = "scoring:diagnostics"
 GENERATION = "scoring:generation"
 EXISTING = "scoring:existing"
 FIREWALL = "scoring:firewallSku"
 GROUPS = "scoring:groups"
 IMAGE_BUILDER = "scoring:imageBuilderSize"
 ISOLATION = "scoring:isolation"
+KEPT_DAYS = "scoring:keptDays"
 OUTBOUND = "scoring:outbound"
 PRODUCTION = "scoring:production"
 ROLE_SETTLING = "scoring:roleSettlingSeconds"
 SCHEMA = "scoring:schema"
 TAGS = "scoring:tags"
+WEBHOOKS = "scoring:alertWebhooks"
 ANYWHERE = (
     *(CLUSTERS, DEFAULT_ENDPOINT, ENDPOINTS, GENERATION, MODELS, PLATFORM, PRODUCTION),
     *(ROLE_SETTLING, TAGS),
 )
 ONLY_ON: Mapping[str, tuple[str, ...]] = {
-    "azureml": (EXISTING, FIREWALL, IMAGE_BUILDER, ISOLATION, MAY_STOP, OUTBOUND),
+    "azureml": (
+        *(ALERTS, BUDGET, DATASTORE_KEYS, DATASTORES, DIAGNOSTICS, EXISTING, FIREWALL),
+        *(IMAGE_BUILDER, ISOLATION, KEPT_DAYS, MAY_STOP, OUTBOUND, WEBHOOKS),
+    ),
     "databricks": (CATALOG, GROUPS, SCHEMA),
 }
 SCORING = (*ANYWHERE, *(key for keys in ONLY_ON.values() for key in keys))
+HIDDEN = (DATASTORE_KEYS, WEBHOOKS)  # what may be a secret, and is never shown
 CLOUD = "azure-native:environment"
 METADATA_HOST = "azure-native:metadataHost"
 SUBSCRIPTION = "azure-native:subscriptionId"
@@ -159,6 +171,7 @@ class StackConfig:
         self.root, self.project, self.stack = root, pulumi.get_project(), pulumi.get_stack()
         self.file = root / f"Pulumi.{self.stack}.yaml"
         self.problems: list[Problem] = []
+        self._hidden_places: dict[str, Place] = {}
         self.config, self.refused = self._config()
         platform = self.attempt(lambda: platform_from(self.config))
         if platform is None:  # then nothing else can be judged
@@ -178,16 +191,21 @@ class StackConfig:
                 self.problems.append(unknown_key(place, key, SCORING + AZURE))
             if key in SCORING + AZURE and is_secret(config.entries[key]):
                 secret.add(key)
-        for key in sorted(secret & {*SCORING, *AZURE}):
-            place = config.key_places.get(key, Place(self.file, 0))
+        nowhere = Place(self.file, 0)
+        for key in sorted(secret & {*SCORING, *AZURE} - {*HIDDEN}):
+            place = config.key_places.get(key, nowhere)
             self.problems.append(Problem(place, key, "found a secret, allowed: a plain value"))
-        return config.without(*secret), secret
+        for key in HIDDEN:
+            if key in config.entries or key in secret:
+                self._hidden_places[key] = config.key_places.get(key, nowhere)
+        return config.without(*secret, *HIDDEN), secret - {*HIDDEN}
 
     def _refuse_others(self) -> None:
         """Refuse the keys that only another platform gives a meaning."""
         for platform, keys in ONLY_ON.items():
             for key in keys:
-                if platform != self.platform and key in self.config.entries:
+                there = key in self.config.entries or key in self._hidden_places
+                if platform != self.platform and there:
                     text = f"means nothing with {PLATFORM}: {self.platform}, allowed: no such key"
                     self.problems.append(Problem(self.place(key), key, text))
                     self.refused.add(key)
@@ -242,7 +260,23 @@ class StackConfig:
 
     def place(self, key: str) -> Place:
         """Where a key stands; the stack file where it stands elsewhere."""
-        return self.config.key_places.get(key, Place(self.file, 0))
+        hidden = self._hidden_places.get(key, Place(self.file, 0))
+        return self.config.key_places.get(key, hidden)
+
+    def hidden(self, key: str) -> Any:
+        """Return what a key of HIDDEN holds, in clear; None where it is not there.
+
+        It is text or what its JSON says. None of it may be in a message.
+        """
+        text = get_config(key)
+        try:
+            return None if text is None else json.loads(text)
+        except ValueError:
+            return text
+
+    def is_secret(self, key: str) -> bool:
+        """Whether a key of HIDDEN is encrypted where it stands."""
+        return is_config_secret(key)
 
     def place_below(self, key: str, *names: str) -> Place:
         """Where a name stands below a key, which is a mapping there."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from infra.autoscaled import refused_scale
 from infra.environment import EnvironmentName, environment_name, written_environment
 from infra.pins import Deployment, pinned
 from infra.saying import Say
@@ -116,10 +117,8 @@ def _of_online(deployment: OnlineDeployment, managed: bool, say: Say) -> Iterato
         text = "means nothing in a managed network, allowed: no such key, and scoring:outbound"
         yield say(text, "egress_public_network_access")
     scale = deployment.scale_settings
-    if scale is not None and scale.type != "default":
-        text = f"found {scale.type!r}, which Kubernetes has and managed endpoints don't"
-        yield say(f"{text}, allowed: default, with instance_count", "scale_settings", "type")
-    elif scale is not None:
+    yield from refused_scale(deployment, say)
+    if scale is not None and scale.type == "default":
         keys = ("min_instances", "max_instances", "polling_interval")
         for key in (*keys, "target_utilization_percentage"):
             if getattr(scale, key) is not None:

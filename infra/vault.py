@@ -10,7 +10,7 @@ from infra.settings import Settings
 def declare_vault(
     settings: Settings, group: resources.ResourceGroup, tenant_id: pulumi.Input[str]
 ) -> keyvault.Vault:
-    """Declare the vault: roles instead of access policies, and no way to purge it.
+    """Declare the vault: roles instead of access policies, and in production no way to purge it.
 
     Or look up the one that is there already.
     """
@@ -27,7 +27,8 @@ def declare_vault(
             sku=keyvault.SkuArgs(family=keyvault.SkuFamily.A, name=keyvault.SkuName.STANDARD),
             enable_rbac_authorization=True,
             enable_soft_delete=True,
-            enable_purge_protection=True,
+            # Azure takes no False, and never gives up what it was once told.
+            enable_purge_protection=True if settings.production else None,
             soft_delete_retention_in_days=90 if settings.production else 7,
             public_network_access="Disabled" if private else "Enabled",
             network_acls=keyvault.NetworkRuleSetArgs(

@@ -2,7 +2,17 @@
 
 from pulumi_policy import EnforcementLevel, PolicyPack
 
-from infra.policies import compute, databricks, models, network, retention, tags, tls, traffic
+from infra.policies import (
+    compute,
+    databricks,
+    models,
+    network,
+    retention,
+    tags,
+    tls,
+    traffic,
+    watch,
+)
 from infra.policies.rule import as_policy
 
 RULES = (
@@ -10,6 +20,10 @@ RULES = (
     network.NO_KEYS,
     tls.MINIMUM_TLS,
     retention.VAULT_RETENTION,
+    retention.BLOB_RETENTION,
+    watch.ALERTS_TELL,
+    watch.LOGS_KEPT,
+    watch.SCALING_ENDS,
     compute.SCALE_TO_ZERO,
     compute.NO_GPU,
     databricks.CLUSTERS_END,

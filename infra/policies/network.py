@@ -6,6 +6,7 @@ from typing import Final
 from infra.policies.rule import PRODUCTION, UNKNOWN, Resource, Rule, in_production
 
 _CLUSTER = "machinelearningservices:Compute"
+_DATASTORE = "machinelearningservices:Datastore"
 _ENDPOINT = "machinelearningservices:OnlineEndpoint"
 
 # Where each kind says whether the public network reaches it, and what it says when it doesn't.
@@ -49,6 +50,12 @@ def _keys(resource: Resource) -> Iterator[str]:
     for path, off, text in _LOCKS.get(resource.kind, ()):
         if not _says(resource, path, off):
             yield f"{resource.name} can be used with a key or by anybody; set {text} in infra/"
+    credentials = resource.read("properties.credentials.credentialsType")
+    if resource.kind == _DATASTORE and isinstance(credentials, str) and credentials != "None":
+        yield (
+            f"{resource.name} reads with {credentials}; take it out of scoring:datastoreKeys in"
+            f" {resource.stack_file}, and give who reads a role"
+        )
     mode = resource.read("properties.authMode") if resource.kind == _ENDPOINT else None
     if isinstance(mode, str) and mode.lower() == "key":
         yield (

@@ -9,6 +9,7 @@ from infra.policies.rule import UNKNOWN, Resource, Rule, known, words
 UNTAGGED: Final = frozenset(
     {
         "authorization:RoleAssignment",
+        "consumption:Budget",
         "machinelearningservices:CodeContainer",
         "machinelearningservices:CodeVersion",
         "machinelearningservices:Datastore",
@@ -22,6 +23,7 @@ UNTAGGED: Final = frozenset(
         "monitor:DiagnosticSetting",
         "storage:BlobContainer",
         "storage:BlobServiceProperties",
+        "storage:ManagementPolicy",
     }
 )
 
@@ -36,7 +38,10 @@ def _required_tags(resource: Resource) -> Iterator[str]:
         return
     missing = [name for name in REQUIRED.of(resource) if not _has(tags, name)]
     if missing:
-        yield f"{resource.name} has no tag {', '.join(missing)}; add it in infra/settings.py"
+        yield (
+            f"{resource.name} has no tag {', '.join(missing)}; add it to scoring:tags in"
+            f" {resource.stack_file}, but for project, environment and commit, which infra/ sets"
+        )
 
 
 def _has(tags: object, name: str) -> bool:

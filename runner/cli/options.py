@@ -172,7 +172,7 @@ def declared_jobs(
 def schedule_names(
     ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """The schedules in the environment's stack file, of the endpoint on the line if there is one."""
+    """The schedules in the stack file, of the endpoint on the line if there is one."""
     from click.shell_completion import CompletionItem
 
     from runner.catalogs import read_environment_catalog

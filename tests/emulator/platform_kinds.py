@@ -22,6 +22,7 @@ _VAULT = "Microsoft.KeyVault/vaults"
 
 _STORAGE_NAME = re.compile(r"[a-z0-9]{3,24}")
 _VAULT_NAME = re.compile(r"[A-Za-z](?!.*--)[A-Za-z0-9-]{1,22}[A-Za-z0-9]")
+_MOST_KEPT_DAYS = 365
 _REGISTRY_NAME = re.compile(r"[A-Za-z0-9]{5,50}")
 
 
@@ -115,6 +116,37 @@ def _open_account(change: Change) -> None:
         change.cloud.storage.open_account(change.id.name)
 
 
+def _prepare_blob_service(change: Change) -> None:
+    properties = change.properties
+    for name in ("deleteRetentionPolicy", "containerDeleteRetentionPolicy"):
+        policy = properties.setdefault(name, {"enabled": False})
+        if policy.get("enabled") and not 1 <= int(policy.get("days") or 0) <= _MOST_KEPT_DAYS:
+            raise Refusal(
+                400,
+                "InvalidXmlNodeValue",
+                f"The value for one of the XML nodes is not in the correct format: {name}.days.",
+            )
+    if properties.get("isVersioningEnabled") and change.parent().properties.get("isHnsEnabled"):
+        raise Refusal(
+            409,
+            "FeatureNotSupportedForAccount",
+            "Blob versioning is not supported for accounts with hierarchical namespace.",
+        )
+    properties.setdefault("cors", {"corsRules": []})
+
+
+def _prepare_lifecycle(change: Change) -> None:
+    if change.id.name != "default":
+        raise Refusal(400, "InvalidParameter", "A management policy's name is 'default'.")
+    rules = (change.properties.get("policy") or {}).get("rules") or []
+    names = [rule.get("name") for rule in rules]
+    if not rules or len({*names}) < len(names):
+        raise Refusal(400, "InvalidRequestPropertyValue", "Rules need names of their own.")
+    for rule in rules:
+        if not rule.get("definition", {}).get("actions"):
+            raise Refusal(400, "InvalidRequestPropertyValue", "A rule needs an action.")
+
+
 def _storage_keys(cloud: Cloud, call: Call, account: Resource) -> Response:
     if account.properties.get("allowSharedKeyAccess") is False:
         raise Refusal(
@@ -169,13 +201,15 @@ def _prepare_vault(change: Change) -> None:
             " https://go.microsoft.com/fwlink/?linkid=2149745 for more information on soft delete.",
         )
     old = change.old.properties if change.old else {}
-    if old.get("enablePurgeProtection") and change.properties.get("enablePurgeProtection") is False:
+    if change.properties.get("enablePurgeProtection") is False:
         raise Refusal(
             400,
             "BadRequest",
             'The property "enablePurgeProtection" cannot be set to false. Enabling the purge'
             " protection for a vault is an irreversible action.",
         )
+    if old.get("enablePurgeProtection"):
+        change.properties["enablePurgeProtection"] = True
     days = "softDeleteRetentionInDays"
     change.properties.setdefault(days, old.get(days, 90))
     if old and change.properties[days] != old[days]:
@@ -329,7 +363,14 @@ KINDS: tuple[Kind, ...] = (
         etag=False,
     ),
     Kind(STORAGE_ACCOUNT, prepare=_prepare_storage, actions={"listkeys": _storage_keys}),
+    Kind(BLOB_SERVICE, prepare=_prepare_blob_service, provisioned=False, etag=False),
     Kind(CONTAINER, prepare=_prepare_container),
+    Kind(
+        f"{STORAGE_ACCOUNT}/managementPolicies",
+        prepare=_prepare_lifecycle,
+        provisioned=False,
+        etag=False,
+    ),
     Kind(IDENTITY, prepare=_prepare_identity),
     Kind(_VAULT, prepare=_prepare_vault, before_delete=_keep_vault),
     Kind("Microsoft.ContainerRegistry/registries", prepare=_prepare_registry),

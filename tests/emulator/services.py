@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.emulator import entra, metadata, platform_kinds
+from tests.emulator import entra, metadata, monitor_kinds, platform_kinds
 from tests.emulator.cloud import Cloud
 from tests.emulator.databricks import arm as databricks_arm
 from tests.emulator.kinds import Kind
@@ -13,7 +13,12 @@ from tests.emulator.routes import Route
 
 KINDS: dict[str, Kind] = {
     kind.type.lower(): kind
-    for kind in (*platform_kinds.KINDS, *ml_kinds.KINDS, *databricks_arm.KINDS)
+    for kind in (
+        *platform_kinds.KINDS,
+        *monitor_kinds.KINDS,
+        *ml_kinds.KINDS,
+        *databricks_arm.KINDS,
+    )
 }
 
 

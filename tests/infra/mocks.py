@@ -46,6 +46,7 @@ PATHS: Mapping[str, str] = {
     + "/batchEndpoints/{endpointName}/deployments/{deploymentName}",
     "machinelearningservices:BatchEndpoint": _ML + "/batchEndpoints/{endpointName}",
     "machinelearningservices:Compute": _ML + "/computes/{computeName}",
+    "machinelearningservices:Datastore": _ML + "/datastores/{name}",
     "machinelearningservices:EnvironmentVersion": _ML + "/environments/{name}/versions/{version}",
     "machinelearningservices:ManagedNetworkSettingsRule": _ML + "/outboundRules/{ruleName}",
     "machinelearningservices:OnlineDeployment": _ML
@@ -55,6 +56,9 @@ PATHS: Mapping[str, str] = {
     "machinelearningservices:Workspace": _ML,
     "managedidentity:UserAssignedIdentity": "Microsoft.ManagedIdentity/userAssignedIdentities"
     "/{resourceName}",
+    "monitor:ActionGroup": "Microsoft.Insights/actionGroups/{actionGroupName}",
+    "monitor:AutoscaleSetting": "Microsoft.Insights/autoscaleSettings/{autoscaleSettingName}",
+    "monitor:MetricAlert": "Microsoft.Insights/metricAlerts/{ruleName}",
     "operationalinsights:Workspace": "Microsoft.OperationalInsights/workspaces/{workspaceName}",
     "storage:BlobContainer": "Microsoft.Storage/storageAccounts/{accountName}"
     "/blobServices/default/containers/{containerName}",

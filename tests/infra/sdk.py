@@ -14,7 +14,7 @@ from typing import Any
 
 from pulumi._types import input_type_py_to_pulumi_names
 
-from tests.infra.mocks import Declared
+from tests.infra.mocks import SECRET, Declared
 
 _SIMPLE: Mapping[Any, tuple[type, ...]] = {
     str: (str,),
@@ -28,10 +28,10 @@ def complaints(resource: Declared) -> list[str]:
     """What of a resource its SDK type doesn't know, or misses."""
     own = "pulumi_databricks" if resource.lake else f"pulumi_azure_native.{resource.module}"
     module = importlib.import_module(own)
-    args = getattr(module, resource.kind.partition(":")[2] + "Args", None)
-    if args is None:
-        name = resource.kind.partition(":")[2]
-        args = getattr(_file_of(module, name), f"{name}Args")
+    name = resource.kind.partition(":")[2]
+    file = _file_of(module, name)
+    # Named so where a part of another resource has the other name.
+    args = getattr(file, f"{name}InitArgs", None) or getattr(file, f"{name}Args")
     return list(_of_mapping(resource.inputs, args, resource.name))
 
 
@@ -56,6 +56,8 @@ def _of_mapping(value: Any, args: Any, where: str) -> Iterator[str]:
 
 
 def _of_value(value: Any, hint: Any, args: Any, where: str) -> Iterator[str]:
+    if isinstance(value, Mapping) and SECRET in value.values():
+        value = value["value"]
     found = [_resolved(one, args) for one in _alternatives(hint)]
     answers = [list(_of_one(value, one, args, where)) for one in found]
     if all(answers):

@@ -31,7 +31,8 @@ class Workspace:
             assert api_version
             targets = [(self.autoscaled, True), ("/somewhere/else", True), ("/off", False)]
             settings = [{"targetResourceUri": uri, "enabled": on} for uri, on in targets]
-            return Resource({"value": [{"properties": setting} for setting in settings]}, None)
+            by_hand = [{"name": "by-hand", "properties": setting} for setting in settings]
+            return Resource({"value": by_hand}, None)
         below = resource_id.partition("/workspaces/")[2].partition("/")[2]
         if self.there is None:
             return None

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from infra.names import Names
+from infra.policies.tags import UNTAGGED
 from tests.infra.declaring import SETTLING
 from tests.infra.mocks import COMMIT, SECRET, SUBSCRIPTION, Program, copy_project, run_program
 from tests.infra.pinning import STACKS
@@ -36,11 +37,6 @@ KEEPS_SERVING = {
 }
 OWN_ROLE = "workspace-contributor-on-workspace"
 RULE = "machinelearningservices:ManagedNetworkSettingsRule"
-UNTAGGED = {
-    "authorization:RoleAssignment",
-    "machinelearningservices:EnvironmentVersion",
-    RULE,
-}
 
 
 @pytest.fixture(scope="module")
@@ -202,6 +198,23 @@ def test_rules_are_made_one_by_one_and_before_what_goes_by_them(prod: Program) -
         assert {rule.urn for rule in rules} <= {*prod.of(kind)[0].dependencies}
 
 
+def test_only_production_can_have_back_what_is_purged_or_overwritten(
+    dev: Program, prod: Program
+) -> None:
+    for program, kept in ((dev, None), (prod, True)):
+        vault = program.one("keyvault:Vault").inputs["properties"]
+        assert vault.get("enablePurgeProtection") is kept
+        days = 30 if kept else 7
+        blobs = program.one("storage:BlobServiceProperties").inputs
+        assert blobs["isVersioningEnabled"] is bool(kept)
+        for policy in ("deleteRetentionPolicy", "containerDeleteRetentionPolicy"):
+            assert blobs[policy] == {"enabled": True, "days": days}
+    (rule,) = prod.one("storage:ManagementPolicy").inputs["policy"]["rules"]
+    ends = rule["definition"]["actions"]["version"]["delete"]
+    assert ends == {"daysAfterCreationGreaterThan": 30}
+    assert dev.of("storage:ManagementPolicy") == []
+
+
 def test_keys_are_off_wherever_azure_allows(program: Program) -> None:
     storage = program.one("storage:StorageAccount").inputs
     assert storage["allowSharedKeyAccess"] is False
@@ -211,7 +224,6 @@ def test_keys_are_off_wherever_azure_allows(program: Program) -> None:
     assert storage["minimumTlsVersion"] == "TLS1_2"
     vault = program.one("keyvault:Vault").inputs["properties"]
     assert vault["enableRbacAuthorization"] is True
-    assert vault["enablePurgeProtection"] is True
     assert vault["enableSoftDelete"] is True
     assert program.one("containerregistry:Registry").inputs["adminUserEnabled"] is False
     workspace = program.one("machinelearningservices:Workspace").inputs

@@ -146,7 +146,11 @@ def test_a_key_of_a_batch_deployment(
             "private_network_connection",
             "egress_public_network_access",
         ),
-        ({"scale_settings": {"type": "target_utilization"}}, "scale_settings.type", "default"),
+        (
+            {"scale_settings": {"type": "target_utilization"}},
+            "scale_settings.max_instances",
+            "missing",
+        ),
         *[
             (
                 {"scale_settings": {"type": "default", key: 1}},

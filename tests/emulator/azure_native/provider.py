@@ -72,7 +72,8 @@ class AzureNative(Provider[Kind]):
 
     def create(self, kind: Kind, inputs: Properties, seconds: float) -> tuple[str, Properties]:
         path = resource_id(kind, inputs, self._subscription)
-        if self._sent().get(path, kind.declared.api_version) is not None:
+        there = self._sent().get(path, kind.declared.api_version)
+        if there is not None and there["properties"] != kind.type.singleton:
             raise ArmError(409, "Conflict", f"cannot create already existing resource {path!r}")
         properties = self._put(kind, path, inputs, seconds)
         return properties.get("id", path), properties
@@ -94,7 +95,11 @@ class AzureNative(Provider[Kind]):
         return self._put(kind, identifier, inputs, seconds)
 
     def delete(self, kind: Kind, identifier: str, old: Properties, seconds: float) -> None:
-        self._sent().delete(identifier, kind.declared.api_version, seconds)
+        version, own = kind.declared.api_version, kind.type.singleton
+        if own is None:
+            self._sent().delete(identifier, version, seconds)
+        elif self._sent().get(identifier, version) is not None:
+            self._sent().put(identifier, version, {"properties": own}, seconds)
 
     def _put(self, kind: Kind, path: str, inputs: Properties, seconds: float) -> dict[str, Any]:
         version = kind.declared.api_version

@@ -24,13 +24,16 @@ class ResourceType:
     `path` has a `{parameter}` for each input that is part of the id. A change of those, of the
     location or of a path in `immutable` takes a new resource. `inner` names what is kept in
     `properties` although other types keep it beside. `computed`: what Azure adds in `properties`
-    and others go by. `renamed`: input name -> Resource Manager's.
+    and others go by. `singleton`: the properties of one that is
+    made with what is above it; its deletion puts these back. `renamed`: input name -> Resource
+    Manager's.
     """
 
     path: str
     immutable: frozenset[str] = frozenset()
     computed: tuple[str, ...] = ()
     inner: frozenset[str] = frozenset()
+    singleton: Mapping[str, object] | None = None
     renamed: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -74,6 +77,7 @@ TYPES: Mapping[str, ResourceType] = {
         "/{scope}/providers/Microsoft.Authorization/roleAssignments/{roleAssignmentName}",
         "principalId",
     ),
+    "consumption:Budget": _type("/{scope}/providers/Microsoft.Consumption/budgets/{budgetName}"),
     "containerregistry:Registry": _type(
         _provider("Microsoft.ContainerRegistry/registries/{registryName}")
     ),
@@ -93,6 +97,9 @@ TYPES: Mapping[str, ResourceType] = {
         f"{_ML}/batchEndpoints/{{endpointName}}", computed=_ADDRESSES
     ),
     "machinelearningservices:Compute": _type(f"{_ML}/computes/{{computeName}}"),
+    "machinelearningservices:Datastore": _type(
+        f"{_ML}/datastores/{{name}}", "properties.datastoreType"
+    ),
     "machinelearningservices:EnvironmentVersion": _type(
         f"{_ML}/environments/{{name}}/versions/{{version}}",
         "properties.build",
@@ -113,11 +120,31 @@ TYPES: Mapping[str, ResourceType] = {
     "managedidentity:UserAssignedIdentity": _type(
         _provider("Microsoft.ManagedIdentity/userAssignedIdentities/{resourceName}")
     ),
+    "monitor:ActionGroup": _type(_provider("Microsoft.Insights/actionGroups/{actionGroupName}")),
+    "monitor:AutoscaleSetting": _type(
+        _provider("Microsoft.Insights/autoscaleSettings/{autoscaleSettingName}")
+    ),
+    "monitor:DiagnosticSetting": _type(
+        "/{resourceUri}/providers/Microsoft.Insights/diagnosticSettings/{name}"
+    ),
+    "monitor:MetricAlert": _type(_provider("Microsoft.Insights/metricAlerts/{ruleName}")),
     "operationalinsights:Workspace": ResourceType(
         _provider("Microsoft.OperationalInsights/workspaces/{workspaceName}"),
         inner=frozenset({"sku"}),
     ),
     "resources:ResourceGroup": _type(_GROUP),
+    "storage:BlobServiceProperties": ResourceType(
+        _provider(
+            "Microsoft.Storage/storageAccounts/{accountName}/blobServices/{blobServicesName}"
+        ),
+        singleton={},
+    ),
+    "storage:ManagementPolicy": _type(
+        _provider(
+            "Microsoft.Storage/storageAccounts/{accountName}/managementPolicies"
+            "/{managementPolicyName}"
+        )
+    ),
     "storage:BlobContainer": _type(
         _provider(
             "Microsoft.Storage/storageAccounts/{accountName}/blobServices/default/containers"
@@ -150,6 +177,7 @@ NAMES: Mapping[str, re.Pattern[str]] = {
         "machinelearningservices:BatchDeployment.deploymentName": _ENDPOINT,
         "machinelearningservices:BatchEndpoint.endpointName": _ENDPOINT,
         "machinelearningservices:Compute.computeName": r"[a-zA-Z][a-zA-Z0-9-]{1,30}[a-zA-Z0-9]",
+        "machinelearningservices:Datastore.name": r"[a-zA-Z0-9_]{1,255}",
         "machinelearningservices:EnvironmentVersion.name": _ASSET,
         "machinelearningservices:EnvironmentVersion.version": _ASSET,
         "machinelearningservices:ManagedNetworkSettingsRule.ruleName": r"[a-zA-Z0-9_-]{3,33}",
@@ -158,6 +186,11 @@ NAMES: Mapping[str, re.Pattern[str]] = {
         "machinelearningservices:Schedule.name": r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,254}",
         "machinelearningservices:Workspace.workspaceName": r"[a-zA-Z0-9][a-zA-Z0-9_-]{2,32}",
         "managedidentity:UserAssignedIdentity.resourceName": r"[a-zA-Z0-9][a-zA-Z0-9_-]{2,127}",
+        "consumption:Budget.budgetName": r"[\w-]{1,63}",
+        "monitor:ActionGroup.actionGroupName": r"[^/&%?+\x00-\x1f]{1,260}",
+        "monitor:AutoscaleSetting.autoscaleSettingName": r"[^<>%&#.,?/+:*\\ ]{1,260}",
+        "monitor:DiagnosticSetting.name": r"[^*<>?/]{1,260}",
+        "monitor:MetricAlert.ruleName": r"[^*#&+:<>?@%{}\\/|]{1,260}",
         "operationalinsights:Workspace.workspaceName": r"[a-zA-Z0-9][a-zA-Z0-9-]{2,61}[a-zA-Z0-9]",
         "resources:ResourceGroup.resourceGroupName": r"[\w.()-]{0,89}[\w()-]",
         "storage:BlobContainer.containerName": r"[a-z0-9](?!.*--)[a-z0-9-]{1,61}[a-z0-9]",

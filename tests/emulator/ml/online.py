@@ -113,6 +113,11 @@ def _prepare_deployment(change: Change) -> None:
     require_unchanged(change.old, properties, "endpointComputeType", "instanceType")
     if properties["endpointComputeType"] == "Managed" and not properties.get("instanceType"):
         raise invalid("'properties.instanceType' is required.", "properties.instanceType")
+    scale = (properties.get("scaleSettings") or {}).get("scaleType")
+    if properties["endpointComputeType"] == "Managed" and scale not in (None, "Default"):
+        raise refused_by_inference(
+            f"ScaleType {scale} is not supported for Managed deployments.", "scaleSettings"
+        )
     change.body.setdefault("sku", {"name": "Default", "capacity": 1})
     if (change.body["sku"].get("capacity") or 0) < 1:
         raise invalid("'sku.capacity', the number of instances, must be 1 or more.", "sku")
