@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from runner.atomic import write_whole
 from runner.engine.attempt import Attempt
@@ -17,7 +18,16 @@ from runner.engine.output import discard_pieces, publish, reasons, write_failure
 from runner.engine.plan import Plan, read_plan
 from runner.engine.run import Stopped, run
 from runner.errors import JobFailed
-from runner.job_folder import deliver, delivered, log_file, now, reserve, say, starts
+from runner.job_folder import (
+    deliver,
+    delivered,
+    log_file,
+    now,
+    reserve,
+    say,
+    starts,
+    with_secrets,
+)
 from runner.job_interpreter import interpreter_from
 from runner.predictions import COLUMNS
 from runner.processes import with_one_thread
@@ -34,13 +44,17 @@ def run_batch(
     *,
     stop: Callable[[], bool] = lambda: False,
     finalizing: Callable[[], object] = lambda: None,
+    secrets: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Score the plan in a job's folder, publish its output at `target` and report on it.
 
     The report is written however the job ends. `finalizing` is told when all is scored, before the
-    output is put together. Raises JobFailed, or Stopped when `stop` says so.
+    output is put together. `secrets` are the variables whose values the plan does not hold. Raises
+    JobFailed, or Stopped when `stop` says so.
     """
     plan = read_plan(folder / "plan.json", lambda line: say(folder, line))
+    variables = with_secrets(plan.environment_variables, plan.secrets, secrets)
+    plan = replace(plan, environment_variables=variables)
     began = datetime.fromisoformat(starts(folder)[0]).timestamp()
     started, clock = time.time() - began, time.monotonic()
     # Before anything is imported for the workers: OMP_NUM_THREADS and its like are read once.

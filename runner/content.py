@@ -11,10 +11,10 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from stat import S_ISREG
+from stat import S_IMODE, S_ISREG
 from threading import Lock
 from typing import Literal
 
@@ -33,6 +33,7 @@ class ContentFile:
     name: str  # its path inside the asset, with slashes
     size: int  # bytes
     read: Callable[[], Iterator[bytes]]  # from its beginning, as often as it is called
+    mode: int = 0o644  # the permission bits of the file that it is
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,7 @@ def counted(content: Content, tell: Callable[[int], None]) -> Content:
                 now = done
             tell(now)
 
-    files = [ContentFile(file.name, file.size, partial(read, file)) for file in content.files]
+    files = [replace(file, read=partial(read, file)) for file in content.files]
     return Content(content.shape, files)
 
 
@@ -225,7 +226,8 @@ def manifest(shape: Shape, hashes: Iterable[tuple[str, str]]) -> bytes:
 
 
 def _file(name: str, path: str) -> ContentFile:
-    return ContentFile(name, Path(path).stat().st_size, partial(_read, path))
+    found = Path(path).stat()
+    return ContentFile(name, found.st_size, partial(_read, path), S_IMODE(found.st_mode))
 
 
 def _follow(shown: Path, link: Path, root: Path) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from runner.atomic import created
 from runner.content import Content, ContentFile, counted, hash_content
 from runner.errors import EnvironmentRefused
+from runner.privacy import make_private
 
 _FILES = 8  # on their way at once
 
@@ -25,15 +26,21 @@ def write(content: Content, folder: Path, tell: Callable[[int], None]) -> str:
 
 
 @contextmanager
-def fresh_folder(target: Path, only: str | None = None) -> Iterator[Path]:
+def fresh_folder(
+    target: Path, only: str | None = None, private_in: Path | None = None
+) -> Iterator[Path]:
     """Give a folder to write to, which becomes `target` in the end, or nothing at all.
 
-    With `only`, the file of that name in it becomes `target` instead. Raises WrongUsage where the
-    target exists and EnvironmentRefused where it can't be written.
+    With `only`, the file of that name in it becomes `target` instead. What has to be made above it
+    in the folder `private_in` is its owner's alone. Raises WrongUsage where the target exists and
+    EnvironmentRefused where it can't be written.
     """
-    with _writing(target), created(target, only) as folder:
-        folder.mkdir()
-        yield folder
+    with _writing(target):
+        if private_in is not None:
+            make_private(target.parent, private_in)
+        with created(target, only) as folder:
+            folder.mkdir()
+            yield folder
 
 
 def checked_name(name: str, what: str) -> str:

@@ -23,7 +23,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -46,6 +46,20 @@ def code_folder(folder: Path) -> Path:
 def now() -> str:
     """This moment as ISO 8601, UTC."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def with_secrets(
+    written: Mapping[str, str], unwritten: Iterable[str], secrets: Mapping[str, str]
+) -> dict[str, str]:
+    """A job's variables: those that are `written` down, and the values of those that are not.
+
+    Raises JobFailed where the process of the job was not told one of them.
+    """
+    if missing := sorted(set(unwritten) - secrets.keys()):
+        raise JobFailed(
+            f"the value of {', '.join(missing)} was not told; `runner jobs resume` finds it again"
+        )
+    return {**written, **{name: secrets[name] for name in unwritten}}
 
 
 def job_folder(home: Path, name: str) -> Path:

@@ -44,7 +44,7 @@ def collect(
         return read_summary(home, name)
     job = _completed(connection, name)
     try:
-        with fresh_folder(folder) as whole:
+        with fresh_folder(folder, private_in=home) as whole:
             place = find_output(connection, job, SCORE)
             files = _fetch(connection, place, whole / _OUTPUTS / SCORE, name, tell)
             summary = _sum_up(connection, job, files, folder, whole)

@@ -18,6 +18,7 @@ from pathlib import Path
 from runner.atomic import write_whole
 from runner.errors import EnvironmentRefused
 from runner.package_names import normal
+from runner.privacy import make_private
 from runner.venvs.environment import DeclaredEnvironment
 from runner.venvs.names import name_of
 from runner.venvs.python_version import minor_of
@@ -183,7 +184,7 @@ def _read(home: Path, key: str) -> tuple[float, dict[str, str], tuple[str, ...]]
 def _keep(home: Path, key: str, versions: Mapping[str, str], unbuilt: Sequence[str]) -> None:
     try:
         file = _file(home, key)
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_private(file.parent, home)
         write_whole(file, json.dumps({"versions": versions, "unbuilt": unbuilt}))
     except OSError:
         return  # the next check asks again

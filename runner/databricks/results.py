@@ -48,7 +48,7 @@ def collect(connection: Connection, home: Path, name: str, tell: Tell) -> Summar
             f"job {job.name!r} is {job.status}: only a completed one that scores has results"
         )
     try:
-        with fresh_folder(folder) as whole:
+        with fresh_folder(folder, private_in=home) as whole:
             place = f"{connection.outputs.volume}/{asked.output}"
             _fetch(connection, place, whole / _OUTPUTS / "score", name, tell)
             _fetch_records(connection, name, whole, tell)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from errno import ENOENT
 from pathlib import Path
 from typing import Literal, get_args
@@ -58,6 +58,8 @@ class Plan:
     script: str | None = None  # a scoring script; None: the generated MLflow driver
     code: tuple[InputFile, ...] = ()  # the Python files in the script's folder and below
     environment_variables: Mapping[str, str] = field(default_factory=dict)
+    # Those of them whose values no file holds, and where they come from when a job is resumed.
+    secrets: Mapping[str, str] = field(default_factory=dict)
     python: str | None = None  # the executable that runs model and script; None: this process's
     whole_files: bool = False  # found out: the model does not answer once for each row
     parts: int = 0  # into how many parts slices divide the mini-batches; 0: there are no slices
@@ -74,8 +76,16 @@ class Plan:
 
 
 def write_plan(plan: Plan, path: Path) -> None:
-    """Write a plan and its copy, each whole or not at all. OSError when the disk refuses."""
-    text = encode(plan).decode()
+    """Write a plan and its copy, each whole or not at all, without the values of its secrets.
+
+    OSError when the disk refuses.
+    """
+    written = {
+        name: value
+        for name, value in plan.environment_variables.items()
+        if name not in plan.secrets
+    }
+    text = encode(replace(plan, environment_variables=written)).decode()
     write_whole(_copy_of(path), text)
     write_whole(path, text)
 

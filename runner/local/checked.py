@@ -18,6 +18,7 @@ from itertools import islice
 from pathlib import Path
 
 from runner.content import CHUNK
+from runner.privacy import make_private_file
 
 _FILE = "checked.db"
 _AT_ONCE = 500  # hashes in one question
@@ -110,6 +111,8 @@ def _remember(home: Path, looks: Sequence[_Look]) -> None:
 
 
 def _open(file: Path) -> sqlite3.Connection:
+    with suppress(OSError):
+        make_private_file(file)
     connection = sqlite3.connect(file, timeout=_BUSY_SECONDS)
     connection.execute("PRAGMA synchronous = OFF")
     return connection

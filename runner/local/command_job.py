@@ -13,12 +13,20 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from runner.engine.stopped import Stopped, check_stop
 from runner.errors import JobFailed
-from runner.job_folder import code_folder, command_log, deliver, delivered, job_folder, say
+from runner.job_folder import (
+    code_folder,
+    command_log,
+    deliver,
+    delivered,
+    job_folder,
+    say,
+    with_secrets,
+)
 from runner.local.assets import register
 from runner.local.left_over import end_left_over, held_for_command, note_command
 from runner.local.tracking.diagnosis import why_empty
@@ -54,6 +62,8 @@ class Command:
     outputs: Mapping[str, bool] = field(default_factory=dict)  # name → whether it is a folder
     registered: Mapping[str, NamedOutput] = field(default_factory=dict)  # some of the outputs
     environment_variables: Mapping[str, str] = field(default_factory=dict)
+    # Those of them whose values no file holds, and where they come from when the job is resumed.
+    secrets: Mapping[str, str] = field(default_factory=dict)
     timeout: float | None = None  # seconds
     python: str | None = None  # of the declared environment; None: the one that runs this
     project: str | None = None  # which registers the outputs
@@ -64,7 +74,11 @@ class _OutOfTime(JobFailed):
 
 
 def write_command(command: Command, folder: Path) -> None:
-    (folder / "command.json").write_text(json.dumps(asdict(command)), encoding="ascii")
+    """Write down what a job is asked to do, without the values of its secrets."""
+    document = asdict(command)
+    for name in command.secrets:
+        del document["environment_variables"][name]
+    (folder / "command.json").write_text(json.dumps(document), encoding="ascii")
 
 
 def read_command(folder: Path) -> Command:
@@ -88,17 +102,24 @@ def read_command(folder: Path) -> Command:
 
 
 def run_command_job(
-    home: Path, job: Job, stop: Callable[[], bool], lock: int | None = None
+    home: Path,
+    job: Job,
+    stop: Callable[[], bool],
+    secrets: Mapping[str, str],
+    lock: int | None = None,
 ) -> Path | None:
     """Run the job's command as an MLflow run, publish its outputs, each whole, and register those
     that are to become assets.
 
+    `secrets` are the variables whose values the job's folder does not hold.
     `lock` is a descriptor that the command has to inherit, as it may outlive this process.
     Returns the folder of the outputs. Raises JobFailed for a command that exits with another
     status than 0 or outlives its timeout, and Stopped when `stop` says so.
     """
     folder = job_folder(home, job.name)
     command = read_command(folder)
+    variables = with_secrets(command.environment_variables, command.secrets, secrets)
+    command = replace(command, environment_variables=variables)
     end: End = "FAILED"
     try:
         output = _make_outputs(home, job, command, folder, stop, lock)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from runner.errors import EnvironmentRefused
 from runner.local.home import make_home
+from runner.privacy import make_private_file
 
 FILE_NAME = "workspace.db"
 SCHEMA_VERSION = 3
@@ -109,6 +110,9 @@ def _connect(file: Path) -> sqlite3.Connection:
     deadline = time.monotonic() + _ROOM_SECONDS
     while True:
         # Autocommit: the module's own transactions begin too late to read before they write.
+        # What SQLite puts beside the file has the rights of the file.
+        with suppress(OSError):
+            make_private_file(file)
         connection = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None)
         try:
             connection.row_factory = sqlite3.Row

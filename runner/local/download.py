@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from runner.atomic import check_absent, created
 from runner.errors import EnvironmentRefused, NotFound
+from runner.privacy import copy_file
 from runner.workspace import Job
 
 _RECORDS = ("logs", "failures.csv", "summary.json", "run.json", "report.html")
@@ -53,9 +54,16 @@ def download(
 def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
-        shutil.copytree(source, target, symlinks=True)
+        shutil.copytree(source, target, symlinks=True, copy_function=_copy_file)
     else:
-        shutil.copy(source, target, follow_symlinks=False)
+        _copy_file(source, target)
+
+
+def _copy_file(source: str | Path, target: str | Path) -> None:
+    if Path(source).is_symlink():
+        Path(target).symlink_to(Path(source).readlink())
+    else:
+        copy_file(Path(source), Path(target))
 
 
 def _reason(error: OSError) -> str:

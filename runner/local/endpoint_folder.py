@@ -41,7 +41,7 @@ class Address:
 
 def endpoint_folder(home: Path, name: str) -> Path:
     """The endpoint's folder, made where it is missing. Raises EnvironmentRefused."""
-    return make_folder(home, home / "endpoints" / name, mode=0o700, exist_ok=True)
+    return make_folder(home, home / "endpoints" / name, exist_ok=True)
 
 
 def key_file(folder: Path) -> Path:

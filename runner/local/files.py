@@ -23,7 +23,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from stat import S_ISREG
+from stat import S_IMODE, S_ISREG
 
 from runner.atomic import check_absent, created, new_path, remove
 from runner.content import (
@@ -41,6 +41,7 @@ from runner.engine.disk import FULL
 from runner.errors import EnvironmentRefused, WrongUsage
 from runner.ignore_files import find_ignore_rules
 from runner.local.checked import Kept, find_unsound, remember
+from runner.privacy import copy_file, make_private
 from runner.workspace import Transfer
 
 _AGE = 2 * 10**9  # nanoseconds that a content seems older than it is: see `_keep_new`
@@ -99,7 +100,7 @@ def store_content(home: Path, content: Content) -> Tree:
     """
     with _writing(home, _HOME_WAY_OUT):
         _make_ready(home)
-        hashes = {file.name: _keep_new(home, file.read) for file in content.files}
+        hashes = {file.name: _keep_new(home, file.read, file.mode) for file in content.files}
         return _keep_tree(home, content.shape, hashes)
 
 
@@ -205,7 +206,7 @@ def copy_out(home: Path, tree: str, target: Path) -> Path:
     sources = _inside(check(home, tree), shape, entries)
     only = None if shape == "folder" else entries[0][0]
     with _writing(target.parent, _TARGET_WAY_OUT), created(target, only) as path:
-        _lay_out(sources, path, _copy)
+        _lay_out(sources, path, copy_file)
     return target
 
 
@@ -256,11 +257,14 @@ def _keep_missing(
         Content(content.shape, missing),
         lambda done: tell(Transfer("storing", name, done, size)),
     )
-    for file in new.files:
+    reading = {file.name: file for file in new.files}
+    for file in (reading.get(file.name, file) for file in content.files):
         if hashes[file.name] in lacking:
             # Hashed again on the way: the source may have changed since.
-            kept[file.name] = _keep_new(home, file.read)
+            kept[file.name] = _keep_new(home, file.read, file.mode)
             lacking.discard(kept[file.name])
+        else:
+            _limit(home, hashes[file.name], file.mode)
     return kept
 
 
@@ -320,17 +324,20 @@ def _check_apart(home: Path, source: Path) -> None:
             raise WrongUsage(f"{source} contains the workspace {home}: name a folder that does not")
 
 
-def _keep_new(home: Path, read: Callable[[], Iterable[bytes]]) -> str:
+def _keep_new(home: Path, read: Callable[[], Iterable[bytes]], mode: int = 0o644) -> str:
     """Keep a content that is read only once, and return its hash.
 
-    A damaged one is replaced. It seems older than it is, so that a change in the moment in which
-    it was remembered is one of its times, too.
+    `mode` is that of its source; the content can be read by nobody else. A damaged one is replaced.
+    It seems older than it is, so that a change in the moment in which it was remembered is one of
+    its times, too.
     """
     import hashlib
 
     written = hashlib.sha256()
     with new_path(home / "tmp") as path:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444), "wb") as file:
+        with os.fdopen(
+            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _readable(mode)), "wb"
+        ) as file:
             for chunk in read():
                 written.update(chunk)
                 file.write(chunk)
@@ -345,9 +352,30 @@ def _keep_new(home: Path, read: Callable[[], Iterable[bytes]]) -> str:
         except FileExistsError:
             if find_unsound(home, [(kept, kept.name)]):
                 _put(path, kept)
+            else:
+                _limit(home, kept.name, mode)
         except OSError:
             _put(path, kept)  # a file system without links
     return written.hexdigest()
+
+
+def _limit(home: Path, content_hash: str, mode: int) -> None:
+    """Let a sound content that is kept be read by nobody who may not read another source of it.
+
+    It can be executed by its owner where one of them can be.
+    """
+    kept = _kept(home, content_hash)
+    found, wanted = S_IMODE(kept.stat().st_mode), _readable(mode)
+    agreed = _readable(found & wanted | (found | wanted) & 0o100)
+    if agreed != found:
+        kept.chmod(agreed)
+        remember(home, [(kept, content_hash)])
+
+
+def _readable(mode: int) -> int:
+    """The rights of a content, which nobody writes to, by those of its source."""
+    may_read = mode & 0o444 | 0o400
+    return may_read | may_read >> 2 if mode & 0o100 else may_read
 
 
 def _kept(home: Path, content_hash: str) -> Path:
@@ -421,12 +449,12 @@ def _replace(home: Path, kept: Path, target: Path) -> None:
 def _make_folder(home: Path, folder: Path) -> None:
     """Make a folder of the workspace; what is none, and lies in the place of one, is removed."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private(folder, home)
     except (FileExistsError, NotADirectoryError):
         for path in reversed((folder, *folder.relative_to(home).parents[:-1])):
             if os.path.lexists(home / path) and not (home / path).is_dir():
                 (home / path).unlink()
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private(folder, home)
 
 
 def _put(path: Path, target: Path) -> None:
@@ -461,14 +489,8 @@ def _link(kept: Path, target: Path) -> None:
         raise
     except OSError:
         # Some file systems have no links, and all have a limit on the links to one file.
-        _copy(kept, target)
-        target.chmod(0o444)
-
-
-def _copy(kept: Path, target: Path) -> None:
-    import shutil
-
-    shutil.copyfile(kept, target)
+        copy_file(kept, target)
+        target.chmod(S_IMODE(kept.stat().st_mode))
 
 
 @contextmanager

@@ -34,6 +34,7 @@ def examine(project: Project, full: bool = False) -> Iterator[Link]:
     yield _java()
     yield _uv()
     yield _declarations(project)
+    yield _rights(project)
     yield _stored_files(project, full)
 
 
@@ -90,6 +91,25 @@ def _declarations(project: Project) -> Link:
     if not count:
         return Link("declarations", "failed", f"no endpoint is declared under {project.models}")
     return Link("declarations", "ok", f"{many(count, 'endpoint')} under {project.models}")
+
+
+def _rights(project: Project) -> Link:
+    """Whether the workspace is its owner's alone, which not every file system can see to."""
+    from runner.local.home import close_to_others
+
+    name, home = "workspace", project.home
+    try:
+        still_open = close_to_others(home) if home.exists() else []
+    except (EnvironmentRefused, OSError) as error:
+        return Link(name, "failed", str(error))
+    if still_open:
+        return Link(
+            name,
+            "failed",
+            f"others have rights to {still_open[0]}, and this file system does not let them be"
+            " taken: set RUNNER_HOME to a folder of yours on one that does",
+        )
+    return Link(name, "ok", f"{home} is its owner's alone")
 
 
 def _stored_files(project: Project, full: bool) -> Link:

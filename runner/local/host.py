@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,12 +21,17 @@ from runner.local.database import opened, transaction
 from runner.local.job_inputs import ready_inputs
 from runner.local.job_lock import lock
 from runner.local.job_records import select_job, update_job
+from runner.local.secrets import OVER_STANDARD_INPUT, hear
 from runner.local.venvs import held, user_of
 from runner.workspace import Job, JobStatus
 
 
-def main(home: str, name: str) -> int:
-    """Run a queued job to its end and write down how it ended."""
+def main(home: str, name: str, told: str = "") -> int:
+    """Run a queued job to its end and write down how it ended.
+
+    `told` says whether it is told the job's secrets over its standard input.
+    """
+    secrets = hear() if told == OVER_STANDARD_INPUT else {}
     folder = job_folder(Path(home), name)
     stopping: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _frame: stopping.append(number))
@@ -36,10 +41,12 @@ def main(home: str, name: str) -> int:
         print(f"job {name} is running already", file=sys.stderr)
         return EnvironmentRefused.exit_status
     with held:
-        return _run(Path(home), name, folder, stopping)
+        return _run(Path(home), name, folder, stopping, secrets)
 
 
-def _run(home: Path, name: str, folder: Path, stopping: list[int]) -> int:
+def _run(
+    home: Path, name: str, folder: Path, stopping: list[int], secrets: Mapping[str, str]
+) -> int:
     started = now()
     with opened(home) as connection, transaction(connection):
         job = select_job(connection, name)
@@ -58,7 +65,7 @@ def _run(home: Path, name: str, folder: Path, stopping: list[int]) -> int:
     try:
         with held(home, job.interpreter, user_of(job)) as venv:
             output = _run_as_its_type(
-                home, job, lambda: bool(stopping) or asked_to_stop(folder), venv
+                home, job, lambda: bool(stopping) or asked_to_stop(folder), venv, secrets
             )
         changes = {"output": str(output) if output else None}
     except Stopped:
@@ -95,14 +102,18 @@ def _draw(folder: Path, job: Job) -> None:
 
 
 def _run_as_its_type(
-    home: Path, job: Job, stop: Callable[[], bool], venv: int | None
+    home: Path,
+    job: Job,
+    stop: Callable[[], bool],
+    venv: int | None,
+    secrets: Mapping[str, str],
 ) -> Path | None:
     folder = job_folder(home, job.name)
     ready_inputs(home, job, folder)
     if job.type != "batch":
         from runner.local.command_job import run_command_job
 
-        return run_command_job(home, job, stop, venv)
+        return run_command_job(home, job, stop, secrets, venv)
     from runner.batch_run import run_batch
 
     target = Path(job.output or folder / "named-outputs" / "score")
@@ -111,5 +122,5 @@ def _run_as_its_type(
         with opened(home) as connection:
             update_job(connection, job.name, status=JobStatus.FINALIZING)
 
-    run_batch(job, folder, target, stop=stop, finalizing=finalizing)
+    run_batch(job, folder, target, stop=stop, finalizing=finalizing, secrets=secrets)
     return target

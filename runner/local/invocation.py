@@ -39,6 +39,7 @@ from runner.local.files import check, link_out, looks_changed
 from runner.local.home import make_folder
 from runner.local.interpreters import Declaring, Interpreters
 from runner.local.jobs import begin_job, name_job
+from runner.local.secrets import unwritten
 from runner.local.venvs import keep_interpreter, store_aside
 from runner.registering import find_or_register, registration_of
 from runner.request import Request, only_here
@@ -77,7 +78,10 @@ def invoke(
     interpreter = _interpreter(request, plan, model, interpreters)
     folder = make_folder(home, job_folder(home, name))
     variables = {**store_aside(interpreter, folder), **plan.environment_variables}
-    plan = replace(plan, python=interpreter.python, environment_variables=variables)
+    secrets = unwritten(plan.environment_variables, _given_variables(request))
+    plan = replace(
+        plan, python=interpreter.python, environment_variables=variables, secrets=secrets
+    )
     write_plan(plan, folder / "plan.json")
     keep_interpreter(home, interpreter, folder)
     if model and plan.script:
@@ -93,7 +97,14 @@ def invoke(
         input=given,
         output=str(output) if output else None,
     )
-    return replace(begin_job(home, job), notices=(*notices, *differing(interpreter)))
+    begun = begin_job(home, job, {name: variables[name] for name in secrets})
+    return replace(begun, notices=(*notices, *differing(interpreter)))
+
+
+def _given_variables(request: Request) -> set[str]:
+    """The names of the variables that a call gives itself."""
+    settings = (key.partition(".") for key in request.changed)
+    return {name for section, _, name in settings if section == "environment_variables"}
 
 
 def _interpreter(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from runner.errors import EnvironmentRefused, NotFound
@@ -25,6 +26,7 @@ from runner.local.job_records import (
     update_job,
 )
 from runner.local.left_over import end_left_over
+from runner.local.secrets import OVER_STANDARD_INPUT, tell
 from runner.local.signals import kill_owner, signal_owner
 from runner.local.tracking.record import read_record
 from runner.local.venvs import restore_venv
@@ -39,6 +41,7 @@ _STARTING = 30.0  # seconds a queued job's process may take to appear
 _PATIENCE = 15.0  # seconds a job has to end by itself, then those that the system has to end it
 _LOOK = 0.05  # seconds between looks at whether a canceled job has ended
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is easily taken for another
+_NO_SECRETS: Mapping[str, str] = MappingProxyType({})
 _RUNNING = (JobStatus.RUNNING, JobStatus.FINALIZING)
 
 
@@ -49,14 +52,15 @@ def name_job(stem: str) -> str:
     return f"{stem}-{''.join(secrets.choice(_LETTERS) for _ in range(6))}"
 
 
-def begin_job(home: Path, job: Job) -> Job:
+def begin_job(home: Path, job: Job, secrets: Mapping[str, str] = _NO_SECRETS) -> Job:
     """Keep a job whose folder says what it is to do, and start its process.
 
-    Raises EnvironmentRefused where the process does not come up.
+    `secrets` are the values of its variables that its folder does not hold. Raises
+    EnvironmentRefused where the process does not come up.
     """
     with opened(home) as connection:
         insert_job(connection, job)
-    return _spawn(home, job.name)
+    return _spawn(home, job.name, secrets)
 
 
 def list_jobs(home: Path, limit: int | None = None, type_: JobType | None = None) -> list[Job]:
@@ -91,20 +95,27 @@ def cancel_job(home: Path, name: str) -> Job:
     return show_job(home, name)
 
 
-def resume_job(home: Path, name: str, say: Callable[[str], object]) -> Job:
+def resume_job(
+    home: Path,
+    name: str,
+    say: Callable[[str], object],
+    find_secrets: Callable[[Job], Mapping[str, str]],
+) -> Job:
     """Start a job's process again, unless it runs. Raises NotFound, EnvironmentRefused.
 
-    Its venv is made again where it was removed; `say` is told of it in a line.
+    `find_secrets` finds the values that `begin_job` was given. Its venv is made again where it was
+    removed; `say` is told of it in a line.
     """
     job = show_job(home, name)
     if job.status == JobStatus.COMPLETED:
         raise EnvironmentRefused(f"job {name!r} is Completed; there is nothing to resume")
     if owner(job_folder(home, name)) is not None:
         return job
+    secrets = find_secrets(job)
     restore_venv(home, job_folder(home, name), say)
     with opened(home) as connection:
         update_job(connection, name, status=JobStatus.QUEUED)
-    return _spawn(home, name)
+    return _spawn(home, name, secrets)
 
 
 def _end_host(folder: Path, name: str) -> None:
@@ -167,13 +178,13 @@ def find_output(home: Path, name: str, output: str) -> Path:
     return outputs[output]
 
 
-def _spawn(home: Path, name: str) -> Job:
+def _spawn(home: Path, name: str, secrets: Mapping[str, str]) -> Job:
     folder = job_folder(home, name)
     forget_stop(folder)
     begun = len(starts(folder))
     process = None
     try:
-        process = start_host(home, name)
+        process = start_host(home, name, secrets)
         # Until the host has begun, the job would still look as it was left.
         while len(starts(folder)) == begun and process.poll() is None:
             time.sleep(_LOOK / 5)
@@ -190,21 +201,26 @@ def _spawn(home: Path, name: str) -> Job:
     return show_job(home, name)
 
 
-def start_host(home: Path, name: str) -> subprocess.Popen[bytes]:
-    """Start the process that runs a job. It outlives this one."""
+def start_host(home: Path, name: str, secrets: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start the process that runs a job, and tell it the job's secrets. It outlives this one."""
     import subprocess
 
     folder = job_folder(home, name)
     (folder / "logs").mkdir(parents=True, exist_ok=True)
     with (folder / "logs" / "host.txt").open("ab") as output:
-        return subprocess.Popen(
-            python_command("runner.local.host", str(home), name),
-            stdin=subprocess.DEVNULL,
+        process = subprocess.Popen(
+            python_command(
+                "runner.local.host", str(home), name, *([OVER_STANDARD_INPUT] if secrets else [])
+            ),
+            stdin=subprocess.PIPE if secrets else subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             start_new_session=True,
             env=without_telemetry(os.environ),
         )
+    if process.stdin is not None:
+        tell(process.stdin, secrets)
+    return process
 
 
 def _give_up(home: Path, name: str, status: JobStatus, error: str) -> None:

@@ -36,6 +36,7 @@ from runner.local.home import make_folder
 from runner.local.interpreters import Declaring, Interpreters
 from runner.local.invocation import find_data
 from runner.local.jobs import begin_job, name_job
+from runner.local.secrets import unwritten
 from runner.local.tracking.plan import RunInput, RunPlan
 from runner.local.training import copy_code
 from runner.local.venvs import keep_interpreter
@@ -129,7 +130,26 @@ def begin_pipeline(
         deployment=request.deployment,
         input=next((file.shown for file in files.values()), None),
     )
-    return replace(begin_job(home, job), notices=(*request.notices, *differing(interpreter)))
+    begun = begin_job(
+        home, job, {name: command.environment_variables[name] for name in command.secrets}
+    )
+    return replace(begun, notices=(*request.notices, *differing(interpreter)))
+
+
+def variables_of(deployment: PipelineDeployment) -> dict[str, str]:
+    """The declared variables of all steps, by the names that the job's command has for them.
+
+    Raises as `begin_pipeline`.
+    """
+    return _variables(_in_order(_pipeline_of(deployment)))
+
+
+def _variables(parts: list[_Part]) -> dict[str, str]:
+    return {
+        f"{part.name}__{name}": value
+        for part in parts
+        for name, value in part.step.environment_variables.items()
+    }
 
 
 def _pipeline_of(deployment: PipelineDeployment) -> PipelineComponent:
@@ -235,9 +255,9 @@ def _command(
         values = _inputs(assets, catalog, part, pipeline, given, steps)
         inputs |= {f"{part.name}__{name}": value for name, value in {**values, **outputs}.items()}
         text = _command_of(part, values, outputs)
+        # By another name, so that no value is in the command, which all on this machine can read.
         exported = "".join(
-            f"export {name}={shlex.quote(value)}\n"
-            for name, value in part.step.environment_variables.items()
+            f'export {name}="${part.name}__{name}"\n' for name in part.step.environment_variables
         )
         lines += [
             f"echo {shlex.quote(f'step {part.name}')}",
@@ -246,7 +266,15 @@ def _command(
             f"\n) || {{ echo {shlex.quote(f'step {part.name} failed')}; exit 1; }}",
         ]
     written = {name: is_folder(item.type) for name, item in pipeline.outputs.items()}
-    return Command("\n".join(lines), RunPlan("", ""), inputs, written)
+    variables = _variables(parts)
+    return Command(
+        "\n".join(lines),
+        RunPlan("", ""),
+        inputs,
+        written,
+        environment_variables=variables,
+        secrets=unwritten(variables),
+    )
 
 
 def _outputs(

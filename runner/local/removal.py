@@ -16,6 +16,7 @@ from runner.atomic import new_path, remove
 from runner.errors import EnvironmentRefused
 from runner.job_folder import copy_beside, job_folder
 from runner.local.database import opened, transaction
+from runner.local.home import make_folder
 from runner.local.job_lock import lock
 from runner.local.job_records import delete_job, select_job
 from runner.local.tracking.removal import remove_tracked, tracked_of
@@ -61,7 +62,7 @@ def _remove(home: Path, job: Job) -> None:
     folder = job_folder(home, job.name)
     if place := _asked_place(home, job.name):
         remove(copy_beside(folder, place))  # what was cut off while it was copied
-    (home / "tmp").mkdir(exist_ok=True)
+    make_folder(home, home / "tmp", exist_ok=True)
     with new_path(home / "tmp") as path:
         with suppress(FileNotFoundError):
             folder.rename(path)

@@ -30,6 +30,7 @@ from runner.local.home import make_folder
 from runner.local.interpreters import Declaring, Interpreters
 from runner.local.invocation import find_data
 from runner.local.jobs import begin_job, name_job
+from runner.local.secrets import unwritten
 from runner.local.spark_job import settle_spark, words_of
 from runner.local.tracking.plan import RunInput, RunPlan
 from runner.local.tracking.store import why_untracked
@@ -94,7 +95,11 @@ def train(
     except BaseException:
         remove(folder)  # no job knows of it
         raise
-    begun = begin_job(home, Job(name, job.type, JobStatus.QUEUED, now(), model=model))
+    begun = begin_job(
+        home,
+        Job(name, job.type, JobStatus.QUEUED, now(), model=model),
+        {name: command.environment_variables[name] for name in command.secrets},
+    )
     return replace(begun, notices=(*_notices(home, job), *differing(interpreter)))
 
 
@@ -139,6 +144,7 @@ def plan_training(
         if isinstance(given, JobInput)
     }
     values = {key: str(value) for key, value in job.inputs.items() if key not in read}
+    variables = job.environment_variables if isinstance(job, CommandJob) else {}
     return Command(
         command=job.command if isinstance(job, CommandJob) else words_of(job),
         run=RunPlan(
@@ -155,7 +161,8 @@ def plan_training(
             for key, output in job.outputs.items()
             if output.name
         },
-        environment_variables=job.environment_variables if isinstance(job, CommandJob) else {},
+        environment_variables=variables,
+        secrets=unwritten(variables),
         timeout=job.limits.timeout if isinstance(job, CommandJob) else None,
     )
 

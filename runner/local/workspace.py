@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -216,7 +216,12 @@ class LocalWorkspace:
         return jobs.cancel_job(self._home, name)
 
     def resume(self, name: str) -> Job:
-        return jobs.resume_job(self._home, name, self.on_step)
+        from runner.local.found_secrets import find_again
+
+        def find(job: Job) -> Mapping[str, str]:
+            return find_again(self._home, lambda: self._catalog, job)
+
+        return jobs.resume_job(self._home, name, self.on_step, find)
 
     def remove_jobs(self, names: Sequence[str], *, pretend: bool = False) -> int:
         from runner.local.removal import remove_jobs

@@ -23,6 +23,7 @@ from typing import Any, BinaryIO
 
 from runner.atomic import remove, write_whole
 from runner.errors import EnvironmentRefused, NotFound
+from runner.privacy import make_private
 
 _RECORD = "record.json"
 _VERSION = 1  # of the record; one of another version is made again
@@ -241,7 +242,7 @@ def _locked(home: Path, name: str, operation: int) -> BinaryIO:
     path = _lock_file(home, name)
     while True:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_private(path.parent, home)
             file = path.open("ab")
         except OSError as error:
             raise EnvironmentRefused(

@@ -43,7 +43,7 @@ def run_killed_at(project: ScratchProject, step: int, monkeypatch: pytest.Monkey
     workspace = LocalWorkspace(find_project())
     ended: list[int] = []
 
-    def spawn(home: Path, name: str) -> subprocess.Popen[bytes]:
+    def spawn(home: Path, name: str, _secrets: object) -> subprocess.Popen[bytes]:
         (home / "jobs" / name / "logs").mkdir(exist_ok=True)
         process = subprocess.Popen(
             [sys.executable, "-c", KILLED, str(step), str(home), name],

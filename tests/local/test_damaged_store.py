@@ -62,7 +62,7 @@ def test_a_damaged_file_is_used_nowhere_and_named(
         lambda: check(home, tree.hash),
         lambda: contents(home, tree.hash),
         lambda: copy_out(home, tree.hash, tmp_path / "copy"),
-        lambda: link_out(home, tree.hash, tmp_path / "links"),
+        lambda: link_out(home, tree.hash, home / "links"),
     ):
         with pytest.raises(EnvironmentRefused) as refused:
             use()
@@ -80,14 +80,14 @@ def test_storing_again_mends_all_that_has_the_content(
     home, source = tmp_path / "home", write(tmp_path / "source", a=b"1", b=b"2")
     tree = store(home, source)
     other = store(home, write(tmp_path / "other", same=b"2"))
-    link_out(home, other.hash, tmp_path / "links")
+    link_out(home, other.hash, home / "links")
     damage(tree.path / "b")
     assert store(home, source) == tree
     assert (tree.path / "b").read_bytes() == b"2"
     assert check(home, other.hash) == other.path
     assert (other.path / "same").read_bytes() == b"2"
-    link_out(home, other.hash, tmp_path / "links")
-    assert (tmp_path / "links" / "same").read_bytes() == b"2"
+    link_out(home, other.hash, home / "links")
+    assert (home / "links" / "same").read_bytes() == b"2"
     assert (tree.path / "b").stat().st_mode & 0o222 == 0
     assert (tree.path / "b").stat().st_ino == (other.path / "same").stat().st_ino
     assert list((home / "tmp").iterdir()) == []
@@ -152,9 +152,9 @@ def test_a_link_to_a_folder_gives_way_without_what_it_leads_to(tmp_path: Path) -
     home = tmp_path / "home"
     tree = store(home, write(tmp_path / "source", a=b"1"))
     mine = write(tmp_path / "mine", b=b"2")
-    (tmp_path / "links").symlink_to(mine)
-    link_out(home, tree.hash, tmp_path / "links")
-    assert (tmp_path / "links" / "a").read_bytes() == b"1"
+    (home / "links").symlink_to(mine)
+    link_out(home, tree.hash, home / "links")
+    assert (home / "links" / "a").read_bytes() == b"1"
     assert [path.name for path in mine.iterdir()] == ["b"]
 
 
@@ -188,11 +188,11 @@ def test_what_is_unchanged_is_not_read_again(
     tree = store(home, source)
     store(home, source)
     for place in ("first", "second"):
-        link_out(home, tree.hash, tmp_path / place)
-        link_out(home, tree.hash, tmp_path / place)
+        link_out(home, tree.hash, home / place)
+        link_out(home, tree.hash, home / place)
         check(home, tree.hash)
     assert read == []
-    shutil.rmtree(tmp_path / "first")  # the links are fewer, and so the files look other
+    shutil.rmtree(home / "first")  # the links are fewer, and so the files look other
     check(home, tree.hash)
     check(home, tree.hash)
     assert sorted(path.name for path in read) == ["a", "b"]

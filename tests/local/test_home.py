@@ -16,7 +16,7 @@ from tests.projects import ROOT
 
 
 def test_a_folder_is_made_with_all_above_it(tmp_path: Path) -> None:
-    folder = make_folder(tmp_path / "a" / "home", tmp_path / "a" / "home" / "b" / "c", 0o700)
+    folder = make_folder(tmp_path / "a" / "home", tmp_path / "a" / "home" / "b" / "c")
     assert folder.is_dir()
     assert folder.stat().st_mode & 0o777 == 0o700
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import NotFound
+from runner.privacy import make_private
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -74,7 +75,7 @@ def open_store(home: Path) -> MlflowClient:
     """
     from mlflow import MlflowClient
 
-    _folder(home).mkdir(parents=True, exist_ok=True)
+    make_private(_folder(home), home)
     with (_folder(home) / "lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         mlflow_store(home)

@@ -1,0 +1,74 @@
+"""The values of a job's secrets, found again when it is resumed: no file of its folder has them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from runner.declarations import Catalog, CommandJob
+from runner.declarations.job import name_of
+from runner.declarations.secret_references import is_reference
+from runner.engine.plan import read_plan
+from runner.errors import EnvironmentRefused, JobFailed, RunnerError
+from runner.job_folder import job_folder
+from runner.local.command_job import read_command
+from runner.local.pipeline import variables_of
+from runner.local.secrets import DECLARED
+from runner.workspace import Job
+
+
+def find_again(home: Path, catalog: Callable[[], Catalog], job: Job) -> dict[str, str]:
+    """The values of a job's variables that are written nowhere.
+
+    They are what is declared now. What is no longer declared, or was given in the call, is taken
+    from the shell. Raises EnvironmentRefused for a value that neither has.
+    """
+    names = _names(job_folder(home, job.name), job)
+    if not names:
+        return {}
+    declared: Mapping[str, str] = {}
+    with suppress(RunnerError, KeyError):  # what is gone, or can't be read, declares nothing
+        declared = _declared(catalog(), job)
+    found = {
+        name: value
+        for name, origin in names.items()
+        if (value := _value(name, declared if origin == DECLARED else {})) is not None
+    }
+    if missing := sorted(names.keys() - found.keys()):
+        raise EnvironmentRefused(
+            f"job {job.name!r} can't go on without the value of {', '.join(missing)}, which looks"
+            " like a secret and so is kept nowhere, and is declared no longer or was given in the"
+            f" call: give it again, as `export {missing[0]}=...`"
+        )
+    return found
+
+
+def _names(folder: Path, job: Job) -> Mapping[str, str]:
+    """Those of a job; none where its folder is damaged, which its process will say."""
+    with suppress(OSError, JobFailed):
+        if job.type == "batch":
+            return read_plan(folder / "plan.json").secrets
+        return read_command(folder).secrets
+    return {}
+
+
+def _value(name: str, declared: Mapping[str, str]) -> str | None:
+    value = declared.get(name)
+    # In place of a secret there may be a reference to it by now.
+    return os.environ.get(name) if value is None or is_reference(value) else value
+
+
+def _declared(catalog: Catalog, job: Job) -> Mapping[str, str]:
+    """The variables that are declared now of what a job runs."""
+    endpoint, deployment = job.endpoint or "", job.deployment or ""
+    if job.type == "batch":
+        return catalog.batch_deployments[endpoint][deployment].settings.environment_variables
+    if job.type == "pipeline":
+        return variables_of(catalog.pipeline_deployments[endpoint][deployment])
+    begun_as = job.name.rpartition("-")[0]
+    for declared in catalog.jobs.get(job.model or "", {}).values():
+        if isinstance(declared, CommandJob) and begun_as == f"{job.model}-{name_of(declared)}":
+            return declared.environment_variables
+    return {}

@@ -1,0 +1,43 @@
+"""Variables of a job that look like secrets, whose values are written to no file.
+
+Its process is told them as it starts, over its standard input. What is kept with the job is their
+names, and where their values come from, so that they are found again (`found_secrets`) when the job
+is resumed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+OVER_STANDARD_INPUT = "-"  # the last word of a host's command where it is told values
+DECLARED, GIVEN = "declared", "given in the call"
+
+
+def unwritten(variables: Mapping[str, str], given: Collection[str] = ()) -> dict[str, str]:
+    """The names of the variables that are not to be written, and where their values come from.
+
+    `given` are the names of those that the call gave.
+    """
+    from runner.declarations.secret_variables import in_clear
+
+    return {name: GIVEN if name in given else DECLARED for name in in_clear(variables)}
+
+
+def tell(host: IO[bytes], secrets: Mapping[str, str]) -> None:
+    """Tell a host, which has just been started, the values of variables."""
+    with suppress(BrokenPipeError), host:  # one that has ended already says so itself
+        host.write(json.dumps(dict(secrets)).encode())
+
+
+def hear() -> dict[str, str]:
+    """The values that this process is told as it starts; its standard input is empty then."""
+    told: dict[str, str] = json.loads(sys.stdin.buffer.read())
+    with Path(os.devnull).open("rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    return told
