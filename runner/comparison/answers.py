@@ -11,6 +11,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Literal
 
 from runner.chance import marginal_homogeneity, mcnemar
+from runner.comparison.arrays import numbers_of, truths_of, whole_numbers_of
 from runner.comparison.report import (
     LONGEST,
     OTHERS,
@@ -85,7 +86,7 @@ class AnswerCounter:
         """Count answers as texts; return for each row whether it changed, and differs at all."""
         import pyarrow.compute as pc
 
-        differing = pc.not_equal(old, new).to_numpy(zero_copy_only=False)
+        differing = truths_of(pc.not_equal(old, new))
         if self.kind == "numbers":
             changed = self._numbers.add(old, new, differing)
         elif self.kind == "classes":
@@ -158,7 +159,7 @@ class _ClassCounter:
         groups = np.array(
             [self._group(name, side) for name in _plain(encoded.dictionary)], dtype=np.int64
         )
-        found: NDArray[np.int64] = groups[encoded.indices.to_numpy()]
+        found: NDArray[np.int64] = groups[whole_numbers_of(encoded.indices)]
         return found
 
     def _group(self, name: str, side: int) -> int:
@@ -374,9 +375,9 @@ def _numbers(cells: pa.Array) -> NDArray[np.float64]:
     except pa.ArrowInvalid:
         # `if_else` and not a filter: each cell keeps its place.
         fitting = pc.match_substring_regex(cells, _NUMBER, ignore_case=True)
-        numbers = pc.if_else(fitting, pc.utf8_trim_whitespace(cells), None).cast(pa.float64())
-    found: NDArray[np.float64] = numbers.to_numpy(zero_copy_only=False)
-    return found
+        none = pa.scalar(None, pa.string())
+        numbers = pc.if_else(fitting, pc.utf8_trim_whitespace(cells), none).cast(pa.float64())
+    return numbers_of(numbers)
 
 
 def _say_none(old: pa.Array, new: pa.Array) -> Mask:
@@ -384,10 +385,8 @@ def _say_none(old: pa.Array, new: pa.Array) -> Mask:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    none = pa.array(["", "nan", "NaN"])
-    both = pc.and_(pc.is_in(old, none), pc.is_in(new, none))
-    found: Mask = both.to_numpy(zero_copy_only=False)
-    return found
+    none = pa.array(["", "nan", "NaN"], pa.string())
+    return truths_of(pc.and_(pc.is_in(old, none), pc.is_in(new, none)))
 
 
 def _plain(names: pa.Array) -> list[str]:

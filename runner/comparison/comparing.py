@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.comparison.answers import TOLERANCE, AnswerCounter, Kind, kind_of
+from runner.comparison.arrays import truths_of
 from runner.comparison.breaks import class_breaks, mlmodel_of, scoring_breaks, signature_breaks
 from runner.comparison.packages import differing_packages
 from runner.comparison.pairing import Pair, pairs
@@ -157,7 +158,7 @@ def _count_by(
         moved = np.zeros(len(pair.old), bool)
         for name, counter in counters.items():
             moved |= counter.add(before[name], after[name])[0]
-        apart = pc.not_equal(pair.old, pair.new).to_numpy(zero_copy_only=False)
+        apart = truths_of(pc.not_equal(pair.old, pair.new))
         rows += len(moved)
         changed += int(moved.sum())
         differing += int(apart.sum())

@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -121,18 +121,24 @@ def _parquet_rows(path: Path, columns: InputColumns) -> Iterator[pa.RecordBatch]
 def _csv_rows(path: Path, columns: InputColumns) -> Iterator[pa.RecordBatch]:
     from pyarrow import csv
 
-    reader = csv.open_csv(
-        path,
-        read_options=csv.ReadOptions(block_size=_BLOCK),
-        convert_options=csv.ConvertOptions(
+    size = path.stat().st_size
+    small = size <= _BLOCK
+    options: dict[str, Any] = {
+        "read_options": csv.ReadOptions(
+            block_size=size + 1 if small else _BLOCK, use_threads=not small
+        ),
+        "convert_options": csv.ConvertOptions(
             include_columns=list(columns.names),
             column_types=_types(columns),
             null_values=_MISSING,
             strings_can_be_null=True,
             check_utf8=False,
         ),
+    }
+    # A thread that reads ahead costs more than it saves where there is little to read.
+    yield from (
+        csv.read_csv(path, **options).to_batches() if small else csv.open_csv(path, **options)
     )
-    yield from reader
 
 
 def _types(columns: InputColumns) -> dict[str, pa.DataType]:

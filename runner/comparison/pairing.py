@@ -10,7 +10,7 @@ import mmap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runner.comparison.scoring import Scored
 from runner.predictions import COLUMNS
@@ -171,29 +171,38 @@ def _cells(piece: Path, lines: bool) -> Iterator[pa.Array]:
 
     names = ["line"] if lines else list(COLUMNS)
     column = "line" if lines else "prediction"
+    size = piece.stat().st_size
+    if not size:
+        return
     quoted = not lines and _has_quotes(piece)
-    reader = csv.open_csv(
-        piece,
-        read_options=csv.ReadOptions(
-            column_names=names, block_size=max(_BLOCK, piece.stat().st_size if quoted else 0)
+    small = size <= _BLOCK
+    options: dict[str, Any] = {
+        "read_options": csv.ReadOptions(
+            column_names=names,
+            block_size=size + 1 if small or quoted else _BLOCK,
+            use_threads=not small,
         ),
-        parse_options=csv.ParseOptions(
+        "parse_options": csv.ParseOptions(
             delimiter=_NEVER if lines else ",",
             quote_char=False if lines else '"',
             newlines_in_values=quoted,
             ignore_empty_lines=False,
         ),
-        convert_options=csv.ConvertOptions(
+        "convert_options": csv.ConvertOptions(
             include_columns=[column], column_types={column: pa.string()}, check_utf8=False
         ),
+    }
+    # A thread that reads ahead costs more than it saves where there is little to read.
+    batches = (
+        csv.read_csv(piece, **options).to_batches() if small else csv.open_csv(piece, **options)
     )
-    for batch in reader:
+    for batch in batches:
         yield batch.column(0)
 
 
 def _has_quotes(piece: Path) -> bool:
-    with piece.open("rb") as file:
-        if not piece.stat().st_size:
-            return False
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            return content.find(b'"') >= 0
+    with (
+        piece.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+    ):
+        return content.find(b'"') >= 0

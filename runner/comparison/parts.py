@@ -40,7 +40,8 @@ def _json_parts(cells: pa.Array) -> dict[str, pa.Array]:
         return {}
     listed = first[0] == "["
     if listed:
-        cells = pc.binary_join_element_wise('{"v":', cells, "}", "")
+        before, after, nothing = (pa.scalar(text, pa.string()) for text in ('{"v":', "}", ""))
+        cells = pc.binary_join_element_wise(before, cells, after, nothing)
     text = "\n".join(cells.to_pylist()).encode()
     try:
         table = arrow_json.read_json(
@@ -57,7 +58,8 @@ def _json_parts(cells: pa.Array) -> dict[str, pa.Array]:
         return {}
     try:
         return {
-            name: pc.fill_null(values.cast(pa.string()), "") for name, values in columns.items()
+            name: pc.fill_null(values.cast(pa.string()), pa.scalar("", pa.string()))
+            for name, values in columns.items()
         }
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):  # lists and objects inside
         return {}

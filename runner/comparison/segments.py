@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.chance import holm, hypergeometric_tail
+from runner.comparison.arrays import numbers_of, truths_of, whole_numbers_of
 from runner.comparison.input_rows import (
     InputColumns,
     Unreadable,
@@ -205,7 +206,7 @@ def _of_numbers(name: str, sample: pa.ChunkedArray) -> _Column:
     import numpy as np
     import pyarrow as pa
 
-    values = sample.cast(pa.float64()).to_numpy()
+    values = numbers_of(sample.cast(pa.float64()).combine_chunks())
     values = values[np.isfinite(values)]
     edges = np.unique(np.quantile(values, _QUARTILES, method="lower")) if len(values) else values
     if len(edges) and edges[-1] == values.max():
@@ -219,7 +220,7 @@ def _of_numbers(name: str, sample: pa.ChunkedArray) -> _Column:
         labels = ["a number"]
 
     def place(cells: pa.Array) -> NDArray[np.int64]:
-        numbers = cells.to_numpy(zero_copy_only=False)
+        numbers = numbers_of(cells)
         found = np.zeros(len(numbers), np.int64)
         for edge in edges:
             found += numbers > edge
@@ -243,9 +244,10 @@ def _of_texts(name: str, sample: pa.ChunkedArray) -> _Column:
     known = pa.array(values, pa.string())
 
     def place(cells: pa.Array) -> NDArray[np.int64]:
-        found = pc.fill_null(pc.index_in(cells, known), len(values)).to_numpy()
+        other = pa.scalar(len(values), pa.int32())
+        found = whole_numbers_of(pc.fill_null(pc.index_in(cells, known), other))
         if cells.null_count:
-            found = np.where(cells.is_null().to_numpy(zero_copy_only=False), len(labels), found)
+            found = np.where(truths_of(cells.is_null()), len(labels), found)
         places: NDArray[np.int64] = found.astype(np.int64)
         return places
 
