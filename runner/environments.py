@@ -23,6 +23,8 @@ from runner.sources import AZUREML, OUTPUTS, Source
 
 if TYPE_CHECKING:
     from runner.health import Link
+    from runner.local.bench import Bench
+    from runner.venvs.interpreter import EnvManager
     from runner.workspace import Abilities, Workspace
 
 # platform → the module of its package that opens its workspaces; imported when it is used
@@ -72,6 +74,13 @@ def open_workspace(environment: str, outputs: Path | None = None) -> Workspace:
     project = find_project()
     source = find_source(project, environment, outputs)
     return _platform(source).open_workspace(project, environment, source)
+
+
+def open_bench(environment: str, manager: EnvManager | None, say: Callable[[str], object]) -> Bench:
+    """Return what scores on this machine by what an environment declares. Raises WrongUsage."""
+    from runner.local.bench import Bench
+
+    return Bench(find_project(), environment, manager, say)
 
 
 def find_abilities(environment: str, outputs: Path | None = None) -> Abilities:

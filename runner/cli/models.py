@@ -19,10 +19,15 @@ from runner.cli.assets import (
     registration,
     registration_options,
 )
+from runner.cli.comparison import share
 from runner.cli.options import (
     Group,
     Session,
+    asset_names,
     common,
+    deployment_names,
+    endpoint_names,
+    env_manager_option,
     environment_names,
     existing_path,
     job_names,
@@ -233,6 +238,119 @@ def promote(
     print_registered(promoted, output)
     if targets:
         pin_model(there, targets, promoted)
+
+
+@models.command(
+    epilog="""\b
+Examples:
+  runner models compare 2 3
+  runner models compare diabetes-mlflow@latest
+  runner models compare diabetes-mlflow:2 models/diabetes/model --data data/diabetes/unlabeled
+  runner models compare 2 3 --rows changed.csv --html comparison.html
+  runner models compare 2 3 --env prod -o markdown --fail-over 5%"""
+)
+@click.argument("old", metavar="OLD", shell_complete=asset_names("model"))
+@click.argument("new", metavar="[NEW]", required=False, shell_complete=asset_names("model"))
+@click.option(
+    "--data",
+    metavar="PATH|REF",
+    help="What to score: a file, a folder, a quoted pattern of files or azureml:NAME:VERSION."
+    "  [default: the input the project declares for the endpoint]",
+)
+@click.option(
+    "--endpoint",
+    metavar="NAME",
+    shell_complete=endpoint_names("batch"),
+    help="The batch endpoint to score as.  [default: one that has the model]",
+)
+@click.option(
+    "--deployment",
+    "-d",
+    metavar="NAME",
+    shell_complete=deployment_names("batch"),
+    help="Which deployment of it.  [default: the endpoint's default]",
+)
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0, max=1),
+    default=1e-6,
+    show_default=True,
+    metavar="SHARE",
+    help="Numbers that differ by no more than this share of the larger have not changed.",
+)
+@click.option(
+    "--fail-over",
+    metavar="SHARE",
+    callback=share,
+    help="Exit with status 4 where more of the rows change, such as 5%.",
+)
+@click.option(
+    "--rows",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the rows that changed there, as CSV.",
+)
+@click.option(
+    "--html",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the comparison there, as a page.",
+)
+@click.option(
+    "--output",
+    "-o",
+    type=click.Choice(["table", "json", "markdown"]),
+    default="table",
+    show_default=True,
+    help="How to print the result.",
+)
+@env_manager_option
+@common
+@pass_session
+def compare(
+    session: Session,
+    /,
+    old: str,
+    new: str | None,
+    data: str | None,
+    endpoint: str | None,
+    deployment: str | None,
+    tolerance: float,
+    fail_over: float | None,
+    rows: Path | None,
+    html: Path | None,
+    output: str,
+) -> int:
+    """Say what a new version of a model changes.
+
+    Both versions score the same data on this machine, in the environment that each declares, as
+    the endpoint's deployment would. OLD and NEW are versions (3, NAME:3, NAME@latest) of the
+    environment, or files of a model (a path with a slash, or its declaration); without NEW it is
+    the model as it lies in the project. Nothing is registered or changed anywhere.
+    """
+    from runner.cli.comparison import EXCEEDED, compare_versions, exceeds, print_comparison
+    from runner.cli.output import print_json, print_note
+
+    comparison = compare_versions(session, old, new, endpoint, deployment, data, tolerance, rows)
+    if html is not None:
+        from runner.atomic import write_whole
+        from runner.comparison.page import to_page
+
+        write_whole(html, to_page(comparison))
+    if output == "json":
+        from runner.comparison.report import to_json
+
+        print_json(to_json(comparison))
+    elif output == "markdown":
+        from runner.comparison.markdown import to_markdown
+
+        print(to_markdown(comparison), end="")
+    else:
+        print_comparison(comparison)
+    if fail_over is not None and exceeds(comparison, fail_over):
+        print_note(f"more than {100 * fail_over:g} % of the rows change, or the new version fails")
+        return EXCEEDED
+    return 0
 
 
 def _only_declared() -> Path | None:

@@ -44,6 +44,7 @@ class Break:
     """Tells of something that works with one of the versions and not with the other."""
 
     kind: BreakKind
+    side: SideName  # the version that it is said of
     text: str  # a sentence
 
 

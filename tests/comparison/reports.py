@@ -71,7 +71,7 @@ def hostile_report() -> Comparison:
         rows=100,
         changed=50,
         differing=60,
-        breaks=(Break("classes", HOSTILE),),
+        breaks=(Break("classes", "new", HOSTILE),),
         answers=(
             Answer(
                 HOSTILE,

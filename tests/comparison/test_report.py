@@ -37,7 +37,7 @@ def test_a_number_that_json_does_not_have_is_null_and_read_as_none_at_all() -> N
         {"rows": True},
         {"rows": 4.5},
         {"breaks": None},
-        {"breaks": [{"kind": "other", "text": "x"}]},
+        {"breaks": [{"kind": "other", "side": "new", "text": "x"}]},
         {"answers": [[]]},
         {"answers": [{}]},
         {"old": "x"},

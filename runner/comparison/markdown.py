@@ -1,0 +1,99 @@
+"""A comparison in Markdown, as a pull request shows it: short, and without a row of the data.
+
+Every name is a stranger's. None of its signs means anything to Markdown or HTML here, and none of
+its words makes a link or calls somebody.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from runner.comparison.report import FEW_ROWS, Answer, Comparison, Segment, cut
+from runner.comparison.words import checks, environment, p_value, percent, told_moves, verdict
+
+_MOST_CLASSES = 6  # of a matrix
+_MOST_BREAKS, _MOST_CHECKS, _MOST_SEGMENTS = 5, 5, 3
+_LONGEST = 300  # characters of a sentence
+_NAME = 40  # of a class in a matrix
+# What has a meaning in Markdown or HTML, anywhere or at the beginning of a line.
+_SPECIAL = re.compile(r"[^\w\s,;()%/=→…?'’·+-]", re.ASCII)
+_INVISIBLE = "&#8203;"  # a space of no width, which no link, mention or reference goes across
+_LINKING = "@#:."
+
+
+def to_markdown(comparison: Comparison) -> str:
+    """Return the comparison as at most 25 lines of Markdown."""
+    return "\n".join(_lines(comparison)) + "\n"
+
+
+def escaped(text: str, longest: int = _LONGEST) -> str:
+    """Return a text on one line that Markdown and HTML show as it is."""
+    shown = "".join(
+        sign if sign.isprintable() else " " if sign.isspace() else "\ufffd"
+        for sign in cut(text, longest)
+    )
+    return _SPECIAL.sub(_entity, shown).replace("www", f"w{_INVISIBLE}ww")
+
+
+def _entity(found: re.Match[str]) -> str:
+    sign = found[0]
+    if sign.isalnum():
+        return sign
+    if sign == "." and _is_between_digits(found):
+        return sign
+    return f"&#{ord(sign)};" + (_INVISIBLE if sign in _LINKING else "")
+
+
+def _is_between_digits(found: re.Match[str]) -> bool:
+    text, place = found.string, found.start()
+    return text[place - 1 : place].isdecimal() and text[place + 1 : place + 2].isdecimal()
+
+
+def _lines(comparison: Comparison) -> Iterator[str]:
+    bold = f"**{escaped(verdict(comparison))}**"
+    first = comparison.answers[0] if len(comparison.answers) == 1 else None
+    told = told_moves(first.classes) if first and first.classes else ""
+    yield bold + (f": {escaped(told)}" if told else "")
+    yield ""
+    old, new = escaped(comparison.old.label, 100), escaped(comparison.new.label, 100)
+    yield f"{old} → {new}, {escaped(comparison.data, 100)}"
+    breaks = [found for found in comparison.breaks if found.kind != "refused" or comparison.rows]
+    yield from _listed([f"⚠️ {escaped(found.text)}" for found in breaks], _MOST_BREAKS)
+    if first:
+        yield from _matrix(first)
+    yield from _listed([escaped(line) for line in checks(comparison)], _MOST_CHECKS)
+    shown = [segment for segment in comparison.segments.found if segment.rows >= FEW_ROWS]
+    yield from _listed([_segment(segment) for segment in shown], _MOST_SEGMENTS)
+    yield f"- {'; '.join(escaped(line, 150) for line in environment(comparison))}"
+    if comparison.command:
+        yield ""
+        yield f"<code>{escaped(comparison.command, 400)}</code>"
+
+
+def _listed(lines: list[str], most: int) -> Iterator[str]:
+    """Yield as many lines as there is room for as a list, and how many more there are."""
+    if len(lines) > most:
+        lines = [*lines[: most - 1], f"and {len(lines) - most + 1:,} more"]
+    yield from (f"- {line}" for line in lines)
+
+
+def _matrix(answer: Answer) -> Iterator[str]:
+    classes = answer.classes
+    if not classes or not answer.changed or not 2 <= len(classes.names) <= _MOST_CLASSES:
+        return
+    names = [escaped(name, _NAME) for name in classes.names]
+    yield ""
+    yield f"| old \\ new | {' | '.join(names)} |"
+    yield f"|---{'|---:' * len(names)}|"
+    for name, line in zip(names, classes.matrix, strict=True):
+        yield f"| {name} | {' | '.join(f'{count:,}' for count in line)} |"
+    yield ""
+
+
+def _segment(segment: Segment) -> str:
+    where = escaped(f"{cut(segment.column, 60)} {cut(segment.values, 60)}")
+    return (
+        f"where {where}: {percent(segment.share)} of {segment.rows:,} rows change"
+        f" (p = {p_value(segment.p_value)})".replace("<", "&lt;")
+    )
