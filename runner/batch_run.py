@@ -19,6 +19,7 @@ from runner.engine.run import Stopped, run
 from runner.errors import JobFailed
 from runner.job_folder import deliver, delivered, log_file, now, reserve, say, starts
 from runner.job_interpreter import interpreter_from
+from runner.job_profile import leave_profile
 from runner.predictions import COLUMNS
 from runner.processes import with_one_thread
 from runner.tally import in_order, merge, told
@@ -81,6 +82,7 @@ def _score(
 ) -> None:
     attempts = run(plan, folder, began=began, stop=stop, say=lambda line: say(folder, line))
     finalizing()
+    leave_profile(folder, attempts)
     deliver(folder, publish(plan, folder, attempts), target)
 
 
