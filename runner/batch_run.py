@@ -29,6 +29,7 @@ from runner.job_folder import (
     with_secrets,
 )
 from runner.job_interpreter import interpreter_from
+from runner.job_profile import leave_profile
 from runner.predictions import COLUMNS
 from runner.processes import with_one_thread
 from runner.tally import in_order, merge, told
@@ -95,6 +96,7 @@ def _score(
 ) -> None:
     attempts = run(plan, folder, began=began, stop=stop, say=lambda line: say(folder, line))
     finalizing()
+    leave_profile(folder, attempts)
     deliver(folder, publish(plan, folder, attempts), target)
 
 

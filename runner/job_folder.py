@@ -13,6 +13,7 @@
     plan.json.copy               the same, for when the plan is damaged
     starts.txt                   when it was begun and taken up again, a line each
     journal.jsonl  pieces/       each finished attempt, and its lines (batch jobs)
+    profile.json                 how its columns are distributed (batch jobs)
     output/                      the output while it grows
     delivered                    which output was moved to its place
     named-outputs/<output>/      the outputs, published whole

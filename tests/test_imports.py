@@ -22,6 +22,7 @@ LEAVES_OF_ENGINES = (
     "runner.java",
     "runner.package_names",
     "runner.processes",
+    "runner.profile",
     "runner.predictions",
     "runner.spark",
     "runner.tally",

@@ -54,6 +54,21 @@ def piece(folder: Path, key: Key) -> Path:
     return pieces_folder(folder) / f"{mini_batch:08d}-{part:06d}"
 
 
+def profile_piece(folder: Path, key: Key) -> Path:
+    """Where the profile of a finished part of a mini-batch lies."""
+    return piece(folder, key).with_suffix(".profile")
+
+
+def profile_draft(folder: Path, key: Key, process: int) -> Path:
+    """Where a process writes a part's profile before it counts, as with `draft`."""
+    return piece(folder, key).with_suffix(f".{process}.profile.draft")
+
+
+def profile_file(folder: Path) -> Path:
+    """The profile of the whole job."""
+    return folder / "profile.json"
+
+
 def draft(folder: Path, key: Key, process: int) -> Path:
     """Where a process writes a part's lines before they count.
 

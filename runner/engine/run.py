@@ -27,6 +27,7 @@ from runner.engine.layout import (
     piece,
     pieces_folder,
     plan_file,
+    profile_draft,
     worker_log,
 )
 from runner.engine.messages import Raised, Ready, Scored, WantsWholeFiles
@@ -35,6 +36,7 @@ from runner.engine.parts import Part, divide
 from runner.engine.plan import Plan, write_plan
 from runner.engine.pool import NOT_BEGUN, Event, Pool, Worker
 from runner.engine.process_pool import ProcessPool
+from runner.engine.profiles import keep_part
 from runner.engine.stopped import Stopped
 from runner.engine.verdict import nothing_scored, outcome, too_many_failed
 from runner.errors import JobFailed
@@ -296,6 +298,7 @@ class _Run:
             return
         size = drafted.stat().st_size
         drafted.replace(piece(self._folder, worker.part.key))
+        keep_part(self._folder, worker.part.key, worker.process)
         attempt = replace(
             self._attempt(worker, came_to, result.retry),
             rows=rows,
@@ -358,6 +361,7 @@ class _Run:
 
     def _drop_draft(self, worker: Worker, part: Part) -> None:
         remove(draft(self._folder, part.key, worker.process))  # or what a script put in its place
+        remove(profile_draft(self._folder, part.key, worker.process))
 
     def _settle(self, attempt: Attempt) -> None:
         self._unfinished -= 1

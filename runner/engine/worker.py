@@ -18,6 +18,7 @@ import sys
 import threading
 import traceback
 import warnings
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TextIO
@@ -25,7 +26,7 @@ from typing import TextIO
 from runner.engine import disk, drivers
 from runner.engine.draft_file import DraftFile
 from runner.engine.drivers.script_module import forget
-from runner.engine.layout import draft, output_folder
+from runner.engine.layout import draft, output_folder, profile_draft
 from runner.engine.messages import (
     Hopeless,
     Message,
@@ -37,6 +38,7 @@ from runner.engine.messages import (
 )
 from runner.engine.parts import Part, decode
 from runner.engine.plan import Plan
+from runner.engine.profiles import write_part
 from runner.errors import JobFailed
 
 NO_MORE = b""  # sent in place of a part when there is nothing left to score
@@ -98,7 +100,9 @@ def _attempt(driver: drivers.Driver, plan: Plan, folder: Path, part: Part) -> Me
         with contextlib.suppress(Exception):
             sys.stdout.flush()
             sys.stderr.flush()
-    return Scored(result, lines.checksum)
+    if result.profile is not None:
+        write_part(profile_draft(folder, part.key, worker), result.profile)
+    return Scored(replace(result, profile=None), lines.checksum)
 
 
 def _wind_up(plan: Plan) -> None:

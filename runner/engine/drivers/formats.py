@@ -77,7 +77,7 @@ def read_feed(path: Path, signature: Signature, slice_: Slice | None = None) -> 
     if signature.columns and format_.table is not None:
         table, notes = read_table(path, signature.columns, slice_)
         data = table if _is_all_numbers(table) else format_.table.as_frame(table)
-        return Feed(data, table.num_rows, tuple(notes))
+        return Feed(data, table.num_rows, tuple(notes), table=table)
     try:
         return format_.feed(path, signature)
     except OSError as error:

@@ -26,6 +26,7 @@ from runner.engine.pickle_names import modules as modules_of_pickle
 from runner.engine.plan import InputFile
 from runner.engine.slices import Slice
 from runner.errors import JobFailed
+from runner.profile.sketch import Profiler, wanted
 from runner.tally import merge
 
 _MOST_NAMED = 10  # files that are not supported
@@ -55,9 +56,10 @@ class MlflowDriver:
         warnings: list[str] = []
         retry: str | None = None
         number_types: dict[str, str] = {}
+        profiler = Profiler() if wanted() else None
         for file in files:
             try:
-                answers = self._answers(file, slice_, warnings)
+                feed, answers = self._answers(file, slice_, warnings)
                 first_row = slice_.first_row if slice_ else 0
                 tallies.append(write_lines(answers, file.name, write, first_row))
                 if slice_ is not None:
@@ -73,22 +75,27 @@ class MlflowDriver:
                 retry = retry or reason
             else:
                 results.append(FileResult(file.name, len(answers)))
+                if profiler is not None:
+                    profiler.add(feed.columns(), feed.rows, answers.columns, len(answers))
         return Result(
             tuple(results),
             merge(tallies).as_dict(),
             tuple(warnings),
             retry,
             number_types=number_types,
+            profile=profiler.finish() if profiler is not None else None,
         )
 
     def close(self) -> None:
         """A model has nothing to be told at the end."""
 
-    def _answers(self, file: Path, slice_: Slice | None, warnings: list[str]) -> Answers:
+    def _answers(
+        self, file: Path, slice_: Slice | None, warnings: list[str]
+    ) -> tuple[Feed, Answers]:
         feed = read_feed(file, self._model.signature, slice_)
         warnings.extend(f"{file.name}: {text}" for text in feed.notes)
         if slice_ is None:
-            return as_answers(self._call(feed))
+            return feed, as_answers(self._call(feed))
         try:
             answers = as_answers(self._call(feed))
         except BadPredictions as error:
@@ -102,7 +109,7 @@ class MlflowDriver:
             raise NotOnceARow(
                 f"the model answers rows of {file.name} otherwise when it is given fewer of them"
             )
-        return answers
+        return feed, answers
 
     def _call(self, feed: Feed) -> Any:
         try:

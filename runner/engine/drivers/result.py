@@ -11,6 +11,7 @@ from runner.engine.attempt import FileResult
 from runner.engine.java_cause import java_cause
 from runner.engine.slices import Slice
 from runner.engine.text import one_line
+from runner.profile.profile import Profile
 
 _LONGEST_REASON = 500  # characters
 
@@ -27,6 +28,8 @@ class Result:
     rows: int | None = None  # where the files' own rows are not known
     # Of a slice the types of the numbers it was answered with, by column.
     number_types: Mapping[str, str] = field(default_factory=dict)
+    # Of the rows that were scored and of the answers; it is kept in a file of its own.
+    profile: Profile | None = None
 
 
 class NotOnceARow(Exception):

@@ -24,6 +24,7 @@ from runner.engine.drivers.script_module import (
 )
 from runner.engine.slices import Slice
 from runner.errors import JobFailed
+from runner.profile.sketch import Profiler, frame_columns, wanted
 
 # Packages dear enough to import once for all workers, and known not to mind a fork.
 _WORTH_SHARING = frozenset({"joblib", "mlflow", "numpy", "pandas", "pyarrow", "scipy", "sklearn"})
@@ -80,12 +81,16 @@ class ScriptDriver:
             with _unabridged():
                 for line in _lines(returned):
                     write(line)
+        profiler = Profiler() if self._appends and wanted() else None
+        if profiler is not None:
+            profiler.add({}, 0, _columns(returned), elements)
         one_each = elements == len(files)
         return Result(
             files=tuple(FileResult(file.name, 1 if one_each else None) for file in files),
             tally=_tally(returned),
             missing=max(0, len(files) - elements),
             rows=elements,
+            profile=profiler.finish() if profiler is not None else None,
         )
 
     def close(self) -> None:
@@ -152,6 +157,19 @@ def _lines(returned: Any) -> Iterable[bytes]:
 
 def _in_one_line(value: Any) -> str:
     return " ".join(re.split("\r\n|\r|\n", str(value).rstrip("\r\n")))
+
+
+def _columns(returned: Any) -> Mapping[str, Any]:
+    """The columns of a DataFrame that `run` returned; the elements of a list are texts of its own.
+
+    There are none without Arrow, which a script's environment need not have.
+    """
+    if not hasattr(returned, "iloc") or not hasattr(returned, "columns"):
+        return {}
+    try:
+        return frame_columns(returned)
+    except ImportError:
+        return {}
 
 
 def _tally(returned: Any) -> Mapping[str, Any]:

@@ -15,7 +15,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -252,7 +252,8 @@ def _attempt(
     except BaseException as error:
         traceback.print_exc()
         return Raised(drivers.explain(plan, error))
-    return Scored(result)
+    # It stays here: a profile of what Spark scored is made when it is asked for.
+    return Scored(replace(result, profile=None))
 
 
 def _read(reading: Reading, unit: Unit) -> tuple[pa.Table, list[str]]:
