@@ -183,8 +183,8 @@ def schedule_names(
         catalog = read_environment_catalog(find_project(), _session(ctx).environment)
     except (OSError, RunnerError):
         return []
-    typed = {ctx.params.get("endpoint"), *ctx.args} & catalog.schedules.keys()
-    owners = typed or catalog.schedules.keys()
+    typed = (ctx.params.get("endpoint"), *ctx.args)
+    owners = [name for name in catalog.schedules if name in typed] or list(catalog.schedules)
     names = sorted({name for owner in owners for name in catalog.schedules[owner]})
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 

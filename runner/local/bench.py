@@ -71,7 +71,7 @@ class Bench:
     def scratch(self) -> Iterator[Path]:
         """Give a folder that only this user can read, and remove it in the end."""
         parent = self._project.home / "comparisons"
-        make_folder(self._project.home, parent, 0o700, exist_ok=True)
+        make_folder(self._project.home, parent, exist_ok=True)
         folder = Path(tempfile.mkdtemp(dir=parent))
         try:
             yield folder

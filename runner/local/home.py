@@ -15,7 +15,17 @@ from runner.privacy import is_private, make_private, narrow
 
 _USUAL_NAME = ".runner"
 # What a workspace consists of, besides the folders of what was fetched from other environments.
-_FOLDERS = ("checks", "endpoints", "files", "jobs", "tmp", "tracking", "trees", "venvs")
+_FOLDERS = (
+    "checks",
+    "comparisons",
+    "endpoints",
+    "files",
+    "jobs",
+    "tmp",
+    "tracking",
+    "trees",
+    "venvs",
+)
 _FILES = ("checked.db", "workspace.db")
 _OF_SQLITE = ("", "-journal", "-shm", "-wal")
 _PARTS = frozenset(_FOLDERS) | {name + more for name in _FILES for more in _OF_SQLITE}
