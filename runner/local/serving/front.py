@@ -65,7 +65,7 @@ class Front:
         makes it 424. `chance` draws evenly from 0 to 1 and decides where traffic goes.
         """
         self._endpoint = endpoint
-        self._say = say
+        self.say = say
         self._verbose = verbose
         self._container_status = container_status
         self._chance = chance or secrets.SystemRandom().random
@@ -86,11 +86,12 @@ class Front:
             # With every method, as the container answers them.
             await self._hand_on(scope, receive, send)
         elif path not in self._pages:
-            await _respond(send, refuse(404, "Not Found"))
+            await _respond(send, refuse(404, "Not Found"), _unread(scope))
         elif scope["method"] not in ("GET", "HEAD"):
-            await _respond(send, refuse(405, "Method Not Allowed"), {"allow": "GET, HEAD"})
+            more = {"allow": "GET, HEAD", **_unread(scope)}
+            await _respond(send, refuse(405, "Method Not Allowed"), more)
         else:
-            await _respond(send, self._pages[path]())
+            await _respond(send, self._pages[path](), _unread(scope))
 
     async def finish(self) -> None:
         """Wait for the copies that are being scored for mirrors."""
@@ -124,11 +125,11 @@ class Front:
             number = asked.header(ID) or ""
             if not number.isprintable() or not 0 < len(number) <= LONGEST:
                 number = "-"
-            self._say(
+            self.say(
                 f"{moment} {asked.method} {scope['path']} {status} {name or '-'} {took:.1f} ms"
                 f" {number}"
             )
-        more = {HEADER: name} if name else {}
+        more = {HEADER: name} if name else dict(_unread(scope))
         if answer.status == 401:
             more["www-authenticate"] = "Bearer"
         if answer.status in (408, 413) and not answer.by_model:
@@ -210,6 +211,14 @@ class Front:
 
 def _live() -> Answer:
     return Answer(200, b"Healthy", _TEXT)
+
+
+def _unread(scope: Message) -> Mapping[str, str]:
+    """What ends the connection after an answer that is given before the body, if there is one."""
+    for name, value in scope["headers"]:
+        if name == b"transfer-encoding" or (name == b"content-length" and value != b"0"):
+            return {"connection": "close"}
+    return {}
 
 
 def _asked(scope: Message, headers: Iterable[tuple[str, str]]) -> Request:

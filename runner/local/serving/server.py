@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable, Generator
 from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 from runner.errors import Interrupted
 from runner.local.serving.front import Front
 
+if TYPE_CHECKING:
+    import uvicorn
+
+_BACKLOG = 128  # connections that wait to be accepted
+_EVERY = 60.0  # seconds between two lines of one kind
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -23,34 +31,7 @@ def serve(
     The first SIGINT or SIGTERM closes the door, lets what is inside be answered (for `patience`
     seconds at most) and returns; the second ends the process at once. Only in the main thread.
     """
-    import uvicorn
-
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            ready()
-
-        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().shutdown(sockets)
-            await front.finish()
-
-        @contextlib.contextmanager
-        def capture_signals(self) -> Generator[None, None, None]:
-            # Its own way raises the signal again at the end, which then is the process's end.
-            yield
-
-    config = uvicorn.Config(
-        front,
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        lifespan="off",
-        ws="none",
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=max(1, round(patience)),
-    )
-    server = Server(config)
+    server = make_server(front, patience, ready)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         if server.should_exit:
@@ -65,3 +46,60 @@ def serve(
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def make_server(front: Front, patience: float, ready: Callable[[], object]) -> uvicorn.Server:
+    """The server of `serve`, without the signals: it stops once its `should_exit` is set."""
+    import uvicorn
+
+    from runner.local.serving.connection import Connection
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            asyncio.get_running_loop().set_exception_handler(_quietly(front.say))
+            await super().startup(sockets)
+            ready()
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().shutdown(sockets)
+            await front.finish()
+
+        @contextlib.contextmanager
+        def capture_signals(self) -> Generator[None, None, None]:
+            # Its own way raises the signal again at the end, which then is the process's end.
+            yield
+
+    config = uvicorn.Config(
+        front,
+        http=Connection,
+        backlog=_BACKLOG,
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=max(1, round(patience)),
+    )
+    return Server(config)
+
+
+def _quietly(
+    say: Callable[[str], object],
+) -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:
+    """Say what goes wrong beside all requests in a line, and the same only once a minute.
+
+    Without file descriptors the loop finds for each connection that waits that it can't accept it.
+    """
+    said: dict[str, float] = {}
+
+    def handle(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        message, error = context["message"], context.get("exception")
+        now = time.monotonic()
+        if now - said.get(message, -_EVERY) < _EVERY:
+            return
+        said[message] = now
+        say(f"{message}: {error or 'no reason is known'}")
+
+    return handle

@@ -6,6 +6,7 @@ import json
 import struct
 from typing import Any, BinaryIO
 
+MOST_ANSWERED = 100_000_000  # bytes of an answer, which is held in memory before it is sent
 _SIZES = struct.Struct("!IQ")  # of the head and of the body, in bytes
 
 
@@ -16,10 +17,15 @@ def pack(head: object, body: bytes = b"") -> bytes:
 
 
 def unpack(received: bytearray) -> tuple[Any, bytes] | None:
-    """Take a message out of what was received; None while some of its bytes are missing."""
+    """Take a message out of what was received; None while some of its bytes are missing.
+
+    ValueError for what is no message, such as one that is larger than any answer.
+    """
     if len(received) < _SIZES.size:
         return None
     head, body = _SIZES.unpack_from(received)
+    if head > MOST_ANSWERED or body > MOST_ANSWERED:
+        raise ValueError
     starts, ends = _SIZES.size + head, _SIZES.size + head + body
     if len(received) < ends:
         return None

@@ -17,11 +17,11 @@ import traceback
 from typing import BinaryIO
 
 from runner.errors import JobFailed
-from runner.local.serving.answer import Answer
+from runner.local.serving.answer import Answer, refuse
 from runner.local.serving.plan import DeploymentPlan
 from runner.local.serving.request import Request
 from runner.local.serving.scorer import answer, load
-from runner.local.serving.wire import pack, read
+from runner.local.serving.wire import MOST_ANSWERED, pack, read
 
 
 def main(descriptor: str) -> None:
@@ -68,6 +68,9 @@ def _receive(stream: BinaryIO) -> Request:
 
 
 def _packed(given: Answer) -> bytes:
+    if len(given.body) > MOST_ANSWERED:
+        text = f"the answer has {len(given.body):,} bytes, and {MOST_ANSWERED:,} is the most here"
+        given = refuse(500, text, by_model=True)
     head = (given.status, given.headers, given.by_model, given.notice)
     return pack(head, given.body)
 

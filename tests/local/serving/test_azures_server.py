@@ -24,6 +24,7 @@ from runner.local.serving.front import Endpoint, Front
 from tests.inference_server import server_python
 
 from .scripts import script_plan
+from .served import Served, received, status_of
 from .test_deployment import wait_for
 from .test_front import KEY, Client, Reply
 
@@ -244,7 +245,7 @@ class Both:
         self._log = (folder / f"{name}.txt").open("wb")
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
+            self.port = free.getsockname()[1]
         program = (
             "from azureml_inference_server_http import amlserver;"
             "amlserver.DEFAULT_HOST = '127.0.0.1'; amlserver.run()"  # else it listens to all
@@ -252,7 +253,7 @@ class Both:
         self._theirs = subprocess.Popen(
             [
                 *(server_python(), "-c", program),
-                *("--entry_script", "score.py", "--port", str(self._port)),
+                *("--entry_script", "score.py", "--port", str(self.port)),
             ],
             cwd=folder / name,
             env=os.environ | variables | {"AML_APP_ROOT": str(folder / name)},
@@ -267,8 +268,8 @@ class Both:
         self.deployment.wait_until_ready()
         name = self.deployment.plan.name
         endpoint = Endpoint("here", {name: self.deployment}, KEY, {name: 100})
-        self._front = Front(endpoint, lambda _: None, container_status=True)
-        self._client = Client(self._front)
+        self.front = Front(endpoint, lambda _: None, container_status=True)
+        self._client = Client(self.front)
         wait_for(self._listens)
 
     def ours(self, asked: Asked) -> Reply:
@@ -279,7 +280,7 @@ class Both:
         )
 
     def theirs(self, asked: Asked) -> Reply:
-        connection = HTTPConnection("127.0.0.1", self._port, timeout=60)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
         connection.putrequest(asked.method, asked.target, skip_host=True, skip_accept_encoding=True)
         for name, value in _headers(asked).items():
             connection.putheader(name, value)
@@ -292,7 +293,7 @@ class Both:
     def close(self) -> None:
         if self._client is not None:
             self._client.close()
-            self._front.close()
+            self.front.close()
         self.deployment.kill()
         self.deployment.close()
         self._theirs.terminate()
@@ -301,7 +302,7 @@ class Both:
 
     def _listens(self) -> bool:
         with socket.socket() as trying:
-            return trying.connect_ex(("127.0.0.1", self._port)) == 0
+            return trying.connect_ex(("127.0.0.1", self.port)) == 0
 
 
 def _headers(asked: Asked) -> dict[str, str]:
@@ -358,3 +359,80 @@ def test_every_answer_is_that_of_microsofts_server(
 ) -> None:
     both = servers[asked.script]
     assert compared(both.ours(asked)) == compared(both.theirs(asked))
+
+
+def head(*lines: str, target: str = "/score", method: str = "POST", version: str = "1.1") -> bytes:
+    """A request without a body whose connection ends after it; `lines` are more headers."""
+    first = [f"{method} {target} HTTP/{version}", f"Authorization: Bearer {KEY}"]
+    return "\r\n".join([*first, "Connection: close", *lines, "", ""]).encode("latin-1")
+
+
+def long_target(size: int) -> bytes:
+    """A request whose first line has so many bytes."""
+    rest = len("GET /score?x= HTTP/1.1")
+    return head("Host: here", method="GET", target=f"/score?x={'x' * (size - rest)}")
+
+
+def many_headers(count: int) -> bytes:
+    return head("Host: here", *(f"X-{number}: 1" for number in range(count - 3)), method="GET")
+
+
+def long_header(size: int) -> bytes:
+    """A request with a header whose line has so many bytes, its end included."""
+    return head("Host: here", f"X-Long: {'x' * (size - len('X-Long: ') - 2)}", method="GET")
+
+
+CHUNKED = b"2\r\n{}\r\n0\r\n\r\n"
+HEADS = {
+    "longest target": long_target(4094),
+    "longer target": long_target(4095),
+    "endless target": b"GET /" + b"x" * 100_000,
+    "most headers": many_headers(100),
+    "more headers": many_headers(101),
+    "longest header": long_header(8190),
+    "longer header": long_header(8191),
+    "length and chunks": head("Content-Length: 2", "Transfer-Encoding: chunked") + CHUNKED,
+    "chunks and length": head("Transfer-Encoding: chunked", "Content-Length: 2") + CHUNKED,
+    "two lengths": head("Content-Length: 2", "Content-Length: 3") + b"{} ",
+    "one length twice": head("Content-Length: 2", "Content-Length: 2") + b"{}",
+    "lengths in one": head("Content-Length: 2, 2") + b"{}",
+    "a length with a sign": head("Content-Length: +2") + b"{}",
+    "a length below 0": head("Content-Length: -1"),
+    "a length in words": head("Content-Length: two"),
+    "chunks": head("Transfer-Encoding: chunked") + CHUNKED,
+    "chunks twice": head("Transfer-Encoding: chunked, chunked") + CHUNKED,
+    "chunks, then another": head("Transfer-Encoding: chunked, gzip") + CHUNKED,
+    "another coding": head("Transfer-Encoding: own") + CHUNKED,
+    "a space before the colon": head("Host: here", "Content-Length : 2") + b"{}",
+    "a folded header": head("Host: here", "X-A: 1", " 2", method="GET"),
+    "no name of a header": head("Host: here", ": 2", method="GET"),
+    "no colon": head("Host: here", "abc", method="GET"),
+    "two hosts": head("Host: here", "Host: there", method="GET"),
+    "an expectation": head("Host: here", "Expect: magic", "Content-Length: 2") + b"{}",
+    "a control character": head("Host: here", "X-A: a\x01b", method="GET"),
+    "a NUL": head("Host: here", "X-A: a\x00b", method="GET"),
+    "no version": b"GET /score\r\n\r\n",
+    "another version": head("Host: here", method="GET", version="3.0"),
+    "no request": b"\x16\x03\x01\x02\x00\x01\r\n\r\n",
+    "small letters": head("Host: here", method="get"),
+    "a target that is not ASCII": head("Host: here", method="GET", target="/score?\xe9"),
+}
+
+
+@pytest.fixture(scope="module")
+def served(servers: Mapping[str, Both]) -> Iterator[Served]:
+    served = Served(servers["text"].front)
+    yield served
+    served.stop()
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_what_is_no_request_has_the_status_that_microsofts_server_gives(
+    servers: Mapping[str, Both], served: Served, name: str
+) -> None:
+    def status(port: int) -> int:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+            connection.sendall(HEADS[name])
+            return status_of(received(connection))
+
+    assert status(served.port) == status(servers["text"].port)
