@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
+import sys
 from collections.abc import Iterator
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-# What a managed endpoint takes at once.
-# Source: https://learn.microsoft.com/azure/machine-learning/how-to-manage-quotas
-MOST_CONNECTIONS: Final = 500
+_OTHER_FILES = 100  # that a server may have open besides connections: processes, logs, libraries
 _HEAD_SECONDS = 20.0  # for a request's head to arrive, and for a new connection to send one
 _TAKING_SECONDS = 60.0  # for a client to take an answer
 _LINGERING_SECONDS = 2.0  # in which what comes after an answer is dropped, so that it is read
@@ -30,6 +30,14 @@ _LONGEST_HEAD = _MOST_HEADERS * (_LONGEST_HEADER + 2) + _LONGEST_LINE
 
 _SINGLE = (b"host", b"content-type")  # headers that can't be there twice
 _CODINGS = frozenset({b"chunked", b"identity", b"compress", b"deflate", b"gzip"})
+
+
+def most_connections() -> int:
+    """The number of connections that leave the server the files that it opens besides."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        return sys.maxsize
+    return max(files - _OTHER_FILES, files // 2)
 
 
 class _Refused(Exception):
@@ -52,8 +60,8 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(_Lingering(transport, self))  # type: ignore[arg-type]
-        if len(self.connections) > MOST_CONNECTIONS:
-            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
+        if len(self.connections) > most_connections():
+            self._refuse(HTTPStatus.TOO_MANY_REQUESTS)
         else:
             self._await_head()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 import subprocess
 import sys
@@ -216,14 +217,14 @@ def _listens(served: Served) -> bool:
         return trying.connect_ex(("127.0.0.1", served.port)) == 0
 
 
-def test_more_connections_than_azure_takes_are_refused(
+def test_more_connections_than_there_are_files_for_are_refused(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "MOST_CONNECTIONS", 3)
+    monkeypatch.setattr(limits, "most_connections", lambda: 3)
     held = [served.connect() for _ in range(3)]
     try:
         wait_for(lambda: len(served.server.server_state.connections) == 3)
-        assert status_of(served.ask()) == 503
+        assert status_of(served.ask()) == 429
     finally:
         for connection in held:
             connection.close()
@@ -233,6 +234,14 @@ def test_more_connections_than_azure_takes_are_refused(
             == 200
         )
     )
+
+
+def test_as_many_connections_are_taken_as_leave_other_files_to_the_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for files, most in ((1024, 924), (64, 32), (resource.RLIM_INFINITY, sys.maxsize)):
+        monkeypatch.setattr(resource, "getrlimit", lambda _, files=files: (files, files))
+        assert limits.most_connections() == most
 
 
 def test_what_is_no_request_is_not_logged_and_answered_after_what_came_before(
@@ -255,9 +264,11 @@ def test_what_is_no_request_is_not_logged_and_answered_after_what_came_before(
 WITHOUT_DESCRIPTORS = """
 import os, resource, socket, sys
 sys.modules["uvloop"] = None
+from runner.local.serving import connection
 from runner.local.serving.front import Endpoint, Front
 from runner.local.serving.server import serve
 
+connection.most_connections = lambda: 1000
 listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
 listener.bind(("127.0.0.1", 0))
 
