@@ -119,9 +119,11 @@ class Connection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         self._answering -= 1
-        if self._broken and not self._answering:
+        if self._answering:
+            return
+        if self._broken:
             self.transport.close()
-        if not self.transport.is_closing():
+        elif not self.transport.is_closing():
             self._await_head()
 
     def timeout_keep_alive_handler(self) -> None:

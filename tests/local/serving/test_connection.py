@@ -92,6 +92,21 @@ def test_a_later_head_that_does_not_come_ends_its_connection_too(
         assert status_of(received(connection)) == 408
 
 
+def test_a_request_behind_another_has_its_own_time_to_be_answered(
+    served: Served, tmp_path: Path
+) -> None:
+    until = str(tmp_path / "end").encode()
+    with served.connect() as connection:
+        connection.sendall(HEALTH + request(b'{"until": "%s"}' % until))
+        assert one_answer(connection)[0] == 200
+        wait_for((tmp_path / "end.begun").exists)
+        (kept,) = served.server.server_state.connections
+        assert isinstance(kept, limits.Connection)
+        assert kept._deadline is None
+        (tmp_path / "end").touch()
+        assert one_answer(connection)[0] == 200
+
+
 def test_a_head_that_trickles_in_gets_no_more_time(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
