@@ -17,6 +17,7 @@ import shlex
 import shutil
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.cases import MODEL, Bench, data_folder
@@ -47,13 +48,13 @@ def make_versions(home: Path, folder: Path) -> dict[str, str]:
     (moved / "model.pkl").write_bytes(pickle.dumps(fitted))
     for path in (MODEL, moved):
         words = ("models", "register", "--name", "diabetes-mlflow", "--path", str(path))
-        program = Program(
-            "register",
-            lambda _, words=words: [sys.executable, "-m", "runner", *words],  # type: ignore[misc]
-            environment,
-        )
-        run_once(program, folder)
+        command = [sys.executable, "-m", "runner", *words]
+        run_once(_program("register", command, environment), folder)
     return environment
+
+
+def _program(name: str, command: Sequence[str], environment: Mapping[str, str]) -> Program:
+    return Program(name, lambda _: command, environment)
 
 
 def measure(bench: Bench, rounds: int) -> list[Finding]:
@@ -68,12 +69,8 @@ def measure(bench: Bench, rounds: int) -> list[Finding]:
             runner = [sys.executable, "-m", "runner"]
             score = shlex.join([*runner, "score", "diabetes-batch", "--data", str(data)])
             words = [*runner, "models", "compare", "1", "2", "--data", str(data), "-o", "json"]
-            both = Program(
-                "scores",
-                lambda _, score=score: ["sh", "-c", f"{score} && {score}"],
-                environment,  # type: ignore[misc]
-            )
-            compared = Program("compare", lambda _, words=words: words, environment)  # type: ignore[misc]
+            both = _program("scores", ["sh", "-c", f"{score} && {score}"], environment)
+            compared = _program("compare", words, environment)
             found = json.loads(run_once(compared, folder).stdout)
             run_once(both, folder)
             if found["rows"] != number * ROWS_PER_FILE or not found["changed"]:

@@ -82,7 +82,7 @@ def compare_versions(
             bench.ready(subject, asked, chosen, folder / called)
             for subject, called in ((before, "old"), (after, "new"))
         ]
-        halves = []
+        halves: list[Half] = []
         for subject, trial in zip((before, after), trials, strict=True):
             print_note(f"scoring {subject.label}")
             with bench.held(trial):
