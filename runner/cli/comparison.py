@@ -78,12 +78,15 @@ def compare_versions(
         shown, chosen, notices = find_data(
             workspace, asked.data or "", bench.catalog.data, _made(folder / "from-data")
         )
-        halves = []
-        for subject, called in ((before, "old"), (after, "new")):
-            trial = bench.ready(subject, asked, chosen, folder / called)
+        trials = [
+            bench.ready(subject, asked, chosen, folder / called)
+            for subject, called in ((before, "old"), (after, "new"))
+        ]
+        halves: list[Half] = []
+        for subject, trial in zip((before, after), trials, strict=True):
             print_note(f"scoring {subject.label}")
             with bench.held(trial):
-                scored, again = score(trial, twice=called == "old")
+                scored, again = score(trial, twice=not halves)
             halves.append(Half(subject, trial.interpreter, scored, again))
         writer = stack.enter_context(changed_rows(rows))
         return compare(

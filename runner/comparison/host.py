@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,6 +61,7 @@ def main(place: str, twice: str) -> int:
         score()
         seconds = time.monotonic() - began
         if twice == "twice" and _strike_sample(folder):
+            _reseed()
             score()
     except Stopped:
         return 1
@@ -72,6 +74,13 @@ def main(place: str, twice: str) -> int:
         error, seconds = f"{type(failure).__name__}: {failure}", time.monotonic() - began
     write_whole(folder / "ended.json", json.dumps({"seconds": seconds, "error": error}))
     return 0
+
+
+def _reseed() -> None:
+    """Let models that answer at random do so anew: forked workers have the numbers of this process,
+    which would be the same ones."""
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed()
 
 
 def choose_sample(done: Sequence[Attempt], rows: int = SAMPLE) -> list[Attempt]:

@@ -17,9 +17,10 @@ _MOST_BREAKS, _MOST_CHECKS, _MOST_SEGMENTS = 5, 5, 3
 _LONGEST = 300  # characters of a sentence
 _NAME = 40  # of a class in a matrix
 # What has a meaning in Markdown or HTML, anywhere or at the beginning of a line.
-_SPECIAL = re.compile(r"[^\w\s,;()%/=→…?'’·+-]", re.ASCII)
+_SPECIAL = frozenset('\\`*_{}[]<>#!|~&@:^$"')
 _INVISIBLE = "&#8203;"  # a space of no width, which no link, mention or reference goes across
-_LINKING = "@#:."
+_LINKING = frozenset("@#:")
+_WEB = re.compile("(?i)(w)(ww)")  # what GitHub makes a link of without a colon
 
 
 def to_markdown(comparison: Comparison) -> str:
@@ -28,26 +29,20 @@ def to_markdown(comparison: Comparison) -> str:
 
 
 def escaped(text: str, longest: int = _LONGEST) -> str:
-    """Return a text on one line that Markdown and HTML show as it is."""
-    shown = "".join(
-        sign if sign.isprintable() else " " if sign.isspace() else "\ufffd"
+    """Return a text on one line, as it is shown, of which nobody makes markup or a link."""
+    apart = "".join(
+        f"{_entity(sign)}{_INVISIBLE}" if sign in _LINKING else _entity(sign)
         for sign in cut(text, longest)
     )
-    return _SPECIAL.sub(_entity, shown).replace("www", f"w{_INVISIBLE}ww")
+    return _WEB.sub(rf"\1{_INVISIBLE}\2", apart)
 
 
-def _entity(found: re.Match[str]) -> str:
-    sign = found[0]
-    if sign.isalnum():
+def _entity(sign: str) -> str:
+    if sign in _SPECIAL:
+        return f"&#{ord(sign)};"
+    if sign.isprintable():
         return sign
-    if sign == "." and _is_between_digits(found):
-        return sign
-    return f"&#{ord(sign)};" + (_INVISIBLE if sign in _LINKING else "")
-
-
-def _is_between_digits(found: re.Match[str]) -> bool:
-    text, place = found.string, found.start()
-    return text[place - 1 : place].isdecimal() and text[place + 1 : place + 2].isdecimal()
+    return " " if sign.isspace() else "\ufffd"
 
 
 def _lines(comparison: Comparison) -> Iterator[str]:
@@ -57,7 +52,7 @@ def _lines(comparison: Comparison) -> Iterator[str]:
     yield bold + (f": {escaped(told)}" if told else "")
     yield ""
     old, new = escaped(comparison.old.label, 100), escaped(comparison.new.label, 100)
-    yield f"{old} → {new}, {escaped(comparison.data, 100)}"
+    yield f"From {old} to {new}, with {escaped(comparison.data, 100)}"
     breaks = [found for found in comparison.breaks if found.kind != "refused" or comparison.rows]
     yield from _listed([f"⚠️ {escaped(found.text)}" for found in breaks], _MOST_BREAKS)
     if first:
@@ -68,7 +63,8 @@ def _lines(comparison: Comparison) -> Iterator[str]:
     yield f"- {'; '.join(escaped(line, 150) for line in environment(comparison))}"
     if comparison.command:
         yield ""
-        yield f"<code>{escaped(comparison.command, 400)}</code>"
+        # Without invisible signs, as it is to be copied: in code there are no links.
+        yield f"<code>{''.join(map(_entity, cut(comparison.command, 400)))}</code>"
 
 
 def _listed(lines: list[str], most: int) -> Iterator[str]:
@@ -94,6 +90,6 @@ def _matrix(answer: Answer) -> Iterator[str]:
 def _segment(segment: Segment) -> str:
     where = escaped(f"{cut(segment.column, 60)} {cut(segment.values, 60)}")
     return (
-        f"where {where}: {percent(segment.share)} of {segment.rows:,} rows change"
-        f" (p = {p_value(segment.p_value)})".replace("<", "&lt;")
+        f"where {where}: {escaped(percent(segment.share))} of {segment.rows:,} rows change"
+        f" (p = {escaped(p_value(segment.p_value))})"
     )

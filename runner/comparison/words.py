@@ -74,7 +74,7 @@ def checks(comparison: Comparison) -> Iterator[str]:
         yield (
             f"the old version answers differently each time: {floor.changed:,} of"
             f" {many(floor.rows, 'row')} ({percent(comparison.floor_share)}) when it is scored"
-            f" again; {percent(comparison.above_floor)} of the changes are above that"
+            f" again; {percent(comparison.above_floor)} of the rows change above that"
         )
     elif floor and floor.rows:
         yield f"the old version answers {many(floor.rows, 'row')} the same when it is scored again"

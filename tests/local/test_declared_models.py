@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.comparison.report import from_json
 from runner.venvs.cache import entries
 from runner.venvs.uv import find_uv
 from tests.projects import ScratchProject, add_diabetes
@@ -97,6 +98,18 @@ def test_models_of_several_ages_and_libraries_score_in_one_project_as_mlflow_pre
     done = project.run("score", "diabetes-batch", "-o", "json", env=AUTO)
     assert json.loads(done.stdout)["interpreter"]["venv"] is None
     assert len(entries(project.home)) == len(predictions)
+    # Compared, each is scored in its own.
+    places = [os.path.relpath(folder / name, project.root) for name in ("older", "lightgbm")]
+    words = ("models", "compare", *places, "--endpoint", "older-batch", "-o", "json")
+    done = project.run(*words, "--data", str(folder / "rows.csv"), env=AUTO)
+    compared = from_json(done.stdout)
+    before, after = predictions["older"], predictions["lightgbm"]
+    differing = sum(a != b for a, b in zip(before, after, strict=True))
+    assert (compared.rows, compared.changed) == (len(before), differing)
+    assert compared.old.python != compared.new.python
+    assert [(each.old, each.new) for each in compared.packages if each.name == "lightgbm"] == [
+        (None, "4.6.0")
+    ]
     # MLflow 2 makes a store as soon as it loads a model: not where the command was typed.
     assert not (project.root / "mlruns").exists()
 

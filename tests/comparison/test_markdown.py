@@ -1,0 +1,93 @@
+"""A comparison on a pull request: short, and nobody's names do anything there."""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from runner.comparison.markdown import escaped, to_markdown
+from runner.comparison.report import Break, Comparison, Segment, Segments
+from tests.comparison.reports import HOSTILE, hostile_report, report
+
+
+def test_the_verdict_stands_in_the_first_line_in_bold() -> None:
+    first = to_markdown(report()).splitlines()[0]
+    assert first == "**38 of 400 predictions change (9.5 %)**: 20 from 0 to 1, 18 from 1 to 0"
+
+
+def test_the_matrix_the_checks_and_the_command_follow() -> None:
+    text = to_markdown(report())
+    assert "| old \\ new | 0 | 1 |\n|---|---:|---:|\n| 0 | 250 | 20 |\n| 1 | 18 | 112 |\n" in text
+    assert "by chance (McNemar, mid-p, p = 0.75)" in text
+    assert "where bmi 31.2 to 40&#" not in text
+    assert "where bmi 31.2 to 40: 25 % of 100 rows change (p = 0.004)" in text
+    assert "packages&#58;&#8203; scikit-learn 1.8.0 → 1.9.0" in text
+    assert "<code>runner models compare 2 3</code>" in text
+
+
+def _much() -> Comparison:
+    """Return a report that has more of everything than there is room for."""
+    made = report()
+    answer = replace(made.answers[0], name="x" * 200)
+    return replace(
+        made,
+        breaks=(Break("signature", "new", "y" * 1000),) * 100,
+        answers=(answer,) * 20,
+        segments=Segments(1000, (Segment("z" * 200, "= q", 100, 99, 0.0),) * 10),
+        notices=("n" * 1000,) * 100,
+    )
+
+
+@pytest.mark.parametrize("made", [report(), hostile_report(), _much(), report(rows=0, changed=0)])
+def test_it_has_at_most_25_lines_and_little_of_each(made: Comparison) -> None:
+    text = to_markdown(made)
+    assert len(text.splitlines()) <= 25
+    assert len(text) < 30_000
+
+
+def test_no_name_becomes_markup_a_mention_or_a_link() -> None:
+    text = to_markdown(hostile_report())
+    assert "<script" not in text
+    assert "`" not in text
+    assert "@everyone" not in text
+    assert "javascript:" not in text
+    assert "\x1b" not in text
+    # The only pipes are those of tables, the only tags our own.
+    assert set(re.findall(r"</?\w+", text)) <= {"<code", "</code"}
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert {line.count("|") for line in rows} <= {4}
+    assert not re.search(r"^\s*#", text, re.MULTILINE)
+
+
+def test_segments_of_few_rows_are_left_out() -> None:
+    text = to_markdown(hostile_report())
+    assert "small" not in text
+    assert "of 40 rows change" in text
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["@org/team", "#12", "https://evil.example", "www.evil.example", "a*b*", "_x_", "~~x~~"],
+)
+def test_what_github_makes_links_and_markup_of_is_shown_as_it_is(name: str) -> None:
+    shown = escaped(name)
+    assert name not in shown
+    plain = re.sub(r"&#\d+;", "·", shown)
+    assert not re.search(r"[@#*_~`<>\[\]|]|:/|www", plain)
+
+
+def test_the_command_can_be_copied(tmp_path: Path) -> None:
+    text = to_markdown(report(command=f"runner models compare a:1 b:2 --data {tmp_path}/x_y"))
+    shown = html.unescape(text.splitlines()[-1])
+    assert shown == f"<code>runner models compare a:1 b:2 --data {tmp_path}/x_y</code>"
+
+
+def test_a_long_name_and_odd_signs_are_cut_and_replaced() -> None:
+    assert len(escaped("x" * 10_000_000)) == 300
+    assert escaped("a\u202eb\ud800c\n\td") == "a\ufffdb\ufffdc  d"
+    assert escaped("größe") == "größe"
+    assert HOSTILE not in escaped(HOSTILE)

@@ -1,0 +1,83 @@
+"""What is said of a comparison."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from runner.cli.comparison import exceeds, print_comparison
+from runner.comparison.report import Break, Floor
+from runner.comparison.words import checks, environment, percent, size, verdict
+from tests.comparison.reports import hostile_report, report
+
+
+@pytest.mark.parametrize(
+    ("share", "told"),
+    [
+        (0, "0 %"),
+        (1e-9, "< 0.1 %"),
+        (0.095, "9.5 %"),
+        (0.05, "5 %"),
+        (0.99999, "> 99.9 %"),
+        (1, "100 %"),
+    ],
+)
+def test_a_share_is_never_none_or_all_where_it_is_neither(share: float, told: str) -> None:
+    assert percent(share) == told
+
+
+def test_the_verdict_counts_or_says_why_there_is_nothing_to_count() -> None:
+    assert verdict(report()) == "38 of 400 predictions change (9.5 %)"
+    assert verdict(report(rows=1, changed=1)) == "1 of 1 prediction changes (100 %)"
+    assert verdict(report(changed=0)) == "None of 400 predictions changes"
+    assert verdict(report(rows=0, changed=0)) == "No row can be compared"
+    refused = report(rows=0, changed=0, breaks=(Break("refused", "new", "the new version fails"),))
+    assert verdict(refused) == "the new version fails"
+
+
+def test_changes_are_reported_above_the_floor() -> None:
+    told = list(checks(report(floor=Floor(100, 5))))
+    assert any("answers differently each time: 5 of 100 rows (5 %)" in line for line in told)
+    assert any("4.5 % of the rows change above that" in line for line in told)
+
+
+def test_packages_size_and_time_stand_beside_each_other() -> None:
+    assert list(environment(report())) == [
+        "packages: scikit-learn 1.8.0 → 1.9.0",
+        "model 1.0 kB → 1.5 kB; scoring 1.5 s → 2.0 s",
+    ]
+    assert size(999) == "999 bytes"
+    assert size(5_000_000_000_000) == "5,000.0 GB"
+
+
+def test_more_than_the_limit_above_the_floor_is_too_much() -> None:
+    assert exceeds(report(), 0.05)
+    assert not exceeds(report(), 0.095)
+    assert not exceeds(report(floor=Floor(100, 8)), 0.05)
+
+
+@pytest.mark.parametrize(
+    ("kind", "side", "too_much"),
+    [
+        ("refused", "new", True),
+        ("files", "new", True),
+        ("files", "old", False),
+        ("rows", "new", True),
+        ("signature", "new", False),
+        ("classes", "new", False),
+    ],
+)
+def test_what_the_new_version_fails_at_is_always_too_much(
+    kind: str, side: str, too_much: bool
+) -> None:
+    made = report(changed=0, breaks=(Break(kind, side, "x"),))  # type: ignore[arg-type]
+    assert exceeds(made, 1.0) is too_much
+
+
+def test_a_terminal_gets_no_control_character(capsys: pytest.CaptureFixture[str]) -> None:
+    print_comparison(hostile_report())
+    print_comparison(replace(report(), answers=()))
+    printed = capsys.readouterr().out
+    assert "\x1b" not in printed
+    assert "where changes gather" in printed
