@@ -56,13 +56,17 @@ def data_folder(bench: Bench, files: int, rows_per_file: int) -> Path:
 
 def runner_program(bench: Bench, data: Path, home: Path) -> Program:
     """`runner score` on a folder, in a workspace of its own that its runs share."""
-    default = [bench.python, "-m", "runner", "score", "diabetes-batch"]
+    default = [*_runner(bench), "score", "diabetes-batch"]
     command = shlex.split(bench.runner) if bench.runner else default
     return Program(
         RUNNER,
         lambda _output: [*command, "--data", str(data), "-o", "json"],
         {"RUNNER_HOME": str(home)},
     )
+
+
+def _runner(bench: Bench) -> list[str]:
+    return [bench.python, "-m", "runner"]
 
 
 def peer_program(bench: Bench, name: str, data: Path) -> Program:
@@ -141,6 +145,38 @@ def measure_million(bench: Bench) -> list[Finding]:
             over, under = (RUNNER, name) if target.kind == "at most" else (name, RUNNER)
             findings.append(compare(f"{size}: {over} / {under}", seconds, over, under, target))
     return findings
+
+
+def measure_profile(bench: Bench) -> list[Finding]:
+    """100 files of 10,000 rows, with a profile and without; comparing two such jobs."""
+    data = data_folder(bench, bench.size(100), 10_000)
+    size = _describe(bench.size(100))
+    with _scratch(bench) as folder:
+        scratch = Path(folder)
+        made = replace(runner_program(bench, data, scratch / "home"), name="with profile")
+        without = runner_program(bench, data, scratch / "home-without")
+        without = replace(
+            without,
+            name="without",
+            environment={**without.environment, "RUNNER_PROFILE": "off"},
+        )
+        jobs = [json.loads(run_once(made, scratch).stdout)["job"] for _ in range(2)]
+        run_once(without, scratch)
+        seconds = time_in_turn([made, without], bench.rounds(7), scratch)
+        compared = Program(
+            "jobs compare",
+            lambda _output: [*_runner(bench), "jobs", "compare", *jobs],
+            made.environment,
+        )
+        time_in_turn([compared], 1, scratch)
+        taken = time_in_turn([compared], bench.rounds(7), scratch)[compared.name]
+        profile = scratch / "home" / "jobs" / jobs[0] / "profile.json"
+        kilobytes = profile.stat().st_size / 1000
+    return [
+        compare(f"{size}: with profile / without", seconds, made.name, without.name),
+        Finding(f"{size}: runner jobs compare", taken, "s", Target("at most", 1)),
+        Finding(f"{size}: the profile", (kilobytes,), "kB"),
+    ]
 
 
 def measure_sample(bench: Bench) -> list[Finding]:
@@ -388,6 +424,7 @@ CASES: dict[str, Callable[[Bench], list[Finding]]] = {
     "help": measure_help,
     "sample": measure_sample,
     "score-1m": measure_million,
+    "profile": measure_profile,
     "many-files": measure_many_files,
     "score-20m": measure_twenty_million,
     "one-file": measure_one_file,

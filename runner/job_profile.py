@@ -15,7 +15,9 @@ from runner.engine.journal import Standing, read_journal
 from runner.engine.layout import journal_file, plan_file, profile_file
 from runner.engine.plan import Plan, read_plan
 from runner.engine.profiles import gather
+from runner.engine.text import one_line
 from runner.errors import EnvironmentRefused, JobFailed
+from runner.installing import installed_by
 from runner.predictions import COLUMNS
 from runner.profile.profile import Profile, decode, encode, merge_profiles, without_rare
 from runner.profile.sketch import Profiler, wanted
@@ -63,6 +65,29 @@ def job_profile(folder: Path, name: str, output: str | None) -> Profile:
             f"the profile of job {name!r}, {path}, can't be read: {error.strerror}"
         ) from None
     return _write(folder, _remade(folder, why, output))
+
+
+def predictions_profile(name: str, output: str | None) -> Profile:
+    """Return the profile of a job's predictions alone, of which nothing is kept.
+
+    `output` is its `predictions.csv`, fetched from where the job ran. Raises EnvironmentRefused
+    where it is laid out otherwise than that of an MLflow deployment.
+    """
+    way = "score the data with --env local, whose jobs leave a profile"
+    if output is None or not Path(output).is_file():
+        raise EnvironmentRefused(f"job {name!r} has no predictions to compare: {way}")
+    try:
+        return without_rare(_outputs(Path(output)), b"of this command")
+    except ModuleNotFoundError as error:
+        raise EnvironmentRefused(
+            f"comparing jobs that ran elsewhere needs {error.name}:"
+            f" {installed_by('-r requirements/score.txt')}"
+        ) from None
+    except ValueError as error:
+        raise EnvironmentRefused(
+            f"the predictions of job {name!r} are not laid out as an MLflow deployment's"
+            f" ({one_line(error)}): {way}"
+        ) from None
 
 
 def _write(folder: Path, profile: Profile) -> Profile:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from runner.azureml.outputs import Outputs
     from runner.content import Content
     from runner.declarations import Catalog
+    from runner.profile.profile import Profile
     from runner.project import Project
 
 
@@ -182,6 +183,11 @@ class AzureWorkspace:
         from runner.azureml.results import collect
 
         return collect(self._connection, self._home, name, self.on_transfer)
+
+    def profile(self, name: str) -> Profile:
+        from runner.job_profile import predictions_profile
+
+        return predictions_profile(name, self.collect(name).output)
 
     def cancel(self, name: str) -> Job:
         from runner.azureml.jobs import cancel_job

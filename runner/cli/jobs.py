@@ -251,7 +251,8 @@ def download(session: Session, name: str | None, target: Path | None) -> None:
     epilog="""\b
 Examples:
   runner jobs compare NAME OTHER --by accuracy
-  runner jobs compare NAME OTHER --by loss --goal minimize"""
+  runner jobs compare NAME OTHER --by loss --goal minimize
+  runner jobs compare BASELINE NAME -o markdown"""
 )
 @click.argument("names", metavar="NAME NAME...", nargs=-1, required=True, shell_complete=job_names)
 @click.option("--by", "metric", metavar="METRIC", help="Put the best by this metric first.")
@@ -262,24 +263,53 @@ Examples:
     show_default=True,
     help="Whether its highest or its lowest value is the best.",
 )
-@output_option
+@click.option(
+    "--output",
+    "-o",
+    type=click.Choice(["table", "json", "markdown"]),
+    default="table",
+    show_default=True,
+    help="How to print the result; markdown of batch jobs.",
+)
 @common
 @pass_session
 def compare(
     session: Session, names: tuple[str, ...], metric: str | None, goal: Goal, output: str
 ) -> None:
-    """Put what jobs tracked side by side.
+    """Put side by side what jobs tracked, or two batch jobs.
 
-    A column for each job has the parameters in which they differ, and the last value of every
-    metric. Jobs without a number for METRIC come last.
+    A column for each job that trained has the parameters in which they differ, and the last value
+    of every metric. Jobs without a number for METRIC come last.
+
+    Of two batch jobs there is a row for each column of their predictions and inputs, with Azure's
+    metrics of drift from the first to the second. It has drifted where its distance is above
+    Azure's threshold, and above what 5 of 100 pairs of samples of these sizes come to by chance.
+    The data may be gone: each batch job leaves a profile of it.
     """
     if len(set(names)) < 2:
-        raise click.UsageError("name two jobs or more; runner jobs list --type command has them")
+        raise click.UsageError("name two jobs or more; runner jobs list has them")
     from runner.cli.output import print_json
     from runner.cli.runs import best_first, find_tracked, print_comparison
     from runner.workspace import as_json
 
-    tracked = find_tracked(session.open(), names)
+    workspace = session.open()
+    chosen = [workspace.job(name) for name in dict.fromkeys(names)]
+    batch = [job.name for job in chosen if job.type == "batch"]
+    if batch and len(batch) < len(chosen):
+        trained = next(job.name for job in chosen if job.type != "batch")
+        raise click.UsageError(
+            f"job {batch[0]!r} scored and job {trained!r} trained: name jobs that did the same"
+        )
+    if batch:
+        if metric is not None:
+            raise click.UsageError("--by is for jobs that trained: a batch job tracks no metric")
+        from runner.cli.drift import compare_jobs, print_drift
+
+        print_drift(compare_jobs(workspace, chosen), output)
+        return
+    if output == "markdown":
+        raise click.UsageError("-o markdown is for two batch jobs")
+    tracked = find_tracked(workspace, chosen)
     if metric is not None:
         tracked = best_first(tracked, metric, goal)
     if output == "json":

@@ -60,24 +60,18 @@ def run_details(run: Run) -> dict[str, object]:
     return {name: value for name, value in details.items() if value}
 
 
-def find_tracked(workspace: Workspace, names: Sequence[str]) -> list[Tracked]:
-    """The jobs of these names with their runs, each once.
-
-    Raises NotFound for a job that isn't there, and WrongUsage for one that tracks nothing.
-    """
+def find_tracked(workspace: Workspace, jobs: Sequence[Job]) -> list[Tracked]:
+    """Jobs that trained with their runs. WrongUsage for one that tracks nothing."""
     found = []
-    for name in dict.fromkeys(names):
-        job = workspace.job(name)
+    for job in jobs:
         run = find_run(workspace, job)
         if run is None:
-            raise WrongUsage(f"job {name!r} tracked nothing to compare: {_why_nothing(job)}")
+            raise WrongUsage(f"job {job.name!r} tracked nothing to compare: {_why_nothing(job)}")
         found.append(Tracked(job, run))
     return found
 
 
 def _why_nothing(job: Job) -> str:
-    if job.type == "batch":
-        return "it is a batch job"
     if not job.status.final:
         return f"it is {job.status}; `runner jobs stream {job.name}` waits for its end"
     return "it is a job without an MLflow run"

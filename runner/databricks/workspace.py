@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from runner.content import Content
     from runner.databricks.outputs import Outputs
     from runner.declarations import Catalog
+    from runner.profile.profile import Profile
     from runner.project import Project
 
 
@@ -196,6 +197,11 @@ class DatabricksWorkspace:
         from runner.databricks.results import collect
 
         return collect(self._connection, self._home, name, self.on_transfer)
+
+    def profile(self, name: str) -> Profile:
+        from runner.job_profile import predictions_profile
+
+        return predictions_profile(name, self.collect(name).output)
 
     def cancel(self, name: str) -> Job:
         from runner.databricks.jobs import cancel_job

@@ -40,6 +40,7 @@ from runner.workspace.assets import refuse_sharing
 if TYPE_CHECKING:
     from runner.declarations import Catalog
     from runner.local.interpreters import Interpreters
+    from runner.profile.profile import Profile
 
 
 class LocalWorkspace:
@@ -211,6 +212,14 @@ class LocalWorkspace:
 
     def collect(self, name: str) -> Summary:
         return self.summary(name)
+
+    def profile(self, name: str) -> Profile:
+        from runner.batch_run import read_summary
+        from runner.job_profile import job_profile
+
+        folder = job_folder(self._home, self.job(name).name)
+        summary = read_summary(folder)
+        return job_profile(folder, name, summary.output if summary else None)
 
     def cancel(self, name: str) -> Job:
         return jobs.cancel_job(self._home, name)

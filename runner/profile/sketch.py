@@ -7,7 +7,7 @@ import math
 import os
 import traceback
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from runner.profile.column import (
@@ -34,6 +34,9 @@ _ROWS_AT_ONCE = 250_000  # that are held until they are counted
 _SCALES = (1.0, 10.0, 100.0, 1_000.0, 10_000.0)  # of numbers with a few digits behind the point
 _LOOKED_AT = 64  # numbers that tell which of the scales may do
 _SAMPLE = 24_000  # numbers that tell whether there are more than MOST_VALUES different ones
+# Numbers that are looked at at once: what is worked out of them on the way stays in the cache, and
+# is small enough that no memory is mapped for it anew, which would take most of the time.
+_BLOCK = 8_192
 
 Arrays = Mapping[str, Any]  # Arrow arrays by the column's name; None for what Arrow can't hold
 
@@ -130,8 +133,10 @@ def _sketch(kind: pa.DataType, chunks: list[pa.Array]) -> Column:
         values = values.cast(pa.float64())
     nulls = values.null_count
     if pa.types.is_integer(kind) or pa.types.is_floating(values.type):
-        numbers = (values.drop_null() if nulls else values).to_numpy()
-        return sketch_numbers(numbers, nulls)
+        if nulls:
+            values = values.drop_null()
+        arrays = [chunk.to_numpy(zero_copy_only=False) for chunk in values.chunks]
+        return _sketch_blocks(arrays, pa.types.is_integer(kind), nulls)
     if pa.types.is_dictionary(kind):
         values = values.cast(kind.value_type)
     return _sketch_texts(values, nulls)
@@ -156,69 +161,75 @@ def _sketch_texts(values: pa.ChunkedArray, nulls: int) -> Column:
 
 def sketch_numbers(numbers: np.ndarray[Any, Any], nulls: int = 0) -> Numbers:
     """Return the column of an array of numbers. What is not a number counts as missing."""
+    return _sketch_blocks([numbers], numbers.dtype.kind in "iu", nulls)
+
+
+def _sketch_blocks(arrays: Sequence[np.ndarray[Any, Any]], whole: bool, nulls: int) -> Numbers:
+    """The column of several arrays, one after another."""
     import numpy as np
 
-    whole = numbers.dtype.kind in "iu"
-    exact = numbers.astype(np.float64, copy=False)
+    blocks = [
+        array[start : start + _BLOCK].astype(np.float64, copy=False)
+        for array in arrays
+        for start in range(0, len(array), _BLOCK)
+    ]
     infinite = 0
-    if not whole and len(exact) and not math.isfinite(_total(exact)):
-        not_numbers = np.isnan(exact)
-        finite = np.isfinite(exact)
-        nulls += int(not_numbers.sum())
-        infinite = len(exact) - int(finite.sum()) - int(not_numbers.sum())
-        exact = exact[finite]
-    if not len(exact):
+    with np.errstate(over="ignore", invalid="ignore"):
+        sums = [float(block.sum()) for block in blocks]
+    if not math.isfinite(sum(sums)):
+        rows = sum(map(len, blocks))
+        missing = sum(int(np.isnan(block).sum()) for block in blocks)
+        blocks = [kept for block in blocks if len(kept := block[np.isfinite(block)])]
+        infinite = rows - missing - sum(map(len, blocks))
+        nulls += missing
+    if not blocks:
         return Numbers(0, nulls, infinite, whole)
-    low, high = float(exact.min()), float(exact.max())
-    values, counts, bins = _distribution(exact, low, high)
-    if bins is None:
-        mean, squares = moments(values, counts)
-    else:
-        mean, squares = _moments_of(exact)
-    return Numbers(
-        len(exact), nulls, infinite, whole, low, high, mean, squares, values, counts, bins
-    )
+    low = min(float(block.min()) for block in blocks)
+    high = max(float(block.max()) for block in blocks)
+    count = sum(map(len, blocks))
+    values, counts, bins = _distribution(blocks, count, low, high)
+    mean, squares = moments(values, counts) if bins is None else _moments(blocks, count)
+    return Numbers(count, nulls, infinite, whole, low, high, mean, squares, values, counts, bins)
 
 
-def _moments_of(numbers: np.ndarray[Any, Any]) -> tuple[float, float]:
-    """The mean and the sum of the squared deviations from it, without a copy but one."""
-    import numpy as np
-
-    total = _total(numbers)
-    shares = total / len(numbers) if math.isfinite(total) else (numbers / len(numbers)).sum()
-    with np.errstate(over="ignore"):
-        apart = numbers - shares
-        return float(shares), float(apart @ apart)
-
-
-def _total(numbers: np.ndarray[Any, Any]) -> float:
+def _moments(blocks: Sequence[np.ndarray[Any, Any]], count: int) -> tuple[float, float]:
+    """The mean and the sum of the squared deviations from it."""
     import numpy as np
 
     with np.errstate(over="ignore", invalid="ignore"):
-        return float(numbers.sum())
+        total = sum(float(block.sum()) for block in blocks)
+        mean = total / count
+        if not math.isfinite(mean):  # of the greatest numbers there are
+            mean = math.fsum(float((block / count).sum()) for block in blocks)
+        apart = (block - mean for block in blocks)
+        return mean, sum(float(each @ each) for each in apart)
 
 
 def _distribution(
-    numbers: np.ndarray[Any, Any], low: float, high: float
+    blocks: Sequence[np.ndarray[Any, Any]], count: int, low: float, high: float
 ) -> tuple[array[float], array[int], Bins | None]:
     import numpy as np
 
-    few = _few_digits(numbers, low, high)
+    few = _few_digits(blocks, count, low, high)
     if few is not None:
         return (*few, None)
-    if len(numbers) <= _SAMPLE or len(np.unique(numbers[:_SAMPLE])) <= MOST_VALUES:
-        values, counts = np.unique(numbers, return_counts=True)
+    some = np.concatenate(blocks[: -(-_SAMPLE // _BLOCK)])
+    if count <= len(some) or len(np.unique(some)) <= MOST_VALUES:
+        values, counts = np.unique(np.concatenate(blocks), return_counts=True)
         if len(values) <= MOST_VALUES:
             return _array("d", values), _array("q", counts), None
     exponent = exponent_for(low, high)
-    first = place(low, exponent)
-    places = np.floor(numbers * 2.0**-exponent)
-    found = np.bincount((places - first).astype(np.int64))
-    return array("d"), array("q"), Bins(exponent, first, found.tolist())
+    first, scale = place(low, exponent), 2.0**-exponent
+    places = _places(count)
+    start = 0
+    for block in blocks:
+        places[start : start + len(block)] = np.floor(block * scale) - first
+        start += len(block)
+    return array("d"), array("q"), Bins(exponent, first, np.bincount(places).tolist())
 
 
 def _few_digits(
-    numbers: np.ndarray[Any, Any], low: float, high: float
+    blocks: Sequence[np.ndarray[Any, Any]], count: int, low: float, high: float
 ) -> tuple[array[float], array[int]] | None:
     """The different numbers and their counts where they are whole, or have the same few digits
     behind the point, and lie close together; a tenth of the time of sorting. None elsewhere.
@@ -227,19 +238,36 @@ def _few_digits(
     """
     import numpy as np
 
-    some = numbers[:_LOOKED_AT]
+    some = blocks[0][:_LOOKED_AT]
+    places = _places(count)
     for scale in _SCALES:
         if (high - low) * scale >= MOST_VALUES - 1:
             return None
-        if not np.array_equal(np.rint(some * scale) / scale, some):
+        if not (np.rint(some * scale) / scale == some).all():
             continue
-        steps = np.rint(numbers * scale)
-        if np.array_equal(steps / scale, numbers):
-            first = round(low * scale)
-            found = np.bincount((steps - first).astype(np.int64))
+        first, start = round(low * scale), 0
+        for block in blocks:
+            steps = np.rint(block * scale)
+            if not (steps / scale == block).all():
+                break
+            places[start : start + len(block)] = steps - first
+            start += len(block)
+        else:
+            found = np.bincount(places)
             taken = np.flatnonzero(found)
             return _array("d", (taken + first) / scale), _array("q", found[taken])
     return None
+
+
+_buffer: list[np.ndarray[Any, Any]] = []  # which memory is mapped for once in a process
+
+
+def _places(count: int) -> np.ndarray[Any, Any]:
+    import numpy as np
+
+    if not _buffer or len(_buffer[0]) < count:
+        _buffer[:] = [np.empty(count, np.intp)]
+    return _buffer[0][:count]
 
 
 def _array(code: str, values: np.ndarray[Any, Any]) -> array[Any]:

@@ -12,6 +12,7 @@ from runner.job_kinds import JobType
 from runner.venvs.interpreter import Interpreter
 
 if TYPE_CHECKING:
+    from runner.profile.profile import Profile
     from runner.workspace.runs import Run
 
 
@@ -145,6 +146,13 @@ class Jobs(Protocol):
 
     def collect(self, name: str) -> Summary:
         """Fetch a completed job's results to this machine, unless here, and say what it did."""
+        ...
+
+    def profile(self, name: str) -> Profile:
+        """How the columns of a completed batch job's inputs and predictions are distributed.
+
+        Raises EnvironmentRefused where none was left and none can be made.
+        """
         ...
 
     def cancel(self, name: str) -> Job: ...

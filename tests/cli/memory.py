@@ -12,6 +12,7 @@ from runner.asset_kinds import ASSET_KINDS
 from runner.content import Content, scan
 from runner.errors import EnvironmentRefused, NotFound
 from runner.job_kinds import JobType
+from runner.profile.profile import Profile
 from runner.venvs.interpreter import EnvManager
 from runner.workspace import (
     Abilities,
@@ -84,6 +85,7 @@ class MemoryWorkspace:
     shared: list[tuple[str, str]] = field(default_factory=list)
     codes: list[tuple[str, Path]] = field(default_factory=list)
     received: list[Asset] = field(default_factory=list)
+    profiles: dict[str, Profile] = field(default_factory=dict)  # of batch jobs
     on_follow: Callable[[], None] = lambda: None
     _jobs: dict[str, Job] = field(default_factory=dict)
     _assets: list[Asset] = field(default_factory=list)
@@ -290,6 +292,12 @@ class MemoryWorkspace:
             time.sleep(0.01)
         if not self.job(name).status.final:
             self.add(replace(self.job(name), status=self.ending, error=self.error))
+
+    def profile(self, name: str) -> Profile:
+        self.job(name)
+        if name not in self.profiles:
+            raise EnvironmentRefused(f"job {name!r} left no profile")
+        return self.profiles[name]
 
     def summary(self, name: str) -> Summary:
         job = self.job(name)

@@ -162,13 +162,19 @@ def test_a_metric_that_no_job_has_names_the_nearest(
     assert "no metric 'acuracy' in any of these jobs; did you mean 'accuracy'" in result.err
 
 
-def test_a_job_that_tracked_nothing_can_not_be_compared(
+def test_a_job_that_scored_and_one_that_trained_can_not_be_compared(
     run: RunCommand, workspace: MemoryWorkspace
 ) -> None:
     trained, scored = tracked(workspace), workspace.invoke(Invocation()).name
     result = run("jobs", "compare", trained, scored)
     assert (result.status, result.out) == (2, "")
-    assert f"job '{scored}' tracked nothing to compare: it is a batch job" in result.err
+    assert f"job '{scored}' scored and job '{trained}' trained" in result.err
+
+
+def test_a_job_that_tracked_nothing_can_not_be_compared(
+    run: RunCommand, workspace: MemoryWorkspace
+) -> None:
+    trained = tracked(workspace)
     begun = workspace.train(TrainingRequest("diabetes")).name
     waiting = f"it is Running; `runner jobs stream {begun}` waits for its end"
     assert waiting in run("jobs", "compare", trained, begun).err
@@ -178,4 +184,4 @@ def test_a_comparison_needs_two_jobs(run: RunCommand, workspace: MemoryWorkspace
     name = tracked(workspace)
     result = run("jobs", "compare", name, name)
     assert result.status == 2
-    assert "name two jobs or more; runner jobs list --type command has them" in result.err
+    assert "name two jobs or more; runner jobs list has them" in result.err

@@ -1,0 +1,1 @@
+"""How far two batch jobs lie apart: Azure's metrics of drift, each beside what chance does."""
