@@ -41,6 +41,12 @@ def test_a_sound_chain_is_ok_link_by_link(stage: Stage, tmp_path: Path) -> None:
     assert "blue 90 %, green 10 %" in found["endpoint diabetes-online"].text
 
 
+def test_a_share_of_nothing_is_no_traffic(stage: Stage, tmp_path: Path) -> None:
+    stage.online("diabetes-online", {"green": 0, "blue": 100})
+    told = links(stage, tmp_path)["endpoint diabetes-online"].text
+    assert told.endswith("blue 100 %")
+
+
 def test_who_cannot_sign_in_gets_no_further(
     stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

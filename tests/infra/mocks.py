@@ -81,6 +81,7 @@ class Declared:
     ignore_changes: tuple[str, ...]
     replace_on_changes: tuple[str, ...]
     secret_outputs: tuple[str, ...]
+    timeouts: Mapping[str, str]  # by what is done
     aliases: int  # how many
     dependencies: tuple[str, ...]  # URNs
     parent: str
@@ -309,6 +310,7 @@ class _Monitor(pulumi_mocks.MockMonitor):
                     ignore_changes=tuple(request.ignoreChanges),
                     replace_on_changes=tuple(request.replaceOnChanges),
                     secret_outputs=tuple(request.additionalSecretOutputs),
+                    timeouts=json_format.MessageToDict(request.customTimeouts),
                     dependencies=tuple(request.dependencies),
                     parent=request.parent,
                     urn=response.urn,

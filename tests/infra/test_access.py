@@ -1,15 +1,12 @@
-"""Which identity has which role on what, and what is kept of data: written out, not computed."""
+"""Which identity has which role on what, held against what is written out in `roles`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from infra.names import Names
-from tests.infra.declaring import PIN, declare, online_deployment, online_endpoint
-from tests.infra.mocks import SUBSCRIPTION, Program, copy_project, run_program
+from tests.infra.mocks import Program, copy_project, run_program
 from tests.infra.roles import (
     COLLECTOR,
     CONNECTION,
@@ -60,35 +57,6 @@ def test_each_identity_has_the_roles_that_are_written_here_and_no_other(
     assert given(prod) == sorted(PROD)
 
 
-VAULT = Names("scoring", "dev", SUBSCRIPTION).vault
-VARIABLES = {
-    CONNECTION: "${{azureml://connections/openai/credentials/key}}",
-    SECRET: f"${{{{keyvault:https://{VAULT}.vault.azure.net/secrets/token}}}}",
-}
-
-
-@pytest.mark.parametrize(
-    ("keys", "added"),
-    [
-        *(({"environment_variables": {"KEY": text}}, role) for role, text in VARIABLES.items()),
-        ({"data_collector": {"collections": {"model_inputs": {"enabled": "True"}}}}, COLLECTOR),
-    ],
-    ids=["a connection", "a secret", "a data collector"],
-)
-def test_what_a_deployment_refers_to_or_collects_brings_its_role(
-    keys: dict[str, Any], added: Assigned, tmp_path: Path
-) -> None:
-    own = {"identity": {"type": "system_assigned"}}
-    for identity, more in (({}, {added}), (own, set[Assigned]())):
-        program = declare(
-            tmp_path,
-            online_endpoint(**identity),
-            online_deployment(**keys),
-            endpoints={"live": {"deployments": {"blue": {"model": PIN}}}},
-        )
-        assert given(program) == sorted(DEV | more)
-
-
 def test_each_actor_is_signed_in_as_its_own_identity(dev: Program, prod: Program) -> None:
     names = {"workspace", "clusters", "endpoints"}
     for program, actors in ((dev, names), (prod, names | {"builder"})):
@@ -105,15 +73,6 @@ def test_each_actor_is_signed_in_as_its_own_identity(dev: Program, prod: Program
         for cluster in program.of(CLUSTER):
             actor = "builder" if cluster.name.startswith("image-builder-") else "clusters"
             assert cluster.inputs["identity"]["userAssignedIdentities"] == [identities[actor]]
-
-
-def test_production_keeps_data_in_two_regions_and_deleted_secrets_for_90_days(
-    dev: Program, prod: Program
-) -> None:
-    for program, copies, days in ((dev, "Standard_LRS", 7), (prod, "Standard_GRS", 90)):
-        assert program.one("storage:StorageAccount").inputs["sku"] == {"name": copies}
-        vault = program.one("keyvault:Vault").inputs["properties"]
-        assert vault["softDeleteRetentionInDays"] == days
 
 
 def test_images_of_a_managed_network_are_built_by_a_cluster_that_runs_nothing_else(

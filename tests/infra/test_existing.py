@@ -23,13 +23,14 @@ class Workspace:
     isolation: str = "Disabled"
     refusal: str = ""
     autoscaled: str = ""  # the end of the id of a deployment
+    no_longer: str = "/off"  # of one whose autoscaling is turned off
 
     def get(self, resource_id: str, api_version: str = "") -> Resource | None:
         if self.refusal:
             raise ResourceManagerError(self.refusal)
         if resource_id.endswith("/providers/Microsoft.Insights/autoscaleSettings"):
             assert api_version
-            targets = [(self.autoscaled, True), ("/somewhere/else", True), ("/off", False)]
+            targets = [(self.autoscaled, True), ("/somewhere/else", True), (self.no_longer, False)]
             settings = [{"targetResourceUri": uri, "enabled": on} for uri, on in targets]
             by_hand = [{"name": "by-hand", "properties": setting} for setting in settings]
             return Resource({"value": by_hand}, None)
@@ -94,7 +95,10 @@ def test_the_instances_of_a_deployment_that_azure_scales_are_not_taken_back(proj
     blue, green = program.of("machinelearningservices:OnlineDeployment")
     assert "sku.capacity" not in (*blue.ignore_changes, *green.ignore_changes)
     program = ran(
-        project, Workspace(autoscaled=blue.id.replace("onlineEndpoints", "OnlineEndpoints"))
+        project,
+        Workspace(
+            autoscaled=blue.id.replace("onlineEndpoints", "OnlineEndpoints"), no_longer=green.id
+        ),
     )
     blue, green = program.of("machinelearningservices:OnlineDeployment")
     assert "sku.capacity" in blue.ignore_changes

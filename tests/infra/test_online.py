@@ -315,6 +315,17 @@ def test_traffic_is_one_line_and_comes_after_every_deployment(tmp_path: Path) ->
     assert deployments <= {*routing.dependencies}
 
 
+def test_an_endpoint_whose_shares_are_all_nothing_is_routed_to_nobody(tmp_path: Path) -> None:
+    program = declare(
+        tmp_path,
+        online_endpoint(traffic={"blue": 0}),
+        online_deployment(),
+        endpoints={"live": {"deployments": {"blue": {"model": PIN}}}},
+    )
+    assert program.error is None, program.error
+    assert program.one(ROUTING).inputs["traffic"] == ""
+
+
 def test_an_endpoint_of_which_nothing_is_pinned_has_no_routing(tmp_path: Path) -> None:
     program = declare(
         tmp_path, online_endpoint(traffic={"blue": 100}), online_deployment(), endpoints={}
@@ -347,6 +358,8 @@ def test_only_another_size_of_machine_or_egress_replaces_a_deployment(tmp_path: 
         "properties.egressPublicNetworkAccess",
     )
     assert deployment.delete_before_replace
+    # Azure takes longer for each of these than the engine waits of itself.
+    assert deployment.timeouts == {"create": "1h", "update": "1h", "delete": "1h"}
 
 
 def test_another_identity_or_other_properties_have_another_endpoint(tmp_path: Path) -> None:

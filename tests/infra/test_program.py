@@ -244,6 +244,8 @@ def test_a_new_commit_alone_changes_nothing(program: Program) -> None:
     for resource in program.azure:
         if resource.kind not in UNTAGGED:
             assert "tags.commit" in resource.ignore_changes, resource.name
+    for environment in program.of("machinelearningservices:EnvironmentVersion"):
+        assert "properties.tags.commit" in environment.ignore_changes, environment.name
 
 
 def test_without_git_and_pipeline_there_is_no_commit_to_tag(project: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.resource_manager import ResourceManagerError, connect
+from infra.resource_manager import Conflict, ResourceManagerError, connect
 from runner.clouds import Setting
 from tests.azure.settings import settings
 from tests.azure_cli import signed_in
@@ -75,6 +75,17 @@ def test_a_page_of_a_proxys_is_told_in_one_line(azure: Emulator, status: int) ->
     assert text.startswith("reading Microsoft.MachineLearningServices/workspaces/w: ")
     assert "<html>" not in text
     assert ("look at HTTPS_PROXY" if status == 200 else "Forbidden") in text
+
+
+def test_what_is_another_by_now_is_a_conflict_and_stays(
+    azure: Emulator, azure_workspace: SeededWorkspace
+) -> None:
+    manager = connect(_signed_in(azure))
+    found = manager.get(azure_workspace.id)
+    assert found is not None
+    with pytest.raises(Conflict, match="PreconditionFailed"):
+        manager.put(azure_workspace.id, {**found.body, "tags": {"a": "b"}}, "another")
+    assert "tags" not in azure_workspace.get()[1]
 
 
 def _signed_in(azure: Emulator) -> Setting:

@@ -597,6 +597,23 @@ def test_with_the_internet_a_managed_network_has_no_hosts_and_no_firewall(projec
     assert {rule.name for rule in rules} == {"outbound-storage-queue", "outbound-storage-table"}
 
 
+def test_a_cluster_may_keep_all_of_its_machines(project: Path) -> None:
+    size = "{size: Standard_DS3_v2, min_instances: 2, max_instances: 2}"
+    ran = fine(project, LEAST + f"  scoring:clusters: {{cpu-cluster: {size}}}\n")
+    cluster = ran.one("machinelearningservices:Compute").inputs["properties"]["properties"]
+    assert cluster["scaleSettings"]["minNodeCount"] == 2
+
+
+def test_a_share_of_nothing_waits_for_no_pin_and_is_no_traffic(project: Path) -> None:
+    split = "traffic: {blue: 100, green: 0}, mirror_traffic: {green: 0}"
+    text = f"{{diabetes-online: {{{split}, deployments: {{blue: {MODEL}}}}}}}"
+    ran = fine(project, LEAST + CLUSTER + f"  scoring:endpoints: {text}\n")
+    (routing,) = ran.of("pulumi-python:dynamic/scoring:Routing")
+    assert routing.inputs["traffic"] == "blue=100"
+    assert "mirror_traffic" not in routing.inputs
+    assert ran.outputs["runner"]["endpoints"]["diabetes-online"]["traffic"] == {"blue": 100}
+
+
 @pytest.mark.parametrize("isolation", ["managed", "allow_internet_outbound"])
 def test_the_machine_that_builds_images_has_its_size_in_its_name(
     project: Path, isolation: str

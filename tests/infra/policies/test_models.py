@@ -21,6 +21,7 @@ VAGUE = [
     "azureml:diabetes-mlflow@latest",
     "azureml:diabetes-mlflow",
     "azureml:diabetes-mlflow:latest",
+    "azureml:diabetes-mlflow:Latest",
     f"{WORKSPACE}/models/diabetes-mlflow/labels/latest",
     f"{WORKSPACE}/models/diabetes-mlflow",
     "azureml://registries/azureml/models/diabetes-mlflow/labels/latest",

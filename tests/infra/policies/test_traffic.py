@@ -49,6 +49,10 @@ def test_what_routes_an_endpoint_passes_with_such_a_split(traffic: str | None) -
         ({"blue": 90, "green": 20}, "(blue: 90, green: 20) makes neither 100 nor 0"),
         ({"blue": 10}, "(blue: 10) makes neither 100 nor 0"),
         ({"blue": 150, "green": -50}, "(blue: 150, green: -50) has shares outside 0 to 100"),
+        (
+            {"blue": 60, "green": 50, "red": -10},
+            "(blue: 60, green: 50, red: -10) has shares outside 0 to 100",
+        ),
     ],
 )
 def test_any_other_split_fails_wherever_it_stands(traffic: dict[str, int], text: str) -> None:
