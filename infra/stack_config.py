@@ -97,7 +97,7 @@ def matches(pattern: str) -> Callable[[str], bool]:
     return lambda text: compiled.fullmatch(text) is not None
 
 
-Size = Annotated[str, Check(matches(r"Standard_\w+"), "a size such as Standard_DS3_v2")]
+Size = Annotated[str, Check(matches(r"Standard_\w+"), "a size such as Standard_D4ds_v4")]
 Region = Annotated[
     str, Check(matches(r"[a-z][a-z0-9]{2,}"), "a region's short name, such as koreacentral")
 ]

@@ -123,6 +123,14 @@ UNSUPPORTED = {
     "kubernetesOnlineEndpoint": "Kubernetes endpoints",
 }
 
+# What a schedule of az ml's has that monitors a deployment; which data and signals that comes to,
+# azure-ai-ml works out from the deployment, at the moment it makes one.
+MONITOR = "create_monitor"
+_NO_MONITOR = (
+    "model monitoring schedules are not declared here, allowed: a file outside of models/, for"
+    " `az ml schedule create --file FILE` once the deployment is there"
+)
+
 _ONLINE_ONLY = {
     "instance_type",
     "request_settings",
@@ -178,7 +186,12 @@ def read_as(file: Path, kind: type[T]) -> T:
 
 
 def kind_of(node: MappingNode) -> type[Declaration] | None:
-    """The kind of declaration a document holds, or None where that stays open."""
+    """The kind of declaration a document holds, or None where that stays open.
+
+    Raises DeclarationError for a kind that is known, and that nothing here declares.
+    """
+    if MONITOR in node.entries:
+        raise refusal(node.key_places[MONITOR], MONITOR, _NO_MONITOR)
     return kind_by_schema(node) or _kind_by_keys(node) or kind_by_name(node.place.file)
 
 

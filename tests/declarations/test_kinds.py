@@ -109,3 +109,11 @@ def test_a_file_of_another_kind_is_refused(write: Write) -> None:
 
 def test_a_record_knows_its_file(write: Write, tmp_path: Path) -> None:
     assert read(write("sub/model.yml", "name: m\npath: p\n")).file == tmp_path / "sub/model.yml"
+
+
+def test_a_schedule_that_monitors_a_model_is_refused_with_a_way_out(write: Write) -> None:
+    text = "$schema: http://azureml/sdk-2-0/Schedule.json\nname: m\ncreate_monitor: {}\n"
+    with pytest.raises(DeclarationError) as caught:
+        read(write("monitoring.yml", text))
+    assert "3: create_monitor: model monitoring schedules are not declared" in str(caught.value)
+    assert "`az ml schedule create --file FILE`" in str(caught.value)

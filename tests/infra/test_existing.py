@@ -24,6 +24,7 @@ class Workspace:
     refusal: str = ""
     autoscaled: str = ""  # the end of the id of a deployment
     no_longer: str = "/off"  # of one whose autoscaling is turned off
+    setting: str = "by-hand"  # the name of what scales it
 
     def get(self, resource_id: str, api_version: str = "") -> Resource | None:
         if self.refusal:
@@ -32,7 +33,7 @@ class Workspace:
             assert api_version
             targets = [(self.autoscaled, True), ("/somewhere/else", True), (self.no_longer, False)]
             settings = [{"targetResourceUri": uri, "enabled": on} for uri, on in targets]
-            by_hand = [{"name": "by-hand", "properties": setting} for setting in settings]
+            by_hand = [{"name": self.setting, "properties": setting} for setting in settings]
             return Resource({"value": by_hand}, None)
         below = resource_id.partition("/workspaces/")[2].partition("/")[2]
         if self.there is None:
@@ -103,6 +104,12 @@ def test_the_instances_of_a_deployment_that_azure_scales_are_not_taken_back(proj
     blue, green = program.of("machinelearningservices:OnlineDeployment")
     assert "sku.capacity" in blue.ignore_changes
     assert "sku.capacity" not in green.ignore_changes
+
+    # A setting of the stack's own goes with its declaration, and so does what it counts.
+    own = "scoring-dev-diabetes-online-blue-autoscale"
+    program = ran(project, Workspace(autoscaled=blue.id, setting=own))
+    for deployment in program.of("machinelearningservices:OnlineDeployment"):
+        assert "sku.capacity" not in deployment.ignore_changes
 
 
 @pytest.mark.parametrize(

@@ -324,7 +324,7 @@ def test_an_open_platform_has_no_network_of_its_own(dev: Program) -> None:
 def test_a_cluster_is_what_the_stack_says(dev: Program, prod: Program) -> None:
     found = dev.one("machinelearningservices:Compute", "cpu-cluster")
     nodes = found.inputs["properties"]["properties"]
-    assert (nodes["vmSize"], nodes["vmPriority"]) == ("Standard_DS3_v2", "LowPriority")
+    assert (nodes["vmSize"], nodes["vmPriority"]) == ("Standard_D4ds_v4", "LowPriority")
     scale = nodes["scaleSettings"]
     assert (scale["minNodeCount"], scale["maxNodeCount"]) == (0, 2)
     assert scale["nodeIdleTimeBeforeScaleDown"] == "PT2M"
@@ -377,7 +377,7 @@ def test_the_output_is_what_the_runner_reads(dev: Program) -> None:
             "location": "koreacentral",
             "cloud": "AzureCloud",
             "tracking_uri": f"azureml://koreacentral.api.azureml.ms{workspace.id}",
-            "clusters": {"cpu-cluster": {"size": "Standard_DS3_v2", "max_instances": 2}},
+            "clusters": {"cpu-cluster": {"size": "Standard_D4ds_v4", "max_instances": 2}},
             "endpoints": {
                 "diabetes-batch": {
                     "kind": "batch",

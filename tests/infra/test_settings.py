@@ -195,7 +195,7 @@ def cloud(ran: Program) -> str:
         pytest.param(
             "  scoring:clusters: {cpu-cluster: {size: DS3_v2}}\n",
             "3: scoring:clusters.cpu-cluster.size: found the text 'DS3_v2', "
-            "allowed: a size such as Standard_DS3_v2",
+            "allowed: a size such as Standard_D4ds_v4",
             id="a size that is none",
         ),
         pytest.param(

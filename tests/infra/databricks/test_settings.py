@@ -89,7 +89,7 @@ def test_a_bad_key_is_told_with_file_and_line(
         ),
         (
             {**CLUSTER, "node_type_id": "D4"},
-            ".node_type_id: found the text 'D4', allowed: a size such as Standard_DS3_v2",
+            ".node_type_id: found the text 'D4', allowed: a size such as Standard_D4ds_v4",
         ),
         (
             {**CLUSTER, "autotermination_minutes": 0},

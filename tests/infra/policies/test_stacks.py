@@ -75,7 +75,7 @@ def test_production_without_isolation_is_open_in_every_service(project: Path) ->
         ),
         (
             "dev",
-            "size: Standard_DS3_v2",
+            "size: Standard_D4ds_v4",
             "size: Standard_NC6s_v3",
             "no-gpu-unless-allowed: cpu-cluster",
         ),
