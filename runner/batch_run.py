@@ -21,6 +21,7 @@ from runner.job_folder import deliver, delivered, log_file, now, reserve, say, s
 from runner.job_interpreter import interpreter_from
 from runner.predictions import COLUMNS
 from runner.processes import with_one_thread
+from runner.syncing import sync
 from runner.tally import in_order, merge, told
 from runner.workspace import Job, JobStatus, Summary
 
@@ -155,6 +156,7 @@ def _report(
         write_failures(attempts, folder / "failures.csv")
         write_whole(folder / "report.html", _page(job, plan, summary, attempts, error, folder))
         write_whole(folder / "summary.json", json.dumps(asdict(summary), indent=2) + "\n")
+        sync([folder])
     except OSError as failure:
         # Of a job that failed already, its own error is the one to tell.
         if summary.status == JobStatus.COMPLETED:

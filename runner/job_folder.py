@@ -29,6 +29,7 @@ from pathlib import Path
 
 from runner.atomic import remove, write_whole
 from runner.errors import JobFailed
+from runner.syncing import make_folders, sync, sync_tree
 
 _RESERVED = 512 << 10  # bytes: a report, a summary and a few pages of the database
 
@@ -144,7 +145,7 @@ def deliver(folder: Path, output: Path, target: Path) -> None:
     import shutil
 
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(target.parent)
         if not _same_file_system(output, target.parent):
             # Copied beside the target first, so that it appears whole.
             copy = copy_beside(folder, target)
@@ -182,7 +183,12 @@ def _put(folder: Path, output: Path, target: Path) -> None:
         raise JobFailed(f"output {target} exists already; move it away and resume the job")
     # Written first, it tells after a crash whether the rename below has happened.
     _marker(folder).write_text(_identity(output), encoding="ascii")
+    # What is found in its place counts, and what it was made of is removed: so from here on no
+    # power cut may take any of it, nor what the report is made of.
+    sync_tree(output)
+    sync([_marker(folder), folder / "journal.jsonl", folder])
     output.rename(target)
+    sync([output.parent, target.parent])
 
 
 def _marker(folder: Path) -> Path:

@@ -15,6 +15,7 @@ ADAPTERS = ("runner.azureml", "runner.databricks", "runner.local")
 # What everything may import: facts and rules that know nothing of an environment.
 LEAVES_OF_ENGINES = (
     "runner.atomic",
+    "runner.syncing",
     "runner.bounded_yaml",
     "runner.counting",
     "runner.errors",

@@ -17,6 +17,7 @@ from runner.engine.attempt import Attempt, FileResult
 from runner.engine.parts import Key
 from runner.engine.sealed import seal, unseal
 from runner.engine.slices import Slice
+from runner.syncing import sync, sync_descriptor
 
 
 class Journal:
@@ -31,6 +32,10 @@ class Journal:
         while line:
             # A disk that is filling up takes a part; only the next write says why.
             line = line[self._file.write(line) :]
+
+    def sync(self) -> None:
+        """Wait until all that was appended is on the disk. OSError when that refuses."""
+        sync_descriptor(self._file.fileno())
 
     def __enter__(self) -> Journal:
         return self
@@ -61,8 +66,12 @@ def mend_journal(path: Path) -> tuple[list[Attempt], int]:
 
 
 def write_journal(path: Path, attempts: Iterable[Attempt]) -> None:
-    """Write a journal anew, whole or not at all. OSError when the disk refuses."""
+    """Write a journal anew, whole or not at all, also should the power be cut after this.
+
+    OSError when the disk refuses.
+    """
     write_whole(path, b"".join(map(_line, attempts)).decode())
+    sync([path.parent])
 
 
 def parse(lines: Iterable[bytes]) -> Iterator[Attempt]:

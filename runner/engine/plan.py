@@ -74,7 +74,10 @@ class Plan:
 
 
 def write_plan(plan: Plan, path: Path) -> None:
-    """Write a plan and its copy, each whole or not at all. OSError when the disk refuses."""
+    """Write a plan and its copy, each whole or not at all. OSError when the disk refuses.
+
+    Of the two one is sound after a power cut, as each is on the disk before the other is replaced.
+    """
     text = encode(plan).decode()
     write_whole(_copy_of(path), text)
     write_whole(path, text)

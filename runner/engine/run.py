@@ -38,6 +38,7 @@ from runner.engine.process_pool import ProcessPool
 from runner.engine.stopped import Stopped
 from runner.engine.verdict import nothing_scored, outcome, too_many_failed
 from runner.errors import JobFailed
+from runner.syncing import sync
 
 __all__ = ["Stopped", "run"]
 
@@ -45,6 +46,8 @@ _STARTS = 3  # processes in a row that may die before any is ready
 _LOADING = 600.0  # seconds a worker may take to load the model
 _GRACE = 5.0  # seconds a worker may take to end when there is no more to do
 _WAIT = 0.2  # seconds between looks at whether to stop
+_SYNC_EVERY = 5.0  # seconds of work that a power cut may cost
+_SYNC_SHARE = 20  # of a run's time, one in so many goes into syncing
 
 
 def run(
@@ -128,7 +131,11 @@ def _run_parts(
         with Journal(journal_file(folder)) as journal:
             run = _Run(plan, folder, pool, journal, attempts, parts, began, stop, say, doubts)
             run.refuse(cuts)
-            run.finish(loading, grace)
+            try:
+                run.finish(loading, grace)
+            except (JobFailed, Stopped):
+                run.sync()  # for the resume
+                raise
     return attempts
 
 
@@ -179,6 +186,8 @@ class _Run:
         self._most = pool.most
         self._tried = Standing()  # what this run settled: only its failures count for a threshold
         self._deaths_at_start = 0
+        self._unsynced: list[Path] = []  # pieces that a power cut may take, with their lines
+        self._sync_at = time.monotonic() + _SYNC_EVERY
         self._warned = set(map(_warning, doubts))
         self._told: set[str] = set()  # warnings about the model that an attempt carries
         self._untold = doubts
@@ -222,6 +231,8 @@ class _Run:
             for event in self._pool.poll(min(_WAIT, self._next_timeout(loading))):
                 self._take(event)
             self._end_stuck_workers(loading)
+            if time.monotonic() >= self._sync_at:
+                self.sync()
             if self._unfinished and self._stop():
                 raise Stopped
         for event in self._pool.dismiss(grace):
@@ -229,6 +240,20 @@ class _Run:
                 f"warning: worker {event.worker.slot} did not end as it should: {event.died};"
                 " what its script had still to write may be missing"
             )
+
+    def sync(self) -> None:
+        """Keep what is done so far from a power cut.
+
+        A job that comes to its end before there is a need to syncs its output alone.
+        """
+        began = time.monotonic()
+        if self._unsynced:
+            sync([*self._unsynced, pieces_folder(self._folder)])
+            self._unsynced.clear()
+        self._journal.sync()
+        sync([self._folder])
+        ended = time.monotonic()
+        self._sync_at = ended + max(_SYNC_EVERY, _SYNC_SHARE * (ended - began))
 
     def _start_workers(self) -> None:
         wanted = min(self._most, self._unfinished)
@@ -296,6 +321,7 @@ class _Run:
             return
         size = drafted.stat().st_size
         drafted.replace(piece(self._folder, worker.part.key))
+        self._unsynced.append(piece(self._folder, worker.part.key))
         attempt = replace(
             self._attempt(worker, came_to, result.retry),
             rows=rows,

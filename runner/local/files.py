@@ -7,7 +7,8 @@
 
 A tree's hash is that of its manifest (`runner.content`), which is kept as a content itself.
 Everything is written aside and then renamed into place, so what can be seen under `files` and
-`trees` is whole, and processes that store the same thing at once don't disturb each other.
+`trees` is whole, and processes that store the same thing at once don't disturb each other. Contents
+are synced before that; a tree that a power cut takes is laid out again.
 
 What is there may be damaged later, so it is held against its hash before it is used (`check`), and
 replaced where it is stored again.
@@ -29,6 +30,7 @@ from runner.atomic import check_absent, created, new_path, remove
 from runner.content import (
     CHUNK,
     Content,
+    ContentFile,
     Shape,
     counted,
     hash_file,
@@ -41,6 +43,7 @@ from runner.engine.disk import FULL
 from runner.errors import EnvironmentRefused, WrongUsage
 from runner.ignore_files import find_ignore_rules
 from runner.local.checked import Kept, find_unsound, remember
+from runner.syncing import sync
 from runner.workspace import Transfer
 
 _AGE = 2 * 10**9  # nanoseconds that a content seems older than it is: see `_keep_new`
@@ -99,8 +102,7 @@ def store_content(home: Path, content: Content) -> Tree:
     """
     with _writing(home, _HOME_WAY_OUT):
         _make_ready(home)
-        hashes = {file.name: _keep_new(home, file.read) for file in content.files}
-        return _keep_tree(home, content.shape, hashes)
+        return _keep_tree(home, content.shape, _keep_new(home, content.files))
 
 
 def contents(home: Path, tree: str) -> Content:
@@ -256,11 +258,8 @@ def _keep_missing(
         Content(content.shape, missing),
         lambda done: tell(Transfer("storing", name, done, size)),
     )
-    for file in new.files:
-        if hashes[file.name] in lacking:
-            # Hashed again on the way: the source may have changed since.
-            kept[file.name] = _keep_new(home, file.read)
-            lacking.discard(kept[file.name])
+    # Hashed again on the way: the source may have changed since.
+    kept |= _keep_new(home, new.files, hashes)
     return kept
 
 
@@ -272,7 +271,7 @@ def _keep_tree(home: Path, shape: Shape, hashes: Mapping[str, str]) -> Tree:
     tree = hashlib.sha256(listed).hexdigest()
     kept_list = (_kept(home, tree), tree)
     if find_unsound(home, [kept_list]):
-        _keep_new(home, lambda: [listed])
+        _keep_new(home, [ContentFile("", len(listed), lambda: iter([listed]))])
         remember(home, [kept_list])
     laid_out = (home / "trees" / tree).is_dir()
     path = checkout(home, tree)
@@ -320,34 +319,63 @@ def _check_apart(home: Path, source: Path) -> None:
             raise WrongUsage(f"{source} contains the workspace {home}: name a folder that does not")
 
 
-def _keep_new(home: Path, read: Callable[[], Iterable[bytes]]) -> str:
-    """Keep a content that is read only once, and return its hash.
+def _keep_new(
+    home: Path, files: Iterable[ContentFile], expected: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Keep files that are read only once, and return their hashes by their names.
 
-    A damaged one is replaced. It seems older than it is, so that a change in the moment in which
-    it was remembered is one of its times, too.
+    Damaged contents are replaced. Of files that are `expected` to have the same hash, one is read.
+    All are on the disk before one gets its place, so that none is found there that a power cut
+    takes.
+    """
+    hashes: dict[str, str] = {}
+    written: dict[str, Path] = {}  # by hash
+    with new_path(home / "tmp") as aside:
+        aside.mkdir()
+        for number, file in enumerate(files):
+            if expected is not None and expected[file.name] in written:
+                continue
+            path = aside / str(number)
+            hashes[file.name] = _write(path, file.read())
+            written.setdefault(hashes[file.name], path)
+        sync(written.values())
+        for content_hash, path in written.items():
+            _publish_content(home, path, content_hash)
+        sync({_kept(home, content_hash).parent for content_hash in written})
+    return hashes
+
+
+def _write(path: Path, chunks: Iterable[bytes]) -> str:
+    """Write a content aside and return its hash.
+
+    It seems older than it is, so that a change in the moment in which it was remembered is one of
+    its times, too.
     """
     import hashlib
 
     written = hashlib.sha256()
-    with new_path(home / "tmp") as path:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444), "wb") as file:
-            for chunk in read():
-                written.update(chunk)
-                file.write(chunk)
-        past = time.time_ns() - _AGE
-        os.utime(path, ns=(past, past))
-        kept = _kept(home, written.hexdigest())
-        _make_folder(home, kept.parent)
-        try:
-            # A rename would replace what another process has kept meanwhile, and a link that is
-            # made to a file at the moment of its replacement fails: link(2) gives ENOENT then.
-            kept.hardlink_to(path)
-        except FileExistsError:
-            if find_unsound(home, [(kept, kept.name)]):
-                _put(path, kept)
-        except OSError:
-            _put(path, kept)  # a file system without links
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444), "wb") as file:
+        for chunk in chunks:
+            written.update(chunk)
+            file.write(chunk)
+    past = time.time_ns() - _AGE
+    os.utime(path, ns=(past, past))
     return written.hexdigest()
+
+
+def _publish_content(home: Path, path: Path, content_hash: str) -> None:
+    """Put a content that was written aside in its place, if no sound one is there."""
+    kept = _kept(home, content_hash)
+    _make_folder(home, kept.parent)
+    try:
+        # A rename would replace what another process has kept meanwhile, and a link that is
+        # made to a file at the moment of its replacement fails: link(2) gives ENOENT then.
+        kept.hardlink_to(path)
+    except FileExistsError:
+        if find_unsound(home, [(kept, kept.name)]):
+            _put(path, kept)
+    except OSError:
+        _put(path, kept)  # a file system without links
 
 
 def _kept(home: Path, content_hash: str) -> Path:

@@ -6,12 +6,13 @@ import os
 from pathlib import Path
 
 from runner.errors import EnvironmentRefused
+from runner.syncing import make_folders
 
 
 def make_home(home: Path) -> None:
     """Make the workspace's folder where it is missing. Raises `EnvironmentRefused`."""
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        make_folders(home)
     except (FileExistsError, NotADirectoryError) as error:
         raise EnvironmentRefused(
             f"{home} is not a folder: move what is there away, or set RUNNER_HOME to a folder"
@@ -27,7 +28,7 @@ def make_folder(home: Path, folder: Path, mode: int = 0o777, exist_ok: bool = Fa
     """
     make_home(home)
     try:
-        folder.mkdir(parents=True, exist_ok=exist_ok, mode=mode)
+        make_folders(folder, mode, exist_ok=exist_ok)
     except OSError as error:
         raise _refused(folder, error.strerror) from error
     if not os.access(folder, os.W_OK):
