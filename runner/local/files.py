@@ -341,7 +341,8 @@ def _keep_new(
         sync(written.values())
         for content_hash, path in written.items():
             _publish_content(home, path, content_hash)
-        sync({_kept(home, content_hash).parent for content_hash in written})
+        folders = {_kept(home, content_hash).parent for content_hash in written}
+        sync([*folders, home / "files", home])
     return hashes
 
 
