@@ -306,6 +306,10 @@ class _Run:
     def _take_result(self, worker: Worker, message: Scored) -> None:
         assert worker.part is not None
         result = message.result
+        if {file.name for file in result.files} != {file.name for file in worker.part.files}:
+            self._pool.end(worker)
+            self._lost(worker, "its process sent a result of other files")
+            return
         again = bool(result.retry)
         came_to = outcome(self._plan.settings, worker.attempt, answered=True, again=again)
         if came_to == "retried":
