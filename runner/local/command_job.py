@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -16,6 +15,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from runner.atomic import write_whole
+from runner.engine.sealed import seal, unseal
 from runner.engine.stopped import Stopped, check_stop
 from runner.errors import JobFailed
 from runner.job_folder import code_folder, command_log, deliver, delivered, job_folder, say
@@ -64,7 +65,7 @@ class _OutOfTime(JobFailed):
 
 
 def write_command(command: Command, folder: Path) -> None:
-    (folder / "command.json").write_text(json.dumps(asdict(command)), encoding="ascii")
+    write_whole(folder / "command.json", seal(asdict(command)).decode())
 
 
 def read_command(folder: Path) -> Command:
@@ -72,9 +73,12 @@ def read_command(folder: Path) -> Command:
     for a damaged file."""
     file = folder / "command.json"
     try:
-        document = json.loads(file.read_bytes())
-    except (FileNotFoundError, ValueError):
-        raise JobFailed(f"{file} is damaged: begin the job anew with `runner train`") from None
+        document = unseal(file.read_bytes())
+    except (OSError, ValueError):
+        raise JobFailed(
+            f"{file} is damaged, or was written by another version of runner: begin the job anew"
+            " with `runner train`"
+        ) from None
     try:
         run = plan_from(document.pop("run"))
         kept = document.pop("registered")
