@@ -54,6 +54,7 @@ def replaced(path: Path, draft: Path | None = None) -> Iterator[Path]:
     for one writer at a time. OSError when the disk refuses; the caller says what that means.
     """
     draft = draft or path.with_name(f"{path.name}.partial")
+    remove(draft)  # or what somebody else put there
     try:
         yield draft
         sync([draft])

@@ -19,6 +19,7 @@ from runner.engine.run import Stopped, run
 from runner.errors import JobFailed
 from runner.job_folder import deliver, delivered, log_file, now, reserve, say, starts
 from runner.job_interpreter import interpreter_from
+from runner.only_files import read_file
 from runner.predictions import COLUMNS
 from runner.processes import with_one_thread
 from runner.syncing import sync
@@ -88,7 +89,7 @@ def _score(
 def read_summary(folder: Path) -> Summary | None:
     """The job's summary, None before its first end, or where it is damaged."""
     try:
-        document = json.loads((folder / "summary.json").read_bytes())
+        document = json.loads(read_file(folder / "summary.json"))
         kept = document.pop("interpreter", None)
         return Summary(**document, interpreter=interpreter_from(kept) if kept else None)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

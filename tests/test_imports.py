@@ -21,6 +21,7 @@ LEAVES_OF_ENGINES = (
     "runner.errors",
     "runner.installing",
     "runner.java",
+    "runner.only_files",
     "runner.package_names",
     "runner.processes",
     "runner.predictions",

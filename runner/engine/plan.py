@@ -15,6 +15,7 @@ from typing import Literal, get_args
 from runner.atomic import write_whole
 from runner.engine.sealed import seal, unseal
 from runner.errors import JobFailed
+from runner.only_files import read_file
 
 OutputAction = Literal["append_row", "summary_only"]
 Engine = Literal["process", "spark"]
@@ -92,10 +93,10 @@ def read_plan(path: Path, say: Callable[[str], object] = lambda _: None) -> Plan
     damaged: list[Path] = []
     for file in (path, copy):
         try:
-            plan = decode(file.read_bytes())
+            plan = decode(read_file(file))
         except FileNotFoundError:
             continue
-        except (ValueError, KeyError, TypeError):
+        except (IsADirectoryError, ValueError, KeyError, TypeError):
             damaged.append(file)
             continue
         if file == copy:

@@ -324,8 +324,11 @@ class _Run:
             self._lost(worker, f"{drafted}, which its lines were written to, is gone")
             return
         size = drafted.stat().st_size
-        drafted.replace(piece(self._folder, worker.part.key))
-        self._unsynced.append(piece(self._folder, worker.part.key))
+        kept = piece(self._folder, worker.part.key)
+        if kept.is_dir():
+            remove(kept)  # a script made it
+        drafted.replace(kept)
+        self._unsynced.append(kept)
         attempt = replace(
             self._attempt(worker, came_to, result.retry),
             rows=rows,

@@ -27,6 +27,7 @@ from runner.local.tracking.lifecycle import VARIABLES, End, begin_run, end_run
 from runner.local.tracking.plan import RunPlan, plan_from
 from runner.local.tracking.server import past_proxies, tracking_server
 from runner.local.tracking.store import why_untracked
+from runner.only_files import only_files, read_file
 from runner.processes import variables_in
 from runner.workspace import AssetKind, Job, Registration
 
@@ -73,7 +74,7 @@ def read_command(folder: Path) -> Command:
     for a damaged file."""
     file = folder / "command.json"
     try:
-        document = unseal(file.read_bytes())
+        document = unseal(read_file(file))
     except (OSError, ValueError):
         raise JobFailed(
             f"{file} is damaged, or was written by another version of runner: begin the job anew"
@@ -198,7 +199,7 @@ def _run(
             (aside / name).mkdir()
     log = command_log(folder)
     check_stop(stop)
-    with log.open("ab") as output, held_for_command(folder) as held:
+    with open(log, "ab", opener=only_files) as output, held_for_command(folder) as held:
         process = subprocess.Popen(
             _filled_in(command, aside),
             cwd=code_folder(folder),

@@ -77,7 +77,7 @@ def _run(home: Path, name: str, folder: Path, stopping: list[int]) -> int:
         status = JobStatus.FAILED
         if isinstance(failure, OSError) and failure.filename and failure.strerror:
             error = (
-                f"{failure.filename}: {failure.strerror}; put that right, and"
+                f"{failure.filename2 or failure.filename}: {failure.strerror}; put that right, and"
                 f" `runner jobs resume {name}` goes on"
             )
         else:

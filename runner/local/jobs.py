@@ -29,6 +29,7 @@ from runner.local.signals import kill_owner, signal_owner
 from runner.local.tracking.record import read_record
 from runner.local.venvs import restore_venv
 from runner.nearest import nearest
+from runner.only_files import only_files
 from runner.processes import python_command, without_telemetry
 from runner.syncing import sync_tree
 from runner.workspace import Job, JobStatus
@@ -200,7 +201,7 @@ def start_host(home: Path, name: str) -> subprocess.Popen[bytes]:
 
     folder = job_folder(home, name)
     (folder / "logs").mkdir(parents=True, exist_ok=True)
-    with (folder / "logs" / "host.txt").open("ab") as output:
+    with open(folder / "logs" / "host.txt", "ab", opener=only_files) as output:
         return subprocess.Popen(
             python_command("runner.local.host", str(home), name),
             stdin=subprocess.DEVNULL,

@@ -119,6 +119,11 @@ def run(batch):
     assert outcome.error is None
 
 
+def test_a_folder_in_the_place_of_a_piece_gives_way(tmp_path: Path) -> None:
+    outcome = hurt(tmp_path, "[(job / 'pieces' / f'0000000{n}-000000').mkdir() for n in (0, 1)]")
+    assert (outcome.error, outcome.output) == (None, b"1\n1\n")
+
+
 def test_a_folder_in_the_place_of_the_output_is_named(tmp_path: Path) -> None:
     outcome = hurt(tmp_path, "(job / 'output' / 'predictions.csv').mkdir()")
     assert "predictions.csv is a folder, which the script made" in str(outcome.error)
