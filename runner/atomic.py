@@ -1,7 +1,9 @@
 """Writing whole or not at all: what can be seen under its own name is complete.
 
 Everything is written to a path of its own first, on the same file system, and then renamed. So
-whoever looks meanwhile sees what was there before, and so does whoever comes after a crash.
+whoever looks meanwhile sees what was there before, and so does whoever comes after a crash. A
+file is synced before it is renamed, so that it is whole after a power cut, too; that its name is
+there then, its folder has to be synced for (`runner.syncing`).
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from errno import ENOTDIR
 from pathlib import Path
 
 from runner.errors import WrongUsage
+from runner.syncing import sync
 
 
 @contextmanager
@@ -51,8 +54,10 @@ def replaced(path: Path, draft: Path | None = None) -> Iterator[Path]:
     for one writer at a time. OSError when the disk refuses; the caller says what that means.
     """
     draft = draft or path.with_name(f"{path.name}.partial")
+    remove(draft)  # or what somebody else put there
     try:
         yield draft
+        sync([draft])
         draft.replace(path)
     except BaseException:
         draft.unlink(missing_ok=True)

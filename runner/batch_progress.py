@@ -14,6 +14,7 @@ from runner.engine.parts import Key
 from runner.engine.plan import read_plan
 from runner.errors import JobFailed
 from runner.job_folder import starts
+from runner.only_files import only_files
 from runner.workspace import JobStatus, Progress
 
 
@@ -33,7 +34,7 @@ class Tail:
         """
         self.begun_anew = False
         try:
-            with self._path.open("rb") as file:
+            with open(self._path, "rb", opener=only_files) as file:
                 status = os.fstat(file.fileno())
                 if status.st_ino != self._inode or status.st_size < self._position:
                     self.begun_anew = self._inode != 0
@@ -42,7 +43,7 @@ class Tail:
                     return []
                 file.seek(self._position)
                 content = file.read()
-        except FileNotFoundError:
+        except (FileNotFoundError, IsADirectoryError):
             return []
         if not whole:
             content = content[: content.rfind(b"\n") + 1]

@@ -30,8 +30,10 @@ from runner.job_folder import (
 )
 from runner.job_interpreter import interpreter_from
 from runner.job_profile import leave_profile
+from runner.only_files import read_file
 from runner.predictions import COLUMNS
 from runner.processes import with_one_thread
+from runner.syncing import sync
 from runner.tally import in_order, merge, told
 from runner.workspace import Job, JobStatus, Summary
 
@@ -103,7 +105,7 @@ def _score(
 def read_summary(folder: Path) -> Summary | None:
     """The job's summary, None before its first end, or where it is damaged."""
     try:
-        document = json.loads((folder / "summary.json").read_bytes())
+        document = json.loads(read_file(folder / "summary.json"))
         kept = document.pop("interpreter", None)
         return Summary(**document, interpreter=interpreter_from(kept) if kept else None)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -171,6 +173,7 @@ def _report(
         write_failures(attempts, folder / "failures.csv")
         write_whole(folder / "report.html", _page(job, plan, summary, attempts, error, folder))
         write_whole(folder / "summary.json", json.dumps(asdict(summary), indent=2) + "\n")
+        sync([folder])
     except OSError as failure:
         # Of a job that failed already, its own error is the one to tell.
         if summary.status == JobStatus.COMPLETED:

@@ -30,7 +30,10 @@ from pathlib import Path
 
 from runner.atomic import remove, write_whole
 from runner.errors import JobFailed
+from runner.only_files import only_files, read_file
+from runner.syncing import make_folders, sync, sync_tree
 
+_NOTHING_READ = "?"  # no line of a file of starts
 _RESERVED = 512 << 10  # bytes: a report, a summary and a few pages of the database
 
 
@@ -95,16 +98,19 @@ def add_start(folder: Path, moment: str, first: str | None = None) -> None:
     if found not in ("", sound):
         say(folder, f"warning: {path} is damaged: it says no longer when all runs of the job began")
     if found != sound:
+        remove(path)  # which may be a folder
         write_whole(path, sound)
-    with path.open("a", encoding="ascii") as file:
+    with open(path, "a", encoding="ascii", opener=only_files) as file:
         file.write(moment + "\n")
 
 
 def _read_starts(folder: Path) -> str:
     try:
-        return (folder / "starts.txt").read_text(encoding="ascii", errors="replace")
+        return read_file(folder / "starts.txt").decode("ascii", "replace")
     except FileNotFoundError:
         return ""
+    except IsADirectoryError:
+        return _NOTHING_READ
 
 
 def _is_moment(line: str) -> bool:
@@ -135,7 +141,9 @@ def say(folder: Path, line: str) -> None:
     path = log_file(folder)
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+        with open(
+            path, "a", encoding="utf-8", errors="backslashreplace", opener=only_files
+        ) as file:
             file.write(f"{moment} {' '.join(line.splitlines())}\n")
 
 
@@ -159,7 +167,7 @@ def deliver(folder: Path, output: Path, target: Path) -> None:
     import shutil
 
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(target.parent)
         if not _same_file_system(output, target.parent):
             # Copied beside the target first, so that it appears whole.
             copy = copy_beside(folder, target)
@@ -187,8 +195,8 @@ def copy_beside(folder: Path, target: Path) -> Path:
 def delivered(folder: Path, target: Path) -> bool:
     """True when this job has put its output there, in an earlier run that was cut off."""
     try:
-        return _marker(folder).read_bytes() == _identity(target).encode()
-    except FileNotFoundError:
+        return read_file(_marker(folder)) == _identity(target).encode()
+    except (FileNotFoundError, IsADirectoryError):
         return False
 
 
@@ -197,7 +205,12 @@ def _put(folder: Path, output: Path, target: Path) -> None:
         raise JobFailed(f"output {target} exists already; move it away and resume the job")
     # Written first, it tells after a crash whether the rename below has happened.
     _marker(folder).write_text(_identity(output), encoding="ascii")
+    # What is found in its place counts, and what it was made of is removed: so from here on no
+    # power cut may take any of it, nor what the report is made of.
+    sync_tree(output)
+    sync([_marker(folder), folder / "journal.jsonl", folder])
     output.rename(target)
+    sync([output.parent, target.parent])
 
 
 def _marker(folder: Path) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.atomic import write_whole
+from runner.only_files import read_file
 from runner.venvs.interpreter import Interpreter, OtherVersion
 
 _MOST_TOLD = 3  # packages that a line names
@@ -40,7 +41,7 @@ def write_interpreter(interpreter: Interpreter, folder: Path) -> None:
 def read_interpreter(folder: Path) -> Interpreter | None:
     """The Python of a job; None where nobody wrote it down, or what was written is damaged."""
     try:
-        return interpreter_from(json.loads(_file(folder).read_bytes()))
+        return interpreter_from(json.loads(read_file(_file(folder))))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -12,6 +12,8 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+from runner.syncing import make_folders
+
 _OTHERS = 0o077
 
 
@@ -20,10 +22,10 @@ def make_private(folder: Path, root: Path, *, exist_ok: bool = True) -> None:
 
     Raises OSError where that can't be.
     """
-    root.parent.mkdir(parents=True, exist_ok=True)
+    make_folders(root.parent)
     for above in reversed(folder.relative_to(root).parents):
-        (root / above).mkdir(mode=0o700, exist_ok=True)
-    folder.mkdir(mode=0o700, exist_ok=exist_ok)
+        make_folders(root / above, 0o700)
+    make_folders(folder, 0o700, exist_ok=exist_ok)
 
 
 def make_private_file(path: Path) -> None:

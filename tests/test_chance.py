@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import pytest
-from scipy import stats  # type: ignore[import-untyped]
+from scipy import stats
 
 from runner.chance import (
     chi_square_limit,

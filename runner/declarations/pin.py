@@ -145,15 +145,12 @@ def write_pins(file: Path, pins: Iterable[Pin]) -> list[Pin]:
 
 def _replace(file: Path, raw: bytes, text: str, expected: Any, first: Pin) -> None:
     """Put the new text in the file's place, once it is known to say what is expected."""
-    import os
     import shutil
 
     try:
         with new_path(file.parent, f".{file.name}.") as draft, replaced(file, draft):
             with draft.open("xb") as stream:
                 stream.write(text.encode())
-                stream.flush()
-                os.fsync(stream.fileno())
             shutil.copymode(file, draft)
             if not _says(draft, expected):
                 key = ".".join(next(iter(first.values))[0])

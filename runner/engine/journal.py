@@ -12,11 +12,13 @@ from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 
-from runner.atomic import write_whole
+from runner.atomic import remove, write_whole
 from runner.engine.attempt import Attempt, FileResult
 from runner.engine.parts import Key
 from runner.engine.sealed import seal, unseal
 from runner.engine.slices import Slice
+from runner.only_files import only_files, read_file
+from runner.syncing import sync, sync_descriptor
 
 
 class Journal:
@@ -24,13 +26,17 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         _drop_torn_line(path)
-        self._file = path.open("ab", buffering=0)
+        self._file = open(path, "ab", buffering=0, opener=only_files)  # noqa: SIM115
 
     def append(self, attempt: Attempt) -> None:
         line = _line(attempt)
         while line:
             # A disk that is filling up takes a part; only the next write says why.
             line = line[self._file.write(line) :]
+
+    def sync(self) -> None:
+        """Wait until all that was appended is on the disk. OSError when that refuses."""
+        sync_descriptor(self._file.fileno())
 
     def __enter__(self) -> Journal:
         return self
@@ -52,6 +58,9 @@ def read_journal(path: Path) -> list[Attempt]:
 def mend_journal(path: Path) -> tuple[list[Attempt], int]:
     """Take damaged lines out of a journal; return the others as `read_journal` does, and how many
     were taken out. OSError when the disk refuses."""
+    if path.exists() and not path.is_file():
+        remove(path)
+        return [], 1
     lines = _lines(path)
     attempts = list(parse(lines))
     damaged = len(lines) - len(attempts)
@@ -61,8 +70,12 @@ def mend_journal(path: Path) -> tuple[list[Attempt], int]:
 
 
 def write_journal(path: Path, attempts: Iterable[Attempt]) -> None:
-    """Write a journal anew, whole or not at all. OSError when the disk refuses."""
+    """Write a journal anew, whole or not at all, also should the power be cut after this.
+
+    OSError when the disk refuses.
+    """
     write_whole(path, b"".join(map(_line, attempts)).decode())
+    sync([path.parent])
 
 
 def parse(lines: Iterable[bytes]) -> Iterator[Attempt]:
@@ -166,8 +179,8 @@ def _line(attempt: Attempt) -> bytes:
 def _lines(path: Path) -> list[bytes]:
     """The complete lines of a journal."""
     try:
-        content = path.read_bytes()
-    except FileNotFoundError:
+        content = read_file(path)
+    except (FileNotFoundError, IsADirectoryError):
         return []
     return content[: content.rfind(b"\n") + 1].splitlines()
 
@@ -175,7 +188,7 @@ def _lines(path: Path) -> list[bytes]:
 def _drop_torn_line(path: Path) -> None:
     """Cut off a last line without its end, so that the next one starts a line of its own."""
     try:
-        with path.open("rb+") as file:
+        with open(path, "rb+", opener=only_files) as file:
             size = file.seek(0, os.SEEK_END)
             keep = size
             while keep > 0:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import BinaryIO
 
+from runner.only_files import only_files
+
 MOST_KEPT = 16 << 20  # bytes a worker's log may take
 
 
@@ -12,7 +14,7 @@ class Log:
     """Appends output to a file and counts, rather than keeps, what goes past the bound."""
 
     def __init__(self, path: Path) -> None:
-        self._file: BinaryIO = path.open("ab", buffering=0)
+        self._file: BinaryIO = open(path, "ab", buffering=0, opener=only_files)  # noqa: SIM115
         self._room = max(0, MOST_KEPT - self._file.tell())
         self._dropped = 0
 

@@ -18,6 +18,7 @@ from multiprocessing.reduction import send_handle
 from pathlib import Path
 from typing import Any
 
+from runner.engine.inbox import Inbox
 from runner.engine.last_words import how_it_ended
 from runner.engine.layout import preloading_log
 from runner.engine.plan import Plan, encode
@@ -95,6 +96,7 @@ class _Preloading:
     def __init__(self, plan: Plan, folder: Path, python: str) -> None:
         self._ready = False
         self._connection, theirs = Pipe()
+        self._inbox = Inbox(self._connection)
         self._log = preloading_log(folder).open("a+b")
         self._printed_before = self._log.seek(0, os.SEEK_END)
         self.workers: set[int] = set()
@@ -111,6 +113,7 @@ class _Preloading:
             )
         except OSError as error:
             self._connection.close()
+            self._inbox.close()
             self._close_log()
             raise JobFailed(f"{python} can't be started: {error.strerror or error}") from None
         finally:
@@ -152,6 +155,7 @@ class _Preloading:
             self._process.wait(patience)
         self._process.kill()
         self._connection.close()
+        self._inbox.close()
         for worker in self.workers:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(worker, signal.SIGKILL)
@@ -173,9 +177,11 @@ class _Preloading:
             raise _Gone from None
 
     def _answer(self, seconds: float) -> Any:
+        deadline = time.monotonic() + seconds
         try:
-            if self._connection.poll(seconds):
-                return json.loads(self._connection.recv_bytes())
+            while self._connection.poll(max(0.0, deadline - time.monotonic())):
+                for answer in self._inbox.take():  # each is asked for, so there is one at most
+                    return json.loads(answer)
         except (EOFError, OSError, ValueError):
             raise _Gone from None
         raise _Gone(f"its process did not answer for {seconds:g} s")

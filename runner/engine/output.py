@@ -19,6 +19,7 @@ from runner.engine.journal import Standing
 from runner.engine.layout import output_folder, piece, pieces_folder
 from runner.engine.plan import Plan
 from runner.errors import JobFailed
+from runner.only_files import only_files
 
 _AT_ONCE = 1 << 20  # bytes of a piece
 
@@ -62,7 +63,7 @@ def is_sound(path: Path, attempt: Attempt) -> bool:
     try:
         if path.stat().st_size != attempt.size:
             return False
-        with path.open("rb") as file:
+        with open(path, "rb", opener=only_files) as file:
             return _checksum(file) == attempt.checksum
     except (FileNotFoundError, IsADirectoryError):
         return False
@@ -116,7 +117,7 @@ def _concatenate(pieces: Iterable[tuple[Path, Attempt]], target: Path) -> None:
     with target.open("wb") as out:
         for path, attempt in pieces:
             try:
-                with path.open("rb", buffering=0) as file:
+                with open(path, "rb", buffering=0, opener=only_files) as file:
                     sound = _checksum(file, out.write) == attempt.checksum
             except (FileNotFoundError, IsADirectoryError):
                 sound = False

@@ -15,6 +15,7 @@ from typing import Literal, get_args
 from runner.atomic import write_whole
 from runner.engine.sealed import seal, unseal
 from runner.errors import JobFailed
+from runner.only_files import read_file
 
 OutputAction = Literal["append_row", "summary_only"]
 Engine = Literal["process", "spark"]
@@ -78,6 +79,7 @@ class Plan:
 def write_plan(plan: Plan, path: Path) -> None:
     """Write a plan and its copy, each whole or not at all, without the values of its secrets.
 
+    Of the two one is sound after a power cut, as each is on the disk before the other is replaced.
     OSError when the disk refuses.
     """
     written = {
@@ -99,10 +101,10 @@ def read_plan(path: Path, say: Callable[[str], object] = lambda _: None) -> Plan
     damaged: list[Path] = []
     for file in (path, copy):
         try:
-            plan = decode(file.read_bytes())
+            plan = decode(read_file(file))
         except FileNotFoundError:
             continue
-        except (ValueError, KeyError, TypeError):
+        except (IsADirectoryError, ValueError, KeyError, TypeError):
             damaged.append(file)
             continue
         if file == copy:

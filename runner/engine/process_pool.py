@@ -23,6 +23,7 @@ from runner.engine.layout import worker_log
 from runner.engine.logs import Log
 from runner.engine.messages import decode
 from runner.engine.other_python import ForkingThere
+from runner.engine.outbox import Outbox
 from runner.engine.parts import Part, encode
 from runner.engine.plan import Plan
 from runner.engine.pool import Event, Worker
@@ -39,6 +40,7 @@ class WorkerProcess(Worker):
 
     connection: Connection
     inbox: Inbox
+    outbox: Outbox
     output: int  # read end of what it prints
     status: int | None = None  # of the process that has ended; less than 0: by that signal
     printed: bytes = b""  # lately, since `since`
@@ -80,6 +82,7 @@ class ProcessPool:
             for other in self.workers:
                 other.connection.close()
                 other.inbox.close()
+                other.outbox.close()
                 os.close(other.output)
             ours.close()
             os.close(readable)
@@ -99,6 +102,7 @@ class ProcessPool:
             process,
             connection=ours,
             inbox=Inbox(ours),
+            outbox=Outbox(ours),
             output=readable,
             since=time.monotonic(),
         )
@@ -112,18 +116,21 @@ class ProcessPool:
         """Give an idle worker a part. A worker that died meanwhile is found by `poll`."""
         worker.part, worker.attempt, worker.since = part, attempt, time.monotonic()
         worker.printed = b""
-        with contextlib.suppress(OSError):
-            worker.connection.send_bytes(encode(part))
+        self._post(worker, encode(part))
 
     def poll(self, timeout: float) -> list[Event[WorkerProcess]]:
         """Wait for messages and deaths, `timeout` seconds at most, and keep the logs flowing."""
         events: list[Event[WorkerProcess]] = []
-        for key, _ in self._selector.select(min(timeout, _TICK)):
+        for key, ready in self._selector.select(min(timeout, _TICK)):
             worker: WorkerProcess = key.data
             if worker not in self.workers:
                 continue
             if key.fileobj is not worker.connection:
                 self._log(worker)
+                continue
+            if ready & selectors.EVENT_WRITE:
+                self._post(worker)
+            if not ready & selectors.EVENT_READ:
                 continue
             try:
                 # One by one, so that what was whole before something else counts.
@@ -151,8 +158,7 @@ class ProcessPool:
         """
         for worker in list(self.workers):
             if worker.ready:
-                with contextlib.suppress(OSError):
-                    worker.connection.send_bytes(NO_MORE)
+                self._post(worker, NO_MORE)
             else:
                 self.end(worker)
         deadline = time.monotonic() + grace
@@ -178,6 +184,14 @@ class ProcessPool:
         self._forget(worker)
         return how_it_ended(worker.status, worker.printed)
 
+    def _post(self, worker: WorkerProcess, message: bytes | None = None) -> None:
+        """Send a worker a message, or what is left of one, and have `poll` send what remains."""
+        events = selectors.EVENT_READ
+        with contextlib.suppress(OSError):  # it has died, which `poll` finds out
+            sent = worker.outbox.send() if message is None else worker.outbox.put(message)
+            events |= 0 if sent else selectors.EVENT_WRITE
+        self._selector.modify(worker.connection, events, worker)
+
     def _has_ended(self, worker: WorkerProcess) -> bool:
         if worker.status is None:
             worker.status = self._forking.status(worker.process, wait=False)
@@ -188,6 +202,7 @@ class ProcessPool:
         self._selector.unregister(worker.connection)
         worker.connection.close()
         worker.inbox.close()
+        worker.outbox.close()
         try:
             self._log(worker)
         finally:

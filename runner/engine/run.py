@@ -40,6 +40,7 @@ from runner.engine.profiles import keep_part
 from runner.engine.stopped import Stopped
 from runner.engine.verdict import nothing_scored, outcome, too_many_failed
 from runner.errors import JobFailed
+from runner.syncing import sync
 
 __all__ = ["Stopped", "run"]
 
@@ -47,6 +48,8 @@ _STARTS = 3  # processes in a row that may die before any is ready
 _LOADING = 600.0  # seconds a worker may take to load the model
 _GRACE = 5.0  # seconds a worker may take to end when there is no more to do
 _WAIT = 0.2  # seconds between looks at whether to stop
+_SYNC_EVERY = 5.0  # seconds of work that a power cut may cost
+_SYNC_SHARE = 20  # of a run's time, one in so many goes into syncing
 
 
 def run(
@@ -130,7 +133,11 @@ def _run_parts(
         with Journal(journal_file(folder)) as journal:
             run = _Run(plan, folder, pool, journal, attempts, parts, began, stop, say, doubts)
             run.refuse(cuts)
-            run.finish(loading, grace)
+            try:
+                run.finish(loading, grace)
+            except (JobFailed, Stopped):
+                run.sync()  # for the resume
+                raise
     return attempts
 
 
@@ -181,6 +188,8 @@ class _Run:
         self._most = pool.most
         self._tried = Standing()  # what this run settled: only its failures count for a threshold
         self._deaths_at_start = 0
+        self._unsynced: list[Path] = []  # pieces that a power cut may take, with their lines
+        self._sync_at = time.monotonic() + _SYNC_EVERY
         self._warned = set(map(_warning, doubts))
         self._told: set[str] = set()  # warnings about the model that an attempt carries
         self._untold = doubts
@@ -224,6 +233,8 @@ class _Run:
             for event in self._pool.poll(min(_WAIT, self._next_timeout(loading))):
                 self._take(event)
             self._end_stuck_workers(loading)
+            if time.monotonic() >= self._sync_at:
+                self.sync()
             if self._unfinished and self._stop():
                 raise Stopped
         for event in self._pool.dismiss(grace):
@@ -231,6 +242,20 @@ class _Run:
                 f"warning: worker {event.worker.slot} did not end as it should: {event.died};"
                 " what its script had still to write may be missing"
             )
+
+    def sync(self) -> None:
+        """Keep what is done so far from a power cut.
+
+        A job that comes to its end before there is a need to syncs its output alone.
+        """
+        began = time.monotonic()
+        if self._unsynced:
+            sync([*self._unsynced, pieces_folder(self._folder)])
+            self._unsynced.clear()
+        self._journal.sync()
+        sync([self._folder])
+        ended = time.monotonic()
+        self._sync_at = ended + max(_SYNC_EVERY, _SYNC_SHARE * (ended - began))
 
     def _start_workers(self) -> None:
         wanted = min(self._most, self._unfinished)
@@ -283,6 +308,10 @@ class _Run:
     def _take_result(self, worker: Worker, message: Scored) -> None:
         assert worker.part is not None
         result = message.result
+        if {file.name for file in result.files} != {file.name for file in worker.part.files}:
+            self._pool.end(worker)
+            self._lost(worker, "its process sent a result of other files")
+            return
         again = bool(result.retry)
         came_to = outcome(self._plan.settings, worker.attempt, answered=True, again=again)
         if came_to == "retried":
@@ -297,7 +326,11 @@ class _Run:
             self._lost(worker, f"{drafted}, which its lines were written to, is gone")
             return
         size = drafted.stat().st_size
-        drafted.replace(piece(self._folder, worker.part.key))
+        kept = piece(self._folder, worker.part.key)
+        if kept.is_dir():
+            remove(kept)  # a script made it
+        drafted.replace(kept)
+        self._unsynced.append(kept)
         keep_part(self._folder, worker.part.key, worker.process)
         attempt = replace(
             self._attempt(worker, came_to, result.retry),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -16,6 +15,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from runner.atomic import write_whole
+from runner.engine.sealed import seal, unseal
 from runner.engine.stopped import Stopped, check_stop
 from runner.errors import JobFailed
 from runner.job_folder import (
@@ -34,6 +35,7 @@ from runner.local.tracking.lifecycle import VARIABLES, End, begin_run, end_run
 from runner.local.tracking.plan import RunPlan, plan_from
 from runner.local.tracking.server import past_proxies, tracking_server
 from runner.local.tracking.store import why_untracked
+from runner.only_files import only_files, read_file
 from runner.processes import variables_in
 from runner.workspace import AssetKind, Job, Registration
 
@@ -78,7 +80,7 @@ def write_command(command: Command, folder: Path) -> None:
     document = asdict(command)
     for name in command.secrets:
         del document["environment_variables"][name]
-    (folder / "command.json").write_text(json.dumps(document), encoding="ascii")
+    write_whole(folder / "command.json", seal(document).decode())
 
 
 def read_command(folder: Path) -> Command:
@@ -86,9 +88,12 @@ def read_command(folder: Path) -> Command:
     for a damaged file."""
     file = folder / "command.json"
     try:
-        document = json.loads(file.read_bytes())
-    except (FileNotFoundError, ValueError):
-        raise JobFailed(f"{file} is damaged: begin the job anew with `runner train`") from None
+        document = unseal(read_file(file))
+    except (OSError, ValueError):
+        raise JobFailed(
+            f"{file} is damaged, or was written by another version of runner: begin the job anew"
+            " with `runner train`"
+        ) from None
     try:
         run = plan_from(document.pop("run"))
         kept = document.pop("registered")
@@ -215,7 +220,7 @@ def _run(
             (aside / name).mkdir()
     log = command_log(folder)
     check_stop(stop)
-    with log.open("ab") as output, held_for_command(folder) as held:
+    with open(log, "ab", opener=only_files) as output, held_for_command(folder) as held:
         process = subprocess.Popen(
             _filled_in(command, aside),
             cwd=code_folder(folder),

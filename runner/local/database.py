@@ -116,7 +116,7 @@ def _connect(file: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None)
         try:
             connection.row_factory = sqlite3.Row
-            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA synchronous = FULL")  # a commit outlives a power cut
             _prepare(connection, file)
         except BaseException as error:
             connection.close()

@@ -7,7 +7,8 @@
 
 A tree's hash is that of its manifest (`runner.content`), which is kept as a content itself.
 Everything is written aside and then renamed into place, so what can be seen under `files` and
-`trees` is whole, and processes that store the same thing at once don't disturb each other.
+`trees` is whole, and processes that store the same thing at once don't disturb each other. Contents
+are synced before that; a tree that a power cut takes is laid out again.
 
 What is there may be damaged later, so it is held against its hash before it is used (`check`), and
 replaced where it is stored again.
@@ -29,6 +30,7 @@ from runner.atomic import check_absent, created, new_path, remove
 from runner.content import (
     CHUNK,
     Content,
+    ContentFile,
     Shape,
     counted,
     hash_file,
@@ -42,6 +44,7 @@ from runner.errors import EnvironmentRefused, WrongUsage
 from runner.ignore_files import find_ignore_rules
 from runner.local.checked import Kept, find_unsound, remember
 from runner.privacy import copy_file, make_private
+from runner.syncing import sync
 from runner.workspace import Transfer
 
 _AGE = 2 * 10**9  # nanoseconds that a content seems older than it is: see `_keep_new`
@@ -100,8 +103,7 @@ def store_content(home: Path, content: Content) -> Tree:
     """
     with _writing(home, _HOME_WAY_OUT):
         _make_ready(home)
-        hashes = {file.name: _keep_new(home, file.read, file.mode) for file in content.files}
-        return _keep_tree(home, content.shape, hashes)
+        return _keep_tree(home, content.shape, _keep_new(home, content.files))
 
 
 def contents(home: Path, tree: str) -> Content:
@@ -257,13 +259,10 @@ def _keep_missing(
         Content(content.shape, missing),
         lambda done: tell(Transfer("storing", name, done, size)),
     )
-    reading = {file.name: file for file in new.files}
-    for file in (reading.get(file.name, file) for file in content.files):
-        if hashes[file.name] in lacking:
-            # Hashed again on the way: the source may have changed since.
-            kept[file.name] = _keep_new(home, file.read, file.mode)
-            lacking.discard(kept[file.name])
-        else:
+    # Hashed again on the way: the source may have changed since.
+    kept |= _keep_new(home, new.files, hashes)
+    for file in content.files:
+        if hashes[file.name] not in lacking:
             _limit(home, hashes[file.name], file.mode)
     return kept
 
@@ -276,7 +275,7 @@ def _keep_tree(home: Path, shape: Shape, hashes: Mapping[str, str]) -> Tree:
     tree = hashlib.sha256(listed).hexdigest()
     kept_list = (_kept(home, tree), tree)
     if find_unsound(home, [kept_list]):
-        _keep_new(home, lambda: [listed])
+        _keep_new(home, [ContentFile("", len(listed), lambda: iter([listed]))])
         remember(home, [kept_list])
     laid_out = (home / "trees" / tree).is_dir()
     path = checkout(home, tree)
@@ -324,56 +323,92 @@ def _check_apart(home: Path, source: Path) -> None:
             raise WrongUsage(f"{source} contains the workspace {home}: name a folder that does not")
 
 
-def _keep_new(home: Path, read: Callable[[], Iterable[bytes]], mode: int = 0o644) -> str:
-    """Keep a content that is read only once, and return its hash.
+def _keep_new(
+    home: Path, files: Iterable[ContentFile], expected: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Keep files that are read only once, and return their hashes by their names.
 
-    `mode` is that of its source; the content can be read by nobody else. A damaged one is replaced.
+    Damaged contents are replaced. Of files that are `expected` to have the same hash, one is read.
+    A content can be read by nobody who may not read each of its sources.
+    All are on the disk before one gets its place, so that none is found there that a power cut
+    takes.
+    """
+    hashes: dict[str, str] = {}
+    written: dict[str, Path] = {}  # by hash
+    with new_path(home / "tmp") as aside:
+        aside.mkdir(0o700)
+        for number, file in enumerate(files):
+            if expected is not None and expected[file.name] in written:
+                _agree(written[expected[file.name]], file.mode)
+                continue
+            path = aside / str(number)
+            hashes[file.name] = _write(path, file)
+            _agree(written.setdefault(hashes[file.name], path), file.mode)
+        sync(written.values())
+        for content_hash, path in written.items():
+            _publish_content(home, path, content_hash)
+        folders = {_kept(home, content_hash).parent for content_hash in written}
+        sync([*folders, home / "files", home])
+    return hashes
+
+
+def _write(path: Path, source: ContentFile) -> str:
+    """Write a content aside, with the rights of its source, and return its hash.
+
     It seems older than it is, so that a change in the moment in which it was remembered is one of
     its times, too.
     """
     import hashlib
 
     written = hashlib.sha256()
-    with new_path(home / "tmp") as path:
-        with os.fdopen(
-            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _readable(mode)), "wb"
-        ) as file:
-            for chunk in read():
-                written.update(chunk)
-                file.write(chunk)
-        past = time.time_ns() - _AGE
-        os.utime(path, ns=(past, past))
-        kept = _kept(home, written.hexdigest())
-        _make_folder(home, kept.parent)
-        try:
-            # A rename would replace what another process has kept meanwhile, and a link that is
-            # made to a file at the moment of its replacement fails: link(2) gives ENOENT then.
-            kept.hardlink_to(path)
-        except FileExistsError:
-            if find_unsound(home, [(kept, kept.name)]):
-                _put(path, kept)
-            else:
-                _limit(home, kept.name, mode)
-        except OSError:
-            _put(path, kept)  # a file system without links
+    rights = _readable(source.mode)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, rights), "wb") as file:
+        for chunk in source.read():
+            written.update(chunk)
+            file.write(chunk)
+    past = time.time_ns() - _AGE
+    os.utime(path, ns=(past, past))
     return written.hexdigest()
 
 
-def _limit(home: Path, content_hash: str, mode: int) -> None:
-    """Let a sound content that is kept be read by nobody who may not read another source of it.
-
-    It can be executed by its owner where one of them can be.
-    """
+def _publish_content(home: Path, path: Path, content_hash: str) -> None:
+    """Put a content that was written aside in its place, if no sound one is there."""
     kept = _kept(home, content_hash)
-    found, wanted = S_IMODE(kept.stat().st_mode), _readable(mode)
-    agreed = _readable(found & wanted | (found | wanted) & 0o100)
-    if agreed != found:
-        kept.chmod(agreed)
+    _make_folder(home, kept.parent)
+    try:
+        # A rename would replace what another process has kept meanwhile, and a link that is
+        # made to a file at the moment of its replacement fails: link(2) gives ENOENT then.
+        kept.hardlink_to(path)
+    except FileExistsError:
+        if find_unsound(home, [(kept, kept.name)]):
+            _put(path, kept)
+        else:
+            _limit(home, content_hash, path.stat().st_mode)
+    except OSError:
+        _put(path, kept)  # a file system without links
+
+
+def _limit(home: Path, content_hash: str, mode: int) -> None:
+    """Let a sound content that is kept be read by nobody who may not read another source of it."""
+    kept = _kept(home, content_hash)
+    if _agree(kept, mode):
         remember(home, [(kept, content_hash)])
 
 
+def _agree(path: Path, mode: int) -> bool:
+    """Take from a content the rights that another source doesn't give; return whether it had some.
+
+    It can be executed by its owner where one of its sources can be.
+    """
+    found, wanted = S_IMODE(path.stat().st_mode), _readable(mode)
+    agreed = _readable(found & wanted | (found | wanted) & 0o100)
+    if agreed != found:
+        path.chmod(agreed)
+    return agreed != found
+
+
 def _readable(mode: int) -> int:
-    """The rights of a content, which nobody writes to, by those of its source."""
+    """Return the rights of a content, which nobody writes to, by those of its source."""
     may_read = mode & 0o444 | 0o400
     return may_read | may_read >> 2 if mode & 0o100 else may_read
 

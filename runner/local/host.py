@@ -22,6 +22,7 @@ from runner.local.job_inputs import ready_inputs
 from runner.local.job_lock import lock
 from runner.local.job_records import select_job, update_job
 from runner.local.secrets import OVER_STANDARD_INPUT, hear
+from runner.local.strays import adopt, end_strays, reap
 from runner.local.venvs import held, user_of
 from runner.workspace import Job, JobStatus
 
@@ -40,6 +41,7 @@ def main(home: str, name: str, told: str = "") -> int:
     if held is None:
         print(f"job {name} is running already", file=sys.stderr)
         return EnvironmentRefused.exit_status
+    adopt()
     with held:
         return _run(Path(home), name, folder, stopping, secrets)
 
@@ -60,13 +62,16 @@ def _run(
     job = replace(job, interpreter=read_interpreter(folder))
     add_start(folder, started, first)
     say(folder, f"job {name} {'begins' if first == started else 'is taken up again'}")
+
+    def stop() -> bool:
+        reap()
+        return bool(stopping) or asked_to_stop(folder)
+
     status, error = JobStatus.COMPLETED, None
     changes: dict[str, str | None] = {}
     try:
         with held(home, job.interpreter, user_of(job)) as venv:
-            output = _run_as_its_type(
-                home, job, lambda: bool(stopping) or asked_to_stop(folder), venv, secrets
-            )
+            output = _run_as_its_type(home, job, stop, venv, secrets)
         changes = {"output": str(output) if output else None}
     except Stopped:
         status, error = JobStatus.CANCELED, f"canceled; `runner jobs resume {name}` goes on"
@@ -77,7 +82,14 @@ def _run(
 
         traceback.print_exc()
         status = JobStatus.FAILED
-        error = f"unexpected {type(failure).__name__}: {failure}; see {folder}/logs/host.txt"
+        if isinstance(failure, OSError) and failure.filename and failure.strerror:
+            error = (
+                f"{failure.filename2 or failure.filename}: {failure.strerror}; put that right, and"
+                f" `runner jobs resume {name}` goes on"
+            )
+        else:
+            error = f"unexpected {type(failure).__name__}: {failure}; see {folder}/logs/host.txt"
+    end_strays()
     ended = now()
     if job.type != "batch":
         _draw(folder, replace(job, status=status, ended_at=ended, error=error))

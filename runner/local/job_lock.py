@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from runner.local.machine import running_kernel
+from runner.only_files import only_files, read_file
 
 
 def lock(folder: Path) -> BinaryIO | None:
@@ -19,7 +20,7 @@ def lock(folder: Path) -> BinaryIO | None:
     The lock is POSIX's record lock, which children don't inherit: a worker that outlives a
     killed job doesn't keep the job from being taken up again.
     """
-    file = (folder / "lock").open("ab")
+    file = open(folder / "lock", "ab", opener=only_files)  # noqa: SIM115
     try:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -40,9 +41,9 @@ def owner(folder: Path) -> int | None:
     is not above 0 for a process that this one can't see, as from inside another container.
     """
     try:
-        with (folder / "lock").open("rb") as file:
+        with open(folder / "lock", "rb", opener=only_files) as file:
             answer = fcntl.fcntl(file, fcntl.F_GETLK, _flock(fcntl.F_WRLCK))
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         return None
     kind, process = _read_flock(answer)
     return None if kind == fcntl.F_UNLCK else process
@@ -55,7 +56,7 @@ def runs_here(folder: Path) -> bool:
     somebody else's here.
     """
     try:
-        return (folder / "lock").read_bytes() == running_kernel().encode()
+        return read_file(folder / "lock") == running_kernel().encode()
     except OSError:
         return False
 

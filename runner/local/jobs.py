@@ -31,14 +31,17 @@ from runner.local.signals import kill_owner, signal_owner
 from runner.local.tracking.record import read_record
 from runner.local.venvs import restore_venv
 from runner.nearest import nearest
+from runner.only_files import only_files
 from runner.processes import python_command, without_telemetry
+from runner.syncing import sync_tree
 from runner.workspace import Job, JobStatus
 
 if TYPE_CHECKING:
     import subprocess
 
 _STARTING = 30.0  # seconds a queued job's process may take to appear
-_PATIENCE = 15.0  # seconds a job has to end by itself, then those that the system has to end it
+_PATIENCE = 5.0  # seconds a batch job has to end by itself, then those the system has to end it
+_COMMANDS_PATIENCE = 5.0  # seconds more, as a command is waited for while it ends by itself
 _LOOK = 0.05  # seconds between looks at whether a canceled job has ended
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is easily taken for another
 _NO_SECRETS: Mapping[str, str] = MappingProxyType({})
@@ -58,6 +61,7 @@ def begin_job(home: Path, job: Job, secrets: Mapping[str, str] = _NO_SECRETS) ->
     `secrets` are the values of its variables that its folder does not hold. Raises
     EnvironmentRefused where the process does not come up.
     """
+    sync_tree(job_folder(home, job.name))  # a job that is known can be resumed
     with opened(home) as connection:
         insert_job(connection, job)
     return _spawn(home, job.name, secrets)
@@ -84,7 +88,7 @@ def cancel_job(home: Path, name: str) -> Job:
     if job.status.final and job.status != JobStatus.NOT_RESPONDING:
         raise EnvironmentRefused(f"job {name!r} is {job.status} already")
     folder = job_folder(home, name)
-    _end_host(folder, name)
+    _end_host(folder, name, _PATIENCE + (_COMMANDS_PATIENCE if job.type != "batch" else 0))
     with opened(home) as connection, transaction(connection):
         ended = select_job(connection, name).status.final
         if not ended:
@@ -118,8 +122,9 @@ def resume_job(
     return _spawn(home, name, secrets)
 
 
-def _end_host(folder: Path, name: str) -> None:
-    """End the process of a job: it is asked to, and killed where it does not.
+def _end_host(folder: Path, name: str, patience: float) -> None:
+    """End the process of a job: it is asked to, and killed where it has not within `patience`
+    seconds.
 
     It hears a signal, or finds in its folder that it is to stop, which it does also where no
     signal of this process reaches it. Raises EnvironmentRefused where it goes on.
@@ -129,7 +134,7 @@ def _end_host(folder: Path, name: str) -> None:
         return
     ask_to_stop(folder)
     reached = signal_owner(folder, signal.SIGTERM, signal.SIGCONT)  # a stopped one hears no other
-    if _ends_within(folder, _PATIENCE) or (
+    if _ends_within(folder, patience) or (
         reached and kill_owner(folder) and _ends_within(folder, _PATIENCE)
     ):
         return
@@ -207,7 +212,7 @@ def start_host(home: Path, name: str, secrets: Mapping[str, str]) -> subprocess.
 
     folder = job_folder(home, name)
     (folder / "logs").mkdir(parents=True, exist_ok=True)
-    with (folder / "logs" / "host.txt").open("ab") as output:
+    with open(folder / "logs" / "host.txt", "ab", opener=only_files) as output:
         process = subprocess.Popen(
             python_command(
                 "runner.local.host", str(home), name, *([OVER_STANDARD_INPUT] if secrets else [])

@@ -20,6 +20,7 @@ from pathlib import Path
 from runner.errors import EnvironmentRefused
 from runner.local.machine import process_namespace
 from runner.local.signals import all_processes
+from runner.only_files import only_files
 
 _GRACE = 5.0  # seconds a command has to end by itself
 _LOOK = 0.05
@@ -28,7 +29,7 @@ _LOOK = 0.05
 @contextlib.contextmanager
 def held_for_command(folder: Path) -> Iterator[int]:
     """Give the descriptor that a job's command has to inherit."""
-    with _file(folder).open("wb") as file:
+    with open(_file(folder), "wb", opener=only_files) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield file.fileno()
 
@@ -60,7 +61,7 @@ def end_left_over(folder: Path) -> None:
 
 def _running(folder: Path) -> int | None:
     try:
-        with _file(folder).open("rb") as file:
+        with open(_file(folder), "rb", opener=only_files) as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -73,7 +74,7 @@ def _running(folder: Path) -> int | None:
                         " another machine: cancel the job there"
                     ) from None
                 return int(number)
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         pass
     return None
 

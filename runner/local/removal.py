@@ -20,6 +20,7 @@ from runner.local.home import make_folder
 from runner.local.job_lock import lock
 from runner.local.job_records import delete_job, select_job
 from runner.local.tracking.removal import remove_tracked, tracked_of
+from runner.syncing import sync
 from runner.workspace import Job
 
 
@@ -66,6 +67,7 @@ def _remove(home: Path, job: Job) -> None:
     with new_path(home / "tmp") as path:
         with suppress(FileNotFoundError):
             folder.rename(path)
+            sync([folder.parent])
         with opened(home) as connection, transaction(connection):
             delete_job(connection, job.name)
 

@@ -29,16 +29,19 @@ def signal_owner(folder: Path, *numbers: int) -> bool:
 
 
 def kill_owner(folder: Path) -> bool:
-    """Kill the process that runs a job with all of its session; False as `signal_owner` says."""
+    """Kill the process that runs a job with all of its session, and all that comes from it.
+
+    False as `signal_owner` says.
+    """
     with _holder(folder) as process:
         if process is None or not process.send(signal.SIGSTOP):
             return False
         # As long as it is there, stopped, its number is that of no other session.
         killed = {process.number}
-        while members := _session(process.number) - killed:
+        while members := _members(process.number) - killed:
             for number in members:
                 with _Process(number) as member:
-                    if _is_in(number, process.number):
+                    if _belongs_to(number, process.number):
                         member.send(signal.SIGKILL)
             killed |= members
         return process.send(signal.SIGKILL)
@@ -93,16 +96,33 @@ def _holder(folder: Path) -> Iterator[_Process | None]:
         yield process if owner(folder) == number else None
 
 
-def _session(leader: int) -> set[int]:
-    """The processes of a session."""
-    return {number for number in all_processes() if _is_in(number, leader)}
+def _members(leader: int) -> set[int]:
+    return {number for number in all_processes() if _belongs_to(number, leader)}
 
 
-def _is_in(process: int, session: int) -> bool:
+def _belongs_to(process: int, leader: int) -> bool:
+    """Whether a process is in the session of a leader, or was started by it, or by one it started.
+
+    A host adopts what the processes that it starts leave behind.
+    """
     try:
-        return os.getsid(process) == session
+        if os.getsid(process) == leader:
+            return True
     except OSError:
         return False
+    ancestor = parent_of(process)
+    while ancestor not in (None, 0, 1, leader):
+        ancestor = parent_of(ancestor or 0)
+    return ancestor == leader
+
+
+def parent_of(process: int) -> int | None:
+    """The parent of a process; None where the system does not tell, as none but Linux does here."""
+    try:
+        status = Path(f"/proc/{process}/stat").read_text(errors="replace")
+    except OSError:
+        return None
+    return int(status.rpartition(")")[2].split()[1])
 
 
 def all_processes() -> list[int]:

@@ -32,6 +32,11 @@ def is_socket(descriptor):
     except OSError:
         return False
 
+SCORED = b'["Scored", {"result": {"files": [], "warnings": [], "tally": {}}, "checksum": 0}]'
+
+def say(socket, words):
+    os.write(socket, len(words).to_bytes(4, "big") + words)
+
 def hurt(socket, job):
 """
 
@@ -48,6 +53,8 @@ def hurt(place: Path, how: str) -> Outcome:
         (r"os.write(socket, b'\x7f\xff\xff\xffx'); time.sleep(60)", "sent what is no message"),
         (r"os.write(socket, b'\xff\xff\xff\xfe'); time.sleep(60)", "sent what is no message"),
         (r"os.write(socket, b'\x00\x00\x00\x03[1]'); time.sleep(60)", "sent what is no message"),
+        ("say(socket, b'[' * 10**6); time.sleep(60)", "sent what is no message"),
+        ("say(socket, SCORED); time.sleep(60)", "a result of other files"),
         ("[draft.unlink() for draft in (job / 'pieces').glob('*.draft')]", "is gone"),
         (
             "[(draft.unlink(), draft.mkdir()) for draft in (job / 'pieces').glob('*.draft')]",
@@ -63,15 +70,11 @@ def test_it_costs_its_own_attempt_alone(tmp_path: Path, how: str, told: str) -> 
 
 
 def test_an_answer_that_nobody_asked_for_ends_the_worker_and_no_job(tmp_path: Path) -> None:
-    how = (
-        'words = b\'["Raised", {"reason": "x"}]\'; '
-        "os.write(socket, (len(words).to_bytes(4, 'big') + words) * 3)"
-    )
-    outcome = hurt(tmp_path, how)
+    outcome = hurt(tmp_path, """[say(socket, b'["Raised", {"reason": "x"}]') for _ in range(3)]""")
     assert (outcome.error, outcome.output) == (None, b"1\n1\n")
 
 
-def test_a_worker_has_no_file_of_the_host(tmp_path: Path) -> None:
+def test_a_worker_has_its_own_socket_and_output_and_no_other_file(tmp_path: Path) -> None:
     script = """
 import os
 def init(): pass
@@ -81,12 +84,44 @@ def run(batch):
     if not os.path.exists(mark):
         open(mark, "w").close()
         os._exit(1)
-    found = [os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if
-             os.path.exists(f"/proc/self/fd/{fd}")]
-    return [sorted({os.path.basename(path) for path in found if "journal" in path})] * len(batch)
+    found = {fd: link(fd) for fd in os.listdir("/dev/fd")}
+    opened = sorted(path for fd, path in found.items() if path and "/dev/null" != path)
+    return [[path.partition(":")[0] for path in opened if not path.endswith((".draft", "/fd"))]]
+def link(fd):
+    try:
+        return os.readlink(f"/proc/self/fd/{fd}")
+    except OSError:  # that of the listing
+        return ""
 """
-    outcome = score(tmp_path, FILES, script=script, mini_batch_size=1)
-    assert (outcome.error, outcome.output) == (None, b"[]\n[]\n")
+    outcome = score(tmp_path, FILES, script=script, mini_batch_size=1, processes=2)
+    line = b"['pipe', 'pipe', 'socket']\n"  # standard output and error, and what it is sent
+    assert (outcome.error, outcome.output) == (None, line * 2)
+
+
+def test_a_worker_that_reads_nothing_costs_its_own_attempt(tmp_path: Path) -> None:
+    # Its part, with the long names of many files, is more than a socket holds.
+    script = """
+import time
+from pathlib import Path
+import runner.engine.worker
+def init():
+    mark = Path(__file__).with_name("mark")
+    if not mark.exists():
+        mark.touch()
+        runner.engine.worker._receive = lambda connection: time.sleep(60)
+def run(batch):
+    return [len(batch)]
+"""
+    files = {f"{'x' * 200}{number}": b"" for number in range(2000)}
+    outcome = score(tmp_path, files, script=script, mini_batch_size=2000, timeout=1.0)
+    (reason,) = outcome.retries
+    assert "took longer than 1 s" in str(reason)
+    assert outcome.error is None
+
+
+def test_a_folder_in_the_place_of_a_piece_gives_way(tmp_path: Path) -> None:
+    outcome = hurt(tmp_path, "[(job / 'pieces' / f'0000000{n}-000000').mkdir() for n in (0, 1)]")
+    assert (outcome.error, outcome.output) == (None, b"1\n1\n")
 
 
 def test_a_folder_in_the_place_of_the_output_is_named(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import os
 import zlib
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runner import atomic
 from runner.engine.attempt import Attempt, FileResult
 from runner.engine.layout import output_folder, piece
 from runner.engine.output import discard_pieces, failures, publish, reasons, write_failures
@@ -120,11 +122,17 @@ def test_failures_name_file_attempt_and_reason_in_the_order_of_the_mini_batches(
         ]
 
 
-def test_failures_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_failures_are_written_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_failures([], tmp_path / "failures.csv")
     before = (tmp_path / "failures.csv").read_bytes()
-    (tmp_path / "failures.csv.partial").mkdir()
-    with pytest.raises(OSError, match="Is a directory"):
+
+    def refuse(_: object) -> None:
+        raise OSError(errno.EIO, "the disk is broken")
+
+    monkeypatch.setattr(atomic, "sync", refuse)
+    with pytest.raises(OSError, match="the disk is broken"):
         write_failures([attempt(0, "retried", reason="killed")], tmp_path / "failures.csv")
     assert (tmp_path / "failures.csv").read_bytes() == before
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from runner.batch_progress import Counter
 from runner.batch_run import read_summary
 from runner.job_folder import add_start, job_folder, log_file, starts
 from runner.local.jobs import list_jobs, show_job
+from runner.workspace import JobStatus
 from tests.projects import ScratchProject, make_project
 
 FAILING_ONCE = """
@@ -45,6 +48,15 @@ def test_a_job_is_shown_and_resumed_whatever_of_it_is_damaged(failed: ScratchPro
             assert [shown.name for shown in list_jobs(failed.home)] == [job]
             assert show_job(failed.home, job).status == "Failed"
             read_summary(folder)
+        for other in (Path.mkdir, os.mkfifo):  # a pipe that nobody writes to keeps its reader
+            path.unlink()
+            other(path)
+            assert show_job(failed.home, job).status == "Failed"
+            read_summary(folder)
+            Counter(folder).progress(JobStatus.FAILED)
+            if path.is_dir():
+                path.rmdir()
+                path.touch()
     assert "Failed" in failed.run("jobs", "show", job).stdout
     (failed.root / "mended").touch()
     resumed = failed.run("jobs", "resume", job, "-v")

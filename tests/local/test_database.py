@@ -51,7 +51,7 @@ def test_it_uses_a_write_ahead_log_and_waits_for_other_processes(tmp_path: Path)
     for _ in range(2):
         with opened(tmp_path) as connection:
             assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
-            assert connection.execute("PRAGMA synchronous").fetchone()[0] == 1
+            assert connection.execute("PRAGMA synchronous").fetchone()[0] == 2
             assert connection.execute("PRAGMA busy_timeout").fetchone()[0] > 1000
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from runner.engine.sealed import seal
 from runner.errors import JobFailed
-from runner.local.command_job import read_command
+from runner.local.command_job import Command, read_command, write_command
+from runner.local.tracking.plan import RunPlan
 from tests.projects import ScratchProject, make_project, without_mlflow
 
 SCHEMA = "$schema: https://azuremlschemas.azureedge.net/latest/commandJob.schema.json\n"
@@ -124,8 +126,18 @@ def test_a_job_that_an_older_runner_wrote_down_is_refused_in_one_line(tmp_path: 
         "outputs": {},
         "timeout": None,
     }
-    (tmp_path / "command.json").write_text(json.dumps(kept))
-    with pytest.raises(JobFailed, match="another version of runner"):
+    for written in (json.dumps(kept).encode(), seal(kept)):
+        (tmp_path / "command.json").write_bytes(written)
+        with pytest.raises(JobFailed, match="another version of runner"):
+            read_command(tmp_path)
+
+
+def test_a_command_that_is_not_as_it_was_written_is_not_run(tmp_path: Path) -> None:
+    write_command(Command("echo yes", RunPlan("e", "n")), tmp_path)
+    assert read_command(tmp_path).command == "echo yes"
+    file = tmp_path / "command.json"
+    file.write_bytes(file.read_bytes().replace(b"echo yes", b"echo yet"))
+    with pytest.raises(JobFailed, match="is damaged"):
         read_command(tmp_path)
 
 

@@ -16,6 +16,7 @@ from runner.errors import NotFound
 from runner.job_folder import job_folder
 from runner.local.tracking.reading import read_run
 from runner.local.tracking.store import reading
+from runner.only_files import read_file
 from runner.workspace import Job, LoggedModel, Metric, Origin, Point, Run
 
 
@@ -32,8 +33,8 @@ def read_record(folder: Path) -> Run | None:
     """The run as it was written down last; None for a job that isn't tracked, or whose record is
     damaged."""
     try:
-        return _run(json.loads(record_file(folder).read_bytes()))
-    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        return _run(json.loads(read_file(record_file(folder))))
+    except (FileNotFoundError, IsADirectoryError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
