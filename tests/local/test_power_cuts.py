@@ -43,7 +43,8 @@ from runner.project import find_project
 from runner.workspace import Invocation, JobStatus
 
 class Here:
-    def __init__(self, home, name):
+    def __init__(self, home, name, secrets):
+        assert not secrets
         self.status = host.main(str(home), name)
     def poll(self):
         return self.status
