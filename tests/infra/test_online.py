@@ -195,7 +195,9 @@ def test_secrets_that_are_referred_to_pass_unchanged_and_their_readers_get_the_r
 
 
 def test_who_refers_to_no_secret_or_acts_as_somebody_else_reads_none(tmp_path: Path) -> None:
-    roles = roles_of_endpoints(declare_secrets(tmp_path, {"LEVEL": "1"}))
+    elsewhere = "${{keyvault:https://kv-elsewhere.vault.azure.net/secrets/token}}"
+    variables = {"LEVEL": "1", "TOKEN": elsewhere}
+    roles = roles_of_endpoints(declare_secrets(tmp_path, variables))
     assert not {SECRETS_READER, VAULT_SECRETS_USER} & roles.keys()
     key = {"KEY": "${{azureml://connections/openai/credentials/key}}"}
     own = declare_secrets(tmp_path, key, identity={"type": "system_assigned"})
@@ -324,6 +326,17 @@ def test_an_endpoint_whose_shares_are_all_nothing_is_routed_to_nobody(tmp_path: 
     )
     assert program.error is None, program.error
     assert program.one(ROUTING).inputs["traffic"] == ""
+
+
+def test_an_endpoint_that_only_mirrors_is_routed_too(tmp_path: Path) -> None:
+    program = declare(
+        tmp_path,
+        online_endpoint(mirror_traffic={"blue": 10}),
+        online_deployment(),
+        endpoints={"live": {"deployments": {"blue": {"model": PIN}}}},
+    )
+    assert program.error is None, program.error
+    assert program.one(ROUTING).inputs["mirror_traffic"] == "blue=10"
 
 
 def test_an_endpoint_of_which_nothing_is_pinned_has_no_routing(tmp_path: Path) -> None:
