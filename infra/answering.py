@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pulumi
+
 from infra.consent import MAY_STOP
 from infra.pins import Deployment, default_deployment, pinned, traffic
 from infra.resource_manager import ResourceManager, pages
@@ -41,10 +43,12 @@ class Live:
 def silenced(settings: Settings, config: StackConfig, manager: ResourceManager) -> list[Problem]:
     """What the stack file takes from callers, but of endpoints that it lets stop answering.
 
-    Raises ResourceManagerError.
+    A consent that nothing needs is told, as it would be one to the next slip. Raises
+    ResourceManagerError.
     """
     catalog = settings.catalog
     problems: list[Problem] = []
+    needed: set[str] = set()
     for kind, declared in (
         ("batchEndpoints", catalog.batch_endpoints),
         ("onlineEndpoints", catalog.online_endpoints),
@@ -52,8 +56,14 @@ def silenced(settings: Settings, config: StackConfig, manager: ResourceManager) 
         for live in _answering(settings, manager, kind):
             found = _declared(live, settings, declared)
             names = {live.name, live.logical, found.name if found else live.name}
-            if not names & settings.may_stop:
-                problems += _taken(live, found, settings, config)
+            taken = list(_taken(live, found, settings, config))
+            consent = names & settings.may_stop
+            if consent and taken:
+                needed |= consent
+            elif not consent:
+                problems += taken
+    for name in sorted(settings.may_stop - needed):
+        pulumi.log.warn(f"nothing stops {name} from answering: take it out of {MAY_STOP}")
     return problems
 
 

@@ -82,6 +82,16 @@ def test_settings_given_on_the_command_line_reach_the_job(project: ScratchProjec
     assert summary["output"].endswith("named-outputs/score/out.csv")
 
 
+def test_a_schedule_of_the_stack_file_scores_what_it_says(project: ScratchProject) -> None:
+    nightly = '{cron: "0 2 * * *", input: data/lines/f001.txt, settings: {mini_batch_size: 1}}'
+    project.write(
+        "Pulumi.local.yaml",
+        f"config:\n  scoring:endpoints:\n    echo:\n      schedules:\n        nightly: {nightly}\n",
+    )
+    summary = project.json("score", "--scheduled", "nightly")
+    assert (summary["status"], summary["files"]) == ("Completed", 1)
+
+
 def test_output_path_takes_the_output_and_must_not_exist(project: ScratchProject) -> None:
     summary = project.json("score", "--output-path", "results")
     assert Path(summary["output"]) == project.root / "results" / "predictions.csv"

@@ -18,7 +18,7 @@ from tests.infra.declaring import (
     online_deployment,
     online_endpoint,
 )
-from tests.infra.mocks import SUBSCRIPTION
+from tests.infra.mocks import SUBSCRIPTION, Program
 
 NAMES = Names("scoring", "dev", SUBSCRIPTION)
 LIVE, NIGHTLY = NAMES.endpoint("live"), NAMES.endpoint("nightly")
@@ -50,16 +50,20 @@ class Workspace:
         return Resource({"properties": {}, "value": []}, None)
 
 
-def told(
+def told(root: Path, *declarations: str, **more: Any) -> list[str]:
+    """What a preview refuses, line by line."""
+    error = previewed(root, *declarations, **more).error
+    return error.splitlines()[1:] if error else []
+
+
+def previewed(
     root: Path,
     *declarations: str,
     online: Mapping[str, Any] = PINNED,
     workspace: Workspace | None = None,
     may_stop: list[str] | None = None,
-    isolation: str = "none",
-) -> list[str]:
-    """What a preview refuses, line by line, from the key on."""
-    program = declare(
+) -> Program:
+    return declare(
         root,
         *declarations,
         endpoints={
@@ -73,10 +77,8 @@ def told(
             ),
         },
         manager=workspace or Workspace(),
-        isolation=isolation,
         more={} if may_stop is None else {"scoring:mayStopAnswering": may_stop},
     )
-    return program.error.splitlines()[1:] if program.error else []
 
 
 def test_what_goes_on_answering_is_declared(tmp_path: Path) -> None:
@@ -114,6 +116,13 @@ def test_what_is_of_others_or_may_stop_is_nobodys_business(tmp_path: Path) -> No
     assert told(tmp_path, *BATCH, may_stop=["live"]) == []
     assert told(tmp_path, *BATCH, may_stop=[LIVE]) == []
     assert told(tmp_path, *BATCH, workspace=Workspace(environment="prod")) == []
+
+
+def test_a_consent_that_nothing_needs_is_told(tmp_path: Path) -> None:
+    needed = previewed(tmp_path, *BATCH, may_stop=["live"])
+    needless = previewed(tmp_path, *ONLINE, *BATCH, may_stop=["live"])
+    text = "nothing stops live from answering: take it out of scoring:mayStopAnswering"
+    assert [("warning", text) in program.logs for program in (needed, needless)] == [False, True]
 
 
 def test_callers_are_not_locked_out(tmp_path: Path) -> None:
