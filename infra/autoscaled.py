@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from infra.saying import Say
-from infra.stack_config import StackSettings
-from runner.declarations import OnlineDeployment, Problem
+from infra.stack_config import TAGS, StackConfig, StackSettings
+from infra.tag_rules import SET_ON_ALL
+from runner.declarations import Catalog, OnlineDeployment, Problem
 
 TARGET = "target_utilization"
 _USUAL_PERCENT = 70
 _END = "-autoscale"
+_MOST_TAGS = 15  # of an autoscale setting, says the SDK
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,20 @@ def scale_of(deployment: OnlineDeployment) -> Scale | None:
     least, most = scale.min_instances or 1, scale.max_instances
     first = min(max(deployment.instance_count, least), most)
     return Scale(least, most, first, scale.target_utilization_percentage or _USUAL_PERCENT)
+
+
+def overtagged(config: StackConfig, catalog: Catalog, own_tags: Mapping[str, str]) -> list[Problem]:
+    """Say where a stack has more tags than the setting of a deployment that scales may have."""
+    most = _MOST_TAGS - len(SET_ON_ALL)
+    scaled = any(
+        scale_of(deployment) is not None
+        for deployments in catalog.online_deployments.values()
+        for deployment in deployments.values()
+    )
+    if not scaled or len(own_tags) <= most:
+        return []
+    text = f"found {len(own_tags)}, and Azure takes {_MOST_TAGS} of an autoscale setting, allowed:"
+    return [Problem(config.place(TAGS), TAGS, f"{text} {most} at most, beside those of ours")]
 
 
 def setting_name(endpoint: str, deployment: str, settings: StackSettings) -> str:

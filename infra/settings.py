@@ -6,6 +6,7 @@ The table of contents of a stack's configuration: each part of it is read by a f
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from infra.autoscaled import overtagged
 from infra.cluster import Cluster, image_builder, read_cluster
 from infra.consent import MAY_STOP
 from infra.datastore import Datastore, datastores_from
@@ -108,6 +109,7 @@ def settings_from(config: StackConfig) -> Settings:
         config.problems += closed(network, config, catalog)
         config.problems += undeclared(existing, config, catalog)
         config.problems += unroutable(catalog, config.file)
+        config.problems += overtagged(config, catalog, common["own_tags"])
         config.problems += unschedulable(catalog, config.file)
         if clusters is not None:
             config.problems += undeployable(catalog, config.file, clusters)

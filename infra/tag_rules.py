@@ -6,8 +6,8 @@ account takes of a name, and every resource gets the same tags.
 
 from collections.abc import Iterator
 
-# A deployment has these four.
-OURS = ("commit", "environment", "model", "project")
+SET_ON_ALL = ("commit", "environment", "project")
+OURS = (*SET_ON_ALL, "model")  # which a deployment has, too
 MOST_TAGS = 50
 MOST_OWN_TAGS = MOST_TAGS - len(OURS)
 _LONGEST_NAME, _LONGEST_VALUE = 128, 256

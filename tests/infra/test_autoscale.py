@@ -79,3 +79,17 @@ def test_a_range_that_azure_monitor_has_nothing_for_is_refused(
     assert program.resources == ()
     assert program.error is not None
     assert problem in program.error
+
+
+def test_an_autoscale_setting_has_no_place_for_many_tags(tmp_path: Path) -> None:
+    tags = {f"t{number}": "x" for number in range(13)}
+    deployments = {"blue": {"model": PIN, "scale_settings": TARGET}}
+    program = declare(
+        tmp_path,
+        online_endpoint(),
+        online_deployment(),
+        endpoints={"live": {"deployments": deployments}},
+        more={"scoring:tags": tags},
+    )
+    assert program.error is not None
+    assert "scoring:tags: found 13, and Azure takes 15 of an autoscale" in program.error

@@ -61,8 +61,9 @@ def _operate(stack: Stack, before: Mapping[str, Any]) -> None:
     }
     config[ENDPOINTS]["diabetes-online"]["deployments"]["blue"]["scale_settings"] = SCALE
     stack.write(config)
-    for path, value in (("alertWebhooks[0]", HOOK), ("datastoreKeys.share", KEY)):
-        stack.run("config", "set", "--secret", "--path", f"scoring:{path}", value)
+    secrets = {"alertWebhooks[0]": HOOK, "datastoreKeys.share": KEY}
+    given = [f"--secret=scoring:{path}={value}" for path, value in secrets.items()]
+    stack.run("config", "set-all", "--path", *given)
     done = stack.up(*POLICIES)
     assert "[mandatory]" not in done.text
     assert HOOK not in done.text
