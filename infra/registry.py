@@ -2,6 +2,7 @@
 
 from pulumi_azure_native import containerregistry, resources
 
+from infra.component import within
 from infra.options import made_by_commit
 from infra.settings import Settings
 
@@ -14,7 +15,7 @@ def declare_registry(
     Or look up the one that is there already.
     """
     if settings.existing.registry:
-        return containerregistry.Registry.get("registry", settings.existing.registry)
+        return containerregistry.Registry.get("registry", settings.existing.registry, opts=within())
     private = settings.private
     return containerregistry.Registry(
         "registry",

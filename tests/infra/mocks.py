@@ -320,7 +320,8 @@ class _Monitor(pulumi_mocks.MockMonitor):
         return response
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 - a method of gRPC's
-        self.outputs = json_format.MessageToDict(request.outputs)
+        if "pulumi:pulumi:Stack" in request.urn:
+            self.outputs = json_format.MessageToDict(request.outputs)
         return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
 
 
