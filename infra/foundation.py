@@ -26,6 +26,7 @@ from infra.group import declare_group
 from infra.identities import declare_identities, declare_identity
 from infra.monitoring import declare_insights, declare_logs
 from infra.network import declare_outbound_rules
+from infra.private_endpoints import declare_private_endpoints
 from infra.registry import declare_registry
 from infra.retention import declare_retention
 from infra.settings import Settings
@@ -59,6 +60,7 @@ def _declare(settings: Settings, access: Component) -> Platform:
     identities = declare_identities(settings, group)
     logs = _logs(settings, group)
     workspace, services, may_manage = _workspace(settings, group, logs, access)
+    declare_private_endpoints(settings, group, {**services, "workspace": workspace.id})
     with access:
         may_run = Settling(
             "cluster-roles",

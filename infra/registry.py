@@ -24,7 +24,9 @@ def declare_registry(
         location=settings.location,
         # Only the premium tier has private endpoints.
         sku=containerregistry.SkuArgs(
-            name=containerregistry.SkuName.PREMIUM if private else containerregistry.SkuName.BASIC
+            name=containerregistry.SkuName.PREMIUM
+            if private or settings.private_link
+            else containerregistry.SkuName.BASIC
         ),
         admin_user_enabled=False,
         anonymous_pull_enabled=False,

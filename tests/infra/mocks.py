@@ -59,6 +59,12 @@ PATHS: Mapping[str, str] = {
     "monitor:ActionGroup": "Microsoft.Insights/actionGroups/{actionGroupName}",
     "monitor:AutoscaleSetting": "Microsoft.Insights/autoscaleSettings/{autoscaleSettingName}",
     "monitor:MetricAlert": "Microsoft.Insights/metricAlerts/{ruleName}",
+    "network:PrivateDnsZoneGroup": "Microsoft.Network/privateEndpoints/{privateEndpointName}"
+    "/privateDnsZoneGroups/{privateDnsZoneGroupName}",
+    "network:PrivateEndpoint": "Microsoft.Network/privateEndpoints/{privateEndpointName}",
+    "privatedns:PrivateZone": "Microsoft.Network/privateDnsZones/{privateZoneName}",
+    "privatedns:VirtualNetworkLink": "Microsoft.Network/privateDnsZones/{privateZoneName}"
+    "/virtualNetworkLinks/{virtualNetworkLinkName}",
     "operationalinsights:Workspace": "Microsoft.OperationalInsights/workspaces/{workspaceName}",
     "storage:BlobContainer": "Microsoft.Storage/storageAccounts/{accountName}"
     "/blobServices/default/containers/{containerName}",
