@@ -12,6 +12,7 @@ from typing import Any
 import pulumi
 from pulumi.runtime import get_root_directory, register_stack_transformation
 
+from infra.known import KnownNames
 from infra.options import Everything, keep_whole, without_older_types
 from infra.stack_config import PRODUCTION, StackConfig, say_waiting
 from runner.declarations import DeclarationError
@@ -25,6 +26,7 @@ def declare_azureml(config: StackConfig) -> dict[str, Any]:
     from infra.autoscale import declare_autoscale
     from infra.batch import declare_batch_endpoints
     from infra.budget import declare_budget
+    from infra.component import Component
     from infra.containers import warn_of_containers
     from infra.datastores import declare_datastores
     from infra.diagnostics import declare_diagnostics
@@ -39,20 +41,24 @@ def declare_azureml(config: StackConfig) -> dict[str, Any]:
 
     settings = settings_from(config)
     settings = replace(settings, autoscaled=look(settings, config))
+    names = {"resource_group_name": settings.resource_group, "workspace_name": settings.workspace}
+    register_stack_transformation(KnownNames(names))
     say_waiting(settings)
     say_firewall(settings.network)
     say_elsewhere(settings.existing, settings.subscription_id)
     warn_of_containers(settings.catalog, home_of(root))
 
     platform = declare_platform(settings)
-    declare_datastores(settings, platform)
-    environments = declare_environments(settings, platform)
+    with Component("Assets", "assets"):
+        declare_datastores(settings, platform)
+        environments = declare_environments(settings, platform)
     batch_endpoints = declare_batch_endpoints(settings, platform, environments)
     online_endpoints = declare_online_endpoints(settings, platform, environments)
-    declare_autoscale(settings, platform, online_endpoints)
-    declare_diagnostics(settings, platform, online_endpoints)
-    told = declare_alerts(settings, platform, online_endpoints)
-    declare_budget(settings, platform, told)
+    with Component("Monitoring", "monitoring"):
+        declare_autoscale(settings, platform, online_endpoints)
+        declare_diagnostics(settings, platform, online_endpoints)
+        told = declare_alerts(settings, platform, online_endpoints)
+        declare_budget(settings, platform, told)
     return runner_output(settings, platform, [*batch_endpoints, *online_endpoints])
 
 

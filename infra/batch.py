@@ -10,6 +10,7 @@ from pulumi_azure_native import machinelearningservices as ml
 from infra.arguments import arguments
 from infra.asset_ids import asset_id
 from infra.clusters import ClusterResource
+from infra.component import Component
 from infra.endpoint import (
     Endpoint,
     code_args,
@@ -21,6 +22,7 @@ from infra.endpoint import (
 )
 from infra.environments import Environments, environment_id
 from infra.foundation import Platform
+from infra.known import known
 from infra.options import made_by_commit, serves
 from infra.pins import default_deployment, pinned
 from infra.routing import Routing
@@ -48,6 +50,13 @@ def declare_batch_endpoints(
 def _declare(
     declared: BatchEndpoint, settings: Settings, platform: Platform, environments: Environments
 ) -> Endpoint:
+    with Component("Endpoint", declared.name):
+        return _declare_parts(declared, settings, platform, environments)
+
+
+def _declare_parts(
+    declared: BatchEndpoint, settings: Settings, platform: Platform, environments: Environments
+) -> Endpoint:
     catalog = settings.catalog
     endpoint = _endpoint(declared, settings, platform)
     deployments = {
@@ -71,7 +80,14 @@ def _declare(
         )
         before_schedules.append(routing)
     declare_schedules(settings, platform, endpoint, declared.name, before_schedules)
-    return Endpoint(declared.name, "batch", endpoint, deployments, default=default)
+    return Endpoint(
+        declared.name,
+        settings.endpoint_name(declared.name),
+        "batch",
+        endpoint,
+        deployments,
+        default=default,
+    )
 
 
 def _endpoint(declared: BatchEndpoint, settings: Settings, platform: Platform) -> ml.BatchEndpoint:
@@ -106,7 +122,7 @@ def _deployment(
         f"{declared.endpoint_name}-{declared.name}",
         resource_group_name=platform.resource_group.name,
         workspace_name=platform.workspace.name,
-        endpoint_name=endpoint.name,
+        endpoint_name=known(settings.endpoint_name(declared.endpoint_name), endpoint.name),
         deployment_name=declared.name,
         location=settings.location,
         properties=ml.BatchDeploymentPropertiesArgs(
@@ -147,7 +163,7 @@ def _pipeline(
         f"{declared.endpoint_name}-{declared.name}",
         resource_group_name=platform.resource_group.name,
         workspace_name=platform.workspace.name,
-        endpoint_name=endpoint.name,
+        endpoint_name=known(settings.endpoint_name(declared.endpoint_name), endpoint.name),
         deployment_name=declared.name,
         location=settings.location,
         properties=ml.BatchDeploymentPropertiesArgs(

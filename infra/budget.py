@@ -6,9 +6,9 @@ Source: Azure's documentation on budgets. A budget stops nothing.
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-import pulumi
 from pulumi_azure_native import consumption, monitor
 
+from infra.component import within
 from infra.foundation import Platform
 from infra.settings import Settings
 from infra.watch import Budget
@@ -32,7 +32,7 @@ def declare_budget(
         notifications=dict(_notifications(budget, told)),
         # It begins in the month in which it is made: Azure takes no earlier one, and never
         # changes it.
-        opts=pulumi.ResourceOptions(ignore_changes=["timePeriod"]),
+        opts=within(ignore_changes=["timePeriod"]),
     )
 
 

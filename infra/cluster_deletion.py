@@ -20,6 +20,7 @@ from pulumi.dynamic import (
 )
 from pulumi.output import Unknown
 
+from infra.component import within
 from infra.resource_manager import ResourceManager, ResourceManagerError, when_asked
 
 
@@ -69,7 +70,7 @@ class ClusterDeletion(Resource, module="scoring", name="ClusterDeletion"):
     """The deletion of a cluster that is to come; what names the cluster depends on it."""
 
     def __init__(self, name: str, cluster: pulumi.CustomResource) -> None:
-        super().__init__(ClusterDeletionProvider(), name, {"cluster": cluster.id})
+        super().__init__(ClusterDeletionProvider(), name, {"cluster": cluster.id}, within())
 
 
 def delete_cluster(manager: ResourceManager, cluster: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
+from infra.component import within
 from infra.datastore import Datastore
 from infra.foundation import Platform
 from infra.settings import Settings
@@ -24,7 +25,7 @@ def declare_datastores(settings: Settings, platform: Platform) -> list[ml.Datast
             resource_group_name=platform.resource_group.name,
             workspace_name=platform.workspace.name,
             properties=_properties(datastore, settings),
-            opts=pulumi.ResourceOptions(
+            opts=within(
                 ignore_changes=["properties.tags.commit"],
                 # Azure never shows a key again.
                 additional_secret_outputs=["properties"] if datastore.key else None,

@@ -35,16 +35,12 @@ class Endpoint:
     """An endpoint as it was declared, with the deployments that are pinned."""
 
     logical_name: str
+    name: str  # on Azure
     kind: Literal["batch", "online"]
     resource: ml.BatchEndpoint | ml.OnlineEndpoint
     deployments: Mapping[str, ml.BatchDeployment | ml.OnlineDeployment]
     default: str | None = None  # batch only
     traffic: Mapping[str, int] = field(default_factory=dict)  # online only, in percent
-
-    @property
-    def name(self) -> pulumi.Output[str]:
-        """Its name on Azure."""
-        return self.resource.name
 
     @property
     def scoring_uri(self) -> pulumi.Output[str]:

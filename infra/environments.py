@@ -8,6 +8,7 @@ import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
 from infra.asset_ids import asset_id
+from infra.component import within
 from infra.environment import (
     EnvironmentName,
     environment_name,
@@ -85,7 +86,7 @@ def _declare(
             is_archived=False,
             tags=settings.beside(environment.tags),
         ),
-        opts=pulumi.ResourceOptions(ignore_changes=["properties.tags.commit"]),
+        opts=within(ignore_changes=["properties.tags.commit"]),
     )
 
 

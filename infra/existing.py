@@ -19,6 +19,7 @@ from infra.answering import silenced
 from infra.autoscaled import is_own
 from infra.existing_resources import TYPES, name_of
 from infra.pins import Deployment, all_pinned, code_pin, pinned
+from infra.private_link import NETWORK_API_VERSION
 from infra.resource_manager import (
     ResourceManager,
     ResourceManagerError,
@@ -28,7 +29,7 @@ from infra.resource_manager import (
 from infra.saying import Say
 from infra.schedule_calls import data_pins
 from infra.settings import Settings
-from infra.stack_config import CLUSTERS, EXISTING, ISOLATION, StackConfig
+from infra.stack_config import CLUSTERS, EXISTING, ISOLATION, PRIVATE_ENDPOINTS, StackConfig
 from runner.declarations import (
     AssetReference,
     DeclarationError,
@@ -102,7 +103,7 @@ def _autoscaled(settings: Settings, manager: ResourceManager) -> frozenset[str]:
 def problems_of(settings: Settings, config: StackConfig, manager: ResourceManager) -> list[Problem]:
     """What the workspace lacks, and what of it won't change. Raises ResourceManagerError."""
     workspace = settings.workspace_id
-    missing = list(_absent(settings, config, manager))
+    missing = [*_absent(settings, config, manager), *_no_network(settings, config, manager)]
     if missing:
         return missing
     found = manager.get(workspace)
@@ -147,11 +148,32 @@ def _respelt(
             )
 
 
+def _no_network(
+    settings: Settings, config: StackConfig, manager: ResourceManager
+) -> Iterator[Problem]:
+    """Azure has private endpoints only in the region of their network."""
+    link = settings.private_link
+    if link is None:
+        return
+    place, key = config.place_below(PRIVATE_ENDPOINTS, "subnet"), f"{PRIVATE_ENDPOINTS}.subnet"
+    network = manager.get(link.virtual_network, NETWORK_API_VERSION)
+    if network is None or manager.get(link.subnet, NETWORK_API_VERSION) is None:
+        yield Problem(place, key, f"there is no subnet of that id: {link.subnet}")
+    elif (region := _region(network.body)) != settings.location:
+        text = f"found one in {region}, allowed: in {settings.location}, as {LOCATION} says"
+        yield Problem(place, key, text)
+
+
+def _region(resource: Mapping[str, Any]) -> str:
+    """Return the short name of a resource's region."""
+    return str(resource.get("location", "")).replace(" ", "").lower()
+
+
 def _elsewhere(
     workspace: Mapping[str, Any], settings: Settings, config: StackConfig
 ) -> Iterator[Problem]:
     """Azure makes clusters and endpoints only in the region of their workspace."""
-    region = str(workspace.get("location", "")).replace(" ", "").lower()
+    region = _region(workspace)
     if settings.existing.workspace and region != settings.location:
         text = f"found {settings.location!r}, and the workspace is in {region}, allowed: {region}"
         yield Problem(config.place(LOCATION), LOCATION, text)

@@ -21,10 +21,12 @@ from infra.access import (
     declare_workspace_own_access,
 )
 from infra.clusters import ClusterResource, declare_cluster
+from infra.component import Component, within
 from infra.group import declare_group
 from infra.identities import declare_identities, declare_identity
 from infra.monitoring import declare_insights, declare_logs
 from infra.network import declare_outbound_rules
+from infra.private_endpoints import declare_private_endpoints
 from infra.registry import declare_registry
 from infra.retention import declare_retention
 from infra.settings import Settings
@@ -49,15 +51,22 @@ class Platform:
 
 def declare_platform(settings: Settings) -> Platform:
     """Declare the platform of a stack, part by part."""
+    with Component("Platform", "platform"):
+        return _declare(settings, Component("Access", "access"))
+
+
+def _declare(settings: Settings, access: Component) -> Platform:
     group = declare_group(settings, settings.existing.group_id)
     identities = declare_identities(settings, group)
     logs = _logs(settings, group)
-    workspace, services, may_manage = _workspace(settings, group, logs)
-    may_run = Settling(
-        "cluster-roles",
-        [*may_manage, *declare_cluster_access(settings, identities.clusters, services)],
-        seconds=settings.role_settling,
-    )
+    workspace, services, may_manage = _workspace(settings, group, logs, access)
+    declare_private_endpoints(settings, group, {**services, "workspace": workspace.id})
+    with access:
+        may_run = Settling(
+            "cluster-roles",
+            [*may_manage, *declare_cluster_access(settings, identities.clusters, services)],
+            seconds=settings.role_settling,
+        )
     # Clusters, the one that builds images among them, work by these.
     may_reach = declare_outbound_rules(settings, group, workspace, services["storage"])
     after = [may_run, *may_reach]
@@ -67,24 +76,26 @@ def declare_platform(settings: Settings) -> Platform:
     }
     may_build: list[pulumi.Resource] = []
     if settings.builder and identities.builder:
-        may_push = Settling(
-            "builder-roles",
-            [*may_manage, *declare_builder_access(settings, identities.builder, services)],
-            seconds=settings.role_settling,
-        )
+        with access:
+            may_push = Settling(
+                "builder-roles",
+                [*may_manage, *declare_builder_access(settings, identities.builder, services)],
+                seconds=settings.role_settling,
+            )
         after_push = [may_push, *may_reach]
         builder = declare_cluster(
             settings, settings.builder, group, workspace, identities.builder, after_push
         )
         may_build = [builder.deletion]
-    may_serve = Settling(
-        "endpoint-roles",
-        [
-            *may_manage,
-            *declare_endpoint_access(settings, identities.endpoints, services, workspace),
-        ],
-        seconds=settings.role_settling,
-    )
+    with access:
+        may_serve = Settling(
+            "endpoint-roles",
+            [
+                *may_manage,
+                *declare_endpoint_access(settings, identities.endpoints, services, workspace),
+            ],
+            seconds=settings.role_settling,
+        )
     return Platform(
         group,
         workspace,
@@ -111,6 +122,7 @@ def _workspace(
     settings: Settings,
     group: resources.ResourceGroup,
     logs: operationalinsights.Workspace | None,
+    access: Component,
 ) -> tuple[ml.Workspace, Services, Assignments]:
     """Give the workspace, the services around it, and what its identity may do with itself.
 
@@ -118,7 +130,7 @@ def _workspace(
     """
     existing = settings.existing
     if existing.workspace:
-        found = ml.Workspace.get("workspace", existing.workspace)
+        found = ml.Workspace.get("workspace", existing.workspace, opts=within())
         return found, services_of(found, existing), []
     assert logs is not None, "only beside a workspace that was there is there no place for logs"
     identity = declare_identity("workspace", settings, group)
@@ -133,7 +145,10 @@ def _workspace(
         **existing.services,
     }
     # Azure looks the services up with the workspace's identity as it creates the workspace.
-    may_look_up = declare_workspace_access(settings, identity, services)
-    settled = Settling("workspace-roles", may_look_up, seconds=settings.role_settling)
+    with access:
+        may_look_up = declare_workspace_access(settings, identity, services)
+        settled = Settling("workspace-roles", may_look_up, seconds=settings.role_settling)
     workspace = declare_workspace(settings, group, identity, services, [settled])
-    return workspace, services, declare_workspace_own_access(settings, identity, workspace)
+    with access:
+        may_manage = declare_workspace_own_access(settings, identity, workspace)
+    return workspace, services, may_manage

@@ -1,13 +1,12 @@
 """Where logs and metrics go."""
 
-import pulumi
 from pulumi_azure_native import applicationinsights, operationalinsights, resources
 
+from infra.component import within
 from infra.options import holds_data, made_by_commit
 from infra.settings import Settings
 
 _SECRETS = ["instrumentation_key", "connection_string"]
-_WITHOUT_SECRETS = pulumi.ResourceOptions(additional_secret_outputs=_SECRETS)
 
 
 def declare_logs(
@@ -15,7 +14,9 @@ def declare_logs(
 ) -> operationalinsights.Workspace:
     """Declare the log workspace, or look up the one that is there already."""
     if settings.existing.log_analytics:
-        return operationalinsights.Workspace.get("logs", settings.existing.log_analytics)
+        return operationalinsights.Workspace.get(
+            "logs", settings.existing.log_analytics, opts=within()
+        )
     return operationalinsights.Workspace(
         "logs",
         workspace_name=settings.names.logs,
@@ -40,7 +41,9 @@ def declare_insights(
     """Declare what writes into the log workspace, or look up the one that is there already."""
     existing = settings.existing.application_insights
     if existing:
-        return applicationinsights.Component.get("insights", existing, opts=_WITHOUT_SECRETS)
+        return applicationinsights.Component.get(
+            "insights", existing, opts=within(additional_secret_outputs=_SECRETS)
+        )
     return applicationinsights.Component(
         "insights",
         resource_name_=settings.names.insights,

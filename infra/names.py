@@ -81,6 +81,15 @@ class Names:
         """Up to 255 characters; unique in the metastore, where it is the way to the storage."""
         return self._hyphened(63)
 
+    @property
+    def network_link(self) -> str:
+        """At most 80 letters, digits and hyphens; unique in a DNS zone."""
+        return self._hyphened(63)
+
+    def private_endpoint(self, to: str) -> str:
+        """2 to 64 letters, digits and hyphens; unique in the resource group."""
+        return f"{_cut(self._words, 64 - len(to) - DIGITS - 2)}-{to}-{self._digits()}"
+
     def identity(self, of: str) -> str:
         """3 to 128 letters, digits and hyphens; unique in the resource group."""
         return f"{_cut(self._words, 100)}-{of}"

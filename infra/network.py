@@ -15,6 +15,7 @@ import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 from pulumi_azure_native import resources
 
+from infra.component import within
 from infra.settings import Settings
 
 MODES = {
@@ -57,7 +58,7 @@ def declare_outbound_rules(
                 resource_group_name=group.name,
                 workspace_name=workspace.name,
                 properties=rule,
-                opts=pulumi.ResourceOptions(
+                opts=within(
                     depends_on=declared[-1:],
                     # A refresh sees how far Azure is with it; that is nothing to take back.
                     ignore_changes=["properties.status", "properties.destination.sparkStatus"],

@@ -11,6 +11,7 @@ from pulumi_azure_native import machinelearningservices as ml
 from infra.arguments import arguments
 from infra.asset_ids import asset_id
 from infra.autoscaled import scale_of
+from infra.component import Component
 from infra.endpoint import (
     Endpoint,
     code_args,
@@ -23,6 +24,7 @@ from infra.endpoint import (
 )
 from infra.environments import Environments, environment_id
 from infra.foundation import Platform
+from infra.known import known
 from infra.options import made_by_commit, serves
 from infra.pins import pinned, traffic
 from infra.routing import Routing, digest
@@ -70,6 +72,13 @@ def declare_online_endpoints(
 def _declare(
     declared: OnlineEndpoint, settings: Settings, platform: Platform, environments: Environments
 ) -> Endpoint:
+    with Component("Endpoint", declared.name):
+        return _declare_parts(declared, settings, platform, environments)
+
+
+def _declare_parts(
+    declared: OnlineEndpoint, settings: Settings, platform: Platform, environments: Environments
+) -> Endpoint:
     catalog = settings.catalog
     endpoint = _endpoint(declared, settings, platform)
     deployments = {
@@ -88,7 +97,14 @@ def _declare(
             traffic=split,
             mirror_traffic=mirrored,
         )
-    return Endpoint(declared.name, "online", endpoint, deployments, traffic=split)
+    return Endpoint(
+        declared.name,
+        _name(declared.name, settings),
+        "online",
+        endpoint,
+        deployments,
+        traffic=split,
+    )
 
 
 def _endpoint(
@@ -109,7 +125,7 @@ def _endpoint(
         "-".join([declared.name, *fixed]),
         resource_group_name=platform.resource_group.name,
         workspace_name=platform.workspace.name,
-        endpoint_name=settings.endpoint_name(declared.name, *fixed),
+        endpoint_name=_name(declared.name, settings),
         location=settings.location,
         identity=identity,
         properties=ml.OnlineEndpointPropertiesArgs(
@@ -152,12 +168,17 @@ def _fixed(declared: OnlineEndpoint, settings: Settings) -> list[str]:
     return [digest(kept)] if kept else []
 
 
+def _name(logical: str, settings: Settings) -> str:
+    """Return an endpoint's name on Azure."""
+    declared = settings.catalog.online_endpoints[logical]
+    return settings.endpoint_name(logical, *_fixed(declared, settings))
+
+
 def _is_autoscaled(declared: OnlineDeployment, settings: Settings) -> bool:
     """Whether Azure chooses how many instances a deployment has."""
     if scale_of(declared):
         return True
-    endpoint = settings.catalog.online_endpoints[declared.endpoint_name]
-    name = settings.endpoint_name(endpoint.name, *_fixed(endpoint, settings))
+    name = _name(declared.endpoint_name, settings)
     own_id = f"{settings.workspace_id}/onlineEndpoints/{name}/deployments/{declared.name}"
     return own_id.lower() in settings.autoscaled
 
@@ -176,7 +197,7 @@ def _deployment(
         f"{endpoint.pulumi_resource_name}-{declared.name}",
         resource_group_name=platform.resource_group.name,
         workspace_name=platform.workspace.name,
-        endpoint_name=endpoint.name,
+        endpoint_name=known(_name(declared.endpoint_name, settings), endpoint.name),
         deployment_name=declared.name,
         location=settings.location,
         sku=ml.SkuArgs(name="Default", capacity=scale.first if scale else declared.instance_count),

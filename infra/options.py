@@ -5,6 +5,7 @@ from typing import Any
 
 import pulumi
 
+from infra.component import within
 from infra.stack_config import StackSettings
 
 # The tag says which commit made a resource. Every commit would otherwise change every resource,
@@ -14,9 +15,7 @@ UNTOUCHED = ["tags.commit"]
 
 def made_by_commit(**more: Any) -> pulumi.ResourceOptions:
     """The options of a tagged resource; `more` as `pulumi.ResourceOptions` takes it."""
-    return pulumi.ResourceOptions(
-        ignore_changes=[*UNTOUCHED, *more.pop("ignore_changes", [])], **more
-    )
+    return within(ignore_changes=[*UNTOUCHED, *more.pop("ignore_changes", [])], **more)
 
 
 def holds_data(settings: StackSettings, **more: Any) -> pulumi.ResourceOptions:
@@ -31,13 +30,14 @@ def serves(settings: StackSettings, **more: Any) -> pulumi.ResourceOptions:
 
 
 class Everything:
-    """Keeps every resource of a program, as a transformation of its stack."""
+    """Keeps every resource of a program but its branches, as a transformation of its stack."""
 
     def __init__(self) -> None:
         self.declared: list[pulumi.Resource] = []
 
     def __call__(self, args: pulumi.ResourceTransformationArgs) -> None:
-        self.declared.append(args.resource)
+        if isinstance(args.resource, pulumi.CustomResource):
+            self.declared.append(args.resource)
 
 
 def keep_whole(everything: Everything) -> None:
@@ -64,5 +64,9 @@ def without_older_types(
     if not args.type_.startswith("azure-native:"):
         return None
     options = copy(args.opts)
-    options.aliases = None
+    options.aliases = [
+        alias
+        for alias in options.aliases or ()
+        if not (isinstance(alias, pulumi.Alias) and isinstance(alias.type_, str))
+    ]
     return pulumi.ResourceTransformationResult(args.props, options)

@@ -2,6 +2,7 @@
 
 from pulumi_azure_native import containerregistry, resources
 
+from infra.component import within
 from infra.options import made_by_commit
 from infra.settings import Settings
 
@@ -14,7 +15,7 @@ def declare_registry(
     Or look up the one that is there already.
     """
     if settings.existing.registry:
-        return containerregistry.Registry.get("registry", settings.existing.registry)
+        return containerregistry.Registry.get("registry", settings.existing.registry, opts=within())
     private = settings.private
     return containerregistry.Registry(
         "registry",
@@ -23,7 +24,9 @@ def declare_registry(
         location=settings.location,
         # Only the premium tier has private endpoints.
         sku=containerregistry.SkuArgs(
-            name=containerregistry.SkuName.PREMIUM if private else containerregistry.SkuName.BASIC
+            name=containerregistry.SkuName.PREMIUM
+            if private or settings.private_link
+            else containerregistry.SkuName.BASIC
         ),
         admin_user_enabled=False,
         anonymous_pull_enabled=False,

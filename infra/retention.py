@@ -3,9 +3,9 @@
 Source: Azure's documentation on soft delete, versions and lifecycle rules of blobs.
 """
 
-import pulumi
 from pulumi_azure_native import resources, storage
 
+from infra.component import within
 from infra.settings import Settings
 
 
@@ -61,5 +61,5 @@ def _end_versions(
                 )
             ]
         ),
-        opts=pulumi.ResourceOptions(depends_on=[blobs]),
+        opts=within(depends_on=[blobs]),
     )

@@ -6,6 +6,7 @@ from uuid import NAMESPACE_URL, uuid5
 import pulumi
 from pulumi_azure_native import authorization
 
+from infra.component import within
 from infra.stack_config import StackSettings
 
 
@@ -43,5 +44,5 @@ def assign(
         + role.id,
         scope=scope,
         # The name stays the same, so the old one has to go before the new one comes.
-        opts=pulumi.ResourceOptions(delete_before_replace=True),
+        opts=within(delete_before_replace=True),
     )

@@ -24,6 +24,7 @@ from pulumi.dynamic import (
 )
 from pulumi.output import Unknown
 
+from infra.component import within
 from infra.consent import MAY_STOP
 from infra.resource_manager import Conflict, ResourceManager, ResourceManagerError, when_asked
 
@@ -136,7 +137,7 @@ class Routing(Resource, module="scoring", name="Routing"):
             name,
             props,
             # No child of the endpoint: some engines (3.225) give a child its parent's provider.
-            pulumi.ResourceOptions(depends_on=list(deployments.values()), protect=protect),
+            within(depends_on=list(deployments.values()), protect=protect),
         )
 
 

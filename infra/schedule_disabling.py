@@ -17,6 +17,7 @@ from pulumi.dynamic import (
     ResourceProvider,
 )
 
+from infra.component import within
 from infra.resource_manager import when_asked
 
 
@@ -64,4 +65,4 @@ class ScheduleDisabling(Resource, module="scoring", name="ScheduleDisabling"):
     """The disabling of a schedule that is to come before its deletion."""
 
     def __init__(self, name: str, schedule: pulumi.CustomResource) -> None:
-        super().__init__(ScheduleDisablingProvider(), name, {"schedule": schedule.id})
+        super().__init__(ScheduleDisablingProvider(), name, {"schedule": schedule.id}, within())

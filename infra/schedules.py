@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
+from infra.component import within
 from infra.foundation import Platform
 from infra.schedule_calls import Scheduled, call_of, schedules_of
 from infra.schedule_disabling import ScheduleDisabling
@@ -61,7 +62,7 @@ def _declare(
             ),
             tags=settings.lasting_tags,
         ),
-        opts=pulumi.ResourceOptions(depends_on=[*after], delete_before_replace=True),
+        opts=within(depends_on=[*after], delete_before_replace=True),
     )
     ScheduleDisabling(found.name, resource)
 

@@ -13,6 +13,7 @@ from infra.datastore import Datastore, datastores_from
 from infra.existing_resources import Existing, existing_from, name_of, undeclared
 from infra.isolation import Network, closed, network_from
 from infra.pins import undeployable, unroutable, waiting_for_pins
+from infra.private_link import PrivateLink, private_link_from
 from infra.schedule_calls import unschedulable
 from infra.stack_config import StackConfig, StackSettings
 from infra.unsupported import unsupported
@@ -42,6 +43,7 @@ class Settings(StackSettings):
     logged: tuple[Logged, ...] = ()
     datastores: Mapping[str, Datastore] = field(default_factory=dict)
     kept_days: int | None = None  # for which deleted blobs can be had back; None: not ours to say
+    private_link: PrivateLink | None = None
     autoscaled: frozenset[str] = frozenset()  # deployments whose instances Azure counts, by id
 
     @property
@@ -102,6 +104,7 @@ def settings_from(config: StackConfig) -> Settings:
     logged = logged_from(config, existing)
     datastores = datastores_from(config)
     kept_days = kept_days_from(config, existing, production=common["production"])
+    private_link = private_link_from(config, common["subscription_id"], common["cloud"])
     clusters = config.clusters(read_cluster)
     may_stop: frozenset[str] = frozenset(config.value(MAY_STOP, tuple[str, ...], ()))
     catalog = config.catalog()
@@ -126,6 +129,7 @@ def settings_from(config: StackConfig) -> Settings:
         logged=logged,
         datastores=datastores,
         kept_days=kept_days,
+        private_link=private_link,
         clusters=clusters,
         may_stop=may_stop,
         catalog=catalog,

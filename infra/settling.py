@@ -21,6 +21,8 @@ from pulumi.dynamic import (
 from pulumi.output import Unknown
 from pulumi_azure_native import authorization
 
+from infra.component import within
+
 
 class SettlingProvider(ResourceProvider):
     """Waits where there is an assignment that it has not waited for. Pickled into the state."""
@@ -64,7 +66,8 @@ class Settling(Resource, module="scoring", name="Settling"):
             )
             for assignment in assignments
         }
-        super().__init__(SettlingProvider(), name, {"assignments": by_name, "seconds": seconds})
+        props = {"assignments": by_name, "seconds": seconds}
+        super().__init__(SettlingProvider(), name, props, within())
 
 
 def _assignments(props: dict[str, Any]) -> Any:

@@ -56,6 +56,7 @@ IMAGE_BUILDER = "scoring:imageBuilderSize"
 ISOLATION = "scoring:isolation"
 KEPT_DAYS = "scoring:keptDays"
 OUTBOUND = "scoring:outbound"
+PRIVATE_ENDPOINTS = "scoring:privateEndpoints"
 PRODUCTION = "scoring:production"
 ROLE_SETTLING = "scoring:roleSettlingSeconds"
 SCHEMA = "scoring:schema"
@@ -68,7 +69,7 @@ ANYWHERE = (
 ONLY_ON: Mapping[str, tuple[str, ...]] = {
     "azureml": (
         *(ALERTS, BUDGET, DATASTORE_KEYS, DATASTORES, DIAGNOSTICS, EXISTING, FIREWALL),
-        *(IMAGE_BUILDER, ISOLATION, KEPT_DAYS, MAY_STOP, OUTBOUND, WEBHOOKS),
+        *(IMAGE_BUILDER, ISOLATION, KEPT_DAYS, MAY_STOP, OUTBOUND, PRIVATE_ENDPOINTS, WEBHOOKS),
     ),
     "databricks": (CATALOG, GROUPS, SCHEMA),
 }

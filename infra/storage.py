@@ -2,6 +2,7 @@
 
 from pulumi_azure_native import resources, storage
 
+from infra.component import within
 from infra.options import holds_data
 from infra.stack_config import StackSettings
 
@@ -20,7 +21,7 @@ def declare_storage(
     `existing`: the id of one that is there already, which is looked up instead.
     """
     if existing:
-        return storage.StorageAccount.get("storage", existing)
+        return storage.StorageAccount.get("storage", existing, opts=within())
     return storage.StorageAccount(
         "storage",
         account_name=settings.names.storage_account,

@@ -3,6 +3,7 @@
 import pulumi
 from pulumi_azure_native import keyvault, resources
 
+from infra.component import within
 from infra.options import holds_data
 from infra.settings import Settings
 
@@ -15,7 +16,7 @@ def declare_vault(
     Or look up the one that is there already.
     """
     if settings.existing.vault:
-        return keyvault.Vault.get("vault", settings.existing.vault)
+        return keyvault.Vault.get("vault", settings.existing.vault, opts=within())
     private = settings.private
     return keyvault.Vault(
         "vault",

@@ -21,6 +21,7 @@ UNTAGGED: Final = frozenset(
         "machinelearningservices:Schedule",
         "managedidentity:FederatedIdentityCredential",
         "monitor:DiagnosticSetting",
+        "network:PrivateDnsZoneGroup",
         "storage:BlobContainer",
         "storage:BlobServiceProperties",
         "storage:ManagementPolicy",

@@ -242,6 +242,14 @@ def _prepare_registry(change: Change) -> None:
             "InvalidResourceName",
             f"The registry name '{change.id.name}' is invalid: 5 to 50 letters and digits.",
         )
+    sku = str((change.body.get("sku") or {}).get("name"))
+    if change.properties.get("publicNetworkAccess") == "Disabled" and sku != "Premium":
+        raise Refusal(
+            400,
+            "DisablingPublicNetworkAccessNotSupported",
+            f"Disabling public network access is not supported for the SKU {sku}. For more"
+            " information, please visit https://aka.ms/acr/private-link.",
+        )
     if _is_elsewhere(change):
         raise Refusal(
             409,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.emulator import entra, metadata, monitor_kinds, platform_kinds
+from tests.emulator import entra, metadata, monitor_kinds, network_kinds, platform_kinds
 from tests.emulator.cloud import Cloud
 from tests.emulator.databricks import arm as databricks_arm
 from tests.emulator.kinds import Kind
@@ -16,6 +16,7 @@ KINDS: dict[str, Kind] = {
     for kind in (
         *platform_kinds.KINDS,
         *monitor_kinds.KINDS,
+        *network_kinds.KINDS,
         *ml_kinds.KINDS,
         *databricks_arm.KINDS,
     )

@@ -275,7 +275,8 @@ def test_in_production_what_is_destroyed_first_is_protected_and_depends_on_all_t
 ) -> None:
     first = prod.one("pulumi:index:Stash")
     assert first.protect
-    assert {*first.dependencies} == {resource.urn for resource in prod.resources} - {first.urn}
+    rest = {resource.urn for resource in prod.resources if not resource.kind.startswith("scoring:")}
+    assert {*first.dependencies} == rest - {first.urn}
 
 
 def test_a_managed_platform_is_out_of_public_reach(prod: Program) -> None:
@@ -423,5 +424,5 @@ def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
 
 
 def test_no_resource_is_looked_for_under_the_types_of_older_api_versions(dev: Program) -> None:
-    """Pulumi makes a URN of each, which took most of a preview."""
-    assert [one for one in dev.azure if one.aliases] == []
+    """Pulumi makes a URN of each, which took most of a preview. One is where it stood once."""
+    assert [one for one in dev.azure if one.aliases > 1] == []

@@ -106,6 +106,8 @@ def body(kind: Kind, inputs: Properties) -> dict[str, Any]:
                 **value,
                 "userAssignedIdentities": {one: {} for one in value["userAssignedIdentities"]},
             }
+        if name in kind.type.lists:
+            value = [_outside_in(item) for item in value]
         if kind.nested or (name in ENVELOPE and name not in kind.type.inner):
             outer[name] = value
         else:
@@ -121,6 +123,9 @@ def outputs(kind: Kind, answered: Properties) -> dict[str, Any]:
     else:
         sent = {theirs: ours for ours, theirs in kind.type.renamed.items()}
         for name, value in (answered.get("properties") or {}).items():
+            if name in kind.type.lists:
+                value = [{**item, **item.get("properties", {})} for item in value]
+                value = [_without(item, "properties") for item in value]
             given.setdefault(sent.get(name, name), value)
     return {**given, "azureApiVersion": kind.declared.api_version}
 
@@ -169,7 +174,7 @@ def imported(kind: Kind, identifier: str, answered: Properties) -> dict[str, Any
 
 
 def _as_inputs(kind: Kind, given: Properties) -> dict[str, Any]:
-    names = kind.declared.inputs - set(kind.type.parameters)
+    names = kind.declared.inputs - {"id", *kind.type.parameters}
     chosen = {name: value for name, value in given.items() if name in names}
     identity = chosen.get("identity")
     if identity:
@@ -177,6 +182,15 @@ def _as_inputs(kind: Kind, given: Properties) -> dict[str, Any]:
         if identity.get("userAssignedIdentities"):
             chosen["identity"]["userAssignedIdentities"] = list(identity["userAssignedIdentities"])
     return chosen
+
+
+def _outside_in(item: Properties) -> dict[str, Any]:
+    """Put an item of a list as Resource Manager has it: its name beside its properties."""
+    return {"name": item.get("name"), "properties": _without(item, "name")}
+
+
+def _without(item: Properties, name: str) -> dict[str, Any]:
+    return {key: value for key, value in item.items() if key != name}
 
 
 def _place(location: Any) -> str:

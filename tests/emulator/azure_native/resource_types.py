@@ -23,10 +23,10 @@ class ResourceType:
 
     `path` has a `{parameter}` for each input that is part of the id. A change of those, of the
     location or of a path in `immutable` takes a new resource. `inner` names what is kept in
-    `properties` although other types keep it beside. `computed`: what Azure adds in `properties`
-    and others go by. `singleton`: the properties of one that is
-    made with what is above it; its deletion puts these back. `renamed`: input name -> Resource
-    Manager's.
+    `properties` although other types keep it beside. `lists` are inputs whose items have
+    `properties` of their own there. `computed`: what Azure adds in `properties` and others go by.
+    `singleton`: the properties of one that is made with what is above it; its deletion puts these
+    back. `renamed`: input name -> Resource Manager's.
     """
 
     path: str
@@ -34,6 +34,7 @@ class ResourceType:
     computed: tuple[str, ...] = ()
     inner: frozenset[str] = frozenset()
     singleton: Mapping[str, object] | None = None
+    lists: frozenset[str] = frozenset()
     renamed: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -128,6 +129,26 @@ TYPES: Mapping[str, ResourceType] = {
         "/{resourceUri}/providers/Microsoft.Insights/diagnosticSettings/{name}"
     ),
     "monitor:MetricAlert": _type(_provider("Microsoft.Insights/metricAlerts/{ruleName}")),
+    "network:PrivateDnsZoneGroup": ResourceType(
+        _provider(
+            "Microsoft.Network/privateEndpoints/{privateEndpointName}/privateDnsZoneGroups"
+            "/{privateDnsZoneGroupName}"
+        ),
+        lists=frozenset({"privateDnsZoneConfigs"}),
+    ),
+    "network:PrivateEndpoint": ResourceType(
+        _provider("Microsoft.Network/privateEndpoints/{privateEndpointName}"),
+        lists=frozenset({"privateLinkServiceConnections"}),
+    ),
+    "privatedns:PrivateZone": _type(
+        _provider("Microsoft.Network/privateDnsZones/{privateZoneName}")
+    ),
+    "privatedns:VirtualNetworkLink": _type(
+        _provider(
+            "Microsoft.Network/privateDnsZones/{privateZoneName}/virtualNetworkLinks"
+            "/{virtualNetworkLinkName}"
+        )
+    ),
     "operationalinsights:Workspace": ResourceType(
         _provider("Microsoft.OperationalInsights/workspaces/{workspaceName}"),
         inner=frozenset({"sku"}),
@@ -191,6 +212,10 @@ NAMES: Mapping[str, re.Pattern[str]] = {
         "monitor:AutoscaleSetting.autoscaleSettingName": r"[^<>%&#.,?/+:*\\ ]{1,260}",
         "monitor:DiagnosticSetting.name": r"[^*<>?/]{1,260}",
         "monitor:MetricAlert.ruleName": r"[^*#&+:<>?@%{}\\/|]{1,260}",
+        "network:PrivateDnsZoneGroup.privateDnsZoneGroupName": r"[a-zA-Z0-9][\w.-]{0,79}",
+        "network:PrivateEndpoint.privateEndpointName": r"[a-zA-Z0-9][\w.-]{0,62}\w",
+        "privatedns:PrivateZone.privateZoneName": r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63}){1,33}",
+        "privatedns:VirtualNetworkLink.virtualNetworkLinkName": r"[a-zA-Z0-9]([\w.-]{0,78}\w)?",
         "operationalinsights:Workspace.workspaceName": r"[a-zA-Z0-9][a-zA-Z0-9-]{2,61}[a-zA-Z0-9]",
         "resources:ResourceGroup.resourceGroupName": r"[\w.()-]{0,89}[\w()-]",
         "storage:BlobContainer.containerName": r"[a-z0-9](?!.*--)[a-z0-9-]{1,61}[a-z0-9]",

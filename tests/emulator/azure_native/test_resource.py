@@ -36,7 +36,6 @@ def endpoint() -> Kind:
 def test_the_sdk_has_every_type_with_the_inputs_of_its_path(short: str) -> None:
     kind = kind_of(f"azure-native:{short}")
     assert set(kind.type.parameters) - {"subscriptionId"} <= kind.declared.inputs
-    assert "id" not in kind.declared.inputs
     assert kind.declared.api_version.startswith("20")
     known = kind.declared.inputs | kind.declared.outputs
     assert kind.type.renamed.keys() <= known
@@ -68,6 +67,16 @@ def test_a_flat_type_keeps_its_own_properties_apart_from_the_envelope(storage: K
     assert resource_id(storage, inputs, "s") == (
         "/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/a"
     )
+
+
+def test_items_of_a_list_have_properties_of_their_own_there() -> None:
+    kind = kind_of("azure-native:network:PrivateEndpoint")
+    connection = {"name": "blob", "groupIds": ["blob"], "privateLinkServiceId": "/s"}
+    sent = body(kind, {"privateLinkServiceConnections": [connection]})
+    properties = {"groupIds": ["blob"], "privateLinkServiceId": "/s"}
+    listed = [{"name": "blob", "properties": properties}]
+    assert sent == {"properties": {"privateLinkServiceConnections": listed}}
+    assert outputs(kind, sent)["privateLinkServiceConnections"] == [connection]
 
 
 def test_user_assigned_identities_are_a_list_here_and_a_map_there(endpoint: Kind) -> None:

@@ -134,6 +134,12 @@ class Stack:
         """The state as it is stored: secrets are encrypted in it."""
         return dict(json.loads(self.run("stack", "export").output))
 
+    def put_state(self, state: Mapping[str, Any]) -> None:
+        """Replace the state with one that was exported, and may have been changed."""
+        file = self.folder / "state.json"
+        file.write_text(json.dumps(state))
+        self.run("stack", "import", "--file", str(file))
+
     def resources(self, type_: str = "") -> list[dict[str, Any]]:
         """The resources in the state, of one type or all."""
         found = self.state()["deployment"].get("resources", [])

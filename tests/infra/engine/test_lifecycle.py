@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from infra.private_zones import ZONES
 from tests.emulator import Emulator
 from tests.infra.engine.deploying import ENDPOINTS, deploy, endpoint_of, workspace_of
 from tests.infra.engine.stack import POLICIES, Pulumi, make_project, make_stack
@@ -12,6 +13,17 @@ from tests.infra.pinning import pinned_config
 ROUTING = "pulumi-python:dynamic/scoring:Routing"
 RULE = "azure-native:machinelearningservices:ManagedNetworkSettingsRule"
 WORKSPACE = "azure-native:machinelearningservices:Workspace"
+PRIVATE = "azure-native:network:Private"
+
+
+def _subnet(emulator: Emulator, location: str) -> str:
+    """Make a network with a subnet, as a team has them, and give the subnet's id."""
+    assert emulator.arm("PUT", "/resourceGroups/net", {"location": location})[0] == 201
+    network = "/resourceGroups/net/providers/Microsoft.Network/virtualNetworks/ours"
+    assert emulator.arm("PUT", network, {"location": location, "properties": {}})[0] == 201
+    status, made = emulator.arm("PUT", f"{network}/subnets/endpoints", {"properties": {}})
+    assert status == 201
+    return str(made["id"])
 
 
 def test_a_managed_production_stays_as_it_is_and_starts_over_under_other_names(
@@ -42,6 +54,10 @@ def test_a_managed_production_stays_as_it_is_and_starts_over_under_other_names(
 
     # A change of the workspace sends none of Azure's own rules back, which Azure would refuse.
     config["scoring:firewallSku"] = "standard"
+    config["scoring:privateEndpoints"] = {
+        "subnet": _subnet(emulator, config["azure-native:location"]),
+        "zones": {zone: f"privatelink.{zone}.azure.test" for zone in ZONES},
+    }
     stack.write(config)
     stack.up("--refresh")
     rules = {rule["inputs"]["ruleName"] for rule in stack.resources(RULE)}
@@ -49,6 +65,15 @@ def test_a_managed_production_stays_as_it_is_and_starts_over_under_other_names(
     shown = body["properties"]["managedNetwork"]
     own = {name for name, rule in shown["outboundRules"].items() if rule["category"] == "Required"}
     assert (shown["firewallSku"], {*shown["outboundRules"]} - own) == ("Standard", rules)
+
+    # The services are reached from a team's own network, by names of its own.
+    links = [link["outputs"] for link in stack.resources(f"{PRIVATE}Endpoint")]
+    assert len(links) == 5
+    states = [link["privateLinkServiceConnections"][0] for link in links]
+    assert {state["privateLinkServiceConnectionState"]["status"] for state in states} == {
+        "Approved"
+    }
+    assert len(stack.resources(f"{PRIVATE}DnsZoneGroup")) == 5
 
     # It is destroyed by nobody who has not said so.
     emulator.requests.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,31 @@ def test_a_changed_split_and_a_changed_pin_are_one_resource_each(dev: Stack) -> 
     ]
     assert counted(shown.output) == ["to update", "unchanged"]
     assert "~ 2 to update" in shown.output
+
+
+def without_branches(state: dict[str, Any]) -> dict[str, Any]:
+    """Give a state as it was when everything was at the top of the tree."""
+    stack, name = "urn:pulumi:dev::scoring::pulumi:pulumi:Stack::scoring-dev", "scoring:infra:"
+    text = re.sub(rf"{name}\w+\$", "", json.dumps(state))
+    text = re.sub(rf'"urn:pulumi:dev::scoring::{name}[^"]+"', f'"{stack}"', text)
+    before: dict[str, Any] = json.loads(text)
+    resources = before["deployment"]["resources"]
+    kept = [one for one in resources if not one["type"].startswith(name)]
+    before["deployment"]["resources"] = kept
+    return before
+
+
+def test_a_stack_from_before_there_were_branches_takes_its_resources_along(dev: Stack) -> None:
+    now = dev.state()
+    dev.put_state(without_branches(now))
+    try:
+        changed = dev.preview().changed
+    finally:
+        dev.put_state(now)
+    assert {(step.op, step.type) for step in changed} == {
+        ("create", f"scoring:infra:{kind}")
+        for kind in ("Access", "Assets", "Endpoint", "Monitoring", "Platform")
+    }
 
 
 def test_a_pin_and_an_isolation_that_the_workspace_does_not_take_are_refused(dev: Stack) -> None:
@@ -183,6 +209,10 @@ def test_a_first_preview_takes_what_the_cli_has_written_and_says_what_waits_for_
         in shown.text
     )
     assert "--pin --deployment diabetes-online/blue" in shown.text
+    # What things are called is known before there are any.
+    named = re.findall(r"(?:endpoint|workspace|resourceGroup)Name *: (.*)", shown.output)
+    assert [name for name in named if not name.startswith('"')] == []
+    assert '"scoring-fresh"' in named
 
 
 def _unpinned() -> dict[str, Any]:
