@@ -43,6 +43,10 @@ def run_batch(
     output is put together. Raises JobFailed, or Stopped when `stop` says so.
     """
     plan = read_plan(folder / "plan.json", lambda line: say(folder, line))
+    there = delivered(folder, target)
+    if there and (reported := read_summary(folder)) and reported.status == JobStatus.COMPLETED:
+        discard_pieces(folder)  # the job was cut off after its report
+        return
     began = datetime.fromisoformat(starts(folder)[0]).timestamp()
     started, clock = time.time() - began, time.monotonic()
     # Before anything is imported for the workers: OMP_NUM_THREADS and its like are read once.
@@ -50,9 +54,15 @@ def run_batch(
     status, error = JobStatus.FAILED, None
     try:
         # A job cut off just after its output appeared has only its report left to write.
-        if not delivered(folder, target):
+        if not there:
             with reserve(folder):
                 _score(plan, folder, target, began, stop, finalizing)
+        elif len(Standing(read_journal(folder / "journal.jsonl")).settled) < plan.mini_batches:
+            say(
+                folder,
+                f"warning: {folder / 'journal.jsonl'} is damaged: the output in {target} is whole,"
+                " and the report tells less of it",
+            )
         discard_pieces(folder)
         status = JobStatus.COMPLETED
     except Stopped:

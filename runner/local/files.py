@@ -46,7 +46,7 @@ from runner.local.checked import Kept, find_unsound, remember
 from runner.syncing import sync
 from runner.workspace import Transfer
 
-_AGE = 2 * 10**9  # nanoseconds that a content seems older than it is: see `_keep_new`
+_WRITTEN = 10**18  # nanoseconds since the epoch at which contents seem to be written: see `_write`
 _LABEL = "the asset"
 _CUT_OFF = 24 * 3600  # seconds after which nobody is still at work on what is in `tmp`
 _LOOKED_AT = 1000  # files of a folder
@@ -349,8 +349,8 @@ def _keep_new(
 def _write(path: Path, chunks: Iterable[bytes]) -> str:
     """Write a content aside and return its hash.
 
-    It seems older than it is, so that a change in the moment in which it was remembered is one of
-    its times, too.
+    All seem to be of one moment long ago: so a change in the moment in which one was remembered is
+    one of its times, too, and one that was mended is the same to a job that has read it.
     """
     import hashlib
 
@@ -359,8 +359,7 @@ def _write(path: Path, chunks: Iterable[bytes]) -> str:
         for chunk in chunks:
             written.update(chunk)
             file.write(chunk)
-    past = time.time_ns() - _AGE
-    os.utime(path, ns=(past, past))
+    os.utime(path, ns=(_WRITTEN, _WRITTEN))
     return written.hexdigest()
 
 
