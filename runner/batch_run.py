@@ -56,6 +56,10 @@ def run_batch(
     JobFailed, or Stopped when `stop` says so.
     """
     plan = read_plan(folder / "plan.json", lambda line: say(folder, line))
+    there = delivered(folder, target)
+    if there and (reported := read_summary(folder)) and reported.status == JobStatus.COMPLETED:
+        discard_pieces(folder)  # the job was cut off after its report
+        return
     variables = with_secrets(plan.environment_variables, plan.secrets, secrets)
     plan = replace(plan, environment_variables=variables)
     began = datetime.fromisoformat(starts(folder)[0]).timestamp()
@@ -65,9 +69,15 @@ def run_batch(
     status, error = JobStatus.FAILED, None
     try:
         # A job cut off just after its output appeared has only its report left to write.
-        if not delivered(folder, target):
+        if not there:
             with reserve(folder):
                 _score(plan, folder, target, began, stop, finalizing)
+        elif len(Standing(read_journal(folder / "journal.jsonl")).settled) < plan.mini_batches:
+            say(
+                folder,
+                f"warning: {folder / 'journal.jsonl'} is damaged: the output in {target} is whole,"
+                " and the report tells less of it",
+            )
         discard_pieces(folder)
         status = JobStatus.COMPLETED
     except Stopped:

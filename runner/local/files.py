@@ -47,7 +47,7 @@ from runner.privacy import copy_file, make_private
 from runner.syncing import sync
 from runner.workspace import Transfer
 
-_AGE = 2 * 10**9  # nanoseconds that a content seems older than it is: see `_keep_new`
+_WRITTEN = 10**18  # nanoseconds since the epoch at which contents seem to be written: see `_write`
 _LABEL = "the asset"
 _CUT_OFF = 24 * 3600  # seconds after which nobody is still at work on what is in `tmp`
 _LOOKED_AT = 1000  # files of a folder
@@ -355,8 +355,8 @@ def _keep_new(
 def _write(path: Path, source: ContentFile) -> str:
     """Write a content aside, with the rights of its source, and return its hash.
 
-    It seems older than it is, so that a change in the moment in which it was remembered is one of
-    its times, too.
+    All seem to be of one moment long ago: so a change in the moment in which one was remembered is
+    one of its times, too, and one that was mended is the same to a job that has read it.
     """
     import hashlib
 
@@ -366,8 +366,7 @@ def _write(path: Path, source: ContentFile) -> str:
         for chunk in source.read():
             written.update(chunk)
             file.write(chunk)
-    past = time.time_ns() - _AGE
-    os.utime(path, ns=(past, past))
+    os.utime(path, ns=(_WRITTEN, _WRITTEN))
     return written.hexdigest()
 
 

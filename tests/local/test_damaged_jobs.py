@@ -10,6 +10,8 @@ import pytest
 from runner.batch_progress import Counter
 from runner.batch_run import read_summary
 from runner.job_folder import add_start, job_folder, log_file, starts
+from runner.local.database import opened
+from runner.local.job_records import update_job
 from runner.local.jobs import list_jobs, show_job
 from runner.workspace import JobStatus
 from tests.projects import ScratchProject, make_project
@@ -71,6 +73,15 @@ def test_a_job_is_shown_and_resumed_whatever_of_it_is_damaged(failed: ScratchPro
         "f000.txt\nf001.txt\n"
     )
     assert failed.json("jobs", "show", job)["summary"]["rows"] == 2
+    # Cut off in its last moment, once its output had its place.
+    (folder / "journal.jsonl").write_bytes(b"")
+    for rows in (2, 0):
+        with opened(failed.home) as connection:
+            update_job(connection, job, status=JobStatus.RUNNING)
+        assert failed.run("jobs", "resume", job).returncode == 0
+        assert failed.json("jobs", "show", job)["summary"]["rows"] == rows
+        (folder / "summary.json").unlink()
+    assert "the report tells less of it" in log_file(folder).read_text()
 
 
 @pytest.mark.parametrize(

@@ -300,3 +300,14 @@ def test_only_the_environment_that_stores_files_reads_them_again(tmp_path: Path)
     refused = project.run("env", "doctor", "dev", "--full")
     assert refused.returncode == 2
     assert "use --env local" in refused.stderr
+
+
+def test_a_mended_file_has_the_time_that_it_had(tmp_path: Path) -> None:
+    # A job that has scored it takes it for the same.
+    (tmp_path / "source").write_text("some rows")
+    path = store(tmp_path / "home", tmp_path / "source").path
+    before = path.stat().st_mtime_ns
+    path.chmod(0o644)
+    path.write_text("some")
+    assert store(tmp_path / "home", tmp_path / "source").path.read_text() == "some rows"
+    assert path.stat().st_mtime_ns == before
