@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
-from socket import socketpair
+from socket import SHUT_RDWR, socket, socketpair
 from typing import IO, Any
 
 from runner.errors import JobFailed
@@ -18,7 +18,7 @@ from runner.local.serving.answer import Answer
 from runner.local.serving.plan import DeploymentPlan
 from runner.local.serving.relay import Relay
 from runner.local.serving.request import Request
-from runner.local.serving.wire import pack, unpack
+from runner.local.serving.wire import MOST_ANSWERED, pack, unpack
 from runner.processes import command_in, python_command, variables_in, with_one_thread
 
 # Seconds to import, load the model and get through a script's init().
@@ -52,6 +52,10 @@ class Process:
         self.notice: str | None = None  # worth a line in the log, once it is ready
         self._plan = plan
         self._received = bytearray()
+        self._ended = False  # nothing more can be received
+        self._answer: asyncio.Future[tuple[Any, bytes]] | None = None  # that is waited for
+        self._loop: asyncio.AbstractEventLoop | None = None  # in which it is read...
+        self._reading: socket | None = None  # ...by this copy of its connection
         self._receiving = False  # the whole request is sent and its answer isn't there
         self._ahead: bytes | None = None  # the next request, which it was sent...
         self._rest = b""  # ...but for these last bytes
@@ -153,7 +157,10 @@ class Process:
 
     def end(self, grace: float = 0.0) -> None:
         """Let it end by itself, `grace` seconds at most, and see it gone."""
+        with contextlib.suppress(OSError):  # where the process is gone already
+            self._socket.shutdown(SHUT_RDWR)  # so that the loop, which has a copy, closes that
         self._socket.close()
+        self._forget_closed_loop()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(grace)
         self.kill()
@@ -179,24 +186,69 @@ class Process:
     async def _exchange(self, message: bytes, seconds: float) -> tuple[Any, bytes]:
         """Send a message and give the head and the body of the one that comes back."""
         loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._read_in(loop)
+        self._answer = loop.create_future()
+        self._settle()  # it may be there already, of a request that was sent ahead
         try:
             async with asyncio.timeout(seconds):
                 await loop.sock_sendall(self._socket, message)
                 self._receiving = True
-                while (told := unpack(self._received)) is None:
-                    chunk = await loop.sock_recv(self._socket, _CHUNK)
-                    if not chunk:
-                        raise Died
-                    self._received += chunk
+                return await self._answer
         except TimeoutError:
             raise TooSlow from None
         except OSError:
             raise Died from None
-        except ValueError:
-            raise Died(_WRITTEN_INTO) from None
         finally:
             self._receiving = False
-        return told
+
+    def _read_in(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Read what comes in an event loop from now on, until another has a request answered.
+
+        To ask the system anew for each answer whether it is there costs more than to read it.
+        """
+        self._forget_closed_loop()
+        self._loop, self._reading = loop, self._socket.dup()
+        loop.add_reader(self._reading, self._arrived, loop, self._reading)
+
+    def _forget_closed_loop(self) -> None:
+        if self._reading is not None and self._loop is not None and self._loop.is_closed():
+            self._reading.close()
+
+    def _arrived(self, loop: asyncio.AbstractEventLoop, reading: socket) -> None:
+        if loop is self._loop and self._received_more(reading):
+            return
+        loop.remove_reader(reading)
+        reading.close()
+
+    def _received_more(self, reading: socket) -> bool:
+        """Take what has arrived; whether there may come more."""
+        try:
+            chunk = reading.recv(_CHUNK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            chunk = b""
+        self._received += chunk
+        # Nobody asks for what a script goes on to write into its connection.
+        self._ended = not chunk or len(self._received) > 2 * MOST_ANSWERED
+        self._settle()
+        return not self._ended
+
+    def _settle(self) -> None:
+        """Give the answer that is waited for once it is there, or why there will be none."""
+        answer = self._answer
+        if answer is None or answer.done():
+            return
+        try:
+            told = unpack(self._received)
+        except ValueError:
+            answer.set_exception(Died(_WRITTEN_INTO))
+            return
+        if told is not None:
+            answer.set_result(told)
+        elif self._ended:
+            answer.set_exception(Died())
 
 
 def packed(request: Request) -> bytes:
