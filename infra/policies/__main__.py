@@ -3,6 +3,7 @@
 from pulumi_policy import EnforcementLevel, PolicyPack
 
 from infra.policies import (
+    access,
     compute,
     databricks,
     models,
@@ -18,6 +19,7 @@ from infra.policies.rule import as_policy
 RULES = (
     network.NO_PUBLIC_NETWORK,
     network.NO_KEYS,
+    access.PUSHED_BY_BUILDER,
     tls.MINIMUM_TLS,
     retention.VAULT_RETENTION,
     retention.BLOB_RETENTION,
