@@ -48,6 +48,14 @@ def leave_profile(folder: Path, attempts: Iterable[Attempt]) -> bool:
     return True
 
 
+def kept_profile(folder: Path) -> Profile | None:
+    """Return the profile that a job left; None where there is none that can be used."""
+    try:
+        return decode(profile_file(folder).read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
 def job_profile(folder: Path, name: str, output: str | None) -> Profile:
     """Return the profile of a completed job, made of the data it scored where it left none.
 
