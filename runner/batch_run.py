@@ -29,7 +29,7 @@ from runner.job_folder import (
     with_secrets,
 )
 from runner.job_interpreter import interpreter_from
-from runner.job_profile import leave_profile
+from runner.job_profile import kept_profile, leave_profile
 from runner.only_files import read_file
 from runner.predictions import COLUMNS
 from runner.processes import with_one_thread
@@ -219,5 +219,6 @@ def _page(
             tally=merge(attempt.tally for attempt in Standing(attempts).counted()),
             resumed=len(begun) - 1,
             columns=() if plan.script else COLUMNS,
+            profile=kept_profile(folder),
         )
     )

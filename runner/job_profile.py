@@ -18,6 +18,7 @@ from runner.engine.profiles import gather
 from runner.engine.text import one_line
 from runner.errors import EnvironmentRefused, JobFailed
 from runner.installing import installed_by
+from runner.only_files import read_file
 from runner.predictions import COLUMNS
 from runner.profile.profile import Profile, decode, encode, merge_profiles, without_rare
 from runner.profile.sketch import Profiler, wanted
@@ -48,6 +49,14 @@ def leave_profile(folder: Path, attempts: Iterable[Attempt]) -> bool:
     return True
 
 
+def kept_profile(folder: Path) -> Profile | None:
+    """Return the profile that a job left; None where there is none that can be used."""
+    try:
+        return decode(read_file(profile_file(folder)))
+    except (OSError, ValueError):
+        return None
+
+
 def job_profile(folder: Path, name: str, output: str | None) -> Profile:
     """Return the profile of a completed job, made of the data it scored where it left none.
 
@@ -55,7 +64,7 @@ def job_profile(folder: Path, name: str, output: str | None) -> Profile:
     """
     path = profile_file(folder)
     try:
-        return decode(path.read_bytes())
+        return decode(read_file(path))
     except FileNotFoundError:
         why = f"job {name!r} left no profile"
     except ValueError as error:

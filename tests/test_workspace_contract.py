@@ -197,6 +197,8 @@ def test_jobs_and_endpoints_that_are_not_there_are_not_found(workspace: Workspac
     assert workspace.jobs() == []
     with pytest.raises(NotFound, match="there are no jobs yet"):
         workspace.job()
+    with pytest.raises(NotFound):
+        workspace.profile("nobody")
     with pytest.raises(NotFound, match="no endpoint 'nowhere'"):
         workspace.endpoint("nowhere")
 

@@ -23,6 +23,7 @@ from runner.drift.metrics import (
     kolmogorov_smirnov,
     normalized_wasserstein,
     stability_index,
+    unit_of,
 )
 from runner.profile.column import MOST_TEXTS, Column, Numbers, Opaque, Texts
 from runner.profile.profile import Profile
@@ -187,8 +188,8 @@ def _note(before: Numbers, after: Numbers, baseline: str, other: str) -> str | N
     if infinite:
         each = ", ".join(f"{count:,} in {job}" for job, count in infinite.items())
         return f"without what is infinite: {each}"
-    if before.deviation is None:
-        return f"{baseline} has one value, which no distance can be measured by"
+    if unit_of(before) is None:
+        return f"{baseline} has no standard deviation to measure a distance by"
     if before.whole != after.whole:
         whole, not_whole = (baseline, other) if before.whole else (other, baseline)
         return f"whole numbers in {whole} and others in {not_whole}, which Azure does not compare"

@@ -21,6 +21,7 @@ from runner.profile.column import Numbers, points
 _LEAST_DEVIATION = 0.001  # a column's distances are never divided by less
 _EVEN = 1e-10  # edges whose distances differ by less are counted by dividing
 _FAR = 3.0  # in units of Kolmogorov's limit: of such samples chance makes 3 in 100 million
+_RESCALED = 500  # steps, in which paths become 2^500 times as many at most
 _MOST_TESTED = 10_000  # rows of each, beyond which Azure makes no Kolmogorov-Smirnov test
 CATEGORICAL_BELOW = 0.05  # different values to rows: whole numbers of fewer are categories
 
@@ -208,9 +209,14 @@ def normalized_wasserstein(baseline: Numbers, other: Numbers) -> Figure | None:
 
 
 def unit_of(baseline: Numbers) -> float | None:
-    """Return what distances are divided by: the standard deviation of the baseline's sample."""
+    """Return what distances are divided by: the standard deviation of the baseline's sample.
+
+    None where that is no number: of one row, or of the greatest numbers there are.
+    """
     deviation = baseline.deviation
-    return None if deviation is None else max(deviation, _LEAST_DEVIATION)
+    if deviation is None or not math.isfinite(deviation):
+        return None
+    return max(deviation, _LEAST_DEVIATION)
 
 
 def area_between(baseline: Numbers, other: Numbers) -> float:
@@ -222,14 +228,15 @@ def area_between(baseline: Numbers, other: Numbers) -> float:
     marks = sorted({mark for each in knots for mark in each})
     before, after = (_shares(each, marks) for each in knots)
     areas = []
-    for index, (left, right) in enumerate(pairwise(marks)):
-        start = before[index][1] - after[index][1]
-        end = before[index + 1][0] - after[index + 1][0]
+    start = left = 0.0
+    for mark, (low, high), (low_other, high_other) in zip(marks, before, after, strict=True):
+        end = low - low_other
         if start * end >= 0:
-            mean = (abs(start) + abs(end)) / 2
+            areas.append(abs(start + end) / 2 * (mark - left))
         else:
             mean = (start * start + end * end) / (abs(start) + abs(end)) / 2
-        areas.append(mean * (right - left))
+            areas.append(mean * (mark - left))
+        start, left = high - high_other, mark
     return math.fsum(areas)
 
 
@@ -254,20 +261,18 @@ def _shares(
 ) -> list[tuple[float, float]]:
     """The distribution function just before and at each mark, of which the knots are some."""
     found = []
-    places = list(knots)
-    index = -1  # of the last knot that is not beyond the mark
+    left = start = 0.0  # the last knot, and the function there
+    rest = iter(knots.items())
+    right, ahead = next(rest)
     for mark in marks:
-        if index + 1 < len(places) and places[index + 1] == mark:
-            index += 1
-            found.append(knots[mark])
-        elif index < 0:
-            found.append((0.0, 0.0))
-        elif index + 1 == len(places):
-            found.append((1.0, 1.0))
+        if mark == right:
+            found.append(ahead)
+            left, start = right, ahead[1]
+            right, ahead = next(rest, (math.inf, (start, start)))
+        elif ahead[0] == start:
+            found.append((start, start))
         else:
-            left, right = places[index], places[index + 1]
-            start, end = knots[left][1], knots[right][0]
-            share = start + (end - start) * ((mark - left) / (right - left))
+            share = start + (ahead[0] - start) * ((mark - left) / (right - left))
             found.append((share, share))
     return found
 
@@ -296,9 +301,8 @@ def two_sample_tail(largest: int, n: int, m: int) -> float:
     samples' sizes, is to be `largest` or more.
 
     Each order of the two samples' values is a path from (0, 0) to (n, m), and all are as likely.
-    The share of those that stay within the difference is followed along the diagonals, as
-    Kim and Jennrich (1973) do, so that no number of paths is too great for a float. Where the
-    samples share values it is an upper bound, as in SciPy.
+    Those that stay within the difference are counted along the diagonals: Hodges (1957), Arkiv för
+    matematik 3, 469-486. Where the samples share values it is an upper bound, as in SciPy.
     """
     if largest <= 0:
         return 1.0
@@ -307,17 +311,24 @@ def two_sample_tail(largest: int, n: int, m: int) -> float:
         return 2 * math.exp(-2 * apart * apart)  # Kolmogorov's limit, all but 0
     import numpy as np
 
-    taken = np.arange(n + 1, dtype=np.float64)  # of the first sample
-    within, start = np.ones(1), 0  # the shares of the paths that came so far, from so many taken
+    # The paths that came so far, by how many of the first sample they took (one is added, so that
+    # there is a place before 0); in units of e to the power of `unit`.
+    paths, after, unit = np.zeros(n + 3), np.zeros(n + 3), 0.0
+    paths[1] = 1.0
     for step in range(1, n + m + 1):
         # taken m - (step - taken) n lies between -largest and largest.
-        least = max(0, step - m, (step * n - largest) // (n + m) + 1)
-        most = min(n, step, -((-step * n - largest) // (n + m)) - 1)
-        before = np.zeros(most - least + 2)  # from one taken less
-        first, last = max(start, least - 1), min(start + len(within) - 1, most)
-        before[first - least + 1 : last - least + 2] = within[first - start : last - start + 1]
-        now = taken[least : most + 1]
-        one_more = before[:-1] * (n + 1 - now)
-        within = (one_more + before[1:] * (m - step + 1 + now)) / (n + m - step + 1)
-        start = least
-    return max(0.0, 1.0 - float(within.sum()))
+        least = max(0, step - m, (step * n - largest) // (n + m) + 1) + 1
+        most = min(n, step, -((-step * n - largest) // (n + m)) - 1) + 1
+        np.add(paths[least - 1 : most], paths[least : most + 1], out=after[least : most + 1])
+        after[least - 1] = after[most + 1] = 0.0
+        paths, after = after, paths
+        if step % _RESCALED == 0:
+            highest = paths[least : most + 1].max(initial=0.0)
+            if not highest:
+                return 1.0
+            paths /= highest
+            unit += math.log(highest)
+    if not paths[n + 1]:
+        return 1.0
+    all_paths = math.lgamma(n + m + 1) - math.lgamma(n + 1) - math.lgamma(m + 1)
+    return min(1.0, max(0.0, -math.expm1(math.log(paths[n + 1]) + unit - all_paths)))

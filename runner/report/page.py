@@ -8,6 +8,7 @@ from runner.report.failures import failures, searchable, troubles
 from runner.report.files import rows_by_file
 from runner.report.frame import asset, framed
 from runner.report.header import header, totals
+from runner.report.inputs import inputs
 from runner.report.mini_batches import time_by_mini_batch
 from runner.report.predictions import predictions
 from runner.report.report import Report
@@ -22,6 +23,7 @@ def render(report: Report) -> str:
     sections = [
         totals(summary),
         predictions(report.tally, summary.rows),
+        inputs(report.profile),
         rows_by_file(settled),
         time_by_mini_batch(attempts, settled, resumed=report.resumed > 0),
         failures(found, attempts, summary.failed_files or 0, report.error),

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from runner.engine.attempt import Attempt
 from runner.predictions import COLUMNS
+from runner.profile.profile import Profile
 from runner.tally import Tally
 from runner.workspace import Summary
 
@@ -27,3 +28,4 @@ class Report(NamedTuple):
     tally: Tally
     resumed: int  # times it was taken up again
     columns: Sequence[str] = COLUMNS  # of the output; empty: not known
+    profile: Profile | None = None  # of a completed job; None where it left none

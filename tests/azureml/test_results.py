@@ -69,6 +69,8 @@ def test_results_are_collected_once(
     assert told[-1].bytes_done == told[-1].bytes_all
     scored.emulator.requests.clear()
     assert workspace.collect(completed) == workspace.summary(completed) == summary
+    profile = workspace.profile(completed)
+    assert (profile.answers, profile.rows, list(profile.outputs)) == (LINES, 0, ["prediction"])
     assert len(scored.emulator.requests) == 0
 
 

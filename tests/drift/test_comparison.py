@@ -100,7 +100,14 @@ def test_a_sample_of_any_size_is_compared_with_itself(rows: int) -> None:
     assert all(measure.value in (0, 1) for measure in found.measures)
     if rows == 1:
         assert found.judged is None
-        assert found.note == "old has one value, which no distance can be measured by"
+        assert found.note == "old has no standard deviation to measure a distance by"
+
+
+def test_the_greatest_numbers_there_are_have_no_distance_and_break_nothing() -> None:
+    found = column(normal(400) * 1e307, normal(300))
+    assert found.judged is None
+    assert found.note == "old has no standard deviation to measure a distance by"
+    assert found.measure("JensenShannonDistance") is not None
 
 
 def test_texts_are_compared_whether_they_are_told_or_not() -> None:
