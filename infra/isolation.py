@@ -59,7 +59,7 @@ class Network:
     isolation: Isolation = "none"
     outbound: tuple[str, ...] = ()  # hosts that a managed network may reach, and presets of them
     firewall: Firewall = "basic"
-    builder_size: Size = "Standard_DS3_v2"  # of the machine that builds images
+    builder_size: Size = "Standard_D4ds_v4"  # of the machine that builds images
 
     @property
     def private(self) -> bool:

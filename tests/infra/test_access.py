@@ -78,10 +78,10 @@ def test_each_actor_is_signed_in_as_its_own_identity(dev: Program, prod: Program
 def test_images_of_a_managed_network_are_built_by_a_cluster_that_runs_nothing_else(
     prod: Program,
 ) -> None:
-    builder = prod.one(CLUSTER, "image-builder-ds3-v2")
+    builder = prod.one(CLUSTER, "image-builder-d4ds-v4")
     assert prod.one(WORKSPACE).inputs["imageBuildCompute"] == builder.name
     nodes = builder.inputs["properties"]["properties"]
-    assert (nodes["vmSize"], nodes["vmPriority"]) == ("Standard_DS3_v2", "Dedicated")
+    assert (nodes["vmSize"], nodes["vmPriority"]) == ("Standard_D4ds_v4", "Dedicated")
     scale = nodes["scaleSettings"]
     assert (scale["minNodeCount"], scale["maxNodeCount"]) == (0, 1)
     computes = {
@@ -93,13 +93,13 @@ def test_images_of_a_managed_network_are_built_by_a_cluster_that_runs_nothing_el
 
 def test_a_builder_waits_for_its_roles_and_online_deployments_wait_for_it(prod: Program) -> None:
     waited = prod.one("pulumi-python:dynamic/scoring:Settling", "builder-roles")
-    assert waited.urn in prod.one(CLUSTER, "image-builder-ds3-v2").dependencies
+    assert waited.urn in prod.one(CLUSTER, "image-builder-d4ds-v4").dependencies
     assert {*waited.inputs["assignments"]} == {
         "workspace-contributor-on-workspace",
         "builder-blob-data-contributor-on-storage",
         "builder-acr-push-on-registry",
     }
-    there = prod.one("pulumi-python:dynamic/scoring:ClusterDeletion", "image-builder-ds3-v2")
+    there = prod.one("pulumi-python:dynamic/scoring:ClusterDeletion", "image-builder-d4ds-v4")
     for deployment in prod.of("machinelearningservices:OnlineDeployment"):
         assert there.urn in deployment.dependencies
 

@@ -122,7 +122,7 @@ PROD: Mapping[str, Mapping[str, Any]] = {
     INSIGHTS: {},
 }
 NODES: Mapping[str, Any] = {
-    "vmSize": "Standard_DS3_v2",
+    "vmSize": "Standard_D4ds_v4",
     "osType": "Linux",
     "remoteLoginPortPublicAccess": "Disabled",
 }
@@ -139,7 +139,7 @@ CLUSTERS: Mapping[str, Mapping[str, Any]] = {
     },
     "prod cpu-cluster": {
         **NODES,
-        "vmSize": "Standard_DS4_v2",
+        "vmSize": "Standard_D8ds_v4",
         "vmPriority": "Dedicated",
         "enableNodePublicIp": False,
         "scaleSettings": {
@@ -148,7 +148,7 @@ CLUSTERS: Mapping[str, Mapping[str, Any]] = {
             "nodeIdleTimeBeforeScaleDown": "PT10M",
         },
     },
-    "prod image-builder-ds3-v2": {
+    "prod image-builder-d4ds-v4": {
         **NODES,
         "vmPriority": "Dedicated",
         "enableNodePublicIp": False,
