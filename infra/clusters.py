@@ -16,6 +16,12 @@ from infra.settings import Settings
 PRIORITIES = {"dedicated": ml.VmPriority.DEDICATED, "low_priority": ml.VmPriority.LOW_PRIORITY}
 # Azure changes nothing of a cluster but its scale, its identity and its tags.
 FIXED = ("vmSize", "vmPriority", "enableNodePublicIp")
+# The same for every cluster of a stack, and another one's where it was there before the stack.
+AS_MADE = (
+    "properties.disableLocalAuth",
+    "properties.properties.osType",
+    "properties.properties.remoteLoginPortPublicAccess",
+)
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,7 @@ def declare_cluster(
         tags=settings.tags,
         opts=made_by_commit(
             depends_on=after,
+            ignore_changes=[*AS_MADE],
             # So that its deletion hears of it, and refuses.
             replace_on_changes=[f"properties.properties.{name}" for name in FIXED],
             delete_before_replace=True,

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import pulumi
 from pulumi_azure_native import monitor
 
+from infra.component import within
 from infra.endpoint import Endpoint
 from infra.foundation import Platform
 from infra.settings import Settings
@@ -51,6 +52,7 @@ def declare_diagnostics(
                 monitor.LogSettingsArgs(category=category, enabled=True)
                 for category in CATEGORIES[kind]
             ],
+            opts=within(),
         )
         for kind, name, resource in _sources(platform, online)
         if kind in settings.logged

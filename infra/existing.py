@@ -120,6 +120,7 @@ def problems_of(settings: Settings, config: StackConfig, manager: ResourceManage
         *_respelt(workspace, settings, config, manager),
         *silenced(settings, config, manager),
         *_elsewhere(found.body, settings, config),
+        *_without_registry(found.body, settings, config),
     ]
 
 
@@ -249,6 +250,20 @@ def _missing(
         f" {_registering(pin, settings)}"
     )
     return pin.say(text, *pin.keys)
+
+
+def _without_registry(
+    workspace: Mapping[str, Any], settings: Settings, config: StackConfig
+) -> Iterator[Problem]:
+    """Azure gives a workspace its registry with the first image, and roles are to be on it."""
+    if settings.existing.workspace and not workspace["properties"].get("containerRegistry"):
+        text = (
+            f"{settings.workspace} has no container registry yet, which its images are in; give it"
+            f" one with `az ml workspace update --name {settings.workspace} --resource-group"
+            f" {settings.resource_group} --container-registry ID --update-dependent-resources`"
+        )
+        place = config.place_below(EXISTING, "workspace")
+        yield Problem(place, f"{EXISTING}.workspace", text)
 
 
 def _isolation(

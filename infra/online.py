@@ -145,6 +145,8 @@ def _endpoint(
                 "properties.description",
                 "properties.traffic",
                 "properties.mirrorTraffic",
+                # One that was there before the stack has its own, for life.
+                *(["identity"] if declared.name in settings.existing.endpoints else []),
                 *written_by_azure(declared),
             ],
             delete_before_replace=True,

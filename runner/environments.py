@@ -22,6 +22,7 @@ from runner.project import (
 from runner.sources import AZUREML, OUTPUTS, Source
 
 if TYPE_CHECKING:
+    from runner.adoption import Adoption
     from runner.health import Link
     from runner.local.bench import Bench
     from runner.venvs.interpreter import EnvManager
@@ -110,6 +111,24 @@ def examine(environment: str, outputs: Path | None = None, *, full: bool = False
             " stores none here; use --env local"
         )
     return platform.examine(project, environment, source, full)
+
+
+def find_adoption(environment: str) -> Adoption:
+    """Find what the stack of an environment takes over of a workspace that runs already.
+
+    Raises WrongUsage for an environment that is no stack on Azure Machine Learning or names no such
+    workspace, NotFound, EnvironmentRefused.
+    """
+    project = find_project()
+    source = _managed_source(project, environment) if environment != LOCAL else None
+    if source is None or (source.kind, source.platform) != ("stack", AZUREML):
+        raise WrongUsage(
+            f"environment {environment} is no stack on Azure Machine Learning; name one with a"
+            " Pulumi.<env>.yaml"
+        )
+    from runner.azureml.environment import find_adoption
+
+    return find_adoption(project, environment)
 
 
 def takes_outputs(environment: str) -> bool:

@@ -13,6 +13,7 @@ from runner.sources import Source
 from runner.stack_output import read_source
 
 if TYPE_CHECKING:
+    from runner.adoption import Adoption
     from runner.azureml.outputs import Outputs
     from runner.health import Link
     from runner.project import Project
@@ -62,6 +63,17 @@ def examine(project: Project, environment: str, source: Source, _full: bool, /) 
     assert source.file is not None
     read = partial(read_address, project, environment, source)
     return examine(source.kind, source.file, read)
+
+
+def find_adoption(project: Project, environment: str) -> Adoption:
+    """Find what a stack takes over of a workspace that runs already.
+
+    Raises WrongUsage, EnvironmentRefused.
+    """
+    _check_packages(environment)
+    from runner.azureml.adoption import find_adoption
+
+    return find_adoption(project, environment)
 
 
 def read_address(project: Project, environment: str, source: Source) -> Outputs:

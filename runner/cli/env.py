@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -135,6 +136,58 @@ def doctor(session: Session, environment: str | None, full: bool, output: str) -
     if output == "json":
         print_json([asdict(link) for link in links])
     return EnvironmentRefused.exit_status if any(link.state == "failed" for link in links) else 0
+
+
+@env.command(
+    epilog="""\b
+Examples:
+  runner env adopt prod
+  runner env adopt prod --file adopted.json"""
+)
+@click.argument("environment", metavar="ENV", shell_complete=environment_names)
+@click.option(
+    "--file",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("import.json"),
+    show_default=True,
+    help="Where to write the list that `pulumi import` takes.",
+)
+@output_option
+@common
+def adopt(environment: str, file: Path, output: str) -> None:
+    """List what runs in a workspace already, for a stack to take over.
+
+    Previews the stack, whose `scoring:existing` names the workspace, and writes a list of what it
+    would make and the workspace has: endpoints, deployments, clusters. Nothing is changed: `pulumi
+    import` with that list puts them into the stack's state, and then a preview shows what would
+    change of each.
+    """
+    import json
+    from dataclasses import asdict
+
+    from runner.cli.output import print_json, print_table
+    from runner.environments import find_adoption
+
+    adoption = find_adoption(environment)
+    for warning in adoption.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    file.write_text(json.dumps(adoption.imports, indent=2) + "\n", encoding="utf-8")
+    if output == "json":
+        print_json([asdict(resource) for resource in adoption.adopted])
+    else:
+        rows = [
+            [resource.type.rpartition(":")[2], resource.name, resource.id.rpartition("/")[2]]
+            for resource in adoption.adopted
+        ]
+        print_table(["type", "name in the stack", "on Azure"], rows)
+    stack = f"--stack {environment}"
+    click.echo(
+        f"wrote {file}; take this over and look, before anything is changed, with\n"
+        f"pulumi import --file {file} {stack} --protect=false --generate-code=false\n"
+        f"pulumi preview {stack} --diff",
+        err=True,
+    )
 
 
 def _described(name: str, source: Source) -> dict[str, str | None]:

@@ -161,3 +161,16 @@ def test_outside_a_project_it_says_so(
     result = run("env", "list")
     assert result.status == 2
     assert "RUNNER_PROJECT" in result.err
+
+
+def test_only_a_stack_on_azure_ml_takes_anything_over(run: Run) -> None:
+    refused = run("env", "adopt", "local")
+    assert refused.status == 2
+    assert "environment local is no stack on Azure Machine Learning" in refused.err
+
+
+def test_a_stack_that_takes_over_says_of_which_workspace(run: Run, project: Path) -> None:
+    refused = run("env", "adopt", "prod")
+    assert refused.status == 2
+    assert "Pulumi.prod.yaml: scoring:existing names no workspace that is running" in refused.err
+    assert not (project / "import.json").exists()

@@ -167,9 +167,18 @@ def imported(kind: Kind, identifier: str, answered: Properties) -> dict[str, Any
         )
     named = {name: unquote(value) for name, value in found.groupdict().items()}
     return {
-        **_as_inputs(kind, outputs(kind, answered)),
+        **_writable(_as_inputs(kind, outputs(kind, answered))),
         **{name: value for name, value in named.items() if name in kind.declared.inputs},
         "azureApiVersion": kind.declared.api_version,
+    }
+
+
+def _writable(given: Properties) -> dict[str, Any]:
+    """Leave out what only the service says, however deep."""
+    return {
+        name: _writable(value) if isinstance(value, dict) else value
+        for name, value in given.items()
+        if name not in READ_ONLY
     }
 
 

@@ -96,6 +96,18 @@ def test_a_stack_from_before_there_were_branches_takes_its_resources_along(dev: 
     }
 
 
+def test_what_a_stack_made_is_handed_over_and_not_deleted(dev: Stack) -> None:
+    (vault,) = dev.resources("azure-native:keyvault:Vault")
+    (logs,) = dev.resources("azure-native:operationalinsights:Workspace")
+    existing = {"vault": vault["id"], "log_analytics": logs["id"]}
+    dev.write({**dev.config(), "scoring:existing": existing})
+    steps = {step.urn: step.op for step in dev.preview().steps}
+    assert {steps[vault["urn"]], steps[logs["urn"]]} == {"read"}
+    # What is somebody else's has no diagnostic setting of the stack's.
+    changed = [urn for urn, op in steps.items() if op not in ("same", "read")]
+    assert [urn.rpartition("::")[2] for urn in changed] == ["vault-logs"]
+
+
 def test_a_pin_and_an_isolation_that_the_workspace_does_not_take_are_refused(dev: Stack) -> None:
     config = dev.config()
     deployments = config[ENDPOINTS]["diabetes-online"]["deployments"]
