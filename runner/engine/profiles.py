@@ -10,6 +10,7 @@ from runner.atomic import remove
 from runner.engine.attempt import Attempt
 from runner.engine.layout import profile_draft, profile_piece
 from runner.engine.parts import Key
+from runner.only_files import read_file
 from runner.profile.profile import Profile, decode, encode, merge_profiles
 
 _AT_ONCE = 16  # profiles that are held in memory
@@ -52,4 +53,4 @@ def gather(folder: Path, attempts: Iterable[Attempt]) -> Profile | None:
 def _parts(folder: Path, attempts: Iterable[Attempt]) -> Iterator[Profile]:
     for attempt in attempts:
         if attempt.outcome == "done" and attempt.rows:
-            yield decode(profile_piece(folder, attempt.key).read_bytes())
+            yield decode(read_file(profile_piece(folder, attempt.key)))
