@@ -4,11 +4,13 @@ unpickling what it sends would run that code here."""
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Union
 
 from runner.engine.attempt import FileResult
 from runner.engine.drivers.result import Result
+from runner.tally import merge
 
 
 @dataclass(frozen=True)
@@ -58,28 +60,40 @@ def decode(content: bytes) -> Message:
     """Read what `encode` wrote. ValueError for anything else."""
     try:
         message = _decode(content)
-    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        if not _is_sound(message):
+            raise ValueError("what it says is of other types")
+    except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from None
-    if isinstance(message, Scored) and not _is_sound(message):
-        raise ValueError("a result that is none")
     return message
 
 
-def _is_sound(scored: Scored) -> bool:
-    """Whether what is reckoned with has the types that it has to have."""
-    result = scored.result
+def _is_sound(message: Message) -> bool:
+    """Whether what is reckoned with has the types that it has to have.
+
+    What can't be told by types alone raises as what reckons with it.
+    """
+    if isinstance(message, Ready):
+        return _are_texts(message.warnings)
+    if not isinstance(message, Scored):
+        return isinstance(message.reason, str)
+    result = message.result
+    merge([result.tally, result.tally])
     texts = [file.name for file in result.files] + list(result.warnings)
     maybe_texts = [result.retry, *(file.error for file in result.files)]
     maybe_numbers = [result.rows, *(file.rows for file in result.files)]
     return (
-        all(isinstance(text, str) for text in texts)
+        _are_texts(texts)
         and all(text is None or isinstance(text, str) for text in maybe_texts)
         and all(number is None or type(number) is int for number in maybe_numbers)
         and type(result.missing) is int
-        and type(scored.checksum) is int
+        and type(message.checksum) is int
         and isinstance(result.tally, dict)
-        and isinstance(result.number_types, dict)
+        and _are_texts(result.number_types.values())
     )
+
+
+def _are_texts(values: Iterable[object]) -> bool:
+    return all(isinstance(value, str) for value in values)
 
 
 def _decode(content: bytes) -> Message:

@@ -41,13 +41,21 @@ def test_a_message_comes_through_as_it_was(message: Message) -> None:
         b"[" * 100_000,
         b'["Ready", 1]',
         b'["Ready", {}]',
+        b'["Ready", {"warnings": [[1]]}]',
         b'["Other", {}]',
+        b'["Raised", {"reason": 1}]',
         b'["Raised", {"why": "x"}]',
         b'["Scored", {"result": {"files": [], "tally": {}, "warnings": [], "rows": "2"},'
         b' "checksum": 0}]',
         b'["Scored", {"result": {"files": [{"name": 1, "rows": 2}], "tally": {}, "warnings": []},'
         b' "checksum": 0}]',
         b'["Scored", {"result": {"files": [], "tally": [], "warnings": []}, "checksum": 0}]',
+        b'["Scored", {"result": {"files": [], "tally": {"classes": {"a": "b"}}, "warnings": []},'
+        b' "checksum": 0}]',
+        b'["Scored", {"result": {"files": [], "tally": {"columns": {"a": 1}}, "warnings": []},'
+        b' "checksum": 0}]',
+        b'["Scored", {"result": {"files": [], "tally": {}, "warnings": [], "number_types":'
+        b' {"a": []}}, "checksum": 0}]',
     ],
 )
 def test_what_is_json_and_no_message_is_none(content: bytes) -> None:

@@ -103,7 +103,8 @@ def run_one(at, who, both, how, seed, output):
     workspace = LocalWorkspace(find_project())
     home = find_project().home
     first = []
-    def start(home, name):
+    def start(home, name, secrets):
+        assert not secrets
         first.append(Host(home, name, (at, who, both)))
         return first[0]
     jobs.start_host = start
@@ -114,7 +115,8 @@ def run_one(at, who, both, how, seed, output):
     status = first[0].wait()
     calls = os.read(first[0].told, 100).decode()
     resumes = []
-    def start_again(home, name):
+    def start_again(home, name, secrets):
+        assert not secrets
         resumes.append(Host(home, name))
         return resumes[-1]
     jobs.start_host = start_again
