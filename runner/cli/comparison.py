@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from runner.cli.interrupt import interruptible
 from runner.cli.options import Session
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def compare_versions(
     names = {name for text in (old, new) if text and (name := named_model(text))}
     bench = open_bench(session.environment, session.env_manager, print_note)
     workspace = session.open()
-    with ExitStack() as stack:
+    with interruptible(), ExitStack() as stack:
         folder = stack.enter_context(bench.scratch())
         asked = bench.ask(endpoint, deployment, data, names)
         name = min(names, default=bench.model_of(asked))
