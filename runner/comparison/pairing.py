@@ -18,7 +18,8 @@ from runner.predictions import COLUMNS
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_BLOCK = 4 << 20  # bytes of a piece that are read at a time
+_SMALL = 4 << 20  # bytes of a piece that is read at once
+_BLOCK = 1 << 20  # bytes of a larger one that are read at a time
 _NEVER = "\x01"  # what no line of a script's is expected to hold
 
 
@@ -175,7 +176,7 @@ def _cells(piece: Path, lines: bool) -> Iterator[pa.Array]:
     if not size:
         return
     quoted = not lines and _has_quotes(piece)
-    small = size <= _BLOCK
+    small = size <= _SMALL
     options: dict[str, Any] = {
         "read_options": csv.ReadOptions(
             column_names=names,
