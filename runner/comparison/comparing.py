@@ -32,7 +32,7 @@ OnPair = Callable[[Pair, Any], object]
 
 @dataclass(frozen=True)
 class Half:
-    """One of the two versions: what it is, what ran it, and what it answered."""
+    """Holds one of the two versions: what it is, what ran it, and what it answered."""
 
     subject: Subject
     interpreter: Interpreter

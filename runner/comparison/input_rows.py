@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _SMALL = 4 << 20  # bytes of a file that is read in one piece
-_BLOCK = 1 << 20  # bytes of a larger one that are read at a time; more cost memory, with those ahead
+_BLOCK = (
+    1 << 20
+)  # bytes of a larger one that are read at a time; more cost memory, with those ahead
 _PLACES = 8  # files that are sampled, and places of each
 _WINDOW = 64 << 10  # bytes that are sampled at a place
 _PARQUET = (".parquet", ".pq")
@@ -32,7 +34,7 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class InputColumns:
-    """The columns that segments are made of: numbers by quartiles, texts by their values."""
+    """Names the columns that segments are made of: numbers by quartiles, texts by their values."""
 
     numbers: tuple[str, ...]
     texts: tuple[str, ...]

@@ -43,7 +43,7 @@ _PARTS = 40  # mini-batches that an MLflow model's files make at least, so that 
 
 @dataclass(frozen=True)
 class Asked:
-    """The deployment that versions are scored as, and the data; None where nothing declares any."""
+    """Says as which deployment versions are scored, and the data; None where none is declared."""
 
     endpoint: str | None
     deployment: BatchDeployment | None

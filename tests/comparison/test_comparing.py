@@ -212,6 +212,28 @@ def test_a_file_that_fails_with_one_version_is_named_and_the_others_are_compared
     assert "'y' is not a number" in found.breaks[0].text
 
 
+@pytest.mark.parametrize("failing", ["old", "new"])
+def test_files_of_a_mini_batch_stay_in_step_where_one_of_them_fails(
+    tmp_path: Path, failing: str
+) -> None:
+    answers = {"a.csv": ["1", "0"], "b.csv": ["7", "8", "9"], "c.csv": ["1", "0", "1"]}
+    some = {name: cells for name, cells in answers.items() if name != "b.csv"}
+    sides = [
+        half(
+            scored(
+                tmp_path / name,
+                some if name == failing else answers,
+                failed={"b.csv": "b.csv: no"} if name == failing else None,
+                together=True,
+            )
+        )
+        for name in ("old", "new")
+    ]
+    found = compared(*sides)
+    assert (found.rows, found.changed) == (5, 0)
+    assert [broken.side for broken in found.breaks if broken.kind == "files"] == [failing]
+
+
 def test_data_that_one_version_refuses_is_no_change_but_a_break(tmp_path: Path) -> None:
     old = half(scored(tmp_path / "old", {"a.csv": ["1"]}))
     new = half(scored(tmp_path / "new", {}, failed={"a.csv": "x"}, error="a.csv: no column 'x'"))
