@@ -165,6 +165,23 @@ def test_answers_of_several_values_are_compared_part_by_part(tmp_path: Path) -> 
     assert share.numbers.quantiles[-1].difference == 0.25
 
 
+def test_a_part_that_one_version_alone_answers_is_a_break(tmp_path: Path) -> None:
+    old = {"a.csv": ['"{""label"": ""a"", ""p"": 0.5}"', ""] * 9}
+    new = {"a.csv": ['"{""label"": ""a"", ""q"": 0.5}"', ""] * 9}
+    found = of(tmp_path, old, new)
+    assert [answer.name for answer in found.answers] == ["label"]
+    assert (found.changed, found.differing) == (0, 9)
+    assert [(broken.side, broken.text) for broken in found.breaks] == [
+        ("old", "answers have 'p' with the old version alone"),
+        ("new", "answers have 'q' with the new version alone"),
+    ]
+
+
+def test_answers_of_several_values_and_of_one_are_compared_as_texts(tmp_path: Path) -> None:
+    found = of(tmp_path, {"a.csv": ['"{""label"": 1}"'] * 9}, {"a.csv": ["1"] * 9})
+    assert (found.rows, found.changed) == (9, 9)
+
+
 def test_lists_are_compared_place_by_place(tmp_path: Path) -> None:
     found = of(tmp_path, {"a.csv": ['"[0.25, 0.75]"'] * 9}, {"a.csv": ['"[0.25, 0.5]"'] * 9})
     assert [(answer.name, answer.changed) for answer in found.answers] == [("0", 0), ("1", 9)]
