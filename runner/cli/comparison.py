@@ -180,7 +180,7 @@ def _print_answer(answer: Answer, several: bool) -> None:
 
 def _print_segments(comparison: Comparison) -> None:
     from runner.comparison.report import cut
-    from runner.comparison.words import p_value, percent
+    from runner.comparison.words import percent, told_p
 
     segments = comparison.segments
     if segments.untried:
@@ -188,7 +188,7 @@ def _print_segments(comparison: Comparison) -> None:
     else:
         lines = [
             f"{cut(part.column, 60)} {cut(part.values, 60)}: {percent(part.share)} of"
-            f" {part.rows:,} rows change (p = {p_value(part.p_value)})"
+            f" {part.rows:,} rows change ({told_p(part.p_value)})"
             for part in segments.found
         ] or ["nowhere more than elsewhere"]
         lines.append(f"{segments.tried:,} segments were tried, and p is corrected for that")

@@ -42,6 +42,18 @@ def test_changes_are_reported_above_the_floor() -> None:
     assert any("4.5 % of the rows change above that" in line for line in told)
 
 
+def test_shifts_and_numbers_are_told_in_sentences() -> None:
+    assert next(checks(report())) == (
+        "the counts of the classes shift no more than by chance (McNemar, mid-p, p = 0.75): 0 by"
+        " -2; chance alone moves up to 12"
+    )
+    told = [line.partition(": ")[2] for line in checks(hostile_report()) if "the rows move" in line]
+    assert told == [
+        "50 % of the rows move by at most 0.1, 100 % by at most 1.5; its mean goes from 1 to 1.1;"
+        " 3 cross 0.5; without a number: 0, now 2"
+    ]
+
+
 def test_packages_size_and_time_stand_beside_each_other() -> None:
     assert list(environment(report())) == [
         "packages: scikit-learn 1.8.0 → 1.9.0",
