@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.comparison.answers import TOLERANCE, AnswerCounter, Kind, kind_of
+from runner.comparison.answers import AnswerCounter, Kind, kind_of
 from runner.comparison.arrays import truths_of
 from runner.comparison.breaks import class_breaks, mlmodel_of, scoring_breaks, signature_breaks
 from runner.comparison.packages import differing_packages
@@ -57,12 +57,13 @@ def compare(
     deployment: str | None,
     data: str,
     command: str,
+    tolerance: float,
     notices: Sequence[str] = (),
-    tolerance: float = TOLERANCE,
     on_pair: OnPair | None = None,
 ) -> Comparison:
     """Compare what two versions answered for the same input.
 
+    Numbers that differ by no more than `tolerance`, a share of the larger, have not changed.
     `on_pair` is told of rows side by side, with a mask of those that changed; it may be told of
     all of them once more, from the beginning, after a pair that is None. Raises JobFailed where
     neither version scored anything.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +19,7 @@ from runner.comparison.scoring import Scored, Subject
 from runner.errors import JobFailed
 from runner.venvs.interpreter import Interpreter
 from tests.comparison.scorings import scored
+from tests.projects import ROOT
 
 Compared = Callable[..., Comparison]
 
@@ -28,7 +31,8 @@ def half(scoring: Scored, again: Scored | None = None) -> Half:
 
 
 def compared(old: Half, new: Half, **options: Any) -> Comparison:
-    return compare(old, new, endpoint=None, deployment=None, data="data", command="", **options)
+    given = {"endpoint": None, "deployment": None, "data": "data", "command": "", "tolerance": 1e-6}
+    return compare(old, new, **{**given, **options})
 
 
 def of(folder: Path, old: Any, new: Any, **options: Any) -> Comparison:
@@ -339,3 +343,18 @@ def test_ten_megabytes_of_class_names_stay_a_small_report(tmp_path: Path) -> Non
 
     assert len(dumps(to_json(found))) < 100_000
     assert found.changed == 10_000
+
+
+def test_comparing_does_not_import_pandas_which_takes_longer_than_it(tmp_path: Path) -> None:
+    data = _input(tmp_path / "data", 20)
+    program = (
+        "import sys; from pathlib import Path; from tests.comparison.test_comparing import of\n"
+        "for place, cells in enumerate((['0', '1'], ['0.5', 'nan'], ['a', ''])):\n"
+        "    folder = Path(sys.argv[1]) / str(place)\n"
+        "    answers = {'a.csv': cells * 10}, {'a.csv': cells[::-1] * 10}\n"
+        "    of(folder, *answers, data=Path(sys.argv[2]))\n"
+        "print('pandas' in sys.modules)"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "scored"), str(data)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from runner.cli.comparison import exceeds, print_comparison
+from runner.cli.comparison import excess, print_comparison
 from runner.comparison.report import Break, Floor
 from runner.comparison.words import checks, environment, percent, size, verdict
 from tests.comparison.reports import hostile_report, report
@@ -64,9 +64,9 @@ def test_packages_size_and_time_stand_beside_each_other() -> None:
 
 
 def test_more_than_the_limit_above_the_floor_is_too_much() -> None:
-    assert exceeds(report(), 0.05)
-    assert not exceeds(report(), 0.095)
-    assert not exceeds(report(floor=Floor(100, 8)), 0.05)
+    assert excess(report(), 0.05) == "--fail-over: 9.5 % of the rows change, and 5 % may"
+    assert excess(report(), 0.095) is None
+    assert excess(report(floor=Floor(100, 8)), 0.05) is None
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_what_the_new_version_fails_at_is_always_too_much(
     kind: str, side: str, too_much: bool
 ) -> None:
     made = report(changed=0, breaks=(Break(kind, side, "x"),))  # type: ignore[arg-type]
-    assert exceeds(made, 1.0) is too_much
+    assert (excess(made, 1.0) is not None) is too_much
 
 
 def test_a_terminal_gets_no_control_character(capsys: pytest.CaptureFixture[str]) -> None:
