@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from runner.cli.interrupt import interruptible
 from runner.cli.options import Session
 
 if TYPE_CHECKING:
     from runner.comparison.report import Answer, Comparison
 
+TOLERANCE = 1e-6  # of numbers, where none is given
 EXCEEDED = 4  # the exit status where more changes than --fail-over allows
 _FAILING = ("refused", "files", "rows")  # what --fail-over counts as too much, however little
 _MOST_CLASSES = 12  # of a matrix on the terminal
@@ -32,13 +34,21 @@ def share(ctx: click.Context, param: click.Parameter, value: str | None) -> floa
     return float(found[1]) / 100
 
 
-def exceeds(comparison: Comparison, limit: float) -> bool:
-    """Return whether more rows changed than a share of them, above the floor.
+def excess(comparison: Comparison, limit: float) -> str | None:
+    """Return in a line why a comparison goes over a limit, a share of the rows; None where not.
 
-    What the new version fails at exceeds every limit.
+    What the old version's own unsteadiness explains is taken off. What the new version alone fails
+    at goes over every limit.
     """
-    failing = any(found.side == "new" and found.kind in _FAILING for found in comparison.breaks)
-    return failing or comparison.above_floor > limit
+    from runner.comparison.words import percent
+
+    for found in comparison.breaks:
+        if found.side == "new" and found.kind in _FAILING:
+            return f"--fail-over: {found.text}"
+    if comparison.above_floor > limit:
+        share = percent(comparison.above_floor)
+        return f"--fail-over: {share} of the rows change, and {percent(limit)} may"
+    return None
 
 
 def compare_versions(
@@ -65,7 +75,7 @@ def compare_versions(
     names = {name for text in (old, new) if text and (name := named_model(text))}
     bench = open_bench(session.environment, session.env_manager, print_note)
     workspace = session.open()
-    with ExitStack() as stack:
+    with interruptible(), ExitStack() as stack:
         folder = stack.enter_context(bench.scratch())
         asked = bench.ask(endpoint, deployment, data, names)
         name = min(names, default=bench.model_of(asked))
@@ -94,7 +104,7 @@ def compare_versions(
             endpoint=asked.endpoint,
             deployment=asked.deployment.name if asked.deployment else None,
             data=shown,
-            command=_command(session.environment, old, new, endpoint, deployment, data),
+            command=_command(session.environment, old, new, endpoint, deployment, data, tolerance),
             notices=(*asked.notices, *notices),
             tolerance=tolerance,
             on_pair=writer.add if writer else None,
@@ -113,12 +123,14 @@ def _command(
     endpoint: str | None,
     deployment: str | None,
     data: str | None,
+    tolerance: float,
 ) -> str:
     words = ["runner", "models", "compare", old, *([new] if new else [])]
     options = {
         "--endpoint": endpoint,
         "--deployment": deployment,
         "--data": data,
+        "--tolerance": f"{tolerance:g}" if tolerance != TOLERANCE else None,
         "--env": environment if environment != "local" else None,
     }
     for option, value in options.items():
@@ -179,7 +191,7 @@ def _print_answer(answer: Answer, several: bool) -> None:
 
 def _print_segments(comparison: Comparison) -> None:
     from runner.comparison.report import cut
-    from runner.comparison.words import p_value, percent
+    from runner.comparison.words import percent, told_p
 
     segments = comparison.segments
     if segments.untried:
@@ -187,7 +199,7 @@ def _print_segments(comparison: Comparison) -> None:
     else:
         lines = [
             f"{cut(part.column, 60)} {cut(part.values, 60)}: {percent(part.share)} of"
-            f" {part.rows:,} rows change (p = {p_value(part.p_value)})"
+            f" {part.rows:,} rows change ({told_p(part.p_value)})"
             for part in segments.found
         ] or ["nowhere more than elsewhere"]
         lines.append(f"{segments.tried:,} segments were tried, and p is corrected for that")

@@ -19,7 +19,7 @@ from runner.cli.assets import (
     registration,
     registration_options,
 )
-from runner.cli.comparison import share
+from runner.cli.comparison import TOLERANCE, share
 from runner.cli.options import (
     Group,
     Session,
@@ -273,7 +273,7 @@ Examples:
 @click.option(
     "--tolerance",
     type=click.FloatRange(min=0, max=1),
-    default=1e-6,
+    default=TOLERANCE,
     show_default=True,
     metavar="SHARE",
     help="Numbers that differ by no more than this share of the larger have not changed.",
@@ -328,7 +328,7 @@ def compare(
     environment, or files of a model (a path with a slash, or its declaration); without NEW it is
     the model as it lies in the project. Nothing is registered or changed anywhere.
     """
-    from runner.cli.comparison import EXCEEDED, compare_versions, exceeds, print_comparison
+    from runner.cli.comparison import EXCEEDED, compare_versions, excess, print_comparison
     from runner.cli.output import print_json, print_note
 
     comparison = compare_versions(session, old, new, endpoint, deployment, data, tolerance, rows)
@@ -347,8 +347,9 @@ def compare(
         print(to_markdown(comparison), end="")
     else:
         print_comparison(comparison)
-    if fail_over is not None and exceeds(comparison, fail_over):
-        print_note(f"more than {100 * fail_over:g} % of the rows change, or the new version fails")
+    over = None if fail_over is None else excess(comparison, fail_over)
+    if over is not None:
+        print_note(over)
         return EXCEEDED
     return 0
 

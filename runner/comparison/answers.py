@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 Kind = Literal["classes", "numbers", "texts"]
 
-TOLERANCE = 1e-6  # of the larger of two numbers
 _TINY = 1e-12  # numbers that differ by less are the same, however small they are
 _MOST_NAMES = 2_000  # classes that are told apart while they are counted
 _MOST_SHOWN = 20  # classes of a matrix, the others together among them
@@ -75,7 +74,7 @@ def _are_few_whole_numbers(samples: Sequence[Sequence[str]]) -> bool:
 class AnswerCounter:
     """Counts one part of the answers of both versions, chunk by chunk."""
 
-    def __init__(self, name: str, kind: Kind, tolerance: float = TOLERANCE) -> None:
+    def __init__(self, name: str, kind: Kind, tolerance: float) -> None:
         self.name = name
         self.kind = kind
         self._rows = self._changed = self._differing = 0
@@ -382,11 +381,15 @@ def _numbers(cells: pa.Array) -> NDArray[np.float64]:
 
 def _say_none(old: pa.Array, new: pa.Array) -> Mask:
     """Return where both cells are empty or NaN, and no text that is no number."""
-    import pyarrow as pa
     import pyarrow.compute as pc
 
-    none = pa.array(["", "nan", "NaN"], pa.string())
-    return truths_of(pc.and_(pc.is_in(old, none), pc.is_in(new, none)))
+    none = r"^(nan)?$"
+    return truths_of(
+        pc.and_(
+            pc.match_substring_regex(old, none, ignore_case=True),
+            pc.match_substring_regex(new, none, ignore_case=True),
+        )
+    )
 
 
 def _plain(names: pa.Array) -> list[str]:

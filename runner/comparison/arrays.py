@@ -18,16 +18,32 @@ def numbers_of(values: pa.Array) -> NDArray[np.float64]:
     """Return an array of doubles; NaN where there is none. It can't be written to."""
     import numpy as np
 
-    # Filled in here: a scalar that is NaN has pandas asked whether it is missing.
-    found = np.frombuffer(values.buffers()[1], np.float64, len(values), 8 * values.offset)
-    return np.where(truths_of(values.is_null()), np.nan, found) if values.null_count else found
+    return _filled(values, np.float64, np.nan)
 
 
-def whole_numbers_of(values: pa.Array) -> NDArray[Any]:
-    """Return an array of whole numbers, of which none is missing. It can't be written to."""
+def whole_numbers_of(values: pa.Array, missing: int = 0) -> NDArray[np.int32]:
+    """Return an array of whole numbers of 32 bits; `missing` where there is none.
+
+    It can't be written to.
+    """
     import numpy as np
 
-    return np.from_dlpack(values)
+    return _filled(values, np.int32, missing)
+
+
+def _filled(values: pa.Array, kind: Any, missing: float) -> NDArray[Any]:
+    """Return values of a type of NumPy's. A scalar of Arrow's, to fill them there, is what has
+    pandas imported."""
+    import numpy as np
+
+    content = values.buffers()[1]
+    if content is None or not len(values):
+        return np.full(len(values), missing, kind)
+    size = np.dtype(kind).itemsize
+    found = np.frombuffer(content, kind, len(values), size * values.offset)
+    if not values.null_count:
+        return found
+    return np.where(truths_of(values.is_null()), kind(missing), found)
 
 
 def truths_of(values: pa.Array) -> NDArray[np.bool_]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from runner.comparison.pairing import odd_ones, runs_of
+from runner.comparison.pairing import mismatches, runs_of
 from runner.comparison.report import Break, SideName, cut
 from runner.comparison.scoring import Scored, Subject
 from runner.counting import many
@@ -111,13 +111,13 @@ def scoring_breaks(old: Scored, new: Scored) -> Iterator[Break]:
             first = cut(failed[only[0]], _LONGEST)
             told = f"{many(len(only), 'file')} failed with the {name} version alone: {first}"
             yield Break("files", name, told)
-    odd = list(odd_ones(runs_of(old), runs_of(new)).values())
-    if odd:
+    uneven = list(mismatches(runs_of(old), runs_of(new)).values())
+    if uneven:
         told = (
-            f"{cut(odd[0].name, 80)} has {many(odd[0].old, 'answer')} of the old version and"
-            f" {odd[0].new:,} of the new one"
+            f"{cut(uneven[0].name, 80)} has {many(uneven[0].old, 'answer')} of the old version and"
+            f" {uneven[0].new:,} of the new one"
         )
-        more = f"; so have {len(odd) - 1:,} more other numbers" if len(odd) > 1 else ""
+        more = f"; so have {len(uneven) - 1:,} more other numbers" if len(uneven) > 1 else ""
         yield Break("rows", "new", f"{told}{more}: they can't be joined")
 
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.comparison.answers import TOLERANCE, AnswerCounter, Kind, kind_of
+from runner.comparison.answers import AnswerCounter, Kind, kind_of
 from runner.comparison.arrays import truths_of
 from runner.comparison.breaks import class_breaks, mlmodel_of, scoring_breaks, signature_breaks
 from runner.comparison.packages import differing_packages
 from runner.comparison.pairing import Pair, pairs
 from runner.comparison.parts import Ragged, parts_of, whole
-from runner.comparison.report import Answer, Break, Comparison, Floor, Segments, Side, cut
+from runner.comparison.report import Answer, Break, Comparison, Floor, Segments, Side, SideName, cut
 from runner.comparison.scoring import Scored, Subject
 from runner.comparison.segments import SegmentCounter
 from runner.errors import JobFailed
-from runner.tally import ONLY, Tally, merge
+from runner.tally import Tally, merge
 from runner.venvs.interpreter import Interpreter
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ OnPair = Callable[[Pair, Any], object]
 
 @dataclass(frozen=True)
 class Half:
-    """One of the two versions: what it is, what ran it, and what it answered."""
+    """Holds one of the two versions: what it is, what ran it, and what it answered."""
 
     subject: Subject
     interpreter: Interpreter
@@ -46,6 +46,7 @@ class _Counted:
     changed: int
     differing: int
     counters: Sequence[AnswerCounter]
+    only: Mapping[SideName, Set[str]]  # the parts of the answers that one version alone gives
 
 
 def compare(
@@ -56,12 +57,13 @@ def compare(
     deployment: str | None,
     data: str,
     command: str,
+    tolerance: float,
     notices: Sequence[str] = (),
-    tolerance: float = TOLERANCE,
     on_pair: OnPair | None = None,
 ) -> Comparison:
     """Compare what two versions answered for the same input.
 
+    Numbers that differ by no more than `tolerance`, a share of the larger, have not changed.
     `on_pair` is told of rows side by side, with a mask of those that changed; it may be told of
     all of them once more, from the beginning, after a pair that is None. Raises JobFailed where
     neither version scored anything.
@@ -76,6 +78,11 @@ def compare(
     plan = old.scored.plan
     segments = SegmentCounter(Path(plan.input), [file.name for file in plan.files])
     counted = _count(old.scored, new.scored, tolerance, segments, on_pair)
+    breaks += [
+        Break("signature", side, f"answers have {cut(part, 80)!r} with the {side} version alone")
+        for side, parts in counted.only.items()
+        for part in sorted(parts)
+    ]
     more: list[str] = [*notices]
     answers = []
     changed = counted.changed
@@ -143,12 +150,16 @@ def _count_by(
     tallies = _tallies(old, new)
     counters: dict[str, AnswerCounter] = {}
     rows = changed = differing = 0
+    only: dict[SideName, Set[str]] = {}
     if old.error is not None or new.error is not None:
-        return _Counted(0, 0, 0, ())
+        return _Counted(0, 0, 0, (), {})
     for pair in pairs(old, new):
         before, after = take_apart(pair.old, script), take_apart(pair.new, script)
         if not counters:
-            names = [name for name in before if name in after] or [ONLY]
+            names = [name for name in before if name in after]
+            if not names:
+                raise Ragged
+            only = {"old": before.keys() - after.keys(), "new": after.keys() - before.keys()}
             counters = {
                 name: AnswerCounter(name, _kind(name, tallies, before, after), tolerance)
                 for name in names
@@ -166,7 +177,7 @@ def _count_by(
             segments.add(pair.file, pair.first_row, moved)
         if on_pair is not None and moved.any():
             on_pair(pair, moved)
-    return _Counted(rows, changed, differing, list(counters.values()))
+    return _Counted(rows, changed, differing, list(counters.values()), only)
 
 
 def _tallies(*sides: Scored) -> dict[str, list[Tally]]:

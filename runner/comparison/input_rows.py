@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_BLOCK = 4 << 20  # bytes of a file that are read at a time
+_SMALL = 4 << 20  # bytes of a file that is read in one piece
+_BLOCK = (
+    1 << 20
+)  # bytes of a larger one that are read at a time; more cost memory, with those ahead
 _PLACES = 8  # files that are sampled, and places of each
 _WINDOW = 64 << 10  # bytes that are sampled at a place
 _PARQUET = (".parquet", ".pq")
@@ -31,7 +34,7 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class InputColumns:
-    """The columns that segments are made of: numbers by quartiles, texts by their values."""
+    """Names the columns that segments are made of: numbers by quartiles, texts by their values."""
 
     numbers: tuple[str, ...]
     texts: tuple[str, ...]
@@ -122,7 +125,7 @@ def _csv_rows(path: Path, columns: InputColumns) -> Iterator[pa.RecordBatch]:
     from pyarrow import csv
 
     size = path.stat().st_size
-    small = size <= _BLOCK
+    small = size <= _SMALL
     options: dict[str, Any] = {
         "read_options": csv.ReadOptions(
             block_size=size + 1 if small else _BLOCK, use_threads=not small

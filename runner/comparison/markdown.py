@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from runner.comparison.report import FEW_ROWS, Answer, Comparison, Segment, cut
-from runner.comparison.words import checks, environment, p_value, percent, told_moves, verdict
+from runner.comparison.words import checks, environment, percent, told_moves, told_p, verdict
 
 _MOST_CLASSES = 6  # of a matrix
 _MOST_BREAKS, _MOST_CHECKS, _MOST_SEGMENTS = 5, 5, 3
@@ -91,5 +91,5 @@ def _segment(segment: Segment) -> str:
     where = escaped(f"{cut(segment.column, 60)} {cut(segment.values, 60)}")
     return (
         f"where {where}: {escaped(percent(segment.share))} of {segment.rows:,} rows change"
-        f" (p = {escaped(p_value(segment.p_value))})"
+        f" ({escaped(told_p(segment.p_value))})"
     )

@@ -10,7 +10,8 @@ from runner.report.frame import framed
 from runner.report.section import section
 from runner.report.text import shown
 
-_NAME = 60
+_NAME = 60  # characters of a name
+_IN_MATRIX = 24
 
 
 def to_page(comparison: Comparison) -> str:
@@ -50,7 +51,7 @@ def _list(lines: Iterable[str]) -> str:
 def _answer(answer: Answer) -> str:
     classes, numbers = answer.classes, answer.numbers
     if classes:
-        names = [shown(name, _NAME) for name in classes.names]
+        names = [shown(name, _IN_MATRIX) for name in classes.names]
         rows = [
             [name, *(f"{count:,}" for count in line)]
             for name, line in zip(names, classes.matrix, strict=True)

@@ -18,13 +18,14 @@ from runner.predictions import COLUMNS
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_BLOCK = 4 << 20  # bytes of a piece that are read at a time
+_SMALL = 4 << 20  # bytes of a piece that is read at once
+_BLOCK = 1 << 20  # bytes of a larger one that are read at a time
 _NEVER = "\x01"  # what no line of a script's is expected to hold
 
 
 @dataclass(frozen=True)
 class Run:
-    """Consecutive rows of a file in a piece; of a script, which names no rows, all its lines."""
+    """Says where consecutive rows of a file lie, or all lines of a script, which names no rows."""
 
     file: str
     first_row: int
@@ -34,7 +35,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Pair:
-    """Answers of both versions for consecutive rows of a file; a text for each."""
+    """Holds the answers of both versions for consecutive rows of a file, a text for each."""
 
     file: str
     first_row: int
@@ -44,8 +45,8 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Odd:
-    """A file, or a script's mini-batch, for which both versions gave other numbers of answers."""
+class Mismatch:
+    """Names a file or a mini-batch for which the versions gave other numbers of answers."""
 
     name: str
     old: int
@@ -74,57 +75,59 @@ def runs_of(scored: Scored) -> dict[str, list[Run]]:
     return found
 
 
-def odd_ones(old: Mapping[str, Sequence[Run]], new: Mapping[str, Sequence[Run]]) -> dict[str, Odd]:
+def mismatches(
+    old: Mapping[str, Sequence[Run]], new: Mapping[str, Sequence[Run]]
+) -> dict[str, Mismatch]:
     """Return what both scored with another number of answers, by name: none of it can be joined."""
     counts = {
-        name: Odd(name, sum(run.rows for run in old[name]), sum(run.rows for run in new[name]))
+        name: Mismatch(name, sum(run.rows for run in old[name]), sum(run.rows for run in new[name]))
         for name in old
         if name in new
     }
-    return {name: odd for name, odd in counts.items() if odd.old != odd.new}
+    return {name: found for name, found in counts.items() if found.old != found.new}
 
 
-def pairs(old: Scored, new: Scored, only: frozenset[str] | None = None) -> Iterator[Pair]:
-    """Yield the answers that both scorings have, in the order of the input.
-
-    `only` are the names of files to look at; by default all are looked at.
-    """
+def pairs(old: Scored, new: Scored) -> Iterator[Pair]:
+    """Yield the answers that both scorings have, in the order of the input."""
     before, after = runs_of(old), runs_of(new)
-    odd = odd_ones(before, after)
+    uneven = mismatches(before, after)
     lines = old.plan.script is not None
+    places = {file.name: place for place, file in enumerate(old.plan.files)}
     left, right = _Lines(lines), _Lines(lines)
-    for name, runs in before.items():
-        if name not in after or name in odd or (only is not None and name not in only):
-            left.skip(runs)
+    # In the order of the input, what only one has as well: others may follow it in a piece.
+    for name in sorted({**before, **after}, key=lambda name: places.get(name, 0)):
+        if name in before and name in after and name not in uneven:
+            yield from _in_step(left, before[name], right, after[name], not lines)
+        else:
+            left.skip(before.get(name, ()))
             right.skip(after.get(name, ()))
-            continue
-        yield from _in_step(left, runs, right, after[name], not lines)
-    # What only the newer scored needs no reading: nothing comes after it.
 
 
 def _in_step(
     left: _Lines, old: Sequence[Run], right: _Lines, new: Sequence[Run], in_file: bool
 ) -> Iterator[Pair]:
     """Yield a file's answers where both have them, whatever slices it was scored in."""
-    a, b = left.chunks(old), right.chunks(new)
-    (row_a, one), (row_b, other) = next(a, (0, None)), next(b, (0, None))
-    while one is not None and other is not None:
-        if row_a < row_b:
-            gap = min(row_b - row_a, len(one))
-            row_a, one = row_a + gap, one.slice(gap)
-        elif row_b < row_a:
-            gap = min(row_a - row_b, len(other))
-            row_b, other = row_b + gap, other.slice(gap)
+    lefts, rights = left.chunks(old), right.chunks(new)
+    (row_before, before), (row_after, after) = next(lefts, (0, None)), next(rights, (0, None))
+    while before is not None and after is not None:
+        if row_before < row_after:
+            gap = min(row_after - row_before, len(before))
+            row_before, before = row_before + gap, before.slice(gap)
+        elif row_after < row_before:
+            gap = min(row_before - row_after, len(after))
+            row_after, after = row_after + gap, after.slice(gap)
         else:
-            count = min(len(one), len(other))
+            count = min(len(before), len(after))
             if count:
-                yield Pair(old[0].file, row_a, one.slice(0, count), other.slice(0, count), in_file)
-            row_a, one = row_a + count, one.slice(count)
-            row_b, other = row_b + count, other.slice(count)
-        if not len(one):
-            row_a, one = next(a, (0, None))
-        if other is not None and not len(other):
-            row_b, other = next(b, (0, None))
+                yield Pair(
+                    old[0].file, row_before, before.slice(0, count), after.slice(0, count), in_file
+                )
+            row_before, before = row_before + count, before.slice(count)
+            row_after, after = row_after + count, after.slice(count)
+        if not len(before):
+            row_before, before = next(lefts, (0, None))
+        if after is not None and not len(after):
+            row_after, after = next(rights, (0, None))
 
 
 class _Lines:
@@ -175,7 +178,7 @@ def _cells(piece: Path, lines: bool) -> Iterator[pa.Array]:
     if not size:
         return
     quoted = not lines and _has_quotes(piece)
-    small = size <= _BLOCK
+    small = size <= _SMALL
     options: dict[str, Any] = {
         "read_options": csv.ReadOptions(
             column_names=names,

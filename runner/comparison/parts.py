@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MOST_PARTS = 20  # more than these are an embedding, which is compared as a whole
+_FIRST = 100  # answers of which some holds something
 _DELIMITERS = (",", "\t", " ")
 _LINE = "line"  # what a script's line is called that can't be taken apart
 
@@ -35,14 +36,16 @@ def _json_parts(cells: pa.Array) -> dict[str, pa.Array]:
     import pyarrow.compute as pc
     from pyarrow import json as arrow_json
 
-    first = next((cell for cell in cells.slice(0, 1).to_pylist() if cell), "")
+    first = next((cell for cell in cells.slice(0, _FIRST).to_pylist() if cell), "")
     if first[:1] not in ("{", "["):
         return {}
     listed = first[0] == "["
+    opening, closing, nothing = (pa.scalar(text, pa.string()) for text in ('{"v":', "}", ""))
     if listed:
-        before, after, nothing = (pa.scalar(text, pa.string()) for text in ('{"v":', "}", ""))
-        cells = pc.binary_join_element_wise(before, cells, after, nothing)
-    text = "\n".join(cells.to_pylist()).encode()
+        cells = pc.binary_join_element_wise(opening, cells, closing, nothing)
+    else:
+        cells = pc.if_else(pc.equal(cells, nothing), pa.scalar("{}", pa.string()), cells)
+    text = b"\n".join(cells.cast(pa.binary()).to_pylist())
     try:
         table = arrow_json.read_json(
             pa.BufferReader(text), read_options=arrow_json.ReadOptions(block_size=len(text) + 1)

@@ -23,7 +23,7 @@ _PATIENCE = 15.0  # seconds that a process has to end when it is asked to
 
 @dataclass(frozen=True)
 class Subject:
-    """A version of a model whose files are on this machine."""
+    """Describes a version of a model whose files are on this machine."""
 
     label: str  # as a person names it
     path: Path
@@ -36,7 +36,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Trial:
-    """A scoring that is ready to begin: its folder has a plan."""
+    """Names a scoring that is ready to begin: its folder has a plan."""
 
     folder: Path
     interpreter: Interpreter
@@ -44,7 +44,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Scored:
-    """What a scoring left: attempts, and their lines in pieces."""
+    """Holds what a scoring left: attempts, and where their lines are in pieces."""
 
     plan: Plan
     attempts: tuple[Attempt, ...]  # those that count, in the order of the input

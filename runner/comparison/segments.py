@@ -237,18 +237,20 @@ def _of_texts(name: str, sample: pa.ChunkedArray) -> _Column:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    counts = pc.value_counts(sample.cast(pa.string()).drop_null()).to_pylist()
-    counts.sort(key=lambda count: (-count["counts"], count["values"]))
-    values = [count["values"] for count in counts[:_MOST_VALUES] if count["counts"] > 1]
+    counted = pc.value_counts(sample.cast(pa.string()).drop_null())
+    counts = pa.RecordBatch.from_struct_array(counted)
+    order = pc.sort_indices(counts, [("counts", "descending"), ("values", "ascending")])
+    most = counts.take(order)[:_MOST_VALUES]
+    # A value that is there only once tells nothing of others.
+    frequent = sum(count > 1 for count in most.column("counts").to_pylist())
+    known = most.column("values")[:frequent]
+    values = known.to_pylist()
     labels = [f"= {value}" for value in values] + ["any other"]
-    known = pa.array(values, pa.string())
 
     def place(cells: pa.Array) -> NDArray[np.int64]:
-        other = pa.scalar(len(values), pa.int32())
-        found = whole_numbers_of(pc.fill_null(pc.index_in(cells, known), other))
+        places = whole_numbers_of(pc.index_in(cells, known), len(values))
         if cells.null_count:
-            found = np.where(truths_of(cells.is_null()), len(labels), found)
-        places: NDArray[np.int64] = found.astype(np.int64)
-        return places
+            places = np.where(truths_of(cells.is_null()), len(labels), places)
+        return places.astype(np.int64)
 
     return _Column(name, labels, place)

@@ -91,9 +91,15 @@ def _test(answer: Answer, several: bool) -> str:
     of = f" of {_name(answer.name)}" if several else ""
     return (
         f"the counts of the classes{of} shift {'no more' if within else 'more'} than by chance"
-        f" ({test.name}, p = {p_value(test.p_value)}): {_name(shift.name)} {moved:+,},"
-        f" by chance up to {shift.chance:,.0f}"
+        f" ({test.name}, {told_p(test.p_value)}): {_name(shift.name)} by {moved:+,};"
+        f" chance alone moves up to {shift.chance:,.0f}"
     )
+
+
+def told_p(value: float) -> str:
+    """Return a p-value as it stands in a sentence: `p = 0.03`."""
+    text = p_value(value)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
 
 
 def p_value(value: float) -> str:
@@ -102,18 +108,18 @@ def p_value(value: float) -> str:
 
 
 def _numbers(name: str, numbers: Numbers) -> str:
-    told = ", ".join(f"{_quantile(part.share)} {part.difference:.3g}" for part in numbers.quantiles)
-    line = f"{_name(name)} differs by {told}" if told else f"{_name(name)} has no numbers"
+    told = ", ".join(
+        f"{percent(part.share)}{'' if place else ' of the rows move'} by at most"
+        f" {part.difference:.3g}"
+        for place, part in enumerate(numbers.quantiles)
+    )
+    line = f"{_name(name)}: {told}" if told else f"{_name(name)}: no row has a number in both"
     line += f"; its mean goes from {numbers.old_mean:.6g} to {numbers.new_mean:.6g}"
     if numbers.probabilities:
         line += f"; {numbers.crossing:,} {'crosses' if numbers.crossing == 1 else 'cross'} 0.5"
     if numbers.old_nulls != numbers.new_nulls:
         line += f"; without a number: {numbers.old_nulls:,}, now {numbers.new_nulls:,}"
     return line
-
-
-def _quantile(share: float) -> str:
-    return "at most" if share == 1 else f"{share:.0%} within".replace("%", " %")
 
 
 def environment(comparison: Comparison) -> Iterator[str]:

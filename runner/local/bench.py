@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -35,12 +37,13 @@ from runner.venvs.needs import model_needs
 from runner.workspace import Invocation
 
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+_NEW = 60.0  # seconds in which a folder may be made and not yet held
 _PARTS = 40  # mini-batches that an MLflow model's files make at least, so that a sample is small
 
 
 @dataclass(frozen=True)
 class Asked:
-    """The deployment that versions are scored as, and the data; None where nothing declares any."""
+    """Says as which deployment versions are scored, and the data; None where none is declared."""
 
     endpoint: str | None
     deployment: BatchDeployment | None
@@ -69,14 +72,22 @@ class Bench:
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """Give a folder that only this user can read, and remove it in the end."""
+        """Give a folder that only this user can read, and remove it in the end.
+
+        What killed processes left is removed as well.
+        """
         parent = self._project.home / "comparisons"
         make_folder(self._project.home, parent, exist_ok=True)
+        for left in parent.iterdir():
+            with _alone_in(left) as alone:
+                if alone and time.time() - left.stat().st_mtime > _NEW:
+                    shutil.rmtree(left, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(dir=parent))
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with _alone_in(folder):
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def ask(
         self, endpoint: str | None, deployment: str | None, data: str | None, names: Collection[str]
@@ -219,6 +230,25 @@ def _engine(subject: Subject, deployment: BatchDeployment | None) -> Engine:
     script = deployment is not None and _has_script(deployment)
     asked = asked_engine(deployment, None) if deployment else None
     return asked or usual_engine(subject.path, script)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[bool]:
+    """Hold a folder, and give whether nobody else holds it."""
+    try:
+        file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:  # gone meanwhile, or somebody else's
+        yield False
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        alone = True
+    except OSError:
+        alone = False
+    try:
+        yield alone
+    finally:
+        os.close(file)
 
 
 def model_name(deployment: BatchDeployment) -> str | None:

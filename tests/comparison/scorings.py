@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from runner.comparison.scoring import Scored
@@ -21,9 +22,11 @@ def scored(
     failed: Mapping[str, str] | None = None,
     slices: int = 0,
     script: bool = False,
+    together: bool = False,
     error: str | None = None,
 ) -> Scored:
-    """Write the pieces of a scoring; with `slices`, so many rows of a file to a piece."""
+    """Write the pieces of a scoring: a piece for each file, with `slices` for so many of its rows,
+    or with `together` for all files."""
     folder.mkdir(parents=True)
     names = sorted({*answers, *(failed or {})})
     attempts = []
@@ -50,6 +53,12 @@ def scored(
                     files=(FileResult(name, rows, (failed or {}).get(name)),),
                 )
             )
+    if together:
+        text = "".join(path.read_text() for path in sorted(folder.iterdir()))
+        (folder / "00000000-000000").write_text(text)
+        files = tuple(file for attempt in attempts for file in attempt.files)
+        rows = sum(attempt.rows for attempt in attempts)
+        attempts = [replace(attempts[0], files=files, rows=rows)]
     plan = Plan(
         job="trial",
         input=str(data or folder),

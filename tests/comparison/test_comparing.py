@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +19,7 @@ from runner.comparison.scoring import Scored, Subject
 from runner.errors import JobFailed
 from runner.venvs.interpreter import Interpreter
 from tests.comparison.scorings import scored
+from tests.projects import ROOT
 
 Compared = Callable[..., Comparison]
 
@@ -28,7 +31,8 @@ def half(scoring: Scored, again: Scored | None = None) -> Half:
 
 
 def compared(old: Half, new: Half, **options: Any) -> Comparison:
-    return compare(old, new, endpoint=None, deployment=None, data="data", command="", **options)
+    given = {"endpoint": None, "deployment": None, "data": "data", "command": "", "tolerance": 1e-6}
+    return compare(old, new, **{**given, **options})
 
 
 def of(folder: Path, old: Any, new: Any, **options: Any) -> Comparison:
@@ -165,6 +169,23 @@ def test_answers_of_several_values_are_compared_part_by_part(tmp_path: Path) -> 
     assert share.numbers.quantiles[-1].difference == 0.25
 
 
+def test_a_part_that_one_version_alone_answers_is_a_break(tmp_path: Path) -> None:
+    old = {"a.csv": ['"{""label"": ""a"", ""p"": 0.5}"', ""] * 9}
+    new = {"a.csv": ['"{""label"": ""a"", ""q"": 0.5}"', ""] * 9}
+    found = of(tmp_path, old, new)
+    assert [answer.name for answer in found.answers] == ["label"]
+    assert (found.changed, found.differing) == (0, 9)
+    assert [(broken.side, broken.text) for broken in found.breaks] == [
+        ("old", "answers have 'p' with the old version alone"),
+        ("new", "answers have 'q' with the new version alone"),
+    ]
+
+
+def test_answers_of_several_values_and_of_one_are_compared_as_texts(tmp_path: Path) -> None:
+    found = of(tmp_path, {"a.csv": ['"{""label"": 1}"'] * 9}, {"a.csv": ["1"] * 9})
+    assert (found.rows, found.changed) == (9, 9)
+
+
 def test_lists_are_compared_place_by_place(tmp_path: Path) -> None:
     found = of(tmp_path, {"a.csv": ['"[0.25, 0.75]"'] * 9}, {"a.csv": ['"[0.25, 0.5]"'] * 9})
     assert [(answer.name, answer.changed) for answer in found.answers] == [("0", 0), ("1", 9)]
@@ -210,6 +231,28 @@ def test_a_file_that_fails_with_one_version_is_named_and_the_others_are_compared
     assert (found.rows, found.changed) == (4, 0)
     assert [(broken.kind, broken.side) for broken in found.breaks] == [("files", "new")]
     assert "'y' is not a number" in found.breaks[0].text
+
+
+@pytest.mark.parametrize("failing", ["old", "new"])
+def test_files_of_a_mini_batch_stay_in_step_where_one_of_them_fails(
+    tmp_path: Path, failing: str
+) -> None:
+    answers = {"a.csv": ["1", "0"], "b.csv": ["7", "8", "9"], "c.csv": ["1", "0", "1"]}
+    some = {name: cells for name, cells in answers.items() if name != "b.csv"}
+    sides = [
+        half(
+            scored(
+                tmp_path / name,
+                some if name == failing else answers,
+                failed={"b.csv": "b.csv: no"} if name == failing else None,
+                together=True,
+            )
+        )
+        for name in ("old", "new")
+    ]
+    found = compared(*sides)
+    assert (found.rows, found.changed) == (5, 0)
+    assert [broken.side for broken in found.breaks if broken.kind == "files"] == [failing]
 
 
 def test_data_that_one_version_refuses_is_no_change_but_a_break(tmp_path: Path) -> None:
@@ -300,3 +343,18 @@ def test_ten_megabytes_of_class_names_stay_a_small_report(tmp_path: Path) -> Non
 
     assert len(dumps(to_json(found))) < 100_000
     assert found.changed == 10_000
+
+
+def test_comparing_does_not_import_pandas_which_takes_longer_than_it(tmp_path: Path) -> None:
+    data = _input(tmp_path / "data", 20)
+    program = (
+        "import sys; from pathlib import Path; from tests.comparison.test_comparing import of\n"
+        "for place, cells in enumerate((['0', '1'], ['0.5', 'nan'], ['a', ''])):\n"
+        "    folder = Path(sys.argv[1]) / str(place)\n"
+        "    answers = {'a.csv': cells * 10}, {'a.csv': cells[::-1] * 10}\n"
+        "    of(folder, *answers, data=Path(sys.argv[2]))\n"
+        "print('pandas' in sys.modules)"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "scored"), str(data)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

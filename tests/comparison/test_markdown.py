@@ -22,7 +22,7 @@ def test_the_verdict_stands_in_the_first_line_in_bold() -> None:
 def test_the_matrix_the_checks_and_the_command_follow() -> None:
     text = to_markdown(report())
     assert "| old \\ new | 0 | 1 |\n|---|---:|---:|\n| 0 | 250 | 20 |\n| 1 | 18 | 112 |\n" in text
-    assert "by chance (McNemar, mid-p, p = 0.75)" in text
+    assert "no more than by chance (McNemar, mid-p, p = 0.75)" in text
     assert "where bmi 31.2 to 40&#" not in text
     assert "where bmi 31.2 to 40: 25 % of 100 rows change (p = 0.004)" in text
     assert "packages&#58;&#8203; scikit-learn 1.8.0 → 1.9.0" in text

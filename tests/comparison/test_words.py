@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from runner.cli.comparison import exceeds, print_comparison
+from runner.cli.comparison import excess, print_comparison
 from runner.comparison.report import Break, Floor
 from runner.comparison.words import checks, environment, percent, size, verdict
 from tests.comparison.reports import hostile_report, report
@@ -42,6 +42,18 @@ def test_changes_are_reported_above_the_floor() -> None:
     assert any("4.5 % of the rows change above that" in line for line in told)
 
 
+def test_shifts_and_numbers_are_told_in_sentences() -> None:
+    assert next(checks(report())) == (
+        "the counts of the classes shift no more than by chance (McNemar, mid-p, p = 0.75): 0 by"
+        " -2; chance alone moves up to 12"
+    )
+    told = [line.partition(": ")[2] for line in checks(hostile_report()) if "the rows move" in line]
+    assert told == [
+        "50 % of the rows move by at most 0.1, 100 % by at most 1.5; its mean goes from 1 to 1.1;"
+        " 3 cross 0.5; without a number: 0, now 2"
+    ]
+
+
 def test_packages_size_and_time_stand_beside_each_other() -> None:
     assert list(environment(report())) == [
         "packages: scikit-learn 1.8.0 → 1.9.0",
@@ -52,9 +64,9 @@ def test_packages_size_and_time_stand_beside_each_other() -> None:
 
 
 def test_more_than_the_limit_above_the_floor_is_too_much() -> None:
-    assert exceeds(report(), 0.05)
-    assert not exceeds(report(), 0.095)
-    assert not exceeds(report(floor=Floor(100, 8)), 0.05)
+    assert excess(report(), 0.05) == "--fail-over: 9.5 % of the rows change, and 5 % may"
+    assert excess(report(), 0.095) is None
+    assert excess(report(floor=Floor(100, 8)), 0.05) is None
 
 
 @pytest.mark.parametrize(
@@ -72,7 +84,7 @@ def test_what_the_new_version_fails_at_is_always_too_much(
     kind: str, side: str, too_much: bool
 ) -> None:
     made = report(changed=0, breaks=(Break(kind, side, "x"),))  # type: ignore[arg-type]
-    assert exceeds(made, 1.0) is too_much
+    assert (excess(made, 1.0) is not None) is too_much
 
 
 def test_a_terminal_gets_no_control_character(capsys: pytest.CaptureFixture[str]) -> None:
