@@ -68,7 +68,7 @@ def _declare(
 
 
 def _trigger(schedule: Schedule) -> ml.CronTriggerArgs | ml.RecurrenceTriggerArgs:
-    zone, start, end = schedule.time_zone.windows, schedule.start_time, schedule.end_time
+    zone, start, end = schedule.time_zone, schedule.start_time, schedule.end_time
     if schedule.cron is not None:
         return ml.CronTriggerArgs(
             trigger_type="Cron",

@@ -26,7 +26,7 @@ from runner.declarations.reader import (
     refused,
 )
 from runner.declarations.scoring_input import read_input
-from runner.declarations.time_zone import UTC, TimeZone, read_time_zone
+from runner.declarations.time_zone import UTC, read_time_zone
 from runner.nearest import nearest
 
 NAME_RULE = "1 to 100 letters, digits and hyphens, beginning with a letter or digit"
@@ -178,7 +178,7 @@ class Schedule(Declared):
     frequency: Literal["minute", "hour", "day", "week", "month"] | None = None
     interval: Annotated[int, at_least(1)] = 1  # so many minutes, hours, … lie between two calls
     schedule: Pattern | None = None
-    time_zone: Annotated[TimeZone, Using(read_time_zone)] = UTC
+    time_zone: Annotated[str, Using(read_time_zone)] = UTC  # by Azure's name
     start_time: Annotated[str, Using(_read_time)] | None = None
     end_time: Annotated[str, Using(_read_time)] | None = None
     enabled: bool = True

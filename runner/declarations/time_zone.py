@@ -4,7 +4,7 @@ The names are those of azure-ai-ml's `TimeZone`. Which place is in which zone: U
 `windowsZones`, whose first place of a zone comes first here.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import cache
 
 from runner.declarations.document import Node
@@ -190,37 +190,25 @@ Line Islands Standard Time: Pacific/Kiritimati
 """
 
 
-@dataclass(frozen=True)
-class TimeZone:
-    """A time zone by the name that Azure takes, and by one that cron and systemd take."""
-
-    windows: str
-    place: str | None  # None where no place keeps that time any more
+UTC = "UTC"
 
 
-UTC = TimeZone("UTC", "Etc/UTC")
-
-
-def read_time_zone(node: Node, key: str) -> TimeZone:
-    """Read a time zone by either of its names. Raises DeclarationError."""
+def read_time_zone(node: Node, key: str) -> str:
+    """Read a time zone by either of its names, as Azure's. Raises DeclarationError."""
     text = read_str(node, key)
-    found = time_zones().get(text.lower())
-    if found is None:
-        known = [
-            name for zone in time_zones().values() for name in (zone.windows, zone.place) if name
-        ]
-        hint = nearest(text, known) or "; such as Europe/Berlin or W. Europe Standard Time"
-        raise refusal(node.place, key, f"there is no time zone {text!r} on Azure{hint}")
-    return found
+    zones = time_zones()
+    for name, windows in zones.items():
+        if name.lower() == text.lower():
+            return windows
+    hint = nearest(text, zones) or "; such as Europe/Berlin or W. Europe Standard Time"
+    raise refusal(node.place, key, f"there is no time zone {text!r} on Azure{hint}")
 
 
 @cache
-def time_zones() -> dict[str, TimeZone]:
-    """Every zone by each of its names, in small letters."""
-    zones: dict[str, TimeZone] = {}
+def time_zones() -> Mapping[str, str]:
+    """Azure's name of every zone by each of its names, that one first."""
+    zones: dict[str, str] = {}
     for line in _ZONES.replace("\n  ", " ").splitlines():
         windows, _, places = line.partition(":")
-        named = places.split()
-        zones[windows.lower()] = TimeZone(windows, named[0] if named else None)
-        zones |= {place.lower(): TimeZone(windows, place) for place in named}
+        zones |= dict.fromkeys((windows, *places.split()), windows)
     return zones
