@@ -197,13 +197,16 @@ class Soak:
         self.calls: list[int] = quiet["calls"]
 
     def run(self, jobs: int) -> Iterator[Killed]:
-        """Kill so many jobs, at calls from the first to the last in even steps."""
+        """Kill so many jobs, at calls from the first to the last in even steps.
+
+        They come in any order, so that the first of them are spread as all are.
+        """
         chance = random.Random(self._seed)  # noqa: S311
-        for number in range(jobs):
+        for number in chance.sample(range(jobs), jobs):
             kind = KINDS[number % len(KINDS)]
             calls = self.calls[kind != "host"]
             call = 1 + int((number + chance.random()) * calls / jobs)
-            how = chance.choice(DAMAGES) if number % _EVERY == _EVERY - 1 else None
+            how = chance.choice(DAMAGES) if number // len(KINDS) % _EVERY == 0 else None
             came_to = self._ask(
                 call, int(kind != "host"), int(kind == "both"), how, f"{self._seed}-{number}"
             )
@@ -266,7 +269,8 @@ def opened(place: Path, seed: int) -> Iterator[Soak]:
         cwd=project.root,
         env=project.environment(LD_PRELOAD=str(library)),
     ) as server:
+        assert server.stdin is not None
         try:
             yield Soak(project, server, seed)
         finally:
-            server.kill()
+            server.stdin.close()  # it ends with the job that it is at
