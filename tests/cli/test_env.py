@@ -108,7 +108,7 @@ def test_the_doctor_finds_local_well_where_something_is_declared(run: Run, proje
     result = run("env", "doctor")
     assert result.status == 0
     states = [line.split()[0] for line in result.out.splitlines()]
-    assert len(states) == 8
+    assert len(states) == 9
     assert set(states) <= {"ok", "skipped"}  # a machine without Java scores without Spark
     assert states[-1] == "ok"
 
