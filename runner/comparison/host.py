@@ -73,7 +73,10 @@ def main(place: str, twice: str) -> int:
         traceback.print_exc()
         error, seconds = f"{type(failure).__name__}: {failure}", time.monotonic() - began
     write_whole(folder / "ended.json", json.dumps({"seconds": seconds, "error": error}))
-    return 0
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # All workers have ended and all is written: taking apart what was imported takes a while.
+    os._exit(0)
 
 
 def _reseed() -> None:
