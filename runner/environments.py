@@ -142,8 +142,8 @@ def find_source(project: Project, environment: str, outputs: Path | None = None)
     A file of outputs: `outputs`, else RUNNER_OUTPUTS; it may describe an environment of any name.
     The stack of the environment's name, where the project has Pulumi.yaml and
     Pulumi.<env>.yaml. The `config.json` of a workspace that Pulumi doesn't manage, from the
-    current folder upwards: for the environment that bears the workspace's name, and for those whose
-    Pulumi.<env>.yaml has no Pulumi.yaml.
+    current folder upwards, else from the project's root: for the environment that bears the
+    workspace's name, and for those whose Pulumi.<env>.yaml has no Pulumi.yaml.
 
     Raises NotFound with the nearest names, WrongUsage for outputs given to `local`, for a
     `config.json` that doesn't name its workspace and for a platform that there is not.
@@ -167,7 +167,7 @@ def _managed_source(project: Project, environment: str) -> Source:
     managed = (project.root / "Pulumi.yaml").is_file()
     if stack is not None and managed:
         return Source("stack", read_platform(stack), stack)
-    config = find_config(Path.cwd())
+    config = _config(project)
     if config is None:
         raise _unknown(project, environment, stack)
     if stack is not None:
@@ -190,7 +190,7 @@ def list_environments(project: Project) -> dict[str, Source]:
             found[name] = (find_source if named else _managed_source)(project, name)
         except NotFound:  # not reachable from here, but named by its file
             found[name] = _unreachable_stack(project, name)
-    config = find_config(Path.cwd())
+    config = _config(project)
     if config is not None:
         with suppress(WrongUsage):  # who asks for an environment of no other kind is told
             found.setdefault(_workspace_name(config), Source("config", AZUREML, config))
@@ -233,6 +233,11 @@ def _platform_of_output(file: Path) -> str:
 def _unreachable_stack(project: Project, name: str) -> Source:
     file = stack_file(project, name)
     return Source("stack", read_platform(file) if file else AZUREML, file)
+
+
+def _config(project: Project) -> Path | None:
+    """The workspace's `config.json` nearest to here, else to a project that lies elsewhere."""
+    return find_config(Path.cwd()) or find_config(project.root)
 
 
 def _workspace_name(config: Path) -> str:

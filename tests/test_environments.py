@@ -156,6 +156,16 @@ def test_a_stack_file_without_pulumi_only_says_what_is_different_there(tmp_path:
     assert source("prod") == ("config", "config.json")
 
 
+def test_the_config_of_a_project_that_lies_elsewhere_is_found(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, "config.json", CONFIG)
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    monkeypatch.setenv("RUNNER_PROJECT", str(tmp_path))
+    assert source("lab") == ("config", "config.json")
+    assert "lab" in list_environments(find_project())
+
+
 def test_environments_are_listed_with_the_workspace_of_a_config(tmp_path: Path) -> None:
     write(tmp_path, "config.json", CONFIG)
     assert list(list_environments(find_project())) == ["local", "prod", "lab"]

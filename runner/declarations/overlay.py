@@ -169,6 +169,7 @@ def lay_over(catalog: Catalog, stack: Stack) -> Catalog:
     declaration is read again, so a value from the stack is checked like a declared one, and a
     problem names the line of the stack file. Raises DeclarationError with all of them.
     """
+    whole = catalog
     catalog, problems = _chosen(catalog, stack)
     batch_endpoints = dict(catalog.batch_endpoints)
     batch_deployments = {
@@ -187,8 +188,10 @@ def lay_over(catalog: Catalog, stack: Stack) -> Catalog:
                 online_endpoints[name] = _over_online(online_endpoints[name], overlay)
             else:
                 known = [*batch_endpoints, *online_endpoints]
+                key = joined(ENDPOINTS, name)
                 problems.append(
-                    undeclared(overlay.place, joined(ENDPOINTS, name), "endpoint", name, known)
+                    _left_out(whole, name, overlay.place, key)
+                    or undeclared(overlay.place, key, "endpoint", name, known)
                 )
                 continue
         except DeclarationError as error:
@@ -220,8 +223,10 @@ def lay_over(catalog: Catalog, stack: Stack) -> Catalog:
     default = stack.default_endpoint
     if default is not None and default not in batch_endpoints:
         place = stack.default_endpoint_place or Place(stack.file, 0)
-        noun = "batch endpoint"
-        problems.append(undeclared(place, DEFAULT_ENDPOINT, noun, default, batch_endpoints))
+        problems.append(
+            _left_out(replace(whole, online_endpoints={}), default, place, DEFAULT_ENDPOINT)
+            or undeclared(place, DEFAULT_ENDPOINT, "batch endpoint", default, batch_endpoints)
+        )
     if not problems:
         problems = [*inconsistencies(laid), *unscheduled(laid)]
     if problems:
@@ -232,6 +237,23 @@ def lay_over(catalog: Catalog, stack: Stack) -> Catalog:
 def unknown_key(place: Place, key: str, known: Iterable[str]) -> Problem:
     """The problem of a key that is none of the known ones."""
     return Problem(place, key, "unknown key" + nearest(key, known))
+
+
+def model_folder(catalog: Catalog, endpoint: str) -> str | None:
+    """Return the model folder that declares an endpoint; None where none does."""
+    declared = catalog.batch_endpoints.get(endpoint) or catalog.online_endpoints.get(endpoint)
+    return declared.file.parent.name if declared else None
+
+
+def _left_out(catalog: Catalog, endpoint: str, place: Place, key: str) -> Problem | None:
+    """Return the problem of an endpoint whose model folder the stack does not name, if it is one.
+
+    Asked only of an endpoint that the stack does not have.
+    """
+    folder = model_folder(catalog, endpoint)
+    if folder is None:
+        return None
+    return Problem(place, key, f"{MODELS} leaves {endpoint!r} out: add {folder!r} to it")
 
 
 def _chosen(catalog: Catalog, stack: Stack) -> tuple[Catalog, list[Problem]]:

@@ -12,7 +12,7 @@ from runner.declarations.catalog import ENDPOINTS, Catalog
 from runner.declarations.deployment import Deployment
 from runner.declarations.document import MappingNode, Node, ScalarNode, describe, read_document
 from runner.declarations.model import Model
-from runner.declarations.overlay import Stack, lay_over
+from runner.declarations.overlay import MODELS, Stack, lay_over, model_folder
 from runner.declarations.problem import DeclarationError, Place, refusal
 from runner.declarations.splice import Keys, splice
 from runner.errors import EnvironmentRefused, WrongUsage
@@ -54,16 +54,20 @@ def deployments_to_pin(
     pins to the model, and where it pins none, those that are declared with it, by its name or by
     the `path` it is registered from. Online deployments answer while they change, so they are
     only taken where they are named. Raises DeclarationError for a stack that doesn't fit the
-    declarations and WrongUsage where there is no such deployment.
+    declarations and WrongUsage where there is no such deployment, or the stack leaves it out.
     """
     laid = lay_over(catalog, stack)
     if named:
-        return [_named(catalog, one) for one in named]
+        asked = [_named(catalog, text) for text in named]
+        for deployment in asked:
+            _check_kept(catalog, stack, [deployment])
+        return asked
     batch = [one for behind in catalog.batch_deployments.values() for one in behind.values()]
     pinned = [
         one
         for one in batch
         if one.name in _pins(stack, one)
+        and _is_kept(catalog, stack, one)
         and _is_of(laid.batch_deployments[one.endpoint_name][one.name], model, None)
     ]
     found = pinned or [one for one in batch if _is_of(one, model, path)]
@@ -72,7 +76,22 @@ def deployments_to_pin(
             f"no batch deployment is declared with the model {model!r}: name the one to pin with"
             " --deployment ENDPOINT/DEPLOYMENT"
         )
-    return list(found)
+    _check_kept(catalog, stack, found)
+    return [deployment for deployment in found if _is_kept(catalog, stack, deployment)]
+
+
+def _is_kept(catalog: Catalog, stack: Stack, deployment: Deployment) -> bool:
+    """Return whether a stack has the endpoint of a deployment."""
+    return stack.models is None or model_folder(catalog, deployment.endpoint_name) in stack.models
+
+
+def _check_kept(catalog: Catalog, stack: Stack, deployments: Sequence[Deployment]) -> None:
+    """Raise WrongUsage where a stack has none of these deployments' endpoints."""
+    if any(_is_kept(catalog, stack, deployment) for deployment in deployments):
+        return
+    endpoint = deployments[0].endpoint_name
+    folder = model_folder(catalog, endpoint)
+    raise WrongUsage(f"{stack.file.name} leaves {endpoint!r} out: add {folder!r} to {MODELS} there")
 
 
 def _pins(stack: Stack, deployment: Deployment) -> frozenset[str]:

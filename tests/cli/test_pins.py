@@ -128,6 +128,19 @@ def test_what_cant_be_pinned_is_refused_before_anything_is_registered(
     assert stack(project) == before
 
 
+@pytest.mark.parametrize("words", [(), ("--deployment", "diabetes-online/green")])
+def test_a_deployment_that_the_stack_leaves_out_is_not_pinned_in_it(
+    run: Run, workspace: MemoryWorkspace, project: ScratchProject, words: tuple[str, ...]
+) -> None:
+    project.write("models/churn/batch-endpoint.yml", "name: churn-batch\n")
+    text = project.write("Pulumi.dev.yaml", "config:\n  scoring:models: [churn]\n").read_text()
+    result = run(*REGISTER, *words)
+    assert result.status == 2
+    assert "out: add 'diabetes' to scoring:models there" in result.err
+    assert workspace.registrations == []
+    assert stack(project) == text
+
+
 def test_a_stack_that_does_not_fit_is_refused_before_anything_is_registered(
     run: Run, workspace: MemoryWorkspace, project: ScratchProject
 ) -> None:

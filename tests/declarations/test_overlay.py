@@ -327,8 +327,12 @@ def test_an_environment_has_the_endpoints_of_the_models_that_it_names(
         names("  scoring:models: [chrun]\n")
     with pytest.raises(DeclarationError, match=r"dev\.yaml:2: scoring:models: found .* a list"):
         names("  scoring:models: churn\n")
-    with pytest.raises(DeclarationError, match="no endpoint 'diabetes-batch' is declared"):
-        names("  scoring:models: [churn]\n  scoring:endpoints: {diabetes-batch: {}}\n")
+    left_out = "scoring:models leaves 'diabetes-batch' out: add 'diabetes' to it"
+    for key in ("endpoints: {diabetes-batch: {}}", "defaultEndpoint: diabetes-batch"):
+        with pytest.raises(DeclarationError, match=left_out):
+            names(f"  scoring:models: [churn]\n  scoring:{key}\n")
+    with pytest.raises(DeclarationError, match="no batch endpoint 'diabetes-online' is declared"):
+        names("  scoring:models: [churn]\n  scoring:defaultEndpoint: diabetes-online\n")
 
 
 def test_what_makes_declared_environments_here_is_read_and_checked(
