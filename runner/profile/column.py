@@ -215,7 +215,7 @@ def _add_bins(merged: Numbers, columns: Sequence[Numbers]) -> Bins:
     first = place(merged.low, exponent)
     counts = [0] * (place(merged.high, exponent) - first + 1)
     for column in columns:
-        part = (column.bins or in_bins(column)).folded(exponent)
+        part = column.bins.folded(exponent) if column.bins else in_bins(column, exponent)
         start = part.first - first
         # What folding added at an end holds nothing.
         inside = part.counts[max(0, -start) : len(counts) - start]
@@ -224,11 +224,10 @@ def _add_bins(merged: Numbers, columns: Sequence[Numbers]) -> Bins:
     return Bins(exponent, first, counts)
 
 
-def in_bins(column: Numbers) -> Bins:
-    """Return the bins, as fine as they may be, of a column that has each value counted."""
+def in_bins(column: Numbers, exponent: int) -> Bins:
+    """Return the bins of an exponent of a column that has each value counted."""
     import numpy as np
 
-    exponent = exponent_for(column.low, column.high)
     first = place(column.low, exponent)
     places = np.floor(np.asarray(column.values, np.float64) * 2.0**-exponent) - first
     counts = np.bincount(places.astype(np.int64), np.asarray(column.counts, np.float64))

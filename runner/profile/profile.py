@@ -14,6 +14,7 @@ from runner.profile.column import (
     Opaque,
     Texts,
     as_document,
+    exponent_for,
     from_document,
     in_bins,
     merge_columns,
@@ -100,7 +101,7 @@ def _may_be_names(column: Numbers) -> bool:
 
 
 def _coarse(column: Numbers) -> Bins:
-    bins = in_bins(column)
+    bins = in_bins(column, exponent_for(column.low, column.high))
     while len(bins.counts) > _COARSE:
         bins = bins.folded(bins.exponent + 1)
     return bins

@@ -63,6 +63,22 @@ def test_however_rows_are_dealt_out_their_columns_merge_to_the_same(
         assert found.deviation == pytest.approx(whole.deviation, rel=1e-9)
 
 
+@pytest.mark.parametrize("low", [0.0, 5.0, -5.0])
+@pytest.mark.parametrize("few", [[0.05], [0.05] * 1_000, [0.05, 0.05 + 1e-9]])
+def test_a_part_of_few_close_values_keeps_its_place_among_narrow_bins(
+    low: float, few: list[float]
+) -> None:
+    many, few_there = low + RANDOM.random(40_000) / 10, low + np.array(few)
+    merged = merge_columns([sketch_numbers(many), sketch_numbers(few_there)])
+    assert distribution(merged) == distribution(sketch_numbers(np.concatenate([many, few_there])))
+
+
+def test_a_part_of_one_great_value_is_counted() -> None:
+    many, greatest = RANDOM.random(40_000) * 1e307, np.array([1.5e306])
+    merged = merge_columns([sketch_numbers(many), sketch_numbers(greatest)])
+    assert distribution(merged) == distribution(sketch_numbers(np.concatenate([many, greatest])))
+
+
 def test_merging_in_groups_is_merging_at_once() -> None:
     parts = [sketch_numbers(RANDOM.normal(size=1_500) * 10.0**scale) for scale in range(20)]
     groups = [merge_columns(parts[start : start + 4]) for start in range(0, 20, 4)]
