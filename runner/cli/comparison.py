@@ -183,7 +183,7 @@ def _print_list(title: str, lines: Sequence[str]) -> None:
 
 def _print_answer(answer: Answer, several: bool) -> None:
     from runner.cli.output import print_table
-    from runner.comparison.report import cut
+    from runner.comparison.records import cut
 
     if several:
         _print_list(cut(answer.name, 60), [f"{answer.changed:,} of {answer.rows:,} rows change"])
@@ -199,7 +199,7 @@ def _print_answer(answer: Answer, several: bool) -> None:
 
 
 def _print_segments(comparison: Comparison) -> None:
-    from runner.comparison.report import cut
+    from runner.comparison.records import cut
     from runner.comparison.words import percent, told_p
 
     segments = comparison.segments

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from runner.comparison.report import FEW_ROWS, Answer, Comparison, Segment, cut
+from runner.comparison.records import cut
+from runner.comparison.report import FEW_ROWS, Answer, Comparison, Segment
 from runner.comparison.words import checks, environment, percent, told_moves, told_p, verdict
 
 _MOST_CLASSES = 6  # of a matrix
