@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -69,11 +68,19 @@ def compare_versions(
     from runner.comparison.changed_rows import changed_rows
     from runner.comparison.comparing import Half, compare
     from runner.comparison.scoring import score
-    from runner.comparison.versions import find_data, find_version, find_working_tree, named_model
+    from runner.comparison.versions import (
+        declared_at,
+        find_data,
+        find_version,
+        find_working_tree,
+        named_model,
+    )
     from runner.environments import open_bench
 
     names = {name for text in (old, new) if text and (name := named_model(text))}
     bench = open_bench(session.environment, session.env_manager, print_note)
+    if not names and new and (named := declared_at(new, bench.catalog)):
+        names = {named}
     workspace = session.open()
     with interruptible(), ExitStack() as stack:
         folder = stack.enter_context(bench.scratch())
@@ -125,6 +132,8 @@ def _command(
     data: str | None,
     tolerance: float,
 ) -> str:
+    from runner.comparison.quoting import quoted
+
     words = ["runner", "models", "compare", old, *([new] if new else [])]
     options = {
         "--endpoint": endpoint,
@@ -136,7 +145,7 @@ def _command(
     for option, value in options.items():
         if value is not None:
             words += [option, value]
-    return shlex.join(words)
+    return quoted(words)
 
 
 def print_comparison(comparison: Comparison) -> None:
@@ -174,7 +183,7 @@ def _print_list(title: str, lines: Sequence[str]) -> None:
 
 def _print_answer(answer: Answer, several: bool) -> None:
     from runner.cli.output import print_table
-    from runner.comparison.report import cut
+    from runner.comparison.records import cut
 
     if several:
         _print_list(cut(answer.name, 60), [f"{answer.changed:,} of {answer.rows:,} rows change"])
@@ -190,7 +199,7 @@ def _print_answer(answer: Answer, several: bool) -> None:
 
 
 def _print_segments(comparison: Comparison) -> None:
-    from runner.comparison.report import cut
+    from runner.comparison.records import cut
     from runner.comparison.words import percent, told_p
 
     segments = comparison.segments

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from runner.workspace.assets import PROMOTED_FROM
+from runner.workspace.assets import PROMOTED_FROM, PROMOTED_VERSION
 
 if TYPE_CHECKING:
     from runner.workspace import Asset, Workspace
 
-FROM_VERSION = "promoted_version"
 FROM_COMMIT = "promoted_commit"
 FROM_JOB = "promoted_job"
 
@@ -24,7 +23,7 @@ def promote(source: Workspace, target: Workspace, reference: str, commit: str | 
     EnvironmentRefused; then nothing is registered.
     """
     model = source.asset("model", reference)
-    origin = {PROMOTED_FROM: source.environment, FROM_VERSION: model.version}
+    origin = {PROMOTED_FROM: source.environment, PROMOTED_VERSION: model.version}
     if commit:
         origin[FROM_COMMIT] = commit
     if model.job:

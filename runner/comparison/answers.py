@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal
 
 from runner.chance import marginal_homogeneity, mcnemar
 from runner.comparison.arrays import numbers_of, truths_of, whole_numbers_of
+from runner.comparison.records import LONGEST, cut
 from runner.comparison.report import (
-    LONGEST,
     OTHERS,
     Answer,
     ChanceTest,
@@ -21,7 +21,6 @@ from runner.comparison.report import (
     Numbers,
     Quantile,
     Shift,
-    cut,
 )
 from runner.tally import EMPTY, MOST_CLASSES, OTHER, buckets_of, count_texts, in_order, middle
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from runner.comparison.pairing import mismatches, runs_of
-from runner.comparison.report import Break, SideName, cut
+from runner.comparison.records import cut
+from runner.comparison.report import Break, SideName
 from runner.comparison.scoring import Scored, Subject
 from runner.counting import many
 from runner.engine.mlmodel import MlModel, read_mlmodel

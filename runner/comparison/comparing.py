@@ -13,7 +13,8 @@ from runner.comparison.breaks import class_breaks, mlmodel_of, scoring_breaks, s
 from runner.comparison.packages import differing_packages
 from runner.comparison.pairing import Pair, pairs
 from runner.comparison.parts import Ragged, parts_of, whole
-from runner.comparison.report import Answer, Break, Comparison, Floor, Segments, Side, SideName, cut
+from runner.comparison.records import cut
+from runner.comparison.report import Answer, Break, Comparison, Floor, Segments, Side, SideName
 from runner.comparison.scoring import Scored, Subject
 from runner.comparison.segments import SegmentCounter
 from runner.errors import JobFailed

@@ -9,12 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from runner.comparison.report import FEW_ROWS, Answer, Comparison, Segment, cut
+from runner.comparison.records import cut
+from runner.comparison.report import FEW_ROWS, Answer, Comparison, Segment
 from runner.comparison.words import checks, environment, percent, told_moves, told_p, verdict
 
 _MOST_CLASSES = 6  # of a matrix
-_MOST_BREAKS, _MOST_CHECKS, _MOST_SEGMENTS = 5, 5, 3
+_MOST_LINES = (5, 5, 3)  # of breaks, of checks, and of segments
+_LEAST = 4  # lines of those together; where the matrix leaves fewer, it is left out
 _LONGEST = 300  # characters of a sentence
+_LONGEST_COMMAND = 1_000  # characters; what is cut can't be repeated
+MOST = 25  # lines
 _NAME = 40  # of a class in a matrix
 # What has a meaning in Markdown or HTML, anywhere or at the beginning of a line.
 _SPECIAL = frozenset('\\`*_{}[]<>#!|~&@:^$"')
@@ -23,9 +27,9 @@ _LINKING = frozenset("@#:")
 _WEB = re.compile("(?i)(w)(ww)")  # what GitHub makes a link of without a colon
 
 
-def to_markdown(comparison: Comparison) -> str:
-    """Return the comparison as at most 25 lines of Markdown."""
-    return "\n".join(_lines(comparison)) + "\n"
+def to_markdown(comparison: Comparison, most: int = MOST) -> str:
+    """Return the comparison as at most so many lines of Markdown, 12 or more."""
+    return "\n".join(_lines(comparison, most)) + "\n"
 
 
 def escaped(text: str, longest: int = _LONGEST) -> str:
@@ -45,7 +49,7 @@ def _entity(sign: str) -> str:
     return " " if sign.isspace() else "\ufffd"
 
 
-def _lines(comparison: Comparison) -> Iterator[str]:
+def _lines(comparison: Comparison, most: int) -> Iterator[str]:
     bold = f"**{escaped(verdict(comparison))}**"
     first = comparison.answers[0] if len(comparison.answers) == 1 else None
     told = told_moves(first.classes) if first and first.classes else ""
@@ -53,25 +57,50 @@ def _lines(comparison: Comparison) -> Iterator[str]:
     yield ""
     old, new = escaped(comparison.old.label, 100), escaped(comparison.new.label, 100)
     yield f"From {old} to {new}, with {escaped(comparison.data, 100)}"
+    matrix = list(_matrix(first)) if first else []
+    command = list(_command(comparison.command))
+    room = most - 4 - len(command)
+    if room - len(matrix) < _LEAST:
+        matrix = []
     breaks = [found for found in comparison.breaks if found.kind != "refused" or comparison.rows]
-    yield from _listed([f"⚠️ {escaped(found.text)}" for found in breaks], _MOST_BREAKS)
-    if first:
-        yield from _matrix(first)
-    yield from _listed([escaped(line) for line in checks(comparison)], _MOST_CHECKS)
     shown = [segment for segment in comparison.segments.found if segment.rows >= FEW_ROWS]
-    yield from _listed([_segment(segment) for segment in shown], _MOST_SEGMENTS)
+    lists = [
+        [f"⚠️ {escaped(found.text)}" for found in breaks],
+        [escaped(line) for line in checks(comparison)],
+        [_segment(segment) for segment in shown],
+    ]
+    limits = _limits([len(lines) for lines in lists], room - len(matrix))
+    yield from _listed(lists[0], limits[0])
+    yield from matrix
+    yield from _listed(lists[1], limits[1])
+    yield from _listed(lists[2], limits[2])
     yield f"- {'; '.join(escaped(line, 150) for line in environment(comparison))}"
-    if comparison.command:
-        yield ""
-        # Without invisible signs, as it is to be copied: in code there are no links.
-        yield f"<code>{''.join(map(_entity, cut(comparison.command, 400)))}</code>"
+    yield from command
+
+
+def _limits(lengths: list[int], room: int) -> list[int]:
+    """Return how many lines each list may have, so that together they fit in the room."""
+    limits = [min(length, most) for length, most in zip(lengths, _MOST_LINES, strict=True)]
+    while sum(limits) > max(room, 0):
+        longest = max(range(len(limits)), key=lambda place: (limits[place], place))
+        limits[longest] -= 1
+    return limits
+
+
+def _command(command: str) -> Iterator[str]:
+    """Yield a command in a fence that nothing in it can close, as it is to be copied."""
+    if not command or len(command) > _LONGEST_COMMAND:
+        return
+    line = "".join(sign if sign.isprintable() else "\ufffd" for sign in command)
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", line)), default=0))
+    yield from ("", f"{fence}sh", line, fence)
 
 
 def _listed(lines: list[str], most: int) -> Iterator[str]:
     """Yield as many lines as there is room for as a list, and how many more there are."""
-    if len(lines) > most:
+    if len(lines) > most > 0:
         lines = [*lines[: most - 1], f"and {len(lines) - most + 1:,} more"]
-    yield from (f"- {line}" for line in lines)
+    yield from (f"- {line}" for line in lines[:most])
 
 
 def _matrix(answer: Answer) -> Iterator[str]:

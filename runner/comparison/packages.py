@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from runner.comparison.report import Package, cut
+from runner.comparison.records import cut
+from runner.comparison.report import Package
 from runner.engine.mlmodel import MlModel
 from runner.venvs.interpreter import Interpreter
 from runner.venvs.satisfied import installed_versions

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from runner.comparison.report import Answer, Comparison, cut
+from runner.comparison.records import cut
+from runner.comparison.report import Answer, Comparison
 from runner.comparison.words import checks, environment, p_value, percent, told_moves, verdict
 from runner.report.frame import framed
 from runner.report.section import section

@@ -1,23 +1,20 @@
 """What a comparison of two versions of a model found: records that are JSON, and back.
 
-Names of classes, columns and files are whatever data and models hold. They are cut to `LONGEST`
-characters when they get in here, so a report stays small whatever it is about; whoever shows them
-escapes them.
+Names of classes, columns and files are whatever data and models hold. They are cut by `records.cut`
+when they get in here, so a report stays small whatever it is about; whoever shows them escapes
+them.
 """
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
-from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from dataclasses import dataclass
+from typing import Any, Literal
 
+from runner.comparison.records import NoRecord, from_plain, to_plain
 from runner.errors import WrongUsage
 
 SCHEMA = 1  # of the JSON; another number is refused
-LONGEST = 200  # characters of a name
 OTHERS = "(others)"  # the classes of a matrix that is not large enough for all
 FEW_ROWS = 20  # a segment of fewer says something about persons: it is not published
 
@@ -191,14 +188,9 @@ class Comparison:
         return max(0.0, self.share - self.floor_share)
 
 
-def cut(text: str, longest: int = LONGEST) -> str:
-    """Return the text in at most so many characters, its end replaced where it is longer."""
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
-
-
 def to_json(comparison: Comparison) -> dict[str, Any]:
     """Return a comparison as what JSON has: `from_json` reads it back."""
-    return {"schema_version": SCHEMA, **_plain(comparison)}
+    return {"schema_version": SCHEMA, **to_plain(comparison)}
 
 
 def from_json(text: str | bytes, where: str = "the report") -> Comparison:
@@ -210,76 +202,10 @@ def from_json(text: str | bytes, where: str = "the report") -> Comparison:
     try:
         document = json.loads(text)
         if not isinstance(document, dict) or document.pop("schema_version", None) != SCHEMA:
-            raise _NoReport(f"its schema_version is not {SCHEMA}")
-        comparison: Comparison = _record(Comparison, document)
-    except (ValueError, RecursionError, _NoReport) as error:
+            raise NoRecord(f"its schema_version is not {SCHEMA}")
+        comparison: Comparison = from_plain(Comparison, document)
+    except (ValueError, RecursionError, NoRecord) as error:
         raise WrongUsage(
             f"{where} is no report of `runner models compare -o json` of this version: {error}"
         ) from None
     return comparison
-
-
-class _NoReport(Exception):
-    """Is raised for a document that `to_json` did not make; the text says why."""
-
-
-def _plain(value: Any) -> Any:
-    if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None  # JSON has no other word for it
-    return value
-
-
-def _record(kind: Any, document: Any) -> Any:
-    if not isinstance(document, Mapping):
-        raise _NoReport(f"{kind.__name__} is no object")
-    hints = get_type_hints(kind)
-    if unknown := document.keys() - hints.keys():
-        raise _NoReport(f"{kind.__name__} has no {cut(min(unknown), 40)!r}")
-    if missing := [name for name in hints if name not in document]:
-        raise _NoReport(f"{kind.__name__} lacks {missing[0]!r}")
-    return kind(
-        **{
-            name: _value(hint, document[name], f"{kind.__name__}.{name}")
-            for name, hint in hints.items()
-        }
-    )
-
-
-def _value(hint: Any, value: Any, where: str) -> Any:
-    origin = get_origin(hint)
-    if origin in (Union, UnionType):
-        others = [kind for kind in get_args(hint) if kind is not NoneType]
-        return None if value is None else _value(others[0], value, where)
-    if origin is Literal:
-        if value in get_args(hint):
-            return value
-    elif origin is tuple:
-        return _items(get_args(hint), value, where)
-    elif is_dataclass(hint):
-        return _record(hint, value)
-    elif hint is float:
-        if value is None:
-            return math.nan
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return float(value)
-    elif type(value) is hint and (hint is not str or len(value) <= _LONGEST_TEXT):
-        return value
-    raise _NoReport(f"{where} is {cut(repr(value), 40)}")
-
-
-def _items(kinds: Sequence[Any], value: Any, where: str) -> tuple[Any, ...]:
-    if not isinstance(value, list) or len(value) > _MOST_ITEMS:
-        raise _NoReport(f"{where} is no list of at most {_MOST_ITEMS:,}")
-    if kinds[-1] is Ellipsis:
-        return tuple(_value(kinds[0], item, where) for item in value)
-    if len(value) != len(kinds):
-        raise _NoReport(f"{where} has {len(value)} items in place of {len(kinds)}")
-    return tuple(_value(kind, item, where) for kind, item in zip(kinds, value, strict=True))
-
-
-_LONGEST_TEXT = 4_000  # of a sentence that names things
-_MOST_ITEMS = 1_000

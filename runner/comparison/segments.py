@@ -21,7 +21,8 @@ from runner.comparison.input_rows import (
     read_rows,
     sample_rows,
 )
-from runner.comparison.report import Segment, Segments, cut
+from runner.comparison.records import cut
+from runner.comparison.report import Segment, Segments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -38,6 +38,19 @@ def named_model(text: str) -> str | None:
     return parse_reference(_full(text, ""), "models").name
 
 
+def declared_at(text: str, catalog: Catalog) -> str | None:
+    """Return the name of the model that is declared with the files, or by the declaration, that a
+    path names; None for anything else."""
+    path = existing(text) if is_path(text) else None
+    if path is None:
+        return None
+    for declared in catalog.models.values():
+        places = (declared.file, declared.path)
+        if any(isinstance(place, Path) and place.resolve() == path.resolve() for place in places):
+            return declared.name
+    return None
+
+
 def _stands_alone(text: str) -> bool:
     return text.isdecimal() or text.startswith("@")
 

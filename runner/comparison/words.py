@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runner.comparison.report import Answer, Classes, Comparison, Numbers, cut
+from runner.comparison.records import cut
+from runner.comparison.report import Answer, Classes, Comparison, Numbers
 from runner.counting import many
 
 _MOST_MOVES = 4

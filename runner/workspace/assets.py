@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from runner.workspace.runs import Origin
 
 
-PROMOTED_FROM = "promoted_from"  # the tag that names the environment a version was copied from
+# The tags that name the environment that a version was copied from, and the version there.
+PROMOTED_FROM, PROMOTED_VERSION = "promoted_from", "promoted_version"
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import html
 import re
+import subprocess
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from runner.comparison.markdown import escaped, to_markdown
+from runner.comparison.quoting import quoted
 from runner.comparison.report import Break, Comparison, Segment, Segments
 from tests.comparison.reports import HOSTILE, hostile_report, report
 
@@ -26,38 +26,48 @@ def test_the_matrix_the_checks_and_the_command_follow() -> None:
     assert "where bmi 31.2 to 40&#" not in text
     assert "where bmi 31.2 to 40: 25 % of 100 rows change (p = 0.004)" in text
     assert "packages&#58;&#8203; scikit-learn 1.8.0 → 1.9.0" in text
-    assert "<code>runner models compare 2 3</code>" in text
+    assert text.endswith("\n\n```sh\nrunner models compare 2 3\n```\n")
 
 
-def _much() -> Comparison:
+def _much(answers: int) -> Comparison:
     """Return a report that has more of everything than there is room for."""
     made = report()
     answer = replace(made.answers[0], name="x" * 200)
+    assert answer.classes is not None
+    names, matrix = tuple("abcdef"), ((9,) * 6,) * 6
+    answer = replace(answer, classes=replace(answer.classes, names=names, matrix=matrix))
     return replace(
         made,
         breaks=(Break("signature", "new", "y" * 1000),) * 100,
-        answers=(answer,) * 20,
+        answers=(answer,) * answers,
         segments=Segments(1000, (Segment("z" * 200, "= q", 100, 99, 0.0),) * 10),
         notices=("n" * 1000,) * 100,
     )
 
 
-@pytest.mark.parametrize("made", [report(), hostile_report(), _much(), report(rows=0, changed=0)])
+@pytest.mark.parametrize(
+    "made", [report(), hostile_report(), _much(1), _much(20), report(rows=0, changed=0)]
+)
 def test_it_has_at_most_25_lines_and_little_of_each(made: Comparison) -> None:
-    text = to_markdown(made)
-    assert len(text.splitlines()) <= 25
-    assert len(text) < 30_000
+    for most in (12, 18, 25):
+        text = to_markdown(made, most)
+        assert len(text.splitlines()) <= most
+        assert len(text) < 30_000
+    assert ("| a |" in to_markdown(made)) == (made == _much(1))
 
 
 def test_no_name_becomes_markup_a_mention_or_a_link() -> None:
-    text = to_markdown(hostile_report())
+    text, _, command = to_markdown(hostile_report()).partition("\n```sh\n")
+    # In a fence nothing has a meaning but what closes it.
+    assert command.count("\n") == 2
+    assert command.endswith("\n```\n")
     assert "<script" not in text
     assert "`" not in text
     assert "@everyone" not in text
     assert "javascript:" not in text
     assert "\x1b" not in text
-    # The only pipes are those of tables, the only tags our own.
-    assert set(re.findall(r"</?\w+", text)) <= {"<code", "</code"}
+    # The only pipes are those of tables, and there are no tags.
+    assert not re.findall(r"</?\w+", text)
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert {line.count("|") for line in rows} <= {4}
     assert not re.search(r"^\s*#", text, re.MULTILINE)
@@ -80,10 +90,21 @@ def test_what_github_makes_links_and_markup_of_is_shown_as_it_is(name: str) -> N
     assert not re.search(r"[@#*_~`<>\[\]|]|:/|www", plain)
 
 
-def test_the_command_can_be_copied(tmp_path: Path) -> None:
-    text = to_markdown(report(command=f"runner models compare a:1 b:2 --data {tmp_path}/x_y"))
-    shown = html.unescape(text.splitlines()[-1])
-    assert shown == f"<code>runner models compare a:1 b:2 --data {tmp_path}/x_y</code>"
+@pytest.mark.parametrize("name", ["x_y", "$HOME & @x", "it's", "a```b", "two\nlines", "<b>*é*"])
+def test_the_command_can_be_copied(name: str) -> None:
+    words = ["runner", "models", "compare", "a:1", "b:2", "--data", f"data/{name}"]
+    lines = to_markdown(report(command=quoted(words))).splitlines()
+    fence = lines[-1]
+    assert lines[-3] == f"{fence}sh"
+    assert set(fence) == {"`"}
+    assert fence not in lines[-2]
+    done = subprocess.run(
+        ["bash", "-c", f'runner() {{ printf "%s\\0" runner "$@"; }}; {lines[-2]}'],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split("\0")[:-1] == words
 
 
 def test_a_long_name_and_odd_signs_are_cut_and_replaced() -> None:

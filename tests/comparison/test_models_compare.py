@@ -92,6 +92,19 @@ def test_the_model_in_the_project_is_what_a_version_is_compared_with(
     assert lines[1].startswith("diabetes-mlflow:1 → models/diabetes/model (working tree), ")
 
 
+def test_a_version_alone_is_of_the_model_whose_folder_is_named_beside_it(
+    project: ScratchProject,
+) -> None:
+    endpoint = project.root / "models/diabetes/batch-endpoint.yml"
+    another = endpoint.read_text().replace("diabetes-batch", "another").split("defaults:")[0]
+    project.write("models/another/batch-endpoint.yml", another)
+    try:
+        found = compared(project, "1", "models/diabetes/model")
+    finally:
+        shutil.rmtree(project.root / "models/another")
+    assert (found.rows, found.endpoint) == (400, "diabetes-batch")
+
+
 def test_a_scoring_script_is_compared_by_its_lines(project: ScratchProject) -> None:
     found = compared(project, "1", "other/moved", "-d", "script")
     assert found.rows == 400

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from runner.comparison.report import Comparison, cut, from_json, to_json
+from runner.comparison.records import cut
+from runner.comparison.report import Comparison, from_json, to_json
 from runner.errors import WrongUsage
 from tests.comparison.reports import hostile_report, report
 
