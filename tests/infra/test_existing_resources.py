@@ -34,14 +34,18 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy_project(tmp_path_factory.mktemp("existing") / "project")
 
 
-def ran(project: Path, existing: dict[str, Any], **more: Any) -> Program:
-    config = yaml.safe_load((project / "Pulumi.dev.yaml").read_text())["config"]
+def ran(
+    project: Path, existing: dict[str, Any], keys: dict[str, Any] | None = None, **more: Any
+) -> Program:
+    config = yaml.safe_load((project / "Pulumi.dev.yaml").read_text())["config"] | (keys or {})
     text = yaml.safe_dump({"config": {"scoring:existing": existing, **config}}, sort_keys=False)
     return run_program(project, "test", text, **more)
 
 
-def problems(project: Path, existing: dict[str, Any], **more: Any) -> str:
-    program = ran(project, existing, **more)
+def problems(
+    project: Path, existing: dict[str, Any], keys: dict[str, Any] | None = None, **more: Any
+) -> str:
+    program = ran(project, existing, keys, **more)
     assert program.resources == ()
     assert program.error is not None
     return program.error
@@ -153,6 +157,15 @@ def test_what_can_not_be_is_refused_with_its_line(
     project: Path, existing: dict[str, Any], problem: str
 ) -> None:
     assert problem in problems(project, existing)
+
+
+def test_a_running_workspace_gets_no_private_endpoints_as_its_services_are_not_the_stack_s(
+    project: Path,
+) -> None:
+    network = f"{GROUP}/providers/Microsoft.Network/virtualNetworks/ours/subnets/endpoints"
+    keys = {"scoring:privateEndpoints": {"subnet": network}}
+    found = problems(project, {"workspace": MADE}, keys)
+    assert "scoring:privateEndpoints: means nothing beside scoring:existing.workspace" in found
 
 
 class Azure:
