@@ -179,6 +179,35 @@ class Azure:
         return None
 
 
+class Deployed(Azure):
+    """Resource Manager, where every id is, and the stack's own workspace has these services."""
+
+    def __init__(self, **services: str) -> None:
+        self.services = services
+
+    def get(self, resource_id: str, api_version: str = "") -> Resource | None:
+        below = resource_id.rpartition("/workspaces/")[2]
+        whole = "/Microsoft.MachineLearningServices/" in resource_id and "/" not in below
+        return Resource({"properties": self.services if whole else {}}, None)
+
+
+def test_a_deployed_stack_keeps_the_services_that_its_workspace_was_made_with(
+    project: Path,
+) -> None:
+    made = {
+        "storageAccount": ran(project, {}).one("storage:StorageAccount").id,
+        "keyVault": SERVICES["vault"].upper(),  # as Azure may spell it
+    }
+    given = {"storage": SERVICES["storage"], "vault": SERVICES["vault"]}
+    found = problems(project, given, manager=Deployed(**made))
+    assert "3: scoring:existing.storage: would be given, and a workspace keeps what it was" in found
+    assert "allowed: no such key" in found
+    assert "existing.vault" not in found
+    found = problems(project, {}, manager=Deployed(**made))
+    assert "scoring:existing.vault: would be scoring-test-" in found
+    assert f"was with GIVEN, allowed: {SERVICES['vault'].upper()}" in found
+
+
 def test_what_is_not_there_is_refused_before_anything_is_declared(project: Path) -> None:
     found = problems(project, {"vault": SERVICES["vault"]}, manager=Azure())
     assert f"3: scoring:existing.vault: there is no given of that id: {SERVICES['vault']}" in found
