@@ -1,6 +1,7 @@
 """Storage that is there already, under names by which jobs and data assets of the workspace use it.
 
-Source: Azure ML's documentation on datastores.
+Sources: Azure ML's documentation on datastores; what `az ml datastore create` sends, which looks
+for no storage account behind a datastore, and names the cloud's address of it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from infra.component import within
 from infra.datastore import Datastore
 from infra.foundation import Platform
 from infra.settings import Settings
+from runner.clouds import CLOUDS
+
+FIXED = ("datastoreType", "accountName", "containerName", "filesystem", "fileShareName")
 
 
 def declare_datastores(settings: Settings, platform: Platform) -> list[ml.Datastore]:
@@ -25,7 +29,13 @@ def declare_datastores(settings: Settings, platform: Platform) -> list[ml.Datast
             resource_group_name=platform.resource_group.name,
             workspace_name=platform.workspace.name,
             properties=_properties(datastore, settings),
+            # Azure would look at it as whoever deploys, who has no role there and isn't in a
+            # managed network.
+            skip_validation=True,
             opts=within(
+                # Azure changes none of these, and a datastore's deletion leaves what is in it.
+                replace_on_changes=[f"properties.{name}" for name in FIXED],
+                delete_before_replace=True,
                 ignore_changes=["properties.tags.commit"],
                 # Azure never shows a key again.
                 additional_secret_outputs=["properties"] if datastore.key else None,
@@ -36,8 +46,11 @@ def declare_datastores(settings: Settings, platform: Platform) -> list[ml.Datast
 
 
 def _properties(datastore: Datastore, settings: Settings) -> Any:
+    cloud = CLOUDS.get(settings.cloud)  # of a private one Azure ML knows the address itself
     common = {
         "account_name": datastore.account_name,
+        "endpoint": cloud.storage_suffix if cloud else None,
+        "protocol": "https",
         "credentials": _credentials(datastore.key),
         "description": datastore.description or None,
         "tags": settings.tags,

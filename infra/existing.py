@@ -53,6 +53,12 @@ _FURTHER = {
     "allow_internet_outbound": ("managed",),
     "managed": (),
 }
+# Which property of a workspace names a service that it was made with, by the service's key.
+_MADE_WITH = {
+    "storage": "storageAccount",
+    "vault": "keyVault",
+    "registry": "containerRegistry",
+}
 _AT_ONCE = 8
 _SHOWN = 10  # of the versions that are there
 _AUTOSCALE_API_VERSION = "2022-10-01"
@@ -120,6 +126,7 @@ def problems_of(settings: Settings, config: StackConfig, manager: ResourceManage
         *_respelt(workspace, settings, config, manager),
         *silenced(settings, config, manager),
         *_elsewhere(found.body, settings, config),
+        *_other_services(found.body, settings, config),
         *_without_registry(found.body, settings, config),
     ]
 
@@ -178,6 +185,29 @@ def _elsewhere(
     if settings.existing.workspace and region != settings.location:
         text = f"found {settings.location!r}, and the workspace is in {region}, allowed: {region}"
         yield Problem(config.place(LOCATION), LOCATION, text)
+
+
+def _other_services(
+    workspace: Mapping[str, Any], settings: Settings, config: StackConfig
+) -> Iterator[Problem]:
+    """Find services that the stack's workspace would get in place of those that it has.
+
+    Azure answers "Storage Account update is not supported yet", when the roles on the old ones are
+    gone already, by which all that runs reads its models and pulls its images.
+    """
+    if settings.existing.workspace:
+        return
+    group, names = settings.workspace_id.partition("/providers/")[0], settings.names
+    own = {"storage": names.storage_account, "vault": names.vault, "registry": names.registry}
+    for key, named in _MADE_WITH.items():
+        there = str(workspace["properties"].get(named) or "")
+        made = f"{group}/providers/{TYPES[key][0]}/{own[key]}"
+        wanted = settings.existing.services.get(key, made)
+        if there and there.lower() != wanted.lower():
+            text = f"would be {name_of(wanted)}, and a workspace keeps what it was made with, as"
+            allowed = "no such key" if there.lower() == made.lower() else there
+            text = f"{text} {settings.workspace} was with {name_of(there)}, allowed: {allowed}"
+            yield Problem(config.place_below(EXISTING, key), f"{EXISTING}.{key}", text)
 
 
 def _pins(settings: Settings, config: StackConfig) -> Iterator[Pin]:

@@ -7,7 +7,13 @@ from typing import Annotated
 
 import pulumi
 
-from infra.stack_config import EXISTING, IMAGE_BUILDER, StackConfig, matches
+from infra.stack_config import (
+    EXISTING,
+    IMAGE_BUILDER,
+    PRIVATE_ENDPOINTS,
+    StackConfig,
+    matches,
+)
 from runner.declarations import Catalog, Problem
 from runner.declarations.reader import Check
 
@@ -37,6 +43,11 @@ TYPES: Mapping[str, tuple[str, str]] = {  # of each key: the type, and an API ve
 }
 # A workspace has these already, so they are its own and nobody else's to choose.
 _WITH_WORKSPACE = ("resource_group", "storage", "registry", "application_insights")
+# Nor has the stack anything to add to how it builds images, and how it is reached.
+_HAS_BEFORE: Mapping[str, str] = {
+    IMAGE_BUILDER: "way to build images",
+    PRIVATE_ENDPOINTS: "ways in, as its services have",
+}
 # What the stack makes goes there, and that is done in the stack's subscription.
 _IN_SUBSCRIPTION = ("resource_group", "workspace")
 
@@ -132,9 +143,10 @@ def subscription_of(id_: str) -> str:
 
 
 def _misplaced(existing: Existing, config: StackConfig, subscription_id: str) -> Iterator[Problem]:
-    if existing.workspace and IMAGE_BUILDER in config.config.entries:
-        text = f"means nothing beside {EXISTING}.workspace, which has its own way to build images"
-        yield Problem(config.place(IMAGE_BUILDER), IMAGE_BUILDER, f"{text}, allowed: no such key")
+    for key, has in _HAS_BEFORE.items():
+        if existing.workspace and key in config.config.entries:
+            text = f"means nothing beside {EXISTING}.workspace, which has its own {has}"
+            yield Problem(config.place(key), key, f"{text}, allowed: no such key")
     for key, id_ in existing.ids.items():
         place, full = config.place_below(EXISTING, key), f"{EXISTING}.{key}"
         if existing.workspace and key in _WITH_WORKSPACE:

@@ -60,7 +60,6 @@ def _declare(settings: Settings, access: Component) -> Platform:
     identities = declare_identities(settings, group)
     logs = _logs(settings, group)
     workspace, services, may_manage = _workspace(settings, group, logs, access)
-    declare_private_endpoints(settings, group, {**services, "workspace": workspace.id})
     with access:
         may_run = Settling(
             "cluster-roles",
@@ -69,6 +68,7 @@ def _declare(settings: Settings, access: Component) -> Platform:
         )
     # Clusters, the one that builds images among them, work by these.
     may_reach = declare_outbound_rules(settings, group, workspace, services["storage"])
+    declare_private_endpoints(settings, group, {**services, "workspace": workspace.id}, may_reach)
     after = [may_run, *may_reach]
     clusters = {
         name: declare_cluster(settings, cluster, group, workspace, identities.clusters, after)
@@ -135,7 +135,7 @@ def _workspace(
     assert logs is not None, "only beside a workspace that was there is there no place for logs"
     identity = declare_identity("workspace", settings, group)
     storage = declare_storage(settings, group, private=settings.private, existing=existing.storage)
-    declare_retention(settings, group, storage)
+    kept = declare_retention(settings, group, storage)
     services: Services = {
         "group": group.id,
         "storage": storage.id,
@@ -148,7 +148,7 @@ def _workspace(
     with access:
         may_look_up = declare_workspace_access(settings, identity, services)
         settled = Settling("workspace-roles", may_look_up, seconds=settings.role_settling)
-    workspace = declare_workspace(settings, group, identity, services, [settled])
+    workspace = declare_workspace(settings, group, identity, services, [settled, *kept])
     with access:
         may_manage = declare_workspace_own_access(settings, identity, workspace)
     return workspace, services, may_manage

@@ -5,7 +5,7 @@ Only for what the stack makes itself: what was there before has its ways in alre
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -30,20 +30,23 @@ def declare_private_endpoints(
     settings: Settings,
     group: resources.ResourceGroup,
     services: Mapping[str, pulumi.Input[str]],
+    after: Sequence[pulumi.Resource],
 ) -> None:
-    """Declare an endpoint for each part of these services, which are ids, that the stack makes."""
+    """Declare an endpoint for each part of these services, which are ids, that the stack makes.
+
+    One after the other, and `after` what else connects to them: a storage account takes one such
+    change at a time (StorageAccountOperationInProgress).
+    """
     link = settings.private_link
     if link is None:
         return
-    given = {*settings.existing.services, *(["workspace"] if settings.existing.workspace else [])}
-    parts = [
-        part
-        for part, (service, _) in GROUPS.items()
-        if service in services and service not in given
-    ]
+    given = settings.existing.services
+    parts = [part for part, (service, _) in GROUPS.items() if service not in given]
     zones = _zones(link, parts, settings, group)
+    before = [*after]
     for part in parts:
-        _declare(part, link, settings, group, services[GROUPS[part][0]], zones)
+        service = services[GROUPS[part][0]]
+        before = [_declare(part, link, settings, group, service, zones, before)]
 
 
 def _declare(
@@ -53,7 +56,8 @@ def _declare(
     group: resources.ResourceGroup,
     service: pulumi.Input[str],
     zones: Mapping[str, pulumi.Input[str]],
-) -> None:
+    after: Sequence[pulumi.Resource],
+) -> pulumi.Resource:
     from pulumi_azure_native import network  # takes a second
 
     endpoint = network.PrivateEndpoint(
@@ -68,10 +72,10 @@ def _declare(
             )
         ],
         tags=settings.tags,
-        opts=made_by_commit(),
+        opts=made_by_commit(depends_on=[*after]),
     )
     if not zones:
-        return
+        return endpoint
     network.PrivateDnsZoneGroup(
         f"private-{part}",
         private_dns_zone_group_name="default",
@@ -83,6 +87,7 @@ def _declare(
         ],
         opts=pulumi.ResourceOptions(parent=endpoint),
     )
+    return endpoint
 
 
 def _zones(

@@ -3,6 +3,7 @@
 Source: Azure's documentation on soft delete, versions and lifecycle rules of blobs.
 """
 
+import pulumi
 from pulumi_azure_native import resources, storage
 
 from infra.component import within
@@ -11,10 +12,10 @@ from infra.settings import Settings
 
 def declare_retention(
     settings: Settings, group: resources.ResourceGroup, account: storage.StorageAccount
-) -> None:
+) -> list[pulumi.Resource]:
     """Declare for how long; in production what is overwritten is kept, too."""
     if settings.kept_days is None:
-        return
+        return []
     kept = storage.DeleteRetentionPolicyArgs(enabled=True, days=settings.kept_days)
     versions = settings.production
     blobs = storage.BlobServiceProperties(
@@ -25,9 +26,11 @@ def declare_retention(
         delete_retention_policy=kept,
         container_delete_retention_policy=kept,
         is_versioning_enabled=versions,
+        opts=within(),
     )
-    if versions:
-        _end_versions(settings.kept_days, group, account, blobs)
+    if not versions:
+        return [blobs]
+    return [blobs, _end_versions(settings.kept_days, group, account, blobs)]
 
 
 def _end_versions(

@@ -76,8 +76,12 @@ def _webhooks(config: StackConfig) -> tuple[str, ...]:
 def _is_webhook(address: Any) -> bool:
     if not isinstance(address, str) or not address.isprintable():
         return False
-    parts = urlsplit(address)
-    return parts.scheme == "https" and bool(parts.hostname) and " " not in address
+    try:
+        parts = urlsplit(address)
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # whose text holds some of the address
+        return False
+    return parts.scheme == "https" and named and " " not in address
 
 
 def budget_from(config: StackConfig, alerts: Alerts | None) -> Budget | None:

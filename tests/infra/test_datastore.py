@@ -26,8 +26,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy_project(tmp_path_factory.mktemp("datastore") / "project")
 
 
-def run(project: Path, datastores: Any, keys: Any = None, *, hidden: bool = True) -> Program:
-    text = yaml.safe_dump({"config": {**pinned_config("dev"), DATASTORES: datastores}})
+def run(
+    project: Path, datastores: Any, keys: Any = None, *, hidden: bool = True, **more: str
+) -> Program:
+    text = yaml.safe_dump({"config": {**pinned_config("dev"), DATASTORES: datastores, **more}})
     config = {} if keys is None else {KEYS: json.dumps(keys)}
     return run_program(project, "dev", text, config=config, secrets=(KEYS,) if hidden else ())
 
@@ -48,6 +50,24 @@ def test_datastores_have_no_key_unless_a_secret_gives_them_one(project: Path) ->
     assert share["fileShareName"] == "old-share"
     assert share["credentials"]["secrets"]["key"]["value"] == KEY
     assert found["share"].secret_outputs == ("properties",)
+
+
+def test_a_datastore_is_made_as_the_command_line_of_azure_makes_it(project: Path) -> None:
+    """Unasked, Azure looks into the storage, which it can't where a network is closed."""
+    for cloud, suffix in (("public", "windows.net"), ("usgovernment", "usgovcloudapi.net")):
+        program = run(project, {"patients": BLOB}, **{"azure-native:environment": cloud})
+        assert program.error is None, program.error
+        inputs = program.one(KIND).inputs
+        assert inputs["skipValidation"] is True
+        assert inputs["properties"]["endpoint"] == f"core.{suffix}"
+        assert inputs["properties"]["protocol"] == "https"
+
+
+def test_a_datastore_of_another_place_takes_the_place_of_the_old_one(project: Path) -> None:
+    datastore = run(project, {"patients": BLOB}).one(KIND)
+    assert "properties.containerName" in datastore.replace_on_changes
+    assert "properties.accountName" in datastore.replace_on_changes
+    assert datastore.delete_before_replace  # which has its name
 
 
 @pytest.mark.parametrize(

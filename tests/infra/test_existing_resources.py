@@ -34,14 +34,18 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy_project(tmp_path_factory.mktemp("existing") / "project")
 
 
-def ran(project: Path, existing: dict[str, Any], **more: Any) -> Program:
-    config = yaml.safe_load((project / "Pulumi.dev.yaml").read_text())["config"]
+def ran(
+    project: Path, existing: dict[str, Any], keys: dict[str, Any] | None = None, **more: Any
+) -> Program:
+    config = yaml.safe_load((project / "Pulumi.dev.yaml").read_text())["config"] | (keys or {})
     text = yaml.safe_dump({"config": {"scoring:existing": existing, **config}}, sort_keys=False)
     return run_program(project, "test", text, **more)
 
 
-def problems(project: Path, existing: dict[str, Any], **more: Any) -> str:
-    program = ran(project, existing, **more)
+def problems(
+    project: Path, existing: dict[str, Any], keys: dict[str, Any] | None = None, **more: Any
+) -> str:
+    program = ran(project, existing, keys, **more)
     assert program.resources == ()
     assert program.error is not None
     return program.error
@@ -155,6 +159,15 @@ def test_what_can_not_be_is_refused_with_its_line(
     assert problem in problems(project, existing)
 
 
+def test_a_running_workspace_gets_no_private_endpoints_as_its_services_are_not_the_stack_s(
+    project: Path,
+) -> None:
+    network = f"{GROUP}/providers/Microsoft.Network/virtualNetworks/ours/subnets/endpoints"
+    keys = {"scoring:privateEndpoints": {"subnet": network}}
+    found = problems(project, {"workspace": MADE}, keys)
+    assert "scoring:privateEndpoints: means nothing beside scoring:existing.workspace" in found
+
+
 class Azure:
     """Resource Manager, where only a workspace in Sweden is, which has a managed network."""
 
@@ -164,6 +177,35 @@ class Azure:
             body = {"location": "swedencentral", "properties": {"managedNetwork": network}}
             return Resource(body, None)
         return None
+
+
+class Deployed(Azure):
+    """Resource Manager, where every id is, and the stack's own workspace has these services."""
+
+    def __init__(self, **services: str) -> None:
+        self.services = services
+
+    def get(self, resource_id: str, api_version: str = "") -> Resource | None:
+        below = resource_id.rpartition("/workspaces/")[2]
+        whole = "/Microsoft.MachineLearningServices/" in resource_id and "/" not in below
+        return Resource({"properties": self.services if whole else {}}, None)
+
+
+def test_a_deployed_stack_keeps_the_services_that_its_workspace_was_made_with(
+    project: Path,
+) -> None:
+    made = {
+        "storageAccount": ran(project, {}).one("storage:StorageAccount").id,
+        "keyVault": SERVICES["vault"].upper(),  # as Azure may spell it
+    }
+    given = {"storage": SERVICES["storage"], "vault": SERVICES["vault"]}
+    found = problems(project, given, manager=Deployed(**made))
+    assert "3: scoring:existing.storage: would be given, and a workspace keeps what it was" in found
+    assert "allowed: no such key" in found
+    assert "existing.vault" not in found
+    found = problems(project, {}, manager=Deployed(**made))
+    assert "scoring:existing.vault: would be scoring-test-" in found
+    assert f"was with GIVEN, allowed: {SERVICES['vault'].upper()}" in found
 
 
 def test_what_is_not_there_is_refused_before_anything_is_declared(project: Path) -> None:

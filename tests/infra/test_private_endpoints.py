@@ -68,6 +68,22 @@ def test_each_service_has_an_endpoint_in_the_subnet_and_is_found_by_a_zone(proje
     assert [list(complaints(resource)) for resource in declared] == [[], [], [], []]
 
 
+def test_a_storage_account_is_asked_for_one_connection_at_a_time(project: Path) -> None:
+    program = ran(project, {"subnet": SUBNET, "dns": "none"}, **{"scoring:isolation": "managed"})
+    endpoints = program.of(ENDPOINT)
+    chained = [
+        len({other.urn for other in endpoints} & {*endpoint.dependencies}) for endpoint in endpoints
+    ]
+    assert sorted(chained) == [0, 1, 1, 1, 1]
+    first = endpoints[chained.index(0)].dependencies
+    for kind in ("Workspace", "ManagedNetworkSettingsRule"):
+        (*_, last) = program.of(f"machinelearningservices:{kind}")
+        assert last.urn in first
+    # The account's own settings are the same account's changes, too.
+    (blobs,) = program.of("storage:BlobServiceProperties")
+    assert blobs.urn in program.one("machinelearningservices:Workspace").dependencies
+
+
 def test_zones_that_are_there_are_taken_by_their_group_in_every_cloud(project: Path) -> None:
     there = {"subnet": SUBNET, "dns": HUB}
     program = ran(project, there, **{"azure-native:environment": "usgovernment"})

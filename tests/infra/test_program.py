@@ -279,6 +279,22 @@ def test_in_production_what_is_destroyed_first_is_protected_and_depends_on_all_t
     assert {*first.dependencies} == rest - {first.urn}
 
 
+def test_everything_but_what_is_destroyed_first_is_in_a_branch_of_the_tree(
+    program: Program,
+) -> None:
+    outside = {
+        declared.name
+        for declared in program.resources
+        if declared.parent.split("::")[2] == "pulumi:pulumi:Stack"
+    }
+    branches = {
+        declared.name
+        for declared in program.resources
+        if declared.kind.startswith("scoring:infra:")
+    }
+    assert outside <= branches | {"production"}
+
+
 def test_a_managed_platform_is_out_of_public_reach(prod: Program) -> None:
     assert prod.one("storage:StorageAccount").inputs["publicNetworkAccess"] == "Disabled"
     vault = prod.one("keyvault:Vault").inputs["properties"]

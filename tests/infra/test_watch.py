@@ -163,7 +163,16 @@ def test_what_azure_would_not_take_is_refused_where_it_stands(
     assert line.startswith("Pulumi.dev.yaml:")
 
 
-@pytest.mark.parametrize("given", ["http://hooks.example.org/very-secret", [HOOK, 3], {"a": HOOK}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "http://hooks.example.org/very-secret",
+        ["https://[hooks.example.org/very-secret"],
+        ["https://hooks.example.org:very-secret"],
+        [HOOK, 3],
+        {"a": HOOK},
+    ],
+)
 def test_a_webhook_that_is_none_is_refused_and_not_shown(project: Path, given: Any) -> None:
     program = run(project, {}, config={WEBHOOKS: json.dumps(given)}, secrets=(WEBHOOKS,))
     assert program.resources == ()

@@ -18,6 +18,8 @@ SDK = Sdk("pulumi_azure_native")
 # Outputs that do not change with the resource, so that a preview may go by the old ones.
 STABLE = ("location", "name")
 
+# Inputs that a request has behind its path, and not in its body.
+_IN_THE_ADDRESS = ("azureApiVersion", "skipValidation")
 # What the service says of a resource, and nobody asks for.
 READ_ONLY = frozenset(
     {
@@ -98,7 +100,7 @@ def body(kind: Kind, inputs: Properties) -> dict[str, Any]:
     outer: dict[str, Any] = {}
     inner: dict[str, Any] = {}
     for name, value in inputs.items():
-        if name in kind.type.parameters or name == "azureApiVersion":
+        if name in kind.type.parameters or name in _IN_THE_ADDRESS:
             continue
         if name == "identity" and value.get("userAssignedIdentities"):
             # A program gives a list of ids, Resource Manager takes a map.
