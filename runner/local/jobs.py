@@ -17,7 +17,7 @@ from runner.job_folder import ask_to_stop, forget_stop, job_folder, now, starts
 from runner.job_interpreter import read_interpreter
 from runner.job_kinds import JobType
 from runner.local.database import opened, transaction
-from runner.local.job_lock import owner
+from runner.local.job_lock import check_lock, owner
 from runner.local.job_records import (
     insert_job,
     latest_job,
@@ -115,6 +115,7 @@ def resume_job(
         raise EnvironmentRefused(f"job {name!r} is Completed; there is nothing to resume")
     if owner(job_folder(home, name)) is not None:
         return job
+    check_lock(job_folder(home, name))
     secrets = find_secrets(job)
     restore_venv(home, job_folder(home, name), say)
     with opened(home) as connection:
