@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from runner.engine.journal import Standing, read_journal
 from runner.engine.layout import journal_file, pieces_folder
 from runner.engine.plan import Plan, read_plan
 from runner.errors import JobFailed
+from runner.job_secrets import tell
 from runner.processes import python_command, without_telemetry
 from runner.venvs.interpreter import Interpreter
 
@@ -40,6 +41,7 @@ class Trial:
 
     folder: Path
     interpreter: Interpreter
+    secrets: Mapping[str, str]  # the values of variables that its plan does not hold
 
 
 @dataclass(frozen=True)
@@ -78,13 +80,15 @@ def score(
             python_command(
                 "runner.comparison.host", str(trial.folder), "twice" if twice else "once"
             ),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
             start_new_session=True,
             env=without_telemetry(os.environ),
         )
     try:
+        assert process.stdin is not None
+        tell(process.stdin, trial.secrets)
         while True:
             try:
                 process.wait(_LOOK)
