@@ -230,6 +230,15 @@ def middle(key: str) -> float:
     return -size if key[0] == "-" else size
 
 
+def upper_end(key: str) -> float:
+    """Return what no number in a bucket exceeds, which is within 2 % of every number in it."""
+    if key == "0":
+        return 0.0
+    exponent = int(key[1:])
+    size = math.exp(min(_LARGEST_LOG, (exponent + (key[0] == "+")) * _LOG_GAMMA))
+    return -size if key[0] == "-" else size
+
+
 def merge(tallies: Iterable[Mapping[str, Any]]) -> Tally:
     """Add tallies up. Classes that turn out too many, or mixed with numbers, become buckets.
 

@@ -118,6 +118,7 @@ def print_table(
 
     Titles that are `names` keep their ends, in which the names of jobs differ.
     """
+    titles = [printable(title) for title in titles]  # some are names out of data
     cells = [[_cell(value) for value in row] for row in rows]
     widths = [
         max(width(title), *(width(row[place]) for row in cells)) if cells else width(title)

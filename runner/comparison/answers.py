@@ -22,7 +22,7 @@ from runner.comparison.report import (
     Quantile,
     Shift,
 )
-from runner.tally import EMPTY, MOST_CLASSES, OTHER, buckets_of, count_texts, in_order, middle
+from runner.tally import EMPTY, MOST_CLASSES, OTHER, buckets_of, count_texts, in_order, upper_end
 
 if TYPE_CHECKING:
     import numpy as np
@@ -352,7 +352,7 @@ class _NumberCounter:
         if not self._pairs:
             return ()
         found = []
-        ranked = sorted((middle(key), count) for key, count in self._buckets.items() if count)
+        ranked = sorted((upper_end(key), count) for key, count in self._buckets.items() if count)
         reached = list(accumulate(count for _, count in ranked))
         for share in _SHARES:
             place = bisect_left(reached, math.ceil(share * self._pairs))

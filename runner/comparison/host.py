@@ -18,16 +18,18 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from runner.atomic import write_whole
 from runner.engine.attempt import Attempt
 from runner.engine.journal import Standing, read_journal, write_journal
 from runner.engine.layout import journal_file, piece, plan_file
-from runner.engine.plan import read_plan
+from runner.engine.plan import Plan, read_plan
 from runner.engine.run import Stopped, run
 from runner.errors import RunnerError
-from runner.job_folder import say
+from runner.job_folder import say, with_secrets
+from runner.job_secrets import hear
 from runner.processes import with_one_thread
 
 SAMPLE = 20_000  # rows that are scored twice, or the rows of one part where it has more
@@ -39,17 +41,26 @@ def first_folder(folder: Path) -> Path:
 
 
 def main(place: str, twice: str) -> int:
-    """Score the plan in a folder, and a sample of it again where `twice` is "twice"."""
+    """Score the plan in a folder, and a sample of it again where `twice` is "twice".
+
+    The values of variables that the plan does not hold are told over standard input.
+    """
+    secrets = hear()
     folder, parent = Path(place), os.getppid()
     stopping: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _frame: stopping.append(number))
-    plan = read_plan(plan_file(folder))
+
+    def read() -> Plan:
+        plan = read_plan(plan_file(folder))
+        variables = with_secrets(plan.environment_variables, plan.secrets, secrets)
+        return replace(plan, environment_variables=variables)
+
     # Before anything is imported for the workers: OMP_NUM_THREADS and its like are read once.
-    os.environ.update({**with_one_thread(os.environ), **plan.environment_variables})
+    os.environ.update({**with_one_thread(os.environ), **read().environment_variables})
 
     def score() -> None:
         run(
-            read_plan(plan_file(folder)),
+            read(),
             folder,
             began=time.time(),
             stop=lambda: bool(stopping) or os.getppid() != parent,

@@ -66,7 +66,7 @@ def _answer(answer: Answer) -> str:
         )
     if numbers:
         rows = [[f"{part.share:.0%}", f"{part.difference:.4g}"] for part in numbers.quantiles]
-        return _table(["share of the rows", "difference at most"], rows)
+        return _table(["share of the rows with a number in both", "difference at most"], rows)
     return f"<p>{answer.differing:,} texts differ</p>"
 
 

@@ -78,10 +78,10 @@ class Classes:
 
 @dataclass(frozen=True)
 class Quantile:
-    """Says how far the numbers of a share of the rows moved at most."""
+    """Says how far the numbers of a share of the rows that have one in both moved at most."""
 
     share: float  # of the rows, from 0 to 1
-    difference: float  # at most, between the versions; within 1 %
+    difference: float  # at most, between the versions; no more than 2 % too large
 
 
 @dataclass(frozen=True)

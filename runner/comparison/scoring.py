@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from runner.engine.journal import Standing, read_journal
 from runner.engine.layout import journal_file, pieces_folder
 from runner.engine.plan import Plan, read_plan
 from runner.errors import JobFailed
+from runner.job_secrets import tell
 from runner.processes import python_command, without_telemetry
 from runner.venvs.interpreter import Interpreter
 
@@ -42,6 +43,7 @@ class Trial:
 
     folder: Path
     interpreter: Interpreter
+    secrets: Mapping[str, str]  # the values of variables that its plan does not hold
 
 
 @dataclass(frozen=True)
@@ -80,13 +82,15 @@ def score(
             python_command(
                 "runner.comparison.host", str(trial.folder), "twice" if twice else "once"
             ),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
             start_new_session=True,
             env=without_telemetry(os.environ),
         )
     try:
+        assert process.stdin is not None
+        tell(process.stdin, trial.secrets)
         # The process takes as long to import what it needs, on another core.
         for module in _NEEDED:
             importlib.import_module(module)

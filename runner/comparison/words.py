@@ -109,8 +109,10 @@ def p_value(value: float) -> str:
 
 
 def _numbers(name: str, numbers: Numbers) -> str:
+    whole = not (numbers.old_nulls or numbers.new_nulls)
+    rows = "the rows" if whole else "the rows with a number in both"
     told = ", ".join(
-        f"{percent(part.share)}{'' if place else ' of the rows move'} by at most"
+        f"{percent(part.share)}{'' if place else f' of {rows} move'} by at most"
         f" {part.difference:.3g}"
         for place, part in enumerate(numbers.quantiles)
     )

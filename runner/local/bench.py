@@ -23,6 +23,7 @@ from runner.engine_settings import asked_engine, engine_settings, usual_engine
 from runner.errors import WrongUsage
 from runner.input_path import Chosen
 from runner.job_folder import model_folder
+from runner.job_secrets import unwritten
 from runner.local.endpoints import DeclaredEndpoints
 from runner.local.home import make_folder
 from runner.local.interpreters import Declaring, Interpreters, asked_manager
@@ -167,6 +168,7 @@ class Bench:
                 os.environ,
                 f"deployment {deployment.name!r}",
             )
+        secrets = unwritten(variables)
         if script is not None:
             _lay_out(subject, model_folder(folder))
         write_plan(
@@ -179,11 +181,12 @@ class Bench:
                 script=str(script.path) if script else None,
                 code=list_code(script.path) if script else (),
                 environment_variables=variables,
+                secrets=secrets,
                 python=interpreter.python,
             ),
             folder / "plan.json",
         )
-        return Trial(folder, interpreter)
+        return Trial(folder, interpreter, {name: variables[name] for name in secrets})
 
     @contextmanager
     def held(self, trial: Trial) -> Iterator[None]:

@@ -17,11 +17,11 @@ from runner.engine.stopped import Stopped
 from runner.errors import EnvironmentRefused, RunnerError
 from runner.job_folder import add_start, asked_to_stop, job_folder, now, say
 from runner.job_interpreter import read_interpreter
+from runner.job_secrets import OVER_STANDARD_INPUT, hear
 from runner.local.database import opened, transaction
 from runner.local.job_inputs import ready_inputs
 from runner.local.job_lock import lock
 from runner.local.job_records import select_job, update_job
-from runner.local.secrets import OVER_STANDARD_INPUT, hear
 from runner.local.strays import adopt, end_strays, reap
 from runner.local.venvs import held, user_of
 from runner.workspace import Job, JobStatus

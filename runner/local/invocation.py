@@ -34,12 +34,12 @@ from runner.input_path import Chosen, check_type, choose_input, counted_names, u
 from runner.job_address import is_job_address
 from runner.job_folder import job_folder, model_folder, now
 from runner.job_interpreter import differing
+from runner.job_secrets import unwritten
 from runner.local.assets import without_unused_keys
 from runner.local.files import check, link_out, looks_changed
 from runner.local.home import make_folder
 from runner.local.interpreters import Declaring, Interpreters
 from runner.local.jobs import begin_job, name_job
-from runner.local.secrets import unwritten
 from runner.local.venvs import keep_interpreter, store_aside
 from runner.registering import find_or_register, registration_of
 from runner.request import Request, only_here

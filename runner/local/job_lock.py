@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
+from runner.errors import EnvironmentRefused
 from runner.local.machine import running_kernel
 from runner.only_files import only_files, read_file
 
@@ -32,6 +33,19 @@ def lock(folder: Path) -> BinaryIO | None:
         file.write(running_kernel().encode())
         file.flush()
     return file
+
+
+def check_lock(folder: Path) -> None:
+    """Refuse a job whose lock no process can hold, as something else lies in its place.
+
+    Raises EnvironmentRefused.
+    """
+    path = folder / "lock"
+    if path.exists() and not path.is_file():
+        raise EnvironmentRefused(
+            f"{path} is not a file, and is what the process of a job holds: remove it, and"
+            f" `runner jobs resume {folder.name}` goes on"
+        )
 
 
 def owner(folder: Path) -> int | None:

@@ -16,8 +16,9 @@ from runner.errors import EnvironmentRefused, NotFound
 from runner.job_folder import ask_to_stop, forget_stop, job_folder, now, starts
 from runner.job_interpreter import read_interpreter
 from runner.job_kinds import JobType
+from runner.job_secrets import OVER_STANDARD_INPUT, tell
 from runner.local.database import opened, transaction
-from runner.local.job_lock import owner
+from runner.local.job_lock import check_lock, owner
 from runner.local.job_records import (
     insert_job,
     latest_job,
@@ -26,7 +27,6 @@ from runner.local.job_records import (
     update_job,
 )
 from runner.local.left_over import end_left_over
-from runner.local.secrets import OVER_STANDARD_INPUT, tell
 from runner.local.signals import kill_owner, signal_owner
 from runner.local.tracking.record import read_record
 from runner.local.venvs import restore_venv
@@ -115,6 +115,7 @@ def resume_job(
         raise EnvironmentRefused(f"job {name!r} is Completed; there is nothing to resume")
     if owner(job_folder(home, name)) is not None:
         return job
+    check_lock(job_folder(home, name))
     secrets = find_secrets(job)
     restore_venv(home, job_folder(home, name), say)
     with opened(home) as connection:

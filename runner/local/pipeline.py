@@ -31,12 +31,12 @@ from runner.errors import EnvironmentRefused, WrongUsage
 from runner.input_path import check_type, existing
 from runner.job_folder import code_folder, job_folder, now
 from runner.job_interpreter import differing
+from runner.job_secrets import unwritten
 from runner.local.command_job import Command, write_command
 from runner.local.home import make_folder
 from runner.local.interpreters import Declaring, Interpreters
 from runner.local.invocation import find_data
 from runner.local.jobs import begin_job, name_job
-from runner.local.secrets import unwritten
 from runner.local.tracking.plan import RunInput, RunPlan
 from runner.local.training import copy_code
 from runner.local.venvs import keep_interpreter

@@ -25,12 +25,12 @@ from runner.errors import EnvironmentRefused
 from runner.job_folder import code_folder, job_folder, now
 from runner.job_interpreter import differing
 from runner.job_kinds import JOB_KINDS
+from runner.job_secrets import unwritten
 from runner.local.command_job import Command, NamedOutput, write_command
 from runner.local.home import make_folder
 from runner.local.interpreters import Declaring, Interpreters
 from runner.local.invocation import find_data
 from runner.local.jobs import begin_job, name_job
-from runner.local.secrets import unwritten
 from runner.local.spark_job import settle_spark, words_of
 from runner.local.tracking.plan import RunInput, RunPlan
 from runner.local.tracking.store import why_untracked

@@ -42,8 +42,8 @@ def test_wide_and_combining_characters_stay_aligned(capsys: pytest.CaptureFixtur
 
 
 def test_control_characters_cannot_reach_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    output.print_table(["a"], [["x\x1b[31m\ny\udce9"]])
-    assert capsys.readouterr().out == "a\nx\\x1b[31m\\ny\\udce9\n"
+    output.print_table(["a\x1b[2J\n"], [["x\x1b[31m\ny\udce9"]])
+    assert capsys.readouterr().out == "a\\x1b[2J\\n\nx\\x1b[31m\\ny\\udce9\n"
 
 
 def test_a_table_is_cut_to_the_terminal(

@@ -60,6 +60,13 @@ def test_a_job_is_shown_and_resumed_whatever_of_it_is_damaged(failed: ScratchPro
                 path.rmdir()
                 path.touch()
     assert "Failed" in failed.run("jobs", "show", job).stdout
+    lock = folder / "lock"
+    lock.unlink()
+    lock.mkdir()
+    refused = failed.run("jobs", "resume", job)
+    assert refused.returncode == 3
+    assert "lock is not a file, and is what the process of a job holds: remove it" in refused.stderr
+    lock.rmdir()
     (failed.root / "mended").touch()
     resumed = failed.run("jobs", "resume", job, "-v")
     assert resumed.returncode == 0, resumed.stderr

@@ -143,3 +143,24 @@ def test_the_steps_of_a_pipeline_have_their_secrets_and_no_file_or_command_line_
     (said,) = project.home.rglob("said.txt")
     assert said.read_text() == f"{len(DECLARED)} it's north\n"
     assert files_with(project.home, DECLARED) == []
+
+
+LOOKING = """
+import os, pathlib
+
+def init():
+    key = os.environ["API_KEY"].encode()
+    home = pathlib.Path(os.environ["BROKEN"]).parent / ".runner"
+    found = [path for path in home.rglob("*") if path.is_file() and key in path.read_bytes()]
+    if found:
+        raise ValueError(f"written into {found}")
+
+def run(mini_batch):
+    return [os.environ["API_KEY"][:5] for _ in mini_batch]
+"""
+
+
+def test_scoring_for_a_comparison_writes_none_into_a_file(project: ScratchProject) -> None:
+    project.script(LOOKING)
+    done = project.run("models", "compare", *["models/echo/model.yml"] * 2, "--rows", "changed.csv")
+    assert "None of 2 predictions changes" in done.stdout, done.stderr
