@@ -1,6 +1,10 @@
 """Shows a text as one comment of an Azure DevOps pull request, edited in place.
 
     python .azure/comment.py TITLE FILE
+    python .azure/comment.py MARKDOWN
+
+Markdown has an HTML comment in its first line, by which it is found again; one that has nothing to
+say (a single line after it) edits a comment that is there and begins none.
 
 Takes where it runs from the pipeline's own variables, and SYSTEM_ACCESSTOKEN to sign in with.
 Source: the REST API's "Pull Request Threads" and "Pull Request Thread Comments", version 7.1.
@@ -23,10 +27,25 @@ SECONDS = 30
 
 
 def main(title: str, file: Path) -> None:
-    """Edit the comment that begins with the title, or begin a thread with it."""
+    """Show a text under a title."""
     heading = f"### {title}"
-    body = comment(heading, file.read_text())
+    show(heading, comment(heading, file.read_text()), begin=True)
+
+
+def show_markdown(file: Path) -> None:
+    """Show Markdown as it is."""
+    body = file.read_text()
+    marker, _, text = body.partition("\n")
+    if len(body) > MOST:
+        sys.exit(f"commenting on the pull request: {file} has more than {MOST:,} characters")
+    show(marker, body, begin=len(text.strip().splitlines()) > 1)
+
+
+def show(heading: str, body: str, *, begin: bool) -> None:
+    """Edit the comment that begins with the heading, or begin a thread with it where asked to."""
     found = find(heading, call("GET", "threads")["value"])
+    if found is None and not begin:
+        return
     if found is None:
         one = {"content": body, "commentType": "text"}
         # Closed: it says what will happen, and asks nobody for an answer.
@@ -87,6 +106,9 @@ def pull_request() -> str:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit("usage: python .azure/comment.py TITLE FILE")
-    main(sys.argv[1], Path(sys.argv[2]))
+    if len(sys.argv) == 2:
+        show_markdown(Path(sys.argv[1]))
+    elif len(sys.argv) == 3:
+        main(sys.argv[1], Path(sys.argv[2]))
+    else:
+        sys.exit("usage: python .azure/comment.py [TITLE] FILE")

@@ -31,7 +31,7 @@ class PullRequest:
     status: int = 200
     url: str = ""
 
-    def comment(self, title: str, file: Path) -> subprocess.CompletedProcess[str]:
+    def comment(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
         environment = {
             "PATH": os.environ["PATH"],
             "SYSTEM_ACCESSTOKEN": "of-this-run",
@@ -41,7 +41,7 @@ class PullRequest:
             "SYSTEM_PULLREQUEST_PULLREQUESTID": "7",
         }
         return subprocess.run(
-            [sys.executable, str(SCRIPT), title, str(file)],
+            [sys.executable, str(SCRIPT), *map(str, words)],
             env=environment,
             capture_output=True,
             text=True,
@@ -126,6 +126,20 @@ def test_each_stack_has_a_comment_of_its_own_and_people_keep_theirs(
     headings = [content.splitlines()[0] for content in pull_request.contents]
     assert headings[1:] == ["### pulumi preview of dev", "### pulumi preview of prod"]
     assert headings[0].startswith("Is ")
+
+
+def test_markdown_is_shown_as_it_is_and_edited_in_place(
+    pull_request: PullRequest, tmp_path: Path
+) -> None:
+    file = tmp_path / "comment.md"
+    nothing = "<!-- mine -->\n**Nothing changes any more**\n"
+    file.write_text(nothing)
+    assert pull_request.comment(file).returncode == 0
+    assert pull_request.contents == []
+    for text in ("<!-- mine -->\n**38 change**\n\n`x`\n", nothing):
+        file.write_text(text)
+        assert pull_request.comment(file).returncode == 0
+        assert pull_request.contents == [text]
 
 
 def test_a_comment_that_somebody_deleted_is_made_again(

@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,15 @@ from infra.roles import Role
 from runner.cli import runner
 from runner.cli.options import Session
 from runner.environments import open_workspace
+from runner.pull_request.__main__ import parser as pull_request_steps
 from tests.infra.mocks import PATHS
 from tests.projects import ROOT
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 AZURE = ROOT / "azure-pipelines.yml"
 AZURE_STEPS = ROOT / ".azure" / "pulumi.yml"
+AZURE_FILES = [AZURE, AZURE_STEPS, ROOT / ".azure" / "target.yml"]
+COMPARE = ROOT / ".github" / "workflows" / "compare.yml"
 GITOPS = ROOT / "docs" / "gitops.md"
 # Documents whose commands tests/walks does not run.
 UNWALKED = [ROOT / "README.md", GITOPS, ROOT / "docs/databricks.md", ROOT / "docs/online.md"]
@@ -69,9 +73,13 @@ def nodes(node: Any) -> Iterator[dict[str, Any]]:
 
 def command_lines(file: Path) -> list[str]:
     """Every line that a pipeline gives to a shell, continued lines as one."""
+    return command_lines_of(read(file))
+
+
+def command_lines_of(document: dict[str, Any]) -> list[str]:
     scripts = [
         text
-        for node in nodes(read(file))
+        for node in nodes(document)
         for key in ("run", "script", "inlineScript")
         if isinstance(text := node.get(key), str)
     ]
@@ -96,7 +104,7 @@ def test_the_workflows_are_valid_by_their_schema() -> None:
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("file", [AZURE, AZURE_STEPS], ids=lambda file: file.name)
+@pytest.mark.parametrize("file", AZURE_FILES, ids=lambda file: file.name)
 def test_the_azure_pipeline_is_valid_by_its_schema(file: Path) -> None:
     done = check_schema("vendor.azure-pipelines", *AZURE_OPTIONS, file)
     assert done.returncode == 0, done.stdout
@@ -151,11 +159,15 @@ def test_a_job_may_do_what_it_needs_and_no_more(file: Path, name: str) -> None:
     assert read(file)["permissions"] == {}
     job = jobs(file)[name]
     steps = job.get("steps", [])
+    reads = "uses" in job or any("actions/checkout" in step.get("uses", "") for step in steps)
     signs_in = "uses" in job or any("azure/login" in step.get("uses", "") for step in steps)
-    comments = any((step.get("with") or {}).get("comment-on-pr") for step in steps)
+    comments = any(
+        (step.get("with") or {}).get("comment-on-pr") or "comment.py" in step.get("run", "")
+        for step in steps
+    )
     reports = any("report-drift" in step.get("run", "") for step in steps)
     assert job["permissions"] == {
-        "contents": "read",
+        **({"contents": "read"} if reads else {}),
         **({"id-token": "write"} if signs_in else {}),
         **({"pull-requests": "write"} if comments else {}),
         **({"issues": "write"} if reports else {}),
@@ -167,7 +179,7 @@ def test_no_workflow_reads_a_stored_secret(file: Path) -> None:
     assert re.findall(r"secrets[.\[]|secrets: *inherit", file.read_text()) == []
 
 
-@pytest.mark.parametrize("file", [AZURE, AZURE_STEPS], ids=lambda file: file.name)
+@pytest.mark.parametrize("file", AZURE_FILES, ids=lambda file: file.name)
 def test_the_azure_pipeline_has_no_secret_but_its_own_token(file: Path) -> None:
     text = file.read_text()
     assert re.findall(r"(?i)\$\(\w*(?:secret|password|key)\w*\)", text) == []
@@ -216,10 +228,69 @@ def test_a_pull_request_from_a_fork_gets_no_credentials() -> None:
 def test_a_preview_signs_in_as_another_identity_than_a_deployment() -> None:
     texts = {file.stem: file.read_text() for file in WORKFLOWS}
     clients = {stem: set(re.findall(r"vars\.(\w*CLIENT_ID)", text)) for stem, text in texts.items()}
-    for stem in ("preview", "look", "drift"):
+    for stem in ("preview", "compare", "look", "drift"):
         assert clients[stem] == {"AZURE_PREVIEW_CLIENT_ID"}
     assert clients["up"] == clients["deploy"] == {"AZURE_CLIENT_ID"}
     assert clients["checks"] == set()
+
+
+def test_who_runs_a_strangers_model_has_no_rights_no_token_and_no_sign_in() -> None:
+    compare = jobs(COMPARE)["compare"]
+    assert compare["permissions"] == {}
+    for text in ("github.token", "azure/login", "actions/checkout", "vars.", "env:"):
+        assert text not in yaml.safe_dump(compare)
+    (stage,) = [stage for stage in read(AZURE)["stages"] if stage["stage"] == "compare"]
+    azure = {job["job"]: job for job in stage["jobs"]}
+    assert azure.keys() == jobs(COMPARE).keys()
+    assert azure["compare"]["steps"][0] == {"checkout": "none"}
+    for text in ("azureSubscription", "AccessToken", "env:", "template"):
+        assert text not in yaml.safe_dump(azure["compare"])
+
+
+def test_what_signs_in_or_comments_runs_the_code_of_the_target_branch() -> None:
+    target = "${{ github.event.pull_request.base.sha }}"
+    for name in ("changes", "fetch", "comment"):
+        steps = jobs(COMPARE)[name]["steps"]
+        checkouts = [step["with"] for step in steps if "actions/checkout" in step.get("uses", "")]
+        assert checkouts[0]["ref"] == target
+        # What else is checked out lies aside, and nothing in it is run.
+        assert all(checkout["path"] == "pull" for checkout in checkouts[1:])
+        assert not any("working-directory" in step for step in steps)
+    (stage,) = [stage for stage in read(AZURE)["stages"] if stage["stage"] == "compare"]
+    for job in stage["jobs"]:
+        if job["job"] == "compare":
+            continue
+        assert job["steps"][0] == {"template": ".azure/target.yml"}
+        for step in job["steps"]:
+            if "script" in step or "task" in step:
+                folder = step.get("workingDirectory") or step["inputs"]["workingDirectory"]
+                assert folder == "target"
+
+
+def test_each_job_of_a_comparison_does_one_thing() -> None:
+    """Where a model runs nothing signs in or comments, and where it is fetched nothing runs it."""
+    (stage,) = [stage for stage in read(AZURE)["stages"] if stage["stage"] == "compare"]
+    github = {name: command_lines_of(job) for name, job in jobs(COMPARE).items()}
+    azure = {job["job"]: command_lines_of(job) for job in stage["jobs"]}
+    for lines in (github, azure):
+        for name, own in {"changes": "find"}.items() | {
+            (n, n) for n in ("fetch", "compare", "comment")
+        }:
+            steps = re.findall(r"runner\.pull_request (\w+)", "\n".join(lines[name]))
+            assert steps == [own]
+        # The comment is written with no package installed.
+        assert not any("make" in line for line in lines["comment"])
+
+
+def test_a_fork_is_compared_as_far_as_no_cloud_is_needed() -> None:
+    own = "github.event.pull_request.head.repo.full_name == github.repository"
+    found = jobs(COMPARE)
+    assert [name for name, job in found.items() if own in job.get("if", "")] == ["fetch"]
+    comments = [step for step in found["comment"]["steps"] if "comment.py" in step.get("run", "")]
+    assert [step["if"] for step in comments] == [f"${{{{ {own} }}}}"]
+    (stage,) = [stage for stage in read(AZURE)["stages"] if stage["stage"] == "compare"]
+    closed = [job["job"] for job in stage["jobs"] if "IsFork" in job.get("condition", "")]
+    assert closed == ["fetch", "comment"]
 
 
 def test_an_up_in_progress_is_never_cancelled_and_has_its_stack_to_itself() -> None:
@@ -329,7 +400,7 @@ def test_what_deploys_is_the_pulumi_that_is_tested() -> None:
     assert versions == {tested[1]}
 
 
-@pytest.mark.parametrize("file", [*WORKFLOWS, AZURE, AZURE_STEPS], ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", [*WORKFLOWS, *AZURE_FILES], ids=lambda file: file.stem)
 def test_every_command_of_a_pipeline_exists(file: Path) -> None:
     for line in command_lines(file):
         exists(line)
@@ -344,7 +415,12 @@ def exists(line: str) -> None:
                 assert_target(target)
         case ".venv/bin/runner":
             assert_runner_takes(words)
-        case ".venv/bin/python":
+        case ".venv/bin/python" | "python3" if words[0] == "-m":
+            assert words[1] == "runner.pull_request", line
+            pull_request_steps().parse_args(
+                list(takewhile(lambda word: word not in ">>|", words[2:]))
+            )
+        case ".venv/bin/python" | "python3":
             assert (ROOT / words[0]).is_file(), line
         case "scripts/report-drift":
             assert (ROOT / program).is_file(), line
@@ -352,8 +428,8 @@ def exists(line: str) -> None:
             assert_pulumi_has_the_policies(words)
         case _:
             name = program.partition("=")[0]
-            known = ("az", "echo", "set", "export", "ARM_SUBSCRIPTION_ID", "ARM_TENANT_ID")
-            assert name in known, line
+            known = ("az", "cat", "echo", "git", "mkdir", "set", "tar", "export")
+            assert name in (*known, "ARM_SUBSCRIPTION_ID", "ARM_TENANT_ID"), line
 
 
 def assert_pulumi_has_the_policies(words: list[str]) -> None:

@@ -17,6 +17,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from runner.atomic import write_whole
 from runner.comparison.records import NoRecord, from_plain, to_plain
@@ -114,7 +115,7 @@ def read_fetched(folder: Path) -> tuple[Fetched, ...]:
     return found.fetched
 
 
-def _read(file: Path, kind: type) -> object:
+def _read(file: Path, kind: type) -> Any:
     try:
         with file.open("rb") as stream:
             content = stream.read(_MOST_BYTES + 1)

@@ -105,7 +105,7 @@ def _read_tree(repository: Path, commit: str, root: Path) -> _Tree:
     try:
         catalog, wrong = survey_catalog(root / "models")
     except DeclarationError as error:
-        catalog, wrong = Catalog(), list(error.problems)
+        catalog, wrong = Catalog(root / "models"), list(error.problems)
     problems = [_said(root, str(problem)) for problem in wrong]
     pins: dict[tuple[str, str], str] = {}
     unread = set()
