@@ -42,6 +42,22 @@ def test_scores_the_declared_data_with_the_default_deployment_of_the_only_endpoi
     assert Path(summary["report"]).read_text().startswith("<!doctype html>")
 
 
+def test_each_process_has_one_thread_unless_somebody_says_otherwise(
+    project: ScratchProject,
+) -> None:
+    project.lines(1)
+    project.deployment("environment_variables: {MKL_NUM_THREADS: '3'}\n")
+    project.script(
+        "import os\n"
+        "def init(): pass\n"
+        "def run(mini_batch):\n"
+        "    names = ('OMP', 'MKL', 'OPENBLAS')\n"
+        "    return [''.join(os.environ[f'{name}_NUM_THREADS'] for name in names)]\n"
+    )
+    done = project.run("score", "-o", "json", env={"OMP_NUM_THREADS": "2", "MKL_NUM_THREADS": "4"})
+    assert Path(json.loads(done.stdout)["output"]).read_text() == "231\n"
+
+
 def test_registers_the_declared_model_and_data_once(project: ScratchProject) -> None:
     project.json("score")
     project.json("score")

@@ -373,6 +373,26 @@ def run(mini_batch):
     assert outcome.output == b"done\n"
 
 
+def test_deaths_while_starting_count_only_in_a_row(tmp_path: Path) -> None:
+    script = """
+import os
+from pathlib import Path
+MARKS = Path(__file__).parent / "marks"
+def init():
+    MARKS.mkdir(exist_ok=True)
+    number = len(list(MARKS.iterdir()))
+    (MARKS / str(number)).touch()
+    if number in (0, 1, 3, 4):
+        os.kill(os.getpid(), 9)
+def run(mini_batch):
+    if len(list(MARKS.iterdir())) == 3:
+        os.kill(os.getpid(), 9)
+    return ["done"]
+"""
+    outcome = score(tmp_path, {"a": b""}, script=script, max_retries=1)
+    assert (outcome.error, outcome.output) == (None, b"done\n")
+
+
 def test_a_model_whose_loading_always_kills_the_process_fails_the_job(tmp_path: Path) -> None:
     script = "import os\ndef init(): os._exit(7)\ndef run(mini_batch): return []\n"
     outcome = score(tmp_path, {"a": b"", "b": b""}, script=script, processes=2)
@@ -470,6 +490,20 @@ def test_a_file_mended_after_it_failed_may_be_resumed(tmp_path: Path) -> None:
     again = run_job(first.folder)
     assert again.output == b"row 0\nmended\nrow 2\nrow 3\n"
     assert run_job(first.folder).output == again.output
+
+
+def test_a_file_mended_twice_is_held_against_what_was_scored_of_it(tmp_path: Path) -> None:
+    bad = {"01.txt": ["raise"], "02.txt": ["raise", "raise"]}
+    first = troubled(tmp_path, bad, max_retries=0)
+    (tmp_path / "input" / "01.txt").write_text("mended")
+    assert run_job(first.folder).output == b"row 0\nmended\nrow 3\n"
+    (tmp_path / "input" / "02.txt").write_text("mended, too")
+    again = run_job(first.folder)
+    assert again.output == b"row 0\nmended\nmended, too\nrow 3\n"
+    (tmp_path / "input" / "01.txt").write_text("other than what was scored")
+    refused = run_job(first.folder).error
+    assert refused is not None
+    assert "input file '01.txt' is gone or has changed since it was scored" in refused
 
 
 @pytest.mark.parametrize("change", ["written", "removed"])
