@@ -210,6 +210,7 @@ def test_a_job_outlives_the_terminal_that_it_was_begun_in(tmp_path: Path) -> Non
         host = owner(job_folder(project.home, name))
         assert host is not None
         assert os.getsid(host) == host
+        os.kill(host, signal.SIGHUP)  # as some send to all whose terminal is gone
     finally:
         os.close(terminal)  # and everybody in its session is told so
     command.wait(30)
