@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from tests.distribution import WholeModules
 
 os.environ.update(OWN_PACKAGES)
+
+# Shells start what runs in the background with SIGINT ignored, and every process that a test starts
+# would inherit that, deaf to the Ctrl-C that the test is about.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = [
     "tests.emulator.batch.fixtures",

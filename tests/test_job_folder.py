@@ -13,7 +13,7 @@ import pytest
 
 from runner import job_folder
 from runner.errors import JobFailed
-from runner.job_folder import copy_beside, deliver, delivered
+from runner.job_folder import copy_beside, deliver, delivered, reserve
 from runner.local.database import opened
 from runner.local.job_records import insert_job
 from runner.local.removal import remove_jobs
@@ -93,3 +93,30 @@ def test_a_copy_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(JobFailed, match="No space left on device"):
         deliver(folder, folder / "output", tmp_path / "place" / "out")
     assert names(tmp_path / "place") == []
+
+
+def test_a_kill_right_after_the_output_got_its_place_leaves_it_known_as_the_jobs_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, target, rename = make_output(tmp_path / "job"), tmp_path / "out", Path.rename
+
+    def killed(source: Path, place: Path) -> None:
+        rename(source, place)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "rename", killed)
+    with pytest.raises(KeyboardInterrupt):
+        deliver(folder, folder / "output", target)
+    assert delivered(folder, target)
+
+
+def test_room_on_the_disk_is_held_until_a_job_has_to_say_how_it_ended(tmp_path: Path) -> None:
+    def fail() -> None:
+        with reserve(tmp_path):
+            (held,) = tmp_path.iterdir()
+            assert held.stat().st_blocks * 512 >= 512 << 10  # and not a hole in a file
+            raise JobFailed("the disk is full")
+
+    with pytest.raises(JobFailed):
+        fail()
+    assert names(tmp_path) == []

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,22 @@ def test_scores_the_declared_data_with_the_default_deployment_of_the_only_endpoi
     assert (summary["status"], summary["rows"], summary["files"]) == ("Completed", 6, 2)
     assert Path(summary["output"]).read_text() == expected(project)
     assert Path(summary["report"]).read_text().startswith("<!doctype html>")
+
+
+def test_each_process_has_one_thread_unless_somebody_says_otherwise(
+    project: ScratchProject,
+) -> None:
+    project.lines(1)
+    project.deployment("environment_variables: {MKL_NUM_THREADS: '3'}\n")
+    project.script(
+        "import os\n"
+        "def init(): pass\n"
+        "def run(mini_batch):\n"
+        "    names = ('OMP', 'MKL', 'OPENBLAS')\n"
+        "    return [''.join(os.environ[f'{name}_NUM_THREADS'] for name in names)]\n"
+    )
+    done = project.run("score", "-o", "json", env={"OMP_NUM_THREADS": "2", "MKL_NUM_THREADS": "4"})
+    assert Path(json.loads(done.stdout)["output"]).read_text() == "231\n"
 
 
 def test_registers_the_declared_model_and_data_once(project: ScratchProject) -> None:
@@ -165,6 +182,43 @@ def test_a_full_disk_is_named_and_what_was_scored_is_kept(project: ScratchProjec
         assert Path(json.loads(resumed.stdout)["output"]).read_text() == expected(project)
     finally:
         subprocess.run(["umount", home], check=True)
+
+
+FULL = """
+import errno, os, sys
+from pathlib import Path
+
+def refuse(event, arguments):
+    if event == "open" and "report.html" in str(arguments[0]) and Path("full").exists():
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+if any("runner.local.host" in word for word in sys.orig_argv):
+    sys.addaudithook(refuse)
+"""
+
+
+@pytest.mark.parametrize("scored", [True, False])
+def test_a_disk_that_is_full_when_the_report_is_written_is_named_unless_the_job_failed_before(
+    project: ScratchProject, scored: bool
+) -> None:
+    (project.root / "full").touch()
+    hiding = project.write("hiding/sitecustomize.py", FULL)
+    project = replace(project, modules=(hiding.parent,))
+    if not scored:
+        project.script("def init(): pass\ndef run(mini_batch): raise ValueError('no number')\n")
+    done = project.run("score")
+    assert done.returncode == 1
+    (job,) = project.json("jobs", "list")
+    if not scored:
+        assert "no number" in done.stderr
+        assert "No space left" not in done.stderr
+        return
+    assert "free some space and resume the job" in done.stderr
+    assert output_of(project, job["name"]) == expected(project)
+    (project.root / "full").unlink()
+    project.script("this is not run again")
+    assert project.json("jobs", "resume", job["name"])["status"] == "Completed"
+    assert output_of(project, job["name"]) == expected(project)
 
 
 def test_summary_only_publishes_what_the_script_wrote(project: ScratchProject) -> None:

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import os
 import sys
+import time
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from runner.azure import credentials
 from runner.azureml.connection import Connection
 from runner.errors import EnvironmentRefused
 from tests.azureml.stage import Stage
@@ -36,6 +40,36 @@ def test_a_token_at_hand_is_used_until_more_is_asked_for(stage: Stage) -> None:
     token = connection.credential.get_token(scope)
     assert connection.credential.get_token(scope) is token
     assert connection.credential.get_token(scope, claims="{}") is not token
+
+
+def test_a_token_is_renewed_some_minutes_before_its_end(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = Connection(stage.outputs())
+    scope = connection.cloud.resource_manager_scope
+    token = connection.credential.get_token(scope)
+    now = token.expires_on - 400.0
+    monkeypatch.setattr(
+        credentials, "time", SimpleNamespace(time=lambda: now, monotonic=time.monotonic)
+    )
+    assert connection.credential.get_token(scope) is token
+    now = token.expires_on - 200.0  # what it is sent with may take longer than that
+    assert connection.credential.get_token(scope) is not token
+
+
+@pytest.mark.parametrize("way", ["the SDK's", "the plugin's"])
+def test_signing_in_to_a_private_cloud_asks_nobody_in_the_public_one(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    if way == "the plugin's":
+        for name in ("CLIENT_ID", "CLIENT_SECRET", "TENANT_ID"):
+            monkeypatch.setenv(f"ARM_{name}", os.environ[f"AZURE_{name}"])
+            monkeypatch.delenv(f"AZURE_{name}")
+    connection = Connection(stage.outputs())
+    assert connection.cloud.private
+    stage.emulator.requests.clear()
+    assert connection.credential.get_token(connection.cloud.resource_manager_scope)
+    assert {request.host for request in stage.emulator.requests} == {"login.azure.test"}
 
 
 def test_a_token_that_a_service_challenged_is_renewed_once_for_all_who_use_it(

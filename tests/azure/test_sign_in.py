@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,25 @@ def test_one_way_to_sign_in_is_taken_in_the_plugins_order(
 ) -> None:
     found = plugin_credential(settings(**PRINCIPAL, **given), PUBLIC)
     assert type(found).__name__ == expected
+
+
+def test_whoever_turns_instance_discovery_off_has_nobody_asked_who_knows_the_sign_in(
+    azure: Emulator,
+) -> None:
+    app = azure.cloud.application
+    cloud = replace(PUBLIC, authority="https://login.azure.test")
+    found = plugin_credential(
+        settings(
+            ARM_TENANT_ID=app.tenant,
+            ARM_CLIENT_ID=app.client,
+            ARM_CLIENT_SECRET=app.secret,
+            ARM_DISABLE_INSTANCE_DISCOVERY="true",
+        ),
+        cloud,
+    )
+    azure.requests.clear()
+    assert found.get_token(MANAGEMENT)
+    assert {request.host for request in azure.requests} == {"login.azure.test"}
 
 
 @pytest.mark.parametrize("missing", PRINCIPAL)

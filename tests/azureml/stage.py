@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from runner.azureml.outputs import Outputs, outputs_of
 from runner.azureml.workspace import AzureWorkspace
 from runner.project import Project
@@ -28,6 +30,17 @@ def put(emulator: Emulator, path: str, body: Mapping[str, Any]) -> Any:
     # Operations end when they were asked about.
     emulator.arm("GET", path)
     return emulator.arm("GET", path)[1]
+
+
+def change_before_sending(monkeypatch: pytest.MonkeyPatch, module: Any, file: Path) -> None:
+    """Have a file changed once the module has read it and before it sends it."""
+    send = module.send
+
+    def late(*given: Any, **named: Any) -> Any:
+        file.write_bytes(bytes(file.stat().st_size))
+        return send(*given, **named)
+
+    monkeypatch.setattr(module, "send", late)
 
 
 def remove(emulator: Emulator, path: str) -> None:

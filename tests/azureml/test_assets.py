@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from runner.azureml import assets
 from runner.azureml.storage import Place, storage_of
 from runner.azureml.workspace import AzureWorkspace
 from runner.content import Content, ContentFile, hash_path, scan
@@ -18,7 +19,7 @@ from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.local.workspace import LocalWorkspace
 from runner.project import Project
 from runner.workspace import Asset, Origin, Registration, Transfer
-from tests.azureml.stage import Stage, put
+from tests.azureml.stage import Stage, change_before_sending, put
 
 
 @pytest.fixture
@@ -59,6 +60,13 @@ def writes(stored: Stage) -> list[str]:
         for one in stored.emulator.requests
         if one.method in ("PUT", "POST", "PATCH") and "listsecrets" not in one.path.lower()
     ]
+
+
+def archive(stored: Stage, version: str) -> None:
+    path = f"{stored.workspace_id}/{version}"
+    properties = stored.emulator.arm("GET", path)[1]["properties"]
+    del properties["provisioningState"]
+    put(stored.emulator, path, {"properties": {**properties, "isArchived": True}})
 
 
 def container(workspace: AzureWorkspace) -> Any:
@@ -133,6 +141,7 @@ def test_a_later_registration_gives_the_same_version_its_description_and_tags(
     again = workspace.register("data", data(name, folder, description="new", tags={"c": "d"}))
     assert again == replace(first, description="new", tags={"c": "d"})
     assert workspace.asset("data", first.reference) == again
+    assert workspace.register("data", data(name, folder)) == again  # nothing is taken away
 
 
 def test_a_version_that_exists_with_other_content_is_refused(
@@ -245,6 +254,28 @@ def test_a_listing_without_a_name_has_the_latest_of_each(
         (tmp_path / "a.csv").write_text(content)
         workspace.register("data", data(name, tmp_path / "a.csv"))
     assert [one.version for one in workspace.assets("data") if one.name == name] == ["2"]
+
+
+def test_an_archived_version_is_neither_listed_nor_taken_for_the_same(
+    stored: Stage, workspace: AzureWorkspace, name: str, folder: Path
+) -> None:
+    first = workspace.register("data", data(name, folder))
+    archive(stored, f"data/{name}/versions/1")
+    with pytest.raises(NotFound):
+        workspace.assets("data", name)
+    again = workspace.register("data", data(name, folder))
+    assert (again.version, again.content_hash) == ("2", first.content_hash)
+    assert workspace.assets("data", name) == [again]
+
+
+def test_what_changes_while_it_is_being_sent_is_not_registered(
+    workspace: AzureWorkspace, name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change_before_sending(monkeypatch, assets, folder / "deep" / "b.bin")
+    with pytest.raises(EnvironmentRefused, match="input changed while it was being sent"):
+        workspace.register("data", data(name, folder))
+    with pytest.raises(NotFound):
+        workspace.assets("data", name)
 
 
 def test_what_others_registered_is_shown_without_a_hash_and_fetched(

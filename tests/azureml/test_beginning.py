@@ -121,6 +121,15 @@ def test_what_was_refused_for_sure_is_not_looked_for(begin: Begin, status: int) 
     assert azure.happened == ["asked", 7.0, "asked"]
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_nobody_waits_for_longer_than_a_minute_whatever_azure_says(
+    begin: Begin, status: int
+) -> None:
+    azure = Azure([Answer(status, headers={"Retry-After": "86400"}), ACCEPTED], looks=1)
+    assert begin(azure) == JOB
+    assert azure.pauses == [beginning._LONGEST_PAUSE]
+
+
 def test_azure_says_how_long_to_wait_at_least(begin: Begin) -> None:
     azure = Azure([Answer(503, headers={"x-ms-retry-after-ms": "5000"})], looks=1)
     assert begin(azure) == JOB

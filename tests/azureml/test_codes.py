@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from runner.azureml import codes
 from runner.azureml.storage import storage_of
 from runner.azureml.workspace import AzureWorkspace
-from runner.errors import WrongUsage
-from tests.azureml.stage import Stage
+from runner.errors import EnvironmentRefused, WrongUsage
+from tests.azureml.stage import Stage, change_before_sending
 
 
 @pytest.fixture
@@ -77,3 +78,13 @@ def test_what_the_ignore_file_leaves_out_is_not_sent(
 def test_a_file_is_no_folder_of_code(workspace: AzureWorkspace, name: str, code: Path) -> None:
     with pytest.raises(WrongUsage, match=r"score\.py is a file: name the folder"):
         workspace.register_code(name, code / "score.py")
+
+
+def test_code_that_changes_while_it_is_being_sent_is_not_registered(
+    workspace: AzureWorkspace, name: str, code: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        change_before_sending(patched, codes, code / "score.py")
+        with pytest.raises(EnvironmentRefused, match="script changed while it was being sent"):
+            workspace.register_code(name, code)
+    assert workspace.register_code(name, code) == f"azureml:{name}:1"

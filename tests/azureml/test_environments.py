@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from runner.azureml import environments as environments_module
 from runner.azureml.connection import Connection
 from runner.azureml.environments import ANONYMOUS, environment_id
 from runner.declarations import CommandJob, read_catalog
 from runner.errors import EnvironmentRefused, NotFound, RunnerError, WrongUsage
 from runner.workspace import Transfer
-from tests.azureml.stage import Stage, put
+from tests.azureml.stage import Stage, change_before_sending, put
 
 JOB = (
     "$schema: https://azuremlschemas.azureedge.net/latest/commandJob.schema.json\n"
@@ -154,6 +155,17 @@ def test_the_folder_of_a_build_is_sent_once(environments: Environments, name: st
     assert environments.properties(environments.id("{build: {path: 'https://a.test/b/'}}"))[
         "build"
     ] == {"contextUri": "https://a.test/b/", "dockerfilePath": "Dockerfile"}
+
+
+def test_a_build_that_changes_while_it_is_being_sent_is_not_registered(
+    environments: Environments, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = environments.folder / "docker"
+    build.mkdir()
+    (build / "Dockerfile").write_text(f"FROM {name}\n")
+    change_before_sending(monkeypatch, environments_module, build / "Dockerfile")
+    with pytest.raises(EnvironmentRefused, match="docker changed while it was being sent"):
+        environments.id("{build: {path: ./docker}}")
 
 
 @pytest.mark.parametrize(

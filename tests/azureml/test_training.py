@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runner.azureml import beginning
+from runner.azureml import beginning, training
 from runner.azureml.workspace import AzureWorkspace
 from runner.errors import EnvironmentRefused, Interrupted, NotFound, RunnerError, WrongUsage
 from runner.workspace import LogLine, TrainingRequest
 from tests.azureml.scored import Run
-from tests.azureml.stage import Stage, make_workspace, put
+from tests.azureml.stage import Stage, change_before_sending, make_workspace, put
 from tests.emulator import Emulator, addresses
 from tests.emulator.faults import Answer, Drop, Fault, forbidden, server_error, throttled
 from tests.emulator.state import Resource
@@ -241,6 +241,15 @@ def test_every_key_of_a_job_is_sent(not_run: Trained) -> None:
         "queueSettings": {"jobTier": "Standard"},
     }
     assert {key: sent[key] for key in said} == said
+
+
+def test_a_part_that_changes_while_it_is_being_sent_makes_no_job(
+    not_run: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    not_run.declare(("lines: {type: uri_folder", "lines: {type: custom_model"))
+    change_before_sending(monkeypatch, training, not_run.project.input / "f000.txt")
+    error = not_run.refused()
+    assert "lines changed while it was being sent: train again" in str(error)
 
 
 def test_what_is_there_already_is_not_registered_again(not_run: Trained) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -184,3 +185,16 @@ def test_a_volume_that_takes_no_more_fails_the_job_and_says_what_is_needed(stage
     status, last = stage.run()
     assert status == 1
     assert "can't be written" in last or "can't be read" in last
+
+
+@pytest.mark.parametrize("limited", [True, False])
+def test_no_more_processes_run_than_the_driver_has_cores_unless_they_were_asked_for(
+    stage: Stage, limited: bool
+) -> None:
+    asked = len(os.sched_getaffinity(0)) + 2
+    for number in range(asked):
+        stage.write(f"data/lines/2/{number}.txt", "one")
+    stage.ask({"processes": asked}, input="data/lines/2", limited=limited)
+    assert stage.run() == (0, "")
+    logs = list((stage.place / "logs").glob("worker-*.txt"))
+    assert len(logs) == (asked - 2 if limited else asked)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from runner.content import hash_path
+from runner.databricks import data
 from runner.databricks.workspace import DatabricksWorkspace
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.workspace import Asset, Registration
@@ -66,6 +68,24 @@ def test_content_that_is_there_is_not_sent_again(
     assert sent_files(lake) == []
     assert register(workspace, source, description="other").description == "other"
     assert sent_files(lake) == ["patients/1.json"]
+
+
+def test_what_changes_while_it_is_being_sent_is_not_registered(
+    workspace: DatabricksWorkspace, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = data._send
+
+    def late(*given: Any, **named: Any) -> str:
+        (source / "a.csv").write_text("9\n")
+        return send(*given, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(data, "_send", late)
+        with pytest.raises(EnvironmentRefused, match="patients changed while it was being sent"):
+            register(workspace, source)
+    with pytest.raises(NotFound):
+        workspace.assets("data", "patients")
+    assert register(workspace, source).content_hash == hash_path(source)
 
 
 def test_ignored_files_stay_here(

@@ -133,6 +133,12 @@ def test_what_was_scored_stays_when_a_later_attempt_at_it_fails() -> None:
     assert Standing(again).counted() == [again[3]]
 
 
+def test_what_is_scored_again_counts_once() -> None:
+    standing = Standing([attempt(0, 1, "failed"), attempt(1), attempt(0), attempt(0, 2)])
+    assert standing.rows == sum(counted.rows for counted in standing.counted()) == 4
+    assert standing.failed_files == sum(counted.failed_files for counted in standing.counted())
+
+
 def of_slice(part: int, rows: int, error: str | None = None, outcome: Outcome = "done") -> Attempt:
     """An attempt at a slice of mini-batch 1, which holds one large file."""
     return Attempt(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
-from runner.engine.last_words import last_words
+from runner.engine.last_words import how_it_ended, last_words
 
 CHAINED = """loading
 Traceback (most recent call last):
@@ -42,3 +44,9 @@ def test_the_last_exception_with_a_traceback_is_what_ended_it(printed: str, said
 
 def test_it_is_one_line_of_some_length() -> None:
     assert len(last_words(f"Traceback (most recent call last):\n  x\nE: {'y' * 9999}")) == 500
+
+
+def test_who_was_killed_from_outside_said_nothing_of_it() -> None:
+    printed = b"Traceback (most recent call last):\n  x\nValueError: of an earlier row\n"
+    assert "ValueError" not in how_it_ended(-signal.SIGKILL, printed)
+    assert how_it_ended(-signal.SIGABRT, printed).endswith(" after ValueError: of an earlier row")

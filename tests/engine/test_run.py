@@ -306,12 +306,13 @@ def run(mini_batch):
         file.write(str(child))
     {how}
 """
-    outcome = score(tmp_path, {"a": b""}, script=script, timeout=1.0, max_retries=0)
+    timeout = 1.0 if how.startswith("time.") else 60.0
+    outcome = score(tmp_path, {"a": b""}, script=script, timeout=timeout, max_retries=0)
     assert (outcome.error is None) == how.startswith("return")
     if how.startswith("os."):
         assert outcome.error is not None
         assert "its process " in outcome.error
-        assert outcome.seconds < 0.9  # found at once, not by the timeout
+        assert outcome.seconds < 30  # found at once, not by the timeout
     assert_ends(int((tmp_path / "child").read_text()))
 
 
@@ -371,6 +372,68 @@ def run(mini_batch):
 """
     outcome = score(tmp_path, {"a": b""}, script=script, max_retries=0)
     assert outcome.output == b"done\n"
+
+
+def test_deaths_while_starting_count_only_in_a_row(tmp_path: Path) -> None:
+    script = """
+import os
+from pathlib import Path
+MARKS = Path(__file__).parent / "marks"
+def init():
+    MARKS.mkdir(exist_ok=True)
+    number = len(list(MARKS.iterdir()))
+    (MARKS / str(number)).touch()
+    if number in (0, 1, 3, 4):
+        os.kill(os.getpid(), 9)
+def run(mini_batch):
+    if len(list(MARKS.iterdir())) == 3:
+        os.kill(os.getpid(), 9)
+    return ["done"]
+"""
+    outcome = score(tmp_path, {"a": b""}, script=script, max_retries=1)
+    assert (outcome.error, outcome.output) == (None, b"done\n")
+
+
+def test_a_worker_that_was_given_up_leaves_the_next_ones_their_starts(tmp_path: Path) -> None:
+    """The first gets loaded and dies once others were given up; of those after it one dies, too."""
+    script = """
+import os, time
+from pathlib import Path
+HERE = Path(__file__).parent
+LOADED = HERE.parent / "job" / "loaded"
+def init():
+    (HERE / f"{os.getpid()}.started").touch()
+    if (HERE / "died").exists():
+        if first("again"):
+            os.kill(os.getpid(), 9)
+    elif not first("first"):
+        wait(LOADED.exists)
+        os.kill(os.getpid(), 9)
+def run(mini_batch):
+    if not (HERE / "died").exists():
+        wait(lambda: len(others()) == 3)
+        wait(lambda: not any(Path("/proc", number).exists() for number in others()))
+        (HERE / "died").touch()
+        os.kill(os.getpid(), 9)
+    return ["done"]
+def others():
+    return {path.stem for path in HERE.glob("*.started")} - {str(os.getpid())}
+def first(name):
+    try:
+        (HERE / name).mkdir()
+        return True
+    except FileExistsError:
+        return False
+def wait(condition):
+    deadline = time.monotonic() + 20
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+"""
+    folder = plan_job(
+        tmp_path, dict.fromkeys("ab", b""), script=script, processes=2, mini_batch_size=1
+    )
+    outcome = run_job(folder)
+    assert (outcome.error, outcome.output) == (None, b"done\ndone\n")
 
 
 def test_a_model_whose_loading_always_kills_the_process_fails_the_job(tmp_path: Path) -> None:
@@ -470,6 +533,20 @@ def test_a_file_mended_after_it_failed_may_be_resumed(tmp_path: Path) -> None:
     again = run_job(first.folder)
     assert again.output == b"row 0\nmended\nrow 2\nrow 3\n"
     assert run_job(first.folder).output == again.output
+
+
+def test_a_file_mended_twice_is_held_against_what_was_scored_of_it(tmp_path: Path) -> None:
+    bad = {"01.txt": ["raise"], "02.txt": ["raise", "raise"]}
+    first = troubled(tmp_path, bad, max_retries=0)
+    (tmp_path / "input" / "01.txt").write_text("mended")
+    assert run_job(first.folder).output == b"row 0\nmended\nrow 3\n"
+    (tmp_path / "input" / "02.txt").write_text("mended, too")
+    again = run_job(first.folder)
+    assert again.output == b"row 0\nmended\nmended, too\nrow 3\n"
+    (tmp_path / "input" / "01.txt").write_text("other than what was scored")
+    refused = run_job(first.folder).error
+    assert refused is not None
+    assert "input file '01.txt' is gone or has changed since it was scored" in refused
 
 
 @pytest.mark.parametrize("change", ["written", "removed"])

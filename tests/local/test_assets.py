@@ -259,6 +259,15 @@ def test_a_copy_from_another_workspace_keeps_what_is_known_of_its_origin(
     assert find(tmp_path / "other", "model", "m") == copy
 
 
+def test_a_copy_that_is_not_what_was_registered_is_refused(home: Path) -> None:
+    asset, other = data(home, "a"), data(home, "b")
+    with pytest.raises(EnvironmentRefused, match="patients:1 is not what was registered"):
+        receive(home.parent / "other", asset, contents(home, other.content_hash))
+    assert listing(home.parent / "other", "data") == []
+    copy = receive(home.parent / "other", asset, contents(home, asset.content_hash))
+    assert copy.content_hash == asset.content_hash
+
+
 def test_of_what_a_job_wrote_all_is_kept_and_of_a_folder_of_ones_own_what_is_not_ignored(
     home: Path, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import shutil
 import signal
 import subprocess
@@ -38,6 +39,15 @@ def run(mini_batch):
     time.sleep(60)
     return mini_batch
 """
+
+# Run in place of the sleep above: notes that it has begun, and goes on when it may.
+WAIT = """
+    from pathlib import Path
+    root = Path(__file__).parents[3]
+    (root / "begun").touch()
+    while not (root / "go").exists():
+        time.sleep(0.02)
+""".strip()
 
 # A host that hears nothing any more from when it forks its first worker, and has a child.
 DEAF = """
@@ -179,6 +189,35 @@ def test_a_host_that_hears_nothing_is_killed_with_all_of_its_session(
     project = replace(project, modules=())
     resumed = project.run("jobs", "resume", name)
     assert resumed.returncode == 0, resumed.stderr
+
+
+def test_a_job_outlives_the_terminal_that_it_was_begun_in(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    project.script(SLOW.replace("time.sleep(60)", WAIT))
+    terminal, end = pty.openpty()
+    command = subprocess.Popen(
+        ["setsid", "--ctty", *project.command("score")],
+        cwd=project.root,
+        env=project.environment(),
+        stdin=end,
+        stdout=end,
+        stderr=end,
+    )
+    os.close(end)
+    try:
+        wait_for((project.root / "begun").exists)
+        (name,) = (job["name"] for job in project.json("jobs", "list"))
+        host = owner(job_folder(project.home, name))
+        assert host is not None
+        assert os.getsid(host) == host
+        os.kill(host, signal.SIGHUP)  # as some send to all whose terminal is gone
+    finally:
+        os.close(terminal)  # and everybody in its session is told so
+    command.wait(30)
+    (project.root / "go").touch()
+    wait_for(lambda: project.json("jobs", "show", name)["status"] not in ("Running", "Finalizing"))
+    shown = project.json("jobs", "show", name)
+    assert (shown["status"], shown["error"]) == ("Completed", None)
 
 
 def test_the_command_of_a_job_in_another_container_is_sent_no_signal(tmp_path: Path) -> None:

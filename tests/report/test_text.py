@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runner.report import render
+from runner.report.text import escape
 from runner.tally import Tally
 
 from .pages import bars, failure_rows, page, section
@@ -63,3 +64,11 @@ def test_a_long_name_gives_way_in_its_middle_and_is_whole_in_its_title() -> None
     assert len(cell.text) == 120
     assert cell.text.endswith("-0042.csv")
     assert "…" in cell.text
+
+
+def test_no_sign_of_a_name_or_a_reason_ends_an_attribute() -> None:
+    assert escape("""<a b="c" d='e'>&""") == ("&lt;a b=&quot;c&quot; d=&#39;e&#39;&gt;&amp;")
+    name = '" onclick="alert(1)" and a name that is long enough to be cut.csv'
+    attempts = [attempt(0, {name: f"{name} is wrong"}, warnings=(name,)), attempt(1, {name: 1})]
+    shown = render(report(attempts, Tally(classes={name: 1}), job=name, error=name))
+    assert name not in shown
