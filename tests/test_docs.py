@@ -13,6 +13,7 @@ from tests.projects import ROOT, ScratchProject, add_diabetes
 
 README = ROOT / "README.md"
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
+TEAMS = ROOT / "docs" / "teams.md"
 DOCUMENTS = [README, CONTRIBUTING, *sorted((ROOT / "docs").glob("*.md"))]
 _BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"^```yaml\n# (\S+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -122,6 +123,22 @@ def test_the_files_that_a_change_is_made_in_exist() -> None:
         assert len(files) >= 2, change
         for file in files:
             assert (ROOT / file).exists(), file
+
+
+def test_the_owners_on_the_page_on_teams_own_what_exists_the_narrowest_last() -> None:
+    (text,) = re.findall(r"^```text\n(\* .*?)^```", TEAMS.read_text(), re.MULTILINE | re.DOTALL)
+    (every, *_), *rest = [line.split() for line in text.splitlines()]
+    assert every == "*"
+    above: list[str] = []
+    for path, *owners in rest:
+        place = ROOT / path.lstrip("/")
+        assert path.startswith("/"), f"{path} would fit in every folder"
+        assert place.exists(), path
+        assert path.endswith("/") is place.is_dir(), path
+        assert owners, path
+        assert not any(wider.startswith(path) for wider in above), f"{path} hides a line above"
+        above.append(path)
+    assert {"/infra/policies/", "/.github/", "/Pulumi.prod.yaml"} <= {*above}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
