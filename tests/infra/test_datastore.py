@@ -55,7 +55,8 @@ def test_datastores_have_no_key_unless_a_secret_gives_them_one(project: Path) ->
 def test_a_datastore_is_made_as_the_command_line_of_azure_makes_it(project: Path) -> None:
     """Unasked, Azure looks into the storage, which it can't where a network is closed."""
     for cloud, suffix in (("public", "windows.net"), ("usgovernment", "usgovcloudapi.net")):
-        program = run(project, {"patients": BLOB}, **{"azure-native:environment": cloud})
+        config: dict[str, Any] = {"azure-native:environment": cloud}
+        program = run(project, {"patients": BLOB}, **config)
         assert program.error is None, program.error
         inputs = program.one(KIND).inputs
         assert inputs["skipValidation"] is True
