@@ -22,6 +22,7 @@ from runner.only_files import read_file
 from runner.predictions import COLUMNS
 from runner.profile.profile import Profile, decode, encode, merge_profiles, without_rare
 from runner.profile.sketch import Profiler, wanted
+from runner.syncing import sync
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -121,8 +122,10 @@ def _key(folder: Path) -> bytes:
         with new_path(folder) as draft:
             draft.touch(0o600)
             draft.write_bytes(os.urandom(_KEY))
+            sync([draft])
             with contextlib.suppress(FileExistsError):  # another job's host was faster
                 path.hardlink_to(draft)
+            sync([path.parent])
         return path.read_bytes()
 
 

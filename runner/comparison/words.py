@@ -93,7 +93,7 @@ def _test(answer: Answer, several: bool) -> str:
     return (
         f"the counts of the classes{of} shift {'no more' if within else 'more'} than by chance"
         f" ({test.name}, {told_p(test.p_value)}): {_name(shift.name)} by {moved:+,};"
-        f" chance alone moves up to {shift.chance:,.0f}"
+        f" chance alone moves up to {shift.chance:,.0f} in 95 of 100 cases"
     )
 
 

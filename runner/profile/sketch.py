@@ -245,7 +245,7 @@ def _few_digits(
             return None
         if not (np.rint(some * scale) / scale == some).all():
             continue
-        first, start = round(low * scale), 0
+        first, start = float(np.rint(low * scale)), 0  # which may be no int that NumPy has
         for block in blocks:
             steps = np.rint(block * scale)
             if not (steps / scale == block).all():

@@ -45,7 +45,7 @@ def test_changes_are_reported_above_the_floor() -> None:
 def test_shifts_and_numbers_are_told_in_sentences() -> None:
     assert next(checks(report())) == (
         "the counts of the classes shift no more than by chance (McNemar, mid-p, p = 0.75): 0 by"
-        " -2; chance alone moves up to 12"
+        " -2; chance alone moves up to 12 in 95 of 100 cases"
     )
     told = [line.partition(": ")[2] for line in checks(hostile_report()) if " move by " in line]
     assert told == [

@@ -70,11 +70,11 @@ def test_of_a_normal_distribution_it_is_about_3_deviations_over_the_root_of_the_
 
 def test_of_one_category_nothing_is_left_to_chance() -> None:
     assert jensen_shannon_level(categories({"a": 3}, {"a": 9})) == 0
-    one = sketch_numbers(np.array([4.0] * 9))
-    assert normalized_wasserstein_level(one, one) == 0
+    same = sketch_numbers(np.array([4.0] * 9))
+    assert normalized_wasserstein_level(same, same) == 0
 
 
 def test_of_one_row_there_is_no_distance_to_exceed() -> None:
-    one, some = sketch_numbers(np.array([4.0])), sketch_numbers(np.array([4.0, 5.0]))
-    assert normalized_wasserstein_level(one, some) is None
+    single, some = sketch_numbers(np.array([4.0])), sketch_numbers(np.array([4.0, 5.0]))
+    assert normalized_wasserstein_level(single, some) is None
     assert jensen_shannon_level(categories({"a": 1}, {"b": 1})) == 1

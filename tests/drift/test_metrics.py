@@ -89,10 +89,10 @@ def test_of_more_values_than_are_counted_each_is_as_close_as_it_says(
     after: np.ndarray[tuple[int], np.dtype[np.float64]],
     most: float,
 ) -> None:
-    one, other = column(before), column(after)
-    assert one.bins is not None
-    histogram = equal_bins(one, other)
-    low, high = min(one.low, other.low), max(one.high, other.high)
+    baseline, other = column(before), column(after)
+    assert baseline.bins is not None
+    histogram = equal_bins(baseline, other)
+    low, high = min(baseline.low, other.low), max(baseline.high, other.high)
     bins = math.ceil(math.log2(min(len(before), len(after))) + 1)
     edges = np.linspace(low, high, bins + 1)
     p, q = np.histogram(before, edges)[0], np.histogram(after, edges)[0]
@@ -100,7 +100,7 @@ def test_of_more_values_than_are_counted_each_is_as_close_as_it_says(
     exact = {
         jensen_shannon(histogram): distance.jensenshannon(p, q, base=2),
         stability_index(histogram): ((smooth_q - smooth_p) * np.log(smooth_q / smooth_p)).sum(),
-        normalized_wasserstein(one, other): stats.wasserstein_distance(before, after)
+        normalized_wasserstein(baseline, other): stats.wasserstein_distance(before, after)
         / before.std(ddof=1),
     }
     for figure, value in exact.items():

@@ -67,11 +67,11 @@ def test_slices_of_a_large_file_come_to_the_profile_of_the_file(tmp_path: Path) 
         for name, above in (("whole", 0), ("sliced", 1_000_000))
     )
     assert len(sliced.attempts) > 1
-    one, other = profile_of(whole), profile_of(sliced)
-    assert one is not None
+    expected, other = profile_of(whole), profile_of(sliced)
+    assert expected is not None
     assert other is not None
-    assert one.rows == other.rows == 60_000
-    for name, column in {**one.inputs, **one.outputs}.items():
+    assert expected.rows == other.rows == 60_000
+    for name, column in {**expected.inputs, **expected.outputs}.items():
         found = {**other.inputs, **other.outputs}[name]
         assert isinstance(column, Numbers)
         assert isinstance(found, Numbers)

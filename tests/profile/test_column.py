@@ -93,8 +93,8 @@ def test_the_mean_and_deviation_are_those_of_the_rows() -> None:
 
 
 @given(st.floats(-1e300, 1e300), st.floats(-1e300, 1e300))
-def test_bins_are_as_narrow_as_they_may_be(one: float, other: float) -> None:
-    low, high = min(one, other), max(one, other)
+def test_bins_are_as_narrow_as_they_may_be(some: float, other: float) -> None:
+    low, high = min(some, other), max(some, other)
     # As far apart as they are where there are values for so many bins.
     assume(high / 2 - low / 2 > MOST_VALUES * math.ulp(max(-low, high)))
     exponent = exponent_for(low, high)

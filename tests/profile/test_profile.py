@@ -18,9 +18,9 @@ def of(column: object) -> Profile:
 
 
 def test_rows_of_a_part_that_lacks_a_column_count_as_missing() -> None:
-    one = Profile(2, {"a": sketch_numbers(np.array([1.0, 2.0]))}, 2, {"p": Texts(2, 0, {"x": 2})})
+    some = Profile(2, {"a": sketch_numbers(np.array([1.0, 2.0]))}, 2, {"p": Texts(2, 0, {"x": 2})})
     other = Profile(3, {"b": Texts(3, 0, {"y": 3})}, 3, {"p": Texts(3, 0, {"y": 3})})
-    merged = merge_profiles([one, Profile(0), other])
+    merged = merge_profiles([some, Profile(0), other])
     assert (merged.rows, merged.answers) == (5, 5)
     assert (merged.inputs["a"].count, merged.inputs["a"].nulls) == (2, 3)
     assert merged.inputs["b"] == Texts(3, 2, {"y": 3})
