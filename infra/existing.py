@@ -109,7 +109,11 @@ def _autoscaled(settings: Settings, manager: ResourceManager) -> frozenset[str]:
 def problems_of(settings: Settings, config: StackConfig, manager: ResourceManager) -> list[Problem]:
     """What the workspace lacks, and what of it won't change. Raises ResourceManagerError."""
     workspace = settings.workspace_id
-    missing = [*_absent(settings, config, manager), *_no_network(settings, config, manager)]
+    missing = [
+        *_absent(settings, config, manager),
+        *_moved(settings, config, manager),
+        *_no_network(settings, config, manager),
+    ]
     if missing:
         return missing
     found = manager.get(workspace)
@@ -137,6 +141,24 @@ def _absent(settings: Settings, config: StackConfig, manager: ResourceManager) -
         if manager.get(id_, TYPES[key][1]) is None:
             text = f"there is no {name_of(id_)} of that id: {id_}"
             yield Problem(config.place_below(EXISTING, key), f"{EXISTING}.{key}", text)
+
+
+def _moved(settings: Settings, config: StackConfig, manager: ResourceManager) -> Iterator[Problem]:
+    """Find a stack that is deployed in a group of its own, and is told to be in another.
+
+    Nothing of it moves: its workspace would be deleted, with its models, and made anew or not.
+    """
+    group, names = settings.names.resource_group, settings.names
+    own = (
+        f"/subscriptions/{settings.subscription_id}/resourceGroups/{group}"
+        f"/providers/{TYPES['workspace'][0]}/{names.workspace}"
+    )
+    if own.lower() == settings.workspace_id.lower() or manager.get(own) is None:
+        return
+    key = "workspace" if settings.existing.workspace else "resource_group"
+    text = f"would delete the stack's own workspace, {names.workspace} in {group}, with what is in"
+    text += " it, allowed: no such key, another stack, or `pulumi destroy` first"
+    yield Problem(config.place_below(EXISTING, key), f"{EXISTING}.{key}", text)
 
 
 def _respelt(

@@ -27,9 +27,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(
-    project: Path, datastores: Any, keys: Any = None, *, hidden: bool = True, **more: str
+    project: Path, datastores: Any, keys: Any = None, *, hidden: bool = True, cloud: str = "public"
 ) -> Program:
-    text = yaml.safe_dump({"config": {**pinned_config("dev"), DATASTORES: datastores, **more}})
+    there = {"azure-native:environment": cloud}
+    text = yaml.safe_dump({"config": {**pinned_config("dev"), DATASTORES: datastores, **there}})
     config = {} if keys is None else {KEYS: json.dumps(keys)}
     return run_program(project, "dev", text, config=config, secrets=(KEYS,) if hidden else ())
 
@@ -55,8 +56,7 @@ def test_datastores_have_no_key_unless_a_secret_gives_them_one(project: Path) ->
 def test_a_datastore_is_made_as_the_command_line_of_azure_makes_it(project: Path) -> None:
     """Unasked, Azure looks into the storage, which it can't where a network is closed."""
     for cloud, suffix in (("public", "windows.net"), ("usgovernment", "usgovcloudapi.net")):
-        config: dict[str, Any] = {"azure-native:environment": cloud}
-        program = run(project, {"patients": BLOB}, **config)
+        program = run(project, {"patients": BLOB}, cloud=cloud)
         assert program.error is None, program.error
         inputs = program.one(KIND).inputs
         assert inputs["skipValidation"] is True

@@ -208,6 +208,21 @@ def test_a_deployed_stack_keeps_the_services_that_its_workspace_was_made_with(
     assert f"was with GIVEN, allowed: {SERVICES['vault'].upper()}" in found
 
 
+@pytest.mark.parametrize("key", ["resource_group", "workspace"])
+def test_a_deployed_stack_does_not_move_as_its_workspace_would_be_deleted(
+    project: Path, key: str
+) -> None:
+    existing = {key: {"resource_group": GROUP, "workspace": MADE}[key]}
+    found = problems(project, existing, manager=Deployed())
+    assert f"3: scoring:existing.{key}: would delete the stack's own workspace, scoring-t" in found
+
+
+def test_a_stack_hands_its_own_workspace_over(project: Path) -> None:
+    own = ran(project, {}).one(WORKSPACE).id
+    refused = ran(project, {"workspace": own}, manager=Deployed()).error
+    assert "would delete" not in str(refused)
+
+
 def test_what_is_not_there_is_refused_before_anything_is_declared(project: Path) -> None:
     found = problems(project, {"vault": SERVICES["vault"]}, manager=Azure())
     assert f"3: scoring:existing.vault: there is no given of that id: {SERVICES['vault']}" in found
