@@ -11,6 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 LONGEST = 200  # characters of a name
 _LONGEST_TEXT = 4_000  # of a sentence that names things
 _MOST_ITEMS = 1_000
+_MOST_COUNT = 2**53  # of rows or bytes
 
 
 class NoRecord(Exception):
@@ -31,7 +32,7 @@ def to_plain(value: Any) -> Any:
 def from_plain(kind: Any, document: Any) -> Any:
     """Return the record of a kind that `to_plain` made a document of, trusting nothing in it.
 
-    Raises NoRecord: each value must be of its type, and texts and lists within bounds.
+    Raises NoRecord: each value must be of its type; counts, texts and lists have bounds.
     """
     if not isinstance(document, Mapping):
         raise NoRecord(f"{kind.__name__} is no object")
@@ -65,6 +66,9 @@ def _value(hint: Any, value: Any, where: str) -> Any:
             return math.nan
         if isinstance(value, int | float) and not isinstance(value, bool):
             return float(value)
+    elif hint is int:
+        if type(value) is int and 0 <= value <= _MOST_COUNT:
+            return value
     elif type(value) is hint and (hint is not str or len(value) <= _LONGEST_TEXT):
         return value
     raise NoRecord(f"{where} is {cut(repr(value), 40)}")

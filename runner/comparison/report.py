@@ -204,8 +204,26 @@ def from_json(text: str | bytes, where: str = "the report") -> Comparison:
         if not isinstance(document, dict) or document.pop("schema_version", None) != SCHEMA:
             raise NoRecord(f"its schema_version is not {SCHEMA}")
         comparison: Comparison = from_plain(Comparison, document)
+        _check_counts(comparison)
     except (ValueError, RecursionError, NoRecord) as error:
         raise WrongUsage(
             f"{where} is no report of `runner models compare -o json` of this version: {error}"
         ) from None
     return comparison
+
+
+def _check_counts(comparison: Comparison) -> None:
+    """Raise NoRecord for counts that no data can have, and of which nothing can be shown."""
+    if max(comparison.changed, comparison.differing) > comparison.rows:
+        raise NoRecord("more rows change than were compared")
+    for answer in comparison.answers:
+        classes = answer.classes
+        if classes is None:
+            continue
+        sizes = {len(classes.matrix), *map(len, classes.matrix)}
+        if sizes - {len(classes.names)}:
+            raise NoRecord("Classes.matrix has another size than Classes.names")
+        if classes.test and not classes.shifts:
+            raise NoRecord("Classes.test is of no shift")
+    if not all(segment.rows for segment in comparison.segments.found):
+        raise NoRecord("Segment.rows is 0")

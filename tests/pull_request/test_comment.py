@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -159,6 +160,42 @@ def test_a_report_that_is_none_is_said_and_not_shown(tmp_path: Path, text: str) 
     lines = comment(tmp_path, [files()])
     assert "is not compared" in lines[2]
     assert sum(map(len, lines)) < 2_000
+
+
+def _forged(change: Callable[[dict[str, Any]], object]) -> str:
+    document = json.loads(json.dumps(to_json(report())))
+    change(document)
+    return json.dumps(document)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda found: found["answers"][0]["classes"].update(matrix=[[1, 2], [3]]),
+        lambda found: found["answers"][0]["classes"].update(names=["0", "1", "2"]),
+        lambda found: found["answers"][0]["classes"].update(shifts=[]),
+        lambda found: found["segments"]["found"][0].update(rows=0),
+        lambda found: found.update(changed=401),
+        lambda found: found.update(rows=-1),
+        lambda found: found["old"].update(size=10**400),
+        lambda found: found.update(rows=True),
+    ],
+)
+def test_counts_that_no_data_can_have_are_refused(
+    tmp_path: Path, change: Callable[[dict[str, Any]], object]
+) -> None:
+    (tmp_path / "0.json").write_text(_forged(change))
+    assert "is no report of" in comment(tmp_path, [files()])[2]
+
+
+@pytest.mark.parametrize("number", ["Infinity", "-Infinity", "NaN", "1e999", "-1"])
+def test_numbers_of_any_kind_can_be_shown(tmp_path: Path, number: str) -> None:
+    text = json.dumps(to_json(report()))
+    for name in ('"p_value": ', '"chance": ', '"seconds": '):
+        head, *rest = text.split(name)
+        text = head + "".join(name + number + part.lstrip("0123456789.e-") for part in rest)
+    (tmp_path / "0.json").write_text(text)
+    assert comment(tmp_path, [files()])[0].startswith("**38 of 400 predictions change")
 
 
 def test_ten_megabytes_of_class_names_make_no_long_comment(tmp_path: Path) -> None:
