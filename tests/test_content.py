@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -94,3 +95,21 @@ def test_counting_tells_of_the_bytes_of_all_files_and_changes_none(tmp_path: Pat
         hashes = list(pool.map(hash_file, content.files))
     assert sorted(told) == [1000 * (one + 1) for one in range(20)]
     assert hashes == [hash_file(file) for file in scan(tmp_path).files]
+
+
+@pytest.mark.parametrize("put", ["link", "pipe"])
+def test_what_takes_a_files_place_after_the_look_at_its_folder_is_not_read(
+    tmp_path: Path, put: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    file, outside = tmp_path / "folder" / "a.csv", tmp_path / "secret"
+    file.touch()
+    outside.write_text("secret")
+    (found,) = scan(tmp_path / "folder").files
+    file.unlink()
+    if put == "link":
+        file.symlink_to(outside)
+    else:
+        os.mkfifo(file)
+    with pytest.raises(WrongUsage, match=r"a\.csv (can't be read|is neither a file nor)"):
+        hash_file(found)

@@ -83,6 +83,7 @@ def test_a_file_is_no_folder_of_code(workspace: AzureWorkspace, name: str, code:
 def test_code_that_changes_while_it_is_being_sent_is_not_registered(
     workspace: AzureWorkspace, name: str, code: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (code / "score.py").write_text(f"# {name}\n")  # which no other test has sent
     with monkeypatch.context() as patched:
         change_before_sending(patched, codes, code / "score.py")
         with pytest.raises(EnvironmentRefused, match="script changed while it was being sent"):

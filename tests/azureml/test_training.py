@@ -247,7 +247,9 @@ def test_a_part_that_changes_while_it_is_being_sent_makes_no_job(
     not_run: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     not_run.declare(("lines: {type: uri_folder", "lines: {type: custom_model"))
-    change_before_sending(monkeypatch, training, not_run.project.input / "f000.txt")
+    file = not_run.project.input / "f000.txt"
+    file.write_text(uuid.uuid4().hex)  # which no other test has sent
+    change_before_sending(monkeypatch, training, file)
     error = not_run.refused()
     assert "lines changed while it was being sent: train again" in str(error)
 

@@ -71,6 +71,19 @@ def test_a_copy_has_the_origin_and_names_the_job_that_the_other_environment_has(
     assert target.asset("model", "azureml:m:1") == copy
 
 
+def test_a_copy_of_a_copy_says_which_copy_it_is_of(model: Path) -> None:
+    dev, test, prod = MemoryWorkspace("dev"), MemoryWorkspace("test"), MemoryWorkspace("prod")
+    dev.register("model", Registration("m", model, "custom_model", tags={"a": "b"}))
+    test.register("model", Registration("m", model / "deep", "custom_model"))
+    assert promote(dev, test, "azureml:m:1", "c0ffee").version == "2"
+    assert promote(test, prod, "azureml:m:2", "decaf").tags == {
+        "a": "b",
+        "promoted_from": "test",
+        "promoted_version": "2",
+        "promoted_commit": "decaf",
+    }
+
+
 def test_the_same_content_again_keeps_its_version(tmp_path: Path, model: Path) -> None:
     source, target = local(tmp_path / "one"), local(tmp_path / "two")
     source.register("model", Registration("m", model, "mlflow_model"))

@@ -7,15 +7,18 @@ import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from runner.content import hash_path
+from runner.databricks import model_writing
 from runner.databricks.client import SCOPE
 from runner.databricks.requests import TrainRequest
 from runner.databricks.workspace import DatabricksWorkspace
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
+from runner.fetching import write
 from runner.job_address import artifact_of
 from runner.workspace import Asset, Origin, Registration
 from tests.emulator.databricks.fixtures import sign_in
@@ -112,6 +115,22 @@ def test_content_that_is_there_is_not_sent_again(
     assert amended.properties == {"reviewed": "yes", "by": "me"}
     assert workspace.asset("model", f"{NAME}:1") == amended
     assert workspace.assets("model") == [second]
+
+
+def test_a_model_that_changes_while_it_is_being_read_is_not_registered(
+    workspace: DatabricksWorkspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = changed(tmp_path / "model", "first")
+
+    def late(*given: Any) -> str:
+        (model / "note.txt").write_text("other")
+        return write(*given)
+
+    monkeypatch.setattr(model_writing, "write", late)
+    with pytest.raises(EnvironmentRefused, match="model changed while it was being read"):
+        register(workspace, model)
+    with pytest.raises(NotFound):
+        workspace.assets("model", NAME)
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from runner.content import hash_path, scan
-from runner.databricks import files, volume
+from runner.databricks import codes, files, volume
 from runner.databricks.connection import Connection
 from runner.databricks.files import create_file, list_folder, read_file, remove_folder, send_file
 from runner.databricks.volume import fetch, find_content, upload
@@ -162,3 +163,23 @@ def test_a_volume_without_permission_names_the_grant_that_helps(
     lake.grant(VOLUME, "lake.scoring.files", ["READ_VOLUME"])
     with pytest.raises(EnvironmentRefused, match=r"`GRANT READ VOLUME, WRITE VOLUME ON VOLUME lak"):
         send(connection, f"{lake.volume}/sent", source)
+
+
+def test_code_that_changes_while_it_is_being_sent_is_sent_again(
+    connection: Connection, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (source / "score.py").write_text("a = 1\n")
+
+    def late(*given: Any, **named: Any) -> str:
+        (source / "score.py").write_text("a = 2\n")
+        return upload(*given, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(codes, "upload", late)
+        with pytest.raises(EnvironmentRefused, match="source changed while it was being sent"):
+            codes.send_code(connection, source)
+    (source / "score.py").write_text("a = 1\n")
+    place = f"{connection.outputs.volume}/{codes.send_code(connection, source)}"
+    content = find_content(connection, place)
+    (found,) = [file for file in content.files if file.name == "score.py"]
+    assert b"".join(found.read()) == b"a = 1\n"

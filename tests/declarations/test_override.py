@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,9 @@ def test_a_call_changes_these_settings_and_no_others() -> None:
         "output_file_name": "everywhere",
         "instance_count": "everywhere",
     }
+
+
+def test_a_deployment_with_an_exact_version_keeps_it(deployment: BatchDeployment) -> None:
+    pinned = replace(deployment, pinned=True)
+    assert override(pinned, {"mini_batch_size": "6"}).pinned
+    assert not override(deployment, {"mini_batch_size": "6"}).pinned

@@ -3,6 +3,7 @@ from __future__ import annotations
 import fcntl
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,11 @@ def test_a_record_is_read_as_it_was_written(home: Path) -> None:
     venv = lay(home, "aa11")
     assert complete(home, "aa11") == venv
     assert complete(home, "bb22") is None
+
+
+def test_a_record_of_another_version_is_none(home: Path) -> None:
+    write_record(home, replace(lay(home, "aa11"), version=0))
+    assert complete(home, "aa11") is None
 
 
 def test_entries_are_listed_by_their_last_use(home: Path) -> None:

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from runner.local.serving import front
 from runner.local.serving.bodies import MAX_BODY
 from runner.local.serving.deployment import Deployment
 from runner.local.serving.front import Endpoint, Front
@@ -215,6 +216,14 @@ def test_a_mirror_gets_its_share_of_copies_and_answers_nobody(serve: Serve, logs
     wait_for(lambda: log.read_text().count("mirrored ") == copies)
     line = f'runner_requests_total{{deployment="green",mirrored="true",status="200"}} {copies}.0'
     wait_for(lambda: line in client.get("/metrics").body.decode())
+    # Whom a request names answers it, and gets no copy besides.
+    for _ in range(5):
+        assert (
+            client.ask(b'{"print": "asked"}', headers={HEADER: "green"}).headers[HEADER] == "green"
+        )
+    wait_for(lambda: log.read_text().count("asked") >= 5)
+    assert line in client.get("/metrics").body.decode()
+    assert log.read_text().count("asked") == 5
 
 
 @pytest.mark.parametrize("chunks", [1, 7])
@@ -366,3 +375,9 @@ def test_what_is_not_there_is_refused_in_the_shape_of_every_error(
     reply = serve().ask(b"", method, path)
     assert reply.status == status
     assert reply.message
+
+
+def test_the_key_is_handed_on_to_no_script() -> None:
+    scope = {"method": "POST", "raw_path": b"/score", "query_string": b""}
+    headers = [("authorization", f"Bearer {KEY}"), ("connection", "close"), ("x-own", "a")]
+    assert front._asked(scope, headers).headers == (("x-own", "a"),)
