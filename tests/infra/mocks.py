@@ -38,6 +38,7 @@ _ML = "Microsoft.MachineLearningServices/workspaces/{workspaceName}"
 PATHS: Mapping[str, str] = {
     "applicationinsights:Component": "Microsoft.Insights/components/{resourceName}",
     "authorization:RoleAssignment": "Microsoft.Authorization/roleAssignments/{roleAssignmentName}",
+    "consumption:Budget": "Microsoft.Consumption/budgets/{budgetName}",
     "databricks:AccessConnector": "Microsoft.Databricks/accessConnectors/{connectorName}",
     "databricks:Workspace": "Microsoft.Databricks/workspaces/{workspaceName}",
     "containerregistry:Registry": "Microsoft.ContainerRegistry/registries/{registryName}",
