@@ -335,7 +335,7 @@ def test_only_failed_requests_are_worth_a_line_unless_more_is_asked_for(
 def test_health_is_ready_only_while_every_deployment_with_traffic_can_score(
     serve: Serve,
 ) -> None:
-    client = serve()
+    client = serve(traffic={"blue": 100, "green": 0})
     assert client.get("/").body == b"Healthy"
     assert client.get("/health/live").status == 200
     health = client.get("/health")
