@@ -39,6 +39,7 @@ UTC = "UTC"
 # What is read of a file has the hours that are written there, as in a DataFrame of pandas.
 _ZONE = "spark.sql.session.timeZone"
 _PACKAGE = Path(__file__).resolve().parents[2]  # runner, which Python workers need as well
+_WITH_ENGINE = ("engine", "profile")  # the packages in it that score
 
 
 @dataclass(frozen=True)
@@ -188,9 +189,7 @@ def _tasks(spark: SparkSession, plan: Plan) -> int:
 
 def _hand_out_package(spark: SparkSession, archive: Path) -> None:
     """Let Python workers find this package, wherever they are: each fetches it when needed."""
-    with zipfile.ZipFile(archive, "w") as out:
-        for file in (*_PACKAGE.glob("*.py"), *(_PACKAGE / "engine").rglob("*.py")):
-            out.write(file, str(file.relative_to(_PACKAGE.parent)))
+    write_package(archive)
     # Of a bare path, Spark takes a # for the beginning of a fragment, and %20 for a blank.
     address = archive.absolute().as_uri()
     context: Any = getattr(spark, "_sc", None)
@@ -198,6 +197,14 @@ def _hand_out_package(spark: SparkSession, archive: Path) -> None:
         context.addPyFile(address)
     else:
         spark.addArtifacts(address, pyfile=True)
+
+
+def write_package(archive: Path) -> None:
+    """Write what of this package Python workers score with into a zip archive."""
+    below = [file for name in _WITH_ENGINE for file in (_PACKAGE / name).rglob("*.py")]
+    with zipfile.ZipFile(archive, "w") as out:
+        for file in (*_PACKAGE.glob("*.py"), *below):
+            out.write(file, str(file.relative_to(_PACKAGE.parent)))
 
 
 def _forget_gateway() -> None:
