@@ -13,6 +13,7 @@ from runner.engine.journal import Journal, write_journal
 from runner.engine.plan import InputFile, Plan, Settings, read_plan, write_plan
 from runner.job_folder import add_start
 from runner.local.following import follow
+from runner.only_files import only_files
 from runner.workspace import Job, JobStatus, LogLine, Progress
 
 FIRST, SECOND = "2025-03-01T09:00:00.000+00:00", "2025-03-01T09:01:40.000+00:00"
@@ -122,16 +123,16 @@ def test_a_journal_may_be_written_anew_at_any_moment(
     append(folder, attempt(0, 1.0))
     watched = Watched(folder, logs=False)
     assert counts(watched.progress()) == (1, 10, 0)
-    journal, opened = folder / "journal.jsonl", Path.open
+    journal = folder / "journal.jsonl"
 
-    def write_anew_first(path: Path, *arguments: Any, **options: Any) -> Any:
-        if path == journal:
+    def write_anew_first(path: str, flags: int) -> int:
+        if path == str(journal):
             monkeypatch.undo()
             write_journal(journal, [attempt(1, 100.25, rows=7), attempt(2, 1.0, rows=7)])
-        return opened(path, *arguments, **options)
+        return only_files(path, flags)
 
     append(folder, attempt(1, 1.0))
-    monkeypatch.setattr(Path, "open", write_anew_first)
+    monkeypatch.setattr("runner.batch_progress.only_files", write_anew_first)
     assert counts(watched.progress()) == (2, 14, 0)
 
 

@@ -37,7 +37,8 @@ def test_a_removed_job_leaves_nothing_but_what_it_shares(project: ScratchProject
     assert names(project) == [second.name, first.name]
     assert remove_jobs(project.home, [first, second], pretend=False) == free
     assert names(project) == []
-    assert not list((project.home / "jobs").iterdir())
+    # The key of the codes in profiles is that of the jobs to come, too.
+    assert [path.name for path in (project.home / "jobs").iterdir()] == [".profile-key"]
     assert not list((project.home / "tmp").iterdir())
     assert (project.root / "kept" / "predictions.csv").exists()
     assert score(project).status is JobStatus.COMPLETED  # models and data are still there
