@@ -60,7 +60,7 @@ def kept_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def kept_body(status: int, body: bytes) -> str:
-    """The body as text, with a sign for today, and of a service's description no prose of Microsoft's."""
+    """The body as text, with a sign for today; of a description all but Microsoft's prose."""
     if status >= 400:
         return ""
     # pandas reads a time without a day as one of the day on which it reads it.
