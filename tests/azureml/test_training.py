@@ -93,9 +93,9 @@ class Trained:
     def writes(self) -> list[str]:
         """What was put into the workspace since the log of requests was cleared."""
         return [
-            one.path.rpartition("/workspaces/scoring/")[2]
-            for one in self.stage.emulator.requests
-            if one.method == "PUT"
+            request.path.rpartition("/workspaces/scoring/")[2]
+            for request in self.stage.emulator.requests
+            if request.method == "PUT" and "/workspaces/scoring/" in request.path
         ]
 
     def sdk(self) -> MLClient:

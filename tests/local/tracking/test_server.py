@@ -82,7 +82,7 @@ def skinny(tmp_path_factory: pytest.TempPathFactory) -> str:
     return python
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
     home = tmp_path_factory.mktemp("served")
