@@ -45,6 +45,7 @@ class _Node:
 
     value: Value
     size: int = 1
+    merges: bool = False  # it is << without quotation marks, which as a key merges mappings
 
 
 @dataclass
@@ -58,6 +59,7 @@ class _Open:
     entries: dict[str, Value] = field(default_factory=dict)
     merged: list[dict[str, Any]] = field(default_factory=list)
     key: str | None = None
+    merging: bool = False  # the key merges what follows
 
     def take(self, node: _Node) -> None:
         """Add the next value, which in a mapping is a key and what it stands for by turns."""
@@ -69,8 +71,8 @@ class _Open:
         elif self.key is None:
             if not isinstance(node.value, (str, bool)):
                 raise Unreadable("a key of it is no text")
-            self.key = str(node.value)
-        elif self.key == "<<":
+            self.key, self.merging = str(node.value), node.merges
+        elif self.merging:
             self.key = None
             self._merge(node.value)
         else:
@@ -115,7 +117,8 @@ def _build(content: bytes) -> Value:
             if documents > 1:
                 raise Unreadable("it holds more than one document")
         elif isinstance(event, yaml.ScalarEvent):
-            add(_Node(_scalar(event)), event.anchor)
+            merges = event.value == "<<" and event.style is None
+            add(_Node(_scalar(event), merges=merges), event.anchor)
         elif isinstance(event, yaml.CollectionStartEvent):
             _check_tag(event)
             if len(stack) >= MAX_DEPTH:

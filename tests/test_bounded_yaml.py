@@ -58,6 +58,8 @@ def test_what_is_written_is_read_back(tmp_path: Path, value: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
+        ("'<<': x", {"<<": "x"}),
+        ('{"<<": {a: b}}', {"<<": {"a": "b"}}),
         ("a: 1.10", {"a": "1.10"}),
         ("a: 2001-99-99", {"a": "2001-99-99"}),
         ("a: 'no'\nb: no\nc: !!str no", {"a": "no", "b": False, "c": "no"}),
