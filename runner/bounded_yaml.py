@@ -117,7 +117,7 @@ def _build(content: bytes) -> Value:
             if documents > 1:
                 raise Unreadable("it holds more than one document")
         elif isinstance(event, yaml.ScalarEvent):
-            merges = event.value == "<<" and event.style is None
+            merges = event.value == "<<" and event.implicit[0]
             add(_Node(_scalar(event), merges=merges), event.anchor)
         elif isinstance(event, yaml.CollectionStartEvent):
             _check_tag(event)
