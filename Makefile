@@ -16,7 +16,7 @@ demo-azure: .venv/dev ## Deploy, register and score on a stand-in for Azure on t
 	@$(RUN) python -m tests.walks.demo
 
 test: .venv/dev ## Run the tests
-	@$(RUN) pytest -n 3
+	@$(RUN) pytest -n 2
 
 check: .venv/dev ## Check format, lint and types
 	@$(RUN) ruff format --check .
