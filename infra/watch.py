@@ -113,7 +113,7 @@ def logged_from(config: StackConfig, existing: Existing) -> tuple[Logged, ...]:
             if place == "endpoints":
                 text += f"; {EXISTING}.log_analytics is one"
             text += (
-                f", allowed: {', '.join(one for one in EVERYTHING if one not in others) or '[]'}"
+                f", allowed: {', '.join(kind for kind in EVERYTHING if kind not in others) or '[]'}"
             )
             config.problems.append(Problem(config.place(DIAGNOSTICS), DIAGNOSTICS, text))
     return tuple(dict.fromkeys(logged))
