@@ -63,7 +63,9 @@ def test_a_schedule_makes_the_job_that_its_call_by_hand_makes(
     file.unlink()
 
     workspace = scored.stage.workspace_id
-    (found,) = (one for one in schedules_of(catalog, "diabetes-batch") if one.schedule.name == name)
+    (found,) = (
+        item for item in schedules_of(catalog, "diabetes-batch") if item.schedule.name == name
+    )
     actual = scored.stage.endpoints["diabetes-batch"]["name"]
     definition = {
         "endpointId": f"{workspace}/batchEndpoints/{actual}",
@@ -80,6 +82,6 @@ def test_a_schedule_makes_the_job_that_its_call_by_hand_makes(
     call = scheduled_call(catalog, "nightly", None, name)
     job = scored.stage.workspace(scored.project.root).invoke(call)
     (by_hand,) = (
-        one for one in cloud.state.children(workspace, JOBS) if one.body["name"] == job.name
+        item for item in cloud.state.children(workspace, JOBS) if item.body["name"] == job.name
     )
     assert asked(by_schedule) == asked(by_hand)

@@ -38,8 +38,8 @@ def run(
 def test_datastores_have_no_key_unless_a_secret_gives_them_one(project: Path) -> None:
     program = run(project, {"patients": BLOB, "lake": LAKE, "share": SHARE}, {"share": KEY})
     assert program.error is None, program.error
-    found = {one.inputs["name"]: one for one in program.of(KIND)}
-    assert [problem for one in found.values() for problem in complaints(one)] == []
+    found = {item.inputs["name"]: item for item in program.of(KIND)}
+    assert [problem for item in found.values() for problem in complaints(item)] == []
     patients = found["patients"].inputs["properties"]
     assert (patients["datastoreType"], patients["accountName"]) == ("AzureBlob", "otherdata")
     assert patients["containerName"] == "patients"

@@ -137,7 +137,7 @@ def test_every_role_is_one_of_an_identity_that_is_declared(program: Program) -> 
 def waited_for(program: Program, kind: str, name: str | None = None) -> set[str]:
     """The role assignments that have settled before the resource of a kind is made."""
     resource = program.one(kind, name)
-    settled = [one for one in program.of(SETTLING) if one.urn in resource.dependencies]
+    settled = [item for item in program.of(SETTLING) if item.urn in resource.dependencies]
     assert len(settled) == 1
     assert settled[0].inputs["seconds"] == 180
     return {*settled[0].inputs["assignments"]}
@@ -441,4 +441,4 @@ def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
 
 def test_no_resource_is_looked_for_under_the_types_of_older_api_versions(dev: Program) -> None:
     """Pulumi makes a URN of each, which took most of a preview. One is where it stood once."""
-    assert [one for one in dev.azure if one.aliases > 1] == []
+    assert [item for item in dev.azure if item.aliases > 1] == []

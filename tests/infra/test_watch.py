@@ -50,7 +50,7 @@ def test_alerts_tell_of_failed_jobs_and_of_errors_of_each_online_endpoint(
     watched: Program,
 ) -> None:
     told = watched.one("monitor:ActionGroup")
-    assert [one["emailAddress"] for one in told.inputs["emailReceivers"]] == [ADDRESS]
+    assert [item["emailAddress"] for item in told.inputs["emailReceivers"]] == [ADDRESS]
     (webhook,) = told.inputs["webhookReceivers"]
     address = webhook["serviceUri"]
     assert (address["4dabf18193072939515e22adb298388d"], address["value"]) == (SECRET, HOOK)
@@ -58,7 +58,7 @@ def test_alerts_tell_of_failed_jobs_and_of_errors_of_each_online_endpoint(
     asked = {}
     for alert in watched.of("monitor:MetricAlert"):
         (criterion,) = alert.inputs["criteria"]["allOf"]
-        dimensions = [(one["name"], one["values"]) for one in criterion["dimensions"]]
+        dimensions = [(item["name"], item["values"]) for item in criterion["dimensions"]]
         asked[alert.name] = (criterion["metricName"], criterion["threshold"], dimensions)
         assert alert.inputs["actions"] == [{"actionGroupId": told.id}]
     assert asked == {
@@ -94,7 +94,7 @@ def test_logs_are_kept_unless_a_stack_says_otherwise(watched: Program, project: 
     logs = watched.one("operationalinsights:Workspace").id
     assert {setting.inputs["workspaceId"] for setting in settings} == {logs}
     program = run(project, {DIAGNOSTICS: ["storage"]})
-    assert [one.name for one in program.of("monitor:DiagnosticSetting")] == ["storage-logs"]
+    assert [item.name for item in program.of("monitor:DiagnosticSetting")] == ["storage-logs"]
     storage = program.one("storage:StorageAccount").id
     (setting,) = program.of("monitor:DiagnosticSetting")
     assert setting.inputs["resourceUri"] == f"{storage}/blobServices/default"

@@ -26,7 +26,7 @@ INSIGHTS = "Microsoft.Insights"
 def listed(emulator: Emulator, scope: str, kind: str) -> dict[str, Any]:
     status, answer = emulator.arm("GET", f"{scope}/providers/{kind}")
     assert status == 200, answer
-    return {one["name"]: one for one in answer["value"]}
+    return {item["name"]: item for item in answer["value"]}
 
 
 def test_what_watches_scales_and_keeps_comes_is_no_drift_shows_no_secret_and_goes(

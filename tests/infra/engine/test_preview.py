@@ -78,7 +78,7 @@ def without_branches(state: dict[str, Any]) -> dict[str, Any]:
     text = re.sub(rf'"urn:pulumi:dev::scoring::{name}[^"]+"', f'"{stack}"', text)
     before: dict[str, Any] = json.loads(text)
     resources = before["deployment"]["resources"]
-    kept = [one for one in resources if not one["type"].startswith(name)]
+    kept = [item for item in resources if not item["type"].startswith(name)]
     before["deployment"]["resources"] = kept
     return before
 
