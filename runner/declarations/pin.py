@@ -62,15 +62,15 @@ def deployments_to_pin(
         for deployment in asked:
             _check_kept(catalog, stack, [deployment])
         return asked
-    batch = [one for behind in catalog.batch_deployments.values() for one in behind.values()]
+    batch = [found for behind in catalog.batch_deployments.values() for found in behind.values()]
     pinned = [
-        one
-        for one in batch
-        if one.name in _pins(stack, one)
-        and _is_kept(catalog, stack, one)
-        and _is_of(laid.batch_deployments[one.endpoint_name][one.name], model, None)
+        deployment
+        for deployment in batch
+        if deployment.name in _pins(stack, deployment)
+        and _is_kept(catalog, stack, deployment)
+        and _is_of(laid.batch_deployments[deployment.endpoint_name][deployment.name], model, None)
     ]
-    found = pinned or [one for one in batch if _is_of(one, model, path)]
+    found = pinned or [each for each in batch if _is_of(each, model, path)]
     if not found:
         raise WrongUsage(
             f"no batch deployment is declared with the model {model!r}: name the one to pin with"

@@ -219,10 +219,13 @@ def changes(place: Path) -> list[Change]:
     log = _log(place).read_bytes()
     found, at = [], 0
     while at < len(log):
-        kind, inode, offset, one, two = _HEAD.unpack_from(log, at)
+        kind, inode, offset, first_size, second_size = _HEAD.unpack_from(log, at)
         at += _HEAD.size
-        first, second = log[at : at + one], log[at + one : at + one + two]
-        at += one + two
+        first, second = (
+            log[at : at + first_size],
+            log[at + first_size : at + first_size + second_size],
+        )
+        at += first_size + second_size
         found.append(Change(chr(kind), inode, offset, first, second))
     return found
 

@@ -31,14 +31,14 @@ static int is_below(const char *path) {
     return length && !strncmp(path, root, length) && (path[length] == '/' || !path[length]);
 }
 
-static void put(char operation, uint64_t inode, uint64_t offset, const void *first, size_t one,
-                const void *second, size_t two) {
+static void put(char operation, uint64_t inode, uint64_t offset, const void *first, size_t first_size,
+                const void *second, size_t second_size) {
     int before = errno;
-    struct record record = {(uint64_t)operation, inode, offset, one, two};
+    struct record record = {(uint64_t)operation, inode, offset, first_size, second_size};
     struct iovec parts[3] = {
-        {&record, sizeof record}, {(void *)first, one}, {(void *)second, two}};
+        {&record, sizeof record}, {(void *)first, first_size}, {(void *)second, second_size}};
     int log = syscall(SYS_openat, AT_FDCWD, getenv("RECORD_TO"), O_WRONLY | O_APPEND | O_CLOEXEC, 0);
-    if (log < 0 || syscall(SYS_writev, log, parts, 3) != (long)(sizeof record + one + two)) {
+    if (log < 0 || syscall(SYS_writev, log, parts, 3) != (long)(sizeof record + first_size + second_size)) {
         fprintf(stderr, "the recorder can't write\n");
         abort();
     }
@@ -75,10 +75,10 @@ static int file_below(int descriptor, struct stat *status) {
     return found;
 }
 
-static void note_names(char operation, int one, const char *first, int two, const char *second) {
+static void note_names(char operation, int from_folder, const char *first, int to_folder, const char *second) {
     char from[PATH_MAX], to[PATH_MAX] = "";
-    whole(one, first, from);
-    if (second) whole(two, second, to);
+    whole(from_folder, first, from);
+    if (second) whole(to_folder, second, to);
     if (is_below(from) || (second && is_below(to)))
         put(operation, 0, 0, from, strlen(from), to, strlen(to));
 }
@@ -230,10 +230,10 @@ int rename(const char *from, const char *to) {
     return result;
 }
 
-int renameat(int one, const char *from, int two, const char *to) {
+int renameat(int from_folder, const char *from, int to_folder, const char *to) {
     REAL(int, renameat, int, const char *, int, const char *);
-    int result = real(one, from, two, to);
-    if (!result) note_names('R', one, from, two, to);
+    int result = real(from_folder, from, to_folder, to);
+    if (!result) note_names('R', from_folder, from, to_folder, to);
     return result;
 }
 
@@ -244,10 +244,10 @@ int link(const char *from, const char *to) {
     return result;
 }
 
-int linkat(int one, const char *from, int two, const char *to, int flags) {
+int linkat(int from_folder, const char *from, int to_folder, const char *to, int flags) {
     REAL(int, linkat, int, const char *, int, const char *, int);
-    int result = real(one, from, two, to, flags);
-    if (!result) note_names('L', one, from, two, to);
+    int result = real(from_folder, from, to_folder, to, flags);
+    if (!result) note_names('L', from_folder, from, to_folder, to);
     return result;
 }
 
