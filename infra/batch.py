@@ -18,7 +18,7 @@ from infra.endpoint import (
     endpoint_tags,
     identity_args,
     model_id,
-    routed_anew_with,
+    routing_triggers,
 )
 from infra.environments import Environments, environment_id
 from infra.foundation import Platform
@@ -74,7 +74,7 @@ def _declare_parts(
             declared.name,
             endpoint=endpoint,
             deployments=deployments,
-            declared=routed_anew_with(declared, settings),
+            declared=routing_triggers(declared, settings),
             protect=settings.production,
             default=default,
         )

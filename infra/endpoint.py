@@ -75,7 +75,7 @@ def written_by_azure(declared: OnlineEndpoint | OnlineDeployment) -> list[str]:
     return [f"properties.properties.{name}" for name in _WRITTEN_BY_AZURE]
 
 
-def routed_anew_with(
+def routing_triggers(
     declared: BatchEndpoint | OnlineEndpoint, settings: Settings
 ) -> dict[str, Any]:
     """What an endpoint is put with: where that changes, its routing has to be set again."""

@@ -29,8 +29,8 @@ from infra.network import declare_outbound_rules
 from infra.private_endpoints import declare_private_endpoints
 from infra.registry import declare_registry
 from infra.retention import declare_retention
+from infra.role_delay import RoleDelay
 from infra.settings import Settings
-from infra.settling import Settling
 from infra.storage import declare_storage
 from infra.vault import declare_vault
 from infra.workspace import declare_workspace, services_of
@@ -61,7 +61,7 @@ def _declare(settings: Settings, access: Component) -> Platform:
     logs = _logs(settings, group)
     workspace, services, may_manage = _workspace(settings, group, logs, access)
     with access:
-        may_run = Settling(
+        may_run = RoleDelay(
             "cluster-roles",
             [*may_manage, *declare_cluster_access(settings, identities.clusters, services)],
             seconds=settings.role_settling,
@@ -77,7 +77,7 @@ def _declare(settings: Settings, access: Component) -> Platform:
     may_build: list[pulumi.Resource] = []
     if settings.builder and identities.builder:
         with access:
-            may_push = Settling(
+            may_push = RoleDelay(
                 "builder-roles",
                 [*may_manage, *declare_builder_access(settings, identities.builder, services)],
                 seconds=settings.role_settling,
@@ -88,7 +88,7 @@ def _declare(settings: Settings, access: Component) -> Platform:
         )
         may_build = [builder.deletion]
     with access:
-        may_serve = Settling(
+        may_serve = RoleDelay(
             "endpoint-roles",
             [
                 *may_manage,
@@ -147,7 +147,7 @@ def _workspace(
     # Azure looks the services up with the workspace's identity as it creates the workspace.
     with access:
         may_look_up = declare_workspace_access(settings, identity, services)
-        settled = Settling("workspace-roles", may_look_up, seconds=settings.role_settling)
+        settled = RoleDelay("workspace-roles", may_look_up, seconds=settings.role_settling)
     workspace = declare_workspace(settings, group, identity, services, [settled, *kept])
     with access:
         may_manage = declare_workspace_own_access(settings, identity, workspace)

@@ -19,7 +19,7 @@ from infra.endpoint import (
     endpoint_tags,
     identity_args,
     model_id,
-    routed_anew_with,
+    routing_triggers,
     written_by_azure,
 )
 from infra.environments import Environments, environment_id
@@ -92,7 +92,7 @@ def _declare_parts(
             endpoint.pulumi_resource_name,
             endpoint=endpoint,
             deployments=deployments,
-            declared=routed_anew_with(declared, settings),
+            declared=routing_triggers(declared, settings),
             protect=settings.production,
             traffic=split,
             mirror_traffic=mirrored,

@@ -22,9 +22,9 @@ from runner.job_folder import (
     deliver,
     delivered,
     log_file,
+    log_line,
     now,
     reserve,
-    say,
     starts,
     with_secrets,
 )
@@ -55,7 +55,7 @@ def run_batch(
     output is put together. `secrets` are the variables whose values the plan does not hold. Raises
     JobFailed, or Stopped when `stop` says so.
     """
-    plan = read_plan(folder / "plan.json", lambda line: say(folder, line))
+    plan = read_plan(folder / "plan.json", lambda line: log_line(folder, line))
     there = delivered(folder, target)
     if there and (reported := read_summary(folder)) and reported.status == JobStatus.COMPLETED:
         discard_pieces(folder)  # the job was cut off after its report
@@ -73,7 +73,7 @@ def run_batch(
             with reserve(folder):
                 _score(plan, folder, target, began, stop, finalizing)
         elif len(Standing(read_journal(folder / "journal.jsonl")).settled) < plan.mini_batches:
-            say(
+            log_line(
                 folder,
                 f"warning: {folder / 'journal.jsonl'} is damaged: the output in {target} is whole,"
                 " and the report tells less of it",
@@ -106,7 +106,7 @@ def _score(
     stop: Callable[[], bool],
     finalizing: Callable[[], object],
 ) -> None:
-    attempts = run(plan, folder, began=began, stop=stop, say=lambda line: say(folder, line))
+    attempts = run(plan, folder, began=began, stop=stop, log=lambda line: log_line(folder, line))
     finalizing()
     leave_profile(folder, attempts)
     deliver(folder, publish(plan, folder, attempts), target)

@@ -174,7 +174,7 @@ def _check_ahead(shown: Path, path: str, inside: Iterable[str]) -> None:
         raise WrongUsage(f"{shown} is a link that leads back to where it lies: remove it")
 
 
-def counted(content: Content, tell: Callable[[int], None]) -> Content:
+def counted(content: Content, on_progress: Callable[[int], None]) -> Content:
     """The same content, which tells how many bytes of it have been read so far, of all files.
 
     Files may be read from several threads; each is told of once it has read a chunk.
@@ -188,7 +188,7 @@ def counted(content: Content, tell: Callable[[int], None]) -> Content:
             with lock:
                 done += len(chunk)
                 now = done
-            tell(now)
+            on_progress(now)
 
     files = [replace(file, read=partial(read, file)) for file in content.files]
     return Content(content.shape, files)

@@ -77,11 +77,11 @@ def open_workspace(environment: str, outputs: Path | None = None) -> Workspace:
     return _platform(source).open_workspace(project, environment, source)
 
 
-def open_bench(environment: str, manager: EnvManager | None, say: Callable[[str], object]) -> Bench:
+def open_bench(environment: str, manager: EnvManager | None, log: Callable[[str], object]) -> Bench:
     """Return what scores on this machine by what an environment declares. Raises WrongUsage."""
     from runner.local.bench import Bench
 
-    return Bench(find_project(), environment, manager, say)
+    return Bench(find_project(), environment, manager, log)
 
 
 def find_abilities(environment: str, outputs: Path | None = None) -> Abilities:

@@ -17,10 +17,10 @@ from runner.privacy import make_private
 _FILES = 8  # on their way at once
 
 
-def write(content: Content, folder: Path, tell: Callable[[int], None]) -> str:
+def write(content: Content, folder: Path, on_progress: Callable[[int], None]) -> str:
     """Write a content's files into a folder, and return the hash of what was written."""
     with _writing(folder), ThreadPoolExecutor(_FILES, "download") as pool:
-        hashes = list(pool.map(partial(_write, folder), counted(content, tell).files))
+        hashes = list(pool.map(partial(_write, folder), counted(content, on_progress).files))
     names = [file.name for file in content.files]
     return hash_content(content.shape, zip(names, hashes, strict=True))
 

@@ -96,7 +96,9 @@ def add_start(folder: Path, moment: str, first: str | None = None) -> None:
         known.insert(0, str(first))
     sound = "".join(f"{line}\n" for line in known)
     if found not in ("", sound):
-        say(folder, f"warning: {path} is damaged: it says no longer when all runs of the job began")
+        log_line(
+            folder, f"warning: {path} is damaged: it says no longer when all runs of the job began"
+        )
     if found != sound:
         remove(path)  # which may be a folder
         write_whole(path, sound)
@@ -135,7 +137,7 @@ def forget_stop(folder: Path) -> None:
     (folder / "stop").unlink(missing_ok=True)
 
 
-def say(folder: Path, line: str) -> None:
+def log_line(folder: Path, line: str) -> None:
     """Add a line to the job's log. A disk that takes no more does not end the job here."""
     moment = datetime.now(UTC).strftime("%H:%M:%S")
     path = log_file(folder)

@@ -43,9 +43,9 @@ def leave_profile(folder: Path, attempts: Iterable[Attempt]) -> bool:
             return False
         _write(folder, profile)
     except Exception as error:
-        from runner.job_folder import say
+        from runner.job_folder import log_line
 
-        say(folder, f"warning: no profile is kept of the job: {error}")
+        log_line(folder, f"warning: no profile is kept of the job: {error}")
         return False
     return True
 

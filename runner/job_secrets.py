@@ -29,15 +29,15 @@ def unwritten(variables: Mapping[str, str], given: Collection[str] = ()) -> dict
     return {name: GIVEN if name in given else DECLARED for name in in_clear(variables)}
 
 
-def tell(host: IO[bytes], secrets: Mapping[str, str]) -> None:
+def send_secrets(host: IO[bytes], secrets: Mapping[str, str]) -> None:
     """Tell a host, which has just been started, the values of variables."""
     with suppress(BrokenPipeError), host:  # one that has ended already says so itself
         host.write(json.dumps(dict(secrets)).encode())
 
 
-def hear() -> dict[str, str]:
-    """The values that this process is told as it starts; its standard input is empty then."""
-    told: dict[str, str] = json.loads(sys.stdin.buffer.read())
+def receive_secrets() -> dict[str, str]:
+    """Read the values that were sent to this process, and empty its standard input."""
+    received: dict[str, str] = json.loads(sys.stdin.buffer.read())
     with Path(os.devnull).open("rb") as nothing:
         os.dup2(nothing.fileno(), 0)
-    return told
+    return received

@@ -41,7 +41,7 @@ def server_python() -> str:
     declared = DeclaredEnvironment("the tests", requirements=REQUIREMENTS)
     with patch.dict(os.environ, _ENVIRONMENT, clear=True):
         found = choose_interpreter(
-            home, declared, "uv", needs=served_script_needs(home), say=lambda _: None
+            home, declared, "uv", needs=served_script_needs(home), log=lambda _: None
         )
     assert found.venv is not None
     return str(python_of(folder_of(home, found.venv)))

@@ -251,7 +251,7 @@ def test_no_job_that_is_not_there_is_removed(workspace: Workspace) -> None:
 def test_what_a_workspace_cannot_do_it_refuses(workspace: Workspace) -> None:
     if not workspace.abilities.serves:
         with pytest.raises(WrongUsage, match="--env local"):
-            workspace.serve("diabetes-online", Serving(), ready=print, say=print)
+            workspace.serve("diabetes-online", Serving(), ready=print, log=print)
     if not workspace.abilities.resumes:
         with pytest.raises(EnvironmentRefused):
             workspace.resume("nowhere")

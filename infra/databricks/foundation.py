@@ -12,8 +12,8 @@ from infra.databricks.settings import Settings
 from infra.databricks.unity import Unity, declare_unity
 from infra.group import declare_group
 from infra.options import holds_data, made_by_commit
+from infra.role_delay import RoleDelay
 from infra.roles import BLOB_CONTRIBUTOR, assign
-from infra.settling import Settling
 from infra.storage import declare_storage
 
 # What Databricks' provider calls Azure's clouds; of any other, its metadata host tells.
@@ -55,7 +55,7 @@ def declare_platform(settings: Settings) -> Platform:
     may_store = assign(
         settings, "access-connector", principal, BLOB_CONTRIBUTOR, "storage", storage.id
     )
-    settled = Settling("catalog-roles", [may_store], seconds=settings.role_settling)
+    settled = RoleDelay("catalog-roles", [may_store], seconds=settings.role_settling)
     managed = f"/subscriptions/{settings.subscription_id}/resourceGroups/"
     workspace = azure_databricks.Workspace(
         "workspace",

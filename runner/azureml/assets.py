@@ -33,12 +33,11 @@ from runner.content import Content, counted, hash_content, hash_file, scan
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.job_address import is_job_address, parse_job_address
 from runner.origins import origin_of
-from runner.workspace import Asset, Registration, Run, Transfer
+from runner.workspace import Asset, OnProgress, Registration, Run, Transfer
 
 if TYPE_CHECKING:
     from runner.azureml.connection import Connection
 
-Tell = Callable[[Transfer], None]
 FindRun = Callable[[str], Run | None]  # that of a job, by the job's name
 
 # Keys that are written as they are declared, by kind.
@@ -92,7 +91,7 @@ def register(
     connection: Connection,
     kind: AssetKind,
     registration: Registration,
-    tell: Tell,
+    on_progress: OnProgress,
     find_run: FindRun,
     put: Write = write_version,
 ) -> Asset:
@@ -120,7 +119,7 @@ def register(
     )
     path = registration.path
     if isinstance(path, Path):
-        return _register_files(connection, wanted, path, registration, tell, put)
+        return _register_files(connection, wanted, path, registration, on_progress, put)
     located = locate(connection, kind, registration)
     wanted = replace(
         wanted,
@@ -135,7 +134,9 @@ def register(
     return _add_unless_there(connection, wanted, source, put)
 
 
-def receive(connection: Connection, asset: Asset, content: Content, tell: Tell) -> Asset:
+def receive(
+    connection: Connection, asset: Asset, content: Content, on_progress: OnProgress
+) -> Asset:
     """Register a copy of another workspace's asset; content that is there already is not read."""
     kind, content_hash, hashes = asset.kind, asset.content_hash, dict[str, str]()
     if not content_hash:
@@ -158,7 +159,7 @@ def receive(connection: Connection, asset: Asset, content: Content, tell: Tell) 
     found = _same(connection, wanted, versions)
     if found is not None:
         return asset_record(kind, asset.name, found)
-    place, sent = send(connection, asset.base_name, content, hashes, tell, content_hash)
+    place, sent = send(connection, asset.base_name, content, hashes, on_progress, content_hash)
     check_copy(asset, sent)
     uri = storage_of(connection).long_uri(place)
     source = _Source(uri, note(asset.job, asset.origin))
@@ -170,7 +171,7 @@ def send(
     base_name: str,
     content: Content,
     hashes: Mapping[str, str],
-    tell: Tell,
+    on_progress: OnProgress,
     content_hash: str | None = None,
     datastore: str | None = None,
 ) -> tuple[Place, str]:
@@ -191,7 +192,7 @@ def send(
         folder,
         content,
         hashes,
-        lambda done: tell(Transfer("uploading", base_name, done, content.size)),
+        lambda done: on_progress(Transfer("uploading", base_name, done, content.size)),
     )
     inside = folder if content.shape == "folder" else f"{root}/{content.files[0].name}"
     return Place(store, inside), sent.content_hash
@@ -224,7 +225,7 @@ def contents(connection: Connection, asset: Asset) -> Content:
 
 
 def download(
-    connection: Connection, kind: AssetKind, reference: str, target: Path, tell: Tell
+    connection: Connection, kind: AssetKind, reference: str, target: Path, on_progress: OnProgress
 ) -> Path:
     """Copy an asset to `target` and return it.
 
@@ -239,7 +240,7 @@ def download(
     content = contents(connection, asset)
 
     def show(done: int) -> None:
-        tell(Transfer("downloading", asset.reference, done, content.size))
+        on_progress(Transfer("downloading", asset.reference, done, content.size))
 
     only = content.files[0].name if content.shape == "file" else None
     with fresh_folder(target, only) as folder:
@@ -268,19 +269,21 @@ def _register_files(
     wanted: _Wanted,
     path: Path,
     registration: Registration,
-    tell: Tell,
+    on_progress: OnProgress,
     put: Write,
 ) -> Asset:
     named = registration.more.get("datastore")
     store = storage_of(connection).named(str(named)) if named else None
     base_name = path.absolute().name
     content = scan(path, registration.names)
-    read = counted(content, lambda done: tell(Transfer("reading", base_name, done, content.size)))
+    read = counted(
+        content, lambda done: on_progress(Transfer("reading", base_name, done, content.size))
+    )
     hashes = {file.name: hash_file(file) for file in read.files}
     content_hash = hash_content(content.shape, hashes.items())
 
     def source() -> _Source:
-        place, arrived = send(connection, base_name, content, hashes, tell, datastore=store)
+        place, arrived = send(connection, base_name, content, hashes, on_progress, datastore=store)
         if arrived != content_hash:
             raise EnvironmentRefused(
                 f"{registration.path} changed while it was being sent: register it again"

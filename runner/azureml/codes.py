@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.azureml.assets import Tell, send
+from runner.azureml.assets import send
 from runner.azureml.storage import storage_of
 from runner.azureml.versions import HASH, Version, add_version, list_versions
 from runner.content import hash_content, hash_file, scan_code
 from runner.errors import EnvironmentRefused
+from runner.workspace import OnProgress
 
 if TYPE_CHECKING:
     from runner.azureml.connection import Connection
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 SEGMENT = "codes"
 
 
-def register_code(connection: Connection, name: str, folder: Path, tell: Tell) -> str:
+def register_code(connection: Connection, name: str, folder: Path, on_progress: OnProgress) -> str:
     """Upload a folder of code, register it and return its reference.
 
     The same content again keeps its version. Raises as `scan_code`, and EnvironmentRefused.
@@ -33,7 +34,7 @@ def register_code(connection: Connection, name: str, folder: Path, tell: Tell) -
     versions = list_versions(connection, SEGMENT, name)
     found = same(versions)
     if found is None:
-        place, sent = send(connection, folder.absolute().name, content, hashes, tell)
+        place, sent = send(connection, folder.absolute().name, content, hashes, on_progress)
         if sent != content_hash:
             raise EnvironmentRefused(f"{folder} changed while it was being sent: register again")
         properties = {

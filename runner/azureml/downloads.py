@@ -53,15 +53,15 @@ def find_content(container: ContainerClient, path: str) -> Content:
 
 
 def fetch(
-    container: ContainerClient, path: str, folder: Path, tell: Callable[[int, int], None]
+    container: ContainerClient, path: str, folder: Path, on_progress: Callable[[int, int], None]
 ) -> list[Path]:
     """Write what lies at a path of a container into a folder, and return the files.
 
-    A single blob keeps its name there. `tell` gets the bytes that are done, and all. Raises as
+    A single blob keeps its name there. `on_progress` gets the bytes done and all. Raises as
     `find_content`, and EnvironmentRefused where the folder can't be written.
     """
     content = find_content(container, path)
-    write(content, folder, lambda done: tell(done, content.size))
+    write(content, folder, lambda done: on_progress(done, content.size))
     return [folder / file.name for file in content.files]
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.azureml.assets import Tell, send
+from runner.azureml.assets import send
 from runner.azureml.sdk import create, spoken_through
 from runner.azureml.storage import storage_of
 from runner.azureml.versions import latest_version, list_versions
@@ -17,6 +17,7 @@ from runner.declarations.environment_content import conda_text, version_of
 from runner.declarations.problem import refusal
 from runner.declarations.references import is_uri
 from runner.errors import EnvironmentRefused, WrongUsage
+from runner.workspace import OnProgress
 
 if TYPE_CHECKING:
     from runner.azureml.connection import Connection
@@ -29,7 +30,10 @@ _SYSTEMS = {"linux": "Linux", "windows": "Windows"}
 
 
 def environment_id(
-    connection: Connection, catalog: Catalog, source: AssetReference | Environment, tell: Tell
+    connection: Connection,
+    catalog: Catalog,
+    source: AssetReference | Environment,
+    on_progress: OnProgress,
 ) -> str:
     """The id of an environment. One that is written in full is registered under its content.
 
@@ -37,7 +41,7 @@ def environment_id(
     DeclarationError for a conda file that can't be read, WrongUsage and EnvironmentRefused.
     """
     if isinstance(source, Environment):
-        return _register(connection, source, tell)
+        return _register(connection, source, on_progress)
     if source.registry or source.workspace:
         if not source.exact:
             raise WrongUsage(f"{source} is in another place, where `latest` can't be asked for")
@@ -50,7 +54,7 @@ def environment_id(
         return _id(connection, source.name, found["name"])
     own = catalog.environments.get(source.name)
     if own is not None and source.version in (None, own.version):
-        return _register(connection, own, tell)
+        return _register(connection, own, on_progress)
     versions = [str(one["name"]) for one in list_versions(connection, SEGMENT, source.name)]
     raise connection.missing(
         "environment",
@@ -95,7 +99,7 @@ def _route(inference: Any, name: str) -> Route:
     return Route(**route) if isinstance(route, dict) else Route(route.port, route.path)
 
 
-def _register(connection: Connection, environment: Environment, tell: Tell) -> str:
+def _register(connection: Connection, environment: Environment, on_progress: OnProgress) -> str:
     if environment.auto_delete_setting:
         place = environment.source.key_places.get("auto_delete_setting", environment.source.place)
         raise refusal(
@@ -110,7 +114,11 @@ def _register(connection: Connection, environment: Environment, tell: Tell) -> s
     path = (SEGMENT, name, "versions", version)
     found = connection.arm.find(*path)
     if found is None:
-        context = _send(connection, folder, hashes, tell, environment.datastore) if folder else None
+        context = (
+            _send(connection, folder, hashes, on_progress, environment.datastore)
+            if folder
+            else None
+        )
         entity = _entity(environment, name, version, context)
         create(connection, path, lambda client: client.environments.create_or_update(entity))
     elif environment.version and not _is_same(found["properties"], environment):
@@ -206,13 +214,13 @@ def _send(
     connection: Connection,
     folder: Path,
     hashes: dict[str, str],
-    tell: Tell,
+    on_progress: OnProgress,
     datastore: str | None,
 ) -> str:
     """Upload a build's folder and return its address."""
     store = (datastore or "").removeprefix("azureml:") or None
     content = scan(folder)
-    place, sent = send(connection, folder.name, content, hashes, tell, datastore=store)
+    place, sent = send(connection, folder.name, content, hashes, on_progress, datastore=store)
     if sent != hash_content("folder", hashes.items()):
         raise EnvironmentRefused(f"{folder} changed while it was being sent: train again")
     # The service takes it for a folder by its last character.

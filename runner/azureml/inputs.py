@@ -15,10 +15,10 @@ from runner.errors import WrongUsage
 from runner.input_data import DATA_ID, form_of
 from runner.input_path import Chosen, choose_input, counted_names
 from runner.registering import Registrar, find_or_register
-from runner.workspace import Asset, Registration
+from runner.workspace import Asset, OnProgress, Registration
 
 if TYPE_CHECKING:
-    from runner.azureml.assets import FindRun, Tell
+    from runner.azureml.assets import FindRun
     from runner.azureml.connection import Connection
     from runner.declarations import Catalog, Data, Model
 
@@ -44,7 +44,7 @@ class InputAssets:
     """
 
     connection: Connection
-    tell: Tell
+    on_progress: OnProgress
     find_run: FindRun
 
     def asset(self, kind: AssetKind, reference: str) -> Asset:
@@ -55,7 +55,7 @@ class InputAssets:
     def register(self, kind: AssetKind, registration: Registration) -> Asset:
         from runner.azureml.assets import register
 
-        return register(self.connection, kind, registration, self.tell, self.find_run)
+        return register(self.connection, kind, registration, self.on_progress, self.find_run)
 
 
 def find_input(

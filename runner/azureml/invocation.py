@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from runner.azure.errors import ServiceError, explained
 from runner.azure.ways_out import BLOB_READER
-from runner.azureml.beginning import UNCERTAIN, begin_job, name_job
 from runner.azureml.endpoints import DeployedEndpoints
 from runner.azureml.inputs import find_input
 from runner.azureml.jobs import job_record
 from runner.azureml.lost_jobs import LostJob
 from runner.azureml.pipeline_inputs import Given, find_component, find_inputs
 from runner.azureml.storage import Place, storage_of
+from runner.azureml.submission import UNCERTAIN, begin_job, name_job
 from runner.declarations.scoring_request import model_input, wire_settings
 from runner.errors import JobFailed, WrongUsage
 from runner.polling import first_pause

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from runner.azureml.beginning import Found, is_named
 from runner.azureml.endpoints import reference
 from runner.azureml.jobs import display_name, jobs_since
 from runner.azureml.storage import parse_place
+from runner.azureml.submission import Found, is_named
 from runner.errors import WrongUsage
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -21,7 +20,7 @@ from runner.errors import EnvironmentRefused, NotFound, RunnerError
 from runner.fetching import fresh_folder
 from runner.job_folder import job_folder
 from runner.tally import in_order, told
-from runner.workspace import JobStatus, Summary, Transfer
+from runner.workspace import JobStatus, OnProgress, Summary, Transfer
 
 if TYPE_CHECKING:
     from runner.azureml.connection import Connection
@@ -31,9 +30,7 @@ _SUMMARY = "summary.json"
 _OUTPUTS = "named-outputs"
 
 
-def collect(
-    connection: Connection, home: Path, name: str, tell: Callable[[Transfer], None]
-) -> Summary:
+def collect(connection: Connection, home: Path, name: str, on_progress: OnProgress) -> Summary:
     """Fetch a completed job's output into `home` unless it is there, and sum it up.
 
     Raises NotFound for a job that isn't there or whose output is gone, EnvironmentRefused for one
@@ -46,7 +43,7 @@ def collect(
     try:
         with fresh_folder(folder, private_in=home) as whole:
             place = find_output(connection, job, SCORE)
-            files = _fetch(connection, place, whole / _OUTPUTS / SCORE, name, tell)
+            files = _fetch(connection, place, whole / _OUTPUTS / SCORE, name, on_progress)
             summary = _sum_up(connection, job, files, folder, whole)
             (whole / _SUMMARY).write_text(json.dumps(asdict(summary), indent=2) + "\n")
     except RunnerError:
@@ -66,7 +63,7 @@ def read_summary(home: Path, name: str) -> Summary:
 
 
 def download_job(
-    connection: Connection, home: Path, name: str, target: Path, tell: Callable[[Transfer], None]
+    connection: Connection, home: Path, name: str, target: Path, on_progress: OnProgress
 ) -> Path:
     """Fetch a job's outputs and logs, as `az ml job download --all` lays them out.
 
@@ -84,10 +81,10 @@ def download_job(
         else:
             for output, place in find_outputs(connection, job).items():
                 with suppress(NotFound):  # a job that failed may have written none
-                    _fetch(connection, place, whole / _OUTPUTS / output, name, tell)
+                    _fetch(connection, place, whole / _OUTPUTS / output, name, on_progress)
         logs = Place(ARTIFACTS, f"ExperimentRun/dcid.{writing_run(connection, job)}")
         with suppress(NotFound):
-            _fetch(connection, logs, whole / "artifacts", name, tell)
+            _fetch(connection, logs, whole / "artifacts", name, on_progress)
         if not any(whole.iterdir()):
             raise NotFound(f"job {name!r}, which is {job.status}, has nothing to download")
     return target
@@ -103,14 +100,14 @@ def _completed(connection: Connection, name: str) -> Job:
 
 
 def _fetch(
-    connection: Connection, place: Place, folder: Path, name: str, tell: Callable[[Transfer], None]
+    connection: Connection, place: Place, folder: Path, name: str, on_progress: OnProgress
 ) -> list[Path]:
     container = storage_of(connection).container(place.datastore)
     return fetch(
         container,
         place.path,
         folder,
-        lambda done, total: tell(Transfer("downloading", name, done, total)),
+        lambda done, total: on_progress(Transfer("downloading", name, done, total)),
     )
 
 

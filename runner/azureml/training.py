@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.asset_kinds import INPUT_TYPES, kind_of_type
-from runner.azureml.assets import Tell, send
-from runner.azureml.beginning import UNCERTAIN, begin_job, name_job
+from runner.azureml.assets import send
 from runner.azureml.codes import SEGMENT as CODES
 from runner.azureml.codes import register_code
 from runner.azureml.environments import declared_environment, environment_id
@@ -21,6 +20,7 @@ from runner.azureml.registered import find
 from runner.azureml.sdk import place_near, send_written, spoken_through, write
 from runner.azureml.sdk_gaps import check_gaps, mend_gaps
 from runner.azureml.storage import is_address, storage_of
+from runner.azureml.submission import UNCERTAIN, begin_job, name_job
 from runner.content import hash_content, hash_file, scan
 from runner.declarations import CommandJob, SparkJob, parse_reference
 from runner.declarations.document import MappingNode, Node
@@ -33,6 +33,7 @@ from runner.input_path import check_type, existing
 from runner.job_kinds import JOB_KINDS
 from runner.polling import first_pause
 from runner.training_job import find_training_job, folder_of, other_input
+from runner.workspace import OnProgress
 
 if TYPE_CHECKING:
     from azure.core.rest import HttpResponse
@@ -53,7 +54,7 @@ def train(
     catalog: Catalog,
     request: TrainingRequest,
     assets: Assets,
-    tell: Tell,
+    on_progress: OnProgress,
 ) -> Job:
     """Submit a model folder's training job, and return it as Azure accepted it.
 
@@ -71,7 +72,7 @@ def train(
     stem = _NOT_IN_A_NAME.sub("-", stem).strip("-")
     entity = _read(declared, request)
     parts = _parts(declared, entity)
-    placing = _Placing(connection, catalog, declared, stem, assets, tell)
+    placing = _Placing(connection, catalog, declared, stem, assets, on_progress)
     for part in parts:  # before anything is sent
         placing.check(part)
     for part in parts:
@@ -152,7 +153,7 @@ class _Placing:
     declared: DeclaredJob
     stem: str
     assets: Assets
-    tell: Tell
+    on_progress: OnProgress
     _codes: dict[Path, str] = field(default_factory=dict)
     _computes: set[str] = field(default_factory=set)
 
@@ -226,7 +227,9 @@ class _Placing:
             reference = str(part.value)
         else:
             if folder not in self._codes:
-                self._codes[folder] = register_code(self.connection, self.stem, folder, self.tell)
+                self._codes[folder] = register_code(
+                    self.connection, self.stem, folder, self.on_progress
+                )
             reference = self._codes[folder]
         found = _CODE.fullmatch(reference)
         assert found is not None
@@ -242,7 +245,7 @@ class _Placing:
             source = parse_reference(text if prefixed else f"azureml:{text}", "environments")
         else:
             source = declared_environment(part.value, self.declared, part.folder)
-        return environment_id(self.connection, self.catalog, source, self.tell)
+        return environment_id(self.connection, self.catalog, source, self.on_progress)
 
     def _local(self, part: Part) -> Path | None:
         """The path of an input of this machine; None for an address or a reference."""
@@ -282,7 +285,7 @@ class _Placing:
         hashes = {file.name: hash_file(file) for file in content.files}
         store = (part.datastore or "").removeprefix("azureml:") or None
         place, sent = send(
-            self.connection, path.resolve().name, content, hashes, self.tell, datastore=store
+            self.connection, path.resolve().name, content, hashes, self.on_progress, datastore=store
         )
         if sent != hash_content(content.shape, hashes.items()):
             raise EnvironmentRefused(f"{path} changed while it was being sent: train again")

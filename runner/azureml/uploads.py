@@ -51,17 +51,17 @@ def upload(
     folder: str,
     content: Content,
     hashes: Mapping[str, str],
-    tell: Callable[[int], None],
+    on_progress: Callable[[int], None],
 ) -> Sent:
     """Send files to blobs below a folder, and return the hash of what was read.
 
-    `hashes` are those of files that are known already, by name. `tell` is called with the bytes
-    that are done, from any thread. Two that send the same at once don't disturb each other.
+    `hashes` are those of files that are known already, by name. `on_progress` is called with the
+    bytes that are done, from any thread. Two that send the same at once don't disturb each other.
     Raises EnvironmentRefused, which names the role that is missing.
     """
     with _explained(container):
         there = _blobs(container, f"{folder}/")
-    sender = _Sender(container, folder, there, hashes, tell)
+    sender = _Sender(container, folder, there, hashes, on_progress)
     with ThreadPoolExecutor(_FILES, "upload") as files, ThreadPoolExecutor(_BLOCKS) as blocks:
         sender.blocks = blocks
         with _explained(container), all_or_first_error(files, str) as begin:
@@ -81,13 +81,13 @@ class _Sender:
         folder: str,
         there: Mapping[str, _Blob],
         hashes: Mapping[str, str],
-        tell: Callable[[int], None],
+        on_progress: Callable[[int], None],
     ) -> None:
         self._container = container
         self._folder = folder
         self._there = there
         self._hashes = hashes
-        self._tell = tell
+        self._on_progress = on_progress
         self._short = ShortWay(container, _FILES)
         self._lock = Lock()
         self._room = Semaphore(_BLOCKS)  # what bounds the memory
@@ -168,7 +168,7 @@ class _Sender:
             self._done += size
             self.bytes += size if sent else 0
             done = self._done
-        self._tell(done)
+        self._on_progress(done)
 
 
 def _blobs(container: ContainerClient, prefix: str) -> dict[str, _Blob]:

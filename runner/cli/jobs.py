@@ -108,9 +108,9 @@ def show(session: Session, name: str | None, output: str) -> None:
     With -v its log comes first, on stderr: what its workers printed and the tracebacks of its
     errors.
     """
-    from runner.cli.following import find_summary, print_log
     from runner.cli.output import print_job, print_json
     from runner.cli.runs import run_details, told_run
+    from runner.cli.watch import find_summary, print_log
     from runner.workspace import as_json
 
     workspace = session.open()
@@ -140,8 +140,8 @@ def stream(session: Session, name: str | None) -> int:
     exit status is the job's. Ctrl-C leaves the job running.
     """
     from runner.cli.failure import INTERRUPTED
-    from runner.cli.following import collect, named, print_outcome, watch
     from runner.cli.output import near, print_note
+    from runner.cli.watch import collect, named, print_outcome, watch
     from runner.counting import many
     from runner.workspace import JobStatus
 
@@ -206,7 +206,7 @@ def resume(
     """
     if no_wait and download:
         raise click.UsageError("--no-wait and --download exclude each other")
-    from runner.cli.following import follow_to_end, print_started
+    from runner.cli.watch import follow_to_end, print_started
 
     workspace = session.open()
     chosen = name or workspace.job().name

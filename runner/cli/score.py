@@ -179,7 +179,7 @@ def score(
         raise click.UsageError("--output-path lies in --download; name two places")
     if endpoint and data and Path(endpoint).is_file():
         raise click.UsageError(f"ENDPOINT {endpoint} is a file: {_QUOTE}")
-    from runner.cli.following import follow_to_end, print_started
+    from runner.cli.watch import follow_to_end, print_started
     from runner.workspace import Invocation
 
     invocation = Invocation(

@@ -62,5 +62,5 @@ def serve(session: Session, endpoint: str, port: int, host: str, container_statu
         endpoint,
         Serving(host, port, session.verbose, container_status),
         ready=lambda uri: print(uri, flush=True),
-        say=print_note,
+        log=print_note,
     )

@@ -72,7 +72,7 @@ def train(
         raise click.UsageError("MODEL and --file exclude each other: name one of them")
     if model is None and file is None:
         raise click.UsageError("name a MODEL, or a job's declaration with --file")
-    from runner.cli.following import follow_to_end, print_started
+    from runner.cli.watch import follow_to_end, print_started
     from runner.workspace import TrainingRequest
 
     workspace = session.open()

@@ -28,8 +28,8 @@ from runner.engine.layout import journal_file, piece, plan_file
 from runner.engine.plan import Plan, read_plan
 from runner.engine.run import Stopped, run
 from runner.errors import RunnerError
-from runner.job_folder import say, with_secrets
-from runner.job_secrets import hear
+from runner.job_folder import log_line, with_secrets
+from runner.job_secrets import receive_secrets
 from runner.processes import with_one_thread
 
 SAMPLE = 20_000  # rows that are scored twice, or the rows of one part where it has more
@@ -45,7 +45,7 @@ def main(place: str, twice: str) -> int:
 
     The values of variables that the plan does not hold are told over standard input.
     """
-    secrets = hear()
+    secrets = receive_secrets()
     folder, parent = Path(place), os.getppid()
     stopping: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _frame: stopping.append(number))
@@ -64,7 +64,7 @@ def main(place: str, twice: str) -> int:
             folder,
             began=time.time(),
             stop=lambda: bool(stopping) or os.getppid() != parent,
-            say=lambda line: say(folder, line),
+            log=lambda line: log_line(folder, line),
         )
 
     began, error = time.monotonic(), None

@@ -15,7 +15,7 @@ from runner.engine.journal import Standing, read_journal
 from runner.engine.layout import journal_file, pieces_folder
 from runner.engine.plan import Plan, read_plan
 from runner.errors import JobFailed
-from runner.job_secrets import tell
+from runner.job_secrets import send_secrets
 from runner.processes import python_command, without_telemetry
 from runner.venvs.interpreter import Interpreter
 
@@ -90,7 +90,7 @@ def score(
         )
     try:
         assert process.stdin is not None
-        tell(process.stdin, trial.secrets)
+        send_secrets(process.stdin, trial.secrets)
         # The process takes as long to import what it needs, on another core.
         for module in _NEEDED:
             importlib.import_module(module)

@@ -12,12 +12,10 @@ from runner.atomic import check_absent
 from runner.content import Content
 from runner.databricks import data, models
 from runner.fetching import fresh_folder, write
-from runner.workspace import Asset, Registration, Run, Transfer
+from runner.workspace import Asset, OnProgress, Registration, Run, Transfer
 
 if TYPE_CHECKING:
     from runner.databricks.connection import Connection
-
-Tell = Callable[[Transfer], None]
 
 
 def register(
@@ -25,7 +23,7 @@ def register(
     home: Path,
     kind: AssetKind,
     registration: Registration,
-    tell: Tell,
+    on_progress: OnProgress,
     find_run: Callable[[str], Run | None],
     declared: Callable[[str], str | None],
 ) -> Asset:
@@ -35,21 +33,21 @@ def register(
     a name is declared.
     """
     if kind == "data":
-        return data.register(connection, registration, tell)
+        return data.register(connection, registration, on_progress)
     from runner.databricks.model_writing import register
 
-    return register(connection, home, registration, tell, find_run, declared)
+    return register(connection, home, registration, on_progress, find_run, declared)
 
 
 def receive(
-    connection: Connection, home: Path, asset: Asset, content: Content, tell: Tell
+    connection: Connection, home: Path, asset: Asset, content: Content, on_progress: OnProgress
 ) -> Asset:
     """Register a copy of another workspace's asset; content that is there already is not read."""
     if asset.kind == "data":
-        return data.receive(connection, asset, content, tell)
+        return data.receive(connection, asset, content, on_progress)
     from runner.databricks.model_writing import receive
 
-    return receive(connection, home, asset, content, tell)
+    return receive(connection, home, asset, content, on_progress)
 
 
 def find(connection: Connection, kind: AssetKind, reference: str) -> Asset:
@@ -77,7 +75,12 @@ def contents(connection: Connection, home: Path, asset: Asset) -> Content:
 
 
 def download(
-    connection: Connection, home: Path, kind: AssetKind, reference: str, target: Path, tell: Tell
+    connection: Connection,
+    home: Path,
+    kind: AssetKind,
+    reference: str,
+    target: Path,
+    on_progress: OnProgress,
 ) -> Path:
     """Copy an asset to `target` and return it.
 
@@ -89,7 +92,7 @@ def download(
     content = contents(connection, home, asset)
 
     def show(done: int) -> None:
-        tell(Transfer("downloading", asset.reference, done, content.size))
+        on_progress(Transfer("downloading", asset.reference, done, content.size))
 
     only = content.files[0].name if content.shape == "file" else None
     with fresh_folder(target, only) as folder:

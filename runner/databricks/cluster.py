@@ -28,7 +28,7 @@ from runner.engine.plan import Plan, Settings, read_plan, write_plan
 from runner.engine.stopped import Stopped
 from runner.engine_settings import usual_engine
 from runner.errors import JobFailed, RunnerError
-from runner.job_folder import add_start, model_folder, now, say
+from runner.job_folder import add_start, log_line, model_folder, now
 from runner.workspace import Job, JobStatus
 
 _REGISTRY = "MLFLOW_REGISTRY_URI"
@@ -68,7 +68,7 @@ def score_request(file: Path, model: str, stop: Callable[[], bool] = lambda: Fal
         moment = now()
         add_start(folder, moment)
         with mirrored(folder, place), room_for_models(place):
-            say(folder, f"job {request.job} begins on {os.uname().nodename}")
+            log_line(folder, f"job {request.job} begins on {os.uname().nodename}")
             ended = "failed"
             try:
                 _run(request, model, volume, place, folder, moment, stop)
@@ -83,7 +83,7 @@ def score_request(file: Path, model: str, stop: Callable[[], bool] = lambda: Fal
                 ended = f"is Failed: unexpected {type(failure).__name__}: {failure}"
                 raise
             finally:
-                say(folder, f"job {request.job} {ended}")
+                log_line(folder, f"job {request.job} {ended}")
         for needless in (pieces_folder(place), model_folder(place)):  # once the output is there
             shutil.rmtree(needless, ignore_errors=True)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from runner.content import hash_content, hash_file, scan_code
@@ -10,13 +9,13 @@ from runner.databricks.connection import Connection
 from runner.databricks.files import read_file, write_file
 from runner.databricks.volume import upload
 from runner.errors import EnvironmentRefused
-from runner.workspace import Transfer
+from runner.workspace import OnProgress, Transfer
 
 _DONE = ".complete"  # beside the folder, once all of it is there
 
 
 def send_code(
-    connection: Connection, folder: Path, tell: Callable[[Transfer], None] = lambda _: None
+    connection: Connection, folder: Path, on_progress: OnProgress = lambda _: None
 ) -> str:
     """Send a folder of code unless it is there, and return its path from the volume's root.
 
@@ -35,7 +34,7 @@ def send_code(
         whole,
         content,
         hashes,
-        lambda done: tell(Transfer("uploading", name, done, content.size)),
+        lambda done: on_progress(Transfer("uploading", name, done, content.size)),
     )
     if sent != content_hash:
         raise EnvironmentRefused(f"{folder} changed while it was being sent: try again")

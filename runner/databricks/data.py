@@ -40,12 +40,11 @@ from runner.databricks.places import is_in_volume, place_of
 from runner.databricks.volume import find_content, type_at, upload
 from runner.errors import EnvironmentRefused, WrongUsage
 from runner.job_address import ARTIFACTS, JobOutput, is_job_address, parse_job_address
-from runner.workspace import Asset, Origin, Registration, Transfer
+from runner.workspace import Asset, OnProgress, Origin, Registration, Transfer
 
 if TYPE_CHECKING:
     from runner.databricks.connection import Connection
 
-Tell = Callable[[Transfer], None]
 
 _KIND: Literal["data"] = "data"
 _AT_ONCE = 8  # manifests that are read
@@ -71,7 +70,7 @@ class Manifest:
     origin: Mapping[str, Any] | None = None
 
 
-def register(connection: Connection, registration: Registration, tell: Tell) -> Asset:
+def register(connection: Connection, registration: Registration, on_progress: OnProgress) -> Asset:
     """Register a file or folder, which is sent to the volume, or what lies in the cloud.
 
     The same content, or the same place, that is registered under this name and type already gives
@@ -107,7 +106,9 @@ def register(connection: Connection, registration: Registration, tell: Tell) -> 
     assert isinstance(path, Path)
     base_name = path.absolute().name
     content = scan(path, registration.names)
-    read = counted(content, lambda done: tell(Transfer("reading", base_name, done, content.size)))
+    read = counted(
+        content, lambda done: on_progress(Transfer("reading", base_name, done, content.size))
+    )
     hashes = {file.name: hash_file(file) for file in read.files}
     wanted = replace(
         wanted,
@@ -120,10 +121,14 @@ def register(connection: Connection, registration: Registration, tell: Tell) -> 
         if arrived != wanted.content_hash:
             raise EnvironmentRefused(f"{path} changed while it was being sent: register it again")
 
-    return _add_unless_there(connection, registration.name, wanted, content, hashes, tell, check)
+    return _add_unless_there(
+        connection, registration.name, wanted, content, hashes, on_progress, check
+    )
 
 
-def receive(connection: Connection, asset: Asset, content: Content, tell: Tell) -> Asset:
+def receive(
+    connection: Connection, asset: Asset, content: Content, on_progress: OnProgress
+) -> Asset:
     """Register a copy of another workspace's asset; content that is there already is not read."""
     content_hash, hashes = asset.content_hash, dict[str, str]()
     if not content_hash:
@@ -154,7 +159,7 @@ def receive(connection: Connection, asset: Asset, content: Content, tell: Tell) 
         wanted,
         content,
         hashes,
-        tell,
+        on_progress,
         lambda arrived: check_copy(asset, arrived),
     )
 
@@ -251,7 +256,7 @@ def _add_unless_there(
     wanted: Manifest,
     content: Content | None,
     hashes: Mapping[str, str],
-    tell: Tell,
+    on_progress: OnProgress,
     check: Callable[[str], None],
 ) -> Asset:
     """The version that is there already, or a new one, to which the content is sent.
@@ -275,7 +280,7 @@ def _add_unless_there(
             folder = _folder(connection, name, claimed.version)
             again = found is not None
             try:
-                check(_send(connection, folder, wanted, content, hashes, tell, again=again))
+                check(_send(connection, folder, wanted, content, hashes, on_progress, again=again))
             except (EnvironmentRefused, WrongUsage):
                 if not again:
                     _give_back(connection, name, claimed)
@@ -294,14 +299,14 @@ def _send(
     wanted: Manifest,
     content: Content,
     hashes: Mapping[str, str],
-    tell: Tell,
+    on_progress: OnProgress,
     *,
     again: bool,
 ) -> str:
     size, base_name = content.size, wanted.base_name
 
     def show(done: int) -> None:
-        tell(Transfer("uploading", base_name, done, size))
+        on_progress(Transfer("uploading", base_name, done, size))
 
     return upload(connection, folder, content, hashes, show, again=again)
 

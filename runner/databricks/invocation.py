@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -23,7 +22,7 @@ from runner.polling import first_pause
 from runner.registering import Registrar
 from runner.request import Request, only_here, refuse_pipeline, resolve
 from runner.scoring_script import find_script
-from runner.workspace import Invocation, Job, Transfer
+from runner.workspace import Invocation, Job, OnProgress
 
 if TYPE_CHECKING:
     from runner.databricks.connection import Connection
@@ -36,7 +35,7 @@ def invoke(
     catalog: Catalog,
     invocation: Invocation,
     assets: Registrar,
-    tell: Callable[[Transfer], None],
+    on_progress: OnProgress,
 ) -> Job:
     """Begin a batch job, and return it as it was begun.
 
@@ -64,7 +63,7 @@ def invoke(
     given = find_input(connection, catalog, request.data, invocation.input_type, assets)
     model, script, folder = _model(run_of), None, "model"
     if scripted is not None:
-        script = f"{send_code(connection, scripted.code, tell)}/{scripted.name}"
+        script = f"{send_code(connection, scripted.code, on_progress)}/{scripted.name}"
         if model is not None:
             folder = assets.asset("model", model).base_name
     asked = ScoreRequest(

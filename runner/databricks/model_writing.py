@@ -36,12 +36,11 @@ from runner.declarations.names import UNITY_NAME_RULE, is_unity_name
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.fetching import write
 from runner.origins import origin_of
-from runner.workspace import Asset, Origin, Registration, Run, Transfer
+from runner.workspace import Asset, OnProgress, Origin, Registration, Run, Transfer
 
 if TYPE_CHECKING:
     from runner.databricks.connection import Connection
 
-Tell = Callable[[Transfer], None]
 FindRun = Callable[[str], Run | None]  # that of a job, by the job's name
 Declared = Callable[[str], str | None]  # where a model of a name is declared: file and line
 
@@ -66,7 +65,7 @@ def register(
     connection: Connection,
     home: Path,
     registration: Registration,
-    tell: Tell,
+    on_progress: OnProgress,
     find_run: FindRun,
     declared: Declared,
 ) -> Asset:
@@ -82,7 +81,7 @@ def register(
     _check_keys(registration)
     path = registration.path
     if isinstance(path, Path):
-        return _register_folder(connection, home, registration, path, tell)
+        return _register_folder(connection, home, registration, path, on_progress)
     with new_path(_made(home), "model-") as folder:
         source = find_source(connection, path, folder, find_run)
         job = registration.job or source.job
@@ -95,12 +94,17 @@ def register(
         known = Origin(source.run) if source.run else None
         note = replace(wanted.note, job=job, origin=origin_of(run) if run else known)
         return _register_content(
-            connection, home, replace(wanted, note=note), source.path, scan(source.path), tell
+            connection,
+            home,
+            replace(wanted, note=note),
+            source.path,
+            scan(source.path),
+            on_progress,
         )
 
 
 def receive(
-    connection: Connection, home: Path, asset: Asset, content: Content, tell: Tell
+    connection: Connection, home: Path, asset: Asset, content: Content, on_progress: OnProgress
 ) -> Asset:
     """Register a copy of another workspace's model; content that is there already is not read."""
     check_name(asset.name, lambda _: None)
@@ -131,14 +135,14 @@ def receive(
         folder.mkdir()
 
         def show(done: int) -> None:
-            tell(Transfer("reading", asset.base_name, done, content.size))
+            on_progress(Transfer("reading", asset.base_name, done, content.size))
 
         arrived = write(content, folder, show)
         check_copy(asset, arrived)
         check_signature(folder, asset.reference)
         wanted = replace(wanted, note=replace(wanted.note, content_hash=arrived))
         found = None if asset.content_hash else _same(connection, wanted)
-        made = found or _add(connection, wanted, folder, content.size, tell)
+        made = found or _add(connection, wanted, folder, content.size, on_progress)
         return asset_record(asset.name, made)
 
 
@@ -170,7 +174,11 @@ def check_signature(folder: Path, shown: object) -> None:
 
 
 def _register_folder(
-    connection: Connection, home: Path, registration: Registration, path: Path, tell: Tell
+    connection: Connection,
+    home: Path,
+    registration: Registration,
+    path: Path,
+    on_progress: OnProgress,
 ) -> Asset:
     type_ = registration.type or ASSET_KINDS[_KIND].guess_type(path)
     if type_ != TYPE:
@@ -179,7 +187,9 @@ def _register_folder(
             " file MLmodel, such as `mlflow.pyfunc.save_model` writes"
         )
     content = scan(path, registration.names)
-    return _register_content(connection, home, _wanted(registration, path), path, content, tell)
+    return _register_content(
+        connection, home, _wanted(registration, path), path, content, on_progress
+    )
 
 
 def _register_content(
@@ -188,11 +198,13 @@ def _register_content(
     wanted: _Wanted,
     path: Path,
     content: Content,
-    tell: Tell,
+    on_progress: OnProgress,
 ) -> Asset:
     check_signature(path, path)
     base_name = wanted.note.base_name
-    read = counted(content, lambda done: tell(Transfer("reading", base_name, done, content.size)))
+    read = counted(
+        content, lambda done: on_progress(Transfer("reading", base_name, done, content.size))
+    )
     content_hash = hash_content(
         content.shape, ((file.name, hash_file(file)) for file in read.files)
     )
@@ -207,7 +219,9 @@ def _register_content(
         folder.mkdir()
         if write(content, folder, lambda _: None) != content_hash:
             raise EnvironmentRefused(f"{path} changed while it was being read: register it again")
-        return asset_record(wanted.name, _add(connection, wanted, folder, content.size, tell))
+        return asset_record(
+            wanted.name, _add(connection, wanted, folder, content.size, on_progress)
+        )
 
 
 def _wanted(registration: Registration, path: Path) -> _Wanted:
@@ -259,12 +273,14 @@ def _same(connection: Connection, wanted: _Wanted) -> Version | None:
     return None
 
 
-def _add(connection: Connection, wanted: _Wanted, folder: Path, size: int, tell: Tell) -> Version:
+def _add(
+    connection: Connection, wanted: _Wanted, folder: Path, size: int, on_progress: OnProgress
+) -> Version:
     """Write a version and return it, once, however many answers are lost on the way."""
     _make_model(connection, wanted)
     request = uuid4().hex
     tags = tags_of(wanted.note) | {REQUEST: request}
-    tell(Transfer("uploading", wanted.note.base_name, 0, size))
+    on_progress(Transfer("uploading", wanted.note.base_name, 0, size))
     for tries_left in reversed(range(_TRIES)):
         try:
             number = _write(connection, wanted, folder, tags)
@@ -280,7 +296,7 @@ def _add(connection: Connection, wanted: _Wanted, folder: Path, size: int, tell:
                 continue
             number = ready[0]
         _remove_others(connection, wanted.name, request, number)
-        tell(Transfer("uploading", wanted.note.base_name, size, size))
+        on_progress(Transfer("uploading", wanted.note.base_name, size, size))
         made = find_version(connection, wanted.name, number)
         if made is None:
             raise NotFound(f"model {wanted.name!r} version {number} is gone: somebody removed it")

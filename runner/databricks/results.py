@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -20,19 +19,18 @@ from runner.databricks.volume import fetch
 from runner.errors import EnvironmentRefused, NotFound, RunnerError
 from runner.fetching import fresh_folder
 from runner.job_folder import job_folder
-from runner.workspace import JobStatus, Summary, Transfer
+from runner.workspace import JobStatus, OnProgress, Summary, Transfer
 
 if TYPE_CHECKING:
     from runner.databricks.connection import Connection
 
-Tell = Callable[[Transfer], None]
 
 _SUMMARY = "summary.json"
 _RECORDS = ("failures.csv", "report.html", _SUMMARY)
 _OUTPUTS = "named-outputs"
 
 
-def collect(connection: Connection, home: Path, name: str, tell: Tell) -> Summary:
+def collect(connection: Connection, home: Path, name: str, on_progress: OnProgress) -> Summary:
     """Fetch a completed job's results into `home` unless they are there, and say what it did.
 
     Raises NotFound for a job that isn't there or whose output is gone, EnvironmentRefused for one
@@ -50,8 +48,8 @@ def collect(connection: Connection, home: Path, name: str, tell: Tell) -> Summar
     try:
         with fresh_folder(folder, private_in=home) as whole:
             place = f"{connection.outputs.volume}/{asked.output}"
-            _fetch(connection, place, whole / _OUTPUTS / "score", name, tell)
-            _fetch_records(connection, name, whole, tell)
+            _fetch(connection, place, whole / _OUTPUTS / "score", name, on_progress)
+            _fetch_records(connection, name, whole, on_progress)
             _write_as_here(whole, folder)
     except RunnerError:
         if not (folder / _SUMMARY).exists():
@@ -67,7 +65,9 @@ def read_summary(home: Path, name: str) -> Summary:
     return replace(found, notices=tuple(found.notices))
 
 
-def download_job(connection: Connection, home: Path, name: str, target: Path, tell: Tell) -> Path:
+def download_job(
+    connection: Connection, home: Path, name: str, target: Path, on_progress: OnProgress
+) -> Path:
     """Fetch a job's outputs and logs, as `az ml job download --all` lays them out.
 
     Outputs go to `named-outputs/<name>/`, logs and records to `artifacts/`; what was collected into
@@ -86,17 +86,19 @@ def download_job(connection: Connection, home: Path, name: str, target: Path, te
             for output, path in asked.outputs.items():
                 with suppress(NotFound):  # a job that failed may have written none
                     place = f"{connection.outputs.volume}/{path}"
-                    _fetch(connection, place, whole / _OUTPUTS / output, name, tell)
-        _fetch_records(connection, name, whole / "artifacts", tell)
+                    _fetch(connection, place, whole / _OUTPUTS / output, name, on_progress)
+        _fetch_records(connection, name, whole / "artifacts", on_progress)
         if not any(whole.iterdir()):
             raise NotFound(f"job {name!r}, which is {job.status}, has nothing to download")
     return target
 
 
-def _fetch_records(connection: Connection, name: str, folder: Path, tell: Tell) -> None:
+def _fetch_records(
+    connection: Connection, name: str, folder: Path, on_progress: OnProgress
+) -> None:
     place = place_of(connection, name)
     with suppress(NotFound):
-        _fetch(connection, f"{place}/logs", folder / "logs", name, tell)
+        _fetch(connection, f"{place}/logs", folder / "logs", name, on_progress)
     for record in _RECORDS:
         content = read_file(connection, f"{place}/{record}")
         if content is not None:
@@ -104,13 +106,15 @@ def _fetch_records(connection: Connection, name: str, folder: Path, tell: Tell) 
             (folder / record).write_bytes(content)
 
 
-def _fetch(connection: Connection, path: str, folder: Path, name: str, tell: Tell) -> None:
+def _fetch(
+    connection: Connection, path: str, folder: Path, name: str, on_progress: OnProgress
+) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     fetch(
         connection,
         path,
         folder,
-        lambda done, total: tell(Transfer("downloading", name, done, total)),
+        lambda done, total: on_progress(Transfer("downloading", name, done, total)),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -27,7 +27,7 @@ from runner.polling import first_pause
 from runner.run_tags import run_tags, usual_experiment
 from runner.spark_program import check_entry, program_of
 from runner.training_job import find_training_job, folder_of, local_inputs
-from runner.workspace import Assets, Job, JobStatus, TrainingRequest, Transfer
+from runner.workspace import Assets, Job, JobStatus, OnProgress, TrainingRequest
 
 if TYPE_CHECKING:
     from runner.databricks.connection import Connection
@@ -41,7 +41,7 @@ def train(
     catalog: Catalog,
     request: TrainingRequest,
     assets: Assets,
-    tell: Callable[[Transfer], None],
+    on_progress: OnProgress,
 ) -> Job:
     """Submit a model folder's Spark job once, and return it as it was begun.
 
@@ -66,7 +66,7 @@ def train(
     model = folder_of(declared)
     name = name_job(f"{model}-{name_of(declared)}")
     inputs = dict(_inputs(connection, catalog, declared, assets))
-    sent = send_code(connection, code, tell)
+    sent = send_code(connection, code, on_progress)
     bootstrap = _send_bootstrap(connection)
     experiment = f"{connection.outputs.experiments}/" + (
         declared.experiment_name or usual_experiment()

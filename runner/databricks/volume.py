@@ -33,16 +33,16 @@ def upload(
     folder: str,
     content: Content,
     hashes: Mapping[str, str],
-    tell: Callable[[int], None],
+    on_progress: Callable[[int], None],
     *,
     again: bool = False,
 ) -> str:
     """Send a content's files into a folder of a volume, and return the hash of what was read.
 
-    `hashes` are those of files that are known already, by name. `tell` is called with the bytes
-    that are done, from any thread. With `again` the same was sent there before and cut off: a file
-    that is there has been sent whole, and is not sent once more. Raises WrongUsage for a file that
-    is too large, before anything is sent, and EnvironmentRefused.
+    `hashes` are those of files that are known already, by name. `on_progress` is called with the
+    bytes that are done, from any thread. With `again` the same was sent there before and cut off:
+    a file that is there has been sent whole, and is not sent once more. Raises WrongUsage for a
+    file that is too large, before anything is sent, and EnvironmentRefused.
     """
     for file in content.files:
         if file.size > LARGEST:
@@ -58,7 +58,7 @@ def upload(
         with lock:
             done += size
             now = done
-        tell(now)
+        on_progress(now)
 
     there = {} if not again else _sizes(connection, folder)
 
@@ -114,15 +114,15 @@ def find_content(connection: Connection, path: str) -> Content:
 
 
 def fetch(
-    connection: Connection, path: str, folder: Path, tell: Callable[[int, int], None]
+    connection: Connection, path: str, folder: Path, on_progress: Callable[[int, int], None]
 ) -> list[Path]:
     """Write what lies at a path of a volume into a folder, and return the files.
 
-    A single file keeps its name there. `tell` gets the bytes that are done, and all. Raises as
+    A single file keeps its name there. `on_progress` gets the bytes done and all. Raises as
     `find_content`, and EnvironmentRefused where the folder can't be written.
     """
     content = find_content(connection, path)
-    write(content, folder, lambda done: tell(done, content.size))
+    write(content, folder, lambda done: on_progress(done, content.size))
     return [folder / file.name for file in content.files]
 
 

@@ -19,6 +19,7 @@ from runner.workspace import (
     Invocation,
     Job,
     LogLine,
+    OnProgress,
     Progress,
     Registration,
     Response,
@@ -26,7 +27,6 @@ from runner.workspace import (
     Serving,
     Summary,
     TrainingRequest,
-    Transfer,
 )
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class DatabricksWorkspace:
 
     def __init__(self, project: Project, environment: str, outputs: Outputs) -> None:
         self.environment = environment
-        self.on_transfer: Callable[[Transfer], None] = lambda _: None
+        self.on_transfer: OnProgress = lambda _: None
         self.on_notice: Callable[[str], None] = lambda _: None
         self.on_step: Callable[[str], None] = lambda _: None
         self.env_manager: EnvManager | None = None
@@ -150,7 +150,7 @@ class DatabricksWorkspace:
         endpoint: str,
         serving: Serving,
         ready: Callable[[str], object],
-        say: Callable[[str], object],
+        log: Callable[[str], object],
     ) -> None:
         from runner.workspace.endpoints import refuse_serving
 
@@ -184,9 +184,9 @@ class DatabricksWorkspace:
         return show_job(self._connection, name)
 
     def follow(self, name: str, logs: bool = True) -> Iterator[Progress | LogLine]:
-        from runner.databricks.following import follow
+        from runner.databricks.watch import watch
 
-        return follow(self._connection, name, logs)
+        return watch(self._connection, name, logs)
 
     def summary(self, name: str) -> Summary:
         from runner.databricks.results import read_summary

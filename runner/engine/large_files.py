@@ -44,7 +44,7 @@ def most_parts(plan: Plan) -> int:
 
 
 def cut_large_files(
-    plan: Plan, stop: Callable[[], bool], say: Callable[[str], None] = lambda line: None
+    plan: Plan, stop: Callable[[], bool], log: Callable[[str], None] = lambda line: None
 ) -> Cuts:
     """Find the slices of each large file, which reads it from end to end.
 
@@ -64,7 +64,7 @@ def cut_large_files(
             continue
         if len(slices) > 1:
             cuts.slices[file.name] = tuple(slices)
-            say(f"{file.name} is dealt out in {len(slices):,} slices")
+            log(f"{file.name} is dealt out in {len(slices):,} slices")
     return cuts
 
 

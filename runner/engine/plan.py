@@ -92,8 +92,8 @@ def write_plan(plan: Plan, path: Path) -> None:
     write_whole(path, text)
 
 
-def read_plan(path: Path, say: Callable[[str], object] = lambda _: None) -> Plan:
-    """Read a plan that `write_plan` wrote; its copy where it is damaged, of which `say` is told.
+def read_plan(path: Path, log: Callable[[str], object] = lambda _: None) -> Plan:
+    """Read a plan that `write_plan` wrote; where it is damaged, warn and read its copy.
 
     Raises JobFailed where the copy is damaged, too, and FileNotFoundError where there is neither.
     """
@@ -108,7 +108,7 @@ def read_plan(path: Path, say: Callable[[str], object] = lambda _: None) -> Plan
             damaged.append(file)
             continue
         if file == copy:
-            say(f"warning: {path} is gone or damaged; its copy {copy} is used")
+            log(f"warning: {path} is gone or damaged; its copy {copy} is used")
         return plan
     if not damaged:
         raise FileNotFoundError(ENOENT, os.strerror(ENOENT), str(path))

@@ -58,14 +58,14 @@ def run(
     *,
     began: float,
     stop: Callable[[], bool] = lambda: False,
-    say: Callable[[str], None] = lambda line: None,
+    log: Callable[[str], None] = lambda line: None,
     loading: float = _LOADING,
     grace: float = _GRACE,
 ) -> list[Attempt]:
     """Score every part of a mini-batch that the job's journal doesn't know as done.
 
     `folder` is the job's own: its journal, pieces, logs and output lie there. `began` is the
-    job's first start (seconds since the epoch), `stop` is asked a few times a second, `say`
+    job's first start (seconds since the epoch), `stop` is asked a few times a second, `log`
     takes the lines of the job's log. A worker may take `loading` seconds to load the model and
     `grace` seconds to end after the last mini-batch. Returns all attempts, those of earlier runs
     included; the pieces are ready for `output.publish`.
@@ -78,18 +78,18 @@ def run(
     for leftover in pieces_folder(folder).glob("*.draft"):
         leftover.unlink(missing_ok=True)
     with full_disk_fails_the_job(folder):
-        if attempts := _kept(folder, say):
+        if attempts := _kept(folder, log):
             plan, attempts = _same_input(plan, folder, attempts)
         doubts: tuple[str, ...] = ()
         while True:
             try:
                 attempts = _run_parts(
-                    plan, folder, attempts, began, stop, say, loading, grace, doubts
+                    plan, folder, attempts, began, stop, log, loading, grace, doubts
                 )
                 break
             except _SlicesRefused as reason:
                 doubts = (f"{reason}; files are given to it whole",)
-                say(_warning(doubts[0]))
+                log(_warning(doubts[0]))
                 plan = replace(plan, whole_files=True)
                 write_plan(plan, plan_file(folder))
                 attempts = read_journal(journal_file(folder))
@@ -107,7 +107,7 @@ def _run_parts(
     attempts: list[Attempt],
     began: float,
     stop: Callable[[], bool],
-    say: Callable[[str], None],
+    log: Callable[[str], None],
     loading: float,
     grace: float,
     doubts: tuple[str, ...],
@@ -121,7 +121,7 @@ def _run_parts(
             # The workers load the model while the large files are cut.
             for _ in range(min(pool.most, most)):
                 pool.fork()
-        cuts = cut_large_files(plan, stop, say)
+        cuts = cut_large_files(plan, stop, log)
         for worker in pool.workers:
             # A worker that printed more than a pipe holds has waited for this process to read it.
             worker.since = time.monotonic()
@@ -131,7 +131,7 @@ def _run_parts(
             write_plan(plan, plan_file(folder))
         attempts = _fitting(attempts, parts, folder)
         with Journal(journal_file(folder)) as journal:
-            run = _Run(plan, folder, pool, journal, attempts, parts, began, stop, say, doubts)
+            run = _Run(plan, folder, pool, journal, attempts, parts, began, stop, log, doubts)
             run.refuse(cuts)
             try:
                 run.finish(loading, grace)
@@ -170,7 +170,7 @@ class _Run:
         parts: Iterable[Part],
         began: float,
         stop: Callable[[], bool],
-        say: Callable[[str], None],
+        log: Callable[[str], None],
         doubts: tuple[str, ...],
     ) -> None:
         self._plan = plan
@@ -180,7 +180,7 @@ class _Run:
         self._attempts = attempts
         self._began = began
         self._stop = stop
-        self._say = say
+        self._log = log
         self._standing = Standing(attempts)
         complete = self._standing.complete()
         self._waiting = deque((part, 1) for part in parts if part.key not in complete)
@@ -238,7 +238,7 @@ class _Run:
             if self._unfinished and self._stop():
                 raise Stopped
         for event in self._pool.dismiss(grace):
-            self._say(
+            self._log(
                 f"warning: worker {event.worker.slot} did not end as it should: {event.died};"
                 " what its script had still to write may be missing"
             )
@@ -303,7 +303,7 @@ class _Run:
         if any(other.ready for other in workers):
             # Should these die, those that take their place are new to starting.
             self._deaths_at_start = 0
-        self._say(f"warning: worker {worker.slot}: {why}; going on without it; {where}")
+        self._log(f"warning: worker {worker.slot}: {why}; going on without it; {where}")
 
     def _take_result(self, worker: Worker, message: Scored) -> None:
         assert worker.part is not None
@@ -431,7 +431,7 @@ class _Run:
         for line in _lines(attempt, stays):
             if line not in self._warned:
                 self._warned.add(line)
-                self._say(line)
+                self._log(line)
 
     def _attempt(self, worker: Worker, came_to: Outcome, reason: str | None) -> Attempt:
         assert worker.part is not None
@@ -471,7 +471,7 @@ class _Run:
                 yield worker, self._plan.settings.timeout
 
 
-def _kept(folder: Path, say: Callable[[str], None]) -> list[Attempt]:
+def _kept(folder: Path, log: Callable[[str], None]) -> list[Attempt]:
     """The attempts of earlier runs that a resume builds on.
 
     What is done but has lost its piece, or a part of it, is struck from the journal: neither
@@ -479,7 +479,7 @@ def _kept(folder: Path, say: Callable[[str], None]) -> list[Attempt]:
     """
     attempts, damaged = mend_journal(journal_file(folder))
     if damaged:
-        say(
+        log(
             f"warning: {many(damaged, 'line')} of {journal_file(folder)} can't be read: what no"
             " other line tells is done again"
         )
@@ -490,7 +490,7 @@ def _kept(folder: Path, say: Callable[[str], None]) -> list[Attempt]:
     }
     if lost:
         first = piece(folder, min(lost))
-        say(
+        log(
             f"warning: {many(len(lost), 'piece')} of the output, the first {first}, can't be used:"
             " gone, or not as it was written; its files are scored again"
         )

@@ -26,14 +26,14 @@ from runner.local.addresses import Found, find_files
 from runner.local.database import decode, encode, opened, transaction
 from runner.local.files import checkout, store, store_content
 from runner.local.job_records import select_job
-from runner.workspace import Asset, Origin, Registration, Transfer
+from runner.workspace import Asset, OnProgress, Origin, Registration
 
 
 def register(
     home: Path,
     kind: AssetKind,
     registration: Registration,
-    tell: Callable[[Transfer], None] = lambda _: None,
+    on_progress: OnProgress = lambda _: None,
     project: str | None = None,
 ) -> Asset:
     """Store a file or folder as a version of a model or data asset.
@@ -64,7 +64,9 @@ def register(
     origin = _find_origin(home, registration.job, found.run)
     made = not isinstance(registration.path, Path) or registration.job is not None  # by a job
     with opened(home) as connection:
-        content_hash = store(home, found.path, registration.names, whole=made, tell=tell).hash
+        content_hash = store(
+            home, found.path, registration.names, whole=made, on_progress=on_progress
+        ).hash
         stored = _Stored(kind, registration, found.base_name, content_hash, origin, project)
         return _record(home, connection, stored)
 

@@ -60,12 +60,12 @@ class Bench:
         project: Project,
         environment: str,
         manager: EnvManager | None,
-        say: Callable[[str], object],
+        log: Callable[[str], object],
     ) -> None:
         self._project = project
         self._environment = environment
         self._manager = manager
-        self._say = say
+        self._log = log
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -223,7 +223,7 @@ class Bench:
             if not _has_script(deployment):
                 declaring = replace(declaring, needs=model_needs(subject.path))
         manager = asked_manager(self._manager, self.catalog)
-        chooser = Interpreters(self._project.home, self.catalog.environments, manager, self._say)
+        chooser = Interpreters(self._project.home, self.catalog.environments, manager, self._log)
         if _engine(subject, deployment) == "spark":
             return chooser.choose_own(declaring)
         return chooser.choose(declaring)

@@ -25,7 +25,7 @@ from runner.job_folder import (
     deliver,
     delivered,
     job_folder,
-    say,
+    log_line,
     with_secrets,
 )
 from runner.local.assets import register
@@ -162,7 +162,7 @@ def _make_outputs(
             lambda _: check_stop(stop),
             command.project,
         )
-        say(folder, f"output {name} is registered as {asset.reference}")
+        log_line(folder, f"output {name} is registered as {asset.reference}")
     return target
 
 
@@ -172,10 +172,10 @@ def _begin_run(
     """Make the MLflow run of the job, and return the variables by which its command finds it."""
     untracked = why_untracked(home)
     if untracked:
-        say(folder, untracked)
+        log_line(folder, untracked)
         return {}
     variables = begin_run(home, job.name, command.run, stop)
-    say(folder, f"its MLflow run is {variables['MLFLOW_RUN_ID']}")
+    log_line(folder, f"its MLflow run is {variables['MLFLOW_RUN_ID']}")
     return variables
 
 
@@ -201,7 +201,7 @@ def _end_run(home: Path, job: Job, command: Command, folder: Path, end: End) -> 
         return
     reason = why_empty(run, command.run, str(command.command), code_folder(folder))
     if reason:
-        say(folder, reason)
+        log_line(folder, reason)
 
 
 def _run(

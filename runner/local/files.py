@@ -45,7 +45,7 @@ from runner.ignore_files import find_ignore_rules
 from runner.local.checked import Kept, find_unsound, remember
 from runner.privacy import copy_file, make_private
 from runner.syncing import sync
-from runner.workspace import Transfer
+from runner.workspace import OnProgress, Transfer
 
 _WRITTEN = 10**18  # nanoseconds since the epoch at which contents seem to be written: see `_write`
 _LABEL = "the asset"
@@ -69,12 +69,12 @@ def store(
     names: Sequence[str] | None = None,
     *,
     whole: bool = False,
-    tell: Callable[[Transfer], None] = lambda _: None,
+    on_progress: OnProgress = lambda _: None,
 ) -> Tree:
     """Keep a copy of a file, or of what counts of a folder, and return where it is.
 
     `names` are the files of a folder that count, where not all of it does, and `whole` says that
-    its ignore file has no say. `tell` is told how far it has come.
+    its ignore file has no say. `on_progress` is called as it advances.
 
     What is kept already is not written again, so all is read once to know, and what is new once
     more; what is kept and damaged counts as new. Memory doesn't grow with the size. Raises
@@ -87,9 +87,13 @@ def store(
     name = source.absolute().name
     with _writing(home, _HOME_WAY_OUT):
         _make_ready(home)
-        read = counted(content, lambda done: tell(Transfer("reading", name, done, content.size)))
+        read = counted(
+            content, lambda done: on_progress(Transfer("reading", name, done, content.size))
+        )
         hashes = {file.name: hash_file(file) for file in read.files}
-        tree = _keep_tree(home, content.shape, _keep_missing(home, content, hashes, name, tell))
+        tree = _keep_tree(
+            home, content.shape, _keep_missing(home, content, hashes, name, on_progress)
+        )
     with suppress(PermissionError):  # a tree of somebody else's
         # The moment at which the source was last known to be the same.
         os.utime(home / "trees" / tree.hash, ns=(began, began))
@@ -246,7 +250,7 @@ def _keep_missing(
     content: Content,
     hashes: Mapping[str, str],
     name: str,
-    tell: Callable[[Transfer], None],
+    on_progress: OnProgress,
 ) -> dict[str, str]:
     """Keep the files that are not kept yet, and return the hashes of all as they are kept."""
     kept_files = [(_kept(home, content_hash), content_hash) for content_hash in hashes.values()]
@@ -257,7 +261,7 @@ def _keep_missing(
     kept = dict(hashes)
     new = counted(
         Content(content.shape, missing),
-        lambda done: tell(Transfer("storing", name, done, size)),
+        lambda done: on_progress(Transfer("storing", name, done, size)),
     )
     # Hashed again on the way: the source may have changed since.
     kept |= _keep_new(home, new.files, hashes)

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from runner.engine.stopped import Stopped
 from runner.errors import EnvironmentRefused, RunnerError
-from runner.job_folder import add_start, asked_to_stop, job_folder, now, say
+from runner.job_folder import add_start, asked_to_stop, job_folder, log_line, now
 from runner.job_interpreter import read_interpreter
-from runner.job_secrets import OVER_STANDARD_INPUT, hear
+from runner.job_secrets import OVER_STANDARD_INPUT, receive_secrets
 from runner.local.database import opened, transaction
 from runner.local.job_inputs import ready_inputs
 from runner.local.job_lock import lock
@@ -32,7 +32,7 @@ def main(home: str, name: str, told: str = "") -> int:
 
     `told` says whether it is told the job's secrets over its standard input.
     """
-    secrets = hear() if told == OVER_STANDARD_INPUT else {}
+    secrets = receive_secrets() if told == OVER_STANDARD_INPUT else {}
     folder = job_folder(Path(home), name)
     stopping: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _frame: stopping.append(number))
@@ -61,7 +61,7 @@ def _run(
         )
     job = replace(job, interpreter=read_interpreter(folder))
     add_start(folder, started, first)
-    say(folder, f"job {name} {'begins' if first == started else 'is taken up again'}")
+    log_line(folder, f"job {name} {'begins' if first == started else 'is taken up again'}")
 
     def stop() -> bool:
         reap()
@@ -93,7 +93,7 @@ def _run(
     ended = now()
     if job.type != "batch":
         _draw(folder, replace(job, status=status, ended_at=ended, error=error))
-    say(folder, f"job {name} is {status}" + (f": {error}" if error else ""))
+    log_line(folder, f"job {name} is {status}" + (f": {error}" if error else ""))
     with opened(home) as connection:
         update_job(connection, name, status=status, ended_at=ended, error=error, **changes)
     return 0 if status == JobStatus.COMPLETED else 1

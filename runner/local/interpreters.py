@@ -57,7 +57,7 @@ class Interpreters:
     home: Path
     declared: Mapping[str, Environment]  # the project's own, by name
     manager: EnvManager
-    say: Callable[[str], object]  # told in a line what is made
+    log: Callable[[str], object]  # told in a line what is made
 
     def choose(self, declaring: Declaring) -> Interpreter:
         """The Python for what is declared.
@@ -102,11 +102,11 @@ class Interpreters:
             names = {name_of(requirement) for requirement in declared.requirements}
             brought = (each for each in declaring.unless_declared if name_of(each) not in names)
             needs = replace(needs, adds=(*needs.adds, *brought))
-        found = choose_interpreter(self.home, declared, manager, needs=needs, say=self.say)
+        found = choose_interpreter(self.home, declared, manager, needs=needs, log=self.log)
         unused = f"the image {image} of {declaring.owner} is not used on this machine"
         notices = (*found.notices, *([unused] if image else ()))
         for notice in notices:
-            self.say(notice)
+            self.log(notice)
         return replace(found, notices=notices)
 
 

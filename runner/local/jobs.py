@@ -16,7 +16,7 @@ from runner.errors import EnvironmentRefused, NotFound
 from runner.job_folder import ask_to_stop, forget_stop, job_folder, now, starts
 from runner.job_interpreter import read_interpreter
 from runner.job_kinds import JobType
-from runner.job_secrets import OVER_STANDARD_INPUT, tell
+from runner.job_secrets import OVER_STANDARD_INPUT, send_secrets
 from runner.local.database import opened, transaction
 from runner.local.job_lock import check_lock, owner
 from runner.local.job_records import (
@@ -70,7 +70,7 @@ def begin_job(home: Path, job: Job, secrets: Mapping[str, str] = _NO_SECRETS) ->
 def list_jobs(home: Path, limit: int | None = None, type_: JobType | None = None) -> list[Job]:
     """The jobs, of one type where that is asked for, the latest first."""
     with opened(home) as connection:
-        return [_as_it_is(home, job) for job in select_jobs(connection, limit, type_)]
+        return [_with_live_status(home, job) for job in select_jobs(connection, limit, type_)]
 
 
 def show_job(home: Path, name: str | None = None) -> Job:
@@ -79,7 +79,7 @@ def show_job(home: Path, name: str | None = None) -> Job:
         job = select_job(connection, name) if name else latest_job(connection)
     if job is None:
         raise NotFound("there are no jobs yet; `runner score` makes one")
-    return _as_it_is(home, job)
+    return _with_live_status(home, job)
 
 
 def cancel_job(home: Path, name: str) -> Job:
@@ -102,13 +102,13 @@ def cancel_job(home: Path, name: str) -> Job:
 def resume_job(
     home: Path,
     name: str,
-    say: Callable[[str], object],
+    log: Callable[[str], object],
     find_secrets: Callable[[Job], Mapping[str, str]],
 ) -> Job:
     """Start a job's process again, unless it runs. Raises NotFound, EnvironmentRefused.
 
     `find_secrets` finds the values that `begin_job` was given. Its venv is made again where it was
-    removed; `say` is told of it in a line.
+    removed; a line of `log` says so.
     """
     job = show_job(home, name)
     if job.status == JobStatus.COMPLETED:
@@ -117,7 +117,7 @@ def resume_job(
         return job
     check_lock(job_folder(home, name))
     secrets = find_secrets(job)
-    restore_venv(home, job_folder(home, name), say)
+    restore_venv(home, job_folder(home, name), log)
     with opened(home) as connection:
         update_job(connection, name, status=JobStatus.QUEUED)
     return _spawn(home, name, secrets)
@@ -225,7 +225,7 @@ def start_host(home: Path, name: str, secrets: Mapping[str, str]) -> subprocess.
             env=without_telemetry(os.environ),
         )
     if process.stdin is not None:
-        tell(process.stdin, secrets)
+        send_secrets(process.stdin, secrets)
     return process
 
 
@@ -236,7 +236,7 @@ def _give_up(home: Path, name: str, status: JobStatus, error: str) -> None:
             update_job(connection, name, status=status, ended_at=now(), error=error)
 
 
-def _as_it_is(home: Path, job: Job) -> Job:
+def _with_live_status(home: Path, job: Job) -> Job:
     """The job with its folder, and with the state it is in if its process is gone."""
     folder = job_folder(home, job.name)
     unowned = job.status in _RUNNING or (job.status == JobStatus.QUEUED and _is_late(job))

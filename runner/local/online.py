@@ -63,12 +63,12 @@ def serve(
     name: str,
     serving: Serving,
     ready: Callable[[str], object],
-    say: Callable[[str], object],
+    log: Callable[[str], object],
     interpreters: Interpreters,
 ) -> None:
     """Serve a declared endpoint, with all its deployments, until SIGINT or SIGTERM.
 
-    `ready` is called with the scoring URI once requests are answered, `say` with a line for what
+    `ready` is called with the scoring URI once requests are answered, `log` with a line for what
     is worth knowing. Raises a RunnerError for what keeps the endpoint from being served.
     """
     endpoint, declared = _choose(catalog, name)
@@ -92,14 +92,14 @@ def serve(
         withdraw(folder)  # what a server that was killed left
         plans = [
             stack.enter_context(
-                _planned(home, catalog, assets, folder, deployment, interpreters, say)
+                _planned(home, catalog, assets, folder, deployment, interpreters, log)
             )
             for deployment in declared.values()
         ]
-        deployments = {plan.name: Deployment(plan, say=say) for plan in plans}
+        deployments = {plan.name: Deployment(plan, log=log) for plan in plans}
         for deployment in deployments.values():
             stack.enter_context(deployment)
-        _load(list(deployments.values()), say)
+        _load(list(deployments.values()), log)
         record_starts(
             folder, {name: deployment.start_seconds for name, deployment in deployments.items()}
         )
@@ -107,17 +107,17 @@ def serve(
             Endpoint(
                 name, deployments, read_key(folder), endpoint.traffic, endpoint.mirror_traffic
             ),
-            say,
+            log,
             serving.verbose,
             serving.container_status,
         )
         bound = listener.getsockname()
         address = Address(_ANYWHERE.get(bound[0], bound[0]), bound[1])
         if endpoint.auth_mode != "key":
-            say(f"auth_mode {endpoint.auth_mode}: here the endpoint's key takes the token's place")
+            log(f"auth_mode {endpoint.auth_mode}: here the endpoint's key takes the token's place")
         if bound[0] != "::1" and not bound[0].startswith("127."):
-            say(f"plain HTTP on {serving.host}: the key and the data can be read on the way")
-        say(f"key: {key_file(folder)}")
+            log(f"plain HTTP on {serving.host}: the key and the data can be read on the way")
+        log(f"key: {key_file(folder)}")
 
         def begin() -> None:
             announce(folder, address)
@@ -134,7 +134,7 @@ def serve(
         serve_http(front, listener, patience, begin)
 
 
-def _load(deployments: Sequence[Deployment], say: Callable[[str], object]) -> None:
+def _load(deployments: Sequence[Deployment], log: Callable[[str], object]) -> None:
     """Start all deployments side by side and wait for them, with a line for what becomes of each.
 
     Raises the JobFailed of the first that can't start, and leaves no process then.
@@ -143,9 +143,9 @@ def _load(deployments: Sequence[Deployment], say: Callable[[str], object]) -> No
     def load(deployment: Deployment) -> None:
         plan, began = deployment.plan, time.perf_counter()
         what = " ".join(filter(None, (plan.label, plan.script and f"script {plan.script}")))
-        say(f"loading deployment {plan.name!r}: {what}, {many(plan.processes, 'process')}")
+        log(f"loading deployment {plan.name!r}: {what}, {many(plan.processes, 'process')}")
         deployment.start()
-        say(f"deployment {plan.name!r} is ready after {time.perf_counter() - began:.1f} s")
+        log(f"deployment {plan.name!r} is ready after {time.perf_counter() - began:.1f} s")
 
     with ThreadPoolExecutor(len(deployments)) as threads:
         try:
@@ -181,9 +181,9 @@ def send(
     if chosen is None:
         return _response(nobody(name))
     with _planned(
-        home, catalog, assets, folder, declared[chosen], interpreters, interpreters.say
+        home, catalog, assets, folder, declared[chosen], interpreters, interpreters.log
     ) as plan:
-        return _answer_once(plan, folder, body, interpreters.say)
+        return _answer_once(plan, folder, body, interpreters.log)
 
 
 @contextmanager
@@ -194,12 +194,12 @@ def _planned(
     folder: Path,
     deployment: OnlineDeployment,
     interpreters: Interpreters,
-    say: Callable[[str], object],
+    log: Callable[[str], object],
 ) -> Iterator[DeploymentPlan]:
     """Give the plan of a deployment whose venv, if it has one, stays there meanwhile."""
     plan, interpreter = plan_deployment(home, catalog, assets, folder, deployment, interpreters)
     for notice in differing(interpreter):
-        say(notice)
+        log(notice)
     with held(home, interpreter, f"{deployment.endpoint_name}/{deployment.name}"):
         yield plan
 
@@ -365,15 +365,15 @@ def _post(where: Address, key: str, body: bytes, deployment: str | None) -> Resp
 
 
 def _answer_once(
-    plan: DeploymentPlan, folder: Path, body: bytes, say: Callable[[str], object]
+    plan: DeploymentPlan, folder: Path, body: bytes, log: Callable[[str], object]
 ) -> Response:
     """Load a deployment for one request. What its model prints goes to a file."""
     from dataclasses import replace
 
     from runner.local.serving.deployment import Deployment
 
-    with (folder / "invoke.txt").open("wb") as log:
-        with Deployment(replace(plan, processes=1), log, say) as deployment:
+    with (folder / "invoke.txt").open("wb") as log_file:
+        with Deployment(replace(plan, processes=1), log_file, log) as deployment:
             deployment.start()
             began = time.perf_counter()
             answer = deployment.score(Request(headers=(("content-type", JSON),), body=body))

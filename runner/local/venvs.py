@@ -65,7 +65,7 @@ def keep_interpreter(home: Path, interpreter: Interpreter, folder: Path) -> None
         write_whole(folder / "venv.json", json.dumps(asdict(venv)) + "\n")
 
 
-def restore_venv(home: Path, folder: Path, say: Callable[[str], object]) -> None:
+def restore_venv(home: Path, folder: Path, log: Callable[[str], object]) -> None:
     """Make the venv of a job again where it was removed, with the packages that it had.
 
     Raises EnvironmentRefused where they can't be had.
@@ -77,4 +77,4 @@ def restore_venv(home: Path, folder: Path, say: Callable[[str], object]) -> None
     from runner.venvs.cache import venv_from
 
     venv = venv_from(json.loads((folder / "venv.json").read_text(encoding="utf-8")))
-    make_again(home, venv, say)
+    make_again(home, venv, log)

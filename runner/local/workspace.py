@@ -26,6 +26,7 @@ from runner.workspace import (
     Invocation,
     Job,
     LogLine,
+    OnProgress,
     Progress,
     Registration,
     Response,
@@ -50,7 +51,7 @@ class LocalWorkspace:
     abilities = ABILITIES
 
     def __init__(self, project: Project) -> None:
-        self.on_transfer: Callable[[Transfer], None] = lambda _: None
+        self.on_transfer: OnProgress = lambda _: None
         self.on_notice: Callable[[str], None] = lambda _: None
         self.on_step: Callable[[str], None] = lambda _: None
         self.env_manager: EnvManager | None = None
@@ -112,10 +113,10 @@ class LocalWorkspace:
     def receive(self, asset: Asset, content: Content) -> Asset:
         from runner.local import assets
 
-        def tell(done: int) -> None:
+        def on_progress(done: int) -> None:
             self.on_transfer(Transfer("downloading", asset.reference, done, content.size))
 
-        return assets.receive(self._home, asset, counted(content, tell))
+        return assets.receive(self._home, asset, counted(content, on_progress))
 
     def share(self, reference: str, registry: str) -> Asset:
         raise refuse_sharing(self.environment, registry)
@@ -163,7 +164,7 @@ class LocalWorkspace:
         endpoint: str,
         serving: Serving,
         ready: Callable[[str], object],
-        say: Callable[[str], object],
+        log: Callable[[str], object],
     ) -> None:
         """Serve an online endpoint here until SIGINT or SIGTERM; see `runner.local.online`."""
         from runner.local.online import serve
@@ -175,7 +176,7 @@ class LocalWorkspace:
             endpoint,
             serving,
             ready,
-            say,
+            log,
             self._interpreters(),
         )
 
@@ -196,10 +197,10 @@ class LocalWorkspace:
         return jobs.show_job(self._home, name)
 
     def follow(self, name: str, logs: bool = True) -> Iterator[Progress | LogLine]:
-        from runner.local.following import follow
+        from runner.local.watch import watch
 
         self.job(name)
-        return follow(job_folder(self._home, name), lambda: self.job(name), logs)
+        return watch(job_folder(self._home, name), lambda: self.job(name), logs)
 
     def summary(self, name: str) -> Summary:
         from runner.batch_run import read_summary

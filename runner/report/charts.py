@@ -62,9 +62,9 @@ def bins(values: Sequence[float]) -> list[Bin]:
 
 
 def columns(
-    drawn: Sequence[Bin], label: str, say: Callable[[Bin], str], axis: Callable[[float], str]
+    drawn: Sequence[Bin], label: str, title: Callable[[Bin], str], axis: Callable[[float], str]
 ) -> str:
-    """A histogram: one column a bin, `say` its tooltip, `axis` the words under it."""
+    """A histogram: one column a bin, `title` its tooltip, `axis` the words under it."""
     low, high = drawn[0].low, drawn[-1].high
     span = high - low or 1.0
     most = max(bin_.count for bin_ in drawn) or 1
@@ -82,7 +82,7 @@ def columns(
         x, width = 100 * (bin_.low - low) / span, 100 * (bin_.high - bin_.low) / span or 100.0
         tall = max(height * bin_.count / most, 1.5 if bin_.count else 0.0)
         parts.append(
-            f"<g><title>{say(bin_)}</title>"
+            f"<g><title>{title(bin_)}</title>"
             f'<rect class="hit" x="{x:.2f}%" y="{top}" width="{width:.2f}%" height="{height}"/>'
             f'<rect class="bar edge" x="{x:.2f}%" y="{floor - tall:.1f}" '
             f'width="{width:.2f}%" height="{tall:.1f}"/></g>'

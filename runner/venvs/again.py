@@ -12,7 +12,7 @@ from runner.venvs.choosing import find_or_make
 from runner.venvs.environment import DeclaredEnvironment
 
 
-def make_again(home: Path, venv: Venv, say: Callable[[str], object]) -> None:
+def make_again(home: Path, venv: Venv, log: Callable[[str], object]) -> None:
     """Make an environment of the very packages that its record names, unless it is there.
 
     What declared it may say something else by now. Raises EnvironmentRefused where the packages
@@ -34,7 +34,7 @@ def make_again(home: Path, venv: Venv, say: Callable[[str], object]) -> None:
         options=venv.options,
     )
     try:
-        made = find_or_make(home, venv.name, declared, venv.manager, venv.added, venv.left_out, say)
+        made = find_or_make(home, venv.name, declared, venv.manager, venv.added, venv.left_out, log)
     except RunnerError as error:
         raise EnvironmentRefused(f"{what}: {way_out} ({error})") from error
     write_record(home, replace(made, declared_python=venv.declared_python))

@@ -111,7 +111,7 @@ def write_record(home: Path, venv: Venv) -> None:
 
 
 @contextmanager
-def making(home: Path, name: str, say: Callable[[str], object]) -> Iterator[BinaryIO]:
+def making(home: Path, name: str, log: Callable[[str], object]) -> Iterator[BinaryIO]:
     """Hold an entry exclusively, for who makes it; the file that is given holds the lock.
 
     Waits, and says so, while another process makes it: the caller looks again whether it is
@@ -120,7 +120,7 @@ def making(home: Path, name: str, say: Callable[[str], object]) -> Iterator[Bina
     try:
         file = _locked(home, name, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        say(f"waiting for another process that makes or uses the venv {name}")
+        log(f"waiting for another process that makes or uses the venv {name}")
         file = _locked(home, name, fcntl.LOCK_EX)
     with file:
         yield file

@@ -42,11 +42,11 @@ def choose_interpreter(
     manager: EnvManager,
     *,
     needs: Needs,
-    say: Callable[[str], object],
+    log: Callable[[str], object],
 ) -> Interpreter:
     """The Python for what is declared; it is made where it is missing, which may take minutes.
 
-    `home` is the local workspace's folder and `say` takes lines of progress. Raises WrongUsage
+    `home` is the local workspace's folder and `log` takes lines of progress. Raises WrongUsage
     for what is declared wrongly, and EnvironmentRefused for what is missing on this machine.
     """
     if declared is None:
@@ -71,7 +71,7 @@ def choose_interpreter(
             return own
     if needs.runs_runner:
         _check_age(declared)
-    venv = _made(home, wanted, "conda" if manager == "conda" else "uv", needs, left, say)
+    venv = _made(home, wanted, "conda" if manager == "conda" else "uv", needs, left, log)
     python = str(python_of(folder_of(home, venv.name)))
     return replace(own, python=python, version=venv.python, venv=venv.name)
 
@@ -91,13 +91,13 @@ def _made(
     manager: str,
     needs: Needs,
     left: tuple[str, ...],
-    say: Callable[[str], object],
+    log: Callable[[str], object],
 ) -> Venv:
     """The environment in the cache, made where it is not there or not complete."""
     if manager == "uv":
         check_conda_packages(declared)
     name = key_of(declared, needs.adds, manager)
-    return find_or_make(home, name, declared, manager, needs.adds, left, say)
+    return find_or_make(home, name, declared, manager, needs.adds, left, log)
 
 
 def find_or_make(
@@ -107,22 +107,22 @@ def find_or_make(
     manager: str,
     added: tuple[str, ...],
     left: tuple[str, ...],
-    say: Callable[[str], object],
+    log: Callable[[str], object],
 ) -> Venv:
     """The environment of that name, made of what is declared where it is not complete."""
     if (venv := complete(home, name)) is not None:
         return venv
-    with making(home, name, say) as lock:
+    with making(home, name, log) as lock:
         if (venv := complete(home, name)) is not None:
             return venv
-        folder, log = folder_of(home, name), log_of(home, name)
+        folder, log_file = folder_of(home, name), log_of(home, name)
         if folder.exists():
-            say(f"the venv {name} is broken or was not made to its end: it is made again")
+            log(f"the venv {name} is broken or was not made to its end: it is made again")
             remove(folder)
-        log.unlink(missing_ok=True)
+        log_file.unlink(missing_ok=True)
         _check_manager(manager)
         python = minor_of(declared.python or own_version())
-        say(
+        log(
             f"making the environment of {declared.source}: Python {python},"
             f" {many(len(declared.requirements), 'declared package')}"
         )
@@ -132,11 +132,11 @@ def find_or_make(
             if manager == "conda":
                 from runner.venvs.conda import make_by_conda
 
-                make_by_conda(declared, added, folder, log, lock.fileno())
+                make_by_conda(declared, added, folder, log_file, lock.fileno())
             else:
                 from runner.venvs.making import make_by_uv
 
-                make_by_uv(declared, added, folder, log, lock.fileno())
+                make_by_uv(declared, added, folder, log_file, lock.fileno())
             venv = _record(folder, declared, manager, added, left, time.monotonic() - began)
             write_record(home, venv)
         except BaseException as error:
@@ -154,9 +154,9 @@ def find_or_make(
                 f"the environment of {declared.source} can't be made in {folder}"
                 f" ({error.strerror}): set RUNNER_HOME to a folder you can write to"
             ) from error
-        say(f"made the venv {name}: {many(len(venv.resolved), 'package')} in {venv.seconds:.1f} s")
+        log(f"made the venv {name}: {many(len(venv.resolved), 'package')} in {venv.seconds:.1f} s")
         if declared.python and not venv.python.startswith(declared.python):
-            say(
+            log(
                 f"{declared.source} declares Python {declared.python}, and this machine's is"
                 f" {venv.python}: the minor version decides"
             )

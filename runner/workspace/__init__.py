@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from runner.asset_kinds import AssetKind
 from runner.venvs.interpreter import EnvManager
 from runner.workspace.abilities import Abilities
-from runner.workspace.assets import Asset, Assets, Registration, Transfer
+from runner.workspace.assets import Asset, Assets, OnProgress, Registration, Transfer
 from runner.workspace.endpoints import (
     DeploymentInfo,
     EndpointInfo,
@@ -53,6 +53,7 @@ __all__ = [
     "LogLine",
     "LoggedModel",
     "Metric",
+    "OnProgress",
     "Origin",
     "Point",
     "Progress",
@@ -77,7 +78,7 @@ class Workspace(Assets, Endpoints, Training, Jobs, Protocol):
     """
 
     environment: str
-    on_transfer: Callable[[Transfer], None]  # told while much is sent or fetched; from any thread
+    on_transfer: OnProgress  # called while much is sent or fetched
     on_notice: Callable[[str], None]  # told what is worth knowing of a registration, in a line
     on_step: Callable[[str], None]  # told in a line what is begun that takes a while
     env_manager: EnvManager | None  # that the call asks for, where `abilities.makes_venvs`

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -74,6 +74,9 @@ class Transfer:
     name: str  # of what is on its way
     bytes_done: int
     bytes_all: int
+
+
+OnProgress = Callable[[Transfer], None]  # called as a transfer advances, from any thread
 
 
 def refuse_sharing(environment: str, registry: str) -> EnvironmentRefused:

@@ -116,11 +116,11 @@ class Endpoints(Protocol):
         endpoint: str,
         serving: Serving,
         ready: Callable[[str], object],
-        say: Callable[[str], object],
+        log: Callable[[str], object],
     ) -> None:
         """Serve an online endpoint on this machine until SIGINT or SIGTERM.
 
-        `ready` gets the scoring URI, `say` lines of log. Raises `WrongUsage` where
-        `abilities.serves` is False.
+        `ready` gets the scoring URI, and `log` each line of the server's log.
+        Raises `WrongUsage` where `abilities.serves` is False.
         """
         ...

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, quote
 
 import pytest
 
-from runner.azureml import beginning
+from runner.azureml import submission
 from runner.cli import main
 from runner.workspace import Registration
 from tests.azureml.stage import LOCATION, Stage, make_workspace, put
@@ -328,7 +328,7 @@ def weather(scene: Scene, position: int, what: Weather, host: str = "*") -> Iter
         if isinstance(what.fault, Stall):
             patch.setenv("RUNNER_TIMEOUT", str(TIMEOUT))
             # What is late has to land while a job is looked for.
-            patch.setattr(beginning, "_FIRST_PAUSE", 0.1)
+            patch.setattr(submission, "_FIRST_PAUSE", 0.1)
         scene.emulator.faults.inject(what.fault, host=host, skip=position, times=what.times)
         try:
             yield

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.azure import client
-from runner.azureml import beginning, storage
+from runner.azureml import storage, submission
 from tests.azureml.storm import Ended, Scene, Weather, weather
 from tests.azureml.storm_walks import Share, Walk
 from tests.emulator import Emulator
@@ -27,7 +27,7 @@ def set_environment(patch: pytest.MonkeyPatch, cloud: Emulator, root: Path) -> N
     patch.setenv("AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential")
     patch.chdir(root)
     patch.setitem(client.RETRIES, "retry_backoff_factor", 0.01)
-    patch.setattr(beginning, "_FIRST_PAUSE", 0.02)
+    patch.setattr(submission, "_FIRST_PAUSE", 0.02)
     patch.setitem(storage._RETRIES, "initial_backoff", 0.01)
     patch.setitem(storage._RETRIES, "increment_base", 0.1)
     patch.setitem(storage._RETRIES, "random_jitter_range", 0)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from runner.azureml import beginning
+from runner.azureml import submission
 from runner.azureml.storage import storage_of
 from runner.azureml.workspace import AzureWorkspace
 from runner.errors import EnvironmentRefused, Interrupted, NotFound, WrongUsage
@@ -56,7 +56,7 @@ class Interrupts:
 def workspace(scored: Scored, monkeypatch: pytest.MonkeyPatch) -> AzureWorkspace:
     """The workspace, whose jobs are kept but not run."""
     monkeypatch.setattr(scored.emulator.cloud, "jobs", None)
-    monkeypatch.setattr(beginning, "_FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(submission, "_FIRST_PAUSE", 0.02)
     return scored.stage.workspace(scored.project.root)
 
 
@@ -93,7 +93,7 @@ def test_an_invocation_makes_one_job(
     if Stall(1) in faults:
         monkeypatch.setenv("RUNNER_TIMEOUT", "0.5")
         # What is late has to land while the job is looked for.
-        monkeypatch.setattr(beginning, "_FIRST_PAUSE", 0.1)
+        monkeypatch.setattr(submission, "_FIRST_PAUSE", 0.1)
     before = set(scored.jobs())
     for fault in faults:
         scored.emulator.faults.inject(fault, method="POST", host=SCORING)
@@ -205,7 +205,7 @@ def test_a_job_that_takes_its_time_is_waited_for(
     scored: Scored, workspace: AzureWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = set(scored.jobs())
-    monkeypatch.setattr(beginning, "_FIRST_PAUSE", 0.1)
+    monkeypatch.setattr(submission, "_FIRST_PAUSE", 0.1)
     scored.emulator.faults.inject(Drop("after"), method="POST", host=SCORING)
     nothing = Answer(200, "None", "Nothing is listed yet.")
     scored.emulator.faults.inject(nothing, path="/mferp/*", times=3)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from runner.azure import client
-from runner.azureml import beginning
+from runner.azureml import submission
 from runner.errors import RunnerError, WrongUsage
 from runner.workspace import Job, TrainingRequest
 from tests.azureml.scored import Run
@@ -277,7 +277,7 @@ def test_one_invocation_is_one_job_in_any_weather(
     kinds: Kinds, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     chance = random.Random(seed)  # noqa: S311 - weather, no secret
-    monkeypatch.setattr(beginning, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(submission, "_FIRST_PAUSE", 0.01)
     monkeypatch.setitem(client.RETRIES, "retry_backoff_factor", 0.01)
     weather: list[Fault] = [
         Drop("before"),

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from runner.azureml.beginning import Found
 from runner.azureml.connection import Connection
 from runner.azureml.lost_jobs import LostJob
+from runner.azureml.submission import Found
 from tests.azureml.stage import Stage
 from tests.emulator.batch.invocation import JOBS
 from tests.emulator.batch.task import INVOCATION

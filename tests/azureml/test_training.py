@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runner.azureml import beginning, training
+from runner.azureml import submission, training
 from runner.azureml.workspace import AzureWorkspace
 from runner.errors import EnvironmentRefused, Interrupted, NotFound, RunnerError, WrongUsage
 from runner.workspace import LogLine, TrainingRequest
@@ -128,7 +128,7 @@ def trained(
     project.write("models/echo/conda.yml", "dependencies: [python=3.11]\n")
     trained = Trained(stage, project)
     trained.declare()
-    monkeypatch.setattr(beginning, "_FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(submission, "_FIRST_PAUSE", 0.02)
     monkeypatch.setenv("RUNNER_OUTPUTS", str(stage.write(tmp_path)))
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.chdir(project.root)

@@ -256,10 +256,10 @@ class MemoryWorkspace:
         endpoint: str,
         serving: Serving,
         ready: Callable[[str], object],
-        say: Callable[[str], object],
+        log: Callable[[str], object],
     ) -> None:
         self.served.append((endpoint, serving))
-        say("key: /home/key")
+        log("key: /home/key")
         ready(f"http://{serving.host}:{serving.port}/score")
 
     def train(self, request: TrainingRequest) -> Job:

@@ -142,7 +142,7 @@ def main(arguments: Sequence[str]) -> None:
     error, stopped, began = None, False, time.time()
     plan = read_plan(folder / "plan.json")
     try:
-        attempts = run(plan, folder, began=began, stop=stop, say=said.append, **limits)
+        attempts = run(plan, folder, began=began, stop=stop, log=said.append, **limits)
         publish(plan, folder, attempts)
     except JobFailed as failure:
         error = str(failure)

@@ -92,7 +92,7 @@ def test_images_of_a_managed_network_are_built_by_a_cluster_that_runs_nothing_el
 
 
 def test_a_builder_waits_for_its_roles_and_online_deployments_wait_for_it(prod: Program) -> None:
-    waited = prod.one("pulumi-python:dynamic/scoring:Settling", "builder-roles")
+    waited = prod.one("pulumi-python:dynamic/scoring:RoleDelay", "builder-roles")
     assert waited.urn in prod.one(CLUSTER, "image-builder-d4ds-v4").dependencies
     assert {*waited.inputs["assignments"]} == {
         "workspace-contributor-on-workspace",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from infra.endpoint import routed_anew_with
+from infra.endpoint import routing_triggers
 from infra.isolation import Network
 from infra.settings import Settings
 from runner.declarations import BatchEndpoint, Catalog, Identity, OnlineEndpoint, read_catalog
@@ -54,7 +54,7 @@ def test_a_batch_endpoint_is_routed_anew_with_all_that_it_is_put_with(
 ) -> None:
     declared: BatchEndpoint = catalog.batch_endpoints["nightly"]
     other = replace(declared, **{key: ANYWHERE.get(key, "Said")})
-    assert routed_anew_with(other, settings) != routed_anew_with(declared, settings)
+    assert routing_triggers(other, settings) != routing_triggers(declared, settings)
 
 
 @pytest.mark.parametrize("key", [*ANYWHERE, "public_network_access"])
@@ -63,17 +63,17 @@ def test_an_online_endpoint_is_routed_anew_with_all_that_it_is_put_with(
 ) -> None:
     declared: OnlineEndpoint = catalog.online_endpoints["live"]
     other = replace(declared, **{key: ANYWHERE.get(key, "disabled")})
-    assert routed_anew_with(other, settings) != routed_anew_with(declared, settings)
+    assert routing_triggers(other, settings) != routing_triggers(declared, settings)
 
 
 def test_another_network_routes_anew_and_another_commit_does_not(
     catalog: Catalog, settings: Settings
 ) -> None:
     live = catalog.online_endpoints["live"]
-    before = routed_anew_with(live, settings)
+    before = routing_triggers(live, settings)
     closed = replace(settings, network=Network("managed"))
-    assert routed_anew_with(live, closed) != before
-    assert routed_anew_with(live, replace(settings, commit="1" * 40)) == before
+    assert routing_triggers(live, closed) != before
+    assert routing_triggers(live, replace(settings, commit="1" * 40)) == before
 
 
 def test_an_online_endpoint_keeps_its_description_so_another_one_routes_nothing(
@@ -81,4 +81,4 @@ def test_an_online_endpoint_keeps_its_description_so_another_one_routes_nothing(
 ) -> None:
     live = catalog.online_endpoints["live"]
     described = replace(live, description="Said")
-    assert routed_anew_with(described, settings) == routed_anew_with(live, settings)
+    assert routing_triggers(described, settings) == routing_triggers(live, settings)

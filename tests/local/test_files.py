@@ -145,7 +145,7 @@ def test_how_far_it_has_come_is_told_while_all_is_read_and_while_what_is_new_is_
 ) -> None:
     write(tmp_path / "source", {"a": b"a" * 3 * CHUNK, "b": b"b", "c": b"b"})
     told: list[Transfer] = []
-    store(tmp_path / "home", tmp_path / "source", tell=told.append)
+    store(tmp_path / "home", tmp_path / "source", on_progress=told.append)
     size = 3 * CHUNK
     assert [(transfer.verb, transfer.bytes_done) for transfer in told] == [
         *(("reading", done) for done in (CHUNK, 2 * CHUNK, size, size + 1, size + 2)),
@@ -156,7 +156,7 @@ def test_how_far_it_has_come_is_told_while_all_is_read_and_while_what_is_new_is_
         ("storing", "source", size + 1),
     }
     told.clear()
-    store(tmp_path / "home", tmp_path / "source", tell=told.append)
+    store(tmp_path / "home", tmp_path / "source", on_progress=told.append)
     assert {transfer.verb for transfer in told} == {"reading"}
 
 

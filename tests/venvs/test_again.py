@@ -16,7 +16,7 @@ from .wheels import Index, make_wheel, serve_index
 
 def made(home: Path, declared: DeclaredEnvironment) -> Venv:
     needs = Needs(adds=("part",))
-    found = choose_interpreter(home, declared, "uv", needs=needs, say=lambda _: None)
+    found = choose_interpreter(home, declared, "uv", needs=needs, log=lambda _: None)
     assert found.venv is not None
     return entry(home, found.venv).venv
 

@@ -119,8 +119,8 @@ def test_a_lock_whose_file_was_removed_meanwhile_is_taken_anew(home: Path) -> No
     path.touch()
     program = (
         "import sys; from pathlib import Path; from runner.venvs.cache import making\n"
-        "say = lambda line: print(line, flush=True)\n"
-        "with making(Path(sys.argv[1]), 'aa11', say) as lock:\n"
+        "log = lambda line: print(line, flush=True)\n"
+        "with making(Path(sys.argv[1]), 'aa11', log) as lock:\n"
         "    import os; print(os.fstat(lock.fileno()).st_ino)\n"
     )
     with path.open("ab") as held:

@@ -36,7 +36,7 @@ def choose(
     needs: Needs = Needs(),  # noqa: B008 (it is frozen)
 ) -> tuple[Interpreter, list[str]]:
     told: list[str] = []
-    return choose_interpreter(home, declared, manager, needs=needs, say=told.append), told
+    return choose_interpreter(home, declared, manager, needs=needs, log=told.append), told
 
 
 def declare(*requirements: str, **fields: Any) -> DeclaredEnvironment:
@@ -201,7 +201,7 @@ def test_nothing_is_said_to_be_made_by_what_is_not_there(
     said: list[str] = []
     with pytest.raises(EnvironmentRefused):
         choose_interpreter(
-            home, declare("no-such-tool==1"), manager, needs=Needs(), say=said.append
+            home, declare("no-such-tool==1"), manager, needs=Needs(), log=said.append
         )
     assert said == []
 
@@ -237,7 +237,7 @@ from runner.venvs.environment import DeclaredEnvironment
 from runner.venvs.needs import Needs, model_needs
 declared = DeclaredEnvironment("m", requirements=(sys.argv[2],))
 found = choose_interpreter(
-    Path(sys.argv[1]), declared, "auto", needs=Needs(), say=lambda line: print(line, flush=True)
+    Path(sys.argv[1]), declared, "auto", needs=Needs(), log=lambda line: print(line, flush=True)
 )
 print(found.venv)
 """

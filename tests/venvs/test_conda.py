@@ -65,7 +65,7 @@ os.symlink(sys.executable, prefix + "/bin/python")
 
 def choose(home: Path, declared: DeclaredEnvironment) -> Interpreter:
     needs = Needs(adds=("pyarrow>=14",))
-    return choose_interpreter(home, declared, "conda", needs=needs, say=lambda _: None)
+    return choose_interpreter(home, declared, "conda", needs=needs, log=lambda _: None)
 
 
 @pytest.mark.parametrize("name", ["conda", "mamba", "micromamba"])
@@ -157,4 +157,4 @@ def test_a_file_that_only_conda_can_make_is_offered_conda_where_there_is_one(
     with pytest.raises(
         WrongUsage, match=r"libgcc-ng is a package of conda's .* --env-manager conda"
     ):
-        choose_interpreter(home, declared, "auto", needs=Needs(), say=lambda _: None)
+        choose_interpreter(home, declared, "auto", needs=Needs(), log=lambda _: None)

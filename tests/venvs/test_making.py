@@ -36,7 +36,7 @@ def made(home: Path, environment: DeclaredEnvironment) -> set[str]:
 
 
 def entry(home: Path, environment: DeclaredEnvironment) -> Entry:
-    found = choose_interpreter(home, environment, "uv", needs=Needs(), say=lambda _: None)
+    found = choose_interpreter(home, environment, "uv", needs=Needs(), log=lambda _: None)
     assert found.venv is not None
     return cache.entry(home, found.venv)
 

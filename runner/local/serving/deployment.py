@@ -31,15 +31,15 @@ class Deployment:
     def __init__(
         self,
         plan: DeploymentPlan,
-        log: IO[bytes] | None = None,
-        say: Callable[[str], object] = lambda _: None,
+        log_file: IO[bytes] | None = None,
+        log: Callable[[str], object] = lambda _: None,
     ) -> None:
-        """`log` takes what the model or script prints (by default standard error, with the
-        deployment's name before each line), `say` a line for what is worth knowing, such as each
+        """`log_file` takes what the model or script prints (by default standard error, with the
+        deployment's name before each line), `log` a line for what is worth knowing, such as each
         process that had to be replaced."""
         self.plan = plan
+        self._log_file = log_file
         self._log = log
-        self._say = say
         self._lock = threading.Lock()
         self._inside = 0
         self._slots: Pool[None] = Pool([None] * plan.slots)
@@ -238,10 +238,10 @@ class Deployment:
             told = notice in self._noticed
             self._noticed.add(notice)
         if not told:
-            self._say(f"deployment {self.plan.name!r}: {notice}")
+            self._log(f"deployment {self.plan.name!r}: {notice}")
 
     def _new(self) -> Process:
-        process = Process(self.plan, self._log)
+        process = Process(self.plan, self._log_file)
         self._processes.add(process)
         return process
 
@@ -262,7 +262,7 @@ class Deployment:
         with self._lock:
             self._ready -= 1
             self._starting += 1
-        self._say(f"deployment {self.plan.name!r}: {why}; a new process takes its place")
+        self._log(f"deployment {self.plan.name!r}: {why}; a new process takes its place")
         threading.Thread(target=self._start_another, daemon=True).start()
 
     def _start_another(self) -> None:
@@ -279,7 +279,7 @@ class Deployment:
                 with self._lock:
                     self._starting -= 1
                 if not self._closed.is_set():
-                    self._say(f"{error}; the next attempt is in {pause:g} s")
+                    self._log(f"{error}; the next attempt is in {pause:g} s")
                 self._closed.wait(pause)
                 with self._lock:
                     self._starting += 1

@@ -54,18 +54,18 @@ class Front:
     def __init__(
         self,
         endpoint: Endpoint,
-        say: Callable[[str], object],
+        log: Callable[[str], object],
         verbose: bool = False,
         container_status: bool = False,
         chance: Callable[[], float] | None = None,
     ) -> None:
-        """`say` takes a line for each request that failed, or with `verbose` for every request.
+        """`log` takes a line for each request that failed, or with `verbose` for every request.
 
         With `container_status` a client gets the status that a model or script gives, where Azure
         makes it 424. `chance` draws evenly from 0 to 1 and decides where traffic goes.
         """
         self._endpoint = endpoint
-        self.say = say
+        self.log = log
         self._verbose = verbose
         self._container_status = container_status
         self._chance = chance or secrets.SystemRandom().random
@@ -125,7 +125,7 @@ class Front:
             number = asked.header(ID) or ""
             if not number.isprintable() or not 0 < len(number) <= LONGEST:
                 number = "-"
-            self.say(
+            self.log(
                 f"{moment} {asked.method} {scope['path']} {status} {name or '-'} {took:.1f} ms"
                 f" {number}"
             )

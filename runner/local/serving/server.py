@@ -56,7 +56,7 @@ def make_server(front: Front, patience: float, ready: Callable[[], object]) -> u
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            asyncio.get_running_loop().set_exception_handler(_quietly(front.say))
+            asyncio.get_running_loop().set_exception_handler(_quietly(front.log))
             await super().startup(sockets)
             ready()
 
@@ -86,7 +86,7 @@ def make_server(front: Front, patience: float, ready: Callable[[], object]) -> u
 
 
 def _quietly(
-    say: Callable[[str], object],
+    log: Callable[[str], object],
 ) -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:
     """Say what goes wrong beside all requests in a line, and the same only once a minute.
 
@@ -100,6 +100,6 @@ def _quietly(
         if now - said.get(message, -_EVERY) < _EVERY:
             return
         said[message] = now
-        say(f"{message}: {error or 'no reason is known'}")
+        log(f"{message}: {error or 'no reason is known'}")
 
     return handle

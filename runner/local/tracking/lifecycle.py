@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from runner.content import counted, hash_content, hash_file, scan_whole
 from runner.engine.stopped import Stopped, check_stop
 from runner.errors import JobFailed, RunnerError, WrongUsage
-from runner.job_folder import job_folder, say
+from runner.job_folder import job_folder, log_line
 from runner.local.job_lock import lock
 from runner.local.tracking.plan import RunInput, RunPlan
 from runner.local.tracking.reading import CONTEXT_TAG, INPUT_TAG, JOB_TAG, family, read_run
@@ -110,7 +110,7 @@ def end_run(home: Path, job: str, end: End, parameters: Mapping[str, str]) -> Ru
             if client.get_run(other).info.status in ("RUNNING", "SCHEDULED"):
                 client.set_terminated(other, end)
         if client.get_run(record.id).info.lifecycle_stage == "deleted":
-            say(folder, "its MLflow run was deleted meanwhile, and nothing more is kept of it")
+            log_line(folder, "its MLflow run was deleted meanwhile, and nothing more is kept of it")
             run = replace(record, status=end)
         else:
             _log_parameters(client, record.id, parameters)
@@ -119,7 +119,7 @@ def end_run(home: Path, job: str, end: End, parameters: Mapping[str, str]) -> Ru
                 run = read_run(home, connection, record.id, job) or replace(record, status=end)
     except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        say(folder, f"the tracking store {store_file(home)} can't be used any more ({reason})")
+        log_line(folder, f"the tracking store {store_file(home)} can't be used any more ({reason})")
         run = replace(record, status=end)
     write_record(folder, run)
     return run

@@ -41,7 +41,7 @@ def main(folder: Path) -> int:
         watch = threading.Thread(target=_tell_progress, args=(plan, folder), daemon=True)
         watch.start()
         attempts = run(
-            plan, folder, began=time.time(), stop=stopped.is_set, say=lambda line: _tell(log=line)
+            plan, folder, began=time.time(), stop=stopped.is_set, log=lambda line: _tell(log=line)
         )
         _tell(done=plan.mini_batches, of=plan.mini_batches, files=len(plan.files))
         _tell(output=str(publish(plan, folder, attempts)))

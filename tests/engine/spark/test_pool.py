@@ -70,7 +70,7 @@ def in_spark(
 
     plan = read_plan(folder / "plan.json")
     said: list[str] = []
-    attempts = run(plan, folder, began=0.0, say=said.append)
+    attempts = run(plan, folder, began=0.0, log=said.append)
     output = publish(plan, folder, attempts) / "predictions.csv"
     assert not list((folder / "pieces").glob("*.draft"))
     return Ran(attempts, said, output.read_bytes())

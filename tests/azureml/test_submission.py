@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from runner.azure.errors import ServiceError
-from runner.azureml import beginning
-from runner.azureml.beginning import Found, begin_job, is_named, name_job
+from runner.azureml import submission
 from runner.azureml.connection import Connection
+from runner.azureml.submission import Found, begin_job, is_named, name_job
 from runner.errors import EnvironmentRefused, Interrupted
 from tests.azureml.stage import Stage
 
@@ -127,7 +127,7 @@ def test_nobody_waits_for_longer_than_a_minute_whatever_azure_says(
 ) -> None:
     azure = Azure([Answer(status, headers={"Retry-After": "86400"}), ACCEPTED], looks=1)
     assert begin(azure) == JOB
-    assert azure.pauses == [beginning._LONGEST_PAUSE]
+    assert azure.pauses == [submission._LONGEST_PAUSE]
 
 
 def test_azure_says_how_long_to_wait_at_least(begin: Begin) -> None:
@@ -151,7 +151,7 @@ def test_what_is_lost_again_and_again_is_given_up(begin: Begin) -> None:
     azure = Azure([LOST] * 9)
     with pytest.raises(EnvironmentRefused, match="no job was found: look with `runner jobs list`"):
         begin(azure)
-    assert azure.happened.count("asked") == beginning._TRIES
+    assert azure.happened.count("asked") == submission._TRIES
     assert azure.happened[-1] == "looked"
 
 
@@ -160,7 +160,7 @@ def test_what_is_refused_again_and_again_is_given_up_without_a_last_wait(begin: 
     with pytest.raises(ServiceError, match="no job was begun") as refused:
         begin(azure)
     assert refused.value.status == 429
-    assert azure.happened.count(7.0) == beginning._TRIES - 1
+    assert azure.happened.count(7.0) == submission._TRIES - 1
     assert azure.happened[-1] == "asked"
 
 

@@ -10,7 +10,7 @@ import pytest
 from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.output import UNKNOWN
 
-from infra.settling import SettlingProvider
+from infra.role_delay import RoleDelayProvider
 
 OLD = {"read": "/r", "write": "/w"}
 
@@ -28,7 +28,7 @@ def inputs(assignments: Any, seconds: int = 180) -> dict[str, Any]:
 
 
 def test_the_first_assignments_are_waited_for(slept: list[float]) -> None:
-    made = SettlingProvider().create(inputs(OLD, 7))
+    made = RoleDelayProvider().create(inputs(OLD, 7))
     assert slept == [7]
     assert made.outs == inputs(OLD, 7)
 
@@ -45,7 +45,7 @@ def test_the_first_assignments_are_waited_for(slept: list[float]) -> None:
 def test_a_new_assignment_is_waited_for_and_one_that_goes_is_not(
     new: dict[str, str], waits: bool, slept: list[float]
 ) -> None:
-    provider = SettlingProvider()
+    provider = RoleDelayProvider()
     found = provider.diff("settled", inputs(OLD), inputs(new))
     assert (found.changes, found.replaces) == (True, [])
     assert provider.update("settled", inputs(OLD), inputs(new)).outs == inputs(new)
@@ -53,23 +53,23 @@ def test_a_new_assignment_is_waited_for_and_one_that_goes_is_not(
 
 
 def test_the_same_assignments_are_no_change_however_long_new_ones_would_be_waited_for() -> None:
-    found = SettlingProvider().diff("settled", {**inputs(OLD), "__provider": "p"}, inputs(OLD, 0))
+    found = RoleDelayProvider().diff("settled", {**inputs(OLD), "__provider": "p"}, inputs(OLD, 0))
     assert (found.changes, found.replaces) == (False, [])
 
 
 @pytest.mark.parametrize("new", [UNKNOWN, {**OLD, "read": UNKNOWN}], ids=["all", "one"])
 def test_an_assignment_that_is_made_anew_under_its_id_is_waited_for_anew(new: Any) -> None:
-    found = SettlingProvider().diff("settled", inputs(OLD), inputs(new))
+    found = RoleDelayProvider().diff("settled", inputs(OLD), inputs(new))
     assert found.replaces == ["assignments"]
     assert found.delete_before_replace
 
 
 def test_an_assignment_that_is_yet_to_be_made_is_an_update() -> None:
-    found = SettlingProvider().diff("settled", inputs(OLD), inputs({**OLD, "more": UNKNOWN}))
+    found = RoleDelayProvider().diff("settled", inputs(OLD), inputs({**OLD, "more": UNKNOWN}))
     assert (found.changes, found.replaces) == (True, [])
 
 
 def test_the_state_holds_a_small_provider_by_name() -> None:
-    pickled = base64.b64decode(serialize_provider(SettlingProvider()))
-    assert b"infra.settling" in pickled
+    pickled = base64.b64decode(serialize_provider(RoleDelayProvider()))
+    assert b"infra.role_delay" in pickled
     assert len(pickled) < 100

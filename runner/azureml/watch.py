@@ -20,7 +20,7 @@ _LOGS_EVERY = 10.0  # seconds between two looks at the progress log at least
 _UNTOLD = (JobStatus.QUEUED,)  # states in which no log says anything
 
 
-def follow(connection: Connection, name: str, logs: bool = True) -> Iterator[Progress | LogLine]:
+def watch(connection: Connection, name: str, logs: bool = True) -> Iterator[Progress | LogLine]:
     """Yield the job's progress and, where asked, its log's lines until it is final.
 
     It looks after RUNNER_POLL_INTERVAL seconds (2), then ever less often, up to half a minute.

@@ -24,7 +24,7 @@ from pulumi_azure_native import authorization
 from infra.component import within
 
 
-class SettlingProvider(ResourceProvider):
+class RoleDelayProvider(ResourceProvider):
     """Waits where there is an assignment that it has not waited for. Pickled into the state."""
 
     serialize_as_secret_always = False
@@ -52,7 +52,7 @@ class SettlingProvider(ResourceProvider):
         return UpdateResult(_outs(_news))
 
 
-class Settling(Resource, module="scoring", name="Settling"):
+class RoleDelay(Resource, module="scoring", name="RoleDelay"):
     """Role assignments that hold once this is there."""
 
     def __init__(
@@ -67,7 +67,7 @@ class Settling(Resource, module="scoring", name="Settling"):
             for assignment in assignments
         }
         props = {"assignments": by_name, "seconds": seconds}
-        super().__init__(SettlingProvider(), name, props, within())
+        super().__init__(RoleDelayProvider(), name, props, within())
 
 
 def _assignments(props: dict[str, Any]) -> Any:

@@ -14,7 +14,7 @@ from runner.workspace import Job, LogLine, Progress
 _LOOK = 0.05  # seconds between looks at the files
 
 
-def follow(folder: Path, look: Callable[[], Job], logs: bool) -> Iterator[Progress | LogLine]:
+def watch(folder: Path, look: Callable[[], Job], logs: bool) -> Iterator[Progress | LogLine]:
     """Yield the lines of the job's log and of what its workers or its command print, if asked for,
     and its progress until it is final.
 

@@ -26,7 +26,7 @@ _TOLD = ("journal.jsonl", "loaded", "plan.json", "starts.txt")  # what tells how
 _LOGS = "logs"
 
 
-def follow(connection: Connection, name: str, logs: bool = True) -> Iterator[Progress | LogLine]:
+def watch(connection: Connection, name: str, logs: bool = True) -> Iterator[Progress | LogLine]:
     """Yield the job's progress and, where asked, its log's lines until it is final.
 
     It looks after RUNNER_POLL_INTERVAL seconds (2), then ever less often, up to half a minute.

@@ -12,7 +12,7 @@ from runner.engine.attempt import Attempt, FileResult
 from runner.engine.journal import Journal, write_journal
 from runner.engine.plan import InputFile, Plan, Settings, read_plan, write_plan
 from runner.job_folder import add_start
-from runner.local.following import follow
+from runner.local.watch import watch
 from runner.only_files import only_files
 from runner.workspace import Job, JobStatus, LogLine, Progress
 
@@ -48,7 +48,7 @@ class Watched:
 
     def __init__(self, folder: Path, **more: Any) -> None:
         self.status = JobStatus.RUNNING
-        self._events = follow(folder, lambda: Job("job", "batch", self.status, FIRST), **more)
+        self._events = watch(folder, lambda: Job("job", "batch", self.status, FIRST), **more)
 
     def progress(self) -> Progress:
         event = next(self._events)
@@ -153,7 +153,7 @@ def test_the_logs_are_the_jobs_own_and_the_workers(folder: Path) -> None:
     (folder / "logs" / "job.txt").write_text("it begins\n")
     (folder / "logs" / "worker-0.txt").write_text("printed\nwithout an end")
     job = Job("job", "batch", JobStatus.FAILED, FIRST)
-    events = list(follow(folder, lambda: job, logs=True))
+    events = list(watch(folder, lambda: job, logs=True))
     assert [line.text for line in events if isinstance(line, LogLine)] == [
         "it begins",
         "printed",
