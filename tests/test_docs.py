@@ -13,8 +13,8 @@ from tests.projects import ROOT, ScratchProject, add_diabetes
 
 README = ROOT / "README.md"
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
-TEAMS = ROOT / "docs" / "teams.md"
-DOCUMENTS = [README, CONTRIBUTING, *sorted((ROOT / "docs").glob("*.md"))]
+TEAMS = ROOT / "docs" / "guides" / "teams.md"
+DOCUMENTS = [README, CONTRIBUTING, *sorted((ROOT / "docs").rglob("*.md"))]
 _BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"^```yaml\n# (\S+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _ROOM = re.compile(r"^\| `(runner/[\w/]*/)` \| (.*) \|$", re.MULTILINE)

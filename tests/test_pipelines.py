@@ -31,12 +31,12 @@ AZURE = ROOT / "azure-pipelines.yml"
 AZURE_STEPS = ROOT / ".azure" / "pulumi.yml"
 AZURE_FILES = [AZURE, AZURE_STEPS, ROOT / ".azure" / "target.yml"]
 COMPARE = ROOT / ".github" / "workflows" / "compare.yml"
-GITOPS = ROOT / "docs" / "gitops.md"
+GITOPS = ROOT / "docs" / "guides" / "gitops.md"
 # Documents whose commands tests/walks does not run.
 UNWALKED = [
     ROOT / "README.md",
     GITOPS,
-    *(ROOT / f"docs/{page}.md" for page in ("databricks", "online", "running", "teams")),
+    *(ROOT / f"docs/guides/{page}.md" for page in ("databricks", "online", "running", "teams")),
 ]
 STACKS = [file for file in ROOT.glob("Pulumi.*.yaml") if file.name != "Pulumi.local.yaml"]
 

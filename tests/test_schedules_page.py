@@ -1,4 +1,4 @@
-"""What docs/schedules.md shows is taken: by the declarations, by systemd, by cron."""
+"""What docs/guides/schedules.md shows is taken: by the declarations, by systemd, by cron."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.cli import runner
 from runner.cli.options import Session
 from runner.cli.score import score
 from runner.declarations import lay_over, read_catalog, read_stack
@@ -18,7 +19,7 @@ from runner.scheduled import scheduled_call
 from runner.workspace import Workspace
 from tests.projects import ROOT
 
-PAGE = (ROOT / "docs" / "schedules.md").read_text()
+PAGE = (ROOT / "docs" / "guides" / "schedules.md").read_text()
 BLOCKS = dict(re.findall(r"^```(?:ini|yaml)\n# (\S+)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
 CRON = re.search(r"^```text\n(.*)\n```", PAGE, re.MULTILINE)
 
@@ -36,7 +37,9 @@ def scheduled(line: str) -> str:
     assert words.pop(0).endswith("/runner")
     assert words.pop(0) == "score"
     session = Session(open_nothing)
-    name: str = score.make_context("score", words, obj=session).params["scheduled"]
+    # Click keeps the first help option that it makes for a command: with the settings of all.
+    context = score.make_context("score", words, obj=session, **runner.context_settings)
+    name: str = context.params["scheduled"]
     assert session.environment == "local"
     return name
 

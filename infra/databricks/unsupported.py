@@ -104,7 +104,7 @@ def _schedules(catalog: Catalog, endpoint: str) -> Iterator[Problem]:
     for schedule in catalog.schedules.get(endpoint, {}).values():
         text = (
             "means nothing on Databricks, whose jobs are given a request by the runner, allowed: a"
-            " timer that calls `runner score`, as docs/schedules.md has it"
+            " timer that calls `runner score`, as docs/guides/schedules.md has it"
         )
         yield Problem(schedule.source.place, key_of(endpoint, schedule), text)
 

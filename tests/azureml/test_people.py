@@ -106,7 +106,7 @@ def test_a_reader_who_may_write_blobs_still_begins_no_job(scene: Scene, run: Run
 
 @pytest.mark.parametrize("roles", [READS, SCORES])
 def test_the_page_names_the_roles(roles: Roles) -> None:
-    page = (ROOT / "docs" / "access.md").read_text()
+    page = (ROOT / "docs" / "guides" / "access.md").read_text()
     table = page.partition("\n| to | roles |")[2].partition("\n\n")[0]
     cell = " and ".join(f"{name} on the {on}" for name, on in roles)
     assert cell in table

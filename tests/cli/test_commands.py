@@ -99,13 +99,13 @@ def test_the_list_of_commands_says_what_the_commands_say() -> None:
 
 def test_the_documented_commands_are_up_to_date() -> None:
     document = runpy.run_path(str(ROOT / "scripts" / "command-docs"))["document"]
-    written = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    written = (ROOT / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
     assert written == document(), "run scripts/command-docs"
 
 
 @pytest.mark.parametrize("path", TREE)
 def test_every_command_is_documented(path: str) -> None:
-    written = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    written = (ROOT / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
     assert re.search(rf"^#+ {path}$", written, re.MULTILINE)
 
 

@@ -65,7 +65,7 @@ def assigned(principals: Mapping[str, str], given: Mapping[str, str]) -> Assigne
 
 def documented() -> dict[Assigned, str]:
     """What the page on access says happens without each role."""
-    page = (ROOT / "docs" / "access.md").read_text()
+    page = (ROOT / "docs" / "guides" / "access.md").read_text()
     table = page.partition("\n| identity | role | on |")[2].partition("\n\n")[0]
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]

@@ -359,7 +359,7 @@ def test_the_sample_endpoint_answers_the_sample_request_as_the_document_asks(
     sample: ScratchProject,
 ) -> None:
     request = json.loads((ROOT / "data/diabetes/request.json").read_text())
-    document = (ROOT / "docs" / "online.md").read_text()
+    document = (ROOT / "docs" / "guides" / "online.md").read_text()
     serve, ask = re.findall(r"^```bash\n(.*?)^```", document, re.MULTILINE | re.DOTALL)
     assert serve == "runner serve diabetes-online\n"
     assert ask.count("http://127.0.0.1:5001/score") == 1

@@ -21,7 +21,7 @@ from tests.walks.shell import Shell
 from tests.walks.terminal import terminal
 
 FIRST = "The first deployment"
-SECTIONS = read_sections(ROOT / "docs" / "walkthroughs.md")
+SECTIONS = read_sections(ROOT / "docs" / "guides" / "walkthroughs.md")
 _PROGRAMS = ("bash", "curl", "jq")
 _PUBLIC = ("publicsamples", "patients")  # an account that is no workspace's, and a container
 

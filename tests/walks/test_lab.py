@@ -11,7 +11,7 @@ from tests.projects import ROOT
 from tests.walks.document import Reader, read_sections
 from tests.walks.sample import sample_reader
 
-SECTIONS = read_sections(ROOT / "docs" / "lab.md")
+SECTIONS = read_sections(ROOT / "docs" / "guides" / "lab.md")
 THERE = "On Databricks"
 # The JVMs below the server that the lab starts, by their process ids.
 JVMS = "for child in $(pgrep -P $SERVER); do pgrep -P $child -x java || true; done"

@@ -11,7 +11,7 @@ from tests.projects import ROOT
 from tests.walks.document import Reader, read_sections
 from tests.walks.sample import sample_reader
 
-SECTIONS = read_sections(ROOT / "docs" / "training.md")
+SECTIONS = read_sections(ROOT / "docs" / "guides" / "training.md")
 
 
 @pytest.fixture

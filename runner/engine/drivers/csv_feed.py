@@ -1,7 +1,7 @@
 """What a model is given for a CSV file.
 
 Azure reads the same files with pandas: what pandas makes of them is what is read here, and what
-it refuses is refused. The few differences that are meant are in docs/batch-jobs.md.
+it refuses is refused. The few differences that are meant are in docs/concepts/batch-jobs.md.
 """
 
 from __future__ import annotations

@@ -19,7 +19,9 @@ import pytest
 from tests.infra.engine.stack import ROOT, SCRIPT, Pulumi
 
 VERSION = version("pulumi-azure-native")
-BLOCKS = re.findall(r"^```bash\n(.*?)^```$", (ROOT / "docs/gitops.md").read_text(), re.M | re.S)
+BLOCKS = re.findall(
+    r"^```bash\n(.*?)^```$", (ROOT / "docs/guides/gitops.md").read_text(), re.M | re.S
+)
 (INSTALL,) = [text for text in BLOCKS if "plugin install" in text]
 (OVERRIDE,) = [text for text in BLOCKS if "URL_OVERRIDES" in text]
 

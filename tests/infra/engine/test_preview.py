@@ -239,7 +239,7 @@ def _state_folder(stack: Stack) -> Path:
 def test_a_role_that_was_given_by_hand_is_taken_away_and_made_by_the_stack(
     dev: Stack, emulator: Emulator
 ) -> None:
-    """As docs/access.md says it."""
+    """As docs/guides/access.md says it."""
     roles = dev.resources("azure-native:authorization:RoleAssignment")
     (role,) = [role for role in roles if role["urn"].endswith("::clusters-acr-pull-on-registry")]
     path = role["id"].partition(f"/subscriptions/{emulator.cloud.subscription}")[2]

@@ -1,6 +1,6 @@
 """Each role of a deployed stack is taken away once, and what needs it fails in Azure's words.
 
-What is said is what docs/access.md says, row by row.
+What is said is what docs/guides/access.md says, row by row.
 """
 
 from __future__ import annotations
