@@ -1,9 +1,9 @@
-"""Writing whole or not at all: what can be seen under its own name is complete.
+"""Files and folders are written atomically here: a path has its complete content, or none.
 
-Everything is written to a path of its own first, on the same file system, and then renamed. So
-whoever looks meanwhile sees what was there before, and so does whoever comes after a crash. A
-file is synced before it is renamed, so that it is whole after a power cut, too; that its name is
-there then, its folder has to be synced for (`runner.syncing`).
+Everything is written to a temporary path on the same file system first, and renamed then. A reader
+meanwhile, or after a crash, finds what was there before. A file is synced before it is renamed, so
+that it is complete after a power cut. Its name is certain to be there then once its folder has
+been synced, too (`runner.syncing`).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from runner.syncing import sync
 
 
 @contextmanager
-def new_path(folder: Path, prefix: str = "") -> Iterator[Path]:
-    """Give a path in `folder` that nobody else has; what is still there in the end is removed."""
+def temporary_path(folder: Path, prefix: str = "") -> Iterator[Path]:
+    """Give a path in `folder` that nobody else has, and remove what is there in the end."""
     path = folder / f"{prefix}{os.getpid()}-{os.urandom(8).hex()}"
     try:
         yield path
@@ -29,7 +29,7 @@ def new_path(folder: Path, prefix: str = "") -> Iterator[Path]:
 
 
 @contextmanager
-def created(target: Path, only: str | None = None) -> Iterator[Path]:
+def create_atomically(target: Path, only: str | None = None) -> Iterator[Path]:
     """Give a path to write a file or folder to, which becomes `target` if the block ends well.
 
     With `only`, the file of that name in the folder becomes `target` instead. Raises WrongUsage
@@ -40,18 +40,18 @@ def created(target: Path, only: str | None = None) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:  # as the system says it of everything below a file
         raise NotADirectoryError(ENOTDIR, os.strerror(ENOTDIR), error.filename) from None
-    with new_path(target.parent, ".runner-") as path:
+    with temporary_path(target.parent, ".runner-") as path:
         yield path
         check_absent(target)
         (path / only if only else path).rename(target)
 
 
 @contextmanager
-def replaced(path: Path, draft: Path | None = None) -> Iterator[Path]:
+def replace_atomically(path: Path, draft: Path | None = None) -> Iterator[Path]:
     """Give a path to write a file to, which takes the place of `path` if the block ends well.
 
-    That is `draft`, or a file beside `path`: one name, so that crashes don't pile files up, and
-    for one writer at a time. OSError when the disk refuses; the caller says what that means.
+    The path is `draft`, or else one beside `path` that is always the same: so crashes don't pile
+    files up, and there must be a single writer at a time. Raises OSError where the disk refuses.
     """
     draft = draft or path.with_name(f"{path.name}.partial")
     remove(draft)  # or what somebody else put there
@@ -64,9 +64,9 @@ def replaced(path: Path, draft: Path | None = None) -> Iterator[Path]:
         raise
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str) -> None:
     """Write a UTF-8 text with its line ends as they are; undecodable bytes show as escapes."""
-    with replaced(path) as draft:
+    with replace_atomically(path) as draft:
         draft.write_bytes(text.encode("utf-8", "backslashreplace"))
 
 

@@ -27,10 +27,10 @@ class Tail:
         self._inode = 0
         self.begun_anew = False  # another file was in its place when its lines were read last
 
-    def lines(self, *, whole: bool = False) -> list[bytes]:
-        """The lines since the last call; all of them where another file is in its place.
+    def lines(self, *, ended: bool = False) -> list[bytes]:
+        """Return the lines since the last call, or all of them if another file is there now.
 
-        `whole` says that the file grows no more, so that a last line without an end is one, too.
+        `ended` says that the file grows no more, so that a last line without an end counts, too.
         """
         self.begun_anew = False
         try:
@@ -45,7 +45,7 @@ class Tail:
                 content = file.read()
         except (FileNotFoundError, IsADirectoryError):
             return []
-        if not whole:
+        if not ended:
             content = content[: content.rfind(b"\n") + 1]
         self._position += len(content)
         return content.splitlines()

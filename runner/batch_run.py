@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 
-from runner.atomic import write_whole
+from runner.atomic import write_atomically
 from runner.engine.attempt import Attempt
 from runner.engine.journal import Standing, read_journal
 from runner.engine.output import discard_pieces, publish, reasons, write_failures
@@ -181,8 +181,8 @@ def _report(
 ) -> None:
     try:
         write_failures(attempts, folder / "failures.csv")
-        write_whole(folder / "report.html", _page(job, plan, summary, attempts, error, folder))
-        write_whole(folder / "summary.json", json.dumps(asdict(summary), indent=2) + "\n")
+        write_atomically(folder / "report.html", _page(job, plan, summary, attempts, error, folder))
+        write_atomically(folder / "summary.json", json.dumps(asdict(summary), indent=2) + "\n")
         sync([folder])
     except OSError as failure:
         # Of a job that failed already, its own error is the one to tell.

@@ -9,7 +9,7 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
-from runner.atomic import created
+from runner.atomic import create_atomically
 from runner.content import Content, ContentFile, counted, hash_content
 from runner.errors import EnvironmentRefused
 from runner.privacy import make_private
@@ -38,7 +38,7 @@ def fresh_folder(
     with _writing(target):
         if private_in is not None:
             make_private(target.parent, private_in)
-        with created(target, only) as folder:
+        with create_atomically(target, only) as folder:
             folder.mkdir()
             yield folder
 

@@ -28,7 +28,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from runner.atomic import remove, write_whole
+from runner.atomic import remove, write_atomically
 from runner.errors import JobFailed
 from runner.only_files import only_files, read_file
 from runner.syncing import make_folders, sync, sync_tree
@@ -101,7 +101,7 @@ def add_start(folder: Path, moment: str, first: str | None = None) -> None:
         )
     if found != sound:
         remove(path)  # which may be a folder
-        write_whole(path, sound)
+        write_atomically(path, sound)
     with open(path, "a", encoding="ascii", opener=only_files) as file:
         file.write(moment + "\n")
 

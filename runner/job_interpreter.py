@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from runner.atomic import write_whole
+from runner.atomic import write_atomically
 from runner.only_files import read_file
 from runner.venvs.interpreter import Interpreter, OtherVersion
 
@@ -35,7 +35,7 @@ _TELLING = (
 
 def write_interpreter(interpreter: Interpreter, folder: Path) -> None:
     """Keep it in a job's folder. OSError when the disk refuses."""
-    write_whole(_file(folder), json.dumps(asdict(interpreter)) + "\n")
+    write_atomically(_file(folder), json.dumps(asdict(interpreter)) + "\n")
 
 
 def read_interpreter(folder: Path) -> Interpreter | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.atomic import new_path, replaced
+from runner.atomic import replace_atomically, temporary_path
 from runner.engine.attempt import Attempt
 from runner.engine.inputs import changed_files
 from runner.engine.journal import Standing, read_journal
@@ -103,7 +103,7 @@ def predictions_profile(name: str, output: str | None) -> Profile:
 def _write(folder: Path, profile: Profile) -> Profile:
     """Keep a job's profile, which its owner alone may read, and return what is kept."""
     finished = without_rare(profile, _key(folder))
-    with replaced(profile_file(folder)) as draft:
+    with replace_atomically(profile_file(folder)) as draft:
         draft.unlink(missing_ok=True)
         draft.touch(0o600)
         draft.write_bytes(encode(finished))
@@ -119,7 +119,7 @@ def _key(folder: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        with new_path(folder) as draft:
+        with temporary_path(folder) as draft:
             draft.touch(0o600)
             draft.write_bytes(os.urandom(_KEY))
             sync([draft])

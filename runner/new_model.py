@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from runner.atomic import check_absent, write_whole
+from runner.atomic import check_absent, write_atomically
 from runner.declarations.catalog import survey_catalog
 from runner.declarations.names import ENDPOINT_NAME_RULE, is_asset_name, is_endpoint_name
 from runner.declarations.problem import DeclarationError
@@ -55,7 +55,7 @@ def _write(project: Project, place: Path, texts: Mapping[str, str]) -> tuple[Pat
     try:
         place.mkdir(parents=True, exist_ok=True)
         for file, text in zip(files, texts.values(), strict=True):
-            write_whole(file, text)
+            write_atomically(file, text)
         # What was wrong before is not about these files.
         problems = [each for each in survey_catalog(project.models)[1] if each not in before]
         if problems:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from runner.atomic import write_whole
+from runner.atomic import write_atomically
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def _write(folder: Path, served: Mapping[str, Served]) -> None:
         name: {key: round(value, 3) for key, value in asdict(record).items()}
         for name, record in served.items()
     }
-    write_whole(_file(folder), json.dumps(content))
+    write_atomically(_file(folder), json.dumps(content))
 
 
 def _file(folder: Path) -> Path:

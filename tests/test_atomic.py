@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all."""
+"""Files and folders that appear complete or not at all."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.atomic import created, new_path, replaced, write_whole
+from runner.atomic import create_atomically, replace_atomically, temporary_path, write_atomically
 from runner.errors import WrongUsage
 
 
@@ -16,18 +16,18 @@ def names(folder: Path) -> list[str]:
 
 def test_a_text_replaces_what_was_there_with_its_line_ends_as_they_are(tmp_path: Path) -> None:
     for text in ("before, and longer", "é\r\n\udcff\n"):
-        write_whole(tmp_path / "f", text)
+        write_atomically(tmp_path / "f", text)
     assert (tmp_path / "f").read_bytes() == "é\r\n\\udcff\n".encode()
     assert names(tmp_path) == ["f"]
 
 
 def test_a_block_that_fails_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> None:
     def write_half() -> None:
-        with replaced(tmp_path / "f") as draft:
+        with replace_atomically(tmp_path / "f") as draft:
             draft.write_text("half")
             raise ZeroDivisionError
 
-    write_whole(tmp_path / "f", "before")
+    write_atomically(tmp_path / "f", "before")
     with pytest.raises(ZeroDivisionError):
         write_half()
     assert (tmp_path / "f").read_text() == "before"
@@ -36,7 +36,7 @@ def test_a_block_that_fails_leaves_what_was_there_and_nothing_else(tmp_path: Pat
 
 def test_a_file_may_be_drafted_in_another_folder(tmp_path: Path) -> None:
     (tmp_path / "output").mkdir()
-    with replaced(tmp_path / "output" / "f", tmp_path / "draft") as draft:
+    with replace_atomically(tmp_path / "output" / "f", tmp_path / "draft") as draft:
         draft.write_text("whole")
         assert names(tmp_path / "output") == []
     assert (tmp_path / "output" / "f").read_text() == "whole"
@@ -44,7 +44,7 @@ def test_a_file_may_be_drafted_in_another_folder(tmp_path: Path) -> None:
 
 
 def test_a_replacement_that_was_not_written_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError), replaced(tmp_path / "f"):
+    with pytest.raises(FileNotFoundError), replace_atomically(tmp_path / "f"):
         pass
 
 
@@ -53,7 +53,7 @@ def test_what_is_created_appears_in_the_end_with_the_folders_above_it(
     tmp_path: Path, only: str | None
 ) -> None:
     target = tmp_path / "deep" / "target"
-    with created(target, only) as folder:
+    with create_atomically(target, only) as folder:
         folder.mkdir()
         (folder / "f").write_text("whole")
         assert not target.exists()
@@ -68,21 +68,24 @@ def test_what_was_there_or_came_meanwhile_is_never_replaced_by_what_is_created(
     target = tmp_path / "target"
 
     def come_second() -> None:
-        with created(target, only) as folder:
+        with create_atomically(target, only) as folder:
             folder.mkdir()
             (folder / "f").touch()
             target.write_text("first")
 
     with pytest.raises(WrongUsage, match="target exists already: remove it"):
         come_second()
-    with pytest.raises(WrongUsage, match="target exists already: remove it"), created(target):
+    with (
+        pytest.raises(WrongUsage, match="target exists already: remove it"),
+        create_atomically(target),
+    ):
         pytest.fail("it must not come to that")
     assert target.read_text() == "first"
     assert names(tmp_path) == ["target"]
 
 
-def test_new_paths_differ_and_leave_nothing_behind(tmp_path: Path) -> None:
-    with new_path(tmp_path, "a.") as file, new_path(tmp_path, "a.") as folder:
+def test_temporary_paths_differ_and_leave_nothing_behind(tmp_path: Path) -> None:
+    with temporary_path(tmp_path, "a.") as file, temporary_path(tmp_path, "a.") as folder:
         file.touch()
         (folder / "below").mkdir(parents=True)
         assert sorted(names(tmp_path)) == sorted([file.name, folder.name])

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.atomic import write_whole
+from runner.atomic import write_atomically
 from runner.errors import EnvironmentRefused
 from runner.package_names import normal
 from runner.privacy import make_private
@@ -185,6 +185,6 @@ def _keep(home: Path, key: str, versions: Mapping[str, str], unbuilt: Sequence[s
     try:
         file = _file(home, key)
         make_private(file.parent, home)
-        write_whole(file, json.dumps({"versions": versions, "unbuilt": unbuilt}))
+        write_atomically(file, json.dumps({"versions": versions, "unbuilt": unbuilt}))
     except OSError:
         return  # the next check asks again

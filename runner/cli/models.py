@@ -333,10 +333,10 @@ def compare(
 
     comparison = compare_versions(session, old, new, endpoint, deployment, data, tolerance, rows)
     if html is not None:
-        from runner.atomic import write_whole
+        from runner.atomic import write_atomically
         from runner.comparison.page import to_page
 
-        write_whole(html, to_page(comparison))
+        write_atomically(html, to_page(comparison))
     if output == "json":
         from runner.comparison.report import to_json
 

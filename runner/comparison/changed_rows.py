@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.atomic import replaced
+from runner.atomic import replace_atomically
 
 if TYPE_CHECKING:
     from runner.comparison.pairing import Pair
@@ -50,7 +50,7 @@ def changed_rows(path: Path | None) -> Iterator[ChangedRows | None]:
         yield None
         return
     with (
-        replaced(path) as draft,
+        replace_atomically(path) as draft,
         draft.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
     ):
         yield ChangedRows(file)

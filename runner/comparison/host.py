@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from runner.atomic import write_whole
+from runner.atomic import write_atomically
 from runner.engine.attempt import Attempt
 from runner.engine.journal import Standing, read_journal, write_journal
 from runner.engine.layout import journal_file, piece, plan_file
@@ -83,7 +83,7 @@ def main(place: str, twice: str) -> int:
 
         traceback.print_exc()
         error, seconds = f"{type(failure).__name__}: {failure}", time.monotonic() - began
-    write_whole(folder / "ended.json", json.dumps({"seconds": seconds, "error": error}))
+    write_atomically(folder / "ended.json", json.dumps({"seconds": seconds, "error": error}))
     sys.stdout.flush()
     sys.stderr.flush()
     # All workers have ended and all is written: taking apart what was imported takes a while.

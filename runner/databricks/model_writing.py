@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from runner.asset_kinds import ASSET_KINDS
 from runner.asset_rules import check_copy, check_registration, next_version, taken_version
-from runner.atomic import new_path
+from runner.atomic import temporary_path
 from runner.azure.errors import Missing, ServiceError
 from runner.bounded_yaml import read_yaml
 from runner.content import Content, counted, hash_content, hash_file, scan
@@ -82,7 +82,7 @@ def register(
     path = registration.path
     if isinstance(path, Path):
         return _register_folder(connection, home, registration, path, on_progress)
-    with new_path(_made(home), "model-") as folder:
+    with temporary_path(_made(home), "model-") as folder:
         source = find_source(connection, path, folder, find_run)
         job = registration.job or source.job
         run = _run(find_run, job)
@@ -131,7 +131,7 @@ def receive(
     found = _same(connection, wanted) if asset.content_hash else None
     if found is not None:
         return asset_record(asset.name, found)
-    with new_path(_made(home), "model-") as folder:
+    with temporary_path(_made(home), "model-") as folder:
         folder.mkdir()
 
         def show(done: int) -> None:
@@ -215,7 +215,7 @@ def _register_content(
         return asset_record(wanted.name, _amended(connection, wanted, found))
     _check_version(connection, wanted)
     # MLflow sends a folder whole, and only some of its files count.
-    with new_path(_made(home), "model-") as folder:
+    with temporary_path(_made(home), "model-") as folder:
         folder.mkdir()
         if write(content, folder, lambda _: None) != content_hash:
             raise EnvironmentRefused(f"{path} changed while it was being read: register it again")

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from runner.atomic import write_whole
+from runner.atomic import write_atomically
 from runner.batch_progress import Counter, Tail
 from runner.databricks.files import list_folder, read_file
 from runner.databricks.job_runs import find_run, get_run, output_of, place_of
@@ -83,7 +83,7 @@ class _Copy:
         """The lines of the job's logs that are new since the last call."""
         for path in (log_file(self._folder), *worker_logs(self._folder)):
             tail = self._tails.setdefault(path, Tail(path))
-            for line in tail.lines(whole=last):
+            for line in tail.lines(ended=last):
                 yield line.decode("utf-8", "replace")
 
     def progress(self, status: JobStatus) -> Progress:
@@ -105,6 +105,6 @@ class _Copy:
             with path.open("ab") as file:
                 file.write(content[len(before) :])
         else:
-            write_whole(path, content.decode("utf-8", "backslashreplace"))
+            write_atomically(path, content.decode("utf-8", "backslashreplace"))
         if name == "starts.txt" and content != before:
             self._counter = Counter(self._folder)  # in another run other attempts count

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.atomic import new_path, replaced
+from runner.atomic import replace_atomically, temporary_path
 from runner.declarations.catalog import ENDPOINTS, Catalog
 from runner.declarations.deployment import Deployment
 from runner.declarations.document import MappingNode, Node, ScalarNode, describe, read_document
@@ -167,7 +167,10 @@ def _replace(file: Path, raw: bytes, text: str, expected: Any, first: Pin) -> No
     import shutil
 
     try:
-        with new_path(file.parent, f".{file.name}.") as draft, replaced(file, draft):
+        with (
+            temporary_path(file.parent, f".{file.name}.") as draft,
+            replace_atomically(file, draft),
+        ):
             with draft.open("xb") as stream:
                 stream.write(text.encode())
             shutil.copymode(file, draft)

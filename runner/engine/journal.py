@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 
-from runner.atomic import remove, write_whole
+from runner.atomic import remove, write_atomically
 from runner.engine.attempt import Attempt, FileResult
 from runner.engine.parts import Key
 from runner.engine.sealed import seal, unseal
@@ -74,7 +74,7 @@ def write_journal(path: Path, attempts: Iterable[Attempt]) -> None:
 
     OSError when the disk refuses.
     """
-    write_whole(path, b"".join(map(_line, attempts)).decode())
+    write_atomically(path, b"".join(map(_line, attempts)).decode())
     sync([path.parent])
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from runner.atomic import replaced, write_whole
+from runner.atomic import replace_atomically, write_atomically
 from runner.counting import many
 from runner.engine.attempt import Attempt
 from runner.engine.disk import full_disk_fails_the_job
@@ -52,7 +52,7 @@ def publish(plan: Plan, folder: Path, attempts: Iterable[Attempt]) -> Path:
         with (
             full_disk_fails_the_job(folder),
             # Not in the output's own folder: a crash must leave nothing there that isn't whole.
-            replaced(published, folder / "output.partial") as draft,
+            replace_atomically(published, folder / "output.partial") as draft,
         ):
             _concatenate(((piece(folder, attempt.key), attempt) for attempt in done), draft)
     return target
@@ -105,7 +105,7 @@ def write_failures(attempts: Iterable[Attempt], path: Path) -> None:
     writer.writerows(
         (failure.file, failure.attempt, failure.reason) for failure in failures(attempts)
     )
-    write_whole(path, table.getvalue())
+    write_atomically(path, table.getvalue())
 
 
 def _too_few(attempt: Attempt) -> str:

@@ -12,7 +12,7 @@ from errno import ENOENT
 from pathlib import Path
 from typing import Literal, get_args
 
-from runner.atomic import write_whole
+from runner.atomic import write_atomically
 from runner.engine.sealed import seal, unseal
 from runner.errors import JobFailed
 from runner.only_files import read_file
@@ -88,8 +88,8 @@ def write_plan(plan: Plan, path: Path) -> None:
         if name not in plan.secrets
     }
     text = encode(replace(plan, environment_variables=written)).decode()
-    write_whole(_copy_of(path), text)
-    write_whole(path, text)
+    write_atomically(_copy_of(path), text)
+    write_atomically(path, text)
 
 
 def read_plan(path: Path, log: Callable[[str], object] = lambda _: None) -> Plan:

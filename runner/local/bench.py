@@ -28,7 +28,7 @@ from runner.local.endpoints import DeclaredEndpoints
 from runner.local.home import make_folder
 from runner.local.interpreters import Declaring, Interpreters, asked_manager
 from runner.local.invocation import declaring_of
-from runner.local.venvs import held, store_aside
+from runner.local.venvs import held, tracking_store_variables
 from runner.project import Project
 from runner.request import default_endpoint, refuse_pipeline, resolve
 from runner.scoring_script import find_script
@@ -160,7 +160,7 @@ class Bench:
             size = max(1, min(settings.mini_batch_size, len(files) // _PARTS))
             settings = replace(settings, mini_batch_size=size)
         folder.mkdir()
-        variables = {**store_aside(interpreter, folder)}
+        variables = {**tracking_store_variables(interpreter, folder)}
         if deployment is not None:
             variables["AZUREML_MODEL_DIR"] = str(model_folder(folder))
             variables |= without_references(

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from runner.atomic import write_whole
+from runner.atomic import write_atomically
 from runner.engine.sealed import seal, unseal
 from runner.engine.stopped import Stopped, check_stop
 from runner.errors import JobFailed
@@ -80,7 +80,7 @@ def write_command(command: Command, folder: Path) -> None:
     document = asdict(command)
     for name in command.secrets:
         del document["environment_variables"][name]
-    write_whole(folder / "command.json", seal(document).decode())
+    write_atomically(folder / "command.json", seal(document).decode())
 
 
 def read_command(folder: Path) -> Command:
@@ -146,14 +146,14 @@ def _make_outputs(
     lock: int | None,
 ) -> Path | None:
     """Run the command, unless an earlier attempt of the job has come to its end."""
-    aside, target = folder / "output", folder / "named-outputs"
+    staging, target = folder / "output", folder / "named-outputs"
     end_left_over(folder)
     if not delivered(folder, target):
         with _tracking(home, command, _begin_run(home, job, command, folder, stop)) as variables:
-            _run(command, folder, aside, variables, stop, lock)
+            _run(command, folder, staging, variables, stop, lock)
         if not command.outputs:
             return None
-        deliver(folder, aside, target)
+        deliver(folder, staging, target)
     for name, named in command.registered.items():
         asset = register(
             home,
@@ -207,22 +207,22 @@ def _end_run(home: Path, job: Job, command: Command, folder: Path, end: End) -> 
 def _run(
     command: Command,
     folder: Path,
-    aside: Path,
+    staging: Path,
     variables: Mapping[str, str],
     stop: Callable[[], bool],
     lock: int | None,
 ) -> None:
-    """Run the command on its copy of the code, with a folder aside for its outputs."""
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir()
+    """Run the command on its copy of the code, with a staging folder for its outputs."""
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir()
     for name, is_folder in command.outputs.items():
         if is_folder:
-            (aside / name).mkdir()
+            (staging / name).mkdir()
     log = command_log(folder)
     check_stop(stop)
     with open(log, "ab", opener=only_files) as output, held_for_command(folder) as held:
         process = subprocess.Popen(
-            _filled_in(command, aside),
+            _filled_in(command, staging),
             cwd=code_folder(folder),
             env=_environment(command, variables),
             stdin=subprocess.DEVNULL,
@@ -239,7 +239,7 @@ def _run(
     if status != 0:
         raise JobFailed(f"the command {_ended(status)}; its output is in {log}")
     for name in command.outputs:
-        if not (aside / name).exists():
+        if not (staging / name).exists():
             raise JobFailed(f"the command wrote no output {name!r}; its output is in {log}")
 
 
@@ -250,12 +250,12 @@ def _ended(status: int) -> str:
     return f"exited with status {status}"
 
 
-def _filled_in(command: Command, aside: Path) -> list[str]:
+def _filled_in(command: Command, staging: Path) -> list[str]:
     """The command with each expression replaced by its value, which is quoted for a shell."""
 
     def value(match: re.Match[str]) -> str:
         kind, name = match.groups()
-        return command.inputs[name] if kind == "inputs" else str(aside / name)
+        return command.inputs[name] if kind == "inputs" else str(staging / name)
 
     if isinstance(command.command, str):
         text = _EXPRESSION.sub(lambda match: shlex.quote(value(match)), command.command)

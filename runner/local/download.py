@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from runner.atomic import check_absent, created
+from runner.atomic import check_absent, create_atomically
 from runner.errors import EnvironmentRefused, NotFound
 from runner.privacy import copy_file
 from runner.workspace import Job
@@ -35,7 +35,7 @@ def download(
     if not outputs and not records:
         raise NotFound(f"job {job.name!r}, which is {job.status}, has nothing to download")
     try:
-        with created(target) as copy:
+        with create_atomically(target) as copy:
             for name, path in outputs.items():
                 _copy(path, copy / "named-outputs" / name)
             for name, path in logged.items():

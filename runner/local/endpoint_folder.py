@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from runner.atomic import new_path, write_whole
+from runner.atomic import temporary_path, write_atomically
 from runner.local.files import link_out
 from runner.local.home import make_folder
 from runner.local.job_lock import owner
@@ -52,7 +52,7 @@ def read_key(folder: Path) -> str:
     """The endpoint's key, made at random the first time it is asked for."""
     path = key_file(folder)
     if not path.exists():
-        with new_path(folder, "key.") as draft:
+        with temporary_path(folder, "key.") as draft:
             descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w") as file:
                 file.write(secrets.token_urlsafe(32) + "\n")
@@ -64,7 +64,7 @@ def read_key(folder: Path) -> str:
 
 def announce(folder: Path, address: Address) -> None:
     """Tell where the endpoint is served; only for who holds its lock."""
-    write_whole(folder / "server.json", json.dumps(asdict(address)))
+    write_atomically(folder / "server.json", json.dumps(asdict(address)))
 
 
 def withdraw(folder: Path) -> None:
@@ -89,7 +89,7 @@ def lay_out_model(home: Path, folder: Path, model: Asset) -> Path:
         link_out(home, model.content_hash, target / model.base_name, model.reference)
     else:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with new_path(target.parent) as draft:
+        with temporary_path(target.parent) as draft:
             link_out(home, model.content_hash, draft / model.base_name)
             # Laid out by somebody else meanwhile? A version's content is always the same.
             with suppress(OSError):

@@ -6,12 +6,9 @@
     <home>/tmp/                       what is being written, and for a day what was cut off
 
 A tree's hash is that of its manifest (`runner.content`), which is kept as a content itself.
-Everything is written aside and then renamed into place, so what can be seen under `files` and
-`trees` is whole, and processes that store the same thing at once don't disturb each other. Contents
-are synced before that; a tree that a power cut takes is laid out again.
-
-What is there may be damaged later, so it is held against its hash before it is used (`check`), and
-replaced where it is stored again.
+Everything is written to a temporary path and then renamed, so what is seen under `files` and
+`trees` is complete, and processes that store the same thing at once do not disturb each other.
+Contents are synced before that; a tree that a power cut takes is laid out again.
 """
 
 from __future__ import annotations
@@ -26,7 +23,7 @@ from itertools import islice
 from pathlib import Path
 from stat import S_IMODE, S_ISREG
 
-from runner.atomic import check_absent, created, new_path, remove
+from runner.atomic import check_absent, create_atomically, remove, temporary_path
 from runner.content import (
     CHUNK,
     Content,
@@ -211,7 +208,7 @@ def copy_out(home: Path, tree: str, target: Path) -> Path:
     shape, entries = _load(home, tree)
     sources = _inside(check(home, tree), shape, entries)
     only = None if shape == "folder" else entries[0][0]
-    with _writing(target.parent, _TARGET_WAY_OUT), created(target, only) as path:
+    with _writing(target.parent, _TARGET_WAY_OUT), create_atomically(target, only) as path:
         _lay_out(sources, path, copy_file)
     return target
 
@@ -339,13 +336,13 @@ def _keep_new(
     """
     hashes: dict[str, str] = {}
     written: dict[str, Path] = {}  # by hash
-    with new_path(home / "tmp") as aside:
-        aside.mkdir(0o700)
+    with temporary_path(home / "tmp") as staging:
+        staging.mkdir(0o700)
         for number, file in enumerate(files):
             if expected is not None and expected[file.name] in written:
                 _agree(written[expected[file.name]], file.mode)
                 continue
-            path = aside / str(number)
+            path = staging / str(number)
             hashes[file.name] = _write(path, file)
             _agree(written.setdefault(hashes[file.name], path), file.mode)
         sync(written.values())
@@ -357,7 +354,7 @@ def _keep_new(
 
 
 def _write(path: Path, source: ContentFile) -> str:
-    """Write a content aside, with the rights of its source, and return its hash.
+    """Write a content to a staging file, with the rights of its source, and return its hash.
 
     All seem to be of one moment long ago: so a change in the moment in which one was remembered is
     one of its times, too, and one that was mended is the same to a job that has read it.
@@ -375,7 +372,7 @@ def _write(path: Path, source: ContentFile) -> str:
 
 
 def _publish_content(home: Path, path: Path, content_hash: str) -> None:
-    """Put a content that was written aside in its place, if no sound one is there."""
+    """Move a content that was staged to its place, if no sound one is there."""
     kept = _kept(home, content_hash)
     _make_folder(home, kept.parent)
     try:
@@ -459,7 +456,7 @@ def _publish(home: Path, tree: str, shape: Shape, entries: list[tuple[str, str]]
     target = home / "trees" / tree
     _make_folder(home, target.parent)
     _make_folder(home, home / "tmp")
-    with new_path(home / "tmp") as path:
+    with temporary_path(home / "tmp") as path:
         kept = {name: _kept(home, content_hash) for name, content_hash in entries}
         _lay_out(kept, path / shape, _link)
         try:
@@ -479,7 +476,7 @@ def _replace(home: Path, kept: Path, target: Path) -> None:
     """Put a link to a content in the place of what is there, if anything is."""
     _make_folder(home, target.parent)
     _make_folder(home, home / "tmp")
-    with new_path(home / "tmp") as path:
+    with temporary_path(home / "tmp") as path:
         _link(kept, path)
         _put(path, target)
 

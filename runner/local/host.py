@@ -101,12 +101,12 @@ def _run(
 
 def _draw(folder: Path, job: Job) -> None:
     """Write the page of a training job. What fails here is no failure of the job."""
-    from runner.atomic import write_whole
+    from runner.atomic import write_atomically
     from runner.local.tracking.record import read_record
     from runner.report.training import render_training
 
     try:
-        write_whole(folder / "report.html", render_training(job, read_record(folder)))
+        write_atomically(folder / "report.html", render_training(job, read_record(folder)))
     except Exception:
         import traceback
 

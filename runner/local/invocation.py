@@ -40,7 +40,7 @@ from runner.local.files import check, link_out, looks_changed
 from runner.local.home import make_folder
 from runner.local.interpreters import Declaring, Interpreters
 from runner.local.jobs import begin_job, name_job
-from runner.local.venvs import keep_interpreter, store_aside
+from runner.local.venvs import keep_interpreter, tracking_store_variables
 from runner.registering import find_or_register, registration_of
 from runner.request import Request, only_here
 from runner.scoring_script import find_script
@@ -77,7 +77,7 @@ def invoke(
     plan, model, given, notices = plan_job(home, catalog, request, invocation, name, assets)
     interpreter = _interpreter(request, plan, model, interpreters)
     folder = make_folder(home, job_folder(home, name))
-    variables = {**store_aside(interpreter, folder), **plan.environment_variables}
+    variables = {**tracking_store_variables(interpreter, folder), **plan.environment_variables}
     secrets = unwritten(plan.environment_variables, _given_variables(request))
     plan = replace(
         plan, python=interpreter.python, environment_variables=variables, secrets=secrets

@@ -39,7 +39,7 @@ from runner.local.serving.model_error import as_azure_shows, told_error
 from runner.local.serving.plan import DeploymentPlan
 from runner.local.serving.request import Request
 from runner.local.serving.traffic import HEADER, choose, nobody
-from runner.local.venvs import held, store_aside
+from runner.local.venvs import held, tracking_store_variables
 from runner.nearest import nearest
 from runner.scoring_script import find_script
 from runner.serving_record import record_slowest, record_starts
@@ -243,7 +243,7 @@ def plan_deployment(
         script=script.name if script else None,
         environment_variables={
             **({"AZUREML_MODEL_DIR": found} if found else {}),
-            **store_aside(interpreter, folder),
+            **tracking_store_variables(interpreter, folder),
             **(_settle_spark(folder, interpreter.python) if spark else {}),
             **without_references(
                 deployment.environment_variables, os.environ, f"deployment {deployment.name!r}"

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from runner.atomic import new_path, remove
+from runner.atomic import remove, temporary_path
 from runner.errors import EnvironmentRefused
 from runner.job_folder import copy_beside, job_folder
 from runner.local.database import opened, transaction
@@ -64,7 +64,7 @@ def _remove(home: Path, job: Job) -> None:
     if place := _asked_place(home, job.name):
         remove(copy_beside(folder, place))  # what was cut off while it was copied
     make_folder(home, home / "tmp", exist_ok=True)
-    with new_path(home / "tmp") as path:
+    with temporary_path(home / "tmp") as path:
         with suppress(FileNotFoundError):
             folder.rename(path)
             sync([folder.parent])

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from runner.atomic import write_whole
+from runner.atomic import write_atomically
 from runner.job_interpreter import read_interpreter, write_interpreter
 from runner.venvs.interpreter import Interpreter
 from runner.workspace import Job
@@ -41,7 +41,7 @@ def held(home: Path, interpreter: Interpreter | None, user: str) -> Iterator[int
         yield file.fileno()
 
 
-def store_aside(interpreter: Interpreter, folder: Path) -> dict[str, str]:
+def tracking_store_variables(interpreter: Interpreter, folder: Path) -> dict[str, str]:
     """The variables by which MLflow in a venv keeps in `folder` what nobody asked it to track.
 
     MLflow 2 makes a store as soon as it loads a model, and would make it where the command was
@@ -62,7 +62,7 @@ def keep_interpreter(home: Path, interpreter: Interpreter, folder: Path) -> None
 
     venv = complete(home, interpreter.venv)
     if venv is not None:
-        write_whole(folder / "venv.json", json.dumps(asdict(venv)) + "\n")
+        write_atomically(folder / "venv.json", json.dumps(asdict(venv)) + "\n")
 
 
 def restore_venv(home: Path, folder: Path, log: Callable[[str], object]) -> None:

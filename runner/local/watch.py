@@ -30,7 +30,7 @@ def watch(folder: Path, look: Callable[[], Job], logs: bool) -> Iterator[Progres
             workers = worker_logs(folder)
             tails |= {path: Tail(path) for path in workers if path not in tails}
             for tail in tails.values():
-                lines = tail.lines(whole=job.status.final)
+                lines = tail.lines(ended=job.status.final)
                 yield from (LogLine(line.decode("utf-8", "replace")) for line in lines)
         progress = counted.progress(job.status)
         if progress != last:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.atomic import write_whole
+from runner.atomic import write_atomically
 from runner.comparison.records import NoRecord, from_plain, to_plain
 from runner.errors import WrongUsage
 
@@ -93,7 +93,7 @@ def before(folder: Path, place: int) -> Path:
 
 def write_changes(folder: Path, changes: Changes) -> None:
     """Write what was found."""
-    write_whole(folder / "changes.json", json.dumps(to_plain(changes)))
+    write_atomically(folder / "changes.json", json.dumps(to_plain(changes)))
 
 
 def read_changes(folder: Path) -> Changes:
@@ -104,7 +104,7 @@ def read_changes(folder: Path) -> Changes:
 
 def write_fetched(folder: Path, fetched: Sequence[Fetched]) -> None:
     """Write what was fetched."""
-    write_whole(folder / "fetched.json", json.dumps(to_plain(AllFetched(tuple(fetched)))))
+    write_atomically(folder / "fetched.json", json.dumps(to_plain(AllFetched(tuple(fetched)))))
 
 
 def read_fetched(folder: Path) -> tuple[Fetched, ...]:

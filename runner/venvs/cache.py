@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from runner.atomic import remove, write_whole
+from runner.atomic import remove, write_atomically
 from runner.errors import EnvironmentRefused, NotFound
 from runner.privacy import make_private
 
@@ -107,7 +107,7 @@ def venv_from(content: dict[str, Any]) -> Venv:
 
 def write_record(home: Path, venv: Venv) -> None:
     """Make an entry complete."""
-    write_whole(folder_of(home, venv.name) / _RECORD, json.dumps(asdict(venv), indent=1))
+    write_atomically(folder_of(home, venv.name) / _RECORD, json.dumps(asdict(venv), indent=1))
 
 
 @contextmanager
@@ -273,7 +273,7 @@ def _note(folder: Path, owner: str) -> None:
             if process.isdecimal() and not _alive(int(process)):
                 file.unlink(missing_ok=True)
         use = Use(owner, os.getpid(), now())
-        write_whole(folder / "used" / f"{digest}-{use.process}", json.dumps(asdict(use)))
+        write_atomically(folder / "used" / f"{digest}-{use.process}", json.dumps(asdict(use)))
 
 
 def _uses(folder: Path) -> tuple[Use, ...]:

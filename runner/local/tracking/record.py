@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from runner.atomic import write_whole
+from runner.atomic import write_atomically
 from runner.errors import NotFound
 from runner.job_folder import job_folder
 from runner.local.tracking.reading import read_run
@@ -22,7 +22,7 @@ from runner.workspace import Job, LoggedModel, Metric, Origin, Point, Run
 
 def write_record(folder: Path, run: Run) -> None:
     """Keep a run in its job's folder. NaN and infinite numbers are written as Python does."""
-    write_whole(record_file(folder), json.dumps(asdict(run)) + "\n")
+    write_atomically(record_file(folder), json.dumps(asdict(run)) + "\n")
 
 
 def record_file(folder: Path) -> Path:
