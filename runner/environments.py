@@ -24,7 +24,7 @@ from runner.sources import AZUREML, OUTPUTS, Source
 if TYPE_CHECKING:
     from runner.adoption import Adoption
     from runner.health import Link
-    from runner.local.bench import Bench
+    from runner.local.version_scorer import VersionScorer
     from runner.venvs.interpreter import EnvManager
     from runner.workspace import Abilities, Workspace
 
@@ -77,11 +77,13 @@ def open_workspace(environment: str, outputs: Path | None = None) -> Workspace:
     return _platform(source).open_workspace(project, environment, source)
 
 
-def open_bench(environment: str, manager: EnvManager | None, log: Callable[[str], object]) -> Bench:
-    """Return what scores on this machine by what an environment declares. Raises WrongUsage."""
-    from runner.local.bench import Bench
+def open_version_scorer(
+    environment: str, manager: EnvManager | None, log: Callable[[str], object]
+) -> VersionScorer:
+    """Return a scorer of model versions by what an environment declares. Raises WrongUsage."""
+    from runner.local.version_scorer import VersionScorer
 
-    return Bench(find_project(), environment, manager, log)
+    return VersionScorer(find_project(), environment, manager, log)
 
 
 def find_abilities(environment: str, outputs: Path | None = None) -> Abilities:

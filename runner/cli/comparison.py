@@ -75,34 +75,34 @@ def compare_versions(
         find_working_tree,
         named_model,
     )
-    from runner.environments import open_bench
+    from runner.environments import open_version_scorer
 
     names = {name for text in (old, new) if text and (name := named_model(text))}
-    bench = open_bench(session.environment, session.env_manager, print_note)
-    if not names and new and (named := declared_at(new, bench.catalog)):
+    scorer = open_version_scorer(session.environment, session.env_manager, print_note)
+    if not names and new and (named := declared_at(new, scorer.catalog)):
         names = {named}
     workspace = session.open()
     with interruptible(), ExitStack() as stack:
-        folder = stack.enter_context(bench.scratch())
-        asked = bench.ask(endpoint, deployment, data, names)
-        name = min(names, default=bench.model_of(asked))
-        before = find_version(workspace, old, name, bench.catalog, _made(folder / "from-old"))
+        folder = stack.enter_context(scorer.scratch())
+        asked = scorer.ask(endpoint, deployment, data, names)
+        name = min(names, default=scorer.model_of(asked))
+        before = find_version(workspace, old, name, scorer.catalog, _made(folder / "from-old"))
         after = (
-            find_version(workspace, new, name, bench.catalog, _made(folder / "from-new"))
+            find_version(workspace, new, name, scorer.catalog, _made(folder / "from-new"))
             if new
-            else find_working_tree(before.name or name, asked.deployment, bench.catalog)
+            else find_working_tree(before.name or name, asked.deployment, scorer.catalog)
         )
         shown, chosen, notices = find_data(
-            workspace, asked.data or "", bench.catalog.data, _made(folder / "from-data")
+            workspace, asked.data or "", scorer.catalog.data, _made(folder / "from-data")
         )
         trials = [
-            bench.ready(subject, asked, chosen, folder / called)
+            scorer.ready(subject, asked, chosen, folder / called)
             for subject, called in ((before, "old"), (after, "new"))
         ]
         halves: list[Half] = []
         for subject, trial in zip((before, after), trials, strict=True):
             print_note(f"scoring {subject.label}")
-            with bench.held(trial):
+            with scorer.held(trial):
                 scored, again = score(trial, twice=not halves)
             halves.append(Half(subject, trial.interpreter, scored, again))
         writer = stack.enter_context(changed_rows(rows))

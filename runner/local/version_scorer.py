@@ -52,7 +52,7 @@ class Asked:
     notices: tuple[str, ...] = ()
 
 
-class Bench:
+class VersionScorer:
     """Scores versions of a model by what an environment of the project declares."""
 
     def __init__(
