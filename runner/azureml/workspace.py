@@ -119,7 +119,7 @@ class AzureWorkspace:
     def default_endpoint(self) -> str | None:
         from runner.azureml.endpoints import DeployedEndpoints
         from runner.declarations import read_stack
-        from runner.request import default_endpoint
+        from runner.invocation.request import default_endpoint
 
         # By the stack file alone: it holds while the declarations are being mended.
         stack = stack_file(self._project, self.environment)

@@ -133,7 +133,7 @@ class DatabricksWorkspace:
     def default_endpoint(self) -> str | None:
         from runner.databricks.endpoints import DeployedEndpoints
         from runner.declarations import read_stack
-        from runner.request import default_endpoint
+        from runner.invocation.request import default_endpoint
 
         # By the stack file alone: it holds while the declarations are being mended.
         stack = stack_file(self._project, self.environment)

@@ -29,8 +29,9 @@ from runner.engine_settings import (
     usual_engine,
 )
 from runner.errors import EnvironmentRefused, JobFailed, NotFound, WrongUsage
-from runner.input_data import form_of
 from runner.input_path import Chosen, check_type, choose_input, counted_names, unscored
+from runner.invocation.input_data import form_of
+from runner.invocation.request import Request, only_here
 from runner.job_address import is_job_address
 from runner.job_folder import job_folder, model_folder, now
 from runner.job_interpreter import differing
@@ -42,7 +43,6 @@ from runner.local.interpreters import Declaring, Interpreters
 from runner.local.jobs import begin_job, name_job
 from runner.local.venvs import keep_interpreter, store_aside
 from runner.registering import find_or_register, registration_of
-from runner.request import Request, only_here
 from runner.scoring_script import find_script
 from runner.spark import asked_master, check_spark
 from runner.venvs.interpreter import Interpreter

@@ -136,15 +136,15 @@ class LocalWorkspace:
         return known[name]
 
     def default_endpoint(self) -> str | None:
+        from runner.invocation.request import default_endpoint
         from runner.local.endpoints import DeclaredEndpoints
-        from runner.request import default_endpoint
 
         return default_endpoint(DeclaredEndpoints(self._catalog))
 
     def invoke(self, invocation: Invocation) -> Job:
+        from runner.invocation.request import resolve
         from runner.local.endpoints import DeclaredEndpoints
         from runner.local.invocation import invoke
-        from runner.request import resolve
 
         request = resolve(invocation, self._catalog, DeclaredEndpoints(self._catalog))
         begin = invoke

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.input_data import form_of
+from runner.invocation.input_data import form_of
 
 WORKSPACE = (
     "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import EnvironmentRefused, NotFound
-from runner.stack import read_stack_output
+from runner.stacks.pulumi_cli import read_stack_output
 from tests.projects import ROOT
 
 OUTPUT = {

@@ -63,7 +63,7 @@ def read_source(project: Project, environment: str, source: Source) -> StackOutp
     Raises WrongUsage, NotFound, EnvironmentRefused.
     """
     if source.kind == "stack":
-        from runner.stack import read_stack_output
+        from runner.stacks.pulumi_cli import read_stack_output
 
         printed = read_stack_output(project.root, environment)
         return checked_output(printed, f"stack {environment}")

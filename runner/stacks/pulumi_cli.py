@@ -1,4 +1,4 @@
-"""The output `runner` of a Pulumi stack, read from its state through the Automation API."""
+"""Asks the Pulumi CLI about a stack: for its output `runner`, and for a preview."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from runner.errors import EnvironmentRefused, NotFound
 
@@ -15,8 +19,28 @@ _ELSEWHERE = "or give its output as a file with --outputs"
 _NO_CLI = "the Pulumi CLI, which reads the stack, is not on PATH; install it"
 
 
+@dataclass(frozen=True)
+class Creation:
+    """A resource that would be made: its type and name in the program, and its inputs."""
+
+    type: str
+    name: str
+    inputs: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class StackPreview:
+    """The resources that would be made, and Pulumi's own list of them for `pulumi import --file`.
+
+    The list has a placeholder for each id.
+    """
+
+    creations: Sequence[Creation]
+    imports: Mapping[str, Any]
+
+
 def find_cli(folder: Path) -> Path:
-    """The Pulumi CLI: on PATH, else the one that the project's own `scripts/pulumi` has built.
+    """Return the Pulumi CLI: on PATH, else the one that the project's `scripts/pulumi` has built.
 
     Raises EnvironmentRefused where there is neither.
     """
@@ -36,7 +60,7 @@ def find_cli(folder: Path) -> Path:
 
 
 def read_stack_output(folder: Path, stack: str) -> object:
-    """Read the JSON that the stack of the project in `folder` put out. Takes a second or so.
+    """Read the JSON that a stack of the project in `folder` exported. Takes a second or so.
 
     Raises EnvironmentRefused where Pulumi or its state is out of reach or the stack has not been
     deployed, NotFound where there is no such stack.
@@ -65,7 +89,7 @@ def read_stack_output(folder: Path, stack: str) -> object:
             f" {_ELSEWHERE}"
         ) from None
     except CommandError as error:
-        raise _explained(str(error), stack) from None
+        raise _unreadable_stack(str(error), stack) from None
     try:
         content: object = json.loads(printed)
     except ValueError:
@@ -75,8 +99,34 @@ def read_stack_output(folder: Path, stack: str) -> object:
     return content
 
 
-def _explained(printed: str, stack: str) -> EnvironmentRefused:
-    """What a failed `pulumi stack output` means, and the way out."""
+def preview_stack(folder: Path, stack: str) -> StackPreview:
+    """Preview the stack of the project in `folder`. Raises EnvironmentRefused where that fails."""
+    with TemporaryDirectory() as scratch:
+        listed = Path(scratch) / "import.json"
+        command = [
+            *(str(find_cli(folder)), "preview", "--stack", stack, "--json", "--non-interactive"),
+            *("--import-file", str(listed)),
+        ]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        try:
+            steps = json.loads(done.stdout)["steps"]
+            imports = json.loads(listed.read_text("utf-8"))
+        except (OSError, ValueError, KeyError):
+            steps = None
+    if done.returncode or steps is None:
+        raise EnvironmentRefused(
+            f"`pulumi preview --stack {stack}` does not succeed; run it to see why"
+        )
+    created = [step["newState"] for step in steps if step["op"] == "create"]
+    creations = [
+        Creation(state["type"], state["urn"].rpartition("::")[2], state.get("inputs") or {})
+        for state in created
+    ]
+    return StackPreview(creations, imports)
+
+
+def _unreadable_stack(printed: str, stack: str) -> EnvironmentRefused:
+    """Return the error for a `pulumi stack output` that failed, with its way out."""
     text = printed.lower()
     if "no stack named" in text:
         return NotFound(
@@ -110,7 +160,7 @@ def _explained(printed: str, stack: str) -> EnvironmentRefused:
 
 
 def _reason(printed: str) -> str:
-    """The line that says what went wrong, of what a CommandError holds."""
+    """Return the line of a CommandError's text that says what went wrong."""
     lines = [line.strip() for line in printed.splitlines() if line.strip()]
     said = [line.removeprefix("stderr:").strip() for line in lines]
     wrong = [line.removeprefix("error:").strip() for line in said if line.startswith("error:")]

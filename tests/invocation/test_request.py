@@ -10,7 +10,7 @@ import pytest
 
 from runner.declarations import Catalog, read_catalog
 from runner.errors import EnvironmentRefused, NotFound, RunnerError, WrongUsage
-from runner.request import (
+from runner.invocation.request import (
     Deployments,
     Request,
     call_settings,

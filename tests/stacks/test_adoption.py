@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from runner.adoption import Adopted, import_list
+from runner.stacks.adoption import Adopted, import_list
 
 ONLINE = "azure-native:machinelearningservices:OnlineEndpoint"
 DEPLOYMENT = "azure-native:machinelearningservices:OnlineDeployment"
