@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from runner.errors import NotFound
-from runner.job_address import is_job_address
+from runner.jobs.addresses import is_job_address
 from runner.workspace import Asset, Registration
 
 if TYPE_CHECKING:

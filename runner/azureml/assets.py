@@ -31,8 +31,8 @@ from runner.azureml.versions import (
 )
 from runner.content import Content, counted, hash_content, hash_file, scan
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
-from runner.job_address import is_job_address, parse_job_address
-from runner.origins import origin_of
+from runner.jobs.addresses import is_job_address, parse_job_address
+from runner.jobs.logged_models import origin_of
 from runner.workspace import Asset, OnProgress, Registration, Run, Transfer
 
 if TYPE_CHECKING:

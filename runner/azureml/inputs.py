@@ -12,8 +12,8 @@ from runner.azureml.storage import parse_place
 from runner.declarations.references import parse_reference
 from runner.declarations.scoring_request import address_type
 from runner.errors import WrongUsage
-from runner.input_path import Chosen, choose_input, counted_names
 from runner.invocation.input_data import DATA_ID, form_of
+from runner.jobs.input_paths import Chosen, choose_input, counted_names
 from runner.registering import Registrar, find_or_register
 from runner.workspace import Asset, OnProgress, Registration
 

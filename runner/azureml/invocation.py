@@ -19,7 +19,7 @@ from runner.azureml.submission import UNCERTAIN, begin_job, name_job
 from runner.declarations.scoring_request import model_input, wire_settings
 from runner.errors import JobFailed, WrongUsage
 from runner.invocation.request import Request, check_deployment, refuse_only_here, resolve
-from runner.polling import first_pause
+from runner.jobs.polling import first_pause
 from runner.registering import Registrar
 from runner.workspace import Invocation, Job
 

@@ -17,8 +17,8 @@ from runner.azureml.registered import find
 from runner.azureml.storage import ARTIFACTS, Place, is_address, storage_of
 from runner.declarations.references import parse_reference
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
-from runner.job_address import ARTIFACTS as LOGGED
-from runner.job_address import (
+from runner.jobs.addresses import ARTIFACTS as LOGGED
+from runner.jobs.addresses import (
     JobAddress,
     JobOutput,
     RegisteredModel,

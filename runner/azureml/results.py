@@ -18,7 +18,7 @@ from runner.azureml.output_rows import count
 from runner.azureml.storage import ARTIFACTS, Place, storage_of
 from runner.errors import EnvironmentRefused, NotFound, RunnerError
 from runner.fetching import fresh_folder
-from runner.job_folder import job_folder
+from runner.jobs.folder import job_folder
 from runner.tally import in_order, told
 from runner.workspace import JobStatus, OnProgress, Summary, Transfer
 

@@ -29,10 +29,10 @@ from runner.declarations.job import name_of
 from runner.declarations.problem import refusal
 from runner.declarations.reader import plain
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
-from runner.input_path import check_type, existing
-from runner.job_kinds import JOB_KINDS
-from runner.polling import first_pause
-from runner.training_job import find_training_job, folder_of, other_input
+from runner.jobs.input_paths import check_type, existing
+from runner.jobs.kinds import JOB_KINDS
+from runner.jobs.polling import first_pause
+from runner.jobs.training import find_training_job, folder_of, other_input
 from runner.workspace import OnProgress
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from runner.azureml.abilities import ABILITIES
 from runner.azureml.connection import Connection
 from runner.catalogs import read_environment_catalog
-from runner.job_kinds import JobType
+from runner.jobs.kinds import JobType
 from runner.project import stack_file
 from runner.venvs.interpreter import EnvManager
 from runner.workspace import (
@@ -185,7 +185,7 @@ class AzureWorkspace:
         return collect(self._connection, self._home, name, self.on_transfer)
 
     def profile(self, name: str) -> Profile:
-        from runner.job_profile import predictions_profile
+        from runner.jobs.profile import predictions_profile
 
         return predictions_profile(name, self.collect(name).output)
 

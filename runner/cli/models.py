@@ -114,7 +114,7 @@ def register(
     workspace = session.open()
 
     def made() -> str:
-        from runner.job_address import JobOutput, artifact_of
+        from runner.jobs.addresses import JobOutput, artifact_of
 
         assert job is not None
         if artifact:

@@ -28,8 +28,8 @@ from runner.engine.layout import journal_file, piece, plan_file
 from runner.engine.plan import Plan, read_plan
 from runner.engine.run import Stopped, run
 from runner.errors import RunnerError
-from runner.job_folder import log_line, with_secrets
-from runner.job_secrets import receive_secrets
+from runner.jobs.folder import log_line, with_secrets
+from runner.jobs.secrets import receive_secrets
 from runner.processes import with_one_thread
 
 SAMPLE = 20_000  # rows that are scored twice, or the rows of one part where it has more

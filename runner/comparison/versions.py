@@ -11,8 +11,8 @@ from runner.comparison.scoring import Subject
 from runner.content import hash_path, scan
 from runner.declarations import BatchDeployment, Catalog, Data, Model, parse_reference
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
-from runner.input_path import Chosen, choose_input, counted_names, existing
 from runner.invocation.input_data import form_of
+from runner.jobs.input_paths import Chosen, choose_input, counted_names, existing
 from runner.workspace import Workspace
 
 _PREFIX = "azureml:"

@@ -39,7 +39,7 @@ from runner.databricks.job_outputs import output_place
 from runner.databricks.places import is_in_volume, place_of
 from runner.databricks.volume import find_content, type_at, upload
 from runner.errors import EnvironmentRefused, WrongUsage
-from runner.job_address import ARTIFACTS, JobOutput, is_job_address, parse_job_address
+from runner.jobs.addresses import ARTIFACTS, JobOutput, is_job_address, parse_job_address
 from runner.workspace import Asset, OnProgress, Origin, Registration, Transfer
 
 if TYPE_CHECKING:

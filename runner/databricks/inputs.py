@@ -12,8 +12,8 @@ from runner.databricks.places import is_in_volume, place_of
 from runner.databricks.volume import type_at
 from runner.declarations.references import parse_reference
 from runner.errors import EnvironmentRefused, WrongUsage
-from runner.input_path import Chosen, choose_input, counted_names
 from runner.invocation.input_data import form_of
+from runner.jobs.input_paths import Chosen, choose_input, counted_names
 from runner.registering import Registrar, find_or_register
 from runner.workspace import Asset, Registration
 

@@ -15,10 +15,10 @@ from runner.databricks.job_runs import begin_run, name_job, request_of
 from runner.databricks.jobs import job_record
 from runner.databricks.requests import ScoreRequest
 from runner.databricks.wheel import send_wheel
-from runner.engine_settings import asked_engine, engine_settings, limited_to_machine
 from runner.errors import EnvironmentRefused, JobFailed, WrongUsage
 from runner.invocation.request import Request, only_here, refuse_pipeline, resolve
-from runner.polling import first_pause
+from runner.jobs.engine_settings import asked_engine, engine_settings, limited_to_machine
+from runner.jobs.polling import first_pause
 from runner.registering import Registrar
 from runner.scoring_script import find_script
 from runner.stacks.deploying import pulumi_up

@@ -35,7 +35,7 @@ from runner.databricks.notes import REQUEST, Note, read_note, tags_of
 from runner.declarations.names import UNITY_NAME_RULE, is_unity_name
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.fetching import write
-from runner.origins import origin_of
+from runner.jobs.logged_models import origin_of
 from runner.workspace import Asset, OnProgress, Origin, Registration, Run, Transfer
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from runner.catalogs import read_environment_catalog
 from runner.databricks.abilities import ABILITIES
 from runner.databricks.connection import Connection
-from runner.job_kinds import JobType
+from runner.jobs.kinds import JobType
 from runner.project import stack_file
 from runner.venvs.interpreter import EnvManager
 from runner.workspace import (
@@ -199,7 +199,7 @@ class DatabricksWorkspace:
         return collect(self._connection, self._home, name, self.on_transfer)
 
     def profile(self, name: str) -> Profile:
-        from runner.job_profile import predictions_profile
+        from runner.jobs.profile import predictions_profile
 
         return predictions_profile(name, self.collect(name).output)
 

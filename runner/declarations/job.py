@@ -34,7 +34,7 @@ from runner.declarations.references import (
     read_location,
 )
 from runner.errors import WrongUsage
-from runner.job_kinds import JOB_KINDS, DeclaredJobType
+from runner.jobs.kinds import JOB_KINDS, DeclaredJobType
 from runner.nearest import nearest
 
 Literals = str | int | float | bool

@@ -37,7 +37,7 @@ from runner.declarations.pipeline_deployment import (
     pipeline_deployment_from,
 )
 from runner.declarations.problem import Place, refusal
-from runner.job_kinds import JOB_KINDS
+from runner.jobs.kinds import JOB_KINDS
 from runner.nearest import nearest
 
 Declaration = (

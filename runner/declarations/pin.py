@@ -16,7 +16,7 @@ from runner.declarations.overlay import MODELS, Stack, lay_over, model_folder
 from runner.declarations.problem import DeclarationError, Place, refusal
 from runner.declarations.splice import Keys, splice
 from runner.errors import EnvironmentRefused, WrongUsage
-from runner.job_address import is_job_address, parse_job_address
+from runner.jobs.addresses import is_job_address, parse_job_address
 from runner.nearest import nearest
 
 _BOM = "\ufeff"

@@ -19,12 +19,12 @@ from runner.declarations import AssetReference, BatchDeployment, Catalog, Model
 from runner.declarations.secret_references import without_references
 from runner.engine.inputs import list_code, list_files
 from runner.engine.plan import Engine, Plan, Settings, write_plan
-from runner.engine_settings import asked_engine, engine_settings, usual_engine
 from runner.errors import WrongUsage
-from runner.input_path import Chosen
 from runner.invocation.request import default_endpoint, refuse_pipeline, resolve
-from runner.job_folder import model_folder
-from runner.job_secrets import unwritten
+from runner.jobs.engine_settings import asked_engine, engine_settings, usual_engine
+from runner.jobs.folder import model_folder
+from runner.jobs.input_paths import Chosen
+from runner.jobs.secrets import unwritten
 from runner.local.endpoints import DeclaredEndpoints
 from runner.local.home import make_folder
 from runner.local.interpreters import Declaring, Interpreters, asked_manager

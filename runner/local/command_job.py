@@ -19,7 +19,7 @@ from runner.atomic import write_whole
 from runner.engine.sealed import seal, unseal
 from runner.engine.stopped import Stopped, check_stop
 from runner.errors import JobFailed
-from runner.job_folder import (
+from runner.jobs.folder import (
     code_folder,
     command_log,
     deliver,

@@ -13,10 +13,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from runner.errors import EnvironmentRefused, NotFound
-from runner.job_folder import ask_to_stop, forget_stop, job_folder, now, starts
-from runner.job_interpreter import read_interpreter
-from runner.job_kinds import JobType
-from runner.job_secrets import OVER_STANDARD_INPUT, send_secrets
+from runner.jobs.folder import ask_to_stop, forget_stop, job_folder, now, starts
+from runner.jobs.interpreter import read_interpreter
+from runner.jobs.kinds import JobType
+from runner.jobs.secrets import OVER_STANDARD_INPUT, send_secrets
 from runner.local.database import opened, transaction
 from runner.local.job_lock import check_lock, owner
 from runner.local.job_records import (

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from runner.atomic import new_path, remove
 from runner.errors import EnvironmentRefused
-from runner.job_folder import copy_beside, job_folder
+from runner.jobs.folder import copy_beside, job_folder
 from runner.local.database import opened, transaction
 from runner.local.home import make_folder
 from runner.local.job_lock import lock

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from runner.atomic import write_whole
-from runner.job_interpreter import read_interpreter, write_interpreter
+from runner.jobs.interpreter import read_interpreter, write_interpreter
 from runner.venvs.interpreter import Interpreter
 from runner.workspace import Job
 

@@ -11,8 +11,8 @@ from runner.asset_kinds import ASSET_KINDS
 from runner.catalogs import read_environment_catalog
 from runner.content import Content, counted
 from runner.errors import NotFound
-from runner.job_folder import job_folder
-from runner.job_kinds import JobType
+from runner.jobs.folder import job_folder
+from runner.jobs.kinds import JobType
 from runner.local import jobs
 from runner.local.abilities import ABILITIES
 from runner.local.files import contents, copy_out
@@ -203,7 +203,7 @@ class LocalWorkspace:
         return watch(job_folder(self._home, name), lambda: self.job(name), logs)
 
     def summary(self, name: str) -> Summary:
-        from runner.batch_run import read_summary
+        from runner.jobs.batch_run import read_summary
 
         job = self.job(name)
         summary = read_summary(job_folder(self._home, name))
@@ -215,8 +215,8 @@ class LocalWorkspace:
         return self.summary(name)
 
     def profile(self, name: str) -> Profile:
-        from runner.batch_run import read_summary
-        from runner.job_profile import job_profile
+        from runner.jobs.batch_run import read_summary
+        from runner.jobs.profile import job_profile
 
         folder = job_folder(self._home, self.job(name).name)
         summary = read_summary(folder)

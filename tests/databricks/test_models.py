@@ -19,7 +19,7 @@ from runner.databricks.requests import TrainRequest
 from runner.databricks.workspace import DatabricksWorkspace
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.fetching import write
-from runner.job_address import artifact_of
+from runner.jobs.addresses import artifact_of
 from runner.workspace import Asset, Origin, Registration
 from tests.emulator.databricks.fixtures import sign_in
 from tests.emulator.databricks.securables import SCHEMA

@@ -13,7 +13,7 @@ from typing import Any
 
 from runner.atomic import write_whole
 from runner.errors import NotFound
-from runner.job_folder import job_folder
+from runner.jobs.folder import job_folder
 from runner.local.tracking.reading import read_run
 from runner.local.tracking.store import reading
 from runner.only_files import read_file

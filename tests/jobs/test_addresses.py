@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runner.errors import WrongUsage
-from runner.job_address import (
+from runner.jobs.addresses import (
     JobAddress,
     JobOutput,
     RegisteredModel,

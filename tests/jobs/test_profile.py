@@ -9,7 +9,7 @@ from runner.engine.journal import read_journal
 from runner.engine.layout import profile_file
 from runner.engine.sealed import seal, unseal
 from runner.errors import EnvironmentRefused
-from runner.job_profile import job_profile, leave_profile
+from runner.jobs.profile import job_profile, leave_profile
 from runner.profile.column import Numbers, Texts
 from runner.profile.profile import encode
 from tests.engine.job import score
@@ -130,7 +130,7 @@ def test_none_is_left_where_that_is_asked_for(job: Path, monkeypatch: pytest.Mon
 def test_answers_are_read_back_with_their_types(
     tmp_path: Path, cells: str, columns: dict[str, object]
 ) -> None:
-    from runner.job_profile import _outputs
+    from runner.jobs.profile import _outputs
 
     path = tmp_path / "predictions.csv"
     found = json.loads(f"[{json.dumps(cells)}]")[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runner.errors import NotFound, WrongUsage
-from runner.logged_models import only_model
+from runner.jobs.logged_models import only_model
 from runner.workspace import Job, JobStatus, LoggedModel, Run
 
 JOB = Job("diabetes-train-1", "command", JobStatus.FAILED, "2025-03-01T14:05:09.000+00:00")

@@ -43,7 +43,7 @@ def leave_profile(folder: Path, attempts: Iterable[Attempt]) -> bool:
             return False
         _write(folder, profile)
     except Exception as error:
-        from runner.job_folder import log_line
+        from runner.jobs.folder import log_line
 
         log_line(folder, f"warning: no profile is kept of the job: {error}")
         return False

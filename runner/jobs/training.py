@@ -19,7 +19,7 @@ from runner.declarations import (
 from runner.declarations.kinds import KINDS
 from runner.declarations.references import PREFIX
 from runner.errors import NotFound, WrongUsage
-from runner.input_path import check_type, existing
+from runner.jobs.input_paths import check_type, existing
 from runner.nearest import nearest
 
 if TYPE_CHECKING:

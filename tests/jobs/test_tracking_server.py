@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.tracking_server import _thinned
+from runner.jobs.tracking_server import _thinned
 from runner.workspace import Point
 
 

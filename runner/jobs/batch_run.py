@@ -18,7 +18,7 @@ from runner.engine.output import discard_pieces, publish, reasons, write_failure
 from runner.engine.plan import Plan, read_plan
 from runner.engine.run import Stopped, run
 from runner.errors import JobFailed
-from runner.job_folder import (
+from runner.jobs.folder import (
     deliver,
     delivered,
     log_file,
@@ -28,8 +28,8 @@ from runner.job_folder import (
     starts,
     with_secrets,
 )
-from runner.job_interpreter import interpreter_from
-from runner.job_profile import kept_profile, leave_profile
+from runner.jobs.interpreter import interpreter_from
+from runner.jobs.profile import kept_profile, leave_profile
 from runner.only_files import read_file
 from runner.predictions import COLUMNS
 from runner.processes import with_one_thread

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import NotFound, WrongUsage
-from runner.input_path import Chosen, choose_input, existing, input_path, unscored
+from runner.jobs.input_paths import Chosen, choose_input, existing, input_path, unscored
 
 
 def test_a_path_is_found_as_it_is_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

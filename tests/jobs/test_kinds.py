@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runner.job_kinds import JOB_KINDS
+from runner.jobs.kinds import JOB_KINDS
 
 
 def test_the_types_are_those_of_azure_ai_ml() -> None:

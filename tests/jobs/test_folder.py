@@ -11,9 +11,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from runner import job_folder
 from runner.errors import JobFailed
-from runner.job_folder import copy_beside, deliver, delivered, reserve
+from runner.jobs import folder as job_folder
+from runner.jobs.folder import copy_beside, deliver, delivered, reserve
 from runner.local.database import opened
 from runner.local.job_records import insert_job
 from runner.local.removal import remove_jobs
@@ -25,7 +25,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import shutil
-from runner.job_folder import deliver
+from runner.jobs.folder import deliver
 
 def copy(source, target, **_):
     target.mkdir()

@@ -14,7 +14,7 @@ from runner.declarations import (
     read_catalog,
 )
 from runner.errors import NotFound, WrongUsage
-from runner.training_job import find_training_job, local_inputs
+from runner.jobs.training import find_training_job, local_inputs
 from runner.workspace import TrainingRequest
 
 JOB = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runner.errors import WrongUsage
-from runner.polling import first_pause, next_pause
+from runner.jobs.polling import first_pause, next_pause
 
 
 def test_the_pause_grows_up_to_half_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
