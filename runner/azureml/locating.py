@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from runner.asset_kinds import ASSET_KINDS, AssetKind
+from runner.assets.kinds import ASSET_KINDS, AssetKind
 from runner.azure.errors import explained
 from runner.azure.ways_out import BLOB_READER
 from runner.azureml.registered import find

@@ -12,10 +12,10 @@ from runner.errors import WrongUsage
 from runner.invocation.pipeline import Taken, asked_inputs, literal
 
 if TYPE_CHECKING:
+    from runner.assets.registering import Registrar
     from runner.azureml.connection import Connection
     from runner.declarations import Catalog
     from runner.invocation.request import Request
-    from runner.registering import Registrar
     from runner.workspace import Invocation
 
 _DATA = {"uri_file": "UriFile", "uri_folder": "UriFolder"}

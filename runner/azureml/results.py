@@ -9,6 +9,7 @@ from pathlib import Path
 from shutil import copytree
 from typing import TYPE_CHECKING
 
+from runner.assets.fetching import fresh_folder
 from runner.atomic import check_absent
 from runner.azureml.downloads import fetch
 from runner.azureml.job_logs import Advance, log_files_of
@@ -17,7 +18,6 @@ from runner.azureml.jobs import find_job, job_record, timed
 from runner.azureml.output_rows import count
 from runner.azureml.storage import ARTIFACTS, Place, storage_of
 from runner.errors import EnvironmentRefused, NotFound, RunnerError
-from runner.fetching import fresh_folder
 from runner.jobs.folder import job_folder
 from runner.tally import in_order, told
 from runner.workspace import JobStatus, OnProgress, Summary, Transfer

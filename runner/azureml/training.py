@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.asset_kinds import INPUT_TYPES, kind_of_type
+from runner.assets.content import hash_content, hash_file, scan
+from runner.assets.kinds import INPUT_TYPES, kind_of_type
 from runner.azureml.assets import send
 from runner.azureml.codes import SEGMENT as CODES
 from runner.azureml.codes import register_code
@@ -21,7 +22,6 @@ from runner.azureml.sdk import place_near, send_written, spoken_through, write
 from runner.azureml.sdk_gaps import check_gaps, mend_gaps
 from runner.azureml.storage import is_address, storage_of
 from runner.azureml.submission import UNCERTAIN, begin_job, name_job
-from runner.content import hash_content, hash_file, scan
 from runner.declarations import CommandJob, SparkJob, parse_reference
 from runner.declarations.document import MappingNode, Node
 from runner.declarations.job import Job as DeclaredJob

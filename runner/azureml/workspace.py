@@ -32,8 +32,8 @@ from runner.workspace import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from runner.assets.content import Content
     from runner.azureml.outputs import Outputs
-    from runner.content import Content
     from runner.declarations import Catalog
     from runner.profile.profile import Profile
     from runner.project import Project

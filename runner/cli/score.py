@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runner.asset_kinds import INPUT_TYPES
+from runner.assets.kinds import INPUT_TYPES
 from runner.cli.options import (
     Command,
     Session,

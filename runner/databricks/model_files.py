@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from runner.assets.content import Content, scan
 from runner.atomic import remove
-from runner.content import Content, scan
 from runner.databricks.mlflow_client import fetch_artifacts
 from runner.workspace import Asset
 

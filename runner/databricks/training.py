@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.asset_kinds import is_folder
+from runner.assets.kinds import is_folder
 from runner.azure.errors import ServiceError
 from runner.databricks.codes import send_code
 from runner.databricks.files import make_folder, read_file, write_file

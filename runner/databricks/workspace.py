@@ -32,7 +32,7 @@ from runner.workspace import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from runner.content import Content
+    from runner.assets.content import Content
     from runner.databricks.outputs import Outputs
     from runner.declarations import Catalog
     from runner.profile.profile import Profile

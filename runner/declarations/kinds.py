@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from runner.asset_kinds import ASSET_KINDS
+from runner.assets.kinds import ASSET_KINDS
 from runner.declarations.batch import (
     FLAT_KEYS,
     BatchDeployment,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from runner.asset_kinds import INPUT_TYPES
+from runner.assets.kinds import INPUT_TYPES
 from runner.errors import WrongUsage
 from runner.nearest import nearest
 

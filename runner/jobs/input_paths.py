@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from runner.assets.ignore_files import IgnoreRules, find_ignore_rules
 from runner.errors import NotFound, WrongUsage
-from runner.ignore_files import IgnoreRules, find_ignore_rules
 
 _PATTERN = frozenset("*?[")
 _MOST_COUNTED = 10_000  # files in subfolders

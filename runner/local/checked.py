@@ -17,7 +17,7 @@ from contextlib import closing, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
-from runner.content import CHUNK
+from runner.assets.content import CHUNK
 from runner.privacy import make_private_file
 
 _FILE = "checked.db"

@@ -5,7 +5,7 @@
     <home>/trees/<hash>/file/<name>   a stored single file
     <home>/tmp/                       what is being written, and for a day what was cut off
 
-A tree's hash is that of its manifest (`runner.content`), which is kept as a content itself.
+A tree's hash is that of its manifest (`runner.assets.content`), which is kept as a content itself.
 Everything is written aside and then renamed into place, so what can be seen under `files` and
 `trees` is whole, and processes that store the same thing at once don't disturb each other. Contents
 are synced before that; a tree that a power cut takes is laid out again.
@@ -26,8 +26,7 @@ from itertools import islice
 from pathlib import Path
 from stat import S_IMODE, S_ISREG
 
-from runner.atomic import check_absent, created, new_path, remove
-from runner.content import (
+from runner.assets.content import (
     CHUNK,
     Content,
     ContentFile,
@@ -39,9 +38,10 @@ from runner.content import (
     scan_whole,
     walk,
 )
+from runner.assets.ignore_files import find_ignore_rules
+from runner.atomic import check_absent, created, new_path, remove
 from runner.engine.disk import FULL
 from runner.errors import EnvironmentRefused, WrongUsage
-from runner.ignore_files import find_ignore_rules
 from runner.local.checked import Kept, find_unsound, remember
 from runner.privacy import copy_file, make_private
 from runner.syncing import sync

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from runner.asset_kinds import ASSET_KINDS
+from runner.assets.kinds import ASSET_KINDS
+from runner.assets.registering import find_or_register, registration_of
 from runner.declarations import (
     AssetReference,
     BatchDeployment,
@@ -42,7 +43,6 @@ from runner.local.home import make_folder
 from runner.local.interpreters import Declaring, Interpreters
 from runner.local.jobs import begin_job, name_job
 from runner.local.venvs import keep_interpreter, store_aside
-from runner.registering import find_or_register, registration_of
 from runner.scoring_script import find_script
 from runner.spark import asked_master, check_spark
 from runner.venvs.interpreter import Interpreter

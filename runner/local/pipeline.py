@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from runner.asset_kinds import ASSET_KINDS, is_folder, kind_of_type
+from runner.assets.content import scan_code
+from runner.assets.kinds import ASSET_KINDS, is_folder, kind_of_type
 from runner.atomic import remove
-from runner.content import scan_code
 from runner.declarations import AssetReference, Catalog, PipelineDeployment
 from runner.declarations.component import (
     CommandComponent,

@@ -8,9 +8,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from runner.asset_kinds import ASSET_KINDS, is_folder, kind_of_type
+from runner.assets.content import Content, scan_code
+from runner.assets.kinds import ASSET_KINDS, is_folder, kind_of_type
 from runner.atomic import remove
-from runner.content import Content, scan_code
 from runner.declarations import (
     AssetReference,
     Catalog,

@@ -7,9 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.asset_kinds import ASSET_KINDS
+from runner.assets.content import Content, counted
+from runner.assets.kinds import ASSET_KINDS
 from runner.catalogs import read_environment_catalog
-from runner.content import Content, counted
 from runner.errors import NotFound
 from runner.jobs.folder import job_folder
 from runner.jobs.kinds import JobType

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from runner.asset_kinds import AssetKind
+from runner.assets.kinds import AssetKind
 from runner.errors import EnvironmentRefused
 
 if TYPE_CHECKING:
-    from runner.content import Content
+    from runner.assets.content import Content
     from runner.workspace.runs import Origin
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from runner.content import counted, hash_content, hash_file, scan_whole
+from runner.assets.content import counted, hash_content, hash_file, scan_whole
 from runner.engine.stopped import Stopped, check_stop
 from runner.errors import JobFailed, RunnerError, WrongUsage
 from runner.jobs.folder import job_folder, log_line

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from runner.assets.fetching import checked_name, fresh_folder
 from runner.errors import EnvironmentRefused, WrongUsage
-from runner.fetching import checked_name, fresh_folder
 
 
 def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:

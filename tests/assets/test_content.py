@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.content import (
+from runner.assets.content import (
     CHUNK,
     Content,
     ContentFile,

@@ -7,14 +7,14 @@ from pathlib import Path
 from stat import S_ISDIR
 from typing import TYPE_CHECKING
 
-from runner.asset_kinds import ASSET_KINDS
+from runner.assets.kinds import ASSET_KINDS
 from runner.declarations.names import ASSET_NAME_RULE, is_asset_name
 from runner.declarations.references import PREFIX, AssetReference, parse_reference
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.nearest import nearest
 
 if TYPE_CHECKING:
-    from runner.asset_kinds import AssetKind
+    from runner.assets.kinds import AssetKind
     from runner.workspace import Asset, Registration
 
 _LONGEST_VERSION = 30

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from runner.assets.registering import find_or_register, registration_of
 from runner.declarations import Data, parse_reference
 from runner.declarations.document import MappingNode
 from runner.declarations.problem import Place
 from runner.errors import NotFound
-from runner.registering import find_or_register, registration_of
 from runner.workspace import Asset, Assets, Registration
 from tests.cli.memory import MemoryWorkspace
 

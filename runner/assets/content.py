@@ -3,7 +3,7 @@
 The hash is the SHA-256, in hexadecimal digits, of a manifest: the list of names and of the
 SHA-256 of each file's bytes. A single file's name belongs to its hash, a folder's does not;
 neither do permissions, times and empty folders. What a folder's ignore file leaves out is no part
-of it (`runner.ignore_files`).
+of it (`runner.assets.ignore_files`).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from stat import S_IMODE, S_ISREG
 from threading import Lock
 from typing import Literal
 
+from runner.assets.ignore_files import NEVER_CODE, IgnoreRules, find_ignore_rules
 from runner.errors import WrongUsage
-from runner.ignore_files import NEVER_CODE, IgnoreRules, find_ignore_rules
 
 CHUNK = 1 << 20  # bytes read at a time
 

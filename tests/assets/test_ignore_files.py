@@ -14,9 +14,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from runner.content import hash_path, scan, scan_code, scan_whole
+from runner.assets.content import hash_path, scan, scan_code, scan_whole
+from runner.assets.ignore_files import NEVER_CODE, find_ignore_rules
 from runner.errors import WrongUsage
-from runner.ignore_files import NEVER_CODE, find_ignore_rules
 
 NAMES = st.sampled_from(["a", "b", "ab", "a.csv", ".env", "a b", "#a", "!a", "[", "__pycache__"])
 FILE = st.just("file")
@@ -235,7 +235,7 @@ def test_an_ignore_file_that_is_a_folder_is_refused(tmp_path: Path) -> None:
 
 def test_no_warning_of_pythons_own_comes_of_a_set_in_brackets(tmp_path: Path) -> None:
     (tmp_path / ".gitignore").write_text("[[a]\n[a&&b]\n[a||b]\n")
-    code = f"import pathlib, runner.content; runner.content.scan(pathlib.Path({str(tmp_path)!r}))"
+    code = f"from runner.assets.content import *; scan(Path({str(tmp_path)!r}))"
     run = subprocess.run(
         [sys.executable, "-W", "always", "-c", code], capture_output=True, text=True, check=True
     )

@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from runner.asset_kinds import ASSET_KINDS, INPUT_TYPES, AssetKind, AssetType, kind_of_type
+from runner.assets.kinds import ASSET_KINDS, INPUT_TYPES, AssetKind, AssetType, kind_of_type
 
 
 @pytest.mark.parametrize("kind", get_args(AssetKind))

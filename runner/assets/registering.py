@@ -10,7 +10,7 @@ from runner.jobs.addresses import is_job_address
 from runner.workspace import Asset, Registration
 
 if TYPE_CHECKING:
-    from runner.asset_kinds import AssetKind
+    from runner.assets.kinds import AssetKind
     from runner.declarations import AssetReference, Data, Model
 
 

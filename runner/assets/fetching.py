@@ -9,8 +9,8 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
+from runner.assets.content import Content, ContentFile, counted, hash_content
 from runner.atomic import created
-from runner.content import Content, ContentFile, counted, hash_content
 from runner.errors import EnvironmentRefused
 from runner.privacy import make_private
 
