@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from runner.atomic import write_whole
+from runner.files.atomic import write_whole
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from hashlib import sha256
 from pathlib import Path
 
 from runner.assets.content import Content, ContentFile, counted, hash_content
-from runner.atomic import created
 from runner.errors import EnvironmentRefused
-from runner.privacy import make_private
+from runner.files.atomic import created
+from runner.files.privacy import make_private
 
 _FILES = 8  # on their way at once
 

@@ -233,7 +233,7 @@ def download(
     or the files are not those that were registered.
     """
     from runner.assets.fetching import fresh_folder, write
-    from runner.atomic import check_absent
+    from runner.files.atomic import check_absent
 
     check_absent(target)
     asset = find(connection, kind, reference)

@@ -333,8 +333,8 @@ def compare(
 
     comparison = compare_versions(session, old, new, endpoint, deployment, data, tolerance, rows)
     if html is not None:
-        from runner.atomic import write_whole
         from runner.comparison.page import to_page
+        from runner.files.atomic import write_whole
 
         write_whole(html, to_page(comparison))
     if output == "json":

@@ -10,8 +10,8 @@ from runner.assets.content import Content
 from runner.assets.fetching import fresh_folder, write
 from runner.assets.kinds import AssetKind
 from runner.assets.rules import check_copy
-from runner.atomic import check_absent
 from runner.databricks import data, models
+from runner.files.atomic import check_absent
 from runner.workspace import Asset, OnProgress, Registration, Run, Transfer
 
 if TYPE_CHECKING:

@@ -17,7 +17,6 @@ from runner.assets.content import Content, counted, hash_content, hash_file, sca
 from runner.assets.fetching import write
 from runner.assets.kinds import ASSET_KINDS
 from runner.assets.rules import check_copy, check_registration, next_version, taken_version
-from runner.atomic import new_path
 from runner.azure.errors import Missing, ServiceError
 from runner.bounded_yaml import read_yaml
 from runner.databricks.mlflow_client import EXPIRED, mlflow_client
@@ -35,6 +34,7 @@ from runner.databricks.models import (
 from runner.databricks.notes import REQUEST, Note, read_note, tags_of
 from runner.declarations.names import UNITY_NAME_RULE, is_unity_name
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
+from runner.files.atomic import new_path
 from runner.jobs.logged_models import origin_of
 from runner.workspace import Asset, OnProgress, Origin, Registration, Run, Transfer
 

@@ -13,8 +13,8 @@ from runner.engine.layout import loaded_file
 from runner.engine.parts import Key
 from runner.engine.plan import read_plan
 from runner.errors import JobFailed
+from runner.files.only_files import only_files
 from runner.jobs.folder import starts
-from runner.only_files import only_files
 from runner.workspace import JobStatus, Progress
 
 

@@ -11,13 +11,15 @@ from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 
-from runner.atomic import write_whole
 from runner.engine.attempt import Attempt
 from runner.engine.journal import Standing, read_journal
 from runner.engine.output import discard_pieces, publish, reasons, write_failures
 from runner.engine.plan import Plan, read_plan
 from runner.engine.run import Stopped, run
 from runner.errors import JobFailed
+from runner.files.atomic import write_whole
+from runner.files.only_files import read_file
+from runner.files.syncing import sync
 from runner.jobs.folder import (
     deliver,
     delivered,
@@ -30,10 +32,8 @@ from runner.jobs.folder import (
 )
 from runner.jobs.interpreter import interpreter_from
 from runner.jobs.profile import kept_profile, leave_profile
-from runner.only_files import read_file
 from runner.predictions import COLUMNS
 from runner.processes import with_one_thread
-from runner.syncing import sync
 from runner.tally import in_order, merge, told
 from runner.workspace import Job, JobStatus, Summary
 

@@ -28,10 +28,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from runner.atomic import remove, write_whole
 from runner.errors import JobFailed
-from runner.only_files import only_files, read_file
-from runner.syncing import make_folders, sync, sync_tree
+from runner.files.atomic import remove, write_whole
+from runner.files.only_files import only_files, read_file
+from runner.files.syncing import make_folders, sync, sync_tree
 
 _NOTHING_READ = "?"  # no line of a file of starts
 _RESERVED = 512 << 10  # bytes: a report, a summary and a few pages of the database

@@ -8,8 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from runner.atomic import write_whole
-from runner.only_files import read_file
+from runner.files.atomic import write_whole
+from runner.files.only_files import read_file
 from runner.venvs.interpreter import Interpreter, OtherVersion
 
 _MOST_TOLD = 3  # packages that a line names

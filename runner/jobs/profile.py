@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.atomic import new_path, replaced
 from runner.engine.attempt import Attempt
 from runner.engine.inputs import changed_files
 from runner.engine.journal import Standing, read_journal
@@ -17,12 +16,13 @@ from runner.engine.plan import Plan, read_plan
 from runner.engine.profiles import gather
 from runner.engine.text import one_line
 from runner.errors import EnvironmentRefused, JobFailed
+from runner.files.atomic import new_path, replaced
+from runner.files.only_files import read_file
+from runner.files.syncing import sync
 from runner.installing import installed_by
-from runner.only_files import read_file
 from runner.predictions import COLUMNS
 from runner.profile.profile import Profile, decode, encode, merge_profiles, without_rare
 from runner.profile.sketch import Profiler, wanted
-from runner.syncing import sync
 
 if TYPE_CHECKING:
     import pyarrow as pa

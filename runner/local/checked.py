@@ -18,7 +18,7 @@ from itertools import islice
 from pathlib import Path
 
 from runner.assets.content import CHUNK
-from runner.privacy import make_private_file
+from runner.files.privacy import make_private_file
 
 _FILE = "checked.db"
 _AT_ONCE = 500  # hashes in one question

@@ -39,12 +39,12 @@ from runner.assets.content import (
     walk,
 )
 from runner.assets.ignore_files import find_ignore_rules
-from runner.atomic import check_absent, created, new_path, remove
 from runner.engine.disk import FULL
 from runner.errors import EnvironmentRefused, WrongUsage
+from runner.files.atomic import check_absent, created, new_path, remove
+from runner.files.privacy import copy_file, make_private
+from runner.files.syncing import sync
 from runner.local.checked import Kept, find_unsound, remember
-from runner.privacy import copy_file, make_private
-from runner.syncing import sync
 from runner.workspace import OnProgress, Transfer
 
 _WRITTEN = 10**18  # nanoseconds since the epoch at which contents seem to be written: see `_write`

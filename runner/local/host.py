@@ -101,7 +101,7 @@ def _run(
 
 def _draw(folder: Path, job: Job) -> None:
     """Write the page of a training job. What fails here is no failure of the job."""
-    from runner.atomic import write_whole
+    from runner.files.atomic import write_whole
     from runner.local.tracking.record import read_record
     from runner.report.training import render_training
 

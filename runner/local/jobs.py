@@ -13,6 +13,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from runner.errors import EnvironmentRefused, NotFound
+from runner.files.only_files import only_files
+from runner.files.syncing import sync_tree
 from runner.jobs.folder import ask_to_stop, forget_stop, job_folder, now, starts
 from runner.jobs.interpreter import read_interpreter
 from runner.jobs.kinds import JobType
@@ -31,9 +33,7 @@ from runner.local.signals import kill_owner, signal_owner
 from runner.local.tracking.record import read_record
 from runner.local.venvs import restore_venv
 from runner.nearest import nearest
-from runner.only_files import only_files
 from runner.processes import python_command, without_telemetry
-from runner.syncing import sync_tree
 from runner.workspace import Job, JobStatus
 
 if TYPE_CHECKING:

@@ -15,7 +15,6 @@ from typing import Any
 
 from runner.assets.content import scan_code
 from runner.assets.kinds import ASSET_KINDS, is_folder, kind_of_type
-from runner.atomic import remove
 from runner.declarations import AssetReference, Catalog, PipelineDeployment
 from runner.declarations.component import (
     CommandComponent,
@@ -28,6 +27,7 @@ from runner.declarations.component import (
 )
 from runner.declarations.references import PREFIX, parse_reference
 from runner.errors import EnvironmentRefused, WrongUsage
+from runner.files.atomic import remove
 from runner.invocation.pipeline import Taken, asked_inputs, literal
 from runner.invocation.request import Request
 from runner.jobs.folder import code_folder, job_folder, now

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from runner.assets.content import Content, scan_code
 from runner.assets.kinds import ASSET_KINDS, is_folder, kind_of_type
-from runner.atomic import remove
 from runner.declarations import (
     AssetReference,
     Catalog,
@@ -22,6 +21,7 @@ from runner.declarations import (
 )
 from runner.declarations.job import name_of
 from runner.errors import EnvironmentRefused
+from runner.files.atomic import remove
 from runner.jobs.folder import code_folder, job_folder, now
 from runner.jobs.interpreter import differing
 from runner.jobs.kinds import JOB_KINDS

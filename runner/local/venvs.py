@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from runner.atomic import write_whole
+from runner.files.atomic import write_whole
 from runner.jobs.interpreter import read_interpreter, write_interpreter
 from runner.venvs.interpreter import Interpreter
 from runner.workspace import Job

@@ -12,7 +12,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from runner.syncing import make_folders
+from runner.files.syncing import make_folders
 
 _OTHERS = 0o077
 

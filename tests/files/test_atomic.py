@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.atomic import created, new_path, replaced, write_whole
 from runner.errors import WrongUsage
+from runner.files.atomic import created, new_path, replaced, write_whole
 
 
 def names(folder: Path) -> list[str]:

@@ -3,7 +3,7 @@
 Everything is written to a path of its own first, on the same file system, and then renamed. So
 whoever looks meanwhile sees what was there before, and so does whoever comes after a crash. A
 file is synced before it is renamed, so that it is whole after a power cut, too; that its name is
-there then, its folder has to be synced for (`runner.syncing`).
+there then, its folder has to be synced for (`runner.files.syncing`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from errno import ENOTDIR
 from pathlib import Path
 
 from runner.errors import WrongUsage
-from runner.syncing import sync
+from runner.files.syncing import sync
 
 
 @contextmanager
