@@ -38,8 +38,8 @@ from benchmarks.findings import (
     write_results,
 )
 from benchmarks.timing import ROOT
+from runner.assets.content import hash_content, hash_file, scan
 from runner.azureml.uploads import upload
-from runner.content import hash_content, hash_file, scan
 
 ACCOUNT = "benchmark"
 KEY = "bm90IGEgc2VjcmV0OiB0aGUgc2VydmVyIGlzIG9uIHRoaXMgbWFjaGluZQ=="

@@ -22,9 +22,9 @@ from runner.project import (
 from runner.sources import AZUREML, OUTPUTS, Source
 
 if TYPE_CHECKING:
-    from runner.adoption import Adoption
     from runner.health import Link
     from runner.local.version_scorer import VersionScorer
+    from runner.stacks.adoption import Adoption
     from runner.venvs.interpreter import EnvManager
     from runner.workspace import Abilities, Workspace
 
@@ -210,7 +210,7 @@ def _from_variable() -> Path | None:
 
 def _stack_of(file: Path) -> str | None:
     """Whose output a file is, where it can be read and says so."""
-    from runner.stack_output import Malformed, read_output_file
+    from runner.stacks.output import Malformed, read_output_file
 
     try:
         return read_output_file(file).stack
@@ -220,7 +220,7 @@ def _stack_of(file: Path) -> str | None:
 
 def _platform_of_output(file: Path) -> str:
     """What the stack of an output stands on; whoever reads a broken file tells what is wrong."""
-    from runner.stack_output import Malformed, read_output_file
+    from runner.stacks.output import Malformed, read_output_file
 
     try:
         platform = read_output_file(file).platform

@@ -57,7 +57,7 @@ def pulumi_link(source: str, file: Path) -> Link:
 def _pulumi_version(file: Path) -> str:
     import subprocess
 
-    from runner.stack import find_cli
+    from runner.stacks.pulumi_cli import find_cli
 
     command = find_cli(file.parent)
     asked = subprocess.run([command, "version"], capture_output=True, text=True, check=False)

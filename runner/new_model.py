@@ -8,12 +8,12 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from runner.atomic import check_absent, write_atomically
 from runner.declarations.catalog import survey_catalog
 from runner.declarations.names import ENDPOINT_NAME_RULE, is_asset_name, is_endpoint_name
 from runner.declarations.problem import DeclarationError
 from runner.engine.mlmodel import MlModel, read_mlmodel
 from runner.errors import JobFailed, WrongUsage
+from runner.files.atomic import check_absent, write_atomically
 from runner.project import Project
 
 _SCHEMAS = "https://azuremlschemas.azureedge.net/latest"

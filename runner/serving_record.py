@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from runner.atomic import write_atomically
+from runner.files.atomic import write_atomically
 
 
 @dataclass(frozen=True)

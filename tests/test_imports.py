@@ -14,14 +14,12 @@ ENGINES = ("runner.engine", "runner.local.serving")
 ADAPTERS = ("runner.azureml", "runner.databricks", "runner.local")
 # What everything may import: facts and rules that know nothing of an environment.
 LEAVES_OF_ENGINES = (
-    "runner.atomic",
-    "runner.syncing",
     "runner.bounded_yaml",
     "runner.counting",
     "runner.errors",
+    "runner.files",
     "runner.installing",
     "runner.java",
-    "runner.only_files",
     "runner.package_names",
     "runner.processes",
     "runner.profile",

@@ -15,7 +15,7 @@ from runner.cli import runner
 from runner.cli.options import Session
 from runner.cli.score import score
 from runner.declarations import lay_over, read_catalog, read_stack
-from runner.scheduled import scheduled_call
+from runner.invocation.scheduled import scheduled_call
 from runner.workspace import Workspace
 from tests.projects import ROOT
 

@@ -18,7 +18,7 @@ from runner.environments import PLATFORMS
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.local.workspace import LocalWorkspace
 from runner.project import Project
-from runner.stack_output import checked_output
+from runner.stacks.output import checked_output
 from runner.workspace import Asset, AssetKind, Invocation, Registration, Serving, Workspace
 from tests.azureml.stage import Stage, make_workspace
 from tests.cli.memory import MemoryWorkspace

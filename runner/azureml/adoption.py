@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from runner.adoption import Adopted, Adoption, import_list
 from runner.azureml.connection import Connection
 from runner.azureml.outputs import Outputs
 from runner.clouds import PUBLIC, choose_cloud, environment_setting
@@ -18,7 +17,8 @@ from runner.declarations.document import MappingNode, ScalarNode
 from runner.declarations.overlay import read_config
 from runner.errors import WrongUsage
 from runner.project import stack_file
-from runner.stack_preview import Creation, preview_stack
+from runner.stacks.adoption import Adopted, Adoption, import_list
+from runner.stacks.pulumi_cli import Creation, preview_stack
 
 if TYPE_CHECKING:
     from runner.project import Project

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from runner.asset_kinds import ASSET_KINDS, AssetKind
+from runner.assets.kinds import ASSET_KINDS, AssetKind
 from runner.azureml.versions import Version, put_version
 
 if TYPE_CHECKING:

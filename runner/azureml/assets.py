@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runner.asset_kinds import ASSET_KINDS, AssetKind
-from runner.asset_rules import check_copy, check_registration, taken_version
+from runner.assets.content import Content, counted, hash_content, hash_file, scan
+from runner.assets.kinds import ASSET_KINDS, AssetKind
+from runner.assets.rules import check_copy, check_registration, taken_version
 from runner.azureml.asset_writing import Write, wire_properties, write_version
 from runner.azureml.locating import Located, job_place, locate
 from runner.azureml.mltable import referenced_uris
@@ -29,10 +30,9 @@ from runner.azureml.versions import (
     list_versions,
     put_version,
 )
-from runner.content import Content, counted, hash_content, hash_file, scan
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
-from runner.job_address import is_job_address, parse_job_address
-from runner.origins import origin_of
+from runner.jobs.addresses import is_job_address, parse_job_address
+from runner.jobs.logged_models import origin_of
 from runner.workspace import Asset, OnProgress, Registration, Run, Transfer
 
 if TYPE_CHECKING:
@@ -232,8 +232,8 @@ def download(
     Raises WrongUsage where the target exists, and EnvironmentRefused where it can't be written
     or the files are not those that were registered.
     """
-    from runner.atomic import check_absent
-    from runner.fetching import fresh_folder, write
+    from runner.assets.fetching import fresh_folder, write
+    from runner.files.atomic import check_absent
 
     check_absent(target)
     asset = find(connection, kind, reference)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.assets.content import hash_content, hash_file, scan_code
 from runner.azureml.assets import send
 from runner.azureml.storage import storage_of
 from runner.azureml.versions import HASH, Version, add_version, list_versions
-from runner.content import hash_content, hash_file, scan_code
 from runner.errors import EnvironmentRefused
 from runner.workspace import OnProgress
 

@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.assets.content import Content, ContentFile
+from runner.assets.fetching import checked_name, write
 from runner.azure.errors import explained
 from runner.azure.ways_out import BLOB_READER
-from runner.content import Content, ContentFile
 from runner.errors import NotFound
-from runner.fetching import checked_name, write
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient

@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from runner.deploying import first_deployment
-from runner.request import Deployments
+from runner.invocation.request import Deployments
+from runner.stacks.deploying import first_deployment
 from runner.workspace import DeploymentInfo, EndpointInfo
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def endpoint_names(
 
 
 class DeployedEndpoints:
-    """The workspace's batch endpoints; implements `runner.request.BatchEndpoints`.
+    """The workspace's batch endpoints; implements `runner.invocation.request.BatchEndpoints`.
 
     What the stack's output knows is not asked of Resource Manager.
     """

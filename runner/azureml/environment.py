@@ -10,13 +10,13 @@ from runner.azureml.abilities import ABILITIES as ABILITIES
 from runner.azureml.outputs import outputs_of, read_config
 from runner.installing import check_packages
 from runner.sources import Source
-from runner.stack_output import read_source
+from runner.stacks.output import read_source
 
 if TYPE_CHECKING:
-    from runner.adoption import Adoption
     from runner.azureml.outputs import Outputs
     from runner.health import Link
     from runner.project import Project
+    from runner.stacks.adoption import Adoption
     from runner.workspace import Workspace
 
 _PACKAGES = {

@@ -6,11 +6,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runner.assets.content import hash_content, hash_file, scan
 from runner.azureml.assets import send
 from runner.azureml.sdk import create, spoken_through
 from runner.azureml.storage import storage_of
 from runner.azureml.versions import latest_version, list_versions
-from runner.content import hash_content, hash_file, scan
 from runner.declarations import AssetReference, Catalog, Environment
 from runner.declarations.environment import Build, InferenceConfig, Route
 from runner.declarations.environment_content import conda_text, version_of

@@ -12,14 +12,14 @@ from runner.azure.ways_out import BLOB_CONTRIBUTOR, BLOB_READER
 from runner.azureml.connection import Connection
 from runner.azureml.endpoints import KINDS
 from runner.azureml.storage import storage_of
-from runner.deploying import first_deployment, pulumi_up
 from runner.health import Link, pulumi_link, tried, until_broken
+from runner.stacks.deploying import first_deployment, pulumi_up
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from runner.azureml.outputs import Outputs
-    from runner.stack_output import EndpointOutput
+    from runner.stacks.output import EndpointOutput
 
 _LINKS = ("pulumi", "outputs", "sign-in", "workspace", "data plane", "storage", "endpoints")
 _NEEDED = _LINKS[:4]  # without which the ones behind can't be looked at

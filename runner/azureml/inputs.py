@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.asset_kinds import ASSET_KINDS, INPUT_TYPES, AssetKind, InputType, guess_data_type
+from runner.assets.kinds import ASSET_KINDS, INPUT_TYPES, AssetKind, InputType, guess_data_type
+from runner.assets.registering import Registrar, find_or_register
 from runner.azureml.storage import parse_place
 from runner.declarations.references import parse_reference
 from runner.declarations.scoring_request import address_type
 from runner.errors import WrongUsage
-from runner.input_data import DATA_ID, form_of
-from runner.input_path import Chosen, choose_input, counted_names
-from runner.registering import Registrar, find_or_register
+from runner.invocation.input_data import DATA_ID, form_of
+from runner.jobs.input_paths import Chosen, choose_input, counted_names
 from runner.workspace import Asset, OnProgress, Registration
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _of_path(connection: Connection, chosen: Chosen, assets: Registrar) -> Input
     They become a data asset of their own, named by their content, so that no asset of another name
     gets a version nobody meant.
     """
-    from runner.content import hash_path
+    from runner.assets.content import hash_path
 
     path = chosen.path
     kind = guess_data_type(path)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from runner.assets.registering import Registrar
 from runner.azure.errors import ServiceError, explained
 from runner.azure.ways_out import BLOB_READER
 from runner.azureml.endpoints import DeployedEndpoints
@@ -18,9 +19,8 @@ from runner.azureml.storage import Place, storage_of
 from runner.azureml.submission import UNCERTAIN, begin_job, name_job
 from runner.declarations.scoring_request import model_input, wire_settings
 from runner.errors import JobFailed, WrongUsage
-from runner.polling import first_pause
-from runner.registering import Registrar
-from runner.request import Request, check_deployment, refuse_only_here, resolve
+from runner.invocation.request import Request, check_deployment, refuse_only_here, resolve
+from runner.jobs.polling import first_pause
 from runner.workspace import Invocation, Job
 
 if TYPE_CHECKING:

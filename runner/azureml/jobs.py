@@ -12,7 +12,7 @@ from runner.azure.errors import ServiceError
 from runner.azureml.endpoints import KINDS, reference
 from runner.azureml.storage import parse_place
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
-from runner.job_kinds import JOB_KINDS, DeclaredJobType, JobType
+from runner.jobs.kinds import JOB_KINDS, DeclaredJobType, JobType
 from runner.workspace import Job, JobStatus
 
 if TYPE_CHECKING:

@@ -10,15 +10,15 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from runner.asset_kinds import ASSET_KINDS, AssetKind
+from runner.assets.kinds import ASSET_KINDS, AssetKind
 from runner.azure.errors import explained
 from runner.azure.ways_out import BLOB_READER
 from runner.azureml.registered import find
 from runner.azureml.storage import ARTIFACTS, Place, is_address, storage_of
 from runner.declarations.references import parse_reference
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
-from runner.job_address import ARTIFACTS as LOGGED
-from runner.job_address import (
+from runner.jobs.addresses import ARTIFACTS as LOGGED
+from runner.jobs.addresses import (
     JobAddress,
     JobOutput,
     RegisteredModel,

@@ -11,7 +11,7 @@ from contextlib import suppress
 from itertools import islice
 from typing import NamedTuple
 
-from runner.origins import MOST_METRICS
+from runner.jobs.logged_models import MOST_METRICS
 from runner.workspace import Origin
 
 PATH = "runner.path"  # what was registered, where Azure was told another address of the same

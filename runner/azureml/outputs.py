@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runner.clouds import CURRENT_CLOUD, PUBLIC, choose_cloud, environment_setting
 from runner.errors import WrongUsage
-from runner.stack_output import (
+from runner.stacks.output import (
     EndpointOutput,
     Malformed,
     StackOutput,

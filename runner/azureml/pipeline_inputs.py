@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from runner.azureml.endpoints import component_of
 from runner.azureml.inputs import find_input
 from runner.errors import WrongUsage
-from runner.pipeline_call import Taken, asked_inputs, literal
+from runner.invocation.pipeline import Taken, asked_inputs, literal
 
 if TYPE_CHECKING:
+    from runner.assets.registering import Registrar
     from runner.azureml.connection import Connection
     from runner.declarations import Catalog
-    from runner.registering import Registrar
-    from runner.request import Request
+    from runner.invocation.request import Request
     from runner.workspace import Invocation
 
 _DATA = {"uri_file": "UriFile", "uri_folder": "UriFolder"}

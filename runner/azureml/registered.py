@@ -9,8 +9,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from runner.asset_kinds import ASSET_KINDS, AssetKind
-from runner.asset_rules import parse_asset, unknown_name, unknown_version
+from runner.assets.kinds import ASSET_KINDS, AssetKind
+from runner.assets.rules import parse_asset, unknown_name, unknown_version
 from runner.azureml.origins import read_note
 from runner.azureml.versions import (
     HASH,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runner.asset_kinds import ASSET_KINDS, AssetKind
+from runner.assets.kinds import ASSET_KINDS, AssetKind
 from runner.azure.errors import Missing, ServiceError
 from runner.azureml.registered import asset_record, find
 from runner.errors import EnvironmentRefused

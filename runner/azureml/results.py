@@ -9,7 +9,7 @@ from pathlib import Path
 from shutil import copytree
 from typing import TYPE_CHECKING
 
-from runner.atomic import check_absent
+from runner.assets.fetching import fresh_folder
 from runner.azureml.downloads import fetch
 from runner.azureml.job_logs import Advance, log_files_of
 from runner.azureml.job_outputs import SCORE, find_output, find_outputs, writing_run
@@ -17,8 +17,8 @@ from runner.azureml.jobs import find_job, job_record, timed
 from runner.azureml.output_rows import count
 from runner.azureml.storage import ARTIFACTS, Place, storage_of
 from runner.errors import EnvironmentRefused, NotFound, RunnerError
-from runner.fetching import fresh_folder
-from runner.job_folder import job_folder
+from runner.files.atomic import check_absent
+from runner.jobs.folder import job_folder
 from runner.tally import in_order, told
 from runner.workspace import JobStatus, OnProgress, Summary, Transfer
 

@@ -11,9 +11,9 @@ from runner.azureml.endpoints import reference
 from runner.azureml.job_outputs import find_output
 from runner.azureml.jobs import find_job, job_record
 from runner.errors import NotFound
-from runner.job_address import JobOutput
-from runner.logged_models import only_model
-from runner.tracking_server import COMMIT, TrackingServer, read_run
+from runner.jobs.addresses import JobOutput
+from runner.jobs.logged_models import only_model
+from runner.jobs.tracking_server import COMMIT, TrackingServer, read_run
 from runner.workspace import JobStatus, Run
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.asset_kinds import INPUT_TYPES, kind_of_type
+from runner.assets.content import hash_content, hash_file, scan
+from runner.assets.kinds import INPUT_TYPES, kind_of_type
 from runner.azureml.assets import send
 from runner.azureml.codes import SEGMENT as CODES
 from runner.azureml.codes import register_code
@@ -21,7 +22,6 @@ from runner.azureml.sdk import place_near, send_written, spoken_through, write
 from runner.azureml.sdk_gaps import check_gaps, mend_gaps
 from runner.azureml.storage import is_address, storage_of
 from runner.azureml.submission import UNCERTAIN, begin_job, name_job
-from runner.content import hash_content, hash_file, scan
 from runner.declarations import CommandJob, SparkJob, parse_reference
 from runner.declarations.document import MappingNode, Node
 from runner.declarations.job import Job as DeclaredJob
@@ -29,10 +29,10 @@ from runner.declarations.job import name_of
 from runner.declarations.problem import refusal
 from runner.declarations.reader import plain
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
-from runner.input_path import check_type, existing
-from runner.job_kinds import JOB_KINDS
-from runner.polling import first_pause
-from runner.training_job import find_training_job, folder_of, other_input
+from runner.jobs.input_paths import check_type, existing
+from runner.jobs.kinds import JOB_KINDS
+from runner.jobs.polling import first_pause
+from runner.jobs.training import find_training_job, folder_of, other_input
 from runner.workspace import OnProgress
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from hashlib import sha256
 from threading import Lock, Semaphore
 from typing import TYPE_CHECKING, Any
 
+from runner.assets.content import Content, ContentFile, hash_content, hash_file
 from runner.azure.errors import explained
 from runner.azure.ways_out import BLOB_CONTRIBUTOR
 from runner.azureml.short_way import ShortWay
-from runner.content import Content, ContentFile, hash_content, hash_file
 from runner.parallel import all_or_first_error
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from runner.asset_rules import next_version
+from runner.assets.rules import next_version
 from runner.azure.errors import Missing, ServiceError
 
 if TYPE_CHECKING:

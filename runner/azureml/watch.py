@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from runner.azureml.job_logs import log_files_of
 from runner.azureml.jobs import find_job, status
 from runner.errors import EnvironmentRefused
-from runner.polling import first_pause, next_pause
+from runner.jobs.polling import first_pause, next_pause
 from runner.workspace import JobStatus, LogLine, Progress
 
 if TYPE_CHECKING:

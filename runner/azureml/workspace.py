@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from runner.azureml.abilities import ABILITIES
 from runner.azureml.connection import Connection
 from runner.catalogs import read_environment_catalog
-from runner.job_kinds import JobType
+from runner.jobs.kinds import JobType
 from runner.project import stack_file
 from runner.venvs.interpreter import EnvManager
 from runner.workspace import (
@@ -32,8 +32,8 @@ from runner.workspace import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from runner.assets.content import Content
     from runner.azureml.outputs import Outputs
-    from runner.content import Content
     from runner.declarations import Catalog
     from runner.profile.profile import Profile
     from runner.project import Project
@@ -119,7 +119,7 @@ class AzureWorkspace:
     def default_endpoint(self) -> str | None:
         from runner.azureml.endpoints import DeployedEndpoints
         from runner.declarations import read_stack
-        from runner.request import default_endpoint
+        from runner.invocation.request import default_endpoint
 
         # By the stack file alone: it holds while the declarations are being mended.
         stack = stack_file(self._project, self.environment)
@@ -185,7 +185,7 @@ class AzureWorkspace:
         return collect(self._connection, self._home, name, self.on_transfer)
 
     def profile(self, name: str) -> Profile:
-        from runner.job_profile import predictions_profile
+        from runner.jobs.profile import predictions_profile
 
         return predictions_profile(name, self.collect(name).output)
 

@@ -7,13 +7,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from runner.assets.ignore_files import find_ignore_rules
 from runner.checks.finding import Finding, error
 from runner.checks.subject import Subject, place_in
 from runner.counting import many
 from runner.declarations import Data
 from runner.declarations.problem import Place
 from runner.errors import WrongUsage
-from runner.ignore_files import find_ignore_rules
 
 _MOST_FILES = 20  # of which the header is read
 _MOST_NAMED = 5

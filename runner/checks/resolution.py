@@ -15,10 +15,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.atomic import write_atomically
 from runner.errors import EnvironmentRefused
+from runner.files.atomic import write_atomically
+from runner.files.privacy import make_private
 from runner.package_names import normal
-from runner.privacy import make_private
 from runner.venvs.environment import DeclaredEnvironment
 from runner.venvs.names import name_of
 from runner.venvs.python_version import minor_of

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from runner.assets.content import Content, scan, scan_code
+from runner.assets.ignore_files import NEVER_CODE, find_ignore_rules
 from runner.checks.finding import Finding, error, warning
 from runner.checks.subject import Subject, place_in
-from runner.content import Content, scan, scan_code
 from runner.declarations import Catalog, CommandJob, Data, Environment, Model, SparkJob
 from runner.declarations.problem import Place
 from runner.errors import WrongUsage
-from runner.ignore_files import NEVER_CODE, find_ignore_rules
 
 # Microsoft's own limit of what is kept of a job's code, beyond which it asks for a datastore.
 # Source: https://learn.microsoft.com/azure/machine-learning/how-to-save-write-experiment-files

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runner.asset_kinds import ASSET_KINDS
+from runner.assets.kinds import ASSET_KINDS
 from runner.cli.options import (
     Function,
     PathOrAddress,
@@ -22,7 +22,7 @@ from runner.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from runner.asset_kinds import AssetKind
+    from runner.assets.kinds import AssetKind
     from runner.declarations import Data, Model
     from runner.workspace import Asset, Registration, Workspace
 
@@ -96,7 +96,7 @@ def registration(
     """
     from dataclasses import replace
 
-    from runner.registering import registration_of
+    from runner.assets.registering import registration_of
     from runner.workspace import Registration
 
     file, path = _told_apart(kind, source, file, path)

@@ -21,7 +21,7 @@ from runner.cli.options import (
     output_option,
     pass_session,
 )
-from runner.job_kinds import JOB_TYPES, JobType
+from runner.jobs.kinds import JOB_TYPES, JobType
 
 if TYPE_CHECKING:
     from datetime import timedelta

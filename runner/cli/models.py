@@ -114,7 +114,7 @@ def register(
     workspace = session.open()
 
     def made() -> str:
-        from runner.job_address import JobOutput, artifact_of
+        from runner.jobs.addresses import JobOutput, artifact_of
 
         assert job is not None
         if artifact:
@@ -333,8 +333,8 @@ def compare(
 
     comparison = compare_versions(session, old, new, endpoint, deployment, data, tolerance, rows)
     if html is not None:
-        from runner.atomic import write_atomically
         from runner.comparison.page import to_page
+        from runner.files.atomic import write_atomically
 
         write_atomically(html, to_page(comparison))
     if output == "json":

@@ -230,7 +230,7 @@ def python_details(interpreter: Interpreter | None) -> dict[str, object]:
     """Which Python ran a job, where that is not simply the runner's own."""
     if interpreter is None or (interpreter.venv is None and not interpreter.others):
         return {}
-    from runner.job_interpreter import told_others, told_python
+    from runner.jobs.interpreter import told_others, told_python
 
     details: dict[str, object] = {"python": nearer(told_python(interpreter))}
     if interpreter.others:

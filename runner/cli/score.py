@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runner.asset_kinds import INPUT_TYPES
+from runner.assets.kinds import INPUT_TYPES
 from runner.cli.options import (
     Command,
     Session,
@@ -211,8 +211,8 @@ def _of_schedule(session: Session, name: str, given: Invocation) -> Invocation:
     from dataclasses import fields
 
     from runner.catalogs import read_environment_catalog
+    from runner.invocation.scheduled import scheduled_call
     from runner.project import find_project
-    from runner.scheduled import scheduled_call
 
     more = [
         f"--{'set' if field.name == 'settings' else field.name.replace('_', '-')}"

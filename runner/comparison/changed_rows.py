@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.atomic import replace_atomically
+from runner.files.atomic import replace_atomically
 
 if TYPE_CHECKING:
     from runner.comparison.pairing import Pair

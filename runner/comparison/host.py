@@ -21,15 +21,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from runner.atomic import write_atomically
 from runner.engine.attempt import Attempt
 from runner.engine.journal import Standing, read_journal, write_journal
 from runner.engine.layout import journal_file, piece, plan_file
 from runner.engine.plan import Plan, read_plan
 from runner.engine.run import Stopped, run
 from runner.errors import RunnerError
-from runner.job_folder import log_line, with_secrets
-from runner.job_secrets import receive_secrets
+from runner.files.atomic import write_atomically
+from runner.jobs.folder import log_line, with_secrets
+from runner.jobs.secrets import receive_secrets
 from runner.processes import with_one_thread
 
 SAMPLE = 20_000  # rows that are scored twice, or the rows of one part where it has more

@@ -15,7 +15,7 @@ from runner.engine.journal import Standing, read_journal
 from runner.engine.layout import journal_file, pieces_folder
 from runner.engine.plan import Plan, read_plan
 from runner.errors import JobFailed
-from runner.job_secrets import send_secrets
+from runner.jobs.secrets import send_secrets
 from runner.processes import python_command, without_telemetry
 from runner.venvs.interpreter import Interpreter
 

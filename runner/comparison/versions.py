@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from runner.asset_kinds import ASSET_KINDS
+from runner.assets.content import hash_path, scan
+from runner.assets.kinds import ASSET_KINDS
 from runner.comparison.scoring import Subject
-from runner.content import hash_path, scan
 from runner.declarations import BatchDeployment, Catalog, Data, Model, parse_reference
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
-from runner.input_data import form_of
-from runner.input_path import Chosen, choose_input, counted_names, existing
+from runner.invocation.input_data import form_of
+from runner.jobs.input_paths import Chosen, choose_input, counted_names, existing
 from runner.workspace import Workspace
 
 _PREFIX = "azureml:"

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.asset_kinds import AssetKind
-from runner.asset_rules import check_copy
-from runner.atomic import check_absent
-from runner.content import Content
+from runner.assets.content import Content
+from runner.assets.fetching import fresh_folder, write
+from runner.assets.kinds import AssetKind
+from runner.assets.rules import check_copy
 from runner.databricks import data, models
-from runner.fetching import fresh_folder, write
+from runner.files.atomic import check_absent
 from runner.workspace import Asset, OnProgress, Registration, Run, Transfer
 
 if TYPE_CHECKING:

@@ -18,7 +18,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from runner.batch_run import run_batch
 from runner.databricks.bootstrap import room_for_models
 from runner.databricks.mirror import copy_files, mirrored, refused, restore
 from runner.databricks.requests import ScoreRequest, parse_request
@@ -26,9 +25,10 @@ from runner.engine.inputs import list_code, list_files
 from runner.engine.layout import pieces_folder, plan_file
 from runner.engine.plan import Plan, Settings, read_plan, write_plan
 from runner.engine.stopped import Stopped
-from runner.engine_settings import usual_engine
 from runner.errors import JobFailed, RunnerError
-from runner.job_folder import add_start, log_line, model_folder, now
+from runner.jobs.batch_run import run_batch
+from runner.jobs.engine_settings import usual_engine
+from runner.jobs.folder import add_start, log_line, model_folder, now
 from runner.workspace import Job, JobStatus
 
 _REGISTRY = "MLFLOW_REGISTRY_URI"

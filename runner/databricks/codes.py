@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runner.content import hash_content, hash_file, scan_code
+from runner.assets.content import hash_content, hash_file, scan_code
 from runner.databricks.connection import Connection
 from runner.databricks.files import read_file, write_file
 from runner.databricks.volume import upload

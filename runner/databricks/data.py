@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
-from runner.asset_kinds import ASSET_KINDS
-from runner.asset_rules import (
+from runner.assets.content import Content, counted, hash_content, hash_file, scan
+from runner.assets.kinds import ASSET_KINDS
+from runner.assets.rules import (
     check_copy,
     check_registration,
     next_version,
@@ -27,7 +28,6 @@ from runner.asset_rules import (
     unknown_name,
     unknown_version,
 )
-from runner.content import Content, counted, hash_content, hash_file, scan
 from runner.databricks.files import (
     create_file,
     list_folder,
@@ -39,7 +39,7 @@ from runner.databricks.job_outputs import output_place
 from runner.databricks.places import is_in_volume, place_of
 from runner.databricks.volume import find_content, type_at, upload
 from runner.errors import EnvironmentRefused, WrongUsage
-from runner.job_address import ARTIFACTS, JobOutput, is_job_address, parse_job_address
+from runner.jobs.addresses import ARTIFACTS, JobOutput, is_job_address, parse_job_address
 from runner.workspace import Asset, OnProgress, Origin, Registration, Transfer
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from runner.deploying import first_deployment
-from runner.request import Deployments
+from runner.invocation.request import Deployments
+from runner.stacks.deploying import first_deployment
 from runner.workspace import DeploymentInfo, EndpointInfo
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def state_of(endpoint: Mapping[str, Any]) -> str:
 
 
 class DeployedEndpoints:
-    """The workspace's batch endpoints; implements `runner.request.BatchEndpoints`.
+    """The workspace's batch endpoints; implements `runner.invocation.request.BatchEndpoints`.
 
     The stack's output knows them all, so nothing is asked.
     """

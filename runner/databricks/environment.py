@@ -10,7 +10,7 @@ from runner.databricks.abilities import ABILITIES as ABILITIES
 from runner.databricks.outputs import outputs_of
 from runner.installing import check_packages
 from runner.sources import Source
-from runner.stack_output import read_source
+from runner.stacks.output import read_source
 
 if TYPE_CHECKING:
     from runner.databricks.outputs import Outputs

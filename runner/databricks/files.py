@@ -17,7 +17,7 @@ from runner.databricks.connection import Connection
 from runner.errors import EnvironmentRefused
 
 if TYPE_CHECKING:
-    from runner.content import ContentFile
+    from runner.assets.content import ContentFile
 
 PIECE = 8 << 20  # bytes fetched at a time, and of files that are sent from memory
 LARGEST = 5 << 30  # bytes of a file that the interface takes

@@ -13,9 +13,9 @@ from runner.databricks.connection import Connection
 from runner.databricks.endpoints import READY, find_serving, state_of, traffic_of
 from runner.databricks.files import list_folder, remove_file, write_file
 from runner.databricks.wheel import find_wheel_place
-from runner.deploying import first_deployment, pulumi_up
 from runner.errors import EnvironmentRefused
 from runner.health import Link, pulumi_link, tried, until_broken
+from runner.stacks.deploying import first_deployment, pulumi_up
 
 if TYPE_CHECKING:
     from pathlib import Path

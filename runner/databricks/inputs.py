@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.asset_kinds import INPUT_TYPES, guess_data_type
+from runner.assets.kinds import INPUT_TYPES, guess_data_type
+from runner.assets.registering import Registrar, find_or_register
 from runner.azure.errors import ServiceError
 from runner.databricks.places import is_in_volume, place_of
 from runner.databricks.volume import type_at
 from runner.declarations.references import parse_reference
 from runner.errors import EnvironmentRefused, WrongUsage
-from runner.input_data import form_of
-from runner.input_path import Chosen, choose_input, counted_names
-from runner.registering import Registrar, find_or_register
+from runner.invocation.input_data import form_of
+from runner.jobs.input_paths import Chosen, choose_input, counted_names
 from runner.workspace import Asset, Registration
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _of_path(connection: Connection, chosen: Chosen, assets: Registrar) -> Input
     They become a data asset of their own, named by their content, so that no asset of another name
     gets a version nobody meant.
     """
-    from runner.content import hash_path
+    from runner.assets.content import hash_path
 
     path = chosen.path
     asset = assets.register(

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from runner.assets.registering import Registrar
 from runner.databricks.codes import send_code
 from runner.databricks.endpoints import DeployedEndpoints
 from runner.databricks.files import list_folder, write_file
@@ -15,13 +16,12 @@ from runner.databricks.job_runs import begin_run, name_job, request_of
 from runner.databricks.jobs import job_record
 from runner.databricks.requests import ScoreRequest
 from runner.databricks.wheel import send_wheel
-from runner.deploying import pulumi_up
-from runner.engine_settings import asked_engine, engine_settings, limited_to_machine
 from runner.errors import EnvironmentRefused, JobFailed, WrongUsage
-from runner.polling import first_pause
-from runner.registering import Registrar
-from runner.request import Request, only_here, refuse_pipeline, resolve
+from runner.invocation.request import Request, only_here, refuse_pipeline, resolve
+from runner.jobs.engine_settings import asked_engine, engine_settings, limited_to_machine
+from runner.jobs.polling import first_pause
 from runner.scoring_script import find_script
+from runner.stacks.deploying import pulumi_up
 from runner.workspace import Invocation, Job, OnProgress
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from runner.workspace import JobStatus
 
 if TYPE_CHECKING:
     from runner.databricks.connection import Connection
-    from runner.job_address import JobOutput
+    from runner.jobs.addresses import JobOutput
 
 
 def output_place(connection: Connection, meant: JobOutput) -> str:

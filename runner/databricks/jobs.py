@@ -27,7 +27,7 @@ from runner.databricks.job_runs import (
 )
 from runner.databricks.requests import Asked, ScoreRequest, TrainRequest, parse_request
 from runner.errors import EnvironmentRefused, NotFound
-from runner.job_kinds import JobType
+from runner.jobs.kinds import JobType
 from runner.workspace import Job, JobStatus
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from runner.atomic import remove
-from runner.content import Content, scan
+from runner.assets.content import Content, scan
 from runner.databricks.mlflow_client import fetch_artifacts
+from runner.files.atomic import remove
 from runner.workspace import Asset
 
 if TYPE_CHECKING:

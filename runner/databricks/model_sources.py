@@ -12,7 +12,7 @@ from runner.databricks.job_outputs import output_place
 from runner.databricks.mlflow_client import fetch_artifacts
 from runner.databricks.volume import fetch
 from runner.errors import NotFound, WrongUsage
-from runner.job_address import (
+from runner.jobs.addresses import (
     ARTIFACTS,
     JobOutput,
     RegisteredModel,

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
-from runner.asset_kinds import ASSET_KINDS
-from runner.asset_rules import check_copy, check_registration, next_version, taken_version
-from runner.atomic import temporary_path
+from runner.assets.content import Content, counted, hash_content, hash_file, scan
+from runner.assets.fetching import write
+from runner.assets.kinds import ASSET_KINDS
+from runner.assets.rules import check_copy, check_registration, next_version, taken_version
 from runner.azure.errors import Missing, ServiceError
 from runner.bounded_yaml import read_yaml
-from runner.content import Content, counted, hash_content, hash_file, scan
 from runner.databricks.mlflow_client import EXPIRED, mlflow_client
 from runner.databricks.model_sources import find_source
 from runner.databricks.models import (
@@ -34,8 +34,8 @@ from runner.databricks.models import (
 from runner.databricks.notes import REQUEST, Note, read_note, tags_of
 from runner.declarations.names import UNITY_NAME_RULE, is_unity_name
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
-from runner.fetching import write
-from runner.origins import origin_of
+from runner.files.atomic import temporary_path
+from runner.jobs.logged_models import origin_of
 from runner.workspace import Asset, OnProgress, Origin, Registration, Run, Transfer
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from runner.asset_rules import parse_asset, unknown_name, unknown_version
+from runner.assets.rules import parse_asset, unknown_name, unknown_version
 from runner.azure.errors import Missing
 from runner.databricks.notes import read_note
 from runner.workspace import Asset

@@ -16,7 +16,7 @@ from itertools import islice
 from typing import Any
 
 from runner.errors import WrongUsage
-from runner.origins import MOST_METRICS
+from runner.jobs.logged_models import MOST_METRICS
 from runner.workspace import Origin
 
 HASH = "content_hash"

@@ -17,9 +17,9 @@ from runner.databricks.endpoints import (
     serving_names,
     state_of,
 )
-from runner.deploying import first_deployment
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.nearest import nearest
+from runner.stacks.deploying import first_deployment
 from runner.workspace import Response
 
 if TYPE_CHECKING:

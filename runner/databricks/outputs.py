@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from runner import stack_output
 from runner.clouds import PUBLIC
-from runner.stack_output import Malformed, StackOutput, mapping, text, text_or_none
+from runner.stacks import output as stack_output
+from runner.stacks.output import Malformed, StackOutput, mapping, text, text_or_none
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,16 @@ from pathlib import Path
 from shutil import copytree
 from typing import TYPE_CHECKING
 
-from runner.atomic import check_absent
-from runner.batch_run import read_summary as summary_in
+from runner.assets.fetching import fresh_folder
 from runner.databricks.files import read_file
 from runner.databricks.job_runs import find_run, place_of
 from runner.databricks.jobs import find_request, job_record
 from runner.databricks.requests import ScoreRequest
 from runner.databricks.volume import fetch
 from runner.errors import EnvironmentRefused, NotFound, RunnerError
-from runner.fetching import fresh_folder
-from runner.job_folder import job_folder
+from runner.files.atomic import check_absent
+from runner.jobs.batch_run import read_summary as summary_in
+from runner.jobs.folder import job_folder
 from runner.workspace import JobStatus, OnProgress, Summary, Transfer
 
 if TYPE_CHECKING:

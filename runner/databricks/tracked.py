@@ -14,9 +14,9 @@ from runner.databricks.job_runs import find_run
 from runner.databricks.jobs import find_request, job_record
 from runner.databricks.requests import TrainRequest
 from runner.errors import EnvironmentRefused, NotFound
-from runner.job_address import JobOutput
-from runner.logged_models import only_model
-from runner.tracking_server import TrackingServer, read_run
+from runner.jobs.addresses import JobOutput
+from runner.jobs.logged_models import only_model
+from runner.jobs.tracking_server import TrackingServer, read_run
 from runner.workspace import JobStatus, LoggedModel, Run
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.asset_kinds import is_folder
+from runner.assets.kinds import is_folder
 from runner.azure.errors import ServiceError
 from runner.databricks.codes import send_code
 from runner.databricks.files import make_folder, read_file, write_file
@@ -21,12 +21,12 @@ from runner.databricks.tracked import end_run, experiment_id, make_run
 from runner.declarations import JobInput, SparkJob
 from runner.declarations.job import name_of
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
-from runner.job_kinds import JOB_KINDS
+from runner.jobs.kinds import JOB_KINDS
+from runner.jobs.polling import first_pause
+from runner.jobs.run_tags import run_tags, usual_experiment
+from runner.jobs.spark_program import check_entry, program_of
+from runner.jobs.training import find_training_job, folder_of, local_inputs
 from runner.nearest import nearest
-from runner.polling import first_pause
-from runner.run_tags import run_tags, usual_experiment
-from runner.spark_program import check_entry, program_of
-from runner.training_job import find_training_job, folder_of, local_inputs
 from runner.workspace import Assets, Job, JobStatus, OnProgress, TrainingRequest
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Literal
 
-from runner.content import Content, ContentFile, hash_content, hash_file
+from runner.assets.content import Content, ContentFile, hash_content, hash_file
+from runner.assets.fetching import checked_name, write
 from runner.databricks.connection import Connection
 from runner.databricks.files import (
     LARGEST,
@@ -22,7 +23,6 @@ from runner.databricks.files import (
     send_file,
 )
 from runner.errors import NotFound, WrongUsage
-from runner.fetching import checked_name, write
 from runner.parallel import all_or_first_error
 
 _AT_ONCE = 8  # files on their way, and folders that are listed

@@ -8,15 +8,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from runner.atomic import write_atomically
-from runner.batch_progress import Counter, Tail
 from runner.databricks.files import list_folder, read_file
 from runner.databricks.job_runs import find_run, get_run, output_of, place_of
 from runner.databricks.jobs import find_request, job_record
 from runner.engine.layout import worker_logs
 from runner.errors import EnvironmentRefused
-from runner.job_folder import log_file
-from runner.polling import first_pause, next_pause
+from runner.files.atomic import write_atomically
+from runner.jobs.batch_progress import Counter, Tail
+from runner.jobs.folder import log_file
+from runner.jobs.polling import first_pause, next_pause
 from runner.workspace import JobStatus, LogLine, Progress
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from runner.deploying import pulumi_up
+from runner.stacks.deploying import pulumi_up
 
 if TYPE_CHECKING:
     from runner.databricks.outputs import Outputs

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from runner.catalogs import read_environment_catalog
 from runner.databricks.abilities import ABILITIES
 from runner.databricks.connection import Connection
-from runner.job_kinds import JobType
+from runner.jobs.kinds import JobType
 from runner.project import stack_file
 from runner.venvs.interpreter import EnvManager
 from runner.workspace import (
@@ -32,7 +32,7 @@ from runner.workspace import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from runner.content import Content
+    from runner.assets.content import Content
     from runner.databricks.outputs import Outputs
     from runner.declarations import Catalog
     from runner.profile.profile import Profile
@@ -133,7 +133,7 @@ class DatabricksWorkspace:
     def default_endpoint(self) -> str | None:
         from runner.databricks.endpoints import DeployedEndpoints
         from runner.declarations import read_stack
-        from runner.request import default_endpoint
+        from runner.invocation.request import default_endpoint
 
         # By the stack file alone: it holds while the declarations are being mended.
         stack = stack_file(self._project, self.environment)
@@ -199,7 +199,7 @@ class DatabricksWorkspace:
         return collect(self._connection, self._home, name, self.on_transfer)
 
     def profile(self, name: str) -> Profile:
-        from runner.job_profile import predictions_profile
+        from runner.jobs.profile import predictions_profile
 
         return predictions_profile(name, self.collect(name).output)
 

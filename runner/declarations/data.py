@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from runner.asset_kinds import DataType
+from runner.assets.kinds import DataType
 from runner.declarations.auto_delete import AutoDelete
 from runner.declarations.document import MappingNode
 from runner.declarations.names import AssetName, Version

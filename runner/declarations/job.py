@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from runner.asset_kinds import AssetType
+from runner.assets.kinds import AssetType
 from runner.declarations.deployment import Compute, Resources, Variables, stays_inside
 from runner.declarations.document import MappingNode, Node, ScalarNode, shown
 from runner.declarations.environment import EnvironmentSource
@@ -34,7 +34,7 @@ from runner.declarations.references import (
     read_location,
 )
 from runner.errors import WrongUsage
-from runner.job_kinds import JOB_KINDS, DeclaredJobType
+from runner.jobs.kinds import JOB_KINDS, DeclaredJobType
 from runner.nearest import nearest
 
 Literals = str | int | float | bool

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from runner.asset_kinds import ASSET_KINDS
+from runner.assets.kinds import ASSET_KINDS
 from runner.declarations.batch import (
     FLAT_KEYS,
     BatchDeployment,
@@ -37,7 +37,7 @@ from runner.declarations.pipeline_deployment import (
     pipeline_deployment_from,
 )
 from runner.declarations.problem import Place, refusal
-from runner.job_kinds import JOB_KINDS
+from runner.jobs.kinds import JOB_KINDS
 from runner.nearest import nearest
 
 Declaration = (

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-from runner.asset_kinds import ModelType, guess_model_type
+from runner.assets.kinds import ModelType, guess_model_type
 from runner.declarations.document import MappingNode, Node, ScalarNode
 from runner.declarations.names import AssetName, Version
 from runner.declarations.problem import refusal

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.atomic import replace_atomically, temporary_path
 from runner.declarations.catalog import ENDPOINTS, Catalog
 from runner.declarations.deployment import Deployment
 from runner.declarations.document import MappingNode, Node, ScalarNode, describe, read_document
@@ -16,7 +15,8 @@ from runner.declarations.overlay import MODELS, Stack, lay_over, model_folder
 from runner.declarations.problem import DeclarationError, Place, refusal
 from runner.declarations.splice import Keys, splice
 from runner.errors import EnvironmentRefused, WrongUsage
-from runner.job_address import is_job_address, parse_job_address
+from runner.files.atomic import replace_atomically, temporary_path
+from runner.jobs.addresses import is_job_address, parse_job_address
 from runner.nearest import nearest
 
 _BOM = "\ufeff"

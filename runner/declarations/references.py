@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from runner.asset_kinds import Segment
+from runner.assets.kinds import Segment
 from runner.declarations.document import Node, shown
 from runner.declarations.names import ASSET_NAME_RULE, is_asset_name
 from runner.declarations.problem import refusal

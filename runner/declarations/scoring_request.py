@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from runner.asset_kinds import InputType
+from runner.assets.kinds import InputType
 from runner.declarations.batch import PER_CALL, BatchDeployment
 from runner.declarations.reader import Duration
 from runner.errors import WrongUsage

@@ -12,13 +12,13 @@ from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 
-from runner.atomic import remove, write_atomically
 from runner.engine.attempt import Attempt, FileResult
 from runner.engine.parts import Key
 from runner.engine.sealed import seal, unseal
 from runner.engine.slices import Slice
-from runner.only_files import only_files, read_file
-from runner.syncing import sync, sync_descriptor
+from runner.files.atomic import remove, write_atomically
+from runner.files.only_files import only_files, read_file
+from runner.files.syncing import sync, sync_descriptor
 
 
 class Journal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import BinaryIO
 
-from runner.only_files import only_files
+from runner.files.only_files import only_files
 
 MOST_KEPT = 16 << 20  # bytes a worker's log may take
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from runner.atomic import replace_atomically, write_atomically
 from runner.counting import many
 from runner.engine.attempt import Attempt
 from runner.engine.disk import full_disk_fails_the_job
@@ -19,7 +18,8 @@ from runner.engine.journal import Standing
 from runner.engine.layout import output_folder, piece, pieces_folder
 from runner.engine.plan import Plan
 from runner.errors import JobFailed
-from runner.only_files import only_files
+from runner.files.atomic import replace_atomically, write_atomically
+from runner.files.only_files import only_files
 
 _AT_ONCE = 1 << 20  # bytes of a piece
 

@@ -12,10 +12,10 @@ from errno import ENOENT
 from pathlib import Path
 from typing import Literal, get_args
 
-from runner.atomic import write_atomically
 from runner.engine.sealed import seal, unseal
 from runner.errors import JobFailed
-from runner.only_files import read_file
+from runner.files.atomic import write_atomically
+from runner.files.only_files import read_file
 
 OutputAction = Literal["append_row", "summary_only"]
 Engine = Literal["process", "spark"]

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from runner.atomic import remove
 from runner.engine.attempt import Attempt
 from runner.engine.layout import profile_draft, profile_piece
 from runner.engine.parts import Key
-from runner.only_files import read_file
+from runner.files.atomic import remove
+from runner.files.only_files import read_file
 from runner.profile.profile import Profile, decode, encode, merge_profiles
 
 _AT_ONCE = 16  # profiles that are held in memory

@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from runner.atomic import remove
 from runner.counting import many
 from runner.engine import drivers
 from runner.engine.attempt import Attempt, FileResult, Outcome
@@ -40,7 +39,8 @@ from runner.engine.profiles import keep_part
 from runner.engine.stopped import Stopped
 from runner.engine.verdict import nothing_scored, outcome, too_many_failed
 from runner.errors import JobFailed
-from runner.syncing import sync
+from runner.files.atomic import remove
+from runner.files.syncing import sync
 
 __all__ = ["Stopped", "run"]
 

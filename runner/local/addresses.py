@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runner.declarations.references import PREFIX
 from runner.errors import EnvironmentRefused, NotFound
-from runner.job_address import (
+from runner.jobs.addresses import (
     JobAddress,
     JobOutput,
     RegisteredModel,

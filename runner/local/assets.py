@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
-from runner.asset_kinds import ASSET_KINDS, AssetKind
-from runner.asset_rules import (
+from runner.assets.content import Content
+from runner.assets.kinds import ASSET_KINDS, AssetKind
+from runner.assets.rules import (
     check_copy,
     check_registration,
     next_version,
@@ -20,7 +21,6 @@ from runner.asset_rules import (
     unknown_name,
     unknown_version,
 )
-from runner.content import Content
 from runner.errors import NotFound, WrongUsage
 from runner.local.addresses import Found, find_files
 from runner.local.database import decode, encode, opened, transaction

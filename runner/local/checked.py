@@ -17,8 +17,8 @@ from contextlib import closing, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
-from runner.content import CHUNK
-from runner.privacy import make_private_file
+from runner.assets.content import CHUNK
+from runner.files.privacy import make_private_file
 
 _FILE = "checked.db"
 _AT_ONCE = 500  # hashes in one question

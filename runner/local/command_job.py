@@ -15,11 +15,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from runner.atomic import write_atomically
 from runner.engine.sealed import seal, unseal
 from runner.engine.stopped import Stopped, check_stop
 from runner.errors import JobFailed
-from runner.job_folder import (
+from runner.files.atomic import write_atomically
+from runner.files.only_files import only_files, read_file
+from runner.jobs.folder import (
     code_folder,
     command_log,
     deliver,
@@ -35,7 +36,6 @@ from runner.local.tracking.lifecycle import VARIABLES, End, begin_run, end_run
 from runner.local.tracking.plan import RunPlan, plan_from
 from runner.local.tracking.server import past_proxies, tracking_server
 from runner.local.tracking.store import why_untracked
-from runner.only_files import only_files, read_file
 from runner.processes import variables_in
 from runner.workspace import AssetKind, Job, Registration
 

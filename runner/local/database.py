@@ -9,8 +9,8 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from runner.errors import EnvironmentRefused
+from runner.files.privacy import make_private_file
 from runner.local.home import make_home
-from runner.privacy import make_private_file
 
 FILE_NAME = "workspace.db"
 SCHEMA_VERSION = 3

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from runner.atomic import check_absent, create_atomically
 from runner.errors import EnvironmentRefused, NotFound
-from runner.privacy import copy_file
+from runner.files.atomic import check_absent, create_atomically
+from runner.files.privacy import copy_file
 from runner.workspace import Job
 
 _RECORDS = ("logs", "failures.csv", "summary.json", "run.json", "report.html")

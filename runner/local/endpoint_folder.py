@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from runner.atomic import temporary_path, write_atomically
+from runner.files.atomic import temporary_path, write_atomically
 from runner.local.files import link_out
 from runner.local.home import make_folder
 from runner.local.job_lock import owner

@@ -13,8 +13,8 @@ from runner.declarations import (
     PipelineDeployment,
 )
 from runner.errors import NotFound
+from runner.invocation.request import Deployments
 from runner.nearest import nearest
-from runner.request import Deployments
 from runner.workspace import DeploymentInfo, EndpointInfo
 
 
@@ -55,7 +55,7 @@ def describe(catalog: Catalog) -> list[EndpointInfo]:
 
 @dataclass(frozen=True)
 class DeclaredEndpoints:
-    """The declared batch endpoints; implements `runner.request.BatchEndpoints`."""
+    """The declared batch endpoints; implements `runner.invocation.request.BatchEndpoints`."""
 
     catalog: Catalog
     default_place = "in the endpoint's YAML"

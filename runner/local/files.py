@@ -5,10 +5,13 @@
     <home>/trees/<hash>/file/<name>   a stored single file
     <home>/tmp/                       what is being written, and for a day what was cut off
 
-A tree's hash is that of its manifest (`runner.content`), which is kept as a content itself.
+A tree's hash is that of its manifest (`runner.assets.content`), which is kept as a content itself.
 Everything is written to a temporary path and then renamed, so what is seen under `files` and
 `trees` is complete, and processes that store the same thing at once do not disturb each other.
 Contents are synced before that; a tree that a power cut takes is laid out again.
+
+What is there may be damaged later, so it is held against its hash before it is used (`check`), and
+replaced where it is stored again.
 """
 
 from __future__ import annotations
@@ -23,8 +26,7 @@ from itertools import islice
 from pathlib import Path
 from stat import S_IMODE, S_ISREG
 
-from runner.atomic import check_absent, create_atomically, remove, temporary_path
-from runner.content import (
+from runner.assets.content import (
     CHUNK,
     Content,
     ContentFile,
@@ -36,12 +38,13 @@ from runner.content import (
     scan_whole,
     walk,
 )
+from runner.assets.ignore_files import find_ignore_rules
 from runner.engine.disk import FULL
 from runner.errors import EnvironmentRefused, WrongUsage
-from runner.ignore_files import find_ignore_rules
+from runner.files.atomic import check_absent, create_atomically, remove, temporary_path
+from runner.files.privacy import copy_file, make_private
+from runner.files.syncing import sync
 from runner.local.checked import Kept, find_unsound, remember
-from runner.privacy import copy_file, make_private
-from runner.syncing import sync
 from runner.workspace import OnProgress, Transfer
 
 _WRITTEN = 10**18  # nanoseconds since the epoch at which contents seem to be written: see `_write`

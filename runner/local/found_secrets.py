@@ -12,8 +12,8 @@ from runner.declarations.job import name_of
 from runner.declarations.secret_references import is_reference
 from runner.engine.plan import read_plan
 from runner.errors import EnvironmentRefused, JobFailed, RunnerError
-from runner.job_folder import job_folder
-from runner.job_secrets import DECLARED
+from runner.jobs.folder import job_folder
+from runner.jobs.secrets import DECLARED
 from runner.local.command_job import read_command
 from runner.local.pipeline import variables_of
 from runner.workspace import Job

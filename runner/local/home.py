@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 from runner.errors import EnvironmentRefused
-from runner.privacy import is_private, make_private, narrow
+from runner.files.privacy import is_private, make_private, narrow
 
 _USUAL_NAME = ".runner"
 # What a workspace consists of, besides the folders of what was fetched from other environments.

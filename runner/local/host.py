@@ -15,9 +15,9 @@ from pathlib import Path
 
 from runner.engine.stopped import Stopped
 from runner.errors import EnvironmentRefused, RunnerError
-from runner.job_folder import add_start, asked_to_stop, job_folder, log_line, now
-from runner.job_interpreter import read_interpreter
-from runner.job_secrets import OVER_STANDARD_INPUT, receive_secrets
+from runner.jobs.folder import add_start, asked_to_stop, job_folder, log_line, now
+from runner.jobs.interpreter import read_interpreter
+from runner.jobs.secrets import OVER_STANDARD_INPUT, receive_secrets
 from runner.local.database import opened, transaction
 from runner.local.job_inputs import ready_inputs
 from runner.local.job_lock import lock
@@ -101,7 +101,7 @@ def _run(
 
 def _draw(folder: Path, job: Job) -> None:
     """Write the page of a training job. What fails here is no failure of the job."""
-    from runner.atomic import write_atomically
+    from runner.files.atomic import write_atomically
     from runner.local.tracking.record import read_record
     from runner.report.training import render_training
 
@@ -126,7 +126,7 @@ def _run_as_its_type(
         from runner.local.command_job import run_command_job
 
         return run_command_job(home, job, stop, secrets, venv)
-    from runner.batch_run import run_batch
+    from runner.jobs.batch_run import run_batch
 
     target = Path(job.output or folder / "named-outputs" / "score")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from runner.declarations import AssetReference, Catalog, Environment
 from runner.errors import EnvironmentRefused, WrongUsage
-from runner.job_interpreter import told_others
+from runner.jobs.interpreter import told_others
 from runner.nearest import nearest
 from runner.venvs.choosing import choose_interpreter
 from runner.venvs.environment import DeclaredEnvironment

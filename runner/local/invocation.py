@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from runner.asset_kinds import ASSET_KINDS
+from runner.assets.kinds import ASSET_KINDS
+from runner.assets.registering import find_or_register, registration_of
 from runner.declarations import (
     AssetReference,
     BatchDeployment,
@@ -22,27 +23,26 @@ from runner.declarations.references import PREFIX
 from runner.declarations.secret_references import without_references
 from runner.engine.inputs import list_code, list_files
 from runner.engine.plan import Engine, Plan, Settings, write_plan
-from runner.engine_settings import (
+from runner.errors import EnvironmentRefused, JobFailed, NotFound, WrongUsage
+from runner.invocation.input_data import form_of
+from runner.invocation.request import Request, only_here
+from runner.jobs.addresses import is_job_address
+from runner.jobs.engine_settings import (
     asked_engine,
     engine_settings,
     limited_to_machine,
     usual_engine,
 )
-from runner.errors import EnvironmentRefused, JobFailed, NotFound, WrongUsage
-from runner.input_data import form_of
-from runner.input_path import Chosen, check_type, choose_input, counted_names, unscored
-from runner.job_address import is_job_address
-from runner.job_folder import job_folder, model_folder, now
-from runner.job_interpreter import differing
-from runner.job_secrets import unwritten
+from runner.jobs.folder import job_folder, model_folder, now
+from runner.jobs.input_paths import Chosen, check_type, choose_input, counted_names, unscored
+from runner.jobs.interpreter import differing
+from runner.jobs.secrets import unwritten
 from runner.local.assets import without_unused_keys
 from runner.local.files import check, link_out, looks_changed
 from runner.local.home import make_folder
 from runner.local.interpreters import Declaring, Interpreters
 from runner.local.jobs import begin_job, name_job
 from runner.local.venvs import keep_interpreter, tracking_store_variables
-from runner.registering import find_or_register, registration_of
-from runner.request import Request, only_here
 from runner.scoring_script import find_script
 from runner.spark import asked_master, check_spark
 from runner.venvs.interpreter import Interpreter

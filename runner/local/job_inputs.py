@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from runner.engine.plan import Plan, read_plan
-from runner.job_folder import model_folder
+from runner.jobs.folder import model_folder
 from runner.local.files import check, link_out
 from runner.workspace import Job
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from runner.errors import EnvironmentRefused
+from runner.files.only_files import only_files, read_file
 from runner.local.machine import running_kernel
-from runner.only_files import only_files, read_file
 
 
 def lock(folder: Path) -> BinaryIO | None:

@@ -13,10 +13,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from runner.errors import EnvironmentRefused, NotFound
-from runner.job_folder import ask_to_stop, forget_stop, job_folder, now, starts
-from runner.job_interpreter import read_interpreter
-from runner.job_kinds import JobType
-from runner.job_secrets import OVER_STANDARD_INPUT, send_secrets
+from runner.files.only_files import only_files
+from runner.files.syncing import sync_tree
+from runner.jobs.folder import ask_to_stop, forget_stop, job_folder, now, starts
+from runner.jobs.interpreter import read_interpreter
+from runner.jobs.kinds import JobType
+from runner.jobs.secrets import OVER_STANDARD_INPUT, send_secrets
 from runner.local.database import opened, transaction
 from runner.local.job_lock import check_lock, owner
 from runner.local.job_records import (
@@ -31,9 +33,7 @@ from runner.local.signals import kill_owner, signal_owner
 from runner.local.tracking.record import read_record
 from runner.local.venvs import restore_venv
 from runner.nearest import nearest
-from runner.only_files import only_files
 from runner.processes import python_command, without_telemetry
-from runner.syncing import sync_tree
 from runner.workspace import Job, JobStatus
 
 if TYPE_CHECKING:

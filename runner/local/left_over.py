@@ -18,9 +18,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runner.errors import EnvironmentRefused
+from runner.files.only_files import only_files
 from runner.local.machine import process_namespace
 from runner.local.signals import all_processes
-from runner.only_files import only_files
 
 _GRACE = 5.0  # seconds a command has to end by itself
 _LOOK = 0.05

@@ -19,7 +19,7 @@ from runner.declarations.secret_references import without_references
 from runner.engine.mlmodel import read_mlmodel
 from runner.errors import EnvironmentRefused, JobFailed, NotFound, WrongUsage
 from runner.installing import installed_by
-from runner.job_interpreter import differing
+from runner.jobs.interpreter import differing
 from runner.local.endpoint_folder import (
     Address,
     announce,

@@ -13,9 +13,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from runner.asset_kinds import ASSET_KINDS, is_folder, kind_of_type
-from runner.atomic import remove
-from runner.content import scan_code
+from runner.assets.content import scan_code
+from runner.assets.kinds import ASSET_KINDS, is_folder, kind_of_type
 from runner.declarations import AssetReference, Catalog, PipelineDeployment
 from runner.declarations.component import (
     CommandComponent,
@@ -28,10 +27,14 @@ from runner.declarations.component import (
 )
 from runner.declarations.references import PREFIX, parse_reference
 from runner.errors import EnvironmentRefused, WrongUsage
-from runner.input_path import check_type, existing
-from runner.job_folder import code_folder, job_folder, now
-from runner.job_interpreter import differing
-from runner.job_secrets import unwritten
+from runner.files.atomic import remove
+from runner.invocation.pipeline import Taken, asked_inputs, literal
+from runner.invocation.request import Request
+from runner.jobs.folder import code_folder, job_folder, now
+from runner.jobs.input_paths import check_type, existing
+from runner.jobs.interpreter import differing
+from runner.jobs.run_tags import usual_experiment
+from runner.jobs.secrets import unwritten
 from runner.local.command_job import Command, write_command
 from runner.local.home import make_folder
 from runner.local.interpreters import Declaring, Interpreters
@@ -40,9 +43,6 @@ from runner.local.jobs import begin_job, name_job
 from runner.local.tracking.plan import RunInput, RunPlan
 from runner.local.training import copy_code
 from runner.local.venvs import keep_interpreter
-from runner.pipeline_call import Taken, asked_inputs, literal
-from runner.request import Request
-from runner.run_tags import usual_experiment
 from runner.venvs.interpreter import Interpreter
 from runner.venvs.needs import script_needs
 from runner.workspace import Assets, Invocation, Job, JobStatus

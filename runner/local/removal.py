@@ -12,15 +12,15 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from runner.atomic import remove, temporary_path
 from runner.errors import EnvironmentRefused
-from runner.job_folder import copy_beside, job_folder
+from runner.files.atomic import remove, temporary_path
+from runner.files.syncing import sync
+from runner.jobs.folder import copy_beside, job_folder
 from runner.local.database import opened, transaction
 from runner.local.home import make_folder
 from runner.local.job_lock import lock
 from runner.local.job_records import delete_job, select_job
 from runner.local.tracking.removal import remove_tracked, tracked_of
-from runner.syncing import sync
 from runner.workspace import Job
 
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from runner.declarations import SparkJob
+from runner.jobs.spark_program import program_of
 from runner.spark import asked_master, write_settings
-from runner.spark_program import program_of
 
 # Where Spark looks for the files of a job, by what az ml calls them.
 _PROPERTIES: Mapping[str, str] = {

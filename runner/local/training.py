@@ -8,9 +8,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from runner.asset_kinds import ASSET_KINDS, is_folder, kind_of_type
-from runner.atomic import remove
-from runner.content import Content, scan_code
+from runner.assets.content import Content, scan_code
+from runner.assets.kinds import ASSET_KINDS, is_folder, kind_of_type
 from runner.declarations import (
     AssetReference,
     Catalog,
@@ -22,10 +21,14 @@ from runner.declarations import (
 )
 from runner.declarations.job import name_of
 from runner.errors import EnvironmentRefused
-from runner.job_folder import code_folder, job_folder, now
-from runner.job_interpreter import differing
-from runner.job_kinds import JOB_KINDS
-from runner.job_secrets import unwritten
+from runner.files.atomic import remove
+from runner.jobs.folder import code_folder, job_folder, now
+from runner.jobs.interpreter import differing
+from runner.jobs.kinds import JOB_KINDS
+from runner.jobs.run_tags import run_tags, usual_experiment
+from runner.jobs.secrets import unwritten
+from runner.jobs.spark_program import check_entry
+from runner.jobs.training import find_training_job, folder_of, local_inputs, other_input
 from runner.local.command_job import Command, NamedOutput, write_command
 from runner.local.home import make_folder
 from runner.local.interpreters import Declaring, Interpreters
@@ -35,10 +38,7 @@ from runner.local.spark_job import settle_spark, words_of
 from runner.local.tracking.plan import RunInput, RunPlan
 from runner.local.tracking.store import why_untracked
 from runner.local.venvs import keep_interpreter
-from runner.run_tags import run_tags, usual_experiment
 from runner.spark import asked_master, check_spark
-from runner.spark_program import check_entry
-from runner.training_job import find_training_job, folder_of, local_inputs, other_input
 from runner.venvs.interpreter import Interpreter
 from runner.venvs.needs import script_needs
 from runner.workspace import Assets, Job, JobStatus, TrainingRequest

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from runner.atomic import write_atomically
-from runner.job_interpreter import read_interpreter, write_interpreter
+from runner.files.atomic import write_atomically
+from runner.jobs.interpreter import read_interpreter, write_interpreter
 from runner.venvs.interpreter import Interpreter
 from runner.workspace import Job
 

@@ -19,18 +19,18 @@ from runner.declarations import AssetReference, BatchDeployment, Catalog, Model
 from runner.declarations.secret_references import without_references
 from runner.engine.inputs import list_code, list_files
 from runner.engine.plan import Engine, Plan, Settings, write_plan
-from runner.engine_settings import asked_engine, engine_settings, usual_engine
 from runner.errors import WrongUsage
-from runner.input_path import Chosen
-from runner.job_folder import model_folder
-from runner.job_secrets import unwritten
+from runner.invocation.request import default_endpoint, refuse_pipeline, resolve
+from runner.jobs.engine_settings import asked_engine, engine_settings, usual_engine
+from runner.jobs.folder import model_folder
+from runner.jobs.input_paths import Chosen
+from runner.jobs.secrets import unwritten
 from runner.local.endpoints import DeclaredEndpoints
 from runner.local.home import make_folder
 from runner.local.interpreters import Declaring, Interpreters, asked_manager
 from runner.local.invocation import declaring_of
 from runner.local.venvs import held, tracking_store_variables
 from runner.project import Project
-from runner.request import default_endpoint, refuse_pipeline, resolve
 from runner.scoring_script import find_script
 from runner.spark import asked_master, check_spark
 from runner.venvs.interpreter import EnvManager, Interpreter
@@ -95,8 +95,8 @@ class VersionScorer:
     ) -> Asked:
         """Find the deployment to score as: the one that is named, else one of the model's.
 
-        `names` are those of the models. Raises as `runner.request.resolve`, and WrongUsage where
-        nothing says which data to score.
+        `names` are those of the models. Raises as `runner.invocation.request.resolve`, and
+        WrongUsage where nothing says which data to score.
         """
         endpoints = DeclaredEndpoints(self.catalog)
         fitting: tuple[str, str] | None = None

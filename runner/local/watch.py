@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from runner.batch_progress import Counter, Tail
 from runner.engine.layout import worker_logs
-from runner.job_folder import command_log, log_file
+from runner.jobs.batch_progress import Counter, Tail
+from runner.jobs.folder import command_log, log_file
 from runner.workspace import Job, LogLine, Progress
 
 _LOOK = 0.05  # seconds between looks at the files

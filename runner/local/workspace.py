@@ -7,12 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.asset_kinds import ASSET_KINDS
+from runner.assets.content import Content, counted
+from runner.assets.kinds import ASSET_KINDS
 from runner.catalogs import read_environment_catalog
-from runner.content import Content, counted
 from runner.errors import NotFound
-from runner.job_folder import job_folder
-from runner.job_kinds import JobType
+from runner.jobs.folder import job_folder
+from runner.jobs.kinds import JobType
 from runner.local import jobs
 from runner.local.abilities import ABILITIES
 from runner.local.files import contents, copy_out
@@ -136,15 +136,15 @@ class LocalWorkspace:
         return known[name]
 
     def default_endpoint(self) -> str | None:
+        from runner.invocation.request import default_endpoint
         from runner.local.endpoints import DeclaredEndpoints
-        from runner.request import default_endpoint
 
         return default_endpoint(DeclaredEndpoints(self._catalog))
 
     def invoke(self, invocation: Invocation) -> Job:
+        from runner.invocation.request import resolve
         from runner.local.endpoints import DeclaredEndpoints
         from runner.local.invocation import invoke
-        from runner.request import resolve
 
         request = resolve(invocation, self._catalog, DeclaredEndpoints(self._catalog))
         begin = invoke
@@ -203,7 +203,7 @@ class LocalWorkspace:
         return watch(job_folder(self._home, name), lambda: self.job(name), logs)
 
     def summary(self, name: str) -> Summary:
-        from runner.batch_run import read_summary
+        from runner.jobs.batch_run import read_summary
 
         job = self.job(name)
         summary = read_summary(job_folder(self._home, name))
@@ -215,8 +215,8 @@ class LocalWorkspace:
         return self.summary(name)
 
     def profile(self, name: str) -> Profile:
-        from runner.batch_run import read_summary
-        from runner.job_profile import job_profile
+        from runner.jobs.batch_run import read_summary
+        from runner.jobs.profile import job_profile
 
         folder = job_folder(self._home, self.job(name).name)
         summary = read_summary(folder)

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.atomic import write_atomically
 from runner.comparison.records import NoRecord, from_plain, to_plain
 from runner.errors import WrongUsage
+from runner.files.atomic import write_atomically
 
 SOURCE = "source.tar"
 _MOST_BYTES = 4_000_000  # of a file with records

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from runner.assets.content import hash_path
 from runner.comparison.records import cut
-from runner.content import hash_path
 from runner.errors import RunnerError, WrongUsage
 from runner.pull_request.changes import Change, Changes, Fetched, Held, archive, write_fetched
 from runner.workspace import Asset, Workspace

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
+from runner.assets.content import hash_path
 from runner.comparison.records import cut
-from runner.content import hash_path
 from runner.declarations import AssetReference, Catalog, Model, parse_reference
 from runner.declarations.catalog import ENDPOINTS, survey_catalog
 from runner.declarations.document import MappingNode, Node, ScalarNode

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runner.counting import many
-from runner.job_interpreter import told_others, told_python
+from runner.jobs.interpreter import told_others, told_python
 from runner.predictions import READING
 from runner.report.report import Report
 from runner.report.section import section

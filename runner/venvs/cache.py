@@ -21,9 +21,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from runner.atomic import remove, write_atomically
 from runner.errors import EnvironmentRefused, NotFound
-from runner.privacy import make_private
+from runner.files.atomic import remove, write_atomically
+from runner.files.privacy import make_private
 
 _RECORD = "record.json"
 _VERSION = 1  # of the record; one of another version is made again

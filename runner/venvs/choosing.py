@@ -8,10 +8,10 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from runner.atomic import remove
 from runner.counting import many
 from runner.engine.disk import FULL
 from runner.errors import EnvironmentRefused, WrongUsage
+from runner.files.atomic import remove
 from runner.venvs.cache import (
     Venv,
     complete,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from math import isfinite, isnan
 from typing import Any, Protocol
 
-from runner.asset_kinds import AssetKind
+from runner.assets.kinds import AssetKind
 from runner.venvs.interpreter import EnvManager
 from runner.workspace.abilities import Abilities
 from runner.workspace.assets import Asset, Assets, OnProgress, Registration, Transfer

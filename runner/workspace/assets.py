@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from runner.asset_kinds import AssetKind
+from runner.assets.kinds import AssetKind
 from runner.errors import EnvironmentRefused
 
 if TYPE_CHECKING:
-    from runner.content import Content
+    from runner.assets.content import Content
     from runner.workspace.runs import Origin
 
 
@@ -53,7 +53,7 @@ class Registration:
     """A model or data asset to register, as a declaration or a command line gives it."""
 
     name: str
-    path: Path | str  # on this machine, or an address; see `runner.job_address`
+    path: Path | str  # on this machine, or an address; see `runner.jobs.addresses`
     type: str | None  # None: as what lies at an address looks
     version: str | None = None  # None: the next one, unless the content is registered already
     description: str = ""

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
-from runner.job_kinds import JobType
+from runner.jobs.kinds import JobType
 from runner.venvs.interpreter import Interpreter
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import pytest
 from runner.azureml.outputs import Outputs, outputs_of
 from runner.azureml.workspace import AzureWorkspace
 from runner.project import Project
-from runner.stack_output import checked_output
+from runner.stacks.output import checked_output
 from tests.emulator import Emulator, addresses
 from tests.emulator.ml.jobs import put_job
 

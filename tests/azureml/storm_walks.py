@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.content import hash_path
+from runner.assets.content import hash_path
 from tests.azureml.storm import ONLINE_ANSWER, PREDICTIONS, Ended, Scene
 
 Words = tuple[str, ...]

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from runner.assets.content import Content, ContentFile, hash_path, scan
 from runner.azureml import assets
 from runner.azureml.storage import Place, storage_of
 from runner.azureml.workspace import AzureWorkspace
-from runner.content import Content, ContentFile, hash_path, scan
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.local.workspace import LocalWorkspace
 from runner.project import Project

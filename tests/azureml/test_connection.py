@@ -14,7 +14,7 @@ from runner.azureml.connection import Connection
 from runner.azureml.outputs import outputs_of
 from runner.azureml.workspace import AzureWorkspace
 from runner.errors import NotFound
-from runner.stack_output import checked_output
+from runner.stacks.output import checked_output
 from runner.workspace import Invocation
 from tests.azureml.stage import Stage
 from tests.emulator.faults import Answer

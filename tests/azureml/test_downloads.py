@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from azure.storage.blob import ContainerClient
 
+from runner.assets.content import hash_path
+from runner.assets.fetching import write
 from runner.azureml import downloads
 from runner.azureml.connection import Connection
 from runner.azureml.downloads import fetch, find_content
 from runner.azureml.storage import storage_of
-from runner.content import hash_path
 from runner.errors import EnvironmentRefused, NotFound
-from runner.fetching import write
 from tests.azureml.stage import Stage
 
 Put = Callable[..., str]

@@ -10,7 +10,7 @@ from runner.azureml import jobs
 from runner.azureml.connection import Connection
 from runner.azureml.jobs import job_record
 from runner.errors import EnvironmentRefused, NotFound
-from runner.job_kinds import JOB_KINDS, JobType
+from runner.jobs.kinds import JOB_KINDS, JobType
 from runner.workspace import Job, JobStatus
 from tests.azureml.stage import Stage, make_workspace
 from tests.emulator.faults import Answer, forbidden

@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 from runner.azureml.origins import note, read_note
-from runner.origins import origin_of
+from runner.jobs.logged_models import origin_of
 from runner.workspace import Metric, Origin, Run
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from runner.azureml.outputs import Outputs, outputs_of, read_config
 from runner.errors import EnvironmentRefused, WrongUsage
-from runner.stack_output import checked_output, read_output_file
+from runner.stacks.output import checked_output, read_output_file
 
 OUTPUT: dict[str, Any] = {
     "schema_version": 1,

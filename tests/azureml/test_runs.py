@@ -120,7 +120,7 @@ def test_an_output_called_model_goes_first(jobs: Jobs) -> None:
 def test_several_logged_models_have_to_be_chosen_from(
     jobs: Jobs, tracked: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from runner import tracking_server
+    from runner.jobs import tracking_server
 
     monkeypatch.setattr(
         tracking_server, "_files", lambda *_: iter(("a/MLmodel", "b/MLmodel", "MLmodel"))

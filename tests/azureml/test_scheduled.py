@@ -9,7 +9,7 @@ import pytest
 
 from infra.schedule_calls import call_of, schedules_of
 from runner.declarations import lay_over, read_catalog, read_stack
-from runner.scheduled import scheduled_call
+from runner.invocation.scheduled import scheduled_call
 from tests.azureml.scored import Scored
 from tests.emulator.batch.firing import fire
 from tests.emulator.batch.invocation import JOBS

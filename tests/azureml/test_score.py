@@ -19,10 +19,10 @@ from azure.storage.blob import (
     generate_account_sas,
 )
 
+from runner.assets.content import hash_path
 from runner.azureml.job_outputs import find_output
 from runner.azureml.jobs import find_job, job_record
 from runner.azureml.storage import parse_place, storage_of
-from runner.content import hash_path
 from runner.workspace import Asset, Registration
 from tests.azureml.scored import Run, Scored
 from tests.emulator.blobs import Blobs, account_key

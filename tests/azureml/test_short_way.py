@@ -8,10 +8,10 @@ import pytest
 from azure.core.credentials import AzureSasCredential
 from azure.storage.blob import ContainerClient
 
+from runner.assets.content import scan
 from runner.azureml.short_way import ShortWay
 from runner.azureml.storage import storage_of
 from runner.azureml.uploads import upload
-from runner.content import scan
 from runner.errors import EnvironmentRefused
 from tests.azureml.stage import Stage
 from tests.emulator.blobs import account_key

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
-from runner.asset_kinds import ASSET_KINDS
-from runner.content import Content, scan
+from runner.assets.content import Content, scan
+from runner.assets.kinds import ASSET_KINDS
 from runner.errors import EnvironmentRefused, NotFound
-from runner.job_kinds import JobType
+from runner.jobs.kinds import JobType
 from runner.profile.profile import Profile
 from runner.venvs.interpreter import EnvManager
 from runner.workspace import (

@@ -156,7 +156,7 @@ def test_a_job_without_a_profile_is_refused_by_name(run: Run, workspace: MemoryW
 
 def test_comparing_imports_neither_arrow_nor_pandas_nor_numpy() -> None:
     program = (
-        "import sys, runner.cli.drift, runner.job_profile; "
+        "import sys, runner.cli.drift, runner.jobs.profile; "
         "print([name for name in ('numpy', 'pandas', 'pyarrow') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

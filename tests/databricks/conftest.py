@@ -9,7 +9,7 @@ from runner.databricks.connection import Connection
 from runner.databricks.outputs import Outputs, outputs_of
 from runner.databricks.workspace import DatabricksWorkspace
 from runner.project import Project
-from runner.stack_output import checked_output
+from runner.stacks.output import checked_output
 from tests.azureml.scored import Result, Run
 from tests.databricks.jobs_stage import LinesProject, make_lines_project
 from tests.emulator.databricks.seed import SeededLake

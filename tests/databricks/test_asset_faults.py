@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from runner.asset_kinds import AssetKind
+from runner.assets.content import hash_path
+from runner.assets.kinds import AssetKind
 from runner.azure import client
-from runner.content import hash_path
 from runner.databricks.workspace import DatabricksWorkspace
 from runner.errors import EnvironmentRefused
 from runner.workspace import Asset, Registration

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from runner.content import hash_path
+from runner.assets.content import hash_path
 from tests.azureml.scored import Run
 from tests.emulator.databricks.seed import SeededLake
 from tests.projects import ROOT, ScratchProject, add_diabetes

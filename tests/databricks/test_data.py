@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from runner.content import hash_path
+from runner.assets.content import hash_path
 from runner.databricks import data
 from runner.databricks.workspace import DatabricksWorkspace
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage

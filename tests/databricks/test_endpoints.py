@@ -12,7 +12,7 @@ from runner.databricks.endpoints import DeployedEndpoints, list_endpoints, show_
 from runner.databricks.online import send
 from runner.declarations import Catalog
 from runner.errors import EnvironmentRefused, NotFound
-from runner.request import resolve
+from runner.invocation.request import resolve
 from runner.workspace import Invocation
 from tests.databricks.conftest import outputs_of_lake
 from tests.emulator.databricks.seed import SeededLake

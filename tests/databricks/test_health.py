@@ -9,7 +9,7 @@ from runner.databricks.health import examine
 from runner.databricks.outputs import Outputs, outputs_of
 from runner.errors import EnvironmentRefused
 from runner.health import Link
-from runner.stack_output import checked_output
+from runner.stacks.output import checked_output
 from tests.emulator.databricks.seed import SeededLake
 from tests.emulator.faults import Answer
 

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 import yaml
 
-from runner.content import hash_path
+from runner.assets.content import hash_path
+from runner.assets.fetching import write
 from runner.databricks import model_writing
 from runner.databricks.client import SCOPE
 from runner.databricks.requests import TrainRequest
 from runner.databricks.workspace import DatabricksWorkspace
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
-from runner.fetching import write
-from runner.job_address import artifact_of
+from runner.jobs.addresses import artifact_of
 from runner.workspace import Asset, Origin, Registration
 from tests.emulator.databricks.fixtures import sign_in
 from tests.emulator.databricks.securables import SCHEMA

@@ -6,7 +6,7 @@ import pytest
 
 from runner.databricks.outputs import BatchJob, outputs_of
 from runner.errors import WrongUsage
-from runner.stack_output import checked_output
+from runner.stacks.output import checked_output
 
 OUTPUT: dict[str, Any] = {
     "schema_version": 1,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from runner.assets.content import hash_path
 from runner.cli.promote import promote
-from runner.content import hash_path
 from runner.local.workspace import LocalWorkspace
 from runner.project import Project
 from runner.workspace import Registration

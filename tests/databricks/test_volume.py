@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from runner.content import hash_path, scan
+from runner.assets.content import hash_path, scan
 from runner.databricks import codes, files, volume
 from runner.databricks.connection import Connection
 from runner.databricks.files import create_file, list_folder, read_file, remove_folder, send_file

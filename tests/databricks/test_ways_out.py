@@ -4,7 +4,7 @@ import pytest
 
 from runner.databricks.outputs import Outputs, outputs_of
 from runner.databricks.ways_out import way_out
-from runner.stack_output import checked_output
+from runner.stacks.output import checked_output
 from tests.databricks.test_outputs import OUTPUT
 
 

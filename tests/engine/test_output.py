@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner import atomic
 from runner.engine.attempt import Attempt, FileResult
 from runner.engine.layout import output_folder, piece
 from runner.engine.output import discard_pieces, failures, publish, reasons, write_failures
 from runner.engine.plan import InputFile, Plan, Settings
 from runner.errors import JobFailed
+from runner.files import atomic
 
 
 def plan(files: int, **given: object) -> Plan:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from runner.errors import EnvironmentRefused, NotFound, RunnerError, WrongUsage
-from runner.job_folder import job_folder
+from runner.jobs.folder import job_folder
 from runner.local.addresses import find_files
 from runner.local.assets import find, register
 from runner.local.database import opened

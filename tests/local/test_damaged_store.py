@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import EnvironmentRefused
-from runner.job_folder import job_folder
+from runner.jobs.folder import job_folder
 from runner.local import checked
 from runner.local.checked import remember
 from runner.local.files import check, contents, copy_out, find_damaged, link_out, store

@@ -7,8 +7,8 @@ import pytest
 
 from runner.declarations import Catalog, read_catalog
 from runner.errors import NotFound, WrongUsage
+from runner.invocation.request import choose_endpoint, default_endpoint
 from runner.local.endpoints import DeclaredEndpoints
-from runner.request import choose_endpoint, default_endpoint
 from tests.projects import ScratchProject
 
 Declare = Callable[..., Catalog]

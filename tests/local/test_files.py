@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.content import CHUNK, Content, ContentFile
+from runner.assets.content import CHUNK, Content, ContentFile
 from runner.errors import EnvironmentRefused, WrongUsage
 from runner.local import files
 from runner.local.files import checkout, copy_out, looks_changed, store

@@ -16,7 +16,7 @@ import pytest
 
 from runner.declarations import Catalog
 from runner.errors import EnvironmentRefused, WrongUsage
-from runner.job_folder import job_folder
+from runner.jobs.folder import job_folder
 from runner.local.interpreters import Declaring, Interpreters, asked_manager
 from runner.local.job_lock import owner
 from runner.venvs.cache import entries

@@ -12,6 +12,7 @@ import pytest
 from runner.declarations import BatchSettings, RetrySettings, read_catalog
 from runner.engine.plan import Plan, Settings
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
+from runner.invocation.request import resolve
 from runner.local.assets import register
 from runner.local.database import opened
 from runner.local.endpoints import DeclaredEndpoints
@@ -19,7 +20,6 @@ from runner.local.invocation import plan_job
 from runner.local.job_records import insert_job
 from runner.local.workspace import LocalWorkspace
 from runner.project import Project
-from runner.request import resolve
 from runner.workspace import Invocation, Job, JobStatus, Registration
 from tests.java import java
 from tests.projects import ScratchProject

@@ -35,7 +35,7 @@ run._SYNC_EVERY = run._SYNC_SHARE = 0.0
 RESUMING = """
 import json, os, sys, traceback
 from pathlib import Path
-import runner.batch_run, runner.engine.process_pool, runner.report, runner.local.assets
+import runner.jobs.batch_run, runner.engine.process_pool, runner.report, runner.local.assets
 from runner.errors import NotFound
 from runner.local import host, jobs
 from runner.local.workspace import LocalWorkspace
@@ -59,7 +59,7 @@ def take_up(output):
     elif found[0].status is not JobStatus.COMPLETED:
         workspace.resume(found[0].name)
     (job,) = workspace.jobs()
-    summary = runner.batch_run.read_summary(Path(job.folder))
+    summary = runner.jobs.batch_run.read_summary(Path(job.folder))
     return left, str(job.status), job.error, summary and summary.rows
 
 for line in sys.stdin:

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import EnvironmentRefused
-from runner.job_folder import job_folder
+from runner.jobs.folder import job_folder
 from runner.local import jobs
 from runner.local.database import opened
 from runner.local.job_lock import owner

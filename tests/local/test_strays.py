@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.job_folder import job_folder
+from runner.jobs.folder import job_folder
 from runner.local.job_lock import owner
 from runner.local.signals import kill_owner
 from tests.projects import ScratchProject, make_project

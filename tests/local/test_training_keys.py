@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from runner.job_folder import job_folder
+from runner.jobs.folder import job_folder
 from tests.projects import ScratchProject, make_project, without_mlflow
 
 SCHEMA = "$schema: https://azuremlschemas.azureedge.net/latest/commandJob.schema.json\n"

@@ -11,9 +11,9 @@ import pytest
 from runner.engine.attempt import Attempt, FileResult
 from runner.engine.journal import Journal, write_journal
 from runner.engine.plan import InputFile, Plan, Settings, read_plan, write_plan
-from runner.job_folder import add_start
+from runner.files.only_files import only_files
+from runner.jobs.folder import add_start
 from runner.local.watch import watch
-from runner.only_files import only_files
 from runner.workspace import Job, JobStatus, LogLine, Progress
 
 FIRST, SECOND = "2025-03-01T09:00:00.000+00:00", "2025-03-01T09:01:40.000+00:00"
@@ -132,7 +132,7 @@ def test_a_journal_may_be_written_anew_at_any_moment(
         return only_files(path, flags)
 
     append(folder, attempt(1, 1.0))
-    monkeypatch.setattr("runner.batch_progress.only_files", write_anew_first)
+    monkeypatch.setattr("runner.jobs.batch_progress.only_files", write_anew_first)
     assert counts(watched.progress()) == (2, 14, 0)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runner.content import hash_path
+from runner.assets.content import hash_path
 from tests.emulator import Emulator
 from tests.local.serving.recording import FOLDER, read
 from tests.projects import ROOT

@@ -7,18 +7,18 @@ from contextlib import suppress
 from pathlib import Path
 
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
-from runner.job_address import (
+from runner.jobs.addresses import (
     ARTIFACTS,
     JobAddress,
     JobOutput,
     RegisteredModel,
     RunArtifact,
 )
-from runner.job_folder import job_folder
+from runner.jobs.folder import job_folder
+from runner.jobs.logged_models import only_model
 from runner.local.jobs import find_output, show_job
 from runner.local.tracking.record import read_record, tracked_run
 from runner.local.tracking.store import artifact_folder, local_path, reading, store_file
-from runner.logged_models import only_model
 from runner.nearest import nearest
 from runner.workspace import Run
 

@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from runner.content import counted, hash_content, hash_file, scan_whole
+from runner.assets.content import counted, hash_content, hash_file, scan_whole
 from runner.engine.stopped import Stopped, check_stop
 from runner.errors import JobFailed, RunnerError, WrongUsage
-from runner.job_folder import job_folder, log_line
+from runner.jobs.folder import job_folder, log_line
 from runner.local.job_lock import lock
 from runner.local.tracking.plan import RunInput, RunPlan
 from runner.local.tracking.reading import CONTEXT_TAG, INPUT_TAG, JOB_TAG, family, read_run

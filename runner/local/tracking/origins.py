@@ -7,7 +7,7 @@ from pathlib import Path
 
 from runner.bounded_yaml import Unreadable, read_yaml
 from runner.errors import NotFound
-from runner.job_address import JobAddress, JobOutput, RunArtifact
+from runner.jobs.addresses import JobAddress, JobOutput, RunArtifact
 from runner.local.tracking.reading import JOB_TAG, read_run
 from runner.local.tracking.record import origin_of
 from runner.local.tracking.store import reading

@@ -11,12 +11,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from runner.atomic import write_atomically
 from runner.errors import NotFound
-from runner.job_folder import job_folder
+from runner.files.atomic import write_atomically
+from runner.files.only_files import read_file
+from runner.jobs.folder import job_folder
 from runner.local.tracking.reading import read_run
 from runner.local.tracking.store import reading
-from runner.only_files import read_file
 from runner.workspace import Job, LoggedModel, Metric, Origin, Point, Run
 
 

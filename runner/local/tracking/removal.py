@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.atomic import remove
 from runner.errors import EnvironmentRefused
+from runner.files.atomic import remove
 from runner.installing import installed_by
-from runner.job_folder import job_folder
+from runner.jobs.folder import job_folder
 from runner.local.tracking.reading import family
 from runner.local.tracking.record import read_record
 from runner.local.tracking.store import (

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import NotFound
-from runner.privacy import make_private
+from runner.files.privacy import make_private
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

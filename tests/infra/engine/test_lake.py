@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from runner.databricks.outputs import outputs_of
-from runner.stack_output import StackOutput
+from runner.stacks.output import StackOutput
 from tests.emulator import Emulator
 from tests.emulator.databricks.seed import SeededLake
 from tests.emulator.databricks.service import Databricks

@@ -30,7 +30,7 @@ _EVERY = 10  # of so many jobs one is damaged
 _SERVING = """
 import ctypes, json, os, random, signal, sys, traceback
 from pathlib import Path
-import runner.batch_run, runner.engine.process_pool, runner.report, runner.local.assets
+import runner.jobs.batch_run, runner.engine.process_pool, runner.report, runner.local.assets
 from runner.errors import EnvironmentRefused, RunnerError
 from runner.local import host, jobs
 from runner.local.workspace import LocalWorkspace
@@ -141,7 +141,7 @@ def run_one(at, who, both, how, seed, output):
                 path = Path("data/lines" if kind == "data" else "models/echo/greeting").absolute()
                 kinds = {"model": "custom_model", "data": "uri_folder"}
                 workspace.register(kind, Registration(name, path, kinds[kind]))
-    summary = runner.batch_run.read_summary(Path(job.folder))
+    summary = runner.jobs.batch_run.read_summary(Path(job.folder))
     rows = summary and summary.rows
     return dict(
         killed=status == -9, calls=calls and json.loads(calls), left=left, damaged=damaged,

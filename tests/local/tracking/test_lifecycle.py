@@ -14,8 +14,8 @@ from mlflow.entities import ViewType
 
 from runner.engine.stopped import Stopped
 from runner.errors import NotFound
-from runner.job_address import parse_job_address
-from runner.job_folder import job_folder
+from runner.jobs.addresses import parse_job_address
+from runner.jobs.folder import job_folder
 from runner.local.job_lock import owner
 from runner.local.jobs import show_job
 from runner.local.tracking.artifacts import find_artifact

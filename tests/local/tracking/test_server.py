@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from runner.job_folder import job_folder
+from runner.jobs.folder import job_folder
 from runner.local.tracking.lifecycle import begin_run, end_run
 from runner.local.tracking.plan import RunPlan
 from runner.local.tracking.server import past_proxies

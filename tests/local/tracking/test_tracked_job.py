@@ -13,8 +13,8 @@ import pytest
 from mlflow import MlflowClient
 
 from runner.errors import NotFound, WrongUsage
-from runner.job_address import parse_job_address
-from runner.job_folder import job_folder
+from runner.jobs.addresses import parse_job_address
+from runner.jobs.folder import job_folder
 from runner.local.tracking.artifacts import find_artifact, model_address
 from runner.local.tracking.record import origin_of, read_record
 from runner.local.tracking.store import artifact_root, store_address

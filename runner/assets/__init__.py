@@ -1,0 +1,1 @@
+"""What every workspace shares about assets: their kinds, rules, content and registration."""

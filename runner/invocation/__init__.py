@@ -1,0 +1,1 @@
+"""What a call of a batch endpoint means, in every environment."""

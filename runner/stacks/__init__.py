@@ -1,0 +1,1 @@
+"""Pulumi stacks: what they exported, what they would make, and how they are deployed."""

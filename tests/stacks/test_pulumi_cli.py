@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from runner.errors import EnvironmentRefused, NotFound
+from runner.stacks.pulumi_cli import read_stack_output
+from tests.projects import ROOT
+
+OUTPUT = {
+    "schema_version": 1,
+    "subscription_id": "s",
+    "resource_group": "rg",
+    "workspace": "ws",
+    "location": "koreacentral",
+}
+
+
+@pytest.fixture(scope="module")
+def pulumi() -> str:
+    """The folder of a real Pulumi CLI."""
+    if not (os.environ.get("CI") or shutil.which("pulumi") or shutil.which("go")):
+        pytest.skip("there is neither Pulumi nor Go to build it with")
+    found = subprocess.run(
+        [ROOT / "scripts" / "pulumi", "--where"], capture_output=True, text=True, check=True
+    )
+    return found.stdout.strip()
+
+
+@pytest.fixture
+def state(tmp_path: Path, pulumi: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project whose state is a folder; returns the project's folder."""
+    (tmp_path / "state").mkdir()
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "Pulumi.yaml").write_text("name: scoring\nruntime: python\n")
+    monkeypatch.setenv("PATH", f"{pulumi}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{tmp_path / 'state'}")
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "")
+    monkeypatch.delenv("PULUMI_ACCESS_TOKEN", raising=False)
+    return project
+
+
+def deploy(project: Path, stack: str, outputs: Mapping[str, object]) -> None:
+    """Make a stack's state say what it would after `pulumi up`."""
+    name = f"{project.name}-{stack}"
+    resource = {
+        "urn": f"urn:pulumi:{stack}::scoring::pulumi:pulumi:Stack::{name}",
+        "custom": False,
+        "type": "pulumi:pulumi:Stack",
+        "outputs": outputs,
+    }
+    manifest = {"time": "2026-01-01T00:00:00Z", "magic": "", "version": ""}
+    state = {"version": 3, "deployment": {"manifest": manifest, "resources": [resource]}}
+    for words, given in ((["init", stack], ""), (["import", "--stack", stack], json.dumps(state))):
+        subprocess.run(
+            ["pulumi", "stack", *words, "--non-interactive"],
+            cwd=project,
+            input=given,
+            text=True,
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )
+
+
+def test_the_output_is_read_from_the_state_and_no_stack_gets_selected(state: Path) -> None:
+    deploy(state, "prod", {"runner": {**OUTPUT, "workspace": "other"}})
+    deploy(state, "dev", {"runner": OUTPUT})
+    assert read_stack_output(state, "prod") == {**OUTPUT, "workspace": "other"}
+    selected = subprocess.run(
+        ["pulumi", "stack", "--show-name"],
+        cwd=state,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert selected.stdout.strip() == "dev"
+
+
+def test_a_stack_that_is_not_there_is_not_found(state: Path) -> None:
+    with pytest.raises(NotFound, match=r"no stack staging .*`pulumi stack init staging`"):
+        read_stack_output(state, "staging")
+
+
+def test_a_stack_that_was_never_deployed_says_so(state: Path) -> None:
+    deploy(state, "dev", {})
+    with pytest.raises(EnvironmentRefused, match=r"no output `runner` yet.*pulumi up --stack dev"):
+        read_stack_output(state, "dev")
+
+
+def test_a_state_that_nobody_is_signed_in_to_says_so(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PULUMI_BACKEND_URL")
+    with pytest.raises(EnvironmentRefused, match=r"not signed in .*`pulumi login`"):
+        read_stack_output(state, "dev")
+
+
+def test_a_state_that_is_gone_is_told_in_pulumis_words(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{state}/nowhere")
+    with pytest.raises(EnvironmentRefused, match=r"can't read stack dev: .*nowhere") as refused:
+        read_stack_output(state, "dev")
+    assert "\n" not in str(refused.value)
+
+
+def test_without_the_cli_the_way_out_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EnvironmentRefused, match=r"not on PATH; install it, or .* --outputs"):
+        read_stack_output(tmp_path, "dev")
+
+
+def test_the_cli_that_the_project_has_built_will_do(
+    state: Path, pulumi: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy(state, "dev", {"runner": OUTPUT})
+    script = state / "scripts" / "pulumi"
+    script.parent.mkdir()
+    script.write_text(f'#!/bin/sh\n[ "$1" = --find ] && echo "{pulumi}"\n')
+    script.chmod(0o755)
+    folders = os.environ["PATH"].split(os.pathsep)
+    others = [one for one in folders if not (Path(one) / "pulumi").exists()]
+    monkeypatch.setenv("PATH", os.pathsep.join(others))
+    assert read_stack_output(state, "dev") == OUTPUT
+
+
+def test_a_cli_that_the_project_can_build_is_named_as_a_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "scripts" / "pulumi"
+    script.parent.mkdir()
+    script.write_text("#!/bin/sh\nexit 1\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EnvironmentRefused, match=r"run `scripts/pulumi version` once, which"):
+        read_stack_output(tmp_path, "dev")
