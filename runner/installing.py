@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import sys
@@ -13,12 +14,13 @@ from runner.errors import EnvironmentRefused
 
 # The option -X with which a Python is started for what is declared; what it starts has it not.
 DECLARED = "runner_declared"
+_PROJECT = Path(__file__).resolve().parents[1]  # where the locked requirements lie, in a checkout
 
 
 def check_packages(reason: str, packages: Mapping[str, str], group: str) -> None:
     """Raise EnvironmentRefused for the first of a group's packages that is not installed.
 
-    `packages` are modules with the names of their packages; none is imported. `reason` is who
+    `packages` are modules with the names of their packages; none is imported. `reason` says what
     needs them, as the beginning of the message.
     """
     for module, package in packages.items():
@@ -29,22 +31,51 @@ def check_packages(reason: str, packages: Mapping[str, str], group: str) -> None
         if not there:
             raise EnvironmentRefused(
                 f"{reason}, which needs the Python package {package}:"
-                f" {installed_by(f'-r requirements/{group}.txt')}"
+                f" {installed_by(package, group=group)}"
             )
 
 
 def in_declared_environment() -> bool:
-    """Whether this process runs what a model, deployment or job declares in a Python of its own,
-    rather than in the runner's."""
+    """Return whether this process runs what a model, deployment or job declares in a Python of its
+    own, rather than in the runner's."""
     return DECLARED in sys._xoptions
 
 
-def installed_by(requirements: str) -> str:
-    """`uv pip install` with these arguments in backquotes, for the end of an error message.
+def installed_by(*packages: str, group: str | None = None) -> str:
+    """Return the command that installs packages, in backquotes, as it works when typed here.
 
-    Where no uv is on PATH but make has fetched one beside the environment, that one is named: an
-    environment that uv made holds no pip.
+    In a checkout it installs the locked packages of their `group` in pyproject.toml instead: by
+    make where that would do it, which it does once for each group.
     """
-    fetched = Path(sys.prefix).parent / ".uv" / "bin" / "uv"
-    uv = "uv" if shutil.which("uv") or not fetched.exists() else shlex.quote(str(fetched))
-    return f"`{uv} pip install {requirements}`"
+    locked = _PROJECT / "requirements" / f"{group}.txt"
+    if group is None or not locked.is_file():
+        return f"`{_installer()} {shlex.join(packages)}`"
+    here = Path.cwd() == _PROJECT
+    stamp = Path(".venv", group)
+    of_make = Path(sys.prefix).resolve() == _PROJECT / ".venv" and not (_PROJECT / stamp).exists()
+    if of_make and shutil.which("make"):
+        folder = "" if here else f" -C {shlex.quote(str(_PROJECT))}"
+        return f"`make{folder} {stamp}`"
+    file = locked.relative_to(_PROJECT) if here else locked
+    return f"`{_installer()} -r {shlex.quote(str(file))}`"
+
+
+def _installer() -> str:
+    """Return the words before what is to be installed into the environment of this process.
+
+    An environment that uv made holds no pip, and make puts its uv beside the environment, where no
+    PATH finds it.
+    """
+    prefix = Path(sys.prefix)
+    fetched = prefix.parent / ".uv" / "bin" / "uv"
+    if shutil.which("uv"):
+        uv = "uv"
+    elif fetched.exists():
+        uv = shlex.quote(str(fetched))
+    else:
+        python = shlex.quote(sys.executable)
+        pip = f"{python} -m pip install"
+        return pip if find_spec("pip") else f"{python} -m ensurepip && {pip}"
+    active = Path(os.environ.get("VIRTUAL_ENV") or ".venv")  # where uv looks by itself
+    python = "" if active.absolute() == prefix else f" --python {shlex.quote(str(prefix))}"
+    return f"{uv} pip install{python}"

@@ -47,7 +47,7 @@ def check_spark(master: str | None = None, python: str | None = None) -> None:
     `python` is the one that runs it; what another than this one has is not looked at.
     """
     if python is None and find_spec("pyspark") is None:
-        way = installed_by("-r requirements/spark.txt")
+        way = installed_by("pyspark", group="spark")
         raise EnvironmentRefused(f"Spark needs pyspark, which is not installed: {way}")
     if master is None or not master.startswith(_CONNECT):
         find_java()

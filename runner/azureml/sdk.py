@@ -211,7 +211,7 @@ def import_sdk() -> None:
             import azure.ai.ml  # noqa: F401
     except ImportError as error:
         raise EnvironmentRefused(
-            f"azure-ai-ml can't be imported ({error}): {installed_by('-r requirements/azure.txt')}"
+            f"azure-ai-ml can't be imported ({error}): {installed_by('azure-ai-ml', group='azure')}"
         ) from None
     finally:
         if enabled:

@@ -91,7 +91,7 @@ def predictions_profile(name: str, output: str | None) -> Profile:
     except ModuleNotFoundError as error:
         raise EnvironmentRefused(
             f"comparing jobs that ran elsewhere needs {error.name}:"
-            f" {installed_by('-r requirements/score.txt')}"
+            f" {installed_by(str(error.name), group='score')}"
         ) from None
     except ValueError as error:
         raise EnvironmentRefused(

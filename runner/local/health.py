@@ -48,7 +48,7 @@ def _packages(group: str, packages: tuple[str, ...]) -> Link:
     name = f"packages of {group}"
     if not lacking:
         return Link(name, "ok", ", ".join(found))
-    way = installed_by(f"-r requirements/{group}.txt")
+    way = installed_by(*lacking, group=group)
     text = f"{', '.join(lacking)} not installed: {way}"
     return Link(name, "failed" if group == _NEEDED else "skipped", text)
 

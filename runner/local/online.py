@@ -310,7 +310,7 @@ def _need_packages() -> None:
     except ModuleNotFoundError as error:
         raise EnvironmentRefused(
             f"serving needs {error.name}, which is not installed:"
-            f" {installed_by('-r requirements/serve.txt')}"
+            f" {installed_by(str(error.name), group='serve')}"
         ) from None
 
 

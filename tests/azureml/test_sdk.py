@@ -70,7 +70,7 @@ def test_without_it_the_command_that_installs_it_is_named(monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "azure.ai", None)
     for name in [name for name in sys.modules if name.startswith("azure.ai.")]:
         monkeypatch.delitem(sys.modules, name)
-    with pytest.raises(EnvironmentRefused, match=r"pip install -r requirements/azure\.txt`"):
+    with pytest.raises(EnvironmentRefused, match=r"/azure(\.txt)?`$"):
         import_sdk()
     assert gc.isenabled()
 

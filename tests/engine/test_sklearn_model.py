@@ -412,7 +412,7 @@ def test_a_model_that_is_given_data_frames_says_that_they_need_pandas(
     ):
         assert refusal(lay_model(tmp_path / name, signature, pickle=content)) == (
             f"model {tmp_path / name} {why}, which needs pandas to read its files:"
-            f" {way_to_have(['pandas'], '-r requirements/mlflow.txt')}"
+            f" {way_to_have(['pandas'], 'mlflow')}"
         )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.health import Link
+from runner.installing import installed_by
 from runner.local import health
 from runner.project import find_project
 from tests.java import java
@@ -46,7 +47,7 @@ def test_only_what_scoring_needs_is_broken_without_its_packages(
     found = links(project)[link]
     assert found.state == state
     assert found.text.startswith(f"{package} not installed: ")
-    assert found.text.endswith(f" pip install -r requirements/{link.rpartition(' ')[2]}.txt`")
+    assert found.text.endswith(installed_by(package, group=link.rpartition(" ")[2]))
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def _pixels(path: Path) -> Any:
     try:
         from PIL import Image
     except ModuleNotFoundError:
-        way = way_to_have(["pillow"], "-r requirements/mlflow.txt")
+        way = way_to_have(["pillow"], "mlflow")
         raise JobFailed(f"images need the package pillow: {way}") from None
     try:
         with Image.open(path) as image:

@@ -214,7 +214,7 @@ def _load_pyfunc(model: MlModel) -> Callable[[Any], Any]:
     except ModuleNotFoundError:
         raise JobFailed(
             f"model {model.folder} is loaded by {model.loader_module}, which needs mlflow:"
-            f" {way_to_have(['mlflow'], '-r requirements/mlflow.txt')}"
+            f" {way_to_have(['mlflow'], 'mlflow')}"
         ) from None
     try:
         predict: Callable[[Any], Any] = mlflow.pyfunc.load_model(str(model.folder)).predict

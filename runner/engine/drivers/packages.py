@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -129,12 +128,12 @@ def _saved_with(others: list[OtherVersion]) -> str:
     )
 
 
-def way_to_have(requirements: Sequence[str], locked: str | None = None) -> str:
-    """How packages that are missing get to where the model is scored, for the end of an error
-    message. `locked` are the arguments by which the runner's own environment gets them."""
+def way_to_have(requirements: Sequence[str], group: str | None = None) -> str:
+    """Return how packages that are missing get to where the model is scored, for the end of an
+    error message. `group` is the one of pyproject.toml that has them, if any."""
     if runs_on_databricks() or in_declared_environment():
         return _way_to_change(requirements)
-    return f"{_OWN_ENVIRONMENT}, or {installed_by(locked or shlex.join(requirements))}"
+    return f"{_OWN_ENVIRONMENT}, or {installed_by(*requirements, group=group)}"
 
 
 def _way_to_change(requirements: Sequence[str]) -> str:

@@ -79,5 +79,5 @@ def _need_pandas(model: MlModel) -> None:
         why = "is given DataFrames" if model.signature.columns else "has no signature"
         raise JobFailed(
             f"model {model.folder} {why}, which needs pandas to read its files:"
-            f" {way_to_have(['pandas'], '-r requirements/mlflow.txt')}"
+            f" {way_to_have(['pandas'], 'mlflow')}"
         ) from None

@@ -142,7 +142,7 @@ class PyfuncModel:
         except ModuleNotFoundError:
             raise JobFailed(
                 f"model {model.folder} is loaded by {model.loader_module}, which needs mlflow:"
-                f" {way_to_have(['mlflow'], '-r requirements/mlflow.txt')}"
+                f" {way_to_have(['mlflow'], 'mlflow')}"
             ) from None
         try:
             if model.pipeline is not None:

@@ -58,7 +58,7 @@ def remove_tracked(home: Path, tracked: Tracked) -> None:
     if not can_track():
         raise EnvironmentRefused(
             "these jobs have runs in MLflow, which is not installed:"
-            f" {installed_by('-r requirements/mlflow.txt')} adds it"
+            f" {installed_by('mlflow', group='mlflow')} adds it"
         )
     try:
         client = open_store(home)

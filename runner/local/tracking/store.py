@@ -43,7 +43,7 @@ def why_untracked(home: Path) -> str | None:
 
         return (
             "the job isn't tracked, because MLflow is not installed;"
-            f" {installed_by('-r requirements/mlflow.txt')} adds it"
+            f" {installed_by('mlflow', group='mlflow')} adds it"
         )
     if not _MISREAD.isdisjoint(str(home.absolute())):
         return (

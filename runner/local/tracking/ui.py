@@ -28,7 +28,7 @@ def show_runs(home: Path, host: str, port: int, ready: Callable[[str], object]) 
     """
     if not can_track():
         raise EnvironmentRefused(
-            f"MLflow is not installed: {installed_by('-r requirements/mlflow.txt')} adds it"
+            f"MLflow is not installed: {installed_by('mlflow', group='mlflow')} adds it"
         )
     if not store_file(home).is_file():
         raise NotFound("no job of this workspace has been tracked yet; `runner train` makes one")
