@@ -22,22 +22,22 @@ from runner.short_paths import shorten_paths
 
 def declare_azureml(config: StackConfig) -> dict[str, Any]:
     """A stack on Azure Machine Learning."""
-    from infra.alerts import declare_alerts
-    from infra.autoscale import declare_autoscale
-    from infra.batch import declare_batch_endpoints
-    from infra.budget import declare_budget
     from infra.component import Component
-    from infra.containers import warn_of_containers
-    from infra.datastores import declare_datastores
-    from infra.diagnostics import declare_diagnostics
-    from infra.environments import declare_environments
-    from infra.existing import look
-    from infra.existing_resources import say_elsewhere
-    from infra.foundation import declare_platform
-    from infra.isolation import say_firewall
-    from infra.online import declare_online_endpoints
+    from infra.endpoints.batch import declare_batch_endpoints
+    from infra.endpoints.containers import warn_of_containers
+    from infra.endpoints.environments import declare_environments
+    from infra.endpoints.online import declare_online_endpoints
+    from infra.existing.resources import say_elsewhere
+    from infra.existing.workspace import look
+    from infra.foundation.platform import declare_platform
+    from infra.network.isolation import say_firewall
     from infra.outputs import runner_output
     from infra.settings import settings_from
+    from infra.storage.datastores import declare_datastores
+    from infra.watching.alerts import declare_alerts
+    from infra.watching.autoscale import declare_autoscale
+    from infra.watching.budget import declare_budget
+    from infra.watching.diagnostics import declare_diagnostics
 
     settings = settings_from(config)
     settings = replace(settings, autoscaled=look(settings, config))

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from infra.endpoint import Endpoint
-from infra.foundation import Platform
+from infra.endpoints.endpoint import Endpoint
+from infra.foundation.platform import Platform
 from infra.settings import Settings
 
 SCHEMA_VERSION = 1

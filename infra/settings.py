@@ -6,18 +6,18 @@ The table of contents of a stack's configuration: each part of it is read by a f
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from infra.autoscaled import overtagged
-from infra.cluster import Cluster, image_builder, read_cluster
+from infra.compute.cluster import Cluster, image_builder, read_cluster
 from infra.consent import MAY_STOP
-from infra.datastore import Datastore, datastores_from
-from infra.existing_resources import Existing, existing_from, name_of, undeclared
-from infra.isolation import Network, closed, network_from
+from infra.endpoints.schedule_calls import unschedulable
+from infra.endpoints.unsupported import unsupported
+from infra.existing.resources import Existing, existing_from, name_of, undeclared
+from infra.network.isolation import Network, closed, network_from
+from infra.network.private_link import PrivateLink, private_link_from
 from infra.pins import undeployable, unroutable, waiting_for_pins
-from infra.private_link import PrivateLink, private_link_from
-from infra.schedule_calls import unschedulable
 from infra.stack_config import StackConfig, StackSettings
-from infra.unsupported import unsupported
-from infra.watch import (
+from infra.storage.datastore import Datastore, datastores_from
+from infra.watching.scaling import overtagged
+from infra.watching.watch import (
     Alerts,
     Budget,
     Logged,

@@ -16,7 +16,7 @@ import click
 import pytest
 import yaml
 
-from infra import access
+from infra.foundation import access
 from infra.policies.__main__ import RULES
 from infra.roles import Role
 from runner.cli import runner

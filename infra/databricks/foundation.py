@@ -10,11 +10,11 @@ from pulumi_azure_native import databricks as azure_databricks
 
 from infra.databricks.settings import Settings
 from infra.databricks.unity import Unity, declare_unity
+from infra.dynamic.role_delay import RoleDelay
 from infra.group import declare_group
 from infra.options import holds_data, made_by_commit
-from infra.role_delay import RoleDelay
 from infra.roles import BLOB_CONTRIBUTOR, assign
-from infra.storage import declare_storage
+from infra.storage.account import declare_storage
 
 # What Databricks' provider calls Azure's clouds; of any other, its metadata host tells.
 CLOUDS = {"AzureCloud": "public", "AzureUSGovernment": "usgovernment", "AzureChinaCloud": "china"}

@@ -12,7 +12,7 @@ from pathlib import Path
 from infra.databricks.packages import unknown_packages
 from infra.environment import written_environment
 from infra.pins import Deployment
-from infra.saying import Say
+from infra.problem_at import Say
 from runner.declarations import (
     AssetReference,
     BatchDeployment,

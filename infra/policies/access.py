@@ -22,7 +22,7 @@ def _pushed_by_builder(resource: Resource) -> Iterator[str]:
     ):
         yield (
             f"{resource.name} lets somebody push the images that endpoints run; give AcrPull in"
-            f" infra/access.py, or name who pushes in this policy's {PUSHERS.key}"
+            f" infra/foundation/access.py, or name who pushes in this policy's {PUSHERS.key}"
         )
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from infra.dynamic.routing import SPLITS, split_of
 from infra.policies.rule import UNKNOWN, Resource, Rule, known
-from infra.routing import SPLITS, split_of
 
 _ENDPOINT = "machinelearningservices:OnlineEndpoint"
 _ROUTING = "pulumi-python:dynamic/scoring:Routing"

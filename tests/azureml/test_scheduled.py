@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from infra.schedule_calls import call_of, schedules_of
+from infra.endpoints.schedule_calls import call_of, schedules_of
 from runner.declarations import lay_over, read_catalog, read_stack
 from runner.invocation.scheduled import scheduled_call
 from tests.azureml.scored import Scored

@@ -194,9 +194,9 @@ def _run(
     loop = asyncio.new_event_loop()
     error = None
     asked = (
-        mock.patch("infra.existing.when_asked", return_value=lambda: manager)
+        mock.patch("infra.existing.workspace.when_asked", return_value=lambda: manager)
         if manager is not None
-        else mock.patch("infra.existing.look", return_value=frozenset())
+        else mock.patch("infra.existing.workspace.look", return_value=frozenset())
     )
     with _environment(environment or {}), asked:
         asyncio.set_event_loop(loop)  # mocks begin with a stack of their own, on this loop too

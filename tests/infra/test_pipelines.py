@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from infra.resource_manager import Resource
+from infra.dynamic.resource_manager import Resource
 from tests.infra.declaring import (
     BATCH_DEPLOYMENT,
     ROUTING,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from infra.network import rule_name
+from infra.network.outbound_rules import rule_name
 from tests.infra.declaring import WORKSPACE
 from tests.infra.mocks import Program, copy_project, run_program
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from infra.private_zones import ZONES
+from infra.network.private_zones import ZONES
 from tests.emulator import Emulator
 from tests.infra.engine.deploying import ENDPOINTS, deploy, endpoint_of, workspace_of
 from tests.infra.engine.stack import POLICIES, Pulumi, make_project, make_stack

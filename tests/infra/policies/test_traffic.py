@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from infra.dynamic.routing import Routing, split_text
 from infra.policies.traffic import WHOLE_TRAFFIC
-from infra.routing import Routing, split_text
 from tests.infra.policies.ask import ML, UNKNOWN, ask
 
 ENDPOINT = ML + "OnlineEndpoint"

@@ -1,0 +1,228 @@
+"""Batch endpoints, their pinned deployments, and which of those is the default."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import pulumi
+from pulumi_azure_native import machinelearningservices as ml
+
+from infra.component import Component
+from infra.compute.clusters import ClusterResource
+from infra.dynamic.routing import Routing
+from infra.endpoints.arguments import arguments
+from infra.endpoints.asset_ids import asset_id
+from infra.endpoints.endpoint import (
+    Endpoint,
+    code_args,
+    deployment_tags,
+    endpoint_tags,
+    identity_args,
+    model_id,
+    routing_triggers,
+)
+from infra.endpoints.environments import Environments, environment_id
+from infra.endpoints.schedules import declare_schedules
+from infra.foundation.platform import Platform
+from infra.known import known
+from infra.options import made_by_commit, serves
+from infra.pins import default_deployment, pinned
+from infra.settings import Settings
+from runner.declarations import (
+    AssetReference,
+    BatchDeployment,
+    BatchEndpoint,
+    PipelineDeployment,
+)
+from runner.declarations.pipeline_deployment import PipelineSettings
+
+
+def declare_batch_endpoints(
+    settings: Settings, platform: Platform, environments: Environments
+) -> list[Endpoint]:
+    """Declare every batch endpoint, what of it is pinned, and its default if that is pinned."""
+    return [
+        _declare(endpoint, settings, platform, environments)
+        for _, endpoint in sorted(settings.catalog.batch_endpoints.items())
+    ]
+
+
+def _declare(
+    declared: BatchEndpoint, settings: Settings, platform: Platform, environments: Environments
+) -> Endpoint:
+    with Component("Endpoint", declared.name):
+        return _declare_parts(declared, settings, platform, environments)
+
+
+def _declare_parts(
+    declared: BatchEndpoint, settings: Settings, platform: Platform, environments: Environments
+) -> Endpoint:
+    catalog = settings.catalog
+    endpoint = _endpoint(declared, settings, platform)
+    deployments = {
+        name: _deployment(deployment, endpoint, settings, platform, environments)
+        for name, deployment in pinned(catalog.batch_deployments.get(declared.name, {})).items()
+    }
+    deployments |= {
+        name: _pipeline(pipeline, endpoint, settings, platform)
+        for name, pipeline in pinned(catalog.pipeline_deployments.get(declared.name, {})).items()
+    }
+    default = default_deployment(catalog, declared.name)
+    before_schedules: list[pulumi.Resource] = [*deployments.values()]
+    if default is not None:
+        routing = Routing(
+            declared.name,
+            endpoint=endpoint,
+            deployments=deployments,
+            declared=routing_triggers(declared, settings),
+            protect=settings.production,
+            default=default,
+        )
+        before_schedules.append(routing)
+    declare_schedules(settings, platform, endpoint, declared.name, before_schedules)
+    return Endpoint(
+        declared.name,
+        settings.endpoint_name(declared.name),
+        "batch",
+        endpoint,
+        deployments,
+        default=default,
+    )
+
+
+def _endpoint(declared: BatchEndpoint, settings: Settings, platform: Platform) -> ml.BatchEndpoint:
+    """Without its default, which would name a deployment that needs the endpoint first."""
+    return ml.BatchEndpoint(
+        declared.name,
+        resource_group_name=platform.resource_group.name,
+        workspace_name=platform.workspace.name,
+        endpoint_name=settings.endpoint_name(declared.name),
+        location=settings.location,
+        identity=identity_args(declared.identity) if declared.identity else None,
+        properties=ml.BatchEndpointPropertiesArgs(
+            auth_mode=ml.EndpointAuthMode.AAD_TOKEN,
+            description=declared.description or None,
+            properties=dict(declared.properties) or None,
+        ),
+        tags=endpoint_tags(declared, settings),
+        # A refresh sees the default that the routing set; it is not the endpoint's to take away.
+        opts=serves(settings, ignore_changes=["properties.defaults"], delete_before_replace=True),
+    )
+
+
+def _deployment(
+    declared: BatchDeployment,
+    endpoint: ml.BatchEndpoint,
+    settings: Settings,
+    platform: Platform,
+    environments: Environments,
+) -> ml.BatchDeployment:
+    model = model_id(declared, platform)
+    return ml.BatchDeployment(
+        f"{declared.endpoint_name}-{declared.name}",
+        resource_group_name=platform.resource_group.name,
+        workspace_name=platform.workspace.name,
+        endpoint_name=known(settings.endpoint_name(declared.endpoint_name), endpoint.name),
+        deployment_name=declared.name,
+        location=settings.location,
+        properties=ml.BatchDeploymentPropertiesArgs(
+            description=declared.description or None,
+            properties=dict(declared.properties) or None,
+            model=None
+            if model is None
+            else ml.IdAssetReferenceArgs(asset_id=model, reference_type="Id"),
+            code_configuration=code_args(declared, platform),
+            environment_id=environment_id(declared, environments, settings, platform),
+            compute=_compute(declared, platform),
+            resources=ml.DeploymentResourceConfigurationArgs(
+                instance_count=declared.resources.instance_count,
+                instance_type=declared.resources.instance_type,
+                properties=dict(declared.resources.properties) or None,
+            ),
+            **arguments(declared.settings),
+        ),
+        tags=deployment_tags(declared, settings),
+        opts=made_by_commit(
+            parent=endpoint,
+            protect=False,  # once it answers nobody, it may go
+            depends_on=_cluster_deletion(declared.compute, platform),
+            delete_before_replace=True,
+        ),
+    )
+
+
+def _pipeline(
+    declared: PipelineDeployment,
+    endpoint: ml.BatchEndpoint,
+    settings: Settings,
+    platform: Platform,
+) -> ml.BatchDeployment:
+    component = declared.component
+    assert isinstance(component, AssetReference), "it is pinned"
+    return ml.BatchDeployment(
+        f"{declared.endpoint_name}-{declared.name}",
+        resource_group_name=platform.resource_group.name,
+        workspace_name=platform.workspace.name,
+        endpoint_name=known(settings.endpoint_name(declared.endpoint_name), endpoint.name),
+        deployment_name=declared.name,
+        location=settings.location,
+        properties=ml.BatchDeploymentPropertiesArgs(
+            description=declared.description or None,
+            deployment_configuration=ml.BatchPipelineComponentDeploymentConfigurationArgs(
+                deployment_configuration_type="PipelineComponent",
+                component_id=ml.IdAssetReferenceArgs(
+                    asset_id=asset_id(component, "components", platform), reference_type="Id"
+                ),
+                settings=_pipeline_settings(declared.settings, platform) or None,
+            ),
+        ),
+        tags=settings.beside(declared.tags),
+        opts=made_by_commit(
+            parent=endpoint,
+            protect=False,  # once it answers nobody, it may go
+            delete_before_replace=True,
+            depends_on=_pipeline_cluster_deletion(declared, platform),
+        ),
+    )
+
+
+def _pipeline_cluster_deletion(
+    declared: PipelineDeployment, platform: Platform
+) -> list[pulumi.Resource]:
+    compute = declared.settings.default_compute
+    return _cluster_deletion(compute, platform) if compute in platform.clusters else []
+
+
+def _pipeline_settings(
+    declared: PipelineSettings, platform: Platform
+) -> dict[str, pulumi.Input[str]]:
+    """The settings that are declared, as the texts that Azure takes."""
+    found: dict[str, pulumi.Input[str]] = {
+        name: str(value) for name, value in asdict(declared).items() if value is not None
+    }
+    compute = declared.default_compute
+    if compute is not None and compute in platform.clusters:
+        # Known by the resource, so that the deployment waits for it.
+        found["default_compute"] = platform.clusters[compute].id.apply(
+            lambda cluster: cluster.rpartition("/")[2]
+        )
+    return found
+
+
+def _compute(declared: BatchDeployment, platform: Platform) -> pulumi.Input[str] | None:
+    """The id of one of the stack's clusters, or an id as it is declared."""
+    cluster = _cluster(declared.compute, platform)
+    return cluster.id if cluster else declared.compute
+
+
+def _cluster_deletion(compute: str | None, platform: Platform) -> list[pulumi.Resource]:
+    """What has to wait for the deployment to go: Azure deletes no cluster that one names."""
+    cluster = _cluster(compute, platform)
+    return [cluster.deletion] if cluster else []
+
+
+def _cluster(compute: str | None, platform: Platform) -> ClusterResource | None:
+    """The stack's cluster of a name; None for an id as it is declared."""
+    if compute is None or "/" in compute:
+        return None
+    return platform.clusters[compute]
