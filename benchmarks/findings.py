@@ -1,4 +1,4 @@
-"""What a benchmark found: figures, the targets they are held to, and how both are printed."""
+"""The figures that a benchmark found, the targets they are held to, and how both are printed."""
 
 from __future__ import annotations
 
@@ -10,15 +10,6 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
-from typing import Literal
-
-
-@dataclass(frozen=True)
-class Target:
-    """What a figure should be."""
-
-    kind: Literal["at most", "at least"]
-    value: float
 
 
 @dataclass(frozen=True)
@@ -28,7 +19,8 @@ class Finding:
     what: str
     samples: tuple[float, ...]
     unit: str = "×"
-    target: Target | None = None
+    at_most: float | None = None
+    at_least: float | None = None
     measured: Mapping[str, tuple[float, ...]] = field(default_factory=dict)  # program → seconds
 
     @property
@@ -39,11 +31,24 @@ class Finding:
     @property
     def passed(self) -> bool | None:
         """Whether the target is met; None where there is none."""
-        if self.target is None:
-            return None
-        if self.target.kind == "at most":
-            return self.value <= self.target.value
-        return self.value >= self.target.value
+        if self.at_most is not None:
+            return self.value <= self.at_most
+        return None if self.at_least is None else self.value >= self.at_least
+
+    def row(self, judged: bool) -> tuple[str, ...]:
+        """Return the cells of the figure's row in a table."""
+        spread = f"{_number(min(self.samples))}–{_number(max(self.samples))}"
+        target = "" if self.at_most is None else f"at most {self.at_most:g}"
+        target = target if self.at_least is None else f"at least {self.at_least:g}"
+        verdict = {True: "pass", False: "MISS", None: ""}[self.passed if judged else None]
+        return (
+            self.what,
+            f"{_number(self.value)} {self.unit}",
+            spread if len(self.samples) > 1 else "",
+            target,
+            verdict,
+            ", ".join(f"{name} {_number(median(s))} s" for name, s in self.measured.items()),
+        )
 
 
 def compare(
@@ -51,36 +56,23 @@ def compare(
     seconds: Mapping[str, tuple[float, ...]],
     over: str,
     under: str,
-    target: Target | None = None,
+    *,
+    at_most: float | None = None,
+    at_least: float | None = None,
 ) -> Finding:
-    """The ratio of two programs' seconds, pair by pair: `over` divided by `under`."""
-    pairs = zip(seconds[over], seconds[under], strict=True)
-    return Finding(what, tuple(a / b for a, b in pairs), target=target, measured=seconds)
+    """Return the ratio of two programs' seconds, pair by pair: `over` divided by `under`."""
+    ratios = tuple(a / b for a, b in zip(seconds[over], seconds[under], strict=True))
+    return Finding(what, ratios, "×", at_most, at_least, seconds)
 
 
 def _number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def _cells(finding: Finding, judged: bool) -> tuple[str, ...]:
-    medians = [f"{name} {_number(median(s))} s" for name, s in finding.measured.items()]
-    spread = f"{_number(min(finding.samples))}–{_number(max(finding.samples))}"
-    target = finding.target and f"{finding.target.kind} {finding.target.value:g}"
-    verdict = {True: "pass", False: "MISS", None: ""}[finding.passed if judged else None]
-    return (
-        finding.what,
-        f"{_number(finding.value)} {finding.unit}",
-        spread if len(finding.samples) > 1 else "",
-        target or "",
-        verdict,
-        ", ".join(medians),
-    )
-
-
 def format_table(findings: Sequence[Finding], judged: bool) -> str:
-    """A table of findings as text: figure, its range, target, verdict, medians behind it."""
+    """Return findings as text: figure, its range, target, verdict, the medians behind it."""
     header = ("figure", "median", "range", "target", "", "median seconds")
-    rows = [header, *(_cells(finding, judged) for finding in findings)]
+    rows = [header, *(finding.row(judged) for finding in findings)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     rows.insert(1, tuple("-" * width for width in widths))
     return "\n".join(
@@ -90,7 +82,7 @@ def format_table(findings: Sequence[Finding], judged: bool) -> str:
 
 
 def describe_machine() -> dict[str, str | int]:
-    """What the figures were measured on."""
+    """Return what the figures were measured on."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]

@@ -1,4 +1,4 @@
-"""Requests sent over connections that are kept alive, by one process, for whichever server."""
+"""Sends requests over connections that are kept alive, by one process, to whichever server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PATIENCE = 60.0  # seconds after which an answer is given up as lost
 
 @dataclass(frozen=True)
 class Address:
-    """Where a server is asked, and with what: every request is the same."""
+    """The address of a server, and the request that it is sent, which is always the same."""
 
     port: int  # of 127.0.0.1
     path: str
@@ -40,7 +40,7 @@ class Address:
 
 @dataclass
 class Load:
-    """What came of requests; `lost` are those without a whole answer."""
+    """The answers to requests; `lost` counts the requests without a whole answer."""
 
     seconds: float = 0.0
     latencies: list[float] = field(default_factory=list)  # seconds of each answer
@@ -53,7 +53,7 @@ class Load:
         return len(self.latencies) / self.seconds
 
     def percentile(self, part: float) -> float:
-        """The seconds in which this part of the answers came, such as 0.99."""
+        """Return the seconds in which this part of the answers came, such as 0.99."""
         ordered = sorted(self.latencies)
         return ordered[min(len(ordered) - 1, int(part * len(ordered)))]
 
@@ -84,7 +84,7 @@ async def _send(
     answered: Callable[[int], object],
 ) -> Load:
     load = Load()
-    bytes_of_one = address.request
+    message = address.request
     begun = 0
     deadline = float("inf")
 
@@ -101,7 +101,7 @@ async def _send(
             try:
                 if connection is None or connection.closed:
                     connection = await _connect(address.port)
-                status = await asyncio.wait_for(connection.ask(bytes_of_one), _PATIENCE)
+                status = await asyncio.wait_for(connection.ask(message), _PATIENCE)
             except (OSError, TimeoutError):
                 load.lost += 1
                 if connection is not None:

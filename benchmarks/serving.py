@@ -1,18 +1,12 @@
-"""Measure online endpoints: `runner serve` against bare azmlinfsrv and `mlflow models serve`.
-
-    python benchmarks/serving.py            three rounds, in about eight minutes
-    python benchmarks/serving.py --quick    one short round: does it work?
+"""Benchmarks of online endpoints: `runner serve` against azmlinfsrv and `mlflow models serve`.
 
 The sample's model and a script that does next to nothing, each with one process, which is what a
-deployment has by default, and with a process for every core. This Python needs the dependency
-groups `serve` and `mlflow`. The peers run in an environment of their own, as azmlinfsrv's packages
-don't agree with ours: `--peers PYTHON` names it, else uv makes it, which has to be on PATH or in
-`.uv/bin`. Everything listens on 127.0.0.1.
+deployment has by default, and with a process for every core. The peers run in an environment of
+their own, as azmlinfsrv's packages don't agree with ours. Everything listens on 127.0.0.1.
 """
 
 from __future__ import annotations
 
-import argparse
 import http.client
 import json
 import os
@@ -21,7 +15,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -29,32 +22,20 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+import psutil
 
-from benchmarks.cases import MODEL  # noqa: E402
-from benchmarks.findings import (  # noqa: E402
-    Finding,
-    Target,
-    compare,
-    describe_machine,
-    format_table,
-    write_results,
-)
-from benchmarks.load import Address, Load, send  # noqa: E402
-from benchmarks.memory import descendants, proportional_mb  # noqa: E402
-from benchmarks.timing import Program, ProgramFailed, environment_for  # noqa: E402
+from benchmarks.bench import MLFLOW_VARIABLES, MODEL, RUNNER, Bench, path_with_uv
+from benchmarks.findings import Finding, compare
+from benchmarks.load import Address, Load, send
+from benchmarks.memory import processes_below, shared_mb
+from benchmarks.timing import ROOT, Program, ProgramFailed, run_once
 
-RESULTS = ROOT / "benchmarks" / "results" / "serving.json"
-SCRIPTS = ROOT / "benchmarks" / "peers" / "scoring"
+PEERS = ROOT / "benchmarks" / "peers"
 REQUEST = ROOT / "data" / "diabetes" / "request.json"
-RUNNER, AZMLINFSRV, MLFLOW = "runner", "azmlinfsrv", "mlflow"
+AZMLINFSRV, MLFLOW = "azmlinfsrv", "mlflow"
 SAMPLE, PLAIN = "mlflow_style", "plain"  # endpoints, and the scripts that azmlinfsrv runs for them
-# What Azure installs for the sample, and the server of its containers.
-PEERS = (
-    "azureml-inference-server-http==1.5.1",
-    *(line for line in (MODEL / "requirements.txt").read_text().splitlines() if line),
-)
+KEY = "key-of-the-benchmark"
+SERVER = "azureml-inference-server-http==1.5.1"  # that of Azure's containers
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
 _START_SECONDS = 300.0
 _END_SECONDS = 30.0
@@ -74,15 +55,8 @@ class Size:
     lasting: tuple[int, int] = (10_000, 100_000)  # requests after which memory is read
 
 
-QUICK = Size(
-    rounds=1,
-    seconds=1.0,
-    warm_up=0.5,
-    kills=2,
-    requests=200,
-    crowd=300,
-    lasting=(500, 1_000),
-)
+QUICK = Size(rounds=1, seconds=1.0, kills=2, requests=200, crowd=300, lasting=(500, 1_000))
+Startable = tuple[Program, Address]
 
 
 @dataclass(frozen=True)
@@ -95,29 +69,34 @@ class Server:
     started: float  # seconds until its first answer
 
     def workers(self) -> list[int]:
-        """The processes that score: those below the server that have none below themselves."""
-        below = descendants(self.process.pid)
-        parents = {above[0] for above in below.values()}
-        return [
-            pid
-            for pid in below
-            if pid not in parents and "resource_tracker" not in _command_line(pid)
-        ]
+        """Return the processes that score: those below the server that have none below them."""
+        found = []
+        for process in processes_below(self.process.pid):
+            with suppress(psutil.Error):
+                if not process.children() and "resource_tracker" not in str(process.cmdline()):
+                    found.append(process.pid)
+        return found
+
+    def memory_mb(self) -> float:
+        """Return what its processes hold together; pages that they share count once."""
+        pid = self.process.pid
+        return sum(shared_mb(process) for process in (psutil.Process(pid), *processes_below(pid)))
 
 
 @contextmanager
-def running(program: Program, scratch: Path, address: Address) -> Iterator[Server]:
+def running(server: Startable, scratch: Path) -> Iterator[Server]:
     """Start a server, wait until it answers a request, and end it with all that it started.
 
     Raises ProgramFailed where it ends before, or doesn't answer in time.
     """
+    program, address = server
     log = scratch / f"{program.name}-{address.port}.txt"
     began = time.perf_counter()
     with log.open("wb") as output:
         process = subprocess.Popen(
-            program.command(scratch),
+            program.words(scratch),
             cwd=scratch,
-            env=environment_for(program),
+            env=program.environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -126,12 +105,19 @@ def running(program: Program, scratch: Path, address: Address) -> Iterator[Serve
     try:
         while _status(address) != 200:
             if process.poll() is not None or time.perf_counter() - began > _START_SECONDS:
-                said = log.read_text(errors="replace")[-2000:]
-                raise ProgramFailed(f"{program.name} gives no answer\n{said}")
+                printed = log.read_text(errors="replace")[-2000:]
+                raise ProgramFailed(f"{program.name} gives no answer\n{printed}")
             time.sleep(0.02)
         yield Server(program.name, process, address, time.perf_counter() - began)
     finally:
-        _end(process)
+        below = processes_below(process.pid)
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_END_SECONDS)
+        for child in below:
+            with suppress(psutil.Error):
+                child.kill()
+        process.wait()
 
 
 def _status(address: Address) -> int | None:
@@ -148,32 +134,15 @@ def _status(address: Address) -> int | None:
     return answer.status
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    below = descendants(process.pid)
-    process.terminate()
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(_END_SECONDS)
-    for pid in below:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    process.wait()
-
-
-def _command_line(pid: int) -> str:
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
-    return ""
-
-
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
+    """Return a port of 127.0.0.1 that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
     return port
 
 
 def write_project(folder: Path) -> None:
-    """A project with endpoints for the sample's model and for the plain script, each with one
+    """Write a project with endpoints for the sample's model and for the plain script, each with one
     process and with as many as there are cores.
 
     Each takes more requests than the loads have connections, so that none is refused but of the
@@ -184,77 +153,75 @@ def write_project(folder: Path) -> None:
         "max_concurrent_requests_per_instance": 64,
         "max_queue_wait_ms": 60_000,
     }
-    for name, processes in product((SAMPLE, PLAIN), {1, CORES}):
+    conda = {"dependencies": ["python=3.11", {"pip": [SERVER]}]}
+    sources: dict[str, dict[str, object]] = {
+        SAMPLE: {"model": {"name": "sample", "type": "mlflow_model", "path": str(MODEL)}},
+        PLAIN: {
+            "code_configuration": {
+                "code": str(PEERS / "scoring"),
+                "scoring_script": f"{PLAIN}.py",
+            },
+            "environment": {"image": "any", "conda_file": conda},
+        },
+    }
+    for name, processes in product(sources, {1, CORES}):
         served = endpoint(name, processes)
-        deployment: dict[str, object] = {
+        deployment = {
             "name": "blue",
             "endpoint_name": served,
             "instance_type": "Standard_DS3_v2",
             "environment_variables": {"WORKER_COUNT": str(processes)},
             "request_settings": settings,
-        }
-        if name == SAMPLE:
-            deployment["model"] = {"name": "sample", "type": "mlflow_model", "path": str(MODEL)}
-        else:
-            conda = {"dependencies": ["python=3.11", {"pip": [PEERS[0]]}]}
-            deployment["code_configuration"] = {
-                "code": str(SCRIPTS),
-                "scoring_script": f"{name}.py",
-            }
-            deployment["environment"] = {"image": "any", "conda_file": conda}
-        written = {
-            "online-endpoint.yml": {"name": served, "traffic": {"blue": 100}},
-            "online-deployment.yml": deployment,
+            **sources[name],
         }
         models = folder / "models" / served
         models.mkdir(parents=True)
-        for file, content in written.items():
-            (models / file).write_text(json.dumps(content))
+        traffic = {"name": served, "traffic": {"blue": 100}}
+        (models / "online-endpoint.yml").write_text(json.dumps(traffic))
+        (models / "online-deployment.yml").write_text(json.dumps(deployment))
     (folder / "Pulumi.yaml").write_text("name: serving\nruntime: python\n")
 
 
 def endpoint(name: str, processes: int) -> str:
-    """The name of an endpoint: Azure's names have no underscores."""
+    """Return the name of an endpoint: Azure's names have no underscores."""
     return f"{name.replace('_', '-')}-{processes}"
 
 
-def runner_server(scratch: Path, name: str) -> tuple[Program, Address]:
-    """`runner serve` of an endpoint of the scratch project, or of the repository's own."""
-    own = (scratch / "project" / "models" / name).is_dir()
-    project = scratch / "project" if own else ROOT
+def runner_server(scratch: Path, name: str, project: Path) -> Startable:
+    """Return `runner serve` of a project's endpoint."""
     home = scratch / "home"
     key = home / "endpoints" / name / "key"
-    if not key.exists():
-        key.parent.mkdir(parents=True)
-        key.write_text("key-of-the-benchmark\n")
+    key.parent.mkdir(parents=True, exist_ok=True)
+    key.write_text(f"{KEY}\n")
     port = free_port()
     command = [sys.executable, "-m", "runner", "serve", name, "--port", str(port)]
     variables = {
         "RUNNER_HOME": str(home),
         "RUNNER_PROJECT": str(project),
-        "PATH": _path_with_uv(),
+        "PATH": path_with_uv(),
         "PYTHONPATH": str(ROOT),
     }
-    headers = (("Authorization", f"Bearer {key.read_text().strip()}"),)
-    address = Address(port, "/score", REQUEST.read_bytes(), headers)
-    return Program(RUNNER, lambda _: command, variables), address
+    headers = (("Authorization", f"Bearer {KEY}"),)
+    return (
+        Program(RUNNER, command, variables),
+        Address(port, "/score", REQUEST.read_bytes(), headers),
+    )
 
 
-def azmlinfsrv_server(python: Path, name: str, processes: int) -> tuple[Program, Address]:
-    """azmlinfsrv with a script."""
+def azmlinfsrv_server(python: Path, name: str, processes: int) -> Startable:
+    """Return azmlinfsrv with a script."""
     port = free_port()
     command = [
-        *(str(python), str(ROOT / "benchmarks" / "peers" / "azmlinfsrv.py")),
-        *("--entry_script", str(SCRIPTS / f"{name}.py"), "--model_dir", str(MODEL)),
+        *(str(python), str(PEERS / "azmlinfsrv.py")),
+        *("--entry_script", str(PEERS / "scoring" / f"{name}.py"), "--model_dir", str(MODEL)),
         *("--port", str(port), "--worker_count", str(processes)),
     ]
-    variables = {"AML_APP_INSIGHTS_ENABLED": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    address = Address(port, "/score", REQUEST.read_bytes())
-    return Program(AZMLINFSRV, lambda _: command, variables), address
+    variables = {"AML_APP_INSIGHTS_ENABLED": "false", **MLFLOW_VARIABLES}
+    return Program(AZMLINFSRV, command, variables), Address(port, "/score", REQUEST.read_bytes())
 
 
-def mlflow_server(python: Path, processes: int) -> tuple[Program, Address]:
-    """`mlflow models serve` of the sample's model, asked for the same rows in its own form."""
+def mlflow_server(python: Path, processes: int) -> Startable:
+    """Return `mlflow models serve` of the sample's model, asked for the same rows in its form."""
     port = free_port()
     command = [
         *(str(python.parent / "mlflow"), "models", "serve", "--model-uri", str(MODEL)),
@@ -264,32 +231,28 @@ def mlflow_server(python: Path, processes: int) -> tuple[Program, Address]:
     path = os.pathsep.join([str(python.parent), os.environ.get("PATH", "")])
     rows = json.loads(REQUEST.read_text())["input_data"]
     body = json.dumps({"dataframe_split": rows}).encode()
-    variables = {"PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true"}
-    return Program(MLFLOW, lambda _: command, variables), Address(port, "/invocations", body)
-
-
-def _path_with_uv() -> str:
-    return os.pathsep.join([str(ROOT / ".uv" / "bin"), os.environ.get("PATH", "")])
+    return (
+        Program(MLFLOW, command, {"PATH": path, **MLFLOW_VARIABLES}),
+        Address(port, "/invocations", body),
+    )
 
 
 def make_peers(folder: Path) -> Path:
-    """Make an environment with the peers in it by uv. Raises ProgramFailed."""
+    """Have uv make an environment of what Azure installs for the sample, and of its server."""
     python = folder / "bin" / "python"
+    packages = [SERVER, *(MODEL / "requirements.txt").read_text().split()]
     for command in (
         ["uv", "venv", "--quiet", "--python", sys.executable, str(folder)],
-        ["uv", "pip", "install", "--quiet", "--python", str(python), *PEERS],
+        ["uv", "pip", "install", "--quiet", "--python", str(python), *packages],
     ):
-        environment = {**os.environ, "PATH": _path_with_uv()}
-        done = subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True)
-        if done.returncode:
-            raise ProgramFailed(f"{' '.join(command[:3])}: {done.stderr[-2000:]}")
+        run_once(Program("uv", command, {"PATH": path_with_uv()}), folder.parent)
     return python
 
 
 def measure_loads(
     what: str, servers: Sequence[Server], processes: int, size: Size
 ) -> list[Finding]:
-    """Rates and latencies of servers in turn, at each number of connections."""
+    """Return rates and latencies of servers in turn, at each number of connections."""
     what += f", {processes} processes" if processes > 1 else ", 1 process"
     findings: list[Finding] = []
     for connections in size.connections:
@@ -303,22 +266,16 @@ def measure_loads(
                     raise ProgramFailed(f"{server.name}: {load.statuses}, {load.lost} lost")
                 loads[server.name].append(load)
         at = f"{what}, {connections} connections" if connections > 1 else f"{what}, 1 connection"
-        findings += _rates(at, loads, Target("at least", 1.5) if processes == 1 else None)
-    return findings
-
-
-def _rates(at: str, loads: dict[str, list[Load]], wanted: Target | None) -> list[Finding]:
-    seconds = {name: tuple(1_000 / load.rate for load in each) for name, each in loads.items()}
-    findings = [
-        compare(f"{at}: {peer} / runner, for 1,000 requests", seconds, peer, RUNNER, target)
-        for peer, target in ((AZMLINFSRV, wanted), (MLFLOW, None))
-        if peer in loads
-    ]
-    for name, each in loads.items():
-        findings.append(Finding(f"{at}: {name}", tuple(load.rate for load in each), "/s"))
-        for title, part in (("p50", 0.5), ("p99", 0.99)):
-            samples = tuple(1_000 * load.percentile(part) for load in each)
-            findings.append(Finding(f"{at}: {name}, {title}", samples, "ms"))
+        seconds = {name: tuple(1_000 / load.rate for load in each) for name, each in loads.items()}
+        for peer in [server.name for server in servers[1:]]:
+            least = 1.5 if processes == 1 and peer == AZMLINFSRV else None
+            title = f"{at}: {peer} / runner, for 1,000 requests"
+            findings.append(compare(title, seconds, peer, RUNNER, at_least=least))
+        for name, each in loads.items():
+            findings.append(Finding(f"{at}: {name}", tuple(load.rate for load in each), "/s"))
+            for title, part in (("p50", 0.5), ("p99", 0.99)):
+                samples = tuple(1_000 * load.percentile(part) for load in each)
+                findings.append(Finding(f"{at}: {name}, {title}", samples, "ms"))
     return findings
 
 
@@ -331,7 +288,7 @@ def measure_kills(server: Server, size: Size) -> Finding:
     every = size.requests // (size.kills + 1)
     killed = 0
 
-    def kill_one(answered: int) -> None:
+    def kill_worker(answered: int) -> None:
         nonlocal killed
         if answered < every * (killed + 1) or killed == size.kills:
             return
@@ -341,114 +298,80 @@ def measure_kills(server: Server, size: Size) -> Finding:
             with suppress(ProcessLookupError):
                 os.kill(chance.choice(workers), signal.SIGKILL)
 
-    load = send(server.address, 16, requests=size.requests, answered=kill_one)
-    lost = load.lost + sum(load.statuses.values()) - load.statuses[200]
+    load = send(server.address, 16, requests=size.requests, answered=kill_worker)
     what = f"{server.name}: lost of {size.requests:,} requests, {killed} kills"
-    target = Target("at most", size.kills) if server.name == RUNNER else None
-    return Finding(what, (float(lost),), "", target)
+    most = size.kills if server.name == RUNNER else None
+    return Finding(what, (float(size.requests - load.statuses[200]),), "", most)
 
 
 def measure_crowd(server: Server, size: Size) -> list[Finding]:
-    """The statuses that many connections at once get: 200 or 429, and nothing else."""
+    """Count the statuses that many connections at once get: 200 or 429, and nothing else."""
     load = send(server.address, size.crowd, requests=size.crowd)
     what = f"{server.name}: {size.crowd:,} connections at once"
-    other = load.lost + sum(load.statuses.values()) - load.statuses[200] - load.statuses[429]
-    target = Target("at most", 0) if server.name == RUNNER else None
+    other = size.crowd - load.statuses[200] - load.statuses[429]
+    most = 0 if server.name == RUNNER else None
     return [
-        Finding(f"{what}, neither 200 nor 429", (float(other),), "", target),
+        Finding(f"{what}, neither 200 nor 429", (float(other),), "", most),
         Finding(f"{what}, 200", (float(load.statuses[200]),), ""),
     ]
 
 
 def measure_memory(server: Server, size: Size) -> list[Finding]:
-    """The memory of all its processes after some requests, and after ten times as many."""
-    held = []
-    done = 0
-    for requests in size.lasting:
-        send(server.address, 16, requests=requests - done)
-        done = requests
-        held.append(proportional_mb([server.process.pid, *descendants(server.process.pid)]))
-    few, many = (f"{requests:,}" for requests in size.lasting)
+    """Return the memory of all its processes after some requests, and after ten times as many."""
+    few, many = size.lasting
+    send(server.address, 16, requests=few)
+    before = server.memory_mb()
+    send(server.address, 16, requests=many - few)
+    growth = server.memory_mb() / before
+    what = "runner: memory after"
     return [
-        Finding(f"runner: memory after {few} requests", (held[0],), "MB"),
-        Finding(
-            f"runner: memory after {many} requests / after {few}",
-            (held[1] / held[0],),
-            target=Target("at most", 1.05),
-        ),
+        Finding(f"{what} {few:,} requests", (before,), "MB"),
+        Finding(f"{what} {many:,} requests / after {few:,}", (growth,), at_most=1.05),
     ]
 
 
-def measure(size: Size, peers: Path, scratch: Path) -> list[Finding]:
-    """Measure everything, with the same machine for each server in turn."""
-    write_project(scratch / "project")
+def measure_serving(bench: Bench) -> list[Finding]:
+    """Online endpoints: rates and latencies, kills, a crowd, memory and start, against peers."""
+    size = QUICK if bench.quick else Size()
     findings: list[Finding] = []
-    for processes in sorted({1, CORES}):
-        with ExitStack() as stack:
-            servers = [
-                stack.enter_context(running(*_placed(made, scratch)))
-                for made in (
-                    runner_server(scratch, endpoint(SAMPLE, processes)),
-                    azmlinfsrv_server(peers, SAMPLE, processes),
-                    mlflow_server(peers, processes),
-                )
-            ]
+    with bench.scratch() as scratch, ExitStack() as stack:
+        peers = (bench.peers_python or make_peers(scratch / "peers")).absolute()
+        project = scratch / "project"
+        write_project(project)
+
+        def start(*servers: Startable) -> list[Server]:
+            stack.close()  # what was measured before
+            return [stack.enter_context(running(server, scratch)) for server in servers]
+
+        for processes in sorted({1, CORES}):
+            servers = start(
+                runner_server(scratch, endpoint(SAMPLE, processes), project),
+                azmlinfsrv_server(peers, SAMPLE, processes),
+                mlflow_server(peers, processes),
+            )
             findings += measure_loads("sample", servers, processes, size)
             if processes == CORES:
                 findings += [measure_kills(server, size) for server in servers]
-        with ExitStack() as stack:
-            servers = [
-                stack.enter_context(running(*_placed(made, scratch)))
-                for made in (
-                    runner_server(scratch, endpoint(PLAIN, processes)),
-                    azmlinfsrv_server(peers, PLAIN, processes),
-                )
-            ]
+            servers = start(
+                runner_server(scratch, endpoint(PLAIN, processes), project),
+                azmlinfsrv_server(peers, PLAIN, processes),
+            )
             findings += measure_loads("script", servers, processes, size)
             if processes == CORES:
                 for server in servers:
                     findings += measure_crowd(server, size)
-    with running(*_placed(runner_server(scratch, endpoint(SAMPLE, CORES)), scratch)) as server:
+        (server,) = start(runner_server(scratch, endpoint(SAMPLE, CORES), project))
         findings += measure_memory(server, size)
-    return [*findings, *measure_start(size, peers, scratch)]
-
-
-def measure_start(size: Size, peers: Path, scratch: Path) -> list[Finding]:
-    """Seconds until the sample's endpoint answers, with its two deployments, and azmlinfsrv."""
-    seconds: dict[str, list[float]] = {RUNNER: [], AZMLINFSRV: []}
-    for _ in range(size.rounds):
-        for made in (
-            runner_server(scratch, "diabetes-online"),
-            azmlinfsrv_server(peers, SAMPLE, CORES),
-        ):
-            with running(*_placed(made, scratch)) as server:
+        seconds: dict[str, list[float]] = {RUNNER: [], AZMLINFSRV: []}
+        for _ in range(size.rounds):
+            for made in (
+                runner_server(scratch, "diabetes-online", ROOT),
+                azmlinfsrv_server(peers, SAMPLE, CORES),
+            ):
+                (server,) = start(made)
                 seconds[server.name].append(server.started)
-    return [
-        Finding("runner: start of an endpoint with two deployments", tuple(seconds[RUNNER]), "s"),
-        Finding("azmlinfsrv: start with the sample", tuple(seconds[AZMLINFSRV]), "s"),
-    ]
-
-
-def _placed(made: tuple[Program, Address], scratch: Path) -> tuple[Program, Path, Address]:
-    program, address = made
-    return program, scratch, address
-
-
-def main() -> None:
-    """Measure, print a table and keep the raw figures. Exits with 1 where a target was missed."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one round; targets not judged")
-    parser.add_argument("--peers", type=Path, help="a Python with azmlinfsrv and mlflow")
-    options = parser.parse_args()
-    print(", ".join(f"{key.replace('_', ' ')}: {it}" for key, it in describe_machine().items()))
-    with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
-        scratch = Path(folder).resolve()
-        peers = options.peers.absolute() if options.peers else make_peers(scratch / "peers")
-        findings = measure(QUICK if options.quick else Size(), peers, scratch)
-    print(format_table(findings, judged=not options.quick))
-    write_results(RESULTS, findings, options.quick)
-    sys.exit(any(finding.passed is False for finding in findings) and not options.quick)
-
-
-if __name__ == "__main__":
-    main()
+        what = "runner: start of an endpoint with two deployments"
+        findings.append(Finding(what, tuple(seconds[RUNNER]), "s"))
+        what = "azmlinfsrv: start with the sample"
+        findings.append(Finding(what, tuple(seconds[AZMLINFSRV]), "s"))
+    return findings

@@ -1,4 +1,4 @@
-"""Whole-process wall times of programs, run in turn so that both meet the same machine."""
+"""Times whole processes, run in turn so that each meets the same machine."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+OUTPUT = "{output}"  # in a command: the folder of the run's output
 
-# What the harness's own environment must not lend to what it measures.
+# Variables of the benchmarks' own environment that would change what is measured.
 _FOREIGN = (
     "RUNNER_HOME",
     "RUNNER_ENV",
@@ -25,16 +26,26 @@ _FOREIGN = (
 
 
 class ProgramFailed(Exception):
-    """A program under measurement ended with an error: no figure can come of it."""
+    """A program under measurement failed, or did other work than its peer: there is no figure."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """A command line to measure; `command` makes it, given an empty folder for its output."""
+    """A command line to measure, with the environment variables that it gets besides."""
 
     name: str
-    command: Callable[[Path], Sequence[str]]
-    environment: Mapping[str, str] = field(default_factory=dict)
+    command: Sequence[str]
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    def words(self, output: Path) -> list[str]:
+        """Return the command with the folder of its output in it."""
+        return [word.replace(OUTPUT, str(output)) for word in self.command]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """All environment variables that the program is started with."""
+        own = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
+        return {**own, **self.variables}
 
 
 @dataclass(frozen=True)
@@ -43,43 +54,39 @@ class Run:
 
     seconds: float
     stdout: str
-    output: Path  # the folder the program was given
-
-
-def environment_for(program: Program) -> dict[str, str]:
-    """The environment variables a program is started with."""
-    own = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
-    return {**own, **program.environment}
+    output: Path  # the folder that the program was given
 
 
 def run_once(program: Program, scratch: Path, cwd: Path = ROOT) -> Run:
-    """Run a program in a new folder below `scratch`, which the caller removes.
+    """Run a program with a new folder below `scratch` for its output.
 
-    Raises `ProgramFailed` with the end of what the program wrote to its standard error.
+    Raises ProgramFailed with the end of what the program wrote to its standard error.
     """
     output = Path(tempfile.mkdtemp(prefix="run-", dir=scratch))
-    with tempfile.TemporaryFile("w+") as stdout, tempfile.TemporaryFile("w+") as stderr:
-        started = time.perf_counter()
-        status = subprocess.run(
-            program.command(output),
-            cwd=cwd,
-            env=environment_for(program),
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=stderr,
-        ).returncode
-        seconds = time.perf_counter() - started
-        stdout.seek(0)
-        stderr.seek(0)
-        if status:
-            raise ProgramFailed(f"{program.name}: exit status {status}\n{stderr.read()[-2000:]}")
-        return Run(seconds, stdout.read(), output)
+    started = time.perf_counter()
+    done = subprocess.run(
+        program.words(output),
+        cwd=cwd,
+        env=program.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    seconds = time.perf_counter() - started
+    check_status(program, done.returncode, done.stderr)
+    return Run(seconds, done.stdout, output)
+
+
+def check_status(program: Program, status: int, stderr: str) -> None:
+    """Raise ProgramFailed for a program that ended with another status than 0."""
+    if status:
+        raise ProgramFailed(f"{program.name}: exit status {status}\n{stderr[-2000:]}")
 
 
 def time_in_turn(
     programs: Sequence[Program], rounds: int, scratch: Path
 ) -> dict[str, tuple[float, ...]]:
-    """Time programs in turn, A B A B …: name → seconds of each round. Outputs are removed."""
+    """Return the seconds of each round by name; the programs run in turn, A B A B …"""
     seconds: dict[str, list[float]] = {program.name: [] for program in programs}
     for _ in range(rounds):
         for program in programs:

@@ -1,4 +1,4 @@
-"""The floor: what one would write by hand to score a folder of tables, and nothing more.
+"""The floor: a program written by hand that scores a folder of tables, and nothing more.
 
     python -m benchmarks.peers.floor MODEL.pkl FOLDER OUTPUT.csv
 

@@ -17,10 +17,11 @@ from pyspark.ml import PipelineModel
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as f
 
-from benchmarks.peers.penguins import SCHEMA
-
 # Spark's driver needs no address but this machine's.
 os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+
+MEASURES = ("CulmenLength", "CulmenDepth", "FlipperLength", "BodyMass")
+SCHEMA = ", ".join(["Island STRING", *(f"{name} DOUBLE" for name in MEASURES)])
 
 
 def main() -> None:

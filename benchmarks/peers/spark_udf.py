@@ -1,4 +1,4 @@
-"""The model as a Spark function, mlflow.pyfunc.spark_udf, on local Spark with two cores.
+"""A model as a Spark function, mlflow.pyfunc.spark_udf, on local Spark with two cores.
 
     python -m benchmarks.peers.spark_udf MODEL-FOLDER FOLDER OUTPUT-FOLDER
 
@@ -27,15 +27,17 @@ def main() -> None:
     spark = (
         SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false").getOrCreate()
     )
-    model = mlflow.pyfunc.load_model(model_folder)
-    names = model.metadata.get_input_schema().input_names()
-    predict = mlflow.pyfunc.spark_udf(spark, model_folder, result_type="long", env_manager="local")
-    patients = spark.read.csv(
-        Path(folder).as_uri(), header=True, schema=", ".join(f"{name} DOUBLE" for name in names)
+    signature = mlflow.models.get_model_info(model_folder).signature
+    (result,) = signature.outputs.input_types()
+    predict = mlflow.pyfunc.spark_udf(
+        spark, model_folder, result_type=result.to_spark(), env_manager="local"
     )
-    patients.select(
+    rows = spark.read.csv(
+        Path(folder).as_uri(), header=True, schema=signature.inputs.as_spark_schema()
+    )
+    rows.select(
         f.monotonically_increasing_id(),
-        predict(*names),
+        predict(*signature.inputs.input_names()),
         f.col("_metadata.file_name"),
     ).write.csv(Path(output).as_uri())
     spark.stop()

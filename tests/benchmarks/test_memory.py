@@ -22,7 +22,7 @@ subprocess.run([sys.executable, '-c', {HOST!r}], check=True, start_new_session=T
 
 
 def test_the_command_its_host_and_its_worker_are_told_apart(tmp_path: Path) -> None:
-    peaks = measure_peaks(Program("tree", lambda _: [sys.executable, "-c", COMMAND]), tmp_path)
+    peaks = measure_peaks(Program("tree", [sys.executable, "-c", COMMAND]), tmp_path)
     assert {role: peak.processes for role, peak in peaks.items()} == {
         "command": 1,
         "host": 1,
@@ -33,6 +33,6 @@ def test_the_command_its_host_and_its_worker_are_told_apart(tmp_path: Path) -> N
 
 
 def test_a_program_that_fails_gives_no_figure(tmp_path: Path) -> None:
-    program = Program("broken", lambda _: [sys.executable, "-c", "raise SystemExit('no luck')"])
+    program = Program("broken", [sys.executable, "-c", "raise SystemExit('no luck')"])
     with pytest.raises(ProgramFailed, match="broken: exit status 1\nno luck"):
         measure_peaks(program, tmp_path)
