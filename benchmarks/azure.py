@@ -23,11 +23,11 @@ from typing import Any
 
 import yaml
 from azure.storage.blob import ContainerClient, ContainerSasPermissions, generate_container_sas
-from runner.content import hash_content, hash_file, scan
 
 from benchmarks.bench import Bench
 from benchmarks.findings import Finding, compare
 from benchmarks.timing import ROOT, Program, ProgramFailed, run_once, time_in_turn
+from runner.assets.content import hash_content, hash_file, scan
 from runner.azureml.uploads import upload
 from tests.azureml.scored import Scored, scored_workspace
 from tests.azureml.stage import Stage, make_workspace
