@@ -1,6 +1,9 @@
 # The commands a person and CI both run. Only Python 3.11+ is needed; uv comes by itself.
 .DEFAULT_GOAL := help
-.PHONY: help score demo-azure test check bench lock clean
+.PHONY: help score demo-azure test coverage check bench wheel lock clean FORCE
+
+# Which Python a new .venv gets, by a version or a path.
+PYTHON ?= >=3.11
 
 # A uv on PATH is used; otherwise the locked one is put into .uv.
 UV := $(shell command -v uv || echo .uv/bin/uv)
@@ -18,6 +21,12 @@ demo-azure: .venv/dev ## Deploy, register and score on a stand-in for Azure on t
 test: .venv/dev ## Run the tests
 	@$(RUN) pytest -n 2
 
+coverage: .venv/dev ## Run the tests and fail below the floor of the lines that they run
+	@$(RUN) coverage erase
+	@$(RUN) coverage run -m pytest -n 2
+	@$(RUN) coverage combine --quiet
+	@$(RUN) coverage report
+
 check: .venv/dev ## Check format, lint and types
 	@$(RUN) ruff format --check .
 	@$(RUN) ruff check .
@@ -26,19 +35,26 @@ check: .venv/dev ## Check format, lint and types
 bench: .venv/dev ## Measure the README's figures that need no Spark
 	@$(RUN) python benchmarks/run.py
 
-lock: ## Write requirements/*.txt anew from pyproject.toml
-	@scripts/lock
+wheel: $(UV) ## Build the package into dist/, and run it from an environment of its own
+	@rm -rf dist
+	@$(UV) build --quiet
+	@$(UV) run --quiet --isolated --no-project --with dist/*.whl runner --version
+
+lock: $(UV) ## Write requirements/*.txt anew from pyproject.toml
+	@PATH="$(abspath $(dir $(UV))):$$PATH" scripts/lock
 
 clean: ## Remove the environment, the local workspace and caches
-	@rm -rf .venv .uv .runner .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv .uv .runner dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-# One environment, to which each command adds the packages it needs and no others.
-.venv/%: requirements/%.txt pyproject.toml | .venv/bin/python
-	@$(UV) pip install --quiet --python .venv --requirement $< --editable .
-	@touch $@
+# One environment, to which each command adds the packages it needs and no others. What is installed is
+# asked each time, as somebody may have removed some of it; the runner itself is installed once.
+.venv/%: requirements/%.txt FORCE | .venv/bin/python
+	@$(UV) pip install --quiet --python .venv --requirement $<
+	@test .venv/bin/runner -nt pyproject.toml || \
+	{ $(UV) pip install --quiet --python .venv --no-deps --editable . && touch .venv/bin/runner; }
 
 .venv/bin/python: | $(UV)
-	@$(UV) venv --quiet --allow-existing --python '>=3.11' .venv
+	@$(UV) venv --quiet --allow-existing --python '$(PYTHON)' .venv
 
 .uv/bin/uv:
 	@python3 -m venv .uv

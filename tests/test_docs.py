@@ -14,7 +14,7 @@ from tests.projects import ROOT, ScratchProject, add_diabetes
 README = ROOT / "README.md"
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 TEAMS = ROOT / "docs" / "guides" / "teams.md"
-DOCUMENTS = [README, CONTRIBUTING, *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [README, CONTRIBUTING, ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"^```yaml\n# (\S+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _ROOM = re.compile(r"^\| `(runner/[\w/]*/)` \| (.*) \|$", re.MULTILINE)
@@ -116,7 +116,7 @@ def test_the_rooms_of_the_architecture_and_what_is_named_in_them_exist() -> None
 
 
 def test_the_files_that_a_change_is_made_in_exist() -> None:
-    changes = re.split(r"^## ", CONTRIBUTING.read_text(), flags=re.MULTILINE)[1:]
+    changes = re.split(r"^### ", CONTRIBUTING.read_text(), flags=re.MULTILINE)[1:]
     assert len(changes) == 12
     for change in changes:
         files = re.findall(r"`((?:runner|infra|tests)/[\w/]+\.?\w*/?)`", change)
