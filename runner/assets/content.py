@@ -1,8 +1,8 @@
-"""What an asset holds, wherever it lies: files that can be read, and the hash of all of them.
+"""The content of an asset, wherever it lies: files that can be read, and the hash of all of them.
 
 The hash is the SHA-256, in hexadecimal digits, of a manifest: the list of names and of the
 SHA-256 of each file's bytes. A single file's name belongs to its hash, a folder's does not;
-neither do permissions, times and empty folders. What a folder's ignore file leaves out is no part
+neither do permissions, times and empty folders. What a folder's ignore file excludes is not part
 of it (`runner.assets.ignore_files`).
 """
 
@@ -45,7 +45,7 @@ class Content:
 
     @cached_property  # asked for with every file that is read
     def size(self) -> int:
-        """All bytes."""
+        """The bytes of all files together."""
         return sum(file.size for file in self.files)
 
 
@@ -63,12 +63,12 @@ def scan(source: Path, names: Sequence[str] | None = None) -> Content:
 
 
 def scan_whole(source: Path) -> Content:
-    """As `scan`, of what was chosen before: an ignore file is a file as any other."""
+    """Find what a path holds, as `scan`, with an ignore file taken as a file like any other."""
     return _scan(source, _no_rules)
 
 
 def scan_code(folder: Path, apart: Path | None = None) -> Content:
-    """As `scan`, of a folder of code, without what Python leaves beside scripts that ran.
+    """Find what a folder of code holds, as `scan`, without what Python leaves beside its scripts.
 
     Nothing of the folder `apart`, which may lie inside, is looked at. Raises `WrongUsage` for a
     file, too.
@@ -175,9 +175,9 @@ def _check_ahead(shown: Path, path: str, inside: Iterable[str]) -> None:
 
 
 def counted(content: Content, on_progress: Callable[[int], None]) -> Content:
-    """The same content, which tells how many bytes of it have been read so far, of all files.
+    """Return the same content, which tells how many bytes of all its files have been read so far.
 
-    Files may be read from several threads; each is told of once it has read a chunk.
+    Files may be read from several threads; each calls `on_progress` after each chunk.
     """
     lock, done = Lock(), 0
 
@@ -195,7 +195,7 @@ def counted(content: Content, on_progress: Callable[[int], None]) -> Content:
 
 
 def hash_file(file: ContentFile) -> str:
-    """The SHA-256 of a file's bytes."""
+    """Return the SHA-256 of a file's bytes."""
     import hashlib
 
     known = hashlib.sha256()
@@ -205,20 +205,20 @@ def hash_file(file: ContentFile) -> str:
 
 
 def hash_path(source: Path, names: Sequence[str] | None = None) -> str:
-    """The hash of what a path on this machine holds. Raises as `scan`."""
+    """Return the hash of what a path on this machine holds. Raises as `scan`."""
     content = scan(source, names)
     return hash_content(content.shape, ((file.name, hash_file(file)) for file in content.files))
 
 
 def hash_content(shape: Shape, hashes: Iterable[tuple[str, str]]) -> str:
-    """The hash of an asset, from its files' names and hashes in their order."""
+    """Return the hash of an asset, from its files' names and hashes in their order."""
     import hashlib
 
     return hashlib.sha256(manifest(shape, hashes)).hexdigest()
 
 
 def manifest(shape: Shape, hashes: Iterable[tuple[str, str]]) -> bytes:
-    """What the hash of an asset is taken of: no file name holds a NUL, so it ends every part."""
+    """Return the bytes whose hash is the asset's. A NUL, which no name holds, ends each part."""
     return b"".join(
         [shape.encode(), b"\0"]
         + [b"%s %s\0" % (digest.encode(), os.fsencode(name)) for name, digest in hashes]

@@ -84,8 +84,8 @@ def compare_versions(
     workspace = session.open()
     with interruptible(), ExitStack() as stack:
         folder = stack.enter_context(scorer.scratch())
-        asked = scorer.ask(endpoint, deployment, data, names)
-        name = min(names, default=scorer.model_of(asked))
+        asked = scorer.resolve_request(endpoint, deployment, data, names)
+        name = min(names, default=asked.model)
         before = find_version(workspace, old, name, scorer.catalog, _made(folder / "from-old"))
         after = (
             find_version(workspace, new, name, scorer.catalog, _made(folder / "from-new"))
@@ -96,7 +96,7 @@ def compare_versions(
             workspace, asked.data or "", scorer.catalog.data, _made(folder / "from-data")
         )
         trials = [
-            scorer.ready(subject, asked, chosen, folder / called)
+            scorer.prepare(subject, asked, chosen, folder / called)
             for subject, called in ((before, "old"), (after, "new"))
         ]
         halves: list[Half] = []

@@ -52,7 +52,8 @@ def publish(plan: Plan, folder: Path, attempts: Iterable[Attempt]) -> Path:
         with (
             full_disk_fails_the_job(folder),
             # Not in the output's own folder: a crash must leave nothing there that isn't whole.
-            replace_atomically(published, folder / "output.partial") as draft,
+            # It is synced when it is delivered.
+            replace_atomically(published, folder / "output.partial", synced=False) as draft,
         ):
             _concatenate(((piece(folder, attempt.key), attempt) for attempt in done), draft)
     return target

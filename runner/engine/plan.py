@@ -76,11 +76,11 @@ class Plan:
         return self.files[index * size : (index + 1) * size]
 
 
-def write_plan(plan: Plan, path: Path) -> None:
+def write_plan(plan: Plan, path: Path, *, synced: bool = True) -> None:
     """Write a plan and its copy, each whole or not at all, without the values of its secrets.
 
     Of the two one is sound after a power cut, as each is on the disk before the other is replaced.
-    OSError when the disk refuses.
+    Without `synced` that is so once the caller has synced both. OSError when the disk refuses.
     """
     written = {
         name: value
@@ -88,8 +88,8 @@ def write_plan(plan: Plan, path: Path) -> None:
         if name not in plan.secrets
     }
     text = encode(replace(plan, environment_variables=written)).decode()
-    write_atomically(_copy_of(path), text)
-    write_atomically(path, text)
+    write_atomically(_copy_of(path), text, synced=synced)
+    write_atomically(path, text, synced=synced)
 
 
 def read_plan(path: Path, log: Callable[[str], object] = lambda _: None) -> Plan:

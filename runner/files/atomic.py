@@ -47,26 +47,33 @@ def create_atomically(target: Path, only: str | None = None) -> Iterator[Path]:
 
 
 @contextmanager
-def replace_atomically(path: Path, draft: Path | None = None) -> Iterator[Path]:
+def replace_atomically(
+    path: Path, draft: Path | None = None, *, synced: bool = True
+) -> Iterator[Path]:
     """Give a path to write a file to, which takes the place of `path` if the block ends well.
 
     The path is `draft`, or else one beside `path` that is always the same: so crashes don't pile
-    files up, and there must be a single writer at a time. Raises OSError where the disk refuses.
+    files up, and there must be a single writer at a time. Without `synced` the caller has to sync
+    `path` before anything relies on it. Raises OSError where the disk refuses.
     """
     draft = draft or path.with_name(f"{path.name}.partial")
     remove(draft)  # or what somebody else put there
     try:
         yield draft
-        sync([draft])
+        if synced:
+            sync([draft])
         draft.replace(path)
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a UTF-8 text with its line ends as they are; undecodable bytes show as escapes."""
-    with replace_atomically(path) as draft:
+def write_atomically(path: Path, text: str, *, synced: bool = True) -> None:
+    """Write a UTF-8 text with its line ends as they are; undecodable bytes show as escapes.
+
+    `synced` and errors are as in `replace_atomically`.
+    """
+    with replace_atomically(path, synced=synced) as draft:
         draft.write_bytes(text.encode("utf-8", "backslashreplace"))
 
 

@@ -1,4 +1,4 @@
-"""Opening what has to be a file: anything else that lies there, such as a pipe, holds nobody up."""
+"""Files are opened here where something else, such as a pipe, may lie in their place."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ _MODE = 0o666
 
 
 def only_files(path: str, flags: int) -> int:
-    """Open a path as `open` does with it as its `opener`.
+    """Open a regular file: the `opener` of `open`.
 
-    Raises IsADirectoryError also for a pipe, a socket or a device, and other kinds of OSError as
-    `os.open`.
+    Raises IsADirectoryError also for a pipe, a socket or a device, and OSError as `os.open`.
     """
     descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, _MODE)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -24,6 +23,6 @@ def only_files(path: str, flags: int) -> int:
 
 
 def read_file(path: Path) -> bytes:
-    """The bytes of a file. Raises as `only_files`."""
+    """Return the bytes of a file. Raises as `only_files`."""
     with open(path, "rb", opener=only_files) as file:
         return file.read()

@@ -1,8 +1,8 @@
-"""What has to outlive a power cut is written to the disk here, and waited for.
+"""Files and folders are synced here, so that they outlive a power cut.
 
-Until then the system may hold it in memory alone: a name may come back without the bytes below it,
-or the bytes without the name. So a file is synced before anything relies on its bytes, and its
-folder before anything relies on its name.
+Until then the system may hold a change in memory alone: after a power cut, a name may be there
+without its bytes, or the bytes without the name. So a file is synced before anything relies on its
+bytes, and its folder before anything relies on its name.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-_MANY = 32  # files from which on it costs less to sync the file system that they lie in
-# What file systems say that can't sync a folder, and what another user's file says.
+_MANY = 32  # from so many files on, syncing the whole file system costs less
+# The errors of file systems that can't sync a folder, and of other users' files.
 _NOT_TO_BE_SYNCED = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM})
 
 
 def sync_descriptor(descriptor: int) -> None:
-    """Wait until what was written to an open file is on the disk. OSError where it refuses."""
+    """Wait until what was written to an open file is on the disk. Raises OSError."""
     if sys.platform == "darwin":
         import fcntl
 
-        # There fsync(2) leaves it to the disk when it empties its cache.
+        # There fsync(2) does not wait until the disk has emptied its cache.
         fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
     else:
         os.fsync(descriptor)
@@ -33,7 +33,7 @@ def sync_descriptor(descriptor: int) -> None:
 def sync(paths: Iterable[Path]) -> None:
     """Wait until files' bytes and folders' lists of names are on the disk.
 
-    What is gone, or neither file nor folder, is passed over. OSError where the disk refuses.
+    Missing paths and those of other kinds are skipped. Raises OSError if the disk refuses.
     """
     left = list(paths)
     if len(left) >= _MANY and _sync_file_system(left[0].parent):
@@ -43,7 +43,7 @@ def sync(paths: Iterable[Path]) -> None:
 
 
 def sync_tree(path: Path) -> None:
-    """Sync a file, or a folder with all below it. OSError where the disk refuses."""
+    """Sync a file, or a folder with all below it. Raises OSError if the disk refuses."""
     found = [path]
     if path.is_dir() and not path.is_symlink():
         for root, folders, files in os.walk(path):
@@ -52,7 +52,7 @@ def sync_tree(path: Path) -> None:
 
 
 def make_folders(path: Path, mode: int = 0o777, *, exist_ok: bool = True) -> None:
-    """Make a folder and those above it that are missing, so that a power cut leaves them there.
+    """Make a folder and the missing ones above it, and sync their names.
 
     `mode` is that of the folder itself. Raises as `Path.mkdir`.
     """
@@ -86,7 +86,7 @@ def _sync_path(path: Path) -> None:
 
 
 def _sync_file_system(folder: Path) -> bool:
-    """Sync all of the file system that a folder lies in, at once; False where that can't be."""
+    """Sync the file system of a folder, and return whether that was possible."""
     if sys.platform != "linux":
         return False
     import ctypes

@@ -18,8 +18,8 @@ from runner.engine.plan import Plan, read_plan
 from runner.engine.run import Stopped, run
 from runner.errors import JobFailed
 from runner.files.atomic import write_atomically
-from runner.files.only_files import read_file
 from runner.files.syncing import sync
+from runner.jobs.batch_summary import read_summary
 from runner.jobs.folder import (
     deliver,
     delivered,
@@ -30,7 +30,6 @@ from runner.jobs.folder import (
     starts,
     with_secrets,
 )
-from runner.jobs.interpreter import interpreter_from
 from runner.jobs.profile import kept_profile, leave_profile
 from runner.predictions import COLUMNS
 from runner.processes import with_one_thread
@@ -110,16 +109,6 @@ def _score(
     finalizing()
     leave_profile(folder, attempts)
     deliver(folder, publish(plan, folder, attempts), target)
-
-
-def read_summary(folder: Path) -> Summary | None:
-    """The job's summary, None before its first end, or where it is damaged."""
-    try:
-        document = json.loads(read_file(folder / "summary.json"))
-        kept = document.pop("interpreter", None)
-        return Summary(**document, interpreter=interpreter_from(kept) if kept else None)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
 
 
 def _summary(

@@ -7,16 +7,16 @@
     code/                        the copy of the code that a command runs in
     run.json                     the command's MLflow run
     command.lock                 held by the command, with its process number in it
-    stop                         there from when the job is asked to stop until it is resumed
+    stop                         exists while the job is asked to stop, until it is resumed
     lock                         held by the process that runs the job
     loaded                       touched when a worker has loaded the model (batch jobs)
     plan.json.copy               the same, for when the plan is damaged
-    starts.txt                   when it was begun and taken up again, a line each
+    starts.txt                   when it was begun and resumed, a line each
     journal.jsonl  pieces/       each finished attempt, and its lines (batch jobs)
     profile.json                 how its columns are distributed (batch jobs)
     output/                      the output while it grows
     delivered                    which output was moved to its place
-    named-outputs/<output>/      the outputs, published whole
+    named-outputs/<output>/      the outputs, once they are complete
     logs/                        job.txt, host.txt, and worker-N.txt or command.txt
     summary.json  failures.csv  report.html
 """
@@ -33,31 +33,31 @@ from runner.files.atomic import remove, write_atomically
 from runner.files.only_files import only_files, read_file
 from runner.files.syncing import make_folders, sync, sync_tree
 
-_NOTHING_READ = "?"  # no line of a file of starts
+_NOTHING_READ = "?"  # a line that no file of starts has
 _RESERVED = 512 << 10  # bytes: a report, a summary and a few pages of the database
 
 
 def command_log(folder: Path) -> Path:
-    """What a training command prints."""
+    """Return the file that takes what a training command prints."""
     return folder / "logs" / "command.txt"
 
 
 def code_folder(folder: Path) -> Path:
-    """The copy of its code that a training command runs in; empty where it has none."""
+    """Return the folder with the copy of the code that a command runs in; it may be empty."""
     return folder / "code"
 
 
 def now() -> str:
-    """This moment as ISO 8601, UTC."""
+    """Return this moment as ISO 8601, in UTC."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def with_secrets(
     written: Mapping[str, str], unwritten: Iterable[str], secrets: Mapping[str, str]
 ) -> dict[str, str]:
-    """A job's variables: those that are `written` down, and the values of those that are not.
+    """Return a job's variables: those that are `written` down, and the others with their secrets.
 
-    Raises JobFailed where the process of the job was not told one of them.
+    Raises JobFailed if a secret was not sent to the process of the job.
     """
     if missing := sorted(set(unwritten) - secrets.keys()):
         raise JobFailed(
@@ -71,22 +71,22 @@ def job_folder(home: Path, name: str) -> Path:
 
 
 def model_folder(folder: Path) -> Path:
-    """What scripts find as AZUREML_MODEL_DIR: it holds the model under the name it came with."""
+    """Return the folder that scripts find as AZUREML_MODEL_DIR, which holds the model."""
     return folder / "model"
 
 
 def log_file(folder: Path) -> Path:
-    """The job's own log, a line for each thing worth knowing."""
+    """Return the file of the job's own log, which has a line for each thing worth knowing."""
     return folder / "logs" / "job.txt"
 
 
 def starts(folder: Path) -> list[str]:
-    """When the job was begun and taken up again: ISO 8601 times, UTC. A damaged line is none."""
+    """Return when the job was begun and resumed, as ISO 8601 in UTC; damaged lines are left out."""
     return [line for line in _read_starts(folder).splitlines() if _is_moment(line)]
 
 
 def add_start(folder: Path, moment: str, first: str | None = None) -> None:
-    """Note that the job is begun, or taken up again.
+    """Note that the job is begun, or resumed.
 
     `first` is when it was begun first, where that is known: the journal counts from then, so it is
     put back where its line is damaged.
@@ -123,8 +123,8 @@ def _is_moment(line: str) -> bool:
 
 
 def ask_to_stop(folder: Path) -> None:
-    """Ask whoever runs the job to stop, also where no signal reaches it."""
-    with contextlib.suppress(OSError):  # a folder of somebody else's, a full disk
+    """Ask the process of the job to stop, also where no signal reaches it."""
+    with contextlib.suppress(OSError):  # another user's folder, a full disk
         (folder / "stop").touch()
 
 
@@ -151,9 +151,9 @@ def log_line(folder: Path, line: str) -> None:
 
 @contextlib.contextmanager
 def reserve(folder: Path) -> Iterator[None]:
-    """Hold some room on the disk, and give it back for what is said in the end.
+    """Hold some room on the disk, and free it in the end, for the report.
 
-    A job that fails because the disk is full needs a little of it to say so.
+    A job that fails because the disk is full needs some room to report it.
     """
     path = folder / "reserve"
     try:
@@ -165,13 +165,13 @@ def reserve(folder: Path) -> Iterator[None]:
 
 
 def deliver(folder: Path, output: Path, target: Path) -> None:
-    """Move a finished output to its place, whole. JobFailed when it can't be put there."""
+    """Move a finished output to its place. Raises JobFailed if it can't be put there."""
     import shutil
 
     try:
         make_folders(target.parent)
         if not _same_file_system(output, target.parent):
-            # Copied beside the target first, so that it appears whole.
+            # Copied beside the target first, so that it appears complete.
             copy = copy_beside(folder, target)
             try:
                 remove(copy)  # what an earlier run left that was cut off
@@ -190,12 +190,12 @@ def deliver(folder: Path, output: Path, target: Path) -> None:
 
 
 def copy_beside(folder: Path, target: Path) -> Path:
-    """Where a job's output is copied to before it gets its place, on another file system."""
+    """Return the path that an output is copied to first, if its place is on another file system."""
     return target.parent / f".{target.name}.{folder.name}.partial"
 
 
 def delivered(folder: Path, target: Path) -> bool:
-    """True when this job has put its output there, in an earlier run that was cut off."""
+    """Return whether this job has put its output there in an earlier run that was cut off."""
     try:
         return read_file(_marker(folder)) == _identity(target).encode()
     except (FileNotFoundError, IsADirectoryError):
@@ -207,8 +207,8 @@ def _put(folder: Path, output: Path, target: Path) -> None:
         raise JobFailed(f"output {target} exists already; move it away and resume the job")
     # Written first, it tells after a crash whether the rename below has happened.
     _marker(folder).write_text(_identity(output), encoding="ascii")
-    # What is found in its place counts, and what it was made of is removed: so from here on no
-    # power cut may take any of it, nor what the report is made of.
+    # After this the output counts, and the pieces are removed: so from here on it must outlive a
+    # power cut, and so must what the report is made of.
     sync_tree(output)
     sync([_marker(folder), folder / "journal.jsonl", folder])
     output.rename(target)
@@ -220,7 +220,7 @@ def _marker(folder: Path) -> Path:
 
 
 def _identity(path: Path) -> str:
-    """What a folder keeps when it is renamed."""
+    """Return what identifies a folder also after a rename."""
     status = path.stat()
     return f"{status.st_dev} {status.st_ino}"
 

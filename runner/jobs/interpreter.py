@@ -34,8 +34,8 @@ _TELLING = (
 
 
 def write_interpreter(interpreter: Interpreter, folder: Path) -> None:
-    """Keep it in a job's folder. OSError when the disk refuses."""
-    write_atomically(_file(folder), json.dumps(asdict(interpreter)) + "\n")
+    """Write which Python runs a job into its folder; the caller syncs it. Raises OSError."""
+    write_atomically(_file(folder), json.dumps(asdict(interpreter)) + "\n", synced=False)
 
 
 def read_interpreter(folder: Path) -> Interpreter | None:

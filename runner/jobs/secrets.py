@@ -1,8 +1,8 @@
-"""Variables of a job that look like secrets, whose values are written to no file.
+"""The values of a job's variables that look like secrets are handed on here; no file has them.
 
-Its process is told them as it starts, over its standard input. What is kept with the job is their
-names, and where their values come from, so that they are found again (`found_secrets`) when the job
-is resumed.
+The process of the job receives them over its standard input as it starts. The job's files hold
+their names and where their values come from, so that they are found again
+(`runner.local.secret_values`) when the job is resumed.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-OVER_STANDARD_INPUT = "-"  # the last word of a host's command where it is told values
+OVER_STANDARD_INPUT = "-"  # the last word of the command of a host that receives secrets
 DECLARED, GIVEN = "declared", "given in the call"
 
 
 def unwritten(variables: Mapping[str, str], given: Collection[str] = ()) -> dict[str, str]:
-    """The names of the variables that are not to be written, and where their values come from.
+    """Return the names of the variables not to be written, and where their values come from.
 
     `given` are the names of those that the call gave.
     """
@@ -30,7 +30,7 @@ def unwritten(variables: Mapping[str, str], given: Collection[str] = ()) -> dict
 
 
 def send_secrets(host: IO[bytes], secrets: Mapping[str, str]) -> None:
-    """Tell a host, which has just been started, the values of variables."""
+    """Send the values of variables to a host that has just been started."""
     with suppress(BrokenPipeError), host:  # one that has ended already says so itself
         host.write(json.dumps(dict(secrets)).encode())
 

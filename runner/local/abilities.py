@@ -1,4 +1,4 @@
-"""What this platform's workspaces can do."""
+"""The abilities of the workspaces of this platform."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Addresses of files, as they are found on this machine."""
+"""Addresses are resolved here to files of this machine."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from runner.workspace import Job
 
 @dataclass(frozen=True)
 class Found:
-    """What lies at a path or an address."""
+    """The files of a path or an address."""
 
     path: Path
-    base_name: str  # what a copy of it is called
-    job: str | None = None  # the job that made it, and the run, where they are known
+    base_name: str  # the name of a copy
+    job: str | None = None  # that made it, and its run, if they are known
     run: str | None = None
 
 
 def find_files(home: Path, address: str) -> Found:
-    """Find what an address means on this machine.
+    """Find the files of an address on this machine.
 
     Raises EnvironmentRefused for what lies elsewhere and for the files of a job that still runs,
     and as `find_artifact` and `parse_job_address`.
@@ -52,23 +52,23 @@ def find_files(home: Path, address: str) -> Found:
 
 
 def check_ended(job: Job) -> None:
-    """Raise EnvironmentRefused for a job that still runs: what it wrote may not be whole."""
+    """Raise EnvironmentRefused for a job that still runs: its files may be incomplete."""
     if not job.status.final:
         raise EnvironmentRefused(
-            f"job {job.name!r} is {job.status}, and its files are whole once it has ended:"
+            f"job {job.name!r} is {job.status}, and its files are complete once it has ended:"
             f" `runner jobs stream {job.name}` waits for that"
         )
 
 
 def _base_name(address: JobAddress) -> str:
-    """What an address calls its files; empty for a whole output, whose files have a name."""
+    """Return what an address calls its files; an empty text for a whole output."""
     if isinstance(address, RegisteredModel):
         return address.name or "model"
     return address.path.rpartition("/")[2]
 
 
 def _elsewhere(address: str) -> str:
-    """Why an address can't be reached from here, and what to do about it."""
+    """Return the error for an address that can't be reached from here, with the way out."""
     if address.startswith(PREFIX) and "/" not in address:
         return (
             f"{address} is an asset that is registered already: `runner models download` or"

@@ -38,13 +38,12 @@ def register(
 ) -> Asset:
     """Store a file or folder as a version of a model or data asset.
 
-    `project` is the one that does so, as `find` has it.
-
-    Of a folder that a job wrote all is stored, as on Azure, where it is not sent.
+    `project` registers it; see `find`. A folder that a job wrote is stored without regard to its
+    ignore file, as on Azure.
 
     Content that is registered under this name and type already gives that version back, the
-    newest where there are several. What is given besides, such as a description, becomes that
-    version's own; the job that it came from stays. Otherwise the version is the one asked for, or
+    newest if there are several. A description and the like then replace that version's; the job
+    that it came from stays. Otherwise the version is the one asked for, or
     the next whole number. Raises `WrongUsage` for a registration that makes no sense,
     `EnvironmentRefused` where the version asked for has other content, `NotFound` for an unknown
     job, and as `find_files` for an address.
@@ -62,17 +61,17 @@ def register(
     )
     check_registration(kind, registration, found.path)
     origin = _find_origin(home, registration.job, found.run)
-    made = not isinstance(registration.path, Path) or registration.job is not None  # by a job
+    by_job = not isinstance(registration.path, Path) or registration.job is not None
     with opened(home) as connection:
         content_hash = store(
-            home, found.path, registration.names, whole=made, on_progress=on_progress
+            home, found.path, registration.names, all_files=by_job, on_progress=on_progress
         ).hash
         stored = _Stored(kind, registration, found.base_name, content_hash, origin, project)
         return _record(home, connection, stored)
 
 
 def unused_keys(registration: Registration) -> list[str]:
-    """The keys of a declaration that mean nothing on this machine."""
+    """Return the keys of a declaration that have no effect on this machine."""
     return sorted(registration.more.keys() - {"stage"})
 
 
@@ -83,7 +82,7 @@ def without_unused_keys(registration: Registration) -> Registration:
 
 
 def _find_files(home: Path, registration: Registration) -> Found:
-    """The files to register. Raises NotFound for an unknown job, and as `find_files`."""
+    """Find the files to register. Raises NotFound for an unknown job, and as `find_files`."""
     path, job = registration.path, registration.job
     if job is not None:
         with opened(home) as connection:
@@ -94,7 +93,7 @@ def _find_files(home: Path, registration: Registration) -> Found:
 
 
 def _find_origin(home: Path, job: str | None, run: str | None) -> Origin | None:
-    """What is known of the run that made an asset; that it made none costs no import."""
+    """Return what is known of the run that made an asset; None, with no import, if none did."""
     if job is None and run is None:
         return None
     from runner.local.tracking.origins import find_origin
@@ -179,7 +178,7 @@ def listing(home: Path, kind: AssetKind, name: str | None = None) -> list[Asset]
 
 
 def references(home: Path) -> dict[str, str]:
-    """The hash of each content that is registered, with a reference to a version that has it."""
+    """Return the hash of each registered content, with a reference to a version that has it."""
     with opened(home) as connection:
         rows = connection.execute(
             "SELECT content_hash, name, version FROM assets ORDER BY sequence"
@@ -188,7 +187,7 @@ def references(home: Path) -> dict[str, str]:
 
 
 def _projects(row: sqlite3.Row) -> list[str]:
-    """The projects that registered a version; none where it is every project's."""
+    """Return the projects that registered a version; none if it belongs to every project."""
     projects: list[str] = json.loads(row["projects"] or "[]")
     return projects
 
@@ -214,7 +213,7 @@ def _versions(home: Path, kind: AssetKind, name: str) -> list[sqlite3.Row]:
 def _same(
     connection: sqlite3.Connection, kind: AssetKind, registration: Registration, content_hash: str
 ) -> str | None:
-    """Return the newest version with this content; only the one asked for, where one is."""
+    """Return the newest version with this content, or of these the one that is asked for."""
     rows = connection.execute(
         """
         SELECT version, type, content_hash FROM assets
@@ -234,7 +233,7 @@ def _same(
 
 @dataclass(frozen=True)
 class _Stored:
-    """A content that is kept, and what it is to be registered as."""
+    """A stored content, and what it is to be registered as."""
 
     kind: AssetKind
     registration: Registration
@@ -301,7 +300,7 @@ def _next_version(connection: sqlite3.Connection, kind: AssetKind, name: str) ->
 
 
 def _amend(connection: sqlite3.Connection, stored: _Stored, version: str) -> None:
-    """Give a version what a later registration of the same content says besides.
+    """Add to a version what a later registration of the same content says.
 
     The first job that made it stays; a version that came from no job takes the one given. What
     several projects have registered is the version of each.

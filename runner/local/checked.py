@@ -1,10 +1,10 @@
-"""Which files of the store were held against their hashes, and what they looked like then.
+"""The store's files that were checked against their hashes, with what they looked like then.
 
-    <home>/checked.db    of each content that was read: inode, size and times
+    <home>/checked.db    the inode, size and times of each file whose content was read
 
-A file is read again only where one of these has changed since, as git's index has it. Without the
-memory everything is read again and nothing else happens. What changes nothing of them, such as a
-disk that goes bad, only reading all again finds.
+A file is read again only if one of these has changed, as with git's index. If the database is lost,
+all files are read again. Damage that changes none of these, such as that of a failing disk, is
+found only by reading all files again.
 """
 
 from __future__ import annotations
@@ -21,40 +21,40 @@ from runner.assets.content import CHUNK
 from runner.files.privacy import make_private_file
 
 _FILE = "checked.db"
-_AT_ONCE = 500  # hashes in one question
-_BUSY_SECONDS = 0.1  # nobody has to wait for what can be done without
+_AT_ONCE = 500  # hashes in a query
+_BUSY_SECONDS = 0.1  # the database can be done without
 _DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 
-Kept = tuple[Path, str]  # a file, and the SHA-256 that its bytes have to have
-_Look = tuple[str, str, int, int, int]  # hash, inode, size in bytes, nanoseconds: changed, modified
+Kept = tuple[Path, str]  # a file, and the SHA-256 that its bytes should have
+_Fingerprint = tuple[str, str, int, int, int]  # hash, inode, bytes, times of change
 
 
 def find_unsound(home: Path, files: Sequence[Kept], *, again: bool = False) -> list[Kept]:
-    """The files that are missing, can't be read or hold something else than they have to.
+    """Return the files that are missing, can't be read or do not have their hash.
 
-    With `again` all are read, whatever they look like.
+    With `again` all are read, also those that have not changed.
     """
     known = set() if again else _recall(home, {content_hash for _, content_hash in files})
-    read: dict[_Look, bool] = {}
+    read: dict[_Fingerprint, bool] = {}
     unsound = []
     for path, content_hash in files:
-        look = _look(path, content_hash)
-        if look is not None and look not in known and look not in read:
-            read[look] = _hash(path) == content_hash
-        if look is None or not read.get(look, True):
+        fingerprint = _fingerprint(path, content_hash)
+        if fingerprint is not None and fingerprint not in known and fingerprint not in read:
+            read[fingerprint] = _hash(path) == content_hash
+        if fingerprint is None or not read.get(fingerprint, True):
             unsound.append((path, content_hash))
-    _remember(home, [look for look, sound in read.items() if sound])
+    _remember(home, [fingerprint for fingerprint, sound in read.items() if sound])
     return unsound
 
 
 def remember(home: Path, files: Iterable[Kept]) -> None:
-    """Note that files hold what they have to: they were just written, or linked, here."""
-    looks = {_look(path, content_hash) for path, content_hash in files}
-    _remember(home, [look for look in looks if look is not None])
+    """Note that files have their hashes, as they were just written, or linked, here."""
+    fingerprints = {_fingerprint(path, content_hash) for path, content_hash in files}
+    _remember(home, [fingerprint for fingerprint in fingerprints if fingerprint is not None])
 
 
-def _look(path: Path, content_hash: str) -> _Look | None:
-    """What a file looks like; None where it is none."""
+def _fingerprint(path: Path, content_hash: str) -> _Fingerprint | None:
+    """Return the size, times and inode of a file; None if there is none."""
     try:
         found = os.lstat(path)
     except OSError:
@@ -67,7 +67,7 @@ def _look(path: Path, content_hash: str) -> _Look | None:
 
 
 def _hash(path: Path) -> str | None:
-    """The hash of a file's bytes; None where the disk does not give them."""
+    """Return the hash of a file's bytes; None if it can't be read."""
     import hashlib
 
     known = hashlib.sha256()
@@ -80,9 +80,9 @@ def _hash(path: Path) -> str | None:
     return known.hexdigest()
 
 
-def _recall(home: Path, hashes: Iterable[str]) -> set[_Look]:
+def _recall(home: Path, hashes: Iterable[str]) -> set[_Fingerprint]:
     file = home / _FILE
-    known: set[_Look] = set()
+    known: set[_Fingerprint] = set()
     if not file.exists():
         return known
     left = iter(hashes)
@@ -98,8 +98,8 @@ def _recall(home: Path, hashes: Iterable[str]) -> set[_Look]:
     return known
 
 
-def _remember(home: Path, looks: Sequence[_Look]) -> None:
-    if not looks:
+def _remember(home: Path, fingerprints: Sequence[_Fingerprint]) -> None:
+    if not fingerprints:
         return
     file = home / _FILE
     with _harmless(file), closing(_open(file)) as connection, connection:
@@ -107,7 +107,9 @@ def _remember(home: Path, looks: Sequence[_Look]) -> None:
             "CREATE TABLE IF NOT EXISTS checked (hash TEXT, inode TEXT, size INTEGER,"
             " changed INTEGER, modified INTEGER, PRIMARY KEY (hash, inode)) WITHOUT ROWID"
         )
-        connection.executemany("INSERT OR REPLACE INTO checked VALUES (?, ?, ?, ?, ?)", looks)
+        connection.executemany(
+            "INSERT OR REPLACE INTO checked VALUES (?, ?, ?, ?, ?)", fingerprints
+        )
 
 
 def _open(file: Path) -> sqlite3.Connection:
@@ -120,7 +122,7 @@ def _open(file: Path) -> sqlite3.Connection:
 
 @contextmanager
 def _harmless(file: Path) -> Iterator[None]:
-    """Go on without the memory where something is wrong with it; a damaged one is removed."""
+    """Go on without the database if something is wrong with it; a damaged one is removed."""
     try:
         yield
     except sqlite3.Error as error:

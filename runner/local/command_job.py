@@ -30,7 +30,7 @@ from runner.jobs.folder import (
     with_secrets,
 )
 from runner.local.assets import register
-from runner.local.left_over import end_left_over, held_for_command, note_command
+from runner.local.command_lock import end_orphaned_command, lock_for_command, note_command
 from runner.local.tracking.diagnosis import why_empty
 from runner.local.tracking.lifecycle import VARIABLES, End, begin_run, end_run
 from runner.local.tracking.plan import RunPlan, plan_from
@@ -56,7 +56,7 @@ class NamedOutput:
 
 @dataclass(frozen=True)
 class Command:
-    """What a training job is asked to do: plain data, kept as `command.json`."""
+    """The instructions of a training job: plain data, kept as `command.json`."""
 
     command: str | list[str]  # for the shell, or words that no shell reads
     run: RunPlan
@@ -64,7 +64,7 @@ class Command:
     outputs: Mapping[str, bool] = field(default_factory=dict)  # name → whether it is a folder
     registered: Mapping[str, NamedOutput] = field(default_factory=dict)  # some of the outputs
     environment_variables: Mapping[str, str] = field(default_factory=dict)
-    # Those of them whose values no file holds, and where they come from when the job is resumed.
+    # The variables whose values no file holds, and where they come from when the job is resumed.
     secrets: Mapping[str, str] = field(default_factory=dict)
     timeout: float | None = None  # seconds
     python: str | None = None  # of the declared environment; None: the one that runs this
@@ -72,11 +72,11 @@ class Command:
 
 
 class _OutOfTime(JobFailed):
-    """The command outlived its limit."""
+    """The command took longer than its limit."""
 
 
 def write_command(command: Command, folder: Path) -> None:
-    """Write down what a job is asked to do, without the values of its secrets."""
+    """Write the instructions of a job, without the values of its secrets."""
     document = asdict(command)
     for name in command.secrets:
         del document["environment_variables"][name]
@@ -84,8 +84,10 @@ def write_command(command: Command, folder: Path) -> None:
 
 
 def read_command(folder: Path) -> Command:
-    """What a job is asked to do. Raises JobFailed for a job that an older runner wrote down, and
-    for a damaged file."""
+    """Read the instructions of a job.
+
+    Raises JobFailed for a damaged file, and for one of an older version of the runner.
+    """
     file = folder / "command.json"
     try:
         document = unseal(read_file(file))
@@ -113,11 +115,10 @@ def run_command_job(
     secrets: Mapping[str, str],
     lock: int | None = None,
 ) -> Path | None:
-    """Run the job's command as an MLflow run, publish its outputs, each whole, and register those
-    that are to become assets.
+    """Run the job's command as an MLflow run, publish its outputs, and register those with a name.
 
-    `secrets` are the variables whose values the job's folder does not hold.
-    `lock` is a descriptor that the command has to inherit, as it may outlive this process.
+    `secrets` are the variables whose values the job's folder does not hold. `lock` is a descriptor
+    that the command has to inherit, as it may outlive this process.
     Returns the folder of the outputs. Raises JobFailed for a command that exits with another
     status than 0 or outlives its timeout, and Stopped when `stop` says so.
     """
@@ -145,9 +146,9 @@ def _make_outputs(
     stop: Callable[[], bool],
     lock: int | None,
 ) -> Path | None:
-    """Run the command, unless an earlier attempt of the job has come to its end."""
+    """Run the command, unless it has ended in an earlier attempt of the job."""
     staging, target = folder / "output", folder / "named-outputs"
-    end_left_over(folder)
+    end_orphaned_command(folder)
     if not delivered(folder, target):
         with _tracking(home, command, _begin_run(home, job, command, folder, stop)) as variables:
             _run(command, folder, staging, variables, stop, lock)
@@ -195,7 +196,7 @@ def _tracking(
 
 
 def _end_run(home: Path, job: Job, command: Command, folder: Path, end: End) -> None:
-    """End the MLflow run of the job, if it has one, and say why there is nothing in it."""
+    """End the MLflow run of the job, if it has one, and log why it is empty."""
     run = end_run(home, job.name, end, command.run.parameters)
     if run is None:
         return
@@ -220,7 +221,7 @@ def _run(
             (staging / name).mkdir()
     log = command_log(folder)
     check_stop(stop)
-    with open(log, "ab", opener=only_files) as output, held_for_command(folder) as held:
+    with open(log, "ab", opener=only_files) as output, lock_for_command(folder) as held:
         process = subprocess.Popen(
             _filled_in(command, staging),
             cwd=code_folder(folder),
@@ -251,7 +252,7 @@ def _ended(status: int) -> str:
 
 
 def _filled_in(command: Command, staging: Path) -> list[str]:
-    """The command with each expression replaced by its value, which is quoted for a shell."""
+    """Return the command with each expression replaced by its value, quoted for a shell."""
 
     def value(match: re.Match[str]) -> str:
         kind, name = match.groups()
@@ -264,12 +265,12 @@ def _filled_in(command: Command, staging: Path) -> list[str]:
 
 
 def _environment(command: Command, variables: Mapping[str, str]) -> dict[str, str]:
-    """The variables of the command: the shell's, the declaration's, and over them its run's."""
+    """Return the command's variables: the shell's, over them the declared, over them its run's."""
     inherited = {
         key: value
         for key, value in os.environ.items()
-        # By AZUREML_ scripts tell that they are on Azure, and this is no other job's run. Which
-        # Spark is meant is said by RUNNER_SPARK_MASTER and the declaration.
+        # By AZUREML_ scripts recognize Azure, and the variables of a run are another job's.
+        # RUNNER_SPARK_MASTER and the declaration choose the Spark.
         if not key.startswith("AZUREML_")
         and key not in (*VARIABLES, "MLFLOW_REGISTRY_URI", "SPARK_REMOTE")
     }
@@ -294,16 +295,16 @@ def _wait(process: subprocess.Popen[bytes], timeout: float | None, stop: Callabl
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the command and what it started, as a job's container takes all with it on Azure.
+    """End the command with its process group, as the end of a job's container does on Azure.
 
-    Only what has begun a session of its own goes on.
+    Processes in a session of their own go on.
     """
     deadline = time.monotonic() + _GRACE
-    # macOS says PermissionError of a group in which nobody runs any more.
+    # macOS raises PermissionError for a group without a running process.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGTERM)
         while time.monotonic() < deadline:
-            process.poll()  # one that has ended is in its group until this
+            process.poll()  # without this, a command that has ended stays in its group
             os.killpg(process.pid, 0)
             time.sleep(_LOOK / 4)
         os.killpg(process.pid, signal.SIGKILL)

@@ -1,11 +1,12 @@
-"""The local workspace's database: one SQLite file that any number of processes may use at once."""
+"""The local workspace's database is one SQLite file, used by any number of processes at once."""
 
 from __future__ import annotations
 
 import sqlite3
 import time
+import weakref
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 from runner.errors import EnvironmentRefused
@@ -17,9 +18,9 @@ SCHEMA_VERSION = 3
 BUSY_SECONDS = 30.0  # how long to wait while another process writes
 _ROOM_SECONDS = 3.0  # how long to wait for room on a full disk
 
-# `sequence` is the order of creation: times of day can be equal, or go back. What is worth knowing
-# of the job that made an asset is kept with it as its `origin`, so that it outlives the job.
-# `projects` are those that registered it, in JSON; NULL is a version of every project.
+# `sequence` is the order of creation, as times can be equal, or go back. `origin` describes the job
+# that made an asset, and outlives that job. `projects` are those that registered it, in JSON; NULL
+# stands for every project.
 _ASSETS = """
     CREATE TABLE assets (
         sequence INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -60,7 +61,7 @@ _SCHEMA = (
     """,
     _ASSETS,
 )
-# What makes the schema of a workspace that an older runner made.
+# The changes of the schema of a workspace that an older runner made.
 _FROM_1 = (
     "ALTER TABLE assets RENAME TO assets_1",
     _ASSETS,
@@ -75,61 +76,69 @@ _FROM_1 = (
     "DROP TABLE assets_1",
 )
 _FROM_2 = ("ALTER TABLE assets ADD COLUMN projects TEXT",)
-_STATEMENTS = {0: _SCHEMA, 1: _FROM_1, 2: _FROM_2}  # by the version that is found; 0 is a new file
+_STATEMENTS = {0: _SCHEMA, 1: _FROM_1, 2: _FROM_2}  # by the version of the file; 0 is a new one
 
 _DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 
 
 @contextmanager
-def opened(home: Path) -> Iterator[sqlite3.Connection]:
+def opened(home: Path, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
     """Give a connection to the database of the workspace in `home`, made there if there is none.
 
-    Rows come as `sqlite3.Row`. A statement stands by itself unless it is in a `transaction`.
-    A connection must not be carried over a fork. Raises `EnvironmentRefused` where the folder
-    or the file can't be used, also for what SQLite finds while the connection is in use.
+    Rows come as `sqlite3.Row`. A statement stands by itself unless it is in a `transaction`. A
+    commit outlives a power cut if it is `durable`; otherwise the file stays sound, and the last
+    commits may be lost. A connection must not be carried over a fork. Raises `EnvironmentRefused`
+    where the folder or the file can't be used, also for what SQLite finds while it is in use.
     """
     file = home / FILE_NAME
     make_home(home)
     try:
-        with closing(_connect(file)) as connection:
+        with closing(_connect(file, durable)) as connection:
             yield connection
     except sqlite3.DatabaseError as error:
-        # The other classes (IntegrityError, ProgrammingError, …) are the caller's to see.
+        # The caller handles the other classes (IntegrityError, ProgrammingError, …).
         if type(error) not in (sqlite3.OperationalError, sqlite3.DatabaseError):
             raise
-        raise EnvironmentRefused(_explain(error, file)) from error
+        raise EnvironmentRefused(_describe_failure(error, file)) from error
 
 
-def _connect(file: Path) -> sqlite3.Connection:
+def keep_open(home: Path, user: object) -> None:
+    """Keep a connection open for as long as an object lives. Raises as `opened`.
+
+    Whenever the last connection is closed, SQLite empties and removes its log, which takes it
+    several syncs. While one is open, a commit through another takes one sync at the most.
+    """
+    stack = ExitStack()
+    stack.enter_context(opened(home))
+    weakref.finalize(user, stack.close)
+
+
+def _connect(file: Path, durable: bool) -> sqlite3.Connection:
     """Open the file, ready to be used.
 
-    Even to read, SQLite needs room for its index of the WAL. A job that fills the disk leaves none
-    until it has failed and cleared away what it was writing, so that is waited for.
+    Even to read, SQLite needs room for its index of the WAL. A job that fills the disk frees some
+    when it fails and removes what it was writing, so this waits for that.
     """
     deadline = time.monotonic() + _ROOM_SECONDS
     while True:
         # Autocommit: the module's own transactions begin too late to read before they write.
-        # What SQLite puts beside the file has the rights of the file.
+        # The files that SQLite puts beside it have its rights.
         with suppress(OSError):
             make_private_file(file)
         connection = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None)
         try:
             connection.row_factory = sqlite3.Row
-            connection.execute("PRAGMA synchronous = FULL")  # a commit outlives a power cut
+            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             _prepare(connection, file)
         except BaseException as error:
             connection.close()
-            if not _lacks_room(error) or time.monotonic() > deadline:
+            if _code(error) not in _NO_ROOM or time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
         else:
             return connection
-
-
-def _lacks_room(error: BaseException) -> bool:
-    code = getattr(error, "sqlite_errorcode", None)
-    return code is not None and code & 0xFF in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
 
 
 @contextmanager
@@ -191,8 +200,6 @@ def _use_wal(connection: sqlite3.Connection) -> None:
     SQLite does not apply its busy timeout to the switch, so two processes that create the same
     workspace would refuse each other.
     """
-    import time
-
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
         try:
@@ -205,13 +212,13 @@ def _use_wal(connection: sqlite3.Connection) -> None:
             return
 
 
-def _code(error: sqlite3.Error) -> int | None:
-    """SQLite's primary result code; the second byte only gives details."""
+def _code(error: BaseException) -> int | None:
+    """Return SQLite's primary result code, without the second byte, which has details."""
     code = getattr(error, "sqlite_errorcode", None)
     return None if code is None else code & 0xFF
 
 
-def _explain(error: sqlite3.Error, file: Path) -> str:
+def _describe_failure(error: sqlite3.Error, file: Path) -> str:
     code = _code(error)
     if code in _DAMAGED:
         return (
@@ -220,7 +227,7 @@ def _explain(error: sqlite3.Error, file: Path) -> str:
         )
     if code in _BUSY:
         return f"{file} has been busy for {BUSY_SECONDS:.0f} s: try again, or end what holds it"
-    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+    if code in _NO_ROOM:
         return (
             f"no room left for {file}, or its disk is broken ({error}): make room, or set "
             "RUNNER_HOME to a folder elsewhere"

@@ -1,4 +1,4 @@
-"""Copying a job's outputs and records out of the workspace."""
+"""A job's outputs and records are copied out of the workspace here."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _RECORDS = ("logs", "failures.csv", "summary.json", "run.json", "report.html")
 def download(
     job: Job, folder: Path, target: Path, logged: Mapping[str, Path] = MappingProxyType({})
 ) -> Path:
-    """Copy to `target` as `az ml job download --all` lays a job out, whole or not at all.
+    """Copy a job to `target`, all or nothing, with the layout of `az ml job download --all`.
 
-    Outputs go to `named-outputs/<name>/`, logs, records and what its run has `logged`, by name, to
-    `artifacts/`; links stay links.
-    Raises WrongUsage when `target` exists already, EnvironmentRefused when it can't be written,
-    and NotFound for a job that has left nothing to download.
+    Outputs go to `named-outputs/<name>/`; logs, records, and what its run has `logged`, by name, go
+    to `artifacts/`. Links stay links. Raises WrongUsage when `target` exists already,
+    EnvironmentRefused when it can't be written, and NotFound for a job that has left nothing to
+    download.
     """
     target = target.absolute()
     check_absent(target)
@@ -67,6 +67,6 @@ def _copy_file(source: str | Path, target: str | Path) -> None:
 
 
 def _reason(error: OSError) -> str:
-    if isinstance(error, shutil.Error):  # all that went wrong: source, target and reason of each
+    if isinstance(error, shutil.Error):  # the source, target and reason of each failure
         return str(error.args[0][0][2])
     return error.strerror or str(error)

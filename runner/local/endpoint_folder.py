@@ -1,7 +1,7 @@
 """An online endpoint's folder in the local workspace: its key, and who serves it.
 
 <home>/endpoints/<name>/
-    key                          what requests must bring; readable by its owner only
+    key                          what requests must send; readable by its owner only
     lock                         held by the process that serves the endpoint
     server.json                  where that process listens, once it does
     served.json                  how long deployments took when they were last served
@@ -40,7 +40,7 @@ class Address:
 
 
 def endpoint_folder(home: Path, name: str) -> Path:
-    """The endpoint's folder, made where it is missing. Raises EnvironmentRefused."""
+    """Return the endpoint's folder, and make it if it is missing. Raises EnvironmentRefused."""
     return make_folder(home, home / "endpoints" / name, exist_ok=True)
 
 
@@ -49,31 +49,31 @@ def key_file(folder: Path) -> Path:
 
 
 def read_key(folder: Path) -> str:
-    """The endpoint's key, made at random the first time it is asked for."""
+    """Return the endpoint's key, which is made at random when it is first asked for."""
     path = key_file(folder)
     if not path.exists():
         with temporary_path(folder, "key.") as draft:
             descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w") as file:
                 file.write(secrets.token_urlsafe(32) + "\n")
-            # A link, not a move: of two that make a key at the same moment, one wins.
+            # A link, not a move: if two make a key at the same time, both get the first.
             with suppress(FileExistsError):
                 os.link(draft, path)
     return path.read_text(encoding="ascii").strip()
 
 
 def announce(folder: Path, address: Address) -> None:
-    """Tell where the endpoint is served; only for who holds its lock."""
+    """Write where the endpoint is served. The caller has to hold its lock."""
     write_atomically(folder / "server.json", json.dumps(asdict(address)))
 
 
 def withdraw(folder: Path) -> None:
-    """Forget where the endpoint was served; only for who holds its lock."""
+    """Remove the address of the endpoint. The caller has to hold its lock."""
     (folder / "server.json").unlink(missing_ok=True)
 
 
 def served_at(folder: Path) -> Address | None:
-    """Where the endpoint is served now; None where it is not, or not yet."""
+    """Return where the endpoint is served now; None if it is not, or not yet."""
     if owner(folder) is None:
         return None
     try:
@@ -83,7 +83,7 @@ def served_at(folder: Path) -> Address | None:
 
 
 def lay_out_model(home: Path, folder: Path, model: Asset) -> Path:
-    """The folder that scripts find as AZUREML_MODEL_DIR: it holds the model under its own name."""
+    """Lay a model out under its own name, and return the folder for AZUREML_MODEL_DIR."""
     target = folder / "models" / model.name / model.version
     if target.exists():
         link_out(home, model.content_hash, target / model.base_name, model.reference)
@@ -91,7 +91,7 @@ def lay_out_model(home: Path, folder: Path, model: Asset) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         with temporary_path(target.parent) as draft:
             link_out(home, model.content_hash, draft / model.base_name)
-            # Laid out by somebody else meanwhile? A version's content is always the same.
+            # It fails if another process came first, with the same content.
             with suppress(OSError):
                 draft.rename(target)
     return target

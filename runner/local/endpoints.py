@@ -19,7 +19,7 @@ from runner.workspace import DeploymentInfo, EndpointInfo
 
 
 def describe(catalog: Catalog) -> list[EndpointInfo]:
-    """Every declared endpoint with its deployments, by name."""
+    """Return every declared endpoint with its deployments, by name."""
     found = [
         EndpointInfo(
             name=endpoint.name,

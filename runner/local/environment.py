@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def open_workspace(project: Project, _environment: str, _source: Source, /) -> Workspace:
-    """The project's own workspace. Nothing is read or made yet."""
+    """Return the project's own workspace. Nothing is read or made yet."""
     from runner.local.workspace import LocalWorkspace
 
     return LocalWorkspace(project)
@@ -24,7 +24,7 @@ def open_workspace(project: Project, _environment: str, _source: Source, /) -> W
 def describe(
     project: Project, _environment: str, _source: Source, workspace: Callable[[], Workspace], /
 ) -> dict[str, Any]:
-    """Where the workspace lies, and how much it holds. Raises RunnerError."""
+    """Return where the workspace lies and how much it holds. Raises RunnerError."""
     opened = workspace()
     return {
         "home": str(project.home),
@@ -37,7 +37,7 @@ def describe(
 
 
 def examine(project: Project, _environment: str, _source: Source, full: bool, /) -> Iterator[Link]:
-    """Each link of the environment, as it is looked at."""
+    """Yield each part of the environment that was examined."""
     from runner.local.health import examine
 
     return examine(project, full)

@@ -3,7 +3,7 @@
     <home>/files/<aa>/<hash>          one content, read-only; <aa> begins its hash
     <home>/trees/<hash>/folder/…      a stored folder, hard links to the files
     <home>/trees/<hash>/file/<name>   a stored single file
-    <home>/tmp/                       what is being written, and for a day what was cut off
+    <home>/tmp/                       files being written, and for a day those of killed processes
 
 A tree's hash is that of its manifest (`runner.assets.content`), which is kept as a content itself.
 Everything is written to a temporary path and then renamed, so what is seen under `files` and
@@ -49,7 +49,7 @@ from runner.workspace import OnProgress, Transfer
 
 _WRITTEN = 10**18  # nanoseconds since the epoch at which contents seem to be written: see `_write`
 _LABEL = "the asset"
-_CUT_OFF = 24 * 3600  # seconds after which nobody is still at work on what is in `tmp`
+_CUT_OFF = 24 * 3600  # seconds after which no process still writes what is in `tmp`
 _LOOKED_AT = 1000  # files of a folder
 _HOME_WAY_OUT = "or set RUNNER_HOME to a folder elsewhere"
 _TARGET_WAY_OUT = "or name a place elsewhere"
@@ -68,22 +68,22 @@ def store(
     source: Path,
     names: Sequence[str] | None = None,
     *,
-    whole: bool = False,
+    all_files: bool = False,
     on_progress: OnProgress = lambda _: None,
 ) -> Tree:
     """Keep a copy of a file, or of what counts of a folder, and return where it is.
 
-    `names` are the files of a folder that count, where not all of it does, and `whole` says that
-    its ignore file has no say. `on_progress` is called as it advances.
+    `names` are the files of a folder that count, if not all do. With `all_files` the folder's
+    ignore file is ignored. `on_progress` is called as it advances.
 
-    What is kept already is not written again, so all is read once to know, and what is new once
-    more; what is kept and damaged counts as new. Memory doesn't grow with the size. Raises
+    All files are read once for their hashes, and those that are not stored yet, or are damaged in
+    the store, once more. Memory doesn't grow with the size. Raises
     `WrongUsage` for what can't be stored and `EnvironmentRefused` where the workspace can't be
     written.
     """
     began = time.time_ns()
     _check_apart(home, source)
-    content = scan_whole(source) if whole else scan(source, names)
+    content = scan_whole(source) if all_files else scan(source, names)
     name = source.absolute().name
     with _writing(home, _HOME_WAY_OUT):
         _make_ready(home)
@@ -94,7 +94,7 @@ def store(
         tree = _keep_tree(
             home, content.shape, _keep_missing(home, content, hashes, name, on_progress)
         )
-    with suppress(PermissionError):  # a tree of somebody else's
+    with suppress(PermissionError):  # another user's tree
         # The moment at which the source was last known to be the same.
         os.utime(home / "trees" / tree.hash, ns=(began, began))
     return tree
@@ -111,18 +111,17 @@ def store_content(home: Path, content: Content) -> Tree:
 
 
 def contents(home: Path, tree: str) -> Content:
-    """What a stored file or folder holds. Raises as `check`."""
+    """Return the content of a stored file or folder. Raises as `check`."""
     shape, entries = _load(home, tree)
     path = check(home, tree)
     return scan_whole(path) if shape == "file" else scan(path, [name for name, _ in entries])
 
 
 def check(home: Path, tree: str, label: str = _LABEL) -> Path:
-    """Hold a stored file or folder against its hashes, and return its path.
+    """Check a stored file or folder against its hashes, and return its path.
 
-    A file that is gone or damaged is laid out anew where its content is sound elsewhere. Where
-    that is damaged, too, raises `EnvironmentRefused` with the file, and with `label`, which it is
-    of, as what is to be registered again.
+    A file that is gone or damaged is linked again if its content is sound. If that is damaged, too,
+    raises `EnvironmentRefused` with the file, and with `label`, the asset to be registered again.
     """
     path = checkout(home, tree, label)
     for file, content_hash in find_damaged(home, tree, label):
@@ -138,10 +137,10 @@ def check(home: Path, tree: str, label: str = _LABEL) -> Path:
 
 
 def find_damaged(home: Path, tree: str, label: str = _LABEL, *, again: bool = False) -> list[Kept]:
-    """The files of a stored file or folder that are not as they were stored, with their hashes.
+    """Return the files of a stored file or folder that are not as they were stored, with hashes.
 
-    With `again` all are read, whatever they look like. Raises `EnvironmentRefused` where the list
-    of its files is lost or damaged itself.
+    With `again` all are read, also those that have not changed. Raises `EnvironmentRefused` where
+    the list of its files is lost or damaged itself.
     """
     shape, entries = _load(home, tree, label)
     folder = home / "trees" / tree / shape
@@ -151,11 +150,11 @@ def find_damaged(home: Path, tree: str, label: str = _LABEL, *, again: bool = Fa
 
 
 def looks_changed(home: Path, tree: str, source: Path) -> bool:
-    """Whether a file or folder looks other than when it was last stored as this tree.
+    """Return whether a file or folder looks changed since it was last stored as this tree.
 
-    Names and sizes tell, of no more than a thousand files, and the content of those that were
-    modified since: a `touch` or a change of branches and back changes none. False also where there
-    is nothing to tell by.
+    It compares the names and sizes of up to a thousand files, and the content of those that were
+    modified since, so that a `touch`, or a switch of branches and back, makes no difference. False
+    also if that can't be compared.
     """
     try:
         root = source.resolve(strict=True)
@@ -168,7 +167,7 @@ def looks_changed(home: Path, tree: str, source: Path) -> bool:
         if root.is_dir():
             found = list(islice(walk(source, root, find_ignore_rules(source)), _LOOKED_AT))
             pairs = [(Path(path), stored / name) for name, path in found]
-            # Each of them is stored, so it is as many that tell of one that is gone.
+            # Each of them is stored, so a smaller number means that a file is gone.
             if len(found) < sum(1 for _ in islice(walk(stored, stored), _LOOKED_AT)):
                 return True
         if any(_differs_in_size(*pair) for pair in pairs):
@@ -177,7 +176,7 @@ def looks_changed(home: Path, tree: str, source: Path) -> bool:
         if not all(_same_bytes(*pair) for pair in touched):
             return True
         if touched:
-            with suppress(PermissionError):  # a tree of somebody else's
+            with suppress(PermissionError):  # another user's tree
                 os.utime(published, ns=(now, now))  # so that they are not read again
         return False
     except (OSError, WrongUsage, EnvironmentRefused):
@@ -185,9 +184,9 @@ def looks_changed(home: Path, tree: str, source: Path) -> bool:
 
 
 def checkout(home: Path, tree: str, label: str = _LABEL) -> Path:
-    """Return the path of a stored file or folder, laid out anew if it was deleted.
+    """Return the path of a stored file or folder, which is laid out again if it was deleted.
 
-    What it holds is not looked at, unlike by `check`. Raises `EnvironmentRefused` where the
+    Its content is not checked, unlike by `check`. Raises `EnvironmentRefused` where the
     workspace has lost a part of it, with `label` as there.
     """
     published = home / "trees" / tree
@@ -204,7 +203,7 @@ def checkout(home: Path, tree: str, label: str = _LABEL) -> Path:
 def copy_out(home: Path, tree: str, target: Path) -> Path:
     """Copy a stored file or folder to `target`, as ordinary writable files, and return `target`.
 
-    The copy appears whole or not at all. Raises `WrongUsage` where the target exists,
+    The copy appears atomically. Raises `WrongUsage` where the target exists,
     `EnvironmentRefused` where it can't be written, and as `check`.
     """
     check_absent(target)
@@ -219,8 +218,8 @@ def copy_out(home: Path, tree: str, target: Path) -> Path:
 def link_out(home: Path, tree: str, target: Path, label: str = _LABEL) -> None:
     """Lay a stored file or folder out at `target` as read-only links, which costs no space.
 
-    What is there already stays where it is whole and sound, and is replaced where it is not. Raises
-    `EnvironmentRefused` where it can't be written, and as `check`.
+    What is there already stays if it is complete and sound, and is replaced otherwise. Raises
+    `EnvironmentRefused` if it can't be written, and as `check`.
     """
     shape, entries = _load(home, tree)
     path = check(home, tree, label)
@@ -236,7 +235,7 @@ def link_out(home: Path, tree: str, target: Path, label: str = _LABEL) -> None:
             _lay_out(sources, target, _link)
         else:
             _lay_out({target.name: path}, target.parent, _link)
-    # Each of them has one link more, and so looks other than before.
+    # Each of them has a link more, and with it another time of change.
     remember(home, zip(sources.values(), hashes, strict=True))
 
 
@@ -298,7 +297,7 @@ def _differs_in_size(path: Path, stored: Path) -> bool:
 
 
 def _same_bytes(path: Path, other: Path) -> bool:
-    """Whether two files of one size hold the same; read only as far as they do."""
+    """Return whether two files of the same size have the same bytes, reading up to a difference."""
     with path.open("rb") as first, other.open("rb") as second:
         while True:
             chunk = first.read(CHUNK)
@@ -309,7 +308,7 @@ def _same_bytes(path: Path, other: Path) -> bool:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what killed processes left."""
+    """Remove what killed processes left in a folder."""
     with os.scandir(folder) as entries:
         for entry in entries:
             # Another process may be sweeping, too, and what stays does no harm.
@@ -320,7 +319,7 @@ def _sweep(folder: Path) -> None:
 
 def _check_apart(home: Path, source: Path) -> None:
     """Refuse to store the workspace in itself."""
-    # What can't be resolved can't be scanned either, and `scan` says why.
+    # A path that can't be resolved is refused by `scan`.
     with suppress(OSError, RuntimeError):
         root = source.resolve(strict=True)
         if root.is_dir() and home.resolve().is_relative_to(root):
@@ -333,9 +332,8 @@ def _keep_new(
     """Keep files that are read only once, and return their hashes by their names.
 
     Damaged contents are replaced. Of files that are `expected` to have the same hash, one is read.
-    A content can be read by nobody who may not read each of its sources.
-    All are on the disk before one gets its place, so that none is found there that a power cut
-    takes.
+    Who may not read all sources of a content may not read the content. All are synced before the
+    first is moved to its place, so that a power cut leaves none there that is incomplete.
     """
     hashes: dict[str, str] = {}
     written: dict[str, Path] = {}  # by hash
@@ -359,8 +357,8 @@ def _keep_new(
 def _write(path: Path, source: ContentFile) -> str:
     """Write a content to a staging file, with the rights of its source, and return its hash.
 
-    All seem to be of one moment long ago: so a change in the moment in which one was remembered is
-    one of its times, too, and one that was mended is the same to a job that has read it.
+    All get the same time of modification, long ago. So a later change always changes that time,
+    and a repaired content looks the same to a job that has read it.
     """
     import hashlib
 
@@ -392,14 +390,14 @@ def _publish_content(home: Path, path: Path, content_hash: str) -> None:
 
 
 def _limit(home: Path, content_hash: str, mode: int) -> None:
-    """Let a sound content that is kept be read by nobody who may not read another source of it."""
+    """Limit who may read a sound content to those who may read its new source."""
     kept = _kept(home, content_hash)
     if _agree(kept, mode):
         remember(home, [(kept, content_hash)])
 
 
 def _agree(path: Path, mode: int) -> bool:
-    """Take from a content the rights that another source doesn't give; return whether it had some.
+    """Remove rights to a content that another source doesn't give; return whether it had any.
 
     It can be executed by its owner where one of its sources can be.
     """
@@ -426,7 +424,7 @@ def _load(home: Path, tree: str, label: str = _LABEL) -> tuple[Shape, list[tuple
 
     kept = _kept(home, tree)
     try:
-        # Nothing else is opened: a pipe keeps whoever reads it.
+        # Nothing else is opened: reading a pipe would never end.
         listed = kept.read_bytes() if S_ISREG(os.lstat(kept).st_mode) else b""
     except (FileNotFoundError, NotADirectoryError) as error:
         raise EnvironmentRefused(_lost(kept, label)) from error
@@ -455,7 +453,7 @@ def _lost(kept: Path, label: str = _LABEL) -> str:
 
 
 def _publish(home: Path, tree: str, shape: Shape, entries: list[tuple[str, str]]) -> None:
-    """Lay a tree out under its hash."""
+    """Lay out a tree under its hash."""
     target = home / "trees" / tree
     _make_folder(home, target.parent)
     _make_folder(home, home / "tmp")
@@ -471,12 +469,12 @@ def _publish(home: Path, tree: str, shape: Shape, entries: list[tuple[str, str]]
 
 
 def _inside(path: Path, shape: Shape, entries: list[tuple[str, str]]) -> dict[str, Path]:
-    """The files of a tree that is laid out, by their names."""
+    """Return the paths of the files of a tree that is laid out, by their names."""
     return {name: path if shape == "file" else path / name for name, _ in entries}
 
 
 def _replace(home: Path, kept: Path, target: Path) -> None:
-    """Put a link to a content in the place of what is there, if anything is."""
+    """Put a link to a content in the place of what is at `target`, if anything is."""
     _make_folder(home, target.parent)
     _make_folder(home, home / "tmp")
     with temporary_path(home / "tmp") as path:
@@ -485,7 +483,7 @@ def _replace(home: Path, kept: Path, target: Path) -> None:
 
 
 def _make_folder(home: Path, folder: Path) -> None:
-    """Make a folder of the workspace; what is none, and lies in the place of one, is removed."""
+    """Make a folder of the workspace, and remove what lies in its place and is no folder."""
     try:
         make_private(folder, home)
     except (FileExistsError, NotADirectoryError):
@@ -496,7 +494,7 @@ def _make_folder(home: Path, folder: Path) -> None:
 
 
 def _put(path: Path, target: Path) -> None:
-    """Rename; a file takes the place of a folder, too, and a folder that of a file."""
+    """Rename a path to `target`, also where a folder takes the place of a file, or a file its."""
     try:
         path.replace(target)
     except (IsADirectoryError, NotADirectoryError):
@@ -505,7 +503,7 @@ def _put(path: Path, target: Path) -> None:
 
 
 def _lay_out(sources: Mapping[str, Path], folder: Path, put: Callable[[Path, Path], None]) -> None:
-    """Make the folder and `put` every file in its place there, by its name."""
+    """Make the folder, and `put` every file into it by its name."""
     made: set[str] = set()
     for name, source in sources.items():
         parent = name.rpartition("/")[0]
@@ -533,7 +531,7 @@ def _link(kept: Path, target: Path) -> None:
 
 @contextmanager
 def _writing(folder: Path, way_out: str) -> Iterator[None]:
-    """Turn what the operating system refuses into one line that names the folder."""
+    """Turn an OSError into an error of one line that names the folder."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What the local environment needs: packages, declarations that can be read, sound files."""
+"""The local environment is examined here: packages, declarations, and stored files."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _GROUPS = {
     "serve": ("uvicorn", "httptools", "prometheus-client"),
     "spark": ("pyspark",),
 }
-_NEEDED = "score"  # without the others less can be done, but a sample can be scored
+_NEEDED = "score"  # the others are not needed to score a sample
 
 
 def examine(project: Project, full: bool = False) -> Iterator[Link]:
-    """Each link of the local environment, as it is looked at.
+    """Yield each part of the local environment that was examined.
 
-    With `full`, all stored files are read again, whatever they look like.
+    With `full`, all stored files are read again, also those that have not changed.
     """
     for group, packages in _GROUPS.items():
         yield _packages(group, packages)
@@ -54,7 +54,7 @@ def _packages(group: str, packages: tuple[str, ...]) -> Link:
 
 
 def _java() -> Link:
-    """Only Spark runs on it, so that not having it breaks nothing else."""
+    """Examine Java. Only Spark needs it, so nothing fails without it."""
     try:
         java = find_java()
     except EnvironmentRefused as error:
@@ -63,7 +63,7 @@ def _java() -> Link:
 
 
 def _uv() -> Link:
-    """What is declared as the runner's own packages are runs without it."""
+    """Examine uv. What is declared as the runner's own packages runs without it."""
     from runner.venvs.uv import describe_uv
 
     name = "uv for declared environments"
@@ -94,7 +94,7 @@ def _declarations(project: Project) -> Link:
 
 
 def _rights(project: Project) -> Link:
-    """Whether the workspace is its owner's alone, which not every file system can see to."""
+    """Examine whether the workspace is private, as some file systems keep no rights."""
     from runner.local.home import close_to_others
 
     name, home = "workspace", project.home
@@ -113,7 +113,7 @@ def _rights(project: Project) -> Link:
 
 
 def _stored_files(project: Project, full: bool) -> Link:
-    """Whether what is registered is as it was stored."""
+    """Examine whether what is registered is as it was stored."""
     from runner.counting import many
     from runner.errors import RunnerError
     from runner.local.assets import references

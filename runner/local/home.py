@@ -1,8 +1,8 @@
-"""The folder of the local workspace, and folders in it: they are their owner's alone.
+"""The folder of the local workspace, and the folders in it, are made here for their owner alone.
 
-In it lie pickles, which run as whoever loads them, and the data and variables of jobs. So nobody
-works in the workspace of somebody else, and what an older runner, or a copy, left open to others is
-closed as soon as the workspace is used.
+It holds pickles, which run as the user who loads them, and the data and variables of jobs. So a
+user can't work in another user's workspace, and one that an older runner, or a copy, left open to
+others is closed as soon as it is used.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from runner.errors import EnvironmentRefused
 from runner.files.privacy import is_private, make_private, narrow
 
 _USUAL_NAME = ".runner"
-# What a workspace consists of, besides the folders of what was fetched from other environments.
+# The parts of a workspace, besides the folders of what was fetched from other environments.
 _FOLDERS = (
     "checks",
     "comparisons",
@@ -63,9 +63,9 @@ def make_folder(home: Path, folder: Path, exist_ok: bool = False) -> Path:
 
 
 def close_to_others(home: Path) -> list[Path]:
-    """Take from others what rights they have in a workspace; return what stays open to them.
+    """Remove the rights of others in a workspace, and return the parts that stay open to them.
 
-    A folder in which there is more than a workspace keeps its own rights: it serves others, too.
+    A folder that holds more than a workspace keeps its own rights, as others may use it.
     Raises `EnvironmentRefused` for a folder of another user, and OSError.
     """
     _check_owner(home)
@@ -83,7 +83,7 @@ def close_to_others(home: Path) -> list[Path]:
 
 def _check_owner(home: Path) -> None:
     owner = home.stat().st_uid
-    # In a container the superuser works in what is mounted there, whoever it belongs to.
+    # In a container the superuser works in mounted folders of any user.
     if owner not in (os.geteuid(), 0) and os.geteuid() != 0:
         raise EnvironmentRefused(
             f"the workspace {home} belongs to another user ({_name_of(owner)}), and a workspace is"

@@ -1,8 +1,8 @@
 """The process that runs one job of the local workspace.
 
-It is in a session of its own, so a job goes on when the terminal that began it is closed, as it
-does on Azure. SIGTERM cancels the job, and so does a request in its folder; whatever ends the
-process otherwise leaves a job that `runner jobs resume` takes up again.
+It is in a session of its own, so a job goes on when its terminal is closed, as on Azure. SIGTERM
+cancels the job, and so does a request in its folder. A job whose process ends in another way is
+resumed by `runner jobs resume`.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from runner.jobs.folder import add_start, asked_to_stop, job_folder, log_line, n
 from runner.jobs.interpreter import read_interpreter
 from runner.jobs.secrets import OVER_STANDARD_INPUT, receive_secrets
 from runner.local.database import opened, transaction
-from runner.local.job_inputs import ready_inputs
+from runner.local.job_inputs import prepare_inputs
 from runner.local.job_lock import lock
 from runner.local.job_records import select_job, update_job
-from runner.local.strays import adopt, end_strays, reap
+from runner.local.orphans import adopt, end_orphans, reap
 from runner.local.venvs import held, user_of
 from runner.workspace import Job, JobStatus
 
 
-def main(home: str, name: str, told: str = "") -> int:
-    """Run a queued job to its end and write down how it ended.
+def main(home: str, name: str, secrets_from: str = "") -> int:
+    """Run a queued job to its end, and write down how it ended.
 
-    `told` says whether it is told the job's secrets over its standard input.
+    With `secrets_from` as OVER_STANDARD_INPUT it receives the job's secrets over that.
     """
-    secrets = receive_secrets() if told == OVER_STANDARD_INPUT else {}
+    secrets = receive_secrets() if secrets_from == OVER_STANDARD_INPUT else {}
     folder = job_folder(Path(home), name)
     stopping: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _frame: stopping.append(number))
@@ -50,7 +50,8 @@ def _run(
     home: Path, name: str, folder: Path, stopping: list[int], secrets: Mapping[str, str]
 ) -> int:
     started = now()
-    with opened(home) as connection, transaction(connection):
+    # A job whose row still says that it is queued is resumed as well.
+    with opened(home, durable=False) as connection, transaction(connection):
         job = select_job(connection, name)
         if job.status != JobStatus.QUEUED:
             print(f"job {name} is {job.status}", file=sys.stderr)
@@ -89,18 +90,18 @@ def _run(
             )
         else:
             error = f"unexpected {type(failure).__name__}: {failure}; see {folder}/logs/host.txt"
-    end_strays()
+    end_orphans()
     ended = now()
     if job.type != "batch":
-        _draw(folder, replace(job, status=status, ended_at=ended, error=error))
+        _write_page(folder, replace(job, status=status, ended_at=ended, error=error))
     log_line(folder, f"job {name} is {status}" + (f": {error}" if error else ""))
     with opened(home) as connection:
         update_job(connection, name, status=status, ended_at=ended, error=error, **changes)
     return 0 if status == JobStatus.COMPLETED else 1
 
 
-def _draw(folder: Path, job: Job) -> None:
-    """Write the page of a training job. What fails here is no failure of the job."""
+def _write_page(folder: Path, job: Job) -> None:
+    """Write the page of a training job. An error here does not fail the job."""
     from runner.files.atomic import write_atomically
     from runner.local.tracking.record import read_record
     from runner.report.training import render_training
@@ -121,7 +122,7 @@ def _run_as_its_type(
     secrets: Mapping[str, str],
 ) -> Path | None:
     folder = job_folder(home, job.name)
-    ready_inputs(home, job, folder)
+    prepare_inputs(home, job, folder)
     if job.type != "batch":
         from runner.local.command_job import run_command_job
 
@@ -131,7 +132,7 @@ def _run_as_its_type(
     target = Path(job.output or folder / "named-outputs" / "score")
 
     def finalizing() -> None:
-        with opened(home) as connection:
+        with opened(home, durable=False) as connection:
             update_job(connection, job.name, status=JobStatus.FINALIZING)
 
     run_batch(job, folder, target, stop=stop, finalizing=finalizing, secrets=secrets)

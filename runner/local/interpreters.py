@@ -1,4 +1,4 @@
-"""Which Python runs the model, script or command of a deployment or a job on this machine."""
+"""The Python of a deployment or a job on this machine is chosen here, or made."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ VARIABLE = "RUNNER_ENV_MANAGER"
 
 
 def asked_manager(asked: EnvManager | None, catalog: Catalog) -> EnvManager:
-    """What makes declared environments: as the call asks, else the shell, else the project.
+    """Return the tool that makes environments, by the call, else the shell, else the project.
 
     Raises WrongUsage for a variable that says something else.
     """
@@ -39,15 +39,15 @@ def asked_manager(asked: EnvManager | None, catalog: Catalog) -> EnvManager:
 
 
 @dataclass(frozen=True)
-class Declaring:
-    """What declares an environment: a deployment or a job, or else the model that it has."""
+class EnvironmentSource:
+    """The environment that a deployment or a job declares, or else the model that it has."""
 
-    owner: str  # as a message names it, such as `deployment 'blue'`
+    owner: str  # as messages name it, such as `deployment 'blue'`
     environment: AssetReference | Environment | None
     needs: Needs
     model: Path | None = None
-    unless_declared: tuple[str, ...] = ()  # added where nothing is declared of their packages
-    label: str | None = None  # by which the model is named, as its folder says nothing to a person
+    unless_declared: tuple[str, ...] = ()  # requirements, added if their packages are not declared
+    label: str | None = None  # the name of the model in messages
 
 
 @dataclass(frozen=True)
@@ -57,53 +57,53 @@ class Interpreters:
     home: Path
     declared: Mapping[str, Environment]  # the project's own, by name
     manager: EnvManager
-    log: Callable[[str], object]  # told in a line what is made
+    log: Callable[[str], object]  # gets a line about what is made
 
-    def choose(self, declaring: Declaring) -> Interpreter:
-        """The Python for what is declared.
+    def choose(self, source: EnvironmentSource) -> Interpreter:
+        """Return the Python for what is declared.
 
         Raises DeclarationError, WrongUsage for what can't be resolved, and EnvironmentRefused.
         """
-        return self._choose(declaring, self.manager)
+        return self._choose(source, self.manager)
 
-    def choose_own(self, declaring: Declaring) -> Interpreter:
-        """The runner's own Python, for what Spark scores: it has no other.
+    def choose_own(self, source: EnvironmentSource) -> Interpreter:
+        """Return the runner's own Python, for what Spark scores, as it has no other.
 
         Raises EnvironmentRefused where other packages are declared than the runner has, unless
         its own are asked for.
         """
-        own = self._choose(declaring, "local")
+        own = self._choose(source, "local")
         if own.others and self.manager != "local":
             raise EnvironmentRefused(
-                f"{declaring.owner} runs in Spark, which has the runner's own packages, and"
+                f"{source.owner} runs in Spark, which has the runner's own packages, and"
                 f" {own.source} declares others ({told_others(own.others)[0]}): add --engine"
                 " process to score with those, or --env-manager local to score with the runner's"
             )
         return own
 
-    def _choose(self, declaring: Declaring, manager: EnvManager) -> Interpreter:
-        served = declaring.needs.server
+    def _choose(self, source: EnvironmentSource, manager: EnvManager) -> Interpreter:
+        served = source.needs.server
         declared = declared_environment(
-            declaring.environment,
+            source.environment,
             self.declared,
-            declaring.model,
-            declaring.owner,
+            source.model,
+            source.owner,
             **({"otherwise": "only those of Azure's inference server are"} if served else {}),
         )
-        if declared is not None and declaring.model is not None and declaring.label is not None:
-            declared = _named(declared, declaring.model, declaring.label)
+        if declared is not None and source.model is not None and source.label is not None:
+            declared = _named(declared, source.model, source.label)
         image = declared.image if declared and not declared.notices else None
-        needs = declaring.needs
+        needs = source.needs
         if served:
             if manager == "local":
-                check_own_server(declaring.owner)
-            declared = with_server(declared, declaring.owner)
+                check_own_server(source.owner)
+            declared = with_server(declared, source.owner)
         if declared is not None:
             names = {name_of(requirement) for requirement in declared.requirements}
-            brought = (each for each in declaring.unless_declared if name_of(each) not in names)
-            needs = replace(needs, adds=(*needs.adds, *brought))
+            lacking = (need for need in source.unless_declared if name_of(need) not in names)
+            needs = replace(needs, adds=(*needs.adds, *lacking))
         found = choose_interpreter(self.home, declared, manager, needs=needs, log=self.log)
-        unused = f"the image {image} of {declaring.owner} is not used on this machine"
+        unused = f"the image {image} of {source.owner} is not used on this machine"
         notices = (*found.notices, *([unused] if image else ()))
         for notice in notices:
             self.log(notice)
@@ -111,7 +111,7 @@ class Interpreters:
 
 
 def _named(declared: DeclaredEnvironment, model: Path, label: str) -> DeclaredEnvironment:
-    """What a model declares, its files named by the model and not by the workspace's folder."""
+    """Name the files in a model's environment by the model, and not by the workspace's folder."""
 
     def name(place: str) -> str:
         inside = place.removeprefix(f"{model}{os.sep}")

@@ -1,4 +1,4 @@
-"""From what a person asks for to what the engine is given: model, data, settings, plan."""
+"""A call of a batch endpoint becomes a job here: its model, data, settings and plan."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from runner.jobs.secrets import unwritten
 from runner.local.assets import without_unused_keys
 from runner.local.files import check, link_out, looks_changed
 from runner.local.home import make_folder
-from runner.local.interpreters import Declaring, Interpreters
+from runner.local.interpreters import EnvironmentSource, Interpreters
 from runner.local.jobs import begin_job, name_job
 from runner.local.venvs import keep_interpreter, tracking_store_variables
 from runner.scoring_script import find_script
@@ -70,7 +70,7 @@ def invoke(
 ) -> Job:
     """Begin a batch job of a deployment of a model. Raises a RunnerError; then there is no job.
 
-    JobFailed where the output place holds something already.
+    Raises JobFailed if there is something at the output place.
     """
     output = check_output(invocation.output_path)
     name = name_job(request.endpoint)
@@ -82,7 +82,7 @@ def invoke(
     plan = replace(
         plan, python=interpreter.python, environment_variables=variables, secrets=secrets
     )
-    write_plan(plan, folder / "plan.json")
+    write_plan(plan, folder / "plan.json", synced=False)  # `begin_job` does
     keep_interpreter(home, interpreter, folder)
     if model and plan.script:
         link_out(home, model.content_hash, model_folder(folder) / model.base_name)
@@ -102,7 +102,7 @@ def invoke(
 
 
 def _given_variables(request: Request) -> set[str]:
-    """The names of the variables that a call gives itself."""
+    """Return the names of the variables that the call itself sets."""
     settings = (key.partition(".") for key in request.changed)
     return {name for section, _, name in settings if section == "environment_variables"}
 
@@ -110,17 +110,17 @@ def _given_variables(request: Request) -> set[str]:
 def _interpreter(
     request: Request, plan: Plan, model: Asset | None, interpreters: Interpreters
 ) -> Interpreter:
-    """The Python that scores by a plan: that of what its deployment or else its model declares."""
+    """Return the Python of a plan, by what its deployment declares, or else its model."""
     deployment = request.declared
     assert deployment is not None
-    declaring = declaring_of(deployment, model)
+    source = environment_source(deployment, model)
     if plan.settings.engine == "spark":
-        return interpreters.choose_own(declaring)
-    return interpreters.choose(declaring)
+        return interpreters.choose_own(source)
+    return interpreters.choose(source)
 
 
-def declaring_of(deployment: Deployment, model: Asset | None) -> Declaring:
-    """What declares the environment that a deployment scores in."""
+def environment_source(deployment: Deployment, model: Asset | None) -> EnvironmentSource:
+    """Return the environment that a deployment declares for scoring."""
     script = find_script(deployment)
     path = Path(model.path) if model else None
     if script is None:
@@ -129,7 +129,7 @@ def declaring_of(deployment: Deployment, model: Asset | None) -> Declaring:
         needs = served_script_needs(script.code)
     else:
         needs = script_needs(script.code)
-    return Declaring(
+    return EnvironmentSource(
         owner=f"deployment {deployment.name!r}",
         environment=deployment.environment,
         needs=needs,
@@ -143,9 +143,9 @@ def plan_job(
 ) -> tuple[Plan, Asset | None, str, tuple[str, ...]]:
     """Make the plan of a batch job; register what the workspace lacks of its model and data.
 
-    Returns the plan, the model, the input as it was asked for, and a line for each thing worth
-    knowing: declared files that look changed since they were registered, files that are not scored.
-    Raises a RunnerError naming what is missing or makes no sense; nothing has begun then.
+    Returns the plan, the model, the input as it was asked for, and notices: of declared files that
+    look changed since they were registered, and of files that are not scored. Raises a RunnerError
+    for what is missing or makes no sense; nothing has begun then.
     """
     deployment = request.declared
     assert deployment is not None, "here only what is declared can be asked for"
@@ -192,7 +192,7 @@ def plan_job(
 
 
 def _engine(deployment: BatchDeployment, model: Asset | None, asked: str | None) -> Engine:
-    """What runs the job: what is asked for, else Spark for a Spark ML model.
+    """Return the engine of the job: the one asked for, else Spark for a Spark ML model.
 
     Raises EnvironmentRefused where that is Spark and there is no Java, or no pyspark.
     """
@@ -205,7 +205,7 @@ def _engine(deployment: BatchDeployment, model: Asset | None, asked: str | None)
 
 
 def find_model(assets: Assets, catalog: Catalog, deployment: Deployment) -> Asset | None:
-    """The deployment's model, registered from its declaration if the workspace lacks it."""
+    """Find the deployment's model, and register it from its declaration if it is missing."""
     source = deployment.model
     if source is None:
         return None
@@ -216,9 +216,10 @@ def find_model(assets: Assets, catalog: Catalog, deployment: Deployment) -> Asse
 
 
 def _in_place(assets: Assets, source: Model, name: str) -> Registration:
-    """What registers a model that is declared in its deployment.
+    """Return the registration of a model that is declared in its deployment.
 
-    It is registered each time that it is used, so only the first time tells of unused keys.
+    It is registered each time that it is used, so unused keys are left out from the second time on,
+    for a single notice.
     """
     registration = registration_of(source, name)
     try:
@@ -229,7 +230,7 @@ def _in_place(assets: Assets, source: Model, name: str) -> Registration:
 
 
 def find_data(assets: Assets, catalog: Catalog, reference: AssetReference) -> Asset:
-    """The data asset, registered from its declaration if the workspace lacks it."""
+    """Find the data asset, and register it from its declaration if it is missing."""
     return _find(assets, "data", reference, catalog.data)
 
 
@@ -250,7 +251,7 @@ def _find(
 
 
 def _here(declaration: Model) -> Model:
-    """A declaration of what is on this machine. Raises EnvironmentRefused for any other."""
+    """Return the declaration, if its model is on this machine. Raises EnvironmentRefused."""
     if isinstance(declaration.path, Path) or is_job_address(declaration.path):
         return declaration
     raise _elsewhere(declaration)
@@ -266,11 +267,10 @@ def _elsewhere(declaration: Model | Data) -> EnvironmentRefused:
 def _data(
     home: Path, catalog: Catalog, asked: str, assets: Assets
 ) -> tuple[str, Chosen, tuple[str, ...]]:
-    """The input as it was asked for, what its files are, and notices.
+    """Return the input as it was asked for, its files, and notices.
 
-    A path is read where it lies: this machine is where the job runs, so there is nothing to
-    upload; what its ignore file would keep from being sent is not read either. What is named by
-    reference comes from the workspace.
+    A path is read where it lies, as the job runs on this machine, without the files that its ignore
+    file excludes. A reference means an asset of the workspace.
     """
     form = form_of(asked)
     if form == "asset":
@@ -298,12 +298,12 @@ def _notices(
     asked: AssetReference | Model | None,
     declared: Mapping[str, Model] | Mapping[str, Data],
 ) -> tuple[str, ...]:
-    """Say so where the latest version looks older than the files it is declared from."""
+    """Return a notice if the declared files look changed since the latest version."""
     declaration = declared.get(asset.name)
     if not isinstance(asked, AssetReference) or asked.exact or declaration is None:
         return ()
     path = declaration.path
-    # What a job made, or came from another place, is meant to be other than what is declared.
+    # A version that a job made, or that was copied here, differs from the declaration on purpose.
     if asset.made_elsewhere or not isinstance(path, Path) or path.name != asset.base_name:
         return ()
     if not looks_changed(home, asset.content_hash, path):
@@ -323,9 +323,9 @@ def _settings(deployment: BatchDeployment, request: Request, invocation: Invocat
 
 
 def check_output(given: str | None) -> Path | None:
-    """The output place as an absolute path.
+    """Return the output place as an absolute path.
 
-    JobFailed when something is there already, WrongUsage for a place that is not on this machine.
+    Raises JobFailed if something is there, and WrongUsage for a place not on this machine.
     """
     if given is None:
         return None

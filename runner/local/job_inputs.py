@@ -1,4 +1,4 @@
-"""What a job reads of the workspace's store, made ready before it begins and before it goes on."""
+"""The stored files that a job reads are checked here before it begins and before it is resumed."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from runner.local.files import check, link_out
 from runner.workspace import Job
 
 
-def ready_inputs(home: Path, job: Job, folder: Path) -> None:
-    """Hold the files that a job reads of the store against their hashes, and lay out the model that
-    its script is to find, where that is not there whole.
+def prepare_inputs(home: Path, job: Job, folder: Path) -> None:
+    """Check the stored files that a job reads against their hashes, and lay out its script's model.
 
-    Raises EnvironmentRefused with the first that is damaged, and JobFailed for a job whose folder
-    is.
+    Raises EnvironmentRefused for the first damaged file, and JobFailed for a damaged job folder.
     """
     if job.type != "batch":
         from runner.local.command_job import read_command
@@ -37,7 +35,7 @@ def ready_inputs(home: Path, job: Job, folder: Path) -> None:
 
 
 def _check(home: Path, path: str, reference: str | None) -> None:
-    """Check what a path leads to, where it leads into the store."""
+    """Check the tree that a path lies in, if it lies in the store."""
     if tree := _tree_of(home, path):
         check(home, tree, reference or "the asset")
 
@@ -47,7 +45,7 @@ def _lay_out(home: Path, plan: Plan, reference: str, target: Path) -> None:
     if len(there) == 1 and plan.model and (tree := _tree_of(home, plan.model)):
         link_out(home, tree, there[0], reference)
         return
-    from runner.local.assets import find  # what takes a while to import, and is seldom needed
+    from runner.local.assets import find  # slow to import, and seldom needed
 
     model = find(home, "model", reference)
     link_out(home, model.content_hash, target / model.base_name, reference)

@@ -1,4 +1,4 @@
-"""Which process of this machine is at work on a job."""
+"""The lock of a job tells which process of this machine runs it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from runner.local.machine import running_kernel
 
 
 def lock(folder: Path) -> BinaryIO | None:
-    """Take the job for this process, until the file is closed; None when another one has it.
+    """Lock the job for this process until the file is closed; None if another process has it.
 
-    The lock is POSIX's record lock, which children don't inherit: a worker that outlives a
-    killed job doesn't keep the job from being taken up again.
+    It is a POSIX record lock, which children don't inherit: so a worker that outlives a killed host
+    doesn't keep the job from being resumed.
     """
     file = open(folder / "lock", "ab", opener=only_files)  # noqa: SIM115
     try:
@@ -36,10 +36,7 @@ def lock(folder: Path) -> BinaryIO | None:
 
 
 def check_lock(folder: Path) -> None:
-    """Refuse a job whose lock no process can hold, as something else lies in its place.
-
-    Raises EnvironmentRefused.
-    """
+    """Raise EnvironmentRefused if something that is no file lies in the place of the lock."""
     path = folder / "lock"
     if path.exists() and not path.is_file():
         raise EnvironmentRefused(
@@ -49,10 +46,10 @@ def check_lock(folder: Path) -> None:
 
 
 def owner(folder: Path) -> int | None:
-    """The number of the process that runs the job, None when none does.
+    """Return the number of the process that runs the job; None if none does.
 
-    It asks and doesn't try: a probe that took the lock would keep a job from starting. The number
-    is not above 0 for a process that this one can't see, as from inside another container.
+    It doesn't try to take the lock, which could keep a job from starting. The number is not above
+    0 for a process that this one can't see, such as one of another container.
     """
     try:
         with open(folder / "lock", "rb", opener=only_files) as file:
@@ -64,10 +61,10 @@ def owner(folder: Path) -> int | None:
 
 
 def runs_here(folder: Path) -> bool:
-    """Whether the kernel that runs this process runs the one that holds the job's lock, too.
+    """Return whether the process that holds the job's lock runs on this kernel, too.
 
-    Otherwise the number that `owner` gives, of a file system that several machines share, may be
-    somebody else's here.
+    Otherwise, as on a file system that machines share, the number that `owner` gives may be
+    another process's here.
     """
     try:
         return read_file(folder / "lock") == running_kernel().encode()
@@ -76,14 +73,14 @@ def runs_here(folder: Path) -> bool:
 
 
 def _flock(kind: int) -> bytes:
-    """C's `struct flock` over a whole file."""
+    """Return C's `struct flock` for a whole file."""
     if sys.platform == "darwin":
         return struct.pack("qqihh", 0, 0, 0, kind, os.SEEK_SET)
     return struct.pack("hhqqi4x", kind, os.SEEK_SET, 0, 0, 0)
 
 
 def _read_flock(answer: bytes) -> tuple[int, int]:
-    """The kind of lock and the process that holds it."""
+    """Return the kind of lock and the process that holds it."""
     if sys.platform == "darwin":
         _, _, process, kind, _ = struct.unpack("qqihh", answer)
     else:

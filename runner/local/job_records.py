@@ -11,7 +11,7 @@ from runner.local.database import decode, encode
 from runner.nearest import nearest
 from runner.workspace import Job, JobStatus
 
-# A job's folder follows from its name, and holds which interpreter it has; notices are told once.
+# The folder follows from the name, the interpreter is in the folder, and notices are not kept.
 _COLUMNS = tuple(
     column.name for column in fields(Job) if column.name not in ("folder", "notices", "interpreter")
 )
@@ -51,7 +51,7 @@ def update_job(connection: sqlite3.Connection, name: str, **changes: str | None)
 
 
 def delete_job(connection: sqlite3.Connection, name: str) -> None:
-    """Forget a job; there need be none of that name."""
+    """Delete a job, if there is one of that name."""
     connection.execute("DELETE FROM jobs WHERE name = ?", [encode(name)])
 
 
@@ -59,7 +59,7 @@ def select_job(connection: sqlite3.Connection, name: str) -> Job:
     """Return the job of that name. Raises `NotFound`."""
     row = connection.execute("SELECT * FROM jobs WHERE name = ?", [encode(name)]).fetchone()
     if row is None:
-        names = (one["name"] for one in connection.execute("SELECT name FROM jobs"))
+        names = (row["name"] for row in connection.execute("SELECT name FROM jobs"))
         raise NotFound(f"no job {name!r}{nearest(name, names)}")
     return _job(row)
 

@@ -1,4 +1,4 @@
-"""The jobs of the local workspace: begun, looked at, stopped and taken up again."""
+"""The jobs of the local workspace are begun, shown, canceled and resumed here."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from runner.jobs.folder import ask_to_stop, forget_stop, job_folder, now, starts
 from runner.jobs.interpreter import read_interpreter
 from runner.jobs.kinds import JobType
 from runner.jobs.secrets import OVER_STANDARD_INPUT, send_secrets
+from runner.local.command_lock import end_orphaned_command
 from runner.local.database import opened, transaction
 from runner.local.job_lock import check_lock, owner
 from runner.local.job_records import (
@@ -28,7 +29,6 @@ from runner.local.job_records import (
     select_jobs,
     update_job,
 )
-from runner.local.left_over import end_left_over
 from runner.local.signals import kill_owner, signal_owner
 from runner.local.tracking.record import read_record
 from runner.local.venvs import restore_venv
@@ -42,21 +42,21 @@ if TYPE_CHECKING:
 _STARTING = 30.0  # seconds a queued job's process may take to appear
 _PATIENCE = 5.0  # seconds a batch job has to end by itself, then those the system has to end it
 _COMMANDS_PATIENCE = 5.0  # seconds more, as a command is waited for while it ends by itself
-_LOOK = 0.05  # seconds between looks at whether a canceled job has ended
+_LOOK = 0.05  # seconds between checks whether a canceled job has ended
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is easily taken for another
 _NO_SECRETS: Mapping[str, str] = MappingProxyType({})
 _RUNNING = (JobStatus.RUNNING, JobStatus.FINALIZING)
 
 
 def name_job(stem: str) -> str:
-    """A job's name that no other has."""
+    """Return a name for a job that no other has."""
     import secrets
 
     return f"{stem}-{''.join(secrets.choice(_LETTERS) for _ in range(6))}"
 
 
 def begin_job(home: Path, job: Job, secrets: Mapping[str, str] = _NO_SECRETS) -> Job:
-    """Keep a job whose folder says what it is to do, and start its process.
+    """Register a job whose folder has its instructions, and start its process.
 
     `secrets` are the values of its variables that its folder does not hold. Raises
     EnvironmentRefused where the process does not come up.
@@ -68,13 +68,13 @@ def begin_job(home: Path, job: Job, secrets: Mapping[str, str] = _NO_SECRETS) ->
 
 
 def list_jobs(home: Path, limit: int | None = None, type_: JobType | None = None) -> list[Job]:
-    """The jobs, of one type where that is asked for, the latest first."""
+    """Return the jobs, of one type if that is asked for, the latest first."""
     with opened(home) as connection:
         return [_with_live_status(home, job) for job in select_jobs(connection, limit, type_)]
 
 
 def show_job(home: Path, name: str | None = None) -> Job:
-    """The job of that name, else the latest. Raises NotFound."""
+    """Return the job of that name, else the latest. Raises NotFound."""
     with opened(home) as connection:
         job = select_job(connection, name) if name else latest_job(connection)
     if job is None:
@@ -94,7 +94,7 @@ def cancel_job(home: Path, name: str) -> Job:
         if not ended:
             update_job(connection, name, status=JobStatus.CANCELED, ended_at=now())
     if not ended:
-        end_left_over(folder)
+        end_orphaned_command(folder)
         _end_open_run(home, name)
     return show_job(home, name)
 
@@ -107,8 +107,8 @@ def resume_job(
 ) -> Job:
     """Start a job's process again, unless it runs. Raises NotFound, EnvironmentRefused.
 
-    `find_secrets` finds the values that `begin_job` was given. Its venv is made again where it was
-    removed; a line of `log` says so.
+    `find_secrets` finds the values that `begin_job` was given. A venv that was removed is made
+    again, which `log` gets a line about.
     """
     job = show_job(home, name)
     if job.status == JobStatus.COMPLETED:
@@ -124,17 +124,18 @@ def resume_job(
 
 
 def _end_host(folder: Path, name: str, patience: float) -> None:
-    """End the process of a job: it is asked to, and killed where it has not within `patience`
-    seconds.
+    """Ask the process of a job to end, and kill it if it has not within `patience` seconds.
 
-    It hears a signal, or finds in its folder that it is to stop, which it does also where no
-    signal of this process reaches it. Raises EnvironmentRefused where it goes on.
+    It is asked by a signal and by a file in its folder, as signals may not reach it. Raises
+    EnvironmentRefused if it goes on.
     """
     process = owner(folder)
     if process is None:
         return
     ask_to_stop(folder)
-    reached = signal_owner(folder, signal.SIGTERM, signal.SIGCONT)  # a stopped one hears no other
+    reached = signal_owner(
+        folder, signal.SIGTERM, signal.SIGCONT
+    )  # which a stopped process needs first
     if _ends_within(folder, patience) or (
         reached and kill_owner(folder) and _ends_within(folder, _PATIENCE)
     ):
@@ -160,7 +161,7 @@ def _ends_within(folder: Path, seconds: float) -> bool:
 
 
 def _end_open_run(home: Path, name: str) -> None:
-    """End the run that a killed host left open, in a process that may import MLflow."""
+    """End the run that a killed host left open, in a process that imports MLflow."""
     record = read_record(job_folder(home, name))
     if record is not None and record.status == "RUNNING":
         import subprocess
@@ -170,7 +171,7 @@ def _end_open_run(home: Path, name: str) -> None:
 
 
 def find_output(home: Path, name: str, output: str) -> Path:
-    """The file or folder that a job wrote as its output of that name. Raises NotFound."""
+    """Return the file or folder that a job wrote as its output of that name. Raises NotFound."""
     job = show_job(home, name)
     folder = job_folder(home, name) / "named-outputs"
     outputs = {path.name: path for path in folder.iterdir()} if folder.is_dir() else {}
@@ -191,11 +192,11 @@ def _spawn(home: Path, name: str, secrets: Mapping[str, str]) -> Job:
     process = None
     try:
         process = start_host(home, name, secrets)
-        # Until the host has begun, the job would still look as it was left.
+        # Until the host has begun, the row shows the status from before.
         while len(starts(folder)) == begun and process.poll() is None:
             time.sleep(_LOOK / 5)
     except BaseException:
-        # Who is interrupted here doesn't know the job's name yet.
+        # Interrupted here, the caller doesn't know the job's name yet.
         if process:
             process.terminate()
         _give_up(home, name, JobStatus.CANCELED, "interrupted before it began")
@@ -208,7 +209,7 @@ def _spawn(home: Path, name: str, secrets: Mapping[str, str]) -> Job:
 
 
 def start_host(home: Path, name: str, secrets: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Start the process that runs a job, and tell it the job's secrets. It outlives this one."""
+    """Start the process that runs a job, and send it the job's secrets. It outlives this one."""
     import subprocess
 
     folder = job_folder(home, name)
@@ -237,11 +238,11 @@ def _give_up(home: Path, name: str, status: JobStatus, error: str) -> None:
 
 
 def _with_live_status(home: Path, job: Job) -> Job:
-    """The job with its folder, and with the state it is in if its process is gone."""
+    """Return the job with its folder, and as not responding if its process is gone."""
     folder = job_folder(home, job.name)
     unowned = job.status in _RUNNING or (job.status == JobStatus.QUEUED and _is_late(job))
     if unowned and owner(folder) is None:
-        # It may have ended between the look at its row and the look at its lock.
+        # It may have ended after its row was read and before its lock was.
         with opened(home) as connection:
             job = select_job(connection, job.name)
         if not job.status.final:

@@ -1,6 +1,6 @@
-"""Where a process number means something: in its process namespace, of one start of a machine.
+"""A process number is valid in one process namespace, during one start of one machine.
 
-Both are compared as texts; they tell nothing else.
+Its functions return texts, which are only compared.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def running_kernel() -> str:
-    """The kernel that runs this process, as no other machine and no other start of it has it."""
+    """Return the id of this start of this machine."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
@@ -18,7 +18,7 @@ def running_kernel() -> str:
 
 
 def process_namespace() -> str:
-    """In which this process's own number is one of its own: a container has another."""
+    """Return the namespace of this process's number; a container has one of its own."""
     try:
         return f"{running_kernel()} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115 - no file
     except OSError:

@@ -1,4 +1,4 @@
-"""Online endpoints of the local workspace: served on this machine, or asked once."""
+"""Online endpoints are served on this machine here, or answer a single request."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from runner.local.endpoint_folder import (
     withdraw,
 )
 from runner.local.interpreters import Interpreters
-from runner.local.invocation import declaring_of, find_model
+from runner.local.invocation import environment_source, find_model
 from runner.local.job_lock import lock, owner
 from runner.local.serving.answer import JSON, Answer, refuse
 from runner.local.serving.bodies import MAX_BODY
@@ -51,8 +51,8 @@ if TYPE_CHECKING:
     from runner.local.serving.deployment import Deployment
 
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-_LONGEST = 600.0  # seconds a client waits for a server, which has timeouts of its own
-_MARGIN = 5.0  # seconds that a stop takes besides the requests it waits for
+_LONGEST = 600.0  # seconds to wait for a server, which has its own timeouts
+_MARGIN = 5.0  # seconds that a stop takes in addition to open requests
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (compared with, never bound here)
 
 
@@ -68,8 +68,8 @@ def serve(
 ) -> None:
     """Serve a declared endpoint, with all its deployments, until SIGINT or SIGTERM.
 
-    `ready` is called with the scoring URI once requests are answered, `log` with a line for what
-    is worth knowing. Raises a RunnerError for what keeps the endpoint from being served.
+    `ready` is called with the scoring URI once requests are answered, `log` with lines for a
+    person. Raises a RunnerError if the endpoint can't be served.
     """
     endpoint, declared = _choose(catalog, name)
     _need_packages()
@@ -135,7 +135,7 @@ def serve(
 
 
 def _load(deployments: Sequence[Deployment], log: Callable[[str], object]) -> None:
-    """Start all deployments side by side and wait for them, with a line for what becomes of each.
+    """Start all deployments side by side, wait for them, and log how each start went.
 
     Raises the JobFailed of the first that can't start, and leaves no process then.
     """
@@ -149,11 +149,13 @@ def _load(deployments: Sequence[Deployment], log: Callable[[str], object]) -> No
 
     with ThreadPoolExecutor(len(deployments)) as threads:
         try:
-            for loaded in as_completed([threads.submit(load, each) for each in deployments]):
+            for loaded in as_completed(
+                [threads.submit(load, deployment) for deployment in deployments]
+            ):
                 loaded.result()
         except BaseException:
-            for each in deployments:
-                each.kill()  # so that nobody waits for the others
+            for deployment in deployments:
+                deployment.kill()  # so that nobody waits for the others
             raise
 
 
@@ -166,7 +168,7 @@ def send(
     deployment: str | None,
     interpreters: Interpreters,
 ) -> Response:
-    """Have one request answered by the endpoint's server; where none runs, without one."""
+    """Have a request answered by the endpoint's server, or without one if none runs."""
     endpoint, declared = _choose(catalog, name)
     if deployment is not None and deployment not in declared:
         known = nearest(deployment, declared)
@@ -196,7 +198,7 @@ def _planned(
     interpreters: Interpreters,
     log: Callable[[str], object],
 ) -> Iterator[DeploymentPlan]:
-    """Give the plan of a deployment whose venv, if it has one, stays there meanwhile."""
+    """Give the plan of a deployment, whose venv can't be removed meanwhile."""
     plan, interpreter = plan_deployment(home, catalog, assets, folder, deployment, interpreters)
     for notice in differing(interpreter):
         log(notice)
@@ -212,7 +214,7 @@ def plan_deployment(
     deployment: OnlineDeployment,
     interpreters: Interpreters,
 ) -> tuple[DeploymentPlan, Interpreter]:
-    """The plan of a deployment for the engine, and the deployment's Python.
+    """Return the plan of a deployment for the engine, and the deployment's Python.
 
     Its model is registered and its declared environment is made where they are not there yet.
     """
@@ -234,7 +236,7 @@ def plan_deployment(
     slots = deployment.instance_count * settings.max_concurrent_requests_per_instance
     found = str(lay_out_model(home, folder, model)) if model and script else None
     spark = model is not None and script is None and _is_spark(Path(model.path))
-    interpreter = interpreters.choose(declaring_of(deployment, model))
+    interpreter = interpreters.choose(environment_source(deployment, model))
     plan = DeploymentPlan(
         name=deployment.name,
         model=model.path if model else None,
@@ -259,7 +261,7 @@ def plan_deployment(
 
 
 def _worker_count(deployment: OnlineDeployment) -> int:
-    """The number of processes of each instance. Raises WrongUsage for what is none."""
+    """Return the number of processes of each instance. Raises WrongUsage for an invalid number."""
     if deployment.worker_count is None:
         raise WrongUsage(
             f"deployment {deployment.name!r}: environment variable {WORKER_COUNT} is"
@@ -272,11 +274,11 @@ def _is_spark(model: Path) -> bool:
     try:
         return read_mlmodel(model).pipeline is not None
     except JobFailed:
-        return False  # its process will say what is wrong with it
+        return False  # its process will report that
 
 
 def _settle_spark(folder: Path, python: str | None) -> dict[str, str]:
-    """The variables of a process that scores with Spark in a Python. Raises EnvironmentRefused."""
+    """Return the variables for scoring with Spark in a Python. Raises EnvironmentRefused."""
     check_spark(python=python)
     return write_settings(
         folder / "spark",
@@ -290,7 +292,7 @@ def _settle_spark(folder: Path, python: str | None) -> dict[str, str]:
 
 
 def _choose(catalog: Catalog, name: str) -> tuple[OnlineEndpoint, Mapping[str, OnlineDeployment]]:
-    """The endpoint of that name, with its deployments."""
+    """Return the endpoint of that name, with its deployments."""
     endpoints = catalog.online_endpoints
     if name in catalog.batch_endpoints:
         raise WrongUsage(f"endpoint {name!r} is a batch endpoint; use `runner score {name}`")
@@ -315,8 +317,10 @@ def _need_packages() -> None:
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    """A socket that is bound and doesn't listen yet: until the models are loaded, nobody should
-    be kept waiting on it."""
+    """Return a socket that is bound and doesn't listen yet.
+
+    Until the models are loaded, nobody should be kept waiting on it.
+    """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
@@ -367,7 +371,7 @@ def _post(where: Address, key: str, body: bytes, deployment: str | None) -> Resp
 def _answer_once(
     plan: DeploymentPlan, folder: Path, body: bytes, log: Callable[[str], object]
 ) -> Response:
-    """Load a deployment for one request. What its model prints goes to a file."""
+    """Load a deployment for a single request. What its model prints goes to a file."""
     from dataclasses import replace
 
     from runner.local.serving.deployment import Deployment

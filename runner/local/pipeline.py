@@ -1,7 +1,7 @@
-"""A deployed pipeline on this machine: its steps, which have to be commands, as one job.
+"""The steps of a deployed pipeline, which have to be commands, run on this machine as one job.
 
-The steps run one after the other, each in its own copy of its code, in the job's own environment.
-What one step writes for another lies in the job's folder, below `steps`.
+The steps run one after the other, each in its own copy of its code, in the job's environment. What
+a step writes for another lies in the job's folder, below `steps`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from runner.jobs.run_tags import usual_experiment
 from runner.jobs.secrets import unwritten
 from runner.local.command_job import Command, write_command
 from runner.local.home import make_folder
-from runner.local.interpreters import Declaring, Interpreters
+from runner.local.interpreters import EnvironmentSource, Interpreters
 from runner.local.invocation import find_data
 from runner.local.jobs import begin_job, name_job
 from runner.local.tracking.plan import RunInput, RunPlan
@@ -58,8 +58,8 @@ _ON_AZURE = "name an environment of Azure with --env"
 
 
 @dataclass(frozen=True)
-class _Part:
-    """A step that can run here."""
+class _RunnableStep:
+    """A step of a pipeline with its component, which is on this machine."""
 
     name: str
     step: Step
@@ -78,7 +78,7 @@ def begin_pipeline(
     """Begin the job of a deployment that runs a pipeline.
 
     Raises WrongUsage for inputs that it does not take, and EnvironmentRefused for what only Azure
-    runs; then there is no job.
+    runs, before there is a job.
     """
     assert request.pipeline is not None
     if invocation.output_path is not None:
@@ -137,14 +137,14 @@ def begin_pipeline(
 
 
 def variables_of(deployment: PipelineDeployment) -> dict[str, str]:
-    """The declared variables of all steps, by the names that the job's command has for them.
+    """Return the declared variables of all steps, by their names in the job's command.
 
     Raises as `begin_pipeline`.
     """
     return _variables(_in_order(_pipeline_of(deployment)))
 
 
-def _variables(parts: list[_Part]) -> dict[str, str]:
+def _variables(parts: list[_RunnableStep]) -> dict[str, str]:
     return {
         f"{part.name}__{name}": value
         for part in parts
@@ -165,13 +165,13 @@ def _pipeline_of(deployment: PipelineDeployment) -> PipelineComponent:
     return read_pipeline_component(found)
 
 
-def _in_order(pipeline: PipelineComponent) -> list[_Part]:
-    """The steps, each after those whose outputs it reads. Raises EnvironmentRefused, WrongUsage."""
+def _in_order(pipeline: PipelineComponent) -> list[_RunnableStep]:
+    """Return the steps, each after those it depends on. Raises EnvironmentRefused, WrongUsage."""
     waiting = {name: _part(pipeline, name) for name in pipeline.jobs}
     for part in waiting.values():
         if unknown := sorted(part.before - waiting.keys()):
             raise WrongUsage(f"{pipeline.file}: step {part.name!r} reads of no step {unknown[0]!r}")
-    ordered: list[_Part] = []
+    ordered: list[_RunnableStep] = []
     while waiting:
         ready = [part for part in waiting.values() if not part.before & waiting.keys()]
         if not ready:
@@ -182,8 +182,8 @@ def _in_order(pipeline: PipelineComponent) -> list[_Part]:
     return ordered
 
 
-def _part(pipeline: PipelineComponent, name: str) -> _Part:
-    """A step that can run here. Raises EnvironmentRefused, WrongUsage."""
+def _part(pipeline: PipelineComponent, name: str) -> _RunnableStep:
+    """Return a step that can run here. Raises EnvironmentRefused, WrongUsage."""
     where = f"step {name!r} of {pipeline.file.name}"
     kind = str(pipeline.jobs[name].get("type", "command"))
     if kind != "command":
@@ -202,12 +202,12 @@ def _part(pipeline: PipelineComponent, name: str) -> _Part:
         component = read_command_component(component)
     if component.code is not None and not isinstance(component.code, Path):
         raise EnvironmentRefused(f"the code of {where} is not on this machine ({component.code})")
-    # They become names of folders.
+    # These become names of folders.
     for called in (name, *component.outputs, *pipeline.outputs):
         if not _NAME.fullmatch(called):
             raise WrongUsage(f"{where}: found the name {called!r}, allowed: letters, digits and _")
     before = {found["step"] for found in _bindings(step) if found["step"]}
-    return _Part(name, step, component, frozenset(before))
+    return _RunnableStep(name, step, component, frozenset(before))
 
 
 def _bindings(step: Step) -> Iterator[re.Match[str]]:
@@ -216,18 +216,18 @@ def _bindings(step: Step) -> Iterator[re.Match[str]]:
 
 
 def _path_of(bound: Any) -> Any:
-    """What a name is bound to: a value, or the path of a mapping."""
+    """Return what a name is bound to: a value, or the path of a mapping."""
     return bound.get("path", bound.get("value")) if isinstance(bound, Mapping) else bound
 
 
-def _interpreter(parts: list[_Part], interpreters: Interpreters) -> Interpreter:
-    """The one Python of all steps. Raises EnvironmentRefused where they declare several."""
+def _interpreter(parts: list[_RunnableStep], interpreters: Interpreters) -> Interpreter:
+    """Return the Python of all steps. Raises EnvironmentRefused if they declare several."""
     found: Interpreter | None = None
     for part in parts:
         code = part.component.code if isinstance(part.component.code, Path) else None
         needs = replace(script_needs(code), runs_runner=False)
-        declaring = Declaring(f"step {part.name!r}", part.component.environment, needs)
-        chosen = interpreters.choose(declaring)
+        source = EnvironmentSource(f"step {part.name!r}", part.component.environment, needs)
+        chosen = interpreters.choose(source)
         if found is not None and chosen.python != found.python:
             raise EnvironmentRefused(
                 f"step {part.name!r} declares another environment than {parts[0].name!r}, and a"
@@ -242,11 +242,11 @@ def _command(
     assets: Assets,
     catalog: Catalog,
     pipeline: PipelineComponent,
-    parts: list[_Part],
+    parts: list[_RunnableStep],
     given: Mapping[str, str],
     folder: Path,
 ) -> Command:
-    """The steps as one command of a shell, which ends with the first step that fails."""
+    """Return the steps as one shell command, which ends with the first step that fails."""
     steps = folder / "steps"
     inputs: dict[str, str] = {}
     lines = [f"rm -rf {shlex.quote(str(steps))}"]
@@ -255,7 +255,7 @@ def _command(
         values = _inputs(assets, catalog, part, pipeline, given, steps)
         inputs |= {f"{part.name}__{name}": value for name, value in {**values, **outputs}.items()}
         text = _command_of(part, values, outputs)
-        # By another name, so that no value is in the command, which all on this machine can read.
+        # Values have names, as any user of this machine can read the command.
         exported = "".join(
             f'export {name}="${part.name}__{name}"\n' for name in part.step.environment_variables
         )
@@ -278,9 +278,9 @@ def _command(
 
 
 def _outputs(
-    part: _Part, pipeline: PipelineComponent, steps: Path
+    part: _RunnableStep, pipeline: PipelineComponent, steps: Path
 ) -> tuple[dict[str, str], list[str]]:
-    """Where a step writes what is not the pipeline's own output, and what makes those places."""
+    """Return where a step writes for other steps, and the commands that make those places."""
     places: dict[str, str] = {}
     made: list[str] = []
     for name, declared in part.component.outputs.items():
@@ -299,12 +299,12 @@ def _outputs(
 def _inputs(
     assets: Assets,
     catalog: Catalog,
-    part: _Part,
+    part: _RunnableStep,
     pipeline: PipelineComponent,
     given: Mapping[str, str],
     steps: Path,
 ) -> dict[str, str]:
-    """What a step is given, by name; what is optional and given to nobody is left out."""
+    """Return the inputs of a step by name, without optional ones that are not given."""
     values: dict[str, str] = {
         name: _written(item.default)
         for name, item in part.component.inputs.items()
@@ -336,7 +336,7 @@ def _inputs(
 
 
 def _asset(assets: Assets, catalog: Catalog, start: Path, path: str, type_: str) -> str:
-    """The path of what a step names itself: a model or data asset, or files beside the pipeline."""
+    """Return the path of what a step names itself: an asset, or files beside the pipeline."""
     if path.startswith(PREFIX):
         reference = parse_reference(path)
         if type_ in ASSET_KINDS["model"].types and kind_of_type(type_) == "model":
@@ -349,7 +349,7 @@ def _asset(assets: Assets, catalog: Catalog, start: Path, path: str, type_: str)
 
 
 def _data(assets: Assets, catalog: Catalog, name: str, text: str, type_: str) -> RunInput:
-    """Files of this machine, or a data asset, that a call gives."""
+    """Return an input of the call: files of this machine, or a data asset."""
     if text.startswith(PREFIX):
         asset = find_data(assets, catalog, parse_reference(text, "data"))
         return RunInput(asset.reference, asset.path, asset.content_hash)
@@ -360,8 +360,8 @@ def _data(assets: Assets, catalog: Catalog, name: str, text: str, type_: str) ->
     return RunInput(text, str(found.absolute()))
 
 
-def _command_of(part: _Part, values: Mapping[str, str], outputs: Mapping[str, str]) -> str:
-    """A step's command with the names that the job's command has for its values and places."""
+def _command_of(part: _RunnableStep, values: Mapping[str, str], outputs: Mapping[str, str]) -> str:
+    """Return a step's command, with the job's names for its values and places."""
 
     def kept(match: re.Match[str]) -> str:
         used = [

@@ -1,8 +1,8 @@
-"""Removing jobs from the local workspace, with all that their folders hold.
+"""Jobs are removed from the local workspace here, with all that their folders hold.
 
-What a job was given stays: models and data are the workspace's, and a job's folder holds links to
-them. What was registered of what it made stays too, and keeps where it came from. So does an output
-that went elsewhere with --output-path. A training job's runs go with it.
+The models and data that a job read stay in the workspace, as its folder holds only links to them.
+Assets that it made stay too, and keep their origin. So does an output that went elsewhere with
+--output-path. A training job's runs are removed with it.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from runner.workspace import Job
 def remove_jobs(home: Path, jobs: Sequence[Job], pretend: bool) -> int:
     """Remove jobs that are final, and return the bytes that are free then.
 
-    With `pretend` nothing is removed. Raises EnvironmentRefused, and nothing is removed either,
-    where one of the jobs runs.
+    With `pretend` nothing is removed. Raises EnvironmentRefused, and removes nothing,
+    if one of the jobs runs.
     """
     with ExitStack() as held:
         for job in jobs:
@@ -44,14 +44,14 @@ def remove_jobs(home: Path, jobs: Sequence[Job], pretend: bool) -> int:
 
 
 def _hold(held: ExitStack, home: Path, job: Job) -> None:
-    """Keep everybody from running or resuming the job. Raises EnvironmentRefused."""
+    """Lock the job, so that no process runs or resumes it. Raises EnvironmentRefused."""
     running = EnvironmentRefused(
         f"job {job.name!r} is {job.status}; `runner jobs cancel {job.name}` ends it, and then it"
         " can be removed"
     )
     if not job.status.final:
         raise running
-    with suppress(FileNotFoundError):  # a folder that is gone is nobody's
+    with suppress(FileNotFoundError):  # a folder that is gone can't be locked
         file = lock(job_folder(home, job.name))
         if file is None:
             raise running
@@ -59,10 +59,10 @@ def _hold(held: ExitStack, home: Path, job: Job) -> None:
 
 
 def _remove(home: Path, job: Job) -> None:
-    """First out of sight, then out of the list: what is cut off leaves no folder without a job."""
+    """Remove the folder, then the row: so a crash leaves no folder without a job."""
     folder = job_folder(home, job.name)
-    if place := _asked_place(home, job.name):
-        remove(copy_beside(folder, place))  # what was cut off while it was copied
+    if place := _output_place(home, job.name):
+        remove(copy_beside(folder, place))  # an unfinished copy
     make_folder(home, home / "tmp", exist_ok=True)
     with temporary_path(home / "tmp") as path:
         with suppress(FileNotFoundError):
@@ -72,16 +72,15 @@ def _remove(home: Path, job: Job) -> None:
             delete_job(connection, job.name)
 
 
-def _asked_place(home: Path, name: str) -> Path | None:
-    """Where a job's output was to go, if that is not its own folder; a job tells only where its
-    output is."""
+def _output_place(home: Path, name: str) -> Path | None:
+    """Return where the job's output was to go, also if it never got there; None if not asked."""
     with opened(home) as connection:
         output = select_job(connection, name).output
     return Path(output) if output else None
 
 
 def _size(folder: Path) -> int:
-    """The bytes that go with a folder: what is linked from elsewhere, as models are, stays."""
+    """Return the bytes that are free without a folder; files with other links do not count."""
     size = 0
     for root, _, names in os.walk(folder):
         for name in names:

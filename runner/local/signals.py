@@ -1,8 +1,8 @@
-"""Signals to the process that runs a job, and to no other.
+"""Signals are sent here to the process that runs a job, and to no other.
 
-A process number is somebody else's in another container, and soon after its process has ended. So
-a signal is sent only to a process that the kernel says holds the job's lock, by a handle of it
-where the system has such a thing (Linux, from 5.3 on).
+A process number means another process in another container, and soon after its process has ended.
+So a signal is sent only to the process that holds the job's lock, by a process handle (a pidfd) if
+the system has those (Linux, from 5.3 on).
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from runner.local.job_lock import owner, runs_here
 def signal_owner(folder: Path, *numbers: int) -> bool:
     """Send signals to the process that runs a job.
 
-    False where it can't be reached from here: in another container, on another machine, or where
-    it is another user's.
+    Returns False if it can't be reached from here: in another container, on another machine, or as
+    another user's.
     """
     with _holder(folder) as process:
         return process is not None and all(process.send(number) for number in numbers)
 
 
 def kill_owner(folder: Path) -> bool:
-    """Kill the process that runs a job with all of its session, and all that comes from it.
+    """Kill the process that runs a job, with its session and its descendants.
 
-    False as `signal_owner` says.
+    Returns False as `signal_owner` does.
     """
     with _holder(folder) as process:
         if process is None or not process.send(signal.SIGSTOP):
             return False
-        # As long as it is there, stopped, its number is that of no other session.
+        # While it is there, stopped, no other session can have its number.
         killed = {process.number}
         while members := _members(process.number) - killed:
             for number in members:
@@ -48,7 +48,7 @@ def kill_owner(folder: Path) -> bool:
 
 
 class _Process:
-    """A process that is meant even when its number has become another one's."""
+    """A handle of a process, which stays that process's when its number is used again."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -58,7 +58,7 @@ class _Process:
             try:
                 self._handle = os.pidfd_open(number)
             except OSError as error:
-                # Otherwise it is a kernel, or a sandbox, without such handles.
+                # Other errors are those of a kernel, or a sandbox, without such handles.
                 self._has_ended = error.errno == errno.ESRCH
 
     def __enter__(self) -> _Process:
@@ -69,7 +69,7 @@ class _Process:
             os.close(self._handle)
 
     def send(self, number: int) -> bool:
-        """False where this process may not; one that has ended takes any."""
+        """Send a signal and return True; False if this process may not. An ended one takes any."""
         if self._has_ended:
             return True
         try:
@@ -86,13 +86,13 @@ class _Process:
 
 @contextmanager
 def _holder(folder: Path) -> Iterator[_Process | None]:
-    """The process that holds the job's lock, None where that is none to be reached from here."""
+    """Give the process that holds the job's lock; None if it can't be reached from here."""
     number = owner(folder)
     if number is None or number <= 0 or not runs_here(folder):
         yield None
         return
     with _Process(number) as process:
-        # It had the lock before its handle was opened, and has it still: so it is the one meant.
+        # It had the lock before and after its handle was opened, so the handle is of the owner.
         yield process if owner(folder) == number else None
 
 
@@ -101,7 +101,7 @@ def _members(leader: int) -> set[int]:
 
 
 def _belongs_to(process: int, leader: int) -> bool:
-    """Whether a process is in the session of a leader, or was started by it, or by one it started.
+    """Return whether a process is in a leader's session, or descends from the leader.
 
     A host adopts what the processes that it starts leave behind.
     """
@@ -117,7 +117,7 @@ def _belongs_to(process: int, leader: int) -> bool:
 
 
 def parent_of(process: int) -> int | None:
-    """The parent of a process; None where the system does not tell, as none but Linux does here."""
+    """Return the parent of a process; None if the system does not tell, as only Linux does."""
     try:
         status = Path(f"/proc/{process}/stat").read_text(errors="replace")
     except OSError:
@@ -126,7 +126,7 @@ def parent_of(process: int) -> int | None:
 
 
 def all_processes() -> list[int]:
-    """The numbers of the processes that can be seen from here."""
+    """Return the numbers of the processes that can be seen from here."""
     if sys.platform == "linux":
         return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208
     import subprocess

@@ -1,4 +1,4 @@
-"""A declared Spark job as the command that runs it here: a Python, with Spark beside it."""
+"""A declared Spark job becomes the command that runs it here: a Python, with Spark beside it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from runner.declarations import SparkJob
 from runner.jobs.spark_program import program_of
 from runner.spark import asked_master, write_settings
 
-# Where Spark looks for the files of a job, by what az ml calls them.
+# The properties of Spark for the keys of a declared job.
 _PROPERTIES: Mapping[str, str] = {
     "py_files": "spark.submit.pyFiles",
     "jars": "spark.jars",
@@ -21,14 +21,14 @@ _PROPERTIES: Mapping[str, str] = {
 
 
 def words_of(job: SparkJob, python: str | None = None) -> list[str]:
-    """The command of a job, word by word. No shell reads it, as on Azure."""
+    """Return the words of a job's command. No shell reads them, as on Azure."""
     return [python or sys.executable, *program_of(job)]
 
 
 def settle_spark(job: SparkJob, folder: Path, code: Path, python: str | None) -> dict[str, str]:
-    """Write the settings of a job's Spark into `folder`; returns its command's variables.
+    """Write the settings of a job's Spark into `folder`, and return its command's variables.
 
-    `python` runs the job; None: the one that runs this, whose modules the shell adds to.
+    `python` runs the job; None is the runner's own, whose PYTHONPATH is kept.
     """
     conf = dict(job.conf)
     for key, name in _PROPERTIES.items():

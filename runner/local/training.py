@@ -1,4 +1,4 @@
-"""From a model folder's declared training job to the command that runs it here."""
+"""A declared training job of a model folder becomes the command that runs it here."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from runner.jobs.spark_program import check_entry
 from runner.jobs.training import find_training_job, folder_of, local_inputs, other_input
 from runner.local.command_job import Command, NamedOutput, write_command
 from runner.local.home import make_folder
-from runner.local.interpreters import Declaring, Interpreters
+from runner.local.interpreters import EnvironmentSource, Interpreters
 from runner.local.invocation import find_data
 from runner.local.jobs import begin_job, name_job
 from runner.local.spark_job import settle_spark, words_of
@@ -56,9 +56,7 @@ def train(
 ) -> Job:
     """Begin a declared job. Raises as `plan_training`; then there is no job.
 
-    `project` is the one that registers what the job makes.
-
-    What runs is the code as it is now, which is copied before this returns.
+    `project` registers the assets that the job makes. The job runs a copy of the code as it is now.
     """
     job = find_training_job(catalog, request)
     if isinstance(job, OtherJob):
@@ -104,20 +102,20 @@ def train(
 
 
 def _interpreter(job: CommandJob | SparkJob, interpreters: Interpreters) -> Interpreter:
-    """The Python that runs a job, made of what it declares.
+    """Return the Python that runs a job, made of what it declares.
 
-    Azure's Spark brings a pyspark of its own, which the environment need not declare.
+    A Spark job's environment need not declare pyspark, as on Azure.
     """
     code = job.code if isinstance(job.code, Path) else None
     needs = replace(script_needs(code), runs_runner=False)
     brought = (_pyspark(),) if isinstance(job, SparkJob) else ()
     return interpreters.choose(
-        Declaring(f"job {name_of(job)!r}", job.environment, needs, unless_declared=brought)
+        EnvironmentSource(f"job {name_of(job)!r}", job.environment, needs, unless_declared=brought)
     )
 
 
 def _pyspark() -> str:
-    """The requirement of the pyspark that the runner has, or of any where it has none."""
+    """Return the requirement of the runner's own version of pyspark, or of any if it has none."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
@@ -131,8 +129,8 @@ def plan_training(
 ) -> Command:
     """Make the command of a job.
 
-    Raises as `local_inputs`, and EnvironmentRefused for what is not on this machine and for what
-    this machine can't do.
+    Raises as `local_inputs`, and EnvironmentRefused for what is not on this machine, or only Azure
+    does.
     """
     _refuse(job)
     files = local_inputs(job)
@@ -178,14 +176,14 @@ def _asset(assets: Assets, catalog: Catalog, name: str, given: JobInput) -> RunI
 
 
 def copy_code(source: Path, code: Content, target: Path) -> None:
-    """Copy code as it is: files and folders that only their owner may read stay so."""
+    """Copy code with its rights, so that private files and folders stay private."""
     made: set[Path] = set()
     for file in code.files:
         for folder in reversed(Path(file.name).parents):  # the top one is `.`
             if folder not in made:
                 (target / folder).mkdir(mode=_mode(source / folder) | 0o700)
                 made.add(folder)
-        # A copy is there to be written to.
+        # The copy can be written to.
         opener = partial(os.open, mode=_mode(source / file.name) | 0o200)
         with open(target / file.name, "xb", opener=opener) as written:
             written.writelines(file.read())
@@ -196,7 +194,7 @@ def _mode(path: Path) -> int:
 
 
 def _refuse(job: ProgramJob) -> None:
-    """Raise EnvironmentRefused for what is declared and can't be had here."""
+    """Raise EnvironmentRefused for declared features that this machine lacks."""
     if job.code is not None and not isinstance(job.code, Path):
         raise EnvironmentRefused(f"the code of {job.file} is not on this machine ({job.code})")
     if isinstance(job, CommandJob):
@@ -240,10 +238,9 @@ def _mean(keys: list[str]) -> str:
 
 
 def _without_meaning(job: ProgramJob) -> Iterator[str]:
-    """The declared keys that only a job on Azure is changed by.
+    """Yield the declared keys that have an effect only on Azure.
 
-    `compute` and the size of its machines are not told: every job has them, and this machine is
-    what there is in their place.
+    `compute` and the size of its machines are left out, as every job has them.
     """
     for key in ("identity", "services", "queue_settings", "parent_job_name", "distribution"):
         if getattr(job, key, None):

@@ -1,4 +1,4 @@
-"""The venvs that jobs and servers of this machine use: kept meanwhile, and made again for a resume.
+"""The venvs of jobs and servers are kept while they are used, and made again for a resume.
 
 <job folder>/
     interpreter.json    which Python runs the job
@@ -21,7 +21,7 @@ from runner.workspace import Job
 
 
 def user_of(job: Job) -> str:
-    """Who uses what a job holds, as `runner venvs` tells it: jobs of a deployment are one user."""
+    """Return the name that `runner venvs` shows for a job; jobs of a deployment share one."""
     return f"{job.endpoint}/{job.deployment}" if job.endpoint else f"train {job.model}"
 
 
@@ -29,8 +29,8 @@ def user_of(job: Job) -> str:
 def held(home: Path, interpreter: Interpreter | None, user: str) -> Iterator[int | None]:
     """Keep the venv of an interpreter, if it has one, from being removed meanwhile.
 
-    Gives the descriptor that a process has to inherit which may outlive this one. Raises
-    EnvironmentRefused where the venv is not there.
+    Gives the descriptor that a process which may outlive this one has to inherit. Raises
+    EnvironmentRefused if the venv is missing.
     """
     if interpreter is None or interpreter.venv is None:
         yield None
@@ -42,10 +42,10 @@ def held(home: Path, interpreter: Interpreter | None, user: str) -> Iterator[int
 
 
 def tracking_store_variables(interpreter: Interpreter, folder: Path) -> dict[str, str]:
-    """The variables by which MLflow in a venv keeps in `folder` what nobody asked it to track.
+    """Return the variables by which MLflow in a venv keeps what it logs unasked in `folder`.
 
-    MLflow 2 makes a store as soon as it loads a model, and would make it where the command was
-    typed. Who names a store has it.
+    MLflow 2 makes a store in the working directory as soon as it loads a model. A store that the
+    shell names is used instead.
     """
     if interpreter.venv is None or "MLFLOW_TRACKING_URI" in os.environ:
         return {}
@@ -54,7 +54,7 @@ def tracking_store_variables(interpreter: Interpreter, folder: Path) -> dict[str
 
 
 def keep_interpreter(home: Path, interpreter: Interpreter, folder: Path) -> None:
-    """Keep in a job's folder which Python it has, and what its venv is made of."""
+    """Write into a job's folder which Python it has and what its venv is made of, not synced."""
     write_interpreter(interpreter, folder)
     if interpreter.venv is None:
         return
@@ -62,13 +62,13 @@ def keep_interpreter(home: Path, interpreter: Interpreter, folder: Path) -> None
 
     venv = complete(home, interpreter.venv)
     if venv is not None:
-        write_atomically(folder / "venv.json", json.dumps(asdict(venv)) + "\n")
+        write_atomically(folder / "venv.json", json.dumps(asdict(venv)) + "\n", synced=False)
 
 
 def restore_venv(home: Path, folder: Path, log: Callable[[str], object]) -> None:
-    """Make the venv of a job again where it was removed, with the packages that it had.
+    """Make a removed venv of a job again, with the same packages.
 
-    Raises EnvironmentRefused where they can't be had.
+    Raises EnvironmentRefused if that is not possible.
     """
     interpreter = read_interpreter(folder)
     if interpreter is None or interpreter.venv is None:

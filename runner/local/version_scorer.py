@@ -1,4 +1,4 @@
-"""Scoring on this machine what is to be compared, as a job of an environment's endpoint would."""
+"""Versions of a model are scored on this machine to be compared, as an endpoint would."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -27,8 +27,8 @@ from runner.jobs.input_paths import Chosen
 from runner.jobs.secrets import unwritten
 from runner.local.endpoints import DeclaredEndpoints
 from runner.local.home import make_folder
-from runner.local.interpreters import Declaring, Interpreters, asked_manager
-from runner.local.invocation import declaring_of
+from runner.local.interpreters import EnvironmentSource, Interpreters, asked_manager
+from runner.local.invocation import environment_source
 from runner.local.venvs import held, tracking_store_variables
 from runner.project import Project
 from runner.scoring_script import find_script
@@ -38,18 +38,25 @@ from runner.venvs.needs import model_needs
 from runner.workspace import Invocation
 
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-_NEW = 60.0  # seconds in which a folder may be made and not yet held
-_PARTS = 40  # mini-batches that an MLflow model's files make at least, so that a sample is small
+_NEW = 60.0  # seconds for a process to lock a folder that it has made
+_PARTS = (
+    40  # the least number of mini-batches of an MLflow model's files, so that a sample is small
+)
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Says as which deployment versions are scored, and the data; None where none is declared."""
+class ScoringRequest:
+    """The deployment that versions are scored as, and the data; None if none is declared."""
 
     endpoint: str | None
     deployment: BatchDeployment | None
     data: str | None
     notices: tuple[str, ...] = ()
+
+    @property
+    def model(self) -> str | None:
+        """The name of the deployment's registered model; None if it has none."""
+        return _model_name(self.deployment) if self.deployment else None
 
 
 class VersionScorer:
@@ -75,7 +82,7 @@ class VersionScorer:
     def scratch(self) -> Iterator[Path]:
         """Give a folder that only this user can read, and remove it in the end.
 
-        What killed processes left is removed as well.
+        Folders that killed processes left are removed as well.
         """
         parent = self._project.home / "comparisons"
         make_folder(self._project.home, parent, exist_ok=True)
@@ -90,12 +97,12 @@ class VersionScorer:
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def ask(
+    def resolve_request(
         self, endpoint: str | None, deployment: str | None, data: str | None, names: Collection[str]
-    ) -> Asked:
+    ) -> ScoringRequest:
         """Find the deployment to score as: the one that is named, else one of the model's.
 
-        `names` are those of the models. Raises as `runner.invocation.request.resolve`, and
+        `names` are the models' names. Raises as `runner.invocation.request.resolve`, and
         WrongUsage where nothing says which data to score.
         """
         endpoints = DeclaredEndpoints(self.catalog)
@@ -108,20 +115,16 @@ class VersionScorer:
                         f"no deployment is declared of model {min(names)!r}: name an endpoint with"
                         " --endpoint, or give --data to score it as it is"
                     )
-                told = f"no deployment is declared of model {min(names)!r}: it is scored as it is"
-                return Asked(None, None, data, (told,))
+                notice = f"no deployment is declared of model {min(names)!r}: it is scored as it is"
+                return ScoringRequest(None, None, data, (notice,))
         if not endpoints.names() and endpoint is None and data is not None:
-            return Asked(None, None, data)
+            return ScoringRequest(None, None, data)
         named, chosen = fitting or (endpoint, deployment)
         request = resolve(
             Invocation(endpoint=named, deployment=chosen, data=data), self.catalog, endpoints
         )
         refuse_pipeline(request)
-        return Asked(request.endpoint, request.declared, request.data, request.notices)
-
-    def model_of(self, asked: Asked) -> str | None:
-        """Return the name of the model that a deployment has; None where it has none."""
-        return model_name(asked.deployment) if asked.deployment else None
+        return ScoringRequest(request.endpoint, request.declared, request.data, request.notices)
 
     def _deployment_of(self, names: Collection[str]) -> tuple[str, str] | None:
         """Return the endpoint and deployment of a model: defaults before others, then by name."""
@@ -130,7 +133,7 @@ class VersionScorer:
             (endpoint, name)
             for endpoint, deployments in self.catalog.batch_deployments.items()
             for name, deployment in deployments.items()
-            if model_name(deployment) in names
+            if _model_name(deployment) in names
         ]
 
         def rank(place: tuple[str, str]) -> tuple[bool, bool, tuple[str, str]]:
@@ -140,7 +143,7 @@ class VersionScorer:
 
         return min(found, key=rank, default=None)
 
-    def ready(self, subject: Subject, asked: Asked, data: Chosen, folder: Path) -> Trial:
+    def prepare(self, subject: Subject, asked: ScoringRequest, data: Chosen, folder: Path) -> Trial:
         """Write the plan of scoring a version into a folder, and find the Python that does it.
 
         Raises a RunnerError naming what is missing or makes no sense.
@@ -188,11 +191,9 @@ class VersionScorer:
         )
         return Trial(folder, interpreter, {name: variables[name] for name in secrets})
 
-    @contextmanager
-    def held(self, trial: Trial) -> Iterator[None]:
+    def held(self, trial: Trial) -> AbstractContextManager[object]:
         """Keep the environment of a trial from being removed meanwhile."""
-        with held(self._project.home, trial.interpreter, "comparing"):
-            yield
+        return held(self._project.home, trial.interpreter, "comparing")
 
     def _settings(self, deployment: BatchDeployment | None, subject: Subject) -> Settings:
         if deployment is None:
@@ -209,7 +210,7 @@ class VersionScorer:
 
     def _interpreter(self, subject: Subject, deployment: BatchDeployment | None) -> Interpreter:
         if deployment is None:
-            declaring = Declaring(
+            source = EnvironmentSource(
                 owner=f"model {subject.label}",
                 environment=None,
                 needs=model_needs(subject.path),
@@ -217,16 +218,16 @@ class VersionScorer:
                 label=subject.label,
             )
         else:
-            # What declares the packages is the deployment, or else this version of the model.
-            declaring = replace(declaring_of(deployment, None), model=subject.path)
-            declaring = replace(declaring, label=subject.label)
+            # The deployment declares the packages, or else this version of the model.
+            source = replace(environment_source(deployment, None), model=subject.path)
+            source = replace(source, label=subject.label)
             if not _has_script(deployment):
-                declaring = replace(declaring, needs=model_needs(subject.path))
+                source = replace(source, needs=model_needs(subject.path))
         manager = asked_manager(self._manager, self.catalog)
         chooser = Interpreters(self._project.home, self.catalog.environments, manager, self._log)
         if _engine(subject, deployment) == "spark":
-            return chooser.choose_own(declaring)
-        return chooser.choose(declaring)
+            return chooser.choose_own(source)
+        return chooser.choose(source)
 
 
 def _engine(subject: Subject, deployment: BatchDeployment | None) -> Engine:
@@ -240,7 +241,7 @@ def _alone_in(folder: Path) -> Iterator[bool]:
     """Hold a folder, and give whether nobody else holds it."""
     try:
         file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError:  # gone meanwhile, or somebody else's
+    except OSError:  # gone meanwhile, or another user's
         yield False
         return
     try:
@@ -254,12 +255,9 @@ def _alone_in(folder: Path) -> Iterator[bool]:
         os.close(file)
 
 
-def model_name(deployment: BatchDeployment) -> str | None:
-    """Return the name of a deployment's registered model; None where it has none."""
+def _model_name(deployment: BatchDeployment) -> str | None:
     model = deployment.model
-    if isinstance(model, AssetReference | Model):
-        return model.name
-    return None
+    return model.name if isinstance(model, AssetReference | Model) else None
 
 
 def _has_script(deployment: BatchDeployment) -> bool:

@@ -1,4 +1,4 @@
-"""Watching a job of this machine: its journal and its log, as they grow."""
+"""The journal and the log of a job of this machine are watched here as they grow."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from runner.jobs.batch_progress import Counter, Tail
 from runner.jobs.folder import command_log, log_file
 from runner.workspace import Job, LogLine, Progress
 
-_LOOK = 0.05  # seconds between looks at the files
+_LOOK = 0.05  # seconds between reads of the files
 
 
 def watch(folder: Path, look: Callable[[], Job], logs: bool) -> Iterator[Progress | LogLine]:
-    """Yield the lines of the job's log and of what its workers or its command print, if asked for,
-    and its progress until it is final.
+    """Yield the progress of a job until it is final, and with `logs` the lines of its logs.
 
-    `look` returns the job as it is at the moment.
+    The logs are the job's own, and what its workers or its command print. `look` returns the job as
+    it is at the moment.
     """
     tails = {path: Tail(path) for path in (log_file(folder), command_log(folder))}
     counted = Counter(folder)

@@ -57,6 +57,7 @@ class LocalWorkspace:
         self.env_manager: EnvManager | None = None
         self._project = project
         self._home = project.home
+        self._keeps_open = False
 
     @cached_property
     def _catalog(self) -> Catalog:
@@ -71,7 +72,9 @@ class LocalWorkspace:
     def register(self, kind: AssetKind, registration: Registration) -> Asset:
         from runner.local import assets
 
-        asset = assets.register(self._home, kind, registration, self.on_transfer, self._called)
+        asset = assets.register(
+            self._home, kind, registration, self.on_transfer, self._project_name
+        )
         if unused := assets.unused_keys(registration):
             self.on_notice(
                 f"{ASSET_KINDS[kind].noun} {asset.name!r} is registered without what means nothing"
@@ -91,15 +94,15 @@ class LocalWorkspace:
             self._home,
             kind,
             reference,
-            self._called,
+            self._project_name,
             lambda name: name in (self._catalog.models if kind == "model" else self._catalog.data),
         )
 
     @property
-    def _called(self) -> str:
-        """What tells this project from others of the same workspace: its root.
+    def _project_name(self) -> str:
+        """The name of this project among those of the same workspace: its root.
 
-        The one that the workspace lies in may be moved together with it, and has always this name.
+        The project that holds the workspace is `.`, so that both may be moved together.
         """
         root = self._project.root.resolve()
         return "." if self._home.resolve().is_relative_to(root) else str(root)
@@ -143,10 +146,14 @@ class LocalWorkspace:
 
     def invoke(self, invocation: Invocation) -> Job:
         from runner.invocation.request import resolve
+        from runner.local.database import keep_open
         from runner.local.endpoints import DeclaredEndpoints
         from runner.local.invocation import invoke
 
         request = resolve(invocation, self._catalog, DeclaredEndpoints(self._catalog))
+        if not self._keeps_open:
+            keep_open(self._home, self)
+            self._keeps_open = True
         begin = invoke
         if request.pipeline is not None:
             from runner.local.pipeline import begin_pipeline as begin
@@ -183,7 +190,9 @@ class LocalWorkspace:
     def train(self, request: TrainingRequest) -> Job:
         from runner.local.training import train
 
-        return train(self._home, self._catalog, request, self, self._interpreters(), self._called)
+        return train(
+            self._home, self._catalog, request, self, self._interpreters(), self._project_name
+        )
 
     def show_runs(self, host: str, port: int, ready: Callable[[str], object]) -> None:
         from runner.local.tracking.ui import show_runs
@@ -203,7 +212,7 @@ class LocalWorkspace:
         return watch(job_folder(self._home, name), lambda: self.job(name), logs)
 
     def summary(self, name: str) -> Summary:
-        from runner.jobs.batch_run import read_summary
+        from runner.jobs.batch_summary import read_summary
 
         job = self.job(name)
         summary = read_summary(job_folder(self._home, name))
@@ -215,7 +224,7 @@ class LocalWorkspace:
         return self.summary(name)
 
     def profile(self, name: str) -> Profile:
-        from runner.jobs.batch_run import read_summary
+        from runner.jobs.batch_summary import read_summary
         from runner.jobs.profile import job_profile
 
         folder = job_folder(self._home, self.job(name).name)
@@ -226,10 +235,10 @@ class LocalWorkspace:
         return jobs.cancel_job(self._home, name)
 
     def resume(self, name: str) -> Job:
-        from runner.local.found_secrets import find_again
+        from runner.local.secret_values import find_secret_values
 
         def find(job: Job) -> Mapping[str, str]:
-            return find_again(self._home, lambda: self._catalog, job)
+            return find_secret_values(self._home, lambda: self._catalog, job)
 
         return jobs.resume_job(self._home, name, self.on_step, find)
 
@@ -248,7 +257,7 @@ class LocalWorkspace:
     def run(self, name: str) -> Run | None:
         from runner.local.tracking.record import tracked_run
 
-        return tracked_run(self._home, self.job(name))
+        return tracked_run(self._home, self.job(name).name)
 
     def model_address(self, name: str) -> str:
         from runner.local.addresses import check_ended

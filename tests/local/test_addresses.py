@@ -89,7 +89,7 @@ class Trained:
         return f"azureml://jobs/{self.job}/outputs/{path}"
 
     def copied(self, folder: Path) -> Trained:
-        """The same in another place, to be changed."""
+        """Return a copy in another place, to be changed."""
         shutil.copytree(self.project.root, folder / "project", symlinks=True)
         return replace(self, project=ScratchProject(folder / "project"))
 

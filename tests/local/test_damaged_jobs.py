@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.jobs.batch_progress import Counter
-from runner.jobs.batch_run import read_summary
+from runner.jobs.batch_summary import read_summary
 from runner.jobs.folder import add_start, job_folder, log_file, starts
 from runner.local.database import opened
 from runner.local.job_records import update_job
@@ -32,7 +32,7 @@ FIRST, SECOND = "2026-03-01T10:00:00.000+00:00", "2026-03-01T11:00:00.000+00:00"
 
 @pytest.fixture(scope="module")
 def failed(tmp_path_factory: pytest.TempPathFactory) -> ScratchProject:
-    """A project with a job of which one file was scored and one wasn't."""
+    """Return a project with a job that scored a file and failed at another."""
     project = make_project(tmp_path_factory.mktemp("failed"))
     project.deployment("settings: {mini_batch_size: 1, retry_settings: {max_retries: 0}}\n")
     project.script(FAILING_ONCE.replace("mended", str(project.root / "mended")))

@@ -222,7 +222,7 @@ def test_a_memory_that_is_lost_costs_only_reading(tmp_path: Path, damaged: bytes
 
 
 def lay_out(project: ScratchProject, kind: str) -> Path:
-    """The stored model, or data."""
+    """Return the path of the stored model, or data."""
     name = {"models": "greeting", "data": "lines"}[kind]
     return Path(project.json(kind, "show", name)["path"])
 

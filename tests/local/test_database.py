@@ -113,7 +113,7 @@ VALUES (3, 'data', 'lines', '7', 'uri_file', 'aa', 'lines.csv', '2025-01-01', 'f
 
 @pytest.fixture
 def first_home(tmp_path: Path) -> Path:
-    """A workspace as the first schema has it, with a job, data and a model that the job made."""
+    """Return a workspace of the first schema, with a job, data and a model that the job made."""
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.executescript(FIRST_SCHEMA)

@@ -5,26 +5,24 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from runner.comparison.report import from_json
 from runner.venvs.cache import entries
-from runner.venvs.uv import find_uv
 from tests.projects import ScratchProject, add_diabetes
-from tests.pythons import python_of, python_with
+from tests.pythons import python_with
 
 AUTO = {"RUNNER_ENV_MANAGER": ""}  # as where nobody says anything
 OLDER = ("numpy==1.26.4", "pandas==1.5.3", "scikit-learn==1.5.2", "mlflow-skinny==2.22.5")
-BOOSTED = {"lightgbm": "lightgbm==4.6.0", "xgboost": "xgboost-cpu==3.0.2"}
+LIGHTGBM = "lightgbm==4.6.0"
 # Trained in one environment that has all of it. Each model declares what it needs of it alone, and
 # MLflow says there what its predictions are.
 TRAIN = """
 import json, sys, warnings
-import lightgbm, mlflow.lightgbm, mlflow.pyfunc, mlflow.sklearn, mlflow.xgboost
-import pandas as pd, xgboost
+import lightgbm, mlflow.lightgbm, mlflow.pyfunc, mlflow.sklearn
+import pandas as pd
 from mlflow.models import infer_signature
 from sklearn.ensemble import HistGradientBoostingClassifier
 
@@ -35,7 +33,6 @@ frame.to_csv("rows.csv", index=False)
 models = {
     "older": (mlflow.sklearn, HistGradientBoostingClassifier(max_iter=10)),
     "lightgbm": (mlflow.lightgbm, lightgbm.LGBMClassifier(n_estimators=10, verbose=-1)),
-    "xgboost": (mlflow.xgboost, xgboost.XGBClassifier(n_estimators=10)),
 }
 predictions = {}
 for name, (flavor, model) in models.items():
@@ -52,12 +49,9 @@ print(json.dumps(predictions))
 def trained(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[Path, dict[str, list[int]]]:
-    """A folder with the models and their rows, and the predictions of each by MLflow."""
-    python = python_with(tmp_path_factory, "3.10", *OLDER, *BOOSTED.values(), "pyarrow>=15")
-    needed = {
-        "older": OLDER,
-        **{name: (package, *OLDER) for name, package in BOOSTED.items()},
-    }
+    """Return a folder with the models and their rows, and the predictions of each by MLflow."""
+    python = python_with(tmp_path_factory, "3.10", *OLDER, LIGHTGBM, "pyarrow>=15")
+    needed = {"older": OLDER, "lightgbm": (LIGHTGBM, *OLDER)}
     folder = tmp_path_factory.mktemp("trained")
     command = [python, "-I", "-c", TRAIN, json.dumps(needed)]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -94,7 +88,7 @@ def test_models_of_several_ages_and_libraries_score_in_one_project_as_mlflow_pre
         lines = Path(found["output"]).read_text().splitlines()
         assert [int(line.split(",")[1]) for line in lines] == expected
         assert found["interpreter"]["version"].startswith("3.10.")
-    # One of today's is scored beside them, in the runner's own environment.
+    # A model of today is scored beside them, in the runner's own environment.
     done = project.run("score", "diabetes-batch", "-o", "json", env=AUTO)
     assert json.loads(done.stdout)["interpreter"]["venv"] is None
     assert len(entries(project.home)) == len(predictions)
@@ -107,40 +101,8 @@ def test_models_of_several_ages_and_libraries_score_in_one_project_as_mlflow_pre
     differing = sum(a != b for a, b in zip(before, after, strict=True))
     assert (compared.rows, compared.changed) == (len(before), differing)
     assert compared.old.python != compared.new.python
-    assert [(each.old, each.new) for each in compared.packages if each.name == "lightgbm"] == [
-        (None, "4.6.0")
-    ]
+    assert [
+        (package.old, package.new) for package in compared.packages if package.name == "lightgbm"
+    ] == [(None, "4.6.0")]
     # MLflow 2 makes a store as soon as it loads a model: not where the command was typed.
     assert not (project.root / "mlruns").exists()
-
-
-def test_mlflows_own_command_predicts_the_same_in_an_environment_of_uvs(
-    trained: tuple[Path, dict[str, list[int]]], tmp_path: Path
-) -> None:
-    folder, predictions = trained
-    (uv, *_) = find_uv()
-    # The model names the very version of its Python, which MLflow has uv find on PATH.
-    places = [str(Path(uv).parent), str(Path(python_of("3.10")).parent), os.environ["PATH"]]
-    command = [
-        *(
-            sys.executable,
-            "-m",
-            "mlflow",
-            "models",
-            "predict",
-            "--model-uri",
-            str(folder / "lightgbm"),
-        ),
-        *("--env-manager", "uv", "--content-type", "csv", "--input-path", str(folder / "rows.csv")),
-        *("--output-path", str(tmp_path / "answer.json")),
-    ]
-    done = subprocess.run(
-        command,
-        env=os.environ | {"PATH": os.pathsep.join(places)},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    answer = json.loads((tmp_path / "answer.json").read_text())
-    assert answer["predictions"] == predictions["lightgbm"]

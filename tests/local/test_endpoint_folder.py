@@ -49,7 +49,7 @@ def test_the_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> 
     assert read_key(endpoint_folder(tmp_path, "there")) != key
     assert stat.S_IMODE(key_file(folder).stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) & 0o077 == 0
-    assert [one.name for one in folder.iterdir()] == ["key"]
+    assert [path.name for path in folder.iterdir()] == ["key"]
 
 
 def test_all_that_ask_for_the_key_at_once_get_the_same(tmp_path: Path, together: Together) -> None:

@@ -16,13 +16,13 @@ from tests.projects import ScratchProject
 
 
 def links(project: ScratchProject) -> dict[str, Link]:
-    return {one.name: one for one in health.examine(find_project(project.root))}
+    return {link.name: link for link in health.examine(find_project(project.root))}
 
 
 def test_everything_is_ok_where_everything_is_there(project: ScratchProject) -> None:
     found = links(project)
     found.pop("Java for Spark")
-    assert {one.state for one in found.values()} == {"ok"}
+    assert {link.state for link in found.values()} == {"ok"}
     assert "pyarrow " in found["packages of score"].text
 
 
@@ -36,7 +36,7 @@ def test_everything_is_ok_where_everything_is_there(project: ScratchProject) -> 
     ],
 )
 def test_only_what_scoring_needs_is_broken_without_its_packages(
-    project: ScratchProject, monkeypatch: pytest.MonkeyPatch, package: str, link: str, state: str
+    monkeypatch: pytest.MonkeyPatch, package: str, link: str, state: str
 ) -> None:
     def version(name: str) -> str:
         if name == package:
@@ -44,10 +44,11 @@ def test_only_what_scoring_needs_is_broken_without_its_packages(
         return "1"
 
     monkeypatch.setattr(health, "version", version)
-    found = links(project)[link]
-    assert found.state == state
+    group = link.rpartition(" ")[2]
+    found = health._packages(group, health._GROUPS[group])
+    assert (found.name, found.state) == (link, state)
     assert found.text.startswith(f"{package} not installed: ")
-    assert found.text.endswith(installed_by(package, group=link.rpartition(" ")[2]))
+    assert found.text.endswith(installed_by(package, group=group))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,6 @@ def test_only_what_scoring_needs_is_broken_without_its_packages(
     ],
 )
 def test_java_is_told_and_its_absence_breaks_nothing(
-    project: ScratchProject,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     says: str,
@@ -66,7 +66,7 @@ def test_java_is_told_and_its_absence_breaks_nothing(
     text: str,
 ) -> None:
     monkeypatch.setenv("JAVA_HOME", str(java(tmp_path / "jdk", says)))
-    found = links(project)["Java for Spark"]
+    found = health._java()
     assert found.state == state
     assert text in found.text
 
@@ -74,22 +74,22 @@ def test_java_is_told_and_its_absence_breaks_nothing(
 def test_a_project_that_declares_nothing_says_where_it_looked(project: ScratchProject) -> None:
     for file in (project.root / "models").rglob("*.yml"):
         file.unlink()
-    found = links(project)["declarations"]
+    found = health._declarations(find_project(project.root))
     assert found.state == "failed"
     assert str(project.root / "models") in found.text
 
 
 def test_uv_is_told_with_the_pythons_that_it_finds_and_its_absence_breaks_nothing(
-    project: ScratchProject, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    found = links(project)["uv for declared environments"]
+    found = health._uv()
     assert found.state == "ok"
     own = f"{sys.version_info.major}.{sys.version_info.minor}"
     assert re.fullmatch(rf"uv [\d.]+.*, \S.*uv; it finds Python .*\b{own}\b.*", found.text)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "venv"))
     monkeypatch.setattr("runner.venvs.uv.find_spec", lambda _name: None)
-    missing = links(project)["uv for declared environments"]
+    missing = health._uv()
     assert missing.state == "skipped"
     assert "install it with" in missing.text
     assert "--env-manager local" in missing.text

@@ -17,7 +17,7 @@ import pytest
 from runner.declarations import Catalog
 from runner.errors import EnvironmentRefused, WrongUsage
 from runner.jobs.folder import job_folder
-from runner.local.interpreters import Declaring, Interpreters, asked_manager
+from runner.local.interpreters import EnvironmentSource, Interpreters, asked_manager
 from runner.local.job_lock import owner
 from runner.venvs.cache import entries
 from runner.venvs.needs import Needs
@@ -91,7 +91,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def environment(wheels: Path, version: str, indent: str = "  ") -> str:
-    """The YAML below the key `environment`."""
+    """Return the YAML below the key `environment`."""
     lines = [
         "image: example.azurecr.io/base:1",
         "conda_file:",
@@ -105,7 +105,7 @@ def environment(wheels: Path, version: str, indent: str = "  ") -> str:
 
 @pytest.fixture
 def declaring(project: ScratchProject, wheels: Path) -> ScratchProject:
-    """A batch deployment and a training job that declare a package of the same version."""
+    """Return a project with a batch deployment and a training job that declare the same package."""
     project.deployment("environment:\n" + environment(wheels, "1.0"))
     project.script(SCRIPT)
     project.write("models/echo/train.yml", TRAIN + environment(wheels, "1.0"))
@@ -114,7 +114,7 @@ def declaring(project: ScratchProject, wheels: Path) -> ScratchProject:
 
 
 def scored(project: ScratchProject) -> set[str]:
-    """The lines of the last job's output."""
+    """Return the lines of the last job's output."""
     job = project.json("jobs", "show")
     return set((Path(job["output"]) / "predictions.csv").read_text().splitlines())
 
@@ -273,7 +273,7 @@ def test_the_call_says_before_the_shell_and_that_before_the_project_what_makes_i
 def test_spark_is_refused_what_other_packages_than_the_runners_own_declare(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("tool==1.0\n")
     told: list[str] = []
-    declaring = Declaring("deployment 'main'", None, Needs(), tmp_path, label="azureml:m:1")
+    declaring = EnvironmentSource("deployment 'main'", None, Needs(), tmp_path, label="azureml:m:1")
     with pytest.raises(
         EnvironmentRefused,
         match=r"'main' runs in Spark, .* and requirements.txt of azureml:m:1 declares others"
@@ -292,7 +292,9 @@ def test_what_azure_brings_itself_is_added_where_no_version_of_it_is_declared(
 ) -> None:
     lines = ["--no-index", f"--find-links {wheels}", declared]
     (tmp_path / "requirements.txt").write_text("\n".join(lines))
-    declaring = Declaring("job 'train'", None, Needs(), tmp_path, unless_declared=("tool==1.0",))
+    declaring = EnvironmentSource(
+        "job 'train'", None, Needs(), tmp_path, unless_declared=("tool==1.0",)
+    )
     found = Interpreters(tmp_path / "home", {}, "uv", lambda _: None).choose(declaring)
     (entry,) = entries(tmp_path / "home")
     assert (entry.venv.name, set(entry.venv.resolved)) == (found.venv, had)

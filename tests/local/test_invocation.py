@@ -28,7 +28,7 @@ CORES = len(os.sched_getaffinity(0))
 
 
 def plan(project: ScratchProject, **asked: Any) -> tuple[Plan, tuple[str, ...]]:
-    """The plan of a job of the project's endpoint, and the notices."""
+    """Return the plan of a job of the project's endpoint, and the notices."""
     catalog = read_catalog(project.root / "models")
     invocation = Invocation(**asked)
     request = resolve(invocation, catalog, DeclaredEndpoints(catalog))
@@ -40,7 +40,7 @@ def plan(project: ScratchProject, **asked: Any) -> tuple[Plan, tuple[str, ...]]:
 
 
 def notices_of_registering(project: ScratchProject, times: int) -> list[str]:
-    """What is told when the project's endpoint is scored that many times."""
+    """Return the notices of scoring the project's endpoint that many times."""
     told: list[str] = []
     catalog = read_catalog(project.root / "models")
     invocation = Invocation()

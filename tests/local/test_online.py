@@ -26,20 +26,20 @@ from tests.projects import ROOT, ScratchProject, add_diabetes, make_project
 
 @pytest.fixture
 def online(project: ScratchProject) -> ScratchProject:
-    """A project of the test's own, whose endpoint has one deployment."""
+    """Return a project of the test's own, whose endpoint has a single deployment."""
     return add_online(project)
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server of two deployments, for tests that leave it as it is."""
+    """Yield a server of two deployments, for tests that leave it as it is."""
     project = make_project(tmp_path_factory.mktemp("served") / "project")
     with Server(add_online(project, "blue", "green"), "here", "-v") as running:
         yield running
 
 
 def hold(server: Server, threads: ThreadPoolExecutor) -> tuple[Future[tuple[int, Any]], Path]:
-    """A request that is being scored, and the file that lets it end."""
+    """Yield a request that is being scored, and the file that lets it end."""
     began, until = server.project.root / "began", server.project.root / "until"
     wish = {"began": str(began), "until": str(until), "say": "done"}
     answer = threads.submit(server.ask, wish)

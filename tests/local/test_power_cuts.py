@@ -59,7 +59,7 @@ def take_up(output):
     elif found[0].status is not JobStatus.COMPLETED:
         workspace.resume(found[0].name)
     (job,) = workspace.jobs()
-    summary = runner.jobs.batch_run.read_summary(Path(job.folder))
+    summary = runner.jobs.batch_summary.read_summary(Path(job.folder))
     return left, str(job.status), job.error, summary and summary.rows
 
 for line in sys.stdin:
@@ -131,7 +131,7 @@ def ask(resuming: subprocess.Popen[str], output: Path) -> Any:
 
 
 def first_of(happened: list[Change], ending: bytes) -> int:
-    """When the first file of that name was made."""
+    """Return when the first file of that name was made."""
     return next(
         number
         for number, change in enumerate(happened)

@@ -14,7 +14,7 @@ from runner.errors import EnvironmentRefused
 from runner.local import home as home_module
 from runner.local.database import opened
 from runner.local.files import copy_out, store
-from runner.local.health import examine
+from runner.local.health import _rights
 from runner.local.home import make_folder, make_home
 from runner.project import find_project
 from tests.projects import ScratchProject, make_project
@@ -34,7 +34,7 @@ def mode(path: Path) -> int:
 
 
 def seen_by_others(folder: Path) -> list[Path]:
-    """What somebody else could read, write or enter in a folder whose parents they may enter."""
+    """Return what other users could read, write or enter below a folder that they may enter."""
     found = [folder] if mode(folder) & 0o077 else []
     if folder.is_dir() and mode(folder) & 0o011:
         found += [path for inside in folder.iterdir() for path in seen_by_others(inside)]
@@ -43,7 +43,7 @@ def seen_by_others(folder: Path) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> ScratchProject:
-    """A project in which a job was scored by somebody who hides nothing."""
+    """Return a project in which a job was scored by a user with an open umask."""
     project = make_project(tmp_path_factory.mktemp("open") / "project")
     private = project.root / "models/echo/greeting/greeting.txt"
     private.chmod(0o600)
@@ -149,7 +149,7 @@ def test_the_doctor_tells_of_a_workspace_that_can_not_be_closed(
     project: ScratchProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def told() -> tuple[str, str]:
-        (link,) = (link for link in examine(opened_project) if link.name == "workspace")
+        link = _rights(opened_project)
         return link.state, link.text
 
     opened_project = find_project(project.root)

@@ -19,10 +19,10 @@ import pytest
 from runner.errors import EnvironmentRefused
 from runner.jobs.folder import job_folder
 from runner.local import jobs
+from runner.local.command_lock import end_orphaned_command, lock_for_command, note_command
 from runner.local.database import opened
 from runner.local.job_lock import owner
 from runner.local.job_records import update_job
-from runner.local.left_over import end_left_over, held_for_command, note_command
 from runner.local.signals import kill_owner, signal_owner
 from runner.workspace import JobStatus
 from tests.projects import ROOT, make_project
@@ -221,17 +221,17 @@ def test_a_job_outlives_the_terminal_that_it_was_begun_in(tmp_path: Path) -> Non
 
 
 def test_the_command_of_a_job_in_another_container_is_sent_no_signal(tmp_path: Path) -> None:
-    with held_for_command(tmp_path) as held:
+    with lock_for_command(tmp_path) as held:
         command = subprocess.Popen(["sleep", "600"], start_new_session=True, pass_fds=[held])
         note_command(held, command.pid)
     try:
         noted = (tmp_path / "command.lock").read_text()
         (tmp_path / "command.lock").write_text(noted.split()[0] + " another namespace")
         with pytest.raises(EnvironmentRefused, match="cancel the job there"):
-            end_left_over(tmp_path)
+            end_orphaned_command(tmp_path)
         assert command.poll() is None
         (tmp_path / "command.lock").write_text(noted)
-        end_left_over(tmp_path)
+        end_orphaned_command(tmp_path)
         assert command.wait(10) == -signal.SIGTERM
     finally:
         command.kill()
@@ -244,7 +244,7 @@ def test_no_signal_goes_to_a_group_that_does_not_hold_the_commands_lock(
 ) -> None:
     """Such as that of somebody else who was given the number of a command that has ended."""
     ready = "import os; os.setsid(); print(flush=True); import time; time.sleep(600)"
-    with held_for_command(tmp_path) as held:
+    with lock_for_command(tmp_path) as held:
         left = subprocess.Popen(
             [sys.executable, "-c", ready], stdout=subprocess.PIPE, pass_fds=[held]
         )
@@ -257,7 +257,7 @@ def test_no_signal_goes_to_a_group_that_does_not_hold_the_commands_lock(
         rest = file.read_text().removeprefix(str(stranger.pid))
         if noted != "stranger":
             file.write_text(noted + rest)
-        end_left_over(tmp_path)
+        end_orphaned_command(tmp_path)
         assert (stranger.poll(), left.poll()) == (None, None)
     finally:
         for process in (left, stranger):

@@ -1,4 +1,4 @@
-"""A hundred of the jobs of `scripts/soak`."""
+"""Some of the jobs of `scripts/soak`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from .killing.soak import opened
 
-JOBS, SEED = 100, 3
+JOBS, SEED = 60, 3
 
 
 @pytest.mark.skipif(
@@ -22,4 +22,6 @@ def test_jobs_killed_at_any_system_call_and_damaged_come_to_the_same(tmp_path: P
         killed = list(soak.run(JOBS))
     assert [job for job in killed if job.wrong] == [], f"seed {SEED}"
     assert sum(job.was_killed for job in killed) > 0.95 * JOBS
-    assert sum(job.damaged is not None for job in killed) >= 5
+    assert sum(job.damaged is not None for job in killed) >= 3
+    # Where nothing is damaged, whatever the step, one resume completes the job.
+    assert max(job.resumes for job in killed if job.damaged is None) == 1

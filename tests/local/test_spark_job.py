@@ -48,7 +48,7 @@ print(spark.range(5).select(greet("id")).collect())
 
 @pytest.fixture
 def spark(project: ScratchProject) -> ScratchProject:
-    """A Spark job in place of a command job, not tracked, whose program starts no Spark."""
+    """Return a project with a Spark job, not tracked, whose program starts no Spark."""
     project.write("models/echo/train.yml", TRAIN)
     project.write("models/echo/src/fit.py", TELL)
     project.write("models/echo/src/more.py", "GREETING = 'hello'\n")

@@ -149,7 +149,7 @@ DEAF = (
 
 
 def beats(folder: Path) -> bool:
-    """Whether a script still touches its file `alive`."""
+    """Return whether a script still touches its file `alive`."""
     alive = folder / "alive"
     before = alive.stat().st_mtime_ns
     time.sleep(0.5)

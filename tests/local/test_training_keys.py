@@ -52,7 +52,7 @@ class Ended:
 
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
-    """A job with nearly every key, whose code was changed as soon as it was begun."""
+    """Return a job with nearly every key, whose code was changed as soon as it was begun."""
     project = without_mlflow(make_project(tmp_path_factory.mktemp("keys") / "project"))
     project.write("models/echo/full.yml", FULL)
     project.write("models/echo/tool.sh", "#!/bin/sh\necho as it was\n").chmod(0o755)

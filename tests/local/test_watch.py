@@ -35,7 +35,7 @@ def attempt(mini_batch: int, started: float, *, failed: bool = False, rows: int 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A job of four mini-batches, begun once."""
+    """Return the folder of a job of four mini-batches, begun once."""
     files = tuple(InputFile(str(number), 1, 1) for number in range(4))
     plan = Plan("job", "in", files, Settings(mini_batch_size=1), None)
     write_plan(plan, tmp_path / "plan.json")
@@ -44,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 class Watched:
-    """A job that is looked at as often as asked."""
+    """A job that a test advances between looks at it."""
 
     def __init__(self, folder: Path, **more: Any) -> None:
         self.status = JobStatus.RUNNING

@@ -1,4 +1,4 @@
-"""Where the files lie that a job made: its outputs, its run's artifacts, the models it logged."""
+"""The files that a job made are found here: outputs, its run's artifacts, logged models."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from runner.workspace import Run
 
 
 def find_artifact(home: Path, address: JobAddress) -> Path:
-    """The file or folder on this machine that an address of what a job made means.
+    """Return the file or folder on this machine that an address means.
 
-    Raises NotFound where there is none, WrongUsage for one that leads out of what it names, also
-    by a link, and EnvironmentRefused where the tracking store can't be read.
+    Raises NotFound if there is none, WrongUsage for a path that leads out of its folder, also by a
+    link, and EnvironmentRefused where the tracking store can't be read.
     """
     if isinstance(address, JobOutput) and address.output != ARTIFACTS:
         output = find_output(home, address.job, address.output)
         return _inside(output, address.path, str(address))
-    # Asked first, so that a job is told missing as such, also where nothing is tracked yet.
+    # First, so that a missing job is reported as such, also if nothing is tracked yet.
     run = run_of(home, address.job) if isinstance(address, JobOutput) else None
     try:
         with reading(home) as connection:
@@ -51,7 +51,7 @@ def find_artifact(home: Path, address: JobAddress) -> Path:
 
 
 def model_address(home: Path, name: str) -> str:
-    """Where the model lies that a job made: its output `model`, else the only one it logged.
+    """Return the address of a job's model: its output `model`, else the only one it logged.
 
     Raises NotFound for a job that tracks nothing, and as `only_model`.
     """
@@ -65,7 +65,7 @@ def model_address(home: Path, name: str) -> str:
 
 
 def logged_files(home: Path, job: str) -> dict[str, Path]:
-    """The artifacts that a job's run logged, and its models, by their names; empty for no run."""
+    """Return the artifacts and models that a job's run logged, by name; none without a run."""
     record = read_record(job_folder(home, job))
     if record is None:
         return {}
@@ -79,9 +79,9 @@ def logged_files(home: Path, job: str) -> dict[str, Path]:
 
 
 def run_of(home: Path, name: str) -> Run:
-    """The run of a job. Raises NotFound, also for a job that isn't tracked."""
+    """Return the run of a job. Raises NotFound, also for a job that isn't tracked."""
     job = show_job(home, name)
-    run = tracked_run(home, job)
+    run = tracked_run(home, name)
     if run is None:
         raise NotFound(
             f"job {name!r}, which is {job.status}, has no run in MLflow: name an output that it"
@@ -100,7 +100,7 @@ def _of_runs(
     shown: str,
     known: Run | None = None,
 ) -> Path:
-    """What the first of some runs has of a path: an artifact, or a model logged by that name."""
+    """Find a path in the first of some runs that has it, as an artifact or in a logged model."""
     found = False
     for run in runs:
         folder = artifact_folder(home, connection, run)
@@ -128,7 +128,7 @@ def _of_runs(
 
 
 def _registered(home: Path, connection: sqlite3.Connection, address: RegisteredModel) -> Path:
-    """The files of a logged model, or of a version in MLflow's own registry."""
+    """Return the files of a logged model, or of a version in MLflow's own registry."""
     if address.id:
         row = connection.execute(
             "SELECT artifact_location AS place FROM logged_models WHERE model_id = ?", [address.id]
@@ -168,7 +168,7 @@ def _kept(home: Path, row: sqlite3.Row | None, shown: str) -> Path:
 
 
 def _inside(folder: Path, path: str, shown: str) -> Path:
-    """A path below a folder. Raises NotFound, and WrongUsage where it or a link leads out."""
+    """Return a path in a folder. Raises NotFound, and WrongUsage if it or a link leads out."""
     found = folder
     for part in Path(path).parts:
         if not (found / part).exists():

@@ -1,4 +1,4 @@
-"""Why nothing of a job was tracked, as far as its code tells."""
+"""The reason why nothing of a job was tracked is looked for in its code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LARGEST = 1 << 20  # bytes
 
 
 def why_empty(run: Run, plan: RunPlan, command: str, code: Path) -> str | None:
-    """Say why the run has nothing in it where the job's code sets another tracking address."""
+    """Return why the run is empty, if the job's code sets another tracking address."""
     logged = run.parameters.keys() - plan.parameters.keys()
     if logged or run.metrics or run.models or run.artifacts or run.children:
         return None
@@ -32,7 +32,7 @@ def why_empty(run: Run, plan: RunPlan, command: str, code: Path) -> str | None:
 
 
 def _place(code: Path) -> str | None:
-    """The file and line that set the address."""
+    """Return the file and line that set the address."""
     for name in islice(walk_files(code), _MOST_FILES):
         path = code / name
         if path.suffix not in (".py", ".sh"):
@@ -44,7 +44,7 @@ def _place(code: Path) -> str | None:
 
 
 def _read(path: Path) -> bytes:
-    """A script's text; nothing of what is no script or can't be read, as the command left it."""
+    """Return a script's text; nothing if it is too large or can't be read."""
     with suppress(OSError):
         status = path.stat()
         if S_ISREG(status.st_mode) and status.st_size <= _LARGEST:

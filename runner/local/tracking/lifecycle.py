@@ -1,4 +1,4 @@
-"""A job's run in MLflow: made before its command starts, ended with it. Only hosts come here."""
+"""A job's run in MLflow is made before its command starts, and ended with it, by its host."""
 
 from __future__ import annotations
 
@@ -34,8 +34,7 @@ if TYPE_CHECKING:
 
 End = Literal["FINISHED", "FAILED", "KILLED"]
 
-# What a command is given of its run, and what nobody else may give it: as on Azure, these go over
-# the shell's and the declaration's.
+# The variables of a command's run. As on Azure, they override the shell's and the declared ones.
 VARIABLES = (
     "MLFLOW_TRACKING_URI",
     "MLFLOW_TRACKING_TOKEN",
@@ -54,8 +53,8 @@ def begin_run(
 ) -> dict[str, str]:
     """Make the run of a job, or take up the one it has, and return the command's variables.
 
-    Raises JobFailed where the store can't be used: better now than after hours of training.
-    Raises Stopped when `stop` says so while what the job reads is hashed.
+    Raises JobFailed if the store can't be used, before hours of training, and Stopped if `stop`
+    says so while the inputs are hashed.
     """
     folder = job_folder(home, job)
     try:
@@ -84,8 +83,8 @@ def begin_run(
         "MLFLOW_EXPERIMENT_NAME": run.experiment,
         "MLFLOW_EXPERIMENT_ID": experiment_id,
         "MLFLOW_RUN_ID": run_id,
-        # MLflow puts these tags on every run that its fluent interface makes, by which the runs
-        # that a script begins besides are found again.
+        # MLflow puts these tags on every run that its fluent interface makes. By them the other
+        # runs of a script are found.
         "MLFLOW_RUN_CONTEXT": json.dumps({JOB_TAG: job}),
         # Where MLflow keeps the artifacts of an experiment that the script makes.
         "_MLFLOW_SERVER_ARTIFACT_ROOT": str(artifact_root(home)),
@@ -95,8 +94,7 @@ def begin_run(
 def end_run(home: Path, job: str, end: End, parameters: Mapping[str, str]) -> Run | None:
     """End a job's run, and the others that its command left open, and write its record.
 
-    Returns what was tracked. A store that fails here fails no job that has done its work: the job's
-    log says so.
+    Returns what was tracked. If the store fails here, the job does not fail: its log gets a line.
     """
     folder = job_folder(home, job)
     record = read_record(folder)
@@ -126,7 +124,7 @@ def end_run(home: Path, job: str, end: End, parameters: Mapping[str, str]) -> Ru
 
 
 def main(home: str, job: str) -> int:
-    """End the run of a job whose host was killed, for who cancels the job."""
+    """End the run of a job whose host was killed, when the job is canceled."""
     held = lock(job_folder(Path(home), job))
     if held is None:
         print(f"job {job} is running again", file=sys.stderr)
@@ -137,7 +135,7 @@ def main(home: str, job: str) -> int:
 
 
 def _begun(home: Path, job: str) -> str | None:
-    """The run that the job was given when it was begun before."""
+    """Return the run that the job was given when it was begun before."""
     with reading(home) as connection:
         row = connection.execute(
             "SELECT run_uuid FROM runs JOIN tags USING (run_uuid)"
@@ -153,7 +151,7 @@ def _create(
 ) -> str:
     import getpass
 
-    datasets = list(_datasets(plan.inputs, stop))  # first: large ones take their time
+    datasets = list(_datasets(plan.inputs, stop))  # first, as large ones take long
     tags = {JOB_TAG: job, **plan.tags}
     with suppress(OSError, KeyError):  # a user without a name
         tags["mlflow.user"] = getpass.getuser()
@@ -168,7 +166,7 @@ def _create(
 
 
 def _experiment(client: MlflowClient, name: str, artifacts: Path) -> str:
-    """The id of an experiment, which is made where there is none, and restored where deleted."""
+    """Return the id of an experiment, which is made if missing and restored if deleted."""
     from mlflow.exceptions import MlflowException
 
     known = client.get_experiment_by_name(name)
@@ -206,9 +204,9 @@ def _datasets(inputs: Mapping[str, RunInput], stop: Callable[[], bool]) -> Itera
 
 
 def _hash(path: Path, stop: Callable[[], bool]) -> str:
-    """The hash of all that a job may read of a path; empty where that is nothing to store.
+    """Return the hash of a path; empty if it can't be stored.
 
-    Folders without files are such, and those with links that lead out. Raises Stopped.
+    That is so for folders without files, and with links that lead out. Raises Stopped.
     """
     try:
         content = counted(scan_whole(path), lambda _: check_stop(stop))
@@ -218,10 +216,10 @@ def _hash(path: Path, stop: Callable[[], bool]) -> str:
 
 
 def _log_parameters(client: MlflowClient, run_id: str, parameters: Mapping[str, str]) -> None:
-    """Add the values that the job was given, but where the script logged its own by that name.
+    """Log the values that the job was given, except those that the script logged itself.
 
-    In the end, because MLflow takes no second value: a script that logs what it was given in other
-    words would fail, which it doesn't on Azure.
+    They are added in the end, as MLflow takes no second value: a script that logs one of them
+    differently would fail, which it doesn't on Azure.
     """
     from mlflow.entities import Param
 

@@ -1,4 +1,4 @@
-"""Which job and which run made what lies at an address, and what is known of them."""
+"""The origin of files is found here: the job and the run that made them."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _JOB = """
 
 
 def makers_of(home: Path, address: JobAddress, path: Path) -> tuple[str | None, str | None]:
-    """The job and the run that made what an address means, which lies at `path`.
+    """Return the job and the run that made what an address means, which lies at `path`.
 
-    The job is None for what no job of this workspace made. The run is None where it is unknown
-    whether another than the job's own made it.
+    The job is None if no job of this workspace made it. The run is None if it is unknown whether
+    the job's own run or another made it.
     """
     run = address.run if isinstance(address, RunArtifact) else _described_run(path)
     made_by = _job_of(home, run) if run else None
@@ -37,7 +37,7 @@ def makers_of(home: Path, address: JobAddress, path: Path) -> tuple[str | None, 
 
 
 def find_origin(home: Path, job: str | None, run: str | None) -> Origin | None:
-    """What is known of a run of a job: of its own where none is named. None where nothing is."""
+    """Return what is known of a run, or of the job's own if none is named; None if nothing is."""
     known = origin_of(home, job) if job else None
     if run is None or (known and known.run == run):
         return known
@@ -61,7 +61,7 @@ def _read(home: Path, run: str, job: str) -> Run | None:
 
 
 def _job_of(home: Path, run: str) -> str | None:
-    """The job that made a run, or one of the runs above it."""
+    """Return the job that made a run, or one of the runs above it."""
     try:
         with reading(home) as connection:
             row = connection.execute(_JOB, {"run": run, "tag": JOB_TAG}).fetchone()
@@ -71,7 +71,7 @@ def _job_of(home: Path, run: str) -> str | None:
 
 
 def _described_run(path: Path) -> str | None:
-    """The run that a model says of itself that it was logged in."""
+    """Return the run that a model says it was logged in."""
     try:
         described = read_yaml(path / "MLmodel")
     except (OSError, Unreadable):

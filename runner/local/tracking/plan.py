@@ -1,4 +1,4 @@
-"""What is known of a job's run before it begins: plain data, kept with the job's command."""
+"""The plan of a job's run is made before the job begins, and kept with its command."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class RunInput:
 
     shown: str  # the asset's reference, else the path
     path: str
-    content_hash: str | None = None  # None: it is still to be taken
+    content_hash: str | None = None  # None: not known yet
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,11 @@ class RunPlan:
     experiment: str
     name: str
     tags: Mapping[str, str] = field(default_factory=dict)
-    parameters: Mapping[str, str] = field(default_factory=dict)  # the values among the inputs
+    parameters: Mapping[str, str] = field(default_factory=dict)  # the inputs that are values
     inputs: Mapping[str, RunInput] = field(default_factory=dict)
 
 
 def plan_from(document: Mapping[str, Any]) -> RunPlan:
-    """A plan from what `dataclasses.asdict` made of it."""
+    """Return a plan from what `dataclasses.asdict` made of it."""
     inputs = {name: RunInput(**given) for name, given in document["inputs"].items()}
     return RunPlan(**{**document, "inputs": inputs})

@@ -1,7 +1,7 @@
-"""What a job tracked, read from the store's tables without MLflow.
+"""The store's tables are read here without MLflow.
 
-The tables are MLflow's own and the same since its version 3.1; the tests compare what is read here
-with what MLflow's client says. However much a script logs, what is read of it is bounded.
+The tables are MLflow's own, and have been the same since its version 3.1. The tests compare what is
+read here with what MLflow's client returns. The amount that is read is bounded.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from runner.local.tracking.store import local_path
 from runner.workspace import LoggedModel, Metric, Point, Run
 
 JOB_TAG = "runner.job"  # on every run that a job makes: the job's name
-INPUT_TAG = "runner.input"  # on a dataset that is an input of the job: what it was read from
-CONTEXT_TAG = "mlflow.data.context"  # on every dataset of a run; there the input's name
+INPUT_TAG = "runner.input"  # on a dataset that is an input of the job: its source
+CONTEXT_TAG = "mlflow.data.context"  # on every dataset of a run: the input's name
 
 _MOST_POINTS = 1_000  # of one metric
 _MOST_POINTS_IN_ALL = 100_000
@@ -27,7 +27,7 @@ _MOST_METRICS = 5_000
 _MOST_FILES = 1_000
 _MOST_RUNS = 1_000
 _MOST_MODELS = 1_000
-_INFINITY = 1.7976931348623157e308  # what MLflow writes in its place
+_INFINITY = 1.7976931348623157e308  # as MLflow writes it
 
 _FAMILY = """
     WITH RECURSIVE family (id) AS (
@@ -57,7 +57,7 @@ _INPUTS = """
 
 
 def read_run(home: Path, connection: sqlite3.Connection, run: str, job: str) -> Run | None:
-    """What the run of a job holds by now; None where the store has none of that id.
+    """Return what the run of a job holds by now; None if the store has none of that id.
 
     Raises `sqlite3.Error`.
     """
@@ -91,13 +91,13 @@ def read_run(home: Path, connection: sqlite3.Connection, run: str, job: str) -> 
 
 
 def family(connection: sqlite3.Connection, run: str, job: str) -> tuple[str, ...]:
-    """The other runs that a job made, below its own or beside it, in the order of their start."""
+    """Return the other runs that a job made, below its own or beside it, by their start."""
     rows = connection.execute(_FAMILY, {"run": run, "job": job})
     return tuple(row["run_uuid"] for row in rows)
 
 
 def walk_files(folder: Path, inside: str = "") -> Iterator[str]:
-    """The paths of the files below a folder, in order; links to folders are not followed."""
+    """Yield the paths of the files below a folder, in order; links to folders are not followed."""
     try:
         with os.scandir(folder) as found:
             entries = sorted(found, key=lambda entry: entry.name)
@@ -141,7 +141,7 @@ def _metrics(connection: sqlite3.Connection, run: str) -> dict[str, Metric]:
 def _curve(
     connection: sqlite3.Connection, run: str, key: str, count: int, most: int
 ) -> tuple[Point, ...]:
-    """Every value, or evenly chosen ones where there are more than `most`; the last always."""
+    """Return all values, or evenly chosen ones if they are more than `most`; the last always."""
     stride = math.ceil(count / (most - 1)) if count > most else 1
     rows = connection.execute(_CURVE, [run, key, stride, count - 1])
     return tuple(Point(row["step"], _number(row), row["timestamp"]) for row in rows)
@@ -155,7 +155,7 @@ def _number(row: sqlite3.Row) -> float:
 
 
 def _inputs(connection: sqlite3.Connection, run: str) -> dict[str, str]:
-    """The inputs of the job, and the datasets that its script logged besides."""
+    """Return the inputs of the job, and the datasets that its script logged besides."""
     inputs: dict[str, str] = {}
     for row in connection.execute(_INPUTS, [INPUT_TAG, CONTEXT_TAG, run]):
         if row["source"]:
@@ -172,7 +172,7 @@ def _models(
     artifacts: Path,
     files: Sequence[str],
 ) -> tuple[LoggedModel, ...]:
-    """The models that were logged, the last one of each name, and those among the artifacts."""
+    """Return the logged models, the last of each name, and the models among the artifacts."""
     models: dict[str, LoggedModel] = {}
     for run in runs:
         found: dict[str, LoggedModel] = {}
@@ -183,10 +183,10 @@ def _models(
         )
         for row in rows:
             folder = local_path(home, row["artifact_location"])
-            # A model that was begun only, or that failed to be written, has no such file.
+            # A model that was not written completely has no such file.
             if (folder / "MLmodel").is_file():
                 found[row["name"]] = LoggedModel(row["name"], row["model_id"], _flavors(folder))
-        models = found | models  # what the job's own run logged goes before what others did
+        models = found | models  # the models of the job's own run take precedence
     for file in files:
         path, _, last = file.rpartition("/")
         if last == "MLmodel" and path:

@@ -1,6 +1,6 @@
 """The record of a job's run: `run.json` in its folder, which is read without MLflow.
 
-It is written when the run begins and when it has ended; meanwhile the store tells more.
+It is written when the run begins and when it ends; in between, the store has more.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from runner.files.only_files import read_file
 from runner.jobs.folder import job_folder
 from runner.local.tracking.reading import read_run
 from runner.local.tracking.store import reading
-from runner.workspace import Job, LoggedModel, Metric, Origin, Point, Run
+from runner.workspace import LoggedModel, Metric, Origin, Point, Run
 
 
 def write_record(folder: Path, run: Run) -> None:
@@ -30,8 +30,7 @@ def record_file(folder: Path) -> Path:
 
 
 def read_record(folder: Path) -> Run | None:
-    """The run as it was written down last; None for a job that isn't tracked, or whose record is
-    damaged."""
+    """Return the run as it was last written; None for an untracked job or a damaged record."""
     try:
         return _run(json.loads(read_file(record_file(folder))))
     except (FileNotFoundError, IsADirectoryError, ValueError, KeyError, TypeError, AttributeError):
@@ -51,12 +50,8 @@ def _run(document: dict[str, Any]) -> Run:
     return Run(**document, metrics=metrics, models=models, artifacts=artifacts, children=children)
 
 
-def tracked_run(home: Path, job: Job) -> Run | None:
-    """What a job has tracked so far; None for a job that isn't tracked, or not yet."""
-    return _tracked(home, job.name)
-
-
-def _tracked(home: Path, job: str) -> Run | None:
+def tracked_run(home: Path, job: str) -> Run | None:
+    """Return what a job has tracked so far; None for a job that isn't tracked, or not yet."""
     record = read_record(job_folder(home, job))
     if record is None or record.status != "RUNNING":
         return record
@@ -65,16 +60,16 @@ def _tracked(home: Path, job: str) -> Run | None:
             run = read_run(home, connection, record.id, job)
     except (sqlite3.Error, NotFound):
         return record
-    # What the script was given is a parameter of the run in its end only; see `lifecycle`.
+    # The values that the script was given become parameters of the run only in the end.
     return replace(run, parameters={**record.parameters, **run.parameters}) if run else record
 
 
 def origin_of(home: Path, job: str) -> Origin | None:
-    """What is kept of a job with a model that it made; None for a job that isn't tracked.
+    """Return what is kept of a job with a model that it made; None for an untracked job.
 
     A job registers its outputs before its run has ended.
     """
-    record = _tracked(home, job)
+    record = tracked_run(home, job)
     if record is None:
         return None
     return Origin(

@@ -1,6 +1,6 @@
-"""Removing from the tracking store what only removed jobs hold.
+"""What only removed jobs hold is removed from the tracking store here.
 
-Models that MLflow's own registry has versions of stay, with their files.
+Models with versions in MLflow's own registry stay, with their files.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from runner.local.tracking.store import (
 
 @dataclass(frozen=True)
 class Tracked:
-    """What the store has of some jobs and of nobody else."""
+    """The runs, models and folders that belong to some jobs alone."""
 
     runs: tuple[str, ...] = ()
     models: tuple[str, ...] = ()  # ids of logged models
@@ -38,7 +38,7 @@ class Tracked:
 
 
 def tracked_of(home: Path, jobs: Iterable[str]) -> Tracked:
-    """Find what jobs have in the store. Raises EnvironmentRefused where it can't be read."""
+    """Find what only these jobs have in the store. Raises EnvironmentRefused."""
     records = [(job, read_record(job_folder(home, job))) for job in jobs]
     mains = [(job, record.id) for job, record in records if record is not None]
     if not mains or not store_file(home).is_file():
@@ -52,7 +52,7 @@ def tracked_of(home: Path, jobs: Iterable[str]) -> Tracked:
 
 
 def remove_tracked(home: Path, tracked: Tracked) -> None:
-    """Remove runs, models and their files. Raises EnvironmentRefused where it can't be done."""
+    """Remove runs, models and their files. Raises EnvironmentRefused."""
     if not tracked.runs:
         return
     if not can_track():
@@ -68,7 +68,7 @@ def remove_tracked(home: Path, tracked: Tracked) -> None:
             store._hard_delete_logged_model(model)
         for run in tracked.runs:
             client.delete_run(run)
-            # What `mlflow gc` calls, which would take away all that anybody has deleted.
+            # `mlflow gc` calls this, too, but for all deleted runs.
             store._hard_delete_run(run)
     except Exception as error:
         raise _unusable(home, error) from error

@@ -1,9 +1,8 @@
-"""MLflow's own server over the workspace's store, for a job whose Python is not the runner's.
+"""MLflow's own server stands before the workspace's store for a job in another Python.
 
-The MLflow of that Python may be of another version than ours, or know no SQL at all, so it can't
-open the store. Over HTTP every version of it is understood; what it writes of artifacts goes to the
-store's folder, which lies on the same machine. The server listens on the loopback interface,
-answers only who has the job's token, and ends with the process that started it, however that ends.
+The MLflow of that Python may have another version, or no SQL, and then can't open the store. Over
+HTTP all versions are understood; artifacts are written directly to the store's folder. The server
+listens on the loopback interface, wants the job's token, and ends with the process that started it.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ from runner.local.tracking.store import artifact_root, store_address
 from runner.processes import python_command, without_telemetry
 
 _HOST = "127.0.0.1"
-_GRACE = 5.0  # seconds it has to end
-_LAST_ANSWERS = 2  # seconds it goes on with what it was asked before its end
-_WAITING = 128  # connections that wait to be accepted, as until the server is up
+_GRACE = 5.0  # seconds for it to end
+_LAST_ANSWERS = 2  # seconds to answer open requests before its end
+_WAITING = 128  # connections that wait until the server is up
 
 _Message = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[_Message]]
@@ -38,8 +37,8 @@ _App = Callable[[_Message, _Receive, _Send], Awaitable[None]]
 def tracking_server(home: Path) -> Iterator[dict[str, str]]:
     """Serve the store, which is there already, and give the variables by which MLflow finds it.
 
-    Connections are accepted at once, and answered when the server has come up a few seconds later.
-    What it says goes to this process's standard error.
+    Connections are accepted at once, and answered when the server is up a few seconds later. Its
+    output goes to this process's standard error.
     """
     token = secrets.token_urlsafe(32)
     with socket.create_server((_HOST, 0), backlog=_WAITING) as listener:
@@ -60,7 +59,7 @@ def tracking_server(home: Path) -> Iterator[dict[str, str]]:
         yield {
             "MLFLOW_TRACKING_URI": f"http://{_HOST}:{port}",
             "MLFLOW_TRACKING_TOKEN": token,
-            # A page at that address is for nobody, and gone with the job.
+            # Nobody can open a page at that address, which ends with the job.
             "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
         }
     finally:
@@ -68,14 +67,14 @@ def tracking_server(home: Path) -> Iterator[dict[str, str]]:
 
 
 def past_proxies(variables: Mapping[str, str]) -> dict[str, str]:
-    """A process's variables, by which it asks a server on this machine past any proxy."""
+    """Return a process's variables, changed so that it asks this machine past any proxy."""
     exempt = variables.get("no_proxy") or variables.get("NO_PROXY")
     direct = ",".join([*([exempt] if exempt else []), _HOST])
     return {**variables, "no_proxy": direct, "NO_PROXY": direct}
 
 
 def _variables(home: Path) -> dict[str, str]:
-    """The server's environment variables: the shell's settings of MLflow are for its clients."""
+    """Return the server's variables, without the shell's settings for MLflow's clients."""
     inherited = {
         key: value
         for key, value in os.environ.items()
@@ -112,7 +111,7 @@ def main(descriptor: str) -> int:
         _guarded(app, token),
         log_level="warning",
         access_log=False,
-        lifespan="off",  # there it looks for what an MLflow server of a person left behind
+        lifespan="off",  # its startup looks for leftovers of other servers
         timeout_graceful_shutdown=_LAST_ANSWERS,
     )
     listener = socket.socket(fileno=int(descriptor))
@@ -121,18 +120,18 @@ def main(descriptor: str) -> int:
 
 
 def _end_with_stdin() -> None:
-    """End this process when who started it closes the other end, or is gone."""
+    """End this process when its parent closes the other end, or ends."""
     import signal
     import time
 
     sys.stdin.read()
-    os.kill(os.getpid(), signal.SIGTERM)  # by which uvicorn answers what it was asked, and ends
+    os.kill(os.getpid(), signal.SIGTERM)  # makes uvicorn answer open requests and end
     time.sleep(_LAST_ANSWERS + 1)
     os._exit(1)
 
 
 def _guarded(app: _App, token: str) -> _App:
-    """The application for those alone who send the token, as MLflow's clients do."""
+    """Return the application, guarded so that it answers only requests with the token."""
     wanted = f"Bearer {token}".encode()
 
     async def guarded(scope: _Message, receive: _Receive, send: _Send) -> None:

@@ -1,4 +1,4 @@
-"""The workspace's tracking store: MLflow's own, in SQLite, with the artifacts beside it.
+"""The workspace's tracking store is MLflow's own, in SQLite, with the artifacts beside it.
 
 <home>/tracking/
     mlflow.db                          experiments, runs, logged and registered models
@@ -6,8 +6,8 @@
     artifacts/models/<id>/artifacts/   a model that a run logged
     lock                               held while the store is made
 
-Reading goes through SQLite alone, so that a command doesn't import MLflow, which takes seconds:
-see `reading`. Writing goes through MLflow, in the host of a job.
+Commands read it through SQLite alone (see `reading`), as importing MLflow takes seconds. Only the
+host of a job writes to it, through MLflow.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _BUSY_SECONDS = 20.0  # as MLflow waits itself
-_MISREAD = frozenset("%?")  # characters of a path that mean something else in a store's address
+_MISREAD = frozenset("%?")  # characters of a path with another meaning in an address
 
 
 def can_track() -> bool:
-    """Whether the packages are there that a job is tracked with; none of them is imported."""
+    """Return whether the packages for tracking are installed; none of them is imported."""
     from importlib.util import find_spec
 
     return all(find_spec(package) is not None for package in ("mlflow", "sqlalchemy"))
 
 
 def why_untracked(home: Path) -> str | None:
-    """What is said of a job of this workspace that can't be tracked; None where it can."""
+    """Return why jobs of this workspace can't be tracked, for their log; None if they can."""
     if not can_track():
         from runner.installing import installed_by
 
@@ -58,20 +58,19 @@ def store_file(home: Path) -> Path:
 
 
 def store_address(home: Path) -> str:
-    """What MLFLOW_TRACKING_URI is for this workspace."""
+    """Return the MLFLOW_TRACKING_URI of this workspace."""
     return f"sqlite:///{store_file(home).absolute()}"
 
 
 def artifact_root(home: Path) -> Path:
-    """The folder below which MLflow keeps the artifacts of all experiments."""
+    """Return the folder below which MLflow keeps the artifacts of all experiments."""
     return (_folder(home) / "artifacts").absolute()
 
 
 def open_store(home: Path) -> MlflowClient:
-    """Give a client of the store, which is made where there is none.
+    """Return a client of the store, which is made if there is none.
 
-    MLflow makes its tables in many steps, which two processes at once would break for each other.
-    It raises what SQLAlchemy and MLflow raise.
+    It locks, as MLflow makes its tables in many steps. Raises as SQLAlchemy and MLflow do.
     """
     from mlflow import MlflowClient
 
@@ -80,13 +79,13 @@ def open_store(home: Path) -> MlflowClient:
         fcntl.flock(lock, fcntl.LOCK_EX)
         mlflow_store(home)
         with closing(sqlite3.connect(store_file(home), timeout=_BUSY_SECONDS)) as connection:
-            # Who reads doesn't wait for who writes, and the other way round.
+            # In this mode readers and a writer don't wait for each other.
             connection.execute("PRAGMA journal_mode = WAL")
     return MlflowClient(tracking_uri=store_address(home))
 
 
 def mlflow_store(home: Path) -> Any:
-    """MLflow's own object that stands behind its client; it makes the tables where none are."""
+    """Return the object behind MLflow's client, which makes the tables if there are none."""
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     make: Any = SqlAlchemyStore  # MLflow gives it no types
@@ -110,15 +109,15 @@ def reading(home: Path) -> Iterator[sqlite3.Connection]:
 
 
 def artifact_folder(home: Path, connection: sqlite3.Connection, run: str) -> Path | None:
-    """The folder of a run's artifacts; None where the store has no such run."""
+    """Return the folder of a run's artifacts; None if the store has no such run."""
     row = connection.execute("SELECT artifact_uri FROM runs WHERE run_uuid = ?", [run]).fetchone()
     return None if row is None else local_path(home, row[0])
 
 
 def local_path(home: Path, address: str) -> Path:
-    """The file or folder that an artifact's address in the store means.
+    """Return the file or folder that an artifact's address in the store means.
 
-    What lay in this workspace's store is looked for there, wherever the workspace was moved to.
+    Files in this workspace's store are found also after the workspace was moved.
     """
     from urllib.parse import unquote, urlsplit
 

@@ -1,4 +1,4 @@
-"""MLflow's own page over the workspace's runs."""
+"""MLflow's own page over the workspace's runs is served here."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from runner.errors import EnvironmentRefused, NotFound
 from runner.installing import installed_by
 from runner.local.tracking.store import can_track, store_address, store_file
 
-_LOOK = 0.1  # seconds between looks at whether it answers
-_GRACE = 5.0  # seconds it has to end
-_PATIENCE = 60.0  # seconds it has to begin: importing MLflow takes most of them
+_LOOK = 0.1  # seconds between checks whether it answers
+_GRACE = 5.0  # seconds for it to end
+_PATIENCE = 60.0  # seconds for it to start, mostly to import MLflow
 
 
 def show_runs(home: Path, host: str, port: int, ready: Callable[[str], object]) -> None:
@@ -41,7 +41,7 @@ def show_runs(home: Path, host: str, port: int, ready: Callable[[str], object]) 
                 *("--backend-store-uri", store_address(home), "--workers", "1"),
                 "--no-serve-artifacts",
             ],
-            cwd=log.parent,  # where it may leave files of its own
+            cwd=log.parent,  # where it may write files of its own
             env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"},
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -66,7 +66,7 @@ def _interrupt(_number: int, _frame: object) -> None:
 
 
 def _free(host: str, port: int) -> int:
-    """The port, or one that is free in place of 0. Raises EnvironmentRefused for a taken one."""
+    """Return the port, or a free one in place of 0. Raises EnvironmentRefused if it is taken."""
     try:
         with socket.create_server((host, port), family=_family(host)) as listening:
             number: int = listening.getsockname()[1]

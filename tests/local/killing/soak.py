@@ -141,7 +141,7 @@ def run_one(at, who, both, how, seed, output):
                 path = Path("data/lines" if kind == "data" else "models/echo/greeting").absolute()
                 kinds = {"model": "custom_model", "data": "uri_folder"}
                 workspace.register(kind, Registration(name, path, kinds[kind]))
-    summary = runner.jobs.batch_run.read_summary(Path(job.folder))
+    summary = runner.jobs.batch_summary.read_summary(Path(job.folder))
     rows = summary and summary.rows
     return dict(
         killed=status == -9, calls=calls and json.loads(calls), left=left, damaged=damaged,
@@ -167,7 +167,7 @@ for line in sys.stdin:
 
 @dataclass(frozen=True)
 class Killed:
-    """A job, how it was killed, and what it came to."""
+    """A job with how it was killed and how it ended."""
 
     number: int
     kind: str
@@ -244,7 +244,7 @@ class Soak:
 
 
 def _was_killed(kind: str, call: int, came_to: dict[str, Any]) -> bool:
-    """Whether a job came to the call; a host that lives tells how far its workers came."""
+    """Return whether a job came to the call, by its host's count of calls if the host lives."""
     if kind == "worker" and came_to.get("calls"):
         return bool(came_to["calls"][1] >= call)
     return bool(came_to.get("killed"))

@@ -28,7 +28,7 @@ _SHARED_MEMORY = "-shm"
 
 @dataclass(frozen=True)
 class Change:
-    """What a process did."""
+    """A change that a process made."""
 
     kind: str  # Open, Write, Truncate, Rename, Link, Unlink, Make a folder, F: sync, Y: sync all
     inode: int
@@ -64,7 +64,7 @@ class _Change:
 
 
 class Disk:
-    """What a folder holds, and what of that a power cut can't take."""
+    """The content of a folder, and the part of it that a power cut can't take."""
 
     def __init__(self, root: Path) -> None:
         self._path = root
@@ -109,7 +109,7 @@ class Disk:
                 self._sync(node)
 
     def whole(self) -> dict[str, bytes | None]:
-        """All there is, synced or not: bytes by path, None for a folder."""
+        """Return all there is, synced or not: bytes by path, None for a folder."""
         return {
             path: _content(node.writes) if isinstance(node, File) else None
             for path, node in _walk(self._root)
@@ -141,7 +141,7 @@ class Disk:
             _renumber(mark, inodes)
 
     def _after_a_cut(self, chance: random.Random) -> Folder:
-        """The names that are left, below the files as they are now."""
+        """Return the names that are left, below the files as they are now."""
         unsynced = [change for change in self._changes if not change.synced]
         kept: set[int] = set()
         mode = chance.choice(["none", "all", "first", "any"])
@@ -215,7 +215,7 @@ def record(
 
 
 def changes(place: Path) -> list[Change]:
-    """What was written down, in order."""
+    """Return the recorded changes, in order."""
     log = _log(place).read_bytes()
     found, at = [], 0
     while at < len(log):
@@ -231,7 +231,7 @@ def changes(place: Path) -> list[Change]:
 
 
 def there(root: Path) -> dict[str, bytes | None]:
-    """What a folder holds, as `Disk.whole` has it."""
+    """Return the content of a folder, in the form of `Disk.whole`."""
     return {
         str(path.relative_to(root)): None if path.is_dir() else path.read_bytes()
         for path in root.rglob("*")
@@ -262,7 +262,7 @@ def _content(writes: Sequence[tuple[int, bytes | None]]) -> bytes:
 
 
 def _left_of(file: File, chance: random.Random) -> bytes:
-    """What a cut leaves of a file's bytes."""
+    """Return what a cut leaves of a file's bytes."""
     synced, rest = file.writes[: file.synced], file.writes[file.synced :]
     how = chance.choice(["none", "all", "first", "any", "length"])
     if not rest or how == "none":

@@ -17,7 +17,6 @@ from runner.errors import NotFound
 from runner.jobs.addresses import parse_job_address
 from runner.jobs.folder import job_folder
 from runner.local.job_lock import owner
-from runner.local.jobs import show_job
 from runner.local.tracking.artifacts import find_artifact
 from runner.local.tracking.lifecycle import begin_run
 from runner.local.tracking.plan import RunInput, RunPlan
@@ -74,7 +73,7 @@ def kill_host(project: ScratchProject, name: str) -> None:
 
 
 def live(project: ScratchProject, name: str) -> Run:
-    run = tracked_run(project.home, show_job(project.home, name))
+    run = tracked_run(project.home, name)
     assert run is not None
     return run
 

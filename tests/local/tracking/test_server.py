@@ -56,7 +56,7 @@ class Served:
     address: Mapping[str, str]
 
     def ask(self, token: str) -> int:
-        """The status of an answer."""
+        """Return the status of an answer."""
         connection = HTTPConnection(urlsplit(self.address["MLFLOW_TRACKING_URI"]).netloc)
         path = "/api/2.0/mlflow/experiments/search?max_results=1"
         connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
@@ -71,7 +71,7 @@ class Served:
 
 @pytest.fixture(scope="module")
 def skinny(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A Python with an older MLflow that knows no SQL."""
+    """Return a Python with an older MLflow that knows no SQL."""
     folder = tmp_path_factory.mktemp("skinny") / "venv"
     python = str(folder / "bin" / "python")
     for words in (

@@ -120,7 +120,7 @@ def test_the_run_names_its_commit_and_keeps_no_password(trained: Trained) -> Non
 
 
 def as_it_was(value: float) -> str:
-    """A number as the script logged it: MLflow gives the largest double back for infinity."""
+    """Return a number as the script logged it: MLflow returns the largest double for infinity."""
     return repr(math.copysign(math.inf, value) if abs(value) > 1e308 else value)
 
 

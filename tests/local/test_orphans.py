@@ -49,13 +49,13 @@ def project(tmp_path: Path) -> ScratchProject:
 
 
 def daemons(project: ScratchProject) -> list[int]:
-    """The sessions of the daemons that were started."""
+    """Return the sessions of the daemons that were started."""
     listed = project.root / "models/echo/code/daemons"
     return [int(line) for line in listed.read_text().split()] if listed.exists() else []
 
 
 def is_there(process: int) -> bool:
-    """Whether a process runs; one that has ended may still wait for its parent to ask."""
+    """Return whether a process runs; an ended process may still be a zombie."""
     try:
         status = Path(f"/proc/{process}/stat").read_text()
     except FileNotFoundError:

@@ -1,9 +1,9 @@
-"""The command of a job whose host was killed: it goes on without one, until it is ended here.
+"""A command that outlives its killed host is ended here before its job goes on.
 
-A command and its children hold a lock, which the system takes from them with their last one. Its
-process number is kept in the locked file, with the namespace that it is one of. By now it may be
-somebody else's: where only a child holds the lock that has left the command's group, or where the
-file is damaged. So a signal is sent only to a group of which a process has that file open.
+A command and its children hold a lock, which the system releases when the last of them ends. The
+locked file has the process number of the command, and the namespace of that number. The number may
+be another process's by now: if only a child that has left the command's group holds the lock, or if
+the file is damaged. So a signal is sent only to a group with a process that has that file open.
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ _LOOK = 0.05
 
 
 @contextlib.contextmanager
-def held_for_command(folder: Path) -> Iterator[int]:
-    """Give the descriptor that a job's command has to inherit."""
+def lock_for_command(folder: Path) -> Iterator[int]:
+    """Lock the file, and give the descriptor that a job's command has to inherit."""
     with open(_file(folder), "wb", opener=only_files) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield file.fileno()
 
 
 def note_command(descriptor: int, process: int) -> None:
-    """Write down which process, the leader of its group, inherited the lock."""
+    """Write down the process that inherited the lock, which leads its group."""
     os.write(descriptor, f"{process} {process_namespace()}".encode())
 
 
-def end_left_over(folder: Path) -> None:
-    """End the command that a killed host left running, if there is one, and wait for its end.
+def end_orphaned_command(folder: Path) -> None:
+    """End the command that a killed host left running, if any, and wait for its end.
 
-    Only what has left the command's process group goes on. Raises EnvironmentRefused where the
+    Processes that have left the command's process group go on. Raises EnvironmentRefused where the
     command runs in another container or on another machine.
     """
     deadline = time.monotonic() + _GRACE
     number = signal.SIGTERM
-    while (group := _running(folder)) is not None and _is_the_commands(folder, group):
+    while (group := _running(folder)) is not None and _has_locked_file(folder, group):
         try:
             os.killpg(group, number)
         except (ProcessLookupError, PermissionError):
@@ -79,8 +79,8 @@ def _running(folder: Path) -> int | None:
     return None
 
 
-def _is_the_commands(folder: Path, group: int) -> bool:
-    """Whether a process of a group has the locked file open, as none but the command's have."""
+def _has_locked_file(folder: Path, group: int) -> bool:
+    """Return whether a process of the group has the locked file open."""
     locked = _file(folder).stat()
     return group > 1 and any(
         _has_open(number, locked) for number in all_processes() if _group_of(number) == group
@@ -96,7 +96,7 @@ def _group_of(process: int) -> int | None:
 
 def _has_open(process: int, file: os.stat_result) -> bool:
     if sys.platform != "linux":
-        return True  # no other system says it
+        return True  # no other system tells
     for descriptor in _open_files(process):
         with contextlib.suppress(OSError):
             if os.path.samestat(descriptor.stat(), file):

@@ -1,4 +1,4 @@
-"""The values of a job's secrets, found again when it is resumed: no file of its folder has them."""
+"""The values of a job's secrets are found again when it is resumed, as none is in its folder."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from runner.local.pipeline import variables_of
 from runner.workspace import Job
 
 
-def find_again(home: Path, catalog: Callable[[], Catalog], job: Job) -> dict[str, str]:
-    """The values of a job's variables that are written nowhere.
+def find_secret_values(home: Path, catalog: Callable[[], Catalog], job: Job) -> dict[str, str]:
+    """Return the values of a job's variables that are written nowhere.
 
-    They are what is declared now. What is no longer declared, or was given in the call, is taken
-    from the shell. Raises EnvironmentRefused for a value that neither has.
+    They are taken from what is declared now, and from the shell for variables that are no longer
+    declared or were set by the call. Raises EnvironmentRefused for a value that neither has.
     """
     names = _names(job_folder(home, job.name), job)
     if not names:
         return {}
     declared: Mapping[str, str] = {}
-    with suppress(RunnerError, KeyError):  # what is gone, or can't be read, declares nothing
+    with suppress(RunnerError, KeyError):  # a declaration that is gone or unreadable
         declared = _declared(catalog(), job)
     found = {
         name: value
@@ -46,7 +46,7 @@ def find_again(home: Path, catalog: Callable[[], Catalog], job: Job) -> dict[str
 
 
 def _names(folder: Path, job: Job) -> Mapping[str, str]:
-    """Those of a job; none where its folder is damaged, which its process will say."""
+    """Return the names and sources; none for a damaged folder, which the job's host will refuse."""
     with suppress(OSError, JobFailed):
         if job.type == "batch":
             return read_plan(folder / "plan.json").secrets
@@ -56,12 +56,12 @@ def _names(folder: Path, job: Job) -> Mapping[str, str]:
 
 def _value(name: str, declared: Mapping[str, str]) -> str | None:
     value = declared.get(name)
-    # In place of a secret there may be a reference to it by now.
+    # By now a reference may be declared in place of the value.
     return os.environ.get(name) if value is None or is_reference(value) else value
 
 
 def _declared(catalog: Catalog, job: Job) -> Mapping[str, str]:
-    """The variables that are declared now of what a job runs."""
+    """Return the variables that are declared now for the job."""
     endpoint, deployment = job.endpoint or "", job.deployment or ""
     if job.type == "batch":
         return catalog.batch_deployments[endpoint][deployment].settings.environment_variables
