@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from runner.declarations.overlay import STACK_PLATFORMS, read_platform
 from runner.errors import NotFound, RunnerError, WrongUsage
 from runner.project import (
+    AZUREML,
     LOCAL,
+    OUTPUTS,
     Project,
+    Source,
     environments,
     find_config,
     find_project,
     stack_file,
 )
-from runner.sources import AZUREML, OUTPUTS, Source
 
 if TYPE_CHECKING:
     from runner.health import Link

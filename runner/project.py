@@ -6,10 +6,16 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from runner.errors import WrongUsage
 
+if TYPE_CHECKING:
+    from runner.declarations import Catalog
+
 LOCAL = "local"
+OUTPUTS = "RUNNER_OUTPUTS"  # the variable that names a file of a stack's outputs
+AZUREML = "azureml"  # the platform of a stack that names none
 # Where the SDK's MLClient.from_config looks for a workspace, folder by folder upwards.
 _CONFIG_FILES = tuple(
     f"{folder}{name}"
@@ -26,6 +32,15 @@ class Project:
     root: Path
     models: Path  # a folder per model
     home: Path  # the local workspace
+
+
+@dataclass(frozen=True)
+class Source:
+    """A description of where an environment's workspace is; `local` needs none."""
+
+    kind: Literal["local", "outputs", "stack", "config"]
+    platform: str  # see `environments.PLATFORMS`
+    file: Path | None = None  # the outputs, the Pulumi.<env>.yaml or the config.json
 
 
 def find_project(start: Path | None = None) -> Project:
@@ -71,6 +86,22 @@ def stack_file(project: Project, environment: str) -> Path | None:
     """The environment's `Pulumi.<env>.yaml`; None where it has none."""
     name = f"Pulumi.{environment}.yaml"
     return next((path for path in _stack_files(project) if path.name == name), None)
+
+
+def read_environment_catalog(
+    project: Project, environment: str, *, may_be_missing: bool = False
+) -> Catalog:
+    """Return the declarations under `models/` with the environment's `Pulumi.<env>.yaml` laid over.
+
+    With `may_be_missing`, a project without that folder declares nothing. Raises DeclarationError.
+    """
+    from runner.declarations import Catalog, lay_over, read_catalog, read_stack
+
+    models = project.models
+    empty = may_be_missing and not models.is_dir()
+    catalog = Catalog(models) if empty else read_catalog(models)
+    stack = stack_file(project, environment)
+    return lay_over(catalog, read_stack(stack)) if stack else catalog
 
 
 def find_config(start: Path) -> Path | None:

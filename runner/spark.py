@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 
 from runner.errors import EnvironmentRefused, WrongUsage
 from runner.installing import installed_by
-from runner.java import find_java
 
 MASTER = "RUNNER_SPARK_MASTER"  # local[*], spark://HOST:PORT, sc://HOST:PORT (Spark Connect)
 _CONNECT = "sc://"
@@ -38,6 +40,8 @@ _USUAL = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
 }
+_SUPPORTED_JAVA = (17, 21)  # by Spark 4.0, says its page of prerequisites
+_INSTALL_JAVA = "install Java 17 or 21 and put it on PATH, or name its folder in JAVA_HOME"
 
 
 def check_spark(master: str | None = None, python: str | None = None) -> None:
@@ -171,3 +175,40 @@ def _escaped(text: str) -> str:
     """A key or a value as Java's properties have it."""
     escaped = text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
     return "".join(f"\\{sign}" if sign in " =:#!" else sign for sign in escaped)
+
+
+@dataclass(frozen=True)
+class Java:
+    """A Java that Spark can use."""
+
+    command: str
+    version: int  # of the language: 17 of 17.0.15
+
+
+def find_java() -> Java:
+    """The Java that Spark would start: JAVA_HOME's, else the one on PATH. Takes 0.1 s.
+
+    Raises EnvironmentRefused where there is none, and where Spark doesn't run on it.
+    """
+    home = os.environ.get("JAVA_HOME")
+    command = os.path.join(home, "bin", "java") if home else shutil.which("java")  # noqa: PTH118
+    if command is None:
+        raise EnvironmentRefused(f"Spark needs Java, and there is none on PATH; {_INSTALL_JAVA}")
+    try:
+        said = subprocess.run(
+            [command, "-version"], capture_output=True, text=True, check=False, timeout=30
+        ).stderr
+    except (OSError, subprocess.TimeoutExpired):
+        where = f"JAVA_HOME={home} has no bin/java that runs" if home else f"{command} doesn't run"
+        raise EnvironmentRefused(f"Spark needs Java, and {where}; {_INSTALL_JAVA}") from None
+    found = re.search(r'version "(?:1\.)?(\d+)', said)
+    if found is None:
+        raise EnvironmentRefused(
+            f"Spark needs Java, and {command} tells no version; {_INSTALL_JAVA}"
+        )
+    version = int(found[1])
+    if version not in _SUPPORTED_JAVA:
+        raise EnvironmentRefused(
+            f"Spark runs on Java 17 or 21, and {command} is Java {version}; {_INSTALL_JAVA}"
+        )
+    return Java(command, version)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import EnvironmentRefused
-from runner.java import find_java
+from runner.spark import find_java
 
 
 def _missing() -> str:

@@ -19,7 +19,6 @@ LEAVES_OF_ENGINES = (
     "runner.errors",
     "runner.files",
     "runner.installing",
-    "runner.java",
     "runner.package_names",
     "runner.processes",
     "runner.profile",
@@ -106,7 +105,6 @@ def _all_but(adapter: str) -> tuple[str, ...]:
             (
                 "runner.azure",
                 "runner.azure_executor",
-                "runner.azure_patience",
                 "runner.clouds",
                 "runner.commit",
                 "runner.declarations",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from runner.errors import EnvironmentRefused, WrongUsage
-from runner.sources import AZUREML, OUTPUTS, Source
+from runner.project import AZUREML, OUTPUTS, Source
 
 if TYPE_CHECKING:
     from runner.project import Project
