@@ -47,7 +47,7 @@ def until_broken(
 def pulumi_link(source: str, file: Path) -> Link:
     """Whether Pulumi's command line is there, where it is what describes the environment.
 
-    `source` is the kind of `runner.sources.Source` that leads there.
+    `source` is the kind of `runner.project.Source` that leads there.
     """
     if source != "stack":
         return Link("pulumi", "skipped", f"not needed: {file} says where the workspace is")
