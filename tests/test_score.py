@@ -62,8 +62,12 @@ def test_each_process_has_one_thread_unless_somebody_says_otherwise(
 def test_registers_the_declared_model_and_data_once(project: ScratchProject) -> None:
     project.json("score")
     project.json("score")
-    assert [one["version"] for one in project.json("models", "list", "--name", "greeting")] == ["1"]
-    assert [one["version"] for one in project.json("data", "list", "--name", "lines")] == ["1"]
+    assert [
+        version["version"] for version in project.json("models", "list", "--name", "greeting")
+    ] == ["1"]
+    assert [version["version"] for version in project.json("data", "list", "--name", "lines")] == [
+        "1"
+    ]
 
 
 def test_a_path_is_read_where_it_lies_and_registers_nothing(project: ScratchProject) -> None:
@@ -231,7 +235,7 @@ def test_summary_only_publishes_what_the_script_wrote(project: ScratchProject) -
         "    return mini_batch\n"
     )
     summary = project.json("score", "--set", "output_action=summary_only")
-    assert sorted(one.name for one in Path(summary["output"]).iterdir()) == [
+    assert sorted(file.name for file in Path(summary["output"]).iterdir()) == [
         "f000.txt",
         "f001.txt",
     ]

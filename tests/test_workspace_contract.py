@@ -212,7 +212,9 @@ def test_the_default_endpoint_is_one_of_the_batch_endpoints(workspace: Workspace
 
 def test_an_endpoints_default_is_one_of_its_deployments(workspace: Workspace) -> None:
     endpoint = workspace.endpoint("diabetes-batch")
-    assert [one.name for one in endpoint.deployments if one.default] == [endpoint.default]
+    assert [deployment.name for deployment in endpoint.deployments if deployment.default] == [
+        endpoint.default
+    ]
 
 
 def test_a_copy_of_an_asset_is_the_next_version_once(workspace: Workspace, source: Source) -> None:

@@ -65,7 +65,7 @@ def parse_asset(kind: AssetKind, reference: str) -> AssetReference:
 
 def next_version(versions: Sequence[str]) -> str:
     """The next whole number, as Azure counts."""
-    return str(1 + max((int(one) for one in versions if one.isdecimal()), default=0))
+    return str(1 + max((int(version) for version in versions if version.isdecimal()), default=0))
 
 
 def unknown_name(kind: AssetKind, name: str, names: Sequence[str]) -> NotFound:

@@ -110,7 +110,7 @@ def nest_settings(node: MappingNode, key: str = "") -> MappingNode:
     """
     settings = node.entries.get("settings")
     flat = {name: node.entries[name] for name in FLAT_KEYS if name in node.entries}
-    entries = {name: one for name, one in node.entries.items() if name not in flat}
+    entries = {name: value for name, value in node.entries.items() if name not in flat}
     places = dict(node.key_places)
     if settings is not None and not isinstance(settings, MappingNode):
         return node  # the reader says what is wrong with it
@@ -159,7 +159,7 @@ def _unite(nested: MappingNode, flat: MappingNode, key: str) -> MappingNode:
     return mapping(nested.place, entries, places)
 
 
-def _same(one: Node, other: Node) -> bool:
-    if isinstance(one, ScalarNode) and isinstance(other, ScalarNode):
-        return (one.kind, one.text) == (other.kind, other.text)
+def _same(first: Node, second: Node) -> bool:
+    if isinstance(first, ScalarNode) and isinstance(second, ScalarNode):
+        return (first.kind, first.text) == (second.kind, second.text)
     return False

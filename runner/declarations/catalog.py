@@ -56,8 +56,10 @@ class Catalog:
 
     def data_beside(self, declaration: Declaration) -> Data | None:
         """The data asset of a declaration's model folder: its data.yml, else its only one."""
-        beside = [one for one in self.data.values() if one.file.parent == declaration.file.parent]
-        named = [one for one in beside if one.file.stem == "data"]
+        beside = [
+            asset for asset in self.data.values() if asset.file.parent == declaration.file.parent
+        ]
+        named = [asset for asset in beside if asset.file.stem == "data"]
         found = named or beside
         return found[0] if len(found) == 1 else None
 
@@ -164,7 +166,7 @@ def undeclared(place: Place, key: str, noun: str, name: str, declared: Iterable[
 
 def sorted_problems(problems: Iterable[Problem]) -> list[Problem]:
     """Problems in the order of files and lines."""
-    return sorted(problems, key=lambda one: (str(one.file), one.line))
+    return sorted(problems, key=lambda problem: (str(problem.file), problem.line))
 
 
 def _yaml_files(folder: Path) -> Iterable[Path]:
@@ -225,11 +227,11 @@ def _by_name(
     kind: type[T], declarations: Iterable[Declaration], problems: list[Problem]
 ) -> dict[str, T]:
     found: dict[str, T] = {}
-    for one in declarations:
-        if isinstance(one, kind):
-            first = found.setdefault(str(one.name), one)
-            if first is not one:
-                problems.append(_doubled(one, first))
+    for declaration in declarations:
+        if isinstance(declaration, kind):
+            first = found.setdefault(str(declaration.name), declaration)
+            if first is not declaration:
+                problems.append(_doubled(declaration, first))
     return found
 
 
@@ -237,18 +239,22 @@ def _by_endpoint(
     kind: type[D], declarations: Iterable[Declaration], problems: list[Problem]
 ) -> dict[str, dict[str, D]]:
     found: dict[str, dict[str, D]] = {}
-    for one in declarations:
-        if isinstance(one, kind):
-            first = found.setdefault(one.endpoint_name, {}).setdefault(one.name, one)
-            if first is not one:
-                problems.append(_doubled(one, first))
+    for declaration in declarations:
+        if isinstance(declaration, kind):
+            first = found.setdefault(declaration.endpoint_name, {}).setdefault(
+                declaration.name, declaration
+            )
+            if first is not declaration:
+                problems.append(_doubled(declaration, first))
     return found
 
 
-def _doubled(one: Declaration, first: Declaration) -> Problem:
+def _doubled(second: Declaration, first: Declaration) -> Problem:
     noun = KINDS[type(first)].noun.partition(" ")[2]
-    text = f"found {one.name!r}, which {place_of(first.source, 'name')} declares as {noun} already"
-    return Problem(place_of(one.source, "name"), "name", f"{text}, allowed: once")
+    text = (
+        f"found {second.name!r}, which {place_of(first.source, 'name')} declares as {noun} already"
+    )
+    return Problem(place_of(second.source, "name"), "name", f"{text}, allowed: once")
 
 
 def _doubled_job(job: Job, first: Job) -> Problem:

@@ -106,14 +106,14 @@ def describe(node: Node) -> str:
 
 def _shown_inside(node: MappingNode) -> str:
     """A small mapping of numbers on one line; empty for any other, which may hold a secret."""
-    entries = [(key, one) for key, one in node.entries.items() if isinstance(one, ScalarNode)]
+    entries = [(key, value) for key, value in node.entries.items() if isinstance(value, ScalarNode)]
     if (
         not entries
         or len(entries) < len(node.entries)
-        or {one.kind for _, one in entries} != {"int"}
+        or {value.kind for _, value in entries} != {"int"}
     ):
         return ""
-    text = "{" + ", ".join(f"{key}: {one.text}" for key, one in entries) + "}"
+    text = "{" + ", ".join(f"{key}: {value.text}" for key, value in entries) + "}"
     return text if len(text) <= _LONGEST_SHOWN and text.isprintable() else ""
 
 
@@ -281,7 +281,7 @@ class _Builder:
 
     def _mergeable(self, node: Node) -> list[MappingNode]:
         nodes = node.items if isinstance(node, ListNode) else (node,)
-        found = [one for one in nodes if isinstance(one, MappingNode)]
+        found = [merged for merged in nodes if isinstance(merged, MappingNode)]
         if len(found) < len(nodes):
             raise refusal(node.place, "<<", f"found {describe(node)}, allowed: mappings to merge")
         return found

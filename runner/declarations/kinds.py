@@ -203,7 +203,7 @@ def kind_by_schema(node: MappingNode) -> type[Declaration] | None:
     if not isinstance(schema, ScalarNode):
         raise refusal(schema.place, "$schema", f"found {describe(schema)}, allowed: an address")
     name = _schema_name(schema)
-    by_lower = {one.lower(): kind for one, kind in SCHEMAS.items()}
+    by_lower = {schema_name.lower(): kind for schema_name, kind in SCHEMAS.items()}
     kind = by_lower.get(name.lower())
     if name in UNSUPPORTED:
         raise refusal(schema.place, "$schema", f"{UNSUPPORTED[name]} are not supported")

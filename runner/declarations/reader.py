@@ -134,7 +134,7 @@ def read_value(node: Node, hint: Any, key: str) -> Any:
                 raise refused(node, key, mark.allowed)
         return value
     if origin in (Union, UnionType):
-        (only,) = (one for one in get_args(hint) if one is not NoneType)
+        (only,) = (part for part in get_args(hint) if part is not NoneType)
         return read_value(node, only, key)
     if origin is Literal:
         return read_choice(node, get_args(hint), key)
@@ -152,12 +152,14 @@ def read_value(node: Node, hint: Any, key: str) -> Any:
 def read_list(node: Node, item: Any, key: str) -> tuple[Any, ...]:
     if not isinstance(node, ListNode):
         raise refused(node, key, "a list")
-    return tuple(_collect((f"{key}[{i}]", one, item) for i, one in enumerate(node.items)).values())
+    return tuple(
+        _collect((f"{key}[{i}]", entry, item) for i, entry in enumerate(node.items)).values()
+    )
 
 
 def read_mapping(node: Node, value: Any, key: str) -> dict[str, Any]:
     entries = _mapping(node, key).entries
-    read = _collect((joined(key, name), one, value) for name, one in entries.items())
+    read = _collect((joined(key, name), entry, value) for name, entry in entries.items())
     return dict(zip(entries, read.values(), strict=True))
 
 
@@ -260,9 +262,11 @@ class _Hint:
 def _hints(record: Any) -> Mapping[str, _Hint]:
     """The keys a record takes from a file."""
     return {
-        one.name: _Hint(one.type, one.default is MISSING and one.default_factory is MISSING)
-        for one in fields(record)
-        if not one.metadata.get("given")
+        declared.name: _Hint(
+            declared.type, declared.default is MISSING and declared.default_factory is MISSING
+        )
+        for declared in fields(record)
+        if not declared.metadata.get("given")
     }
 
 

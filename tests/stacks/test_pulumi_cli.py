@@ -131,7 +131,7 @@ def test_the_cli_that_the_project_has_built_will_do(
     script.write_text(f'#!/bin/sh\n[ "$1" = --find ] && echo "{pulumi}"\n')
     script.chmod(0o755)
     folders = os.environ["PATH"].split(os.pathsep)
-    others = [one for one in folders if not (Path(one) / "pulumi").exists()]
+    others = [folder for folder in folders if not (Path(folder) / "pulumi").exists()]
     monkeypatch.setenv("PATH", os.pathsep.join(others))
     assert read_stack_output(state, "dev") == OUTPUT
 
