@@ -238,15 +238,11 @@ def _by_name(
 def _by_endpoint(
     kind: type[D], declarations: Iterable[Declaration], problems: list[Problem]
 ) -> dict[str, dict[str, D]]:
-    found: dict[str, dict[str, D]] = {}
+    found: dict[str, list[Declaration]] = {}
     for declaration in declarations:
         if isinstance(declaration, kind):
-            first = found.setdefault(declaration.endpoint_name, {}).setdefault(
-                declaration.name, declaration
-            )
-            if first is not declaration:
-                problems.append(_doubled(declaration, first))
-    return found
+            found.setdefault(declaration.endpoint_name, []).append(declaration)
+    return {name: _by_name(kind, behind, problems) for name, behind in found.items()}
 
 
 def _doubled(second: Declaration, first: Declaration) -> Problem:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from runner.assets.kinds import ASSET_KINDS
 from runner.declarations.batch import (
@@ -53,20 +53,7 @@ Declaration = (
     | SparkJob
     | OtherJob
 )
-T = TypeVar(
-    "T",
-    Model,
-    Data,
-    Environment,
-    BatchEndpoint,
-    BatchDeployment,
-    PipelineDeployment,
-    OnlineEndpoint,
-    OnlineDeployment,
-    CommandJob,
-    SparkJob,
-    OtherJob,
-)
+T = TypeVar("T", bound=Declaration)
 
 
 class Kind(NamedTuple):
@@ -80,7 +67,7 @@ class Kind(NamedTuple):
 # The kinds of job that have a record of their own; of the others little is read here.
 _JOBS: Mapping[str, type[CommandJob | SparkJob]] = {"command": CommandJob, "spark": SparkJob}
 
-KINDS: Mapping[type[Declaration], Kind] = {
+KINDS: Mapping[type[Any], Kind] = {
     Model: Kind("a model", model_from, ("model",)),
     Data: Kind("a data asset", data_from, ("data",)),
     Environment: Kind("an environment", environment_from, ("environment",)),

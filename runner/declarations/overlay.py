@@ -1,7 +1,8 @@
 """What one environment changes: `Pulumi.<env>.yaml`, laid over the declarations."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,6 +28,7 @@ from runner.declarations.document import (
     mapping,
     read_document,
 )
+from runner.declarations.kinds import Declaration
 from runner.declarations.merging import merge
 from runner.declarations.online import (
     OnlineDeployment,
@@ -58,7 +60,6 @@ FIXED = ("name", "endpoint_name", "type", "$schema")
 # The keys that are fields of `Stack`.
 _READ = frozenset({LOCATION, DEFAULT_ENDPOINT, ENDPOINTS, MODELS, ENV_MANAGER})
 
-D = TypeVar("D", BatchDeployment, OnlineDeployment)
 T = TypeVar("T")
 
 
@@ -81,12 +82,15 @@ class Stack:
     name: str
     location: str | None = None
     default_endpoint: str | None = None
-    default_endpoint_place: Place | None = field(default=None, repr=False, compare=False)
     endpoints: Mapping[str, EndpointOverlay] = field(default_factory=dict)
     models: tuple[str, ...] | None = None  # None: of all folders
-    models_place: Place | None = field(default=None, repr=False, compare=False)
     env_manager: EnvManager | None = None
     config: Mapping[str, Any] = field(default_factory=dict)  # every other key, as it stands
+    places: Mapping[str, Place] = field(default_factory=dict, repr=False, compare=False)  # of keys
+
+    def place_of(self, key: str) -> Place:
+        """Return the line of a key; of one that is not in the file the file as a whole."""
+        return self.places.get(key) or Place(self.file, 0)
 
 
 def read_config(file: Path, given: Mapping[str, str] | None = None) -> MappingNode:
@@ -146,16 +150,15 @@ def stack_from(config: MappingNode, file: Path) -> Stack:
         name=file.stem.partition(".")[2] or file.stem,
         location=take(LOCATION, read_str, None),
         default_endpoint=take(DEFAULT_ENDPOINT, read_str, None),
-        default_endpoint_place=config.key_places.get(DEFAULT_ENDPOINT),
         endpoints=endpoints,
         models=take(MODELS, lambda node, key: read_list(node, str, key), None),
-        models_place=config.key_places.get(MODELS),
         env_manager=take(ENV_MANAGER, _env_manager, None),
         config={
             key: plain(_without_secrets(node))
             for key, node in config.entries.items()
             if key not in _READ and not is_secret(node)
         },
+        places=config.key_places,
     )
     if problems:
         raise DeclarationError(sorted_problems(problems))
@@ -172,14 +175,10 @@ def lay_over(catalog: Catalog, stack: Stack) -> Catalog:
     whole = catalog
     catalog, problems = _chosen(catalog, stack)
     batch_endpoints = dict(catalog.batch_endpoints)
-    batch_deployments = {
-        name: dict(declared) for name, declared in catalog.batch_deployments.items()
-    }
-    pipelines = {name: dict(declared) for name, declared in catalog.pipeline_deployments.items()}
+    batch_deployments = _copied(catalog.batch_deployments)
+    pipelines = _copied(catalog.pipeline_deployments)
     online_endpoints = dict(catalog.online_endpoints)
-    online_deployments = {
-        name: dict(declared) for name, declared in catalog.online_deployments.items()
-    }
+    online_deployments = _copied(catalog.online_deployments)
     for name, overlay in stack.endpoints.items():
         try:
             if name in batch_endpoints:
@@ -196,15 +195,10 @@ def lay_over(catalog: Catalog, stack: Stack) -> Catalog:
                 continue
         except DeclarationError as error:
             problems.extend(error.problems)
-        if name in batch_endpoints:
-            behind = batch_deployments.setdefault(name, {})
-            steps = pipelines.get(name, {})
-            rest = replace(overlay, deployments=overlay.deployments.without(*steps))
-            problems += _over_pipelines(name, steps, overlay)
-            problems += _over_deployments(name, behind, rest, batch_deployment_from)
-        else:
-            ahead = online_deployments.setdefault(name, {})
-            problems += _over_deployments(name, ahead, overlay, online_deployment_from)
+        behind: list[dict[str, Any]] = [
+            kind.get(name, {}) for kind in (batch_deployments, pipelines, online_deployments)
+        ]
+        problems += _over_deployments(name, behind, overlay)
     laid = replace(
         catalog,
         batch_endpoints=batch_endpoints,
@@ -222,7 +216,7 @@ def lay_over(catalog: Catalog, stack: Stack) -> Catalog:
     )
     default = stack.default_endpoint
     if default is not None and default not in batch_endpoints:
-        place = stack.default_endpoint_place or Place(stack.file, 0)
+        place = stack.place_of(DEFAULT_ENDPOINT)
         problems.append(
             _left_out(replace(whole, online_endpoints={}), default, place, DEFAULT_ENDPOINT)
             or undeclared(place, DEFAULT_ENDPOINT, "batch endpoint", default, batch_endpoints)
@@ -232,6 +226,10 @@ def lay_over(catalog: Catalog, stack: Stack) -> Catalog:
     if problems:
         raise DeclarationError(sorted_problems(problems))
     return laid
+
+
+def _copied(behind: Mapping[str, Mapping[str, T]]) -> dict[str, dict[str, T]]:
+    return {name: dict(declared) for name, declared in behind.items()}
 
 
 def unknown_key(place: Place, key: str, known: Iterable[str]) -> Problem:
@@ -262,9 +260,8 @@ def _chosen(catalog: Catalog, stack: Stack) -> tuple[Catalog, list[Problem]]:
         return catalog, []
     every = {**catalog.batch_endpoints, **catalog.online_endpoints}
     folders = {endpoint.file.parent.name for endpoint in every.values()}
-    place = stack.models_place or Place(stack.file, 0)
     problems = [
-        undeclared(place, MODELS, "endpoint of a model folder", name, folders)
+        undeclared(stack.place_of(MODELS), MODELS, "endpoint of a model folder", name, folders)
         for name in stack.models
         if name not in folders
     ]
@@ -301,50 +298,40 @@ def _over_online(endpoint: OnlineEndpoint, overlay: EndpointOverlay) -> OnlineEn
 
 
 def _over_deployments(
-    endpoint: str,
-    deployments: dict[str, D],
-    overlay: EndpointOverlay,
-    read: Callable[[MappingNode, str], D],
+    endpoint: str, behind: Sequence[dict[str, Any]], overlay: EndpointOverlay
 ) -> Iterable[Problem]:
-    """Lay a stack's deployments over the declared ones in place; returns what is wrong."""
+    """Lay a stack's deployments over the declared ones in place, and yield what is wrong.
+
+    `behind` are the endpoint's deployments of each kind, by name.
+    """
     for name, node in overlay.deployments.entries.items():
         key = joined(joined(joined(ENDPOINTS, endpoint), "deployments"), name)
-        place = overlay.deployments.key_places[name]
-        declared = deployments.get(name)
-        if declared is None:
-            yield undeclared(place, key, "deployment", name, deployments)
+        kind = next((declared for declared in behind if name in declared), None)
+        if kind is None:
+            place = overlay.deployments.key_places[name]
+            yield undeclared(place, key, "deployment", name, chain.from_iterable(behind))
             continue
         try:
-            deployments[name] = _over_deployment(declared, node, key, read)
+            kind[name] = _over_deployment(kind[name], node, key)
         except DeclarationError as error:
             yield from error.problems
 
 
-def _over_pipelines(
-    endpoint: str, pipelines: dict[str, PipelineDeployment], overlay: EndpointOverlay
-) -> Iterable[Problem]:
-    """Lay a stack's deployments over the declared pipelines in place; returns what is wrong."""
-    for name in pipelines.keys() & overlay.deployments.entries.keys():
-        key = joined(joined(joined(ENDPOINTS, endpoint), "deployments"), name)
-        node = overlay.deployments.entries[name]
-        try:
-            if not isinstance(node, MappingNode):
-                raise refused(node, key, "a mapping of the deployment's keys")
-            _refuse_fixed(node, key)
-            merged = merge(pipelines[name].source, node)
-            pipelines[name] = pipeline_deployment_from(merged, key)
-        except DeclarationError as error:
-            yield from error.problems
-
-
-def _over_deployment(declared: D, node: Node, key: str, read: Callable[[MappingNode, str], D]) -> D:
+def _over_deployment(
+    declared: BatchDeployment | OnlineDeployment | PipelineDeployment, node: Node, key: str
+) -> Declaration:
     if not isinstance(node, MappingNode):
         raise refused(node, key, "a mapping of the deployment's keys")
     _refuse_fixed(node, key)
-    over = nest_settings(node, key) if isinstance(declared, BatchDeployment) else node
-    laid = read(merge(declared.source, over), key)
+    if isinstance(declared, PipelineDeployment):
+        return pipeline_deployment_from(merge(declared.source, node), key)
+    laid: BatchDeployment | OnlineDeployment
+    if isinstance(declared, BatchDeployment):
+        laid = batch_deployment_from(merge(declared.source, nest_settings(node, key)), key)
+    else:
+        laid = online_deployment_from(merge(declared.source, node), key)
     exact = isinstance(laid.model, AssetReference) and laid.model.exact
-    return replace(laid, pinned=exact if "model" in over.entries else declared.pinned)
+    return replace(laid, pinned=exact if "model" in node.entries else declared.pinned)
 
 
 def _refuse_fixed(node: MappingNode, key: str) -> None:
