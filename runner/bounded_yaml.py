@@ -146,7 +146,8 @@ def _events(content: bytes) -> Iterator[Any]:
 
 
 def _scalar(event: Any) -> Value:
-    """The value of a scalar, by the rules of every PyYAML loader, but for numbers and dates."""
+    """Return the value of a scalar, by the rules of every PyYAML loader, but for numbers and
+    dates."""
     import yaml
 
     _check_tag(event)

@@ -22,12 +22,13 @@ class Checkout:
 
 
 def checked_out_commit(folder: Path) -> str | None:
-    """The commit that is checked out in a folder; None where there is none, or no git."""
+    """Return the commit that is checked out in a folder, or None where there is none, or no git."""
     return _git(folder, "rev-parse", "HEAD") or None
 
 
 def checkout_of(folder: Path) -> Checkout | None:
-    """Where a folder stands in git, as azure-ai-ml asks it; None where there is no commit."""
+    """Return where a folder stands in git, as azure-ai-ml asks it, or None where there is no
+    commit."""
     commit = checked_out_commit(folder)
     if commit is None:
         return None

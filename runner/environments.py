@@ -68,7 +68,7 @@ class Platform(Protocol):
 
 
 def open_workspace(environment: str, outputs: Path | None = None) -> Workspace:
-    """The workspace of an environment of the project around the current folder.
+    """Return the workspace of an environment of the project around the current folder.
 
     `outputs` is a file with the stack's outputs; see `find_source` for where else it is looked
     for. Raises WrongUsage outside a project and for a file that can't be read, NotFound for an
@@ -96,12 +96,12 @@ def find_abilities(environment: str, outputs: Path | None = None) -> Abilities:
 def describe(
     project: Project, environment: str, source: Source, workspace: Callable[[], Workspace]
 ) -> dict[str, Any]:
-    """Where an environment is and what it holds, by name. Raises as `open_workspace`."""
+    """Return where an environment is and what it holds, by name. Raises as `open_workspace`."""
     return _platform(source).describe(project, environment, source, workspace)
 
 
 def examine(environment: str, outputs: Path | None = None, *, full: bool = False) -> Iterator[Link]:
-    """Each link of the chain that leads to an environment, as it is looked at.
+    """Return each link of the chain that leads to an environment, as it is looked at.
 
     With `full`, all stored files are read again. Raises as `find_source`, and WrongUsage for `full`
     where no files are stored; whatever is wrong beyond that is a link that failed.
@@ -136,7 +136,7 @@ def find_adoption(environment: str) -> Adoption:
 
 
 def takes_outputs(environment: str) -> bool:
-    """Whether a stack's outputs can describe an environment: any but this machine's."""
+    """Return whether a stack's outputs can describe an environment: any but this machine's."""
     return environment != LOCAL
 
 
@@ -183,7 +183,7 @@ def _managed_source(project: Project, environment: str) -> Source:
 
 
 def list_environments(project: Project) -> dict[str, Source]:
-    """Every environment that has a name of its own: local, the stacks, a `config.json`'s."""
+    """Return every environment that has a name of its own: local, the stacks, a `config.json`'s."""
     found: dict[str, Source] = {}
     given = _from_variable()
     stack = _stack_of(given) if given else None
@@ -240,7 +240,8 @@ def _unreachable_stack(project: Project, name: str) -> Source:
 
 
 def _config(project: Project) -> Path | None:
-    """The workspace's `config.json` nearest to here, else to a project that lies elsewhere."""
+    """Return the workspace's `config.json` nearest to here, else to a project that lies
+    elsewhere."""
     return find_config(Path.cwd()) or find_config(project.root)
 
 

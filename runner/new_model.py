@@ -117,7 +117,7 @@ def _scalar(path: str) -> str:
 
 
 def _inputs(model: MlModel) -> str:
-    """Comments that say what the model wants to be fed."""
+    """Return comments that say what the model wants to be fed."""
     signature = model.signature
     if signature.columns:
         listed = [

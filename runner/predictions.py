@@ -26,7 +26,7 @@ class Line(NamedTuple):
 
 
 def join_lines(rows: pa.Array, predictions: pa.Array, file: str) -> pa.Array:
-    """The lines of a file's answers, each with its end. `file` is the name as a cell."""
+    """Return the lines of a file's answers, each with its end. `file` is the name as a cell."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

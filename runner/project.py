@@ -44,7 +44,7 @@ class Source:
 
 
 def find_project(start: Path | None = None) -> Project:
-    """The project that `start` (the current folder) lies in; `RUNNER_PROJECT` overrides.
+    """Return the project that `start` (the current folder) lies in; `RUNNER_PROJECT` overrides.
 
     A project's root has `Pulumi.yaml`, or a `models` folder beside `pyproject.toml` or `.git`.
     The nearest such folder wins; without one it is the folder in which a workspace's `config.json`
@@ -56,7 +56,7 @@ def find_project(start: Path | None = None) -> Project:
 
 
 def home_of(root: Path) -> Path:
-    """Where the local workspace of a project lives, by its root."""
+    """Return where the local workspace of a project lives, by its root."""
     home = os.environ.get("RUNNER_HOME")
     return Path(home).expanduser().absolute() if home else root / ".runner"
 
@@ -68,7 +68,7 @@ def environments(project: Project) -> tuple[str, ...]:
 
 
 def default_environment() -> str:
-    """The environment of a command that names none: RUNNER_ENV, else local."""
+    """Return the environment of a command that names none: RUNNER_ENV, else local."""
     return os.environ.get("RUNNER_ENV") or LOCAL
 
 
@@ -83,7 +83,7 @@ def environment_option(environment: str) -> str:
 
 
 def stack_file(project: Project, environment: str) -> Path | None:
-    """The environment's `Pulumi.<env>.yaml`; None where it has none."""
+    """Return the environment's `Pulumi.<env>.yaml`, or None where it has none."""
     name = f"Pulumi.{environment}.yaml"
     return next((path for path in _stack_files(project) if path.name == name), None)
 
@@ -105,7 +105,7 @@ def read_environment_catalog(
 
 
 def find_config(start: Path) -> Path | None:
-    """The nearest `config.json` of a workspace, from a folder upwards, as the SDK finds it.
+    """Return the nearest `config.json` of a workspace, from a folder upwards, as the SDK finds it.
 
     Those of other programs are passed over: none of the keys of a workspace's is in them, and they
     don't lie, broken, where only a workspace's has a place.
@@ -143,7 +143,7 @@ def _root(start: Path) -> Path:
 
 
 def _is_of_workspace(config: Path) -> bool:
-    """Whether a file is there and meant as a workspace's, be it whole or not."""
+    """Return whether a file is there and meant as a workspace's, be it whole or not."""
     try:
         text = config.read_text(encoding="utf-8-sig")
         if any(f'"{key}"' in text for key in _CONFIG_KEYS):

@@ -36,7 +36,8 @@ class TooShort:
 
 
 def served_before(home: Path, endpoint: str) -> Mapping[str, Served]:
-    """The records of an endpoint's deployments, by their names; none where it was never served."""
+    """Return the records of an endpoint's deployments, by their names; none where it was never
+    served."""
     try:
         content = json.loads(_file(home / "endpoints" / endpoint).read_text(encoding="utf-8"))
         return {name: Served(**known) for name, known in content.items()}
@@ -69,13 +70,14 @@ def record_slowest(folder: Path, seconds: Mapping[str, float]) -> None:
 
 
 def too_short(declared: OnlineDeployment, served: Served) -> Iterator[TooShort]:
-    """The probes and the timeout of Azure's that end before a deployment was done here."""
+    """Yield the probes and the timeout of Azure's that end before a deployment was done here."""
     yield from short_probes(declared, served)
     yield from short_timeout(declared, served)
 
 
 def short_probes(declared: OnlineDeployment, served: Served) -> Iterator[TooShort]:
-    """The probes that give up before the container has had the time that its start took here."""
+    """Yield the probes that give up before the container has had the time that its start took
+    here."""
     for key, probe, then in (
         ("liveness_probe", declared.liveness_probe, "starts the container anew"),
         ("readiness_probe", declared.readiness_probe, "takes it for one that is never ready"),
@@ -90,7 +92,7 @@ def short_probes(declared: OnlineDeployment, served: Served) -> Iterator[TooShor
 
 
 def short_timeout(declared: OnlineDeployment, served: Served) -> Iterator[TooShort]:
-    """The request timeout, where a request took longer here."""
+    """Yield the request timeout, where a request took longer here."""
     limit, took = declared.request_settings.request_timeout_ms, served.slowest_seconds * 1000
     if took >= limit:
         text = (
@@ -101,7 +103,7 @@ def short_timeout(declared: OnlineDeployment, served: Served) -> Iterator[TooSho
 
 
 def _patience(probe: Probe) -> int:
-    """The seconds from the container's start until a probe that never succeeds gives up."""
+    """Return the seconds from the container's start until a probe that never succeeds gives up."""
     delay = _DELAY if probe.initial_delay is None else probe.initial_delay
     return delay + (probe.period or _PERIOD) * (probe.failure_threshold or _FAILURES)
 

@@ -83,7 +83,7 @@ def reach_master(master: str) -> None:
 
 
 def _addresses(master: str) -> Iterator[tuple[str, int]]:
-    """Where a cluster accepts connections; nothing where Spark itself finds that out."""
+    """Yield where a cluster accepts connections; nothing where Spark itself finds that out."""
     kind, _, rest = master.partition("://")
     if kind not in ("spark", "sc"):
         return
@@ -97,13 +97,14 @@ def _addresses(master: str) -> Iterator[tuple[str, int]]:
 
 
 def asked_master(declared: Mapping[str, str] = MappingProxyType({})) -> str | None:
-    """The cluster, or how many cores of this machine, that the variables name with which a job
-    runs: those that it declares over the shell's."""
+    """Return the cluster, or how many cores of this machine, that the variables name with which a
+    job runs: those that it declares over the shell's."""
     return {**os.environ, **declared}.get(MASTER) or None
 
 
 def runs_on_databricks() -> bool:
-    """Whether this process is on a cluster of Databricks, where Spark and its session are given."""
+    """Return whether this process is on a cluster of Databricks, where Spark and its session are
+    given."""
     return "DATABRICKS_RUNTIME_VERSION" in os.environ
 
 
@@ -131,8 +132,8 @@ def write_settings(
 
 
 def variables_of(master: str, python: str | None = None) -> dict[str, str]:
-    """The variables by which a Spark that is begun here is the pyspark's of `python`, by default of
-    the one that runs this, and finds its address.
+    """Return the variables by which a Spark that is begun here is the pyspark's of `python`, by
+    default of the one that runs this, and finds its address.
 
     Of another version's SPARK_HOME, pyspark says only what is missing in its JVM. Where the name of
     this machine leads nowhere, as it may in a VPN, Spark doesn't start.
@@ -152,7 +153,8 @@ def leave_remote() -> None:
 
 
 def _own_home(python: str | None) -> str | None:
-    """The folder of the Spark that pyspark brings, where SPARK_HOME names another version's."""
+    """Return the folder of the Spark that pyspark brings, where SPARK_HOME names another
+    version's."""
     own, named = _pyspark(python), os.environ.get("SPARK_HOME")
     if named is None or own is None:
         return None
@@ -163,7 +165,7 @@ def _own_home(python: str | None) -> str | None:
 
 
 def _pyspark(python: str | None) -> Path | None:
-    """The folder of the pyspark that a Python has, by default the one that runs this."""
+    """Return the folder of the pyspark that a Python has, by default the one that runs this."""
     if python is not None:
         prefix = Path(python).parent.parent
         return next(prefix.glob("lib/python3*/site-packages/pyspark"), None)
@@ -172,7 +174,7 @@ def _pyspark(python: str | None) -> Path | None:
 
 
 def _escaped(text: str) -> str:
-    """A key or a value as Java's properties have it."""
+    """Return a key or a value as Java's properties have it."""
     escaped = text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
     return "".join(f"\\{sign}" if sign in " =:#!" else sign for sign in escaped)
 
@@ -186,7 +188,7 @@ class Java:
 
 
 def find_java() -> Java:
-    """The Java that Spark would start: JAVA_HOME's, else the one on PATH. Takes 0.1 s.
+    """Return the Java that Spark would start: JAVA_HOME's, else the one on PATH. Takes 0.1 s.
 
     Raises EnvironmentRefused where there is none, and where Spark doesn't run on it.
     """

@@ -53,7 +53,7 @@ def find_or_register(
     reference: AssetReference,
     declared: Mapping[str, Model] | Mapping[str, Data],
 ) -> Asset | Model | Data:
-    """The asset, registered from its declaration if the workspace lacks it.
+    """Return the asset, registered from its declaration if the workspace lacks it.
 
     One that is declared to lie at an address stays a declaration, for there is nothing to send,
     unless it is what a job made.

@@ -17,7 +17,7 @@ class _AutoDelete:
 
 
 def read_auto_delete(node: Node, key: str) -> Mapping[str, str]:
-    """The setting as az ml takes it, with its condition in the one spelling."""
+    """Read the setting as az ml takes it, with its condition in the one spelling."""
     setting = read_record(node, _AutoDelete, key)
     return {name: value for name, value in vars(setting).items() if value is not None}
 

@@ -13,7 +13,7 @@ from runner.declarations.reader import SECONDS, Check, at_least, joined, read_re
 
 
 def is_file_name(text: str) -> bool:
-    """Whether a text is a plain file name, safe to make in a folder on any system."""
+    """Return whether a text is a plain file name, safe to make in a folder on any system."""
     return (
         bool(text.strip())
         and text.isprintable()
@@ -135,7 +135,7 @@ def nest_settings(node: MappingNode, key: str = "") -> MappingNode:
 
 
 def _unite(nested: MappingNode, flat: MappingNode, key: str) -> MappingNode:
-    """Both mappings as one; a leaf that stands in both must say the same."""
+    """Return both mappings as one; a leaf that stands in both must say the same."""
     entries: dict[str, Node] = dict(nested.entries)
     places: dict[str, Place] = dict(nested.key_places)
     problems: list[Problem] = []

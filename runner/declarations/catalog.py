@@ -50,12 +50,13 @@ class Catalog:
     env_manager: EnvManager | None = None  # and its scoring:envManager
 
     def batch_names(self, endpoint: str) -> list[str]:
-        """The names of a batch endpoint's deployments, of models and of pipelines."""
+        """Return the names of a batch endpoint's deployments, of models and of pipelines."""
         models = self.batch_deployments.get(endpoint, {})
         return [*models, *self.pipeline_deployments.get(endpoint, {})]
 
     def data_beside(self, declaration: Declaration) -> Data | None:
-        """The data asset of a declaration's model folder: its data.yml, else its only one."""
+        """Return the data asset of a declaration's model folder: its data.yml, else its only
+        one."""
         beside = [
             asset for asset in self.data.values() if asset.file.parent == declaration.file.parent
         ]
@@ -109,7 +110,7 @@ def survey_catalog(models_folder: Path) -> tuple[Catalog, list[Problem]]:
 
 
 def inconsistencies(catalog: Catalog) -> list[Problem]:
-    """Where declarations, each right by itself, don't agree with each other."""
+    """Return where declarations, each right by itself, don't agree with each other."""
     problems = [
         *_strays(catalog.batch_deployments, catalog.batch_endpoints, catalog.online_endpoints),
         *_strays(catalog.pipeline_deployments, catalog.batch_endpoints, catalog.online_endpoints),
@@ -153,19 +154,19 @@ def _mirrored_twice(endpoint: OnlineEndpoint) -> Iterable[Problem]:
 
 
 def _key_at(place: Place, endpoint: BatchEndpoint | OnlineEndpoint, key: str) -> str:
-    """A key as it is written at a place: in the declaration itself, or in a stack file."""
+    """Return a key as it is written at a place: in the declaration itself, or in a stack file."""
     if place.file == endpoint.file:
         return key
     return joined(joined(ENDPOINTS, endpoint.name), key)
 
 
 def undeclared(place: Place, key: str, noun: str, name: str, declared: Iterable[str]) -> Problem:
-    """The problem of a name that nothing of its kind has."""
+    """Return the problem of a name that nothing of its kind has."""
     return Problem(place, key, f"no {noun} {name!r} is declared" + nearest(name, declared))
 
 
 def sorted_problems(problems: Iterable[Problem]) -> list[Problem]:
-    """Problems in the order of files and lines."""
+    """Return problems in the order of files and lines."""
     return sorted(problems, key=lambda problem: (str(problem.file), problem.line))
 
 
@@ -254,7 +255,8 @@ def _doubled(second: Declaration, first: Declaration) -> Problem:
 
 
 def _doubled_job(job: Job, first: Job) -> Problem:
-    """The problem of two jobs of a folder that go by one name; a file's name may be one of them."""
+    """Return the problem of two jobs of a folder that go by one name; a file's name may be one of
+    them."""
     place = place_of(job.source, "name") if job.name else job.source.place
     other = place_of(first.source, "name") if first.name else first.source.place
     text = f"found the job {name_of(job)!r}, which {other} declares already, allowed: once a folder"
@@ -275,7 +277,7 @@ def _strays(
 
 
 def place_of(source: MappingNode, *keys: str) -> Place:
-    """Where a key stands that a declaration is known to have."""
+    """Return where a key stands that a declaration is known to have."""
     place = source.place
     node: Node = source
     for key in keys:

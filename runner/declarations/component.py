@@ -69,7 +69,7 @@ class CommandComponent(Component):
 
 
 def read_step_component(node: Node, key: str) -> AssetReference | Path | CommandComponent:
-    """A step's component: a reference, a file, or a command written in place."""
+    """Read a step's component: a reference, a file, or a command written in place."""
     if isinstance(node, MappingNode):
         return read_record(node, CommandComponent, key)
     return read_component(node, key)
@@ -118,7 +118,8 @@ def read_command_component(file: Path) -> CommandComponent:
 
 
 def find_component_file(folder: Path, reference: AssetReference) -> Path | None:
-    """The file below a folder that declares the component of a reference's name, if there is one.
+    """Return the file below a folder that declares the component of a reference's name, if there is
+    one.
 
     Which version that is nobody knows before it is registered.
     """
@@ -134,7 +135,7 @@ def find_component_file(folder: Path, reference: AssetReference) -> Path | None:
 
 
 def step_of(pipeline: PipelineComponent, name: str) -> Step:
-    """A step of a pipeline. Raises DeclarationError."""
+    """Return a step of a pipeline. Raises DeclarationError."""
     jobs = pipeline.source.entries["jobs"]
     assert isinstance(jobs, MappingNode)
     return read_record(jobs.entries[name], Step, f"jobs.{name}")

@@ -25,7 +25,7 @@ from runner.declarations.references import PREFIX, Location
 
 
 def stays_inside(text: str) -> bool:
-    """Whether a relative path leads to something below the folder it starts from."""
+    """Return whether a relative path leads to something below the folder it starts from."""
     path = PurePosixPath(text.replace("\\", "/"))
     return (
         bool(path.parts)
@@ -36,7 +36,7 @@ def stays_inside(text: str) -> bool:
 
 
 def read_compute(node: Node, key: str) -> str:
-    """The name of a compute target, its ARM id, or `local`; the prefix azureml: is dropped."""
+    """Read the name of a compute target, its ARM id, or `local`; the prefix azureml: is dropped."""
     name = read_str(node, key).removeprefix(PREFIX)
     if not name or not name.isprintable() or " " in name:
         raise refused(node, key, "azureml:<name of a cluster>")
@@ -48,7 +48,7 @@ def read_docker_args(node: Node, key: str) -> str | tuple[str, ...]:
 
 
 def are_variables(variables: Mapping[str, str]) -> bool:
-    """Whether a process can be given these as its environment."""
+    """Return whether a process can be given these as its environment."""
     return all(name.isprintable() and name and "=" not in name for name in variables)
 
 

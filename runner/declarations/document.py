@@ -105,7 +105,8 @@ def describe(node: Node) -> str:
 
 
 def _shown_inside(node: MappingNode) -> str:
-    """A small mapping of numbers on one line; empty for any other, which may hold a secret."""
+    """Return a small mapping of numbers on one line; empty for any other, which may hold a
+    secret."""
     entries = [(key, value) for key, value in node.entries.items() if isinstance(value, ScalarNode)]
     if (
         not entries
@@ -118,7 +119,7 @@ def _shown_inside(node: MappingNode) -> str:
 
 
 def shown(text: str) -> str:
-    """Text in quotes, on one line and not too long."""
+    """Return text in quotes, on one line and not too long."""
     return repr(text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "...")
 
 

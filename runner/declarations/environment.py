@@ -33,7 +33,7 @@ from runner.declarations.references import (
 
 
 def read_conda_file(node: Node, key: str) -> Path | Mapping[str, Any]:
-    """The path of a conda file, or its content written in place."""
+    """Read the path of a conda file, or its content written in place."""
     if isinstance(node, MappingNode):
         content: Mapping[str, Any] = plain(node)
         return content
@@ -93,7 +93,7 @@ def environment_from(node: MappingNode) -> Environment:
 
 
 def read_environment_source(node: Node, key: str) -> AssetReference | Environment:
-    """A reference, an environment written in place, or the path of an environment's file."""
+    """Read a reference, an environment written in place, or the path of an environment's file."""
     if not isinstance(node, ScalarNode) or node.kind != "text":
         return _environment(node, key)
     text = read_str(node, key)

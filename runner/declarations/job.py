@@ -44,7 +44,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def read_input_path(node: Node, key: str) -> AssetReference | Path | str:
-    """A reference to an asset, a local path, or an address."""
+    """Read a reference to an asset, a local path, or an address."""
     text = read_str(node, key)
     if text.startswith(PREFIX):
         try:
@@ -78,7 +78,7 @@ class JobOutput:
 
 
 def read_input(node: Node, key: str) -> Literals | JobInput:
-    """A value written in place, {value: ...}, or files as {type, path, mode}."""
+    """Read a value written in place, {value: ...}, or files as {type, path, mode}."""
     if isinstance(node, ScalarNode) and node.kind != "null":
         value: Literals = plain(node)
         return value
@@ -90,7 +90,7 @@ def read_input(node: Node, key: str) -> Literals | JobInput:
 
 
 def read_output(node: Node, key: str) -> JobOutput:
-    """An output; one with nothing said about it is a folder."""
+    """Read an output; one with nothing said about it is a folder."""
     if isinstance(node, ScalarNode) and node.kind == "null":
         return JobOutput()
     return read_record(node, JobOutput, key)
@@ -204,7 +204,7 @@ def name_of(job: Job) -> str:
 
 
 def job_type_of(node: MappingNode) -> str | None:
-    """The kind of job that a document's `type` names; None for none of them.
+    """Return the kind of job that a document's `type` names, or None for none of them.
 
     Azure's own reader takes a job without a type for a command job.
     """

@@ -173,7 +173,7 @@ def read_as(file: Path, kind: type[T]) -> T:
 
 
 def kind_of(node: MappingNode) -> type[Declaration] | None:
-    """The kind of declaration a document holds, or None where that stays open.
+    """Return the kind of declaration a document holds, or None where that stays open.
 
     Raises DeclarationError for a kind that is known, and that nothing here declares.
     """
@@ -183,7 +183,8 @@ def kind_of(node: MappingNode) -> type[Declaration] | None:
 
 
 def kind_by_schema(node: MappingNode) -> type[Declaration] | None:
-    """The kind that `$schema` names. Raises DeclarationError for a kind that is not known."""
+    """Return the kind that `$schema` names. Raises DeclarationError for a kind that is not
+    known."""
     schema = node.entries.get("$schema")
     if schema is None:
         return None
@@ -206,7 +207,8 @@ def kind_by_schema(node: MappingNode) -> type[Declaration] | None:
 
 
 def is_component(node: MappingNode) -> bool:
-    """Whether a document is a step's component, which belongs to the pipeline that takes it."""
+    """Return whether a document is a step's component, which belongs to the pipeline that takes
+    it."""
     schema = node.entries.get("$schema")
     named = isinstance(schema, ScalarNode) and _schema_name(schema).lower()
     return bool(named and named.endswith("component"))
@@ -251,7 +253,7 @@ def _deployment_kind(keys: set[str], kind: str) -> type[Declaration] | None:
 
 
 def kind_by_name(file: Path) -> type[Declaration] | None:
-    """The kind that a file's name tells: model.yml, data.yml, batch-endpoint.yml, ..."""
+    """Return the kind that a file's name tells: model.yml, data.yml, batch-endpoint.yml, ..."""
     name = file.stem.lower()
     online = "online" in name
     if "deployment" in name and online != ("batch" in name):

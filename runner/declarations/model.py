@@ -37,7 +37,7 @@ class _Template:
 
 
 def read_template(node: Node, key: str) -> Mapping[str, str]:
-    """A deployment template of a registry, as az ml takes it."""
+    """Read a deployment template of a registry, as az ml takes it."""
     return dict(vars(read_record(node, _Template, key)))
 
 
@@ -72,7 +72,7 @@ def model_from(node: MappingNode) -> Model:
 
 
 def read_model_source(node: Node, key: str) -> AssetReference | Model:
-    """A deployment's model: a reference, a mapping, or the local path of a model.
+    """Read a deployment's model: a reference, a mapping, or the local path of a model.
 
     A path alone is an MLflow model when it holds a file named MLmodel.
     """

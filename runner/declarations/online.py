@@ -126,8 +126,8 @@ class OnlineDeployment(Deployment):
 
     @property
     def worker_count(self) -> int | None:
-        """The processes of an instance, by the variable that Azure's server reads; None for no
-        whole number above zero."""
+        """Return the processes of an instance, by the variable that Azure's server reads, or None
+        for no whole number above zero."""
         given = self.environment_variables.get(WORKER_COUNT, "1")
         try:
             count = int(given)

@@ -233,7 +233,7 @@ def _copied(behind: Mapping[str, Mapping[str, T]]) -> dict[str, dict[str, T]]:
 
 
 def unknown_key(place: Place, key: str, known: Iterable[str]) -> Problem:
-    """The problem of a key that is none of the known ones."""
+    """Return the problem of a key that is none of the known ones."""
     return Problem(place, key, "unknown key" + nearest(key, known))
 
 
@@ -255,7 +255,8 @@ def _left_out(catalog: Catalog, endpoint: str, place: Place, key: str) -> Proble
 
 
 def _chosen(catalog: Catalog, stack: Stack) -> tuple[Catalog, list[Problem]]:
-    """The catalog with the endpoints of the stack's models alone, and what is wrong with those."""
+    """Return the catalog with the endpoints of the stack's models alone, and what is wrong with
+    those."""
     if stack.models is None:
         return catalog, []
     every = {**catalog.batch_endpoints, **catalog.online_endpoints}
@@ -390,7 +391,7 @@ def _endpoint(node: Node, key: str, place: Place) -> EndpointOverlay:
 
 
 def _mapping(node: MappingNode, name: str, key: str) -> MappingNode:
-    """The mapping under a key; an absent key and one with nothing behind it are empty."""
+    """Return the mapping under a key; an absent key and one with nothing behind it are empty."""
     value = node.entries.get(name)
     if value is None or _is_null(value):
         return mapping(node.place, {}, {})
@@ -411,7 +412,7 @@ def _with_given(config: MappingNode, given: Mapping[str, str], file: Path) -> Ma
 
 
 def _says(node: Node, text: str) -> bool:
-    """Whether a value of the file is the one that Pulumi hands on."""
+    """Return whether a value of the file is the one that Pulumi hands on."""
     if isinstance(node, ScalarNode) and node.text == text:
         return True
     if _is_null(node) and not text:
@@ -435,7 +436,7 @@ def _parsed(text: str) -> tuple[bool, Any]:
 
 
 def _node(value: Any, place: Place) -> Node:
-    """A JSON value as a tree, all of it at one place."""
+    """Return a JSON value as a tree, all of it at one place."""
     if isinstance(value, dict):
         entries = {key: _node(entry, place) for key, entry in value.items()}
         return mapping(place, entries, dict.fromkeys(entries, place))
@@ -458,7 +459,7 @@ def _is_null(node: Node) -> bool:
 
 
 def is_secret(node: Node) -> bool:
-    """Whether a value of a stack file is encrypted."""
+    """Return whether a value of a stack file is encrypted."""
     return isinstance(node, MappingNode) and "secure" in node.entries
 
 

@@ -48,7 +48,7 @@ def override(deployment: BatchDeployment, values: Mapping[str, str]) -> BatchDep
 
 
 def plain_key(key: str) -> str:
-    """A setting's key without the section it may be written under."""
+    """Return a setting's key without the section it may be written under."""
     return key.removeprefix("settings.").removeprefix("resources.")
 
 

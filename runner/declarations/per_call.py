@@ -12,7 +12,7 @@ THIS_MACHINE = {_MARK: "this machine"}  # Azure's scoring interface takes it wit
 
 
 def per_call(record: Any, prefix: str = "") -> Iterator[tuple[str, Where]]:
-    """The dotted keys of a record that a call may change, with where it may."""
+    """Yield the dotted keys of a record that a call may change, with where it may."""
     for field in fields(record):
         key = f"{prefix}{field.name}"
         if _MARK in field.metadata:

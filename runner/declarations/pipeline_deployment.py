@@ -27,7 +27,7 @@ _SEGMENT = "components"
 
 
 def read_component(node: Node, key: str) -> AssetReference | Path:
-    """A component's reference, or the local file that declares it."""
+    """Read a component's reference, or the local file that declares it."""
     text = read_str(node, key)
     if text.startswith(PREFIX):
         try:
@@ -66,12 +66,13 @@ class PipelineDeployment(Declared):
 
     @property
     def pinned(self) -> bool:
-        """Whether it always runs the same version of its component, which Azure has."""
+        """Return whether it always runs the same version of its component, which Azure has."""
         return isinstance(self.component, AssetReference) and self.component.exact
 
 
 def is_pipeline(entries: Mapping[str, Node]) -> bool:
-    """Whether these keys are a pipeline deployment's; Azure's own reader goes by `type` first."""
+    """Return whether these keys are a pipeline deployment's; Azure's own reader goes by `type`
+    first."""
     kind = entries.get("type")
     if isinstance(kind, ScalarNode):
         return kind.text.lower() == "pipeline"

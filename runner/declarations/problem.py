@@ -51,5 +51,5 @@ class DeclarationError(WrongUsage):
 
 
 def refusal(place: Place, key: str, text: str) -> DeclarationError:
-    """The error for a single problem."""
+    """Return the error for a single problem."""
     return DeclarationError([Problem(place, key, text)])

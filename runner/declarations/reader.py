@@ -164,7 +164,7 @@ def read_mapping(node: Node, value: Any, key: str) -> dict[str, Any]:
 
 
 def read_choice(node: Node, choices: tuple[str, ...], key: str) -> str:
-    """One of a few words, in any of the spellings append_row, AppendRow and APPEND-ROW."""
+    """Read one of a few words, in any of the spellings append_row, AppendRow and APPEND-ROW."""
     if isinstance(node, ScalarNode):
         for choice in choices:
             if _squashed(choice) == _squashed(node.text):
@@ -182,7 +182,8 @@ def read_str(node: Node, key: str) -> str:
 
 
 def read_text(node: Node, key: str) -> str:
-    """Any single value, as it was written: 1.10 stays 1.10, yes stays yes, nothing is empty."""
+    """Read any single value, as it was written: 1.10 stays 1.10, yes stays yes, nothing is
+    empty."""
     if isinstance(node, ScalarNode):
         return "" if node.kind == "null" else node.text
     raise refused(node, key, "a single value")
@@ -218,7 +219,7 @@ def read_bool(node: Node, key: str) -> bool:
 
 
 def read_path(node: Node, key: str) -> Path:
-    """A local path, made absolute from the folder of the file it stands in."""
+    """Read a local path, made absolute from the folder of the file it stands in."""
     text = read_str(node, key).removeprefix("file:")
     if text.startswith("//"):
         text = "/" + text.lstrip("/")
@@ -228,7 +229,8 @@ def read_path(node: Node, key: str) -> Path:
 
 
 def plain(node: Node) -> Any:
-    """A node as Python's own str, int, float, bool, None, list and dict, for open mappings."""
+    """Return a node as Python's own str, int, float, bool, None, list and dict, for open
+    mappings."""
     if isinstance(node, MappingNode):
         return {key: plain(value) for key, value in node.entries.items()}
     if isinstance(node, ListNode):
@@ -243,7 +245,7 @@ def plain(node: Node) -> Any:
 
 
 def refused(node: Node, key: str, allowed: str) -> DeclarationError:
-    """The error for a value that is not what is allowed there."""
+    """Return the error for a value that is not what is allowed there."""
     return refusal(node.place, key, f"found {describe(node)}, allowed: {allowed}")
 
 
@@ -260,7 +262,7 @@ class _Hint:
 
 @cache
 def _hints(record: Any) -> Mapping[str, _Hint]:
-    """The keys a record takes from a file."""
+    """Return the keys a record takes from a file."""
     return {
         declared.name: _Hint(
             declared.type, declared.default is MISSING and declared.default_factory is MISSING

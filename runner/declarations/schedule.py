@@ -79,7 +79,7 @@ def _is_cron_part(text: str, least: int, most: int) -> bool:
 
 
 def _cron_number(text: str, most: int) -> int | None:
-    """A number, or a weekday by the first three letters of its name."""
+    """Return a number, or a weekday by the first three letters of its name."""
     short = [day[:3] for day in DAYS]
     if most == len(DAYS) - 1 and text.lower() in short:
         return short.index(text.lower())
@@ -87,7 +87,7 @@ def _cron_number(text: str, most: int) -> int | None:
 
 
 def _numbers(least: int, most: int) -> Using:
-    """A reading of one or more whole numbers, each in these bounds."""
+    """Return a reading of one or more whole numbers, each in these bounds."""
 
     def read(node: Node, key: str) -> tuple[int, ...]:
         items = node.items if isinstance(node, ListNode) else [node]
@@ -111,7 +111,7 @@ def _read_days(node: Node, key: str) -> tuple[str, ...]:
 
 
 def _read_time(node: Node, key: str) -> str:
-    """A time without an offset, which the time zone says, as `2026-12-01T00:00:00`."""
+    """Read a time without an offset, which the time zone says, as `2026-12-01T00:00:00`."""
     try:
         time = datetime.fromisoformat(read_text(node, key))
     except ValueError:
@@ -158,7 +158,7 @@ def _read_settings(node: Node, key: str) -> Settings:
 
 
 def _leaves(node: MappingNode, prefix: str) -> list[tuple[str, Place, Node]]:
-    """The values below a mapping with their dotted keys."""
+    """Return the values below a mapping with their dotted keys."""
     found: list[tuple[str, Place, Node]] = []
     for name, value in node.entries.items():
         key = joined(prefix, name)

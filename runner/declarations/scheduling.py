@@ -16,7 +16,8 @@ from runner.declarations.schedule import Schedule
 
 
 def scheduled_deployment(catalog: Catalog, endpoint: str, schedule: Schedule) -> str | None:
-    """The deployment that a schedule names, or its endpoint's default, or the endpoint's only one.
+    """Return the deployment that a schedule names, or its endpoint's default, or the endpoint's
+    only one.
 
     None where that leaves open which one is meant.
     """
@@ -27,7 +28,8 @@ def scheduled_deployment(catalog: Catalog, endpoint: str, schedule: Schedule) ->
 
 
 def scheduled(deployment: BatchDeployment, schedule: Schedule, key: str = "") -> BatchDeployment:
-    """The deployment with what a schedule changes. Raises DeclarationError, at the schedule."""
+    """Return the deployment with what a schedule changes. Raises DeclarationError, at the
+    schedule."""
     if schedule.settings is None:
         return deployment
     node = schedule.settings.source
@@ -44,7 +46,7 @@ def unscheduled(catalog: Catalog) -> Iterator[Problem]:
 
 
 def key_of(endpoint: str, schedule: Schedule) -> str:
-    """Where a stack file says what a schedule is."""
+    """Return where a stack file says what a schedule is."""
     return f"{ENDPOINTS}.{endpoint}.schedules.{schedule.name}"
 
 

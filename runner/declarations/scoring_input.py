@@ -8,7 +8,7 @@ from runner.errors import WrongUsage
 
 
 def read_input(node: Node, key: str) -> str:
-    """An `azureml:` reference, an address, or a path, which is taken from the stack file."""
+    """Read an `azureml:` reference, an address, or a path, which is taken from the stack file."""
     text = read_str(node, key)
     if text.startswith(PREFIX) and not text.startswith(PREFIX + "//"):
         try:

@@ -47,7 +47,7 @@ def copy_file(source: Path, target: Path) -> None:
 
 
 def is_private(path: Path) -> bool:
-    """Whether only its owner has rights to a file or folder; also where nothing is there."""
+    """Return whether only its owner has rights to a file or folder; also where nothing is there."""
     try:
         return not path.stat().st_mode & _OTHERS
     except FileNotFoundError:

@@ -36,31 +36,31 @@ class BatchEndpoints(Protocol):
 
     @property
     def default_place(self) -> str:
-        """Where an endpoint's default deployment is said, as the end of a message."""
+        """Return where an endpoint's default deployment is said, as the end of a message."""
         ...
 
     def names(self) -> Collection[str]:
-        """Those from which the only one is the default."""
+        """Return those from which the only one is the default."""
         ...
 
     def all_names(self) -> Collection[str]:
-        """Those that can be named."""
+        """Return those that can be named."""
         ...
 
     def first_deployment(self, endpoint: str) -> str:
-        """How an endpoint without deployments gets one, as the end of a message."""
+        """Return how an endpoint without deployments gets one, as the end of a message."""
         ...
 
     def chosen(self) -> str | None:
-        """The endpoint that the environment's stack file makes the default."""
+        """Return the endpoint that the environment's stack file makes the default."""
         ...
 
     def is_online(self, name: str) -> bool:
-        """Whether an online endpoint is known by that name."""
+        """Return whether an online endpoint is known by that name."""
         ...
 
     def deployments(self, endpoint: str, asked: str | None) -> Deployments:
-        """Those of an endpoint; at least the one that is asked for, where it is there.
+        """Return those of an endpoint; at least the one that is asked for, where it is there.
 
         Raises NotFound for an endpoint that the environment lacks.
         """
@@ -143,7 +143,8 @@ def check_deployment(request: Request, found: Deployments, endpoints: BatchEndpo
 
 
 def default_endpoint(endpoints: BatchEndpoints) -> str | None:
-    """The stack file's default, else the only batch endpoint; None where one must be named."""
+    """Return the stack file's default, else the only batch endpoint, or None where one must be
+    named."""
     chosen = endpoints.chosen()
     if chosen is not None:
         return chosen
@@ -152,7 +153,8 @@ def default_endpoint(endpoints: BatchEndpoints) -> str | None:
 
 
 def choose_endpoint(asked: str | None, endpoints: BatchEndpoints) -> str:
-    """The batch endpoint of that name, else the default one. Whether it is there is not asked.
+    """Return the batch endpoint of that name, else the default one. Whether it is there is not
+    asked.
 
     Raises WrongUsage where one must be named and for an online endpoint, NotFound where there is
     none at all.
@@ -226,7 +228,7 @@ def _only_deployment(endpoint: str, deployment: str) -> str:
 
 
 def _asked_data(invocation: Invocation, catalog: Catalog, endpoint: str, *, needed: bool) -> str:
-    """The data of the call, else of the stack file, else what the model's folder declares.
+    """Return the data of the call, else of the stack file, else what the model's folder declares.
 
     A pipeline need not be given any, and is not given what only lies in its folder.
     """

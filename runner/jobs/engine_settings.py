@@ -17,7 +17,7 @@ _PARALLEL = frozenset({"instance_count", "max_concurrency_per_instance"})
 
 
 def engine_settings(deployment: BatchDeployment, only_here: Mapping[str, Any]) -> Settings:
-    """The engine's settings, each by the last word of its key in the YAML."""
+    """Return the engine's settings, each by the last word of its key in the YAML."""
     settings = deployment.settings
     declared = {**vars(settings), **vars(settings.retry_settings), **only_here}
     known: dict[str, Any] = {field.name: type(field.default) for field in fields(Settings)}
@@ -27,7 +27,7 @@ def engine_settings(deployment: BatchDeployment, only_here: Mapping[str, Any]) -
 
 
 def limited_to_machine(changed: Collection[str]) -> bool:
-    """Whether a job gets no more processes than its machine has cores.
+    """Return whether a job gets no more processes than its machine has cores.
 
     What is declared is declared for a cluster; only who asks for more than that gets more.
     `changed` are the keys that the call gives.
@@ -36,7 +36,7 @@ def limited_to_machine(changed: Collection[str]) -> bool:
 
 
 def asked_engine(deployment: BatchDeployment, asked: str | None) -> Engine | None:
-    """The engine that a call asks for, else the one that the deployment declares.
+    """Return the engine that a call asks for, else the one that the deployment declares.
 
     None where the model decides. Raises WrongUsage for an engine that there is not.
     """

@@ -30,7 +30,8 @@ def check_entry(job: SparkJob) -> None:
 
 
 def program_of(job: SparkJob) -> list[str]:
-    """The file of a job that is checked and its arguments, word by word: no shell reads them.
+    """Return the file of a job that is checked and its arguments, word by word: no shell reads
+    them.
 
     Raises EnvironmentRefused for a quote that does not end.
     """
