@@ -1,4 +1,4 @@
-"""What only Azure Machine Learning's own executors need of a declared environment.
+"""Names the packages that only Azure Machine Learning's own executors need of an environment.
 
 They run a scoring script and log a job's MLflow run; elsewhere the runner does. So nothing of it is
 installed elsewhere, unless the code imports it.

@@ -1,4 +1,4 @@
-"""YAML that somebody else wrote, such as a model's `MLmodel`, read within bounds.
+"""Reads YAML that somebody else wrote, such as a model's `MLmodel`, within bounds.
 
 It is built from YAML's events and not by PyYAML, which needs gigabytes for a kilobyte of aliases,
 recurses as deep as lists are nested, and takes minutes for some numbers. For declarations, which

@@ -1,4 +1,4 @@
-"""Azure's clouds: their names and addresses, and which settings choose one.
+"""Knows Azure's clouds: their names and addresses, and which settings choose one.
 
 Everything that asks which cloud it works on reads it here. The settings are those that the
 azure-native plugin takes, in its order, and it knows a cloud by the same names.

@@ -1,4 +1,4 @@
-"""The commit of the files at hand, as git has it."""
+"""Asks git for the commit that is checked out."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def checkout_of(folder: Path) -> Checkout | None:
 
 
 def _git(folder: Path, *words: str) -> str | None:
-    """What git answers about a folder, None where it has no answer."""
+    """Return git's answer about a folder; None where it has none."""
     import subprocess
 
     try:

@@ -1,4 +1,4 @@
-"""From an environment's name to its workspace."""
+"""Opens the workspace of an environment by its name."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Platform(Protocol):
 
     @property
     def ABILITIES(self) -> Abilities:  # noqa: N802 - a constant of the module
-        """What its workspaces can do."""
+        """Return the abilities of the platform's workspaces."""
         ...
 
     def open_workspace(
@@ -57,13 +57,13 @@ class Platform(Protocol):
         workspace: Callable[[], Workspace],
         /,
     ) -> dict[str, Any]:
-        """What `runner env show` tells, by name; `workspace` opens it where that takes looking."""
+        """Return the lines of `runner env show` by name; `workspace` opens the workspace."""
         ...
 
     def examine(
         self, project: Project, environment: str, source: Source, full: bool, /
     ) -> Iterator[Link]:
-        """What `runner env doctor` tells; `full` only where the workspace stores files itself."""
+        """Yield the links for `runner env doctor`; `full` if the workspace stores files itself."""
         ...
 
 
@@ -89,7 +89,7 @@ def open_version_scorer(
 
 
 def find_abilities(environment: str, outputs: Path | None = None) -> Abilities:
-    """What an environment can do; its workspace is not opened. Raises as `find_source`."""
+    """Return an environment's abilities without opening its workspace. Raises as `find_source`."""
     return _platform(find_source(find_project(), environment, outputs)).ABILITIES
 
 
@@ -141,7 +141,7 @@ def takes_outputs(environment: str) -> bool:
 
 
 def find_source(project: Project, environment: str, outputs: Path | None = None) -> Source:
-    """What says where an environment is, in this order.
+    """Return the source that says where an environment is, looked for in this order.
 
     A file of outputs: `outputs`, else RUNNER_OUTPUTS; it may describe an environment of any name.
     The stack of the environment's name, where the project has Pulumi.yaml and
@@ -166,7 +166,7 @@ def find_source(project: Project, environment: str, outputs: Path | None = None)
 
 
 def _managed_source(project: Project, environment: str) -> Source:
-    """What says where an environment is, where no file of outputs does."""
+    """Return the source of an environment that no file of outputs describes."""
     stack = stack_file(project, environment)
     managed = (project.root / "Pulumi.yaml").is_file()
     if stack is not None and managed:
@@ -211,7 +211,7 @@ def _from_variable() -> Path | None:
 
 
 def _stack_of(file: Path) -> str | None:
-    """Whose output a file is, where it can be read and says so."""
+    """Return the stack whose output a file is, where it can be read and says so."""
     from runner.stacks.output import Malformed, read_output_file
 
     try:
@@ -221,7 +221,7 @@ def _stack_of(file: Path) -> str | None:
 
 
 def _platform_of_output(file: Path) -> str:
-    """What the stack of an output stands on; whoever reads a broken file tells what is wrong."""
+    """Return the platform of a stack's output; what is wrong with a broken file is told later."""
     from runner.stacks.output import Malformed, read_output_file
 
     try:

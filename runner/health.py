@@ -1,4 +1,4 @@
-"""What `runner env doctor` finds: the links between a person and an environment."""
+"""Examines the links between a person and an environment, for `runner env doctor`."""
 
 from __future__ import annotations
 

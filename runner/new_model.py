@@ -1,4 +1,4 @@
-"""The first declarations of a model that somebody brings: a model, an endpoint, a deployment."""
+"""Writes the first declarations of a model that somebody brings."""
 
 from __future__ import annotations
 

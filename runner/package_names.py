@@ -1,4 +1,4 @@
-"""Which package brings a module, and how indexes compare the names of packages."""
+"""Knows which package brings a module, and how indexes compare the names of packages."""
 
 from __future__ import annotations
 

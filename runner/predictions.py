@@ -1,4 +1,4 @@
-"""The lines of `predictions.csv`: which cells they have in which order, and how they are read back.
+"""Writes and reads the lines of `predictions.csv`.
 
 An MLflow model's line is its row's number from 0 in its file, what was predicted for it, and the
 file's name, on Azure as on this machine. A scoring script's lines are its own.

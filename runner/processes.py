@@ -1,4 +1,4 @@
-"""Python processes that this package starts, and the environment variables they run with."""
+"""Builds the commands and environment variables of the Python processes that are started."""
 
 from __future__ import annotations
 

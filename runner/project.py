@@ -1,4 +1,4 @@
-"""The project a command works in: its root, its models and where its local workspace lives."""
+"""Finds the project that a command works in, its environments and what they declare."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def home_of(root: Path) -> Path:
 
 
 def environments(project: Project) -> tuple[str, ...]:
-    """`local`, then the name of every `Pulumi.<env>.yaml` in the root, sorted."""
+    """Return `local`, then the name of every `Pulumi.<env>.yaml` in the root, sorted."""
     names = {path.name.split(".", 1)[1].removesuffix(".yaml") for path in _stack_files(project)}
     return (LOCAL, *sorted(names - {LOCAL}))
 
@@ -73,7 +73,7 @@ def default_environment() -> str:
 
 
 def environment_option(environment: str) -> str:
-    """What a command needs, after its last word, to mean an environment: ` --env dev`.
+    """Return the option that makes a command mean an environment, as ` --env dev`.
 
     Empty for local, unless RUNNER_ENV makes another the default of this shell.
     """

@@ -1,4 +1,4 @@
-"""The scoring script of a deployment, whose code has to lie on this machine to run or be sent."""
+"""Finds a deployment's scoring script, whose code has to lie on this machine to run or be sent."""
 
 from __future__ import annotations
 

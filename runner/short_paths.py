@@ -1,4 +1,4 @@
-"""Paths in a text as they are shortest to read."""
+"""Shortens the paths in a text as far as a reader still finds them."""
 
 from __future__ import annotations
 

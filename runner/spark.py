@@ -1,4 +1,4 @@
-"""How Spark is started on this machine, or led to a cluster: for training and for serving."""
+"""Starts Spark on this machine or leads it to a cluster, for training and for serving."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing what is fetched into a folder, whole or not at all."""
+"""Writes what is fetched into a folder, whole or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which files of a folder count, where it has an `.amlignore` or a `.gitignore`.
+"""Tells which files of a folder count, where it has an `.amlignore` or a `.gitignore`.
 
 The rules are those of azure-ai-ml 1.35, which the tests hold these against
 (`azure.ai.ml._utils._asset_utils.IgnoreFile`). They are git's, but for these:
@@ -52,14 +52,14 @@ class IgnoreRules:
 
     @property
     def way_out(self) -> str:
-        """What to do where too much is left out."""
+        """Return what to do where too much is left out."""
         own = "take the pattern out"
         if self.path and self.path.name == NAMES[0]:
             return own
         return f"{own}, or put an {NAMES[0]} beside it, which counts in its place"
 
     def prefix(self, folder: str) -> str:
-        """What comes before the names of a folder's files where they are asked about.
+        """Return the prefix of the names of a folder's files.
 
         `folder` is its real path.
         """
@@ -125,7 +125,7 @@ def _read(path: Path) -> list[Pattern | None]:
 
 
 def _pattern(line: str, number: int = 0) -> Pattern | None:
-    """What a line says; None for a blank one, a comment and a lone slash.
+    """Return the pattern of a line; None for a blank line, a comment and a lone slash.
 
     Raises ValueError and re.error for what is no pattern.
     """

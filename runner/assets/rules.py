@@ -1,4 +1,4 @@
-"""What every workspace asks of an asset: its name, its version, its type and its reference."""
+"""Holds the rules of every workspace for an asset's name, version, type and reference."""
 
 from __future__ import annotations
 

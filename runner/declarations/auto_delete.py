@@ -1,4 +1,4 @@
-"""When Azure deletes an asset by itself."""
+"""Reads `auto_delete_setting`: when Azure deletes an asset by itself."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from runner.declarations.reader import Text, Using, read_record
 
 @dataclass(frozen=True)
 class _AutoDelete:
-    """Source: the SDK's AutoDeleteSettingSchema."""
+    """The setting as the SDK's AutoDeleteSettingSchema has it."""
 
     condition: Literal["created_greater_than", "last_accessed_greater_than"] | None = None
     value: Text | None = None  # a length of time, such as 30d

@@ -1,4 +1,4 @@
-"""Batch endpoints and the model deployments behind them."""
+"""Declares batch endpoints and the deployments of models behind them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -68,7 +68,7 @@ class BatchDefaults:
 
 @dataclass(frozen=True, kw_only=True)
 class BatchEndpoint(Endpoint):
-    """Source: the SDK's BatchEndpointSchema. `input` comes from a stack file only."""
+    """A batch endpoint, as the SDK's BatchEndpointSchema has it; `input` is a stack file's only."""
 
     auth_mode: Literal["aad_token"] = "aad_token"
     defaults: BatchDefaults = field(default_factory=BatchDefaults)
@@ -77,7 +77,7 @@ class BatchEndpoint(Endpoint):
 
 @dataclass(frozen=True, kw_only=True)
 class BatchDeployment(Deployment):
-    """Source: the SDK's BatchDeploymentSchema and ModelBatchDeploymentSchema, read as one."""
+    """A batch deployment: the SDK's BatchDeploymentSchema and ModelBatchDeploymentSchema as one."""
 
     type: Literal["model"] = "model"
     compute: Compute | None = None

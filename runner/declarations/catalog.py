@@ -1,4 +1,4 @@
-"""Everything that is declared under a `models/` folder."""
+"""Reads everything that is declared under a `models/` folder."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -79,7 +79,7 @@ def read_catalog(models_folder: Path) -> Catalog:
 
 
 def survey_catalog(models_folder: Path) -> tuple[Catalog, list[Problem]]:
-    """What `read_catalog` reads, as far as it can be read, and all that is wrong.
+    """Return what of a catalog can be read, and everything that is wrong with it.
 
     Raises DeclarationError where the folder itself can't be read.
     """
@@ -143,7 +143,7 @@ def inconsistencies(catalog: Catalog) -> list[Problem]:
 
 
 def _mirrored_twice(endpoint: OnlineEndpoint) -> Iterable[Problem]:
-    """Azure copies requests to a deployment only where it sends none to it."""
+    """Yield the deployments with both shares: Azure mirrors only to one that gets no traffic."""
     for deployment, share in endpoint.mirror_traffic.items():
         live = endpoint.traffic.get(deployment, 0)
         if share and live:

@@ -1,4 +1,4 @@
-"""Components: commands that are steps of a pipeline, and pipelines of them.
+"""Declares components: commands that are steps of a pipeline, and pipelines of them.
 
 Sources: the SDK's CommandComponentSchema and PipelineComponentSchema.
 """

@@ -1,4 +1,4 @@
-"""What batch and online deployments, endpoints and jobs have in common."""
+"""Declares what batch and online deployments, endpoints and jobs have in common."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -91,7 +91,7 @@ class Identity:
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint(Declared):
-    """Source: the SDK's EndpointSchema."""
+    """What endpoints of every kind have, as the SDK's EndpointSchema has it."""
 
     name: EndpointName
     description: str = ""
@@ -103,7 +103,7 @@ class Endpoint(Declared):
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment(Declared):
-    """Source: the SDK's DeploymentSchema.
+    """What deployments of models have, as the SDK's DeploymentSchema has it.
 
     `pinned` is True once a stack file gives the model an exact version.
     """

@@ -1,4 +1,4 @@
-"""A YAML file as a tree that knows the line of every key and value.
+"""Reads a YAML file as a tree that knows the line of every key and value.
 
 Reading goes through YAML's events, never through Python objects: no tag can build anything,
 and limits on size, depth and expanded aliases hold before the tree exists.
@@ -92,7 +92,7 @@ def read_document(file: Path, *, may_be_empty: bool = False) -> MappingNode:
 
 
 def describe(node: Node) -> str:
-    """What a node is, short enough for one line."""
+    """Describe a node, short enough for one line."""
     if isinstance(node, MappingNode):
         inside = _shown_inside(node)
         return f"the mapping {inside}" if inside else "a mapping"
@@ -300,7 +300,7 @@ class _Builder:
 
 
 def _kind(event: Any) -> ScalarKind:
-    """What YAML 1.1 takes a scalar for, by the same table as every PyYAML loader."""
+    """Return the kind that YAML 1.1 gives a scalar, by the same table as every PyYAML loader."""
     import yaml
 
     if event.style or event.tag is not None:

@@ -1,4 +1,4 @@
-"""An environment: the image and packages that code runs in."""
+"""Declares declared environments: the image and the packages that code runs in."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -69,7 +69,7 @@ class Build:
 
 @dataclass(frozen=True, kw_only=True)
 class Environment(Declared):
-    """Source: the SDK's EnvironmentSchema. An environment written in place may have no name."""
+    """A declared environment, as the SDK's EnvironmentSchema has it; in place it needs no name."""
 
     name: AssetName | None = None
     version: Version | None = None

@@ -1,4 +1,4 @@
-"""What makes an environment, and the version that its content names."""
+"""Works out the version of a declared environment from the files and names that make it."""
 
 import hashlib
 import json

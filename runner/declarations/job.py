@@ -1,4 +1,4 @@
-"""Jobs: what runs a command or a Spark program, and the kinds of job that only Azure runs."""
+"""Declares jobs: commands, Spark programs, and the kinds of job that only Azure runs."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -129,7 +129,7 @@ class ProgramJob(Declared):
 
 @dataclass(frozen=True, kw_only=True)
 class CommandJob(ProgramJob):
-    """Source: the SDK's CommandJobSchema."""
+    """A job that runs a command, as the SDK's CommandJobSchema has it."""
 
     command: Annotated[str, Check(lambda text: bool(text.strip()), "a command")]
     environment: EnvironmentSource
@@ -172,7 +172,7 @@ Files = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class SparkJob(ProgramJob):
-    """Source: the SDK's SparkJobSchema. Paths of files start from the code folder."""
+    """A Spark job, as the SDK's SparkJobSchema has it; paths start from the code folder."""
 
     entry: Annotated[SparkEntry, Using(read_entry)]
     type: Literal["spark"] = "spark"
@@ -199,7 +199,7 @@ Job = CommandJob | SparkJob | OtherJob
 
 
 def name_of(job: Job) -> str:
-    """What a job is called among those of its folder: its name, else its file's."""
+    """Return a job's name among those of its folder: its own, else its file's."""
     return job.name or job.file.stem
 
 
@@ -217,15 +217,7 @@ def job_type_of(node: MappingNode) -> str | None:
 def other_job_from(node: MappingNode) -> OtherJob:
     """Read what the runner itself needs of a job. Raises DeclarationError."""
     known = {key: node.entries[key] for key in ("type", "name", "inputs") if key in node.entries}
-    head = read_record(replace(node, entries=known), _Head)
-    return OtherJob(**vars(head), file=node.place.file, source=node)
-
-
-@dataclass(frozen=True)
-class _Head:
-    type: DeclaredJobType
-    name: AssetName | None = None
-    inputs: Mapping[str, Any] = field(default_factory=dict)
+    return replace(read_record(replace(node, entries=known), OtherJob), source=node)
 
 
 def command_job_from(node: MappingNode) -> CommandJob:

@@ -1,4 +1,4 @@
-"""Which kind of declaration a file holds."""
+"""Tells which kind of declaration a file holds, and reads it."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A model: its files, and how they are stored."""
+"""Declares models: their files, and how those are stored."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ from runner.declarations.references import (
 
 @dataclass(frozen=True)
 class _Template:
-    """Source: the SDK's DeploymentTemplateReferenceSchema."""
+    """A reference as the SDK's DeploymentTemplateReferenceSchema has it."""
 
     asset_id: str
 
@@ -46,7 +46,7 @@ Template = Annotated[Mapping[str, str], Using(read_template)]
 
 @dataclass(frozen=True, kw_only=True)
 class Model(Declared):
-    """Source: the SDK's ModelSchema. A model inside a deployment may have no name."""
+    """A model, as the SDK's ModelSchema has it; inside a deployment it needs no name."""
 
     path: Location
     name: AssetName | None = None

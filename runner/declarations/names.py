@@ -1,4 +1,4 @@
-"""Azure's rules for names, and the annotated types that check them."""
+"""Holds Azure's rules for names, and the annotated types that check them."""
 
 import re
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Online endpoints and the managed deployments behind them."""
+"""Declares online endpoints and the managed deployments behind them."""
 
 import sys
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ COUNT_RULE = "a whole number above zero"
 
 @dataclass(frozen=True, kw_only=True)
 class OnlineEndpoint(Endpoint):
-    """Source: the SDK's ManagedOnlineEndpointSchema. Traffic is in percent."""
+    """An online endpoint, as the SDK's ManagedOnlineEndpointSchema has it; traffic is in percent."""
 
     auth_mode: Literal["key", "aml_token", "aad_token"] = "key"
     traffic: Annotated[
@@ -108,7 +108,7 @@ class DataCollector:
 
 @dataclass(frozen=True, kw_only=True)
 class OnlineDeployment(Deployment):
-    """Source: the SDK's ManagedOnlineDeploymentSchema."""
+    """An online deployment, as the SDK's ManagedOnlineDeploymentSchema has it."""
 
     type: Literal["managed"] = "managed"
     instance_type: str

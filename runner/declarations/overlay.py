@@ -1,4 +1,4 @@
-"""What one environment changes: `Pulumi.<env>.yaml`, laid over the declarations."""
+"""Reads what one environment changes, `Pulumi.<env>.yaml`, and lays it over the declarations."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -108,12 +108,12 @@ def read_config(file: Path, given: Mapping[str, str] | None = None) -> MappingNo
 
 
 def read_platform(file: Path) -> str:
-    """What the stack of `Pulumi.<env>.yaml` stands on. Raises DeclarationError."""
+    """Return the platform of the stack of `Pulumi.<env>.yaml`. Raises DeclarationError."""
     return platform_from(read_config(file))
 
 
 def platform_from(config: MappingNode) -> str:
-    """What a stack stands on, from its configuration. Raises DeclarationError."""
+    """Return the platform of a stack by its configuration. Raises DeclarationError."""
     node = config.entries.get(PLATFORM)
     if node is None:
         return STACK_PLATFORMS[0]
@@ -421,7 +421,7 @@ def _says(node: Node, text: str) -> bool:
 
 
 def _given_node(text: str, place: Place) -> Node:
-    """What Pulumi hands on, as a tree: mappings and lists come as JSON, all else is text to it."""
+    """Return a value of Pulumi's as a tree: mappings and lists are JSON, all else is text."""
     _, value = _parsed(text)
     return _node(value if isinstance(value, (dict, list)) else text, place)
 

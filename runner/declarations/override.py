@@ -1,4 +1,4 @@
-"""What one call changes of a batch deployment: `--set KEY=VALUE` and its short forms."""
+"""Changes a batch deployment for one call: `--set KEY=VALUE` and its short forms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which settings one call may change: each says so itself, where its record declares it."""
+"""Marks the settings that one call may change, in the records that declare them."""
 
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass

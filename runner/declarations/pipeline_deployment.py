@@ -1,4 +1,4 @@
-"""Deployments of a batch endpoint that run a pipeline instead of a model."""
+"""Declares deployments of a batch endpoint that run a pipeline instead of a model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -54,7 +54,7 @@ class PipelineSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class PipelineDeployment(Declared):
-    """Source: the SDK's PipelineComponentBatchDeploymentSchema."""
+    """A deployment of a pipeline, as the SDK's PipelineComponentBatchDeploymentSchema has it."""
 
     name: DeploymentName
     endpoint_name: EndpointName

@@ -1,4 +1,4 @@
-"""What is wrong with a declaration, and the error that carries it."""
+"""Holds the problems of a declaration, and the error that carries them."""
 
 from __future__ import annotations
 

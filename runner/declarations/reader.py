@@ -173,7 +173,7 @@ def read_choice(node: Node, choices: tuple[str, ...], key: str) -> str:
 
 
 def read_str(node: Node, key: str) -> str:
-    """Text; a number, boolean or date must be in quotes to count as text, as `az` has it."""
+    """Read text; a number, boolean or date has to be in quotes to be text, as for `az`."""
     if not isinstance(node, ScalarNode) or node.kind == "null":
         raise refused(node, key, "text")
     if node.kind != "text":

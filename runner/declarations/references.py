@@ -1,4 +1,4 @@
-"""References to assets: azureml:name:version, azureml:name@label and their long forms."""
+"""Parses references to assets: azureml:name:version, azureml:name@label and their long forms."""
 
 import re
 from dataclasses import dataclass

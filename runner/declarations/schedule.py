@@ -1,4 +1,4 @@
-"""When a batch endpoint is asked to score by itself, and what: `schedules` in a stack file.
+"""Declares when a batch endpoint is asked to score, and what: `schedules` in a stack file.
 
 Source of the rules: Azure's documentation of schedules, and azure-ai-ml's `CronTrigger` and
 `RecurrenceTrigger`. They hold in every environment, so that a schedule means the same in each.
@@ -221,7 +221,7 @@ def _schedule(name: str, node: Node, key: str, place: Place) -> Schedule:
 
 
 def _inconsistencies(read: Schedule) -> list[tuple[str, str]]:
-    """What does not go together: at which key, and why."""
+    """Return the keys that don't go together, each with the reason."""
     found: list[tuple[str, str]] = []
     if (read.cron is None) == (read.frequency is None):
         says = "says when twice" if read.cron else "does not say when"

@@ -1,4 +1,4 @@
-"""Which deployment an endpoint's schedules ask, and whether it takes what they say."""
+"""Finds the deployment that a schedule asks, and checks whether it takes what the schedule says."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -39,7 +39,7 @@ def scheduled(deployment: BatchDeployment, schedule: Schedule, key: str = "") ->
 
 
 def unscheduled(catalog: Catalog) -> Iterator[Problem]:
-    """What keeps schedules from being what they say."""
+    """Yield the problems of schedules that can't be what they say."""
     for endpoint, schedules in catalog.schedules.items():
         for schedule in schedules.values():
             yield from _problems(catalog, endpoint, schedule, key_of(endpoint, schedule))

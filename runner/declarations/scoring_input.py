@@ -1,4 +1,4 @@
-"""What a stack file has a batch endpoint score: `input`."""
+"""Reads `input`, the data that a batch endpoint scores unless a call names other."""
 
 from runner.declarations.document import Node
 from runner.declarations.problem import refusal

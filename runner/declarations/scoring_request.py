@@ -1,4 +1,4 @@
-"""What a batch endpoint of Azure is asked: the input of a model, and what the call changes.
+"""Writes what a batch endpoint of Azure is asked: the input of a model, and what a call changes.
 
 In the words of Azure's scoring interface, for a call that is made and for one that is scheduled.
 """

@@ -1,4 +1,4 @@
-"""Secrets that a deployment's variables refer to, and Azure reads as the endpoint's identity.
+"""Finds the secrets that a deployment's variables refer to: Azure reads them as the endpoint.
 
 Source: https://learn.microsoft.com/azure/machine-learning/how-to-deploy-online-endpoint-with-secret-injection
 """

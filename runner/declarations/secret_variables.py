@@ -1,4 +1,4 @@
-"""Variables of a deployment that hold a secret in clear, as far as a name and a value tell."""
+"""Finds variables that hold a secret in clear, as far as a name and a value tell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folders and files of the local workspace, which are their owner's alone.
+"""Makes folders and files that are their owner's alone.
 
 A folder that nobody else may enter hides all below it, whatever rights that has. So the folders at
 the top are what is looked after, and files below keep the rights that they had, or that the umask

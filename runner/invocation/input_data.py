@@ -1,4 +1,4 @@
-"""What the text of `--data` names: an asset, a place in a datastore, an address or a path."""
+"""Tells what the text of `--data` names: an asset, a place in a datastore, an address or a path."""
 
 from __future__ import annotations
 

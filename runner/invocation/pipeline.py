@@ -1,4 +1,4 @@
-"""What a call gives to a deployed pipeline, by what its component takes: the same everywhere."""
+"""Matches the inputs of a call to those that a deployed pipeline's component takes."""
 
 from __future__ import annotations
 

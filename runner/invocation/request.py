@@ -1,4 +1,4 @@
-"""From what a call asks for to the endpoint, the deployment, the settings and the data it means.
+"""Resolves a call to the endpoint, the deployment, the settings and the data that it means.
 
 The rules are those of every environment. What an environment has they ask of `BatchEndpoints`.
 """
@@ -27,11 +27,11 @@ class Deployments:
 
 
 class BatchEndpoints(Protocol):
-    """What an environment knows of its batch endpoints; names are logical ones."""
+    """The batch endpoints that an environment knows; names are logical ones."""
 
     @property
     def none_yet(self) -> str:
-        """What is said where there is no endpoint at all."""
+        """Return the message for an environment without any endpoint."""
         ...
 
     @property
@@ -82,7 +82,7 @@ class Request:
 
 
 def resolve(invocation: Invocation, catalog: Catalog, endpoints: BatchEndpoints) -> Request:
-    """What a call means in an environment. Nothing is sent or registered.
+    """Return the request that a call means in an environment. Nothing is sent or registered.
 
     Raises NotFound for what the environment lacks, WrongUsage for a call that leaves open what it
     means or gives settings that nothing declares, and EnvironmentRefused for an endpoint without
@@ -171,7 +171,7 @@ def choose_endpoint(asked: str | None, endpoints: BatchEndpoints) -> str:
 
 
 def call_settings(invocation: Invocation) -> dict[str, str]:
-    """--set and its short forms; the short form of the same setting wins."""
+    """Return the settings of --set and its short forms; of the same setting the short form wins."""
     short = {
         "mini_batch_size": invocation.mini_batch_size,
         "instance_count": invocation.instance_count,
@@ -184,7 +184,7 @@ def call_settings(invocation: Invocation) -> dict[str, str]:
 
 
 def only_here(invocation: Invocation) -> Mapping[str, Any]:
-    """What a call asks of this machine's engine alone, by the names of its settings."""
+    """Return the settings of a call that only this machine's engine has, by name."""
     marked = (field.name for field in fields(invocation) if "only_here" in field.metadata)
     given = {name: getattr(invocation, name) for name in marked}
     return {name: value for name, value in given.items() if value is not None}

@@ -1,4 +1,4 @@
-"""From the name of a schedule to the call that it makes: `runner score --scheduled`."""
+"""Finds the call that a schedule makes, for `runner score --scheduled`."""
 
 from __future__ import annotations
 

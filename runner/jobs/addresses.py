@@ -1,4 +1,4 @@
-"""Addresses of what a job made: its outputs, its run's artifacts and the models that it logged."""
+"""Parses addresses of what a job made: its outputs, its run's artifacts and its logged models."""
 
 from __future__ import annotations
 

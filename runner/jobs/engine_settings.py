@@ -1,4 +1,4 @@
-"""A deployment's settings as the runner's own engine takes them, wherever it runs."""
+"""Translates a deployment's settings for the runner's own engine, wherever it runs."""
 
 from __future__ import annotations
 
@@ -52,6 +52,6 @@ def asked_engine(deployment: BatchDeployment, asked: str | None) -> Engine | Non
 
 
 def usual_engine(model: Path | None, script: bool) -> Engine:
-    """Spark for a Spark ML model that no script scores, and processes for any other."""
+    """Return Spark for a Spark ML model that no script scores, and processes for any other."""
     spark = model is not None and not script and read_mlmodel(model).pipeline is not None
     return "spark" if spark else "process"

@@ -1,4 +1,4 @@
-"""The files that a job's input is read from, where it is a path or a pattern on this machine."""
+"""Finds the files of a job's input, where it is a path or a pattern on this machine."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Chosen:
 
 
 def choose_input(given: str, data_assets: Container[str], input_type: str | None = None) -> Chosen:
-    """What is at a path, or the files of one folder that a pattern such as `folder/*.csv` matches.
+    """Return the files at a path, or those of a folder that a pattern as `folder/*.csv` matches.
 
     A path that exists is never taken for a pattern, whatever it holds. Raises as `input_path`, and
     WrongUsage for a pattern of several folders and one that matches no file.

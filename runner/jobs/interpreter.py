@@ -1,4 +1,4 @@
-"""Which Python ran a job, as it is kept in the job's folder and told of it."""
+"""Keeps in a job's folder which Python ran it, and words that for people."""
 
 from __future__ import annotations
 

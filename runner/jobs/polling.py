@@ -1,4 +1,4 @@
-"""How often a job that runs elsewhere is looked at."""
+"""Says how often a job that runs elsewhere is looked at."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an MLflow run is told of the declared job that it is, wherever that runs."""
+"""Makes the tags of the MLflow run of a declared job, wherever it runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The program of a declared Spark job: a Python file in its code, and its arguments."""
+"""Finds the program of a declared Spark job: a Python file in its code, and its arguments."""
 
 from __future__ import annotations
 

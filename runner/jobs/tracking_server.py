@@ -1,4 +1,4 @@
-"""What an MLflow run tracked, from the REST interface of the server that has it.
+"""Reads what an MLflow run tracked over the REST interface of its server.
 
 However much a script logs, what is read of it is bounded.
 """
@@ -52,7 +52,7 @@ class TrackingServer:
 
 
 def read_run(server: TrackingServer, id_: str) -> Run | None:
-    """What a run has tracked so far; None where there is no run of that id.
+    """Return what a run has tracked so far; None where there is no run of that id.
 
     Its experiment is the experiment's id. Of its inputs these are the datasets that were logged.
     """

@@ -1,4 +1,4 @@
-"""The job that a training request means, with the inputs of the call laid over it."""
+"""Finds the declared job that a training request means, and lays the call's inputs over it."""
 
 from __future__ import annotations
 

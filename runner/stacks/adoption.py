@@ -1,4 +1,4 @@
-"""What a stack takes over of a workspace that runs already, and Pulumi's list of it."""
+"""Lists for Pulumi what a stack takes over of a workspace that runs already."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""How a person deploys a stack, as it can be typed: for the end of an error message."""
+"""Names the commands that deploy a stack, as they can be typed, for the end of an error message."""
 
 from __future__ import annotations
 
 
 def pulumi_up(stack: str | None) -> str:
-    """`pulumi up` of a stack in backquotes; ENV stands for one whose name is not known."""
+    """Return `pulumi up` of a stack in backquotes; ENV stands for a name that is not known."""
     return f"`pulumi up --stack {stack or 'ENV'}`"
 
 

@@ -1,4 +1,4 @@
-"""The stack output `runner`, wherever it is read from; each platform reads its own of it."""
+"""Checks the stack output `runner`, wherever it is read; each platform reads its part of it."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ class EndpointOutput:
 
 @dataclass(frozen=True)
 class StackOutput:
-    """What a stack put out, as JSON, and where it was read, for messages."""
+    """The stack output `runner` as JSON, and where it was read, for messages."""
 
     content: Mapping[str, Any]
     source: str
 
     @property
     def stack(self) -> str | None:
-        """Whose output it is, where that is said. Raises Malformed."""
+        """Return the stack's name, where the output has it. Raises Malformed."""
         return text_or_none(self.content, "stack")
 
     @property
     def platform(self) -> str:
-        """What the stack stands on: `azureml`, unless it says otherwise. Raises Malformed."""
+        """Return the stack's platform: `azureml`, unless it says otherwise. Raises Malformed."""
         return text(self.content, "platform", AZUREML)
 
     def malformed(self, problem: Malformed) -> WrongUsage:
