@@ -1,4 +1,4 @@
-"""Declares declared environments: the image and the packages that code runs in."""
+"""Reads declared environments: the image and the packages that code runs in."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

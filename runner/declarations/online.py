@@ -32,7 +32,7 @@ COUNT_RULE = "a whole number above zero"
 
 @dataclass(frozen=True, kw_only=True)
 class OnlineEndpoint(Endpoint):
-    """An online endpoint, as the SDK's ManagedOnlineEndpointSchema has it; traffic is in percent."""
+    """An online endpoint, as the SDK's ManagedOnlineEndpointSchema has it; traffic in percent."""
 
     auth_mode: Literal["key", "aml_token", "aad_token"] = "key"
     traffic: Annotated[
