@@ -295,7 +295,7 @@ BAD_CALLS: list[tuple[tuple[str, ...], int, str]] = [
 
 @pytest.fixture(scope="module")
 def registered(tmp_path_factory: pytest.TempPathFactory) -> ScratchProject:
-    """A project whose data is registered, with folders beside it that can't be scored."""
+    """Return a project whose data is registered, with folders beside it that can't be scored."""
     project = make_project(tmp_path_factory.mktemp("registered") / "project")
     (project.root / "empty").mkdir()
     (project.root / "nested" / "inner").mkdir(parents=True)
@@ -607,7 +607,7 @@ def test_no_wait_leaves_the_job_to_itself_and_cancel_ends_it(project: ScratchPro
 
 
 def processes_of(name: str) -> list[int]:
-    """The job's host and its workers: all have the job's name on their command line."""
+    """Return the job's host and its workers: all have the job's name on their command line."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:

@@ -72,7 +72,8 @@ def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Workspace:
 
 @pytest.fixture(params=PLATFORMS)
 def real(request: pytest.FixtureRequest, tmp_path: Path) -> Workspace:
-    """A workspace that keeps files and begins jobs, which the one in memory only writes down."""
+    """Return a workspace that keeps files and begins jobs, which the one in memory only writes
+    down."""
     root = tmp_path / "project"
     add_diabetes(ScratchProject(root))
     return WORKSPACES[request.param](request, root)

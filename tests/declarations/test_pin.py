@@ -320,7 +320,7 @@ def common(first: str, second: str) -> int:
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(stack_files())
 def test_any_file_changes_in_one_place_and_says_what_it_said_and_the_pin(

@@ -24,7 +24,7 @@ OUTPUT = {
 
 @pytest.fixture(scope="module")
 def pulumi() -> str:
-    """The folder of a real Pulumi CLI."""
+    """Return the folder of a real Pulumi CLI."""
     if not (os.environ.get("CI") or shutil.which("pulumi") or shutil.which("go")):
         pytest.skip("there is neither Pulumi nor Go to build it with")
     found = subprocess.run(
@@ -35,7 +35,7 @@ def pulumi() -> str:
 
 @pytest.fixture
 def state(tmp_path: Path, pulumi: str, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project whose state is a folder; returns the project's folder."""
+    """Return a project whose state is a folder; returns the project's folder."""
     (tmp_path / "state").mkdir()
     project = tmp_path / "project"
     project.mkdir()
