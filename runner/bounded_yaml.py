@@ -22,7 +22,7 @@ Value = Union[str, bool, None, list[Any], dict[str, Any]]
 
 
 class Unreadable(ValueError):
-    """What is no YAML within the bounds; the text says why, in one line."""
+    """An error for what is no YAML within the bounds; its text says why, in one line."""
 
 
 def read_yaml(path: Path) -> Value:

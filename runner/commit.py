@@ -13,7 +13,7 @@ _SECRET = re.compile(r"(?<=://)[^/]*@")  # a password may hold an @
 
 @dataclass(frozen=True)
 class Checkout:
-    """Where the files of a folder stand in git."""
+    """The state of a folder's files in git."""
 
     commit: str
     branch: str | None  # None where no branch is checked out

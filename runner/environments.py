@@ -39,7 +39,7 @@ PLATFORMS: Mapping[str, str] = {
 
 
 class Platform(Protocol):
-    """What the module of a platform offers, for one environment and what leads to it."""
+    """The functions that the module of a platform offers, for an environment and its source."""
 
     @property
     def ABILITIES(self) -> Abilities:  # noqa: N802 - a constant of the module
@@ -196,7 +196,7 @@ def list_environments(project: Project) -> dict[str, Source]:
             found[name] = _unreachable_stack(project, name)
     config = _config(project)
     if config is not None:
-        with suppress(WrongUsage):  # who asks for an environment of no other kind is told
+        with suppress(WrongUsage):  # an open of that environment reports it
             found.setdefault(_workspace_name(config), Source("config", AZUREML, config))
     return found
 

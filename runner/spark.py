@@ -21,7 +21,7 @@ MASTER = "RUNNER_SPARK_MASTER"  # local[*], spark://HOST:PORT, sc://HOST:PORT (S
 _CONNECT = "sc://"
 _CONNECT_PORT = 15002  # of an address of Spark Connect that names none
 _PATIENCE = 10.0  # seconds that a cluster may take to accept a connection
-# As Spark takes them; it says of any other only that its process ended.
+# The masters that Spark takes; of any other it only reports that its process ended.
 _MASTER = re.compile(
     r"local(\[(\*|[1-9]\d*)(,\d+)?\])?|local-cluster\[\d+,\d+,\d+\]|yarn"
     r"|(spark|sc|k8s)://[^\s/]+.*"

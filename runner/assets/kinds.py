@@ -24,7 +24,7 @@ INPUT_TYPES: tuple[InputType, ...] = get_args(InputType)
 
 
 class KindFacts(NamedTuple):
-    """What tells one kind of asset from another. Source of the keys: Azure's REST interface."""
+    """The facts that tell one kind of asset from another; the keys are Azure's REST interface's."""
 
     noun: str  # as messages call one
     plural: str  # of the command, too: runner <plural>
@@ -32,7 +32,7 @@ class KindFacts(NamedTuple):
     adding: str  # the command that adds one
     types: tuple[str, ...]
     azure_only: tuple[str, ...]  # those of the types that only Azure reads
-    guess_type: Callable[[Path], str]  # of a file or folder that nobody said a type of
+    guess_type: Callable[[Path], str]  # of a file or folder without a declared type
     segment: Segment
     type_key: str  # of a version's properties in Azure
     uri_key: str

@@ -25,7 +25,7 @@ def is_file_name(text: str) -> bool:
 
 @dataclass(frozen=True)
 class RetrySettings:
-    """What happens to a mini-batch that raises or takes too long."""
+    """The treatment of a mini-batch that raises or takes too long."""
 
     max_retries: Annotated[int, at_least(0)] = field(default=3, metadata=EVERYWHERE)
     # For one attempt at one mini-batch.
@@ -34,7 +34,7 @@ class RetrySettings:
 
 @dataclass(frozen=True)
 class BatchSettings:
-    """How a batch job goes through its input. Defaults are Azure's.
+    """The settings by which a batch job goes through its input. Defaults are Azure's.
 
     This and what it holds is the one list of settings: the keys of a deployment's flat form, what
     `--set` and a call on Azure may change, and what infra declares are derived from it.
@@ -61,7 +61,7 @@ class BatchSettings:
 
 @dataclass(frozen=True)
 class BatchDefaults:
-    """Which deployment answers when a call names none."""
+    """The deployment that answers when a call names none."""
 
     deployment_name: DeploymentName | None = None
 

@@ -28,7 +28,7 @@ D = TypeVar("D", BatchDeployment, PipelineDeployment, OnlineDeployment)
 
 @dataclass(frozen=True)
 class Catalog:
-    """What a `models/` folder declares, by name; what belongs to an endpoint by that, then by name.
+    """The declarations of a `models/` folder, by name; an endpoint's by the endpoint, then by name.
 
     Jobs are by folder, then by what `name_of` calls them.
     """

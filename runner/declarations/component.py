@@ -20,7 +20,7 @@ from runner.declarations.references import AssetReference, Location
 
 @dataclass(frozen=True)
 class ComponentInput:
-    """What a component takes: files, a model, or a value."""
+    """An input of a component: files, a model, or a value."""
 
     type: str
     optional: bool = False
@@ -34,7 +34,7 @@ class ComponentInput:
 
 @dataclass(frozen=True)
 class ComponentOutput:
-    """What a component writes."""
+    """An output of a component."""
 
     type: str = "uri_folder"
     description: str = ""
@@ -44,7 +44,7 @@ class ComponentOutput:
 
 @dataclass(frozen=True, kw_only=True)
 class Component(Declared):
-    """What components of every kind have."""
+    """The keys that components of every kind have."""
 
     name: Text | None = None
     version: Text | None = None

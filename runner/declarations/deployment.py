@@ -68,7 +68,7 @@ class CodeConfiguration:
 
 @dataclass(frozen=True)
 class Resources:
-    """How many machines, and of which size."""
+    """The number of machines, and their size."""
 
     instance_count: Annotated[int, at_least(1)] = field(default=1, metadata=EVERYWHERE)
     instance_type: str | None = None
@@ -91,7 +91,7 @@ class Identity:
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint(Declared):
-    """What endpoints of every kind have, as the SDK's EndpointSchema has it."""
+    """The keys that endpoints of every kind have, as in the SDK's EndpointSchema."""
 
     name: EndpointName
     description: str = ""
@@ -103,7 +103,7 @@ class Endpoint(Declared):
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment(Declared):
-    """What deployments of models have, as the SDK's DeploymentSchema has it.
+    """The keys that deployments of models have, as in the SDK's DeploymentSchema.
 
     `pinned` is True once a stack file gives the model an exact version.
     """

@@ -52,7 +52,7 @@ class Route:
 
 @dataclass(frozen=True)
 class InferenceConfig:
-    """How to reach the server that an environment starts by itself."""
+    """The routes to the server that an environment starts by itself."""
 
     liveness_route: Route
     scoring_route: Route

@@ -98,14 +98,14 @@ def read_output(node: Node, key: str) -> JobOutput:
 
 @dataclass(frozen=True)
 class JobLimits:
-    """When a job is given up."""
+    """The time after which a job is given up."""
 
     timeout: Annotated[int, at_least(1)] | None = None  # seconds
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProgramJob(Declared):
-    """What command jobs and Spark jobs have in common, which every environment runs.
+    """The keys of command jobs and Spark jobs alike, which every environment runs.
 
     Their command or arguments have ${{inputs.<name>}} and ${{outputs.<name>}} where values and
     paths go.
@@ -144,7 +144,7 @@ class CommandJob(ProgramJob):
 
 @dataclass(frozen=True)
 class SparkEntry:
-    """What a Spark job runs: a Python file in its code, or a class in its jars."""
+    """The program of a Spark job: a Python file in its code, or a class in its jars."""
 
     file: Annotated[str, Check(stays_inside, "a path inside the code folder")] | None = None
     class_name: str | None = None
@@ -215,7 +215,7 @@ def job_type_of(node: MappingNode) -> str | None:
 
 
 def other_job_from(node: MappingNode) -> OtherJob:
-    """Read what the runner itself needs of a job. Raises DeclarationError."""
+    """Read the keys of a job that the runner itself needs. Raises DeclarationError."""
     known = {key: node.entries[key] for key in ("type", "name", "inputs") if key in node.entries}
     return replace(read_record(replace(node, entries=known), OtherJob), source=node)
 

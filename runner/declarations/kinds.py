@@ -57,7 +57,7 @@ T = TypeVar("T", bound=Declaration)
 
 
 class Kind(NamedTuple):
-    """What tells one kind of declaration from another."""
+    """The facts that tell one kind of declaration from another."""
 
     noun: str  # with its article, for messages
     read: Callable[[MappingNode], Declaration]
@@ -110,8 +110,8 @@ UNSUPPORTED = {
     "kubernetesOnlineEndpoint": "Kubernetes endpoints",
 }
 
-# What a schedule of az ml's has that monitors a deployment; which data and signals that comes to,
-# azure-ai-ml works out from the deployment, at the moment it makes one.
+# The key of a schedule of az ml's that monitors a deployment. azure-ai-ml works out its data and
+# signals from the deployment, at the moment it makes the schedule.
 MONITOR = "create_monitor"
 _NO_MONITOR = (
     "model monitoring schedules are not declared here, allowed: a file outside of models/, for"

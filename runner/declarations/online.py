@@ -51,7 +51,7 @@ class OnlineEndpoint(Endpoint):
 
 @dataclass(frozen=True)
 class RequestSettings:
-    """How requests are queued and timed out. Defaults are Azure's."""
+    """The limits by which requests wait and time out. Defaults are Azure's."""
 
     request_timeout_ms: Annotated[int, between(1, 180_000), MILLISECONDS] = 5000
     max_concurrent_requests_per_instance: Annotated[int, at_least(1)] = 1
@@ -60,7 +60,7 @@ class RequestSettings:
 
 @dataclass(frozen=True)
 class Probe:
-    """None: Azure's own default."""
+    """The times of a liveness or readiness probe; None is Azure's own default."""
 
     initial_delay: Annotated[int, at_least(0), SECONDS] | None = None
     period: Annotated[int, at_least(1), SECONDS] | None = None
@@ -71,7 +71,7 @@ class Probe:
 
 @dataclass(frozen=True)
 class ScaleSettings:
-    """How many instances serve, fixed or by load."""
+    """The number of instances that serve, fixed or by load."""
 
     type: Literal["default", "target_utilization"]
     min_instances: Annotated[int, at_least(0)] | None = None
@@ -82,7 +82,7 @@ class ScaleSettings:
 
 @dataclass(frozen=True)
 class RequestLogging:
-    """Which headers of a request are collected."""
+    """The headers of a request that are collected."""
 
     capture_headers: tuple[str, ...] = ()
 
@@ -98,7 +98,7 @@ class Collection:
 
 @dataclass(frozen=True)
 class DataCollector:
-    """What is collected from requests and answers."""
+    """The parts of requests and answers that are collected."""
 
     collections: Mapping[str, Collection] = field(default_factory=dict)
     rolling_rate: Literal["minute", "day", "hour"] | None = None

@@ -24,6 +24,7 @@ from runner.declarations.document import (
     ListNode,
     MappingNode,
     Node,
+    ScalarKind,
     ScalarNode,
     mapping,
     read_document,
@@ -65,7 +66,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class EndpointOverlay:
-    """What a stack says of one endpoint, in the declaration's own keys and not yet checked."""
+    """A stack's changes to one endpoint, in the declaration's own keys and not yet checked."""
 
     place: Place  # of the endpoint's name
     endpoint: MappingNode
@@ -443,15 +444,11 @@ def _node(value: Any, place: Place) -> Node:
     if isinstance(value, list):
         items = tuple(_node(item, place) for item in value)
         return ListNode(place, items, 1 + sum(item.size for item in items))
+    kinds: Mapping[type, ScalarKind] = {bool: "bool", int: "int", float: "float"}
     if value is None:
         return ScalarNode(place, "", "null")
-    if isinstance(value, bool):
-        return ScalarNode(place, str(value).lower(), "bool")
-    if isinstance(value, int):
-        return ScalarNode(place, str(value), "int")
-    if isinstance(value, float):
-        return ScalarNode(place, str(value), "float")
-    return ScalarNode(place, value, "text")
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return ScalarNode(place, text, kinds.get(type(value), "text"))
 
 
 def _is_null(node: Node) -> bool:

@@ -44,7 +44,7 @@ def read_component(node: Node, key: str) -> AssetReference | Path:
 
 @dataclass(frozen=True)
 class PipelineSettings:
-    """How the pipeline runs. Source: the SDK's PipelineJobSettings."""
+    """The settings of a pipeline's runs, as the SDK's PipelineJobSettings has them."""
 
     default_compute: Compute | None = None  # of the steps that name none
     default_datastore: str | None = None

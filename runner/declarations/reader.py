@@ -57,7 +57,7 @@ SECONDS, MILLISECONDS = Duration("s"), Duration("ms")
 
 @dataclass(frozen=True, kw_only=True)
 class Declared:
-    """Where a record was declared: its file, and the tree it was read from."""
+    """A record that knows its file, and the tree that it was read from."""
 
     file: Path = field(metadata={"given": True})
     source: MappingNode = field(repr=False, compare=False, metadata={"given": True})

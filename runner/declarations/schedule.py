@@ -133,7 +133,7 @@ class Pattern:
 
 @dataclass(frozen=True)
 class Settings:
-    """What a schedule's calls change of their deployment, by the keys that `--set` takes."""
+    """The settings that a schedule's calls change, by the keys that `--set` takes."""
 
     values: Mapping[str, str]
     source: MappingNode = field(repr=False, compare=False)
@@ -171,7 +171,7 @@ def _leaves(node: MappingNode, prefix: str) -> list[tuple[str, Place, Node]]:
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule(Declared):
-    """When an endpoint is asked to score, by `cron` or by `frequency`, and with what."""
+    """The times at which an endpoint is asked to score, by `cron` or `frequency`, and how."""
 
     name: str = field(default="", metadata={"given": True})
     cron: Annotated[str, Using(read_cron)] | None = None

@@ -16,7 +16,7 @@ _LITERALS = ("string", "boolean", "enum", *_NUMBERS)
 
 @dataclass(frozen=True)
 class Taken:
-    """What a pipeline component takes and writes, by name, as its declaration says it."""
+    """The inputs and outputs of a pipeline component, by name, as they are declared."""
 
     component: str  # for messages
     inputs: Mapping[str, Mapping[str, Any]]

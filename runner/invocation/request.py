@@ -69,7 +69,7 @@ class BatchEndpoints(Protocol):
 
 @dataclass(frozen=True)
 class Request:
-    """What a call means: a batch endpoint and its deployment, settings and data."""
+    """The meaning of a call: a batch endpoint and its deployment, settings and data."""
 
     endpoint: str
     deployment: str

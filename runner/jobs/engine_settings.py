@@ -29,7 +29,7 @@ def engine_settings(deployment: BatchDeployment, only_here: Mapping[str, Any]) -
 def limited_to_machine(changed: Collection[str]) -> bool:
     """Return whether a job gets no more processes than its machine has cores.
 
-    What is declared is declared for a cluster; only who asks for more than that gets more.
+    Declarations are made for a cluster, so only a call that asks for more gets more.
     `changed` are the keys that the call gives.
     """
     return _PARALLEL.isdisjoint(changed)

@@ -18,7 +18,7 @@ class Adopted:
 
 @dataclass(frozen=True)
 class Adoption:
-    """What is taken over, the list for `pulumi import --file`, and what to know before."""
+    """The resources that are taken over, the list for `pulumi import --file`, and warnings."""
 
     adopted: tuple[Adopted, ...]
     imports: Mapping[str, Any]
