@@ -1,4 +1,4 @@
-"""What only Azure Machine Learning's own executors need of a declared environment.
+"""Names the packages that only Azure Machine Learning's own executors need of an environment.
 
 They run a scoring script and log a job's MLflow run; elsewhere the runner does. So nothing of it is
 installed elsewhere, unless the code imports it.
@@ -43,13 +43,13 @@ MONITORING: Final = "azureml-ai-monitoring"
 
 
 def image_has_server(image: str) -> bool:
-    """Whether an image is one of Azure's own for inference, which have the server."""
+    """Return whether an image is one of Azure's own for inference, which have the server."""
     return re.match(r"mcr\.microsoft\.com/azureml/[^:@]*\binference\b", image) is not None
 
 
 def online_needs(has_script: bool, image: str | None) -> Iterator[tuple[str, frozenset[str]]]:
-    """Each package that the container of an online deployment doesn't start without, and those of
-    which one is enough for it.
+    """Yield each package that the container of an online deployment doesn't start without, and
+    those of which one is enough for it.
 
     `image` is what a declared environment is made on; None for the model's own environment, which
     Azure makes on an image that has the server.

@@ -1,4 +1,4 @@
-"""YAML that somebody else wrote, such as a model's `MLmodel`, read within bounds.
+"""Reads YAML that somebody else wrote, such as a model's `MLmodel`, within bounds.
 
 It is built from YAML's events and not by PyYAML, which needs gigabytes for a kilobyte of aliases,
 recurses as deep as lists are nested, and takes minutes for some numbers. For declarations, which
@@ -22,7 +22,7 @@ Value = Union[str, bool, None, list[Any], dict[str, Any]]
 
 
 class Unreadable(ValueError):
-    """What is no YAML within the bounds; the text says why, in one line."""
+    """An error for what is no YAML within the bounds; its text says why, in one line."""
 
 
 def read_yaml(path: Path) -> Value:
@@ -146,7 +146,8 @@ def _events(content: bytes) -> Iterator[Any]:
 
 
 def _scalar(event: Any) -> Value:
-    """The value of a scalar, by the rules of every PyYAML loader, but for numbers and dates."""
+    """Return the value of a scalar, by the rules of every PyYAML loader, but for numbers and
+    dates."""
     import yaml
 
     _check_tag(event)

@@ -1,4 +1,4 @@
-"""How likely it is that chance alone did what was counted: tails, tests and their correction.
+"""Works out how likely chance alone is: tails of distributions, tests and their correction.
 
 Standard library only, and no function takes longer than a moment, whatever the counts: sums end
 where what is left of them no longer counts.

@@ -1,4 +1,4 @@
-"""Azure's clouds: their names and addresses, and which settings choose one.
+"""Knows Azure's clouds: their names and addresses, and which settings choose one.
 
 Everything that asks which cloud it works on reads it here. The settings are those that the
 azure-native plugin takes, in its order, and it knows a cloud by the same names.
@@ -39,7 +39,7 @@ class Cloud:
         return f"{self.machine_learning}/.default"
 
     def blob_url(self, account: str) -> str:
-        """The address of a storage account's blobs."""
+        """Return the address of a storage account's blobs."""
         return f"https://{account}.blob.{self.storage_suffix}"
 
 
@@ -85,12 +85,13 @@ class Setting(Protocol):
 
 
 def environment_setting(_key: str, *variables: str) -> str | None:
-    """A setting where there is no stack file to look it up in: by the plugin's variables."""
+    """Return a setting where there is no stack file to look it up in: by the plugin's variables."""
     return next(filter(None, map(os.environ.get, variables)), None)
 
 
 def choose_cloud(setting: Setting) -> tuple[str, str | None]:
-    """The name of the cloud that the settings choose, and the metadata host that describes it.
+    """Return the name of the cloud that the settings choose, and the metadata host that describes
+    it.
 
     The name is the SDK's where the cloud is one of CLOUDS, else as it was given; it is empty for
     a metadata host without a name. Without any setting it is the public cloud.
@@ -106,7 +107,7 @@ def choose_cloud(setting: Setting) -> tuple[str, str | None]:
 
 
 def described_clouds(answer: object) -> dict[str, Cloud]:
-    """The clouds by name that Resource Manager's `/metadata/endpoints` describes.
+    """Return the clouds by name that Resource Manager's `/metadata/endpoints` describes.
 
     A cloud that lacks one of the addresses is left out: it can't hold a workspace.
     """

@@ -1,4 +1,4 @@
-"""The commit of the files at hand, as git has it."""
+"""Asks git for the commit that is checked out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SECRET = re.compile(r"(?<=://)[^/]*@")  # a password may hold an @
 
 @dataclass(frozen=True)
 class Checkout:
-    """Where the files of a folder stand in git."""
+    """The state of a folder's files in git."""
 
     commit: str
     branch: str | None  # None where no branch is checked out
@@ -22,12 +22,13 @@ class Checkout:
 
 
 def checked_out_commit(folder: Path) -> str | None:
-    """The commit that is checked out in a folder; None where there is none, or no git."""
+    """Return the commit that is checked out in a folder, or None where there is none, or no git."""
     return _git(folder, "rev-parse", "HEAD") or None
 
 
 def checkout_of(folder: Path) -> Checkout | None:
-    """Where a folder stands in git, as azure-ai-ml asks it; None where there is no commit."""
+    """Return where a folder stands in git, as azure-ai-ml asks it, or None where there is no
+    commit."""
     commit = checked_out_commit(folder)
     if commit is None:
         return None
@@ -42,7 +43,7 @@ def checkout_of(folder: Path) -> Checkout | None:
 
 
 def _git(folder: Path, *words: str) -> str | None:
-    """What git answers about a folder, None where it has no answer."""
+    """Return git's answer about a folder; None where it has none."""
     import subprocess
 
     try:

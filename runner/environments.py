@@ -1,4 +1,4 @@
-"""From an environment's name to its workspace."""
+"""Opens the workspace of an environment by its name."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from runner.declarations.overlay import STACK_PLATFORMS, read_platform
 from runner.errors import NotFound, RunnerError, WrongUsage
 from runner.project import (
+    AZUREML,
     LOCAL,
+    OUTPUTS,
     Project,
+    Source,
     environments,
     find_config,
     find_project,
     stack_file,
 )
-from runner.sources import AZUREML, OUTPUTS, Source
 
 if TYPE_CHECKING:
     from runner.health import Link
@@ -37,11 +39,11 @@ PLATFORMS: Mapping[str, str] = {
 
 
 class Platform(Protocol):
-    """What the module of a platform offers, for one environment and what leads to it."""
+    """The functions that the module of a platform offers, for an environment and its source."""
 
     @property
     def ABILITIES(self) -> Abilities:  # noqa: N802 - a constant of the module
-        """What its workspaces can do."""
+        """Return the abilities of the platform's workspaces."""
         ...
 
     def open_workspace(
@@ -55,18 +57,18 @@ class Platform(Protocol):
         workspace: Callable[[], Workspace],
         /,
     ) -> dict[str, Any]:
-        """What `runner env show` tells, by name; `workspace` opens it where that takes looking."""
+        """Return the lines of `runner env show` by name; `workspace` opens the workspace."""
         ...
 
     def examine(
         self, project: Project, environment: str, source: Source, full: bool, /
     ) -> Iterator[Link]:
-        """What `runner env doctor` tells; `full` only where the workspace stores files itself."""
+        """Yield the links for `runner env doctor`; `full` if the workspace stores files itself."""
         ...
 
 
 def open_workspace(environment: str, outputs: Path | None = None) -> Workspace:
-    """The workspace of an environment of the project around the current folder.
+    """Return the workspace of an environment of the project around the current folder.
 
     `outputs` is a file with the stack's outputs; see `find_source` for where else it is looked
     for. Raises WrongUsage outside a project and for a file that can't be read, NotFound for an
@@ -87,19 +89,19 @@ def open_version_scorer(
 
 
 def find_abilities(environment: str, outputs: Path | None = None) -> Abilities:
-    """What an environment can do; its workspace is not opened. Raises as `find_source`."""
+    """Return an environment's abilities without opening its workspace. Raises as `find_source`."""
     return _platform(find_source(find_project(), environment, outputs)).ABILITIES
 
 
 def describe(
     project: Project, environment: str, source: Source, workspace: Callable[[], Workspace]
 ) -> dict[str, Any]:
-    """Where an environment is and what it holds, by name. Raises as `open_workspace`."""
+    """Return where an environment is and what it holds, by name. Raises as `open_workspace`."""
     return _platform(source).describe(project, environment, source, workspace)
 
 
 def examine(environment: str, outputs: Path | None = None, *, full: bool = False) -> Iterator[Link]:
-    """Each link of the chain that leads to an environment, as it is looked at.
+    """Return each link of the chain that leads to an environment, as it is looked at.
 
     With `full`, all stored files are read again. Raises as `find_source`, and WrongUsage for `full`
     where no files are stored; whatever is wrong beyond that is a link that failed.
@@ -134,12 +136,12 @@ def find_adoption(environment: str) -> Adoption:
 
 
 def takes_outputs(environment: str) -> bool:
-    """Whether a stack's outputs can describe an environment: any but this machine's."""
+    """Return whether a stack's outputs can describe an environment: any but this machine's."""
     return environment != LOCAL
 
 
 def find_source(project: Project, environment: str, outputs: Path | None = None) -> Source:
-    """What says where an environment is, in this order.
+    """Return the source that says where an environment is, looked for in this order.
 
     A file of outputs: `outputs`, else RUNNER_OUTPUTS; it may describe an environment of any name.
     The stack of the environment's name, where the project has Pulumi.yaml and
@@ -164,7 +166,7 @@ def find_source(project: Project, environment: str, outputs: Path | None = None)
 
 
 def _managed_source(project: Project, environment: str) -> Source:
-    """What says where an environment is, where no file of outputs does."""
+    """Return the source of an environment that no file of outputs describes."""
     stack = stack_file(project, environment)
     managed = (project.root / "Pulumi.yaml").is_file()
     if stack is not None and managed:
@@ -181,7 +183,7 @@ def _managed_source(project: Project, environment: str) -> Source:
 
 
 def list_environments(project: Project) -> dict[str, Source]:
-    """Every environment that has a name of its own: local, the stacks, a `config.json`'s."""
+    """Return every environment that has a name of its own: local, the stacks, a `config.json`'s."""
     found: dict[str, Source] = {}
     given = _from_variable()
     stack = _stack_of(given) if given else None
@@ -194,7 +196,7 @@ def list_environments(project: Project) -> dict[str, Source]:
             found[name] = _unreachable_stack(project, name)
     config = _config(project)
     if config is not None:
-        with suppress(WrongUsage):  # who asks for an environment of no other kind is told
+        with suppress(WrongUsage):  # an open of that environment reports it
             found.setdefault(_workspace_name(config), Source("config", AZUREML, config))
     return found
 
@@ -209,7 +211,7 @@ def _from_variable() -> Path | None:
 
 
 def _stack_of(file: Path) -> str | None:
-    """Whose output a file is, where it can be read and says so."""
+    """Return the stack whose output a file is, where it can be read and says so."""
     from runner.stacks.output import Malformed, read_output_file
 
     try:
@@ -219,7 +221,7 @@ def _stack_of(file: Path) -> str | None:
 
 
 def _platform_of_output(file: Path) -> str:
-    """What the stack of an output stands on; whoever reads a broken file tells what is wrong."""
+    """Return the platform of a stack's output; what is wrong with a broken file is told later."""
     from runner.stacks.output import Malformed, read_output_file
 
     try:
@@ -238,7 +240,8 @@ def _unreachable_stack(project: Project, name: str) -> Source:
 
 
 def _config(project: Project) -> Path | None:
-    """The workspace's `config.json` nearest to here, else to a project that lies elsewhere."""
+    """Return the workspace's `config.json` nearest to here, else to a project that lies
+    elsewhere."""
     return find_config(Path.cwd()) or find_config(project.root)
 
 

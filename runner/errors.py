@@ -1,4 +1,4 @@
-"""What can go wrong, by exit status. The command line prints each as one line."""
+"""Holds the errors that a person can act on, by exit status; each is printed as one line."""
 
 
 class RunnerError(Exception):

@@ -1,4 +1,4 @@
-"""What `runner env doctor` finds: the links between a person and an environment."""
+"""Examines the links between a person and an environment, for `runner env doctor`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Link:
 
 
 def tried(name: str, look: Callable[[], str]) -> Link:
-    """The link that `look` finds: what it says, or the error that it raises."""
+    """Return the link that `look` finds: what it says, or the error that it raises."""
     try:
         return Link(name, "ok", look())
     except RunnerError as error:
@@ -32,7 +32,8 @@ def tried(name: str, look: Callable[[], str]) -> Link:
 def until_broken(
     links: Iterable[Link], names: Sequence[str], needed: Sequence[str]
 ) -> Iterator[Link]:
-    """The links as they are looked at; behind a broken one that is needed the rest is skipped.
+    """Yield the links as they are looked at; behind a broken one that is needed the rest is
+    skipped.
 
     `names` are those of all links, in their order.
     """
@@ -45,9 +46,9 @@ def until_broken(
 
 
 def pulumi_link(source: str, file: Path) -> Link:
-    """Whether Pulumi's command line is there, where it is what describes the environment.
+    """Return whether Pulumi's command line is there, where it is what describes the environment.
 
-    `source` is the kind of `runner.sources.Source` that leads there.
+    `source` is the kind of `runner.project.Source` that leads there.
     """
     if source != "stack":
         return Link("pulumi", "skipped", f"not needed: {file} says where the workspace is")

@@ -1,4 +1,4 @@
-"""Which packages are not installed, and the command that installs one, as it can be typed here."""
+"""Finds packages that are not installed, and the command that installs one here."""
 
 from __future__ import annotations
 

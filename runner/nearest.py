@@ -1,4 +1,4 @@
-"""The name that was probably meant, as the tail of an error message."""
+"""Suggests the name that was probably meant, as the end of an error message."""
 
 from __future__ import annotations
 

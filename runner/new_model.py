@@ -1,4 +1,4 @@
-"""The first declarations of a model that somebody brings: a model, an endpoint, a deployment."""
+"""Writes the first declarations of a model that somebody brings."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def _scalar(path: str) -> str:
 
 
 def _inputs(model: MlModel) -> str:
-    """Comments that say what the model wants to be fed."""
+    """Return comments that say what the model wants to be fed."""
     signature = model.signature
     if signature.columns:
         listed = [

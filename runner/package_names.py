@@ -1,4 +1,4 @@
-"""Which package brings a module, and how indexes compare the names of packages."""
+"""Knows which package brings a module, and how indexes compare the names of packages."""
 
 from __future__ import annotations
 
@@ -81,7 +81,8 @@ OWN_NAME: Final = frozenset(
 
 
 def packages_of(module: str) -> tuple[str, ...]:
-    """The packages that a module may come from, by the name of its whole or of its beginning.
+    """Return the packages that a module may come from, by the name of its whole or of its
+    beginning.
 
     One that the table doesn't know is thought to be called as its package.
     """
@@ -94,5 +95,5 @@ def packages_of(module: str) -> tuple[str, ...]:
 
 
 def normal(name: str) -> str:
-    """A package's name as indexes compare it (PEP 503)."""
+    """Return a package's name as indexes compare it (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()

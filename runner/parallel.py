@@ -1,4 +1,4 @@
-"""Many calls at once, of which the first that fails ends the others."""
+"""Makes many calls at once, of which the first that fails ends the others."""
 
 from __future__ import annotations
 

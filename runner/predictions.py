@@ -1,4 +1,4 @@
-"""The lines of `predictions.csv`: which cells they have in which order, and how they are read back.
+"""Writes and reads the lines of `predictions.csv`.
 
 An MLflow model's line is its row's number from 0 in its file, what was predicted for it, and the
 file's name, on Azure as on this machine. A scoring script's lines are its own.
@@ -26,7 +26,7 @@ class Line(NamedTuple):
 
 
 def join_lines(rows: pa.Array, predictions: pa.Array, file: str) -> pa.Array:
-    """The lines of a file's answers, each with its end. `file` is the name as a cell."""
+    """Return the lines of a file's answers, each with its end. `file` is the name as a cell."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

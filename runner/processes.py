@@ -1,4 +1,4 @@
-"""Python processes that this package starts, and the environment variables they run with."""
+"""Builds the commands and environment variables of the Python processes that are started."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ spec.loader.exec_module(sys.modules["runner"])
 
 
 def python_command(module: str, *arguments: str) -> list[str]:
-    """The command that calls `main` of a module of this package with these arguments.
+    """Return the command that calls `main` of a module of this package with these arguments.
 
     What `main` returns is the process's exit status.
     """
@@ -53,7 +53,7 @@ def python_command(module: str, *arguments: str) -> list[str]:
 
 
 def command_in(python: str, module: str, *arguments: str) -> list[str]:
-    """The same in another Python, of version 3.9 or later: `python` is its executable.
+    """Return the same in another Python, of version 3.9 or later: `python` is its executable.
 
     It imports this package, and else only what it has itself.
     """
@@ -67,7 +67,7 @@ def command_in(python: str, module: str, *arguments: str) -> list[str]:
 def variables_in(
     python: str, variables: Mapping[str, str], declared: Mapping[str, str]
 ) -> dict[str, str]:
-    """Environment variables for a process of another Python, whose executable is `python`.
+    """Return environment variables for a process of another Python, whose executable is `python`.
 
     They are those given, less what leads to packages and programs of this process's Python; and
     what is started by name is that Python's. `declared` are what a deployment or job declares
@@ -90,7 +90,7 @@ def variables_in(
 
 
 def with_one_thread(variables: Mapping[str, str]) -> dict[str, str]:
-    """Environment variables for processes that score side by side, each in one thread.
+    """Return environment variables for processes that score side by side, each in one thread.
 
     The processes are the parallelism, and sums come out the same however many run. `variables`
     may say otherwise.
@@ -99,5 +99,6 @@ def with_one_thread(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def without_telemetry(variables: Mapping[str, str]) -> dict[str, str]:
-    """Environment variables for a process whose MLflow reports to nobody, unless they say so."""
+    """Return environment variables for a process whose MLflow reports to nobody, unless they say
+    so."""
     return {"MLFLOW_DISABLE_TELEMETRY": "true"} | dict(variables)

@@ -1,4 +1,4 @@
-"""The project a command works in: its root, its models and where its local workspace lives."""
+"""Finds the project that a command works in, its environments and what they declare."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from runner.errors import WrongUsage
 
+if TYPE_CHECKING:
+    from runner.declarations import Catalog
+
 LOCAL = "local"
+OUTPUTS = "RUNNER_OUTPUTS"  # the variable that names a file of a stack's outputs
+AZUREML = "azureml"  # the platform of a stack that names none
 # Where the SDK's MLClient.from_config looks for a workspace, folder by folder upwards.
 _CONFIG_FILES = tuple(
     f"{folder}{name}"
@@ -28,8 +34,17 @@ class Project:
     home: Path  # the local workspace
 
 
+@dataclass(frozen=True)
+class Source:
+    """A description of where an environment's workspace is; `local` needs none."""
+
+    kind: Literal["local", "outputs", "stack", "config"]
+    platform: str  # see `environments.PLATFORMS`
+    file: Path | None = None  # the outputs, the Pulumi.<env>.yaml or the config.json
+
+
 def find_project(start: Path | None = None) -> Project:
-    """The project that `start` (the current folder) lies in; `RUNNER_PROJECT` overrides.
+    """Return the project that `start` (the current folder) lies in; `RUNNER_PROJECT` overrides.
 
     A project's root has `Pulumi.yaml`, or a `models` folder beside `pyproject.toml` or `.git`.
     The nearest such folder wins; without one it is the folder in which a workspace's `config.json`
@@ -41,24 +56,24 @@ def find_project(start: Path | None = None) -> Project:
 
 
 def home_of(root: Path) -> Path:
-    """Where the local workspace of a project lives, by its root."""
+    """Return where the local workspace of a project lives, by its root."""
     home = os.environ.get("RUNNER_HOME")
     return Path(home).expanduser().absolute() if home else root / ".runner"
 
 
 def environments(project: Project) -> tuple[str, ...]:
-    """`local`, then the name of every `Pulumi.<env>.yaml` in the root, sorted."""
+    """Return `local`, then the name of every `Pulumi.<env>.yaml` in the root, sorted."""
     names = {path.name.split(".", 1)[1].removesuffix(".yaml") for path in _stack_files(project)}
     return (LOCAL, *sorted(names - {LOCAL}))
 
 
 def default_environment() -> str:
-    """The environment of a command that names none: RUNNER_ENV, else local."""
+    """Return the environment of a command that names none: RUNNER_ENV, else local."""
     return os.environ.get("RUNNER_ENV") or LOCAL
 
 
 def environment_option(environment: str) -> str:
-    """What a command needs, after its last word, to mean an environment: ` --env dev`.
+    """Return the option that makes a command mean an environment, as ` --env dev`.
 
     Empty for local, unless RUNNER_ENV makes another the default of this shell.
     """
@@ -68,13 +83,29 @@ def environment_option(environment: str) -> str:
 
 
 def stack_file(project: Project, environment: str) -> Path | None:
-    """The environment's `Pulumi.<env>.yaml`; None where it has none."""
+    """Return the environment's `Pulumi.<env>.yaml`, or None where it has none."""
     name = f"Pulumi.{environment}.yaml"
     return next((path for path in _stack_files(project) if path.name == name), None)
 
 
+def read_environment_catalog(
+    project: Project, environment: str, *, may_be_missing: bool = False
+) -> Catalog:
+    """Return the declarations under `models/` with the environment's `Pulumi.<env>.yaml` laid over.
+
+    With `may_be_missing`, a project without that folder declares nothing. Raises DeclarationError.
+    """
+    from runner.declarations import Catalog, lay_over, read_catalog, read_stack
+
+    models = project.models
+    empty = may_be_missing and not models.is_dir()
+    catalog = Catalog(models) if empty else read_catalog(models)
+    stack = stack_file(project, environment)
+    return lay_over(catalog, read_stack(stack)) if stack else catalog
+
+
 def find_config(start: Path) -> Path | None:
-    """The nearest `config.json` of a workspace, from a folder upwards, as the SDK finds it.
+    """Return the nearest `config.json` of a workspace, from a folder upwards, as the SDK finds it.
 
     Those of other programs are passed over: none of the keys of a workspace's is in them, and they
     don't lie, broken, where only a workspace's has a place.
@@ -112,7 +143,7 @@ def _root(start: Path) -> Path:
 
 
 def _is_of_workspace(config: Path) -> bool:
-    """Whether a file is there and meant as a workspace's, be it whole or not."""
+    """Return whether a file is there and meant as a workspace's, be it whole or not."""
     try:
         text = config.read_text(encoding="utf-8-sig")
         if any(f'"{key}"' in text for key in _CONFIG_KEYS):

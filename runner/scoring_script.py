@@ -1,4 +1,4 @@
-"""The scoring script of a deployment, whose code has to lie on this machine to run or be sent."""
+"""Finds a deployment's scoring script, whose code has to lie on this machine to run or be sent."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ScoringScript:
 
 
 def find_script(deployment: Deployment) -> ScoringScript | None:
-    """The script of a deployment; None where it has none.
+    """Return the script of a deployment, or None where it has none.
 
     Raises EnvironmentRefused where its code is not on this machine, NotFound where it is not in
     its code.

@@ -1,4 +1,4 @@
-"""Paths in a text as they are shortest to read."""
+"""Shortens the paths in a text as far as a reader still finds them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def shorten_paths(text: str, folder: Path) -> str:
-    """The text with each path below an absolute folder as it is seen from there."""
+    """Return the text with each path below an absolute folder as it is seen from there."""
     import re
 
     if folder == Path(folder.anchor):

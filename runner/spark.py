@@ -1,25 +1,27 @@
-"""How Spark is started on this machine, or led to a cluster: for training and for serving."""
+"""Starts Spark on this machine or leads it to a cluster, for training and for serving."""
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 
 from runner.errors import EnvironmentRefused, WrongUsage
 from runner.installing import installed_by
-from runner.java import find_java
 
 MASTER = "RUNNER_SPARK_MASTER"  # local[*], spark://HOST:PORT, sc://HOST:PORT (Spark Connect)
 _CONNECT = "sc://"
 _CONNECT_PORT = 15002  # of an address of Spark Connect that names none
 _PATIENCE = 10.0  # seconds that a cluster may take to accept a connection
-# As Spark takes them; it says of any other only that its process ended.
+# The masters that Spark takes; of any other it only reports that its process ended.
 _MASTER = re.compile(
     r"local(\[(\*|[1-9]\d*)(,\d+)?\])?|local-cluster\[\d+,\d+,\d+\]|yarn"
     r"|(spark|sc|k8s)://[^\s/]+.*"
@@ -38,6 +40,8 @@ _USUAL = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
 }
+_SUPPORTED_JAVA = (17, 21)  # by Spark 4.0, says its page of prerequisites
+_INSTALL_JAVA = "install Java 17 or 21 and put it on PATH, or name its folder in JAVA_HOME"
 
 
 def check_spark(master: str | None = None, python: str | None = None) -> None:
@@ -79,7 +83,7 @@ def reach_master(master: str) -> None:
 
 
 def _addresses(master: str) -> Iterator[tuple[str, int]]:
-    """Where a cluster accepts connections; nothing where Spark itself finds that out."""
+    """Yield where a cluster accepts connections; nothing where Spark itself finds that out."""
     kind, _, rest = master.partition("://")
     if kind not in ("spark", "sc"):
         return
@@ -93,13 +97,14 @@ def _addresses(master: str) -> Iterator[tuple[str, int]]:
 
 
 def asked_master(declared: Mapping[str, str] = MappingProxyType({})) -> str | None:
-    """The cluster, or how many cores of this machine, that the variables name with which a job
-    runs: those that it declares over the shell's."""
+    """Return the cluster, or how many cores of this machine, that the variables name with which a
+    job runs: those that it declares over the shell's."""
     return {**os.environ, **declared}.get(MASTER) or None
 
 
 def runs_on_databricks() -> bool:
-    """Whether this process is on a cluster of Databricks, where Spark and its session are given."""
+    """Return whether this process is on a cluster of Databricks, where Spark and its session are
+    given."""
     return "DATABRICKS_RUNTIME_VERSION" in os.environ
 
 
@@ -127,8 +132,8 @@ def write_settings(
 
 
 def variables_of(master: str, python: str | None = None) -> dict[str, str]:
-    """The variables by which a Spark that is begun here is the pyspark's of `python`, by default of
-    the one that runs this, and finds its address.
+    """Return the variables by which a Spark that is begun here is the pyspark's of `python`, by
+    default of the one that runs this, and finds its address.
 
     Of another version's SPARK_HOME, pyspark says only what is missing in its JVM. Where the name of
     this machine leads nowhere, as it may in a VPN, Spark doesn't start.
@@ -148,7 +153,8 @@ def leave_remote() -> None:
 
 
 def _own_home(python: str | None) -> str | None:
-    """The folder of the Spark that pyspark brings, where SPARK_HOME names another version's."""
+    """Return the folder of the Spark that pyspark brings, where SPARK_HOME names another
+    version's."""
     own, named = _pyspark(python), os.environ.get("SPARK_HOME")
     if named is None or own is None:
         return None
@@ -159,7 +165,7 @@ def _own_home(python: str | None) -> str | None:
 
 
 def _pyspark(python: str | None) -> Path | None:
-    """The folder of the pyspark that a Python has, by default the one that runs this."""
+    """Return the folder of the pyspark that a Python has, by default the one that runs this."""
     if python is not None:
         prefix = Path(python).parent.parent
         return next(prefix.glob("lib/python3*/site-packages/pyspark"), None)
@@ -168,6 +174,43 @@ def _pyspark(python: str | None) -> Path | None:
 
 
 def _escaped(text: str) -> str:
-    """A key or a value as Java's properties have it."""
+    """Return a key or a value as Java's properties have it."""
     escaped = text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
     return "".join(f"\\{sign}" if sign in " =:#!" else sign for sign in escaped)
+
+
+@dataclass(frozen=True)
+class Java:
+    """A Java that Spark can use."""
+
+    command: str
+    version: int  # of the language: 17 of 17.0.15
+
+
+def find_java() -> Java:
+    """Return the Java that Spark would start: JAVA_HOME's, else the one on PATH. Takes 0.1 s.
+
+    Raises EnvironmentRefused where there is none, and where Spark doesn't run on it.
+    """
+    home = os.environ.get("JAVA_HOME")
+    command = os.path.join(home, "bin", "java") if home else shutil.which("java")  # noqa: PTH118
+    if command is None:
+        raise EnvironmentRefused(f"Spark needs Java, and there is none on PATH; {_INSTALL_JAVA}")
+    try:
+        said = subprocess.run(
+            [command, "-version"], capture_output=True, text=True, check=False, timeout=30
+        ).stderr
+    except (OSError, subprocess.TimeoutExpired):
+        where = f"JAVA_HOME={home} has no bin/java that runs" if home else f"{command} doesn't run"
+        raise EnvironmentRefused(f"Spark needs Java, and {where}; {_INSTALL_JAVA}") from None
+    found = re.search(r'version "(?:1\.)?(\d+)', said)
+    if found is None:
+        raise EnvironmentRefused(
+            f"Spark needs Java, and {command} tells no version; {_INSTALL_JAVA}"
+        )
+    version = int(found[1])
+    if version not in _SUPPORTED_JAVA:
+        raise EnvironmentRefused(
+            f"Spark runs on Java 17 or 21, and {command} is Java {version}; {_INSTALL_JAVA}"
+        )
+    return Java(command, version)

@@ -34,7 +34,7 @@ pytest_plugins = [
 
 @pytest.fixture
 def project(tmp_path: Path) -> ScratchProject:
-    """A project with one batch endpoint, `echo`, whose script needs no heavy package."""
+    """Return a project with one batch endpoint, `echo`, whose script needs no heavy package."""
     return make_project(tmp_path / "project")
 
 

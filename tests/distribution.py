@@ -62,13 +62,13 @@ SECONDS = {
 
 
 def unit_of(test: str) -> str:
-    """The folder or module that a test is given to a worker with, by the test's id."""
+    """Return the folder or module that a test is given to a worker with, by the test's id."""
     module = test.partition("::")[0]
     return next((folder for folder in TOGETHER if module.startswith(folder)), module)
 
 
 def longest_first(tests: Sequence[pytest.Item]) -> list[pytest.Item]:
-    """The tests of what takes long, the longest first, and then the others as they come."""
+    """Return the tests of what takes long, the longest first, and then the others as they come."""
     return sorted(tests, key=lambda test: -SECONDS.get(unit_of(test.nodeid), 0))
 
 

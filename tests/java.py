@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import EnvironmentRefused
-from runner.java import find_java
+from runner.spark import find_java
 
 
 def _missing() -> str:
@@ -29,7 +29,7 @@ needs_java = pytest.mark.skipif(bool(_missing()), reason=_missing() or "Java is 
 
 
 def java(folder: Path, says: str) -> Path:
-    """A JAVA_HOME whose `java -version` says something."""
+    """Return a JAVA_HOME whose `java -version` says something."""
     command = folder / "bin" / "java"
     command.parent.mkdir(parents=True)
     command.write_text(f"#!/bin/sh\ncat >&2 <<'END'\n{says}\nEND\n")

@@ -111,7 +111,7 @@ class ScratchProject:
 
 
 def make_project(root: Path) -> ScratchProject:
-    """One batch endpoint `echo` over a model `greeting`, and two files of three lines."""
+    """Return one batch endpoint `echo` over a model `greeting`, and two files of three lines."""
     project = ScratchProject(root)
     project.write("Pulumi.yaml", "name: scratch\nruntime: python\n")
     project.write("models/echo/greeting/greeting.txt", "hello\n")
@@ -137,7 +137,7 @@ def make_project(root: Path) -> ScratchProject:
 
 
 def without_mlflow(project: ScratchProject) -> ScratchProject:
-    """The same project where MLflow is not installed, and so jobs are not tracked."""
+    """Return the same project where MLflow is not installed, and so jobs are not tracked."""
     hiding = project.write("hiding/sitecustomize.py", "import sys\nsys.modules['mlflow'] = None\n")
     return replace(project, modules=(hiding.parent,))
 

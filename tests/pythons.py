@@ -15,8 +15,8 @@ from runner.venvs.uv import find_uv
 
 
 def python_of(version: str) -> str:
-    """The executable of a Python of this minor version, such as 3.9; skips the test where there
-    is none."""
+    """Return the executable of a Python of this minor version, such as 3.9; skips the test where
+    there is none."""
     found = _found(version)
     if found is None:
         pytest.skip(f"there is no Python {version} here, on PATH or where pyenv has them")
@@ -24,8 +24,8 @@ def python_of(version: str) -> str:
 
 
 def python_with(tmp_path_factory: pytest.TempPathFactory, version: str, *requirements: str) -> str:
-    """The executable of such a Python in a virtual environment that has these packages, made once
-    for all the processes of a session. The packages come from the index, or uv's cache."""
+    """Return the executable of such a Python in a virtual environment that has these packages, made
+    once for all the processes of a session. The packages come from the index, or uv's cache."""
     base = python_of(version)
     shared = shared_folder(tmp_path_factory)
     key = hashlib.sha256("\n".join([version, *requirements]).encode()).hexdigest()[:12]
@@ -45,7 +45,7 @@ def python_with(tmp_path_factory: pytest.TempPathFactory, version: str, *require
 
 
 def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that all the processes of a session have."""
+    """Return a folder that all the processes of a session have."""
     base = tmp_path_factory.getbasetemp()
     # Each of several processes of pytest-xdist has one of its own.
     return base.parent if base.name.startswith("popen-") else base

@@ -49,7 +49,7 @@ class PullRequest:
 
     @property
     def contents(self) -> list[str]:
-        return [one["content"] for thread in self.threads for one in thread["comments"]]
+        return [comment["content"] for thread in self.threads for comment in thread["comments"]]
 
 
 @pytest.fixture
@@ -74,14 +74,14 @@ def pull_request() -> Iterator[PullRequest]:
                 return {"value": state.threads}
             if self.command == "POST":
                 assert path == THREADS
-                comments = [{"id": 1, **one} for one in body["comments"]]
+                comments = [{"id": 1, **comment} for comment in body["comments"]]
                 state.threads.append({"id": len(state.threads) + 1, **body, "comments": comments})
                 return state.threads[-1]
             thread, comment = path.removeprefix(f"{THREADS}/").split("/comments/")
-            (one,) = [found for found in state.threads if found["id"] == int(thread)]
+            (changed,) = [found for found in state.threads if found["id"] == int(thread)]
             assert int(comment) == 1
-            one["comments"][0] |= body
-            return one["comments"][0]
+            changed["comments"][0] |= body
+            return changed["comments"][0]
 
         do_GET = do_POST = do_PATCH = answer  # noqa: N815
 

@@ -75,7 +75,7 @@ def test_a_listing_takes_no_stack_for_another(
     write(tmp_path, "dev.json", {"runner": {**OUTPUT, "stack": "dev"}})
     (tmp_path / "Pulumi.dev.yaml").touch()
     monkeypatch.setenv("RUNNER_OUTPUTS", "dev.json")
-    kinds = {name: one.kind for name, one in list_environments(find_project()).items()}
+    kinds = {name: source.kind for name, source in list_environments(find_project()).items()}
     assert kinds == {"local": "local", "dev": "outputs", "prod": "stack"}
 
 

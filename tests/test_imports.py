@@ -19,7 +19,6 @@ LEAVES_OF_ENGINES = (
     "runner.errors",
     "runner.files",
     "runner.installing",
-    "runner.java",
     "runner.package_names",
     "runner.processes",
     "runner.profile",
@@ -31,7 +30,7 @@ LEAVES_OF_ENGINES = (
 
 @cache
 def modules() -> dict[str, Path]:
-    """Every module of the product by its dotted name."""
+    """Return every module of the product by its dotted name."""
     files = [file for package in ("runner", "infra") for file in (ROOT / package).rglob("*.py")]
     return {_name(file): file for file in files}
 
@@ -42,7 +41,7 @@ def _name(file: Path) -> str:
 
 @cache
 def imports(module: str) -> frozenset[str]:
-    """The product's modules that a module imports, anywhere in it, for its types too."""
+    """Return the product's modules that a module imports, anywhere in it, for its types too."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(modules()[module].read_bytes())):
         if isinstance(node, ast.Import):
@@ -106,7 +105,6 @@ def _all_but(adapter: str) -> tuple[str, ...]:
             (
                 "runner.azure",
                 "runner.azure_executor",
-                "runner.azure_patience",
                 "runner.clouds",
                 "runner.commit",
                 "runner.declarations",

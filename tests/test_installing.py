@@ -15,7 +15,7 @@ from runner.installing import check_packages, installed_by
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkout with an environment of uv's, which holds no pip, and nothing on PATH."""
+    """Return a checkout with an environment of uv's, which holds no pip, and nothing on PATH."""
     root = tmp_path / "a project"
     (root / ".venv").mkdir(parents=True)
     (root / "requirements").mkdir()

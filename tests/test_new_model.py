@@ -20,7 +20,7 @@ FILES = ["model.yml", "batch-endpoint.yml", "batch-deployment.yml"]
 
 @pytest.fixture
 def place(tmp_path: Path) -> Project:
-    """A project with the sample's model, in a folder whose name YAML would cut short."""
+    """Return a project with the sample's model, in a folder whose name YAML would cut short."""
     root = tmp_path / "project"
     shutil.copytree(SAMPLE, root / "models" / "churn" / "it: #1")
     return Project(root=root, models=root / "models", home=root / ".runner")

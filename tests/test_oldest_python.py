@@ -23,8 +23,8 @@ def file_of(module: str) -> Path | None:
 
 
 def imported(module: str) -> Iterator[str]:
-    """The modules of this package that a module needs: what it imports, for types' sake too, and
-    the packages it lies in."""
+    """Yield the modules of this package that a module needs: what it imports, for types' sake too,
+    and the packages it lies in."""
     path = file_of(module)
     assert path is not None
     yield from (module[: dot.start()] for dot in re.finditer(r"\.", module))

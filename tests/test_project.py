@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.declarations import DeclarationError
 from runner.errors import WrongUsage
 from runner.project import (
     Project,
@@ -11,8 +12,10 @@ from runner.project import (
     environments,
     find_config,
     find_project,
+    read_environment_catalog,
     stack_file,
 )
+from tests.projects import ScratchProject
 
 
 @pytest.fixture(autouse=True)
@@ -166,3 +169,28 @@ def test_a_command_names_its_environment_unless_it_is_local_everywhere(
     if shells_default is not None:
         monkeypatch.setenv("RUNNER_ENV", shells_default)
     assert environment_option(environment) == option
+
+
+def test_each_environment_has_its_own_stack_file_laid_over(project: ScratchProject) -> None:
+    project.write(
+        "Pulumi.dev.yaml",
+        "config:\n"
+        "  scoring:endpoints:\n"
+        "    echo: {deployments: {main: {settings: {mini_batch_size: 7}}}}\n",
+    )
+    sizes = [
+        read_environment_catalog(project_at(project.root), name)
+        .batch_deployments["echo"]["main"]
+        .settings.mini_batch_size
+        for name in ("dev", "local")
+    ]
+    assert sizes[0] == 7
+    assert sizes[1] != 7
+
+
+def test_a_project_without_models_declares_nothing_where_that_may_be(tmp_path: Path) -> None:
+    assert not read_environment_catalog(
+        project_at(tmp_path), "lab", may_be_missing=True
+    ).batch_endpoints
+    with pytest.raises(DeclarationError, match="there is no such folder"):
+        read_environment_catalog(project_at(tmp_path), "lab")

@@ -20,7 +20,7 @@ FILES = {
 
 
 def recipe(heading: str) -> list[str]:
-    """The blocks of Python under a heading."""
+    """Return the blocks of Python under a heading."""
     text = (ROOT / "docs" / "concepts" / "batch-jobs.md").read_text()
     section = re.split(r"^##", text.partition(f"# {heading}\n")[2], flags=re.MULTILINE)[0]
     return _BLOCK.findall(section)

@@ -32,7 +32,8 @@ def unit(name: str) -> configparser.ConfigParser:
 
 
 def scheduled(line: str) -> str:
-    """The schedule that a command line of the runner names; fails where it would be refused."""
+    """Return the schedule that a command line of the runner names; fails where it would be
+    refused."""
     words = shlex.split(line)
     assert words.pop(0).endswith("/runner")
     assert words.pop(0) == "score"

@@ -62,8 +62,12 @@ def test_each_process_has_one_thread_unless_somebody_says_otherwise(
 def test_registers_the_declared_model_and_data_once(project: ScratchProject) -> None:
     project.json("score")
     project.json("score")
-    assert [one["version"] for one in project.json("models", "list", "--name", "greeting")] == ["1"]
-    assert [one["version"] for one in project.json("data", "list", "--name", "lines")] == ["1"]
+    assert [
+        version["version"] for version in project.json("models", "list", "--name", "greeting")
+    ] == ["1"]
+    assert [version["version"] for version in project.json("data", "list", "--name", "lines")] == [
+        "1"
+    ]
 
 
 def test_a_path_is_read_where_it_lies_and_registers_nothing(project: ScratchProject) -> None:
@@ -231,7 +235,7 @@ def test_summary_only_publishes_what_the_script_wrote(project: ScratchProject) -
         "    return mini_batch\n"
     )
     summary = project.json("score", "--set", "output_action=summary_only")
-    assert sorted(one.name for one in Path(summary["output"]).iterdir()) == [
+    assert sorted(file.name for file in Path(summary["output"]).iterdir()) == [
         "f000.txt",
         "f001.txt",
     ]
@@ -291,7 +295,7 @@ BAD_CALLS: list[tuple[tuple[str, ...], int, str]] = [
 
 @pytest.fixture(scope="module")
 def registered(tmp_path_factory: pytest.TempPathFactory) -> ScratchProject:
-    """A project whose data is registered, with folders beside it that can't be scored."""
+    """Return a project whose data is registered, with folders beside it that can't be scored."""
     project = make_project(tmp_path_factory.mktemp("registered") / "project")
     (project.root / "empty").mkdir()
     (project.root / "nested" / "inner").mkdir(parents=True)
@@ -603,7 +607,7 @@ def test_no_wait_leaves_the_job_to_itself_and_cancel_ends_it(project: ScratchPro
 
 
 def processes_of(name: str) -> list[int]:
-    """The job's host and its workers: all have the job's name on their command line."""
+    """Return the job's host and its workers: all have the job's name on their command line."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:

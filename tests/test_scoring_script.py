@@ -14,7 +14,7 @@ from tests.projects import ScratchProject
 
 
 def deployment_with(root: Path, code: str) -> Deployment:
-    """A deployment whose script is `deep/score.py` in its code."""
+    """Return a deployment whose script is `deep/score.py` in its code."""
     project = ScratchProject(root)
     declared = f"code_configuration: {{code: '{code}', scoring_script: deep/score.py}}\n"
     project.write("models/m/batch-endpoint.yml", "name: lines\n")

@@ -72,7 +72,8 @@ def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Workspace:
 
 @pytest.fixture(params=PLATFORMS)
 def real(request: pytest.FixtureRequest, tmp_path: Path) -> Workspace:
-    """A workspace that keeps files and begins jobs, which the one in memory only writes down."""
+    """Return a workspace that keeps files and begins jobs, which the one in memory only writes
+    down."""
     root = tmp_path / "project"
     add_diabetes(ScratchProject(root))
     return WORKSPACES[request.param](request, root)
@@ -212,7 +213,9 @@ def test_the_default_endpoint_is_one_of_the_batch_endpoints(workspace: Workspace
 
 def test_an_endpoints_default_is_one_of_its_deployments(workspace: Workspace) -> None:
     endpoint = workspace.endpoint("diabetes-batch")
-    assert [one.name for one in endpoint.deployments if one.default] == [endpoint.default]
+    assert [deployment.name for deployment in endpoint.deployments if deployment.default] == [
+        endpoint.default
+    ]
 
 
 def test_a_copy_of_an_asset_is_the_next_version_once(workspace: Workspace, source: Source) -> None:

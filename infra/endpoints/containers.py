@@ -15,7 +15,6 @@ import pulumi
 from infra.environment import written_environment
 from infra.pins import pinned
 from runner.azure_executor import online_needs
-from runner.azure_patience import too_short
 from runner.declarations import (
     AssetReference,
     Catalog,
@@ -27,7 +26,7 @@ from runner.declarations.document import read_document
 from runner.declarations.environment_content import conda_packages
 from runner.declarations.reader import plain
 from runner.declarations.secret_variables import WAY_OUT, in_clear
-from runner.serving_record import served_before
+from runner.serving_record import served_before, too_short
 
 
 def warn_of_containers(catalog: Catalog, home: Path) -> None:

@@ -1,4 +1,4 @@
-"""Writing what is fetched into a folder, whole or not at all."""
+"""Writes what is fetched into a folder, whole or not at all."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def fresh_folder(
 
 
 def checked_name(name: str, what: str) -> str:
-    """The name that something gets in a folder, if it lies in it.
+    """Return the name that something gets in a folder, if it lies in it.
 
     Raises EnvironmentRefused, which calls it `what`, where the name climbs out of the folder.
     """

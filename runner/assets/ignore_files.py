@@ -1,4 +1,4 @@
-"""Which files of a folder count, where it has an `.amlignore` or a `.gitignore`.
+"""Tells which files of a folder count, where it has an `.amlignore` or a `.gitignore`.
 
 The rules are those of azure-ai-ml 1.35, which the tests hold these against
 (`azure.ai.ml._utils._asset_utils.IgnoreFile`). They are git's, but for these:
@@ -52,14 +52,14 @@ class IgnoreRules:
 
     @property
     def way_out(self) -> str:
-        """What to do where too much is left out."""
+        """Return what to do where too much is left out."""
         own = "take the pattern out"
         if self.path and self.path.name == NAMES[0]:
             return own
         return f"{own}, or put an {NAMES[0]} beside it, which counts in its place"
 
     def prefix(self, folder: str) -> str:
-        """What comes before the names of a folder's files where they are asked about.
+        """Return the prefix of the names of a folder's files.
 
         `folder` is its real path.
         """
@@ -67,19 +67,19 @@ class IgnoreRules:
         return "" if relative == "." else f"{relative}/"
 
     def ignores(self, name: str) -> bool:
-        """Whether a file, or a folder with a slash behind it, is left out."""
+        """Return whether a file, or a folder with a slash behind it, is left out."""
         pattern = self.deciding(name)
         return pattern is not None and pattern.ignores
 
     def deciding(self, name: str) -> Pattern | None:
-        """The pattern that decides on a name: the last that matches."""
+        """Return the pattern that decides on a name: the last that matches."""
         for pattern in reversed(self.patterns):
             if pattern.paths.match(name):
                 return pattern
         return None
 
     def ignores_all_below(self, prefix: str) -> bool:
-        """Whether nothing in a folder can count, so that it need not be looked into.
+        """Return whether nothing in a folder can count, so that it need not be looked into.
 
         False also where only looking at each of its files can tell.
         """
@@ -93,7 +93,8 @@ class IgnoreRules:
 
 
 def find_ignore_rules(folder: Path, never: Sequence[str] = ()) -> IgnoreRules | None:
-    """The rules of a folder's ignore file, and `never` as its last lines; None without any.
+    """Return the rules of a folder's ignore file, and `never` as its last lines, or None without
+    any.
 
     Raises `WrongUsage` for one that is not UTF-8 text or has a pattern that makes no sense, and
     `OSError`.
@@ -124,7 +125,7 @@ def _read(path: Path) -> list[Pattern | None]:
 
 
 def _pattern(line: str, number: int = 0) -> Pattern | None:
-    """What a line says; None for a blank one, a comment and a lone slash.
+    """Return the pattern of a line; None for a blank line, a comment and a lone slash.
 
     Raises ValueError and re.error for what is no pattern.
     """
@@ -142,7 +143,7 @@ def _pattern(line: str, number: int = 0) -> Pattern | None:
 
 
 def _expression(pattern: str) -> str:
-    """A pattern as a regular expression for the whole of a path."""
+    """Return a pattern as a regular expression for the whole of a path."""
     parts = pattern.split("/")
     parts = [
         part
@@ -163,7 +164,7 @@ def _expression(pattern: str) -> str:
 
 
 def _part(parts: list[str], number: int) -> str:
-    """One part between slashes, with the slash before it where it needs one."""
+    """Return one part between slashes, with the slash before it where it needs one."""
     part, last = parts[number], number == len(parts) - 1
     if part == "**":
         if last:
@@ -176,7 +177,7 @@ def _part(parts: list[str], number: int) -> str:
 
 
 def _name(part: str) -> str:
-    """A name with `*`, `?` and `[…]` in it. Raises ValueError for a backslash at its end."""
+    """Return a name with `*`, `?` and `[…]` in it. Raises ValueError for a backslash at its end."""
     written = ""
     for sign in re.finditer(_SIGN, part):
         if sign["any"]:
@@ -193,6 +194,6 @@ def _name(part: str) -> str:
 
 
 def _set(text: str) -> str:
-    """The inside of `[…]`: a `!` in front means every other character, and a `\\` itself."""
+    """Return the inside of `[…]`: a `!` in front means every other character, and a `\\` itself."""
     negated = "^" if text.startswith("!") else ""
     return negated + re.sub(r"^\^|\\", r"\\\g<0>", text.removeprefix("!"))

@@ -24,7 +24,7 @@ INPUT_TYPES: tuple[InputType, ...] = get_args(InputType)
 
 
 class KindFacts(NamedTuple):
-    """What tells one kind of asset from another. Source of the keys: Azure's REST interface."""
+    """The facts that tell one kind of asset from another; the keys are Azure's REST interface's."""
 
     noun: str  # as messages call one
     plural: str  # of the command, too: runner <plural>
@@ -32,19 +32,19 @@ class KindFacts(NamedTuple):
     adding: str  # the command that adds one
     types: tuple[str, ...]
     azure_only: tuple[str, ...]  # those of the types that only Azure reads
-    guess_type: Callable[[Path], str]  # of a file or folder that nobody said a type of
+    guess_type: Callable[[Path], str]  # of a file or folder without a declared type
     segment: Segment
     type_key: str  # of a version's properties in Azure
     uri_key: str
 
     @property
     def readable_types(self) -> tuple[str, ...]:
-        """The types that every environment reads."""
+        """Return the types that every environment reads."""
         return tuple(name for name in self.types if name not in self.azure_only)
 
 
 def guess_model_type(path: Path) -> ModelType:
-    """An MLflow model where it holds a file named MLmodel."""
+    """Return an MLflow model where it holds a file named MLmodel."""
     return "mlflow_model" if (path / "MLmodel").is_file() else "custom_model"
 
 
@@ -81,11 +81,11 @@ ASSET_KINDS: Mapping[AssetKind, KindFacts] = {
 
 
 def kind_of_type(type_: str) -> AssetKind:
-    """The kind of asset that a type is one of. Raises KeyError for no type."""
+    """Return the kind of asset that a type is one of. Raises KeyError for no type."""
     kinds = {name: kind for kind, facts in ASSET_KINDS.items() for name in facts.types}
     return kinds[type_]
 
 
 def is_folder(type_: str) -> bool:
-    """Whether a job writes an output of this type as a folder."""
+    """Return whether a job writes an output of this type as a folder."""
     return type_ != "uri_file"

@@ -1,4 +1,4 @@
-"""From a declared model or data asset to one that is registered."""
+"""Registers declared models and data assets."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Registrar(Protocol):
 
 
 def registration_of(declaration: Model | Data, name: str) -> Registration:
-    """What registers a declaration under a name."""
+    """Return the registration of a declaration under a name."""
     return Registration(
         name=name,
         path=declaration.path,
@@ -53,7 +53,7 @@ def find_or_register(
     reference: AssetReference,
     declared: Mapping[str, Model] | Mapping[str, Data],
 ) -> Asset | Model | Data:
-    """The asset, registered from its declaration if the workspace lacks it.
+    """Return the asset, registered from its declaration if the workspace lacks it.
 
     One that is declared to lie at an address stays a declaration, for there is nothing to send,
     unless it is what a job made.

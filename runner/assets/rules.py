@@ -1,4 +1,4 @@
-"""What every workspace asks of an asset: its name, its version, its type and its reference."""
+"""Holds the rules of every workspace for an asset's name, version, type and reference."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ def parse_asset(kind: AssetKind, reference: str) -> AssetReference:
 
 
 def next_version(versions: Sequence[str]) -> str:
-    """The next whole number, as Azure counts."""
-    return str(1 + max((int(one) for one in versions if one.isdecimal()), default=0))
+    """Return the next whole number, as Azure counts."""
+    return str(1 + max((int(version) for version in versions if version.isdecimal()), default=0))
 
 
 def unknown_name(kind: AssetKind, name: str, names: Sequence[str]) -> NotFound:
-    """The error for a name that the workspace lacks."""
+    """Return the error for a name that the workspace lacks."""
     return NotFound(
         f"no {ASSET_KINDS[kind].noun} {name!r} in this workspace{nearest(name, names)};"
         f" `{ASSET_KINDS[kind].adding}` adds one"
@@ -79,7 +79,7 @@ def unknown_name(kind: AssetKind, name: str, names: Sequence[str]) -> NotFound:
 def unknown_version(
     kind: AssetKind, name: str, version: str | None, versions: Sequence[str]
 ) -> NotFound:
-    """The error for a version that a name lacks."""
+    """Return the error for a version that a name lacks."""
     shown = ", ".join(versions[:_SHOWN_VERSIONS])
     more = ", …" if len(versions) > _SHOWN_VERSIONS else ""
     return NotFound(
@@ -88,7 +88,7 @@ def unknown_version(
 
 
 def taken_version(kind: AssetKind, name: str, version: str, other: str) -> EnvironmentRefused:
-    """The error for a version that exists with `other` content or type."""
+    """Return the error for a version that exists with `other` content or type."""
     return EnvironmentRefused(
         f"{ASSET_KINDS[kind].noun} {name!r} version {version} exists with other {other};"
         " leave the version out to get the next one"

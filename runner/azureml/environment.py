@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from runner.azureml.abilities import ABILITIES as ABILITIES
 from runner.azureml.outputs import outputs_of, read_config
 from runner.installing import check_packages
-from runner.sources import Source
+from runner.project import Source
 from runner.stacks.output import read_source
 
 if TYPE_CHECKING:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from runner.azureml.abilities import ABILITIES
 from runner.azureml.connection import Connection
-from runner.catalogs import read_environment_catalog
 from runner.jobs.kinds import JobType
-from runner.project import stack_file
+from runner.project import read_environment_catalog, stack_file
 from runner.venvs.interpreter import EnvManager
 from runner.workspace import (
     Asset,

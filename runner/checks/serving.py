@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runner.azure_patience import short_probes, short_timeout
 from runner.checks.finding import Finding, warning
 from runner.checks.subject import Subject
 from runner.declarations import OnlineDeployment
+from runner.serving_record import short_probes, short_timeout
 
 
 def of_subject(subject: Subject) -> Iterator[Finding]:

@@ -21,7 +21,7 @@ from runner.project import find_project
 
 if TYPE_CHECKING:
     from runner.health import Link
-    from runner.sources import Source
+    from runner.project import Source
 
 
 @click.group(

@@ -202,8 +202,7 @@ def promote(
     from runner.cli.promote import promote
     from runner.commit import checked_out_commit
     from runner.environments import takes_outputs
-    from runner.project import find_project
-    from runner.sources import OUTPUTS
+    from runner.project import OUTPUTS, find_project
 
     origin = source or session.environment
     if target.startswith(_REGISTRY):

@@ -175,9 +175,8 @@ def schedule_names(
     """The schedules in the stack file, of the endpoint on the line if there is one."""
     from click.shell_completion import CompletionItem
 
-    from runner.catalogs import read_environment_catalog
     from runner.errors import RunnerError
-    from runner.project import find_project
+    from runner.project import find_project, read_environment_catalog
 
     try:
         catalog = read_environment_catalog(find_project(), _session(ctx).environment)

@@ -210,9 +210,8 @@ def _of_schedule(session: Session, name: str, given: Invocation) -> Invocation:
     """The call of a schedule. Raises UsageError where the line says more of the call."""
     from dataclasses import fields
 
-    from runner.catalogs import read_environment_catalog
     from runner.invocation.scheduled import scheduled_call
-    from runner.project import find_project
+    from runner.project import find_project, read_environment_catalog
 
     more = [
         f"--{'set' if field.name == 'settings' else field.name.replace('_', '-')}"

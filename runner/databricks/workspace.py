@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from runner.catalogs import read_environment_catalog
 from runner.databricks.abilities import ABILITIES
 from runner.databricks.connection import Connection
 from runner.jobs.kinds import JobType
-from runner.project import stack_file
+from runner.project import read_environment_catalog, stack_file
 from runner.venvs.interpreter import EnvManager
 from runner.workspace import (
     Asset,

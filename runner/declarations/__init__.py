@@ -1,4 +1,4 @@
-"""The Azure ML CLI v2 YAML, typed and checked, and what each environment lays over it."""
+"""Reads the YAML of the Azure ML CLI v2 into checked records, and lays a stack file over them."""
 
 from runner.declarations.batch import (
     BatchDefaults,

@@ -1,4 +1,4 @@
-"""When Azure deletes an asset by itself."""
+"""Reads `auto_delete_setting`: when Azure deletes an asset by itself."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from runner.declarations.reader import Text, Using, read_record
 
 @dataclass(frozen=True)
 class _AutoDelete:
-    """Source: the SDK's AutoDeleteSettingSchema."""
+    """The setting as the SDK's AutoDeleteSettingSchema has it."""
 
     condition: Literal["created_greater_than", "last_accessed_greater_than"] | None = None
     value: Text | None = None  # a length of time, such as 30d
 
 
 def read_auto_delete(node: Node, key: str) -> Mapping[str, str]:
-    """The setting as az ml takes it, with its condition in the one spelling."""
+    """Read the setting as az ml takes it, with its condition in the one spelling."""
     setting = read_record(node, _AutoDelete, key)
     return {name: value for name, value in vars(setting).items() if value is not None}
 

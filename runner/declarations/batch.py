@@ -1,4 +1,4 @@
-"""Batch endpoints and the model deployments behind them."""
+"""Declares batch endpoints and the deployments of models behind them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -13,7 +13,7 @@ from runner.declarations.reader import SECONDS, Check, at_least, joined, read_re
 
 
 def is_file_name(text: str) -> bool:
-    """Whether a text is a plain file name, safe to make in a folder on any system."""
+    """Return whether a text is a plain file name, safe to make in a folder on any system."""
     return (
         bool(text.strip())
         and text.isprintable()
@@ -25,7 +25,7 @@ def is_file_name(text: str) -> bool:
 
 @dataclass(frozen=True)
 class RetrySettings:
-    """What happens to a mini-batch that raises or takes too long."""
+    """The treatment of a mini-batch that raises or takes too long."""
 
     max_retries: Annotated[int, at_least(0)] = field(default=3, metadata=EVERYWHERE)
     # For one attempt at one mini-batch.
@@ -34,7 +34,7 @@ class RetrySettings:
 
 @dataclass(frozen=True)
 class BatchSettings:
-    """How a batch job goes through its input. Defaults are Azure's.
+    """The settings by which a batch job goes through its input. Defaults are Azure's.
 
     This and what it holds is the one list of settings: the keys of a deployment's flat form, what
     `--set` and a call on Azure may change, and what infra declares are derived from it.
@@ -61,14 +61,14 @@ class BatchSettings:
 
 @dataclass(frozen=True)
 class BatchDefaults:
-    """Which deployment answers when a call names none."""
+    """The deployment that answers when a call names none."""
 
     deployment_name: DeploymentName | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class BatchEndpoint(Endpoint):
-    """Source: the SDK's BatchEndpointSchema. `input` comes from a stack file only."""
+    """A batch endpoint, as the SDK's BatchEndpointSchema has it; `input` is a stack file's only."""
 
     auth_mode: Literal["aad_token"] = "aad_token"
     defaults: BatchDefaults = field(default_factory=BatchDefaults)
@@ -77,7 +77,7 @@ class BatchEndpoint(Endpoint):
 
 @dataclass(frozen=True, kw_only=True)
 class BatchDeployment(Deployment):
-    """Source: the SDK's BatchDeploymentSchema and ModelBatchDeploymentSchema, read as one."""
+    """A batch deployment: the SDK's BatchDeploymentSchema and ModelBatchDeploymentSchema as one."""
 
     type: Literal["model"] = "model"
     compute: Compute | None = None
@@ -110,7 +110,7 @@ def nest_settings(node: MappingNode, key: str = "") -> MappingNode:
     """
     settings = node.entries.get("settings")
     flat = {name: node.entries[name] for name in FLAT_KEYS if name in node.entries}
-    entries = {name: one for name, one in node.entries.items() if name not in flat}
+    entries = {name: value for name, value in node.entries.items() if name not in flat}
     places = dict(node.key_places)
     if settings is not None and not isinstance(settings, MappingNode):
         return node  # the reader says what is wrong with it
@@ -135,7 +135,7 @@ def nest_settings(node: MappingNode, key: str = "") -> MappingNode:
 
 
 def _unite(nested: MappingNode, flat: MappingNode, key: str) -> MappingNode:
-    """Both mappings as one; a leaf that stands in both must say the same."""
+    """Return both mappings as one; a leaf that stands in both must say the same."""
     entries: dict[str, Node] = dict(nested.entries)
     places: dict[str, Place] = dict(nested.key_places)
     problems: list[Problem] = []
@@ -159,7 +159,7 @@ def _unite(nested: MappingNode, flat: MappingNode, key: str) -> MappingNode:
     return mapping(nested.place, entries, places)
 
 
-def _same(one: Node, other: Node) -> bool:
-    if isinstance(one, ScalarNode) and isinstance(other, ScalarNode):
-        return (one.kind, one.text) == (other.kind, other.text)
+def _same(first: Node, second: Node) -> bool:
+    if isinstance(first, ScalarNode) and isinstance(second, ScalarNode):
+        return (first.kind, first.text) == (second.kind, second.text)
     return False

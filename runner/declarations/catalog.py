@@ -1,4 +1,4 @@
-"""Everything that is declared under a `models/` folder."""
+"""Reads everything that is declared under a `models/` folder."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ D = TypeVar("D", BatchDeployment, PipelineDeployment, OnlineDeployment)
 
 @dataclass(frozen=True)
 class Catalog:
-    """What a `models/` folder declares, by name; what belongs to an endpoint by that, then by name.
+    """The declarations of a `models/` folder, by name; an endpoint's by the endpoint, then by name.
 
     Jobs are by folder, then by what `name_of` calls them.
     """
@@ -50,14 +50,17 @@ class Catalog:
     env_manager: EnvManager | None = None  # and its scoring:envManager
 
     def batch_names(self, endpoint: str) -> list[str]:
-        """The names of a batch endpoint's deployments, of models and of pipelines."""
+        """Return the names of a batch endpoint's deployments, of models and of pipelines."""
         models = self.batch_deployments.get(endpoint, {})
         return [*models, *self.pipeline_deployments.get(endpoint, {})]
 
     def data_beside(self, declaration: Declaration) -> Data | None:
-        """The data asset of a declaration's model folder: its data.yml, else its only one."""
-        beside = [one for one in self.data.values() if one.file.parent == declaration.file.parent]
-        named = [one for one in beside if one.file.stem == "data"]
+        """Return the data asset of a declaration's model folder: its data.yml, else its only
+        one."""
+        beside = [
+            asset for asset in self.data.values() if asset.file.parent == declaration.file.parent
+        ]
+        named = [asset for asset in beside if asset.file.stem == "data"]
         found = named or beside
         return found[0] if len(found) == 1 else None
 
@@ -76,7 +79,7 @@ def read_catalog(models_folder: Path) -> Catalog:
 
 
 def survey_catalog(models_folder: Path) -> tuple[Catalog, list[Problem]]:
-    """What `read_catalog` reads, as far as it can be read, and all that is wrong.
+    """Return what of a catalog can be read, and everything that is wrong with it.
 
     Raises DeclarationError where the folder itself can't be read.
     """
@@ -107,7 +110,7 @@ def survey_catalog(models_folder: Path) -> tuple[Catalog, list[Problem]]:
 
 
 def inconsistencies(catalog: Catalog) -> list[Problem]:
-    """Where declarations, each right by itself, don't agree with each other."""
+    """Return where declarations, each right by itself, don't agree with each other."""
     problems = [
         *_strays(catalog.batch_deployments, catalog.batch_endpoints, catalog.online_endpoints),
         *_strays(catalog.pipeline_deployments, catalog.batch_endpoints, catalog.online_endpoints),
@@ -140,7 +143,7 @@ def inconsistencies(catalog: Catalog) -> list[Problem]:
 
 
 def _mirrored_twice(endpoint: OnlineEndpoint) -> Iterable[Problem]:
-    """Azure copies requests to a deployment only where it sends none to it."""
+    """Yield the deployments with both shares: Azure mirrors only to one that gets no traffic."""
     for deployment, share in endpoint.mirror_traffic.items():
         live = endpoint.traffic.get(deployment, 0)
         if share and live:
@@ -151,20 +154,20 @@ def _mirrored_twice(endpoint: OnlineEndpoint) -> Iterable[Problem]:
 
 
 def _key_at(place: Place, endpoint: BatchEndpoint | OnlineEndpoint, key: str) -> str:
-    """A key as it is written at a place: in the declaration itself, or in a stack file."""
+    """Return a key as it is written at a place: in the declaration itself, or in a stack file."""
     if place.file == endpoint.file:
         return key
     return joined(joined(ENDPOINTS, endpoint.name), key)
 
 
 def undeclared(place: Place, key: str, noun: str, name: str, declared: Iterable[str]) -> Problem:
-    """The problem of a name that nothing of its kind has."""
+    """Return the problem of a name that nothing of its kind has."""
     return Problem(place, key, f"no {noun} {name!r} is declared" + nearest(name, declared))
 
 
 def sorted_problems(problems: Iterable[Problem]) -> list[Problem]:
-    """Problems in the order of files and lines."""
-    return sorted(problems, key=lambda one: (str(one.file), one.line))
+    """Return problems in the order of files and lines."""
+    return sorted(problems, key=lambda problem: (str(problem.file), problem.line))
 
 
 def _yaml_files(folder: Path) -> Iterable[Path]:
@@ -225,34 +228,35 @@ def _by_name(
     kind: type[T], declarations: Iterable[Declaration], problems: list[Problem]
 ) -> dict[str, T]:
     found: dict[str, T] = {}
-    for one in declarations:
-        if isinstance(one, kind):
-            first = found.setdefault(str(one.name), one)
-            if first is not one:
-                problems.append(_doubled(one, first))
+    for declaration in declarations:
+        if isinstance(declaration, kind):
+            first = found.setdefault(str(declaration.name), declaration)
+            if first is not declaration:
+                problems.append(_doubled(declaration, first))
     return found
 
 
 def _by_endpoint(
     kind: type[D], declarations: Iterable[Declaration], problems: list[Problem]
 ) -> dict[str, dict[str, D]]:
-    found: dict[str, dict[str, D]] = {}
-    for one in declarations:
-        if isinstance(one, kind):
-            first = found.setdefault(one.endpoint_name, {}).setdefault(one.name, one)
-            if first is not one:
-                problems.append(_doubled(one, first))
-    return found
+    found: dict[str, list[Declaration]] = {}
+    for declaration in declarations:
+        if isinstance(declaration, kind):
+            found.setdefault(declaration.endpoint_name, []).append(declaration)
+    return {name: _by_name(kind, behind, problems) for name, behind in found.items()}
 
 
-def _doubled(one: Declaration, first: Declaration) -> Problem:
+def _doubled(second: Declaration, first: Declaration) -> Problem:
     noun = KINDS[type(first)].noun.partition(" ")[2]
-    text = f"found {one.name!r}, which {place_of(first.source, 'name')} declares as {noun} already"
-    return Problem(place_of(one.source, "name"), "name", f"{text}, allowed: once")
+    text = (
+        f"found {second.name!r}, which {place_of(first.source, 'name')} declares as {noun} already"
+    )
+    return Problem(place_of(second.source, "name"), "name", f"{text}, allowed: once")
 
 
 def _doubled_job(job: Job, first: Job) -> Problem:
-    """The problem of two jobs of a folder that go by one name; a file's name may be one of them."""
+    """Return the problem of two jobs of a folder that go by one name; a file's name may be one of
+    them."""
     place = place_of(job.source, "name") if job.name else job.source.place
     other = place_of(first.source, "name") if first.name else first.source.place
     text = f"found the job {name_of(job)!r}, which {other} declares already, allowed: once a folder"
@@ -273,7 +277,7 @@ def _strays(
 
 
 def place_of(source: MappingNode, *keys: str) -> Place:
-    """Where a key stands that a declaration is known to have."""
+    """Return where a key stands that a declaration is known to have."""
     place = source.place
     node: Node = source
     for key in keys:

@@ -1,4 +1,4 @@
-"""Components: commands that are steps of a pipeline, and pipelines of them.
+"""Declares components: commands that are steps of a pipeline, and pipelines of them.
 
 Sources: the SDK's CommandComponentSchema and PipelineComponentSchema.
 """
@@ -20,7 +20,7 @@ from runner.declarations.references import AssetReference, Location
 
 @dataclass(frozen=True)
 class ComponentInput:
-    """What a component takes: files, a model, or a value."""
+    """An input of a component: files, a model, or a value."""
 
     type: str
     optional: bool = False
@@ -34,7 +34,7 @@ class ComponentInput:
 
 @dataclass(frozen=True)
 class ComponentOutput:
-    """What a component writes."""
+    """An output of a component."""
 
     type: str = "uri_folder"
     description: str = ""
@@ -44,7 +44,7 @@ class ComponentOutput:
 
 @dataclass(frozen=True, kw_only=True)
 class Component(Declared):
-    """What components of every kind have."""
+    """The keys that components of every kind have."""
 
     name: Text | None = None
     version: Text | None = None
@@ -69,7 +69,7 @@ class CommandComponent(Component):
 
 
 def read_step_component(node: Node, key: str) -> AssetReference | Path | CommandComponent:
-    """A step's component: a reference, a file, or a command written in place."""
+    """Read a step's component: a reference, a file, or a command written in place."""
     if isinstance(node, MappingNode):
         return read_record(node, CommandComponent, key)
     return read_component(node, key)
@@ -118,7 +118,8 @@ def read_command_component(file: Path) -> CommandComponent:
 
 
 def find_component_file(folder: Path, reference: AssetReference) -> Path | None:
-    """The file below a folder that declares the component of a reference's name, if there is one.
+    """Return the file below a folder that declares the component of a reference's name, if there is
+    one.
 
     Which version that is nobody knows before it is registered.
     """
@@ -134,7 +135,7 @@ def find_component_file(folder: Path, reference: AssetReference) -> Path | None:
 
 
 def step_of(pipeline: PipelineComponent, name: str) -> Step:
-    """A step of a pipeline. Raises DeclarationError."""
+    """Return a step of a pipeline. Raises DeclarationError."""
     jobs = pipeline.source.entries["jobs"]
     assert isinstance(jobs, MappingNode)
     return read_record(jobs.entries[name], Step, f"jobs.{name}")

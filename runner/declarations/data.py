@@ -1,4 +1,4 @@
-"""A data asset: a file, a folder or a table."""
+"""Declares data assets: a file, a folder or a table each."""
 
 from dataclasses import dataclass, field
 
@@ -12,7 +12,7 @@ from runner.declarations.references import Location
 
 @dataclass(frozen=True, kw_only=True)
 class Data(Declared):
-    """Source: the SDK's DataSchema."""
+    """A data asset, as the SDK's DataSchema has it."""
 
     name: AssetName
     path: Location

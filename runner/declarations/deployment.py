@@ -1,4 +1,4 @@
-"""What batch and online deployments, endpoints and jobs have in common."""
+"""Declares what batch and online deployments, endpoints and jobs have in common."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ from runner.declarations.references import PREFIX, Location
 
 
 def stays_inside(text: str) -> bool:
-    """Whether a relative path leads to something below the folder it starts from."""
+    """Return whether a relative path leads to something below the folder it starts from."""
     path = PurePosixPath(text.replace("\\", "/"))
     return (
         bool(path.parts)
@@ -36,7 +36,7 @@ def stays_inside(text: str) -> bool:
 
 
 def read_compute(node: Node, key: str) -> str:
-    """The name of a compute target, its ARM id, or `local`; the prefix azureml: is dropped."""
+    """Read the name of a compute target, its ARM id, or `local`; the prefix azureml: is dropped."""
     name = read_str(node, key).removeprefix(PREFIX)
     if not name or not name.isprintable() or " " in name:
         raise refused(node, key, "azureml:<name of a cluster>")
@@ -48,7 +48,7 @@ def read_docker_args(node: Node, key: str) -> str | tuple[str, ...]:
 
 
 def are_variables(variables: Mapping[str, str]) -> bool:
-    """Whether a process can be given these as its environment."""
+    """Return whether a process can be given these as its environment."""
     return all(name.isprintable() and name and "=" not in name for name in variables)
 
 
@@ -68,7 +68,7 @@ class CodeConfiguration:
 
 @dataclass(frozen=True)
 class Resources:
-    """How many machines, and of which size."""
+    """The number of machines, and their size."""
 
     instance_count: Annotated[int, at_least(1)] = field(default=1, metadata=EVERYWHERE)
     instance_type: str | None = None
@@ -91,7 +91,7 @@ class Identity:
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint(Declared):
-    """Source: the SDK's EndpointSchema."""
+    """The keys that endpoints of every kind have, as in the SDK's EndpointSchema."""
 
     name: EndpointName
     description: str = ""
@@ -103,7 +103,7 @@ class Endpoint(Declared):
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment(Declared):
-    """Source: the SDK's DeploymentSchema.
+    """The keys that deployments of models have, as in the SDK's DeploymentSchema.
 
     `pinned` is True once a stack file gives the model an exact version.
     """

@@ -1,4 +1,4 @@
-"""A YAML file as a tree that knows the line of every key and value.
+"""Reads a YAML file as a tree that knows the line of every key and value.
 
 Reading goes through YAML's events, never through Python objects: no tag can build anything,
 and limits on size, depth and expanded aliases hold before the tree exists.
@@ -92,7 +92,7 @@ def read_document(file: Path, *, may_be_empty: bool = False) -> MappingNode:
 
 
 def describe(node: Node) -> str:
-    """What a node is, short enough for one line."""
+    """Describe a node, short enough for one line."""
     if isinstance(node, MappingNode):
         inside = _shown_inside(node)
         return f"the mapping {inside}" if inside else "a mapping"
@@ -105,20 +105,21 @@ def describe(node: Node) -> str:
 
 
 def _shown_inside(node: MappingNode) -> str:
-    """A small mapping of numbers on one line; empty for any other, which may hold a secret."""
-    entries = [(key, one) for key, one in node.entries.items() if isinstance(one, ScalarNode)]
+    """Return a small mapping of numbers on one line; empty for any other, which may hold a
+    secret."""
+    entries = [(key, value) for key, value in node.entries.items() if isinstance(value, ScalarNode)]
     if (
         not entries
         or len(entries) < len(node.entries)
-        or {one.kind for _, one in entries} != {"int"}
+        or {value.kind for _, value in entries} != {"int"}
     ):
         return ""
-    text = "{" + ", ".join(f"{key}: {one.text}" for key, one in entries) + "}"
+    text = "{" + ", ".join(f"{key}: {value.text}" for key, value in entries) + "}"
     return text if len(text) <= _LONGEST_SHOWN and text.isprintable() else ""
 
 
 def shown(text: str) -> str:
-    """Text in quotes, on one line and not too long."""
+    """Return text in quotes, on one line and not too long."""
     return repr(text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "...")
 
 
@@ -281,7 +282,7 @@ class _Builder:
 
     def _mergeable(self, node: Node) -> list[MappingNode]:
         nodes = node.items if isinstance(node, ListNode) else (node,)
-        found = [one for one in nodes if isinstance(one, MappingNode)]
+        found = [merged for merged in nodes if isinstance(merged, MappingNode)]
         if len(found) < len(nodes):
             raise refusal(node.place, "<<", f"found {describe(node)}, allowed: mappings to merge")
         return found
@@ -299,7 +300,7 @@ class _Builder:
 
 
 def _kind(event: Any) -> ScalarKind:
-    """What YAML 1.1 takes a scalar for, by the same table as every PyYAML loader."""
+    """Return the kind that YAML 1.1 gives a scalar, by the same table as every PyYAML loader."""
     import yaml
 
     if event.style or event.tag is not None:

@@ -1,4 +1,4 @@
-"""An environment: the image and packages that code runs in."""
+"""Reads declared environments: the image and the packages that code runs in."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ from runner.declarations.references import (
 
 
 def read_conda_file(node: Node, key: str) -> Path | Mapping[str, Any]:
-    """The path of a conda file, or its content written in place."""
+    """Read the path of a conda file, or its content written in place."""
     if isinstance(node, MappingNode):
         content: Mapping[str, Any] = plain(node)
         return content
@@ -52,7 +52,7 @@ class Route:
 
 @dataclass(frozen=True)
 class InferenceConfig:
-    """How to reach the server that an environment starts by itself."""
+    """The routes to the server that an environment starts by itself."""
 
     liveness_route: Route
     scoring_route: Route
@@ -69,7 +69,7 @@ class Build:
 
 @dataclass(frozen=True, kw_only=True)
 class Environment(Declared):
-    """Source: the SDK's EnvironmentSchema. An environment written in place may have no name."""
+    """A declared environment, as the SDK's EnvironmentSchema has it; in place it needs no name."""
 
     name: AssetName | None = None
     version: Version | None = None
@@ -93,7 +93,7 @@ def environment_from(node: MappingNode) -> Environment:
 
 
 def read_environment_source(node: Node, key: str) -> AssetReference | Environment:
-    """A reference, an environment written in place, or the path of an environment's file."""
+    """Read a reference, an environment written in place, or the path of an environment's file."""
     if not isinstance(node, ScalarNode) or node.kind != "text":
         return _environment(node, key)
     text = read_str(node, key)

@@ -1,4 +1,4 @@
-"""What makes an environment, and the version that its content names."""
+"""Works out the version of a declared environment from the files and names that make it."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def version_of(environment: Environment, context: str | None = None) -> str:
-    """Digits of the SHA-256 of what makes an environment; not of what describes it.
+    """Return digits of the SHA-256 of what makes an environment; not of what describes it.
 
     `context` is the content of a build's folder, where that is on this machine.
     """
@@ -35,7 +35,7 @@ def version_of(environment: Environment, context: str | None = None) -> str:
 
 
 def conda_text(environment: Environment) -> str | None:
-    """The conda file as `az` sends it: written anew, so that a comment makes no new version.
+    """Return the conda file as `az` sends it: written anew, so that a comment makes no new version.
 
     Raises DeclarationError where its file can't be read or holds something else.
     """
@@ -51,7 +51,8 @@ def conda_text(environment: Environment) -> str | None:
 
 
 def conda_packages(conda: Mapping[str, Any]) -> frozenset[str]:
-    """The names of the packages that a conda file asks conda and pip for, as indexes compare them.
+    """Return the names of the packages that a conda file asks conda and pip for, as indexes compare
+    them.
 
     What they bring along is not among them, nor what a line names by a path or an address.
     """

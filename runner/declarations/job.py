@@ -1,4 +1,4 @@
-"""Jobs: what runs a command or a Spark program, and the kinds of job that only Azure runs."""
+"""Declares jobs: commands, Spark programs, and the kinds of job that only Azure runs."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -44,7 +44,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def read_input_path(node: Node, key: str) -> AssetReference | Path | str:
-    """A reference to an asset, a local path, or an address."""
+    """Read a reference to an asset, a local path, or an address."""
     text = read_str(node, key)
     if text.startswith(PREFIX):
         try:
@@ -78,7 +78,7 @@ class JobOutput:
 
 
 def read_input(node: Node, key: str) -> Literals | JobInput:
-    """A value written in place, {value: ...}, or files as {type, path, mode}."""
+    """Read a value written in place, {value: ...}, or files as {type, path, mode}."""
     if isinstance(node, ScalarNode) and node.kind != "null":
         value: Literals = plain(node)
         return value
@@ -90,7 +90,7 @@ def read_input(node: Node, key: str) -> Literals | JobInput:
 
 
 def read_output(node: Node, key: str) -> JobOutput:
-    """An output; one with nothing said about it is a folder."""
+    """Read an output; one with nothing said about it is a folder."""
     if isinstance(node, ScalarNode) and node.kind == "null":
         return JobOutput()
     return read_record(node, JobOutput, key)
@@ -98,14 +98,14 @@ def read_output(node: Node, key: str) -> JobOutput:
 
 @dataclass(frozen=True)
 class JobLimits:
-    """When a job is given up."""
+    """The time after which a job is given up."""
 
     timeout: Annotated[int, at_least(1)] | None = None  # seconds
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProgramJob(Declared):
-    """What command jobs and Spark jobs have in common, which every environment runs.
+    """The keys of command jobs and Spark jobs alike, which every environment runs.
 
     Their command or arguments have ${{inputs.<name>}} and ${{outputs.<name>}} where values and
     paths go.
@@ -129,7 +129,7 @@ class ProgramJob(Declared):
 
 @dataclass(frozen=True, kw_only=True)
 class CommandJob(ProgramJob):
-    """Source: the SDK's CommandJobSchema."""
+    """A job that runs a command, as the SDK's CommandJobSchema has it."""
 
     command: Annotated[str, Check(lambda text: bool(text.strip()), "a command")]
     environment: EnvironmentSource
@@ -144,7 +144,7 @@ class CommandJob(ProgramJob):
 
 @dataclass(frozen=True)
 class SparkEntry:
-    """What a Spark job runs: a Python file in its code, or a class in its jars."""
+    """The program of a Spark job: a Python file in its code, or a class in its jars."""
 
     file: Annotated[str, Check(stays_inside, "a path inside the code folder")] | None = None
     class_name: str | None = None
@@ -172,7 +172,7 @@ Files = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class SparkJob(ProgramJob):
-    """Source: the SDK's SparkJobSchema. Paths of files start from the code folder."""
+    """A Spark job, as the SDK's SparkJobSchema has it; paths start from the code folder."""
 
     entry: Annotated[SparkEntry, Using(read_entry)]
     type: Literal["spark"] = "spark"
@@ -199,12 +199,12 @@ Job = CommandJob | SparkJob | OtherJob
 
 
 def name_of(job: Job) -> str:
-    """What a job is called among those of its folder: its name, else its file's."""
+    """Return a job's name among those of its folder: its own, else its file's."""
     return job.name or job.file.stem
 
 
 def job_type_of(node: MappingNode) -> str | None:
-    """The kind of job that a document's `type` names; None for none of them.
+    """Return the kind of job that a document's `type` names, or None for none of them.
 
     Azure's own reader takes a job without a type for a command job.
     """
@@ -215,17 +215,9 @@ def job_type_of(node: MappingNode) -> str | None:
 
 
 def other_job_from(node: MappingNode) -> OtherJob:
-    """Read what the runner itself needs of a job. Raises DeclarationError."""
+    """Read the keys of a job that the runner itself needs. Raises DeclarationError."""
     known = {key: node.entries[key] for key in ("type", "name", "inputs") if key in node.entries}
-    head = read_record(replace(node, entries=known), _Head)
-    return OtherJob(**vars(head), file=node.place.file, source=node)
-
-
-@dataclass(frozen=True)
-class _Head:
-    type: DeclaredJobType
-    name: AssetName | None = None
-    inputs: Mapping[str, Any] = field(default_factory=dict)
+    return replace(read_record(replace(node, entries=known), OtherJob), source=node)
 
 
 def command_job_from(node: MappingNode) -> CommandJob:

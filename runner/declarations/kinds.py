@@ -1,8 +1,8 @@
-"""Which kind of declaration a file holds."""
+"""Tells which kind of declaration a file holds, and reads it."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from runner.assets.kinds import ASSET_KINDS
 from runner.declarations.batch import (
@@ -53,24 +53,11 @@ Declaration = (
     | SparkJob
     | OtherJob
 )
-T = TypeVar(
-    "T",
-    Model,
-    Data,
-    Environment,
-    BatchEndpoint,
-    BatchDeployment,
-    PipelineDeployment,
-    OnlineEndpoint,
-    OnlineDeployment,
-    CommandJob,
-    SparkJob,
-    OtherJob,
-)
+T = TypeVar("T", bound=Declaration)
 
 
 class Kind(NamedTuple):
-    """What tells one kind of declaration from another."""
+    """The facts that tell one kind of declaration from another."""
 
     noun: str  # with its article, for messages
     read: Callable[[MappingNode], Declaration]
@@ -80,7 +67,7 @@ class Kind(NamedTuple):
 # The kinds of job that have a record of their own; of the others little is read here.
 _JOBS: Mapping[str, type[CommandJob | SparkJob]] = {"command": CommandJob, "spark": SparkJob}
 
-KINDS: Mapping[type[Declaration], Kind] = {
+KINDS: Mapping[type[Any], Kind] = {
     Model: Kind("a model", model_from, ("model",)),
     Data: Kind("a data asset", data_from, ("data",)),
     Environment: Kind("an environment", environment_from, ("environment",)),
@@ -123,8 +110,8 @@ UNSUPPORTED = {
     "kubernetesOnlineEndpoint": "Kubernetes endpoints",
 }
 
-# What a schedule of az ml's has that monitors a deployment; which data and signals that comes to,
-# azure-ai-ml works out from the deployment, at the moment it makes one.
+# The key of a schedule of az ml's that monitors a deployment. azure-ai-ml works out its data and
+# signals from the deployment, at the moment it makes the schedule.
 MONITOR = "create_monitor"
 _NO_MONITOR = (
     "model monitoring schedules are not declared here, allowed: a file outside of models/, for"
@@ -186,7 +173,7 @@ def read_as(file: Path, kind: type[T]) -> T:
 
 
 def kind_of(node: MappingNode) -> type[Declaration] | None:
-    """The kind of declaration a document holds, or None where that stays open.
+    """Return the kind of declaration a document holds, or None where that stays open.
 
     Raises DeclarationError for a kind that is known, and that nothing here declares.
     """
@@ -196,14 +183,15 @@ def kind_of(node: MappingNode) -> type[Declaration] | None:
 
 
 def kind_by_schema(node: MappingNode) -> type[Declaration] | None:
-    """The kind that `$schema` names. Raises DeclarationError for a kind that is not known."""
+    """Return the kind that `$schema` names. Raises DeclarationError for a kind that is not
+    known."""
     schema = node.entries.get("$schema")
     if schema is None:
         return None
     if not isinstance(schema, ScalarNode):
         raise refusal(schema.place, "$schema", f"found {describe(schema)}, allowed: an address")
     name = _schema_name(schema)
-    by_lower = {one.lower(): kind for one, kind in SCHEMAS.items()}
+    by_lower = {schema_name.lower(): kind for schema_name, kind in SCHEMAS.items()}
     kind = by_lower.get(name.lower())
     if name in UNSUPPORTED:
         raise refusal(schema.place, "$schema", f"{UNSUPPORTED[name]} are not supported")
@@ -219,7 +207,8 @@ def kind_by_schema(node: MappingNode) -> type[Declaration] | None:
 
 
 def is_component(node: MappingNode) -> bool:
-    """Whether a document is a step's component, which belongs to the pipeline that takes it."""
+    """Return whether a document is a step's component, which belongs to the pipeline that takes
+    it."""
     schema = node.entries.get("$schema")
     named = isinstance(schema, ScalarNode) and _schema_name(schema).lower()
     return bool(named and named.endswith("component"))
@@ -264,7 +253,7 @@ def _deployment_kind(keys: set[str], kind: str) -> type[Declaration] | None:
 
 
 def kind_by_name(file: Path) -> type[Declaration] | None:
-    """The kind that a file's name tells: model.yml, data.yml, batch-endpoint.yml, ..."""
+    """Return the kind that a file's name tells: model.yml, data.yml, batch-endpoint.yml, ..."""
     name = file.stem.lower()
     online = "online" in name
     if "deployment" in name and online != ("batch" in name):

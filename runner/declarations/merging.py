@@ -1,4 +1,4 @@
-"""One tree of a declaration laid over another."""
+"""Lays one tree of a declaration over another."""
 
 from runner.declarations.document import MappingNode, mapping
 

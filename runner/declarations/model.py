@@ -1,4 +1,4 @@
-"""A model: its files, and how they are stored."""
+"""Declares models: their files, and how those are stored."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,13 +31,13 @@ from runner.declarations.references import (
 
 @dataclass(frozen=True)
 class _Template:
-    """Source: the SDK's DeploymentTemplateReferenceSchema."""
+    """A reference as the SDK's DeploymentTemplateReferenceSchema has it."""
 
     asset_id: str
 
 
 def read_template(node: Node, key: str) -> Mapping[str, str]:
-    """A deployment template of a registry, as az ml takes it."""
+    """Read a deployment template of a registry, as az ml takes it."""
     return dict(vars(read_record(node, _Template, key)))
 
 
@@ -46,7 +46,7 @@ Template = Annotated[Mapping[str, str], Using(read_template)]
 
 @dataclass(frozen=True, kw_only=True)
 class Model(Declared):
-    """Source: the SDK's ModelSchema. A model inside a deployment may have no name."""
+    """A model, as the SDK's ModelSchema has it; inside a deployment it needs no name."""
 
     path: Location
     name: AssetName | None = None
@@ -72,7 +72,7 @@ def model_from(node: MappingNode) -> Model:
 
 
 def read_model_source(node: Node, key: str) -> AssetReference | Model:
-    """A deployment's model: a reference, a mapping, or the local path of a model.
+    """Read a deployment's model: a reference, a mapping, or the local path of a model.
 
     A path alone is an MLflow model when it holds a file named MLmodel.
     """

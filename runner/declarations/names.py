@@ -1,4 +1,4 @@
-"""Azure's rules for names, and the annotated types that check them."""
+"""Holds Azure's rules for names, and the annotated types that check them."""
 
 import re
 from typing import Annotated
@@ -22,7 +22,7 @@ UNITY_NAME_RULE = (
 
 
 def is_endpoint_name(name: str) -> bool:
-    """Whether Azure takes the name for an endpoint or a deployment.
+    """Return whether Azure takes the name for an endpoint or a deployment.
 
     Source: the SDK's own pattern (azure-ai-ml, EndpointConfigurations), with its lengths.
     """
@@ -30,12 +30,13 @@ def is_endpoint_name(name: str) -> bool:
 
 
 def is_asset_name(name: str) -> bool:
-    """Whether Azure takes the name for a model, data asset or environment, or as a version."""
+    """Return whether Azure takes the name for a model, data asset or environment, or as a
+    version."""
     return _ASSET.fullmatch(name) is not None
 
 
 def is_unity_name(name: str) -> bool:
-    """Whether Databricks' Unity Catalog takes the name as it stands for what it holds.
+    """Return whether Databricks' Unity Catalog takes the name as it stands for what it holds.
 
     It keeps names in small letters, so one with capitals would come back as another.
     Source: Databricks' documentation on the names of Unity Catalog's objects.

@@ -1,4 +1,4 @@
-"""Online endpoints and the managed deployments behind them."""
+"""Declares online endpoints and the managed deployments behind them."""
 
 import sys
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ COUNT_RULE = "a whole number above zero"
 
 @dataclass(frozen=True, kw_only=True)
 class OnlineEndpoint(Endpoint):
-    """Source: the SDK's ManagedOnlineEndpointSchema. Traffic is in percent."""
+    """An online endpoint, as the SDK's ManagedOnlineEndpointSchema has it; traffic in percent."""
 
     auth_mode: Literal["key", "aml_token", "aad_token"] = "key"
     traffic: Annotated[
@@ -51,7 +51,7 @@ class OnlineEndpoint(Endpoint):
 
 @dataclass(frozen=True)
 class RequestSettings:
-    """How requests are queued and timed out. Defaults are Azure's."""
+    """The limits by which requests wait and time out. Defaults are Azure's."""
 
     request_timeout_ms: Annotated[int, between(1, 180_000), MILLISECONDS] = 5000
     max_concurrent_requests_per_instance: Annotated[int, at_least(1)] = 1
@@ -60,7 +60,7 @@ class RequestSettings:
 
 @dataclass(frozen=True)
 class Probe:
-    """None: Azure's own default."""
+    """The times of a liveness or readiness probe; None is Azure's own default."""
 
     initial_delay: Annotated[int, at_least(0), SECONDS] | None = None
     period: Annotated[int, at_least(1), SECONDS] | None = None
@@ -71,7 +71,7 @@ class Probe:
 
 @dataclass(frozen=True)
 class ScaleSettings:
-    """How many instances serve, fixed or by load."""
+    """The number of instances that serve, fixed or by load."""
 
     type: Literal["default", "target_utilization"]
     min_instances: Annotated[int, at_least(0)] | None = None
@@ -82,7 +82,7 @@ class ScaleSettings:
 
 @dataclass(frozen=True)
 class RequestLogging:
-    """Which headers of a request are collected."""
+    """The headers of a request that are collected."""
 
     capture_headers: tuple[str, ...] = ()
 
@@ -98,7 +98,7 @@ class Collection:
 
 @dataclass(frozen=True)
 class DataCollector:
-    """What is collected from requests and answers."""
+    """The parts of requests and answers that are collected."""
 
     collections: Mapping[str, Collection] = field(default_factory=dict)
     rolling_rate: Literal["minute", "day", "hour"] | None = None
@@ -108,7 +108,7 @@ class DataCollector:
 
 @dataclass(frozen=True, kw_only=True)
 class OnlineDeployment(Deployment):
-    """Source: the SDK's ManagedOnlineDeploymentSchema."""
+    """An online deployment, as the SDK's ManagedOnlineDeploymentSchema has it."""
 
     type: Literal["managed"] = "managed"
     instance_type: str
@@ -126,8 +126,8 @@ class OnlineDeployment(Deployment):
 
     @property
     def worker_count(self) -> int | None:
-        """The processes of an instance, by the variable that Azure's server reads; None for no
-        whole number above zero."""
+        """Return the processes of an instance, by the variable that Azure's server reads, or None
+        for no whole number above zero."""
         given = self.environment_variables.get(WORKER_COUNT, "1")
         try:
             count = int(given)

@@ -1,7 +1,8 @@
-"""What one environment changes: `Pulumi.<env>.yaml`, laid over the declarations."""
+"""Reads what one environment changes, `Pulumi.<env>.yaml`, and lays it over the declarations."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,10 +24,12 @@ from runner.declarations.document import (
     ListNode,
     MappingNode,
     Node,
+    ScalarKind,
     ScalarNode,
     mapping,
     read_document,
 )
+from runner.declarations.kinds import Declaration
 from runner.declarations.merging import merge
 from runner.declarations.online import (
     OnlineDeployment,
@@ -58,13 +61,12 @@ FIXED = ("name", "endpoint_name", "type", "$schema")
 # The keys that are fields of `Stack`.
 _READ = frozenset({LOCATION, DEFAULT_ENDPOINT, ENDPOINTS, MODELS, ENV_MANAGER})
 
-D = TypeVar("D", BatchDeployment, OnlineDeployment)
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class EndpointOverlay:
-    """What a stack says of one endpoint, in the declaration's own keys and not yet checked."""
+    """A stack's changes to one endpoint, in the declaration's own keys and not yet checked."""
 
     place: Place  # of the endpoint's name
     endpoint: MappingNode
@@ -81,12 +83,15 @@ class Stack:
     name: str
     location: str | None = None
     default_endpoint: str | None = None
-    default_endpoint_place: Place | None = field(default=None, repr=False, compare=False)
     endpoints: Mapping[str, EndpointOverlay] = field(default_factory=dict)
     models: tuple[str, ...] | None = None  # None: of all folders
-    models_place: Place | None = field(default=None, repr=False, compare=False)
     env_manager: EnvManager | None = None
     config: Mapping[str, Any] = field(default_factory=dict)  # every other key, as it stands
+    places: Mapping[str, Place] = field(default_factory=dict, repr=False, compare=False)  # of keys
+
+    def place_of(self, key: str) -> Place:
+        """Return the line of a key; of one that is not in the file the file as a whole."""
+        return self.places.get(key) or Place(self.file, 0)
 
 
 def read_config(file: Path, given: Mapping[str, str] | None = None) -> MappingNode:
@@ -104,12 +109,12 @@ def read_config(file: Path, given: Mapping[str, str] | None = None) -> MappingNo
 
 
 def read_platform(file: Path) -> str:
-    """What the stack of `Pulumi.<env>.yaml` stands on. Raises DeclarationError."""
+    """Return the platform of the stack of `Pulumi.<env>.yaml`. Raises DeclarationError."""
     return platform_from(read_config(file))
 
 
 def platform_from(config: MappingNode) -> str:
-    """What a stack stands on, from its configuration. Raises DeclarationError."""
+    """Return the platform of a stack by its configuration. Raises DeclarationError."""
     node = config.entries.get(PLATFORM)
     if node is None:
         return STACK_PLATFORMS[0]
@@ -146,16 +151,15 @@ def stack_from(config: MappingNode, file: Path) -> Stack:
         name=file.stem.partition(".")[2] or file.stem,
         location=take(LOCATION, read_str, None),
         default_endpoint=take(DEFAULT_ENDPOINT, read_str, None),
-        default_endpoint_place=config.key_places.get(DEFAULT_ENDPOINT),
         endpoints=endpoints,
         models=take(MODELS, lambda node, key: read_list(node, str, key), None),
-        models_place=config.key_places.get(MODELS),
         env_manager=take(ENV_MANAGER, _env_manager, None),
         config={
             key: plain(_without_secrets(node))
             for key, node in config.entries.items()
             if key not in _READ and not is_secret(node)
         },
+        places=config.key_places,
     )
     if problems:
         raise DeclarationError(sorted_problems(problems))
@@ -172,14 +176,10 @@ def lay_over(catalog: Catalog, stack: Stack) -> Catalog:
     whole = catalog
     catalog, problems = _chosen(catalog, stack)
     batch_endpoints = dict(catalog.batch_endpoints)
-    batch_deployments = {
-        name: dict(declared) for name, declared in catalog.batch_deployments.items()
-    }
-    pipelines = {name: dict(declared) for name, declared in catalog.pipeline_deployments.items()}
+    batch_deployments = _copied(catalog.batch_deployments)
+    pipelines = _copied(catalog.pipeline_deployments)
     online_endpoints = dict(catalog.online_endpoints)
-    online_deployments = {
-        name: dict(declared) for name, declared in catalog.online_deployments.items()
-    }
+    online_deployments = _copied(catalog.online_deployments)
     for name, overlay in stack.endpoints.items():
         try:
             if name in batch_endpoints:
@@ -196,15 +196,10 @@ def lay_over(catalog: Catalog, stack: Stack) -> Catalog:
                 continue
         except DeclarationError as error:
             problems.extend(error.problems)
-        if name in batch_endpoints:
-            behind = batch_deployments.setdefault(name, {})
-            steps = pipelines.get(name, {})
-            rest = replace(overlay, deployments=overlay.deployments.without(*steps))
-            problems += _over_pipelines(name, steps, overlay)
-            problems += _over_deployments(name, behind, rest, batch_deployment_from)
-        else:
-            ahead = online_deployments.setdefault(name, {})
-            problems += _over_deployments(name, ahead, overlay, online_deployment_from)
+        behind: list[dict[str, Any]] = [
+            kind.get(name, {}) for kind in (batch_deployments, pipelines, online_deployments)
+        ]
+        problems += _over_deployments(name, behind, overlay)
     laid = replace(
         catalog,
         batch_endpoints=batch_endpoints,
@@ -222,7 +217,7 @@ def lay_over(catalog: Catalog, stack: Stack) -> Catalog:
     )
     default = stack.default_endpoint
     if default is not None and default not in batch_endpoints:
-        place = stack.default_endpoint_place or Place(stack.file, 0)
+        place = stack.place_of(DEFAULT_ENDPOINT)
         problems.append(
             _left_out(replace(whole, online_endpoints={}), default, place, DEFAULT_ENDPOINT)
             or undeclared(place, DEFAULT_ENDPOINT, "batch endpoint", default, batch_endpoints)
@@ -234,8 +229,12 @@ def lay_over(catalog: Catalog, stack: Stack) -> Catalog:
     return laid
 
 
+def _copied(behind: Mapping[str, Mapping[str, T]]) -> dict[str, dict[str, T]]:
+    return {name: dict(declared) for name, declared in behind.items()}
+
+
 def unknown_key(place: Place, key: str, known: Iterable[str]) -> Problem:
-    """The problem of a key that is none of the known ones."""
+    """Return the problem of a key that is none of the known ones."""
     return Problem(place, key, "unknown key" + nearest(key, known))
 
 
@@ -257,14 +256,14 @@ def _left_out(catalog: Catalog, endpoint: str, place: Place, key: str) -> Proble
 
 
 def _chosen(catalog: Catalog, stack: Stack) -> tuple[Catalog, list[Problem]]:
-    """The catalog with the endpoints of the stack's models alone, and what is wrong with those."""
+    """Return the catalog with the endpoints of the stack's models alone, and what is wrong with
+    those."""
     if stack.models is None:
         return catalog, []
     every = {**catalog.batch_endpoints, **catalog.online_endpoints}
     folders = {endpoint.file.parent.name for endpoint in every.values()}
-    place = stack.models_place or Place(stack.file, 0)
     problems = [
-        undeclared(place, MODELS, "endpoint of a model folder", name, folders)
+        undeclared(stack.place_of(MODELS), MODELS, "endpoint of a model folder", name, folders)
         for name in stack.models
         if name not in folders
     ]
@@ -301,50 +300,40 @@ def _over_online(endpoint: OnlineEndpoint, overlay: EndpointOverlay) -> OnlineEn
 
 
 def _over_deployments(
-    endpoint: str,
-    deployments: dict[str, D],
-    overlay: EndpointOverlay,
-    read: Callable[[MappingNode, str], D],
+    endpoint: str, behind: Sequence[dict[str, Any]], overlay: EndpointOverlay
 ) -> Iterable[Problem]:
-    """Lay a stack's deployments over the declared ones in place; returns what is wrong."""
+    """Lay a stack's deployments over the declared ones in place, and yield what is wrong.
+
+    `behind` are the endpoint's deployments of each kind, by name.
+    """
     for name, node in overlay.deployments.entries.items():
         key = joined(joined(joined(ENDPOINTS, endpoint), "deployments"), name)
-        place = overlay.deployments.key_places[name]
-        declared = deployments.get(name)
-        if declared is None:
-            yield undeclared(place, key, "deployment", name, deployments)
+        kind = next((declared for declared in behind if name in declared), None)
+        if kind is None:
+            place = overlay.deployments.key_places[name]
+            yield undeclared(place, key, "deployment", name, chain.from_iterable(behind))
             continue
         try:
-            deployments[name] = _over_deployment(declared, node, key, read)
+            kind[name] = _over_deployment(kind[name], node, key)
         except DeclarationError as error:
             yield from error.problems
 
 
-def _over_pipelines(
-    endpoint: str, pipelines: dict[str, PipelineDeployment], overlay: EndpointOverlay
-) -> Iterable[Problem]:
-    """Lay a stack's deployments over the declared pipelines in place; returns what is wrong."""
-    for name in pipelines.keys() & overlay.deployments.entries.keys():
-        key = joined(joined(joined(ENDPOINTS, endpoint), "deployments"), name)
-        node = overlay.deployments.entries[name]
-        try:
-            if not isinstance(node, MappingNode):
-                raise refused(node, key, "a mapping of the deployment's keys")
-            _refuse_fixed(node, key)
-            merged = merge(pipelines[name].source, node)
-            pipelines[name] = pipeline_deployment_from(merged, key)
-        except DeclarationError as error:
-            yield from error.problems
-
-
-def _over_deployment(declared: D, node: Node, key: str, read: Callable[[MappingNode, str], D]) -> D:
+def _over_deployment(
+    declared: BatchDeployment | OnlineDeployment | PipelineDeployment, node: Node, key: str
+) -> Declaration:
     if not isinstance(node, MappingNode):
         raise refused(node, key, "a mapping of the deployment's keys")
     _refuse_fixed(node, key)
-    over = nest_settings(node, key) if isinstance(declared, BatchDeployment) else node
-    laid = read(merge(declared.source, over), key)
+    if isinstance(declared, PipelineDeployment):
+        return pipeline_deployment_from(merge(declared.source, node), key)
+    laid: BatchDeployment | OnlineDeployment
+    if isinstance(declared, BatchDeployment):
+        laid = batch_deployment_from(merge(declared.source, nest_settings(node, key)), key)
+    else:
+        laid = online_deployment_from(merge(declared.source, node), key)
     exact = isinstance(laid.model, AssetReference) and laid.model.exact
-    return replace(laid, pinned=exact if "model" in over.entries else declared.pinned)
+    return replace(laid, pinned=exact if "model" in node.entries else declared.pinned)
 
 
 def _refuse_fixed(node: MappingNode, key: str) -> None:
@@ -403,7 +392,7 @@ def _endpoint(node: Node, key: str, place: Place) -> EndpointOverlay:
 
 
 def _mapping(node: MappingNode, name: str, key: str) -> MappingNode:
-    """The mapping under a key; an absent key and one with nothing behind it are empty."""
+    """Return the mapping under a key; an absent key and one with nothing behind it are empty."""
     value = node.entries.get(name)
     if value is None or _is_null(value):
         return mapping(node.place, {}, {})
@@ -424,7 +413,7 @@ def _with_given(config: MappingNode, given: Mapping[str, str], file: Path) -> Ma
 
 
 def _says(node: Node, text: str) -> bool:
-    """Whether a value of the file is the one that Pulumi hands on."""
+    """Return whether a value of the file is the one that Pulumi hands on."""
     if isinstance(node, ScalarNode) and node.text == text:
         return True
     if _is_null(node) and not text:
@@ -433,7 +422,7 @@ def _says(node: Node, text: str) -> bool:
 
 
 def _given_node(text: str, place: Place) -> Node:
-    """What Pulumi hands on, as a tree: mappings and lists come as JSON, all else is text to it."""
+    """Return a value of Pulumi's as a tree: mappings and lists are JSON, all else is text."""
     _, value = _parsed(text)
     return _node(value if isinstance(value, (dict, list)) else text, place)
 
@@ -448,22 +437,18 @@ def _parsed(text: str) -> tuple[bool, Any]:
 
 
 def _node(value: Any, place: Place) -> Node:
-    """A JSON value as a tree, all of it at one place."""
+    """Return a JSON value as a tree, all of it at one place."""
     if isinstance(value, dict):
         entries = {key: _node(entry, place) for key, entry in value.items()}
         return mapping(place, entries, dict.fromkeys(entries, place))
     if isinstance(value, list):
         items = tuple(_node(item, place) for item in value)
         return ListNode(place, items, 1 + sum(item.size for item in items))
+    kinds: Mapping[type, ScalarKind] = {bool: "bool", int: "int", float: "float"}
     if value is None:
         return ScalarNode(place, "", "null")
-    if isinstance(value, bool):
-        return ScalarNode(place, str(value).lower(), "bool")
-    if isinstance(value, int):
-        return ScalarNode(place, str(value), "int")
-    if isinstance(value, float):
-        return ScalarNode(place, str(value), "float")
-    return ScalarNode(place, value, "text")
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return ScalarNode(place, text, kinds.get(type(value), "text"))
 
 
 def _is_null(node: Node) -> bool:
@@ -471,7 +456,7 @@ def _is_null(node: Node) -> bool:
 
 
 def is_secret(node: Node) -> bool:
-    """Whether a value of a stack file is encrypted."""
+    """Return whether a value of a stack file is encrypted."""
     return isinstance(node, MappingNode) and "secure" in node.entries
 
 

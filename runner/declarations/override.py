@@ -1,4 +1,4 @@
-"""What one call changes of a batch deployment: `--set KEY=VALUE` and its short forms."""
+"""Changes a batch deployment for one call: `--set KEY=VALUE` and its short forms."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def override(deployment: BatchDeployment, values: Mapping[str, str]) -> BatchDep
 
 
 def plain_key(key: str) -> str:
-    """A setting's key without the section it may be written under."""
+    """Return a setting's key without the section it may be written under."""
     return key.removeprefix("settings.").removeprefix("resources.")
 
 

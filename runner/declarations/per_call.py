@@ -1,4 +1,4 @@
-"""Which settings one call may change: each says so itself, where its record declares it."""
+"""Marks the settings that one call may change, in the records that declare them."""
 
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
@@ -12,7 +12,7 @@ THIS_MACHINE = {_MARK: "this machine"}  # Azure's scoring interface takes it wit
 
 
 def per_call(record: Any, prefix: str = "") -> Iterator[tuple[str, Where]]:
-    """The dotted keys of a record that a call may change, with where it may."""
+    """Yield the dotted keys of a record that a call may change, with where it may."""
     for field in fields(record):
         key = f"{prefix}{field.name}"
         if _MARK in field.metadata:

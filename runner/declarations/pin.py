@@ -1,4 +1,4 @@
-"""Which versions an environment runs: pins, written into `Pulumi.<env>.yaml`."""
+"""Writes pins, the versions that an environment runs, into `Pulumi.<env>.yaml`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runner.declarations.document import MappingNode, Node, ScalarNode, describe
 from runner.declarations.model import Model
 from runner.declarations.overlay import MODELS, Stack, lay_over, model_folder
 from runner.declarations.problem import DeclarationError, Place, refusal
-from runner.declarations.splice import Keys, splice
+from runner.declarations.yaml_edit import Keys, set_value
 from runner.errors import EnvironmentRefused, WrongUsage
 from runner.files.atomic import replace_atomically, temporary_path
 from runner.jobs.addresses import is_job_address, parse_job_address
@@ -33,7 +33,7 @@ class Pin:
 
     @property
     def values(self) -> Iterator[tuple[Keys, str]]:
-        """What stands where in the stack file."""
+        """Yield the keys that lead to each version in the stack file, and the version."""
         at = ("config", ENDPOINTS, self.endpoint, "deployments", self.deployment)
         if self.model is not None:
             yield (*at, "model"), self.model
@@ -48,13 +48,14 @@ def deployments_to_pin(
     path: Path | str | None = None,
     named: Sequence[str] = (),
 ) -> list[Deployment]:
-    """The deployments that a new version of a model is for, as they are declared.
+    """Return the deployments that a new version of a model is for, as they are declared.
 
-    The ones `named`, each `endpoint/deployment`. Without: the batch deployments that the stack
-    pins to the model, and where it pins none, those that are declared with it, by its name or by
-    the `path` it is registered from. Online deployments answer while they change, so they are
-    only taken where they are named. Raises DeclarationError for a stack that doesn't fit the
-    declarations and WrongUsage where there is no such deployment, or the stack leaves it out.
+    Those are the ones `named`, each `endpoint/deployment`. Without names they are the batch
+    deployments that the stack pins to the model, and where it pins none, those that are declared
+    with it, by its name or by the `path` it is registered from. Online deployments answer while
+    they change, so they are only taken where they are named. Raises DeclarationError for a stack
+    that doesn't fit the declarations and WrongUsage where there is no such deployment, or the
+    stack leaves it out.
     """
     laid = lay_over(catalog, stack)
     if named:
@@ -70,7 +71,7 @@ def deployments_to_pin(
         and _is_kept(catalog, stack, deployment)
         and _is_of(laid.batch_deployments[deployment.endpoint_name][deployment.name], model, None)
     ]
-    found = pinned or [each for each in batch if _is_of(each, model, path)]
+    found = pinned or [deployment for deployment in batch if _is_of(deployment, model, path)]
     if not found:
         raise WrongUsage(
             f"no batch deployment is declared with the model {model!r}: name the one to pin with"
@@ -95,7 +96,7 @@ def _check_kept(catalog: Catalog, stack: Stack, deployments: Sequence[Deployment
 
 
 def _pins(stack: Stack, deployment: Deployment) -> frozenset[str]:
-    """The names of an endpoint's deployments whose model the stack sets."""
+    """Return the names of the endpoint's deployments whose model the stack sets."""
     overlay = stack.endpoints.get(deployment.endpoint_name)
     entries = overlay.deployments.entries if overlay else {}
     return frozenset(
@@ -117,7 +118,7 @@ def _is_of(deployment: Deployment, model: str, path: Path | str | None) -> bool:
 
 
 def _place(path: Path | str) -> Path | str:
-    """A path or an address in the one form that can be compared."""
+    """Return a path or an address in a form that can be compared."""
     if isinstance(path, Path):
         return path.absolute()
     return str(parse_job_address(path)) if is_job_address(path) else path.rstrip("/")
@@ -131,7 +132,7 @@ def _named(catalog: Catalog, text: str) -> Deployment:
     }
     if name in behind.get(endpoint, {}):
         return behind[endpoint][name]
-    known = [f"{one}/{deployment}" for one, those in behind.items() for deployment in those]
+    known = [f"{name}/{deployment}" for name, found in behind.items() for deployment in found]
     raise WrongUsage(f"no deployment {text!r} is declared{nearest(text, known)}")
 
 
@@ -147,23 +148,23 @@ def write_pins(file: Path, pins: Iterable[Pin]) -> list[Pin]:
     wanted = list(pins)
     before = read_document(file, may_be_empty=True)
     changed = [
-        one for one in wanted if any(_text(before, keys) != value for keys, value in one.values)
+        pin for pin in wanted if any(_text(before, keys) != value for keys, value in pin.values)
     ]
     if not changed:
         return []
     raw = file.read_bytes()
     mark = _BOM if raw.decode().startswith(_BOM) else ""
     text, expected = raw.decode().removeprefix(_BOM), _plain(before)
-    for one in changed:
-        for keys, value in one.values:
-            text = splice(file, text, keys, value)
+    for pin in changed:
+        for keys, value in pin.values:
+            text = set_value(file, text, keys, value)
             _put(expected, keys, value)
     _replace(file, raw, mark + text, expected, changed[0])
     return changed
 
 
 def _replace(file: Path, raw: bytes, text: str, expected: Any, first: Pin) -> None:
-    """Put the new text in the file's place, once it is known to say what is expected."""
+    """Put the new text in the file's place, once reading it again gives what is expected."""
     import shutil
 
     try:
@@ -176,7 +177,7 @@ def _replace(file: Path, raw: bytes, text: str, expected: Any, first: Pin) -> No
             shutil.copymode(file, draft)
             if not _says(draft, expected):
                 key = ".".join(next(iter(first.values))[0])
-                found = "written in a way in which it can't be pinned by itself: change it by hand"
+                found = "found YAML of a form that can't be pinned by itself: change it by hand"
                 raise refusal(Place(file, 0), key, found)
             if file.read_bytes() != raw:
                 raise EnvironmentRefused(
@@ -204,12 +205,12 @@ def _text(node: Node, keys: Sequence[str]) -> str | None:
 
 
 def _plain(node: Node) -> Any:
-    """A tree without its places, with the kind of every value."""
+    """Return a tree without its places, with the kind of every value."""
     if isinstance(node, MappingNode):
-        return {key: _plain(one) for key, one in node.entries.items()}
+        return {key: _plain(below) for key, below in node.entries.items()}
     if isinstance(node, ScalarNode):
         return (node.kind, node.text)
-    return [_plain(one) for one in node.items]
+    return [_plain(item) for item in node.items]
 
 
 def _put(tree: Any, keys: Keys, value: str) -> None:

@@ -1,4 +1,4 @@
-"""Deployments of a batch endpoint that run a pipeline instead of a model."""
+"""Declares deployments of a batch endpoint that run a pipeline instead of a model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ _SEGMENT = "components"
 
 
 def read_component(node: Node, key: str) -> AssetReference | Path:
-    """A component's reference, or the local file that declares it."""
+    """Read a component's reference, or the local file that declares it."""
     text = read_str(node, key)
     if text.startswith(PREFIX):
         try:
@@ -44,7 +44,7 @@ def read_component(node: Node, key: str) -> AssetReference | Path:
 
 @dataclass(frozen=True)
 class PipelineSettings:
-    """How the pipeline runs. Source: the SDK's PipelineJobSettings."""
+    """The settings of a pipeline's runs, as the SDK's PipelineJobSettings has them."""
 
     default_compute: Compute | None = None  # of the steps that name none
     default_datastore: str | None = None
@@ -54,7 +54,7 @@ class PipelineSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class PipelineDeployment(Declared):
-    """Source: the SDK's PipelineComponentBatchDeploymentSchema."""
+    """A deployment of a pipeline, as the SDK's PipelineComponentBatchDeploymentSchema has it."""
 
     name: DeploymentName
     endpoint_name: EndpointName
@@ -66,12 +66,13 @@ class PipelineDeployment(Declared):
 
     @property
     def pinned(self) -> bool:
-        """Whether it always runs the same version of its component, which Azure has."""
+        """Return whether it always runs the same version of its component, which Azure has."""
         return isinstance(self.component, AssetReference) and self.component.exact
 
 
 def is_pipeline(entries: Mapping[str, Node]) -> bool:
-    """Whether these keys are a pipeline deployment's; Azure's own reader goes by `type` first."""
+    """Return whether these keys are a pipeline deployment's; Azure's own reader goes by `type`
+    first."""
     kind = entries.get("type")
     if isinstance(kind, ScalarNode):
         return kind.text.lower() == "pipeline"

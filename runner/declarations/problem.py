@@ -1,4 +1,4 @@
-"""What is wrong with a declaration, and the error that carries it."""
+"""Holds the problems of a declaration, and the error that carries them."""
 
 from __future__ import annotations
 
@@ -51,5 +51,5 @@ class DeclarationError(WrongUsage):
 
 
 def refusal(place: Place, key: str, text: str) -> DeclarationError:
-    """The error for a single problem."""
+    """Return the error for a single problem."""
     return DeclarationError([Problem(place, key, text)])

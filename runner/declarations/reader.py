@@ -57,7 +57,7 @@ SECONDS, MILLISECONDS = Duration("s"), Duration("ms")
 
 @dataclass(frozen=True, kw_only=True)
 class Declared:
-    """Where a record was declared: its file, and the tree it was read from."""
+    """A record that knows its file, and the tree that it was read from."""
 
     file: Path = field(metadata={"given": True})
     source: MappingNode = field(repr=False, compare=False, metadata={"given": True})
@@ -134,7 +134,7 @@ def read_value(node: Node, hint: Any, key: str) -> Any:
                 raise refused(node, key, mark.allowed)
         return value
     if origin in (Union, UnionType):
-        (only,) = (one for one in get_args(hint) if one is not NoneType)
+        (only,) = (part for part in get_args(hint) if part is not NoneType)
         return read_value(node, only, key)
     if origin is Literal:
         return read_choice(node, get_args(hint), key)
@@ -152,17 +152,19 @@ def read_value(node: Node, hint: Any, key: str) -> Any:
 def read_list(node: Node, item: Any, key: str) -> tuple[Any, ...]:
     if not isinstance(node, ListNode):
         raise refused(node, key, "a list")
-    return tuple(_collect((f"{key}[{i}]", one, item) for i, one in enumerate(node.items)).values())
+    return tuple(
+        _collect((f"{key}[{i}]", entry, item) for i, entry in enumerate(node.items)).values()
+    )
 
 
 def read_mapping(node: Node, value: Any, key: str) -> dict[str, Any]:
     entries = _mapping(node, key).entries
-    read = _collect((joined(key, name), one, value) for name, one in entries.items())
+    read = _collect((joined(key, name), entry, value) for name, entry in entries.items())
     return dict(zip(entries, read.values(), strict=True))
 
 
 def read_choice(node: Node, choices: tuple[str, ...], key: str) -> str:
-    """One of a few words, in any of the spellings append_row, AppendRow and APPEND-ROW."""
+    """Read one of a few words, in any of the spellings append_row, AppendRow and APPEND-ROW."""
     if isinstance(node, ScalarNode):
         for choice in choices:
             if _squashed(choice) == _squashed(node.text):
@@ -171,7 +173,7 @@ def read_choice(node: Node, choices: tuple[str, ...], key: str) -> str:
 
 
 def read_str(node: Node, key: str) -> str:
-    """Text; a number, boolean or date must be in quotes to count as text, as `az` has it."""
+    """Read text; a number, boolean or date has to be in quotes to be text, as for `az`."""
     if not isinstance(node, ScalarNode) or node.kind == "null":
         raise refused(node, key, "text")
     if node.kind != "text":
@@ -180,7 +182,8 @@ def read_str(node: Node, key: str) -> str:
 
 
 def read_text(node: Node, key: str) -> str:
-    """Any single value, as it was written: 1.10 stays 1.10, yes stays yes, nothing is empty."""
+    """Read any single value, as it was written: 1.10 stays 1.10, yes stays yes, nothing is
+    empty."""
     if isinstance(node, ScalarNode):
         return "" if node.kind == "null" else node.text
     raise refused(node, key, "a single value")
@@ -216,7 +219,7 @@ def read_bool(node: Node, key: str) -> bool:
 
 
 def read_path(node: Node, key: str) -> Path:
-    """A local path, made absolute from the folder of the file it stands in."""
+    """Read a local path, made absolute from the folder of the file it stands in."""
     text = read_str(node, key).removeprefix("file:")
     if text.startswith("//"):
         text = "/" + text.lstrip("/")
@@ -226,7 +229,8 @@ def read_path(node: Node, key: str) -> Path:
 
 
 def plain(node: Node) -> Any:
-    """A node as Python's own str, int, float, bool, None, list and dict, for open mappings."""
+    """Return a node as Python's own str, int, float, bool, None, list and dict, for open
+    mappings."""
     if isinstance(node, MappingNode):
         return {key: plain(value) for key, value in node.entries.items()}
     if isinstance(node, ListNode):
@@ -241,7 +245,7 @@ def plain(node: Node) -> Any:
 
 
 def refused(node: Node, key: str, allowed: str) -> DeclarationError:
-    """The error for a value that is not what is allowed there."""
+    """Return the error for a value that is not what is allowed there."""
     return refusal(node.place, key, f"found {describe(node)}, allowed: {allowed}")
 
 
@@ -258,11 +262,13 @@ class _Hint:
 
 @cache
 def _hints(record: Any) -> Mapping[str, _Hint]:
-    """The keys a record takes from a file."""
+    """Return the keys a record takes from a file."""
     return {
-        one.name: _Hint(one.type, one.default is MISSING and one.default_factory is MISSING)
-        for one in fields(record)
-        if not one.metadata.get("given")
+        declared.name: _Hint(
+            declared.type, declared.default is MISSING and declared.default_factory is MISSING
+        )
+        for declared in fields(record)
+        if not declared.metadata.get("given")
     }
 
 

@@ -1,4 +1,4 @@
-"""References to assets: azureml:name:version, azureml:name@label and their long forms."""
+"""Parses references to assets: azureml:name:version, azureml:name@label and their long forms."""
 
 import re
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ class AssetReference:
 
     @property
     def exact(self) -> bool:
-        """Whether it always means the same version."""
+        """Return whether it always means the same version."""
         return self.version is not None
 
 
@@ -72,12 +72,12 @@ def parse_reference(text: str, kind: Segment | None = None) -> AssetReference:
 
 
 def is_uri(text: str) -> bool:
-    """Whether a text is an address of something rather than a local path."""
+    """Return whether a text is an address of something rather than a local path."""
     return _SCHEME.match(text) is not None and not text.startswith("file:")
 
 
 def read_location(node: Node, key: str) -> Path | str:
-    """A local path as an absolute Path; an address (https:, azureml://, runs:) as its text."""
+    """Read a local path as an absolute Path; an address (https:, azureml://, runs:) as its text."""
     text = read_str(node, key)
     if not is_uri(text):
         return read_path(node, key)
@@ -87,7 +87,7 @@ def read_location(node: Node, key: str) -> Path | str:
 
 
 def read_reference(node: Node, key: str, kind: Segment) -> AssetReference:
-    """A node that is a reference. Raises DeclarationError."""
+    """Read a node that is a reference. Raises DeclarationError."""
     text = read_str(node, key)
     try:
         return parse_reference(text, kind)

@@ -1,4 +1,4 @@
-"""When a batch endpoint is asked to score by itself, and what: `schedules` in a stack file.
+"""Declares when a batch endpoint is asked to score, and what: `schedules` in a stack file.
 
 Source of the rules: Azure's documentation of schedules, and azure-ai-ml's `CronTrigger` and
 `RecurrenceTrigger`. They hold in every environment, so that a schedule means the same in each.
@@ -79,7 +79,7 @@ def _is_cron_part(text: str, least: int, most: int) -> bool:
 
 
 def _cron_number(text: str, most: int) -> int | None:
-    """A number, or a weekday by the first three letters of its name."""
+    """Return a number, or a weekday by the first three letters of its name."""
     short = [day[:3] for day in DAYS]
     if most == len(DAYS) - 1 and text.lower() in short:
         return short.index(text.lower())
@@ -87,7 +87,7 @@ def _cron_number(text: str, most: int) -> int | None:
 
 
 def _numbers(least: int, most: int) -> Using:
-    """A reading of one or more whole numbers, each in these bounds."""
+    """Return a reading of one or more whole numbers, each in these bounds."""
 
     def read(node: Node, key: str) -> tuple[int, ...]:
         items = node.items if isinstance(node, ListNode) else [node]
@@ -111,7 +111,7 @@ def _read_days(node: Node, key: str) -> tuple[str, ...]:
 
 
 def _read_time(node: Node, key: str) -> str:
-    """A time without an offset, which the time zone says, as `2026-12-01T00:00:00`."""
+    """Read a time without an offset, which the time zone says, as `2026-12-01T00:00:00`."""
     try:
         time = datetime.fromisoformat(read_text(node, key))
     except ValueError:
@@ -133,7 +133,7 @@ class Pattern:
 
 @dataclass(frozen=True)
 class Settings:
-    """What a schedule's calls change of their deployment, by the keys that `--set` takes."""
+    """The settings that a schedule's calls change, by the keys that `--set` takes."""
 
     values: Mapping[str, str]
     source: MappingNode = field(repr=False, compare=False)
@@ -158,7 +158,7 @@ def _read_settings(node: Node, key: str) -> Settings:
 
 
 def _leaves(node: MappingNode, prefix: str) -> list[tuple[str, Place, Node]]:
-    """The values below a mapping with their dotted keys."""
+    """Return the values below a mapping with their dotted keys."""
     found: list[tuple[str, Place, Node]] = []
     for name, value in node.entries.items():
         key = joined(prefix, name)
@@ -171,7 +171,7 @@ def _leaves(node: MappingNode, prefix: str) -> list[tuple[str, Place, Node]]:
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule(Declared):
-    """When an endpoint is asked to score, by `cron` or by `frequency`, and with what."""
+    """The times at which an endpoint is asked to score, by `cron` or `frequency`, and how."""
 
     name: str = field(default="", metadata={"given": True})
     cron: Annotated[str, Using(read_cron)] | None = None
@@ -221,7 +221,7 @@ def _schedule(name: str, node: Node, key: str, place: Place) -> Schedule:
 
 
 def _inconsistencies(read: Schedule) -> list[tuple[str, str]]:
-    """What does not go together: at which key, and why."""
+    """Return the keys that don't go together, each with the reason."""
     found: list[tuple[str, str]] = []
     if (read.cron is None) == (read.frequency is None):
         says = "says when twice" if read.cron else "does not say when"

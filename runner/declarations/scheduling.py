@@ -1,4 +1,4 @@
-"""Which deployment an endpoint's schedules ask, and whether it takes what they say."""
+"""Finds the deployment that a schedule asks, and checks whether it takes what the schedule says."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,7 +16,8 @@ from runner.declarations.schedule import Schedule
 
 
 def scheduled_deployment(catalog: Catalog, endpoint: str, schedule: Schedule) -> str | None:
-    """The deployment that a schedule names, or its endpoint's default, or the endpoint's only one.
+    """Return the deployment that a schedule names, or its endpoint's default, or the endpoint's
+    only one.
 
     None where that leaves open which one is meant.
     """
@@ -27,7 +28,8 @@ def scheduled_deployment(catalog: Catalog, endpoint: str, schedule: Schedule) ->
 
 
 def scheduled(deployment: BatchDeployment, schedule: Schedule, key: str = "") -> BatchDeployment:
-    """The deployment with what a schedule changes. Raises DeclarationError, at the schedule."""
+    """Return the deployment with what a schedule changes. Raises DeclarationError, at the
+    schedule."""
     if schedule.settings is None:
         return deployment
     node = schedule.settings.source
@@ -37,14 +39,14 @@ def scheduled(deployment: BatchDeployment, schedule: Schedule, key: str = "") ->
 
 
 def unscheduled(catalog: Catalog) -> Iterator[Problem]:
-    """What keeps schedules from being what they say."""
+    """Yield the problems of schedules that can't be what they say."""
     for endpoint, schedules in catalog.schedules.items():
         for schedule in schedules.values():
             yield from _problems(catalog, endpoint, schedule, key_of(endpoint, schedule))
 
 
 def key_of(endpoint: str, schedule: Schedule) -> str:
-    """Where a stack file says what a schedule is."""
+    """Return where a stack file says what a schedule is."""
     return f"{ENDPOINTS}.{endpoint}.schedules.{schedule.name}"
 
 

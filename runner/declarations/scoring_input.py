@@ -1,4 +1,4 @@
-"""What a stack file has a batch endpoint score: `input`."""
+"""Reads `input`, the data that a batch endpoint scores unless a call names other."""
 
 from runner.declarations.document import Node
 from runner.declarations.problem import refusal
@@ -8,7 +8,7 @@ from runner.errors import WrongUsage
 
 
 def read_input(node: Node, key: str) -> str:
-    """An `azureml:` reference, an address, or a path, which is taken from the stack file."""
+    """Read an `azureml:` reference, an address, or a path, which is taken from the stack file."""
     text = read_str(node, key)
     if text.startswith(PREFIX) and not text.startswith(PREFIX + "//"):
         try:

@@ -1,4 +1,4 @@
-"""What a batch endpoint of Azure is asked: the input of a model, and what the call changes.
+"""Writes what a batch endpoint of Azure is asked: the input of a model, and what a call changes.
 
 In the words of Azure's scoring interface, for a call that is made and for one that is scheduled.
 """
@@ -19,12 +19,12 @@ _RENAMED = {"instance_count": "compute.instance_count"}
 
 
 def model_input(uri: str, type_: InputType) -> dict[str, Any]:
-    """The `inputData` of a call of a model, which reads from one address."""
+    """Return the `inputData` of a call of a model, which reads from one address."""
     return {_INPUT: {"jobInputType": _JOB_INPUT[type_], "uri": uri}}
 
 
 def address_type(address: str, asked: str | None) -> InputType:
-    """Whether an address is of one file: as asked for, else by its look."""
+    """Return whether an address is of one file: as asked for, else by its look."""
     if asked in _JOB_INPUT:
         return "uri_file" if asked == "uri_file" else "uri_folder"
     last = address.partition("?")[0].rpartition("/")[2]
@@ -32,7 +32,8 @@ def address_type(address: str, asked: str | None) -> InputType:
 
 
 def wire_settings(deployment: BatchDeployment, asked: Collection[str]) -> dict[str, Any]:
-    """The properties of a call that give it the deployment's settings where they are asked for.
+    """Return the properties of a call that give it the deployment's settings where they are asked
+    for.
 
     `asked` holds keys as `PER_CALL` has them, and the deployment has the call's values already. Of
     a group, such as `retry_settings`, Azure takes all or nothing. Raises WrongUsage for a setting

@@ -1,4 +1,4 @@
-"""Secrets that a deployment's variables refer to, and Azure reads as the endpoint's identity.
+"""Finds the secrets that a deployment's variables refer to: Azure reads them as the endpoint.
 
 Source: https://learn.microsoft.com/azure/machine-learning/how-to-deploy-online-endpoint-with-secret-injection
 """
@@ -18,24 +18,25 @@ _REFERENCE = re.compile(
 
 
 def is_reference(value: str) -> bool:
-    """Whether the value of a variable is a reference to a secret."""
+    """Return whether the value of a variable is a reference to a secret."""
     return _REFERENCE.fullmatch(value) is not None
 
 
 def connections_of(variables: Mapping[str, str]) -> frozenset[str]:
-    """The connections of the workspace whose secrets are referred to."""
+    """Return the connections of the workspace whose secrets are referred to."""
     return _named(variables, "connection")
 
 
 def vaults_of(variables: Mapping[str, str]) -> frozenset[str]:
-    """The names of the key vaults whose secrets are referred to."""
+    """Return the names of the key vaults whose secrets are referred to."""
     return _named(variables, "vault")
 
 
 def without_references(
     variables: Mapping[str, str], given: Mapping[str, str], whose: str
 ) -> dict[str, str]:
-    """The variables on a machine that can't read secrets: those it is `given` are left to it.
+    """Return the variables on a machine that can't read secrets: those it is `given` are left to
+    it.
 
     `whose` they are is for messages. Raises WrongUsage for a secret that is not given.
     """

@@ -1,4 +1,4 @@
-"""Variables of a deployment that hold a secret in clear, as far as a name and a value tell."""
+"""Finds variables that hold a secret in clear, as far as a name and a value tell."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ _SHORTEST = 8  # characters
 
 
 def in_clear(variables: Mapping[str, str]) -> list[str]:
-    """The names of those variables that look as if they held a key, a password or a token."""
+    """Return the names of those variables that look as if they held a key, a password or a
+    token."""
     return sorted(name for name, value in variables.items() if _looks_secret(name, value))
 
 

@@ -1,4 +1,4 @@
-"""Time zones: Windows' names, which Azure's schedules take, and those of everybody else (IANA).
+"""Knows time zones by Windows' names, which Azure's schedules take, and by IANA's.
 
 The names are those of azure-ai-ml's `TimeZone`. Which place is in which zone: Unicode's CLDR,
 `windowsZones`, whose first place of a zone comes first here.
@@ -206,7 +206,7 @@ def read_time_zone(node: Node, key: str) -> str:
 
 @cache
 def time_zones() -> Mapping[str, str]:
-    """Azure's name of every zone by each of its names, that one first."""
+    """Return Azure's name of every zone by each of its names, that one first."""
     zones: dict[str, str] = {}
     for line in _ZONES.replace("\n  ", " ").splitlines():
         windows, _, places = line.partition(":")

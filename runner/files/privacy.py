@@ -1,4 +1,4 @@
-"""Folders and files of the local workspace are made here, and are their owner's alone.
+"""Makes folders and files that are their owner's alone.
 
 A folder that no other user may enter hides all below it, whatever rights that has. So only the
 folders at the top are made private. Files below keep the rights that they had, or that the umask
@@ -52,7 +52,7 @@ def copy_file(source: Path, target: Path) -> None:
 
 
 def is_private(path: Path) -> bool:
-    """Return whether only its owner has rights to a path; true also where nothing is there."""
+    """Return whether only its owner has rights to a file or folder; also where nothing is there."""
     try:
         return not path.stat().st_mode & _OTHERS
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""What the text of `--data` names: an asset, a place in a datastore, an address or a path."""
+"""Tells what the text of `--data` names: an asset, a place in a datastore, an address or a path."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 def form_of(data: str) -> Form:
-    """The form in which data is named. Nothing is looked at.
+    """Return the form in which data is named. Nothing is looked at.
 
     `asset` is a reference, `asset_id` an id of Resource Manager, `datastore` a place in one,
     `https` an address that Azure reads, `address` any other.

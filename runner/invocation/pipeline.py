@@ -1,4 +1,4 @@
-"""What a call gives to a deployed pipeline, by what its component takes: the same everywhere."""
+"""Matches the inputs of a call to those that a deployed pipeline's component takes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LITERALS = ("string", "boolean", "enum", *_NUMBERS)
 
 @dataclass(frozen=True)
 class Taken:
-    """What a pipeline component takes and writes, by name, as its declaration says it."""
+    """The inputs and outputs of a pipeline component, by name, as they are declared."""
 
     component: str  # for messages
     inputs: Mapping[str, Mapping[str, Any]]
@@ -26,7 +26,8 @@ class Taken:
         return str(self.inputs[name].get("type"))
 
     def is_data(self, name: str) -> bool:
-        """Whether an input is files. Raises WrongUsage for one that is neither that nor a value."""
+        """Return whether an input is files. Raises WrongUsage for one that is neither that nor a
+        value."""
         type_ = self.type_of(name)
         if type_ in INPUT_TYPES:
             return True
@@ -37,7 +38,8 @@ class Taken:
 
 
 def asked_inputs(taken: Taken, inputs: Mapping[str, str], data: str) -> dict[str, str]:
-    """The inputs of a call by name; `data`, unless it is empty, is the only one that is files.
+    """Return the inputs of a call by name; `data`, unless it is empty, is the only one that is
+    files.
 
     Raises WrongUsage for inputs that the component has not, or lacks.
     """
@@ -58,7 +60,7 @@ def asked_inputs(taken: Taken, inputs: Mapping[str, str], data: str) -> dict[str
 
 
 def literal(taken: Taken, name: str, text: str) -> str | int | float | bool:
-    """A value of an input as its type has it. Raises WrongUsage for no value of its type."""
+    """Return a value of an input as its type has it. Raises WrongUsage for no value of its type."""
     type_ = taken.type_of(name)
     if type_ == "boolean":
         if text.lower() not in ("true", "false"):
@@ -74,7 +76,7 @@ def literal(taken: Taken, name: str, text: str) -> str | int | float | bool:
 
 
 def _only_data(taken: Taken, asked: Mapping[str, str]) -> str:
-    """The one input that --data means."""
+    """Return the one input that --data means."""
     free = [
         name for name in taken.inputs if taken.type_of(name) in INPUT_TYPES and name not in asked
     ]

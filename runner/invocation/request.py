@@ -1,4 +1,4 @@
-"""From what a call asks for to the endpoint, the deployment, the settings and the data it means.
+"""Resolves a call to the endpoint, the deployment, the settings and the data that it means.
 
 The rules are those of every environment. What an environment has they ask of `BatchEndpoints`.
 """
@@ -27,40 +27,40 @@ class Deployments:
 
 
 class BatchEndpoints(Protocol):
-    """What an environment knows of its batch endpoints; names are logical ones."""
+    """The batch endpoints that an environment knows; names are logical ones."""
 
     @property
     def none_yet(self) -> str:
-        """What is said where there is no endpoint at all."""
+        """Return the message for an environment without any endpoint."""
         ...
 
     @property
     def default_place(self) -> str:
-        """Where an endpoint's default deployment is said, as the end of a message."""
+        """Return where an endpoint's default deployment is said, as the end of a message."""
         ...
 
     def names(self) -> Collection[str]:
-        """Those from which the only one is the default."""
+        """Return those from which the only one is the default."""
         ...
 
     def all_names(self) -> Collection[str]:
-        """Those that can be named."""
+        """Return those that can be named."""
         ...
 
     def first_deployment(self, endpoint: str) -> str:
-        """How an endpoint without deployments gets one, as the end of a message."""
+        """Return how an endpoint without deployments gets one, as the end of a message."""
         ...
 
     def chosen(self) -> str | None:
-        """The endpoint that the environment's stack file makes the default."""
+        """Return the endpoint that the environment's stack file makes the default."""
         ...
 
     def is_online(self, name: str) -> bool:
-        """Whether an online endpoint is known by that name."""
+        """Return whether an online endpoint is known by that name."""
         ...
 
     def deployments(self, endpoint: str, asked: str | None) -> Deployments:
-        """Those of an endpoint; at least the one that is asked for, where it is there.
+        """Return those of an endpoint; at least the one that is asked for, where it is there.
 
         Raises NotFound for an endpoint that the environment lacks.
         """
@@ -69,7 +69,7 @@ class BatchEndpoints(Protocol):
 
 @dataclass(frozen=True)
 class Request:
-    """What a call means: a batch endpoint and its deployment, settings and data."""
+    """The meaning of a call: a batch endpoint and its deployment, settings and data."""
 
     endpoint: str
     deployment: str
@@ -82,7 +82,7 @@ class Request:
 
 
 def resolve(invocation: Invocation, catalog: Catalog, endpoints: BatchEndpoints) -> Request:
-    """What a call means in an environment. Nothing is sent or registered.
+    """Return the request that a call means in an environment. Nothing is sent or registered.
 
     Raises NotFound for what the environment lacks, WrongUsage for a call that leaves open what it
     means or gives settings that nothing declares, and EnvironmentRefused for an endpoint without
@@ -143,7 +143,8 @@ def check_deployment(request: Request, found: Deployments, endpoints: BatchEndpo
 
 
 def default_endpoint(endpoints: BatchEndpoints) -> str | None:
-    """The stack file's default, else the only batch endpoint; None where one must be named."""
+    """Return the stack file's default, else the only batch endpoint, or None where one must be
+    named."""
     chosen = endpoints.chosen()
     if chosen is not None:
         return chosen
@@ -152,7 +153,8 @@ def default_endpoint(endpoints: BatchEndpoints) -> str | None:
 
 
 def choose_endpoint(asked: str | None, endpoints: BatchEndpoints) -> str:
-    """The batch endpoint of that name, else the default one. Whether it is there is not asked.
+    """Return the batch endpoint of that name, else the default one. Whether it is there is not
+    asked.
 
     Raises WrongUsage where one must be named and for an online endpoint, NotFound where there is
     none at all.
@@ -169,7 +171,7 @@ def choose_endpoint(asked: str | None, endpoints: BatchEndpoints) -> str:
 
 
 def call_settings(invocation: Invocation) -> dict[str, str]:
-    """--set and its short forms; the short form of the same setting wins."""
+    """Return the settings of --set and its short forms; of the same setting the short form wins."""
     short = {
         "mini_batch_size": invocation.mini_batch_size,
         "instance_count": invocation.instance_count,
@@ -182,7 +184,7 @@ def call_settings(invocation: Invocation) -> dict[str, str]:
 
 
 def only_here(invocation: Invocation) -> Mapping[str, Any]:
-    """What a call asks of this machine's engine alone, by the names of its settings."""
+    """Return the settings of a call that only this machine's engine has, by name."""
     marked = (field.name for field in fields(invocation) if "only_here" in field.metadata)
     given = {name: getattr(invocation, name) for name in marked}
     return {name: value for name, value in given.items() if value is not None}
@@ -226,7 +228,7 @@ def _only_deployment(endpoint: str, deployment: str) -> str:
 
 
 def _asked_data(invocation: Invocation, catalog: Catalog, endpoint: str, *, needed: bool) -> str:
-    """The data of the call, else of the stack file, else what the model's folder declares.
+    """Return the data of the call, else of the stack file, else what the model's folder declares.
 
     A pipeline need not be given any, and is not given what only lies in its folder.
     """

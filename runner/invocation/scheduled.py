@@ -1,4 +1,4 @@
-"""From the name of a schedule to the call that it makes: `runner score --scheduled`."""
+"""Finds the call that a schedule makes, for `runner score --scheduled`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def scheduled_call(
     catalog: Catalog, environment: str, endpoint: str | None, name: str
 ) -> Invocation:
-    """The call that a schedule of an environment makes, of any endpoint or of the one named.
+    """Return the call that a schedule of an environment makes, of any endpoint or of the one named.
 
     Raises NotFound where there is no such schedule, WrongUsage where several endpoints have one.
     """

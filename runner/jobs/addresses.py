@@ -1,4 +1,4 @@
-"""Addresses of what a job made: its outputs, its run's artifacts and the models that it logged."""
+"""Parses addresses of what a job made: its outputs, its run's artifacts and its logged models."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ JobAddress = JobOutput | RunArtifact | RegisteredModel
 
 
 def is_job_address(text: str) -> bool:
-    """Whether a text means what a job made, well written or not."""
+    """Return whether a text means what a job made, well written or not."""
     return text.startswith(_SCHEMES)
 
 
@@ -81,7 +81,7 @@ def parse_job_address(text: str) -> JobAddress:
 
 
 def artifact_of(job: str, artifact: str) -> JobOutput:
-    """The address of what a job's run logged under a name. Raises WrongUsage."""
+    """Return the address of what a job's run logged under a name. Raises WrongUsage."""
     text = f"azureml://jobs/{job}/outputs/{ARTIFACTS}/paths/{artifact}"
     return JobOutput(job, ARTIFACTS, _inside(text, artifact))
 

@@ -1,4 +1,4 @@
-"""A deployment's settings as the runner's own engine takes them, wherever it runs."""
+"""Translates a deployment's settings for the runner's own engine, wherever it runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PARALLEL = frozenset({"instance_count", "max_concurrency_per_instance"})
 
 
 def engine_settings(deployment: BatchDeployment, only_here: Mapping[str, Any]) -> Settings:
-    """The engine's settings, each by the last word of its key in the YAML."""
+    """Return the engine's settings, each by the last word of its key in the YAML."""
     settings = deployment.settings
     declared = {**vars(settings), **vars(settings.retry_settings), **only_here}
     known: dict[str, Any] = {field.name: type(field.default) for field in fields(Settings)}
@@ -27,16 +27,16 @@ def engine_settings(deployment: BatchDeployment, only_here: Mapping[str, Any]) -
 
 
 def limited_to_machine(changed: Collection[str]) -> bool:
-    """Whether a job gets no more processes than its machine has cores.
+    """Return whether a job gets no more processes than its machine has cores.
 
-    What is declared is declared for a cluster; only who asks for more than that gets more.
+    Declarations are made for a cluster, so only a call that asks for more gets more.
     `changed` are the keys that the call gives.
     """
     return _PARALLEL.isdisjoint(changed)
 
 
 def asked_engine(deployment: BatchDeployment, asked: str | None) -> Engine | None:
-    """The engine that a call asks for, else the one that the deployment declares.
+    """Return the engine that a call asks for, else the one that the deployment declares.
 
     None where the model decides. Raises WrongUsage for an engine that there is not.
     """
@@ -52,6 +52,6 @@ def asked_engine(deployment: BatchDeployment, asked: str | None) -> Engine | Non
 
 
 def usual_engine(model: Path | None, script: bool) -> Engine:
-    """Spark for a Spark ML model that no script scores, and processes for any other."""
+    """Return Spark for a Spark ML model that no script scores, and processes for any other."""
     spark = model is not None and not script and read_mlmodel(model).pipeline is not None
     return "spark" if spark else "process"

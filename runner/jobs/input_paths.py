@@ -1,4 +1,4 @@
-"""The files that a job's input is read from, where it is a path or a pattern on this machine."""
+"""Finds the files of a job's input, where it is a path or a pattern on this machine."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Chosen:
 
     @property
     def shown(self) -> str:
-        """As it would be typed again anywhere on this machine."""
+        """Return as it would be typed again anywhere on this machine."""
         return str(self.path.absolute() / self.pattern)
 
 
 def choose_input(given: str, data_assets: Container[str], input_type: str | None = None) -> Chosen:
-    """What is at a path, or the files of one folder that a pattern such as `folder/*.csv` matches.
+    """Return the files at a path, or those of a folder that a pattern as `folder/*.csv` matches.
 
     A path that exists is never taken for a pattern, whatever it holds. Raises as `input_path`, and
     WrongUsage for a pattern of several folders and one that matches no file.
@@ -53,12 +53,12 @@ def choose_input(given: str, data_assets: Container[str], input_type: str | None
 
 
 def _without_parents(path: Path) -> Path:
-    """The path without `..`; behind a link that is the folder of what the link leads to."""
+    """Return the path without `..`; behind a link that is the folder of what the link leads to."""
     return path.resolve() if ".." in path.parts else path
 
 
 def _matching(folder: Path, pattern: str, given: str) -> tuple[str, ...]:
-    """The names of the folder's files that match, as a shell would match them."""
+    """Return the names of the folder's files that match, as a shell would match them."""
     names: list[str] = []
     folders: list[str] = []
     with os.scandir(folder) as entries:
@@ -77,7 +77,8 @@ def _matching(folder: Path, pattern: str, given: str) -> tuple[str, ...]:
 
 
 def counted_names(folder: Path) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
-    """The names in an input's folder that its ignore file leaves, and lines on what is not scored.
+    """Return the names in an input's folder that its ignore file leaves, and lines on what is not
+    scored.
 
     None in the place of the names where all count. Raises WrongUsage for an ignore file that makes
     no sense, and for one that leaves nothing.
@@ -105,7 +106,8 @@ def counted_names(folder: Path) -> tuple[tuple[str, ...] | None, tuple[str, ...]
 
 
 def unscored(folder: Path, rules: IgnoreRules | None = None) -> str | None:
-    """A line on the files in the subfolders of an input, which no job explores; None without any.
+    """Return a line on the files in the subfolders of an input, which no job explores, or None
+    without any.
 
     Names that begin with a dot are left out, and what `rules` ignore: nobody means them to be
     scored.
@@ -137,7 +139,7 @@ def _below_subfolders(folder: Path, rules: IgnoreRules | None) -> Iterator[Path]
 
 
 def input_path(given: str, data_assets: Container[str], input_type: str | None = None) -> Path:
-    """The path with its `~` expanded.
+    """Return the path with its `~` expanded.
 
     Raises NotFound where there is nothing, with a hint where `given` is the name of a declared
     data asset, and WrongUsage where what is there is no file or folder, or not of the type that was
@@ -159,7 +161,7 @@ def input_path(given: str, data_assets: Container[str], input_type: str | None =
 
 
 def existing(given: str | Path) -> Path | None:
-    """The path of a file or folder that is there, with its `~` expanded; else None."""
+    """Return the path of a file or folder that is there, with its `~` expanded; else None."""
     try:
         path = Path(given).expanduser()
         path.stat()

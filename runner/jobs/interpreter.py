@@ -1,4 +1,4 @@
-"""Which Python ran a job, as it is kept in the job's folder and told of it."""
+"""Keeps in a job's folder which Python ran it, and words that for people."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def write_interpreter(interpreter: Interpreter, folder: Path) -> None:
 
 
 def read_interpreter(folder: Path) -> Interpreter | None:
-    """The Python of a job; None where nobody wrote it down, or what was written is damaged."""
+    """Read the Python of a job, or None where nobody wrote it down, or what was written is
+    damaged."""
     try:
         return interpreter_from(json.loads(read_file(_file(folder))))
     except (OSError, ValueError, KeyError, TypeError):
@@ -47,13 +48,13 @@ def read_interpreter(folder: Path) -> Interpreter | None:
 
 
 def interpreter_from(document: dict[str, Any]) -> Interpreter:
-    """An interpreter from what JSON made of it."""
+    """Return an interpreter from what JSON made of it."""
     others = tuple(OtherVersion(**other) for other in document["others"])
     return Interpreter(**{**document, "others": others, "notices": tuple(document["notices"])})
 
 
 def told_python(interpreter: Interpreter) -> str:
-    """The version of a job's Python and where its packages come from, in a line."""
+    """Return the version of a job's Python and where its packages come from, in a line."""
     version = interpreter.version or "an unknown version"
     if interpreter.venv is None:
         not_as = f", not as {interpreter.source} declares" if interpreter.others else ""
@@ -62,8 +63,8 @@ def told_python(interpreter: Interpreter) -> str:
 
 
 def told_others(others: Sequence[OtherVersion]) -> list[str]:
-    """A line for each package of which another version is installed than is declared, the most
-    telling ones first."""
+    """Return a line for each package of which another version is installed than is declared, the
+    most telling ones first."""
     return [
         f"{other.name} {other.installed or 'is missing'}, declared {_declared(other)}"
         for other in _ranked(others)
@@ -71,7 +72,8 @@ def told_others(others: Sequence[OtherVersion]) -> list[str]:
 
 
 def differing(interpreter: Interpreter) -> tuple[str, ...]:
-    """The notice of a job that runs with other versions than are declared; empty for any other."""
+    """Return the notice of a job that runs with other versions than are declared; empty for any
+    other."""
     if not interpreter.others:
         return ()
     lines = told_others(interpreter.others)
@@ -88,7 +90,7 @@ def _declared(other: OtherVersion) -> str:
 
 
 def _ranked(others: Sequence[OtherVersion]) -> list[OtherVersion]:
-    """The most telling packages first, the others as they are declared."""
+    """Return the most telling packages first, the others as they are declared."""
     places = {name: place for place, name in enumerate(_TELLING)}
     return sorted(others, key=lambda other: places.get(other.name, len(places)))
 

@@ -16,7 +16,7 @@ JOB_TYPES: tuple[JobType, ...] = ("batch", *get_args(DeclaredJobType))
 
 
 class JobFacts(NamedTuple):
-    """What tells one kind of declared job from another."""
+    """The facts that tell one kind of declared job from another."""
 
     noun: str  # with its article, for messages
     schema: str  # the name of its file at azuremlschemas

@@ -35,6 +35,6 @@ def only_model(job: Job, run: Run | None) -> JobOutput:
 
 
 def origin_of(run: Run) -> Origin:
-    """Return what is kept of a job's run with a model that it made."""
+    """Return the facts of a job's run that are kept with a model that it made."""
     metrics = {name: metric.value for name, metric in run.metrics.items()}
     return Origin(run.id, run.commit, run.inputs, metrics)

@@ -1,4 +1,4 @@
-"""How often a job that runs elsewhere is looked at."""
+"""Says how often a job that runs elsewhere is looked at."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ _LONGEST = 30.0
 
 
 def first_pause() -> float:
-    """Seconds between the first two looks: RUNNER_POLL_INTERVAL, else 2. Raises WrongUsage."""
+    """Return seconds between the first two looks: RUNNER_POLL_INTERVAL, else 2. Raises
+    WrongUsage."""
     chosen = os.environ.get(INTERVAL)
     if not chosen:
         return _FIRST
@@ -27,5 +28,5 @@ def first_pause() -> float:
 
 
 def next_pause(pause: float) -> float:
-    """The pause after this one: ever longer, up to half a minute."""
+    """Return the pause after this one: ever longer, up to half a minute."""
     return min(pause * _GROWTH, max(_LONGEST, pause))

@@ -1,4 +1,4 @@
-"""What an MLflow run is told of the declared job that it is, wherever that runs."""
+"""Makes the tags of the MLflow run of a declared job, wherever it runs."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from runner.declarations import ProgramJob
 
 
 def usual_experiment() -> str:
-    """The experiment of a job that names none: azure-ai-ml's, the current folder's name."""
+    """Return the experiment of a job that names none: azure-ai-ml's, the current folder's name."""
     return Path.cwd().stem.replace(" ", "") or "Default"
 
 
 def git_tags(folder: Path) -> dict[str, str]:
-    """Where code stands in git, as the tags that azure-ai-ml gives a job."""
+    """Return where code stands in git, as the tags that azure-ai-ml gives a job."""
     checkout = checkout_of(folder)
     if checkout is None:
         return {}
@@ -28,7 +28,7 @@ def git_tags(folder: Path) -> dict[str, str]:
 
 
 def run_tags(job: ProgramJob) -> dict[str, str]:
-    """The tags of a job's run: where its code stands in git, and what is declared."""
+    """Return the tags of a job's run: where its code stands in git, and what is declared."""
     note = {"mlflow.note.content": job.description} if job.description else {}
     code = job.code if isinstance(job.code, Path) else job.file.parent
     return {

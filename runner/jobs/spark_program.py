@@ -1,4 +1,4 @@
-"""The program of a declared Spark job: a Python file in its code, and its arguments."""
+"""Finds the program of a declared Spark job: a Python file in its code, and its arguments."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def check_entry(job: SparkJob) -> None:
 
 
 def program_of(job: SparkJob) -> list[str]:
-    """The file of a job that is checked and its arguments, word by word: no shell reads them.
+    """Return the file of a job that is checked and its arguments, word by word: no shell reads
+    them.
 
     Raises EnvironmentRefused for a quote that does not end.
     """

@@ -1,4 +1,4 @@
-"""What an MLflow run tracked, from the REST interface of the server that has it.
+"""Reads what an MLflow run tracked over the REST interface of its server.
 
 However much a script logs, what is read of it is bounded.
 """
@@ -41,18 +41,18 @@ class TrackingServer:
     path: tuple[str, ...] = ()
 
     def ask(self, *path: str, **params: str) -> Any | None:
-        """The answer to a GET; None where there is no such thing."""
+        """Return the answer to a GET, or None where there is no such thing."""
         url = self.client.url(*self.path, *path)
         answer = self.client.send("GET", url, params=params, accept=(404,))
         return None if answer.status_code == 404 else answer.json()
 
     def search(self, *path: str, body: Any) -> Any:
-        """The answer to a POST that only asks."""
+        """Return the answer to a POST that only asks."""
         return self.client.ask(*self.path, *path, body=body)
 
 
 def read_run(server: TrackingServer, id_: str) -> Run | None:
-    """What a run has tracked so far; None where there is no run of that id.
+    """Return what a run has tracked so far; None where there is no run of that id.
 
     Its experiment is the experiment's id. Of its inputs these are the datasets that were logged.
     """
@@ -91,7 +91,7 @@ def _datasets(logged: Any) -> Iterator[tuple[str, str]]:
 
 
 def _metrics(server: TrackingServer, run: str, last: Any) -> dict[str, Metric]:
-    """Each metric with the values over its steps, of as many metrics as are asked for."""
+    """Return each metric with the values over its steps, of as many metrics as are asked for."""
     values = {str(metric["key"]): _number(metric.get("value")) for metric in last}
     keys = sorted(values)
     with ThreadPoolExecutor(_ASKED) as pool:
@@ -126,7 +126,7 @@ def _history(server: TrackingServer, run: str, key: str) -> list[Point]:
 
 
 def _thinned(points: list[Point]) -> tuple[Point, ...]:
-    """All of them, or evenly chosen ones; the last always."""
+    """Return all of them, or evenly chosen ones; the last always."""
     if len(points) <= _MOST_POINTS:
         return tuple(points)
     stride = math.ceil(len(points) / (_MOST_POINTS - 1))
@@ -135,13 +135,13 @@ def _thinned(points: list[Point]) -> tuple[Point, ...]:
 
 
 def _number(value: Any) -> float:
-    """A number as MLflow writes it: those that JSON lacks are texts."""
+    """Return a number as MLflow writes it: those that JSON lacks are texts."""
     number = float(value or 0)
     return math.copysign(math.inf, number) if abs(number) >= _INFINITY else number
 
 
 def _models(history: str | None, files: tuple[str, ...]) -> tuple[LoggedModel, ...]:
-    """The models that were logged, and those that lie among the artifacts."""
+    """Return the models that were logged, and those that lie among the artifacts."""
     models = {}
     try:
         noted = json.loads(history or "[]")
@@ -161,7 +161,7 @@ def _models(history: str | None, files: tuple[str, ...]) -> tuple[LoggedModel, .
 
 
 def _files(server: TrackingServer, run: str) -> Iterator[str]:
-    """The files below a run's artifacts, folder by folder."""
+    """Yield the files below a run's artifacts, folder by folder."""
     folders, looked = deque([""]), 0
     while folders and looked < _MOST_FOLDERS:
         folder = folders.popleft()
@@ -180,7 +180,7 @@ def _files(server: TrackingServer, run: str) -> Iterator[str]:
 
 
 def _children(server: TrackingServer, run: str, experiment: str) -> tuple[str, ...]:
-    """The runs below a run."""
+    """Return the runs below a run."""
     if not experiment:
         return ()
     asked = {

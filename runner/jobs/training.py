@@ -1,4 +1,4 @@
-"""The job that a training request means, with the inputs of the call laid over it."""
+"""Finds the declared job that a training request means, and lays the call's inputs over it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ _IDS = ("/subscriptions/", f"{PREFIX}/subscriptions/")
 
 
 def find_training_job(catalog: Catalog, request: TrainingRequest) -> Job:
-    """The declared job that a request means; its inputs are values, paths, references, addresses.
+    """Return the declared job that a request means; its inputs are values, paths, references,
+    addresses.
 
     Raises NotFound for a folder without such a job, WrongUsage where one of several has to be
     named and for an unknown input, and DeclarationError for the request's own file.
@@ -48,12 +49,12 @@ def find_training_job(catalog: Catalog, request: TrainingRequest) -> Job:
 
 
 def folder_of(job: Job) -> str:
-    """The model folder that declares a job: what it trains goes by this name."""
+    """Return the model folder that declares a job: what it trains goes by this name."""
     return job.file.parent.name
 
 
 def local_inputs(job: ProgramJob) -> dict[str, Path]:
-    """The inputs that are files or folders of this machine, by name.
+    """Return the inputs that are files or folders of this machine, by name.
 
     Raises NotFound for one that is not there, and WrongUsage for one of another type than declared.
     """
@@ -66,12 +67,12 @@ def local_inputs(job: ProgramJob) -> dict[str, Path]:
 
 
 def other_input(name: str) -> str:
-    """The way out where an input can't be had, as the end of a message."""
+    """Return the way out where an input can't be had, as the end of a message."""
     return f"name one that is here with --set {name}=PATH"
 
 
 def _existing(name: str, path: Path) -> Path:
-    """The file or folder of an input on this machine. Raises NotFound."""
+    """Return the file or folder of an input on this machine. Raises NotFound."""
     found = existing(path)
     if found is None:
         raise NotFound(f"input {name}: no file or folder {path}; {other_input(name)}")
@@ -103,7 +104,7 @@ def _declared(catalog: Catalog, request: TrainingRequest) -> Job:
 
 
 def _meant(catalog: Catalog, word: str) -> str:
-    """The way out where a word that is no model folder's name stands in its place."""
+    """Return the way out where a word that is no model folder's name stands in its place."""
     if Path(word).is_file():
         return f"; did you mean `runner train --file {word}`?"
     for folder, jobs in catalog.jobs.items():
@@ -113,7 +114,7 @@ def _meant(catalog: Catalog, word: str) -> str:
 
 
 def _meant_job(word: str, jobs: Mapping[str, Job]) -> str:
-    """The way out where a word is no job's name; it may be that of the file of one."""
+    """Return the way out where a word is no job's name; it may be that of the file of one."""
     for name, job in jobs.items():
         if word in (job.file.name, job.file.stem):
             return f"; did you mean {name!r}?"

@@ -9,8 +9,7 @@ from runner.local.abilities import ABILITIES as ABILITIES
 
 if TYPE_CHECKING:
     from runner.health import Link
-    from runner.project import Project
-    from runner.sources import Source
+    from runner.project import Project, Source
     from runner.workspace import Workspace
 
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from runner.catalogs import read_environment_catalog
 from runner.errors import EnvironmentRefused
 from runner.health import Link
 from runner.installing import installed_by
-from runner.java import find_java
+from runner.project import read_environment_catalog
+from runner.spark import find_java
 
 if TYPE_CHECKING:
     from runner.project import Project

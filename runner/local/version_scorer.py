@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from runner.catalogs import read_environment_catalog
 from runner.comparison.scoring import Subject, Trial
 from runner.declarations import AssetReference, BatchDeployment, Catalog, Model
 from runner.declarations.secret_references import without_references
@@ -30,7 +29,7 @@ from runner.local.home import make_folder
 from runner.local.interpreters import EnvironmentSource, Interpreters, asked_manager
 from runner.local.invocation import environment_source
 from runner.local.venvs import held, tracking_store_variables
-from runner.project import Project
+from runner.project import Project, read_environment_catalog
 from runner.scoring_script import find_script
 from runner.spark import asked_master, check_spark
 from runner.venvs.interpreter import EnvManager, Interpreter

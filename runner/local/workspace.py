@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from runner.assets.content import Content, counted
 from runner.assets.kinds import ASSET_KINDS
-from runner.catalogs import read_environment_catalog
 from runner.errors import NotFound
 from runner.jobs.folder import job_folder
 from runner.jobs.kinds import JobType
@@ -17,7 +16,7 @@ from runner.local import jobs
 from runner.local.abilities import ABILITIES
 from runner.local.files import contents, copy_out
 from runner.nearest import nearest
-from runner.project import LOCAL, Project
+from runner.project import LOCAL, Project, read_environment_catalog
 from runner.venvs.interpreter import EnvManager
 from runner.workspace import (
     Asset,

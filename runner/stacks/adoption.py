@@ -1,4 +1,4 @@
-"""What a stack takes over of a workspace that runs already, and Pulumi's list of it."""
+"""Lists for Pulumi what a stack takes over of a workspace that runs already."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Adopted:
 
 @dataclass(frozen=True)
 class Adoption:
-    """What is taken over, the list for `pulumi import --file`, and what to know before."""
+    """The resources that are taken over, the list for `pulumi import --file`, and warnings."""
 
     adopted: tuple[Adopted, ...]
     imports: Mapping[str, Any]

@@ -1,15 +1,15 @@
-"""How a person deploys a stack, as it can be typed: for the end of an error message."""
+"""Names the commands that deploy a stack, as they can be typed, for the end of an error message."""
 
 from __future__ import annotations
 
 
 def pulumi_up(stack: str | None) -> str:
-    """`pulumi up` of a stack in backquotes; ENV stands for one whose name is not known."""
+    """Return `pulumi up` of a stack in backquotes; ENV stands for a name that is not known."""
     return f"`pulumi up --stack {stack or 'ENV'}`"
 
 
 def first_deployment(stack: str | None, endpoint: str, *, online: bool = False) -> str:
-    """How an endpoint, by its logical name, gets its first deployment."""
+    """Return how an endpoint, by its logical name, gets its first deployment."""
     # Of itself `--pin` takes batch deployments only.
     named = f" --deployment {endpoint}/DEPLOYMENT" if online else ""
     return (

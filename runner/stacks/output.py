@@ -1,4 +1,4 @@
-"""The stack output `runner`, wherever it is read from; each platform reads its own of it."""
+"""Checks the stack output `runner`, wherever it is read; each platform reads its part of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from runner.errors import EnvironmentRefused, WrongUsage
-from runner.sources import AZUREML, OUTPUTS, Source
+from runner.project import AZUREML, OUTPUTS, Source
 
 if TYPE_CHECKING:
     from runner.project import Project
@@ -35,23 +35,23 @@ class EndpointOutput:
 
 @dataclass(frozen=True)
 class StackOutput:
-    """What a stack put out, as JSON, and where it was read, for messages."""
+    """The stack output `runner` as JSON, and where it was read, for messages."""
 
     content: Mapping[str, Any]
     source: str
 
     @property
     def stack(self) -> str | None:
-        """Whose output it is, where that is said. Raises Malformed."""
+        """Return the stack's name, where the output has it. Raises Malformed."""
         return text_or_none(self.content, "stack")
 
     @property
     def platform(self) -> str:
-        """What the stack stands on: `azureml`, unless it says otherwise. Raises Malformed."""
+        """Return the stack's platform: `azureml`, unless it says otherwise. Raises Malformed."""
         return text(self.content, "platform", AZUREML)
 
     def malformed(self, problem: Malformed) -> WrongUsage:
-        """The error for a value that is not what it should be."""
+        """Return the error for a value that is not what it should be."""
         return WrongUsage(
             f"{self.source}: {problem}; it is written by `pulumi stack output --json --stack ENV`"
         )
@@ -92,7 +92,7 @@ def read_output_file(file: Path) -> StackOutput:
 
 
 def checked_output(content: object, source: str) -> StackOutput:
-    """The output `runner` as it was read, if it is one. Raises as `read_output_file`."""
+    """Return the output `runner` as it was read, if it is one. Raises as `read_output_file`."""
     if not isinstance(content, dict) or "schema_version" not in content:
         raise WrongUsage(
             f"{source} has no output `runner` of a stack; write it with"
@@ -110,7 +110,7 @@ def checked_output(content: object, source: str) -> StackOutput:
 
 
 def text(content: Mapping[str, Any], key: str, absent: str | None = None) -> str:
-    """A text of an output that must be there, or have a default. Raises Malformed."""
+    """Return a text of an output that must be there, or have a default. Raises Malformed."""
     value = content.get(key, absent)
     if not isinstance(value, str) or not value:
         raise Malformed(f"{key} is {value!r}, allowed: text")
@@ -118,12 +118,12 @@ def text(content: Mapping[str, Any], key: str, absent: str | None = None) -> str
 
 
 def text_or_none(content: Mapping[str, Any], key: str) -> str | None:
-    """A text that may be missing or null. Raises Malformed."""
+    """Return a text that may be missing or null. Raises Malformed."""
     return None if content.get(key) is None else text(content, key)
 
 
 def texts(content: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    """A list of texts; empty where it is missing. Raises Malformed."""
+    """Return a list of texts; empty where it is missing. Raises Malformed."""
     values = content.get(key) or []
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise Malformed(f"{key} is {values!r}, allowed: a list of texts")
@@ -131,7 +131,7 @@ def texts(content: Mapping[str, Any], key: str) -> tuple[str, ...]:
 
 
 def mapping(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """An object; empty where it is missing. Raises Malformed."""
+    """Return an object; empty where it is missing. Raises Malformed."""
     value = content.get(key) or {}
     if not isinstance(value, dict):
         raise Malformed(f"{key} is not an object")
@@ -139,7 +139,7 @@ def mapping(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 
 def endpoint(content: object) -> EndpointOutput:
-    """One endpoint. Raises Malformed."""
+    """Return one endpoint. Raises Malformed."""
     if not isinstance(content, dict):
         raise Malformed("an endpoint is not an object")
     kind = content.get("kind")
@@ -156,7 +156,7 @@ def endpoint(content: object) -> EndpointOutput:
 
 
 def read_json(file: Path) -> object:
-    """The JSON in a file. Raises WrongUsage."""
+    """Read the JSON in a file. Raises WrongUsage."""
     try:
         # Windows' shells write redirected text with a byte order mark.
         return json.loads(file.read_text(encoding="utf-8-sig"))

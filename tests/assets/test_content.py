@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_hash_is_of_names_and_contents(folder: Path) -> None:
-    empty, long = (hashlib.sha256(one).hexdigest() for one in (b"", b"c" * (CHUNK + 1)))
+    empty, long = (hashlib.sha256(content).hexdigest() for content in (b"", b"c" * (CHUNK + 1)))
     listed = f"folder\0{empty} a\0{long} b/c\0".encode()
     assert hash_path(folder) == hashlib.sha256(listed).hexdigest()
     assert hash_path(folder) == hash_content("folder", [("a", empty), ("b/c", long)])
@@ -93,7 +93,7 @@ def test_counting_tells_of_the_bytes_of_all_files_and_changes_none(tmp_path: Pat
     content: Content = counted(scan(tmp_path), told.append)
     with ThreadPoolExecutor(4) as pool:
         hashes = list(pool.map(hash_file, content.files))
-    assert sorted(told) == [1000 * (one + 1) for one in range(20)]
+    assert sorted(told) == [1000 * (number + 1) for number in range(20)]
     assert hashes == [hash_file(file) for file in scan(tmp_path).files]
 
 

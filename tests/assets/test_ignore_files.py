@@ -120,7 +120,7 @@ def test_of_code_what_counts_is_what_the_sdk_sends_of_a_components(
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A folder of code as people have them: with an environment, secrets and links."""
+    """Return a folder of code as people have them: with an environment, secrets and links."""
     folder = tmp_path / "project"
     for name in ("score.py", ".env", ".venv/lib/site.py", "notes/a.md", "notes/keep.md"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,9 @@ from textwrap import dedent
 import pytest
 from hypothesis import settings
 
-patient = settings(deadline=None)  # these write files, and a busy machine may take its time
+patient = settings(
+    deadline=None, max_examples=40
+)  # these write files, and a busy machine may take its time
 
 Write = Callable[[str, str], Path]
 
@@ -75,7 +77,8 @@ def write(tmp_path: Path) -> Write:
 
 @pytest.fixture
 def models(write: Write, tmp_path: Path) -> Path:
-    """A models folder with a batch and an online endpoint, a deployment each, model and data."""
+    """Return a models folder with a batch and an online endpoint, a deployment each, model and
+    data."""
     write("models/diabetes/batch-endpoint.yml", BATCH_ENDPOINT)
     write("models/diabetes/batch-deployment-mlflow.yml", BATCH_DEPLOYMENT)
     write("models/diabetes/online-endpoint.yml", ONLINE_ENDPOINT)

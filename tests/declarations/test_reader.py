@@ -40,7 +40,7 @@ def sample(write: Write, text: str) -> Sample:
 def wrong(write: Write, text: str) -> list[str]:
     with pytest.raises(DeclarationError) as caught:
         sample(write, text)
-    return [f"{one.line}: {one.key}: {one.text}" for one in caught.value.problems]
+    return [f"{problem.line}: {problem.key}: {problem.text}" for problem in caught.value.problems]
 
 
 def test_a_record_is_read_by_its_types(write: Write, tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_all_problems_come_at_once_and_one_a_line(write: Write) -> None:
     text = "count: x\nnmae: a\ninner: {count: y}\nwords: [1, 2]\n"
     with pytest.raises(DeclarationError) as caught:
         sample(write, text)
-    assert [one.key for one in caught.value.problems] == [
+    assert [problem.key for problem in caught.value.problems] == [
         "count",
         "nmae",
         "inner.count",

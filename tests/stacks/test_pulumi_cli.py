@@ -24,7 +24,7 @@ OUTPUT = {
 
 @pytest.fixture(scope="module")
 def pulumi() -> str:
-    """The folder of a real Pulumi CLI."""
+    """Return the folder of a real Pulumi CLI."""
     if not (os.environ.get("CI") or shutil.which("pulumi") or shutil.which("go")):
         pytest.skip("there is neither Pulumi nor Go to build it with")
     found = subprocess.run(
@@ -35,7 +35,7 @@ def pulumi() -> str:
 
 @pytest.fixture
 def state(tmp_path: Path, pulumi: str, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project whose state is a folder; returns the project's folder."""
+    """Return a project whose state is a folder; returns the project's folder."""
     (tmp_path / "state").mkdir()
     project = tmp_path / "project"
     project.mkdir()
@@ -131,7 +131,7 @@ def test_the_cli_that_the_project_has_built_will_do(
     script.write_text(f'#!/bin/sh\n[ "$1" = --find ] && echo "{pulumi}"\n')
     script.chmod(0o755)
     folders = os.environ["PATH"].split(os.pathsep)
-    others = [one for one in folders if not (Path(one) / "pulumi").exists()]
+    others = [folder for folder in folders if not (Path(folder) / "pulumi").exists()]
     monkeypatch.setenv("PATH", os.pathsep.join(others))
     assert read_stack_output(state, "dev") == OUTPUT
 
