@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-OUTPUTS = "RUNNER_OUTPUTS"  # the variable that names a file of a stack's outputs
+STACK_OUTPUT = "RUNNER_STACK_OUTPUT"  # the variable that names a file of a stack's output
+_FORMER = "RUNNER_OUTPUTS"  # what it was called
 AZUREML = "azureml"  # the platform of a stack that names none
 
 
@@ -17,3 +19,8 @@ class Source:
     kind: Literal["local", "outputs", "stack", "config"]
     platform: str  # see `environments.PLATFORMS`
     file: Path | None = None  # the outputs, the Pulumi.<env>.yaml or the config.json
+
+
+def stack_output_variable() -> str | None:
+    """Return the file of a stack's output that the variable names, if it is set."""
+    return os.environ.get(STACK_OUTPUT) or os.environ.get(_FORMER) or None

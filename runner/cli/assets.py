@@ -16,7 +16,7 @@ from runner.cli.options import (
     asset_names,
     common,
     existing_path,
-    output_option,
+    format_option,
     pairs,
     pass_session,
 )
@@ -165,15 +165,15 @@ def add_list(group: click.Group, kind: AssetKind) -> None:
         shell_complete=asset_names(kind),
         help="Every version of this one.",
     )
-    @output_option
+    @format_option("table", "json")
     @common
     @pass_session
-    def list_assets(session: Session, name: str | None, output: str) -> None:
-        from runner.cli.output import print_assets, print_json, print_note
+    def list_assets(session: Session, name: str | None, format_: str) -> None:
+        from runner.cli.printing import print_assets, print_json, print_note
         from runner.workspace import as_json
 
         found = session.open().assets(kind, name)
-        if output == "json":
+        if format_ == "json":
             print_json(as_json(found))
         elif found:
             print_assets(found)
@@ -192,11 +192,11 @@ def add_show(group: click.Group, kind: AssetKind) -> None:
         epilog=f"\b\nExamples:\n  {command}\n  {command}:1 -o json",
     )
     @asset_argument(kind)
-    @output_option
+    @format_option("table", "json")
     @common
     @pass_session
-    def show(session: Session, reference: str, output: str) -> None:
-        print_registered(session.open().asset(kind, full_reference(reference)), output)
+    def show(session: Session, reference: str, format_: str) -> None:
+        print_registered(session.open().asset(kind, full_reference(reference)), format_)
 
 
 def add_download(group: click.Group, kind: AssetKind) -> None:
@@ -231,12 +231,12 @@ def full_reference(text: str) -> str:
     return text if text.startswith("azureml:") else f"azureml:{text}"
 
 
-def print_registered(asset: Asset, output: str) -> None:
+def print_registered(asset: Asset, format_: str) -> None:
     """One asset, as details or JSON."""
-    from runner.cli.output import print_asset, print_json
+    from runner.cli.printing import print_asset, print_json
     from runner.workspace import as_json
 
-    if output == "json":
+    if format_ == "json":
         print_json(as_json(asset))
     else:
         print_asset(asset)

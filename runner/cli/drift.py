@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from runner.cli.output import print_json, print_note, print_table, printable
+from runner.cli.printing import print_json, print_note, print_table, printable
 from runner.counting import many
 from runner.drift.comparison import (
     CHI_SQUARE,
@@ -54,11 +54,11 @@ def _why_not(job: Job) -> str:
     )
 
 
-def print_drift(comparison: Comparison, output: str) -> None:
+def print_drift(comparison: Comparison, format_: str) -> None:
     """Print a comparison as `table`, `json` or `markdown`."""
-    if output == "json":
+    if format_ == "json":
         print_json(_document(comparison))
-    elif output == "markdown":
+    elif format_ == "markdown":
         print("\n".join(_markdown(comparison)))
     else:
         rows = [[printable(cell) for cell in _row(column)] for column in comparison.columns]

@@ -18,7 +18,7 @@ def report(error: Exception, verbose: bool = False) -> int:
         import traceback
 
         traceback.print_exception(error, file=sys.stderr)
-    lines, status = _explain(error)
+    lines, status = _lines_and_status(error)
     for line in lines:
         print_error(line)
     return status
@@ -35,7 +35,7 @@ def print_warning(text: str) -> None:
 
 
 def _print_line(label: str, colour: str, text: str) -> None:
-    from runner.cli.output import nearer, printable, styled
+    from runner.cli.printing import nearer, printable, styled
 
     text = printable(nearer(text))
     if len(text) > _HEAD + _TAIL:
@@ -43,11 +43,12 @@ def _print_line(label: str, colour: str, text: str) -> None:
     print(f"{styled(label, sys.stderr, fg=colour)} {text}", file=sys.stderr)
 
 
-def _explain(error: Exception) -> tuple[list[str], int]:
+def _lines_and_status(error: Exception) -> tuple[list[str], int]:
+    """Return the lines to print, one for each problem, and the exit status."""
     if isinstance(error, RunnerError):
         # Only declarations have several problems; a line break elsewhere is part of a name.
         problems = getattr(error, "problems", None)
-        return [str(one) for one in problems or [error]], error.exit_status
+        return [str(problem) for problem in problems or [error]], error.exit_status
     if isinstance(error, click.Abort):
         return ["interrupted"], INTERRUPTED
     if isinstance(error, click.UsageError):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Goal = Literal["maximize", "minimize"]  # of a metric, as a sweep of az ml calls them
-Opener = Callable[..., "Workspace"]  # takes the environment and, where given, its outputs
+Opener = Callable[..., "Workspace"]  # takes the environment and, where given, its stack output
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Session:
 
     opener: Opener
     chosen: str | None = None
-    outputs: Path | None = None
+    stack_output: Path | None = None
     verbose: bool = False
     env_manager: EnvManager | None = None
     find_abilities: Callable[..., Abilities] | None = None  # None: those of the open workspace
@@ -49,23 +49,23 @@ class Session:
                 "--env-manager is for this machine: elsewhere the platform makes the declared"
                 " environment; leave it out"
             )
-        workspace = self.open_other(self.environment, self.outputs)
+        workspace = self.open_other(self.environment, self.stack_output)
         workspace.env_manager = self.env_manager
         return workspace
 
     def abilities(self) -> Abilities:
         """What the environment can do, without opening its workspace where that is known."""
         if self.find_abilities is None:
-            return self.open_other(self.environment, self.outputs).abilities
-        return self.find_abilities(self.environment, self.outputs)
+            return self.open_other(self.environment, self.stack_output).abilities
+        return self.find_abilities(self.environment, self.stack_output)
 
-    def open_other(self, environment: str, outputs: Path | None) -> Workspace:
+    def open_other(self, environment: str, stack_output: Path | None) -> Workspace:
         """The workspace of an environment by name, whatever the options say."""
         from runner.cli.failure import print_warning
-        from runner.cli.output import nearer, print_note
+        from runner.cli.printing import nearer, print_note
         from runner.cli.transfers import TransferView
 
-        given = () if outputs is None else (outputs,)
+        given = () if stack_output is None else (stack_output,)
         workspace = self.opener(environment, *given)
         workspace.on_transfer = TransferView().show
         workspace.on_notice = print_warning
@@ -108,12 +108,12 @@ def _endpoints(workspace: Workspace, kind: str | None) -> list[EndpointInfo]:
     return [endpoint for endpoint in workspace.endpoints() if kind in (None, endpoint.kind)]
 
 
-job_names = _names(lambda workspace: (one.name for one in workspace.jobs(limit=50)))
+job_names = _names(lambda workspace: (job.name for job in workspace.jobs(limit=50)))
 
 
 def asset_names(kind: AssetKind) -> Callable[..., list[CompletionItem]]:
     """A completion callback for the names of the workspace's models or data."""
-    return _names(lambda workspace: sorted({one.name for one in workspace.assets(kind)}))
+    return _names(lambda workspace: sorted({asset.name for asset in workspace.assets(kind)}))
 
 
 def deployment_names(kind: str) -> Callable[..., list[CompletionItem]]:
@@ -229,9 +229,9 @@ def _choose_environment(ctx: click.Context, _param: click.Parameter, value: str 
         _session(ctx).chosen = value
 
 
-def _choose_outputs(ctx: click.Context, _param: click.Parameter, value: Path | None) -> None:
+def _choose_stack_output(ctx: click.Context, _param: click.Parameter, value: Path | None) -> None:
     if value is not None:
-        _session(ctx).outputs = value
+        _session(ctx).stack_output = value
 
 
 def _choose_env_manager(
@@ -245,6 +245,20 @@ def _be_verbose(ctx: click.Context, _param: click.Parameter, value: bool) -> Non
         _session(ctx).verbose = True
 
 
+class Option(click.Option):
+    """An option that is also taken by its `former` names, which help and completion leave out."""
+
+    def __init__(self, *names: Any, former: tuple[str, ...], **options: Any) -> None:
+        super().__init__(*names, **options)
+        self._former = former
+
+    def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
+        super().add_to_parser(parser, ctx)
+        names, self.opts = self.opts, list(self._former)
+        super().add_to_parser(parser, ctx)
+        self.opts = names
+
+
 _env = click.option(
     "--env",
     "-e",
@@ -255,14 +269,16 @@ _env = click.option(
     shell_complete=environment_names,
     help="The environment to work in.  [default: RUNNER_ENV, else local]",
 )
-_outputs = click.option(
-    "--outputs",
+_stack_output = click.option(
+    "--stack-output",
+    cls=Option,
+    former=("--outputs",),
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
     expose_value=False,
     is_eager=True,
-    callback=_choose_outputs,
-    help="The stack's outputs as JSON, in place of Pulumi's state.  [default: RUNNER_OUTPUTS]",
+    callback=_choose_stack_output,
+    help="The stack's output as JSON, in place of Pulumi's state.  [default: RUNNER_STACK_OUTPUT]",
 )
 _verbose = click.option(
     "--verbose",
@@ -273,14 +289,22 @@ _verbose = click.option(
     callback=_be_verbose,
     help="Show more: logs as they come, the traceback of an error.",
 )
-output_option = click.option(
-    "--output",
-    "-o",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="How to print the result.",
-)
+
+
+def format_option(*formats: str) -> Callable[[Function], Function]:
+    """Return the option -o, as az has it: one of the formats, of which the first is the default."""
+    return click.option(
+        "--output",
+        "-o",
+        "format_",
+        metavar="FORMAT",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help=f"The format of the result: {', '.join(formats[:-1])} or {formats[-1]}.",
+    )
+
+
 env_manager_option = click.option(
     "--env-manager",
     type=click.Choice(ENV_MANAGERS),
@@ -306,7 +330,10 @@ def _new_place(ctx: click.Context, param: click.Parameter, value: Path | None) -
 
 
 download_option = click.option(
-    "--download",
+    "--download-path",
+    "download",
+    cls=Option,
+    former=("--download",),
     metavar="DIR",
     type=click.Path(file_okay=False, path_type=Path),
     callback=_new_place,
@@ -316,7 +343,7 @@ download_option = click.option(
 
 def common(function: Function) -> Function:
     """The options of every command; the one nearest the end of the line wins."""
-    return _env(_outputs(_verbose(function)))
+    return _env(_stack_output(_verbose(function)))
 
 
 def job_argument(required: bool = False) -> Callable[[Function], Function]:

@@ -76,19 +76,24 @@ def pin_model(workspace: Workspace, targets: Targets, model: Asset) -> None:
     What changed is said on stderr, and where nothing did. Raises DeclarationError and
     EnvironmentRefused.
     """
-    from runner.cli.output import near, print_note
+    from runner.cli.printing import near, print_note
     from runner.declarations.pin import Pin, write_pins
 
     pins = [
-        Pin(one.endpoint_name, one.name, model.reference, _register_code(workspace, one))
-        for one in targets.deployments
+        Pin(
+            deployment.endpoint_name,
+            deployment.name,
+            model.reference,
+            _register_code(workspace, deployment),
+        )
+        for deployment in targets.deployments
     ]
     written = write_pins(targets.file, pins)
     if not written:
         print_note(f"{near(str(targets.file))} has these pins already")
-    for one in written:
-        values = " and ".join(value for _, value in one.values)
-        print_note(f"{near(str(targets.file))}: {one.endpoint}/{one.deployment} runs {values}")
+    for pin in written:
+        values = " and ".join(value for _, value in pin.values)
+        print_note(f"{near(str(targets.file))}: {pin.endpoint}/{pin.deployment} runs {values}")
 
 
 def _register_code(workspace: Workspace, deployment: Deployment) -> str | None:

@@ -46,7 +46,8 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(
-        one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii")
+        for sign in text
     )
 
 
@@ -72,7 +73,9 @@ def width(text: str) -> int:
         return len(text)
     from unicodedata import combining, east_asian_width
 
-    return sum(0 if combining(one) else 2 if east_asian_width(one) in "WF" else 1 for one in text)
+    return sum(
+        0 if combining(sign) else 2 if east_asian_width(sign) in "WF" else 1 for sign in text
+    )
 
 
 def cut(text: str, limit: int) -> str:
@@ -337,8 +340,10 @@ def print_endpoints(endpoints: Sequence[EndpointInfo]) -> None:
                 endpoint.name,
                 endpoint.kind,
                 ", ".join(
-                    f"{one.name} (default)" if one.name == endpoint.default else one.name
-                    for one in endpoint.deployments
+                    f"{deployment.name} (default)"
+                    if deployment.name == endpoint.default
+                    else deployment.name
+                    for deployment in endpoint.deployments
                 ),
                 endpoint.description,
             ]

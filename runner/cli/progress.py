@@ -8,7 +8,7 @@ from threading import Event, RLock, Thread
 from time import monotonic
 from typing import TextIO
 
-from runner.cli.output import columns, cut, is_terminal, printable, width
+from runner.cli.printing import columns, cut, is_terminal, printable, width
 from runner.counting import many
 from runner.workspace import Progress
 

@@ -11,7 +11,7 @@ from typing import TextIO
 import click
 
 from runner.cli.failure import print_warning
-from runner.cli.output import print_jobs, print_note
+from runner.cli.printing import print_jobs, print_note
 from runner.cli.transfers import size
 from runner.counting import many
 from runner.errors import EnvironmentRefused

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from runner.cli.output import aligned, first_lines, print_note, print_table
+from runner.cli.printing import aligned, first_lines, print_note, print_table
 from runner.counting import many
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.nearest import nearest

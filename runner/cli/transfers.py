@@ -32,7 +32,7 @@ class TransferView:
 
     def show(self, transfer: Transfer) -> None:
         """Take in how far a transfer has come; may be called from any thread."""
-        from runner.cli.output import columns, cut, is_terminal
+        from runner.cli.printing import columns, cut, is_terminal
 
         with self._lock:
             now = self._clock()
@@ -59,7 +59,7 @@ class TransferView:
 
 def transfer_line(transfer: Transfer, seconds: float) -> str:
     """`uploading model: 120 MB of 400 MB, 60 MB/s`."""
-    from runner.cli.output import printable
+    from runner.cli.printing import printable
 
     line = f"{transfer.verb} {transfer.name}: {size(transfer.bytes_done)} of"
     line += f" {size(transfer.bytes_all)}"

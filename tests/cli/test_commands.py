@@ -53,7 +53,7 @@ def test_every_command_has_help_that_fits_a_list(path: str) -> None:
 
 @pytest.mark.parametrize("path", TREE)
 def test_every_option_has_help(path: str) -> None:
-    options = [one for one in TREE[path].params if isinstance(one, click.Option)]
+    options = [option for option in TREE[path].params if isinstance(option, click.Option)]
     assert {"--env", "--verbose"} <= {name for option in options for name in option.opts}
     for option in options:
         assert option.help, f"{path} {option.opts}"

@@ -13,7 +13,8 @@ from .memory import MemoryWorkspace
 
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.delenv("RUNNER_OUTPUTS", raising=False)
+    for variable in ("RUNNER_OUTPUTS", "RUNNER_STACK_OUTPUT"):
+        monkeypatch.delenv(variable, raising=False)
     for name in ("Pulumi.yaml", "Pulumi.prod.yaml", "Pulumi.dev.yaml"):
         (tmp_path / name).write_text("{}\n")
     return tmp_path
@@ -97,7 +98,7 @@ def test_the_argument_wins_over_the_option(run: Run, project: Path, outputs: Pat
 
 
 def test_show_tells_what_an_endpoint_is_called_on_azure(run: Run, outputs: Path) -> None:
-    shown = run("env", "show", "dev", "--outputs", str(outputs)).out
+    shown = run("env", "show", "dev", "--stack-output", str(outputs)).out
     assert "endpoints        diabetes-batch (diabetes-batch-1a2b3c)\n" in shown
 
 
@@ -119,8 +120,8 @@ def test_the_doctor_names_what_is_wrong_with_a_declaration(run: Run, project: Pa
     (folder / "batch-endpoint.yml").write_text("name: echo\nnmae: x\n")
     result = run("env", "doctor", "-o", "json")
     assert result.status == 3
-    broken = [one for one in json.loads(result.out) if one["state"] == "failed"]
-    assert [one["name"] for one in broken] == ["declarations"]
+    broken = [link for link in json.loads(result.out) if link["state"] == "failed"]
+    assert [link["name"] for link in broken] == ["declarations"]
     assert f"{folder}/batch-endpoint.yml:2" in broken[0]["text"]
     shown = run("env", "doctor").out.splitlines()
     assert any(" declarations: models/echo/batch-endpoint.yml:2: " in line for line in shown)
