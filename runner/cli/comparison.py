@@ -1,4 +1,4 @@
-"""`runner models compare`: both versions are found and scored, and what was found is shown."""
+"""`runner models compare`, which finds and scores two versions and shows the differences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two batch jobs side by side: the columns of their inputs and predictions, and how far apart."""
+"""The comparison of two batch jobs, by the columns of their inputs and predictions."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def _row(column: ColumnDrift) -> list[str]:
 
 
 def _number(measure: Measure | None) -> str:
-    """Five digits behind the point; fewer where the value is not known to as many."""
+    """Return a value with five decimals, or fewer where its error leaves fewer."""
     if measure is None:
         return ""
     digits = next((n for n in (5, 4, 3, 2) if measure.error < 0.5 * 10.0**-n), 2)

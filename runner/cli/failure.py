@@ -1,4 +1,4 @@
-"""How an error is printed: one line that names the thing and the way out."""
+"""Prints an error as one line that names the thing and the way out."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def report(error: Exception, verbose: bool = False) -> int:
 
 
 def print_error(text: str) -> None:
-    """One line on stderr, in red where it is a terminal."""
+    """Print one line on stderr, in red where it is a terminal."""
     _print_line("error:", "red", text)
 
 
 def print_warning(text: str) -> None:
-    """One line on stderr, in yellow where it is a terminal."""
+    """Print one line on stderr, in yellow where it is a terminal."""
     _print_line("warning:", "yellow", text)
 
 

@@ -89,7 +89,7 @@ def invoke(
 
 
 def _read(request: str) -> bytes:
-    """The request's bytes, as they are. WrongUsage, with the place, unless they are JSON."""
+    """Return the request's bytes. Raises WrongUsage, with the place, unless they are JSON."""
     import json
     from pathlib import Path
 

@@ -354,7 +354,10 @@ def compare(
 
 
 def _only_declared() -> Path | None:
-    """The declaration of the project's model; None outside a project, or where there are more."""
+    """Return the declaration of the project's only model; None where there is no such.
+
+    Raises UsageError where the project has several.
+    """
     from runner.declarations import read_catalog
     from runner.errors import WrongUsage
     from runner.project import find_project

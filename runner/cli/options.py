@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Goal = Literal["maximize", "minimize"]  # of a metric, as a sweep of az ml calls them
+Completion = Callable[..., "list[CompletionItem]"]
 Opener = Callable[..., "Workspace"]  # takes the environment and, where given, its stack output
 
 
 @dataclass
 class Session:
-    """What the options say about the whole command, wherever on the line they stand."""
+    """Holds what the options say about the whole command, wherever on the line they stand."""
 
     opener: Opener
     chosen: str | None = None
@@ -54,13 +55,13 @@ class Session:
         return workspace
 
     def abilities(self) -> Abilities:
-        """What the environment can do, without opening its workspace where that is known."""
+        """Return what the environment can do, without opening its workspace where that is known."""
         if self.find_abilities is None:
             return self.open_other(self.environment, self.stack_output).abilities
         return self.find_abilities(self.environment, self.stack_output)
 
     def open_other(self, environment: str, stack_output: Path | None) -> Workspace:
-        """The workspace of an environment by name, whatever the options say."""
+        """Open the workspace of an environment by name, whatever the options say."""
         from runner.cli.failure import print_warning
         from runner.cli.printing import nearer, print_note
         from runner.cli.transfers import TransferView
@@ -82,8 +83,8 @@ def _session(ctx: click.Context) -> Session:
     return session
 
 
-def _names(listed: Callable[[Workspace], Iterable[str]]) -> Callable[..., list[CompletionItem]]:
-    """A completion callback: the workspace's names that go on from what is typed."""
+def completes(listed: Callable[[click.Context], Iterable[str]]) -> Completion:
+    """Make of what lists names the callback that completes the one that is typed."""
 
     def complete(
         ctx: click.Context, _param: click.Parameter, incomplete: str
@@ -91,7 +92,7 @@ def _names(listed: Callable[[Workspace], Iterable[str]]) -> Callable[..., list[C
         from click.shell_completion import CompletionItem
 
         try:
-            names = list(listed(_session(ctx).open()))
+            names = list(listed(ctx))
         except Exception:  # a shell in the middle of a line has no place for an error
             return []
         return [CompletionItem(name) for name in names if name.startswith(incomplete)]
@@ -99,129 +100,85 @@ def _names(listed: Callable[[Workspace], Iterable[str]]) -> Callable[..., list[C
     return complete
 
 
-def endpoint_names(kind: str | None = None) -> Callable[..., list[CompletionItem]]:
-    """A completion callback for the names of endpoints, `batch` or `online` where one is meant."""
-    return _names(lambda workspace: (endpoint.name for endpoint in _endpoints(workspace, kind)))
+def _endpoints(ctx: click.Context, kind: str | None) -> list[EndpointInfo]:
+    endpoints = _session(ctx).open().endpoints()
+    return [endpoint for endpoint in endpoints if kind in (None, endpoint.kind)]
 
 
-def _endpoints(workspace: Workspace, kind: str | None) -> list[EndpointInfo]:
-    return [endpoint for endpoint in workspace.endpoints() if kind in (None, endpoint.kind)]
+def endpoint_names(kind: str | None = None) -> Completion:
+    """Complete the names of endpoints, of `batch` or `online` ones where a kind is given."""
+    return completes(lambda ctx: (endpoint.name for endpoint in _endpoints(ctx, kind)))
 
 
-job_names = _names(lambda workspace: (job.name for job in workspace.jobs(limit=50)))
+job_names = completes(lambda ctx: (job.name for job in _session(ctx).open().jobs(limit=50)))
 
 
-def asset_names(kind: AssetKind) -> Callable[..., list[CompletionItem]]:
-    """A completion callback for the names of the workspace's models or data."""
-    return _names(lambda workspace: sorted({asset.name for asset in workspace.assets(kind)}))
+def asset_names(kind: AssetKind) -> Completion:
+    """Complete the names of the workspace's models or data."""
+    return completes(
+        lambda ctx: sorted({asset.name for asset in _session(ctx).open().assets(kind)})
+    )
 
 
-def deployment_names(kind: str) -> Callable[..., list[CompletionItem]]:
-    """A completion callback for the deployments of the endpoint on the line; of every endpoint of
-    the kind where there is none."""
+def deployment_names(kind: str) -> Completion:
+    """Complete the deployments of the endpoint on the line, else of all endpoints of the kind."""
 
-    def complete(
-        ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
+    def listed(ctx: click.Context) -> Iterable[str]:
         # A line that ends in an option without its value leaves its arguments unread, in `args`.
         typed = {ctx.params.get("endpoint"), *ctx.args}
+        endpoints = _endpoints(ctx, kind)
+        chosen = [endpoint for endpoint in endpoints if endpoint.name in typed] or endpoints
+        return (deployment.name for endpoint in chosen for deployment in endpoint.deployments)
 
-        def listed(workspace: Workspace) -> Iterable[str]:
-            endpoints = _endpoints(workspace, kind)
-            chosen = [endpoint for endpoint in endpoints if endpoint.name in typed] or endpoints
-            return (deployment.name for endpoint in chosen for deployment in endpoint.deployments)
-
-        return _names(listed)(ctx, param, incomplete)
-
-    return complete
+    return completes(listed)
 
 
-def model_folders(
-    _ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """The folders of the project's `models`."""
-    from click.shell_completion import CompletionItem
-
-    from runner.errors import RunnerError
+@completes
+def model_folders(_ctx: click.Context) -> Iterable[str]:
+    """Return the folders of the project's `models`."""
     from runner.project import find_project
 
-    try:
-        folders = sorted(path.name for path in find_project().models.iterdir() if path.is_dir())
-    except (OSError, RunnerError):
-        return []
-    return [CompletionItem(name) for name in folders if name.startswith(incomplete)]
+    return sorted(path.name for path in find_project().models.iterdir() if path.is_dir())
 
 
-def declared_jobs(
-    ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """The jobs that the model folder on the line declares."""
-    from click.shell_completion import CompletionItem
-
+@completes
+def declared_jobs(ctx: click.Context) -> Iterable[str]:
+    """Return the jobs that the model folder on the line declares."""
     from runner.declarations import read_catalog
-    from runner.errors import RunnerError
     from runner.project import find_project
 
-    try:
-        jobs = read_catalog(find_project().models).jobs.get(ctx.params.get("model") or "", {})
-    except (OSError, RunnerError):
-        return []
-    return [CompletionItem(name) for name in jobs if name.startswith(incomplete)]
+    return read_catalog(find_project().models).jobs.get(ctx.params.get("model") or "", {})
 
 
-def schedule_names(
-    ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """The schedules in the stack file, of the endpoint on the line if there is one."""
-    from click.shell_completion import CompletionItem
-
+@completes
+def schedule_names(ctx: click.Context) -> Iterable[str]:
+    """Return the schedules in the stack file, of the endpoint on the line if there is one."""
     from runner.catalogs import read_environment_catalog
-    from runner.errors import RunnerError
     from runner.project import find_project
 
-    try:
-        catalog = read_environment_catalog(find_project(), _session(ctx).environment)
-    except (OSError, RunnerError):
-        return []
+    catalog = read_environment_catalog(find_project(), _session(ctx).environment)
     typed = (ctx.params.get("endpoint"), *ctx.args)
     owners = [name for name in catalog.schedules if name in typed] or list(catalog.schedules)
-    names = sorted({name for owner in owners for name in catalog.schedules[owner]})
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    return sorted({name for owner in owners for name in catalog.schedules[owner]})
 
 
-def checked_names(
-    _ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """The endpoints, models and model folders that the project declares."""
-    from click.shell_completion import CompletionItem
-
+@completes
+def checked_names(_ctx: click.Context) -> Iterable[str]:
+    """Return the endpoints, models and model folders that the project declares."""
     from runner.checks.choice import names_in
     from runner.declarations import survey_catalog
-    from runner.errors import RunnerError
     from runner.project import find_project
 
-    try:
-        names = sorted(names_in(survey_catalog(find_project().models)[0]))
-    except (OSError, RunnerError):
-        return []
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    return sorted(names_in(survey_catalog(find_project().models)[0]))
 
 
-def environment_names(
-    _ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """The project's environments."""
-    from click.shell_completion import CompletionItem
-
+@completes
+def environment_names(_ctx: click.Context) -> Iterable[str]:
+    """Return the project's environments."""
     from runner.environments import list_environments
-    from runner.errors import RunnerError
     from runner.project import find_project
 
-    try:
-        names = list_environments(find_project())
-    except (OSError, RunnerError):
-        return []
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    return list_environments(find_project())
 
 
 def _choose_environment(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
@@ -342,12 +299,12 @@ download_option = click.option(
 
 
 def common(function: Function) -> Function:
-    """The options of every command; the one nearest the end of the line wins."""
+    """Add the options of every command; the last on the line wins."""
     return _env(_stack_output(_verbose(function)))
 
 
 def job_argument(required: bool = False) -> Callable[[Function], Function]:
-    """NAME, a job; where it may be left out, the latest job is meant."""
+    """Add NAME, a job; where it may be left out, the latest job is meant."""
     return click.argument("name", required=required, shell_complete=job_names)
 
 
@@ -426,5 +383,5 @@ class PathOrAddress(click.Path):
 
 
 def existing_path(**kinds: bool) -> click.Path:
-    """A path that must be there, as a Path."""
+    """Return the type of an option that takes a path, which must be there, as a Path."""
     return click.Path(exists=True, path_type=Path, **kinds)

@@ -31,7 +31,7 @@ _QUOTE = "quote a pattern of files, as in --data 'folder/*.csv'"
 
 
 class _Score(Command):
-    """Tells who forgot to quote a pattern, of which the shell made several words."""
+    """Says how a pattern is quoted, where the shell has made several words of one."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
@@ -207,7 +207,7 @@ def score(
 
 
 def _of_schedule(session: Session, name: str, given: Invocation) -> Invocation:
-    """The call of a schedule. Raises UsageError where the line says more of the call."""
+    """Return the call of a schedule. Raises UsageError where the line says more of the call."""
     from dataclasses import fields
 
     from runner.catalogs import read_environment_catalog

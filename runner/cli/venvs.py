@@ -6,18 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli.options import Group, Session, common, format_option, pass_session
+from runner.cli.options import Group, Session, common, completes, format_option, pass_session
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from click.shell_completion import CompletionItem
 
     from runner.venvs.cache import Entry
 
 
 def _home(session: Session) -> Path:
-    """The folder of the local workspace. Raises WrongUsage for any other environment."""
+    """Return the folder of the local workspace. Raises WrongUsage for other environments."""
     from runner.errors import WrongUsage
     from runner.project import find_project
 
@@ -29,18 +27,12 @@ def _home(session: Session) -> Path:
     return find_project().home
 
 
-def _names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    from click.shell_completion import CompletionItem
-
-    from runner.errors import RunnerError
+@completes
+def _names(_ctx: click.Context) -> list[str]:
     from runner.project import find_project
     from runner.venvs.cache import entries
 
-    try:
-        names = [entry.venv.name for entry in entries(find_project().home)]
-    except (OSError, RunnerError):
-        return []
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    return [entry.venv.name for entry in entries(find_project().home)]
 
 
 @click.group(

@@ -1,4 +1,4 @@
-"""From a job that was started to its end: shown, summarised, cancelled by Ctrl-C."""
+"""Follows a job that was started to its end, or cancels it on Ctrl-C."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from runner.workspace import Job, JobStatus, LogLine, Run, Summary, Workspace, a
 
 
 def print_started(job: Job, format_: str) -> None:
-    """The name of a job that is left running, or all of it as JSON."""
+    """Print the name of a job that is left running, or all of it as JSON."""
     _print_notices(job)
     if format_ == "json":
         print_json(as_json(job))
@@ -125,12 +125,12 @@ def print_outcome(workspace: Workspace, job: Job) -> int:
 
 
 def named(workspace: Workspace, name: str) -> str:
-    """A job's or endpoint's name as it is typed in a command, with its environment."""
+    """Return a job's or endpoint's name as it is typed in a command, with its environment."""
     return name + environment_option(workspace.environment)
 
 
 def find_summary(workspace: Workspace, job: Job) -> Summary | None:
-    """What a final batch job did; None where nothing is known of that here."""
+    """Return what a final batch job did; None where nothing is known of that here."""
     if job.type != "batch" or not job.status.final:
         return None
     try:
