@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from importlib import import_module
@@ -14,13 +13,14 @@ from runner.errors import NotFound, RunnerError, WrongUsage
 from runner.project import (
     AZUREML,
     LOCAL,
-    OUTPUTS,
+    STACK_OUTPUT,
     Project,
     Source,
     environments,
     find_config,
     find_project,
     stack_file,
+    stack_output_variable,
 )
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def find_adoption(environment: str) -> Adoption:
     return find_adoption(project, environment)
 
 
-def takes_outputs(environment: str) -> bool:
+def takes_stack_output(environment: str) -> bool:
     """Return whether a stack's outputs can describe an environment: any but this machine's."""
     return environment != LOCAL
 
@@ -143,7 +143,8 @@ def takes_outputs(environment: str) -> bool:
 def find_source(project: Project, environment: str, outputs: Path | None = None) -> Source:
     """Return the source that says where an environment is, looked for in this order.
 
-    A file of outputs: `outputs`, else RUNNER_OUTPUTS; it may describe an environment of any name.
+    A file of a stack's output: `outputs`, else RUNNER_STACK_OUTPUT; it may describe an environment
+    of any name.
     The stack of the environment's name, where the project has Pulumi.yaml and
     Pulumi.<env>.yaml. The `config.json` of a workspace that Pulumi doesn't manage, from the
     current folder upwards, else from the project's root: for the environment that bears the
@@ -152,10 +153,10 @@ def find_source(project: Project, environment: str, outputs: Path | None = None)
     Raises NotFound with the nearest names, WrongUsage for outputs given to `local`, for a
     `config.json` that doesn't name its workspace and for a platform that there is not.
     """
-    if not takes_outputs(environment):
+    if not takes_stack_output(environment):
         if outputs is not None:
             raise WrongUsage(
-                f"--outputs describes a workspace on Azure and {LOCAL} has none; name the"
+                f"--stack-output describes a workspace on Azure and {LOCAL} has none; name the"
                 " environment with --env"
             )
         return Source("local", "local")
@@ -206,7 +207,7 @@ def _platform(source: Source) -> Platform:
 
 
 def _from_variable() -> Path | None:
-    chosen = os.environ.get(OUTPUTS)
+    chosen = stack_output_variable()
     return Path(chosen).expanduser() if chosen else None
 
 
@@ -261,8 +262,8 @@ def _unknown(
     if stack is not None:
         return NotFound(
             f"environment {environment} has {stack.name}, but {project.root} has no Pulumi.yaml"
-            " that makes it a stack, and there is no config.json of a workspace; give its outputs"
-            f" with --outputs or {OUTPUTS}"
+            " that makes it a stack, and there is no config.json of a workspace; give its output"
+            f" with --stack-output or {STACK_OUTPUT}"
         )
     return NotFound(
         f"no environment {environment!r}: {project.root} has no Pulumi.{environment}.yaml"

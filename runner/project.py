@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from runner.declarations import Catalog
 
 LOCAL = "local"
-OUTPUTS = "RUNNER_OUTPUTS"  # the variable that names a file of a stack's outputs
+STACK_OUTPUT = "RUNNER_STACK_OUTPUT"  # the variable that names a file of a stack's output
+_FORMER_STACK_OUTPUT = "RUNNER_OUTPUTS"  # what it was called
 AZUREML = "azureml"  # the platform of a stack that names none
 # Where the SDK's MLClient.from_config looks for a workspace, folder by folder upwards.
 _CONFIG_FILES = tuple(
@@ -41,6 +42,11 @@ class Source:
     kind: Literal["local", "outputs", "stack", "config"]
     platform: str  # see `environments.PLATFORMS`
     file: Path | None = None  # the outputs, the Pulumi.<env>.yaml or the config.json
+
+
+def stack_output_variable() -> str | None:
+    """Return the file of a stack's output that the variable names, if it is set."""
+    return os.environ.get(STACK_OUTPUT) or os.environ.get(_FORMER_STACK_OUTPUT) or None
 
 
 def find_project(start: Path | None = None) -> Project:

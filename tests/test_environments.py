@@ -33,7 +33,7 @@ CONFIG = {"subscription_id": "s", "resource_group": "rg", "workspace_name": "lab
 
 @pytest.fixture(autouse=True)
 def _a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("RUNNER_HOME", "RUNNER_PROJECT", "RUNNER_OUTPUTS"):
+    for name in ("RUNNER_HOME", "RUNNER_PROJECT", "RUNNER_OUTPUTS", "RUNNER_STACK_OUTPUT"):
         monkeypatch.delenv(name, raising=False)
     (tmp_path / "Pulumi.yaml").touch()
     (tmp_path / "Pulumi.prod.yaml").touch()
@@ -87,7 +87,7 @@ def test_outputs_come_first_and_the_option_before_the_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path, "config.json", CONFIG)
-    monkeypatch.setenv("RUNNER_OUTPUTS", "variable.json")
+    monkeypatch.setenv("RUNNER_STACK_OUTPUT", "variable.json")
     assert source("prod") == ("outputs", "variable.json")
     assert source("prod", Path("option.json")) == ("outputs", "option.json")
 
@@ -104,7 +104,7 @@ def test_the_variable_leaves_local_alone_and_the_option_refuses_it(
 ) -> None:
     monkeypatch.setenv("RUNNER_OUTPUTS", "outputs.json")
     assert open_workspace("local").environment == "local"
-    with pytest.raises(WrongUsage, match="--outputs describes a workspace on Azure"):
+    with pytest.raises(WrongUsage, match="--stack-output describes a workspace on Azure"):
         open_workspace("local", tmp_path / "outputs.json")
 
 
@@ -150,7 +150,7 @@ def test_a_stack_file_without_pulumi_only_says_what_is_different_there(tmp_path:
     (tmp_path / "Pulumi.yaml").unlink()
     (tmp_path / "pyproject.toml").touch()
     (tmp_path / "models").mkdir()
-    with pytest.raises(NotFound, match=r"no Pulumi\.yaml .* --outputs"):
+    with pytest.raises(NotFound, match=r"no Pulumi\.yaml .* --stack-output"):
         source("prod")
     write(tmp_path, "config.json", CONFIG)
     assert source("prod") == ("config", "config.json")

@@ -130,7 +130,7 @@ def _place(connection: Connection, asked: str) -> Place:
     if not asked.startswith(("azureml:", "/subscriptions/")):
         raise WrongUsage(
             f"--output-path {asked!r} is on this machine, where the cluster can't write: give"
-            " azureml://datastores/NAME/paths/PATH, and --download DIR to get the results here"
+            " azureml://datastores/NAME/paths/PATH, and --download-path DIR to get the results here"
         )
     return storage_of(connection).own_place(asked)
 

@@ -1,4 +1,4 @@
-"""The command line: commands parse, call the workspace and print.
+"""The command line, whose commands parse, call the workspace and print.
 
 Commands live in modules of their own, imported when one is used, so that starting costs little
 more than importing click.
@@ -42,7 +42,7 @@ COMMANDS = {
 
 
 class LazyGroup(Group):
-    """The commands of `COMMANDS`; one's module, `runner.cli.<name>`, is imported on use."""
+    """The group of the commands of `COMMANDS`, which imports `runner.cli.<name>` on use."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -156,7 +156,7 @@ def _never_fail_to_print() -> None:
 
 
 def _silence_stdout() -> None:
-    """Nobody reads on: keep the interpreter from complaining about it as it ends."""
+    """Keep the interpreter from complaining, as it ends, that nobody reads on."""
     import os
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""What `runner models` and `runner data` have in common."""
+"""The options and commands that `runner models` and `runner data` have in common."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from runner.cli.options import (
     asset_names,
     common,
     existing_path,
-    output_option,
+    format_option,
     pairs,
     pass_session,
 )
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def registration_options(kind: AssetKind) -> Callable[[Function], Function]:
-    """PATH and the options that say what to register, as `az ml <kind> create` has them."""
+    """Add PATH and the options that say what to register, as `az ml <kind> create` has them."""
     facts = ASSET_KINDS[kind]
     options = [
         click.argument("source", metavar="[PATH|FILE.yml]", required=False, type=PathOrAddress()),
@@ -89,8 +89,9 @@ def registration(
     made: Callable[[], str] | None = None,
     other_ways: str = "",
 ) -> Registration:
-    """What the options ask to register; `made` finds the address of what `job` made, if named.
+    """Return the registration that the options ask for.
 
+    `made` finds the address of the output of `job`, if one is named.
     `other_ways` are what the command has besides the options here, as the end of the error where
     nothing is named. Raises WrongUsage and DeclarationError.
     """
@@ -143,7 +144,7 @@ def register_asset(workspace: Workspace, kind: AssetKind, wanted: Registration) 
 
 
 def asset_argument(kind: AssetKind) -> Callable[[Function], Function]:
-    """The argument `reference`, which names one version of an asset."""
+    """Add the argument `reference`, which names one version of an asset."""
     return click.argument(
         "reference", metavar="NAME[:VERSION|@latest]", shell_complete=asset_names(kind)
     )
@@ -165,15 +166,15 @@ def add_list(group: click.Group, kind: AssetKind) -> None:
         shell_complete=asset_names(kind),
         help="Every version of this one.",
     )
-    @output_option
+    @format_option("table", "json")
     @common
     @pass_session
-    def list_assets(session: Session, name: str | None, output: str) -> None:
-        from runner.cli.output import print_assets, print_json, print_note
+    def list_assets(session: Session, name: str | None, format_: str) -> None:
+        from runner.cli.printing import print_assets, print_json, print_note
         from runner.workspace import as_json
 
         found = session.open().assets(kind, name)
-        if output == "json":
+        if format_ == "json":
             print_json(as_json(found))
         elif found:
             print_assets(found)
@@ -192,11 +193,11 @@ def add_show(group: click.Group, kind: AssetKind) -> None:
         epilog=f"\b\nExamples:\n  {command}\n  {command}:1 -o json",
     )
     @asset_argument(kind)
-    @output_option
+    @format_option("table", "json")
     @common
     @pass_session
-    def show(session: Session, reference: str, output: str) -> None:
-        print_registered(session.open().asset(kind, full_reference(reference)), output)
+    def show(session: Session, reference: str, format_: str) -> None:
+        print_registered(session.open().asset(kind, full_reference(reference)), format_)
 
 
 def add_download(group: click.Group, kind: AssetKind) -> None:
@@ -227,16 +228,16 @@ def add_download(group: click.Group, kind: AssetKind) -> None:
 
 
 def full_reference(text: str) -> str:
-    """`name`, `name:1` or `name@latest` as the reference that workspaces take."""
+    """Return `name`, `name:1` or `name@latest` as the reference that workspaces take."""
     return text if text.startswith("azureml:") else f"azureml:{text}"
 
 
-def print_registered(asset: Asset, output: str) -> None:
-    """One asset, as details or JSON."""
-    from runner.cli.output import print_asset, print_json
+def print_registered(asset: Asset, format_: str) -> None:
+    """Print one asset, as details or JSON."""
+    from runner.cli.printing import print_asset, print_json
     from runner.workspace import as_json
 
-    if output == "json":
+    if format_ == "json":
         print_json(as_json(asset))
     else:
         print_asset(asset)
@@ -245,7 +246,7 @@ def print_registered(asset: Asset, output: str) -> None:
 def _told_apart(
     kind: AssetKind, source: Path | str | None, file: Path | None, path: Path | str | None
 ) -> tuple[Path | None, Path | str | None]:
-    """The declaration and the path: the bare argument is one or the other."""
+    """Return the declaration and the path; the bare argument is one or the other."""
     if source is None:
         return file, path
     if isinstance(source, Path) and source.suffix in (".yml", ".yaml") and source.is_file():
@@ -264,5 +265,5 @@ def _declared(kind: AssetKind, file: Path) -> Model | Data:
 
 
 def _type_of(kind: AssetKind, found: Path | str) -> str | None:
-    """The type of what nobody said one of; of an address its workspace looks."""
+    """Return the type of a path, by its content; the workspace looks at an address."""
     return ASSET_KINDS[kind].guess_type(found) if isinstance(found, Path) else None

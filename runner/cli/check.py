@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runner.cli.options import Command, Session, checked_names, common, output_option, pass_session
+from runner.cli.options import Command, Session, checked_names, common, format_option, pass_session
 
 if TYPE_CHECKING:
     from runner.checks.finding import Finding
@@ -21,10 +21,10 @@ Examples:
   runner check --env prod -o json""",
 )
 @click.argument("name", metavar="[ENDPOINT|MODEL]", required=False, shell_complete=checked_names)
-@output_option
+@format_option("table", "json")
 @common
 @pass_session
-def check(session: Session, name: str | None, output: str) -> int:
+def check(session: Session, name: str | None, format_: str) -> int:
     """Check whether what is declared would run on Azure.
 
     Reads declarations, scripts, models' descriptions and the headers of data, and asks uv what the
@@ -33,11 +33,11 @@ def check(session: Session, name: str | None, output: str) -> int:
     exit status is 1 where something fails on Azure, and 0 where there are only warnings.
     """
     from runner.checks.check import check as find
-    from runner.cli.output import nearer, print_json, print_note
+    from runner.cli.printing import nearer, print_json, print_note
     from runner.project import find_project
 
     report = find(find_project(), session.environment, name)
-    if output == "json":
+    if format_ == "json":
         print_json([_record(finding) for finding in report.findings])
     else:
         for finding in report.findings:
@@ -45,7 +45,7 @@ def check(session: Session, name: str | None, output: str) -> int:
     for line in report.unchecked:
         print_note(nearer(line))
     errors = sum(finding.severity == "error" for finding in report.findings)
-    if output != "json":
+    if format_ != "json":
         print_note(_summary(errors, len(report.findings) - errors, bool(report.unchecked)))
     return 1 if errors else 0
 
@@ -61,7 +61,7 @@ def _record(finding: Finding) -> dict[str, object]:
 
 
 def _print(finding: Finding) -> None:
-    from runner.cli.output import nearer, printable
+    from runner.cli.printing import nearer, printable
 
     mark = "" if finding.severity == "error" else "warning: "
     print(printable(nearer(f"{finding.place}: {mark}{finding.text}")))

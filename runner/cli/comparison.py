@@ -1,4 +1,4 @@
-"""`runner models compare`: both versions are found and scored, and what was found is shown."""
+"""`runner models compare`, which finds and scores two versions and shows the differences."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def compare_versions(
 
     Raises a RunnerError naming what can't be found, reached or scored.
     """
-    from runner.cli.output import print_note
+    from runner.cli.printing import print_note
     from runner.comparison.changed_rows import changed_rows
     from runner.comparison.comparing import Half, compare
     from runner.comparison.scoring import score
@@ -150,7 +150,7 @@ def _command(
 
 def print_comparison(comparison: Comparison) -> None:
     """Print a comparison for a person: what breaks first, then what changes and where."""
-    from runner.cli.output import printable, styled
+    from runner.cli.printing import printable, styled
     from runner.comparison.words import checks, environment, told_moves, verdict
 
     first = comparison.answers[0] if len(comparison.answers) == 1 else None
@@ -172,7 +172,7 @@ def print_comparison(comparison: Comparison) -> None:
 
 
 def _print_list(title: str, lines: Sequence[str]) -> None:
-    from runner.cli.output import printable, styled
+    from runner.cli.printing import printable, styled
 
     if lines:
         print()
@@ -182,7 +182,7 @@ def _print_list(title: str, lines: Sequence[str]) -> None:
 
 
 def _print_answer(answer: Answer, several: bool) -> None:
-    from runner.cli.output import print_table
+    from runner.cli.printing import print_table
     from runner.comparison.records import cut
 
     if several:

@@ -16,7 +16,7 @@ from runner.cli.assets import (
     registration,
     registration_options,
 )
-from runner.cli.options import Group, Session, common, output_option, pass_session
+from runner.cli.options import Group, Session, common, format_option, pass_session
 
 
 @click.group(
@@ -38,11 +38,11 @@ Examples:
   runner data register --name patients --path data/diabetes/unlabeled"""
 )
 @registration_options("data")
-@output_option
+@format_option("table", "json")
 @common
 @pass_session
 def register(
-    session: Session, /, output: str, source: Path | str | None, file: Path | None, **options: Any
+    session: Session, /, format_: str, source: Path | str | None, file: Path | None, **options: Any
 ) -> None:
     """Register data.
 
@@ -50,7 +50,7 @@ def register(
     version.
     """
     wanted = registration("data", source, file, **options)
-    print_registered(register_asset(session.open(), "data", wanted), output)
+    print_registered(register_asset(session.open(), "data", wanted), format_)
 
 
 add_list(data, "data")

@@ -1,11 +1,11 @@
-"""Two batch jobs side by side: the columns of their inputs and predictions, and how far apart."""
+"""The comparison of two batch jobs, by the columns of their inputs and predictions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from runner.cli.output import print_json, print_note, print_table, printable
+from runner.cli.printing import print_json, print_note, print_table, printable
 from runner.counting import many
 from runner.drift.comparison import (
     CHI_SQUARE,
@@ -54,11 +54,11 @@ def _why_not(job: Job) -> str:
     )
 
 
-def print_drift(comparison: Comparison, output: str) -> None:
+def print_drift(comparison: Comparison, format_: str) -> None:
     """Print a comparison as `table`, `json` or `markdown`."""
-    if output == "json":
+    if format_ == "json":
         print_json(_document(comparison))
-    elif output == "markdown":
+    elif format_ == "markdown":
         print("\n".join(_markdown(comparison)))
     else:
         rows = [[printable(cell) for cell in _row(column)] for column in comparison.columns]
@@ -121,7 +121,7 @@ def _row(column: ColumnDrift) -> list[str]:
 
 
 def _number(measure: Measure | None) -> str:
-    """Five digits behind the point; fewer where the value is not known to as many."""
+    """Return a value with five decimals, or fewer where its error leaves fewer."""
     if measure is None:
         return ""
     digits = next((n for n in (5, 4, 3, 2) if measure.error < 0.5 * 10.0**-n), 2)

@@ -9,7 +9,7 @@ from runner.cli.options import (
     Session,
     common,
     endpoint_names,
-    output_option,
+    format_option,
     pass_session,
 )
 
@@ -33,17 +33,17 @@ Examples:
   runner endpoints list
   runner endpoints list -o json""",
 )
-@output_option
+@format_option("table", "json")
 @common
 @pass_session
-def list_endpoints(session: Session, output: str) -> None:
+def list_endpoints(session: Session, format_: str) -> None:
     """List endpoints with their deployments."""
-    from runner.cli.output import print_endpoints, print_json, print_note
+    from runner.cli.printing import print_endpoints, print_json, print_note
     from runner.project import LOCAL
     from runner.workspace import as_json
 
     found = session.open().endpoints()
-    if output == "json":
+    if format_ == "json":
         print_json(as_json(found))
     elif found:
         print_endpoints(found)
@@ -58,16 +58,16 @@ Examples:
   runner endpoints show diabetes-batch"""
 )
 @click.argument("name", shell_complete=endpoint_names())
-@output_option
+@format_option("table", "json")
 @common
 @pass_session
-def show(session: Session, name: str, output: str) -> None:
+def show(session: Session, name: str, format_: str) -> None:
     """Show an endpoint: its deployments, their models and drivers."""
-    from runner.cli.output import print_endpoint, print_json
+    from runner.cli.printing import print_endpoint, print_json
     from runner.workspace import as_json
 
     endpoint = session.open().endpoint(name)
-    if output == "json":
+    if format_ == "json":
         print_json(as_json(endpoint))
     else:
         print_endpoint(endpoint)

@@ -13,7 +13,7 @@ from runner.cli.options import (
     Session,
     common,
     environment_names,
-    output_option,
+    format_option,
     pass_session,
 )
 from runner.errors import EnvironmentRefused
@@ -43,18 +43,18 @@ Examples:
   runner env list
   runner env list -o json""",
 )
-@output_option
+@format_option("table", "json")
 @common
-def list_environments(output: str) -> None:
+def list_environments(format_: str) -> None:
     """List the environments: local, and those on Azure.
 
     One for every Pulumi.<env>.yaml, and one for the workspace of a config.json, named as it.
     """
-    from runner.cli.output import print_json, print_table
+    from runner.cli.printing import print_json, print_table
     from runner.environments import list_environments
 
     found = [_described(*described) for described in list_environments(find_project()).items()]
-    if output == "json":
+    if format_ == "json":
         print_json(found)
     else:
         print_table(["environment", "kind", "file"], [list(row.values()) for row in found])
@@ -67,26 +67,26 @@ Examples:
   runner env show local"""
 )
 @click.argument("environment", metavar="[ENV]", required=False, shell_complete=environment_names)
-@output_option
+@format_option("table", "json")
 @common
 @pass_session
-def show(session: Session, environment: str | None, output: str) -> None:
+def show(session: Session, environment: str | None, format_: str) -> None:
     """Show where an environment is and what it holds.
 
     Of one on Azure: its workspace, and the names its endpoints have there.
     """
-    from runner.cli.output import print_details, print_json
+    from runner.cli.printing import print_details, print_json
     from runner.environments import describe, find_source
 
     name = environment or session.environment
     project = find_project()
-    source = find_source(project, name, session.outputs)
+    source = find_source(project, name, session.stack_output)
     details: dict[str, object] = {
         **_described(name, source),
         "root": str(project.root),
-        **describe(project, name, source, lambda: session.open_other(name, session.outputs)),
+        **describe(project, name, source, lambda: session.open_other(name, session.stack_output)),
     }
-    if output == "json":
+    if format_ == "json":
         print_json(details)
     else:
         print_details(
@@ -112,10 +112,10 @@ Examples:
     help="Read all stored files of models and data again and hold them against their hashes, also"
     " those that look unchanged. Only in local.",
 )
-@output_option
+@format_option("table", "json")
 @common
 @pass_session
-def doctor(session: Session, environment: str | None, full: bool, output: str) -> int:
+def doctor(session: Session, environment: str | None, full: bool, format_: str) -> int:
     """Check what an environment needs, and say what to do about what is broken.
 
     Of one on Azure: Pulumi, its stack, signing in, the workspace, whether its network lets this
@@ -125,15 +125,15 @@ def doctor(session: Session, environment: str | None, full: bool, output: str) -
     """
     from dataclasses import asdict
 
-    from runner.cli.output import print_json
+    from runner.cli.printing import print_json
     from runner.environments import examine
 
     links = []
-    for link in examine(environment or session.environment, session.outputs, full=full):
+    for link in examine(environment or session.environment, session.stack_output, full=full):
         links.append(link)
-        if output != "json":
+        if format_ != "json":
             _print_link(link)
-    if output == "json":
+    if format_ == "json":
         print_json([asdict(link) for link in links])
     return EnvironmentRefused.exit_status if any(link.state == "failed" for link in links) else 0
 
@@ -153,9 +153,9 @@ Examples:
     show_default=True,
     help="Where to write the list that `pulumi import` takes.",
 )
-@output_option
+@format_option("table", "json")
 @common
-def adopt(environment: str, file: Path, output: str) -> None:
+def adopt(environment: str, file: Path, format_: str) -> None:
     """List what runs in a workspace already, for a stack to take over.
 
     Previews the stack, whose `scoring:existing` names the workspace, and writes a list of what it
@@ -166,14 +166,14 @@ def adopt(environment: str, file: Path, output: str) -> None:
     import json
     from dataclasses import asdict
 
-    from runner.cli.output import print_json, print_table
+    from runner.cli.printing import print_json, print_table
     from runner.environments import find_adoption
 
     adoption = find_adoption(environment)
     for warning in adoption.warnings:
         click.echo(f"warning: {warning}", err=True)
     file.write_text(json.dumps(adoption.imports, indent=2) + "\n", encoding="utf-8")
-    if output == "json":
+    if format_ == "json":
         print_json([asdict(resource) for resource in adoption.adopted])
     else:
         rows = [
@@ -202,7 +202,7 @@ def _shown(value: object) -> object:
 
 
 def _print_link(link: Link) -> None:
-    from runner.cli.output import nearer, printable, styled
+    from runner.cli.printing import nearer, printable, styled
 
     colour = {"ok": "green", "failed": "red"}.get(link.state)
     state = styled(f"{link.state:7}", sys.stdout, fg=colour)

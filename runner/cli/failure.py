@@ -1,4 +1,4 @@
-"""How an error is printed: one line that names the thing and the way out."""
+"""Prints an error as one line that names the thing and the way out."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ def report(error: Exception, verbose: bool = False) -> int:
         import traceback
 
         traceback.print_exception(error, file=sys.stderr)
-    lines, status = _explain(error)
+    lines, status = _lines_and_status(error)
     for line in lines:
         print_error(line)
     return status
 
 
 def print_error(text: str) -> None:
-    """One line on stderr, in red where it is a terminal."""
+    """Print one line on stderr, in red where it is a terminal."""
     _print_line("error:", "red", text)
 
 
 def print_warning(text: str) -> None:
-    """One line on stderr, in yellow where it is a terminal."""
+    """Print one line on stderr, in yellow where it is a terminal."""
     _print_line("warning:", "yellow", text)
 
 
 def _print_line(label: str, colour: str, text: str) -> None:
-    from runner.cli.output import nearer, printable, styled
+    from runner.cli.printing import nearer, printable, styled
 
     text = printable(nearer(text))
     if len(text) > _HEAD + _TAIL:
@@ -43,11 +43,12 @@ def _print_line(label: str, colour: str, text: str) -> None:
     print(f"{styled(label, sys.stderr, fg=colour)} {text}", file=sys.stderr)
 
 
-def _explain(error: Exception) -> tuple[list[str], int]:
+def _lines_and_status(error: Exception) -> tuple[list[str], int]:
+    """Return the lines to print, one for each problem, and the exit status."""
     if isinstance(error, RunnerError):
         # Only declarations have several problems; a line break elsewhere is part of a name.
         problems = getattr(error, "problems", None)
-        return [str(one) for one in problems or [error]], error.exit_status
+        return [str(problem) for problem in problems or [error]], error.exit_status
     if isinstance(error, click.Abort):
         return ["interrupted"], INTERRUPTED
     if isinstance(error, click.UsageError):

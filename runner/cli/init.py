@@ -31,7 +31,7 @@ def init(name: str, folder: Path) -> None:
     Writes models/NAME/model.yml, batch-endpoint.yml and batch-deployment.yml, with comments, as
     `az ml` takes them. Nothing that is there is changed.
     """
-    from runner.cli.output import nearer, print_note
+    from runner.cli.printing import nearer, print_note
     from runner.new_model import declare_model
     from runner.project import find_project
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first asks to stop, the second leaves at once."""
+"""Handles Ctrl-C and SIGTERM: the first asks to stop, the second leaves at once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @dataclass
 class Interruption:
-    """Whether somebody asked to stop. What is raised then may be swallowed by a library."""
+    """Remembers that somebody asked to stop, as a library may swallow what is raised then."""
 
     asked: bool = False
 
@@ -30,7 +30,7 @@ class Interruption:
 
 @contextmanager
 def interruptible(note: str = "") -> Iterator[Interruption]:
-    """Within, the first Ctrl-C or SIGTERM raises KeyboardInterrupt; the next ends the process.
+    """Let the first Ctrl-C or SIGTERM raise KeyboardInterrupt, and the next end the process.
 
     `note` is a line for stderr at the first.
     """

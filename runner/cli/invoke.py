@@ -14,7 +14,7 @@ from runner.cli.options import (
     deployment_names,
     endpoint_names,
     env_manager_option,
-    output_option,
+    format_option,
     pass_session,
 )
 
@@ -46,7 +46,7 @@ Examples:
     help="Tell the status of the model or script itself, where the endpoint answers 424.",
 )
 @env_manager_option
-@output_option
+@format_option("table", "json")
 @common
 @pass_session
 def invoke(
@@ -55,7 +55,7 @@ def invoke(
     request: str,
     deployment: str | None,
     container_status: bool,
-    output: str,
+    format_: str,
 ) -> None:
     """Send one request to an online endpoint.
 
@@ -65,14 +65,14 @@ def invoke(
     """
     from dataclasses import replace
 
-    from runner.cli.output import print_json, print_note
+    from runner.cli.printing import print_json, print_note
     from runner.errors import RunnerError
 
     body = _read(request)
     response = session.open().send(endpoint, body, deployment)
     if container_status:
         response = replace(response, status=response.container_status, model_error=None)
-    if output == "json":
+    if format_ == "json":
         print_json(_as_json(response))
     else:
         text = response.body.decode("utf-8", "backslashreplace")
@@ -89,7 +89,7 @@ def invoke(
 
 
 def _read(request: str) -> bytes:
-    """The request's bytes, as they are. WrongUsage, with the place, unless they are JSON."""
+    """Return the request's bytes. Raises WrongUsage, with the place, unless they are JSON."""
     import json
     from pathlib import Path
 

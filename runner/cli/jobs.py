@@ -11,14 +11,15 @@ import click
 from runner.cli.options import (
     Goal,
     Group,
+    Option,
     Session,
     age,
     common,
     download_option,
+    format_option,
     job_argument,
     job_names,
     no_wait_option,
-    output_option,
     pass_session,
 )
 from runner.jobs.kinds import JOB_TYPES, JobType
@@ -71,16 +72,16 @@ Examples:
     type=click.Choice(JOB_TYPES),
     help="Only jobs of this type; batch jobs score, most others train.",
 )
-@output_option
+@format_option("table", "json")
 @common
 @pass_session
-def list_jobs(session: Session, limit: int | None, type_: JobType | None, output: str) -> None:
+def list_jobs(session: Session, limit: int | None, type_: JobType | None, format_: str) -> None:
     """List jobs, the latest first."""
-    from runner.cli.output import print_jobs, print_json, print_note
+    from runner.cli.printing import print_jobs, print_json, print_note
     from runner.workspace import as_json
 
     found = session.open().jobs(limit, type_)
-    if output == "json":
+    if format_ == "json":
         print_json(as_json(found))
     elif found:
         print_jobs(found)
@@ -96,10 +97,10 @@ Examples:
   runner jobs show NAME -o json"""
 )
 @job_argument()
-@output_option
+@format_option("table", "json")
 @common
 @pass_session
-def show(session: Session, name: str | None, output: str) -> None:
+def show(session: Session, name: str | None, format_: str) -> None:
     """Show a job and, once it has ended, what it did.
 
     Of a job that trains this is what its MLflow run tracked: parameters, metrics, models and
@@ -108,7 +109,7 @@ def show(session: Session, name: str | None, output: str) -> None:
     With -v its log comes first, on stderr: what its workers printed and the tracebacks of its
     errors.
     """
-    from runner.cli.output import print_job, print_json
+    from runner.cli.printing import print_job, print_json
     from runner.cli.runs import run_details, told_run
     from runner.cli.watch import find_summary, print_log
     from runner.workspace import as_json
@@ -118,7 +119,7 @@ def show(session: Session, name: str | None, output: str) -> None:
     if session.verbose and job.status.final:
         print_log(workspace, job.name, sys.stderr)
     summary, run = find_summary(workspace, job), told_run(workspace, job)
-    if output == "json":
+    if format_ == "json":
         print_json({**as_json(job), "summary": as_json(summary), "run": as_json(run)})
     else:
         print_job(job, summary, run_details(run) if run else {})
@@ -140,7 +141,7 @@ def stream(session: Session, name: str | None) -> int:
     exit status is the job's. Ctrl-C leaves the job running.
     """
     from runner.cli.failure import INTERRUPTED
-    from runner.cli.output import near, print_note
+    from runner.cli.printing import near, print_note
     from runner.cli.watch import collect, named, print_outcome, watch
     from runner.counting import many
     from runner.workspace import JobStatus
@@ -169,16 +170,16 @@ Examples:
   runner jobs cancel NAME"""
 )
 @job_argument(required=True)
-@output_option
+@format_option("table", "json")
 @common
 @pass_session
-def cancel(session: Session, name: str, output: str) -> None:
+def cancel(session: Session, name: str, format_: str) -> None:
     """Cancel a job; in local, what it has finished stays for a resume."""
-    from runner.cli.output import print_json
+    from runner.cli.printing import print_json
     from runner.workspace import as_json
 
     job = session.open().cancel(name)
-    if output == "json":
+    if format_ == "json":
         print_json(as_json(job))
     else:
         print(f"{job.name}  {job.status}")
@@ -188,16 +189,16 @@ def cancel(session: Session, name: str, output: str) -> None:
     epilog="""\b
 Examples:
   runner jobs resume
-  runner jobs resume NAME --download results"""
+  runner jobs resume NAME --download-path results"""
 )
 @job_argument()
 @download_option
 @no_wait_option
-@output_option
+@format_option("table", "json")
 @common
 @pass_session
 def resume(
-    session: Session, name: str | None, download: Path | None, no_wait: bool, output: str
+    session: Session, name: str | None, download: Path | None, no_wait: bool, format_: str
 ) -> int:
     """Take up a job that was cut off.
 
@@ -205,16 +206,16 @@ def resume(
     can't be resumed.
     """
     if no_wait and download:
-        raise click.UsageError("--no-wait and --download exclude each other")
+        raise click.UsageError("--no-wait and --download-path exclude each other")
     from runner.cli.watch import follow_to_end, print_started
 
     workspace = session.open()
     chosen = name or workspace.job().name
     if no_wait:
-        print_started(workspace.resume(chosen), output)
+        print_started(workspace.resume(chosen), format_)
         return 0
     return follow_to_end(
-        workspace, lambda: workspace.resume(chosen), output, session.verbose, download
+        workspace, lambda: workspace.resume(chosen), format_, session.verbose, download
     )
 
 
@@ -222,15 +223,15 @@ def resume(
     epilog="""\b
 Examples:
   runner jobs download
-  runner jobs download NAME --output-path results"""
+  runner jobs download NAME --download-path results"""
 )
 @job_argument()
 @click.option(
-    "--output-path",
     "--download-path",
-    "--download",
     "-p",
     "target",
+    cls=Option,
+    former=("--download", "--output-path"),
     metavar="DIR",
     type=click.Path(file_okay=False, path_type=Path),
     help="Where to.  [default: a folder here, named as the job]",
@@ -263,18 +264,11 @@ Examples:
     show_default=True,
     help="Whether its highest or its lowest value is the best.",
 )
-@click.option(
-    "--output",
-    "-o",
-    type=click.Choice(["table", "json", "markdown"]),
-    default="table",
-    show_default=True,
-    help="How to print the result; markdown of batch jobs.",
-)
+@format_option("table", "json", "markdown")
 @common
 @pass_session
 def compare(
-    session: Session, names: tuple[str, ...], metric: str | None, goal: Goal, output: str
+    session: Session, names: tuple[str, ...], metric: str | None, goal: Goal, format_: str
 ) -> None:
     """Put side by side what jobs tracked, or two batch jobs.
 
@@ -286,9 +280,11 @@ def compare(
     Azure's threshold, and above what 5 of 100 pairs of samples of these sizes come to by chance.
     The data may be gone: each batch job leaves a profile of it.
     """
+    if len(set(names)) < len(names) == 2:
+        raise click.UsageError(f"job {names[0]!r} is named twice: name another one to compare with")
     if len(set(names)) < 2:
-        raise click.UsageError("name two jobs or more; runner jobs list has them")
-    from runner.cli.output import print_json
+        raise click.UsageError("name two jobs or more; `runner jobs list` has them")
+    from runner.cli.printing import print_json
     from runner.cli.runs import best_first, find_tracked, print_comparison
     from runner.workspace import as_json
 
@@ -305,14 +301,14 @@ def compare(
             raise click.UsageError("--by is for jobs that trained: a batch job tracks no metric")
         from runner.cli.drift import compare_jobs, print_drift
 
-        print_drift(compare_jobs(workspace, chosen), output)
+        print_drift(compare_jobs(workspace, chosen), format_)
         return
-    if output == "markdown":
+    if format_ == "markdown":
         raise click.UsageError("-o markdown is for two batch jobs")
     tracked = find_tracked(workspace, chosen)
     if metric is not None:
         tracked = best_first(tracked, metric, goal)
-    if output == "json":
+    if format_ == "json":
         print_json([{**as_json(entry.job), "run": as_json(entry.run)} for entry in tracked])
     else:
         print_comparison(tracked)
@@ -341,7 +337,7 @@ Examples:
     help=f"Those that ended so: {', '.join(FINAL)}. May be repeated.",
 )
 @click.option("--yes", "-y", is_flag=True, help="Don't ask.")
-@output_option
+@format_option("table", "json")
 @common
 @pass_session
 def remove(
@@ -350,7 +346,7 @@ def remove(
     older_than: timedelta | None,
     statuses: tuple[str, ...],
     yes: bool,
-    output: str,
+    format_: str,
 ) -> int:
     """Remove jobs and what only they hold: their logs, reports and results.
 
@@ -360,7 +356,7 @@ def remove(
     """
     if bool(names) == (older_than is not None or bool(statuses)):
         raise click.UsageError("give NAMEs, or choose jobs with --older-than and --status")
-    from runner.cli.output import print_json, print_note
+    from runner.cli.printing import print_json, print_note
     from runner.cli.removal import choose_jobs, confirmed
     from runner.cli.transfers import size
     from runner.counting import many
@@ -368,13 +364,13 @@ def remove(
     workspace = session.open()
     workspace.remove_jobs((), pretend=True)  # where none is ever removed, that is all to say
     chosen = choose_jobs(workspace, names, older_than, statuses)
-    shown_on = sys.stderr if output == "json" else sys.stdout
+    shown_on = sys.stderr if format_ == "json" else sys.stdout
     if chosen and not (yes or confirmed(workspace, chosen, shown_on)):
-        if output == "json":
+        if format_ == "json":
             print_json({"removed": [], "bytes": 0})
         return 0
     freed = workspace.remove_jobs(chosen) if chosen else 0
-    if output == "json":
+    if format_ == "json":
         print_json({"removed": chosen, "bytes": freed})
     elif chosen:
         print("\n".join(chosen))

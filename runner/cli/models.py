@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from runner.cli.assets import (
 from runner.cli.comparison import TOLERANCE, share
 from runner.cli.options import (
     Group,
+    Option,
     Session,
     asset_names,
     common,
@@ -30,8 +30,8 @@ from runner.cli.options import (
     env_manager_option,
     environment_names,
     existing_path,
+    format_option,
     job_names,
-    output_option,
     pass_session,
 )
 from runner.cli.pins import find_targets, pin_model, pin_options
@@ -79,7 +79,7 @@ Examples:
     help="Which model or artifact that the job logged, such as model.",
 )
 @pin_options
-@output_option
+@format_option("table", "json")
 @common
 @pass_session
 def register(
@@ -90,7 +90,7 @@ def register(
     artifact: str | None,
     pin: bool,
     deployments: tuple[str, ...],
-    output: str,
+    format_: str,
     source: Path | str | None,
     file: Path | None,
     path: Path | str | None,
@@ -133,7 +133,7 @@ def register(
     )
     targets = find_targets(session.environment, wanted.name, wanted.path, deployments, pin)
     registered = register_asset(workspace, "model", wanted)
-    print_registered(registered, output)
+    print_registered(registered, format_)
     if targets:
         pin_model(workspace, targets, registered)
 
@@ -162,21 +162,25 @@ Examples:
     help="The environment that gets it, or a registry of Azure: azureml://registries/NAME.",
 )
 @click.option(
-    "--from-outputs",
-    "source_outputs",
+    "--from-stack-output",
+    "source_output",
+    cls=Option,
+    former=("--from-outputs",),
     metavar="FILE",
     type=existing_path(dir_okay=False),
-    help="The stack's outputs of --from, as --outputs has them.",
+    help="The stack's output of --from, as --stack-output has it.",
 )
 @click.option(
-    "--to-outputs",
-    "target_outputs",
+    "--to-stack-output",
+    "target_output",
+    cls=Option,
+    former=("--to-outputs",),
     metavar="FILE",
     type=existing_path(dir_okay=False),
-    help="The stack's outputs of --to.",
+    help="The stack's output of --to.",
 )
 @pin_options
-@output_option
+@format_option("table", "json")
 @common
 @pass_session
 def promote(
@@ -185,11 +189,11 @@ def promote(
     reference: str,
     source: str | None,
     target: str,
-    source_outputs: Path | None,
-    target_outputs: Path | None,
+    source_output: Path | None,
+    target_output: Path | None,
     pin: bool,
     deployments: tuple[str, ...],
-    output: str,
+    format_: str,
 ) -> None:
     """Copy a version of a model to another environment.
 
@@ -201,8 +205,11 @@ def promote(
     """
     from runner.cli.promote import promote
     from runner.commit import checked_out_commit
-    from runner.environments import takes_outputs
-    from runner.project import OUTPUTS, find_project
+    from runner.environments import takes_stack_output
+    from runner.project import STACK_OUTPUT, find_project, stack_output_variable
+
+    def output_of(environment: str, given: Path | None) -> Path | None:
+        return given or (session.stack_output if takes_stack_output(environment) else None)
 
     origin = source or session.environment
     if target.startswith(_REGISTRY):
@@ -210,31 +217,30 @@ def promote(
             raise click.UsageError(
                 f"--pin writes an environment's stack file, and {target} is none"
             )
-        own = session.outputs if takes_outputs(origin) else None
-        here = session.open_other(origin, source_outputs or own)
+        here = session.open_other(origin, output_of(origin, source_output))
         registry = target.removeprefix(_REGISTRY).strip("/")
-        print_registered(here.share(full_reference(reference), registry), output)
+        print_registered(here.share(full_reference(reference), registry), format_)
         return
     if origin == target:
         raise click.UsageError(f"--from and --to are both {target}: a copy needs two environments")
-    both = takes_outputs(origin) and takes_outputs(target)
-    if both and not (source_outputs and target_outputs):
-        # One workspace's outputs for both ends would copy it onto itself.
-        if session.outputs or os.environ.get(OUTPUTS):
+    both = takes_stack_output(origin) and takes_stack_output(target)
+    if both and not (source_output and target_output):
+        # One workspace's output for both ends would copy it onto itself.
+        if session.stack_output or stack_output_variable():
             raise click.UsageError(
-                f"--outputs and {OUTPUTS} describe one workspace, and there are two: give"
-                " --from-outputs and --to-outputs"
+                f"--stack-output and {STACK_OUTPUT} describe one workspace, and there are two: give"
+                " --from-stack-output and --to-stack-output"
             )
     elif not both:
-        source_outputs = source_outputs or (session.outputs if takes_outputs(origin) else None)
-        target_outputs = target_outputs or (session.outputs if takes_outputs(target) else None)
+        source_output = output_of(origin, source_output)
+        target_output = output_of(target, target_output)
     name = full_reference(reference).removeprefix("azureml:").partition("@")[0].partition(":")[0]
     targets = find_targets(target, name, None, deployments, pin)
-    here = session.open_other(origin, source_outputs)
-    there = session.open_other(target, target_outputs)
+    here = session.open_other(origin, source_output)
+    there = session.open_other(target, target_output)
     commit = checked_out_commit(find_project().root)
     promoted = promote(here, there, full_reference(reference), commit)
-    print_registered(promoted, output)
+    print_registered(promoted, format_)
     if targets:
         pin_model(there, targets, promoted)
 
@@ -295,14 +301,7 @@ Examples:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the comparison there, as a page.",
 )
-@click.option(
-    "--output",
-    "-o",
-    type=click.Choice(["table", "json", "markdown"]),
-    default="table",
-    show_default=True,
-    help="How to print the result.",
-)
+@format_option("table", "json", "markdown")
 @env_manager_option
 @common
 @pass_session
@@ -318,7 +317,7 @@ def compare(
     fail_over: float | None,
     rows: Path | None,
     html: Path | None,
-    output: str,
+    format_: str,
 ) -> int:
     """Say what a new version of a model changes.
 
@@ -328,7 +327,7 @@ def compare(
     the model as it lies in the project. Nothing is registered or changed anywhere.
     """
     from runner.cli.comparison import EXCEEDED, compare_versions, excess, print_comparison
-    from runner.cli.output import print_json, print_note
+    from runner.cli.printing import print_json, print_note
 
     comparison = compare_versions(session, old, new, endpoint, deployment, data, tolerance, rows)
     if html is not None:
@@ -336,11 +335,11 @@ def compare(
         from runner.files.atomic import write_atomically
 
         write_atomically(html, to_page(comparison))
-    if output == "json":
+    if format_ == "json":
         from runner.comparison.report import to_json
 
         print_json(to_json(comparison))
-    elif output == "markdown":
+    elif format_ == "markdown":
         from runner.comparison.markdown import to_markdown
 
         print(to_markdown(comparison), end="")
@@ -354,7 +353,10 @@ def compare(
 
 
 def _only_declared() -> Path | None:
-    """The declaration of the project's model; None outside a project, or where there are more."""
+    """Return the declaration of the project's only model; None where there is no such.
+
+    Raises UsageError where the project has several.
+    """
     from runner.declarations import read_catalog
     from runner.errors import WrongUsage
     from runner.project import find_project
@@ -367,7 +369,7 @@ def _only_declared() -> Path | None:
     if len(declared) > 1:
         names = ", ".join(sorted(declared))
         raise click.UsageError(f"the project declares {names}: name one with -f model.yml")
-    return next((one.file for one in declared.values()), None)
+    return next((model.file for model in declared.values()), None)
 
 
 add_list(models, "model")

@@ -21,16 +21,17 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Goal = Literal["maximize", "minimize"]  # of a metric, as a sweep of az ml calls them
-Opener = Callable[..., "Workspace"]  # takes the environment and, where given, its outputs
+Completion = Callable[..., "list[CompletionItem]"]
+Opener = Callable[..., "Workspace"]  # takes the environment and, where given, its stack output
 
 
 @dataclass
 class Session:
-    """What the options say about the whole command, wherever on the line they stand."""
+    """Holds what the options say about the whole command, wherever on the line they stand."""
 
     opener: Opener
     chosen: str | None = None
-    outputs: Path | None = None
+    stack_output: Path | None = None
     verbose: bool = False
     env_manager: EnvManager | None = None
     find_abilities: Callable[..., Abilities] | None = None  # None: those of the open workspace
@@ -49,23 +50,23 @@ class Session:
                 "--env-manager is for this machine: elsewhere the platform makes the declared"
                 " environment; leave it out"
             )
-        workspace = self.open_other(self.environment, self.outputs)
+        workspace = self.open_other(self.environment, self.stack_output)
         workspace.env_manager = self.env_manager
         return workspace
 
     def abilities(self) -> Abilities:
-        """What the environment can do, without opening its workspace where that is known."""
+        """Return what the environment can do, without opening its workspace where that is known."""
         if self.find_abilities is None:
-            return self.open_other(self.environment, self.outputs).abilities
-        return self.find_abilities(self.environment, self.outputs)
+            return self.open_other(self.environment, self.stack_output).abilities
+        return self.find_abilities(self.environment, self.stack_output)
 
-    def open_other(self, environment: str, outputs: Path | None) -> Workspace:
-        """The workspace of an environment by name, whatever the options say."""
+    def open_other(self, environment: str, stack_output: Path | None) -> Workspace:
+        """Open the workspace of an environment by name, whatever the options say."""
         from runner.cli.failure import print_warning
-        from runner.cli.output import nearer, print_note
+        from runner.cli.printing import nearer, print_note
         from runner.cli.transfers import TransferView
 
-        given = () if outputs is None else (outputs,)
+        given = () if stack_output is None else (stack_output,)
         workspace = self.opener(environment, *given)
         workspace.on_transfer = TransferView().show
         workspace.on_notice = print_warning
@@ -82,8 +83,8 @@ def _session(ctx: click.Context) -> Session:
     return session
 
 
-def _names(listed: Callable[[Workspace], Iterable[str]]) -> Callable[..., list[CompletionItem]]:
-    """A completion callback: the workspace's names that go on from what is typed."""
+def completes(listed: Callable[[click.Context], Iterable[str]]) -> Completion:
+    """Make of what lists names the callback that completes the one that is typed."""
 
     def complete(
         ctx: click.Context, _param: click.Parameter, incomplete: str
@@ -91,7 +92,7 @@ def _names(listed: Callable[[Workspace], Iterable[str]]) -> Callable[..., list[C
         from click.shell_completion import CompletionItem
 
         try:
-            names = list(listed(_session(ctx).open()))
+            names = list(listed(ctx))
         except Exception:  # a shell in the middle of a line has no place for an error
             return []
         return [CompletionItem(name) for name in names if name.startswith(incomplete)]
@@ -99,128 +100,84 @@ def _names(listed: Callable[[Workspace], Iterable[str]]) -> Callable[..., list[C
     return complete
 
 
-def endpoint_names(kind: str | None = None) -> Callable[..., list[CompletionItem]]:
-    """A completion callback for the names of endpoints, `batch` or `online` where one is meant."""
-    return _names(lambda workspace: (endpoint.name for endpoint in _endpoints(workspace, kind)))
+def _endpoints(ctx: click.Context, kind: str | None) -> list[EndpointInfo]:
+    endpoints = _session(ctx).open().endpoints()
+    return [endpoint for endpoint in endpoints if kind in (None, endpoint.kind)]
 
 
-def _endpoints(workspace: Workspace, kind: str | None) -> list[EndpointInfo]:
-    return [endpoint for endpoint in workspace.endpoints() if kind in (None, endpoint.kind)]
+def endpoint_names(kind: str | None = None) -> Completion:
+    """Complete the names of endpoints, of `batch` or `online` ones where a kind is given."""
+    return completes(lambda ctx: (endpoint.name for endpoint in _endpoints(ctx, kind)))
 
 
-job_names = _names(lambda workspace: (one.name for one in workspace.jobs(limit=50)))
+job_names = completes(lambda ctx: (job.name for job in _session(ctx).open().jobs(limit=50)))
 
 
-def asset_names(kind: AssetKind) -> Callable[..., list[CompletionItem]]:
-    """A completion callback for the names of the workspace's models or data."""
-    return _names(lambda workspace: sorted({one.name for one in workspace.assets(kind)}))
+def asset_names(kind: AssetKind) -> Completion:
+    """Complete the names of the workspace's models or data."""
+    return completes(
+        lambda ctx: sorted({asset.name for asset in _session(ctx).open().assets(kind)})
+    )
 
 
-def deployment_names(kind: str) -> Callable[..., list[CompletionItem]]:
-    """A completion callback for the deployments of the endpoint on the line; of every endpoint of
-    the kind where there is none."""
+def deployment_names(kind: str) -> Completion:
+    """Complete the deployments of the endpoint on the line, else of all endpoints of the kind."""
 
-    def complete(
-        ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
+    def listed(ctx: click.Context) -> Iterable[str]:
         # A line that ends in an option without its value leaves its arguments unread, in `args`.
         typed = {ctx.params.get("endpoint"), *ctx.args}
+        endpoints = _endpoints(ctx, kind)
+        chosen = [endpoint for endpoint in endpoints if endpoint.name in typed] or endpoints
+        return (deployment.name for endpoint in chosen for deployment in endpoint.deployments)
 
-        def listed(workspace: Workspace) -> Iterable[str]:
-            endpoints = _endpoints(workspace, kind)
-            chosen = [endpoint for endpoint in endpoints if endpoint.name in typed] or endpoints
-            return (deployment.name for endpoint in chosen for deployment in endpoint.deployments)
-
-        return _names(listed)(ctx, param, incomplete)
-
-    return complete
+    return completes(listed)
 
 
-def model_folders(
-    _ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """The folders of the project's `models`."""
-    from click.shell_completion import CompletionItem
-
-    from runner.errors import RunnerError
+@completes
+def model_folders(_ctx: click.Context) -> Iterable[str]:
+    """Return the folders of the project's `models`."""
     from runner.project import find_project
 
-    try:
-        folders = sorted(path.name for path in find_project().models.iterdir() if path.is_dir())
-    except (OSError, RunnerError):
-        return []
-    return [CompletionItem(name) for name in folders if name.startswith(incomplete)]
+    return sorted(path.name for path in find_project().models.iterdir() if path.is_dir())
 
 
-def declared_jobs(
-    ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """The jobs that the model folder on the line declares."""
-    from click.shell_completion import CompletionItem
-
+@completes
+def declared_jobs(ctx: click.Context) -> Iterable[str]:
+    """Return the jobs that the model folder on the line declares."""
     from runner.declarations import read_catalog
-    from runner.errors import RunnerError
     from runner.project import find_project
 
-    try:
-        jobs = read_catalog(find_project().models).jobs.get(ctx.params.get("model") or "", {})
-    except (OSError, RunnerError):
-        return []
-    return [CompletionItem(name) for name in jobs if name.startswith(incomplete)]
+    return read_catalog(find_project().models).jobs.get(ctx.params.get("model") or "", {})
 
 
-def schedule_names(
-    ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """The schedules in the stack file, of the endpoint on the line if there is one."""
-    from click.shell_completion import CompletionItem
-
-    from runner.errors import RunnerError
+@completes
+def schedule_names(ctx: click.Context) -> Iterable[str]:
+    """Return the schedules in the stack file, of the endpoint on the line if there is one."""
     from runner.project import find_project, read_environment_catalog
 
-    try:
-        catalog = read_environment_catalog(find_project(), _session(ctx).environment)
-    except (OSError, RunnerError):
-        return []
+    catalog = read_environment_catalog(find_project(), _session(ctx).environment)
     typed = (ctx.params.get("endpoint"), *ctx.args)
     owners = [name for name in catalog.schedules if name in typed] or list(catalog.schedules)
-    names = sorted({name for owner in owners for name in catalog.schedules[owner]})
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    return sorted({name for owner in owners for name in catalog.schedules[owner]})
 
 
-def checked_names(
-    _ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """The endpoints, models and model folders that the project declares."""
-    from click.shell_completion import CompletionItem
-
+@completes
+def checked_names(_ctx: click.Context) -> Iterable[str]:
+    """Return the endpoints, models and model folders that the project declares."""
     from runner.checks.choice import names_in
     from runner.declarations import survey_catalog
-    from runner.errors import RunnerError
     from runner.project import find_project
 
-    try:
-        names = sorted(names_in(survey_catalog(find_project().models)[0]))
-    except (OSError, RunnerError):
-        return []
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    return sorted(names_in(survey_catalog(find_project().models)[0]))
 
 
-def environment_names(
-    _ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """The project's environments."""
-    from click.shell_completion import CompletionItem
-
+@completes
+def environment_names(_ctx: click.Context) -> Iterable[str]:
+    """Return the project's environments."""
     from runner.environments import list_environments
-    from runner.errors import RunnerError
     from runner.project import find_project
 
-    try:
-        names = list_environments(find_project())
-    except (OSError, RunnerError):
-        return []
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    return list_environments(find_project())
 
 
 def _choose_environment(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
@@ -228,9 +185,9 @@ def _choose_environment(ctx: click.Context, _param: click.Parameter, value: str 
         _session(ctx).chosen = value
 
 
-def _choose_outputs(ctx: click.Context, _param: click.Parameter, value: Path | None) -> None:
+def _choose_stack_output(ctx: click.Context, _param: click.Parameter, value: Path | None) -> None:
     if value is not None:
-        _session(ctx).outputs = value
+        _session(ctx).stack_output = value
 
 
 def _choose_env_manager(
@@ -244,6 +201,20 @@ def _be_verbose(ctx: click.Context, _param: click.Parameter, value: bool) -> Non
         _session(ctx).verbose = True
 
 
+class Option(click.Option):
+    """An option that is also taken by its `former` names, which help and completion leave out."""
+
+    def __init__(self, *names: Any, former: tuple[str, ...], **options: Any) -> None:
+        super().__init__(*names, **options)
+        self._former = former
+
+    def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
+        super().add_to_parser(parser, ctx)
+        names, self.opts = self.opts, list(self._former)
+        super().add_to_parser(parser, ctx)
+        self.opts = names
+
+
 _env = click.option(
     "--env",
     "-e",
@@ -254,14 +225,16 @@ _env = click.option(
     shell_complete=environment_names,
     help="The environment to work in.  [default: RUNNER_ENV, else local]",
 )
-_outputs = click.option(
-    "--outputs",
+_stack_output = click.option(
+    "--stack-output",
+    cls=Option,
+    former=("--outputs",),
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
     expose_value=False,
     is_eager=True,
-    callback=_choose_outputs,
-    help="The stack's outputs as JSON, in place of Pulumi's state.  [default: RUNNER_OUTPUTS]",
+    callback=_choose_stack_output,
+    help="The stack's output as JSON, in place of Pulumi's state.  [default: RUNNER_STACK_OUTPUT]",
 )
 _verbose = click.option(
     "--verbose",
@@ -272,14 +245,22 @@ _verbose = click.option(
     callback=_be_verbose,
     help="Show more: logs as they come, the traceback of an error.",
 )
-output_option = click.option(
-    "--output",
-    "-o",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="How to print the result.",
-)
+
+
+def format_option(*formats: str) -> Callable[[Function], Function]:
+    """Return the option -o, as az has it: one of the formats, of which the first is the default."""
+    return click.option(
+        "--output",
+        "-o",
+        "format_",
+        metavar="FORMAT",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help=f"The format of the result: {', '.join(formats[:-1])} or {formats[-1]}.",
+    )
+
+
 env_manager_option = click.option(
     "--env-manager",
     type=click.Choice(ENV_MANAGERS),
@@ -305,7 +286,10 @@ def _new_place(ctx: click.Context, param: click.Parameter, value: Path | None) -
 
 
 download_option = click.option(
-    "--download",
+    "--download-path",
+    "download",
+    cls=Option,
+    former=("--download",),
     metavar="DIR",
     type=click.Path(file_okay=False, path_type=Path),
     callback=_new_place,
@@ -314,12 +298,12 @@ download_option = click.option(
 
 
 def common(function: Function) -> Function:
-    """The options of every command; the one nearest the end of the line wins."""
-    return _env(_outputs(_verbose(function)))
+    """Add the options of every command; the last on the line wins."""
+    return _env(_stack_output(_verbose(function)))
 
 
 def job_argument(required: bool = False) -> Callable[[Function], Function]:
-    """NAME, a job; where it may be left out, the latest job is meant."""
+    """Add NAME, a job; where it may be left out, the latest job is meant."""
     return click.argument("name", required=required, shell_complete=job_names)
 
 
@@ -398,5 +382,5 @@ class PathOrAddress(click.Path):
 
 
 def existing_path(**kinds: bool) -> click.Path:
-    """A path that must be there, as a Path."""
+    """Return the type of an option that takes a path, which must be there, as a Path."""
     return click.Path(exists=True, path_type=Path, **kinds)

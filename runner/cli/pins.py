@@ -1,4 +1,4 @@
-"""Pinning: what `--pin` of `runner models` writes into an environment's stack file."""
+"""`--pin` of `runner models`, which writes a version into an environment's stack file."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Targets:
-    """The deployments to pin, and the stack file to pin them in."""
+    """Names the deployments to pin, and the stack file to pin them in."""
 
     file: Path
     deployments: Sequence[Deployment]
 
 
 def pin_options(function: Function) -> Function:
-    """`--pin` and which deployments it is for."""
+    """Add `--pin` and the option that says which deployments it is for."""
     pin = click.option(
         "--pin",
         is_flag=True,
@@ -45,7 +45,7 @@ def pin_options(function: Function) -> Function:
 def find_targets(
     environment: str, model: str, path: Path | str | None, deployments: Sequence[str], pin: bool
 ) -> Targets | None:
-    """What to pin, found before anything is registered; None without `pin`.
+    """Return what to pin, before anything is registered; None without `pin`.
 
     Raises WrongUsage for an environment without a stack file and where no deployment is meant,
     and DeclarationError.
@@ -76,19 +76,24 @@ def pin_model(workspace: Workspace, targets: Targets, model: Asset) -> None:
     What changed is said on stderr, and where nothing did. Raises DeclarationError and
     EnvironmentRefused.
     """
-    from runner.cli.output import near, print_note
+    from runner.cli.printing import near, print_note
     from runner.declarations.pin import Pin, write_pins
 
     pins = [
-        Pin(one.endpoint_name, one.name, model.reference, _register_code(workspace, one))
-        for one in targets.deployments
+        Pin(
+            deployment.endpoint_name,
+            deployment.name,
+            model.reference,
+            _register_code(workspace, deployment),
+        )
+        for deployment in targets.deployments
     ]
     written = write_pins(targets.file, pins)
     if not written:
         print_note(f"{near(str(targets.file))} has these pins already")
-    for one in written:
-        values = " and ".join(value for _, value in one.values)
-        print_note(f"{near(str(targets.file))}: {one.endpoint}/{one.deployment} runs {values}")
+    for pin in written:
+        values = " and ".join(value for _, value in pin.values)
+        print_note(f"{near(str(targets.file))}: {pin.endpoint}/{pin.deployment} runs {values}")
 
 
 def _register_code(workspace: Workspace, deployment: Deployment) -> str | None:

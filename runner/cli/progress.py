@@ -1,4 +1,4 @@
-"""The progress of a job on stderr: a bar on a terminal, a quiet line elsewhere."""
+"""Shows the progress of a job on stderr: a bar on a terminal, a line elsewhere."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from threading import Event, RLock, Thread
 from time import monotonic
 from typing import TextIO
 
-from runner.cli.output import columns, cut, is_terminal, printable, width
+from runner.cli.printing import columns, cut, is_terminal, printable, width
 from runner.counting import many
 from runner.workspace import Progress
 
@@ -118,7 +118,7 @@ class ProgressView:
 
 
 def bar_line(first: Progress, last: Progress, seconds: float, room: int) -> str:
-    """The line for `last`, `seconds` after `first` was seen, in at most `room` columns.
+    """Return the line for `last`, `seconds` after `first` was seen, in at most `room` columns.
 
     Speed and the time left count from `first`. Where there is little room the bar gives way
     first, then the details from the right.

@@ -1,4 +1,4 @@
-"""Copying a model from one environment to another."""
+"""Copies a model from one environment to another."""
 
 from __future__ import annotations
 

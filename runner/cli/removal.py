@@ -1,4 +1,4 @@
-"""Which jobs a person removes, and whether they mean it."""
+"""Chooses the jobs that `runner jobs remove` removes, and asks whether that is meant."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TextIO
 import click
 
 from runner.cli.failure import print_warning
-from runner.cli.output import print_jobs, print_note
+from runner.cli.printing import print_jobs, print_note
 from runner.cli.transfers import size
 from runner.counting import many
 from runner.errors import EnvironmentRefused
@@ -24,7 +24,7 @@ def choose_jobs(
     older_than: timedelta | None,
     statuses: Sequence[str],
 ) -> list[str]:
-    """The jobs of these names, or those that ended so long ago and so; none of them runs.
+    """Return the jobs of these names, or those that ended so long ago in such a status.
 
     Raises EnvironmentRefused for a named job that can't be removed. One that was not named stays,
     with a warning.

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from runner.cli.output import aligned, first_lines, print_note, print_table
+from runner.cli.printing import aligned, first_lines, print_note, print_table
 from runner.counting import many
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.nearest import nearest
@@ -24,12 +24,12 @@ class Tracked(NamedTuple):
 
 
 def find_run(workspace: Workspace, job: Job) -> Run | None:
-    """What a job has tracked; None for a batch job, and one that tracks nothing."""
+    """Return what a job has tracked; None for a batch job, and one that tracks nothing."""
     return None if job.type == "batch" else workspace.run(job.name)
 
 
 def told_run(workspace: Workspace, job: Job) -> Run | None:
-    """The same for a job that is told anyway: where its run can't be had, a note says why.
+    """Return what a job has tracked; None, with a note that says why, where it can't be had.
 
     Azure's tracking is another service than its jobs, with roles and a network of its own.
     """
@@ -41,7 +41,7 @@ def told_run(workspace: Workspace, job: Job) -> Run | None:
 
 
 def run_details(run: Run) -> dict[str, object]:
-    """What a run tracked, for people."""
+    """Return what a run tracked, for people."""
     details: dict[str, object] = {
         "experiment": run.experiment,
         "run": run.id if run.name == run.id else f"{run.name} ({run.id})",
@@ -61,7 +61,7 @@ def run_details(run: Run) -> dict[str, object]:
 
 
 def find_tracked(workspace: Workspace, jobs: Sequence[Job]) -> list[Tracked]:
-    """Jobs that trained with their runs. WrongUsage for one that tracks nothing."""
+    """Return training jobs with their runs. Raises WrongUsage for one that tracks nothing."""
     found = []
     for job in jobs:
         run = find_run(workspace, job)
@@ -78,7 +78,7 @@ def _why_nothing(job: Job) -> str:
 
 
 def best_first(tracked: Sequence[Tracked], metric: str, goal: Goal) -> list[Tracked]:
-    """Jobs in the order of a metric's last value; those without a number for it come last.
+    """Return jobs by a metric's last value; those without a number for it come last.
 
     Raises NotFound for a metric that none of them has.
     """
@@ -96,7 +96,7 @@ def best_first(tracked: Sequence[Tracked], metric: str, goal: Goal) -> list[Trac
 
 
 def print_comparison(tracked: Sequence[Tracked]) -> None:
-    """A column for each job: how it ended, the parameters that differ, every metric."""
+    """Print a column for each job: how it ended, the parameters that differ, every metric."""
     runs = [entry.run for entry in tracked]
     parameters = _names(run.parameters for run in runs)
     differing = [name for name in parameters if len({run.parameters.get(name) for run in runs}) > 1]
@@ -125,7 +125,7 @@ def _last(run: Run, name: str) -> str | None:
 
 
 def _names(mappings: Iterable[Mapping[str, object]]) -> list[str]:
-    """Every key of some mappings once, in their order."""
+    """Return every key of some mappings once, in their order."""
     return list(dict.fromkeys(name for mapping in mappings for name in mapping))
 
 

@@ -16,8 +16,8 @@ from runner.cli.options import (
     download_option,
     endpoint_names,
     env_manager_option,
+    format_option,
     no_wait_option,
-    output_option,
     pairs,
     pass_session,
     schedule_names,
@@ -31,7 +31,7 @@ _QUOTE = "quote a pattern of files, as in --data 'folder/*.csv'"
 
 
 class _Score(Command):
-    """Tells who forgot to quote a pattern, of which the shell made several words."""
+    """Says how a pattern is quoted, where the shell has made several words of one."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
@@ -51,7 +51,7 @@ Examples:
   runner score diabetes-batch -d script --data azureml:patients-unlabeled@latest
   runner score --data "data/diabetes/unlabeled/*.csv"
   runner score --mini-batch-size 1 --set retry_settings.max_retries=5
-  runner score --download results
+  runner score --download-path results
   runner score --env dev --output-path azureml://datastores/workspaceblobstore/paths/march
   runner score --env dev --inputs input_data=data/heart --inputs score_mode=append
   runner score --scheduled nightly
@@ -143,7 +143,7 @@ Examples:
 @env_manager_option
 @download_option
 @no_wait_option
-@output_option
+@format_option("table", "json")
 @common
 @pass_session
 def score(
@@ -162,7 +162,7 @@ def score(
     output_path: str | None,
     download: Path | None,
     no_wait: bool,
-    output: str,
+    format_: str,
 ) -> int:
     """Score data with a batch endpoint and get the results.
 
@@ -170,13 +170,13 @@ def score(
     and says what it did and where predictions.csv and the report lie. Ctrl-C cancels the job.
     """
     if no_wait and download:
-        raise click.UsageError("--no-wait and --download exclude each other")
+        raise click.UsageError("--no-wait and --download-path exclude each other")
     if (
         download
         and output_path
         and Path(output_path).absolute().is_relative_to(download.absolute())
     ):
-        raise click.UsageError("--output-path lies in --download; name two places")
+        raise click.UsageError("--output-path lies in --download-path; name two places")
     if endpoint and data and Path(endpoint).is_file():
         raise click.UsageError(f"ENDPOINT {endpoint} is a file: {_QUOTE}")
     from runner.cli.watch import follow_to_end, print_started
@@ -199,15 +199,15 @@ def score(
         invocation = _of_schedule(session, scheduled, invocation)
     workspace = session.open()
     if no_wait:
-        print_started(workspace.invoke(invocation), output)
+        print_started(workspace.invoke(invocation), format_)
         return 0
     return follow_to_end(
-        workspace, lambda: workspace.invoke(invocation), output, session.verbose, download
+        workspace, lambda: workspace.invoke(invocation), format_, session.verbose, download
     )
 
 
 def _of_schedule(session: Session, name: str, given: Invocation) -> Invocation:
-    """The call of a schedule. Raises UsageError where the line says more of the call."""
+    """Return the call of a schedule. Raises UsageError where the line says more of the call."""
     from dataclasses import fields
 
     from runner.invocation.scheduled import scheduled_call

@@ -52,7 +52,7 @@ def serve(session: Session, endpoint: str, port: int, host: str, container_statu
     endpoint's key is. Failed requests go to stderr, with -v all of them, and so does what the
     models and scripts print. GET /health and GET /metrics tell how it goes.
     """
-    from runner.cli.output import print_note
+    from runner.cli.printing import print_note
     from runner.workspace import Serving
     from runner.workspace.endpoints import refuse_serving
 

@@ -12,7 +12,7 @@ _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*")
 
 
 def in_bytes(_ctx: click.Context, _param: click.Parameter, value: str | None) -> int | None:
-    """The callback of an option that takes a size, with or without a unit."""
+    """Read the value of an option that takes a size, with or without a unit."""
     if value is None:
         return None
     found = _SIZE.fullmatch(value.lower())

@@ -13,9 +13,9 @@ from runner.cli.options import (
     declared_jobs,
     env_manager_option,
     existing_path,
+    format_option,
     model_folders,
     no_wait_option,
-    output_option,
     pairs,
     pass_session,
 )
@@ -49,7 +49,7 @@ Examples:
 )
 @env_manager_option
 @no_wait_option
-@output_option
+@format_option("table", "json")
 @common
 @pass_session
 def train(
@@ -59,7 +59,7 @@ def train(
     file: Path | None,
     inputs: dict[str, str],
     no_wait: bool,
-    output: str,
+    format_: str,
 ) -> int:
     """Run a model's training job.
 
@@ -78,6 +78,6 @@ def train(
     workspace = session.open()
     request = TrainingRequest(model, job, file, inputs)
     if no_wait:
-        print_started(workspace.train(request), output)
+        print_started(workspace.train(request), format_)
         return 0
-    return follow_to_end(workspace, lambda: workspace.train(request), output, logs=True)
+    return follow_to_end(workspace, lambda: workspace.train(request), format_, logs=True)

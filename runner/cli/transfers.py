@@ -1,4 +1,4 @@
-"""The progress of what is read, stored, sent or fetched, on stderr: only where it takes a while."""
+"""Shows the progress of transfers on stderr, where they take a while."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
 
 class TransferView:
-    """One line that is drawn again and again on a terminal; elsewhere a line every ten seconds."""
+    """Draws one line again and again on a terminal; elsewhere prints one every ten seconds."""
 
     def __init__(
         self, stream: TextIO | None = None, clock: Callable[[], float] = monotonic
@@ -32,7 +32,7 @@ class TransferView:
 
     def show(self, transfer: Transfer) -> None:
         """Take in how far a transfer has come; may be called from any thread."""
-        from runner.cli.output import columns, cut, is_terminal
+        from runner.cli.printing import columns, cut, is_terminal
 
         with self._lock:
             now = self._clock()
@@ -58,8 +58,8 @@ class TransferView:
 
 
 def transfer_line(transfer: Transfer, seconds: float) -> str:
-    """`uploading model: 120 MB of 400 MB, 60 MB/s`."""
-    from runner.cli.output import printable
+    """Return a line such as `uploading model: 120 MB of 400 MB, 60 MB/s`."""
+    from runner.cli.printing import printable
 
     line = f"{transfer.verb} {transfer.name}: {size(transfer.bytes_done)} of"
     line += f" {size(transfer.bytes_all)}"
@@ -69,7 +69,7 @@ def transfer_line(transfer: Transfer, seconds: float) -> str:
 
 
 def size(count: float) -> str:
-    """Bytes as people read them."""
+    """Return bytes as people read them."""
     for unit, name in _UNITS:
         if count >= unit:
             return f"{count / unit:.3g} {name}"

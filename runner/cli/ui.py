@@ -36,7 +36,7 @@ def ui(session: Session, port: int, host: str, no_browser: bool) -> None:
     On this machine it is MLflow's own, which is served until Ctrl-C; elsewhere it is the
     workspace's page. Its address goes to stdout, and a browser opens it where stdout is a terminal.
     """
-    from runner.cli.output import is_terminal
+    from runner.cli.printing import is_terminal
 
     browse = is_terminal(sys.stdout) and not no_browser
 

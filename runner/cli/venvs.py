@@ -6,18 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli.options import Group, Session, common, output_option, pass_session
+from runner.cli.options import Group, Session, common, completes, format_option, pass_session
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from click.shell_completion import CompletionItem
 
     from runner.venvs.cache import Entry
 
 
 def _home(session: Session) -> Path:
-    """The folder of the local workspace. Raises WrongUsage for any other environment."""
+    """Return the folder of the local workspace. Raises WrongUsage for other environments."""
     from runner.errors import WrongUsage
     from runner.project import find_project
 
@@ -29,18 +27,12 @@ def _home(session: Session) -> Path:
     return find_project().home
 
 
-def _names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    from click.shell_completion import CompletionItem
-
-    from runner.errors import RunnerError
+@completes
+def _names(_ctx: click.Context) -> list[str]:
     from runner.project import find_project
     from runner.venvs.cache import entries
 
-    try:
-        names = [entry.venv.name for entry in entries(find_project().home)]
-    except (OSError, RunnerError):
-        return []
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    return [entry.venv.name for entry in entries(find_project().home)]
 
 
 @click.group(
@@ -67,17 +59,17 @@ Examples:
   runner venvs list
   runner venvs list -o json""",
 )
-@output_option
+@format_option("table", "json")
 @common
 @pass_session
-def list_venvs(session: Session, output: str) -> None:
+def list_venvs(session: Session, format_: str) -> None:
     """List the venvs, the last used first."""
-    from runner.cli.output import moment, near, print_json, print_table
+    from runner.cli.printing import moment, near, print_json, print_table
     from runner.cli.transfers import size
     from runner.venvs.cache import entries
 
     found = entries(_home(session))
-    if output == "json":
+    if format_ == "json":
         print_json([_as_json(entry) for entry in found])
         return
     titles = ["venv", "python", "packages", "size", "last used (UTC)", "used by", "source"]
@@ -105,21 +97,21 @@ Examples:
   runner venvs show NAME -o json"""
 )
 @click.argument("name", shell_complete=_names)
-@output_option
+@format_option("table", "json")
 @common
 @pass_session
-def show(session: Session, name: str, output: str) -> None:
+def show(session: Session, name: str, format_: str) -> None:
     """Show what a venv was made of, and who used it.
 
     NAME may be cut short. What only Azure's own images need of what is declared is left out, and
     what the runner's own code needs is added.
     """
-    from runner.cli.output import near, print_details, print_json
+    from runner.cli.printing import near, print_details, print_json
     from runner.cli.transfers import size
     from runner.venvs.cache import entry as find_entry
 
     entry = find_entry(_home(session), name)
-    if output == "json":
+    if format_ == "json":
         print_json(_as_json(entry))
         return
     venv = entry.venv
@@ -149,11 +141,11 @@ Examples:
 @click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=_names)
 @click.option("--all", "every", is_flag=True, help="All of them.")
 @click.option("--unused", is_flag=True, help="Those that nobody uses at the moment.")
-@output_option
+@format_option("table", "json")
 @common
 @pass_session
 def remove(
-    session: Session, names: tuple[str, ...], every: bool, unused: bool, output: str
+    session: Session, names: tuple[str, ...], every: bool, unused: bool, format_: str
 ) -> None:
     """Remove venvs. What needs one makes it again.
 
@@ -162,7 +154,7 @@ def remove(
     """
     if [bool(names), every, unused].count(True) != 1:
         raise click.UsageError("give NAMEs, or --all, or --unused")
-    from runner.cli.output import print_json, print_note
+    from runner.cli.printing import print_json, print_note
     from runner.cli.transfers import size
     from runner.counting import many
     from runner.errors import EnvironmentRefused
@@ -179,7 +171,7 @@ def remove(
             removed.append(name)
         except EnvironmentRefused as error:
             refused = refused or error
-    if output == "json":
+    if format_ == "json":
         print_json({"removed": removed, "bytes": freed})
     elif removed:
         print("\n".join(removed))
@@ -213,6 +205,6 @@ def _last_used(entry: Entry) -> str | None:
 
 
 def _in_utc(time: str) -> str:
-    from runner.cli.output import moment
+    from runner.cli.printing import moment
 
     return f"{moment(time)} UTC"

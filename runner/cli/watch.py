@@ -1,4 +1,4 @@
-"""From a job that was started to its end: shown, summarised, cancelled by Ctrl-C."""
+"""Follows a job that was started to its end, or cancels it on Ctrl-C."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TextIO
 
 from runner.cli.failure import INTERRUPTED, print_error, print_warning
 from runner.cli.interrupt import Interruption, interruptible
-from runner.cli.output import (
+from runner.cli.printing import (
     near,
     print_job,
     print_json,
@@ -23,10 +23,10 @@ from runner.project import environment_option
 from runner.workspace import Job, JobStatus, LogLine, Run, Summary, Workspace, as_json
 
 
-def print_started(job: Job, output: str) -> None:
-    """The name of a job that is left running, or all of it as JSON."""
+def print_started(job: Job, format_: str) -> None:
+    """Print the name of a job that is left running, or all of it as JSON."""
     _print_notices(job)
-    if output == "json":
+    if format_ == "json":
         print_json(as_json(job))
     else:
         print(job.name)
@@ -35,7 +35,7 @@ def print_started(job: Job, output: str) -> None:
 def follow_to_end(
     workspace: Workspace,
     start: Callable[[], Job],
-    output: str,
+    format_: str,
     logs: bool,
     download: Path | None = None,
 ) -> int:
@@ -56,7 +56,7 @@ def follow_to_end(
         job = workspace.job(job.name)
         if job.status is not JobStatus.COMPLETED:
             return print_outcome(workspace, job)
-        _print_done(job, collect(workspace, job), told_run(workspace, job), output)
+        _print_done(job, collect(workspace, job), told_run(workspace, job), format_)
         if download:
             print_note(f"downloaded to {workspace.download_job(job.name, download)}")
     return 0
@@ -125,12 +125,12 @@ def print_outcome(workspace: Workspace, job: Job) -> int:
 
 
 def named(workspace: Workspace, name: str) -> str:
-    """A job's or endpoint's name as it is typed in a command, with its environment."""
+    """Return a job's or endpoint's name as it is typed in a command, with its environment."""
     return name + environment_option(workspace.environment)
 
 
 def find_summary(workspace: Workspace, job: Job) -> Summary | None:
-    """What a final batch job did; None where nothing is known of that here."""
+    """Return what a final batch job did; None where nothing is known of that here."""
     if job.type != "batch" or not job.status.final:
         return None
     try:
@@ -157,10 +157,10 @@ def _print_notices(what: Job | Summary) -> None:
         print_warning(notice)
 
 
-def _print_done(job: Job, summary: Summary | None, run: Run | None, output: str) -> None:
+def _print_done(job: Job, summary: Summary | None, run: Run | None, format_: str) -> None:
     if summary:
         _print_notices(summary)
-    if output == "json":
+    if format_ == "json":
         print_json(as_json(summary) if summary else {**as_json(job), "run": as_json(run)})
     elif summary:
         print_summary(summary)

@@ -1,4 +1,4 @@
-"""What became of answers, counted part by part as they come: classes, numbers, or texts."""
+"""Counts what became of answers, part by part as they come: classes, numbers, or texts."""
 
 from __future__ import annotations
 

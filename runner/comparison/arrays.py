@@ -1,4 +1,4 @@
-"""Arrow's arrays as NumPy's, without pandas.
+"""Turns Arrow's arrays into NumPy's, without pandas.
 
 Arrow's own `to_numpy` imports it first, as do scalars that are given without their type, and that
 takes longer than comparing a hundred thousand rows.

@@ -1,4 +1,4 @@
-"""What works with one of two versions and not with the other, before any answer is looked at."""
+"""Finds what works with one of two versions and not with the other, before answers are read."""
 
 from __future__ import annotations
 

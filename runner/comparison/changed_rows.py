@@ -1,4 +1,4 @@
-"""The rows that changed, as a CSV file for the eyes of who asked for it."""
+"""Writes the rows that changed into a CSV file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From two scorings to what the new version changes."""
+"""Compares what two versions answered for the same input."""
 
 from __future__ import annotations
 

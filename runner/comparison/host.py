@@ -1,4 +1,4 @@
-"""The process that scores for a comparison: what a plan says, and a sample of it a second time.
+"""The process that scores for a comparison: a plan, and a sample of it a second time.
 
 <folder>/
     plan.json, journal.jsonl, pieces/, logs/    as those of a batch job

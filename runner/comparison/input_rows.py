@@ -1,4 +1,4 @@
-"""The rows of an input, a few thousand at a time, for segments: sampled first, then read in order.
+"""Reads the rows of an input for segments: first a sample, then all in order, in batches.
 
 Only what Arrow reads without doubt is read: a file of another kind, or one that it refuses, has no
 segments, and nothing else comes of that.

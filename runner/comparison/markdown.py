@@ -1,4 +1,4 @@
-"""A comparison in Markdown, as a pull request shows it: short, and without a row of the data.
+"""Tells a comparison in Markdown, as a pull request shows it, without a row of the data.
 
 Every name is a stranger's. None of its signs means anything to Markdown or HTML here, and none of
 its words makes a link or calls somebody.

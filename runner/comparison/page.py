@@ -1,4 +1,4 @@
-"""A comparison as an HTML page, in the frame of the jobs' reports."""
+"""Tells a comparison as an HTML page, in the frame of the jobs' reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two scorings of the same input, in step: answers side by side, joined on file and row.
+"""Reads two scorings of the same input side by side, joined on file and row.
 
 Neither is held as a whole: a piece's lines are read a few thousand at a time, in the order of the
 input, which both have.

@@ -1,4 +1,4 @@
-"""The parts of answers that have several: of JSON by name or place, of a script's line by place."""
+"""Takes answers apart: JSON by name or place, a script's line by place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A command as it is typed into a shell, on one line."""
+"""Quotes a command as it is typed into a shell, on one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frozen dataclasses as JSON, and back from a file that a stranger may have written."""
+"""Writes frozen dataclasses as JSON, and reads them from files that strangers may have written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a comparison of two versions of a model found: records that are JSON, and back.
+"""The records of what a comparison of two versions found, which are written and read as JSON.
 
 Names of classes, columns and files are whatever data and models hold. They are cut by `records.cut`
 when they get in here, so a report stays small whatever it is about; whoever shows them escapes
@@ -174,17 +174,17 @@ class Comparison:
 
     @property
     def share(self) -> float:
-        """The share of the compared rows that changed, from 0 to 1; 0 where none was compared."""
+        """Return the share of the compared rows that changed; 0 where none was compared."""
         return self.changed / self.rows if self.rows else 0.0
 
     @property
     def floor_share(self) -> float:
-        """The share of rows in which the old version differs from itself."""
+        """Return the share of rows in which the old version differs from itself."""
         return self.floor.changed / self.floor.rows if self.floor and self.floor.rows else 0.0
 
     @property
     def above_floor(self) -> float:
-        """The share of changed rows that the old version's own unsteadiness does not explain."""
+        """Return the share of changed rows that the old version's own unsteadiness leaves."""
         return max(0.0, self.share - self.floor_share)
 
 

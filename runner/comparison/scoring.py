@@ -1,4 +1,4 @@
-"""Scoring for a comparison: by the engine, as a job would, in a folder that is thrown away."""
+"""Scores for a comparison by the engine, as a job would, in a folder that is thrown away."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Segments of the input in which more answers change than elsewhere.
+"""Finds segments of the input in which more answers change than elsewhere.
 
 Numbers are told apart by their quartiles, texts by their most frequent values. The quartiles are
 those of a sample; what lies in a segment is counted exactly.

@@ -1,4 +1,4 @@
-"""From what a person calls a version of a model to its files on this machine."""
+"""Finds the files of a version of a model by what a person calls it."""
 
 from __future__ import annotations
 

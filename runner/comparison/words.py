@@ -1,4 +1,4 @@
-"""A comparison in sentences, the same wherever they stand. Nothing here is escaped."""
+"""Tells a comparison in sentences, the same wherever they stand. Nothing here is escaped."""
 
 from __future__ import annotations
 

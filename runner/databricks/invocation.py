@@ -119,7 +119,7 @@ def _output(connection: Connection, asked: str | None, job: str) -> str:
     if not asked.startswith(root) or ".." in path.parts:
         raise WrongUsage(
             f"--output-path {asked!r} is not in the volume, where the cluster writes: give"
-            f" {root}PATH, and --download DIR to get the results here"
+            f" {root}PATH, and --download-path DIR to get the results here"
         )
     if list_folder(connection, str(path)):
         raise JobFailed(f"output {path} exists already; name another place")

@@ -1,6 +1,6 @@
 """Reads everything that is declared under a `models/` folder."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -89,7 +89,9 @@ def survey_catalog(models_folder: Path) -> tuple[Catalog, list[Problem]]:
     declarations: list[Declaration] = []
     problems: list[Problem] = []
     try:
-        files = list(_yaml_files(folder))
+        models = _folders(folder)
+        files = [file for model in models for file in _yaml_files(model)]
+        problems += _too_deep(folder, models)
     except OSError as error:
         place = Place(Path(error.filename or folder), 0)
         text = f"the folder can't be read: {error.strerror}"
@@ -170,17 +172,44 @@ def sorted_problems(problems: Iterable[Problem]) -> list[Problem]:
     return sorted(problems, key=lambda problem: (str(problem.file), problem.line))
 
 
-def _yaml_files(folder: Path) -> Iterable[Path]:
-    for model in sorted(folder.iterdir()):
-        if model.is_dir() and not model.name.startswith("."):
-            for file in sorted(model.iterdir()):
-                if file.suffix in (".yml", ".yaml") and file.is_file():
-                    yield file
+def _folders(folder: Path) -> list[Path]:
+    return [
+        path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(".")
+    ]
+
+
+def _yaml_files(model: Path) -> list[Path]:
+    return [
+        file
+        for file in sorted(model.iterdir())
+        if file.suffix in (".yml", ".yaml") and file.is_file()
+    ]
+
+
+def _too_deep(folder: Path, models: Iterable[Path]) -> Iterator[Problem]:
+    """Yield a problem for each model folder that lies in a folder of model folders."""
+    for group in models:
+        if _yaml_files(group):
+            continue
+        for model in _folders(group):
+            try:
+                file = next(filter(_is_of_endpoint, _yaml_files(model)), None)
+            except OSError:  # it is no model folder, so nobody needs to read it
+                continue
+            if file is not None:
+                text = (
+                    f"declarations are read one folder below {folder}: move {model} to"
+                    f" {folder / model.name}, or call {group} .{group.name} to leave it out"
+                )
+                yield Problem(Place(file, 0), "", text)
+
+
+def _is_of_endpoint(file: Path) -> bool:
+    return any(word in file.stem.lower() for word in ("endpoint", "deployment"))
 
 
 def _read_if_declared(file: Path) -> Declaration | None:
-    named = any(word in file.stem.lower() for word in ("endpoint", "deployment"))
-    named = named or file.stem.lower() in ("model", "data")
+    named = _is_of_endpoint(file) or file.stem.lower() in ("model", "data")
     try:
         node = read_document(file)
     except DeclarationError:

@@ -1,1 +1,1 @@
-"""What a pull request does to the models that are scored: found, fetched, compared and told."""
+"""Finds, fetches, compares and tells what a pull request changes of the models scored."""

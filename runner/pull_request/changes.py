@@ -1,4 +1,4 @@
-"""What a pull request changes of the models that are scored: records that are JSON, and back.
+"""The records of what a pull request changes, which are written and read as JSON.
 
 <folder of changes>/
     changes.json            what was found in git

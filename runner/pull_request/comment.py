@@ -1,4 +1,4 @@
-"""The comment on a pull request: what its changes do to the answers, in at most 25 lines.
+"""Writes the comment on a pull request: what it changes of the answers, in up to 25 lines.
 
 It needs no package. The reports come from where a stranger's code ran: they are read as data, and
 all that identifies a comparison (versions, deployments, the command) is taken from git.

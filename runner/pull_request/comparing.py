@@ -1,4 +1,4 @@
-"""The versions of a pull request compared: its models and its code run, and nothing else is there.
+"""Compares the versions of a pull request, whose models and code run with nothing else there.
 
 What this makes is a stranger's. `runner.pull_request.comment` believes nothing of it.
 """

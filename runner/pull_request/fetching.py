@@ -1,4 +1,4 @@
-"""The registered versions that a pull request's pins name, fetched and not loaded."""
+"""Fetches the registered versions that a pull request's pins name, and loads none."""
 
 from __future__ import annotations
 

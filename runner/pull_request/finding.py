@@ -1,4 +1,4 @@
-"""What changes between two commits: pins of stack files, and the files of declared models.
+"""Finds what changes between two commits: pins of stack files, and declared models' files.
 
 Nothing of the commits is run. Their files are read as anybody's: from git, into a folder that is
 thrown away.
@@ -32,7 +32,7 @@ _PATIENCE = 300  # seconds for git to answer
 
 @dataclass(frozen=True)
 class _Tree:
-    """The parts of a commit's files that say what is scored."""
+    """Holds the parts of a commit's files that say what is scored."""
 
     root: Path
     catalog: Catalog

@@ -12,7 +12,7 @@ from runner.tally import Bin
 
 
 class Bar(NamedTuple):
-    """A row of a table of bars. What failed has words in place of its bar."""
+    """Holds a row of a table of bars. What failed has words in place of its bar."""
 
     name: str
     rows: int
@@ -20,7 +20,7 @@ class Bar(NamedTuple):
 
 
 def bars(title: str, heading: str, drawn: Sequence[Bar], *, shares: bool) -> str:
-    """A table with a bar in each row, as long as its rows are many; with its share of all rows."""
+    """Return a table with a bar for the rows of each, and with their shares where asked for."""
     most = max((bar.rows for bar in drawn), default=0) or 1
     whole = sum(bar.rows for bar in drawn)
     width = 1.2 * max(len(f"{most:,}"), 4)
@@ -48,7 +48,7 @@ def bars(title: str, heading: str, drawn: Sequence[Bar], *, shares: bool) -> str
 
 
 def bins(values: Sequence[float]) -> list[Bin]:
-    """Equal-width bins over plain values; whole numbers in a small range get a bin each."""
+    """Return bins of equal width; whole numbers in a small range get a bin each."""
     most = min(30, max(8, round(2 * math.sqrt(len(values)))))
     low, high = min(values), max(values)
     if all(isinstance(value, int) for value in values) and high - low < most:
@@ -64,7 +64,7 @@ def bins(values: Sequence[float]) -> list[Bin]:
 def columns(
     drawn: Sequence[Bin], label: str, title: Callable[[Bin], str], axis: Callable[[float], str]
 ) -> str:
-    """A histogram: one column a bin, `title` its tooltip, `axis` the words under it."""
+    """Draw a histogram: a column for each bin, with its `title` as tooltip and `axis` below."""
     low, high = drawn[0].low, drawn[-1].high
     span = high - low or 1.0
     most = max(bin_.count for bin_ in drawn) or 1
@@ -95,7 +95,7 @@ def columns(
 
 
 def drawing(kind: str, label: str, height: float, gutter: float, parts: Iterable[str]) -> str:
-    """A drawing as wide as its section but for the gutter on its left, in pixels."""
+    """Return a drawing as wide as its section but for the gutter on its left, in pixels."""
     return (
         f'<svg class="{kind}" role="img" aria-label="{label}" height="{height:.0f}" '
         f'style="margin-left:{gutter:.0f}px;width:calc(100% - {gutter:.0f}px)">'
@@ -108,13 +108,13 @@ def base_line(y: float) -> str:
 
 
 def tick(x: float, y: float, words: str) -> str:
-    """Words under an axis, x in percent; those at an end stay inside."""
+    """Draw words under an axis, x in percent; those at an end stay inside."""
     anchor = "start" if x < 3 else "end" if x > 95 else "middle"
     return f'<text x="{x:.2f}%" y="{y:.0f}" text-anchor="{anchor}">{words}</text>'
 
 
 def tick_number(value: float) -> str:
-    """A multiple of a step, without what floats add to it."""
+    """Return a multiple of a step, without what floats add to it."""
     return number(float(f"{value:.9g}"))
 
 
@@ -123,13 +123,13 @@ def tick_seconds(value: float) -> str:
 
 
 def round_step(rough: float) -> float:
-    """The least of 1, 2, 5, 10, 20, 50 … and 0.5, 0.2, 0.1 … that is no less than rough."""
+    """Return the least of …, 0.1, 0.2, 0.5, 1, 2, 5, 10, … that is no less than rough."""
     power = 10.0 ** math.floor(math.log10(rough))
     return next((power * digit for digit in (1, 2, 5) if power * digit >= rough), power * 10)
 
 
 def tick_values(low: float, high: float, about: int) -> list[float]:
-    """Round numbers from low to high, about so many."""
+    """Return round numbers from low to high, about so many."""
     rough = (high - low) / about
     step = round_step(rough) if 0 < rough < math.inf else 0.0
     if not step:

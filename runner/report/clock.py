@@ -11,7 +11,7 @@ from runner.engine.attempt import Attempt
 
 
 class Clock(NamedTuple):
-    """Moments of a job in seconds from its start, and how far across the page each lies."""
+    """Says how far across the page each moment lies, in seconds from the job's start."""
 
     moments: Sequence[float]  # rising, from 0 to the end of the last attempt
     places: Sequence[float]  # percent, rising
@@ -25,7 +25,7 @@ class Clock(NamedTuple):
         return min(max(left + (self.places[i] - left) * into, 0.0), 100.0)
 
     def stretches(self) -> list[tuple[float, float]]:
-        """What lies between the gaps."""
+        """Return the stretches between the gaps."""
         edges = [0.0, *chain.from_iterable(self.gaps), self.moments[-1]]
         return list(zip(edges[::2], edges[1::2], strict=True))
 
@@ -50,7 +50,7 @@ def clock_of(attempts: Sequence[Attempt], *, squeeze: bool) -> Clock:
 
 
 def _gaps(attempts: Sequence[Attempt], end: float) -> list[tuple[float, float]]:
-    """The idle stretches that are long beside all the time in which something ran."""
+    """Return the idle stretches that are long beside all the time in which something ran."""
     idle, seen = [], 0.0
     for start, stop in sorted(
         (attempt.started, attempt.started + attempt.seconds) for attempt in attempts

@@ -1,4 +1,4 @@
-"""The section of the facts: what was run on what, its settings, how to read what came of it."""
+"""The section of the facts: what was run on what, its settings, how to read its predictions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def facts(report: Report) -> str:
 
 
 def python_facts(interpreter: Interpreter | None) -> list[tuple[str, str]]:
-    """Which Python ran a job, and which of its packages are of other versions than are declared."""
+    """Return which Python ran a job, and which of its packages have undeclared versions."""
     if interpreter is None:
         return []
     facts = {
@@ -51,7 +51,7 @@ def _settings(report: Report) -> str:
 
 
 def _reading(report: Report) -> str:
-    """The lines of Python that read the output; nothing where a script wrote its own."""
+    """Return the lines of Python that read the predictions; none where a script wrote its own."""
     output = report.summary.output
     if output is None or report.settings.get("output_action") == "summary_only":
         return ""

@@ -28,7 +28,7 @@ class Trouble(NamedTuple):
 
 
 def troubles(attempts: Sequence[Attempt], settled: Sequence[Attempt]) -> list[Trouble]:
-    """First what was lost for good, then what the engine or a resumed job ran again."""
+    """Return what was lost for good, then what the engine or a resumed job ran again."""
     found = []
     for attempt in settled:
         lost = [
@@ -53,7 +53,7 @@ def troubles(attempts: Sequence[Attempt], settled: Sequence[Attempt]) -> list[Tr
 
 
 def searchable(found: Sequence[Trouble]) -> bool:
-    """True when there are too many to take in at a glance."""
+    """Return whether there are too many to take in at a glance."""
     return len(found) > _MOST_GLANCED
 
 
@@ -111,7 +111,8 @@ def _reason(attempt: Attempt) -> str:
 
 
 def _reasons(found: Sequence[Trouble]) -> str:
-    """The most frequent reasons. Those that differ only in a file's name or a number are one."""
+    """List the most frequent reasons; those that differ only in a name or number are counted as
+    one."""
     kinds: dict[str, str] = {}  # of each reason, what is left without name and numbers
     counts: Counter[str] = Counter()
     first: dict[str, str] = {}

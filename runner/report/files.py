@@ -66,7 +66,7 @@ def _rows_by(noun: str, all_bars: Sequence[Bar], why: str) -> str:
 
 
 def _range(scored: Sequence[Bar], noun: str) -> str:
-    """From the fewest rows to the most, of bars in that order."""
+    """Return the fewest and the most rows of bars, which are in that order."""
     if not scored:
         return f"No {noun} was scored."
     low, middle, high = scored[0].rows, scored[len(scored) // 2].rows, scored[-1].rows

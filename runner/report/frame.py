@@ -1,4 +1,4 @@
-"""A page as a whole: its style, its script and what it forbids."""
+"""The frame of a page: its style, its script and the policy that forbids the network."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from runner.report.text import shown
 
 
 def framed(name: str, status: str, head: str, sections: Iterable[str], script: str = "") -> str:
-    """A whole page. It is valid UTF-8 whatever the names in it hold."""
+    """Return a whole page, which is valid UTF-8 whatever the names in it hold."""
     return "\n".join(
         [
             "<!doctype html>",
@@ -35,7 +35,7 @@ def asset(name: str) -> str:
 
 
 def _policy(script: str) -> str:
-    """Forbid every request; allow this very script, if there is one."""
+    """Return the policy that forbids every request and allows this very script, if any."""
     rules = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
     if script:
         import binascii

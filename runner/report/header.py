@@ -29,7 +29,7 @@ def header(report: Report) -> str:
 def headline(
     kind: str, name: str, status: str, began: str | None, lede: str, error: str | None
 ) -> str:
-    """The head of a job's page; `lede` is HTML, the rest is text."""
+    """Return the head of a job's page; `lede` is HTML, the rest is text."""
     icon = _ICONS.get(status, _OTHER_ICON)
     alert = (
         f'<p class="error" role="alert"><b>Why it ended:</b> {shown(error, 2000)}</p>'
@@ -45,7 +45,7 @@ def headline(
 
 
 def _of(report: Report, workers: int) -> str:
-    """How many workers had something to do, of those there might be."""
+    """Say how many workers had something to do, of those there might be."""
     if report.settings.get("engine") == "spark":
         return f"Spark in {many(workers, 'task')} side by side"
     allowed = int(report.settings.get("processes", workers))

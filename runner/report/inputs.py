@@ -40,7 +40,7 @@ def _about(column: Column) -> str:
 
 
 def _kinds(column: Texts) -> str:
-    """How many different texts there are; the most frequent one where it may be told."""
+    """Say how many different texts there are, and the most frequent one where it may be told."""
     if column.kinds is None:
         return "Text of many kinds."
     code, count = max(column.kinds.items(), key=lambda item: item[1])

@@ -24,7 +24,7 @@ headers.forEach((header, column) => {
   header.replaceChildren(button);
   button.addEventListener("click", () => {
     const down = header.getAttribute("aria-sort") === "ascending";
-    headers.forEach((one) => one.removeAttribute("aria-sort"));
+    headers.forEach((other) => other.removeAttribute("aria-sort"));
     header.setAttribute("aria-sort", down ? "descending" : "ascending");
     const order = new Intl.Collator(undefined, { numeric: true });
     const key = (row) => row.cells[column].dataset.key ?? row.cells[column].textContent;

@@ -28,7 +28,7 @@ def predictions(tally: Tally, rows: int) -> str:
 
 
 def _by_column(counted: Mapping[str, Tally]) -> str:
-    """A line for each column: its figures, or its most frequent class."""
+    """Return a line for each column: its figures, or its most frequent class."""
     lines = "".join(
         f"<dt>{shown(name, 40)}</dt><dd>{_in_one_line(tally)}</dd>"
         for name, tally in counted.items()

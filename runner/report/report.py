@@ -1,4 +1,4 @@
-"""Everything a page shows."""
+"""The record of everything that a page shows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runner.workspace import Summary
 
 
 class Report(NamedTuple):
-    """Everything a page shows. Attempts are in time order, those of all its starts together."""
+    """Holds everything that a page shows. Attempts are in time order, of all starts of the job."""
 
     summary: Summary
     endpoint: str | None

@@ -10,12 +10,12 @@ def escape(text: str) -> str:
 
 
 def shown(text: str, longest: int = 600) -> str:
-    """Any text, escaped, cut in its middle where it is too long."""
+    """Return any text, escaped, cut in its middle where it is too long."""
     return escape(_shorten(_visible(text), longest))
 
 
 def name_tag(name: str) -> str:
-    """A name that gives way in its middle where it is too long, whole in its title."""
+    """Return a name that gives way in its middle where it is too long, whole in its title."""
     short = _shorten(_visible(name), 120)
     cut = len(short) - 10 if len(short) > 14 else len(short)
     head, tail = short[:cut], short[cut:]
@@ -63,7 +63,7 @@ def share(part: int, whole: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people read them: 0.034 s, 12.3 s, 3 min 20 s, 2 h 13 min."""
+    """Return seconds as people read them: 0.034 s, 12.3 s, 3 min 20 s, 2 h 13 min."""
     if seconds < 59.95:
         digits = 3 if seconds < 0.0995 else 2 if seconds < 9.995 else 1
         return f"{seconds:.{digits}f}&nbsp;s"
@@ -75,5 +75,5 @@ def duration(seconds: float) -> str:
 
 
 def moment(iso: str) -> str:
-    """A time of day from ISO 8601 in UTC, to the second."""
+    """Return a time of day from ISO 8601 in UTC, to the second."""
     return f'<time datetime="{shown(iso)}">{shown(iso[:19].replace("T", " "))} UTC</time>'

@@ -21,7 +21,7 @@ _LONG_STEPS = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86
 
 
 class _Lanes(NamedTuple):
-    """A lane for each worker, or for several where there are too many. Pixels from the top."""
+    """Holds a lane for each worker, or for several where there are too many, in pixels."""
 
     lane_of: Mapping[int, int]  # by worker
     names: Sequence[str]
@@ -112,7 +112,7 @@ def _block(attempt: Attempt, clock: Clock, lanes: _Lanes) -> str:
 
 
 def _load(attempts: Sequence[Attempt], clock: Clock, lanes: _Lanes) -> list[str]:
-    """How busy each lane is at each moment: the height of its fill, by outcome."""
+    """Draw how busy each lane is at each moment: the height of its fill, by outcome."""
     busy = {outcome: [[0.0] * _MOMENTS for _ in lanes.tops] for outcome in _OUTCOMES}
     for attempt in attempts:
         start = clock.place(attempt.started) * _MOMENTS / 100
@@ -165,7 +165,7 @@ def _gaps(clock: Clock, tall: int) -> list[str]:
 
 
 def _axis(clock: Clock, floor: int) -> list[str]:
-    """Round steps of the time in which something ran; after a gap they count from its end."""
+    """Draw round steps of the time in which something ran; after a gap they begin anew."""
     step = _time_step(clock.running / 5)
     parts = [base_line(floor)]
     last = -100.0

@@ -35,7 +35,7 @@ def _header(job: Job) -> str:
 
 
 def _sections(job: Job, run: Run | None) -> list[str]:
-    """The sections in their order; those of a run that tracked nothing are left out."""
+    """Return the sections in their order; those with nothing to show are left out."""
     if run is None:
         return [section("Nothing tracked", ["The job has no MLflow run."], _facts(job, None))]
     return [
@@ -70,7 +70,7 @@ def _table(title: str, heading: str, values: Mapping[str, str], note: str = "") 
 
 
 def _curves(metrics: Mapping[str, Metric]) -> str:
-    """A chart for each metric that has more than one value which can be drawn."""
+    """Draw a chart for each metric that has more than one value which can be drawn."""
     drawn = {
         name: points
         for name, metric in metrics.items()

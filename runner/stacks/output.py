@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from runner.errors import EnvironmentRefused, WrongUsage
-from runner.project import AZUREML, OUTPUTS, Source
+from runner.project import AZUREML, STACK_OUTPUT, Source
 
 if TYPE_CHECKING:
     from runner.project import Project
@@ -72,7 +72,7 @@ def read_source(project: Project, environment: str, source: Source) -> StackOutp
     if output.stack not in (None, environment):
         raise WrongUsage(
             f"{source.file} is the output of stack {output.stack!r}, not of {environment!r}: use"
-            f" --env {output.stack}, or name another file in --outputs or {OUTPUTS}"
+            f" --env {output.stack}, or name another file in --stack-output or {STACK_OUTPUT}"
         )
     return output
 
@@ -84,7 +84,7 @@ def read_output_file(file: Path) -> StackOutput:
     a newer schema.
     """
     if not file.exists():
-        raise WrongUsage(f"{file}: No such file; --outputs or RUNNER_OUTPUTS names it")
+        raise WrongUsage(f"{file}: No such file; --stack-output or {STACK_OUTPUT} names it")
     content = read_json(file)
     if isinstance(content, dict) and "runner" in content:
         content = content["runner"]

@@ -15,7 +15,7 @@ from typing import Any
 from runner.errors import EnvironmentRefused, NotFound
 
 OUTPUT = "runner"
-_ELSEWHERE = "or give its output as a file with --outputs"
+_ELSEWHERE = "or give its output as a file with --stack-output"
 _NO_CLI = "the Pulumi CLI, which reads the stack, is not on PATH; install it"
 
 

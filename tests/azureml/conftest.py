@@ -12,7 +12,13 @@ from tests.emulator import Emulator
 
 @pytest.fixture(autouse=True)
 def _no_settings_of_mine(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("RUNNER_OUTPUTS", "RUNNER_ENV", "RUNNER_PROJECT", "RUNNER_HOME"):
+    for name in (
+        "RUNNER_OUTPUTS",
+        "RUNNER_STACK_OUTPUT",
+        "RUNNER_ENV",
+        "RUNNER_PROJECT",
+        "RUNNER_HOME",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("RUNNER_POLL_INTERVAL", "0.05")
 

@@ -44,8 +44,8 @@ def progress(done: int, of: int = 4, failed: int = 0) -> Progress:
 
 def _hash(path: Path) -> str:
     """A folder's content by its names and bytes, a file's by its bytes."""
-    files = [one for one in (path, *sorted(path.rglob("*"))) if one.is_file()]
-    parts = [bytes(one.relative_to(path)) + one.read_bytes() for one in files]
+    files = [file for file in (path, *sorted(path.rglob("*"))) if file.is_file()]
+    parts = [bytes(file.relative_to(path)) + file.read_bytes() for file in files]
     return sha256(b"".join(parts)).hexdigest()
 
 
@@ -144,11 +144,11 @@ class MemoryWorkspace:
         if isinstance(path, str):
             path = self.files[path]
         content, versions = _hash(path), self._versions(kind, registration.name)
-        for one in versions:
-            if one.content_hash == content and registration.version in (None, one.version):
-                return one
-            if one.version == registration.version:
-                raise EnvironmentRefused(f"{one.reference} exists with other content")
+        for asset in versions:
+            if asset.content_hash == content and registration.version in (None, asset.version):
+                return asset
+            if asset.version == registration.version:
+                raise EnvironmentRefused(f"{asset.reference} exists with other content")
         asset = Asset(
             kind,
             registration.name,
@@ -170,23 +170,25 @@ class MemoryWorkspace:
 
     def assets(self, kind: AssetKind, name: str | None = None) -> list[Asset]:
         if name is None:
-            latest = {one.name: one for one in self._assets if one.kind == kind}
-            return [latest[one] for one in sorted(latest)]
+            latest = {asset.name: asset for asset in self._assets if asset.kind == kind}
+            return [latest[key] for key in sorted(latest)]
         versions = self._versions(kind, name)
         if not versions:
             raise NotFound(f"no {kind} {name!r}")
         return versions
 
     def _versions(self, kind: AssetKind, name: str) -> list[Asset]:
-        return [one for one in reversed(self._assets) if (one.kind, one.name) == (kind, name)]
+        return [
+            asset for asset in reversed(self._assets) if (asset.kind, asset.name) == (kind, name)
+        ]
 
     def asset(self, kind: AssetKind, reference: str) -> Asset:
         prefix, _, rest = reference.partition(":")
         assert prefix == "azureml"
         name, _, version = rest.removesuffix("@latest").partition(":")
-        for one in self.assets(kind, name):
-            if version in ("", one.version):
-                return one
+        for asset in self.assets(kind, name):
+            if version in ("", asset.version):
+                return asset
         raise NotFound(f"{kind} {name!r} has no version {version!r}")
 
     def download_asset(self, kind: AssetKind, reference: str, target: Path) -> Path:
@@ -197,9 +199,9 @@ class MemoryWorkspace:
         return scan(Path(self.asset(kind, reference).path))
 
     def receive(self, asset: Asset, content: Content) -> Asset:
-        for one in self._versions(asset.kind, asset.name):
-            if one.content_hash == asset.content_hash:
-                return one
+        for registered in self._versions(asset.kind, asset.name):
+            if registered.content_hash == asset.content_hash:
+                return registered
         versions = self._versions(asset.kind, asset.name)
         received = replace(asset, version=str(1 + len(versions)), job=None)
         self.received.append(received)
@@ -221,9 +223,9 @@ class MemoryWorkspace:
         return self._endpoints
 
     def endpoint(self, name: str) -> EndpointInfo:
-        for one in self._endpoints:
-            if one.name == name:
-                return one
+        for endpoint in self._endpoints:
+            if endpoint.name == name:
+                return endpoint
         raise NotFound(f"no endpoint {name!r}")
 
     def default_endpoint(self) -> str | None:

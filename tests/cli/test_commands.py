@@ -53,7 +53,7 @@ def test_every_command_has_help_that_fits_a_list(path: str) -> None:
 
 @pytest.mark.parametrize("path", TREE)
 def test_every_option_has_help(path: str) -> None:
-    options = [one for one in TREE[path].params if isinstance(one, click.Option)]
+    options = [option for option in TREE[path].params if isinstance(option, click.Option)]
     assert {"--env", "--verbose"} <= {name for option in options for name in option.opts}
     for option in options:
         assert option.help, f"{path} {option.opts}"
@@ -148,19 +148,20 @@ def _alone(folder: Path, *args: str, cwd: Path = ROOT) -> subprocess.CompletedPr
     )
 
 
-@pytest.mark.parametrize("path", TREE)
-def test_help_needs_only_the_base_packages(path: str, base_packages: Path) -> None:
-    result = _alone(base_packages, "-m", "runner", *path.split()[1:], "--help")
+def test_help_and_looking_around_need_only_the_base_packages(base_packages: Path) -> None:
+    helps = [[*path.split()[1:], "--help"] for path in TREE]
+    lists = ["jobs list", "models list", "data list", "endpoints list", "env show"]
+    lines = [*helps, *([*line.split(), "-o", "json"] for line in lists)]
+    program = (
+        f"from runner.cli import main\nfor line in {lines!r}:\n"
+        "    try:\n        main(line)\n    except SystemExit as ended:\n"
+        "        assert not ended.code, (line, ended)\n"
+    )
+    result = _alone(base_packages, "-c", program)
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout.startswith(f"Usage: {path} ")
-
-
-@pytest.mark.parametrize(
-    "line", ["jobs list", "models list", "data list", "endpoints list", "env show"]
-)
-def test_looking_around_needs_only_the_base_packages(line: str, base_packages: Path) -> None:
-    result = _alone(base_packages, "-m", "runner", *line.split(), "-o", "json")
-    assert (result.returncode, result.stderr) == (0, "")
+    usages = [line for line in result.stdout.splitlines() if line.startswith("Usage: ")]
+    for path, usage in zip(TREE, usages, strict=True):
+        assert usage.startswith(f"Usage: {path} ")
 
 
 @pytest.mark.parametrize("line", ["--help", "score --help", "jobs list", "score --no-such-option"])
@@ -269,10 +270,16 @@ def _in_shell(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&-", "<&- 2>&-", "<&- >&- 2>&-"])
-@pytest.mark.parametrize("line", ["score", "jobs list", "score endpoint too-much"])
+@pytest.mark.parametrize(
+    ("line", "closed"),
+    [
+        *(("score", closed) for closed in (">&-", "2>&-", "<&-", ">&- 2>&-", "<&- >&- 2>&-")),
+        ("jobs list", "<&- 2>&-"),
+        ("score endpoint too-much", ">&- 2>&-"),
+    ],
+)
 def test_what_is_printed_to_a_closed_stream_goes_nowhere_else(
-    closed: str, line: str, tmp_path: Path
+    line: str, closed: str, tmp_path: Path
 ) -> None:
     whole = _in_shell(f"runner {line}", tmp_path)
     result = _in_shell(f"runner {line} {closed}", tmp_path)

@@ -25,7 +25,7 @@ def complete(run: Run, monkeypatch: pytest.MonkeyPatch) -> Complete:
         monkeypatch.setenv("COMP_CWORD", str(len(words) - 1))
         result = run()
         assert (result.status, result.err) == (0, "")
-        return {one.partition(",")[2] for one in result.out.splitlines() if one}
+        return {line.partition(",")[2] for line in result.out.splitlines() if line}
 
     return complete
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from runner.health import Link
+from runner.local import health
 from runner.workspace import TrainingRequest
 
 from .conftest import Run
@@ -13,7 +15,8 @@ from .memory import MemoryWorkspace
 
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.delenv("RUNNER_OUTPUTS", raising=False)
+    for variable in ("RUNNER_OUTPUTS", "RUNNER_STACK_OUTPUT"):
+        monkeypatch.delenv(variable, raising=False)
     for name in ("Pulumi.yaml", "Pulumi.prod.yaml", "Pulumi.dev.yaml"):
         (tmp_path / name).write_text("{}\n")
     return tmp_path
@@ -97,7 +100,7 @@ def test_the_argument_wins_over_the_option(run: Run, project: Path, outputs: Pat
 
 
 def test_show_tells_what_an_endpoint_is_called_on_azure(run: Run, outputs: Path) -> None:
-    shown = run("env", "show", "dev", "--outputs", str(outputs)).out
+    shown = run("env", "show", "dev", "--stack-output", str(outputs)).out
     assert "endpoints        diabetes-batch (diabetes-batch-1a2b3c)\n" in shown
 
 
@@ -113,14 +116,18 @@ def test_the_doctor_finds_local_well_where_something_is_declared(run: Run, proje
     assert states[-1] == "ok"
 
 
-def test_the_doctor_names_what_is_wrong_with_a_declaration(run: Run, project: Path) -> None:
+def test_the_doctor_names_what_is_wrong_with_a_declaration(
+    run: Run, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for slow in ("_java", "_uv"):  # what the test above asks
+        monkeypatch.setattr(health, slow, lambda: Link("asked above", "ok", ""))
     folder = project / "models" / "echo"
     folder.mkdir(parents=True)
     (folder / "batch-endpoint.yml").write_text("name: echo\nnmae: x\n")
     result = run("env", "doctor", "-o", "json")
     assert result.status == 3
-    broken = [one for one in json.loads(result.out) if one["state"] == "failed"]
-    assert [one["name"] for one in broken] == ["declarations"]
+    broken = [link for link in json.loads(result.out) if link["state"] == "failed"]
+    assert [link["name"] for link in broken] == ["declarations"]
     assert f"{folder}/batch-endpoint.yml:2" in broken[0]["text"]
     shown = run("env", "doctor").out.splitlines()
     assert any(" declarations: models/echo/batch-endpoint.yml:2: " in line for line in shown)

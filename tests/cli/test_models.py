@@ -236,7 +236,7 @@ def test_list_shows_the_latest_version_of_each(run: Run, model: Path) -> None:
 def test_list_of_a_name_shows_its_every_version(run: Run, model: Path) -> None:
     register_versions(run, model, "other", "diabetes", "diabetes")
     listed = json.loads(run("models", "list", "--name", "diabetes", "-o", "json").out)
-    assert [(one["name"], one["version"]) for one in listed] == [
+    assert [(model["name"], model["version"]) for model in listed] == [
         ("diabetes", "2"),
         ("diabetes", "1"),
     ]

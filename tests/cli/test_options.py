@@ -103,3 +103,18 @@ def test_an_empty_argument_is_refused(
 def test_a_setting_may_be_empty(run: Run, workspace: MemoryWorkspace) -> None:
     assert run("score", "--set", "output_file_name=").status == 0
     assert workspace.invocations[0].settings == {"output_file_name": ""}
+
+
+def test_former_names_of_options_work_and_are_told_by_no_help(
+    run: Run, workspace: MemoryWorkspace
+) -> None:
+    for option in ("--download", "--download-path"):
+        assert run("score", option, f"out{option}").status == 0
+    assert [path for _, path in workspace.downloads] == [
+        Path("out--download"),
+        Path("out--download-path"),
+    ]
+    shown = run("score", "--help").out
+    assert "--download-path" in shown
+    assert "--download " not in shown
+    assert "--outputs" not in shown

@@ -150,7 +150,7 @@ def test_one_workspaces_outputs_are_not_taken_for_two(
         monkeypatch.setenv("RUNNER_OUTPUTS", str(outputs))
     result = run(*words)
     assert result.status == 2
-    assert "give --from-outputs and --to-outputs" in result.err
+    assert "give --from-stack-output and --to-stack-output" in result.err
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from runner.cli import output
+from runner.cli import printing
 from runner.workspace import (
     Invocation,
     Job,
@@ -128,8 +128,8 @@ def test_a_narrow_comparison_keeps_the_ends_in_which_the_names_of_jobs_differ(
         name = f"diabetes-written-signature-{end}"
         workspace.add(Job(name, "command", JobStatus.COMPLETED, "2025-03-01T14:05:09.000+00:00"))
         workspace.runs[name] = Run(id=end, name=name, experiment="diabetes", status="FINISHED")
-    monkeypatch.setattr(output, "is_terminal", lambda stream: stream is sys.stdout)
-    monkeypatch.setattr(output, "columns", lambda _: 50)
+    monkeypatch.setattr(printing, "is_terminal", lambda stream: stream is sys.stdout)
+    monkeypatch.setattr(printing, "columns", lambda _: 50)
     monkeypatch.setenv("NO_COLOR", "1")
     out = run("jobs", "compare", *workspace.runs).out
     assert [name[:2] + name[-6:] for name in columns(out)] == ["..n8th6f", "..cjbxax"]
@@ -182,6 +182,9 @@ def test_a_job_that_tracked_nothing_can_not_be_compared(
 
 def test_a_comparison_needs_two_jobs(run: RunCommand, workspace: MemoryWorkspace) -> None:
     name = tracked(workspace)
-    result = run("jobs", "compare", name, name)
-    assert result.status == 2
-    assert "name two jobs or more; runner jobs list has them" in result.err
+    twice = run("jobs", "compare", name, name)
+    assert twice.status == 2
+    assert f"job {name!r} is named twice: name another one to compare with" in twice.err
+    alone = run("jobs", "compare", name)
+    assert alone.status == 2
+    assert "name two jobs or more; `runner jobs list` has them" in alone.err

@@ -173,7 +173,7 @@ def test_a_place_that_exists_is_refused_before_the_job_begins(
     for place in ("there", "dangling"):
         result = run("score", "--download", place)
         assert (result.status, result.out) == (2, "")
-        assert f"'--download': {place} exists already; name another place" in result.err
+        assert f"'--download-path': {place} exists already; name another place" in result.err
     assert workspace.invocations == []
 
 

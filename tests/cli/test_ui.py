@@ -4,7 +4,7 @@ import webbrowser
 
 import pytest
 
-from runner.cli import output
+from runner.cli import printing
 
 from .conftest import Run
 
@@ -21,7 +21,7 @@ def test_the_address_is_printed_and_opened_on_a_terminal_only(
 ) -> None:
     assert run("ui", "--port", "8123").out == "http://127.0.0.1:8123\n"
     assert opened == []
-    monkeypatch.setattr(output, "is_terminal", lambda _: True)
+    monkeypatch.setattr(printing, "is_terminal", lambda _: True)
     run("ui")
     run("ui", "--no-browser")
     assert opened == ["http://127.0.0.1:5000"]

@@ -14,6 +14,7 @@ import pytest
 import yaml
 from sklearn.dummy import DummyClassifier
 
+from runner.cli import main
 from runner.cli.comparison import share
 from runner.comparison.report import Comparison, from_json
 from tests.projects import ScratchProject, add_diabetes
@@ -92,19 +93,6 @@ def test_the_model_in_the_project_is_what_a_version_is_compared_with(
     assert lines[1].startswith("diabetes-mlflow:1 → models/diabetes/model (working tree), ")
 
 
-def test_a_version_alone_is_of_the_model_whose_folder_is_named_beside_it(
-    project: ScratchProject,
-) -> None:
-    endpoint = project.root / "models/diabetes/batch-endpoint.yml"
-    another = endpoint.read_text().replace("diabetes-batch", "another").split("defaults:")[0]
-    project.write("models/another/batch-endpoint.yml", another)
-    try:
-        found = compared(project, "1", "models/diabetes/model")
-    finally:
-        shutil.rmtree(project.root / "models/another")
-    assert (found.rows, found.endpoint) == (400, "diabetes-batch")
-
-
 def test_a_scoring_script_is_compared_by_its_lines(project: ScratchProject) -> None:
     found = compared(project, "1", "other/moved", "-d", "script")
     assert found.rows == 400
@@ -137,18 +125,21 @@ def test_a_model_that_answers_differently_each_time_is_named_and_its_share_taken
     assert found.above_floor < 0.2
 
 
-def test_data_that_neither_takes_is_an_error_and_no_report(project: ScratchProject) -> None:
-    (project.root / "bad.csv").write_text("a,b\n1,2\n")
-    done = project.run("models", "compare", "1", "other/moved", "--data", "bad.csv")
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.splitlines()[-1].startswith("error: neither version scores the data")
-
-
-def test_a_single_row_is_compared_as_many_are(project: ScratchProject) -> None:
+def test_a_single_row_is_compared_as_the_deployment_that_has_the_model_would(
+    project: ScratchProject,
+) -> None:
     lines = (project.root / "data/diabetes/unlabeled/patients-1.csv").read_text().splitlines()
     project.write("few.csv", "\n".join(lines[:2]) + "\n")
-    found = compared(project, "1", "other/moved", "--data", "few.csv", "--fail-over", "0%")
-    assert found.rows == 1
+    endpoint = project.root / "models/diabetes/batch-endpoint.yml"
+    another = endpoint.read_text().replace("diabetes-batch", "another").split("defaults:")[0]
+    project.write("models/another/batch-endpoint.yml", another)
+    try:
+        # A version alone is of the model whose folder is named beside it.
+        words = ("1", "models/diabetes/model", "--data", "few.csv", "--fail-over", "0%")
+        found = compared(project, *words)
+    finally:
+        shutil.rmtree(project.root / "models/another")
+    assert (found.rows, found.endpoint) == (1, "diabetes-batch")
     assert found.segments.found == ()
 
 
@@ -165,12 +156,22 @@ def test_a_single_row_is_compared_as_many_are(project: ScratchProject) -> None:
     ],
 )
 def test_what_cant_be_compared_is_told_before_anything_is_scored(
-    project: ScratchProject, words: list[str], status: int, told: str
+    project: ScratchProject,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    status: int,
+    told: str,
 ) -> None:
-    done = project.run("models", "compare", *words)
-    assert done.returncode == status, done.stderr
-    assert told in done.stderr
-    assert "scoring diabetes" not in done.stderr
+    monkeypatch.chdir(project.root)
+    for name in ("RUNNER_HOME", "RUNNER_PROJECT", "RUNNER_ENV"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(SystemExit) as ended:
+        main(["models", "compare", *words])
+    said = capsys.readouterr().err
+    assert ended.value.code == status, said
+    assert told in said
+    assert "scoring diabetes" not in said
     assert not list((project.home / "comparisons").glob("*"))
 
 

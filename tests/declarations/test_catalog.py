@@ -49,6 +49,19 @@ def test_other_files_are_left_alone(write: Write, models: Path) -> None:
     assert list(read_catalog(models).models) == ["diabetes-mlflow"]
 
 
+def test_a_model_folder_two_levels_deep_is_told_with_where_it_would_be_read(
+    write: Write, models: Path
+) -> None:
+    write("models/team/churn/batch-endpoint.yml", BATCH_ENDPOINT)
+    write("models/.parked/old/batch-endpoint.yml", BATCH_ENDPOINT)
+    write("models/diabetes/later/batch-endpoint.yml", BATCH_ENDPOINT)
+    write("models/notebooks/model/conda.yaml", "dependencies: [python]\n")
+    assert wrong(models) == (
+        f"{models}/team/churn/batch-endpoint.yml: declarations are read one folder below {models}:"
+        f" move {models}/team/churn to {models}/churn, or call {models}/team .team to leave it out"
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [

@@ -18,18 +18,18 @@ class Element:
 
     @property
     def text(self) -> str:
-        parts = (one if isinstance(one, str) else one.text for one in self.children)
+        parts = (child if isinstance(child, str) else child.text for child in self.children)
         return "".join(parts).replace("\N{NO-BREAK SPACE}", " ")
 
     def find(self, tag: str, **attributes: str) -> list[Element]:
         """Every element below of that tag that has these attributes (class_ for class)."""
         wanted = {key.rstrip("_"): value for key, value in attributes.items()}
         found = []
-        for one in self.children:
-            if isinstance(one, Element):
-                if one.tag == tag and wanted.items() <= one.attributes.items():
-                    found.append(one)
-                found += one.find(tag, **attributes)
+        for child in self.children:
+            if isinstance(child, Element):
+                if child.tag == tag and wanted.items() <= child.attributes.items():
+                    found.append(child)
+                found += child.find(tag, **attributes)
         return found
 
 
@@ -69,7 +69,7 @@ def page(shown: Report) -> Element:
 
 
 def section(root: Element, title: str) -> Element:
-    (found,) = (one for one in root.find("section") if one.find("h2")[0].text == title)
+    (found,) = (part for part in root.find("section") if part.find("h2")[0].text == title)
     return found
 
 
@@ -78,7 +78,7 @@ def bars(part: Element) -> dict[str, tuple[str, str]]:
     rows = part.find("tbody")[0].find("tr")
     return {
         row.find("th")[0].text: (
-            next((one.attributes["width"] for one in row.find("rect")), ""),
+            next((rect.attributes["width"] for rect in row.find("rect")), ""),
             row.find("td", class_="num")[0].text,
         )
         for row in rows

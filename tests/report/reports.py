@@ -31,7 +31,7 @@ def attempt(
         "worker": mini_batch % 2,
         "started": 0.3 + 0.1 * (mini_batch // 2),
         "seconds": 0.1,
-        "rows": sum(one.rows or 0 for one in results),
+        "rows": sum(result.rows or 0 for result in results),
     }
     return Attempt(mini_batch, outcome=outcome, files=results, **{**place, **more})
 
@@ -48,15 +48,15 @@ def report(
     """The report of a job that made these attempts."""
     settled = Standing(attempts).counted()
     tally = tally or Tally()
-    rows = sum(one.rows for one in settled)
+    rows = sum(attempt.rows for attempt in settled)
     summary = Summary(
         job=job,
         status=status,
         rows=rows,
-        files=sum(len(one.files) for one in settled),
-        failed_files=sum(one.failed_files for one in settled),
+        files=sum(len(attempt.files) for attempt in settled),
+        failed_files=sum(attempt.failed_files for attempt in settled),
         mini_batches=len(settled),
-        retries=sum(one.outcome == "retried" for one in attempts),
+        retries=sum(attempt.outcome == "retried" for attempt in attempts),
         seconds=0.5,
         rows_per_second=rows / 0.5,
         predictions=tally.classes,

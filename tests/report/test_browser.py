@@ -229,7 +229,7 @@ def test_words_stand_out_from_what_is_behind_them(
     show(browser, JOBS[job](), tmp_path, theme=theme)
     found = browser.execute_script(CONTRASTS)
     assert len(found) > 20
-    assert [one for one in found if one[0] < 4.5] == []
+    assert [pair for pair in found if pair[0] < 4.5] == []
 
 
 def test_the_page_is_dark_where_the_person_wants_it_dark(browser: Chrome, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_long_failures_are_cut_with_a_word_on_where_the_rest_is() -> None:
 
 def test_reasons_that_differ_in_a_name_or_a_number_are_counted_together() -> None:
     (counted,) = section(page(troubled()), "Failures and retries").find("ul", class_="counted")
-    assert [one.text for one in counted.find("li")] == [
+    assert [item.text for item in counted.find("li")] == [
         "10 timed out after 1 s and alike",
         "6 part-0.csv, row 7: 'n/a' is not a number and alike",
     ]

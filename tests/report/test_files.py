@@ -42,7 +42,7 @@ def test_the_files_of_a_large_job_are_a_histogram_with_its_extremes() -> None:
 def test_a_histogram_counts_every_file_once() -> None:
     attempts = [attempt(i, {f"{i}.csv": (i * i) % 977}) for i in range(500)]
     (chart,) = section(page(report(attempts)), "Rows by file").find("svg", class_="chart")
-    counts = [one.text.partition(": ")[2].split()[0] for one in chart.find("title")]
+    counts = [title.text.partition(": ")[2].split()[0] for title in chart.find("title")]
     assert sum(map(int, counts)) == 500
 
 

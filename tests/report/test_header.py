@@ -10,8 +10,8 @@ def test_the_totals_name_every_figure_of_the_summary() -> None:
     (totals,) = page(troubled()).find("dl", class_="totals")
     figures = dict(
         zip(
-            [one.text for one in totals.find("dt")],
-            [one.text for one in totals.find("dd")],
+            [cell.text for cell in totals.find("dt")],
+            [cell.text for cell in totals.find("dd")],
             strict=True,
         )
     )

@@ -26,8 +26,8 @@ def test_numbers_are_a_histogram_with_their_median() -> None:
     tally = Tally(buckets={bucket(10.0): 1, bucket(200.0): 3, bucket(300.0): 1})
     part = section(page(report([attempt(0, {"a.csv": 5})], tally)), "Predictions")
     (chart,) = part.find("svg", class_="chart")
-    counted = [one.text for one in chart.find("title") if ": 0 rows" not in one.text]
-    assert [one.partition(": ")[2] for one in counted] == [
+    counted = [title.text for title in chart.find("title") if ": 0 rows" not in title.text]
+    assert [title.partition(": ")[2] for title in counted] == [
         "1 row, 20.0 %",
         "3 rows, 60.0 %",
         "1 row, 20.0 %",
@@ -41,7 +41,7 @@ def test_one_number_alone_is_a_histogram_of_one_column() -> None:
     (chart,) = page(report([attempt(0, {"a.csv": 9})], tally)).find(
         "svg", role="img", class_="chart"
     )
-    assert [one.text for one in chart.find("title")] == ["7.03: 9 rows, 100 %"]
+    assert [title.text for title in chart.find("title")] == ["7.03: 9 rows, 100 %"]
 
 
 def test_the_mean_and_the_ends_are_the_numbers_own() -> None:

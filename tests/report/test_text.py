@@ -52,7 +52,7 @@ def test_any_name_is_shown_as_text(name: str, shown: str) -> None:
     assert failure_rows(root)[0][1] == shown
     assert failure_rows(root)[0][-1] == f"{shown} is wrong"
     assert shown in section(root, "Warnings").text
-    assert [one.text for one in section(root, "How it was run").find("dd")].count(shown) == 5
+    assert [cell.text for cell in section(root, "How it was run").find("dd")].count(shown) == 5
 
 
 def test_a_long_name_gives_way_in_its_middle_and_is_whole_in_its_title() -> None:

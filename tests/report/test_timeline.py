@@ -51,7 +51,7 @@ def test_a_single_retry_among_thousands_of_attempts_is_still_drawn() -> None:
     ]
     attempts[2000] = replace(attempts[2000], outcome="retried", reason="killed", files=())
     (chart,) = page(report(attempts)).find("svg", class_="chart timeline")
-    assert [one.attributes["class"] for one in chart.find("path")] == ["done", "retried"]
+    assert [path.attributes["class"] for path in chart.find("path")] == ["done", "retried"]
     assert "1 retried" in chart.attributes["aria-label"]
 
 

@@ -118,7 +118,7 @@ def test_without_the_cli_the_way_out_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(EnvironmentRefused, match=r"not on PATH; install it, or .* --outputs"):
+    with pytest.raises(EnvironmentRefused, match=r"not on PATH; install it, or .* --stack-output"):
         read_stack_output(tmp_path, "dev")
 
 

@@ -1,4 +1,4 @@
-"""Tables, details and JSON on stdout."""
+"""Prints tables, details and JSON on stdout, and notes on stderr."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def is_terminal(stream: TextIO) -> bool:
 
 
 def styled(text: str, stream: TextIO, **style: Any) -> str:
-    """The text in colour where the stream shows colour; `NO_COLOR` is obeyed."""
+    """Return the text in colour where the stream shows colour; `NO_COLOR` is obeyed."""
     if os.environ.get("NO_COLOR") or not is_terminal(stream):
         return text
     return click.style(text, **style)
 
 
 def columns(stream: TextIO) -> int:
-    """The width of the stream's terminal; 80 where it does not say."""
+    """Return the width of the stream's terminal; 80 where it does not say."""
     try:
         return os.get_terminal_size(stream.fileno()).columns or 80
     except (OSError, ValueError):
@@ -42,23 +42,24 @@ def columns(stream: TextIO) -> int:
 
 
 def printable(text: str) -> str:
-    """The text on one line, whatever it holds: control characters and odd bytes are escaped."""
+    """Return the text on one line, its control characters and odd bytes escaped."""
     if text.isprintable():
         return text
     return "".join(
-        one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii")
+        for sign in text
     )
 
 
 def near(path: str) -> str:
-    """The path as it is shortest to type from here: relative where it lies below."""
+    """Return the path as it is shortest to type from here: relative where it lies below."""
     from pathlib import Path
 
     return path.removeprefix(f"{Path.cwd()}{os.sep}")
 
 
 def nearer(text: str) -> str:
-    """A sentence with the paths in it as they are shortest to type from here."""
+    """Return a sentence with the paths in it as they are shortest to type from here."""
     from pathlib import Path
 
     from runner.short_paths import shorten_paths
@@ -67,16 +68,18 @@ def nearer(text: str) -> str:
 
 
 def width(text: str) -> int:
-    """How many terminal columns the text takes."""
+    """Return how many terminal columns the text takes."""
     if text.isascii():
         return len(text)
     from unicodedata import combining, east_asian_width
 
-    return sum(0 if combining(one) else 2 if east_asian_width(one) in "WF" else 1 for one in text)
+    return sum(
+        0 if combining(sign) else 2 if east_asian_width(sign) in "WF" else 1 for sign in text
+    )
 
 
 def cut(text: str, limit: int) -> str:
-    """The text in at most `limit` columns; what is cut off ends in two dots."""
+    """Return the text in at most `limit` columns, with two dots for the end that is cut off."""
     if width(text) <= limit:
         return text
     kept = text[: max(limit - 2, 0)]
@@ -86,7 +89,7 @@ def cut(text: str, limit: int) -> str:
 
 
 def cut_in_front(text: str, limit: int) -> str:
-    """The text in at most `limit` columns; what is cut off begins with two dots."""
+    """Return the text in at most `limit` columns, with two dots for the beginning cut off."""
     if width(text) <= limit:
         return text
     kept = text[-max(limit - 2, 0) :]
@@ -96,7 +99,7 @@ def cut_in_front(text: str, limit: int) -> str:
 
 
 def moment(time: str) -> str:
-    """An ISO 8601 time in UTC without its fraction and offset: `2025-03-01 14:05:09`."""
+    """Return an ISO 8601 time in UTC without fraction and offset: `2025-03-01 14:05:09`."""
     return time[:19].replace("T", " ")
 
 
@@ -107,14 +110,14 @@ def print_json(content: Any) -> None:
 
 
 def print_note(text: str) -> None:
-    """One line on stderr that is no result: what happens now, what to do next."""
+    """Print one line on stderr that is no result: what happens now, what to do next."""
     print(printable(text), file=sys.stderr, flush=True)
 
 
 def print_table(
     titles: Sequence[str], rows: Sequence[Sequence[object]], *, names: bool = False
 ) -> None:
-    """Rows under titles, in aligned columns, cut to the terminal where stdout is one.
+    """Print rows under titles, in aligned columns, cut to the terminal where stdout is one.
 
     Titles that are `names` keep their ends, in which the names of jobs differ.
     """
@@ -138,7 +141,7 @@ def print_table(
 
 
 def print_details(details: Mapping[str, object]) -> None:
-    """One `name  value` a line; a value of several lines goes on under itself."""
+    """Print a `name  value` a line; a value of several lines goes on under itself."""
     longest = max(width(name) for name in details)
     for name, value in details.items():
         texts = value if isinstance(value, list) else [value]
@@ -151,7 +154,7 @@ def print_details(details: Mapping[str, object]) -> None:
 
 
 def aligned(values: Mapping[str, str]) -> list[str]:
-    """A line for each name and its value, no more than there is room for."""
+    """Return a line for each name and its value, no more than there is room for."""
     names = {name: printable(name) for name in values}
     longest = max((width(shown) for shown in names.values()), default=0)
     lines = [
@@ -162,7 +165,7 @@ def aligned(values: Mapping[str, str]) -> list[str]:
 
 
 def first_lines(lines: Sequence[str]) -> list[str]:
-    """As many lines as there is room for, and how many more there are."""
+    """Return as many lines as there is room for, and how many more there are."""
     if len(lines) <= _MOST_LINES + 1:  # a line that says "1 more" would take its place
         return list(lines)
     return [*lines[:_MOST_LINES], f"… {len(lines) - _MOST_LINES:,} more, which -o json has"]
@@ -173,7 +176,7 @@ def print_summary(summary: Summary) -> None:
 
 
 def summary_details(summary: Summary) -> dict[str, object]:
-    """What a summary says, for people."""
+    """Return what a summary says, for people."""
     from runner.workspace import FIGURES
 
     details: dict[str, object] = {
@@ -202,7 +205,7 @@ def _with_unit(value: float, unit: str) -> str:
 
 
 def print_job(job: Job, summary: Summary | None, tracked: Mapping[str, object]) -> None:
-    """Everything about a job; what it did or tracked, too, where that is known."""
+    """Print everything about a job; what it did or tracked, too, where that is known."""
     details: dict[str, object] = {
         "job": job.name,
         "status": job.status,
@@ -227,7 +230,7 @@ def print_job(job: Job, summary: Summary | None, tracked: Mapping[str, object]) 
 
 
 def python_details(interpreter: Interpreter | None) -> dict[str, object]:
-    """Which Python ran a job, where that is not simply the runner's own."""
+    """Return which Python ran a job, where that is not simply the runner's own."""
     if interpreter is None or (interpreter.venv is None and not interpreter.others):
         return {}
     from runner.jobs.interpreter import told_others, told_python
@@ -239,7 +242,7 @@ def python_details(interpreter: Interpreter | None) -> dict[str, object]:
 
 
 def _report(job: Job) -> str | None:
-    """The job's page, once it is written."""
+    """Return the path of the job's page, once it is written."""
     from pathlib import Path
 
     page = Path(job.folder, "report.html") if job.folder else None
@@ -337,8 +340,10 @@ def print_endpoints(endpoints: Sequence[EndpointInfo]) -> None:
                 endpoint.name,
                 endpoint.kind,
                 ", ".join(
-                    f"{one.name} (default)" if one.name == endpoint.default else one.name
-                    for one in endpoint.deployments
+                    f"{deployment.name} (default)"
+                    if deployment.name == endpoint.default
+                    else deployment.name
+                    for deployment in endpoint.deployments
                 ),
                 endpoint.description,
             ]
@@ -356,7 +361,7 @@ def _short_reference(reference: str | None) -> str:
 
 
 def _predictions(summary: Summary) -> list[str]:
-    """A line for each class, or for the figures; of several columns a line for each."""
+    """Return a line for each class, or for the figures; of several columns a line for each."""
     columns = summary.columns or {ONLY: {"classes": summary.predictions}}
     if columns.keys() == {ONLY}:
         column = columns[ONLY]
@@ -371,7 +376,7 @@ def _predictions(summary: Summary) -> list[str]:
 
 
 def _shares(classes: Mapping[str, int]) -> list[str]:
-    """A line for each class: how many rows, and their share."""
+    """Return a line for each class: how many rows, and their share."""
     total = sum(classes.values()) or 1
     names = {name: printable(name) for name in classes}
     longest = max(width(name) for name in names.values())
@@ -384,7 +389,7 @@ def _shares(classes: Mapping[str, int]) -> list[str]:
 
 
 def _in_one_line(column: Mapping[str, Any]) -> str:
-    """The most frequent classes with their shares, or the figures."""
+    """Return the most frequent classes with their shares, or the figures."""
     classes: Mapping[str, int] | None = column.get("classes")
     if classes is None:
         return _figures(column)
@@ -400,7 +405,7 @@ def _figures(column: Mapping[str, Any]) -> str:
 
 
 def _number(value: float) -> str:
-    """A figure to six digits, whole numbers with all of theirs."""
+    """Return a figure to six digits, whole numbers with all of theirs."""
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:,.6g}" if abs(value) < 1e6 or abs(value) >= 1e15 else f"{value:,.0f}"
