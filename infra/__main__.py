@@ -1,4 +1,4 @@
-"""What exists on Azure in one environment, from top to bottom, on the platform it stands on.
+"""The Pulumi program of one environment: its table of contents, for each platform.
 
 Pulumi runs this folder as a program and puts it first on the path of modules, so no module in it
 may have the name of one of the standard library or of a package. (`databricks` is one, and hides
@@ -21,7 +21,7 @@ from runner.short_paths import shorten_paths
 
 
 def declare_azureml(config: StackConfig) -> dict[str, Any]:
-    """A stack on Azure Machine Learning."""
+    """Declare a stack on Azure Machine Learning, and return what it exports."""
     from infra.component import Component
     from infra.endpoints.batch import declare_batch_endpoints
     from infra.endpoints.containers import warn_of_containers
@@ -63,7 +63,7 @@ def declare_azureml(config: StackConfig) -> dict[str, Any]:
 
 
 def declare_databricks(config: StackConfig) -> dict[str, Any]:
-    """A stack on Databricks, whose provider takes seconds to import."""
+    """Declare a stack on Databricks, whose provider takes seconds to import."""
     from infra.databricks.batch import declare_batch_endpoints
     from infra.databricks.clusters import declare_clusters
     from infra.databricks.foundation import declare_platform

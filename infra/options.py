@@ -1,4 +1,4 @@
-"""Resource options that many parts of the platform share."""
+"""The resource options that many parts of the platform share."""
 
 from copy import copy
 from typing import Any
@@ -14,18 +14,18 @@ UNTOUCHED = ["tags.commit"]
 
 
 def made_by_commit(**more: Any) -> pulumi.ResourceOptions:
-    """The options of a tagged resource; `more` as `pulumi.ResourceOptions` takes it."""
+    """Return the options of a tagged resource; `more` as `pulumi.ResourceOptions` takes it."""
     return within(ignore_changes=[*UNTOUCHED, *more.pop("ignore_changes", [])], **more)
 
 
 def holds_data(settings: StackSettings, **more: Any) -> pulumi.ResourceOptions:
-    """The options of a tagged resource whose loss loses data: production keeps it."""
+    """Return the options of a tagged resource whose loss loses data: production keeps it."""
     kept = settings.production
     return made_by_commit(protect=kept, retain_on_delete=kept, **more)
 
 
 def serves(settings: StackSettings, **more: Any) -> pulumi.ResourceOptions:
-    """The options of a tagged resource that callers know by name: production keeps it."""
+    """Return the options of a tagged resource that callers know by name: production keeps it."""
     return made_by_commit(protect=settings.production, **more)
 
 

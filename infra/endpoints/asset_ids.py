@@ -1,4 +1,4 @@
-"""What Azure calls an asset: ids of models, code, components, data and environments."""
+"""The ids that assets have on Azure: models, code, components, data and environments."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Kind = Literal["models", "codes", "components", "data", "environments"]
 
 
 def asset_id(reference: AssetReference, kind: Kind, platform: Platform) -> pulumi.Output[str]:
-    """The id of an exact version: of this workspace, another one, or a registry."""
+    """Return the id of an exact version: of this workspace, another one, or a registry."""
     if reference.registry:
         return pulumi.Output.from_input(str(reference))
     path = f"{kind}/{reference.name}/versions/{reference.version}"

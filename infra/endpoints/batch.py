@@ -91,7 +91,7 @@ def _declare_parts(
 
 
 def _endpoint(declared: BatchEndpoint, settings: Settings, platform: Platform) -> ml.BatchEndpoint:
-    """Without its default, which would name a deployment that needs the endpoint first."""
+    """Declare it without its default, a deployment that needs the endpoint first."""
     return ml.BatchEndpoint(
         declared.name,
         resource_group_name=platform.resource_group.name,
@@ -196,7 +196,7 @@ def _pipeline_cluster_deletion(
 def _pipeline_settings(
     declared: PipelineSettings, platform: Platform
 ) -> dict[str, pulumi.Input[str]]:
-    """The settings that are declared, as the texts that Azure takes."""
+    """Return the settings that are declared, as the texts that Azure takes."""
     found: dict[str, pulumi.Input[str]] = {
         name: str(value) for name, value in asdict(declared).items() if value is not None
     }
@@ -210,19 +210,19 @@ def _pipeline_settings(
 
 
 def _compute(declared: BatchDeployment, platform: Platform) -> pulumi.Input[str] | None:
-    """The id of one of the stack's clusters, or an id as it is declared."""
+    """Return the id of one of the stack's clusters, or an id as it is declared."""
     cluster = _cluster(declared.compute, platform)
     return cluster.id if cluster else declared.compute
 
 
 def _cluster_deletion(compute: str | None, platform: Platform) -> list[pulumi.Resource]:
-    """What has to wait for the deployment to go: Azure deletes no cluster that one names."""
+    """Return what waits for the deployment to go, as Azure deletes no cluster that one names."""
     cluster = _cluster(compute, platform)
     return [cluster.deletion] if cluster else []
 
 
 def _cluster(compute: str | None, platform: Platform) -> ClusterResource | None:
-    """The stack's cluster of a name; None for an id as it is declared."""
+    """Return the stack's cluster of a name; None for an id as it is declared."""
     if compute is None or "/" in compute:
         return None
     return platform.clusters[compute]

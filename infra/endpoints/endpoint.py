@@ -1,4 +1,4 @@
-"""What batch and online endpoints have in common, and the record that outputs are made of."""
+"""The parts that batch and online endpoints share, and the record that outputs are made of."""
 
 from __future__ import annotations
 
@@ -44,19 +44,19 @@ class Endpoint:
 
     @property
     def scoring_uri(self) -> pulumi.Output[str]:
-        """Where it is invoked."""
+        """Return the address at which it is invoked."""
         # pulumi's stubs know only what is common to both kinds' outputs.
         properties: pulumi.Output[Any] = self.resource.properties
         return properties.apply(lambda found: found.scoring_uri)
 
 
 def endpoint_tags(declared: BatchEndpoint | OnlineEndpoint, settings: Settings) -> dict[str, str]:
-    """A declaration's tags and the stack's."""
+    """Return a declaration's tags and the stack's."""
     return settings.beside(declared.tags)
 
 
 def deployment_tags(declared: Deployment, settings: Settings) -> dict[str, str]:
-    """A declaration's tags, the stack's, and the version of the model."""
+    """Return a declaration's tags, the stack's, and the version of the model."""
     model = declared.model
     version = {}
     if isinstance(model, AssetReference):
@@ -65,7 +65,7 @@ def deployment_tags(declared: Deployment, settings: Settings) -> dict[str, str]:
 
 
 def written_by_azure(declared: OnlineEndpoint | OnlineDeployment) -> list[str]:
-    """The paths to ignore, as routing and scaling change what a refresh finds there.
+    """Return the paths to ignore, as routing and scaling change what a refresh finds there.
 
     Where no properties are declared that is all of them: a path below what is left out can't be
     ignored. So the last one that is taken out of a declaration stays on Azure.
@@ -78,7 +78,7 @@ def written_by_azure(declared: OnlineEndpoint | OnlineDeployment) -> list[str]:
 def routing_triggers(
     declared: BatchEndpoint | OnlineEndpoint, settings: Settings
 ) -> dict[str, Any]:
-    """What an endpoint is put with: where that changes, its routing has to be set again."""
+    """Return the values that an endpoint is put with; a change of them takes its routing away."""
     tags = endpoint_tags(declared, settings)
     return {
         "auth_mode": declared.auth_mode,
@@ -92,7 +92,7 @@ def routing_triggers(
 
 
 def identity_args(identity: Identity) -> ml.ManagedServiceIdentityArgs:
-    """The identity that an endpoint is declared with."""
+    """Return the identity that an endpoint is declared with."""
     assigned = [named["resource_id"] for named in identity.user_assigned_identities]
     return ml.ManagedServiceIdentityArgs(
         type=IDENTITY_TYPES[identity.type], user_assigned_identities=list(assigned) or None
@@ -100,13 +100,13 @@ def identity_args(identity: Identity) -> ml.ManagedServiceIdentityArgs:
 
 
 def model_id(declared: Deployment, platform: Platform) -> pulumi.Output[str] | None:
-    """The id of the pinned model; None for a deployment that has none."""
+    """Return the id of the pinned model; None for a deployment that has none."""
     model = declared.model
     return asset_id(model, "models", platform) if isinstance(model, AssetReference) else None
 
 
 def code_args(declared: Deployment, platform: Platform) -> ml.CodeConfigurationArgs | None:
-    """The script and the pinned code asset; None for a deployment without a script."""
+    """Return the script and the pinned code asset; None for a deployment without a script."""
     pin = code_pin(declared)
     if declared.code_configuration is None or pin is None:
         return None

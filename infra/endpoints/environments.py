@@ -45,7 +45,7 @@ def declare_environments(settings: Settings, platform: Platform) -> Environments
 def environment_id(
     deployment: Deployment, environments: Environments, settings: Settings, platform: Platform
 ) -> pulumi.Output[str] | None:
-    """The id of a deployment's environment; None for one that Azure makes from the model."""
+    """Return the id of a deployment's environment; None for one that Azure makes from the model."""
     environment = written_environment(deployment, settings.catalog)
     if environment is not None:
         return environments[environment_name(environment, deployment)].id

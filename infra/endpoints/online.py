@@ -110,7 +110,7 @@ def _declare_parts(
 def _endpoint(
     declared: OnlineEndpoint, settings: Settings, platform: Platform
 ) -> ml.OnlineEndpoint:
-    """Without traffic, which would name deployments that need the endpoint first."""
+    """Declare it without traffic, which would name deployments that need the endpoint first."""
     isolated = settings.private
     identity = (
         identity_args(declared.identity)
@@ -155,7 +155,7 @@ def _endpoint(
 
 
 def _fixed(declared: OnlineEndpoint, settings: Settings) -> list[str]:
-    """What of an endpoint's name stands for that which it keeps for life.
+    """Return the part of an endpoint's name that stands for what it keeps for life.
 
     Azure never changes who an endpoint is, nor its properties, so others have another endpoint,
     made with all that is behind it before the old one goes. Replaced, the old one would be put
@@ -177,7 +177,7 @@ def _name(logical: str, settings: Settings) -> str:
 
 
 def _is_autoscaled(declared: OnlineDeployment, settings: Settings) -> bool:
-    """Whether Azure chooses how many instances a deployment has."""
+    """Return whether Azure chooses how many instances a deployment has."""
     if scale_of(declared):
         return True
     name = _name(declared.endpoint_name, settings)

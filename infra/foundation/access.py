@@ -1,4 +1,4 @@
-"""Who may do what: the role assignments of each identity, and no others.
+"""The role assignments of each identity, and no others.
 
 Sources: Azure ML's documentation on authentication between services (workspace identity, compute
 clusters), on storage without shared keys, on the identities of online endpoints, and on the managed
@@ -69,7 +69,7 @@ Assignments = list[authorization.RoleAssignment]
 def declare_workspace_access(
     settings: Settings, identity: UserAssignedIdentity, on: Services
 ) -> Assignments:
-    """What the workspace's identity may do with the services, needed before the workspace."""
+    """Assign what the workspace's identity may do with the services that it needs."""
     roles = (*WORKSPACE, *(MANAGED_WORKSPACE if settings.private else ()))
     return [
         assign(settings, "workspace", identity.principal_id, role, to, on[to]) for to, role in roles
@@ -79,7 +79,7 @@ def declare_workspace_access(
 def declare_workspace_own_access(
     settings: Settings, identity: UserAssignedIdentity, workspace: ml.Workspace
 ) -> Assignments:
-    """What the workspace's identity may do with the workspace, which Azure doesn't give it itself.
+    """Assign what the workspace's identity may do with the workspace; Azure doesn't do it.
 
     Clusters and deployments are made with it, so they wait for this.
     """
@@ -91,7 +91,7 @@ def declare_workspace_own_access(
 def declare_cluster_access(
     settings: Settings, identity: UserAssignedIdentity, on: Services
 ) -> Assignments:
-    """What jobs may do: pull their image, read inputs and models, share work, write outputs."""
+    """Assign what jobs may do: pull their image, read inputs, share work, write outputs."""
     return [
         assign(settings, "clusters", identity.principal_id, role, to, on[to])
         for to, role in CLUSTERS
@@ -101,7 +101,7 @@ def declare_cluster_access(
 def declare_builder_access(
     settings: Settings, identity: UserAssignedIdentity, on: Services
 ) -> Assignments:
-    """What the cluster may do that builds images: read their parts, and push them."""
+    """Assign what the cluster that builds images may do: read their parts, and push them."""
     return [
         assign(settings, "builder", identity.principal_id, role, to, on[to]) for to, role in BUILDER
     ]
@@ -110,7 +110,7 @@ def declare_builder_access(
 def declare_endpoint_access(
     settings: Settings, identity: UserAssignedIdentity, on: Services, workspace: ml.Workspace
 ) -> Assignments:
-    """What online deployments may do: pull their image, read the model, report metrics."""
+    """Assign what online deployments may do: pull their image, read the model, report metrics."""
     acting = _acting(settings.catalog)
     variables = [deployment.environment_variables for deployment in acting]
     collects = any(deployment.data_collector is not None for deployment in acting)
@@ -130,7 +130,7 @@ def declare_endpoint_access(
 
 
 def _acting(catalog: Catalog) -> list[OnlineDeployment]:
-    """The deployments that act with the platform's identity."""
+    """Return the deployments that act with the platform's identity."""
     return [
         deployment
         for deployment in all_pinned(catalog)

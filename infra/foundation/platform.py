@@ -38,7 +38,7 @@ from infra.watching.logs import declare_insights, declare_logs
 
 @dataclass(frozen=True)
 class Platform:
-    """What endpoints and deployments are declared against."""
+    """The resources that endpoints and deployments are declared against."""
 
     resource_group: resources.ResourceGroup
     workspace: ml.Workspace

@@ -1,4 +1,4 @@
-"""What somebody is told of: jobs that failed, and answers of online endpoints that are errors.
+"""Alerts for jobs that failed, and for answers of online endpoints that are errors.
 
 Source: Azure Monitor's lists of supported metrics, for workspaces and online endpoints. An error of
 a model's own reaches the caller as 424, and only what goes wrong before it as 5xx.

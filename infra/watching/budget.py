@@ -1,4 +1,4 @@
-"""What a month of the resource group may cost, and who is told when it costs more.
+"""The budget of the resource group for a month, and the people who are told when it costs more.
 
 Source: Azure's documentation on budgets. A budget stops nothing.
 """

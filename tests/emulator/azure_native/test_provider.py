@@ -21,7 +21,7 @@ class Aborted(Exception):
 
 
 class Context:
-    """What a call is given to answer with an error."""
+    """A context that keeps the error which a call answers with."""
 
     def __init__(self) -> None:
         self.trailing: tuple[tuple[str, bytes], ...] = ()

@@ -52,7 +52,7 @@ def problems(
 
 
 def scopes(program: Program) -> dict[str, str]:
-    """The scope of each role assignment, by its name."""
+    """Return the scope of each role assignment, by its name."""
     roles = program.of("authorization:RoleAssignment")
     return {role.name: role.inputs["scope"] for role in roles}
 

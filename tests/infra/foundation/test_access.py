@@ -1,4 +1,4 @@
-"""Which identity has which role on what, held against what is written out in `roles`."""
+"""The roles of each identity, held against what is written out in `roles`."""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Program]:
 
 
 def said(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """What is said of a resource itself; what stands below `properties` stands beside the rest."""
+    """Return the inputs of a resource, those below `properties` beside the others."""
     whole = {**inputs, **inputs.get("properties", {})}
     return {key: value for key, value in whole.items() if key not in {*ELSEWHERE, "properties"}}
 

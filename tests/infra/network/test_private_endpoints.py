@@ -35,7 +35,7 @@ def ran(project: Path, endpoints: dict[str, Any], *, manager: Any = None, **more
 
 
 def zone_ids(program: Program) -> dict[str, list[str]]:
-    """The zones of each endpoint, by its name in the program."""
+    """Return the zones of each endpoint, by its name in the program."""
     return {
         group.name: [zone["privateDnsZoneId"] for zone in group.inputs["privateDnsZoneConfigs"]]
         for group in program.of(ZONE_GROUP)
