@@ -10,13 +10,13 @@ from infra.compute.cluster import Cluster, image_builder, read_cluster
 from infra.dynamic.consent import MAY_STOP
 from infra.endpoints.schedule_calls import unschedulable
 from infra.endpoints.unsupported import unsupported
-from infra.existing.resources import Existing, existing_from, name_of, undeclared
-from infra.network.isolation import Network, closed, network_from
+from infra.existing.resources import Existing, endpoint_name_problems, existing_from, name_of
+from infra.network.isolation import Network, install_problems, network_from
 from infra.network.private_link import PrivateLink, private_link_from
 from infra.pins import undeployable, unroutable, waiting_for_pins
 from infra.stack_config import StackConfig, StackSettings
 from infra.storage.datastore import Datastore, datastores_from
-from infra.watching.scaling import overtagged
+from infra.watching.scaling import tag_problems
 from infra.watching.watch import (
     Alerts,
     Budget,
@@ -109,10 +109,10 @@ def settings_from(config: StackConfig) -> Settings:
     may_stop: frozenset[str] = frozenset(config.value(MAY_STOP, tuple[str, ...], ()))
     catalog = config.catalog()
     if catalog is not None:
-        config.problems += closed(network, config, catalog)
-        config.problems += undeclared(existing, config, catalog)
+        config.problems += install_problems(network, config, catalog)
+        config.problems += endpoint_name_problems(existing, config, catalog)
         config.problems += unroutable(catalog, config.file)
-        config.problems += overtagged(config, catalog, common["own_tags"])
+        config.problems += tag_problems(config, catalog, common["own_tags"])
         config.problems += unschedulable(catalog, config.file)
         if clusters is not None:
             config.problems += undeployable(catalog, config.file, clusters)

@@ -150,7 +150,7 @@ class StackSettings:
         return {**self.own_tags, **declared, **ours}
 
 
-def say_waiting(settings: StackSettings) -> None:
+def log_waiting(settings: StackSettings) -> None:
     """Tell, in a preview too, which deployments are left out and how to have them."""
     if settings.waiting:
         names = "".join(f"\n  {deployment}" for deployment in settings.waiting)

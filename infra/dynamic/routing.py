@@ -267,7 +267,9 @@ def listed(doing: Mapping[str, str]) -> str:
 
 def _moved(olds: Mapping[str, Any], name: str) -> str:
     """Return what to write so that another deployment does what this one does."""
-    others = [other for other in deployments_of(olds) if other != name]
+    own = f"{DEPLOYMENT}{name}"
+    ids = [key for key in olds if key.startswith(DEPLOYMENT) and key != own]
+    others = [key.removeprefix(DEPLOYMENT) for key in ids]
     other = next((name for name in others if name in answering(olds)), None) or next(
         iter(others), None
     )
@@ -276,15 +278,6 @@ def _moved(olds: Mapping[str, Any], name: str) -> str:
         return f"{beside}write `defaults: {{deployment_name: {other or 'next'}}}`"
     mirrored = " without mirror_traffic" if name in dict(_split(olds, "mirror_traffic")) else ""
     return f"{beside}write `traffic: {{{other or 'next'}: 100}}`{mirrored}"
-
-
-def deployments_of(props: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the deployments of an endpoint by name."""
-    return {
-        key.removeprefix(DEPLOYMENT): value
-        for key, value in props.items()
-        if key.startswith(DEPLOYMENT)
-    }
 
 
 def _changed(olds: Mapping[str, Any], news: Mapping[str, Any]) -> list[str]:

@@ -9,7 +9,6 @@ from typing import Any, Literal
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
-from infra.endpoints.asset_ids import asset_id
 from infra.foundation.platform import Platform
 from infra.pins import Deployment, code_pin
 from infra.settings import Settings
@@ -26,6 +25,7 @@ IDENTITY_TYPES = {
     "user_assigned": ml.ManagedServiceIdentityType.USER_ASSIGNED,
     "none": ml.ManagedServiceIdentityType.NONE,
 }
+AssetKind = Literal["models", "codes", "components", "data", "environments"]
 # Azure writes these beside the properties that are declared, at every change, whoever makes it.
 _WRITTEN_BY_AZURE = ("AzureAsyncOperationUri", "createdAt", "createdBy", "lastModifiedAt")
 
@@ -115,3 +115,13 @@ def code_args(declared: Deployment, platform: Platform) -> ml.CodeConfigurationA
         code_id=asset_id(code, "codes", platform),
         scoring_script=declared.code_configuration.scoring_script,
     )
+
+
+def asset_id(reference: AssetReference, kind: AssetKind, platform: Platform) -> pulumi.Output[str]:
+    """Return the id of an exact version: of this workspace, another one, or a registry."""
+    if reference.registry:
+        return pulumi.Output.from_input(str(reference))
+    path = f"{kind}/{reference.name}/versions/{reference.version}"
+    if reference.workspace:
+        return pulumi.Output.from_input(f"/{reference.workspace.strip('/')}/{path}")
+    return pulumi.Output.concat(platform.workspace.id, "/", path)

@@ -8,7 +8,7 @@ import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
 from infra.component import within
-from infra.endpoints.asset_ids import asset_id
+from infra.endpoints.endpoint import asset_id
 from infra.environment import (
     EnvironmentName,
     environment_name,

@@ -11,9 +11,9 @@ from pulumi_azure_native import machinelearningservices as ml
 from infra.component import Component
 from infra.dynamic.routing import Routing, digest
 from infra.endpoints.arguments import arguments
-from infra.endpoints.asset_ids import asset_id
 from infra.endpoints.endpoint import (
     Endpoint,
+    asset_id,
     code_args,
     deployment_tags,
     endpoint_tags,
@@ -63,20 +63,14 @@ def declare_online_endpoints(
     settings: Settings, platform: Platform, environments: Environments
 ) -> list[Endpoint]:
     """Declare every online endpoint, what of it is pinned, and the traffic to that."""
-    return [
-        _declare(endpoint, settings, platform, environments)
-        for _, endpoint in sorted(settings.catalog.online_endpoints.items())
-    ]
+    endpoints = []
+    for _, declared in sorted(settings.catalog.online_endpoints.items()):
+        with Component("Endpoint", declared.name):
+            endpoints.append(_declare(declared, settings, platform, environments))
+    return endpoints
 
 
 def _declare(
-    declared: OnlineEndpoint, settings: Settings, platform: Platform, environments: Environments
-) -> Endpoint:
-    with Component("Endpoint", declared.name):
-        return _declare_parts(declared, settings, platform, environments)
-
-
-def _declare_parts(
     declared: OnlineEndpoint, settings: Settings, platform: Platform, environments: Environments
 ) -> Endpoint:
     catalog = settings.catalog

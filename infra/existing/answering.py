@@ -1,7 +1,7 @@
 """The refusal of edits that would leave the callers of an endpoint without an answer.
 
-A deployment or an endpoint that is made anew the routing refuses (`refuse_to_replace`), as the
-engine tells it. What is taken out the engine tells nobody, so the workspace is asked.
+The routing refuses to have a deployment or an endpoint made anew (`refuse_to_replace`), as the
+engine asks it. Of what is only taken out the engine says nothing, so the workspace is asked.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ class Live:
         return self.name.rpartition("-")[0]
 
 
-def silenced(settings: Settings, config: StackConfig, manager: ResourceManager) -> list[Problem]:
+def answer_problems(
+    settings: Settings, config: StackConfig, manager: ResourceManager
+) -> list[Problem]:
     """Find what the stack file takes from callers, unless it lets their endpoint stop answering.
 
     A consent that nothing needs is told, as it would be one to the next slip. Raises
@@ -56,12 +58,12 @@ def silenced(settings: Settings, config: StackConfig, manager: ResourceManager) 
         for live in _answering(settings, manager, kind):
             found = _declared(live, settings, declared)
             names = {live.name, live.logical, found.name if found else live.name}
-            taken = list(_taken(live, found, settings, config))
+            lost = list(_lost_answers(live, found, settings, config))
             consent = names & settings.may_stop
-            if consent and taken:
+            if consent and lost:
                 needed |= consent
             elif not consent:
-                problems += taken
+                problems += lost
     for name in sorted(settings.may_stop - needed):
         pulumi.log.warn(f"nothing stops {name} from answering: take it out of {MAY_STOP}")
     return problems
@@ -90,7 +92,7 @@ def _declared(
     return None
 
 
-def _taken(
+def _lost_answers(
     live: Live,
     declared: BatchEndpoint | OnlineEndpoint | None,
     settings: Settings,
@@ -99,10 +101,10 @@ def _taken(
     doing = listed(live.doing)
     if declared is None:
         text = f"the endpoint {live.name} would be deleted, and {doing}; declare it again"
-        yield config.problem(f"{text}, {_asked(live.logical)}", MODELS)
+        yield config.problem(f"{text}, {_way_out(live.logical)}", MODELS)
         return
     problem = ProblemAt(config.file, declared, f"{ENDPOINTS}.{declared.name}")
-    consent = _asked(declared.name)
+    consent = _way_out(declared.name)
     batch = isinstance(declared, BatchEndpoint)
     key = "defaults" if batch else "traffic"
     if batch:
@@ -140,5 +142,5 @@ def _renamed(
                 )
 
 
-def _asked(name: str) -> str:
+def _way_out(name: str) -> str:
     return f"or, if that is meant, write `{MAY_STOP}: [{name}]`"

@@ -108,7 +108,9 @@ def existing_from(config: StackConfig, subscription_id: str) -> Existing:
     return existing
 
 
-def undeclared(existing: Existing, config: StackConfig, catalog: Catalog) -> Iterator[Problem]:
+def endpoint_name_problems(
+    existing: Existing, config: StackConfig, catalog: Catalog
+) -> Iterator[Problem]:
     """Find the names that are given to endpoints which nobody declares, or twice."""
     declared = {**catalog.batch_endpoints, **catalog.online_endpoints}
     names = list(existing.endpoints.values())
@@ -121,7 +123,7 @@ def undeclared(existing: Existing, config: StackConfig, catalog: Catalog) -> Ite
             yield config.problem(text, EXISTING, "endpoints", logical)
 
 
-def say_elsewhere(existing: Existing, subscription_id: str) -> None:
+def log_other_subscriptions(existing: Existing, subscription_id: str) -> None:
     """Tell of what is in another subscription, where the one who deploys needs rights too."""
     away = [key for key, id_ in existing.ids.items() if subscription_of(id_) != subscription_id]
     if away:

@@ -22,7 +22,7 @@ from infra.dynamic.resource_manager import (
     when_asked,
 )
 from infra.endpoints.schedule_calls import data_pins
-from infra.existing.answering import silenced
+from infra.existing.answering import answer_problems
 from infra.existing.resources import TYPES, name_of
 from infra.network.private_link import NETWORK_API_VERSION
 from infra.pins import all_pinned, code_pin, pinned
@@ -73,7 +73,7 @@ class Pin:
     keys: tuple[str, ...]
 
 
-def look(settings: Settings, config: StackConfig) -> frozenset[str]:
+def check_workspace(settings: Settings, config: StackConfig) -> frozenset[str]:
     """Hold pins and isolation against the workspace, as far as it can be read.
 
     Gives the ids of the deployments that Azure scales, in lower case. Raises DeclarationError.
@@ -81,7 +81,7 @@ def look(settings: Settings, config: StackConfig) -> frozenset[str]:
     """
     try:
         manager = when_asked(get_config)()
-        problems = problems_of(settings, config, manager)
+        problems = workspace_problems(settings, config, manager)
         autoscaled = _autoscaled(settings, manager)
     except ResourceManagerError as error:
         pulumi.log.warn(
@@ -105,7 +105,9 @@ def _autoscaled(settings: Settings, manager: ResourceManager) -> frozenset[str]:
     )
 
 
-def problems_of(settings: Settings, config: StackConfig, manager: ResourceManager) -> list[Problem]:
+def workspace_problems(
+    settings: Settings, config: StackConfig, manager: ResourceManager
+) -> list[Problem]:
     """Find what the workspace lacks, and what of it won't change. Raises ResourceManagerError."""
     workspace = settings.workspace_id
     missing = [
@@ -127,7 +129,7 @@ def problems_of(settings: Settings, config: StackConfig, manager: ResourceManage
         *(problem for problem in problems if problem),
         *_isolation(now, workspace, settings, config, manager),
         *_respelt(workspace, settings, config, manager),
-        *silenced(settings, config, manager),
+        *answer_problems(settings, config, manager),
         *_elsewhere(found.body, settings, config),
         *_other_services(found.body, settings, config),
         *_without_registry(found.body, settings, config),

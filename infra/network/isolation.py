@@ -87,7 +87,7 @@ def network_from(config: StackConfig) -> Network:
     return Network(isolation, outbound, firewall, builder_size)
 
 
-def closed(network: Network, config: StackConfig, catalog: Catalog) -> list[Problem]:
+def install_problems(network: Network, config: StackConfig, catalog: Catalog) -> list[Problem]:
     """Find the deployments that install packages in a network that lets nobody fetch any."""
     if network.isolation != "managed":
         return []
@@ -102,7 +102,7 @@ def closed(network: Network, config: StackConfig, catalog: Catalog) -> list[Prob
     return [config.problem(text, OUTBOUND)]
 
 
-def say_firewall(network: Network) -> None:
+def log_firewall_price(network: Network) -> None:
     """Tell what hosts cost: Azure keeps a firewall for them."""
     if network.hosts:
         price = FIREWALL_PRICES[network.firewall]

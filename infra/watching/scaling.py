@@ -36,7 +36,9 @@ def scale_of(deployment: OnlineDeployment) -> Scale | None:
     return Scale(least, most, first, scale.target_utilization_percentage or _USUAL_PERCENT)
 
 
-def overtagged(config: StackConfig, catalog: Catalog, own_tags: Mapping[str, str]) -> list[Problem]:
+def tag_problems(
+    config: StackConfig, catalog: Catalog, own_tags: Mapping[str, str]
+) -> list[Problem]:
     """Find more tags than the autoscale setting of a deployment may have."""
     most = _MOST_TAGS - len(SET_ON_ALL)
     scaled = any(

@@ -88,9 +88,9 @@ def budget_from(config: StackConfig, alerts: Alerts | None) -> Budget | None:
     budget: Budget | None = config.value(BUDGET, Budget, None)
     if budget is None:
         return None
-    told = len({*budget.thresholds}) + len({*budget.forecast})
-    if not 1 <= told <= MOST_NOTIFICATIONS:
-        text = f"found {told} thresholds and forecasts, allowed: 1 to {MOST_NOTIFICATIONS} of both"
+    count = len({*budget.thresholds}) + len({*budget.forecast})
+    if not 1 <= count <= MOST_NOTIFICATIONS:
+        text = f"found {count} thresholds and forecasts, allowed: 1 to {MOST_NOTIFICATIONS} of both"
         config.refuse(text, BUDGET)
     if not budget.emails and alerts is None and ALERTS not in config.config.entries:
         text = f"tells nobody, allowed: emails: [ADDRESS, …], or {ALERTS}"

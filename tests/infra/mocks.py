@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import functools
 import json
 import logging
 import os
@@ -19,6 +20,7 @@ from unittest import mock
 import pulumi
 import yaml
 from google.protobuf import json_format
+from pulumi import _types
 from pulumi.runtime import mocks as pulumi_mocks
 from pulumi.runtime import set_all_config
 from pulumi.runtime.settings import SETTINGS
@@ -32,6 +34,11 @@ TENANT = "99999999-8888-7777-6666-555555555555"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 LAKE = "lake"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - how Pulumi marks one on the wire
+
+# Pulumi works out the types of a class again for each value of it, a quarter of a run's time.
+_types.input_type_types = functools.cache(_types.input_type_types)
+_types.output_type_types = functools.cache(_types.output_type_types)
+_types.resource_types = functools.cache(_types.resource_types)
 
 _ML = "Microsoft.MachineLearningServices/workspaces/{workspaceName}"
 # Where Resource Manager keeps each type, and so which input names it.
@@ -199,7 +206,7 @@ def _run(
     asked = (
         mock.patch("infra.existing.workspace.when_asked", return_value=lambda: manager)
         if manager is not None
-        else mock.patch("infra.existing.workspace.look", return_value=frozenset())
+        else mock.patch("infra.existing.workspace.check_workspace", return_value=frozenset())
     )
     with _environment(environment or {}), asked:
         asyncio.set_event_loop(loop)  # mocks begin with a stack of their own, on this loop too
