@@ -13,7 +13,7 @@ import pulumi
 from pulumi.runtime import get_root_directory, register_stack_transformation
 
 from infra.known import KnownNames
-from infra.options import Everything, keep_whole, without_older_types
+from infra.options import DeclaredResources, refuse_destroy, without_older_types
 from infra.stack_config import PRODUCTION, StackConfig, log_waiting
 from runner.declarations import DeclarationError
 from runner.project import home_of
@@ -84,9 +84,9 @@ def declare_databricks(config: StackConfig) -> dict[str, Any]:
 DECLARE = {"azureml": declare_azureml, "databricks": declare_databricks}
 
 root = Path(get_root_directory()).resolve()
-everything = Everything()
+declared = DeclaredResources()
 register_stack_transformation(without_older_types)
-register_stack_transformation(everything)
+register_stack_transformation(declared)
 try:
     stack_config = StackConfig(root)
     output = DECLARE[stack_config.platform](stack_config)
@@ -95,5 +95,5 @@ except DeclarationError as error:
     raise pulumi.RunError(f"nothing is declared before this is put right:\n{problems}") from None
 
 if stack_config.value(PRODUCTION, bool, False):
-    keep_whole(everything)
+    refuse_destroy(declared)
 pulumi.export("runner", output)

@@ -133,19 +133,19 @@ class StackSettings:
     @property
     def tags(self) -> dict[str, str]:
         """Return the tags of every resource of Azure."""
-        return self.beside({})
+        return self.tags_with({})
 
     @property
     def lasting_tags(self) -> dict[str, str]:
         """Return the tags without the commit, for what a new tag would restart."""
-        return self.lasting_beside({})
+        return self.lasting_tags_with({})
 
-    def beside(self, declared: Mapping[str, str]) -> dict[str, str]:
-        """Return a declaration's own tags with the stack's: the nearer says more, and ours hold."""
-        return self.lasting_beside(declared) | ({"commit": self.commit} if self.commit else {})
+    def tags_with(self, declared: Mapping[str, str]) -> dict[str, str]:
+        """Return a declaration's tags over the stack's own, with this program's over both."""
+        return self.lasting_tags_with(declared) | ({"commit": self.commit} if self.commit else {})
 
-    def lasting_beside(self, declared: Mapping[str, str]) -> dict[str, str]:
-        """Return the tags of `beside` without the commit."""
+    def lasting_tags_with(self, declared: Mapping[str, str]) -> dict[str, str]:
+        """Return the tags of `tags_with` without the commit."""
         ours = {"project": self.project, "environment": self.stack}
         return {**self.own_tags, **declared, **ours}
 

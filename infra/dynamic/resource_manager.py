@@ -167,11 +167,11 @@ class SignedInProvider(ResourceProvider):
 
     def configure(self, req: ConfigureRequest) -> None:
         """Keep where to look settings up. Nobody has signed in yet."""
-        self._manager = when_asked(req.config.get)
+        self._manager = connect_lazily(req.config.get)
 
 
-def when_asked(configured: Callable[[str], Any]) -> Callable[[], ResourceManager]:
-    """Connect at the first request, by Pulumi's configuration and this process's environment.
+def connect_lazily(configured: Callable[[str], Any]) -> Callable[[], ResourceManager]:
+    """Return a function that connects at its first call, as Pulumi or the environment says.
 
     For dynamic resources, which are made in a preview too, where nobody need sign in.
     """

@@ -16,7 +16,6 @@ from infra.endpoints.endpoint import (
     asset_id,
     code_args,
     deployment_tags,
-    endpoint_tags,
     identity_args,
     model_id,
     routing_triggers,
@@ -98,7 +97,7 @@ def _endpoint(declared: BatchEndpoint, settings: Settings, platform: Platform) -
             description=declared.description or None,
             properties=dict(declared.properties) or None,
         ),
-        tags=endpoint_tags(declared, settings),
+        tags=settings.tags_with(declared.tags),
         # A refresh sees the default that the routing set; it is not the endpoint's to take away.
         opts=serves(settings, ignore_changes=["properties.defaults"], delete_before_replace=True),
     )
@@ -112,7 +111,7 @@ def _deployment(
     environments: Environments,
 ) -> ml.BatchDeployment:
     if isinstance(declared, PipelineDeployment):
-        properties, tags = _pipeline(declared, platform), settings.beside(declared.tags)
+        properties, tags = _pipeline(declared, platform), settings.tags_with(declared.tags)
         cluster = _cluster(declared.settings.default_compute, platform)
     else:
         properties = _scoring(declared, settings, platform, environments)

@@ -50,18 +50,13 @@ class Endpoint:
         return properties.apply(lambda found: found.scoring_uri)
 
 
-def endpoint_tags(declared: BatchEndpoint | OnlineEndpoint, settings: Settings) -> dict[str, str]:
-    """Return a declaration's tags and the stack's."""
-    return settings.beside(declared.tags)
-
-
 def deployment_tags(declared: Deployment, settings: Settings) -> dict[str, str]:
     """Return a declaration's tags, the stack's, and the version of the model."""
     model = declared.model
     version = {}
     if isinstance(model, AssetReference):
         version = {"model": f"{model.name}:{model.version}"}
-    return settings.beside(declared.tags) | version
+    return settings.tags_with(declared.tags) | version
 
 
 def written_by_azure(declared: OnlineEndpoint | OnlineDeployment) -> list[str]:
@@ -79,7 +74,6 @@ def routing_triggers(
     declared: BatchEndpoint | OnlineEndpoint, settings: Settings
 ) -> dict[str, Any]:
     """Return the values that an endpoint is put with; a change of them takes its routing away."""
-    tags = endpoint_tags(declared, settings)
     return {
         "auth_mode": declared.auth_mode,
         "description": declared.description if isinstance(declared, BatchEndpoint) else None,
@@ -87,7 +81,7 @@ def routing_triggers(
         "properties": dict(declared.properties),
         "public_network_access": getattr(declared, "public_network_access", None),
         "isolation": settings.network.isolation,
-        "tags": {key: value for key, value in tags.items() if key != "commit"},
+        "tags": settings.lasting_tags_with(declared.tags),
     }
 
 

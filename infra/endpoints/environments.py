@@ -84,7 +84,7 @@ def _declare(
             description=environment.description or None,
             is_anonymous=False,
             is_archived=False,
-            tags=settings.beside(environment.tags),
+            tags=settings.tags_with(environment.tags),
         ),
         opts=within(ignore_changes=["properties.tags.commit"]),
     )

@@ -16,7 +16,6 @@ from infra.endpoints.endpoint import (
     asset_id,
     code_args,
     deployment_tags,
-    endpoint_tags,
     identity_args,
     model_id,
     routing_triggers,
@@ -130,7 +129,7 @@ def _endpoint(
                 "disabled" if isolated else declared.public_network_access
             ],
         ),
-        tags=endpoint_tags(declared, settings),
+        tags=settings.tags_with(declared.tags),
         # A refresh sees the traffic that the routing set; it is not the endpoint's to take away.
         # And Azure keeps the description that an endpoint was made with.
         opts=serves(

@@ -18,8 +18,8 @@ from pulumi.runtime.config import get_config
 from infra.dynamic.resource_manager import (
     ResourceManager,
     ResourceManagerError,
+    connect_lazily,
     pages,
-    when_asked,
 )
 from infra.endpoints.schedule_calls import data_pins
 from infra.existing.answering import answer_problems
@@ -80,7 +80,7 @@ def check_workspace(settings: Settings, config: StackConfig) -> frozenset[str]:
     What can't be read is told, and not checked.
     """
     try:
-        manager = when_asked(get_config)()
+        manager = connect_lazily(get_config)()
         problems = workspace_problems(settings, config, manager)
         autoscaled = _autoscaled(settings, manager)
     except ResourceManagerError as error:

@@ -204,7 +204,7 @@ def _run(
     loop = asyncio.new_event_loop()
     error = None
     asked = (
-        mock.patch("infra.existing.workspace.when_asked", return_value=lambda: manager)
+        mock.patch("infra.existing.workspace.connect_lazily", return_value=lambda: manager)
         if manager is not None
         else mock.patch("infra.existing.workspace.check_workspace", return_value=frozenset())
     )

@@ -153,7 +153,7 @@ def test_a_schedule_is_disabled_before_it_goes(monkeypatch: pytest.MonkeyPatch) 
         def put(self, _id: str, body: Any, _etag: str | None) -> None:
             sent.append(body["properties"])
 
-    monkeypatch.setattr(resource_manager, "when_asked", lambda _: Manager)
+    monkeypatch.setattr(resource_manager, "connect_lazily", lambda _: Manager)
     provider = ScheduleDisablingProvider()
     provider.configure(type("Request", (), {"config": {}})())
     provider.delete("id", {})
