@@ -40,21 +40,6 @@ RULE = "machinelearningservices:ManagedNetworkSettingsRule"
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return copy_project(tmp_path_factory.mktemp("program") / "project")
-
-
-@pytest.fixture(scope="module")
-def dev(project: Path) -> Program:
-    return run_program(project, "dev")
-
-
-@pytest.fixture(scope="module")
-def prod(project: Path) -> Program:
-    return run_program(project, "prod")
-
-
-@pytest.fixture(scope="module")
 def empty(project: Path) -> Program:
     return run_program(project, "empty", EMPTY)
 

@@ -18,11 +18,6 @@ CLUSTER = "  scoring:clusters: {cpu-cluster: {size: Standard_DS3_v2}}\n"
 MODEL = '{model: "azureml:diabetes-mlflow:1"}'
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return copy_project(tmp_path_factory.mktemp("settings") / "project")
-
-
 def problems(project: Path, text: str, **more: Any) -> list[str]:
     """Return the lines that say what is wrong; nothing is declared then."""
     ran = run_program(project, "test", "config:\n" + text, **more)
@@ -412,8 +407,9 @@ def test_what_pulumi_has_from_elsewhere_counts_more_than_the_file(project: Path)
     assert network["isolationMode"] == "AllowOnlyApprovedOutbound"
 
 
-@pytest.mark.parametrize("production", ["true", '"true"', '"True"'])
-@pytest.mark.parametrize("seconds", ["45", '"45"'])
+@pytest.mark.parametrize(
+    ("production", "seconds"), [("true", "45"), ('"true"', '"45"'), ('"True"', '"45"')]
+)
 def test_what_pulumi_puts_in_quotes_when_it_writes_the_file_is_what_it_was(
     project: Path, production: str, seconds: str
 ) -> None:

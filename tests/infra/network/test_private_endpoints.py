@@ -11,7 +11,7 @@ import yaml
 from infra.dynamic.resource_manager import Resource
 from infra.names import Names
 from infra.network.private_endpoints import GROUPS
-from tests.infra.mocks import SUBSCRIPTION, Program, copy_project, run_program
+from tests.infra.mocks import SUBSCRIPTION, Program, run_program
 from tests.infra.sdk import complaints
 
 NETWORK = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/net/providers/Microsoft.Network"
@@ -21,11 +21,6 @@ OTHER = "22222222-2222-3333-4444-555555555555"
 HUB = f"/subscriptions/{OTHER}/resourceGroups/dns"
 ENDPOINT, ZONE_GROUP = "network:PrivateEndpoint", "network:PrivateDnsZoneGroup"
 ZONE, LINK = "privatedns:PrivateZone", "privatedns:VirtualNetworkLink"
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return copy_project(tmp_path_factory.mktemp("private") / "project")
 
 
 def ran(project: Path, endpoints: dict[str, Any], *, manager: Any = None, **more: Any) -> Program:
