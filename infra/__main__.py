@@ -1,4 +1,4 @@
-"""What exists on Azure in one environment, from top to bottom, on the platform it stands on.
+"""The Pulumi program of one environment: its table of contents, for each platform.
 
 Pulumi runs this folder as a program and puts it first on the path of modules, so no module in it
 may have the name of one of the standard library or of a package. (`databricks` is one, and hides
@@ -13,24 +13,24 @@ import pulumi
 from pulumi.runtime import get_root_directory, register_stack_transformation
 
 from infra.known import KnownNames
-from infra.options import Everything, keep_whole, without_older_types
-from infra.stack_config import PRODUCTION, StackConfig, say_waiting
+from infra.options import DeclaredResources, refuse_destroy, without_older_types
+from infra.stack_config import PRODUCTION, StackConfig, log_waiting
 from runner.declarations import DeclarationError
 from runner.project import home_of
 from runner.short_paths import shorten_paths
 
 
 def declare_azureml(config: StackConfig) -> dict[str, Any]:
-    """A stack on Azure Machine Learning."""
+    """Declare a stack on Azure Machine Learning, and return what it exports."""
     from infra.component import Component
     from infra.endpoints.batch import declare_batch_endpoints
     from infra.endpoints.containers import warn_of_containers
     from infra.endpoints.environments import declare_environments
     from infra.endpoints.online import declare_online_endpoints
-    from infra.existing.resources import say_elsewhere
-    from infra.existing.workspace import look
+    from infra.existing.resources import log_other_subscriptions
+    from infra.existing.workspace import check_workspace
     from infra.foundation.platform import declare_platform
-    from infra.network.isolation import say_firewall
+    from infra.network.isolation import log_firewall_price
     from infra.outputs import runner_output
     from infra.settings import settings_from
     from infra.storage.datastores import declare_datastores
@@ -40,12 +40,12 @@ def declare_azureml(config: StackConfig) -> dict[str, Any]:
     from infra.watching.diagnostics import declare_diagnostics
 
     settings = settings_from(config)
-    settings = replace(settings, autoscaled=look(settings, config))
+    settings = replace(settings, autoscaled=check_workspace(settings, config))
     names = {"resource_group_name": settings.resource_group, "workspace_name": settings.workspace}
     register_stack_transformation(KnownNames(names))
-    say_waiting(settings)
-    say_firewall(settings.network)
-    say_elsewhere(settings.existing, settings.subscription_id)
+    log_waiting(settings)
+    log_firewall_price(settings.network)
+    log_other_subscriptions(settings.existing, settings.subscription_id)
     warn_of_containers(settings.catalog, home_of(root))
 
     platform = declare_platform(settings)
@@ -57,13 +57,13 @@ def declare_azureml(config: StackConfig) -> dict[str, Any]:
     with Component("Monitoring", "monitoring"):
         declare_autoscale(settings, platform, online_endpoints)
         declare_diagnostics(settings, platform, online_endpoints)
-        told = declare_alerts(settings, platform, online_endpoints)
-        declare_budget(settings, platform, told)
+        action_group = declare_alerts(settings, platform, online_endpoints)
+        declare_budget(settings, platform, action_group)
     return runner_output(settings, platform, [*batch_endpoints, *online_endpoints])
 
 
 def declare_databricks(config: StackConfig) -> dict[str, Any]:
-    """A stack on Databricks, whose provider takes seconds to import."""
+    """Declare a stack on Databricks, whose provider takes seconds to import."""
     from infra.databricks.batch import declare_batch_endpoints
     from infra.databricks.clusters import declare_clusters
     from infra.databricks.foundation import declare_platform
@@ -72,7 +72,7 @@ def declare_databricks(config: StackConfig) -> dict[str, Any]:
     from infra.databricks.settings import settings_from
 
     settings = settings_from(config)
-    say_waiting(settings)
+    log_waiting(settings)
 
     platform = declare_platform(settings)
     clusters = declare_clusters(settings, platform)
@@ -84,9 +84,9 @@ def declare_databricks(config: StackConfig) -> dict[str, Any]:
 DECLARE = {"azureml": declare_azureml, "databricks": declare_databricks}
 
 root = Path(get_root_directory()).resolve()
-everything = Everything()
+declared = DeclaredResources()
 register_stack_transformation(without_older_types)
-register_stack_transformation(everything)
+register_stack_transformation(declared)
 try:
     stack_config = StackConfig(root)
     output = DECLARE[stack_config.platform](stack_config)
@@ -95,5 +95,5 @@ except DeclarationError as error:
     raise pulumi.RunError(f"nothing is declared before this is put right:\n{problems}") from None
 
 if stack_config.value(PRODUCTION, bool, False):
-    keep_whole(everything)
+    refuse_destroy(declared)
 pulumi.export("runner", output)

@@ -2,12 +2,12 @@
 
 
 def seconds(count: int) -> str:
-    """Whole seconds: 300 is `PT5M`, 90 is `PT1M30S`, 0 is `PT0S`."""
+    """Return whole seconds as a duration: 300 is `PT5M`, 90 is `PT1M30S`, 0 is `PT0S`."""
     return milliseconds(count * 1000)
 
 
 def milliseconds(count: int) -> str:
-    """Milliseconds: 500 is `PT0.5S`, 5000 is `PT5S`."""
+    """Return milliseconds as a duration: 500 is `PT0.5S`, 5000 is `PT5S`."""
     minutes, rest = divmod(count, 60_000)
     hours, minutes = divmod(minutes, 60)
     number = f"{rest / 1000:.3f}".rstrip("0").rstrip(".")

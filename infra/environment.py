@@ -11,7 +11,7 @@ from runner.declarations.environment_content import version_of
 
 @dataclass(frozen=True)
 class EnvironmentName:
-    """What names a version of an environment: the declaration, or its content."""
+    """The name and version of an environment, from its declaration or its content."""
 
     name: str
     version: str
@@ -21,7 +21,7 @@ class EnvironmentName:
 
 
 def written_environment(deployment: Deployment, catalog: Catalog) -> Environment | None:
-    """The environment in full, as the deployment has it or as its own file under models/ has."""
+    """Return the environment in full, from the deployment or from its own file under models/."""
     source = deployment.environment
     if not isinstance(source, AssetReference):
         return source
@@ -33,7 +33,7 @@ def written_environment(deployment: Deployment, catalog: Catalog) -> Environment
 
 
 def installing(catalog: Catalog) -> list[str]:
-    """The pinned deployments, as endpoint/deployment, whose image has packages to install.
+    """Return the pinned deployments, as endpoint/deployment, whose image has packages to install.
 
     Those of an MLflow model without an environment, and those written with more than an image. What
     a reference leads to is not known here.

@@ -27,7 +27,7 @@ class Names:
 
     @property
     def resource_group(self) -> str:
-        """At most 90 characters; unique in the subscription.
+        """Return at most 90 characters; unique in the subscription.
 
         Digits only where the name is not project and stack as they are: what is cut or replaced
         may be all that tells two stacks apart.
@@ -37,69 +37,69 @@ class Names:
 
     @property
     def storage_account(self) -> str:
-        """3 to 24 lower-case letters and digits; unique in the world."""
+        """Return 3 to 24 lower-case letters and digits; unique in the world."""
         return _cut(_squeezed(self._words), 24 - DIGITS) + self._digits()
 
     @property
     def registry(self) -> str:
-        """5 to 50 letters and digits; unique in the world."""
+        """Return 5 to 50 letters and digits; unique in the world."""
         return _cut(_squeezed(self._words), 50 - DIGITS) + self._digits()
 
     @property
     def vault(self) -> str:
-        """3 to 24 letters, digits and single hyphens, beginning with a letter; in the world."""
+        """Return 3 to 24 letters, digits and single hyphens, a letter first; unique worldwide."""
         return self._hyphened(24)
 
     @property
     def workspace(self) -> str:
-        """3 to 33 letters, digits and hyphens; unique in the resource group."""
+        """Return 3 to 33 letters, digits and hyphens; unique in the resource group."""
         return self._hyphened(33)
 
     @property
     def logs(self) -> str:
-        """4 to 63 letters, digits and hyphens; unique in the resource group."""
+        """Return 4 to 63 letters, digits and hyphens; unique in the resource group."""
         return self._hyphened(63)
 
     @property
     def insights(self) -> str:
-        """At most 260 characters; unique in the resource group."""
+        """Return at most 63 characters, of the 260 allowed; unique in the resource group."""
         return self._hyphened(63)
 
     @property
     def managed_group(self) -> str:
-        """At most 90 characters; of the group that Databricks makes for a workspace's machines."""
+        """Return at most 90 characters, for the group that Databricks makes for machines."""
         end = f"-managed-{self._digits()}"
         return _cut(self._words, 90 - len(end)) + end
 
     @property
     def access_connector(self) -> str:
-        """3 to 64 letters, digits and hyphens; unique in the resource group."""
+        """Return 3 to 64 letters, digits and hyphens; unique in the resource group."""
         return self._hyphened(64)
 
     @property
     def catalog_storage(self) -> str:
-        """Up to 255 characters; unique in the metastore, where it is the way to the storage."""
+        """Return at most 63 characters, of the 255 allowed; unique in the metastore."""
         return self._hyphened(63)
 
     @property
     def network_link(self) -> str:
-        """At most 80 letters, digits and hyphens; unique in a DNS zone."""
+        """Return at most 63 letters, digits and hyphens, of 80 allowed; unique in a DNS zone."""
         return self._hyphened(63)
 
     def private_endpoint(self, to: str) -> str:
-        """2 to 64 letters, digits and hyphens; unique in the resource group."""
+        """Return 2 to 64 letters, digits and hyphens; unique in the resource group."""
         return f"{_cut(self._words, 64 - len(to) - DIGITS - 2)}-{to}-{self._digits()}"
 
     def identity(self, of: str) -> str:
-        """3 to 128 letters, digits and hyphens; unique in the resource group."""
+        """Return 3 to 128 letters, digits and hyphens; unique in the resource group."""
         return f"{_cut(self._words, 100)}-{of}"
 
     def of_group(self, of: str) -> str:
-        """At most 50 characters and `of`; unique in the resource group, for what watches it."""
+        """Return at most 50 characters and `of`; unique in the resource group."""
         return f"{_cut(self._words, 50)}-{of}"
 
     def endpoint(self, logical: str, *fixed: str) -> str:
-        """3 to 32 letters, digits and hyphens, beginning with a letter; unique in the region.
+        """Return 3 to 32 letters, digits and hyphens, a letter first; unique in the region.
 
         The logical name counts for the digits too, as two of them may be cut to the same, and so
         does what of the endpoint is `fixed` for its life.

@@ -1,4 +1,4 @@
-"""Resource options that many parts of the platform share."""
+"""The resource options that many parts of the platform share."""
 
 from copy import copy
 from typing import Any
@@ -14,33 +14,33 @@ UNTOUCHED = ["tags.commit"]
 
 
 def made_by_commit(**more: Any) -> pulumi.ResourceOptions:
-    """The options of a tagged resource; `more` as `pulumi.ResourceOptions` takes it."""
+    """Return the options of a tagged resource; `more` as `pulumi.ResourceOptions` takes it."""
     return within(ignore_changes=[*UNTOUCHED, *more.pop("ignore_changes", [])], **more)
 
 
 def holds_data(settings: StackSettings, **more: Any) -> pulumi.ResourceOptions:
-    """The options of a tagged resource whose loss loses data: production keeps it."""
+    """Return the options of a tagged resource whose loss loses data: production keeps it."""
     kept = settings.production
     return made_by_commit(protect=kept, retain_on_delete=kept, **more)
 
 
 def serves(settings: StackSettings, **more: Any) -> pulumi.ResourceOptions:
-    """The options of a tagged resource that callers know by name: production keeps it."""
+    """Return the options of a tagged resource that callers know by name: production keeps it."""
     return made_by_commit(protect=settings.production, **more)
 
 
-class Everything:
-    """Keeps every resource of a program but its branches, as a transformation of its stack."""
+class DeclaredResources:
+    """Collects a program's resources, but not its branches, as a transformation of its stack."""
 
     def __init__(self) -> None:
-        self.declared: list[pulumi.Resource] = []
+        self.resources: list[pulumi.Resource] = []
 
     def __call__(self, args: pulumi.ResourceTransformationArgs) -> None:
         if isinstance(args.resource, pulumi.CustomResource):
-            self.declared.append(args.resource)
+            self.resources.append(args.resource)
 
 
-def keep_whole(everything: Everything) -> None:
+def refuse_destroy(declared: DeclaredResources) -> None:
     """Have `pulumi destroy` refuse to delete anything.
 
     What is protected stops a `destroy` when it comes to it, which is after what depends on it is
@@ -49,7 +49,7 @@ def keep_whole(everything: Everything) -> None:
     pulumi.Stash(
         "production",
         input="protected: `pulumi destroy` deletes nothing of this stack",
-        opts=pulumi.ResourceOptions(depends_on=[*everything.declared], protect=True),
+        opts=pulumi.ResourceOptions(depends_on=[*declared.resources], protect=True),
     )
 
 

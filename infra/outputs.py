@@ -13,7 +13,7 @@ SCHEMA_VERSION = 1
 def runner_output(
     settings: Settings, platform: Platform, endpoints: Iterable[Endpoint]
 ) -> dict[str, Any]:
-    """The output `runner`, whose shape the runner reads; it holds no secret."""
+    """Return the output `runner`, whose shape the runner reads; it holds no secret."""
     return {
         "schema_version": SCHEMA_VERSION,
         "stack": settings.stack,

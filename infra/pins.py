@@ -1,10 +1,11 @@
-"""Which deployments a stack pins, which wait for a pin, and what may be said of those."""
+"""The deployments that a stack pins, those that wait for a pin, and what is wrong with them."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from infra.problem_at import ProblemAt, deployment_problem
 from runner.declarations import (
     BatchDeployment,
     BatchEndpoint,
@@ -16,14 +17,14 @@ from runner.declarations import (
     Problem,
     is_asset_name,
 )
-from runner.declarations.catalog import ENDPOINTS, place_of, undeclared
+from runner.declarations.catalog import ENDPOINTS, undeclared
 from runner.declarations.document import MappingNode
-from runner.declarations.problem import Place
 from runner.declarations.reader import refused
 from runner.declarations.references import PREFIX
 
 Deployment = BatchDeployment | OnlineDeployment
-D = TypeVar("D", BatchDeployment, PipelineDeployment, OnlineDeployment)
+AnyDeployment = Deployment | PipelineDeployment
+D = TypeVar("D", bound=AnyDeployment)
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,17 @@ class Waiting:
         return f"{self.endpoint}/{self.deployment} ({', '.join(self.missing)})"
 
 
+def deployments_of(catalog: Catalog, endpoint: str) -> dict[str, AnyDeployment]:
+    """Return all deployments of an endpoint by name, pinned or not."""
+    return {
+        **catalog.batch_deployments.get(endpoint, {}),
+        **catalog.pipeline_deployments.get(endpoint, {}),
+        **catalog.online_deployments.get(endpoint, {}),
+    }
+
+
 def code_pin(deployment: Deployment) -> CodePin | None:
-    """The version of its code that a deployment is pinned to, if any."""
+    """Return the version of its code that a deployment is pinned to, if any."""
     code = deployment.code_configuration and deployment.code_configuration.code
     if not isinstance(code, str) or not code.startswith(PREFIX):
         return None
@@ -55,10 +65,10 @@ def code_pin(deployment: Deployment) -> CodePin | None:
     return CodePin(name, version) if is_asset_name(name) and is_asset_name(version) else None
 
 
-def missing_pins(deployment: Deployment | PipelineDeployment) -> tuple[str, ...]:
-    """What of a deployment has no exact version yet: its model, its code, both or nothing.
+def missing_pins(deployment: AnyDeployment) -> tuple[str, ...]:
+    """Return what of a deployment has no exact version yet: its model, its code, both or nothing.
 
-    Of one that runs a pipeline that is its component.
+    A deployment that runs a pipeline has a component in their place.
     """
     if isinstance(deployment, PipelineDeployment):
         return () if deployment.pinned else ("component",)
@@ -68,33 +78,29 @@ def missing_pins(deployment: Deployment | PipelineDeployment) -> tuple[str, ...]
     return (*(["model"] if model else []), *(["code"] if code else []))
 
 
-def is_pinned(deployment: Deployment | PipelineDeployment) -> bool:
-    """Whether a stack deploys a deployment."""
+def is_pinned(deployment: AnyDeployment) -> bool:
+    """Return whether a stack deploys a deployment."""
     return not missing_pins(deployment)
 
 
 def pinned(deployments: Mapping[str, D]) -> dict[str, D]:
-    """Those of an endpoint's deployments that a stack deploys."""
+    """Return those of an endpoint's deployments that a stack deploys."""
     return {name: deployment for name, deployment in deployments.items() if is_pinned(deployment)}
 
 
 def all_pinned(catalog: Catalog) -> list[Deployment]:
-    """All that a stack deploys, batch first, each kind by name."""
-    return [deployment for _, _, deployment in _deployments(catalog) if is_pinned(deployment)]
+    """Return all deployments of models that a stack deploys, batch first, each kind by name."""
+    return [deployment for deployment in _deployments(catalog) if is_pinned(deployment)]
 
 
 def default_deployment(catalog: Catalog, endpoint: str) -> str | None:
-    """The default of a batch endpoint; None where there is none, or it waits for a pin."""
+    """Return the default of a batch endpoint; None where there is none, or it waits for a pin."""
     name = catalog.batch_endpoints[endpoint].defaults.deployment_name
-    deployed = (
-        *pinned(catalog.batch_deployments.get(endpoint, {})),
-        *pinned(catalog.pipeline_deployments.get(endpoint, {})),
-    )
-    return name if name in deployed else None
+    return name if name in pinned(deployments_of(catalog, endpoint)) else None
 
 
 def traffic(catalog: Catalog, endpoint: str, key: str = "traffic") -> dict[str, int]:
-    """The traffic of an online endpoint in percent, or its `mirror_traffic`.
+    """Return the traffic of an online endpoint in percent, or its `mirror_traffic`.
 
     Deployments that wait for a pin have no share, and Azure knows no name of theirs yet.
     """
@@ -104,44 +110,42 @@ def traffic(catalog: Catalog, endpoint: str, key: str = "traffic") -> dict[str, 
 
 
 def waiting_for_pins(catalog: Catalog) -> tuple[Waiting, ...]:
-    """The deployments that a stack leaves out, in the order of their names."""
+    """Return the deployments that a stack leaves out, in the order of their names."""
     return tuple(
-        Waiting(endpoint, name, missing)
-        for endpoint, name, deployment in (*_deployments(catalog), *_pipelines(catalog))
+        Waiting(deployment.endpoint_name, deployment.name, missing)
+        for deployment in (*_deployments(catalog), *_by_name(catalog.pipeline_deployments))
         if (missing := missing_pins(deployment))
     )
 
 
 def pinning(catalog: Catalog, stack: str, waiting: Iterable[Waiting]) -> list[str]:
-    """The runner's commands that register and pin what waits, for each model of its own.
+    """Return the runner's commands that register and pin what waits, one for each model.
 
     Of itself the runner pins the batch deployments of a model, and where some are pinned already
     only those: all others are named. A component is registered by the Azure CLI.
     """
-    behind = {(endpoint, name): deployment for endpoint, name, deployment in _deployments(catalog)}
-    pipelines = {(endpoint, name): deployment for endpoint, name, deployment in _pipelines(catalog)}
     begun = {
         _model_name(deployment)
-        for deployment in behind.values()
-        if _is_batch(deployment) and _has_model(deployment)
+        for deployment in _by_name(catalog.batch_deployments)
+        if "model" not in missing_pins(deployment)
     }
     commands: dict[str, str] = {}  # by what begins them
     for unpinned in waiting:
-        if pipeline := pipelines.get((unpinned.endpoint, unpinned.deployment)):
-            commands[str(unpinned)] = _registering(catalog, stack, pipeline)
+        deployment = deployments_of(catalog, unpinned.endpoint)[unpinned.deployment]
+        if isinstance(deployment, PipelineDeployment):
+            commands[str(unpinned)] = _component_command(catalog, stack, deployment)
             continue
-        deployment = behind[unpinned.endpoint, unpinned.deployment]
         name = _model_name(deployment)
-        unnamed = _is_batch(deployment) and name not in begun
-        begin = f"runner models register{_registered(catalog, name)} --env {stack} --pin"
+        unnamed = isinstance(deployment, BatchDeployment) and name not in begun
+        begin = f"runner models register{_model_options(catalog, name)} --env {stack} --pin"
         key = begin if unnamed else f"{begin} --deployment"
         more = "" if unnamed else f" --deployment {unpinned.endpoint}/{unpinned.deployment}"
         commands[key] = commands.get(key, begin) + more
     return list(commands.values())
 
 
-def _registering(catalog: Catalog, stack: str, pipeline: PipelineDeployment) -> str:
-    """How the component of a pipeline is registered and pinned."""
+def _component_command(catalog: Catalog, stack: str, pipeline: PipelineDeployment) -> str:
+    """Return the command that registers and pins the component of a pipeline."""
     pin = f"{ENDPOINTS}.{pipeline.endpoint_name}.deployments.{pipeline.name}.component"
     set_pin = f"pulumi config set --stack {stack} --path '{pin}' azureml:NAME:VERSION"
     if not isinstance(pipeline.component, Path):
@@ -157,16 +161,8 @@ def _model_name(deployment: Deployment) -> str | None:
     return deployment.model.name if deployment.model else None
 
 
-def _is_batch(deployment: Deployment) -> bool:
-    return isinstance(deployment, BatchDeployment)
-
-
-def _has_model(deployment: Deployment) -> bool:
-    return "model" not in missing_pins(deployment)
-
-
-def _registered(catalog: Catalog, name: str | None) -> str:
-    """Which model the runner is to register; the only declared one goes without saying."""
+def _model_options(catalog: Catalog, name: str | None) -> str:
+    """Return the options that name the model to register; the only declared one needs none."""
     declared = catalog.models.get(name) if name else None
     if declared is None:
         return f" PATH --name {name or 'NAME'}"
@@ -176,138 +172,103 @@ def _registered(catalog: Catalog, name: str | None) -> str:
 
 
 def unroutable(catalog: Catalog, stack: Path) -> list[Problem]:
-    """Defaults and traffic that lead to a deployment which is not there.
+    """Find defaults and traffic that lead to a deployment which is not there.
 
     What only a declaration under `models/` says may wait as long as nothing of its endpoint is
     pinned; what the stack file says, or the rest of the endpoint goes by, may not.
     """
+    endpoints: list[BatchEndpoint | OnlineEndpoint] = [
+        *catalog.batch_endpoints.values(),
+        *catalog.online_endpoints.values(),
+    ]
     problems: list[Problem] = []
-    routes = _Routes(catalog, stack)
-    for name, batch in catalog.batch_endpoints.items():
-        behind: dict[str, BatchDeployment | PipelineDeployment] = {
-            **catalog.batch_deployments.get(name, {}),
-            **catalog.pipeline_deployments.get(name, {}),
-        }
-        if batch.defaults.deployment_name is not None:
-            to = batch.defaults.deployment_name
-            problems += routes.problem(batch, behind, to, "defaults", "deployment_name")
-    for name, online in catalog.online_endpoints.items():
-        ahead = catalog.online_deployments.get(name, {})
-        for key in ("traffic", "mirror_traffic"):
-            for to, share in getattr(online, key).items():
-                problems += routes.problem(online, ahead, to, key, to) if share else []
+    for endpoint in endpoints:
+        deployments = deployments_of(catalog, endpoint.name)
+        deployed = pinned(deployments)
+        problem = ProblemAt(stack, endpoint, f"{ENDPOINTS}.{endpoint.name}")
+        for name, keys in _routes(endpoint):
+            may_wait = not deployed and problem.where(*keys)[0].file != stack
+            if name in deployments.keys() - deployed.keys() and not may_wait:
+                lacking = " and ".join(missing_pins(deployments[name]))
+                known = ", ".join(map(repr, sorted(deployed))) or "none, as nothing of it is pinned"
+                text = f"found {name!r}, which has no pinned {lacking}, allowed: {known}"
+                problems.append(problem(text, *keys))
     return problems
+
+
+def _routes(endpoint: BatchEndpoint | OnlineEndpoint) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Yield the deployments that an endpoint leads to, each with the keys that say so."""
+    if isinstance(endpoint, BatchEndpoint):
+        if endpoint.defaults.deployment_name is not None:
+            yield endpoint.defaults.deployment_name, ("defaults", "deployment_name")
+        return
+    for key in ("traffic", "mirror_traffic"):
+        for name, share in getattr(endpoint, key).items():
+            if share:
+                yield name, (key, name)
 
 
 def undeployable(catalog: Catalog, stack: Path, clusters: Iterable[str]) -> list[Problem]:
-    """What keeps single deployments from Azure: their cluster, code or environment."""
+    """Find what keeps single deployments from Azure: their cluster, code or environment."""
     names = frozenset(clusters)
     problems: list[Problem] = []
-    for endpoint, name, deployment in _deployments(catalog):
-        where = _Where(stack, deployment.source, f"{ENDPOINTS}.{endpoint}.deployments.{name}")
+    for deployment in _deployments(catalog):
+        problem = deployment_problem(stack, deployment)
         deployed = is_pinned(deployment)
         # A stack without any cluster is one that is not meant to deploy anything yet.
         if isinstance(deployment, BatchDeployment) and (deployed or names):
-            problems += _compute_problems(deployment, where, names)
-        if deployment.code_configuration is not None:
-            problems += _code_problems(deployment, where, stack)
+            problems += _compute_problems(deployment, problem, names)
+        problems += _code_problems(deployment, problem)
         if deployed:
-            problems += _environment_problems(deployment, where)
-    for endpoint, name, pipeline in _pipelines(catalog):
+            problems += _environment_problems(deployment, problem)
+    for pipeline in _by_name(catalog.pipeline_deployments):
         compute = pipeline.settings.default_compute
         if compute is not None and "/" not in compute and compute not in names:
-            where = _Where(stack, pipeline.source, f"{ENDPOINTS}.{endpoint}.deployments.{name}")
-            place, key = where("settings", "default_compute")
-            problems.append(undeclared(place, key, "cluster", compute, names))
+            where = deployment_problem(stack, pipeline).where("settings", "default_compute")
+            problems.append(undeclared(*where, "cluster", compute, names))
     return problems
 
 
-@dataclass(frozen=True)
-class _Where:
-    """Finds the place and the dotted key of what a stack file or a declaration says."""
-
-    stack: Path
-    source: MappingNode
-    prefix: str
-
-    def __call__(self, *keys: str) -> tuple[Place, str]:
-        place = place_of(self.source, *keys)
-        key = ".".join(keys)
-        return place, f"{self.prefix}.{key}" if place.file == self.stack else key
-
-    def absent(self, key: str) -> tuple[Place, str]:
-        return self.source.place, key
-
-
-@dataclass(frozen=True)
-class _Routes:
-    catalog: Catalog
-    stack: Path
-
-    def problem(
-        self,
-        endpoint: BatchEndpoint | OnlineEndpoint,
-        deployments: Mapping[str, BatchDeployment | PipelineDeployment | OnlineDeployment],
-        to: str,
-        *keys: str,
-    ) -> list[Problem]:
-        deployed = [name for name, deployment in deployments.items() if is_pinned(deployment)]
-        place, key = _Where(self.stack, endpoint.source, f"{ENDPOINTS}.{endpoint.name}")(*keys)
-        may_wait = not deployed and place.file != self.stack
-        if to in deployed or to not in deployments or may_wait:
-            return []
-        lacking = " and ".join(missing_pins(deployments[to]))
-        known = ", ".join(map(repr, sorted(deployed))) or "none, as nothing of it is pinned"
-        text = f"found {to!r}, which has no pinned {lacking}, allowed: {known}"
-        return [Problem(place, key, text)]
-
-
 def _compute_problems(
-    deployment: BatchDeployment, where: _Where, clusters: frozenset[str]
-) -> list[Problem]:
-    if deployment.compute is None:
-        place, key = where.absent("compute")
-        return [Problem(place, key, "missing, and required on Azure: azureml:<name of a cluster>")]
-    place, key = where("compute")
-    if "/" in deployment.compute or deployment.compute in clusters:
-        return []  # an ARM id is of a compute that something else keeps
-    return [undeclared(place, key, "cluster", deployment.compute, clusters)]
+    deployment: BatchDeployment, problem: ProblemAt, clusters: frozenset[str]
+) -> Iterator[Problem]:
+    compute = deployment.compute
+    if compute is None:
+        yield problem("missing, and required on Azure: azureml:<name of a cluster>", "compute")
+    elif "/" not in compute and compute not in clusters:  # an ARM id is kept by something else
+        yield undeclared(*problem.where("compute"), "cluster", compute, clusters)
 
 
-def _code_problems(deployment: Deployment, where: _Where, stack: Path) -> list[Problem]:
-    """A stack file names code for one reason: to pin it."""
-    place, key = where("code_configuration", "code")
-    assert deployment.code_configuration is not None
-    if place.file != stack or code_pin(deployment) is not None:
-        return []
-    code = deployment.source.entries["code_configuration"]
-    assert isinstance(code, MappingNode)
-    return list(refused(code.entries["code"], key, "azureml:<name>:<version>").problems)
+def _code_problems(deployment: Deployment, problem: ProblemAt) -> Iterator[Problem]:
+    """Refuse code in a stack file that pins none: there is no other reason to name it there."""
+    if deployment.code_configuration is None or code_pin(deployment) is not None:
+        return
+    place, key = problem.where("code_configuration", "code")
+    if place.file == problem.stack:
+        code = deployment.source.entries["code_configuration"]
+        assert isinstance(code, MappingNode)
+        yield from refused(code.entries["code"], key, "azureml:<name>:<version>").problems
 
 
-def _environment_problems(deployment: Deployment, where: _Where) -> list[Problem]:
-    if deployment.environment is None:
-        if deployment.code_configuration is None:
-            return []
-        place, key = where.absent("environment")
-        return [Problem(place, key, "missing, and required beside code_configuration on Azure")]
-    if not isinstance(deployment.environment, Environment):
-        return []
-    build = deployment.environment.build
-    if build is None or not isinstance(build.path, Path):
-        return []
-    place, key = where("environment")
-    text = f"found a build of {build.path.name!r} on this machine, allowed: "
-    return [Problem(place, key, text + "image, with conda_file, or azureml:<name>:<version>")]
+def _environment_problems(deployment: Deployment, problem: ProblemAt) -> Iterator[Problem]:
+    environment = deployment.environment
+    if environment is None and deployment.code_configuration is not None:
+        text = "missing, and required beside code_configuration on Azure"
+        yield problem(text, "environment")
+    build = environment.build if isinstance(environment, Environment) else None
+    if build is not None and isinstance(build.path, Path):
+        text = f"found a build of {build.path.name!r} on this machine, allowed: image, with"
+        yield problem(f"{text} conda_file, or azureml:<name>:<version>", "environment")
 
 
-def _pipelines(catalog: Catalog) -> Iterator[tuple[str, str, PipelineDeployment]]:
-    for endpoint, pipelines in sorted(catalog.pipeline_deployments.items()):
-        yield from ((endpoint, name, deployment) for name, deployment in sorted(pipelines.items()))
+def _deployments(catalog: Catalog) -> list[Deployment]:
+    """Return the deployments of models, batch first, each kind by name."""
+    return [*_by_name(catalog.batch_deployments), *_by_name(catalog.online_deployments)]
 
 
-def _deployments(catalog: Catalog) -> Iterator[tuple[str, str, Deployment]]:
-    for endpoint, batch in sorted(catalog.batch_deployments.items()):
-        yield from ((endpoint, name, deployment) for name, deployment in sorted(batch.items()))
-    for endpoint, online in sorted(catalog.online_deployments.items()):
-        yield from ((endpoint, name, deployment) for name, deployment in sorted(online.items()))
+def _by_name(deployments: Mapping[str, Mapping[str, D]]) -> list[D]:
+    return [
+        deployment
+        for _, of_endpoint in sorted(deployments.items())
+        for _, deployment in sorted(of_endpoint.items())
+    ]

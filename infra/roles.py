@@ -1,4 +1,4 @@
-"""Azure's built-in roles, and how one is assigned."""
+"""Azure's built-in roles, and the assignment of one."""
 
 from dataclasses import dataclass
 from uuid import NAMESPACE_URL, uuid5

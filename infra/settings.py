@@ -1,4 +1,4 @@
-"""What one stack on Azure Machine Learning asks for, checked before anything is declared.
+"""The settings of a stack on Azure Machine Learning, checked before anything is declared.
 
 The table of contents of a stack's configuration: each part of it is read by a file of its own.
 """
@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from infra.compute.cluster import Cluster, image_builder, read_cluster
-from infra.consent import MAY_STOP
+from infra.dynamic.consent import MAY_STOP
 from infra.endpoints.schedule_calls import unschedulable
 from infra.endpoints.unsupported import unsupported
-from infra.existing.resources import Existing, existing_from, name_of, undeclared
-from infra.network.isolation import Network, closed, network_from
+from infra.existing.resources import Existing, endpoint_name_problems, existing_from, name_of
+from infra.network.isolation import Network, install_problems, network_from
 from infra.network.private_link import PrivateLink, private_link_from
 from infra.pins import undeployable, unroutable, waiting_for_pins
 from infra.stack_config import StackConfig, StackSettings
 from infra.storage.datastore import Datastore, datastores_from
-from infra.watching.scaling import overtagged
+from infra.watching.scaling import tag_problems
 from infra.watching.watch import (
     Alerts,
     Budget,
@@ -48,7 +48,7 @@ class Settings(StackSettings):
 
     @property
     def workspace_id(self) -> str:
-        """The workspace's id, which is known before there is one."""
+        """Return the workspace's id, which is known before there is one."""
         return self.existing.workspace or (
             f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
             f"/providers/Microsoft.MachineLearningServices/workspaces/{self.workspace}"
@@ -56,19 +56,19 @@ class Settings(StackSettings):
 
     @property
     def resource_group(self) -> str:
-        """The name of the resource group, the stack's own or one that was there."""
+        """Return the name of the resource group, the stack's own or one that was there."""
         group = self.existing.group_id
         return name_of(group) if group else self.names.resource_group
 
     @property
     def workspace(self) -> str:
-        """The workspace's name."""
+        """Return the workspace's name."""
         workspace = self.existing.workspace
         return name_of(workspace) if workspace else self.names.workspace
 
     @property
     def vault(self) -> str | None:
-        """The key vault's name; None where only an existing workspace knows it."""
+        """Return the key vault's name; None where only an existing workspace knows it."""
         if self.existing.vault:
             return name_of(self.existing.vault)
         return None if self.existing.workspace else self.names.vault
@@ -79,12 +79,12 @@ class Settings(StackSettings):
 
     @property
     def private(self) -> bool:
-        """Whether there is a managed network, and no public access."""
+        """Return whether there is a managed network, and no public access."""
         return self.network.private
 
     @property
     def builder(self) -> Cluster | None:
-        """The cluster that builds images; a workspace that was there has its own way."""
+        """Return the cluster that builds images; a workspace that was there has its own way."""
         if not self.private or self.existing.workspace:
             return None
         return image_builder(self.network.builder_size)
@@ -109,10 +109,10 @@ def settings_from(config: StackConfig) -> Settings:
     may_stop: frozenset[str] = frozenset(config.value(MAY_STOP, tuple[str, ...], ()))
     catalog = config.catalog()
     if catalog is not None:
-        config.problems += closed(network, config, catalog)
-        config.problems += undeclared(existing, config, catalog)
+        config.problems += install_problems(network, config, catalog)
+        config.problems += endpoint_name_problems(existing, config, catalog)
         config.problems += unroutable(catalog, config.file)
-        config.problems += overtagged(config, catalog, common["own_tags"])
+        config.problems += tag_problems(config, catalog, common["own_tags"])
         config.problems += unschedulable(catalog, config.file)
         if clusters is not None:
             config.problems += undeployable(catalog, config.file, clusters)

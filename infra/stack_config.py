@@ -16,7 +16,7 @@ import pulumi
 from pulumi.runtime import get_config_env, is_config_secret
 from pulumi.runtime.config import get_config
 
-from infra.consent import MAY_STOP
+from infra.dynamic.consent import MAY_STOP
 from infra.names import Names
 from infra.pins import Waiting, pinning
 from infra.tag_rules import MOST_OWN_TAGS, refused_tags
@@ -93,7 +93,7 @@ _QUOTED: Mapping[type, tuple[ScalarKind, re.Pattern[str]]] = {
 
 
 def matches(pattern: str) -> Callable[[str], bool]:
-    """The rule that the whole of a text is as a pattern says."""
+    """Return the rule that the whole of a text is as a pattern says."""
     compiled = re.compile(pattern)
     return lambda text: compiled.fullmatch(text) is not None
 
@@ -108,7 +108,7 @@ Guid = Annotated[str, Check(lambda text: _GUID.fullmatch(text) is not None, "a s
 
 @dataclass(frozen=True, kw_only=True)
 class StackSettings:
-    """What stacks of every platform have: a place in Azure, and the catalog with the stack over it.
+    """The settings of every platform: a place in Azure, and the catalog with the stack over it.
 
     Each platform's own settings are a kind of these.
     """
@@ -132,25 +132,25 @@ class StackSettings:
 
     @property
     def tags(self) -> dict[str, str]:
-        """What every resource of Azure is tagged with."""
-        return self.beside({})
+        """Return the tags of every resource of Azure."""
+        return self.tags_with({})
 
     @property
     def lasting_tags(self) -> dict[str, str]:
-        """The tags without the commit, for what a new tag would restart."""
-        return self.lasting_beside({})
+        """Return the tags without the commit, for what a new tag would restart."""
+        return self.lasting_tags_with({})
 
-    def beside(self, declared: Mapping[str, str]) -> dict[str, str]:
-        """A declaration's own tags with the stack's: the nearer says more, and ours hold."""
-        return self.lasting_beside(declared) | ({"commit": self.commit} if self.commit else {})
+    def tags_with(self, declared: Mapping[str, str]) -> dict[str, str]:
+        """Return a declaration's tags over the stack's own, with this program's over both."""
+        return self.lasting_tags_with(declared) | ({"commit": self.commit} if self.commit else {})
 
-    def lasting_beside(self, declared: Mapping[str, str]) -> dict[str, str]:
-        """The same without the commit."""
+    def lasting_tags_with(self, declared: Mapping[str, str]) -> dict[str, str]:
+        """Return the tags of `tags_with` without the commit."""
         ours = {"project": self.project, "environment": self.stack}
         return {**self.own_tags, **declared, **ours}
 
 
-def say_waiting(settings: StackSettings) -> None:
+def log_waiting(settings: StackSettings) -> None:
     """Tell, in a preview too, which deployments are left out and how to have them."""
     if settings.waiting:
         names = "".join(f"\n  {deployment}" for deployment in settings.waiting)
@@ -181,7 +181,7 @@ class StackConfig:
         self._refuse_others()
 
     def _config(self) -> tuple[MappingNode, set[str]]:
-        """The stack's configuration without the keys that are refused already, and those."""
+        """Return the configuration without keys that are refused already, and those keys."""
         keys = {*SCORING, *AZURE, *get_config_env()}
         secret = {key for key in keys if is_config_secret(key)}
         values = {key: get_config(key) for key in keys - secret if key.startswith(_OURS)}
@@ -208,12 +208,12 @@ class StackConfig:
                 there = key in self.config.entries or key in self._hidden_places
                 if platform != self.platform and there:
                     text = f"means nothing with {PLATFORM}: {self.platform}, allowed: no such key"
-                    self.problems.append(Problem(self.place(key), key, text))
+                    self.refuse(text, key)
                     self.refused.add(key)
         self.config = self.config.without(*self.refused)
 
     def common(self) -> dict[str, Any]:
-        """The settings that stacks of every platform have, but for the catalog, by their names."""
+        """Return the settings that stacks of every platform have, without the catalog, by name."""
         return {
             "project": self.project,
             "stack": self.stack,
@@ -228,7 +228,7 @@ class StackConfig:
         }
 
     def catalog(self) -> Catalog | None:
-        """The declarations with the stack laid over them; None where they can't be read."""
+        """Return the declarations with the stack laid over them; None where they can't be read."""
         ours = (DEFAULT_ENDPOINT, ENDPOINTS, MODELS)
         keys = [key for key in self.config.entries if key not in ours]
         stack = self.attempt(lambda: stack_from(self.config.without(*keys), self.file))
@@ -238,7 +238,7 @@ class StackConfig:
         return self.attempt(lambda: lay_over(declared, stack))
 
     def clusters(self, read: Callable[[str, Node, Place], T]) -> dict[str, T] | None:
-        """The clusters by name, each read so from its name, its node and its place.
+        """Return the clusters by name, each as `read` makes it of its name, its node and its place.
 
         None where they can't be read, so that nothing is held against what they might be.
         """
@@ -259,10 +259,13 @@ class StackConfig:
             clusters |= {} if cluster is None else {name: cluster}
         return None if broken else clusters
 
-    def place(self, key: str) -> Place:
-        """Where a key stands; the stack file where it stands elsewhere."""
-        hidden = self._hidden_places.get(key, Place(self.file, 0))
-        return self.config.key_places.get(key, hidden)
+    def problem(self, text: str, key: str, *names: str) -> Problem:
+        """Return the problem of a key, or of a name below it."""
+        return Problem(self._place(key, *names), ".".join((key, *names)), text)
+
+    def refuse(self, text: str, key: str, *names: str) -> None:
+        """Add the problem of a key, or of a name below it, to those of the configuration."""
+        self.problems.append(self.problem(text, key, *names))
 
     def hidden(self, key: str) -> Any:
         """Return what a key of HIDDEN holds, in clear; None where it is not there.
@@ -276,13 +279,14 @@ class StackConfig:
             return text
 
     def is_secret(self, key: str) -> bool:
-        """Whether a key of HIDDEN is encrypted where it stands."""
+        """Return whether a key of HIDDEN is encrypted where it stands."""
         return is_config_secret(key)
 
-    def place_below(self, key: str, *names: str) -> Place:
-        """Where a name stands below a key, which is a mapping there."""
+    def _place(self, key: str, *names: str) -> Place:
+        """Return where a name stands below a key; the stack file where the key isn't in it."""
         node: Node | None = self.config.entries.get(key)
-        place = self.place(key)
+        hidden = self._hidden_places.get(key, Place(self.file, 0))
+        place = self.config.key_places.get(key, hidden)
         for name in names:
             if not isinstance(node, MappingNode) or name not in node.key_places:
                 break
@@ -291,7 +295,7 @@ class StackConfig:
         return place
 
     def attempt(self, read: Callable[[], T]) -> T | None:
-        """What a reading returns; None, and its problems kept, where it refuses."""
+        """Return what `read` returns; where it refuses, keep its problems and return None."""
         try:
             return read()
         except DeclarationError as error:
@@ -299,7 +303,7 @@ class StackConfig:
             return None
 
     def value(self, key: str, hint: Any, absent: T) -> T:
-        """The value of a key as `hint` says, else `absent`."""
+        """Return the value of a key as `hint` says, else `absent`."""
         node = self.config.entries.get(key)
         if node is None:
             return absent
@@ -307,40 +311,36 @@ class StackConfig:
         return absent if value is None else value
 
     def required(self, key: str, hint: Any, example: str) -> str:
-        """The text of a key that has to be there."""
+        """Return the text of a key that has to be there."""
         if key not in self.config.entries and key not in self.refused:
-            text = f"missing, and required: `pulumi config set {key} {example}`"
-            self.problems.append(Problem(Place(self.file, 0), key, text))
+            self.refuse(f"missing, and required: `pulumi config set {key} {example}`", key)
         return self.value(key, hint, "")
 
     def _tags(self) -> dict[str, str]:
-        """The stack's own tags, which every resource gets that takes any."""
+        """Return the stack's own tags, which every resource gets that takes any."""
         tags: dict[str, str] = dict(self.value(TAGS, Mapping[str, Text], {}))
-        node = self.config.entries.get(TAGS)
-        places = node.key_places if isinstance(node, MappingNode) else {}
         for name, value in tags.items():
             for problem in refused_tags(name, value):
-                self.problems.append(Problem(places[name], f"{TAGS}.{name}", problem))
+                self.refuse(problem, TAGS, name)
         if len(tags) > MOST_OWN_TAGS:
             text = f"found {len(tags)}, allowed: {MOST_OWN_TAGS} at most, beside those of ours"
-            self.problems.append(Problem(self.place(TAGS), TAGS, text))
+            self.refuse(text, TAGS)
         folded: dict[str, str] = {}
         for name in tags:
             first = folded.setdefault(name.lower(), name)
             if first != name:
-                text = f"is the same to Azure as {first!r}, allowed: one of them"
-                self.problems.append(Problem(places[name], f"{TAGS}.{name}", text))
+                self.refuse(f"is the same to Azure as {first!r}, allowed: one of them", TAGS, name)
         return tags
 
     def _subscription(self) -> str:
-        """From the stack file or from the environment, as the azure-native provider takes it."""
+        """Return the subscription of the stack file or the environment, as the plugin takes it."""
         given = os.environ.get("ARM_SUBSCRIPTION_ID", "")
         if SUBSCRIPTION in self.config.entries or SUBSCRIPTION in self.refused:
             return self.value(SUBSCRIPTION, Guid, "")
         if _GUID.fullmatch(given) is None:
             found = f"found {given!r} in ARM_SUBSCRIPTION_ID" if given else "missing, and required"
             text = f"{found}, allowed: a subscription's id here or in ARM_SUBSCRIPTION_ID"
-            self.problems.append(Problem(Place(self.file, 0), SUBSCRIPTION, text))
+            self.refuse(text, SUBSCRIPTION)
         return given
 
     def _cloud(self) -> str:
@@ -348,11 +348,11 @@ class StackConfig:
         if not name or (not host and name not in CLOUDS):
             found = f"found {name!r}" if name else f"missing, and required beside {METADATA_HOST}"
             allowed = f"allowed: {', '.join(PULUMI_NAMES)}, or a private cloud's name with its host"
-            self.problems.append(Problem(self.place(CLOUD), CLOUD, f"{found}, {allowed}"))
+            self.refuse(f"{found}, {allowed}", CLOUD)
         return name
 
     def _setting(self, key: str, *variables: str) -> str | None:
-        """From the stack file or from the environment, as the azure-native plugin takes it."""
+        """Return a key of the stack file, or an environment variable, as the plugin takes them."""
         given = (os.environ.get(variable) for variable in variables)
         return self.value(f"azure-native:{key}", str, "") or next(filter(None, given), None)
 
@@ -362,7 +362,7 @@ _NAMESPACES = ("scoring", "azure-native")
 
 
 def _unquoted(node: Node, hint: Any) -> Node:
-    """A top-level value as it was meant.
+    """Return a top-level value as it was meant.
 
     Single values are text to Pulumi, which puts true and 3 in quotes when it writes the file.
     """
@@ -374,7 +374,7 @@ def _unquoted(node: Node, hint: Any) -> Node:
 
 
 def _misspelt(key: str) -> bool:
-    """Whether a key is meant for this program or its provider, and neither would look at it."""
+    """Return whether a key is meant for this program or its provider, but neither knows it."""
     namespace, _, name = key.partition(":")
     if namespace == "scoring":
         return key not in SCORING
@@ -385,7 +385,7 @@ def _misspelt(key: str) -> bool:
 
 
 def _commit(root: Path) -> str | None:
-    """The commit that is deployed, as the pipeline or git has it; None outside of both."""
+    """Return the commit that is deployed, from the pipeline or git; None outside of both."""
     for variable in COMMIT_VARIABLES:
         if value := os.environ.get(variable):
             return value if _COMMIT.fullmatch(value) else None

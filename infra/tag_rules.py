@@ -1,4 +1,4 @@
-"""What Azure asks of a tag, and which tags are this program's own.
+"""The rules that Azure has for tags, and the tags of this program's own.
 
 Source: Azure Resource Manager's documentation on tags and their limits; 128 is what a storage
 account takes of a name, and every resource gets the same tags.

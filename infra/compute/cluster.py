@@ -5,9 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 from infra.stack_config import CLUSTERS, Size, matches
-from runner.declarations import DeclarationError, Problem
 from runner.declarations.document import MappingNode, Node
-from runner.declarations.problem import Place
+from runner.declarations.problem import Place, refusal
 from runner.declarations.reader import between, read_record
 
 Tier = Literal["dedicated", "low_priority"]
@@ -43,16 +42,14 @@ def read_cluster(name: str, node: Node, place: Place) -> Cluster:
     key = f"{CLUSTERS}.{name}"
     if not is_cluster_name(name):
         text = "is no name of a cluster, allowed: 3 to 32 letters, digits and hyphens"
-        raise DeclarationError([Problem(place, key, text + ", beginning with a letter")])
+        raise refusal(place, key, text + ", beginning with a letter")
     if name.lower().startswith(BUILDER):
         text = f"is a name of the cluster that builds images, allowed: none with {BUILDER}"
-        raise DeclarationError([Problem(place, key, text)])
+        raise refusal(place, key, text)
     cluster = replace(read_record(node, Cluster, key), name=name)
     if cluster.min_instances > cluster.max_instances:
         text = f"found {cluster.min_instances}, allowed: at most max_instances, "
         assert isinstance(node, MappingNode)
         least = node.key_places["min_instances"]
-        raise DeclarationError(
-            [Problem(least, f"{key}.min_instances", f"{text}{cluster.max_instances}")]
-        )
+        raise refusal(least, f"{key}.min_instances", f"{text}{cluster.max_instances}")
     return cluster

@@ -9,7 +9,7 @@ from pulumi_azure_native import managedidentity, resources
 
 from infra import duration
 from infra.compute.cluster import Cluster
-from infra.dynamic.cluster_deletion import ClusterDeletion
+from infra.dynamic.deletion import ClusterDeletion
 from infra.options import made_by_commit
 from infra.settings import Settings
 

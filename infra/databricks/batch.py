@@ -96,7 +96,7 @@ def _declare(declared: BatchDeployment, settings: Settings, platform: Platform) 
         max_concurrent_runs=RUNS,
         queue=databricks.JobQueueArgs(enabled=True),
         timeout_seconds=SECONDS,
-        tags=settings.lasting_beside(declared.tags),
+        tags=settings.lasting_tags_with(declared.tags),
         opts=pulumi.ResourceOptions(provider=platform.provider),
     )
     declare_permissions(

@@ -65,7 +65,7 @@ def cluster_args(
         "enable_elastic_disk": cluster.enable_elastic_disk,
         "spark_conf": conf or None,
         "spark_env_vars": dict(cluster.spark_env_vars) or None,
-        "custom_tags": settings.lasting_beside(tags),
+        "custom_tags": settings.lasting_tags_with(tags),
     }
 
 

@@ -47,7 +47,7 @@ def _declare(
     split = traffic(settings.catalog, declared.name)
     if not any(split.values()):
         split = dict.fromkeys(deployments, 100)  # the only one there is
-    tags = settings.lasting_beside(declared.tags)
+    tags = settings.lasting_tags_with(declared.tags)
     serving = databricks.ModelServing(
         declared.name,
         name=declared.name,

@@ -12,7 +12,7 @@ from pathlib import Path
 from infra.databricks.packages import unknown_packages
 from infra.environment import written_environment
 from infra.pins import Deployment
-from infra.problem_at import Say
+from infra.problem_at import ProblemAt, deployment_problem
 from runner.declarations import (
     AssetReference,
     BatchDeployment,
@@ -55,30 +55,29 @@ def stack_problems(catalog: Catalog, stack: Path) -> list[Problem]:
 def pinned_problems(catalog: Catalog, stack: Path, clusters: Mapping[str, object]) -> list[Problem]:
     """What keeps the deployments that the stack asks for from Databricks."""
     problems: list[Problem] = []
-    for name, pipelines in sorted(catalog.pipeline_deployments.items()):
-        for at, pipeline in sorted(pipelines.items()):
+    for _, pipelines in sorted(catalog.pipeline_deployments.items()):
+        for _, pipeline in sorted(pipelines.items()):
             if pipeline.pinned:
-                say = Say(stack, pipeline, f"{ENDPOINTS}.{name}.deployments.{at}")
                 text = "is a pipeline's of Azure ML, allowed on Databricks: a model"
-                problems.append(say(text, "component"))
+                problems.append(deployment_problem(stack, pipeline)(text, "component"))
     for name, endpoint in sorted(_endpoints(catalog).items()):
         deployments = {
             at: deployment
             for at, deployment in _deployments(catalog, name).items()
             if _is_asked_for(deployment)
         }
-        for at, deployment in deployments.items():
-            say = Say(stack, deployment, f"{ENDPOINTS}.{name}.deployments.{at}")
-            problems += _model_problems(deployment, say)
+        for deployment in deployments.values():
+            problem = deployment_problem(stack, deployment)
+            problems += _model_problems(deployment, problem)
             if isinstance(deployment, BatchDeployment):
-                problems += _code_problems(deployment, stack, say)
-                problems += _compute_problems(deployment, clusters, say)
-                problems += _environment_problems(deployment, catalog, say)
+                problems += _code_problems(deployment, stack, problem)
+                problems += _compute_problems(deployment, clusters, problem)
+                problems += _environment_problems(deployment, catalog, problem)
             else:
-                problems += _serving_problems(deployment, say)
+                problems += _serving_problems(deployment, problem)
         if isinstance(endpoint, OnlineEndpoint) and deployments:
-            say = Say(stack, endpoint, f"{ENDPOINTS}.{name}")
-            problems += _traffic_problems(endpoint, deployments, say)
+            problem = ProblemAt(stack, endpoint, f"{ENDPOINTS}.{name}")
+            problems += _traffic_problems(endpoint, deployments, problem)
     return list(dict.fromkeys(problems))  # what is declared once may be deployed more than once
 
 
@@ -118,79 +117,80 @@ def _meaningless(
             yield Problem(place, f"{prefix}.{key}", text)
 
 
-def _model_problems(deployment: Deployment, say: Say) -> Iterator[Problem]:
+def _model_problems(deployment: Deployment, problem: ProblemAt) -> Iterator[Problem]:
     model = deployment.model
     if not isinstance(model, AssetReference):
         return
     if model.registry or model.workspace:
-        yield say(f"found {str(model)!r}, allowed: azureml:<name>:<version>", "model")
+        yield problem(f"found {str(model)!r}, allowed: azureml:<name>:<version>", "model")
     elif not is_unity_name(model.name):
-        yield say(f"found the model {model.name!r}, allowed: {UNITY_NAME_RULE}", "model")
+        yield problem(f"found the model {model.name!r}, allowed: {UNITY_NAME_RULE}", "model")
     elif not _is_number(model.version):
         text = f"found the version {model.version!r}, allowed: a number, as Unity Catalog counts"
-        yield say(text, "model")
+        yield problem(text, "model")
 
 
 def _is_number(version: str | None) -> bool:
     return version is not None and version.isascii() and version.isdigit() and version[0] != "0"
 
 
-def _code_problems(deployment: BatchDeployment, stack: Path, say: Say) -> Iterator[Problem]:
+def _code_problems(
+    deployment: BatchDeployment, stack: Path, problem: ProblemAt
+) -> Iterator[Problem]:
     """The code of a script has to lie where the runner can send it from."""
     configuration = deployment.code_configuration
     if configuration is None or isinstance(configuration.code, Path):
         return
     text = f"found {configuration.code!r}, allowed on Databricks: a folder on this machine"
-    problem = say(text, "code_configuration", "code")
-    if problem.place.file != stack:  # there it means nothing at all, which is told already
-        yield problem
+    found = problem(text, "code_configuration", "code")
+    if found.place.file != stack:  # there it means nothing at all, which is told already
+        yield found
 
 
-def _serving_problems(deployment: Deployment, say: Say) -> Iterator[Problem]:
+def _serving_problems(deployment: Deployment, problem: ProblemAt) -> Iterator[Problem]:
     if deployment.code_configuration is not None:
         text = "a scoring script is not served on Databricks, allowed: an MLflow model alone"
-        yield say(text, "code_configuration")
+        yield problem(text, "code_configuration")
     if deployment.environment is not None:
         text = "means nothing on Databricks, which serves a model with the packages it was logged"
-        yield say(text + " with, allowed: no such key", "environment")
+        yield problem(text + " with, allowed: no such key", "environment")
 
 
 def _compute_problems(
-    deployment: BatchDeployment, clusters: Mapping[str, object], say: Say
+    deployment: BatchDeployment, clusters: Mapping[str, object], problem: ProblemAt
 ) -> Iterator[Problem]:
     if deployment.compute in clusters or len(clusters) == 1:
         return
     if deployment.compute is None or not clusters:
         text = "has no cluster to run on, allowed: the name of one of scoring:clusters"
-        yield say(text, *(["compute"] if deployment.compute else []))
+        yield problem(text, *(["compute"] if deployment.compute else []))
         return
-    problem = say("", "compute")
-    yield undeclared(problem.place, problem.key, "cluster", deployment.compute, clusters)
+    yield undeclared(*problem.where("compute"), "cluster", deployment.compute, clusters)
 
 
 def _environment_problems(
-    deployment: BatchDeployment, catalog: Catalog, say: Say
+    deployment: BatchDeployment, catalog: Catalog, problem: ProblemAt
 ) -> Iterator[Problem]:
     if deployment.environment is None:
         return
     environment = written_environment(deployment, catalog)
     if environment is None:
         text = f"found {str(deployment.environment)!r}, allowed: one that is written in full"
-        yield say(f"{text} under models/", "environment")
+        yield problem(f"{text} under models/", "environment")
     elif environment.build is not None:
         text = "an image is not built on Databricks, allowed: a conda_file with packages of pip"
-        yield say(text, "environment")
+        yield problem(text, "environment")
     else:
         for package in unknown_packages(environment):
             text = f"found {package!r}, allowed on Databricks: packages of pip"
-            yield say(text, "environment")
+            yield problem(text, "environment")
 
 
 def _traffic_problems(
-    endpoint: OnlineEndpoint, deployments: Mapping[str, Deployment], say: Say
+    endpoint: OnlineEndpoint, deployments: Mapping[str, Deployment], problem: ProblemAt
 ) -> Iterator[Problem]:
     if any(endpoint.mirror_traffic.values()):
-        yield say("Databricks mirrors no traffic, allowed: no such key", "mirror_traffic")
+        yield problem("Databricks mirrors no traffic, allowed: no such key", "mirror_traffic")
     if len(deployments) > 1 and not any(endpoint.traffic.values()):
         text = "says nothing, allowed on Databricks: percentages that make 100"
-        yield say(text, "traffic")
+        yield problem(text, "traffic")

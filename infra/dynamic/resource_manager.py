@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from pulumi.dynamic import ConfigureRequest, ResourceProvider
+
 from runner.clouds import Setting
 from runner.errors import EnvironmentRefused
 
@@ -154,8 +156,22 @@ def connect(setting: Setting) -> ResourceManager:
     return ResourceManager(ARMPipelineClient(cloud.resource_manager, policies=policies))
 
 
-def when_asked(configured: Callable[[str], Any]) -> Callable[[], ResourceManager]:
-    """Connect at the first request, by Pulumi's configuration and this process's environment.
+class SignedInProvider(ResourceProvider):
+    """A provider that asks Resource Manager by `self._manager()`.
+
+    It is pickled into the stack's state, so it has no state and no secret: signing in is done by
+    the process that Pulumi starts, from its own configuration and environment.
+    """
+
+    serialize_as_secret_always = False
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """Keep where to look settings up. Nobody has signed in yet."""
+        self._manager = connect_lazily(req.config.get)
+
+
+def connect_lazily(configured: Callable[[str], Any]) -> Callable[[], ResourceManager]:
+    """Return a function that connects at its first call, as Pulumi or the environment says.
 
     For dynamic resources, which are made in a preview too, where nobody need sign in.
     """
@@ -173,7 +189,7 @@ def when_asked(configured: Callable[[str], Any]) -> Callable[[], ResourceManager
 def pages(
     manager: ResourceManager, collection: str, api_version: str = API_VERSION
 ) -> Iterator[Mapping[str, Any]]:
-    """What a collection lists, page by page; nothing where there is none.
+    """Yield the items of a collection, page by page; nothing where there is none.
 
     Raises ResourceManagerError.
     """
@@ -185,7 +201,7 @@ def pages(
 
 
 def _object(response: HttpResponse, doing: str) -> Mapping[str, Any]:
-    """The JSON object of an answer. A proxy in between may answer with a page of its own."""
+    """Return the JSON object of an answer. A proxy may have answered with a page of its own."""
     try:
         body = response.json()
     except ValueError:
@@ -212,7 +228,7 @@ def _check(response: HttpResponse, doing: str) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """Azure's code, its message and those of its details in one line."""
+    """Return Azure's code, its message and those of its details in one line."""
     said = getattr(error, "error", None)
     if said is not None and said.code:
         inner = [detail.message for detail in said.details or () if detail.message]
@@ -222,5 +238,5 @@ def _reason(error: Exception) -> str:
 
 
 def _short(resource_id: str) -> str:
-    """The end of an id that a person knows: types and names below the provider."""
+    """Return the end of an id that a person knows: types and names below the provider."""
     return resource_id.rpartition("/providers/")[2]

@@ -1,4 +1,4 @@
-"""Which deployments answer: a batch endpoint's default, an online endpoint's traffic.
+"""The routing of an endpoint: a batch endpoint's default, an online endpoint's traffic.
 
 A resource of its own, as an endpoint can't name a deployment that needs the endpoint first, and
 as Resource Manager takes these only with the whole endpoint (PATCH knows tags and identity).
@@ -14,23 +14,21 @@ from typing import Any
 
 import pulumi
 from pulumi.dynamic import (
-    ConfigureRequest,
     CreateResult,
     DiffResult,
     ReadResult,
     Resource,
-    ResourceProvider,
     UpdateResult,
 )
 from pulumi.output import Unknown
 
 from infra.component import within
-from infra.consent import MAY_STOP
+from infra.dynamic.consent import MAY_STOP
 from infra.dynamic.resource_manager import (
     Conflict,
     ResourceManager,
     ResourceManagerError,
-    when_asked,
+    SignedInProvider,
 )
 
 # What of an endpoint is routed, and what nothing routed looks like.
@@ -50,18 +48,8 @@ class WouldStopAnswers(Exception):
     """A change would delete what answers; one line that says what to write instead."""
 
 
-class RoutingProvider(ResourceProvider):
-    """Keeps the routing of one endpoint.
-
-    It is pickled into the stack's state, so it has no state and no secret: signing in is done by
-    the process that Pulumi starts, from its own configuration and environment.
-    """
-
-    serialize_as_secret_always = False
-
-    def configure(self, req: ConfigureRequest) -> None:
-        """Keep where to look settings up. Nobody has signed in yet."""
-        self._manager = when_asked(req.config.get)
+class RoutingProvider(SignedInProvider):
+    """Keeps the routing of an endpoint."""
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Compare what was routed to what is declared; no request is made.
@@ -184,7 +172,7 @@ def route(
 
 
 def wait(attempt: int) -> None:
-    """Before the first attempt not at all, then half a second and on, up to half a minute."""
+    """Wait half a second or more, up to half a minute, but not before the first attempt."""
     import time
 
     if attempt:
@@ -192,7 +180,7 @@ def wait(attempt: int) -> None:
 
 
 def routing_of(body: Mapping[str, Any]) -> dict[str, str]:
-    """How an endpoint routes, as the inputs of this resource say it."""
+    """Return how an endpoint routes, in the form of this resource's inputs."""
     properties = body["properties"]
     default = (properties.get("defaults") or {}).get("deploymentName") or ""
     splits = {key: split_text(properties.get(name) or {}) for key, name in SPLITS.items()}
@@ -200,7 +188,7 @@ def routing_of(body: Mapping[str, Any]) -> dict[str, str]:
 
 
 def routed_body(body: Mapping[str, Any], routing: Mapping[str, str]) -> dict[str, Any]:
-    """The endpoint to put, from the one that was read."""
+    """Return the endpoint to put, from the one that was read."""
     properties = {
         key: deepcopy(value) for key, value in body["properties"].items() if key not in READ_ONLY
     }
@@ -221,18 +209,18 @@ def routed_body(body: Mapping[str, Any], routing: Mapping[str, str]) -> dict[str
 
 
 def split_text(split: Mapping[str, int]) -> str:
-    """Percentages as one text, by name: `blue=90 green=10`. No traffic is not worth a word."""
+    """Return percentages as one text, by name: `blue=90 green=10`. A share of 0 is left out."""
     return " ".join(f"{name}={split[name]}" for name in sorted(split) if split[name])
 
 
 def split_of(text: str) -> dict[str, int]:
-    """What `split_text` said."""
+    """Return the percentages of a text that `split_text` wrote."""
     pairs = (share.rpartition("=") for share in text.split())
     return {name: int(percent) for name, _, percent in pairs}
 
 
 def digest(declared: Mapping[str, Any]) -> str:
-    """A short name for a declaration's values: eight hexadecimal digits."""
+    """Return a short name for a declaration's values: eight hexadecimal digits."""
     text = json.dumps(declared, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
@@ -260,7 +248,7 @@ def refuse_to_replace(olds: Mapping[str, Any], news: Mapping[str, Any]) -> None:
 
 
 def answering(props: Mapping[str, Any]) -> dict[str, str]:
-    """What a routing has each deployment do that does anything."""
+    """Return what each deployment does by a routing, such as "blue answers 90 %", by name."""
     doing = {name: f"{name} mirrors {part} %" for name, part in _split(props, "mirror_traffic")}
     doing |= {name: f"{name} answers {part} %" for name, part in _split(props, "traffic")}
     if default := props.get("default"):
@@ -273,13 +261,15 @@ def _split(props: Mapping[str, Any], key: str) -> list[tuple[str, int]]:
 
 
 def listed(doing: Mapping[str, str]) -> str:
-    """What deployments do, in one text."""
+    """Return what deployments do, in one text."""
     return " and ".join(doing.values())
 
 
 def _moved(olds: Mapping[str, Any], name: str) -> str:
-    """What to write so that another deployment does what this one does."""
-    others = [other for other in deployments_of(olds) if other != name]
+    """Return what to write so that another deployment does what this one does."""
+    own = f"{DEPLOYMENT}{name}"
+    ids = [key for key in olds if key.startswith(DEPLOYMENT) and key != own]
+    others = [key.removeprefix(DEPLOYMENT) for key in ids]
     other = next((name for name in others if name in answering(olds)), None) or next(
         iter(others), None
     )
@@ -290,24 +280,15 @@ def _moved(olds: Mapping[str, Any], name: str) -> str:
     return f"{beside}write `traffic: {{{other or 'next'}: 100}}`{mirrored}"
 
 
-def deployments_of(props: Mapping[str, Any]) -> dict[str, Any]:
-    """The deployments of an endpoint by name."""
-    return {
-        key.removeprefix(DEPLOYMENT): value
-        for key, value in props.items()
-        if key.startswith(DEPLOYMENT)
-    }
-
-
 def _changed(olds: Mapping[str, Any], news: Mapping[str, Any]) -> list[str]:
-    """The inputs that differ; a deployment that is made anew has the id that it had."""
+    """Return the inputs that differ; a deployment that is made anew has the id that it had."""
     named = {key for key in (*olds, *news) if key.startswith(DEPLOYMENT)}
     anew = {key for key in named if key in olds and isinstance(news.get(key), Unknown)}
     return [key for key in (*INPUTS, *sorted(named - anew)) if olds.get(key) != news.get(key)]
 
 
 def _identity_to_put(identity: Mapping[str, Any]) -> dict[str, Any]:
-    """An identity without what only Azure says of it."""
+    """Return an identity without what only Azure says of it."""
     whole: dict[str, Any] = {"type": identity["type"]}
     if assigned := identity.get("userAssignedIdentities"):
         whole["userAssignedIdentities"] = {identifier: {} for identifier in assigned}

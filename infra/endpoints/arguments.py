@@ -12,7 +12,7 @@ from runner.declarations.reader import Duration
 
 
 def arguments(record: Any) -> dict[str, Any]:
-    """The arguments by name: words and durations in Azure's form, records as mappings.
+    """Return the arguments by name: words and durations in Azure's form, records as mappings.
 
     What is not declared, and what is empty, is None, so that Azure's own default holds.
     """
@@ -41,7 +41,7 @@ def _argument(value: Any, hint: Any, unit: str | None) -> Any:
 
 
 def _required(hint: Any) -> Any:
-    """The type without `| None`."""
+    """Return the type without `| None`."""
     if get_origin(hint) in (Union, UnionType):
         (hint,) = (choice for choice in get_args(hint) if choice is not NoneType)
     return hint

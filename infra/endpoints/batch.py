@@ -11,12 +11,11 @@ from infra.component import Component
 from infra.compute.clusters import ClusterResource
 from infra.dynamic.routing import Routing
 from infra.endpoints.arguments import arguments
-from infra.endpoints.asset_ids import asset_id
 from infra.endpoints.endpoint import (
     Endpoint,
+    asset_id,
     code_args,
     deployment_tags,
-    endpoint_tags,
     identity_args,
     model_id,
     routing_triggers,
@@ -41,20 +40,14 @@ def declare_batch_endpoints(
     settings: Settings, platform: Platform, environments: Environments
 ) -> list[Endpoint]:
     """Declare every batch endpoint, what of it is pinned, and its default if that is pinned."""
-    return [
-        _declare(endpoint, settings, platform, environments)
-        for _, endpoint in sorted(settings.catalog.batch_endpoints.items())
-    ]
+    endpoints = []
+    for _, declared in sorted(settings.catalog.batch_endpoints.items()):
+        with Component("Endpoint", declared.name):
+            endpoints.append(_declare(declared, settings, platform, environments))
+    return endpoints
 
 
 def _declare(
-    declared: BatchEndpoint, settings: Settings, platform: Platform, environments: Environments
-) -> Endpoint:
-    with Component("Endpoint", declared.name):
-        return _declare_parts(declared, settings, platform, environments)
-
-
-def _declare_parts(
     declared: BatchEndpoint, settings: Settings, platform: Platform, environments: Environments
 ) -> Endpoint:
     catalog = settings.catalog
@@ -64,7 +57,7 @@ def _declare_parts(
         for name, deployment in pinned(catalog.batch_deployments.get(declared.name, {})).items()
     }
     deployments |= {
-        name: _pipeline(pipeline, endpoint, settings, platform)
+        name: _deployment(pipeline, endpoint, settings, platform, environments)
         for name, pipeline in pinned(catalog.pipeline_deployments.get(declared.name, {})).items()
     }
     default = default_deployment(catalog, declared.name)
@@ -91,7 +84,7 @@ def _declare_parts(
 
 
 def _endpoint(declared: BatchEndpoint, settings: Settings, platform: Platform) -> ml.BatchEndpoint:
-    """Without its default, which would name a deployment that needs the endpoint first."""
+    """Declare it without its default, a deployment that needs the endpoint first."""
     return ml.BatchEndpoint(
         declared.name,
         resource_group_name=platform.resource_group.name,
@@ -104,20 +97,26 @@ def _endpoint(declared: BatchEndpoint, settings: Settings, platform: Platform) -
             description=declared.description or None,
             properties=dict(declared.properties) or None,
         ),
-        tags=endpoint_tags(declared, settings),
+        tags=settings.tags_with(declared.tags),
         # A refresh sees the default that the routing set; it is not the endpoint's to take away.
         opts=serves(settings, ignore_changes=["properties.defaults"], delete_before_replace=True),
     )
 
 
 def _deployment(
-    declared: BatchDeployment,
+    declared: BatchDeployment | PipelineDeployment,
     endpoint: ml.BatchEndpoint,
     settings: Settings,
     platform: Platform,
     environments: Environments,
 ) -> ml.BatchDeployment:
-    model = model_id(declared, platform)
+    if isinstance(declared, PipelineDeployment):
+        properties, tags = _pipeline(declared, platform), settings.tags_with(declared.tags)
+        cluster = _cluster(declared.settings.default_compute, platform)
+    else:
+        properties = _scoring(declared, settings, platform, environments)
+        tags = deployment_tags(declared, settings)
+        cluster = _cluster(declared.compute, platform)
     return ml.BatchDeployment(
         f"{declared.endpoint_name}-{declared.name}",
         resource_group_name=platform.resource_group.name,
@@ -125,104 +124,71 @@ def _deployment(
         endpoint_name=known(settings.endpoint_name(declared.endpoint_name), endpoint.name),
         deployment_name=declared.name,
         location=settings.location,
-        properties=ml.BatchDeploymentPropertiesArgs(
-            description=declared.description or None,
-            properties=dict(declared.properties) or None,
-            model=None
-            if model is None
-            else ml.IdAssetReferenceArgs(asset_id=model, reference_type="Id"),
-            code_configuration=code_args(declared, platform),
-            environment_id=environment_id(declared, environments, settings, platform),
-            compute=_compute(declared, platform),
-            resources=ml.DeploymentResourceConfigurationArgs(
-                instance_count=declared.resources.instance_count,
-                instance_type=declared.resources.instance_type,
-                properties=dict(declared.resources.properties) or None,
-            ),
-            **arguments(declared.settings),
-        ),
-        tags=deployment_tags(declared, settings),
+        properties=properties,
+        tags=tags,
         opts=made_by_commit(
             parent=endpoint,
             protect=False,  # once it answers nobody, it may go
-            depends_on=_cluster_deletion(declared.compute, platform),
+            # Azure deletes no cluster that a deployment names.
+            depends_on=[cluster.deletion] if cluster else [],
             delete_before_replace=True,
         ),
     )
 
 
-def _pipeline(
-    declared: PipelineDeployment,
-    endpoint: ml.BatchEndpoint,
-    settings: Settings,
-    platform: Platform,
-) -> ml.BatchDeployment:
+def _scoring(
+    declared: BatchDeployment, settings: Settings, platform: Platform, environments: Environments
+) -> ml.BatchDeploymentPropertiesArgs:
+    """Return the properties of a deployment that scores with a model or a script."""
+    model = model_id(declared, platform)
+    cluster = _cluster(declared.compute, platform)
+    return ml.BatchDeploymentPropertiesArgs(
+        description=declared.description or None,
+        properties=dict(declared.properties) or None,
+        model=None
+        if model is None
+        else ml.IdAssetReferenceArgs(asset_id=model, reference_type="Id"),
+        code_configuration=code_args(declared, platform),
+        environment_id=environment_id(declared, environments, settings, platform),
+        compute=cluster.id if cluster else declared.compute,
+        resources=ml.DeploymentResourceConfigurationArgs(
+            instance_count=declared.resources.instance_count,
+            instance_type=declared.resources.instance_type,
+            properties=dict(declared.resources.properties) or None,
+        ),
+        **arguments(declared.settings),
+    )
+
+
+def _pipeline(declared: PipelineDeployment, platform: Platform) -> ml.BatchDeploymentPropertiesArgs:
+    """Return the properties of a deployment that runs the component of a pipeline."""
     component = declared.component
     assert isinstance(component, AssetReference), "it is pinned"
-    return ml.BatchDeployment(
-        f"{declared.endpoint_name}-{declared.name}",
-        resource_group_name=platform.resource_group.name,
-        workspace_name=platform.workspace.name,
-        endpoint_name=known(settings.endpoint_name(declared.endpoint_name), endpoint.name),
-        deployment_name=declared.name,
-        location=settings.location,
-        properties=ml.BatchDeploymentPropertiesArgs(
-            description=declared.description or None,
-            deployment_configuration=ml.BatchPipelineComponentDeploymentConfigurationArgs(
-                deployment_configuration_type="PipelineComponent",
-                component_id=ml.IdAssetReferenceArgs(
-                    asset_id=asset_id(component, "components", platform), reference_type="Id"
-                ),
-                settings=_pipeline_settings(declared.settings, platform) or None,
+    return ml.BatchDeploymentPropertiesArgs(
+        description=declared.description or None,
+        deployment_configuration=ml.BatchPipelineComponentDeploymentConfigurationArgs(
+            deployment_configuration_type="PipelineComponent",
+            component_id=ml.IdAssetReferenceArgs(
+                asset_id=asset_id(component, "components", platform), reference_type="Id"
             ),
-        ),
-        tags=settings.beside(declared.tags),
-        opts=made_by_commit(
-            parent=endpoint,
-            protect=False,  # once it answers nobody, it may go
-            delete_before_replace=True,
-            depends_on=_pipeline_cluster_deletion(declared, platform),
+            settings=_pipeline_settings(declared.settings, platform) or None,
         ),
     )
-
-
-def _pipeline_cluster_deletion(
-    declared: PipelineDeployment, platform: Platform
-) -> list[pulumi.Resource]:
-    compute = declared.settings.default_compute
-    return _cluster_deletion(compute, platform) if compute in platform.clusters else []
 
 
 def _pipeline_settings(
     declared: PipelineSettings, platform: Platform
 ) -> dict[str, pulumi.Input[str]]:
-    """The settings that are declared, as the texts that Azure takes."""
+    """Return the settings that are declared, as the texts that Azure takes."""
     found: dict[str, pulumi.Input[str]] = {
         name: str(value) for name, value in asdict(declared).items() if value is not None
     }
-    compute = declared.default_compute
-    if compute is not None and compute in platform.clusters:
+    if cluster := _cluster(declared.default_compute, platform):
         # Known by the resource, so that the deployment waits for it.
-        found["default_compute"] = platform.clusters[compute].id.apply(
-            lambda cluster: cluster.rpartition("/")[2]
-        )
+        found["default_compute"] = cluster.id.apply(lambda id_: id_.rpartition("/")[2])
     return found
 
 
-def _compute(declared: BatchDeployment, platform: Platform) -> pulumi.Input[str] | None:
-    """The id of one of the stack's clusters, or an id as it is declared."""
-    cluster = _cluster(declared.compute, platform)
-    return cluster.id if cluster else declared.compute
-
-
-def _cluster_deletion(compute: str | None, platform: Platform) -> list[pulumi.Resource]:
-    """What has to wait for the deployment to go: Azure deletes no cluster that one names."""
-    cluster = _cluster(compute, platform)
-    return [cluster.deletion] if cluster else []
-
-
 def _cluster(compute: str | None, platform: Platform) -> ClusterResource | None:
-    """The stack's cluster of a name; None for an id as it is declared."""
-    if compute is None or "/" in compute:
-        return None
-    return platform.clusters[compute]
+    """Return the stack's cluster of a name; None for an id as it is declared."""
+    return platform.clusters.get(compute) if compute else None

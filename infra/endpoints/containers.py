@@ -40,7 +40,7 @@ def warn_of_containers(catalog: Catalog, home: Path) -> None:
 
 
 def container_warnings(catalog: Catalog, home: Path) -> list[str]:
-    """A line for each package that is lacking, each time that is too short, and each secret."""
+    """Return a line for each package that is missing, time that is too short, and secret."""
     lines: list[str] = []
     for endpoint, deployments in sorted(catalog.online_deployments.items()):
         served = served_before(home, endpoint)
@@ -83,7 +83,7 @@ def _lacking(deployment: OnlineDeployment, catalog: Catalog) -> Iterator[str]:
 
 
 def _of_environment(environment: Environment) -> frozenset[str] | None:
-    """The packages that an environment names, None where only its image knows."""
+    """Return the packages that an environment names, None where only its image knows."""
     conda = environment.conda_file
     if conda is None:
         return None
@@ -91,7 +91,7 @@ def _of_environment(environment: Environment) -> frozenset[str] | None:
 
 
 def _of_model(deployment: OnlineDeployment, catalog: Catalog) -> frozenset[str] | None:
-    """The packages that an MLflow model names, None where it does not lie here."""
+    """Return the packages that an MLflow model names, None where it does not lie here."""
     source = deployment.model
     if isinstance(source, AssetReference):
         elsewhere = source.registry or source.workspace

@@ -1,4 +1,4 @@
-"""What batch and online endpoints have in common, and the record that outputs are made of."""
+"""The parts that batch and online endpoints share, and the record that outputs are made of."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any, Literal
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
-from infra.endpoints.asset_ids import asset_id
 from infra.foundation.platform import Platform
 from infra.pins import Deployment, code_pin
 from infra.settings import Settings
@@ -26,6 +25,7 @@ IDENTITY_TYPES = {
     "user_assigned": ml.ManagedServiceIdentityType.USER_ASSIGNED,
     "none": ml.ManagedServiceIdentityType.NONE,
 }
+AssetKind = Literal["models", "codes", "components", "data", "environments"]
 # Azure writes these beside the properties that are declared, at every change, whoever makes it.
 _WRITTEN_BY_AZURE = ("AzureAsyncOperationUri", "createdAt", "createdBy", "lastModifiedAt")
 
@@ -44,28 +44,23 @@ class Endpoint:
 
     @property
     def scoring_uri(self) -> pulumi.Output[str]:
-        """Where it is invoked."""
+        """Return the address at which it is invoked."""
         # pulumi's stubs know only what is common to both kinds' outputs.
         properties: pulumi.Output[Any] = self.resource.properties
         return properties.apply(lambda found: found.scoring_uri)
 
 
-def endpoint_tags(declared: BatchEndpoint | OnlineEndpoint, settings: Settings) -> dict[str, str]:
-    """A declaration's tags and the stack's."""
-    return settings.beside(declared.tags)
-
-
 def deployment_tags(declared: Deployment, settings: Settings) -> dict[str, str]:
-    """A declaration's tags, the stack's, and the version of the model."""
+    """Return a declaration's tags, the stack's, and the version of the model."""
     model = declared.model
     version = {}
     if isinstance(model, AssetReference):
         version = {"model": f"{model.name}:{model.version}"}
-    return settings.beside(declared.tags) | version
+    return settings.tags_with(declared.tags) | version
 
 
 def written_by_azure(declared: OnlineEndpoint | OnlineDeployment) -> list[str]:
-    """The paths to ignore, as routing and scaling change what a refresh finds there.
+    """Return the paths to ignore, as routing and scaling change what a refresh finds there.
 
     Where no properties are declared that is all of them: a path below what is left out can't be
     ignored. So the last one that is taken out of a declaration stays on Azure.
@@ -78,8 +73,7 @@ def written_by_azure(declared: OnlineEndpoint | OnlineDeployment) -> list[str]:
 def routing_triggers(
     declared: BatchEndpoint | OnlineEndpoint, settings: Settings
 ) -> dict[str, Any]:
-    """What an endpoint is put with: where that changes, its routing has to be set again."""
-    tags = endpoint_tags(declared, settings)
+    """Return the values that an endpoint is put with; a change of them takes its routing away."""
     return {
         "auth_mode": declared.auth_mode,
         "description": declared.description if isinstance(declared, BatchEndpoint) else None,
@@ -87,12 +81,12 @@ def routing_triggers(
         "properties": dict(declared.properties),
         "public_network_access": getattr(declared, "public_network_access", None),
         "isolation": settings.network.isolation,
-        "tags": {key: value for key, value in tags.items() if key != "commit"},
+        "tags": settings.lasting_tags_with(declared.tags),
     }
 
 
 def identity_args(identity: Identity) -> ml.ManagedServiceIdentityArgs:
-    """The identity that an endpoint is declared with."""
+    """Return the identity that an endpoint is declared with."""
     assigned = [named["resource_id"] for named in identity.user_assigned_identities]
     return ml.ManagedServiceIdentityArgs(
         type=IDENTITY_TYPES[identity.type], user_assigned_identities=list(assigned) or None
@@ -100,13 +94,13 @@ def identity_args(identity: Identity) -> ml.ManagedServiceIdentityArgs:
 
 
 def model_id(declared: Deployment, platform: Platform) -> pulumi.Output[str] | None:
-    """The id of the pinned model; None for a deployment that has none."""
+    """Return the id of the pinned model; None for a deployment that has none."""
     model = declared.model
     return asset_id(model, "models", platform) if isinstance(model, AssetReference) else None
 
 
 def code_args(declared: Deployment, platform: Platform) -> ml.CodeConfigurationArgs | None:
-    """The script and the pinned code asset; None for a deployment without a script."""
+    """Return the script and the pinned code asset; None for a deployment without a script."""
     pin = code_pin(declared)
     if declared.code_configuration is None or pin is None:
         return None
@@ -115,3 +109,13 @@ def code_args(declared: Deployment, platform: Platform) -> ml.CodeConfigurationA
         code_id=asset_id(code, "codes", platform),
         scoring_script=declared.code_configuration.scoring_script,
     )
+
+
+def asset_id(reference: AssetReference, kind: AssetKind, platform: Platform) -> pulumi.Output[str]:
+    """Return the id of an exact version: of this workspace, another one, or a registry."""
+    if reference.registry:
+        return pulumi.Output.from_input(str(reference))
+    path = f"{kind}/{reference.name}/versions/{reference.version}"
+    if reference.workspace:
+        return pulumi.Output.from_input(f"/{reference.workspace.strip('/')}/{path}")
+    return pulumi.Output.concat(platform.workspace.id, "/", path)

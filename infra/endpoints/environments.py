@@ -8,7 +8,7 @@ import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
 from infra.component import within
-from infra.endpoints.asset_ids import asset_id
+from infra.endpoints.endpoint import asset_id
 from infra.environment import (
     EnvironmentName,
     environment_name,
@@ -45,7 +45,7 @@ def declare_environments(settings: Settings, platform: Platform) -> Environments
 def environment_id(
     deployment: Deployment, environments: Environments, settings: Settings, platform: Platform
 ) -> pulumi.Output[str] | None:
-    """The id of a deployment's environment; None for one that Azure makes from the model."""
+    """Return the id of a deployment's environment; None for one that Azure makes from the model."""
     environment = written_environment(deployment, settings.catalog)
     if environment is not None:
         return environments[environment_name(environment, deployment)].id
@@ -84,7 +84,7 @@ def _declare(
             description=environment.description or None,
             is_anonymous=False,
             is_archived=False,
-            tags=settings.beside(environment.tags),
+            tags=settings.tags_with(environment.tags),
         ),
         opts=within(ignore_changes=["properties.tags.commit"]),
     )

@@ -11,12 +11,11 @@ from pulumi_azure_native import machinelearningservices as ml
 from infra.component import Component
 from infra.dynamic.routing import Routing, digest
 from infra.endpoints.arguments import arguments
-from infra.endpoints.asset_ids import asset_id
 from infra.endpoints.endpoint import (
     Endpoint,
+    asset_id,
     code_args,
     deployment_tags,
-    endpoint_tags,
     identity_args,
     model_id,
     routing_triggers,
@@ -63,20 +62,14 @@ def declare_online_endpoints(
     settings: Settings, platform: Platform, environments: Environments
 ) -> list[Endpoint]:
     """Declare every online endpoint, what of it is pinned, and the traffic to that."""
-    return [
-        _declare(endpoint, settings, platform, environments)
-        for _, endpoint in sorted(settings.catalog.online_endpoints.items())
-    ]
+    endpoints = []
+    for _, declared in sorted(settings.catalog.online_endpoints.items()):
+        with Component("Endpoint", declared.name):
+            endpoints.append(_declare(declared, settings, platform, environments))
+    return endpoints
 
 
 def _declare(
-    declared: OnlineEndpoint, settings: Settings, platform: Platform, environments: Environments
-) -> Endpoint:
-    with Component("Endpoint", declared.name):
-        return _declare_parts(declared, settings, platform, environments)
-
-
-def _declare_parts(
     declared: OnlineEndpoint, settings: Settings, platform: Platform, environments: Environments
 ) -> Endpoint:
     catalog = settings.catalog
@@ -110,7 +103,7 @@ def _declare_parts(
 def _endpoint(
     declared: OnlineEndpoint, settings: Settings, platform: Platform
 ) -> ml.OnlineEndpoint:
-    """Without traffic, which would name deployments that need the endpoint first."""
+    """Declare it without traffic, which would name deployments that need the endpoint first."""
     isolated = settings.private
     identity = (
         identity_args(declared.identity)
@@ -136,7 +129,7 @@ def _endpoint(
                 "disabled" if isolated else declared.public_network_access
             ],
         ),
-        tags=endpoint_tags(declared, settings),
+        tags=settings.tags_with(declared.tags),
         # A refresh sees the traffic that the routing set; it is not the endpoint's to take away.
         # And Azure keeps the description that an endpoint was made with.
         opts=serves(
@@ -155,7 +148,7 @@ def _endpoint(
 
 
 def _fixed(declared: OnlineEndpoint, settings: Settings) -> list[str]:
-    """What of an endpoint's name stands for that which it keeps for life.
+    """Return the part of an endpoint's name that stands for what it keeps for life.
 
     Azure never changes who an endpoint is, nor its properties, so others have another endpoint,
     made with all that is behind it before the old one goes. Replaced, the old one would be put
@@ -177,7 +170,7 @@ def _name(logical: str, settings: Settings) -> str:
 
 
 def _is_autoscaled(declared: OnlineDeployment, settings: Settings) -> bool:
-    """Whether Azure chooses how many instances a deployment has."""
+    """Return whether Azure chooses how many instances a deployment has."""
     if scale_of(declared):
         return True
     name = _name(declared.endpoint_name, settings)

@@ -1,4 +1,4 @@
-"""What a schedule has Azure ask a batch endpoint, which is what `runner score --scheduled` asks.
+"""The request that Azure sends for a schedule, the same that `runner score --scheduled` sends.
 
 Azure documents no form for it: `endpointInvocationDefinition` may be any object. So it holds the
 endpoint, the deployment if one is named, and what the scoring interface is sent.
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.pins import is_pinned
-from infra.problem_at import Say
+from infra.problem_at import ProblemAt
 from runner.declarations import AssetReference, Catalog, Data, Problem, WrongUsage, parse_reference
 from runner.declarations.catalog import ENDPOINTS
 from runner.declarations.schedule import Schedule
@@ -38,7 +38,7 @@ class Scheduled:
 
 
 def schedules_of(catalog: Catalog, endpoint: str) -> Iterator[Scheduled]:
-    """An endpoint's schedules by name, those alone whose deployment is pinned."""
+    """Yield an endpoint's schedules by name, but only those whose deployment is pinned."""
     for name, schedule in sorted(catalog.schedules.get(endpoint, {}).items()):
         deployment = scheduled_deployment(catalog, endpoint, schedule)
         assert deployment is not None, f"{name} is checked with the catalog"
@@ -47,7 +47,7 @@ def schedules_of(catalog: Catalog, endpoint: str) -> Iterator[Scheduled]:
 
 
 def call_of(found: Scheduled, catalog: Catalog, workspace_id: str) -> dict[str, Any]:
-    """What is asked of the endpoint: `deploymentName`, if any, and the scoring interface's body."""
+    """Return the request: `deploymentName`, if any, and the body of the scoring interface."""
     endpoint, schedule = found.endpoint, found.schedule
     declared = catalog.batch_deployments[endpoint][found.deployment]
     changed = schedule.settings.values if schedule.settings else {}
@@ -64,19 +64,19 @@ def call_of(found: Scheduled, catalog: Catalog, workspace_id: str) -> dict[str, 
 
 
 def unschedulable(catalog: Catalog, stack: Path) -> Iterator[Problem]:
-    """What schedules would have Azure score, and Azure could not find."""
+    """Yield the problems of schedules whose input Azure could not find."""
     for endpoint, schedules in catalog.schedules.items():
         for schedule in schedules.values():
             text = _text(catalog, endpoint, schedule)
             try:
                 _input(text, schedule, catalog.data)
             except WrongUsage as error:
-                say = Say(stack, schedule, key_of(endpoint, schedule))
-                yield say(str(error), "input")
+                problem = ProblemAt(stack, schedule, key_of(endpoint, schedule))
+                yield problem(str(error), "input")
 
 
 def data_pins(catalog: Catalog) -> Iterator[tuple[AssetReference, Scheduled]]:
-    """The versions of data that schedules read, with the schedule of each."""
+    """Yield the versions of data that schedules read, with the schedule of each."""
     for endpoint in catalog.schedules:
         for found in schedules_of(catalog, endpoint):
             text = _text(catalog, endpoint, found.schedule)
@@ -86,7 +86,7 @@ def data_pins(catalog: Catalog) -> Iterator[tuple[AssetReference, Scheduled]]:
 
 
 def _text(catalog: Catalog, endpoint: str, schedule: Schedule) -> str | None:
-    """What is scored, as `runner score` has it: the schedule's, the endpoint's, the folder's."""
+    """Return the input as `runner score` finds it: of the schedule, the endpoint or the folder."""
     declared = catalog.batch_endpoints[endpoint]
     beside = catalog.data_beside(declared)
     latest = f"azureml:{beside.name}@latest" if beside else None
@@ -94,7 +94,7 @@ def _text(catalog: Catalog, endpoint: str, schedule: Schedule) -> str | None:
 
 
 def _input(text: str | None, schedule: Schedule, declared: Mapping[str, Data]) -> tuple[Any, Any]:
-    """The address or the exact reference that Azure reads, and its type. Raises WrongUsage."""
+    """Return the address or exact reference that Azure reads, and its type. Raises WrongUsage."""
     allowed = (
         "allowed on Azure: azureml:NAME:VERSION, azureml://datastores/NAME/paths/PATH (where each"
         " day's data may be put) or an https address"

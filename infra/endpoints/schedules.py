@@ -8,7 +8,7 @@ import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
 from infra.component import within
-from infra.dynamic.schedule_disabling import ScheduleDisabling
+from infra.dynamic.deletion import ScheduleDisabling
 from infra.endpoints.schedule_calls import Scheduled, call_of, schedules_of
 from infra.foundation.platform import Platform
 from infra.settings import Settings

@@ -1,7 +1,7 @@
-"""What answers today, and would not any more: no edit of a stack file does that unasked.
+"""The refusal of edits that would leave the callers of an endpoint without an answer.
 
-A deployment or an endpoint that is made anew the routing refuses (`refuse_to_replace`), as the
-engine tells it. What is taken out the engine tells nobody, so the workspace is asked.
+The routing refuses to have a deployment or an endpoint made anew (`refuse_to_replace`), as the
+engine asks it. Of what is only taken out the engine says nothing, so the workspace is asked.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Any
 
 import pulumi
 
-from infra.consent import MAY_STOP
+from infra.dynamic.consent import MAY_STOP
 from infra.dynamic.resource_manager import ResourceManager, pages
 from infra.dynamic.routing import answering, listed, routing_of
-from infra.pins import Deployment, default_deployment, pinned, traffic
-from infra.problem_at import Say
+from infra.pins import default_deployment, deployments_of, pinned, traffic
+from infra.problem_at import ProblemAt, deployment_problem
 from infra.settings import Settings
 from infra.stack_config import StackConfig
-from runner.declarations import BatchEndpoint, OnlineEndpoint, PipelineDeployment, Problem
+from runner.declarations import BatchEndpoint, OnlineEndpoint, Problem
 from runner.declarations.catalog import ENDPOINTS
 from runner.declarations.overlay import MODELS
 
@@ -40,8 +40,10 @@ class Live:
         return self.name.rpartition("-")[0]
 
 
-def silenced(settings: Settings, config: StackConfig, manager: ResourceManager) -> list[Problem]:
-    """What the stack file takes from callers, but of endpoints that it lets stop answering.
+def answer_problems(
+    settings: Settings, config: StackConfig, manager: ResourceManager
+) -> list[Problem]:
+    """Find what the stack file takes from callers, unless it lets their endpoint stop answering.
 
     A consent that nothing needs is told, as it would be one to the next slip. Raises
     ResourceManagerError.
@@ -56,19 +58,19 @@ def silenced(settings: Settings, config: StackConfig, manager: ResourceManager) 
         for live in _answering(settings, manager, kind):
             found = _declared(live, settings, declared)
             names = {live.name, live.logical, found.name if found else live.name}
-            taken = list(_taken(live, found, settings, config))
+            lost = list(_lost_answers(live, found, settings, config))
             consent = names & settings.may_stop
-            if consent and taken:
+            if consent and lost:
                 needed |= consent
             elif not consent:
-                problems += taken
+                problems += lost
     for name in sorted(settings.may_stop - needed):
         pulumi.log.warn(f"nothing stops {name} from answering: take it out of {MAY_STOP}")
     return problems
 
 
 def _answering(settings: Settings, manager: ResourceManager, kind: str) -> Iterator[Live]:
-    """The endpoints that carry the stack's tags and answer somebody."""
+    """Yield the endpoints that carry the stack's tags and answer somebody."""
     ours = {"project": settings.project, "environment": settings.stack}
     for endpoint in pages(manager, f"{settings.workspace_id}/{kind}"):
         if ours.items() <= (endpoint.get("tags") or {}).items():
@@ -81,7 +83,7 @@ def _answering(settings: Settings, manager: ResourceManager, kind: str) -> Itera
 def _declared(
     live: Live, settings: Settings, declared: Mapping[str, BatchEndpoint | OnlineEndpoint]
 ) -> BatchEndpoint | OnlineEndpoint | None:
-    """The declaration that an endpoint of Azure is of; None where nothing declares it any more."""
+    """Return the declaration of an endpoint on Azure; None where nothing declares it any more."""
     for name, endpoint in declared.items():
         adopted = settings.existing.endpoints.get(name)
         own = settings.names.endpoint(name).rpartition("-")[0]
@@ -90,7 +92,7 @@ def _declared(
     return None
 
 
-def _taken(
+def _lost_answers(
     live: Live,
     declared: BatchEndpoint | OnlineEndpoint | None,
     settings: Settings,
@@ -99,11 +101,10 @@ def _taken(
     doing = listed(live.doing)
     if declared is None:
         text = f"the endpoint {live.name} would be deleted, and {doing}; declare it again"
-        place = config.place(MODELS)
-        yield Problem(place, MODELS, f"{text}, {_asked(live.logical)}")
+        yield config.problem(f"{text}, {_way_out(live.logical)}", MODELS)
         return
-    say = Say(config.file, declared, f"{ENDPOINTS}.{declared.name}")
-    consent = _asked(declared.name)
+    problem = ProblemAt(config.file, declared, f"{ENDPOINTS}.{declared.name}")
+    consent = _way_out(declared.name)
     batch = isinstance(declared, BatchEndpoint)
     key = "defaults" if batch else "traffic"
     if batch:
@@ -112,37 +113,34 @@ def _taken(
         stays = any(traffic(settings.catalog, declared.name).values())
     if not stays:
         text = f"{live.name} would answer nobody, and today {doing}: give a deployment that is"
-        yield say(f"{text} pinned its {key}, {consent}", key)
+        yield problem(f"{text} pinned its {key}, {consent}", key)
     yield from _renamed(live, declared, settings, config)
     now = _AUTH_MODES.get(str(live.properties.get("authMode")).lower())
     if now not in (None, declared.auth_mode):
         text = f"found {declared.auth_mode!r}, and whoever calls {live.name} signs in by {now!r}:"
         text += " declare another endpoint beside it and let them move"
-        yield say(f"{text}, {consent}", "auth_mode")
+        yield problem(f"{text}, {consent}", "auth_mode")
     if isinstance(declared, OnlineEndpoint):
         closed = settings.private or declared.public_network_access == "disabled"
         if closed and live.properties.get("publicNetworkAccess") == "Enabled":
             text = f"{live.name} would answer in private networks alone, and today {doing}: declare"
             text += " another endpoint beside it and let its callers move"
-            yield say(f"{text}, {consent}", "public_network_access")
+            yield problem(f"{text}, {consent}", "public_network_access")
 
 
 def _renamed(
     live: Live, declared: BatchEndpoint | OnlineEndpoint, settings: Settings, config: StackConfig
 ) -> Iterator[Problem]:
-    """Azure tells no capitals apart, and would delete what answers by its other name."""
-    catalog, name = settings.catalog, declared.name
-    deployed: dict[str, Deployment | PipelineDeployment] = {
-        **pinned(catalog.batch_deployments.get(name, {})),
-        **pinned(catalog.pipeline_deployments.get(name, {})),
-        **pinned(catalog.online_deployments.get(name, {})),
-    }
+    """Find names that differ only in capitals: Azure would delete the deployment that answers."""
+    deployed = pinned(deployments_of(settings.catalog, declared.name))
     for there in live.doing.keys() - deployed.keys():
         for other, deployment in deployed.items():
             if other.lower() == there.lower():
-                say = Say(config.file, deployment, f"{ENDPOINTS}.{name}.deployments.{other}")
-                yield say(f"found {other!r}, which is {there!r} to Azure, allowed: that", "name")
+                problem = deployment_problem(config.file, deployment)
+                yield problem(
+                    f"found {other!r}, which is {there!r} to Azure, allowed: that", "name"
+                )
 
 
-def _asked(name: str) -> str:
+def _way_out(name: str) -> str:
     return f"or, if that is meant, write `{MAY_STOP}: [{name}]`"

@@ -80,12 +80,12 @@ class Existing:
 
     @property
     def group_id(self) -> str | None:
-        """The id of the resource group that the stack is in; None for one of its own."""
+        """Return the id of the resource group that the stack is in; None for one of its own."""
         return self.workspace.partition("/providers/")[0] if self.workspace else self.resource_group
 
     @property
     def services(self) -> dict[str, str]:
-        """The ids that are given of services around a workspace, by what the services are."""
+        """Return the given ids of services around a workspace, by kind of service."""
         given = {
             "storage": self.storage,
             "vault": self.vault,
@@ -96,7 +96,7 @@ class Existing:
 
     @property
     def ids(self) -> dict[str, str]:
-        """The ids that are given, by their keys."""
+        """Return the ids that are given, by their keys."""
         given = {key: getattr(self, key) for key in TYPES}
         return {key: value for key, value in given.items() if value}
 
@@ -108,21 +108,22 @@ def existing_from(config: StackConfig, subscription_id: str) -> Existing:
     return existing
 
 
-def undeclared(existing: Existing, config: StackConfig, catalog: Catalog) -> Iterator[Problem]:
+def endpoint_name_problems(
+    existing: Existing, config: StackConfig, catalog: Catalog
+) -> Iterator[Problem]:
     """Find the names that are given to endpoints which nobody declares, or twice."""
     declared = {**catalog.batch_endpoints, **catalog.online_endpoints}
     names = list(existing.endpoints.values())
     for logical, name in existing.endpoints.items():
-        place, key = config.place_below(EXISTING, "endpoints", logical), f"endpoints.{logical}"
         if logical not in declared:
             text = f"no endpoint of that name is declared, allowed: {', '.join(sorted(declared))}"
-            yield Problem(place, f"{EXISTING}.{key}", text)
+            yield config.problem(text, EXISTING, "endpoints", logical)
         elif names.count(name) > 1:
             text = f"found {name!r} twice, allowed: a name of its own for each endpoint"
-            yield Problem(place, f"{EXISTING}.{key}", text)
+            yield config.problem(text, EXISTING, "endpoints", logical)
 
 
-def say_elsewhere(existing: Existing, subscription_id: str) -> None:
+def log_other_subscriptions(existing: Existing, subscription_id: str) -> None:
     """Tell of what is in another subscription, where the one who deploys needs rights too."""
     away = [key for key, id_ in existing.ids.items() if subscription_of(id_) != subscription_id]
     if away:
@@ -146,12 +147,11 @@ def _misplaced(existing: Existing, config: StackConfig, subscription_id: str) ->
     for key, has in _HAS_BEFORE.items():
         if existing.workspace and key in config.config.entries:
             text = f"means nothing beside {EXISTING}.workspace, which has its own {has}"
-            yield Problem(config.place(key), key, f"{text}, allowed: no such key")
+            yield config.problem(f"{text}, allowed: no such key", key)
     for key, id_ in existing.ids.items():
-        place, full = config.place_below(EXISTING, key), f"{EXISTING}.{key}"
         if existing.workspace and key in _WITH_WORKSPACE:
             text = "means nothing beside workspace, which has its own, allowed: one of the two"
-            yield Problem(place, full, text)
+            yield config.problem(text, EXISTING, key)
         elif key in _IN_SUBSCRIPTION and subscription_of(id_) != subscription_id:
             text = f"found one of subscription {subscription_of(id_)}, allowed: of the stack's own"
-            yield Problem(place, full, f"{text}, {subscription_id}")
+            yield config.problem(f"{text}, {subscription_id}", EXISTING, key)

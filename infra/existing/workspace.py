@@ -1,4 +1,4 @@
-"""What the stack's workspace has already, asked before anything is declared.
+"""The stack's workspace as it is, asked before anything is declared.
 
 Azure tells of a version that isn't there when it makes the deployment, and of an isolation that it
 won't change when half of the rest is changed. So a preview looks, where it may. And somebody may
@@ -18,15 +18,15 @@ from pulumi.runtime.config import get_config
 from infra.dynamic.resource_manager import (
     ResourceManager,
     ResourceManagerError,
+    connect_lazily,
     pages,
-    when_asked,
 )
 from infra.endpoints.schedule_calls import data_pins
-from infra.existing.answering import silenced
+from infra.existing.answering import answer_problems
 from infra.existing.resources import TYPES, name_of
 from infra.network.private_link import NETWORK_API_VERSION
-from infra.pins import Deployment, all_pinned, code_pin, pinned
-from infra.problem_at import Say
+from infra.pins import all_pinned, code_pin, pinned
+from infra.problem_at import ProblemAt, deployment_problem
 from infra.settings import Settings
 from infra.stack_config import CLUSTERS, EXISTING, ISOLATION, PRIVATE_ENDPOINTS, StackConfig
 from infra.watching.scaling import is_own
@@ -34,11 +34,10 @@ from runner.declarations import (
     AssetReference,
     DeclarationError,
     OnlineDeployment,
-    PipelineDeployment,
     Problem,
     parse_reference,
 )
-from runner.declarations.catalog import ENDPOINTS, sorted_problems
+from runner.declarations.catalog import sorted_problems
 from runner.declarations.overlay import LOCATION
 from runner.declarations.scheduling import key_of
 
@@ -70,19 +69,19 @@ class Pin:
 
     asset: str  # below the workspace, without the version
     version: str
-    say: Say
+    problem: ProblemAt
     keys: tuple[str, ...]
 
 
-def look(settings: Settings, config: StackConfig) -> frozenset[str]:
+def check_workspace(settings: Settings, config: StackConfig) -> frozenset[str]:
     """Hold pins and isolation against the workspace, as far as it can be read.
 
     Gives the ids of the deployments that Azure scales, in lower case. Raises DeclarationError.
     What can't be read is told, and not checked.
     """
     try:
-        manager = when_asked(get_config)()
-        problems = problems_of(settings, config, manager)
+        manager = connect_lazily(get_config)()
+        problems = workspace_problems(settings, config, manager)
         autoscaled = _autoscaled(settings, manager)
     except ResourceManagerError as error:
         pulumi.log.warn(
@@ -106,8 +105,10 @@ def _autoscaled(settings: Settings, manager: ResourceManager) -> frozenset[str]:
     )
 
 
-def problems_of(settings: Settings, config: StackConfig, manager: ResourceManager) -> list[Problem]:
-    """What the workspace lacks, and what of it won't change. Raises ResourceManagerError."""
+def workspace_problems(
+    settings: Settings, config: StackConfig, manager: ResourceManager
+) -> list[Problem]:
+    """Find what the workspace lacks, and what of it won't change. Raises ResourceManagerError."""
     workspace = settings.workspace_id
     missing = [
         *_absent(settings, config, manager),
@@ -128,7 +129,7 @@ def problems_of(settings: Settings, config: StackConfig, manager: ResourceManage
         *(problem for problem in problems if problem),
         *_isolation(now, workspace, settings, config, manager),
         *_respelt(workspace, settings, config, manager),
-        *silenced(settings, config, manager),
+        *answer_problems(settings, config, manager),
         *_elsewhere(found.body, settings, config),
         *_other_services(found.body, settings, config),
         *_without_registry(found.body, settings, config),
@@ -140,7 +141,7 @@ def _absent(settings: Settings, config: StackConfig, manager: ResourceManager) -
     for key, id_ in settings.existing.ids.items():
         if manager.get(id_, TYPES[key][1]) is None:
             text = f"there is no {name_of(id_)} of that id: {id_}"
-            yield Problem(config.place_below(EXISTING, key), f"{EXISTING}.{key}", text)
+            yield config.problem(text, EXISTING, key)
 
 
 def _moved(settings: Settings, config: StackConfig, manager: ResourceManager) -> Iterator[Problem]:
@@ -158,13 +159,13 @@ def _moved(settings: Settings, config: StackConfig, manager: ResourceManager) ->
     key = "workspace" if settings.existing.workspace else "resource_group"
     text = f"would delete the stack's own workspace, {names.workspace} in {group}, with what is in"
     text += " it, allowed: no such key, another stack, or `pulumi destroy` first"
-    yield Problem(config.place_below(EXISTING, key), f"{EXISTING}.{key}", text)
+    yield config.problem(text, EXISTING, key)
 
 
 def _respelt(
     workspace: str, settings: Settings, config: StackConfig, manager: ResourceManager
 ) -> Iterator[Problem]:
-    """Azure tells no capitals apart, and refuses a cluster whose name another has so."""
+    """Find clusters whose name differs from another's only in capitals, which Azure refuses."""
     there = {
         found["name"].lower(): found["name"] for found in pages(manager, f"{workspace}/computes")
     }
@@ -172,26 +173,23 @@ def _respelt(
         known = there.get(name.lower(), name)
         if known != name:
             text = f"is {known!r} to Azure, which tells no capitals apart, allowed: {known}, or a"
-            place = config.place_below(CLUSTERS, name)
-            yield Problem(
-                place, f"{CLUSTERS}.{name}", f"{text} name that differs in more than those"
-            )
+            yield config.problem(f"{text} name that differs in more than those", CLUSTERS, name)
 
 
 def _no_network(
     settings: Settings, config: StackConfig, manager: ResourceManager
 ) -> Iterator[Problem]:
-    """Azure has private endpoints only in the region of their network."""
+    """Find a subnet in another region, where Azure has no private endpoints for it."""
     link = settings.private_link
     if link is None:
         return
-    place, key = config.place_below(PRIVATE_ENDPOINTS, "subnet"), f"{PRIVATE_ENDPOINTS}.subnet"
+    key = (PRIVATE_ENDPOINTS, "subnet")
     network = manager.get(link.virtual_network, NETWORK_API_VERSION)
     if network is None or manager.get(link.subnet, NETWORK_API_VERSION) is None:
-        yield Problem(place, key, f"there is no subnet of that id: {link.subnet}")
+        yield config.problem(f"there is no subnet of that id: {link.subnet}", *key)
     elif (region := _region(network.body)) != settings.location:
         text = f"found one in {region}, allowed: in {settings.location}, as {LOCATION} says"
-        yield Problem(place, key, text)
+        yield config.problem(text, *key)
 
 
 def _region(resource: Mapping[str, Any]) -> str:
@@ -202,11 +200,11 @@ def _region(resource: Mapping[str, Any]) -> str:
 def _elsewhere(
     workspace: Mapping[str, Any], settings: Settings, config: StackConfig
 ) -> Iterator[Problem]:
-    """Azure makes clusters and endpoints only in the region of their workspace."""
+    """Find another region than the workspace's, where Azure makes no clusters and endpoints."""
     region = _region(workspace)
     if settings.existing.workspace and region != settings.location:
         text = f"found {settings.location!r}, and the workspace is in {region}, allowed: {region}"
-        yield Problem(config.place(LOCATION), LOCATION, text)
+        yield config.problem(text, LOCATION)
 
 
 def _other_services(
@@ -229,47 +227,47 @@ def _other_services(
             text = f"would be {name_of(wanted)}, and a workspace keeps what it was made with, as"
             allowed = "no such key" if there.lower() == made.lower() else there
             text = f"{text} {settings.workspace} was with {name_of(there)}, allowed: {allowed}"
-            yield Problem(config.place_below(EXISTING, key), f"{EXISTING}.{key}", text)
+            yield config.problem(text, EXISTING, key)
 
 
 def _pins(settings: Settings, config: StackConfig) -> Iterator[Pin]:
-    """What pinned deployments name of their own workspace."""
+    """Yield the pins of pinned deployments to versions of their own workspace."""
     for deployment in all_pinned(settings.catalog):
-        say = _say(deployment, config)
-        yield from _pin("models", deployment.model, say, "model")
+        problem = deployment_problem(config.file, deployment)
+        yield from _pin("models", deployment.model, problem, "model")
         environment = deployment.environment
         declared = isinstance(environment, AssetReference) and (
             environment.name in settings.catalog.environments
         )
         if not declared:
-            yield from _pin("environments", environment, say, "environment")
+            yield from _pin("environments", environment, problem, "environment")
         if code := code_pin(deployment):
-            yield Pin(f"codes/{code.name}", code.version, say, ("code_configuration", "code"))
+            yield Pin(f"codes/{code.name}", code.version, problem, ("code_configuration", "code"))
         if isinstance(deployment, OnlineDeployment) and deployment.data_collector is not None:
             for name, collection in deployment.data_collector.collections.items():
                 if collection.data is not None:
                     data = parse_reference(collection.data, "data")
                     keys = ("data_collector", "collections", name, "data")
-                    yield from _pin("data", data, say, *keys)
+                    yield from _pin("data", data, problem, *keys)
     for reference, found in data_pins(settings.catalog):
-        say = Say(config.file, found.schedule, key_of(found.endpoint, found.schedule))
-        yield from _pin("data", reference, say, "input")
+        problem = ProblemAt(config.file, found.schedule, key_of(found.endpoint, found.schedule))
+        yield from _pin("data", reference, problem, "input")
     for pipelines in settings.catalog.pipeline_deployments.values():
         for pipeline in pinned(pipelines).values():
-            yield from _pin("components", pipeline.component, _say(pipeline, config), "component")
+            yield from _pin(
+                "components",
+                pipeline.component,
+                deployment_problem(config.file, pipeline),
+                "component",
+            )
 
 
-def _say(deployment: Deployment | PipelineDeployment, config: StackConfig) -> Say:
-    prefix = f"{ENDPOINTS}.{deployment.endpoint_name}.deployments.{deployment.name}"
-    return Say(config.file, deployment, prefix)
-
-
-def _pin(kind: str, reference: object, say: Say, *keys: str) -> Iterator[Pin]:
-    """The pin of a reference to a version of the stack's own workspace, if it is one."""
+def _pin(kind: str, reference: object, problem: ProblemAt, *keys: str) -> Iterator[Pin]:
+    """Yield the pin of a reference to a version of the stack's own workspace, if it is one."""
     if not isinstance(reference, AssetReference) or reference.registry or reference.workspace:
         return
     if reference.version is not None:
-        yield Pin(f"{kind}/{reference.name}", reference.version, say, keys)
+        yield Pin(f"{kind}/{reference.name}", reference.version, problem, keys)
 
 
 def _nowhere(pin: Pin, settings: Settings) -> Problem:
@@ -277,7 +275,7 @@ def _nowhere(pin: Pin, settings: Settings) -> Problem:
         f"is pinned to version {pin.version}, and there is no workspace yet that could have it:"
         f" take it out, run `pulumi up`, and register with {_registering(pin, settings)}"
     )
-    return pin.say(text, *pin.keys)
+    return pin.problem(text, *pin.keys)
 
 
 def _registering(pin: Pin, settings: Settings) -> str:
@@ -301,21 +299,20 @@ def _missing(
         f" {', '.join(there[:_SHOWN]) or 'no version of it'}{more}; register another with"
         f" {_registering(pin, settings)}"
     )
-    return pin.say(text, *pin.keys)
+    return pin.problem(text, *pin.keys)
 
 
 def _without_registry(
     workspace: Mapping[str, Any], settings: Settings, config: StackConfig
 ) -> Iterator[Problem]:
-    """Azure gives a workspace its registry with the first image, and roles are to be on it."""
+    """Find a workspace without a registry: Azure makes it with the first image, after the roles."""
     if settings.existing.workspace and not workspace["properties"].get("containerRegistry"):
         text = (
             f"{settings.workspace} has no container registry yet, which its images are in; give it"
             f" one with `az ml workspace update --name {settings.workspace} --resource-group"
             f" {settings.resource_group} --container-registry ID --update-dependent-resources`"
         )
-        place = config.place_below(EXISTING, "workspace")
-        yield Problem(place, f"{EXISTING}.workspace", text)
+        yield config.problem(text, EXISTING, "workspace")
 
 
 def _isolation(
@@ -324,21 +321,20 @@ def _isolation(
     wanted = settings.network.isolation
     if wanted == now:
         return
-    place = config.place(ISOLATION)
     if settings.existing.workspace:
         text = f"found {wanted!r}, and the workspace {settings.workspace}, which this stack does"
-        yield Problem(place, ISOLATION, f"{text} not change, has {now}, allowed: {now}")
+        yield config.problem(f"{text} not change, has {now}, allowed: {now}", ISOLATION)
         return
     if wanted not in _FURTHER[now]:
         text = f"found {wanted!r}, and Azure never goes there from {now}"
-        yield Problem(place, ISOLATION, f"{text}, allowed: {', '.join([now, *_FURTHER[now]])}")
+        yield config.problem(f"{text}, allowed: {', '.join([now, *_FURTHER[now]])}", ISOLATION)
     elif now == "none" and (inside := list(_inside(workspace, manager))):
         text = (
             f"found {wanted!r}, and Azure moves nothing into a managed network that is"
             f" there already: {', '.join(inside)}; allowed: none, until `pulumi destroy` has"
             " emptied the stack"
         )
-        yield Problem(place, ISOLATION, text)
+        yield config.problem(text, ISOLATION)
 
 
 def _inside(workspace: str, manager: ResourceManager) -> Iterator[str]:

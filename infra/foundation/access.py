@@ -1,15 +1,14 @@
-"""Who may do what: the role assignments of each identity, and no others.
+"""The role assignments of each identity, and no others.
 
 Sources: Azure ML's documentation on authentication between services (workspace identity, compute
 clusters), on storage without shared keys, on the identities of online endpoints, and on the managed
 network.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pulumi
 from pulumi_azure_native import authorization
-from pulumi_azure_native import machinelearningservices as ml
 from pulumi_azure_native.managedidentity import UserAssignedIdentity
 
 from infra.pins import all_pinned
@@ -18,9 +17,8 @@ from infra.settings import Settings
 from runner.declarations import Catalog, OnlineDeployment
 from runner.declarations.secret_references import connections_of, vaults_of
 
-# group, storage, vault, registry, insights → its id
+# The ids of group, storage, vault, registry, insights and workspace, by these names.
 Services = Mapping[str, pulumi.Input[str]]
-
 
 CONTRIBUTOR = Role("contributor", "b24988ac-6180-42a0-ab88-20f7382dd24c")
 BLOB_READER = Role("blob-data-reader", "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1")
@@ -45,6 +43,10 @@ WORKSPACE = (
 # The managed network reaches the services and the workspace itself, which is yet to be made, by
 # private endpoints, and somebody has to approve those.
 MANAGED_WORKSPACE = (("group", CONNECTION_APPROVER),)
+# What the workspace's identity may do with the workspace, which Azure doesn't assign by itself.
+# Clusters and deployments are made with it, so they wait for this.
+OWN_WORKSPACE = (("workspace", CONTRIBUTOR),)
+# Jobs pull their image, read inputs and models, and write outputs.
 # The nodes of a batch job share its mini-batches out by queues and tables of the storage account.
 CLUSTERS = (
     ("storage", BLOB_CONTRIBUTOR),
@@ -64,73 +66,41 @@ SECRETS_READER = Role("connection-secrets-reader", "ea01e6af-a1c1-4350-9563-ad00
 VAULT_SECRETS_USER = Role("vault-secrets-user", "4633458b-17de-408a-b874-0445c86b69e6")
 
 Assignments = list[authorization.RoleAssignment]
+Roles = Sequence[tuple[str, Role]]  # each with what it is on: a service or `workspace`
 
 
-def declare_workspace_access(
-    settings: Settings, identity: UserAssignedIdentity, on: Services
+def declare_access(
+    settings: Settings, actor: str, identity: UserAssignedIdentity, roles: Roles, on: Services
 ) -> Assignments:
-    """What the workspace's identity may do with the services, needed before the workspace."""
-    roles = (*WORKSPACE, *(MANAGED_WORKSPACE if settings.private else ()))
+    """Assign roles to the identity of an actor."""
     return [
-        assign(settings, "workspace", identity.principal_id, role, to, on[to]) for to, role in roles
+        assign(settings, actor, identity.principal_id, role, target, on[target])
+        for target, role in roles
     ]
 
 
-def declare_workspace_own_access(
-    settings: Settings, identity: UserAssignedIdentity, workspace: ml.Workspace
-) -> Assignments:
-    """What the workspace's identity may do with the workspace, which Azure doesn't give it itself.
-
-    Clusters and deployments are made with it, so they wait for this.
-    """
-    return [
-        assign(settings, "workspace", identity.principal_id, CONTRIBUTOR, "workspace", workspace.id)
-    ]
+def workspace_roles(settings: Settings) -> Roles:
+    """Return what the workspace's identity may do with the services, before it is made."""
+    return (*WORKSPACE, *(MANAGED_WORKSPACE if settings.private else ()))
 
 
-def declare_cluster_access(
-    settings: Settings, identity: UserAssignedIdentity, on: Services
-) -> Assignments:
-    """What jobs may do: pull their image, read inputs and models, share work, write outputs."""
-    return [
-        assign(settings, "clusters", identity.principal_id, role, to, on[to])
-        for to, role in CLUSTERS
-    ]
-
-
-def declare_builder_access(
-    settings: Settings, identity: UserAssignedIdentity, on: Services
-) -> Assignments:
-    """What the cluster may do that builds images: read their parts, and push them."""
-    return [
-        assign(settings, "builder", identity.principal_id, role, to, on[to]) for to, role in BUILDER
-    ]
-
-
-def declare_endpoint_access(
-    settings: Settings, identity: UserAssignedIdentity, on: Services, workspace: ml.Workspace
-) -> Assignments:
-    """What online deployments may do: pull their image, read the model, report metrics."""
+def endpoint_roles(settings: Settings) -> Roles:
+    """Return what online deployments may do: pull their image, read the model, report metrics."""
     acting = _acting(settings.catalog)
     variables = [deployment.environment_variables for deployment in acting]
     collects = any(deployment.data_collector is not None for deployment in acting)
     own_vault = any(settings.vault in vaults_of(given) for given in variables)
-    roles = (
+    return (
         *ENDPOINTS,
         *(COLLECTING_ENDPOINTS if collects else ()),
         *((("vault", VAULT_SECRETS_USER),) if own_vault else ()),
         ("workspace", METRICS_WRITER),
         *((("workspace", SECRETS_READER),) if any(map(connections_of, variables)) else ()),
     )
-    scopes = {**on, "workspace": workspace.id}
-    return [
-        assign(settings, "endpoints", identity.principal_id, role, to, scopes[to])
-        for to, role in roles
-    ]
 
 
 def _acting(catalog: Catalog) -> list[OnlineDeployment]:
-    """The deployments that act with the platform's identity."""
+    """Return the deployments that act with the platform's identity."""
     return [
         deployment
         for deployment in all_pinned(catalog)

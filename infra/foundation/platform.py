@@ -15,13 +15,15 @@ from infra.component import Component, within
 from infra.compute.clusters import ClusterResource, declare_cluster
 from infra.dynamic.role_delay import RoleDelay
 from infra.foundation.access import (
+    BUILDER,
+    CLUSTERS,
+    OWN_WORKSPACE,
     Assignments,
+    Roles,
     Services,
-    declare_builder_access,
-    declare_cluster_access,
-    declare_endpoint_access,
-    declare_workspace_access,
-    declare_workspace_own_access,
+    declare_access,
+    endpoint_roles,
+    workspace_roles,
 )
 from infra.foundation.identities import declare_identities, declare_identity
 from infra.foundation.registry import declare_registry
@@ -38,7 +40,7 @@ from infra.watching.logs import declare_insights, declare_logs
 
 @dataclass(frozen=True)
 class Platform:
-    """What endpoints and deployments are declared against."""
+    """The resources that endpoints and deployments are declared against."""
 
     resource_group: resources.ResourceGroup
     workspace: ml.Workspace
@@ -60,15 +62,19 @@ def _declare(settings: Settings, access: Component) -> Platform:
     identities = declare_identities(settings, group)
     logs = _logs(settings, group)
     workspace, services, may_manage = _workspace(settings, group, logs, access)
-    with access:
-        may_run = RoleDelay(
-            "cluster-roles",
-            [*may_manage, *declare_cluster_access(settings, identities.clusters, services)],
-            seconds=settings.role_settling,
-        )
+    scopes = {**services, "workspace": workspace.id}
+
+    def settled(
+        name: str, actor: str, identity: managedidentity.UserAssignedIdentity, roles: Roles
+    ) -> RoleDelay:
+        with access:
+            assignments = declare_access(settings, actor, identity, roles, scopes)
+            return RoleDelay(name, [*may_manage, *assignments], seconds=settings.role_settling)
+
+    may_run = settled("cluster-roles", "clusters", identities.clusters, CLUSTERS)
     # Clusters, the one that builds images among them, work by these.
     may_reach = declare_outbound_rules(settings, group, workspace, services["storage"])
-    declare_private_endpoints(settings, group, {**services, "workspace": workspace.id}, may_reach)
+    declare_private_endpoints(settings, group, scopes, may_reach)
     after = [may_run, *may_reach]
     clusters = {
         name: declare_cluster(settings, cluster, group, workspace, identities.clusters, after)
@@ -76,26 +82,14 @@ def _declare(settings: Settings, access: Component) -> Platform:
     }
     may_build: list[pulumi.Resource] = []
     if settings.builder and identities.builder:
-        with access:
-            may_push = RoleDelay(
-                "builder-roles",
-                [*may_manage, *declare_builder_access(settings, identities.builder, services)],
-                seconds=settings.role_settling,
-            )
+        may_push = settled("builder-roles", "builder", identities.builder, BUILDER)
         after_push = [may_push, *may_reach]
         builder = declare_cluster(
             settings, settings.builder, group, workspace, identities.builder, after_push
         )
         may_build = [builder.deletion]
-    with access:
-        may_serve = RoleDelay(
-            "endpoint-roles",
-            [
-                *may_manage,
-                *declare_endpoint_access(settings, identities.endpoints, services, workspace),
-            ],
-            seconds=settings.role_settling,
-        )
+    roles = endpoint_roles(settings)
+    may_serve = settled("endpoint-roles", "endpoints", identities.endpoints, roles)
     return Platform(
         group,
         workspace,
@@ -146,9 +140,11 @@ def _workspace(
     }
     # Azure looks the services up with the workspace's identity as it creates the workspace.
     with access:
-        may_look_up = declare_workspace_access(settings, identity, services)
+        roles = workspace_roles(settings)
+        may_look_up = declare_access(settings, "workspace", identity, roles, services)
         settled = RoleDelay("workspace-roles", may_look_up, seconds=settings.role_settling)
     workspace = declare_workspace(settings, group, identity, services, [settled, *kept])
     with access:
-        may_manage = declare_workspace_own_access(settings, identity, workspace)
+        own = {"workspace": workspace.id}
+        may_manage = declare_access(settings, "workspace", identity, OWN_WORKSPACE, own)
     return workspace, services, may_manage

@@ -1,4 +1,4 @@
-"""How a workspace is closed off from the internet, and what it reaches all the same."""
+"""The isolation of a workspace from the internet, and the hosts that it reaches all the same."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from infra.stack_config import (
     matches,
 )
 from runner.declarations import Catalog, Problem
-from runner.declarations.problem import Place
 from runner.declarations.reader import Check
 
 Isolation = Literal["none", "allow_internet_outbound", "managed"]
@@ -63,12 +62,12 @@ class Network:
 
     @property
     def private(self) -> bool:
-        """Whether there is a managed network, and no public access."""
+        """Return whether there is a managed network, and no public access."""
         return self.isolation != "none"
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """The hosts that a managed network may reach, each once, in lower case."""
+        """Return the hosts that a managed network may reach, each once, in lower case."""
         named = (PRESETS.get(entry, (entry.lower(),)) for entry in self.outbound)
         return tuple(dict.fromkeys(host for hosts in named for host in hosts))
 
@@ -88,7 +87,7 @@ def network_from(config: StackConfig) -> Network:
     return Network(isolation, outbound, firewall, builder_size)
 
 
-def closed(network: Network, config: StackConfig, catalog: Catalog) -> list[Problem]:
+def install_problems(network: Network, config: StackConfig, catalog: Catalog) -> list[Problem]:
     """Find the deployments that install packages in a network that lets nobody fetch any."""
     if network.isolation != "managed":
         return []
@@ -100,10 +99,10 @@ def closed(network: Network, config: StackConfig, catalog: Catalog) -> list[Prob
         f" `{OUTBOUND}: [python-packages, conda]` has them fetched, and `{OUTBOUND}: []` says"
         " that none need be"
     )
-    return [Problem(Place(config.file, 0), OUTBOUND, text)]
+    return [config.problem(text, OUTBOUND)]
 
 
-def say_firewall(network: Network) -> None:
+def log_firewall_price(network: Network) -> None:
     """Tell what hosts cost: Azure keeps a firewall for them."""
     if network.hosts:
         price = FIREWALL_PRICES[network.firewall]
@@ -119,4 +118,4 @@ def _refuse_beside(
 ) -> None:
     if key in config.config.entries:
         text = f"means nothing with {ISOLATION}: {isolation}, allowed: only {only}"
-        config.problems.append(Problem(config.place(key), key, text))
+        config.refuse(text, key)

@@ -1,4 +1,4 @@
-"""What a workspace's managed network may reach: outbound rules, each a resource of its own.
+"""The outbound rules of a workspace's managed network, each a resource of its own.
 
 Azure adds what every workspace needs by itself. Source: Azure ML's documentation on the managed
 network, with its lists of hosts for packages and models.
@@ -28,7 +28,7 @@ STORAGE_PARTS = ("queue", "table")
 
 
 def network_args(settings: Settings) -> ml.ManagedNetworkSettingsArgs | None:
-    """The managed network without its rules; None where there is none."""
+    """Return the managed network without its rules; None where there is none."""
     if not settings.private:
         return None
     approved = settings.network.isolation == "managed"
@@ -90,7 +90,7 @@ def _rules(settings: Settings, storage: pulumi.Input[str]) -> Iterator[tuple[str
 
 
 def rule_name(host: str) -> str:
-    """A name for a host's rule: 3 to 33 letters, digits and hyphens, unlike any other host's."""
+    """Return a name for a host's rule: 3 to 33 letters, digits and hyphens, unique to it."""
     words = re.sub(r"[^a-z0-9]+", "-", host.lower().replace("*", "any"))
     digits = sha256(host.lower().encode()).hexdigest()[:6]
     return f"{words[:26].strip('-')}-{digits}"

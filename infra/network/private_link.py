@@ -1,4 +1,4 @@
-"""Where a stack's private endpoints go, and who writes their DNS, as a stack file says it."""
+"""The subnet and the DNS of a stack's private endpoints, as a stack file gives them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ class PrivateLink:
 
     @property
     def virtual_network(self) -> str:
-        """The id of the subnet's network."""
+        """Return the id of the subnet's network."""
         return self.subnet.rpartition("/subnets/")[0]
 
     def zone_names(self, cloud: str) -> dict[str, str]:
@@ -58,14 +58,11 @@ def _misplaced(
             f"found one of subscription {subscription_of(link.subnet)}, allowed: of the stack's"
             f" own, {subscription_id}, where Azure has private endpoints beside their network"
         )
-        place = config.place_below(PRIVATE_ENDPOINTS, "subnet")
-        yield Problem(place, f"{PRIVATE_ENDPOINTS}.subnet", text)
+        yield config.problem(text, PRIVATE_ENDPOINTS, "subnet")
     for zone in link.zones.keys() - {*ZONES}:
-        place = config.place_below(PRIVATE_ENDPOINTS, "zones", zone)
         text = f"is no zone, allowed: {', '.join(ZONES)}"
-        yield Problem(place, f"{PRIVATE_ENDPOINTS}.zones.{zone}", text)
+        yield config.problem(text, PRIVATE_ENDPOINTS, "zones", zone)
     unnamed = [zone for zone in ZONES if zone not in link.zone_names(cloud)]
     if link.dns != "none" and unnamed:
         text = f"nobody knows what {cloud} calls them: name {', '.join(unnamed)}, or `dns: none`"
-        place = config.place_below(PRIVATE_ENDPOINTS, "zones")
-        yield Problem(place, f"{PRIVATE_ENDPOINTS}.zones", text)
+        yield config.problem(text, PRIVATE_ENDPOINTS, "zones")

@@ -1,4 +1,4 @@
-"""What the DNS zones of private endpoints are called, in each of Azure's clouds.
+"""The names of the DNS zones of private endpoints, in each of Azure's clouds.
 
 Sources: Microsoft's tables of private DNS zones for the public cloud, US Government and China, and
 Azure ML's documentation on a workspace with a custom DNS server.

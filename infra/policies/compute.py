@@ -58,7 +58,7 @@ def _no_gpu(resource: Resource) -> Iterator[str]:
 
 
 def _sizes(resource: Resource) -> Iterator[tuple[Any, str]]:
-    """The sizes that a resource asks for, each with what it is called in a stack file."""
+    """Yield the sizes that a resource asks for, each with what it is called in a stack file."""
     if path := _SIZES.get(resource.kind):
         key = "size of the cluster" if resource.kind == _CLUSTER else "instance_type"
         yield resource.read(path), key
@@ -68,7 +68,7 @@ def _sizes(resource: Resource) -> Iterator[tuple[Any, str]]:
 
 
 def _seconds(duration: Any) -> int | None:
-    """The seconds of an ISO 8601 duration of days and less; None for anything else."""
+    """Return the seconds of an ISO 8601 duration of days and less; None for anything else."""
     found = _DURATION.fullmatch(duration) if isinstance(duration, str) else None
     if not found or not any(found.groups()):
         return None

@@ -50,7 +50,7 @@ def _single_user(resource: Resource) -> Iterator[str]:
 
 
 def clusters_of(resource: Resource) -> Iterator[Mapping[str, Any]]:
-    """A cluster on Databricks, or those that a job makes there."""
+    """Yield a cluster on Databricks, or those that a job makes there."""
     if resource.kind == _CLUSTER:
         yield resource.properties
     jobs = resource.read("jobClusters") if resource.kind == _JOB else None

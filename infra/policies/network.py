@@ -65,7 +65,7 @@ def _keys(resource: Resource) -> Iterator[str]:
 
 
 def _says(resource: Resource, path: str, wanted: str | bool) -> bool:
-    """Whether a property has a value, in any case of letters; an unknown one may have it."""
+    """Return whether a property has a value, in any case of letters; an unknown one may have it."""
     found = resource.read(path)
     if found is UNKNOWN:
         return True

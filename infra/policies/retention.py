@@ -1,4 +1,4 @@
-"""What is deleted can be had back."""
+"""The rule that what is deleted can be had back."""
 
 from collections.abc import Iterator
 from typing import Final

@@ -48,7 +48,7 @@ class Resource:
         return f"Pulumi.{self.stack}.yaml"
 
     def read(self, path: str) -> Any:
-        """The value at a dotted path: None where there is none, UNKNOWN where it isn't known."""
+        """Return the value at a dotted path: None for none, UNKNOWN where it isn't known."""
         value: Any = self.properties
         for key in path.split("."):
             if not isinstance(value, Mapping):
@@ -81,13 +81,13 @@ class Rule:
 
 
 def words(key: str, default: list[str], description: str) -> Setting:
-    """A setting that is a list of words."""
+    """Return a setting that is a list of words."""
     schema = {"type": "array", "items": {"type": "string"}, "uniqueItems": True}
     return Setting(key, {**schema, "description": description, "default": default})
 
 
 def whole_number(key: str, default: int, least: int, most: int, description: str) -> Setting:
-    """A setting that is a number within bounds."""
+    """Return a setting that is a number within bounds."""
     schema = {"type": "integer", "minimum": least, "maximum": most}
     return Setting(key, {**schema, "description": description, "default": default})
 
@@ -100,7 +100,7 @@ def in_production(resource: Resource) -> bool:
 
 
 def known(values: Mapping[str, Any], key: str) -> Any:
-    """The value under a key: None where there is none, UNKNOWN where it isn't known."""
+    """Return the value under a key: None where there is none, UNKNOWN where it isn't known."""
     try:
         return values.get(key)
     except UnknownValueError:
@@ -108,7 +108,7 @@ def known(values: Mapping[str, Any], key: str) -> Any:
 
 
 def as_policy(rule: Rule) -> ResourceValidationPolicy:
-    """The rule as Pulumi takes it."""
+    """Return the rule as Pulumi takes it."""
 
     def validate(args: ResourceValidationArgs, report_violation: ReportViolation) -> None:
         for message in rule.check(resource_of(args)):
@@ -124,7 +124,7 @@ def as_policy(rule: Rule) -> ResourceValidationPolicy:
 
 
 def resource_of(args: ResourceValidationArgs) -> Resource:
-    """The resource that Pulumi asks about."""
+    """Return the resource that Pulumi asks about."""
     azure = _AZURE.fullmatch(args.resource_type)
     return Resource(
         f"{azure['module']}:{azure['name']}" if azure else args.resource_type,

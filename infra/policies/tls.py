@@ -28,7 +28,7 @@ def _minimum_tls(resource: Resource) -> Iterator[str]:
 
 
 def _version(text: object) -> tuple[int, ...]:
-    """The version in TLS1_2 or 1.2; nothing when there is none."""
+    """Return the version in TLS1_2 or 1.2; nothing when there is none."""
     found = re.fullmatch(r"(?:TLS)?(\d+)[._](\d+)", str(text), re.IGNORECASE)
     return tuple(map(int, found.groups())) if found else ()
 

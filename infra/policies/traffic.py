@@ -24,7 +24,7 @@ def _whole_traffic(resource: Resource) -> Iterator[str]:
 
 
 def _shares(resource: Resource) -> Mapping[str, Any] | None:
-    """The split of an online endpoint by deployment, or of what routes it; None for neither."""
+    """Return the split of an online endpoint or its routing by deployment; None for others."""
     if resource.kind == _ENDPOINT:
         split = resource.read(f"properties.{SPLITS['traffic']}")
         return {name: known(split, name) for name in split} if isinstance(split, Mapping) else None

@@ -1,4 +1,4 @@
-"""What watches reaches somebody, and what scales has an end."""
+"""The rules that what watches reaches somebody, and that what scales has an end."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final

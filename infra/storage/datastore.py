@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 from infra.stack_config import DATASTORE_KEYS, DATASTORES, StackConfig, matches
-from runner.declarations import Problem
 from runner.declarations.reader import Check
 
 DatastoreType = Literal["azure_blob", "azure_data_lake_gen2", "azure_file"]
@@ -46,11 +45,9 @@ class Datastore:
 def datastores_from(config: StackConfig) -> dict[str, Datastore]:
     """Read the datastores by name, each with its account's key where one is given."""
     found: dict[str, Datastore] = config.value(DATASTORES, Mapping[str, Datastore], {})
-    node = config.config.entries.get(DATASTORES)
-    places = getattr(node, "key_places", {})
     for name, datastore in found.items():
         for text in _refused(name, datastore):
-            config.problems.append(Problem(places[name], f"{DATASTORES}.{name}", text))
+            config.refuse(text, DATASTORES, name)
     keys = _keys(config, found)
     for name, datastore in found.items():
         if datastore.type == "azure_file" and name not in keys:
@@ -58,7 +55,7 @@ def datastores_from(config: StackConfig) -> dict[str, Datastore]:
                 "has no key, and Azure ML reads no file share without one: `pulumi config set"
                 f" --secret --path {DATASTORE_KEYS}.{name}` asks for it"
             )
-            config.problems.append(Problem(places[name], f"{DATASTORES}.{name}", text))
+            config.refuse(text, DATASTORES, name)
     return {name: replace(datastore, key=keys.get(name)) for name, datastore in found.items()}
 
 
@@ -97,6 +94,6 @@ def _keys(config: StackConfig, datastores: Mapping[str, Datastore]) -> dict[str,
             problems.append(f"has a key for {name}, allowed: {', '.join(datastores) or 'none'}")
         elif datastores[name].type == "azure_data_lake_gen2":
             problems.append(f"has a key for {name}, and Azure ML reads a lake by roles only")
-    place = config.place(DATASTORE_KEYS)
-    config.problems += [Problem(place, DATASTORE_KEYS, text) for text in problems]
+    for text in problems:
+        config.refuse(text, DATASTORE_KEYS)
     return {} if problems else given

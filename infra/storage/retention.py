@@ -1,4 +1,4 @@
-"""What is deleted of a storage account's blobs, or overwritten, is kept for some days.
+"""The days for which deleted and overwritten blobs of a storage account are kept.
 
 Source: Azure's documentation on soft delete, versions and lifecycle rules of blobs.
 """

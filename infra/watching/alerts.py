@@ -1,4 +1,4 @@
-"""What somebody is told of: jobs that failed, and answers of online endpoints that are errors.
+"""Alerts for jobs that failed, and for answers of online endpoints that are errors.
 
 Source: Azure Monitor's lists of supported metrics, for workspaces and online endpoints. An error of
 a model's own reaches the caller as 424, and only what goes wrong before it as 5xx.
@@ -27,7 +27,7 @@ ERROR, WARNING = 1, 2  # severities
 
 @dataclass(frozen=True)
 class Alert:
-    """A metric of a resource, and from which value on somebody is told."""
+    """A metric of a resource, and the value from which on somebody is told."""
 
     name: str
     description: str
@@ -46,10 +46,10 @@ def declare_alerts(
     """Declare who is told, and of what; None where nobody is."""
     if settings.alerts is None:
         return None
-    told = _told(settings, settings.alerts, platform)
+    action_group = _action_group(settings, settings.alerts, platform)
     for alert in _alerts(settings.alerts, platform, online):
-        _declare(alert, told, settings, platform)
-    return told
+        _declare(alert, action_group, settings, platform)
+    return action_group
 
 
 def _alerts(wanted: Alerts, platform: Platform, online: Sequence[Endpoint]) -> Iterator[Alert]:
@@ -82,7 +82,7 @@ def _alerts(wanted: Alerts, platform: Platform, online: Sequence[Endpoint]) -> I
             )
 
 
-def _told(settings: Settings, wanted: Alerts, platform: Platform) -> monitor.ActionGroup:
+def _action_group(settings: Settings, wanted: Alerts, platform: Platform) -> monitor.ActionGroup:
     webhooks = [
         monitor.WebhookReceiverArgs(
             name=f"webhook-{number}",
@@ -111,7 +111,7 @@ def _told(settings: Settings, wanted: Alerts, platform: Platform) -> monitor.Act
 
 
 def _declare(
-    alert: Alert, told: monitor.ActionGroup, settings: Settings, platform: Platform
+    alert: Alert, action_group: monitor.ActionGroup, settings: Settings, platform: Platform
 ) -> monitor.MetricAlert:
     dimensions = [
         monitor.MetricDimensionArgs(name=name, operator="Include", values=[value])
@@ -144,7 +144,7 @@ def _declare(
                 )
             ],
         ),
-        actions=[monitor.MetricAlertActionArgs(action_group_id=told.id)],
+        actions=[monitor.MetricAlertActionArgs(action_group_id=action_group.id)],
         tags=settings.tags,
         opts=made_by_commit(),
     )

@@ -1,4 +1,4 @@
-"""How many instances serve: the settings by which Azure Monitor scales online deployments.
+"""The settings by which Azure Monitor scales online deployments.
 
 Azure takes no `scale_settings` but the default ones of a managed deployment, and has autoscale
 settings beside it. Source: Azure ML's documentation on autoscaling online endpoints.

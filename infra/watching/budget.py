@@ -1,4 +1,4 @@
-"""What a month of the resource group may cost, and who is told when it costs more.
+"""The budget of the resource group for a month, and the people who are told when it costs more.
 
 Source: Azure's documentation on budgets. A budget stops nothing.
 """
@@ -15,7 +15,7 @@ from infra.watching.watch import Budget
 
 
 def declare_budget(
-    settings: Settings, platform: Platform, told: monitor.ActionGroup | None
+    settings: Settings, platform: Platform, action_group: monitor.ActionGroup | None
 ) -> consumption.Budget | None:
     """Declare the budget; None where none is asked for."""
     budget = settings.budget
@@ -29,7 +29,7 @@ def declare_budget(
         amount=budget.amount,
         time_grain=consumption.TimeGrainType.MONTHLY,
         time_period=consumption.BudgetTimePeriodArgs(start_date=_this_month(datetime.now(UTC))),
-        notifications=dict(_notifications(budget, told)),
+        notifications=dict(_notifications(budget, action_group)),
         # It begins in the month in which it is made: Azure takes no earlier one, and never
         # changes it.
         opts=within(ignore_changes=["timePeriod"]),
@@ -41,7 +41,7 @@ def _this_month(now: datetime) -> str:
 
 
 def _notifications(
-    budget: Budget, told: monitor.ActionGroup | None
+    budget: Budget, action_group: monitor.ActionGroup | None
 ) -> Iterator[tuple[str, consumption.NotificationArgs]]:
     for kind, thresholds in (
         (consumption.ThresholdType.ACTUAL, budget.thresholds),
@@ -56,6 +56,6 @@ def _notifications(
                     threshold=threshold,
                     threshold_type=kind,
                     contact_emails=list(budget.emails),
-                    contact_groups=[told.id] if told else None,
+                    contact_groups=[action_group.id] if action_group else None,
                 ),
             )

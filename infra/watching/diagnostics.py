@@ -1,4 +1,4 @@
-"""Whose logs are kept, and which of them: diagnostic settings into the stack's log workspace.
+"""Diagnostic settings, which send logs to the stack's log workspace.
 
 Sources: Azure Monitor's lists of supported log categories, by type of resource. Metrics are not
 copied: Azure Monitor keeps them for 93 days by itself, where alerts look at them.

@@ -1,4 +1,4 @@
-"""Where logs and metrics go."""
+"""The log workspace and Application Insights, to which logs and metrics go."""
 
 from pulumi_azure_native import applicationinsights, operationalinsights, resources
 

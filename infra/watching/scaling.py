@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from infra.problem_at import Say
+from infra.problem_at import ProblemAt
 from infra.stack_config import TAGS, StackConfig, StackSettings
 from infra.tag_rules import SET_ON_ALL
 from runner.declarations import Catalog, OnlineDeployment, Problem
@@ -18,7 +18,7 @@ _MOST_TAGS = 15  # of an autoscale setting, says the SDK
 
 @dataclass(frozen=True)
 class Scale:
-    """How many instances there are at least, at most and at first, and which load is aimed at."""
+    """The numbers of instances at least, at most and at first, and the load that is aimed at."""
 
     least: int
     most: int
@@ -36,8 +36,10 @@ def scale_of(deployment: OnlineDeployment) -> Scale | None:
     return Scale(least, most, first, scale.target_utilization_percentage or _USUAL_PERCENT)
 
 
-def overtagged(config: StackConfig, catalog: Catalog, own_tags: Mapping[str, str]) -> list[Problem]:
-    """Say where a stack has more tags than the setting of a deployment that scales may have."""
+def tag_problems(
+    config: StackConfig, catalog: Catalog, own_tags: Mapping[str, str]
+) -> list[Problem]:
+    """Find more tags than the autoscale setting of a deployment may have."""
     most = _MOST_TAGS - len(SET_ON_ALL)
     scaled = any(
         scale_of(deployment) is not None
@@ -47,7 +49,7 @@ def overtagged(config: StackConfig, catalog: Catalog, own_tags: Mapping[str, str
     if not scaled or len(own_tags) <= most:
         return []
     text = f"found {len(own_tags)}, and Azure takes {_MOST_TAGS} of an autoscale setting, allowed:"
-    return [Problem(config.place(TAGS), TAGS, f"{text} {most} at most, beside those of ours")]
+    return [config.problem(f"{text} {most} at most, beside those of ours", TAGS)]
 
 
 def setting_name(endpoint: str, deployment: str, settings: StackSettings) -> str:
@@ -60,20 +62,20 @@ def is_own(name: str, settings: StackSettings) -> bool:
     return name.startswith(settings.names.of_group("")) and name.endswith(_END)
 
 
-def refused_scale(deployment: OnlineDeployment, say: Say) -> Iterator[Problem]:
-    """Say what of a declared range Azure Monitor has nothing for."""
+def refused_scale(deployment: OnlineDeployment, problem: ProblemAt) -> Iterator[Problem]:
+    """Yield the problems of a range that Azure Monitor has nothing for."""
     scale = deployment.scale_settings
     if scale is None or scale.type != TARGET:
         return
     if scale.max_instances is None:
-        yield say(
+        yield problem(
             "missing, and required with target_utilization", "scale_settings", "max_instances"
         )
     if scale.min_instances == 0:
         text = "found 0, and a managed deployment is never without an instance, allowed: 1 or more"
-        yield say(text, "scale_settings", "min_instances")
+        yield problem(text, "scale_settings", "min_instances")
     if scale.polling_interval is not None:
         text = (
             "is Kubernetes', and Azure Monitor looks at the last five minutes, allowed: no such key"
         )
-        yield say(text, "scale_settings", "polling_interval")
+        yield problem(text, "scale_settings", "polling_interval")

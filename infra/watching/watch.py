@@ -1,4 +1,4 @@
-"""Who is told what of a running stack: alerts, a budget; whose logs and blobs are kept how long."""
+"""The alerts, the budget, and the keeping of logs and blobs that a stack file asks for."""
 
 import re
 from dataclasses import dataclass, field, replace
@@ -15,7 +15,6 @@ from infra.stack_config import (
     WEBHOOKS,
     StackConfig,
 )
-from runner.declarations import Problem
 from runner.declarations.reader import Check, at_least, between
 
 Logged = Literal["workspace", "endpoints", "vault", "registry", "storage"]
@@ -33,7 +32,7 @@ Percent = Annotated[int, between(1, 1000)]
 
 @dataclass(frozen=True, kw_only=True)
 class Alerts:
-    """Who is told, and of what. Webhooks stand under a key of their own, as they are secrets."""
+    """The people who are told, and of what. Webhooks are secrets, and have a key of their own."""
 
     emails: tuple[Email, ...] = ()
     failed_jobs: bool = True
@@ -43,7 +42,7 @@ class Alerts:
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """What a month may cost in the subscription's currency; thresholds are percent of it."""
+    """The cost of a month in the subscription's currency; thresholds are percent of it."""
 
     amount: Annotated[float, Check(lambda amount: amount > 0, "more than 0")]
     thresholds: tuple[Percent, ...] = (80, 100)  # of what was spent
@@ -59,7 +58,7 @@ def alerts_from(config: StackConfig) -> Alerts | None:
         return Alerts(webhooks=webhooks) if webhooks else None
     if not alerts.emails and not webhooks:
         text = f"tells nobody, allowed: emails: [ADDRESS, …], or {WEBHOOKS}"
-        config.problems.append(Problem(config.place(ALERTS), ALERTS, text))
+        config.refuse(text, ALERTS)
     return replace(alerts, webhooks=webhooks)
 
 
@@ -68,7 +67,7 @@ def _webhooks(config: StackConfig) -> tuple[str, ...]:
     found = [given] if isinstance(given, str) else given or []
     if not isinstance(found, list) or not all(_is_webhook(address) for address in found):
         text = "found something else, which is not shown, allowed: a list of https:// addresses"
-        config.problems.append(Problem(config.place(WEBHOOKS), WEBHOOKS, text))
+        config.refuse(text, WEBHOOKS)
         return ()
     return tuple(dict.fromkeys(found))
 
@@ -89,14 +88,13 @@ def budget_from(config: StackConfig, alerts: Alerts | None) -> Budget | None:
     budget: Budget | None = config.value(BUDGET, Budget, None)
     if budget is None:
         return None
-    place = config.place(BUDGET)
-    told = len({*budget.thresholds}) + len({*budget.forecast})
-    if not 1 <= told <= MOST_NOTIFICATIONS:
-        text = f"found {told} thresholds and forecasts, allowed: 1 to {MOST_NOTIFICATIONS} of both"
-        config.problems.append(Problem(place, BUDGET, text))
+    count = len({*budget.thresholds}) + len({*budget.forecast})
+    if not 1 <= count <= MOST_NOTIFICATIONS:
+        text = f"found {count} thresholds and forecasts, allowed: 1 to {MOST_NOTIFICATIONS} of both"
+        config.refuse(text, BUDGET)
     if not budget.emails and alerts is None and ALERTS not in config.config.entries:
         text = f"tells nobody, allowed: emails: [ADDRESS, …], or {ALERTS}"
-        config.problems.append(Problem(place, BUDGET, text))
+        config.refuse(text, BUDGET)
     return budget
 
 
@@ -115,7 +113,7 @@ def logged_from(config: StackConfig, existing: Existing) -> tuple[Logged, ...]:
             text += (
                 f", allowed: {', '.join(kind for kind in EVERYTHING if kind not in others) or '[]'}"
             )
-            config.problems.append(Problem(config.place(DIAGNOSTICS), DIAGNOSTICS, text))
+            config.refuse(text, DIAGNOSTICS)
     return tuple(dict.fromkeys(logged))
 
 
@@ -126,5 +124,5 @@ def kept_days_from(config: StackConfig, existing: Existing, *, production: bool)
         return days
     if KEPT_DAYS in config.config.entries:
         text = "means nothing beside a storage account that was there before, allowed: no such key"
-        config.problems.append(Problem(config.place(KEPT_DAYS), KEPT_DAYS, text))
+        config.refuse(text, KEPT_DAYS)
     return None

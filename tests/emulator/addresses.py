@@ -48,5 +48,5 @@ def databricks(workspace: int) -> str:
 
 
 def is_ours(host: str) -> bool:
-    """Whether the stand-in answers for a host; blob hosts are answered by the blob storage."""
+    """Return whether the stand-in answers for a host; the blob storage has hosts of its own."""
     return host == KNOWN_LOGIN_HOST or host.endswith(".azure.test")

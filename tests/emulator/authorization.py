@@ -1,4 +1,4 @@
-"""Who may do what, by the role assignments on a scope and above it, and what Azure says to others.
+"""Permissions by the role assignments on a scope and above it, and Azure's refusals.
 
 Held to their roles are the identities that resources are given (`user-assigned`); what has an
 identity of its own gets its roles from Azure. Who signs in may do everything, unless the cloud
@@ -39,7 +39,7 @@ WRITE_SECRETS = "Microsoft.KeyVault/vaults/secrets/setSecret/action"
 
 @dataclass(frozen=True)
 class Identity:
-    """Who acts, as Entra knows it."""
+    """The principal that acts, as Entra knows it."""
 
     object_id: str
     client: str
@@ -64,7 +64,7 @@ def identity_of(state: State, resource: Resource | Mapping[str, Any] | None) -> 
 
 
 def may(state: State, object_id: str, action: str, scope: str, *, data: bool = False) -> bool:
-    """Whether a principal may do something with a resource, by the role assignments there are."""
+    """Return whether a principal may do something with a resource, by its role assignments."""
     within = scope.lower().rstrip("/") + "/"
     for assignment in state.of_type(ASSIGNMENT):
         given = assignment.properties
@@ -80,7 +80,7 @@ def may(state: State, object_id: str, action: str, scope: str, *, data: bool = F
 def lacks(
     state: State, identity: Identity | None, action: str, scope: str, *, data: bool = False
 ) -> bool:
-    """Whether an identity that is held to its roles has none that lets it do something."""
+    """Return whether an identity that is held to its roles has none that lets it do something."""
     return identity is not None and not may(state, identity.object_id, action, scope, data=data)
 
 
@@ -155,7 +155,7 @@ def account_named(state: State, name: str) -> Resource | None:
 
 
 def action_of(request: Request) -> tuple[str, str]:
-    """The action that a request is by its method, and the scope of it."""
+    """Return the action that a request is by its method, and the scope of it."""
     path, verbs = request.path, {"PUT": "write", "PATCH": "write", "DELETE": "delete"}
     verb = verbs.get(request.method, "read")
     if not path.lower().startswith("/subscriptions/"):

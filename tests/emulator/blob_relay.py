@@ -51,7 +51,7 @@ class BlobRelay:
             far.close()
 
     def _refuse(self, asked: Request) -> Response | None:
-        """The answer where nobody is let in, or the token isn't good: Azurite reads its claims."""
+        """Return the answer where nobody is let in, or the token isn't good; None otherwise."""
         if self._closed:
             return storage_out_of_reach().storage_response()
         if not asked.headers.get("authorization", "").lower().startswith("bearer "):

@@ -41,7 +41,7 @@ class Blobs:
 
     @staticmethod
     def available() -> bool:
-        """Whether this machine can run it."""
+        """Return whether this machine can run it."""
         return any(shutil.which(command) for command in ("azurite-blob", "npm"))
 
     def open_account(self, account: str) -> None:
@@ -59,7 +59,7 @@ class Blobs:
             found.create_container()
 
     def sas(self, account: str, hours: float = 1) -> str:
-        """A shared access signature that reads, writes and lists everything of the account."""
+        """Return a shared access signature that reads, writes and lists all of the account."""
         return generate_account_sas(
             account,
             account_key(account),
@@ -87,7 +87,7 @@ class Blobs:
                 target.upload_blob(to_path + name.removeprefix(path), content)
 
     def client(self, account: str) -> BlobServiceClient:
-        """A client with the account's key, past the proxy, for the stand-in and its tests."""
+        """Return a client with the account's key, past the proxy, for the stand-in and tests."""
         return BlobServiceClient(
             f"https://127.0.0.1:{self.port}/{account}",
             credential={"account_name": account, "account_key": account_key(account)},
@@ -145,18 +145,18 @@ class Blobs:
 
 
 def account_key(account: str) -> str:
-    """An account's key: nothing is kept in it but the data of a test on this machine."""
+    """Return an account's key: nothing is kept in it but the data of a test on this machine."""
     return base64.b64encode(sha256(account.encode()).digest() * 2).decode()
 
 
 def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port: int = bound.getsockname()[1]
         return port
 
 
 def _listens(port: int) -> bool:
-    with socket.socket() as one:
-        one.settimeout(1)
-        return one.connect_ex(("127.0.0.1", port)) == 0
+    with socket.socket() as tried:
+        tried.settimeout(1)
+        return tried.connect_ex(("127.0.0.1", port)) == 0

@@ -20,7 +20,7 @@ _CONNECTIONS = "/privateendpointconnections"
 
 @dataclass(frozen=True)
 class BuiltInRole:
-    """What a role lets do with resources (`actions`) and with what is in them (`data`).
+    """The permissions of a role for resources (`actions`) and for what is in them (`data`).
 
     All are patterns in lower case, in which `*` is any text.
     """
@@ -31,7 +31,7 @@ class BuiltInRole:
     data: tuple[str, ...] = ()
 
     def allows(self, action: str, *, data: bool) -> bool:
-        """Whether the role lets somebody do this, in any letter case."""
+        """Return whether the role lets somebody do this, in any letter case."""
         if data:
             return _matches(self.data, action)
         return _matches(self.actions, action) and not _matches(self.but, action)

@@ -1,4 +1,4 @@
-"""What handlers work with: the state, and the parts that others plug in."""
+"""The state that handlers work with, and the parts that others plug in."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tests.emulator.tokens import Application, Tokens, application
 
 
 class Storage(Protocol):
-    """Where the blobs of all storage accounts really are."""
+    """The server that really holds the blobs of all storage accounts."""
 
     @property
     def port(self) -> int:
-        """The port of 127.0.0.1 that tunnels to blob hosts lead to."""
+        """Return the port of 127.0.0.1 that tunnels to blob hosts lead to."""
         ...
 
     def open_account(self, account: str) -> None:

@@ -58,12 +58,12 @@ class Emulator:
 
     @property
     def port(self) -> int:
-        """The port of the proxy, on 127.0.0.1."""
+        """Return the port of the proxy, on 127.0.0.1."""
         return self._server.port
 
     @property
     def look_into_blobs(self) -> bool:
-        """Whether requests to the blob storage are logged and met by faults, one by one.
+        """Return whether requests to the blob storage are logged and met by faults, one by one.
 
         Otherwise, and at first, only tunnels to it are, which is what carries bytes fastest.
         """
@@ -79,12 +79,12 @@ class Emulator:
 
     @property
     def operations(self) -> Operations:
-        """How long-running operations go."""
+        """Return how long-running operations go."""
         return self.cloud.operations
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment variables by which clients find this cloud and sign in to it."""
+        """Return the environment variables by which clients find this cloud and sign in to it."""
         app = self.cloud.application
         proxy = f"http://127.0.0.1:{self.port}"
         local = "127.0.0.1,localhost"

@@ -121,7 +121,7 @@ def authorize(cloud: Cloud, call: Call) -> Response:
 
 
 def _form(address: str, fields: Mapping[str, str]) -> Response:
-    """A page that sends itself to an address."""
+    """Return a page that sends itself to an address."""
     inputs = "".join(
         f'<input type="hidden" name="{escape(name)}" value="{escape(value)}"/>'
         for name, value in fields.items()
@@ -220,7 +220,9 @@ def _for_refresh_token(cloud: Cloud, form: Mapping[str, str], tenant: str) -> Re
 
 def _for_person(cloud: Cloud, form: Mapping[str, str], tenant: str, sign_in: SignIn) -> Response:
     scopes = form.get("scope", "").split()
-    services = {one.rpartition("/")[0]: one for one in scopes if one not in _ABOUT_THE_PERSON}
+    services = {
+        scope.rpartition("/")[0]: scope for scope in scopes if scope not in _ABOUT_THE_PERSON
+    }
     if len(services) != 1 or "" in services:
         return _failure(
             400,

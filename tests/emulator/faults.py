@@ -1,4 +1,4 @@
-"""What goes wrong on request."""
+"""Faults that a test injects."""
 
 from __future__ import annotations
 

@@ -27,14 +27,14 @@ def fresh_sdk_headers() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """A cloud that a worker's tests share: use resource groups of your own."""
+    """Provide a cloud that a worker's tests share: use resource groups of your own."""
     with Emulator.start(tmp_path_factory.mktemp("emulator")) as running:
         yield running
 
 
 @pytest.fixture
 def azure(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
-    """The cloud, with this process's environment leading to it; faults are cleared afterwards."""
+    """Provide the cloud, to which this process's environment leads; clear faults afterwards."""
     for name, value in emulator.environment.items():
         monkeypatch.setenv(name, value)
     yield emulator
@@ -44,7 +44,7 @@ def azure(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emula
 
 @pytest.fixture
 def azure_workspace(azure: Emulator) -> Iterator[SeededWorkspace]:
-    """A workspace of the test's own, in a resource group of its own, in the shared cloud.
+    """Provide a workspace of the test's own, in a resource group of its own, in the shared cloud.
 
     The group is deleted afterwards: endpoint names are unique in a location.
     """

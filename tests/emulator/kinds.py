@@ -1,4 +1,4 @@
-"""What is special about a resource type. A type not described is kept as it is sent."""
+"""The behaviour of resource types. A resource of another type is kept as it is sent."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Change:
 
     @property
     def properties(self) -> dict[str, Any]:
-        """The new properties."""
+        """Return the new properties."""
         properties: dict[str, Any] = self.body["properties"]
         return properties
 
     def parent(self) -> Resource:
-        """The resource it is nested below."""
+        """Return the resource it is nested below."""
         found = self.cloud.state.get(self.id.parent)
         if found is None:
             raise Refusal(404, "ParentResourceNotFound", f"'{self.id.parent}' was not found.")

@@ -1,4 +1,4 @@
-"""What goes over the wire: a request, a response, and the refusal of a request."""
+"""The messages on the wire: a request, a response, and the refusal of a request."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Request:
 
     @property
     def url(self) -> str:
-        """The address without its query."""
+        """Return the address without its query."""
         return f"https://{self.host}{self.path}"
 
 

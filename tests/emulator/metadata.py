@@ -1,4 +1,4 @@
-"""What a client must know of a private cloud before it can sign in."""
+"""The metadata that a client needs of a private cloud before it can sign in."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class OnlineScoring:
         self._lock = threading.Lock()
 
     def routes(self) -> list[Route]:
-        """The routes of requests, of every method. They need the endpoint's own key or token."""
+        """Return the routes of requests of every method, with the endpoint's own key or token."""
         return [
             route("*", addresses.INFERENCE_HOST, path, self._answer, serial=False)
             for path in ("/score", "/swagger.json")
@@ -85,7 +85,7 @@ class OnlineScoring:
         return _response(_as_azure_takes(answered, asked), deployment.body["name"])
 
     def _started(self, cloud: Cloud, endpoint: Resource, deployment: Resource) -> Deployment | None:
-        """The deployment's container; of one that failed the last that ran before, if any did."""
+        """Return the deployment's container; of one that failed the last that ran, if any did."""
         identity = (deployment.key, str(deployment.properties))
         with self._lock:
             if deployment.properties.get("provisioningState") == FAILED:
@@ -129,7 +129,7 @@ class OnlineScoring:
 
 
 def _handed_on(call: Call) -> Request:
-    """The request as the container gets it, with an id that is one."""
+    """Return the request as the container gets it, with an id that is one."""
     asked = call.request
     headers = {name: value for name, value in asked.headers.items() if name != "authorization"}
     headers[_ID] = _guid(headers.get(_ID))
@@ -138,7 +138,7 @@ def _handed_on(call: Call) -> Request:
 
 
 def _guid(text: str | None) -> str:
-    """The id of a request: Azure takes another's place that is no GUID.
+    """Return the id of a request; one of Azure's replaces an id that is no GUID.
 
     Source: https://learn.microsoft.com/azure/machine-learning/how-to-troubleshoot-online-endpoints
     """
@@ -149,7 +149,7 @@ def _guid(text: str | None) -> str:
 
 
 def _as_azure_takes(answered: Answer, asked: Request) -> Answer:
-    """An answer, or Azure's refusal of a request that is answered on one machine alone.
+    """Return an answer, or Azure's refusal of a request that is answered on one machine alone.
 
     Its server says 400 of a body without the parameter that is declared, and its script fails with
     any other form of what the parameter holds.

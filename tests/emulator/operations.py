@@ -32,7 +32,7 @@ class _Plan:
 
 @dataclass
 class Operations:
-    """How operations go.
+    """The plan by which operations go.
 
     `polls` is how many answers say InProgress before the one that says how it went; with 0 all is
     done at once and there is nothing to poll. `interval` is the seconds asked for between polls.

@@ -1,4 +1,4 @@
-"""Who signs in, held to the roles that were given: a person, or a pipeline's identity.
+"""People and pipelines that sign in, and are held to the roles that they were given.
 
 A cloud lets everybody who signs in do everything, but for those whom it `holds` to their roles.
 """
@@ -46,7 +46,7 @@ def require_to_score(cloud: Cloud, principal: Principal, endpoint: str) -> None:
 
 
 def lacks_blobs(cloud: Cloud, request: Request, principal: Principal, account: str) -> bool:
-    """Whether the principal has no role for a request to the blobs of an account."""
+    """Return whether the principal has no role for a request to the blobs of an account."""
     found = authorization.account_named(cloud.state, account)
     action = _BLOB_ACTIONS.get(request.method, authorization.WRITE_BLOBS)
     identity = _held(cloud, principal)

@@ -37,7 +37,7 @@ def open_storage(cloud: Cloud) -> None:
 
 
 def is_closed(cloud: Cloud, account: str) -> bool:
-    """Whether a storage account lets nobody in but from its own networks."""
+    """Return whether a storage account lets nobody in but from its own networks."""
     for found in cloud.state.of_type(STORAGE_ACCOUNT):
         if found.body["name"] == account:
             rules = found.properties.get("networkAcls") or {}
@@ -222,7 +222,7 @@ def _prepare_vault(change: Change) -> None:
 
 
 def _keep_vault(cloud: Cloud, call: Call, vault: Resource) -> None:
-    """A deleted vault keeps its name in the whole cloud."""
+    """Keep the name of a deleted vault in the whole cloud."""
     cloud.state.set_setting(_kept_vault(vault.body["name"]), "deleted")
 
 
@@ -263,7 +263,7 @@ def _prepare_registry(change: Change) -> None:
 
 
 def _is_elsewhere(change: Change) -> bool:
-    """Whether another resource of the type has the name, which is one in the whole cloud."""
+    """Return whether another resource of the type has the name, which is one in the whole cloud."""
     others = change.cloud.state.of_type(change.body["type"])
     name, key = change.id.name.lower(), change.id.id.lower()
     return any(other.body["name"].lower() == name and other.key != key for other in others)
@@ -355,9 +355,9 @@ def _require_principal(change: Change) -> None:
     )
 
 
-def _same_grant(one: dict[str, Any], other: dict[str, Any]) -> bool:
+def _same_grant(grant: dict[str, Any], other: dict[str, Any]) -> bool:
     return all(
-        str(one[name]).lower() == str(other[name]).lower()
+        str(grant[name]).lower() == str(other[name]).lower()
         for name in ("roleDefinitionId", "principalId")
     )
 

@@ -1,4 +1,4 @@
-"""Who asked for what. Neither bodies nor secrets are kept."""
+"""The requests that were made, without bodies and secrets."""
 
 from __future__ import annotations
 

@@ -122,18 +122,20 @@ def _variant(model: Any, value: dict[str, Any], place: str) -> Any:
 def _check_value(annotation: Any, value: Any, place: str) -> Any:
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (typing.Union, types.UnionType):
-        return _check_union([one for one in arguments if one is not type(None)], value, place)
+        return _check_union(
+            [argument for argument in arguments if argument is not type(None)], value, place
+        )
     if origin is typing.Literal:
         return getattr(arguments[0], "value", arguments[0])
     if origin is list:
         if not isinstance(value, list):
             raise _invalid(place, "must be a list")
-        return [_check_value(arguments[0], one, f"{place}[{n}]") for n, one in enumerate(value)]
+        return [_check_value(arguments[0], item, f"{place}[{n}]") for n, item in enumerate(value)]
     if origin is dict:
         if not isinstance(value, dict):
             raise _invalid(place, "must be an object")
         return {
-            key: _check_entry(arguments[1], one, f"{place}.{key}") for key, one in value.items()
+            key: _check_entry(arguments[1], item, f"{place}.{key}") for key, item in value.items()
         }
     if annotation is Any or not isinstance(annotation, type):
         return value
@@ -155,7 +157,9 @@ def _check_entry(annotation: Any, value: Any, place: str) -> Any:
 
 
 def _check_union(choices: list[Any], value: Any, place: str) -> Any:
-    enums = [one for one in choices if isinstance(one, type) and issubclass(one, enum.Enum)]
+    enums = [
+        choice for choice in choices if isinstance(choice, type) and issubclass(choice, enum.Enum)
+    ]
     if enums:  # written as Union[str, AnEnum]: what the enum does not know is refused here
         return _check_enum(enums[0], value, place)
     if len(choices) == 1:
@@ -173,7 +177,7 @@ def _check_enum(choices: type[enum.Enum], value: Any, place: str) -> Any:
     for member in choices:
         if str(member.value).lower() == str(value).lower():
             return member.value
-    raise _invalid(place, f"is '{value}', and can be {_listed(one.value for one in choices)}")
+    raise _invalid(place, f"is '{value}', and can be {_listed(member.value for member in choices)}")
 
 
 def _check_plain(annotation: Any, value: Any, place: str) -> Any:

@@ -25,17 +25,17 @@ class ResourceId:
 
     @property
     def id(self) -> str:
-        """The whole id."""
+        """Return the whole id."""
         return f"{self.parent}/{self.segment}" + (f"/{self.name}" if self.name else "")
 
     @property
     def subscription(self) -> str:
-        """The subscription's name."""
+        """Return the subscription's name."""
         return self.id.split("/")[2]
 
     @property
     def group(self) -> str | None:
-        """The id of the resource group it lies in."""
+        """Return the id of the resource group it lies in."""
         parts = self.id.split("/")
         if len(parts) > 4 and parts[3].lower() == "resourcegroups":
             return "/".join(parts[:5])
@@ -43,7 +43,7 @@ class ResourceId:
 
     @property
     def group_name(self) -> str:
-        """The resource group's name, empty for what lies in none."""
+        """Return the resource group's name, empty for what lies in none."""
         return self.group.rpartition("/")[2] if self.group else ""
 
     @property

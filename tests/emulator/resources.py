@@ -229,7 +229,7 @@ class ResourceManager:
                 query = {**call.request.query, "$skip": str(first + size)}
                 body["nextLink"] = f"{call.request.url}?{urlencode(query)}"
             found = found[first : first + size]
-        return answer(200, {"value": [self._view(cloud, one) for one in found], **body})
+        return answer(200, {"value": [self._view(cloud, resource) for resource in found], **body})
 
     def _act(self, cloud: Cloud, call: Call) -> Response:
         """Answer a POST, whose last segment is the action."""
@@ -523,7 +523,7 @@ def _subscription(cloud: Cloud) -> dict[str, Any]:
 
 
 def _tracked(cloud: Cloud, scope: str) -> list[Resource]:
-    """All resources of a group or subscription, without groups and nested ones."""
+    """Return all resources of a group or subscription, without groups and nested ones."""
     return [
         resource
         for resource in cloud.state.below(scope)

@@ -1,4 +1,4 @@
-"""Which function answers which request."""
+"""Routes: the function that answers each request."""
 
 from __future__ import annotations
 

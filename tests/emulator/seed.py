@@ -17,7 +17,7 @@ IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04:latest"
 
 @dataclass(frozen=True)
 class SeededWorkspace:
-    """Where a workspace is; `id` is the prefix of what lives in it."""
+    """A workspace that is there; `id` is the prefix of what is in it."""
 
     emulator: Emulator
     subscription: str
@@ -27,7 +27,7 @@ class SeededWorkspace:
 
     @property
     def id(self) -> str:
-        """The workspace's id."""
+        """Return the workspace's id."""
         return (
             f"/subscriptions/{self.subscription}/resourceGroups/{self.resource_group}/providers"
             f"/Microsoft.MachineLearningServices/workspaces/{self.name}"

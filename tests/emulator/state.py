@@ -1,4 +1,4 @@
-"""What the stand-in knows, in one SQLite file that outlives the process."""
+"""The state of the stand-in, in a SQLite file that outlives the process."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Resource:
 
     @property
     def properties(self) -> dict[str, Any]:
-        """The resource's `properties`."""
+        """Return the resource's `properties`."""
         properties: dict[str, Any] = self.body.get("properties") or {}
         return properties
 

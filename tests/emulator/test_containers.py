@@ -42,7 +42,7 @@ def workspace(azure_workspace: SeededWorkspace) -> SeededWorkspace:
 
 
 def deployed(workspace: SeededWorkspace, script: bool = False, **environment: Any) -> str:
-    """How putting a deployment ends: its provisioning state, and what its log says."""
+    """Return how putting a deployment ends: its provisioning state, and what its log says."""
     properties: dict[str, Any] = {
         "endpointComputeType": "Managed",
         "instanceType": "Standard_DS3_v2",

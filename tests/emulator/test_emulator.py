@@ -135,7 +135,7 @@ def test_blob_hosts_lead_to_the_storage_that_is_plugged_in(tmp_path: Path) -> No
             assert tunnelled.recv(1000) == b"to the storage"
             tunnelled.sendall(b"and back")
             assert near.recv(1000) == b"and back"
-        assert [str(one) for one in emulator.requests] == [
+        assert [str(asked) for asked in emulator.requests] == [
             "CONNECT https://before.blob.core.azure.test/ 200"
         ]
 
@@ -170,12 +170,12 @@ def test_the_log_keeps_no_secret(emulator: Emulator) -> None:
         f"{addresses.MANAGEMENT}/subscriptions/x?api-version=2024-03-01&sig={marker}&token={marker}"
     )
     _get(emulator, url, token)
-    logged = [one for one in emulator.requests if "sig" in one.query]
+    logged = [asked for asked in emulator.requests if "sig" in asked.query]
     assert logged[-1].query == {"api-version": "2024-03-01", "sig": "***", "token": "***"}
     assert logged[-1].status == 404
-    for one in emulator.requests:
-        assert marker not in repr(one)
-        assert token not in repr(one)
+    for asked in emulator.requests:
+        assert marker not in repr(asked)
+        assert token not in repr(asked)
 
 
 def test_stopping_ends_connections_that_wait(tmp_path: Path) -> None:

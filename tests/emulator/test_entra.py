@@ -124,7 +124,7 @@ def _begin(app: Any, redirect_uri: str = BACK) -> dict[str, Any]:
 
 
 def _visit(flow: dict[str, Any]) -> dict[str, str]:
-    """What a browser that goes there brings back."""
+    """Return what a browser that goes there brings back."""
     page = requests.get(flow["auth_uri"], timeout=10)
     assert page.status_code == 200, page.text
     assert f'action="{flow["redirect_uri"]}"' in page.text

@@ -1,4 +1,4 @@
-"""What goes wrong on request."""
+"""Faults that a test injects."""
 
 from __future__ import annotations
 
@@ -153,13 +153,13 @@ def test_a_late_request_is_waited_for(azure: Emulator, name: str) -> None:
 
 @pytest.fixture(scope="session")
 def account(scoring_emulator: Emulator) -> str:
-    """A storage account of these tests: the blob storage begins anew for each one."""
+    """Provide a storage account of these tests: the blob storage begins anew for each one."""
     return seed_workspace(scoring_emulator, f"rg-{uuid.uuid4().hex[:8]}").storage_account
 
 
 @pytest.fixture
 def container(scoring_azure: Emulator, account: str) -> Iterator[ContainerClient]:
-    """A container that is asked over the network, once for each request, and looked into."""
+    """Provide a container that is asked over the network, once for each request."""
     name, storage = uuid.uuid4().hex, scoring_azure.cloud.storage
     assert storage is not None
     storage.create_container(account, name)
@@ -189,9 +189,9 @@ def test_blobs_are_the_same_when_they_are_looked_into(
     assert (properties.size, properties.metadata) == (7, {"of": "us"})
     assert blob.download_blob(offset=1, length=3).readall() == b"ont"
     assert list(container.list_blob_names()) == ["a b/\xfc#?.txt"]
-    asked = [one for one in scoring_azure.requests if one.method != "CONNECT"]
-    assert [one.method for one in asked] == ["PUT", "HEAD", "GET", "GET"]
-    assert {one.query.get("sig") for one in asked} == {"***"}
+    asked = [request for request in scoring_azure.requests if request.method != "CONNECT"]
+    assert [request.method for request in asked] == ["PUT", "HEAD", "GET", "GET"]
+    assert {request.query.get("sig") for request in asked} == {"***"}
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def _online(workspace: SeededWorkspace, **changed: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def workspace(azure_workspace: SeededWorkspace) -> SeededWorkspace:
-    """A workspace with an endpoint of each kind and a model that needs no script."""
+    """Provide a workspace with an endpoint of each kind and a model that needs no script."""
     seed_model(azure_workspace, "m")
     azure_workspace.put("batchEndpoints/scoring", AAD, **ENDPOINT)
     azure_workspace.put("onlineEndpoints/live", KEY, **ENDPOINT)
@@ -242,7 +242,7 @@ def test_code_is_uploaded_to_a_place_of_its_own(workspace: SeededWorkspace) -> N
     }
     workspace.put("codes/score/versions/1", hashed)
     listed = workspace.emulator.arm("GET", f"{workspace.id}/codes/score/versions?hash=abc")[1]
-    assert [one["name"] for one in listed["value"]] == ["1"]
+    assert [version["name"] for version in listed["value"]] == ["1"]
     listed = workspace.emulator.arm("GET", f"{workspace.id}/codes/score/versions?hash=def")[1]
     assert listed["value"] == []
 

@@ -21,7 +21,7 @@ def put(workspace: SeededWorkspace, path: str, location: str | None, properties:
 
 @pytest.fixture
 def subnet(azure_workspace: SeededWorkspace) -> str:
-    """The id of a subnet in the workspace's region."""
+    """Provide the id of a subnet in the workspace's region."""
     put(azure_workspace, f"{NETWORK}/virtualNetworks/v", LOCATION, {})
     path = f"{NETWORK}/virtualNetworks/v/subnets/s"
     return str(put(azure_workspace, path, None, {})[1]["id"])

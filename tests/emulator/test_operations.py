@@ -127,7 +127,7 @@ def test_a_deployment_can_fail_and_can_never_become_ready(
     deployments = f"{azure_workspace.id}/batchEndpoints/scoring/deployments"
     broken = http.send("PUT", f"{deployments}/broken", deployment)
     polled = [http.send("GET", broken.headers["Azure-AsyncOperation"]).json() for _ in range(2)]
-    assert [one["status"] for one in polled] == ["InProgress", "Failed"]
+    assert [answer["status"] for answer in polled] == ["InProgress", "Failed"]
     assert polled[1]["error"]["code"] == "ImageBuildFailure"
     shown = http.send("GET", f"{deployments}/broken").json()
     assert shown["properties"]["provisioningState"] == "Failed"

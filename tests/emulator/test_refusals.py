@@ -71,7 +71,7 @@ def _in_a_network(
     rules: Mapping[str, Any],
     mode: str = "AllowOnlyApprovedOutbound",
 ) -> dict[str, Any]:
-    """The workspace's own body, with a managed network."""
+    """Return the workspace's own body, with a managed network."""
     shown = {name: value for name, value in workspace.get()[1].items() if name != "etag"}
     network = {"isolationMode": mode, "outboundRules": dict(rules)}
     return {**shown, "properties": {**shown["properties"], "managedNetwork": network}}
@@ -228,7 +228,7 @@ def by_inference(workspace: SeededWorkspace, path: str, body: Mapping[str, Any])
 
 
 def online(workspace: SeededWorkspace, **changed: Any) -> dict[str, Any]:
-    """The body of a deployment of the model `m`."""
+    """Return the body of a deployment of the model `m`."""
     properties = {
         "endpointComputeType": "Managed",
         "instanceType": "Standard_DS3_v2",
@@ -244,7 +244,7 @@ def online(workspace: SeededWorkspace, **changed: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def live(azure_workspace: SeededWorkspace) -> SeededWorkspace:
-    """A workspace with the model `m` and an online endpoint `live`."""
+    """Provide a workspace with the model `m` and an online endpoint `live`."""
     seed_model(azure_workspace, "m")
     azure_workspace.put("onlineEndpoints/live", KEY, **ENDPOINT)
     return azure_workspace

@@ -98,11 +98,13 @@ def test_lists_go_by_parent_and_by_subscription(emulator: Emulator, group: str) 
     for name in ("one", "two"):
         emulator.arm("PUT", f"{nets}/{name}", {"location": "koreacentral"})
     listed = emulator.arm("GET", nets)[1]["value"]
-    assert [one["name"] for one in listed] == ["one", "two"]
+    assert [resource["name"] for resource in listed] == ["one", "two"]
     everywhere = f"/subscriptions/{emulator.cloud.subscription}" + nets.removeprefix(group)
-    assert {"one", "two"} <= {one["name"] for one in emulator.arm("GET", everywhere)[1]["value"]}
+    assert {"one", "two"} <= {
+        resource["name"] for resource in emulator.arm("GET", everywhere)[1]["value"]
+    }
     in_group = emulator.arm("GET", f"{group}/resources")[1]["value"]
-    assert [one["name"] for one in in_group] == ["one", "two"]
+    assert [resource["name"] for resource in in_group] == ["one", "two"]
 
 
 def test_deleting_a_group_takes_all_that_is_in_it(emulator: Emulator, group: str) -> None:

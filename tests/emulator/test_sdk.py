@@ -95,7 +95,7 @@ def test_a_workspace_is_found_with_the_addresses_of_its_services(
     assert found.location == "koreacentral"
     assert found.discovery_url == "https://koreacentral.api.ml.azure.test/discovery"
     assert str(found.mlflow_tracking_uri).endswith(azure_workspace.id)
-    assert [one.name for one in client.workspaces.list()] == [azure_workspace.name]
+    assert [workspace.name for workspace in client.workspaces.list()] == [azure_workspace.name]
 
 
 def test_a_workspace_that_is_not_there_is_not_found(client: MLClient) -> None:
@@ -109,7 +109,7 @@ def test_the_default_datastore_gives_away_a_signature_and_no_key(client: MLClien
     default = client.datastores.get_default(include_secrets=True)
     assert default.name == "workspaceblobstore"
     assert "sig=" in str(default.credentials.sas_token)
-    assert {one.name for one in client.datastores.list()} == {
+    assert {datastore.name for datastore in client.datastores.list()} == {
         "workspaceblobstore",
         "workspaceartifactstore",
     }
@@ -140,7 +140,7 @@ def test_a_cluster_is_created_resized_listed_and_deleted(client: MLClient) -> No
     client.compute.begin_create_or_update(cluster(2)).result()
     client.compute.begin_update(cluster(3)).result()
     assert client.compute.get("burst").max_instances == 3
-    assert {one.name for one in client.compute.list()} == {CLUSTER, "burst"}
+    assert {compute.name for compute in client.compute.list()} == {CLUSTER, "burst"}
     client.compute.begin_delete("burst").result()
     with pytest.raises(ResourceNotFoundError):
         client.compute.get("burst")
@@ -155,8 +155,8 @@ def test_models_count_their_versions_and_the_newest_is_the_latest(client: MLClie
         )
     assert client.models.get("m", label="latest").version == "2"
     assert client.models.get("m", version="1").tags == {"part": "a"}
-    assert [one.version for one in client.models.list(name="m")] == ["2", "1"]
-    assert [one.latest_version for one in client.models.list()] == ["2"]
+    assert [model.version for model in client.models.list(name="m")] == ["2", "1"]
+    assert [model.latest_version for model in client.models.list()] == ["2"]
 
 
 def test_an_archived_version_is_not_listed_until_it_is_restored(client: MLClient) -> None:
@@ -164,7 +164,7 @@ def test_an_archived_version_is_not_listed_until_it_is_restored(client: MLClient
     client.models.archive("m", version="1")
     assert list(client.models.list(name="m")) == []
     client.models.restore("m", version="1")
-    assert [one.version for one in client.models.list(name="m")] == ["1"]
+    assert [model.version for model in client.models.list(name="m")] == ["1"]
 
 
 def test_a_version_keeps_its_path(client: MLClient) -> None:
@@ -181,7 +181,7 @@ def test_a_list_longer_than_a_page_is_whole(
     monkeypatch.setattr(azure_workspace.emulator.cloud, "page_size", 2)
     for version in range(1, 6):
         seed_model(azure_workspace, "m", str(version))
-    assert [one.version for one in client.models.list(name="m")] == ["5", "4", "3", "2", "1"]
+    assert [model.version for model in client.models.list(name="m")] == ["5", "4", "3", "2", "1"]
 
 
 def test_data_assets_are_registered_and_found(client: MLClient) -> None:
@@ -189,8 +189,8 @@ def test_data_assets_are_registered_and_found(client: MLClient) -> None:
         entities.Data(name="patients", path=f"{PATHS}/p/", type="uri_folder")
     )
     assert client.data.get("patients", label="latest").version == "1"
-    assert [one.name for one in client.data.list()] == ["patients"]
-    assert [one.version for one in client.data.list(name="patients")] == ["1"]
+    assert [data.name for data in client.data.list()] == ["patients"]
+    assert [data.version for data in client.data.list(name="patients")] == ["1"]
     with pytest.raises(ResourceNotFoundError):
         client.data.get("patients", version="2")
 
@@ -203,7 +203,7 @@ def test_code_and_environments_are_registered_and_found(client: MLClient) -> Non
         entities.Environment(name="env", image=IMAGE, conda_file=conda)
     )
     assert client.environments.get("env", label="latest").image == IMAGE
-    assert [one.name for one in client.environments.list()] == ["env"]
+    assert [environment.name for environment in client.environments.list()] == ["env"]
 
 
 def test_a_batch_endpoint_gets_deployments_and_then_its_default(
@@ -215,13 +215,15 @@ def test_a_batch_endpoint_gets_deployments_and_then_its_default(
     endpoint.defaults = {"deployment_name": "mlflow"}
     client.batch_endpoints.begin_create_or_update(endpoint).result()
     assert client.batch_endpoints.get("scoring").defaults.deployment_name == "mlflow"
-    assert [one.name for one in client.batch_endpoints.list()] == ["scoring"]
+    assert [endpoint.name for endpoint in client.batch_endpoints.list()] == ["scoring"]
 
     deployment = client.batch_deployments.get("mlflow", "scoring")
     assert deployment.mini_batch_size == 3
     assert deployment.retry_settings.timeout == 45
     assert deployment.output_file_name == "predictions.csv"
-    assert [one.name for one in client.batch_deployments.list("scoring")] == ["mlflow"]
+    assert [deployment.name for deployment in client.batch_deployments.list("scoring")] == [
+        "mlflow"
+    ]
 
 
 def test_a_script_deployment_needs_its_code_and_environment(
@@ -281,11 +283,11 @@ def test_an_online_endpoint_gets_a_deployment_and_then_traffic(
     endpoint.traffic = {"blue": 100}
     client.online_endpoints.begin_create_or_update(endpoint).result()
     assert client.online_endpoints.get("live").traffic == {"blue": 100}
-    assert [one.name for one in client.online_endpoints.list()] == ["live"]
+    assert [endpoint.name for endpoint in client.online_endpoints.list()] == ["live"]
     deployment = client.online_deployments.get("blue", "live")
     assert deployment.instance_count == 2
     assert deployment.request_settings.request_timeout_ms == 3000
-    assert [one.name for one in client.online_deployments.list("live")] == ["blue"]
+    assert [deployment.name for deployment in client.online_deployments.list("live")] == ["blue"]
     assert client.online_deployments.get_logs("blue", "live", 10) == ""
     with pytest.raises(ResourceExistsError, match="has traffic"):
         client.online_deployments.begin_delete("blue", "live").result()

@@ -1,4 +1,4 @@
-"""What Entra issues: bearer tokens, which every other service checks, and what they are had for."""
+"""The tokens that Entra issues, which every other service checks, and the codes for them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Application:
 
 @dataclass(frozen=True)
 class Principal:
-    """Who asks."""
+    """The principal of a token."""
 
     object_id: str
     client: str
@@ -42,7 +42,7 @@ class Principal:
 
 @dataclass(frozen=True)
 class Person:
-    """Who sits at the browser."""
+    """The person at the browser."""
 
     object_id: str
     name: str  # to sign in with
@@ -50,7 +50,7 @@ class Person:
 
 @dataclass(frozen=True)
 class SignIn:
-    """What a person agreed to in a browser, as a code or a refresh token stands for it."""
+    """The consent of a person, for which a code or a refresh token stands."""
 
     client: str
     redirect_uri: str = ""
@@ -171,7 +171,7 @@ class Tokens:
         return sign_in if time.time() < until else None
 
     def is_redeemed(self, code: str) -> bool:
-        """Whether a code has been used."""
+        """Return whether a code has been used."""
         return code in self._redeemed
 
     def give_refresh_token(self, client: str) -> str:
@@ -179,7 +179,7 @@ class Tokens:
         return self._sign({"client": client, "made": secrets.token_hex(8)}, "refresh key")
 
     def refreshes(self, token: str, client: str) -> bool:
-        """Whether a refresh token is one, and the client's."""
+        """Return whether a refresh token is one, and the client's."""
         signed, _, signature = token.rpartition(".")
         if not hmac.compare_digest(signature, self._signature(signed, "refresh key")):
             return False

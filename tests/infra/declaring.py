@@ -27,31 +27,31 @@ OTHER_WORKSPACE = (
 
 
 def batch_endpoint(**keys: Any) -> str:
-    """The declaration of a batch endpoint, `nightly`."""
+    """Return the declaration of a batch endpoint, `nightly`."""
     return _document("batchEndpoint", name="nightly", **keys)
 
 
 def batch_deployment(**keys: Any) -> str:
-    """The declaration of a deployment of it, `first`."""
+    """Return the declaration of a deployment of it, `first`."""
     least = {"name": "first", "endpoint_name": "nightly", "type": "model"}
     model = {"model": "azureml:m@latest", "compute": "azureml:small"}
     return _document("modelBatchDeployment", **{**least, **model, **keys})
 
 
 def pipeline_deployment(**keys: Any) -> str:
-    """The declaration of a deployment of it that runs a pipeline, `steps`."""
+    """Return the declaration of a deployment of it that runs a pipeline, `steps`."""
     least = {"name": "steps", "endpoint_name": "nightly", "type": "pipeline"}
     component = {"component": "pipeline.yml", "settings": {"default_compute": "small"}}
     return _document("pipelineComponentBatchDeployment", **{**least, **component, **keys})
 
 
 def online_endpoint(**keys: Any) -> str:
-    """The declaration of an online endpoint, `live`."""
+    """Return the declaration of an online endpoint, `live`."""
     return _document("managedOnlineEndpoint", name="live", **keys)
 
 
 def online_deployment(**keys: Any) -> str:
-    """The declaration of a deployment of it, `blue`."""
+    """Return the declaration of a deployment of it, `blue`."""
     least = {"name": "blue", "endpoint_name": "live", "model": "azureml:m@latest"}
     size = {"instance_type": "Standard_DS2_v2"}
     return _document("managedOnlineDeployment", **{**least, **size, **keys})
@@ -86,7 +86,7 @@ def declare(
 
 
 def pinned_batch(root: Path, stack: Mapping[str, Any] | None = None, **keys: Any) -> Declared:
-    """The only deployment of `nightly`, declared with these keys and pinned by the stack."""
+    """Return the only deployment of `nightly`, declared with these keys and pinned by the stack."""
     deployments = {"first": {"model": PIN, **(stack or {})}}
     program = declare(
         root,
@@ -99,7 +99,7 @@ def pinned_batch(root: Path, stack: Mapping[str, Any] | None = None, **keys: Any
 
 
 def pinned_online(root: Path, stack: Mapping[str, Any] | None = None, **keys: Any) -> Declared:
-    """The only deployment of `live`, declared with these keys and pinned by the stack."""
+    """Return the only deployment of `live`, declared with these keys and pinned by the stack."""
     deployments = {"blue": {"model": PIN, **(stack or {})}}
     program = declare(
         root,
@@ -112,7 +112,7 @@ def pinned_online(root: Path, stack: Mapping[str, Any] | None = None, **keys: An
 
 
 def at(inputs: Mapping[str, Any], path: str) -> Any:
-    """What stands at a dotted path; None where nothing does."""
+    """Return what stands at a dotted path; None where nothing does."""
     value: Any = inputs
     for key in path.split("."):
         value = value.get(key) if isinstance(value, dict) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import functools
 import json
 import logging
 import os
@@ -19,6 +20,7 @@ from unittest import mock
 import pulumi
 import yaml
 from google.protobuf import json_format
+from pulumi import _types
 from pulumi.runtime import mocks as pulumi_mocks
 from pulumi.runtime import set_all_config
 from pulumi.runtime.settings import SETTINGS
@@ -32,6 +34,11 @@ TENANT = "99999999-8888-7777-6666-555555555555"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 LAKE = "lake"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - how Pulumi marks one on the wire
+
+# Pulumi works out the types of a class again for each value of it, a quarter of a run's time.
+_types.input_type_types = functools.cache(_types.input_type_types)
+_types.output_type_types = functools.cache(_types.output_type_types)
+_types.resource_types = functools.cache(_types.resource_types)
 
 _ML = "Microsoft.MachineLearningServices/workspaces/{workspaceName}"
 # Where Resource Manager keeps each type, and so which input names it.
@@ -101,13 +108,13 @@ class Declared:
 
     @property
     def lake(self) -> bool:
-        """Whether Databricks' provider makes it."""
+        """Return whether Databricks' provider makes it."""
         return self.module == LAKE
 
 
 @dataclass(frozen=True)
 class Program:
-    """What a run declared, said and exported; `error` is what ended it."""
+    """The resources, messages and exports of a run; `error` is what ended it."""
 
     resources: tuple[Declared, ...]
     logs: tuple[tuple[str, str], ...]  # (level, message), from info up
@@ -115,17 +122,20 @@ class Program:
     error: str | None = None
 
     def of(self, kind: str) -> list[Declared]:
-        """The resources of a kind, such as storage:StorageAccount, by name."""
-        return sorted((one for one in self.resources if one.kind == kind), key=lambda one: one.name)
+        """Return the resources of a kind, such as storage:StorageAccount, by name."""
+        return sorted(
+            (resource for resource in self.resources if resource.kind == kind),
+            key=lambda resource: resource.name,
+        )
 
     def one(self, kind: str, name: str | None = None) -> Declared:
-        found = [one for one in self.of(kind) if name in (None, one.name)]
-        assert len(found) == 1, f"{kind} {name}: {[one.name for one in found]}"
+        found = [resource for resource in self.of(kind) if name in (None, resource.name)]
+        assert len(found) == 1, f"{kind} {name}: {[resource.name for resource in found]}"
         return found[0]
 
     @property
     def azure(self) -> list[Declared]:
-        """The resources of azure-native."""
+        """Return the resources of azure-native."""
         return [
             resource
             for resource in self.resources
@@ -134,12 +144,12 @@ class Program:
 
     @property
     def lake(self) -> list[Declared]:
-        """The resources of Databricks' provider."""
+        """Return the resources of Databricks' provider."""
         return [resource for resource in self.resources if resource.lake]
 
 
 def copy_project(root: Path, models: bool = True) -> Path:
-    """A project at `root` with this one's `Pulumi.yaml`, stack files, pinned, and models."""
+    """Return a project at `root` with this one's `Pulumi.yaml`, stack files, pinned, and models."""
     root.mkdir(parents=True, exist_ok=True)
     for file in ROOT.glob("Pulumi*.yaml"):
         shutil.copy(file, root)
@@ -194,9 +204,9 @@ def _run(
     loop = asyncio.new_event_loop()
     error = None
     asked = (
-        mock.patch("infra.existing.workspace.when_asked", return_value=lambda: manager)
+        mock.patch("infra.existing.workspace.connect_lazily", return_value=lambda: manager)
         if manager is not None
-        else mock.patch("infra.existing.workspace.look", return_value=frozenset())
+        else mock.patch("infra.existing.workspace.check_workspace", return_value=frozenset())
     )
     with _environment(environment or {}), asked:
         asyncio.set_event_loop(loop)  # mocks begin with a stack of their own, on this loop too
@@ -339,7 +349,7 @@ def _kind(typ: str) -> str:
 
 
 def _found(kind: str, id_: str) -> dict[str, Any]:
-    """What a resource that is there already shows."""
+    """Return what a resource that is there already shows."""
     found: dict[str, Any] = {"name": id_.rpartition("/")[2]}
     if kind == "machinelearningservices:Workspace":
         services = id_.partition("/providers/")[0] + "/providers"
@@ -353,7 +363,7 @@ def _found(kind: str, id_: str) -> dict[str, Any]:
 
 
 def _of_databricks(kind: str, name: str, inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The id of a resource of Databricks', and what its workspace adds."""
+    """Return the id of a resource of Databricks', and what its workspace adds."""
     own = str(inputs.get("name"))
     match kind.partition(":")[2]:
         case "Job":
@@ -372,7 +382,7 @@ def _of_databricks(kind: str, name: str, inputs: Mapping[str, Any]) -> tuple[str
 
 
 def resource_id(kind: str, name: str, inputs: Mapping[str, Any]) -> str:
-    """The id that Resource Manager gives a resource."""
+    """Return the id that Resource Manager gives a resource."""
     subscription = f"/subscriptions/{SUBSCRIPTION}"
     if kind == "resources:ResourceGroup":
         return f"{subscription}/resourceGroups/{inputs['resourceGroupName']}"

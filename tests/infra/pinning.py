@@ -22,7 +22,7 @@ def pin_stacks(root: Path) -> None:
 
 
 def pinned_config(name: str) -> dict[str, Any]:
-    """The configuration of one of the project's own stacks, with its pins."""
+    """Return the configuration of one of the project's own stacks, with its pins."""
     text = _pinned(name, (ROOT / f"Pulumi.{name}.yaml").read_text())
     config: dict[str, Any] = yaml.safe_load(text)["config"]
     return config

@@ -1,4 +1,4 @@
-"""Which identity has which role on what in the project's own stacks: written out, not computed."""
+"""The roles of each identity in the project's own stacks: written out, not computed."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def assigned(principals: Mapping[str, str], given: Mapping[str, str]) -> Assigne
 
 
 def documented() -> dict[Assigned, str]:
-    """What the page on access says happens without each role."""
+    """Return what happens without each role, as the page on access says."""
     page = (ROOT / "docs" / "guides" / "access.md").read_text()
     table = page.partition("\n| identity | role | on |")[2].partition("\n\n")[0]
     rows = [
@@ -74,5 +74,5 @@ def documented() -> dict[Assigned, str]:
 
 
 def said(without: str) -> list[str]:
-    """The words of Azure's that a row quotes."""
+    """Return the words of Azure's that a row quotes."""
     return re.findall(r"`([^`]+)`", without)

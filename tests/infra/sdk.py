@@ -1,4 +1,4 @@
-"""What the providers' own types say of a resource's inputs, asked by reflection."""
+"""Checks of a resource's inputs against the providers' own types, by reflection."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SIMPLE: Mapping[Any, tuple[type, ...]] = {
 
 
 def complaints(resource: Declared) -> list[str]:
-    """What of a resource its SDK type doesn't know, or misses."""
+    """Find what of a resource its SDK type doesn't know, or misses."""
     own = "pulumi_databricks" if resource.lake else f"pulumi_azure_native.{resource.module}"
     module = importlib.import_module(own)
     name = resource.kind.partition(":")[2]
@@ -45,21 +45,21 @@ def _of_mapping(value: Any, args: Any, where: str) -> Iterator[str]:
         return
     wire = _wire_names(args)
     parameters = list(inspect.signature(args.__init__).parameters.values())[1:]
-    known = {wire.get(one.name, one.name): one for one in parameters}
+    known = {wire.get(parameter.name, parameter.name): parameter for parameter in parameters}
     for key in value.keys() - known.keys():
         yield f"{where}.{key}: unknown to {args.__name__}"
-    for key, one in known.items():
+    for key, parameter in known.items():
         if key in value:
-            yield from _of_value(value[key], one.annotation, args, f"{where}.{key}")
-        elif one.default is inspect.Parameter.empty:
+            yield from _of_value(value[key], parameter.annotation, args, f"{where}.{key}")
+        elif parameter.default is inspect.Parameter.empty:
             yield f"{where}.{key}: required by {args.__name__}"
 
 
 def _of_value(value: Any, hint: Any, args: Any, where: str) -> Iterator[str]:
     if isinstance(value, Mapping) and SECRET in value.values():
         value = value["value"]
-    found = [_resolved(one, args) for one in _alternatives(hint)]
-    answers = [list(_of_one(value, one, args, where)) for one in found]
+    found = [_resolved(choice, args) for choice in _alternatives(hint)]
+    answers = [list(_of_one(value, choice, args, where)) for choice in found]
     if all(answers):
         yield from min(answers, key=len)
 
@@ -69,18 +69,18 @@ def _of_one(value: Any, hint: Any, args: Any, where: str) -> Iterator[str]:
     if hint is Any:
         return
     if origin is not None and issubclass(origin, Mapping):
-        for key, one in dict(value).items() if isinstance(value, Mapping) else ():
-            yield from _of_value(one, typing.get_args(hint)[1], args, f"{where}.{key}")
+        for key, item in dict(value).items() if isinstance(value, Mapping) else ():
+            yield from _of_value(item, typing.get_args(hint)[1], args, f"{where}.{key}")
         if not isinstance(value, Mapping):
             yield f"{where}: found {value!r}, not a mapping"
     elif origin is not None:
         if not isinstance(value, list):
             yield f"{where}: found {value!r}, not a list"
             return
-        for one in value:
-            yield from _of_value(one, typing.get_args(hint)[0], args, f"{where}[]")
+        for item in value:
+            yield from _of_value(item, typing.get_args(hint)[0], args, f"{where}[]")
     elif isinstance(hint, type) and issubclass(hint, Enum):
-        if value not in [one.value for one in hint]:
+        if value not in [member.value for member in hint]:
             yield f"{where}: found {value!r}, none of {hint.__name__}"
     elif hint in _SIMPLE:
         if not isinstance(value, _SIMPLE[hint]):
@@ -90,14 +90,14 @@ def _of_one(value: Any, hint: Any, args: Any, where: str) -> Iterator[str]:
 
 
 def _alternatives(hint: Any) -> list[Any]:
-    """The types that a value may have; where an enum is one of them, text alone is not."""
+    """Return the types that a value may have; where an enum is one of them, text alone is not."""
     if typing.get_origin(hint) is not typing.Union:
         return [hint]
     flat: list[Any] = []
-    for one in typing.get_args(hint):
-        if one is not NoneType and not re.match(r"\S*(Awaitable|Output)\[", _name(one)):
-            flat += _alternatives(one)
-    named = [one for one in flat if isinstance(one, typing.ForwardRef)]
+    for choice in typing.get_args(hint):
+        if choice is not NoneType and not re.match(r"\S*(Awaitable|Output)\[", _name(choice)):
+            flat += _alternatives(choice)
+    named = [choice for choice in flat if isinstance(choice, typing.ForwardRef)]
     return named if named and str in flat else flat
 
 

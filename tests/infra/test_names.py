@@ -68,7 +68,7 @@ def test_another_project_stack_subscription_or_generation_has_other_names(other:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "other"),
     [
         (("p" * 100, "dev"), ("p" * 100, "prod")),
         (("scoring", "dev_1"), ("scoring", "dev.1")),
@@ -77,9 +77,9 @@ def test_another_project_stack_subscription_or_generation_has_other_names(other:
     ids=["cut", "replaced", "left out"],
 )
 def test_stacks_in_one_subscription_have_each_a_resource_group(
-    one: tuple[str, str], other: tuple[str, str]
+    first: tuple[str, str], other: tuple[str, str]
 ) -> None:
-    names = (Names(*one, SUBSCRIPTION), Names(*other, SUBSCRIPTION))
+    names = (Names(*first, SUBSCRIPTION), Names(*other, SUBSCRIPTION))
     assert names[0].resource_group != names[1].resource_group
 
 

@@ -20,7 +20,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def commands(project: Path, text: str = "") -> list[str]:
-    """The commands that register and pin, as the log of a run has them, but for the penguins'."""
+    """Return the commands of a run's log that register and pin, without those of penguins."""
     ran = run_program(project, "test", LEAST + CLUSTER + text)
     assert ran.error is None
     ((_, said),) = (line for line in ran.logs if "waiting for a pin" in line[1])

@@ -40,21 +40,6 @@ RULE = "machinelearningservices:ManagedNetworkSettingsRule"
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return copy_project(tmp_path_factory.mktemp("program") / "project")
-
-
-@pytest.fixture(scope="module")
-def dev(project: Path) -> Program:
-    return run_program(project, "dev")
-
-
-@pytest.fixture(scope="module")
-def prod(project: Path) -> Program:
-    return run_program(project, "prod")
-
-
-@pytest.fixture(scope="module")
 def empty(project: Path) -> Program:
     return run_program(project, "empty", EMPTY)
 
@@ -91,7 +76,7 @@ def test_a_shipped_stack_file_begins_without_a_pin_and_is_declared_as_it_is(
 
 
 def test_every_property_and_value_is_one_that_the_sdk_knows(program: Program) -> None:
-    assert [one for resource in program.azure for one in complaints(resource)] == []
+    assert [complaint for resource in program.azure for complaint in complaints(resource)] == []
 
 
 @pytest.mark.parametrize(
@@ -113,8 +98,8 @@ def test_what_the_sdk_does_not_know_is_noticed(
 
 
 def test_everything_that_is_referred_to_is_declared(program: Program) -> None:
-    ids = {one.id for one in program.resources}
-    names = {one.id.rsplit("/", 1)[-1] for one in program.resources}
+    ids = {resource.id for resource in program.resources}
+    names = {resource.id.rsplit("/", 1)[-1] for resource in program.resources}
     assets = re.compile(r"(/models/|/codes/)[^/]+/versions/[^/]+$")
     for resource in program.azure:
         for key, text in _texts(resource.inputs):
@@ -126,16 +111,17 @@ def test_everything_that_is_referred_to_is_declared(program: Program) -> None:
 
 def test_every_role_is_one_of_an_identity_that_is_declared(program: Program) -> None:
     principals = {
-        f"principal of {one.name}" for one in program.of("managedidentity:UserAssignedIdentity")
+        f"principal of {identity.name}"
+        for identity in program.of("managedidentity:UserAssignedIdentity")
     }
     roles = program.of("authorization:RoleAssignment")
-    assert {one.inputs["principalId"] for one in roles} == principals
-    assert len({one.inputs["roleAssignmentName"] for one in roles}) == len(roles)
-    assert {one.inputs["principalType"] for one in roles} == {"ServicePrincipal"}
+    assert {role.inputs["principalId"] for role in roles} == principals
+    assert len({role.inputs["roleAssignmentName"] for role in roles}) == len(roles)
+    assert {role.inputs["principalType"] for role in roles} == {"ServicePrincipal"}
 
 
 def waited_for(program: Program, kind: str, name: str | None = None) -> set[str]:
-    """The role assignments that have settled before the resource of a kind is made."""
+    """Return the role assignments that have settled before the resource of a kind is made."""
     resource = program.one(kind, name)
     settled = [item for item in program.of(SETTLING) if item.urn in resource.dependencies]
     assert len(settled) == 1
@@ -154,7 +140,7 @@ def test_the_workspace_waits_for_the_roles_it_is_created_with(
 
 
 def test_what_is_waited_for_is_known_by_whom_it_is_for(dev: Program) -> None:
-    (role,) = [one for one in dev.of("authorization:RoleAssignment") if one.name == OWN_ROLE]
+    (role,) = [role for role in dev.of("authorization:RoleAssignment") if role.name == OWN_ROLE]
     waited = dev.one(SETTLING, "cluster-roles").inputs["assignments"]
     assert waited[OWN_ROLE] == f"{role.id} of {role.inputs['principalId']}"
 
@@ -163,7 +149,7 @@ def test_a_cluster_waits_for_the_roles_of_its_jobs_and_of_the_workspace(
     dev: Program, prod: Program
 ) -> None:
     for program in (dev, prod):
-        roles = {one.name for one in program.of("authorization:RoleAssignment")}
+        roles = {role.name for role in program.of("authorization:RoleAssignment")}
         jobs = {name for name in roles if name.startswith("clusters-")}
         assert waited_for(program, CLUSTER, "cpu-cluster") == jobs | {OWN_ROLE}
 
@@ -174,11 +160,11 @@ def test_whoever_approves_a_managed_network_s_connections_may_do_so_before_there
     # Azure's built-in Azure AI Enterprise Network Connection Approver.
     approver = "b556d68e-0be0-4f35-a333-ad7ee1ce17ea"
     roles = prod.of("authorization:RoleAssignment")
-    (role,) = [one for one in roles if one.inputs["roleDefinitionId"].endswith(approver)]
+    (role,) = [role for role in roles if role.inputs["roleDefinitionId"].endswith(approver)]
     assert role.inputs["scope"] == prod.one("resources:ResourceGroup").id
     assert role.inputs["principalId"] == "principal of workspace-identity"
     assert role.name in waited_for(prod, "machinelearningservices:Workspace")
-    assert approver not in json.dumps([one.inputs for one in dev.azure])
+    assert approver not in json.dumps([resource.inputs for resource in dev.azure])
 
 
 def test_what_azure_says_of_its_network_is_not_taken_back(prod: Program) -> None:
@@ -317,18 +303,20 @@ def test_batch_jobs_reach_the_queues_and_tables_that_share_their_work_out(
     storage = program.one("storage:StorageAccount").id
     mine = "principal of clusters-identity"
     roles = {
-        one.inputs["roleDefinitionId"].rpartition("/")[2]
-        for one in program.of("authorization:RoleAssignment")
-        if (one.inputs["principalId"], one.inputs["scope"]) == (mine, storage)
+        role.inputs["roleDefinitionId"].rpartition("/")[2]
+        for role in program.of("authorization:RoleAssignment")
+        if (role.inputs["principalId"], role.inputs["scope"]) == (mine, storage)
     }
     # Azure's built-in Storage Queue Data Contributor and Storage Table Data Contributor.
     queue, table = "974c5e8b-45b9-4653-ba55-5f855dd0fb88", "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3"
     assert {queue, table} <= roles
 
     rules = [rule.inputs["properties"] for rule in prod.of(RULE)]
-    private = [one["destination"] for one in rules if one["type"] == "PrivateEndpoint"]
-    assert {one["subresourceTarget"] for one in private} == {"queue", "table"}
-    assert {one["serviceResourceId"] for one in private} == {prod.one("storage:StorageAccount").id}
+    private = [rule["destination"] for rule in rules if rule["type"] == "PrivateEndpoint"]
+    assert {rule["subresourceTarget"] for rule in private} == {"queue", "table"}
+    assert {rule["serviceResourceId"] for rule in private} == {
+        prod.one("storage:StorageAccount").id
+    }
 
 
 def test_an_open_platform_has_no_network_of_its_own(dev: Program) -> None:
@@ -358,16 +346,16 @@ def test_what_azure_never_changes_of_a_cluster_replaces_it(dev: Program) -> None
 def test_the_first_up_of_an_empty_subscription_has_endpoints_and_no_deployment(
     empty: Program,
 ) -> None:
-    assert [one.name for one in empty.of("machinelearningservices:BatchEndpoint")] == [
+    assert [endpoint.name for endpoint in empty.of("machinelearningservices:BatchEndpoint")] == [
         "diabetes-batch",
         "penguins-batch",
     ]
-    assert [one.name for one in empty.of("machinelearningservices:OnlineEndpoint")] == [
+    assert [endpoint.name for endpoint in empty.of("machinelearningservices:OnlineEndpoint")] == [
         "diabetes-online",
         "predict-penguin",
     ]
-    assert not [one for one in empty.resources if "Deployment" in one.kind]
-    assert not [one for one in empty.resources if "Routing" in one.kind]
+    assert not [resource for resource in empty.resources if "Deployment" in resource.kind]
+    assert not [resource for resource in empty.resources if "Routing" in resource.kind]
 
 
 def test_a_preview_says_once_what_waits_for_a_pin(empty: Program, dev: Program) -> None:
@@ -430,11 +418,11 @@ def test_no_secret_is_put_out_and_none_lies_open_in_the_state(program: Program) 
 
 def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
-        for name, one in value.items():
-            yield from _texts(one, name)
+        for name, item in value.items():
+            yield from _texts(item, name)
     elif isinstance(value, list):
-        for one in value:
-            yield from _texts(one, key)
+        for item in value:
+            yield from _texts(item, key)
     elif isinstance(value, str):
         yield key, value
 

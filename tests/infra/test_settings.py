@@ -18,13 +18,8 @@ CLUSTER = "  scoring:clusters: {cpu-cluster: {size: Standard_DS3_v2}}\n"
 MODEL = '{model: "azureml:diabetes-mlflow:1"}'
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return copy_project(tmp_path_factory.mktemp("settings") / "project")
-
-
 def problems(project: Path, text: str, **more: Any) -> list[str]:
-    """The lines that say what is wrong; nothing is declared then."""
+    """Return the lines that say what is wrong; nothing is declared then."""
     ran = run_program(project, "test", "config:\n" + text, **more)
     assert ran.resources == ()
     assert ran.outputs == {}
@@ -396,7 +391,7 @@ def test_a_script_whose_code_is_not_pinned_waits(project: Path) -> None:
         LEAST + CLUSTER + "  scoring:endpoints: {diabetes-batch: {deployments: {mlflow: "
         f"{MODEL}, script: {MODEL}}}}}}}\n",
     )
-    names = [one.name for one in ran.of("machinelearningservices:BatchDeployment")]
+    names = [deployment.name for deployment in ran.of("machinelearningservices:BatchDeployment")]
     assert names == ["diabetes-batch-mlflow"]
     assert "diabetes-batch/script (code)" in ran.logs[0][1]
 
@@ -412,15 +407,18 @@ def test_what_pulumi_has_from_elsewhere_counts_more_than_the_file(project: Path)
     assert network["isolationMode"] == "AllowOnlyApprovedOutbound"
 
 
-@pytest.mark.parametrize("production", ["true", '"true"', '"True"'])
-@pytest.mark.parametrize("seconds", ["45", '"45"'])
+@pytest.mark.parametrize(
+    ("production", "seconds"), [("true", "45"), ('"true"', '"45"'), ('"True"', '"45"')]
+)
 def test_what_pulumi_puts_in_quotes_when_it_writes_the_file_is_what_it_was(
     project: Path, production: str, seconds: str
 ) -> None:
     text = f"  scoring:production: {production}\n  scoring:roleSettlingSeconds: {seconds}\n"
     ran = fine(project, LEAST + CLUSTER + text)
     assert ran.one("machinelearningservices:Workspace").protect
-    assert {one.inputs["seconds"] for one in ran.resources if "seconds" in one.inputs} == {45}
+    assert {
+        resource.inputs["seconds"] for resource in ran.resources if "seconds" in resource.inputs
+    } == {45}
 
 
 def test_a_quoted_false_is_no(project: Path) -> None:

@@ -7,16 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.infra.mocks import copy_project, run_program
+from tests.infra.mocks import run_program
 from tests.infra.pinning import pinned_config
 
 TAGS = "scoring:tags"
 UNTAGGED = ("authorization:", "monitor:DiagnosticSetting", "consumption:", "storage:Blob")
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return copy_project(tmp_path_factory.mktemp("tags") / "project")
 
 
 def written(name: str, **tags: str) -> str:

@@ -25,5 +25,5 @@ def test_the_packages_are_found_as_the_command_line_looks_for_them() -> None:
         [sys.executable, "-m", "pip", "list", "--format", "json"], capture_output=True, check=True
     )
     assert "pulumi_azure_native" in {
-        one["name"].replace("-", "_") for one in json.loads(done.stdout)
+        package["name"].replace("-", "_") for package in json.loads(done.stdout)
     }

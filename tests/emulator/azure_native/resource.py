@@ -53,12 +53,12 @@ class Kind:
 
     @property
     def nested(self) -> bool:
-        """Whether a program gives `properties` as one object, as Resource Manager has it."""
+        """Return whether a program gives `properties` as one object, as Resource Manager has it."""
         return "properties" in self.declared.inputs
 
     @property
     def short(self) -> str:
-        """The token without its package."""
+        """Return the token without its package."""
         return self.token.partition(":")[2]
 
 
@@ -106,7 +106,9 @@ def body(kind: Kind, inputs: Properties) -> dict[str, Any]:
             # A program gives a list of ids, Resource Manager takes a map.
             value = {
                 **value,
-                "userAssignedIdentities": {one: {} for one in value["userAssignedIdentities"]},
+                "userAssignedIdentities": {
+                    identity: {} for identity in value["userAssignedIdentities"]
+                },
             }
         if name in kind.type.lists:
             value = [_outside_in(item) for item in value]
@@ -133,7 +135,7 @@ def outputs(kind: Kind, answered: Properties) -> dict[str, Any]:
 
 
 def takes_a_new_resource(kind: Kind, path: str, old: Properties, new: Properties) -> bool:
-    """Whether a property that differs can't be changed in place."""
+    """Return whether a property that differs can't be changed in place."""
     if path == "location":
         return _place(old.get(path)) != _place(new.get(path))
     return is_within(path, *kind.type.parameters, *kind.type.immutable)

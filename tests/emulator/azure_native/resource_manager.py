@@ -123,7 +123,7 @@ def _accepted(answer: requests.Response) -> requests.Response:
     try:
         error = answer.json()["error"]
         code, message = error["code"], error["message"]
-        details = [one.get("message", "") for one in error.get("details") or []]
+        details = [detail.get("message", "") for detail in error.get("details") or []]
     except (KeyError, TypeError, ValueError):
         raise ArmError(answer.status_code, answer.reason, answer.text[:500]) from None
     raise ArmError(answer.status_code, code, " ".join([message, *details]))

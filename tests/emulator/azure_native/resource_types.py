@@ -39,7 +39,7 @@ class ResourceType:
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """The inputs that are part of the id, in its order."""
+        """Return the inputs that are part of the id, in its order."""
         return tuple(re.findall(r"\{(\w+)\}", self.path))
 
 

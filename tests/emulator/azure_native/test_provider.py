@@ -5,32 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from google.protobuf import json_format, struct_pb2
+from google.protobuf import json_format
 from pulumi.runtime.proto import provider_pb2, status_pb2
 
 from tests.emulator import Emulator
 from tests.emulator.azure_native.provider import AzureNative
+from tests.emulator.plugin.calling import Aborted, Context, struct
 from tests.emulator.seed import SeededWorkspace
 
 GROUP = "azure-native:resources:ResourceGroup"
 STORAGE = "azure-native:storage:StorageAccount"
-
-
-class Aborted(Exception):
-    """The call ended with an error, as gRPC's own context has it."""
-
-
-class Context:
-    """What a call is given to answer with an error."""
-
-    def __init__(self) -> None:
-        self.trailing: tuple[tuple[str, bytes], ...] = ()
-
-    def set_trailing_metadata(self, metadata: tuple[tuple[str, bytes], ...]) -> None:
-        self.trailing = metadata
-
-    def abort(self, code: Any, message: str) -> None:
-        raise Aborted(message)
 
 
 @pytest.fixture
@@ -39,12 +23,6 @@ def provider(azure: Emulator) -> AzureNative:
     variables = {"azure-native:config:location": "koreacentral"}
     provider.Configure(provider_pb2.ConfigureRequest(variables=variables), Context())
     return provider
-
-
-def struct(properties: dict[str, Any]) -> struct_pb2.Struct:
-    given = struct_pb2.Struct()
-    given.update(properties)
-    return given
 
 
 def create(

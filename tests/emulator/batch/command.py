@@ -24,7 +24,7 @@ _INHERITED = ("HOME", "LANG", "LC_ALL", "TMPDIR")  # and no secret of whoever ru
 
 @dataclass(frozen=True)
 class Output:
-    """Where an output goes; a single file, or a folder."""
+    """The place of an output, which is a single file or a folder."""
 
     place: Place
     uri: str
@@ -33,7 +33,7 @@ class Output:
 
 @dataclass(frozen=True)
 class CommandTask:
-    """What a command job has to do: plain data, kept with the job."""
+    """The work of a command job: plain data, kept with the job."""
 
     workspace: str  # id
     job: str
@@ -60,10 +60,10 @@ def command_task_from(document: Mapping[str, Any]) -> CommandTask:
             **document,
             "code": Place(**code) if code else None,
             "artifacts": Place(**document["artifacts"]),
-            "inputs": {name: Place(**one) for name, one in document["inputs"].items()},
+            "inputs": {name: Place(**place) for name, place in document["inputs"].items()},
             "outputs": {
-                name: Output(**{**one, "place": Place(**one["place"])})
-                for name, one in document["outputs"].items()
+                name: Output(**{**output, "place": Place(**output["place"])})
+                for name, output in document["outputs"].items()
             },
         }
     )
@@ -125,7 +125,7 @@ class CommandWork(Work):
         )
 
     def read(self, line: str) -> dict[str, Any]:
-        """All that is printed is the log."""
+        """Return the part of the log that a printed line is."""
         return {"log": line.rstrip("\n")}
 
     def signal(self, process: subprocess.Popen[str], number: int) -> None:
@@ -150,7 +150,7 @@ class CommandWork(Work):
             upload(blobs, folder / "tracking.json", place)
 
     def _tracks(self, folder: Path) -> bool:
-        """Whether MLflow is named: all others are spared the seconds that it takes."""
+        """Return whether MLflow is named: all others are spared the seconds that it takes."""
         sources = [file.read_bytes() for file in (folder / "code").rglob("*.py")]
         return any(b"mlflow" in text for text in (self.task.command.encode(), *sources))
 
@@ -164,19 +164,19 @@ class CommandWork(Work):
         if name in self.task.values:
             return self.task.values[name]
         target = folder / "inputs" / name
-        single = [one for one in target.iterdir() if one.name == self._blob_name(name)]
+        single = [file for file in target.iterdir() if file.name == self._blob_name(name)]
         return str(single[0] if single else target)
 
     def _blob_name(self, name: str) -> str:
-        """The name of the one blob that an input is; none of a folder's."""
+        """Return the name of the one blob that an input is; none of a folder's."""
         return self.task.inputs[name].path.rpartition("/")[2]
 
 
 def tracking_place(artifacts: Place, job: str) -> Place:
-    """Where lies what a job tracked, in a container that has its artifacts."""
+    """Return the place of what a job tracked, in a container that has its artifacts."""
     return Place(artifacts.account, artifacts.container, f"Tracked/{job}.json")
 
 
 def command_work(task: CommandTask) -> CommandWork:
-    """The work of a task."""
+    """Return the work of a task."""
     return CommandWork(task.workspace, task.job, task.job, LOG, True, task.timeout, task)

@@ -26,7 +26,7 @@ def require_blobs() -> None:
 
 @pytest.fixture(scope="session")
 def scoring_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """A cloud whose blobs are kept and whose jobs run, shared by a worker's tests."""
+    """Provide a cloud whose blobs are kept and whose jobs run, shared by a worker's tests."""
     require_blobs()
     folder = tmp_path_factory.mktemp("scoring")
     with Emulator.start(folder) as running, scoring(running):
@@ -37,7 +37,7 @@ def scoring_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emula
 def scoring_azure(
     scoring_emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Emulator]:
-    """That cloud, with this process's environment leading to it; faults are cleared afterwards."""
+    """Provide that cloud, to which this process's environment leads; clear faults afterwards."""
     for name, value in scoring_emulator.environment.items():
         monkeypatch.setenv(name, value)
     yield scoring_emulator
@@ -46,7 +46,7 @@ def scoring_azure(
 
 
 def sign_in(workspace: SeededWorkspace) -> MLClient:
-    """The unmodified SDK's client of a workspace."""
+    """Return the unmodified SDK's client of a workspace."""
     from azure.ai.ml import MLClient
     from azure.identity import EnvironmentCredential
 

@@ -42,14 +42,14 @@ _STORED = re.compile(r"azureml://.*?datastores/(?P<store>[^/]+)/paths/(?P<path>.
 
 @dataclass(frozen=True)
 class Output:
-    """What a run wrote: where, and of which type."""
+    """An output that a run wrote: its place and its type."""
 
     uri: str
     type: str
 
     @property
     def kind(self) -> str:
-        """The service that knows where it lies."""
+        """Return the service that knows where it lies."""
         return "models" if self.type.lower().endswith("model") else "data"
 
 
@@ -62,54 +62,54 @@ class Run:
 
     @property
     def told(self) -> Mapping[str, Any]:
-        """What is told besides."""
+        """Return what else is told of the job."""
         told: Mapping[str, Any] = self.job.secrets.get(TOLD, {})
         return told
 
     @property
     def steps(self) -> dict[str, str]:
-        """The job's children: ids by name."""
+        """Return the job's children: ids by name."""
         task = self.job.secrets.get("task") or {}
         scoring = {SCORING: task["child"]} if task.get("child") else {}
         return {**self.told.get("steps", {}), **scoring}
 
     @property
     def id(self) -> str:
-        """The run's name."""
+        """Return the run's name."""
         return self.steps[self.step] if self.step else str(self.job.body["name"])
 
     @property
     def scores(self) -> bool:
-        """Whether it is the child that does a batch job's work."""
+        """Return whether it is the child that does a batch job's work."""
         return self.step == SCORING
 
     @property
     def trains(self) -> bool:
-        """Whether it is a command's run."""
+        """Return whether it is a command's run."""
         return self.job.properties.get("jobType") == _COMMAND
 
     @property
     def workspace(self) -> str:
-        """The id of its workspace."""
+        """Return the id of its workspace."""
         return str(self.job.body["id"]).rpartition("/jobs/")[0]
 
     def outputs(self) -> dict[str, Output]:
-        """What it tells of what it wrote, by name; a child tells nothing."""
+        """Return the outputs that it tells, by name; a child tells nothing."""
         if self.step or self.job.properties["status"] != "Completed":
             return {}
         if not self.trains:
-            return {name: Output(**one) for name, one in self.told.get("outputs", {}).items()}
+            return {name: Output(**output) for name, output in self.told.get("outputs", {}).items()}
         if "task" not in self.job.secrets:
             return {}
         declared = self.job.properties["outputs"]
         return {
-            name: Output(one.uri, _TYPES[declared[name]["jobOutputType"]])
-            for name, one in command_task_from(self.job.secrets["task"]).outputs.items()
+            name: Output(output.uri, _TYPES[declared[name]["jobOutputType"]])
+            for name, output in command_task_from(self.job.secrets["task"]).outputs.items()
         }
 
 
 def details(cloud: Cloud, call: Call) -> Response:
-    """A run's status, its error and where its logs can be read."""
+    """Return a run's status, its error and where its logs can be read."""
     run = _run(cloud, call, call.arguments["run"])
     body: dict[str, Any] = {**_metadata(run), "logFiles": _logs(cloud, run)}
     if "error" in run.job.properties:
@@ -118,14 +118,14 @@ def details(cloud: Cloud, call: Call) -> Response:
 
 
 def children(cloud: Cloud, call: Call) -> Response:
-    """The runs below a run."""
+    """Return the runs below a run."""
     run = _run(cloud, call, call.arguments["run"])
     below = [] if run.step else [_metadata(Run(run.job, step)) for step in run.steps]
     return answer(200, {"value": below})
 
 
 def run_data(cloud: Cloud, call: Call) -> Response:
-    """A run's metadata and its definition, as far as they are asked for."""
+    """Return a run's metadata and its definition, as far as they are asked for."""
     asked = call.request.json()
     run = _run(cloud, call, asked["runId"])
     return answer(
@@ -139,17 +139,17 @@ def run_data(cloud: Cloud, call: Call) -> Response:
 
 
 def resolved_data(cloud: Cloud, call: Call) -> Response:
-    """Where the data assets lie that runs wrote."""
+    """Answer with the places of data assets that runs wrote."""
     return _resolved(cloud, call, "data", "uri")
 
 
 def resolved_models(cloud: Cloud, call: Call) -> Response:
-    """Where the models lie that runs wrote."""
+    """Answer with the places of models that runs wrote."""
     return _resolved(cloud, call, "models", "path")
 
 
 def _resolved(cloud: Cloud, call: Call, kind: str, key: str) -> Response:
-    """Where assets of a kind lie; what is unknown, or of another kind, is left out."""
+    """Return the places of assets of a kind; others, and unknown ones, are left out."""
     found = {}
     for asset in call.request.json()["values"]:
         parts = _ASSET.fullmatch(asset)
@@ -161,15 +161,15 @@ def _resolved(cloud: Cloud, call: Call, kind: str, key: str) -> Response:
 
 
 def _run(cloud: Cloud, call: Call, name: str) -> Run:
-    """The run of that name: a job's own, or a child."""
+    """Return the run of that name: a job's own, or a child."""
     workspace = workspace_id(cloud, call)
     job = cloud.state.get(f"{workspace}/jobs/{name}")
     if job is not None:
         return Run(job)
-    for one in cloud.state.children(workspace):
-        for step, run in Run(one).steps.items():
+    for parent in cloud.state.children(workspace):
+        for step, run in Run(parent).steps.items():
             if run == name:
-                return Run(one, step)
+                return Run(parent, step)
     raise Refusal(404, "UserError", f"Run {name} was not found.")
 
 
@@ -191,11 +191,11 @@ def _metadata(run: Run) -> dict[str, Any]:
         "inputs": None,
         "outputs": {
             output: {
-                "assetId": f"azureml://locations/here/workspaces/this/{one.kind}"
+                "assetId": f"azureml://locations/here/workspaces/this/{written.kind}"
                 f"/azureml_{run.id}_output_{output}/versions/1",
-                "type": one.type,
+                "type": written.type,
             }
-            for output, one in run.outputs().items()
+            for output, written in run.outputs().items()
         }
         or None,
     }
@@ -203,7 +203,7 @@ def _metadata(run: Run) -> dict[str, Any]:
 
 
 def _definition(run: Run) -> dict[str, Any] | None:
-    """What a run was begun with: all that tells where the child that scores has written."""
+    """Return what a run was begun with, from which a client finds what the child wrote."""
     if not run.scores:
         return None
     task = task_from(run.job.secrets["task"])
@@ -237,15 +237,15 @@ def _definition(run: Run) -> dict[str, Any] | None:
 
 
 def _times(run: Run) -> dict[str, str]:
-    """When the work began and ended, as far as it has."""
+    """Return when the work began and ended, as far as it has."""
     stages = json.loads((run.job.properties.get("properties") or {}).get(STAGES) or "{}")
     moments = run.told.get("times") or stages.get("Execution") or {}
     names = {"StartTime": "startTimeUtc", "EndTime": "endTimeUtc"}
-    return {names[one]: moment for one, moment in moments.items() if one in names}
+    return {names[key]: moment for key, moment in moments.items() if key in names}
 
 
 def _logs(cloud: Cloud, run: Run) -> dict[str, str]:
-    """The logs of the run that does the work, with addresses that are signed."""
+    """Return the logs of the run that does the work, with addresses that are signed."""
     worker = Run(run.job, SCORING) if SCORING in run.steps else run
     if not (worker.scores or worker.trains) or not isinstance(cloud.storage, Blobs):
         return {}

@@ -124,7 +124,7 @@ def jobs_of(cloud: Cloud, call: Call) -> Response:
 
 
 def workspace_id(cloud: Cloud, call: Call) -> str:
-    """The id of the workspace that stands in a data plane's path, if it is reached from here."""
+    """Return the id of the workspace in a data plane's path, if it is reached from here."""
     arguments = call.arguments
     workspace = (
         f"/subscriptions/{arguments['subscription']}/resourceGroups/{arguments['group']}"
@@ -223,7 +223,7 @@ def _input(state: State, workspace: str, asked: Mapping[str, Any]) -> Place:
 
 
 def _output(asked: Mapping[str, Any], child: str) -> tuple[str, str | None]:
-    """Where the predictions go: a folder, and the file in it where that is asked for."""
+    """Return the place of the predictions: a folder, and the file in it where that is asked for."""
     outputs = list((asked.get("outputData") or {}).values())
     dataset = asked.get("outputDataset")
     if outputs:
@@ -280,7 +280,7 @@ def seconds_of(duration: str) -> float:
 
 
 def _invocation(deployment: Resource, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """What the endpoint tells of what was asked for."""
+    """Return what the endpoint tells of what was asked for."""
     declared = deployment.properties
     compute = asked.get("compute") or {}
     retries = {"maxRetries": 3, "timeout": "PT30S", **(declared.get("retrySettings") or {})}

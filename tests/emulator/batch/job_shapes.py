@@ -30,7 +30,7 @@ _DATASTORE = re.compile(r"azureml://.*?(datastores/[^/]+/paths/.*)")
 
 
 def display_name() -> str:
-    """A name such as the service gives a job that was asked for without one."""
+    """Return a name such as the service gives a job that was asked for without one."""
     letters = string.ascii_lowercase + string.digits
     unique = "".join(secrets.choice(letters) for _ in range(8))
     return "_".join((*(secrets.choice(words) for words in _WORDS), unique))
@@ -39,7 +39,7 @@ def display_name() -> str:
 def job_body(
     endpoint: Resource, deployment: Resource, name: str, shown: str, settings: Settings
 ) -> dict[str, Any]:
-    """The resource of a job that has just begun: a pipeline of one step, named batchscoring."""
+    """Return the resource of a job that has just begun: a pipeline of one step, batchscoring."""
     workspace = endpoint.body["id"].rpartition("/batchEndpoints/")[0]
     names = f"endpoint: {endpoint.body['name']}, deployment: {deployment.body['name']}"
     return {
@@ -83,7 +83,7 @@ def job_body(
 
 
 def as_endpoint_job(endpoint: Resource, job: Resource) -> dict[str, Any]:
-    """A job as its endpoint tells it."""
+    """Return a job as its endpoint tells it."""
     name, told = job.body["name"], job.properties
     asked = job.secrets.get(INVOCATION) or {}
     deployment = (told.get("tags") or {}).get("azureml.deploymentname")
@@ -101,10 +101,10 @@ def as_endpoint_job(endpoint: Resource, job: Resource) -> dict[str, Any]:
                 key: {
                     "jobEndpointType": key,
                     "port": None,
-                    "endpoint": one["endpoint"],
+                    "endpoint": service["endpoint"],
                     "properties": None,
                 }
-                for key, one in (told.get("services") or {}).items()
+                for key, service in (told.get("services") or {}).items()
             },
             "tags": told["tags"],
             "properties": run_notes(job),
@@ -120,7 +120,7 @@ def as_endpoint_job(endpoint: Resource, job: Resource) -> dict[str, Any]:
 
 
 def run_notes(job: Resource) -> dict[str, str]:
-    """What the run of a batch job notes: when the work began and ended, once it has ended."""
+    """Return what the run of a batch job notes: when the work began and ended, once it has."""
     notes = dict(job.properties.get("properties") or {})
     stages = json.loads(notes.pop(STAGES, "{}"))
     if stages and job.properties["status"] in FINAL:
@@ -130,7 +130,7 @@ def run_notes(job: Resource) -> dict[str, str]:
 
 
 def _output(job: Resource) -> dict[str, Any]:
-    """Where a completed job's logs and predictions lie; nowhere before that."""
+    """Return the place of a completed job's logs and predictions."""
     if "task" not in job.secrets or job.properties["status"] != "Completed":
         return {"output": {"datastoreId": None, "path": None}}
     task = task_from(job.secrets["task"])
@@ -163,7 +163,7 @@ def _notes(settings: Settings) -> dict[str, str]:
         "azureml.runsource": "azureml.PipelineRun",
         "runSource": "Unavailable",
         "runType": "HTTP",
-        "azureml.parameters": json.dumps({name: str(one) for name, one in parameters.items()}),
+        "azureml.parameters": json.dumps({name: str(value) for name, value in parameters.items()}),
         "azureml.continue_on_step_failure": "False",
         "azureml.continue_on_failed_optional_input": "False",
         "azureml.pipelineComponent": "pipelinerun",

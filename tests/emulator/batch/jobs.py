@@ -34,7 +34,7 @@ _SIGNATURE = re.compile(r"(?i)\b(sig=)[^&\s'\"]+")
 
 
 def work_of(job: Resource) -> Work:
-    """What a job has to do; its type decides."""
+    """Return the work of a job, by its type."""
     task = job.secrets["task"]
     if job.properties["jobType"] == "Command":
         return command_work(command_task_from(task))
@@ -42,7 +42,7 @@ def work_of(job: Resource) -> Work:
 
 
 def logs_of(state: State, workspace: str, run: str) -> Place:
-    """Where the logs of a run lie."""
+    """Return the place of a run's logs."""
     return find_place(
         state, workspace, f"azureml://datastores/{ARTIFACTS}/paths/ExperimentRun/dcid.{run}/"
     )
@@ -203,7 +203,7 @@ def _signal(work: Work, process: subprocess.Popen[str], number: int) -> None:
 
 
 def _timed(facts: dict[str, str], status: str) -> dict[str, str]:
-    """A run's notes, with when its work began or ended."""
+    """Return a run's notes, with when its work began or ended."""
     moment = "StartTime" if status == "Running" else "EndTime" if status in FINAL else None
     if moment is None:
         return facts

@@ -1,4 +1,4 @@
-"""Where data lies: from the addresses of Machine Learning to an account, a container and a path."""
+"""The places of data: from the addresses of Machine Learning to an account and a path."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Place:
     path: str
 
     def as_folder(self) -> Place:
-        """All blobs below the path."""
+        """Return all blobs below the path."""
         path = self.path.rstrip("/")
         return Place(self.account, self.container, f"{path}/" if path else "")
 
@@ -88,14 +88,14 @@ def download(blobs: Blobs, place: Place, folder: Path) -> Path:
 
 
 def model_root(folder: Path, model: Place) -> Path:
-    """Where a model lies below a job's folder: under its own name, as on Azure."""
+    """Return where a model lies below a job's folder: under its own name, as on Azure."""
     return folder / "model" / model.path.rstrip("/").rpartition("/")[2]
 
 
 def upload(blobs: Blobs, source: Path, place: Place) -> None:
     """Store a file at a path, or every file of a folder below it."""
     container = blobs.client(place.account).get_container_client(place.container)
-    files = [source] if source.is_file() else [one for one in source.rglob("*") if one.is_file()]
+    files = [source] if source.is_file() else [file for file in source.rglob("*") if file.is_file()]
     for file in sorted(files):
         name = place.path.rstrip("/")
         if file != source:
@@ -105,7 +105,7 @@ def upload(blobs: Blobs, source: Path, place: Place) -> None:
 
 
 def is_empty(blobs: Blobs, place: Place) -> bool:
-    """Whether nothing lies at a place or below it."""
+    """Return whether nothing lies at a place or below it."""
     container = blobs.client(place.account).get_container_client(place.container)
     prefix = place.path.rstrip("/")
     return not any(

@@ -84,7 +84,7 @@ def _plan(task: Task, folder: Path) -> Plan:
 
 
 def _only(folder: Path) -> Path:
-    """A folder of files, or the one file that was asked for, marked by its name."""
+    """Return a folder of files, or the one file that was asked for, marked by its name."""
     marker = folder.parent / "input-file"
     return folder / marker.read_text() if marker.exists() else folder
 

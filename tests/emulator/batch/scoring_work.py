@@ -90,10 +90,10 @@ class ScoringWork(Work):
 
 
 def scoring_work(task: Task) -> ScoringWork:
-    """The work of a task."""
+    """Return the work of a task."""
     return ScoringWork(task.workspace, task.job, task.child, LOG, False, None, task)
 
 
 def _target(root: Path, place: Place) -> Path:
-    """A folder is fetched as the model's own folder, a single blob into the one above it."""
+    """Fetch a folder as the model's own folder, a single blob into the one above it."""
     return root if place.path.endswith("/") or "." not in root.name else root.parent

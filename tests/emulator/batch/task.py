@@ -1,4 +1,4 @@
-"""What one job of a batch endpoint has to do: plain data, kept with the job."""
+"""The work of a batch endpoint's job: plain data, kept with the job."""
 
 from __future__ import annotations
 

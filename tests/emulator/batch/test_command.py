@@ -83,7 +83,7 @@ class Scene:
         return str(answered["name"])
 
     def ask(self, service: str, path: str, body: dict[str, Any]) -> Any:
-        """What one of the workspace's own interfaces answers to any HTTP client."""
+        """Return what one of the workspace's own interfaces answers to any HTTP client."""
         import requests
         from azure.identity import EnvironmentCredential
 
@@ -161,7 +161,7 @@ def test_the_sdk_begins_streams_and_downloads_a_job(
     assert "fitting fine ['a.txt', 'b.txt'] two" in printed
     assert "Execution Summary" in printed
     assert client.jobs.get(name).status == "Completed"
-    assert name in [one.name for one in client.jobs.list()]
+    assert name in [listed.name for listed in client.jobs.list()]
     fetched = tmp_path / "fetched"
     client.jobs.download(name, download_path=str(fetched))
     assert "fitting fine" in (fetched / "artifacts/user_logs/std_log.txt").read_text()
@@ -183,9 +183,9 @@ def test_each_service_tells_where_outputs_of_its_kind_lie(scene: Scene) -> None:
     told = scene.ask("history/v1.0", "rundata", asked)
     assert told["runDefinition"] is None
     written = told["runMetadata"]["outputs"]
-    types = {name: one["type"] for name, one in written.items()}
+    types = {name: output["type"] for name, output in written.items()}
     assert types == {"model": "MLFlowModel", "note": "UriFile"}
-    asset = {name: one["assetId"] for name, one in written.items()}
+    asset = {name: output["assetId"] for name, output in written.items()}
     ids = {"values": list(asset.values())}
     data = scene.ask("data/v1.0", "dataversion/batchGetResolvedUris", ids)["values"]
     models = scene.ask("modelregistry/v1.0", "models/batchGetResolvedUris", ids)["values"]

@@ -74,7 +74,7 @@ def scene(scoring_azure: Emulator, scored_workspace: SeededWorkspace) -> Scene:
 
 @pytest.fixture(scope="session")
 def completed(scoring_emulator: Emulator, scored_workspace: SeededWorkspace) -> str:
-    """The name of a job that has completed, for tests that only look at it."""
+    """Provide the name of a job that has completed, for tests that only look at it."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in scoring_emulator.environment.items():
             patch.setenv(name, value)
@@ -127,7 +127,7 @@ def test_the_sdk_invokes_streams_and_downloads_what_the_local_engine_predicts(
     assert {line.rpartition(",")[2] for line in lines} == {
         path.name for path in (ROOT / "data/diabetes/unlabeled").iterdir()
     }
-    assert job in [one.name for one in scene.client.batch_endpoints.list_jobs("diabetes")]
+    assert job in [listed.name for listed in scene.client.batch_endpoints.list_jobs("diabetes")]
 
 
 def test_the_progress_log_counts_mini_batches_in_azures_words(scene: Scene, completed: str) -> None:
@@ -221,8 +221,8 @@ def test_the_answer_tells_what_was_asked_for(scene: Scene) -> None:
 def test_resource_manager_tells_neither_input_nor_output(scene: Scene, completed: str) -> None:
     told = scene.workspace.get(f"jobs/{completed}")[1]["properties"]
     assert told["tags"] == TAGS
-    for one in ("inputs", "outputs", "computeId", "settings", "jobs"):
-        assert told[one] is None
+    for key in ("inputs", "outputs", "computeId", "settings", "jobs"):
+        assert told[key] is None
     execution = json.loads(told["properties"]["azureml.pipelines.stages"])["Execution"]
     assert execution["StartTime"] < execution["EndTime"]
     assert execution["Status"] == "Finished"
@@ -292,14 +292,14 @@ def _post(scene: Scene, properties: dict[str, Any]) -> tuple[int, Any]:
 
 
 def _listed(scene: Scene, job: str) -> Any:
-    """A job as the listing of its endpoint has it, of which the SDK shows the status only."""
+    """Return a job as its endpoint lists it, of which the SDK shows only the status."""
     import requests
 
     location = scene.client.workspaces.get(scene.workspace.name).location
     address = f"{addresses.workspace_api(str(location))}/mferp/managementfrontend"
     endpoint = f"{address}{scene.workspace.id}/batchEndpoints/diabetes/jobs"
     found = requests.get(endpoint, headers=_signed(), timeout=30).json()["value"]
-    return next(one for one in found if one["name"] == job)
+    return next(run for run in found if run["name"] == job)
 
 
 def _signed() -> dict[str, str]:

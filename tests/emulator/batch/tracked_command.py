@@ -43,7 +43,7 @@ def main(folder: Path, job: str, experiment: str, command: list[str]) -> int:
 
 
 def told(client: MlflowClient, experiment: str, run: str) -> dict[str, Any]:
-    """The answers of MLflow's interface on a run, by the path of the question."""
+    """Return the answers of MLflow's interface on a run, by the path of the question."""
     found = client.get_run(run)
     below = client.search_runs([experiment], f"tags.mlflow.parentRunId = '{run}'")
     histories = {key: client.get_metric_history(run, key) for key in found.data.metrics}

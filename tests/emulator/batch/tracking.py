@@ -23,19 +23,19 @@ _STATUSES = {"Completed": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}
 
 
 def get_run(cloud: Cloud, call: Call) -> Response:
-    """A run with the last value of each metric."""
+    """Return a run with the last value of each metric."""
     job = _job(cloud, call, call.request.query.get("run_id", ""))
     return answer(200, _told(cloud, job).get("runs/get") or {"run": _empty(job)})
 
 
 def search_runs(cloud: Cloud, call: Call) -> Response:
-    """The runs below a run; nothing else is ever looked for."""
+    """Return the runs below a run; nothing else is ever looked for."""
     parent = str(call.request.json().get("filter")).partition("'")[2].rstrip("'")
     return answer(200, _told(cloud, _job(cloud, call, parent)).get("runs/search") or {})
 
 
 def metric_history(cloud: Cloud, call: Call) -> Response:
-    """All values of a metric."""
+    """Return all values of a metric."""
     query = call.request.query
     job = _job(cloud, call, query.get("run_id", ""))
     histories = _told(cloud, job).get("metrics/get-history") or {}
@@ -43,7 +43,7 @@ def metric_history(cloud: Cloud, call: Call) -> Response:
 
 
 def list_artifacts(cloud: Cloud, call: Call) -> Response:
-    """What lies in a folder of a run's artifacts."""
+    """Answer with what lies in a folder of a run's artifacts."""
     query = call.request.query
     job = _job(cloud, call, query.get("run_id", ""))
     if not isinstance(cloud.storage, Blobs):
@@ -62,7 +62,7 @@ def list_artifacts(cloud: Cloud, call: Call) -> Response:
 
 
 def _told(cloud: Cloud, job: Resource) -> dict[str, Any]:
-    """What a job's command tracked; nothing of one that did not, or is not done."""
+    """Return what a job's command tracked; nothing of one that did not, or is not done."""
     if not isinstance(cloud.storage, Blobs) or job.properties.get("status") != "Completed":
         return {}
     name, workspace = str(job.body["name"]), str(job.body["id"]).rpartition("/jobs/")[0]

@@ -1,4 +1,4 @@
-"""What the jobs of every type have in common: a folder, a process in it, and a log."""
+"""The parts that jobs of every type share: a folder, a process in it, and a log."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class Directory(Kind):
         return {**found, "workspacePath": f"/Workspace{identifier}"}
 
     def update(self, workspace: Workspace, identifier: str, inputs: Properties) -> None:
-        """Nothing of it changes but what only the plugin knows."""
+        """Change nothing but what only the plugin knows."""
 
     def delete(self, workspace: Workspace, identifier: str, old: Properties) -> None:
         recursive = bool(old.get("deleteRecursive"))

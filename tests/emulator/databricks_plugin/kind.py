@@ -1,4 +1,4 @@
-"""What a kind of resource is: its properties, and what is asked of a workspace for it."""
+"""Kinds of resource: their properties, and the requests to a workspace for them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Kind(ABC):
 
     @abstractmethod
     def read(self, workspace: Workspace, identifier: str) -> Properties:
-        """What Databricks says of it. Raises `Gone`, `Refusal`."""
+        """Return what Databricks says of it. Raises `Gone`, `Refusal`."""
 
     @abstractmethod
     def update(self, workspace: Workspace, identifier: str, inputs: Properties) -> None:
@@ -51,5 +51,5 @@ class Kind(ABC):
         """Delete it. Raises `Gone`, `Refusal`."""
 
     def sent(self, inputs: Properties) -> dict[str, Any]:
-        """The inputs that Databricks is told."""
+        """Return the inputs that Databricks is told."""
         return {name: value for name, value in inputs.items() if name not in self.own}

@@ -1,4 +1,4 @@
-"""Who may do what with an object of the workspace."""
+"""The permissions of an object of the workspace."""
 
 from __future__ import annotations
 

@@ -15,14 +15,14 @@ _LINE = re.compile(r"_([a-z0-9])")
 
 
 def sent(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """A program's properties as Databricks takes them."""
+    """Return a program's properties as Databricks takes them."""
     return {
         _CAPITAL.sub(r"_\1", name).lower(): _in(name, value) for name, value in properties.items()
     }
 
 
 def shown(answered: Mapping[str, Any]) -> dict[str, Any]:
-    """What Databricks answers as a program sees it."""
+    """Return an answer of Databricks as a program sees it."""
     found = {}
     for name, value in answered.items():
         camel = _LINE.sub(lambda match: match[1].upper(), name)

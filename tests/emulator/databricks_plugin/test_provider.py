@@ -4,41 +4,24 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
-from google.protobuf import json_format, struct_pb2
+from google.protobuf import json_format
 from pulumi.runtime.proto import provider_pb2, status_pb2
 
 from tests.emulator.databricks.seed import SeededLake
 from tests.emulator.databricks_plugin.kind import SDK, Kind
 from tests.emulator.databricks_plugin.provider import KINDS, DatabricksProvider
 from tests.emulator.databricks_plugin.shapes import sent, shown
+from tests.emulator.plugin.calling import Aborted, Context, struct
 
 SERVING = "databricks:index/modelServing:ModelServing"
 GRANTS = "databricks:index/grants:Grants"
 PERMISSIONS = "databricks:index/permissions:Permissions"
 SCHEMA = "databricks:index/schema:Schema"
-
-
-class Aborted(Exception):
-    """The call ended with an error, as gRPC's own context has it."""
-
-
-class Context:
-    """What a call is given to answer with an error."""
-
-    def __init__(self) -> None:
-        self.trailing: tuple[tuple[str, bytes], ...] = ()
-
-    def set_trailing_metadata(self, metadata: tuple[tuple[str, bytes], ...]) -> None:
-        self.trailing = metadata
-
-    def abort(self, code: Any, message: str) -> None:
-        raise Aborted(message)
 
 
 @pytest.fixture
@@ -50,12 +33,6 @@ def provider(lake: SeededLake) -> DatabricksProvider:
     }
     provider.Configure(provider_pb2.ConfigureRequest(variables=variables), Context())
     return provider
-
-
-def struct(properties: Mapping[str, Any]) -> struct_pb2.Struct:
-    given = struct_pb2.Struct()
-    given.update(properties)
-    return given
 
 
 def create(

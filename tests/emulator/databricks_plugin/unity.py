@@ -1,4 +1,4 @@
-"""What Unity Catalog holds, and the grants on it."""
+"""The objects of Unity Catalog, and the grants on them."""
 
 from __future__ import annotations
 

@@ -171,9 +171,11 @@ def _check_component(change: Change) -> None:
 
 def _view_container(cloud: Cloud, container: Resource) -> dict[str, Any]:
     versions = [
-        one for one in cloud.state.children(container.key) if not one.properties.get("isArchived")
+        version
+        for version in cloud.state.children(container.key)
+        if not version.properties.get("isArchived")
     ]
-    names = [one.body["name"] for one in cloud.state.children(container.key)]
+    names = [version.body["name"] for version in cloud.state.children(container.key)]
     numbers = [int(name) for name in names if name.isdecimal()]
     properties = {
         **container.properties,
@@ -189,12 +191,12 @@ def _listing(cloud: Cloud, call: Call, resources: list[Resource]) -> list[Resour
         query.get("listViewType", "").lower(), (False,)
     )
     found = [
-        one
-        for one in resources
-        if bool(one.properties.get("isArchived")) in shown
-        and not one.properties.get("isAnonymous")
-        and _has_tags(one, query.get("tags"))
-        and query.get("version") in (None, one.body["name"])
+        resource
+        for resource in resources
+        if bool(resource.properties.get("isArchived")) in shown
+        and not resource.properties.get("isAnonymous")
+        and _has_tags(resource, query.get("tags"))
+        and query.get("version") in (None, resource.body["name"])
     ]
     # Newest first, unless asked for otherwise.
     if query.get("$orderBy", "").lower() not in ("createdtime asc", "createdtime"):
@@ -205,17 +207,17 @@ def _listing(cloud: Cloud, call: Call, resources: list[Resource]) -> list[Resour
 def _code_listing(cloud: Cloud, call: Call, resources: list[Resource]) -> list[Resource]:
     wanted = call.request.query.get("hash")
     found = [
-        one
-        for one in resources
-        if wanted in (None, (one.properties.get("properties") or {}).get("hash_sha256"))
+        resource
+        for resource in resources
+        if wanted in (None, (resource.properties.get("properties") or {}).get("hash_sha256"))
     ]
     return list(reversed(found))
 
 
 def _has_tags(resource: Resource, wanted: str | None) -> bool:
     tags = resource.properties.get("tags") or {}
-    for one in (wanted or "").split(","):
-        name, equals, value = one.partition("=")
+    for tag in (wanted or "").split(","):
+        name, equals, value = tag.partition("=")
         if name and (name not in tags or (equals and tags[name] != value)):
             return False
     return True

@@ -53,11 +53,13 @@ def _task(change: Change, asked: Mapping[str, Any]) -> CommandTask:
         job=change.id.name,
         command=asked["command"],
         code=_code(change, asked.get("codeId")),
-        values={name: one["value"] for name, one in inputs.items() if _is_literal(one)},
+        values={name: given["value"] for name, given in inputs.items() if _is_literal(given)},
         inputs={
-            name: _input(change, name, one) for name, one in inputs.items() if not _is_literal(one)
+            name: _input(change, name, given)
+            for name, given in inputs.items()
+            if not _is_literal(given)
         },
-        outputs={name: _output(change, name, one) for name, one in outputs.items()},
+        outputs={name: _output(change, name, output) for name, output in outputs.items()},
         artifacts=find_place(
             cloud.state,
             workspace,

@@ -66,7 +66,7 @@ def _last_words(change: Change, model: Resource | None) -> str | None:
 
 
 def _of_model(change: Change, model: Resource | None) -> str | None:
-    """The conda.yaml of an MLflow model; None where its files lie nowhere."""
+    """Return the conda.yaml of an MLflow model; None where its files lie nowhere."""
     storage = change.cloud.storage
     if storage is None or model is None or model.properties.get("modelType") != "mlflow_model":
         return None

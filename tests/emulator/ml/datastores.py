@@ -90,7 +90,11 @@ def _listing(cloud: Cloud, call: Call, datastores: list[Resource]) -> list[Resou
     if default is None:
         return datastores
     wanted = default.lower() == "true"
-    return [one for one in datastores if bool(one.properties.get("isDefault")) is wanted]
+    return [
+        datastore
+        for datastore in datastores
+        if bool(datastore.properties.get("isDefault")) is wanted
+    ]
 
 
 KIND = Kind(

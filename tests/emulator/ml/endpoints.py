@@ -1,4 +1,4 @@
-"""What batch and online endpoints and their deployments have in common."""
+"""The behaviour that batch and online endpoints and their deployments share."""
 
 from __future__ import annotations
 
@@ -117,9 +117,9 @@ def deployment_names(cloud: Cloud, endpoint: Resource | str) -> set[str]:
     """Give the names of an endpoint's deployments, in lower case, without those that are going."""
     key = endpoint if isinstance(endpoint, str) else endpoint.key
     return {
-        one.body["name"].lower()
-        for one in cloud.state.children(key)
-        if one.properties.get("provisioningState") != "Deleting"
+        deployment.body["name"].lower()
+        for deployment in cloud.state.children(key)
+        if deployment.properties.get("provisioningState") != "Deleting"
     }
 
 
@@ -174,7 +174,7 @@ def _check_driver(
 
 
 def _require_unique(change: Change) -> None:
-    """An endpoint's name is a host name: there is one in a location."""
+    """Refuse a name that another endpoint of the location has: it is a host name."""
     for kind in (BATCH, ONLINE):
         for other in change.cloud.state.of_type(kind):
             same = other.body["name"].lower() == change.id.name.lower()

@@ -35,7 +35,7 @@ def build_fails(change: Change, workspace: Resource) -> str | None:
 
 
 def _is_built(change: Change) -> bool:
-    """Whether it is another image than that which is there, and made from a list of packages."""
+    """Return whether it is another image than the last, made from a list of packages."""
     properties, old = change.properties, change.old
     names = ("environmentId", "model")
     if old is not None and all(properties.get(name) == old.properties.get(name) for name in names):

@@ -85,7 +85,7 @@ def _begin(change: Change) -> None:
 
 
 def _shown(name: str, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """The job's properties as GET gives them.
+    """Return the job's properties as GET gives them.
 
     The output `default`, where the logs lie, is left out: where it is told, the SDK signs the logs'
     addresses with the datastore's key, and a signature instead of a key makes nonsense of that.
@@ -128,7 +128,7 @@ def _require_same(change: Change, old: Resource) -> None:
 
 
 def _view(cloud: Cloud, job: Resource) -> dict[str, Any]:
-    """A command job without what only its run tells."""
+    """Return a command job without what only its run tells."""
     notes = run_notes(job)
     if job.properties.get("jobType") == COMMAND:
         notes.pop(STAGES, None)

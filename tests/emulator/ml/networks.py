@@ -63,7 +63,7 @@ def prepare_network(change: Change) -> None:
 
 
 def view_workspace(cloud: Cloud, workspace: Resource) -> dict[str, Any]:
-    """A workspace with its outbound rules, those that Azure needs among them."""
+    """Return a workspace with its outbound rules, those that Azure needs among them."""
     network = workspace.properties.get("managedNetwork")
     if not network or network["isolationMode"] == _OPEN:
         return workspace.body

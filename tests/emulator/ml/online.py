@@ -157,7 +157,7 @@ def _before_deployment_delete(cloud: Cloud, call: Call, deployment: Resource) ->
     name = deployment.body["name"]
     for kind in ("traffic", "mirrorTraffic"):
         shares = (endpoint.properties.get(kind) or {}) if endpoint else {}
-        if any(share and one.lower() == name.lower() for one, share in shares.items()):
+        if any(share and named.lower() == name.lower() for named, share in shares.items()):
             raise conflict(
                 f"The deployment '{name}' has {kind} and cannot be deleted. Give its share to other"
                 " deployments first."

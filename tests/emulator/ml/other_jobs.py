@@ -38,7 +38,7 @@ def begin_other(change: Change) -> dict[str, Any]:
 
 
 def _references(asked: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Each id of an asset with the place that it stands at and its segment."""
+    """Yield each id of an asset with the place that it stands at and its segment."""
     holders = {"properties": asked, "properties.trial": asked.get("trial") or {}}
     for place, holder in holders.items():
         for key, segment in (("codeId", "codes"), ("environmentId", "environments")):
@@ -63,7 +63,7 @@ def _computes(asked: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _addresses(asked: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Each address in the workspace; others, and what a step takes from another, are none."""
+    """Yield each address in the workspace; others, and what a step takes from another, are none."""
     holders = {"properties.inputs": asked.get("inputs") or {}}
     tables = asked.get("taskDetails") or {}
     holders["properties.taskDetails"] = {name: tables[name] for name in _DATA if tables.get(name)}

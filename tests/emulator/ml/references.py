@@ -1,4 +1,4 @@
-"""How one resource of a workspace names another."""
+"""References from one resource of a workspace to another."""
 
 from __future__ import annotations
 

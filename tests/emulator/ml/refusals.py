@@ -1,4 +1,4 @@
-"""How Azure Machine Learning says no: code UserError, and what is wrong in the message."""
+"""The refusals of Azure Machine Learning: code UserError, and the reason in the message."""
 
 from __future__ import annotations
 
@@ -62,5 +62,5 @@ def require_unchanged(old: Resource | None, new: dict[str, Any], *names: str) ->
             )
 
 
-def _same(one: Any, other: Any) -> bool:
-    return isinstance(one, str) and isinstance(other, str) and one.lower() == other.lower()
+def _same(value: Any, other: Any) -> bool:
+    return isinstance(value, str) and isinstance(other, str) and value.lower() == other.lower()

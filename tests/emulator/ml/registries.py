@@ -62,7 +62,7 @@ def _prepare_registry(change: Change) -> None:
 
 
 def _prepare_version(change: Change) -> None:
-    """A version is made once, of what was sent to the registry's own storage."""
+    """Make a version once, of what was sent to the registry's own storage."""
     segment = parse(change.id.parent).segment
     key = _URI_KEYS[segment]
     change.properties.setdefault("description", None)
@@ -203,7 +203,7 @@ def _body(call: Call, address: ResourceId, properties: Mapping[str, Any]) -> dic
 
 
 def _asked(cloud: Cloud, call: Call) -> tuple[Resource, str]:
-    """The registry of a request, and the end of the id of the version that it is about."""
+    """Return the registry of a request, and the end of the id of the version that it is about."""
     found = call.arguments
     return _named(cloud, found["registry"]), f"{found['name']}/versions/{found['version']}"
 
@@ -226,7 +226,7 @@ def _registry_of(cloud: Cloud, version: ResourceId) -> Resource:
 
 
 def _account(cloud: Cloud, properties: Mapping[str, Any]) -> Resource:
-    """The storage account of a registry. It is made beforehand, which on Azure is done for one."""
+    """Return the storage account of a registry, which Azure makes with the registry."""
     for region in properties.get("regionDetails") or ():
         for details in region.get("storageAccountDetails") or ():
             named = (details.get("systemCreatedStorageAccount") or {}).get("armResourceId") or {}

@@ -27,7 +27,7 @@ _PART = re.compile(r"(?:\*|([0-9]+|[A-Za-z]{3})(?:-([0-9]+|[A-Za-z]{3}))?)(?:/([
 
 @cache
 def time_zones() -> frozenset[str]:
-    """The time zones that the SDK names, which are those of the service."""
+    """Return the time zones that the SDK names, which are those of the service."""
     spec = importlib.util.find_spec("azure.ai")
     assert spec is not None
     assert spec.submodule_search_locations is not None

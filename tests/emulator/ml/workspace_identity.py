@@ -1,4 +1,4 @@
-"""What a workspace does itself, with the identity that it was given.
+"""The calls that a workspace makes itself, with the identity that it was given.
 
 Azure's own words for a role that such an identity lacks are not recorded; said is what Resource
 Manager answers to the request that it makes.

@@ -72,7 +72,7 @@ def _prepare(change: Change) -> None:
 
 
 def _keep(cloud: Cloud, call: Call, workspace: Resource) -> None:
-    """A deleted workspace keeps its name in its resource group, so that it can be recovered."""
+    """Keep the name of a deleted workspace in its group, so that it can be recovered."""
     if call.request.query.get("forceToPurge", "").lower() == "true":
         return
     cloud.state.set_setting(_kept(workspace.key), "deleted")

@@ -1,1 +1,1 @@
-"""What stand-ins for Pulumi's plugins share: the plugin protocol, and what an SDK's source says."""
+"""The parts that stand-ins for Pulumi's plugins share: the protocol, and the SDKs' types."""

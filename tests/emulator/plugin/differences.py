@@ -1,4 +1,4 @@
-"""What changes from one set of inputs to another, property by property."""
+"""Differences between two sets of inputs, property by property."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Change(Enum):
-    """What happens to a property."""
+    """The change of a property."""
 
     ADD = "add"
     DELETE = "delete"
@@ -33,7 +33,7 @@ def differences(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Chang
 
 
 def is_within(path: str, *properties: str) -> bool:
-    """Whether a path is one of some properties', or leads into one."""
+    """Return whether a path is one of some properties', or leads into one."""
     return any(path == name or path.startswith((f"{name}.", f"{name}[")) for name in properties)
 
 

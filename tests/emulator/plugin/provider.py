@@ -77,7 +77,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer, Generic[K]):
 
     @abstractmethod
     def replaces(self, kind: K, path: str, old: Properties, new: Properties) -> bool:
-        """Whether a property that differs takes a new resource."""
+        """Return whether a property that differs takes a new resource."""
 
     @abstractmethod
     def previewed(self, kind: K, inputs: Properties, old: Properties | None) -> Properties:
@@ -104,7 +104,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer, Generic[K]):
         """Delete a resource, if it is there."""
 
     def functions(self) -> Mapping[str, Callable[[], Properties]]:
-        """The functions by token."""
+        """Return the functions by token."""
         return {}
 
     def GetPluginInfo(self, request: Any, context: Any) -> plugin_pb2.PluginInfo:  # noqa: N802

@@ -1,4 +1,4 @@
-"""What a Python SDK's own source says of its types; importing it would take seconds."""
+"""The types of a Python SDK, read from its source, as importing it would take seconds."""
 
 from __future__ import annotations
 

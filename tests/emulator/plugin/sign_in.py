@@ -17,7 +17,7 @@ _METADATA_VERSION = "2019-05-01"
 
 @dataclass(frozen=True)
 class Account:
-    """Who signs in, and where: `host` is the cloud's Resource Manager."""
+    """The identity that signs in; `host` is the cloud's Resource Manager."""
 
     host: str
     tenant: str
@@ -26,7 +26,7 @@ class Account:
 
 
 def account_from(setting: Setting) -> Account:
-    """The account that a provider's configuration or its environment names."""
+    """Return the account that a provider's configuration or its environment names."""
     return Account(
         host=setting("metadataHost", "ARM_METADATA_HOSTNAME"),
         tenant=setting("tenantId", "ARM_TENANT_ID"),

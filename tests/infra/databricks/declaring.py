@@ -24,19 +24,19 @@ PINNED: Mapping[str, Any] = {
 
 
 def document(schema: str, **keys: Any) -> str:
-    """A declaration of a kind."""
+    """Return a declaration of a kind."""
     return yaml.safe_dump({"$schema": f"https://x/{schema}.schema.json", **keys}, sort_keys=False)
 
 
 def batch_deployment(**keys: Any) -> str:
-    """The declaration of the deployment `spark` of the batch endpoint `nightly`."""
+    """Return the declaration of the deployment `spark` of the batch endpoint `nightly`."""
     least = {"name": "spark", "endpoint_name": "nightly", "type": "model"}
     model = {"model": "azureml:penguin-predictor@latest", "compute": "azureml:cpu-cluster"}
     return document("modelBatchDeployment", **{**least, **model, **keys})
 
 
 def online_deployment(**keys: Any) -> str:
-    """The declaration of the deployment `blue` of the online endpoint `live`."""
+    """Return the declaration of the deployment `blue` of the online endpoint `live`."""
     least = {"name": "blue", "endpoint_name": "live", "instance_type": "Standard_DS2_v2"}
     model = {"model": "azureml:penguin-predictor@latest"}
     return document("managedOnlineDeployment", **{**least, **model, **keys})
@@ -59,7 +59,7 @@ def write_declarations(root: Path, *more: str, batch: str = "", online: str = ""
 
 
 def config(**more: Any) -> dict[str, Any]:
-    """The least of a stack on Databricks with both deployments pinned, and more of `scoring:`."""
+    """Return the least of a stack on Databricks with both deployments pinned, and `more`."""
     least = {
         "azure-native:location": "koreacentral",
         "scoring:platform": "databricks",
@@ -84,7 +84,7 @@ def declared(root: Path, **more: Any) -> Program:
 
 
 def problems(root: Path, **more: Any) -> list[str]:
-    """The lines that say what is wrong; nothing is declared then."""
+    """Return the lines that say what is wrong; nothing is declared then."""
     program = declare(root, **more)
     assert program.resources == ()
     assert program.error is not None
@@ -92,13 +92,13 @@ def problems(root: Path, **more: Any) -> list[str]:
 
 
 def levels(program: Program, name: str) -> dict[str, str]:
-    """Who has which permission, by the name of the permissions' resource."""
+    """Return who has which permission, by the name of the permissions' resource."""
     controls = program.one(PERMISSIONS, name).inputs["accessControls"]
     return {control["groupName"]: control["permissionLevel"] for control in controls}
 
 
 def job_cluster(job: Declared) -> Mapping[str, Any]:
-    """The cluster that a job makes for itself."""
+    """Return the cluster that a job makes for itself."""
     (cluster,) = job.inputs["jobClusters"]
     found: Mapping[str, Any] = cluster["newCluster"]
     return found

@@ -357,7 +357,7 @@ def test_an_endpoint_of_which_nothing_is_pinned_waits_and_the_preview_says_so(
 
 
 def scripted() -> str:
-    """The declaration of `nightly/spark` with a scoring script."""
+    """Return the declaration of `nightly/spark` with a scoring script."""
     code = {"code": ".", "scoring_script": "score.py"}
     return batch_deployment(code_configuration=code, environment={"name": "e", "image": "i"})
 

@@ -20,7 +20,7 @@ from tests.infra.declaring import OTHER_WORKSPACE
 
 
 def told(root: Path, **more: Any) -> list[str]:
-    """What is told, each from its key on."""
+    """Return what is told, each from its key on."""
     found = problems(root, **more)
     assert all(line.startswith(("Pulumi.lake.yaml:", "models/penguins/")) for line in found)
     return [line.partition(": ")[2] for line in found]

@@ -17,7 +17,7 @@ OLD = {"read": "/r", "write": "/w"}
 
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long was slept, each time; no time passes."""
+    """Provide the seconds of each sleep; no time passes."""
     seconds: list[float] = []
     monkeypatch.setattr(time, "sleep", seconds.append)
     return seconds

@@ -54,7 +54,7 @@ class Scene:
         return found
 
     def change(self, **properties: Any) -> None:
-        """What somebody else does to the endpoint."""
+        """Do what somebody else does to the endpoint."""
         body = self.body()
         kept: dict[str, Any] = {key: body[key] for key in ("location", "tags", "identity")}
         body = {**kept, "properties": {**body["properties"], **properties}}
@@ -66,7 +66,10 @@ class Scene:
             pass
 
     def puts(self) -> int:
-        return sum(one.method == "PUT" and one.path == self.endpoint for one in self.cloud.requests)
+        return sum(
+            request.method == "PUT" and request.path == self.endpoint
+            for request in self.cloud.requests
+        )
 
 
 def provider(**config: str) -> RoutingProvider:
@@ -76,7 +79,7 @@ def provider(**config: str) -> RoutingProvider:
 
 
 def make_scene(cloud: Emulator, kind: str, **properties: Any) -> Scene:
-    """An endpoint in a workspace of its own."""
+    """Return an endpoint in a workspace of its own."""
     name = f"e-{uuid.uuid4().hex[:8]}"
     group = f"/subscriptions/{cloud.cloud.subscription}/resourceGroups/{name}"
     provider_path = f"{group}/providers"
@@ -108,8 +111,8 @@ def make_scene(cloud: Emulator, kind: str, **properties: Any) -> Scene:
         )
         model = {"referenceType": "Id", "assetId": MODEL}
         deployment = {"model": model, "compute": compute}
-    for one in ("blue", "green"):
-        resources.append((f"{endpoint}/deployments/{one}", {"properties": deployment}))
+    for name in ("blue", "green"):
+        resources.append((f"{endpoint}/deployments/{name}", {"properties": deployment}))
     cloud.operations.polls = 0
     for path, body in resources:
         status, answer = cloud.arm("PUT", path, {"location": LOCATION, **body})

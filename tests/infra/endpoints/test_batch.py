@@ -68,9 +68,11 @@ GIVEN = {"file", "source", "pinned"}
 
 
 def test_every_key_of_a_deployment_reaches_the_resource(tmp_path: Path) -> None:
-    declared = {key: value for one, _ in DEPLOYMENT_KEYS.values() for key, value in one.items()}
+    declared = {key: value for given, _ in DEPLOYMENT_KEYS.values() for key, value in given.items()}
     inputs = pinned_batch(tmp_path, **declared).inputs
-    expected = {path: value for _, one in DEPLOYMENT_KEYS.values() for path, value in one.items()}
+    expected = {
+        path: value for _, given in DEPLOYMENT_KEYS.values() for path, value in given.items()
+    }
     assert {path: at(inputs, path) for path in expected} == expected
 
 
@@ -79,14 +81,14 @@ def test_every_setting_reaches_the_resource_in_either_form(form: str, tmp_path: 
     settings = {key: value for key, (value, _) in SETTINGS_KEYS.items()}
     declared = {"settings": settings} if form == "nested" else settings
     properties = pinned_batch(tmp_path, **declared).inputs["properties"]
-    expected = {path: value for _, one in SETTINGS_KEYS.values() for path, value in one.items()}
+    expected = {path: value for _, given in SETTINGS_KEYS.values() for path, value in given.items()}
     assert {path: at(properties, path) for path in expected} == expected
 
 
 def test_no_key_of_a_deployment_is_left_out_of_these_tests() -> None:
-    keys = {one.name for one in fields(BatchDeployment)}
+    keys = {field.name for field in fields(BatchDeployment)}
     assert keys == {*DEPLOYMENT_KEYS} | ELSEWHERE | GIVEN
-    assert {one.name for one in fields(BatchSettings)} == {*SETTINGS_KEYS}
+    assert {field.name for field in fields(BatchSettings)} == {*SETTINGS_KEYS}
 
 
 def test_the_stack_file_has_the_last_word(tmp_path: Path) -> None:
@@ -186,7 +188,7 @@ def test_an_endpoints_keys_reach_the_resource(tmp_path: Path) -> None:
         "description": "Said",
         "properties": {"a": "b"},
     }
-    assert {one.name for one in fields(BatchEndpoint)} - GIVEN == {*declared, "name", "input"}
+    assert {field.name for field in fields(BatchEndpoint)} - GIVEN == {*declared, "name", "input"}
 
 
 def test_the_default_is_set_after_every_deployment(tmp_path: Path) -> None:
@@ -201,7 +203,7 @@ def test_the_default_is_set_after_every_deployment(tmp_path: Path) -> None:
     deployments = program.of(BATCH_DEPLOYMENT)
     assert routing.inputs["default"] == "first"
     assert routing.inputs["endpoint"] == program.one(BATCH_ENDPOINT).id
-    assert {one.urn for one in deployments} <= {*routing.dependencies}
+    assert {deployment.urn for deployment in deployments} <= {*routing.dependencies}
     for deployment in deployments:
         assert routing.inputs[f"deployment:{deployment.inputs['deploymentName']}"] == deployment.id
 

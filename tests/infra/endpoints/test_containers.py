@@ -25,7 +25,7 @@ def environment(*packages: str, image: str = IMAGE, **keys: Any) -> dict[str, An
 
 
 def warnings(root: Path, **keys: Any) -> list[str]:
-    """What is warned of where a stack pins one online deployment with these keys."""
+    """Return the warnings of a stack that pins one online deployment with these keys."""
     pins: dict[str, Any] = {"model": PIN}
     if "code_configuration" in keys:
         pins["code_configuration"] = {"code": "azureml:code:1", "scoring_script": "score.py"}

@@ -24,7 +24,7 @@ CONDA: dict[str, Any] = {"name": "c", "dependencies": ["python=3.11", {"pip": ["
 
 
 def with_environments(root: Path, *environments: Any, files: tuple[str, ...] = ()) -> Program:
-    """The program for a deployment with each of these environments, all of them pinned."""
+    """Return the program for a deployment with each of these environments, all of them pinned."""
     names = [f"one-{number}" for number in range(len(environments))]
     deployments = [
         batch_deployment(name=name, environment=environment)
@@ -41,7 +41,7 @@ def with_environments(root: Path, *environments: Any, files: tuple[str, ...] = (
 
 def versions(program: Program) -> list[str]:
     assert program.error is None, program.error
-    return [one.inputs["version"] for one in program.of(ENVIRONMENT)]
+    return [environment.inputs["version"] for environment in program.of(ENVIRONMENT)]
 
 
 def test_an_environments_keys_reach_the_resource(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_an_environments_keys_reach_the_resource(tmp_path: Path) -> None:
         "autoRebuild": "Disabled",  # what the SDK says where nothing is said
     }
     given_or_refused = {"file", "source", "build", "datastore", "auto_delete_setting"}
-    assert {one.name for one in fields(Environment)} == {*declared} | given_or_refused
+    assert {field.name for field in fields(Environment)} == {*declared} | given_or_refused
 
 
 def test_the_deployment_has_the_id_of_its_environment(tmp_path: Path) -> None:
@@ -118,7 +118,10 @@ def test_two_deployments_with_one_named_environment_share_it(tmp_path: Path) -> 
     shared = {"name": "shared", "image": "i"}
     program = with_environments(tmp_path, shared, shared)
     environment = program.one(ENVIRONMENT)
-    ids = [one.inputs["properties"]["environmentId"] for one in program.of(BATCH_DEPLOYMENT)]
+    ids = [
+        deployment.inputs["properties"]["environmentId"]
+        for deployment in program.of(BATCH_DEPLOYMENT)
+    ]
     assert ids == [environment.id, environment.id]
 
 
@@ -126,7 +129,8 @@ def test_a_reference_becomes_an_id_and_nothing_is_declared(tmp_path: Path) -> No
     registry = "azureml://registries/azureml/environments/curated/versions/12"
     program = with_environments(tmp_path, "azureml:scikit:7", registry)
     here, elsewhere = (
-        one.inputs["properties"]["environmentId"] for one in program.of(BATCH_DEPLOYMENT)
+        deployment.inputs["properties"]["environmentId"]
+        for deployment in program.of(BATCH_DEPLOYMENT)
     )
     assert here == f"{program.one(WORKSPACE).id}/environments/scikit/versions/7"
     assert elsewhere == registry
@@ -145,10 +149,13 @@ def test_a_reference_to_an_environment_under_models_declares_it(tmp_path: Path) 
             schema + "name: unused\n",
         ),
     )
-    names = [one.inputs["name"] for one in program.of(ENVIRONMENT)]
+    names = [environment.inputs["name"] for environment in program.of(ENVIRONMENT)]
     assert names == ["content", "exact"]
-    ids = {one.inputs["properties"]["environmentId"] for one in program.of(BATCH_DEPLOYMENT)}
-    assert ids == {one.id for one in program.of(ENVIRONMENT)}
+    ids = {
+        deployment.inputs["properties"]["environmentId"]
+        for deployment in program.of(BATCH_DEPLOYMENT)
+    }
+    assert ids == {environment.id for environment in program.of(ENVIRONMENT)}
 
 
 def test_a_build_from_an_address_is_declared(tmp_path: Path) -> None:

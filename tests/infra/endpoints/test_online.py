@@ -113,12 +113,14 @@ GIVEN = {"file", "source", "pinned"}
 def test_every_key_of_a_deployment_reaches_the_resource(tmp_path: Path) -> None:
     declared = {key: value for key, (value, _) in DEPLOYMENT_KEYS.items()}
     inputs = pinned_online(tmp_path, **declared).inputs
-    expected = {path: value for _, one in DEPLOYMENT_KEYS.values() for path, value in one.items()}
+    expected = {
+        path: value for _, given in DEPLOYMENT_KEYS.values() for path, value in given.items()
+    }
     assert {path: at(inputs, path) for path in expected} == expected
 
 
 def test_no_key_of_a_deployment_is_left_out_of_these_tests() -> None:
-    keys = {one.name for one in fields(OnlineDeployment)}
+    keys = {field.name for field in fields(OnlineDeployment)}
     assert keys == {*DEPLOYMENT_KEYS} | ELSEWHERE | REFUSED | GIVEN
 
 
@@ -158,7 +160,7 @@ VAULT_SECRETS_USER = "4633458b-17de-408a-b874-0445c86b69e6"
 
 
 def roles_of_endpoints(program: Program) -> dict[str, str]:
-    """Each role of the identity that endpoints act with, and on what it has it."""
+    """Return each role of the identity that endpoints act with, and on what it has it."""
     return {
         role.inputs["roleDefinitionId"].rpartition("/")[2]: role.inputs["scope"]
         for role in program.of("authorization:RoleAssignment")
@@ -245,7 +247,7 @@ def test_an_endpoints_keys_reach_the_resource(tmp_path: Path) -> None:
     }
     routing = program.one(ROUTING).inputs
     assert (routing["traffic"], routing["mirror_traffic"]) == ("blue=100", "green=10")
-    assert {one.name for one in fields(OnlineEndpoint)} - GIVEN == {*declared, "name"}
+    assert {field.name for field in fields(OnlineEndpoint)} - GIVEN == {*declared, "name"}
 
 
 def test_without_an_identity_of_its_own_an_endpoint_has_the_platforms(tmp_path: Path) -> None:
@@ -262,7 +264,7 @@ def test_without_an_identity_of_its_own_an_endpoint_has_the_platforms(tmp_path: 
     }
     settled = program.one(SETTLING, "endpoint-roles")
     assert settled.urn in program.one(ONLINE_DEPLOYMENT).dependencies
-    roles = [one.name for one in program.of("authorization:RoleAssignment")]
+    roles = [role.name for role in program.of("authorization:RoleAssignment")]
     mine = {name for name in roles if name.startswith("endpoints-")}
     assert mine
     assert mine < {*settled.inputs["assignments"]}
@@ -290,7 +292,7 @@ def test_the_platforms_identity_writes_blobs_only_to_collect_data(
         online_deployment(**deployment),
         endpoints={"live": {"deployments": {"blue": {"model": pin}}}} if pin else {},
     )
-    names = [one.name for one in program.of("authorization:RoleAssignment")]
+    names = [role.name for role in program.of("authorization:RoleAssignment")]
     assert ("endpoints-blob-data-contributor-on-storage" in names) is writes
 
 
@@ -312,7 +314,7 @@ def test_traffic_is_one_line_and_comes_after_every_deployment(tmp_path: Path) ->
     )
     routing = program.one(ROUTING)
     assert routing.inputs["traffic"] == "blue=90 green=10"
-    deployments = {one.urn for one in program.of(ONLINE_DEPLOYMENT)}
+    deployments = {deployment.urn for deployment in program.of(ONLINE_DEPLOYMENT)}
     assert len(deployments) == 2
     assert deployments <= {*routing.dependencies}
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from infra.dynamic import schedule_disabling
+from infra.dynamic import resource_manager
+from infra.dynamic.deletion import ScheduleDisablingProvider
 from infra.dynamic.resource_manager import Resource
-from infra.dynamic.schedule_disabling import ScheduleDisablingProvider
 from tests.infra.declaring import (
     BATCH_DEPLOYMENT,
     BATCH_ENDPOINT,
@@ -153,7 +153,7 @@ def test_a_schedule_is_disabled_before_it_goes(monkeypatch: pytest.MonkeyPatch) 
         def put(self, _id: str, body: Any, _etag: str | None) -> None:
             sent.append(body["properties"])
 
-    monkeypatch.setattr(schedule_disabling, "when_asked", lambda _: Manager)
+    monkeypatch.setattr(resource_manager, "connect_lazily", lambda _: Manager)
     provider = ScheduleDisablingProvider()
     provider.configure(type("Request", (), {"config": {}})())
     provider.delete("id", {})

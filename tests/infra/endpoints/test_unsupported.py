@@ -50,7 +50,7 @@ def problems(
 
 
 def write_conda(root: Path, content: str) -> Path:
-    """The conda file that IN_A_FILE names."""
+    """Return the conda file that IN_A_FILE names."""
     conda = root / "models" / "m" / "conda.txt"
     conda.parent.mkdir(parents=True)
     conda.write_text(content, encoding="latin-1")
@@ -220,7 +220,9 @@ def test_a_label_of_a_registry_is_fine(tmp_path: Path) -> None:
 def test_a_label_of_another_workspace_is_not(tmp_path: Path) -> None:
     other = f"azureml:{OTHER_WORKSPACE}/environments/scikit/labels/latest"
     declared = batch_deployment(environment=other)
-    assert [one.key for one in problems(tmp_path, batch_endpoint(), declared)] == ["environment"]
+    assert [problem.key for problem in problems(tmp_path, batch_endpoint(), declared)] == [
+        "environment"
+    ]
 
 
 @pytest.mark.parametrize("content", ["- a list", "a: [", "\xff", "a: 1\na: 2", "a: !b c", ""])
@@ -241,8 +243,10 @@ def test_a_conda_file_that_is_not_there_hides_nothing_else(tmp_path: Path) -> No
 
 def test_a_conda_file_of_two_deployments_is_told_once(tmp_path: Path) -> None:
     conda = write_conda(tmp_path, "- a list")
-    one, two = (batch_deployment(name=name, environment=IN_A_FILE) for name in ("first", "second"))
-    assert [found.file for found in problems(tmp_path, batch_endpoint(), one, two)] == [conda]
+    first, second = (
+        batch_deployment(name=name, environment=IN_A_FILE) for name in ("first", "second")
+    )
+    assert [found.file for found in problems(tmp_path, batch_endpoint(), first, second)] == [conda]
 
 
 def test_one_version_of_an_environment_has_one_content(tmp_path: Path) -> None:

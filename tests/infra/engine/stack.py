@@ -38,7 +38,7 @@ class Unavailable(Exception):
 
 @dataclass(frozen=True)
 class Run:
-    """How one command ended, and what it said."""
+    """The end of a command, and what it said."""
 
     status: int
     output: str  # what it printed; only a preview's and a query's JSON is worth reading by machine
@@ -46,13 +46,13 @@ class Run:
 
     @property
     def text(self) -> str:
-        """Everything it said."""
+        """Return everything it said."""
         return self.output + self.log
 
 
 @dataclass(frozen=True)
 class Step:
-    """What a preview would do to one resource. `changes`: path -> kind, as the provider says."""
+    """A step of a preview for one resource. `changes`: path -> kind, as the provider says."""
 
     op: str
     urn: str
@@ -60,25 +60,25 @@ class Step:
 
     @property
     def type(self) -> str:
-        """The resource's type, e.g. `azure-native:machinelearningservices:BatchEndpoint`."""
+        """Return the resource's type, e.g. `azure-native:machinelearningservices:BatchEndpoint`."""
         return self.urn.split("::")[2].rpartition("$")[2]
 
     @property
     def name(self) -> str:
-        """The resource's name in the program."""
+        """Return the resource's name in the program."""
         return self.urn.split("::")[3]
 
 
 @dataclass(frozen=True)
 class Preview:
-    """What `pulumi preview` says would happen: the steps, and how Pulumi writes the changes."""
+    """The steps that `pulumi preview` says would happen, and how Pulumi writes the changes."""
 
     steps: Sequence[Step]
     log: str
 
     @property
     def changed(self) -> list[Step]:
-        """The steps that do something."""
+        """Return the steps that do something."""
         return [step for step in self.steps if step.op not in ("same", "read", "refresh")]
 
 
@@ -116,7 +116,7 @@ class Stack:
             Step(
                 step["op"],
                 step["urn"],
-                {path: one["kind"] for path, one in (step.get("detailedDiff") or {}).items()},
+                {path: change["kind"] for path, change in (step.get("detailedDiff") or {}).items()},
             )
             for step in json.loads(run.output).get("steps", [])
         ]
@@ -127,11 +127,11 @@ class Stack:
         return self.run("preview", "--diff", *options, check=check)
 
     def outputs(self) -> dict[str, Any]:
-        """The stack's outputs, secrets hidden."""
+        """Return the stack's outputs, secrets hidden."""
         return dict(json.loads(self.run("stack", "output", "--json").output))
 
     def state(self) -> dict[str, Any]:
-        """The state as it is stored: secrets are encrypted in it."""
+        """Return the state as it is stored: secrets are encrypted in it."""
         return dict(json.loads(self.run("stack", "export").output))
 
     def put_state(self, state: Mapping[str, Any]) -> None:
@@ -141,12 +141,12 @@ class Stack:
         self.run("stack", "import", "--file", str(file))
 
     def resources(self, type_: str = "") -> list[dict[str, Any]]:
-        """The resources in the state, of one type or all."""
+        """Return the resources in the state, of one type or all."""
         found = self.state()["deployment"].get("resources", [])
-        return [one for one in found if type_ in ("", one["type"])]
+        return [resource for resource in found if type_ in ("", resource["type"])]
 
     def config(self) -> dict[str, Any]:
-        """The stack file's configuration."""
+        """Return the stack file's configuration."""
         return dict(self._file().get("config") or {})
 
     def write(self, config: Mapping[str, Any]) -> None:
@@ -156,7 +156,7 @@ class Stack:
 
     @property
     def path(self) -> Path:
-        """The stack file."""
+        """Return the stack file."""
         return self.folder / f"Pulumi.{self.name}.yaml"
 
     def run(self, *arguments: str, check: bool = True) -> Run:
@@ -222,7 +222,7 @@ class Pulumi:
         return cls(path, folder / "home", state, secrets.token_urlsafe(16))
 
     def environment(self, emulator: Emulator) -> dict[str, str]:
-        """The environment variables of a command, whose cloud is the stand-in."""
+        """Return the environment variables of a command, whose cloud is the stand-in."""
         ours = ("PULUMI_", "ARM_", "AZURE", "DATABRICKS", "GITHUB_", "GIT_", "BUILD_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         return {

@@ -27,7 +27,7 @@ ONLINE, BATCH = "onlineEndpoints/patients", "batchEndpoints/nightly"
 
 @pytest.fixture
 def running(emulator: Emulator) -> SeededWorkspace:
-    """A workspace in which an online and a batch endpoint have a deployment each."""
+    """Provide a workspace in which an online and a batch endpoint have a deployment each."""
     workspace = seed_workspace(emulator, f"theirs-{uuid.uuid4().hex[:6]}")
     group = workspace.id.partition("/providers/")[0]
     registry = f"{group}/providers/Microsoft.ContainerRegistry/registries/{uuid.uuid4().hex[:12]}"
@@ -142,5 +142,5 @@ def test_what_runs_is_taken_over_and_nothing_of_it_is_made_anew(
 
 
 def lost(step: Step) -> list[str]:
-    """What of a resource an update would take away."""
+    """Return what an update would take away of a resource."""
     return [path for path, kind in step.changes.items() if kind == "delete"]

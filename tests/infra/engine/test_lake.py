@@ -31,7 +31,7 @@ def service(emulator: Emulator, databricks_service: Databricks) -> Iterator[Data
 
 
 def deployed(emulator: Emulator, service: Databricks, runner: Mapping[str, Any]) -> SeededLake:
-    """The workspace that a stack's output names, to ask it."""
+    """Return the workspace that a stack's output names, to ask it."""
     names = ("resource_group", "workspace", "resource_id", "host", "workspace_id")
     return SeededLake(emulator, service, *(runner[name] for name in names))
 
@@ -107,5 +107,5 @@ def test_a_stack_on_databricks_follows_its_declaration_and_sees_drift(
 
 
 def served(lake: SeededLake) -> dict[str, Any]:
-    """What the sample's endpoint serves, and how its traffic is divided."""
+    """Return what the sample's endpoint serves, and how its traffic is divided."""
     return dict(lake.do("GET", "/api/2.0/serving-endpoints/predict-penguin")["config"])

@@ -28,7 +28,7 @@ BLOCKS = re.findall(
 
 @pytest.fixture
 def archives(tmp_path: Path) -> Path:
-    """A folder with the archive of a plugin for this machine and for the one that is documented."""
+    """Provide a folder with the archives of a plugin for this machine and the documented one."""
     plugin = tmp_path / "pulumi-resource-azure-native"
     plugin.write_text("#!/bin/sh\n")
     plugin.chmod(0o755)
@@ -43,7 +43,7 @@ def archives(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(archives: Path) -> Iterator[str]:
-    """The address of a server that has the archives."""
+    """Provide the address of a server that has the archives."""
     handler = partial(SimpleHTTPRequestHandler, directory=str(archives))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
         threading.Thread(target=running.serve_forever, daemon=True).start()

@@ -59,7 +59,7 @@ class Scene:
 
     @property
     def group(self) -> str:
-        """The id of the resource group."""
+        """Return the id of the resource group."""
         return self.workspace.partition("/providers/")[0]
 
     def resource(self, key: str) -> Resource:

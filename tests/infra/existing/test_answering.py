@@ -51,7 +51,7 @@ class Workspace:
 
 
 def told(root: Path, *declarations: str, **more: Any) -> list[str]:
-    """What a preview refuses, line by line."""
+    """Return what a preview refuses, line by line."""
     error = previewed(root, *declarations, **more).error
     return error.splitlines()[1:] if error else []
 

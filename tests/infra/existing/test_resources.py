@@ -10,7 +10,7 @@ import yaml
 
 from infra.dynamic.resource_manager import Resource
 from tests.infra.declaring import WORKSPACE
-from tests.infra.mocks import SUBSCRIPTION, Program, copy_project, run_program
+from tests.infra.mocks import SUBSCRIPTION, Program, run_program
 
 OTHER = "22222222-2222-3333-4444-555555555555"
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/theirs"
@@ -27,11 +27,6 @@ DECLARED = (
     *("resources:ResourceGroup", "storage:StorageAccount", "keyvault:Vault"),
     *("containerregistry:Registry", "operationalinsights:Workspace"),
 )
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return copy_project(tmp_path_factory.mktemp("existing") / "project")
 
 
 def ran(
@@ -52,7 +47,7 @@ def problems(
 
 
 def scopes(program: Program) -> dict[str, str]:
-    """The scope of each role assignment, by its name."""
+    """Return the scope of each role assignment, by its name."""
     roles = program.of("authorization:RoleAssignment")
     return {role.name: role.inputs["scope"] for role in roles}
 

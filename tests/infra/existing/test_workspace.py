@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from infra.dynamic.resource_manager import Resource, ResourceManagerError
-from tests.infra.mocks import Program, copy_project, run_program
+from tests.infra.mocks import Program, run_program
 
 MODEL, CODE = "models/diabetes-mlflow", "codes/diabetes-batch-script"
 ALL = {f"{MODEL}/versions/1", f"{MODEL}/versions/2", f"{CODE}/versions/1"}
@@ -46,11 +46,6 @@ class Workspace:
         listed = [place.rpartition("/") for place in sorted(self.there)]
         names = [{"name": name} for kind, _, name in listed if kind == below]
         return Resource({"value": names}, None) if names else None
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return copy_project(tmp_path_factory.mktemp("existing") / "project")
 
 
 def ran(project: Path, workspace: Workspace, **config: str) -> Program:

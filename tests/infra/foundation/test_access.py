@@ -1,12 +1,8 @@
-"""Which identity has which role on what, held against what is written out in `roles`."""
+"""The roles of each identity, held against what is written out in `roles`."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
-
-from tests.infra.mocks import Program, copy_project, run_program
+from tests.infra.mocks import Program
 from tests.infra.roles import (
     COLLECTOR,
     CONNECTION,
@@ -20,21 +16,6 @@ from tests.infra.roles import (
 
 CLUSTER = "machinelearningservices:Compute"
 WORKSPACE = "machinelearningservices:Workspace"
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return copy_project(tmp_path_factory.mktemp("access") / "project")
-
-
-@pytest.fixture(scope="module")
-def dev(project: Path) -> Program:
-    return run_program(project, "dev")
-
-
-@pytest.fixture(scope="module")
-def prod(project: Path) -> Program:
-    return run_program(project, "prod")
 
 
 def given(program: Program) -> list[Assigned]:

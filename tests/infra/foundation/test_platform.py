@@ -11,7 +11,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 import pytest
 
-from tests.infra.mocks import SUBSCRIPTION, Program, copy_project, run_program
+from tests.infra.mocks import SUBSCRIPTION, Program
 
 STORAGE = "storage:StorageAccount"
 VAULT = "keyvault:Vault"
@@ -162,13 +162,12 @@ CLUSTERS: Mapping[str, Mapping[str, Any]] = {
 
 
 @pytest.fixture(scope="module")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Program]:
-    project = copy_project(tmp_path_factory.mktemp("platform") / "project")
-    return {stack: run_program(project, stack) for stack in ("dev", "prod")}
+def programs(dev: Program, prod: Program) -> dict[str, Program]:
+    return {"dev": dev, "prod": prod}
 
 
 def said(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """What is said of a resource itself; what stands below `properties` stands beside the rest."""
+    """Return the inputs of a resource, those below `properties` beside the others."""
     whole = {**inputs, **inputs.get("properties", {})}
     return {key: value for key, value in whole.items() if key not in {*ELSEWHERE, "properties"}}
 

@@ -11,7 +11,7 @@ import yaml
 from infra.dynamic.resource_manager import Resource
 from infra.names import Names
 from infra.network.private_endpoints import GROUPS
-from tests.infra.mocks import SUBSCRIPTION, Program, copy_project, run_program
+from tests.infra.mocks import SUBSCRIPTION, Program, run_program
 from tests.infra.sdk import complaints
 
 NETWORK = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/net/providers/Microsoft.Network"
@@ -23,11 +23,6 @@ ENDPOINT, ZONE_GROUP = "network:PrivateEndpoint", "network:PrivateDnsZoneGroup"
 ZONE, LINK = "privatedns:PrivateZone", "privatedns:VirtualNetworkLink"
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return copy_project(tmp_path_factory.mktemp("private") / "project")
-
-
 def ran(project: Path, endpoints: dict[str, Any], *, manager: Any = None, **more: Any) -> Program:
     config = {"azure-native:location": "koreacentral", "scoring:privateEndpoints": endpoints}
     text = yaml.safe_dump({"config": config | more}, sort_keys=False)
@@ -35,7 +30,7 @@ def ran(project: Path, endpoints: dict[str, Any], *, manager: Any = None, **more
 
 
 def zone_ids(program: Program) -> dict[str, list[str]]:
-    """The zones of each endpoint, by its name in the program."""
+    """Return the zones of each endpoint, by its name in the program."""
     return {
         group.name: [zone["privateDnsZoneId"] for zone in group.inputs["privateDnsZoneConfigs"]]
         for group in program.of(ZONE_GROUP)

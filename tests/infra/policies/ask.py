@@ -25,7 +25,7 @@ def ask(
     stack: str = "dev",
     config: Mapping[str, Any] | None = None,
 ) -> list[str]:
-    """The messages of a rule about one resource, in order."""
+    """Return the messages of a rule about one resource, in order."""
     messages: list[str] = []
 
     def report(message: str, urn: str | None) -> None:

@@ -29,7 +29,7 @@ VAGUE = [
 
 
 def deployments(asset: str) -> list[tuple[str, dict[str, Any], str]]:
-    """A deployment for each place where an asset can stand, and its key in a stack file."""
+    """Return a deployment for each place where an asset can stand, and its key in a stack file."""
     return [
         (ML + "BatchDeployment", {"model": {"assetId": asset}}, "model"),
         (ML + "OnlineDeployment", {"model": asset}, "model"),

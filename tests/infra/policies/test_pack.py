@@ -52,9 +52,9 @@ def analyze(pack: Any, kind: str, name: str, stack: str, properties: dict[str, A
 
 def test_every_policy_is_mandatory_and_says_what_it_is(pack: Any) -> None:
     policies = pack.GetAnalyzerInfo(empty_pb2.Empty()).policies
-    assert [one.name for one in policies] == [rule.name for rule in RULES]
-    assert {one.enforcementLevel for one in policies} == {analyzer_pb2.MANDATORY}
-    assert all(one.description.endswith(".") for one in policies)
+    assert [policy.name for policy in policies] == [rule.name for rule in RULES]
+    assert {policy.enforcementLevel for policy in policies} == {analyzer_pb2.MANDATORY}
+    assert all(policy.description.endswith(".") for policy in policies)
 
 
 def test_every_setting_has_a_type_a_default_and_a_description(pack: Any) -> None:
@@ -118,7 +118,7 @@ def test_the_configuration_of_a_policy_reaches_its_rule(pack: Any) -> None:
 
 
 def test_the_configuration_in_use_names_policies_and_their_settings() -> None:
-    settings = {rule.name: {one.key for one in rule.settings} for rule in RULES}
+    settings = {rule.name: {setting.key for setting in rule.settings} for rule in RULES}
     for policy, config in json.loads((PACK / "config.json").read_text()).items():
         assert config.keys() <= settings[policy] | {"enforcementLevel"}
 

@@ -13,19 +13,19 @@ from tests.infra.policies.ask import ask
 
 
 def violations(root: Path, stack: str, *, preview: bool = False, commit: str = COMMIT) -> set[str]:
-    """The names of the rules that a stack breaks, each with the resource that does."""
+    """Return the names of the rules that a stack breaks, each with the resource that does."""
     program = run_program(root, stack, preview=preview, environment={"GIT_COMMIT": commit})
     assert program.error is None
     assert len(program.resources) > 20
     return {
-        f"{rule.name}: {one.name}"
-        for one in program.resources
+        f"{rule.name}: {resource.name}"
+        for resource in program.resources
         for rule in RULES
         if ask(
             rule,
-            one.urn.split("::")[2].rpartition("$")[2],
-            dict(one.inputs),
-            name=one.name,
+            resource.urn.split("::")[2].rpartition("$")[2],
+            dict(resource.inputs),
+            name=resource.name,
             stack=stack,
         )
     }
@@ -54,7 +54,7 @@ def test_production_without_isolation_is_open_in_every_service(project: Path) ->
     change(project, "prod", "scoring:outbound: [python-packages, conda]", "scoring:generation: a")
     change(project, "prod", "public_network_access: disabled", "public_network_access: enabled")
     broken = violations(project, "prod")
-    assert {one.partition(":")[0] for one in broken} == {"production-has-no-public-network"}
+    assert {line.partition(":")[0] for line in broken} == {"production-has-no-public-network"}
     assert len(broken) == len(DOORS), broken
 
 
@@ -102,4 +102,4 @@ def test_what_a_stack_file_breaks_is_named_by_the_key_it_stands_under(
 
 def test_without_a_commit_nothing_can_be_traced(project: Path) -> None:
     broken = violations(project, "dev", commit="not a commit")
-    assert {one.partition(":")[0] for one in broken} == {"resources-have-tags"}
+    assert {line.partition(":")[0] for line in broken} == {"resources-have-tags"}

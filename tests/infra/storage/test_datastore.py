@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.infra.mocks import Program, copy_project, run_program
+from tests.infra.mocks import Program, run_program
 from tests.infra.pinning import pinned_config
 from tests.infra.sdk import complaints
 
@@ -19,11 +19,6 @@ BLOB = {"type": "azure_blob", "account_name": "otherdata", "container_name": "pa
 LAKE = {"type": "azure_data_lake_gen2", "account_name": "otherlake", "filesystem": "raw"}
 SHARE = {"type": "azure_file", "account_name": "otherdata", "file_share_name": "old-share"}
 KEY = "a-very-secret-key"
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return copy_project(tmp_path_factory.mktemp("datastore") / "project")
 
 
 def run(

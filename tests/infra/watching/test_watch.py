@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.infra.mocks import SECRET, Program, copy_project, run_program
+from tests.infra.mocks import SECRET, Program, run_program
 from tests.infra.pinning import pinned_config
 from tests.infra.sdk import complaints
 
@@ -18,11 +18,6 @@ ALERTS, BUDGET = "scoring:alerts", "scoring:budget"
 DIAGNOSTICS, WEBHOOKS = "scoring:diagnostics", "scoring:alertWebhooks"
 HOOK = "https://hooks.example.org/T0/very-secret"
 ADDRESS = "ops@example.org"
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return copy_project(tmp_path_factory.mktemp("watch") / "project")
 
 
 def run(project: Path, more: dict[str, Any], **how: Any) -> Program:

@@ -8,7 +8,7 @@ import pytest
 from pulumi.dynamic import Config, ConfigureRequest
 from pulumi.output import UNKNOWN
 
-from infra.dynamic.cluster_deletion import ClusterDeletionProvider, WouldBeMadeAnew
+from infra.dynamic.deletion import ClusterDeletionProvider, WouldBeMadeAnew
 from infra.dynamic.resource_manager import ResourceManagerError
 from tests.emulator.seed import LOCATION, SeededWorkspace
 
