@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from runner.assets.content import Content, ContentFile, hash_path, scan
-from runner.azureml import assets
 from runner.azureml.storage import Place, storage_of
 from runner.azureml.workspace import AzureWorkspace
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
@@ -271,7 +270,7 @@ def test_an_archived_version_is_neither_listed_nor_taken_for_the_same(
 def test_what_changes_while_it_is_being_sent_is_not_registered(
     workspace: AzureWorkspace, name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    change_before_sending(monkeypatch, assets, folder / "deep" / "b.bin")
+    change_before_sending(monkeypatch, folder / "deep" / "b.bin")
     with pytest.raises(EnvironmentRefused, match="input changed while it was being sent"):
         workspace.register("data", data(name, folder))
     with pytest.raises(NotFound):

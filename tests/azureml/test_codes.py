@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from runner.azureml import codes
 from runner.azureml.storage import storage_of
 from runner.azureml.workspace import AzureWorkspace
 from runner.errors import EnvironmentRefused, WrongUsage
@@ -85,7 +84,7 @@ def test_code_that_changes_while_it_is_being_sent_is_not_registered(
 ) -> None:
     (code / "score.py").write_text(f"# {name}\n")  # which no other test has sent
     with monkeypatch.context() as patched:
-        change_before_sending(patched, codes, code / "score.py")
+        change_before_sending(patched, code / "score.py")
         with pytest.raises(EnvironmentRefused, match="script changed while it was being sent"):
             workspace.register_code(name, code)
     assert workspace.register_code(name, code) == f"azureml:{name}:1"

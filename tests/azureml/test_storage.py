@@ -14,7 +14,7 @@ from azure.storage.blob import (
     generate_account_sas,
 )
 
-from runner.azure.errors import explained
+from runner.azure.errors import translated_errors
 from runner.azure.ways_out import BLOB_READER
 from runner.azureml import signature
 from runner.azureml.connection import Connection
@@ -126,7 +126,10 @@ def test_an_unknown_datastore_names_the_nearest(stored: Stage) -> None:
 
 def test_a_blob_that_is_not_there_is_told_in_one_line_without_a_signature(stored: Stage) -> None:
     container = storage_of(Connection(stored.outputs())).container("workspaceblobstore")
-    with pytest.raises(EnvironmentRefused) as refused, explained("read it", role=BLOB_READER):
+    with (
+        pytest.raises(EnvironmentRefused) as refused,
+        translated_errors("read it", role=BLOB_READER),
+    ):
         container.download_blob("none").readall()
     text = str(refused.value)
     assert "BlobNotFound" in text

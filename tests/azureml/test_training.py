@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runner.azureml import submission, training
+from runner.azureml import submission
 from runner.azureml.workspace import AzureWorkspace
 from runner.errors import EnvironmentRefused, Interrupted, NotFound, RunnerError, WrongUsage
 from runner.workspace import LogLine, TrainingRequest
@@ -249,7 +249,7 @@ def test_a_part_that_changes_while_it_is_being_sent_makes_no_job(
     not_run.declare(("lines: {type: uri_folder", "lines: {type: custom_model"))
     file = not_run.project.input / "f000.txt"
     file.write_text(uuid.uuid4().hex)  # which no other test has sent
-    change_before_sending(monkeypatch, training, file)
+    change_before_sending(monkeypatch, file)
     error = not_run.refused()
     assert "lines changed while it was being sent: train again" in str(error)
 
