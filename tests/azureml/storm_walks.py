@@ -127,8 +127,8 @@ class Register(Walk):
     def _whole(self) -> int:
         """How many versions there are, each of which has all of its blobs."""
         versions = self.scene.versions(self.segment, self.unique)
-        for one in versions:
-            properties = one["properties"]
+        for version in versions:
+            properties = version["properties"]
             assert properties["tags"]["content_hash"] == hash_path(self.source)
             stored = self.scene.stored(properties.get("modelUri") or properties["dataUri"])
             assert stored == {file.name: file.read_bytes() for file in self.source.iterdir()}
@@ -178,7 +178,7 @@ class Fetch(Walk):
     def check_done(self, done: Ended) -> None:
         copy = self.folder / "copy"
         assert done.stdout == f"{copy}\n"
-        assert {one.name: one.read_text() for one in copy.iterdir()} == {"a.csv": "second\n"}
+        assert {file.name: file.read_text() for file in copy.iterdir()} == {"a.csv": "second\n"}
 
 
 class Invoke(Walk):

@@ -78,7 +78,7 @@ def _plan(scene: Scene) -> list[Trial]:
         walk.check_done(ended)
         found: dict[str, list[Trial]] = {name: [] for name in (*_AT_MOST, "other")}
         for position, request in enumerate(scene.emulator.requests):
-            found[_part(request)] += [Trial(share, position, one) for one in weathers(request)]
+            found[_part(request)] += [Trial(share, position, fault) for fault in weathers(request)]
         left = share.faults
         for name, divisor in _AT_MOST.items():
             chosen = dice.sample(found[name], min(len(found[name]), share.faults // divisor))

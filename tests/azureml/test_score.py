@@ -83,11 +83,11 @@ def test_scoring_what_is_registered_takes_few_requests(scored: Scored, run: Run)
         assert run("score").status == 0
     finally:
         scored.emulator.look_into_blobs = False
-    asked = [one for one in scored.emulator.requests if one.method != "CONNECT"]
-    looks = [one for one in asked if "/jobs/" in one.path and one.method == "GET"]
+    asked = [request for request in scored.emulator.requests if request.method != "CONNECT"]
+    looks = [request for request in asked if "/jobs/" in request.path and request.method == "GET"]
     # cloud, authority, two tokens, data, call, child, its logs (now and then, in the end), the
     # progress log, datastore, signature, listing, predictions: the SDK takes 39
-    assert len(asked) - len(looks) <= 16, [str(one) for one in asked]
+    assert len(asked) - len(looks) <= 16, [str(request) for request in asked]
 
 
 @pytest.mark.parametrize("kind", ["folder", "file"])
@@ -114,7 +114,7 @@ def test_without_data_the_one_beside_the_endpoint_is_registered_once(
     assert predictions(run) == BOTH
     assert predictions(run, "echo") == BOTH
     versions = scored.stage.workspace(scored.project.root).assets("data", "lines")
-    assert [one.version for one in versions] == ["1"]
+    assert [version.version for version in versions] == ["1"]
 
 
 def test_files_that_were_scored_before_are_not_sent_again(
@@ -125,7 +125,9 @@ def test_files_that_were_scored_before_are_not_sent_again(
     run(*words)
     scored.emulator.requests.clear()
     assert run(*words).status == 0
-    assert not [one for one in scored.emulator.requests if one.method in ("CONNECT", "PUT")]
+    assert not [
+        request for request in scored.emulator.requests if request.method in ("CONNECT", "PUT")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -356,7 +358,7 @@ def test_a_job_that_is_left_running_is_picked_up_later(
     scored.emulator.requests.clear()
     shown = run("jobs", "show", name, "-o", "json").json()
     assert (shown["status"], shown["summary"]) == ("Completed", None)
-    assert not [one for one in scored.emulator.requests if one.method == "CONNECT"]
+    assert not [request for request in scored.emulator.requests if request.method == "CONNECT"]
     streamed = run("jobs", "stream", name)
     assert streamed.status == 0
     assert "Processed 2 of 2 mini batch" in streamed.out
@@ -417,7 +419,7 @@ def test_without_a_right_to_the_storage_the_role_is_named(
     assert role in result.err.splitlines()[-1]
     assert len(scored.jobs()) == len(before) + begun
     if begun:
-        name = next(one for one in scored.jobs() if one not in before)
+        name = next(job for job in scored.jobs() if job not in before)
         assert f"runner jobs stream {name} --env dev fetches its results" in result.err
         monkeypatch.undo()
 
