@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -19,17 +18,6 @@ from runner.local.workspace import LocalWorkspace
 from runner.project import Project
 from runner.workspace import Asset, Origin, Registration, Transfer
 from tests.azureml.stage import Stage, change_before_sending, put
-
-
-@pytest.fixture
-def workspace(stored: Stage, tmp_path: Path) -> AzureWorkspace:
-    return stored.workspace(tmp_path)
-
-
-@pytest.fixture
-def name() -> str:
-    """A name that no other test uses."""
-    return f"patients-{uuid.uuid4().hex[:8]}"
 
 
 @pytest.fixture

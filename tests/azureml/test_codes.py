@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import uuid
 from pathlib import Path
 
 import pytest
@@ -9,16 +8,6 @@ from runner.azureml.storage import storage_of
 from runner.azureml.workspace import AzureWorkspace
 from runner.errors import EnvironmentRefused, WrongUsage
 from tests.azureml.stage import Stage, change_before_sending
-
-
-@pytest.fixture
-def workspace(stored: Stage, tmp_path: Path) -> AzureWorkspace:
-    return stored.workspace(tmp_path)
-
-
-@pytest.fixture
-def name() -> str:
-    return f"code-{uuid.uuid4().hex[:8]}"
 
 
 @pytest.fixture
