@@ -1,7 +1,9 @@
-"""Knows Azure's clouds: their names and addresses, and which settings choose one.
+"""The names and addresses of Azure's clouds, and the settings that choose one.
 
-Everything that asks which cloud it works on reads it here. The settings are those that the
-azure-native plugin takes, in its order, and it knows a cloud by the same names.
+Azure's packages publish two of a cloud's addresses: azure-mgmt-core that of Resource Manager
+(`get_arm_endpoints`) and azure-identity that of the sign-in. The other two are in a private table
+of azure-ai-ml, so all are here, and a test holds them against the packages.
+The settings are those of the azure-native plugin, in its order and with its names of clouds.
 Source: pulumi-azure-native 3.24, `azure-native:environment` and `azure-native:metadataHost`.
 """
 
@@ -13,13 +15,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 PUBLIC = "AzureCloud"
-CURRENT_CLOUD = "AZUREML_CURRENT_CLOUD"  # where Azure's SDK looks up the name of a cloud
-METADATA_HOSTS = ("ARM_METADATA_HOSTNAME", "ARM_METADATA_HOST")  # whose answer describes a cloud
+CURRENT_CLOUD = "AZUREML_CURRENT_CLOUD"  # the variable that names a cloud to Azure's SDK
+METADATA_HOSTS = ("ARM_METADATA_HOSTNAME", "ARM_METADATA_HOST")  # name a host that describes one
 
 
 @dataclass(frozen=True)
 class Cloud:
-    """One cloud; its addresses are without a slash at the end."""
+    """A cloud; its addresses have no slash at the end."""
 
     name: str  # as Azure's SDK has it
     resource_manager: str
@@ -85,13 +87,12 @@ class Setting(Protocol):
 
 
 def environment_setting(_key: str, *variables: str) -> str | None:
-    """Return a setting where there is no stack file to look it up in: by the plugin's variables."""
+    """Look up a setting by the plugin's variables alone, where there is no stack file."""
     return next(filter(None, map(os.environ.get, variables)), None)
 
 
 def choose_cloud(setting: Setting) -> tuple[str, str | None]:
-    """Return the name of the cloud that the settings choose, and the metadata host that describes
-    it.
+    """Return the name of the cloud that the settings choose, and the host that describes it.
 
     The name is the SDK's where the cloud is one of CLOUDS, else as it was given; it is empty for
     a metadata host without a name. Without any setting it is the public cloud.
@@ -107,9 +108,9 @@ def choose_cloud(setting: Setting) -> tuple[str, str | None]:
 
 
 def described_clouds(answer: object) -> dict[str, Cloud]:
-    """Return the clouds by name that Resource Manager's `/metadata/endpoints` describes.
+    """Return by name the clouds that Resource Manager's `/metadata/endpoints` describes.
 
-    A cloud that lacks one of the addresses is left out: it can't hold a workspace.
+    A cloud that lacks one of the addresses is left out, as it can't hold a workspace.
     """
     clouds = {}
     for content in answer if isinstance(answer, list) else [answer]:

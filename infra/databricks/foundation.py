@@ -15,9 +15,7 @@ from infra.group import declare_group
 from infra.options import holds_data, made_by_commit
 from infra.roles import BLOB_CONTRIBUTOR, assign
 from infra.storage.account import declare_storage
-
-# What Databricks' provider calls Azure's clouds; of any other, its metadata host tells.
-CLOUDS = {"AzureCloud": "public", "AzureUSGovernment": "usgovernment", "AzureChinaCloud": "china"}
+from runner.clouds import CLOUDS
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,8 @@ def declare_platform(settings: Settings) -> Platform:
         "workspace",
         host=pulumi.Output.concat("https://", workspace.workspace_url),
         azure_workspace_resource_id=workspace.id,
-        azure_environment=CLOUDS.get(settings.cloud),
+        # The provider knows these clouds by Pulumi's names, and another by its metadata host.
+        azure_environment=CLOUDS[settings.cloud].aliases[0] if settings.cloud in CLOUDS else None,
     )
     unity = declare_unity(settings, group, storage, connector, provider, [settled])
     experiments = databricks.Directory(

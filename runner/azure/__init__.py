@@ -1,1 +1,1 @@
-"""What every platform on Azure needs: signing in, asking over HTTPS, saying what was refused."""
+"""The parts that every platform on Azure needs: signing in, HTTPS requests, and their errors."""

@@ -1,7 +1,6 @@
-"""Asking Azure over HTTPS: one pipeline that signs in, retries and says what went wrong.
+"""A client of Azure over HTTPS, which signs in, retries and raises the errors of `errors`.
 
-The requests are those of azure-ai-ml 1.35, whose import takes seconds that a look at a job
-does not have.
+The requests are those of azure-ai-ml 1.35, whose import alone takes longer than a look at a job.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _OPTIONS: dict[Retry, dict[str, Any]] = {
 
 
 class Signed(Protocol):
-    """Who signs in: azure-core's TokenCredential, which can be told to sign in anew."""
+    """A TokenCredential of azure-core that can be told to sign in anew."""
 
     def get_token(self, *scopes: str, **options: Any) -> AccessToken: ...
 
@@ -46,7 +45,7 @@ class Signed(Protocol):
 
 
 class Client:
-    """Requests below one address, with a token of one audience."""
+    """Sends requests below one address, with a token of one audience."""
 
     def __init__(
         self,
@@ -56,7 +55,10 @@ class Client:
         api_version: str | None = None,
         on_refusal: Callable[[ServiceError], object] = lambda _: None,
     ) -> None:
-        """`on_refusal` is called with an error before it is raised, and may raise a better one."""
+        """Open the client.
+
+        `on_refusal` is called with an error before it is raised, and may raise a better one.
+        """
         self.base_url = base_url.rstrip("/")
         self._credential = credential
         self._scope = scope
@@ -65,28 +67,30 @@ class Client:
         self._open()
 
     def get(self, *path: str, params: Mapping[str, str] | None = None) -> Any:
-        """The JSON at a path below the address. Raises NotFound, EnvironmentRefused."""
+        """Return the JSON at a path below the address. Raises NotFound, EnvironmentRefused."""
         return _json(self.send("GET", self.url(*path), params=params))
 
     def find(
         self, *path: str, params: Mapping[str, str] | None = None, retry: Retry = "always"
     ) -> Any | None:
-        """The JSON at a path, or None where there is nothing."""
+        """Return the JSON at a path, or None where there is nothing."""
         answer = self.send("GET", self.url(*path), params=params, accept=(404,), retry=retry)
         return None if answer.status_code == 404 else _json(answer)
 
     def put(self, *path: str, body: Any) -> Any:
+        """Put JSON at a path and return the answer's."""
         return _json(self.send("PUT", self.url(*path), body=body))
 
     def post(self, *path: str, body: Any = None) -> Any:
+        """Post JSON to a path and return the answer's."""
         return _json(self.send("POST", self.url(*path), body=body))
 
     def ask(self, *path: str, body: Any = None) -> Any:
-        """The answer to a POST that only asks, and so is sent again as a GET is."""
+        """Post as `post` does, where the request changes nothing and so is retried as a GET is."""
         return _json(self.send("POST", self.url(*path), body=body, retry="any"))
 
     def pages(self, *path: str, params: Mapping[str, str] | None = None) -> Iterator[Any]:
-        """Every element of a listing, page after page as they are needed."""
+        """Yield every element of a listing; each page is fetched when it is needed."""
         content = self.get(*path, params=params)
         while True:
             yield from content.get("value") or ()
@@ -100,7 +104,7 @@ class Client:
         self._pipeline = _pipeline(self.base_url, self._credential, self._scope)
 
     def url(self, *path: str) -> str:
-        """The address of a path, whose parts may hold any character."""
+        """Return the address of a path, whose parts may hold any character."""
         return "/".join((self.base_url, *(quote(part, safe=":") for part in path)))
 
     def send(
@@ -146,7 +150,7 @@ class Client:
         raise refused
 
     def _answer(self, request: HttpRequest, options: Mapping[str, Any]) -> HttpResponse:
-        """The answer to a request; where the token at hand is refused, that to another token."""
+        """Send a request, and once more with another token where the first is refused."""
         answer: HttpResponse = self._pipeline.send_request(request, **options)
         if self._credential is not None and self._is_expired(answer):
             # The token expired on the way, or was withdrawn: nothing has been done yet.
@@ -156,29 +160,32 @@ class Client:
         return answer
 
     def _again(self, request: HttpRequest, options: Mapping[str, Any]) -> HttpResponse:
-        """The answer to a request that was refused before anything was done."""
+        """Send a request once more that was refused before Azure acted on it."""
         if hasattr(request.content, "seek"):  # a file, which was read
             request.content.seek(0)
         answer: HttpResponse = self._pipeline.send_request(request, **options)
         return answer
 
     def _is_expired(self, answer: HttpResponse) -> bool:
-        """Whether an answer refuses the token, and not what was asked."""
+        """Tell whether an answer refuses the token, and not the request."""
         return answer.status_code == 401
 
     def _refusal(self, _request: HttpRequest, answer: HttpResponse, doing: str) -> ServiceError:
-        """The error for an answer that is none of those that the caller takes."""
+        """Return the error for an answer that the caller does not accept."""
         return refusal(answer.status_code, answer.text(), doing)
 
 
 def fetch_json(url: str) -> Any:
-    """The JSON at an address that needs no sign-in. Raises EnvironmentRefused."""
+    """Return the JSON at an address that needs no sign-in. Raises EnvironmentRefused."""
     base = urlsplit(url)
     return _json(Client(f"{base.scheme}://{base.netloc}").send("GET", url, what=f"read {url}"))
 
 
 def timeout() -> float:
-    """Seconds of silence before a connection counts as dead: RUNNER_TIMEOUT, else a minute."""
+    """Return the seconds of silence after which a connection counts as dead.
+
+    They are RUNNER_TIMEOUT, else a minute. Raises WrongUsage.
+    """
     chosen = os.environ.get("RUNNER_TIMEOUT")
     if not chosen:
         return _TIMEOUT
@@ -206,7 +213,7 @@ def _pipeline(
     from runner import __version__
 
     class Retrying(RetryPolicy[Any, Any]):
-        """Sends again whatever came too often, a POST too: nothing has been done of it."""
+        """Retries any request, a POST too, that was answered 429: Azure has not acted on it."""
 
         def is_retry(self, settings: Any, response: Any) -> bool:
             return response.http_response.status_code == 429 or super().is_retry(settings, response)
@@ -239,6 +246,6 @@ def _json(answer: HttpResponse) -> Any:
 
 
 def _tail(url: str) -> str:
-    """The end of an address's path, without what signs it."""
+    """Return the end of an address's path, without its signature."""
     path = urlsplit(url).path
     return path.rpartition("/workspaces/")[2] or path

@@ -1,5 +1,6 @@
-"""The cloud that a workspace lies in, by name or by the plugin's settings; a private one
-describes itself.
+"""Finds the cloud of a workspace, by its name or by the settings of Pulumi's plugin.
+
+A private cloud describes itself at an address that is set.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ _METADATA_API_VERSION = "2019-05-01"
 
 
 def find_cloud(name: str) -> Cloud:
-    """The cloud of that name; a private one describes itself at an address that is set.
+    """Return the cloud of that name, where it is private as it describes itself.
 
-    Raises EnvironmentRefused for an unknown cloud and where the description can't be had.
+    Raises EnvironmentRefused for an unknown cloud, and where the description can't be read.
     """
     if name in CLOUDS:
         return CLOUDS[name]
@@ -48,9 +49,9 @@ def find_cloud(name: str) -> Cloud:
 
 
 def chosen_cloud(setting: Setting) -> Cloud:
-    """The cloud that the plugin's settings choose, as its metadata host describes it if one is set.
+    """Return the cloud that the plugin's settings choose.
 
-    Raises EnvironmentRefused.
+    Where a metadata host is set, it describes the cloud. Raises EnvironmentRefused.
     """
     name, host = choose_cloud(setting)
     if not host:

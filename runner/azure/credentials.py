@@ -1,4 +1,4 @@
-"""Signing in to Azure: once per audience and process."""
+"""The credential that a process signs in to Azure with, once per audience."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NO_BROWSER = "Failed to open a browser"  # as azure-identity says it
 _WITHOUT = "`az login --use-device-code`"
 _NO_SUBSCRIPTION = re.compile(r"Subscription '[^']*' not found")  # as the Azure CLI says it
 _CLI = "AzureCliCredential"
-# By these the SDK is told which of its ways to take, whatever Pulumi is told.
+# Variables that choose one of the SDK's own ways to sign in, whatever Pulumi's say.
 _OF_THE_SDK = ("AZURE_CLIENT_ID", "AZURE_TOKEN_CREDENTIALS")
 _WORDS = {
     "EnvironmentCredential": "environment variables (AZURE_CLIENT_ID, ...)",
@@ -65,7 +65,7 @@ class Credential:
         self._refused: EnvironmentRefused | None = None  # by whoever sat at the browser
 
     def get_token(self, *scopes: str, **options: Any) -> AccessToken:
-        """A token for the scopes, in azure-core's words.
+        """Return a token for the scopes, as azure-core asks for it.
 
         Options (`claims`, `tenant_id`) come with a challenge: a service refused the token at hand.
         """
@@ -82,7 +82,7 @@ class Credential:
             return token
 
     def _is_answered(self, scopes: tuple[str, ...], options: dict[str, Any]) -> bool:
-        """Whether another thread has just renewed the token for the same challenge."""
+        """Tell whether another thread has just renewed the token for the same challenge."""
         answered, at = self._answers[scopes]
         return answered == options and time.monotonic() - at < _JUST_NOW
 
@@ -96,7 +96,7 @@ class Credential:
         return token
 
     def forget(self) -> None:
-        """Sign in anew for the next request: a token at hand was refused."""
+        """Sign in anew for the next request, as a token was refused."""
         with self._lock:
             self._tokens.clear()
             self._source = self._browser = None
@@ -139,7 +139,7 @@ class Credential:
         from azure.core.exceptions import AzureError
         from azure.identity import InteractiveBrowserCredential
 
-        # What asks next must not open another browser in the face of who has just said no.
+        # Whoever has just declined in one browser must not be shown another.
         if self._refused is not None:
             raise self._refused
         if self._browser is None:
@@ -175,7 +175,7 @@ def _at_a_terminal() -> bool:
 
 @contextmanager
 def _results_apart() -> Iterator[None]:
-    """Lead to stderr what a browser says on stdout, where only results belong."""
+    """Redirect to stderr what a browser prints to stdout, where only results belong."""
     kept = os.dup(1)
     try:
         os.dup2(2, 1)
@@ -188,9 +188,9 @@ def _results_apart() -> Iterator[None]:
 def _refused(
     said: str, browser: AzureError | None, tenant: Callable[[], str | None]
 ) -> EnvironmentRefused:
-    """The error that lists what was tried, with the reasons of what was set up and refused.
+    """Return the error that lists the ways that were tried, and why those set up were refused.
 
-    `tenant` finds the one of the subscription, which is asked where the Azure CLI was refused.
+    `tenant` finds the tenant of the subscription; it is called where the Azure CLI was refused.
     """
     tried, reasons, troubles = [], [], []
     way = "`az login`"
@@ -227,7 +227,7 @@ def _refused(
 
 
 def _refused_as_set(said: str) -> EnvironmentRefused:
-    """The error for the one way to sign in that is set."""
+    """Return the error for the only way to sign in, which the variables chose."""
     return EnvironmentRefused(
         f"not signed in to Azure ({_entras_words(said).removeprefix(_TROUBLE)}), as the ARM_"
         " variables say: correct them, or unset them and run `az login`"

@@ -1,8 +1,8 @@
-"""What Azure says when it refuses, as errors a person can act on.
+"""Azure's refusals as errors that a person can act on.
 
-No message holds a token, a key or a signature: what comes from outside is scrubbed, and the
-exceptions it came with, whose texts may name signed addresses, are left behind.
-What a person can do about each refusal is in `ways_out`.
+No message holds a token, a key or a signature: texts from outside are scrubbed, and the exceptions
+they came with are not chained, as those may name signed addresses.
+`ways_out` has what a person can do about each refusal.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from runner.azure.ways_out import way_out, way_out_if_unreachable
 from runner.errors import EnvironmentRefused, NotFound
 
 if TYPE_CHECKING:
-    from azure.core.exceptions import AzureError
+    from azure.core.exceptions import AzureError, HttpResponseError
 
 _SECRETS = (
     (re.compile(r"(?i)(\bsig=)[^&\s'\"]+"), r"\1***"),
@@ -37,13 +37,13 @@ _SECRETS = (
     ),
     (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), "***"),
 )
-# What the operating system or the other side said, amid the classes it passed through.
+# Finds the reason of the operating system or the other side within the classes that wrap it.
 _REASON = re.compile(r"\[Errno -?\d+\] ([^()\"']+)|\w+(?:Error|Disconnected)\((?:\d+, )?'([^']+)'")
 _LONGEST = 400  # characters of Azure's message kept in ours
 
 
 class ServiceError(EnvironmentRefused):
-    """Azure answered a request with an error, or did not answer."""
+    """Raised where Azure answers a request with an error, or does not answer."""
 
     def __init__(self, text: str, status: int | None = None, code: str = "") -> None:
         super().__init__(text)
@@ -52,11 +52,11 @@ class ServiceError(EnvironmentRefused):
 
 
 class Missing(ServiceError, NotFound):
-    """Azure has nothing at the address that was asked for."""
+    """Raised where Azure has nothing at the address of a request."""
 
 
 def scrub(text: str) -> str:
-    """The text on one line, without signatures, tokens and keys."""
+    """Return the text on one line, without signatures, tokens and keys."""
     text = " ".join(text.split())
     for pattern, kept in _SECRETS:
         text = pattern.sub(kept, text)
@@ -66,9 +66,9 @@ def scrub(text: str) -> str:
 def refusal(
     status: int, body: str, what: str, role: str | None = None, host: str = ""
 ) -> ServiceError:
-    """The error for an answer's status and body.
+    """Return the error for an answer's status and body.
 
-    `what` was being done, `role` is what it needs, and `host` was asked.
+    `what` was being done, `role` is the one that it needs, and `host` answered.
     """
     return refusal_of(
         "Azure", status, body, what, lambda code, said: way_out(status, code, role, said, host)
@@ -82,9 +82,10 @@ def refusal_of(
     what: str,
     find_way_out: Callable[[str, str], str | None],
 ) -> ServiceError:
-    """The error for what any service of Azure answered.
+    """Return the error for the answer of a service, such as Azure or Databricks.
 
-    `find_way_out` gets the service's code and message, and says what to do, if anything.
+    `find_way_out` gets the service's code and message, and returns what to do about them, if
+    anything.
     """
     code, message = _said(body)
     said = f"{code}: {message}" if code and message else code or message
@@ -99,7 +100,7 @@ def refusal_of(
 
 
 def unreachable(error: AzureError, what: str, host: str) -> ServiceError:
-    """The error for a request that got no answer."""
+    """Return the error for a request that got no answer."""
     said = scrub(str(error.message or error))
     found = _REASON.search(said)
     reason = (found[1] or found[2]).strip() if found else said[:_LONGEST]
@@ -109,8 +110,11 @@ def unreachable(error: AzureError, what: str, host: str) -> ServiceError:
 
 
 @contextmanager
-def explained(what: str, host: str = "Azure", role: str | None = None) -> Iterator[None]:
-    """Turn whatever an Azure package raises inside into the errors of this module."""
+def translated_errors(what: str, host: str = "Azure", role: str | None = None) -> Iterator[None]:
+    """Turn whatever an Azure package raises inside into the errors of this module.
+
+    `what` is being done, `role` is the one that it needs, and `host` is named where none answers.
+    """
     from azure.core.exceptions import AzureError, HttpResponseError
 
     try:
@@ -124,10 +128,7 @@ def explained(what: str, host: str = "Azure", role: str | None = None) -> Iterat
         raise unreachable(error, what, host) from None
 
 
-def _body(error: Any) -> str:
-    from azure.core.exceptions import HttpResponseError
-
-    assert isinstance(error, HttpResponseError)
+def _body(error: HttpResponseError) -> str:
     # Storage answers in XML and names its code in a header; its client has read both.
     code = getattr(error, "error_code", None)
     if code:
@@ -142,7 +143,7 @@ def _body(error: Any) -> str:
 
 
 def _said(body: str) -> tuple[str, str]:
-    """The code and the message in an error's body: Resource Manager's shape, and its cousins."""
+    """Return the code and the message in an error's body, in any of the shapes that Azure uses."""
     try:
         content = json.loads(body)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the packages below this one log: nothing unasked, and no secret to who asks for it."""
+"""Keeps the logs of Azure's packages off the terminal, and secrets out of them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SCRUBBER = _Scrubber()
 
 
 def tame_loggers() -> None:
-    """Keep the packages' warnings off stderr, and secrets out of whatever is made of their logs."""
+    """Keep the packages' warnings off stderr, and secrets out of all that they log."""
     for name in _PACKAGES:
         # Without a handler their warnings go to stderr: several lines, and whole addresses.
         logging.getLogger(name).addHandler(_NOWHERE)
@@ -41,9 +41,9 @@ def tame_loggers() -> None:
 
 
 def tame_sdk() -> None:
-    """Take back the handlers that azure-ai-ml gives itself, which print to stderr, once imported.
+    """Remove the handlers that azure-ai-ml adds at its import, which print to stderr.
 
-    What it logs then goes where everything else does, scrubbed.
+    Its logs are then handled as all others are, and scrubbed.
     """
     for name, logger in list(logging.root.manager.loggerDict.items()):
         if isinstance(logger, logging.Logger) and (name == _SDK or name.startswith(f"{_SDK}.")):

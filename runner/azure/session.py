@@ -1,4 +1,4 @@
-"""What a command knows of the platform it is signed in to."""
+"""The state that a command keeps of the platform that it is signed in to."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Part = TypeVar("Part")
 class Session:
     """A cloud and its credential, each found when it is first used, and names of endpoints.
 
-    What one command learns of the workspace besides belongs to the module that learns it and is
-    kept here, by `once`.
+    Whatever else a command learns of the workspace belongs to the module that learns it, and is
+    kept here by `once`.
     """
 
     def __init__(self, cloud: str, subscription: str, endpoints: Mapping[str, str]) -> None:
-        """`endpoints` are those that the stack deployed: logical name → name in the workspace."""
+        """Begin a session; `endpoints` are the stack's: logical name → name in the workspace."""
         self._cloud_name = cloud
         self._subscription = subscription
         self._endpoints = endpoints
@@ -33,7 +33,7 @@ class Session:
         tame_loggers()
 
     def once(self, make: Callable[[Self], Part]) -> Part:
-        """What `make` makes of this session: made on the first call, then always the same."""
+        """Return what `make` makes of this session; it is called once, and its result kept."""
         if make not in self._parts:
             self._parts.setdefault(make, make(self))
         part: Part = self._parts[make]
@@ -50,10 +50,10 @@ class Session:
     def missing(
         self, noun: str, name: str, names: Callable[[], Iterable[str]], first: str = ""
     ) -> NotFound:
-        """The error for a name that the workspace lacks, with the nearest of those it has.
+        """Return the error for a name that the workspace lacks, with the nearest of those it has.
 
-        `first` says how it gets its first, for where it has none. Raises NotFound itself where it
-        is the whole workspace that is missing.
+        `first` says how the workspace gets its first such thing, and is shown where it has none.
+        Raises NotFound where the whole workspace is missing.
         """
         try:
             found = list(names())
@@ -63,12 +63,10 @@ class Session:
         return NotFound(f"no {noun} {name!r}{hint}")
 
     def actual_name(self, endpoint: str) -> str:
-        """An endpoint's name in the workspace, of its logical name; others stay as they are."""
+        """Return an endpoint's name in the workspace; an unknown logical name stays as it is."""
         return self._endpoints.get(endpoint, endpoint)
 
     def logical_name(self, endpoint: str) -> str:
-        """An endpoint's logical name, of its name in the workspace; one without stays as it is."""
-        for logical, actual in self._endpoints.items():
-            if actual == endpoint:
-                return logical
-        return endpoint
+        """Return an endpoint's logical name; a name that has none stays as it is."""
+        found = (logical for logical, actual in self._endpoints.items() if actual == endpoint)
+        return next(found, endpoint)

@@ -1,8 +1,8 @@
-"""Which account signs in to Azure: the same settings in one order for the runner and `pulumi up`.
+"""Chooses the account that signs in to Azure, for the runner as for `pulumi up`.
 
 The settings are those of the azure-native plugin, in its order: the default credential, a client's
-certificate, a client's secret, OpenID Connect, a managed identity, and else whoever signed in with
-`az login`, of whom the subscription picks the account and the tenant.
+certificate, a client's secret, OpenID Connect, a managed identity, and else `az login`, where the
+subscription picks the account and the tenant.
 Sources: pulumi-azure-native 3.24, "Installation & Configuration"; azure-cli 2, `get_raw_token`.
 """
 
@@ -28,7 +28,7 @@ _AUTHORITY = re.compile(r'authorization_uri="[^"]*/([0-9a-fA-F-]{36})/?"')
 
 
 def plugin_credential(setting: Setting, cloud: Cloud) -> TokenCredential:
-    """The one way to sign in that the plugin would take. Raises EnvironmentRefused."""
+    """Return the one credential that the plugin would use. Raises EnvironmentRefused."""
     subscription = setting("subscriptionId", "ARM_SUBSCRIPTION_ID")
     return set_credential(setting, cloud) or cli_credential(
         subscription, setting("tenantId", "ARM_TENANT_ID")
@@ -36,9 +36,9 @@ def plugin_credential(setting: Setting, cloud: Cloud) -> TokenCredential:
 
 
 def set_credential(setting: Setting, cloud: Cloud) -> TokenCredential | None:
-    """The way to sign in that is set, or None where it is left to `az login`.
+    """Return the credential that the settings choose, or None where they leave it to `az login`.
 
-    Raises EnvironmentRefused for one that is set by halves.
+    Raises EnvironmentRefused for a credential that lacks one of its settings.
     """
     import azure.identity as identity
 
@@ -84,7 +84,7 @@ def set_credential(setting: Setting, cloud: Cloud) -> TokenCredential | None:
 
 
 def default_credential(subscription: str | None, **options: Any) -> TokenCredential:
-    """All that Azure's SDK tries, of `az login` the account that the subscription picks.
+    """Return the SDK's default credential, with the account of `az login` that has a subscription.
 
     `options` are those of DefaultAzureCredential, which takes no subscription itself.
     """
@@ -99,10 +99,10 @@ def default_credential(subscription: str | None, **options: Any) -> TokenCredent
 
 
 def cli_credential(subscription: str | None, tenant: str | None = None) -> AzureCliCredential:
-    """The account of `az login` that a subscription picks, without one the tenant's.
+    """Return the account of `az login` that has a subscription, or without one the tenant's.
 
-    `az` refuses to be given both. It knows the tenant of every subscription that it has, so that a
-    tenant which a service asks for beside the subscription is not passed on.
+    `az` refuses to be given both. It knows the tenant of each of its subscriptions, so the tenant
+    that a service asks for is not passed on beside a subscription.
     """
     import azure.identity
 
@@ -124,9 +124,9 @@ def cli_credential(subscription: str | None, tenant: str | None = None) -> Azure
 
 
 def find_tenant(cloud: Cloud, subscription: str) -> str | None:
-    """The tenant that a subscription trusts, as Resource Manager tells who is not signed in.
+    """Return the tenant that a subscription trusts, which Resource Manager tells without sign-in.
 
-    None where it does not answer, or says none.
+    None where it does not answer, or names none.
     """
     client = Client(cloud.resource_manager, api_version=_SUBSCRIPTIONS)
     try:
@@ -139,7 +139,7 @@ def find_tenant(cloud: Cloud, subscription: str) -> str | None:
 
 
 def _assertion(setting: Setting) -> Callable[[], str]:
-    """What gives the federated token: itself, a file's content, or GitHub's answer."""
+    """Return a function that gives the federated token: as set, of a file, or of GitHub."""
     if token := setting("oidcToken", "ARM_OIDC_TOKEN"):
         return lambda: token
     if file := setting("oidcTokenFilePath", "ARM_OIDC_TOKEN_FILE_PATH"):

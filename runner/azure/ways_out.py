@@ -1,6 +1,6 @@
-"""What a person can do about each refusal of Azure's: the ends of the messages in `errors`.
+"""Tables of what a person can do about each refusal of Azure, for the ends of error messages.
 
-To reword a way out, or to add one for another code, change a table here; nothing else is needed.
+To reword a way out, or to add one for another code, change a table; nothing else is needed.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _OF_CODES: Mapping[tuple[int, str], str] = {
         " ADDRESS` with the address that this machine has outside"
     ),
 }
-# By words of Azure's code and message, whatever the status; the first that fits. What a pattern
-# names is in its text by that name.
+# By words of Azure's code and message, whatever the status; the first that matches counts. The
+# text can use the groups of its pattern.
 _OF_WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE | re.DOTALL), text)
     for pattern, text in (
-        # Of a token that another tenant gave than the one that the subscription trusts.
+        # The token is of another tenant than the one that the subscription trusts.
         (
             r"must match the tenant '?https://[^/]+/(?P<tenant>[0-9a-f-]{36})",
             "sign in to the subscription's tenant with `az login --tenant {tenant}`",
@@ -78,7 +78,7 @@ _OF_STATUSES: Mapping[int, str] = {
     429: "Azure limits how often it is asked: try again in a minute",
 }
 _OF_SERVERS = "this is Azure's own trouble: try again in a while"  # 500 and above
-# Where no answer came, by words of what was said instead; the first that fits.
+# Where no answer came, by words of the network's error; the first that matches counts.
 _IF_UNREACHABLE: Mapping[tuple[str, ...], str] = {
     ("proxy",): "check HTTPS_PROXY and NO_PROXY",
     ("certificate", "ssl"): (
@@ -93,10 +93,10 @@ _IF_UNREACHABLE_ELSE = "check the network and try again"
 
 
 def way_out(status: int, code: str, role: str | None, said: str = "", host: str = "") -> str | None:
-    """What to do about a refusal; None where Azure's own words have to do.
+    """Return what to do about a refusal; None where Azure's own words must be enough.
 
-    `role` is the one on the storage that the request needs; None for one on the workspace. `said`
-    is Azure's message, and `host` what was asked.
+    `role` is the role on the storage that the request needs; None stands for one on the workspace.
+    `said` is Azure's message, and `host` answered.
     """
     if text := _OF_CODES.get((status, code)):
         return text.format(account=host.partition(".")[0] or "ACCOUNT")
@@ -108,7 +108,7 @@ def way_out(status: int, code: str, role: str | None, said: str = "", host: str 
 
 
 def way_out_of_words(said: str) -> str | None:
-    """What to do about what a service of Azure's says, here or in the error of a job."""
+    """Return what to do about the words of a service, in its answer or in the error of a job."""
     for pattern, text in _OF_WORDS:
         if found := pattern.search(said):
             return text.format(**found.groupdict())
@@ -116,9 +116,9 @@ def way_out_of_words(said: str) -> str | None:
 
 
 def way_out_if_unreachable(said: str) -> str:
-    """What to do where no answer came, and `said` is what the network's packages say of it."""
+    """Return what to do where no answer came; `said` is the error of the network's packages."""
     lower = said.lower()
-    for words, text in _IF_UNREACHABLE.items():
-        if any(word in lower for word in words):
-            return text
-    return _IF_UNREACHABLE_ELSE
+    found = (
+        text for words, text in _IF_UNREACHABLE.items() if any(word in lower for word in words)
+    )
+    return next(found, _IF_UNREACHABLE_ELSE)

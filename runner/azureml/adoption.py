@@ -1,7 +1,7 @@
-"""What of a running workspace a stack would make, and is there already: it is taken over.
+"""Finds the resources of a running workspace that a stack would create, to take them over.
 
-Pulumi takes over what is on a list of types, names and ids (`pulumi import --file`). A preview
-knows the types and names, and the workspace which of the ids are there.
+Pulumi takes over the resources on a list of types, names and ids (`pulumi import --file`). A
+preview has the types and names, and the workspace tells which of the ids are there.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 EXISTING = "scoring:existing"
 _MODULE = "azure-native:machinelearningservices:"
-# Below a workspace, by the end of the type: texts are as they are, and {} is an input.
+# The paths below a workspace, by the end of a resource's type, with its inputs in braces.
 _PATHS: Mapping[str, str] = {
     "BatchDeployment": "batchEndpoints/{endpointName}/deployments/{deploymentName}",
     "BatchEndpoint": "batchEndpoints/{endpointName}",
@@ -44,7 +44,7 @@ _WORKSPACE = re.compile(
 
 
 def find_adoption(project: Project, environment: str) -> Adoption:
-    """Find what the stack of an environment would make in a workspace that has it already.
+    """Find the resources that an environment's stack would create and its workspace has.
 
     Raises WrongUsage for a stack file that names no workspace, EnvironmentRefused.
     """
@@ -92,7 +92,7 @@ def _text(node: MappingNode, key: str) -> str:
 
 
 def _path(creation: Creation) -> list[str]:
-    """Return where a resource is below its workspace; nothing for one that is elsewhere."""
+    """Return the path of a resource below its workspace; empty for one that is elsewhere."""
     template = _PATHS.get(creation.type.removeprefix(_MODULE))
     if template is None:
         return []
@@ -100,7 +100,7 @@ def _path(creation: Creation) -> list[str]:
 
 
 def _of_others(creation: Creation, found: Mapping[str, Any]) -> Iterator[str]:
-    """Tell that an online endpoint acts as it did, with roles that no stack gives."""
+    """Yield a warning that an online endpoint keeps its identity, with roles of no stack."""
     if creation.type.endswith("OnlineEndpoint"):
         identity = (found.get("identity") or {}).get("type", "None")
         yield (
@@ -110,7 +110,7 @@ def _of_others(creation: Creation, found: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _left_out(creations: Sequence[Creation], workspace: Connection) -> Iterator[str]:
-    """Tell which endpoints of the workspace no declared endpoint is."""
+    """Yield a warning for each endpoint of the workspace that is not declared."""
     for kind, end in (("batchEndpoints", "BatchEndpoint"), ("onlineEndpoints", "OnlineEndpoint")):
         names = {
             creation.inputs.get("endpointName")

@@ -1,8 +1,8 @@
-"""Writing versions of models and data, from what az ml's YAML calls their keys.
+"""Writes versions of models and data, from keys as the YAML of `az ml` has them.
 
-The commands that register let azure-ai-ml write the request. What is registered on the way to
-something else, a job's input or another workspace's model, is written here, for the import of
-azure-ai-ml takes longer than all of that. Both write the same; a test holds them to it.
+The commands that register let azure-ai-ml write the request. A version that is registered for
+something else, as a job's input or a copied model, is written without it, as its import takes
+longer than all the rest. Both write the same, which a test checks.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ def write_version_by_sdk(
     """Write a version by azure-ai-ml. Raises WrongUsage for a key that it does not take."""
     from io import StringIO
 
-    from runner.azureml.sdk import create, import_sdk, spoken_through
+    from runner.azureml.sdk import create, import_sdk, translated_sdk_errors
 
     what = f"register {ASSET_KINDS[kind].noun} {name}:{version}"
     # JSON is YAML, and a text stays a text in it.
     given = {key: value for key, value in _given(keys).items() if key != "referenced_uris"}
     declared = StringIO(json.dumps({"name": name, "version": version, **given}))
     import_sdk()
-    with spoken_through(what):
+    with translated_sdk_errors(what):
         from azure.ai.ml import load_data, load_model
 
         entity: Any = load_model(declared) if kind == "model" else load_data(declared)
         entity.properties.update(keys["properties"])  # which load_data drops
-        if "referenced_uris" in keys:  # which it works out of files of this machine only
+        if "referenced_uris" in keys:  # which it reads from files of this machine only
             entity._referenced_uris = keys["referenced_uris"]
 
     def call(client: MLClient) -> object:
@@ -63,7 +63,7 @@ def write_version_by_sdk(
 
 
 def wire_properties(kind: AssetKind, keys: Mapping[str, Any]) -> dict[str, Any]:
-    """A version's keys as Resource Manager takes them."""
+    """Return a version's keys as Resource Manager takes them."""
     facts, given = ASSET_KINDS[kind], _given(keys)
     wire: dict[str, Any] = {
         facts.type_key: given.pop("type"),

@@ -1,8 +1,7 @@
-"""Registering models and data assets in a workspace, and fetching them.
+"""Registers models and data assets in a workspace, and downloads them.
 
-Files of this machine are sent by our own upload; what lies in the cloud already is registered
-where it lies. Who writes the version, azure-ai-ml or the runner, is the caller's choice; everything
-else is the same for both.
+Files of this machine are uploaded; what is in the cloud already is registered where it is. The
+caller chooses whether azure-ai-ml or the runner writes the version; all else is the same for both.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ from runner.workspace import Asset, OnProgress, Registration, Run, Transfer
 if TYPE_CHECKING:
     from runner.azureml.connection import Connection
 
-FindRun = Callable[[str], Run | None]  # that of a job, by the job's name
+FindRun = Callable[[str], Run | None]  # finds a job's run by the job's name
 
 # Keys that are written as they are declared, by kind.
 _WRITTEN: Mapping[AssetKind, tuple[str, ...]] = {
@@ -46,12 +45,12 @@ _WRITTEN: Mapping[AssetKind, tuple[str, ...]] = {
     "data": ("auto_delete_setting",),
 }
 _READ_ONLY = ("provisioningState",)
-# What a version has that was given nothing.
+# The properties of a version that was given none.
 _NOTHING_GIVEN = {"isAnonymous": False, "isArchived": False, "tags": {}, "properties": {}}
 
 
 class _Source(NamedTuple):
-    """Where a version lies, and the properties that keep where it came from."""
+    """The address of a version's files, and the properties that keep its origin."""
 
     uri: str
     noted: Mapping[str, str] = {}
@@ -59,7 +58,7 @@ class _Source(NamedTuple):
 
 @dataclass(frozen=True)
 class _Wanted:
-    """A version that is to be, and what tells that another one is the same."""
+    """A version that is asked for, with the facts by which an equal version is recognised."""
 
     kind: AssetKind
     name: str
@@ -68,15 +67,10 @@ class _Wanted:
     version: str | None = None
     content_hash: str = ""  # of files
     datastore: str | None = None  # that the files must lie in
-    place: str = ""  # of what lies in the cloud
-
-    @property
-    def what(self) -> str:
-        """What another version has another one of."""
-        return "path" if self.place else "content"
+    place: str = ""  # in the cloud, where that is where it is
 
     def written(self, source: _Source) -> dict[str, Any]:
-        """All keys of the version."""
+        """Return all keys of the version."""
         tags = self.keys["tags"]
         return {
             **self.keys,
@@ -95,13 +89,12 @@ def register(
     find_run: FindRun,
     put: Write = write_version,
 ) -> Asset:
-    """Register a file or folder, which is sent to a datastore, or what lies in the cloud.
+    """Register a file or folder, which is uploaded, or what is in the cloud already.
 
-    The same content, or the same place, that is registered under this name and type already gives
-    that version back, the newest where there are several, without a byte sent; what else is
-    declared becomes its own as far as Azure lets it change. Raises as the local workspace does,
-    WrongUsage for a key that Azure has no use for, and EnvironmentRefused for a role that is
-    missing on the storage.
+    If a version of this name and type has the same content, or the same place, nothing is sent: the
+    newest such version is returned, with the other declared keys as far as Azure lets them change.
+    Raises as the local workspace does, WrongUsage for a key that Azure does not use, and
+    EnvironmentRefused for a role that is missing on the storage.
     """
     check_registration(kind, registration)
     _check_keys(kind, registration)
@@ -137,10 +130,10 @@ def register(
 def receive(
     connection: Connection, asset: Asset, content: Content, on_progress: OnProgress
 ) -> Asset:
-    """Register a copy of another workspace's asset; content that is there already is not read."""
+    """Register a copy of another workspace's asset; files that are there already are not read."""
     kind, content_hash, hashes = asset.kind, asset.content_hash, dict[str, str]()
     if not content_hash:
-        # Whoever registered it took no hash, and the place of a copy is named by it.
+        # The asset was registered without a hash, which the place of a copy is named by.
         hashes = {file.name: hash_file(file) for file in content.files}
         content_hash = hash_content(content.shape, hashes.items())
     wanted = _Wanted(
@@ -175,10 +168,11 @@ def send(
     content_hash: str | None = None,
     datastore: str | None = None,
 ) -> tuple[Place, str]:
-    """Upload a content to a datastore; return its place and the hash of what was read.
+    """Upload files to a datastore; return their place and the hash of the files as they were read.
 
-    `hashes` are those of the files that are known; `content_hash` that of all, where not all are.
-    Without a datastore it is the default one. Raises NotFound for one that is not there.
+    `hashes` are the known hashes of files, and `content_hash` is that of all of them, which is
+    needed where not all are known. Without a datastore, the default one is used. Raises NotFound
+    for a datastore that is not there.
     """
     from runner.azureml.uploads import upload
 
@@ -198,10 +192,30 @@ def send(
     return Place(store, inside), sent.content_hash
 
 
-def contents(connection: Connection, asset: Asset) -> Content:
-    """The files of an asset that lies in one of the workspace's datastores.
+def send_unchanged(
+    connection: Connection,
+    path: Path,
+    content: Content,
+    hashes: Mapping[str, str],
+    on_progress: OnProgress,
+    again: str,
+    datastore: str | None = None,
+) -> Place:
+    """Upload the files of a path, all of whose hashes are known, and return their place.
 
-    Raises EnvironmentRefused for one that lies elsewhere.
+    Raises EnvironmentRefused where a file changes meanwhile, which tells to do `again`.
+    """
+    base_name = path.absolute().name
+    place, sent = send(connection, base_name, content, hashes, on_progress, datastore=datastore)
+    if sent != hash_content(content.shape, hashes.items()):
+        raise EnvironmentRefused(f"{path} changed while it was being sent: {again}")
+    return place
+
+
+def contents(connection: Connection, asset: Asset) -> Content:
+    """Return the files of an asset, which must lie in one of the workspace's datastores.
+
+    Raises EnvironmentRefused for an asset that lies elsewhere.
     """
     from runner.azureml.downloads import find_content
 
@@ -249,7 +263,7 @@ def download(
 
 
 def _check_keys(kind: AssetKind, registration: Registration) -> None:
-    """Raise WrongUsage for a declared key that a workspace has no use for."""
+    """Raise WrongUsage for a declared key that a workspace does not use."""
     noun = ASSET_KINDS[kind].noun
     for key in registration.more:
         if key == "datastore" and not isinstance(registration.path, Path):
@@ -283,11 +297,9 @@ def _register_files(
     content_hash = hash_content(content.shape, hashes.items())
 
     def source() -> _Source:
-        place, arrived = send(connection, base_name, content, hashes, on_progress, datastore=store)
-        if arrived != content_hash:
-            raise EnvironmentRefused(
-                f"{registration.path} changed while it was being sent: register it again"
-            )
+        place = send_unchanged(
+            connection, path, content, hashes, on_progress, "register it again", store
+        )
         return _Source(storage_of(connection).long_uri(place))
 
     type_ = wanted.type or ASSET_KINDS[wanted.kind].guess_type(path)
@@ -299,10 +311,10 @@ def _register_files(
 
 
 def _noted(located: Located, find_run: FindRun) -> dict[str, str]:
-    """Properties that keep where something came from: its place, its job and the job's run."""
+    """Return the properties that keep a version's origin: its place, its job and the job's run."""
     origin = located.origin
     if origin is None and located.job is not None:
-        # Worth keeping, not worth failing for.
+        # The origin is worth keeping, but not worth failing for.
         with suppress(EnvironmentRefused, NotFound):
             run = find_run(located.job)
             origin = origin_of(run) if run else None
@@ -313,7 +325,7 @@ def _noted(located: Located, find_run: FindRun) -> dict[str, str]:
 def _add_unless_there(
     connection: Connection, wanted: _Wanted, source: Callable[[], _Source], put: Write
 ) -> Asset:
-    """The version that is there already, or a new one; only for that `source` is called."""
+    """Return the equal version, or add one; only for a new one is `source` called."""
     versions = list_versions(connection, ASSET_KINDS[wanted.kind].segment, wanted.name)
     found = _same(connection, wanted, versions)
     if found is None:
@@ -322,7 +334,7 @@ def _add_unless_there(
 
 
 def _matches(connection: Connection, wanted: _Wanted, properties: Mapping[str, Any]) -> bool:
-    """Whether a version is of the same files, or of the same place."""
+    """Tell whether a version has the same files, or the same place."""
     storage, uri = storage_of(connection), str(properties[ASSET_KINDS[wanted.kind].uri_key])
     if wanted.place:
         told = (properties.get("properties") or {}).get(PATH, uri)
@@ -333,7 +345,10 @@ def _matches(connection: Connection, wanted: _Wanted, properties: Mapping[str, A
 
 
 def _same(connection: Connection, wanted: _Wanted, versions: list[Version]) -> Version | None:
-    """The newest version of the same; only the one asked for, where one is."""
+    """Return the newest equal version, or only the version that is asked for by number.
+
+    Raises EnvironmentRefused where the version that is asked for is another.
+    """
     for version in versions:
         properties = version["properties"]
         type_ = properties.get(ASSET_KINDS[wanted.kind].type_key)
@@ -342,7 +357,8 @@ def _same(connection: Connection, wanted: _Wanted, versions: list[Version]) -> V
         if matches and meant and type_ == wanted.type and not archived(version):
             return version
         if version["name"] == wanted.version:
-            other = f"type, {type_}" if matches else wanted.what
+            differing = "path" if wanted.place else "content"
+            other = f"type, {type_}" if matches else differing
             raise taken_version(wanted.kind, wanted.name, version["name"], other)
     return None
 
@@ -366,10 +382,10 @@ def _add(
 
 
 def _amended(connection: Connection, wanted: _Wanted, version: Version) -> Version:
-    """Give a version what a later registration of the same declares besides.
+    """Add to a version the keys that a later registration of the same content declares.
 
-    This is written here and not by azure-ai-ml, which drops what it does not know of a version.
-    Raises EnvironmentRefused for a property that has another value already.
+    azure-ai-ml can't do this, as it drops the keys of a version that it does not know. Raises
+    EnvironmentRefused for a property that has another value already.
     """
     facts, old = ASSET_KINDS[wanted.kind], version["properties"]
     given = wire_properties(wanted.kind, wanted.written(_Source(old[facts.uri_key])))

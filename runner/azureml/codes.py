@@ -1,4 +1,4 @@
-"""Code assets: the folders of scoring scripts."""
+"""Registers code assets, which are the folders of scripts."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.assets.content import hash_content, hash_file, scan_code
-from runner.azureml.assets import send
+from runner.azureml.assets import send_unchanged
 from runner.azureml.storage import storage_of
 from runner.azureml.versions import HASH, Version, add_version, list_versions
-from runner.errors import EnvironmentRefused
 from runner.workspace import OnProgress
 
 if TYPE_CHECKING:
@@ -21,24 +20,22 @@ SEGMENT = "codes"
 def register_code(connection: Connection, name: str, folder: Path, on_progress: OnProgress) -> str:
     """Upload a folder of code, register it and return its reference.
 
-    The same content again keeps its version. Raises as `scan_code`, and EnvironmentRefused.
+    The same content keeps its version. Raises as `scan_code`, and EnvironmentRefused.
     """
     content = scan_code(folder)
     hashes = {file.name: hash_file(file) for file in content.files}
     content_hash = hash_content(content.shape, hashes.items())
 
     def same(versions: list[Version]) -> Version | None:
-        tagged = ((one, one["properties"].get("tags") or {}) for one in versions)
-        return next((one for one, tags in tagged if tags.get(HASH) == content_hash), None)
+        tagged = ((version, version["properties"].get("tags") or {}) for version in versions)
+        return next((version for version, tags in tagged if tags.get(HASH) == content_hash), None)
 
     versions = list_versions(connection, SEGMENT, name)
     found = same(versions)
     if found is None:
-        place, sent = send(connection, folder.absolute().name, content, hashes, on_progress)
-        if sent != content_hash:
-            raise EnvironmentRefused(f"{folder} changed while it was being sent: register again")
+        place = send_unchanged(connection, folder, content, hashes, on_progress, "register again")
         properties = {
-            # The service takes code by its https address only.
+            # The service accepts only https addresses of code.
             "codeUri": storage_of(connection).blob_url(place),
             "tags": {HASH: content_hash},
             "isAnonymous": False,

@@ -1,4 +1,4 @@
-"""What the modules of this package ask Azure through."""
+"""The connection to a workspace, through which the modules of this package send requests."""
 
 from __future__ import annotations
 
@@ -23,10 +23,7 @@ _NO_WORKSPACE = (
 
 
 class Connection(Session):
-    """A client of each of Azure's interfaces to a workspace, and what the workspace is called.
-
-    Each client is opened when it is first used.
-    """
+    """A client of each of Azure's interfaces to a workspace, opened when it is first used."""
 
     def __init__(self, outputs: Outputs) -> None:
         endpoints = outputs.endpoints or {}
@@ -43,64 +40,47 @@ class Connection(Session):
             self.credential,
             cloud.resource_manager_scope,
             API_VERSION,
-            self._explain,
+            self._refuse_missing_workspace,
         )
 
     @cached_property
     def scoring(self) -> Client:
-        """What takes the tokens of Machine Learning itself, for whole addresses: batch scoring."""
-        cloud = self.cloud
-        return Client(self.api_url, self.credential, cloud.machine_learning_scope)
+        """The batch endpoints, which are called by their whole addresses."""
+        return Client(self.api_url, self.credential, self.cloud.machine_learning_scope)
 
     @cached_property
     def endpoint_listing(self) -> Client:
         """The front end that lists an endpoint's jobs, below the workspace."""
-        return Client(
-            f"{self.api_url}/mferp/managementfrontend{self.outputs.resource_id}",
-            self.credential,
-            self.cloud.machine_learning_scope,
-        )
+        address = f"{self.api_url}/mferp/managementfrontend{self.outputs.resource_id}"
+        return Client(address, self.credential, self.cloud.machine_learning_scope)
 
     @cached_property
     def history(self) -> Client:
         """The run history of the workspace: `history.get("runs", name, "details")`."""
-        cloud = self.cloud
-        return Client(
-            f"{self.api_url}/history/v1.0{self.outputs.resource_id}",
-            self.credential,
-            cloud.resource_manager_scope,
-        )
+        return self._service("history")
 
     @cached_property
     def tracking(self) -> Client:
-        """What MLflow asks of the workspace: `tracking.url("runs", "get")`."""
-        return Client(
-            f"{self.api_url}/mlflow/v1.0{self.outputs.resource_id}/api/2.0/mlflow",
-            self.credential,
-            self.cloud.resource_manager_scope,
-        )
+        """The MLflow interface of the workspace: `tracking.url("runs", "get")`."""
+        return self._service("mlflow", "/api/2.0/mlflow")
 
     @cached_property
     def datasets(self) -> Client:
-        """What knows where the data lies that jobs wrote."""
-        return Client(
-            f"{self.api_url}/data/v1.0{self.outputs.resource_id}",
-            self.credential,
-            self.cloud.resource_manager_scope,
-        )
+        """The service that knows the places of data that jobs wrote."""
+        return self._service("data")
 
     @cached_property
     def models(self) -> Client:
-        """What knows where the models lie that jobs wrote."""
-        return Client(
-            f"{self.api_url}/modelregistry/v1.0{self.outputs.resource_id}",
-            self.credential,
-            self.cloud.resource_manager_scope,
-        )
+        """The service that knows the places of models that jobs wrote."""
+        return self._service("modelregistry")
+
+    def _service(self, name: str, path: str = "") -> Client:
+        address = f"{self.api_url}/{name}/v1.0{self.outputs.resource_id}{path}"
+        return Client(address, self.credential, self.cloud.resource_manager_scope)
 
     @cached_property
     def api_url(self) -> str:
-        """Where the workspace's own interfaces are.
+        """The address of the workspace's own interfaces.
 
         The tracking URI has the same host, which spares two requests.
         """
@@ -123,19 +103,19 @@ class Connection(Session):
         return found
 
     def is_own(self, subscription: str, group: str, workspace: str) -> bool:
-        """Whether a workspace is this one; Azure's names know no case."""
+        """Tell whether a workspace is this one; the case of Azure's names does not matter."""
         own = self.outputs
         asked = (subscription.lower(), group.lower(), workspace.lower())
         names = (own.subscription_id, own.resource_group, own.workspace)
         return asked == tuple(name.lower() for name in names)
 
-    def _explain(self, error: ServiceError) -> None:
-        """Raise NotFound where it is the whole workspace that is missing, or what it lies in."""
+    def _refuse_missing_workspace(self, error: ServiceError) -> None:
+        """Raise NotFound where the workspace, its group or its subscription is missing."""
         if isinstance(error, Missing) and error.code in _NO_WORKSPACE:
             _ = self.workspace
 
     def _siblings(self) -> list[str]:
-        """The workspaces of the resource group, as far as they can be seen."""
+        """Return the names of the group's workspaces; none where they can't be listed."""
         group, _, _ = self.arm.base_url.rpartition("/workspaces/")
         client = Client(group, self.credential, self.cloud.resource_manager_scope, API_VERSION)
         try:

@@ -1,4 +1,4 @@
-"""Fetching blobs: as a content that is read piece by piece, or into a folder, whole."""
+"""Downloads blobs, either as contents that are read piece by piece, or into a folder."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from runner.assets.content import Content, ContentFile
 from runner.assets.fetching import checked_name, write
-from runner.azure.errors import explained
+from runner.azure.errors import translated_errors
 from runner.azure.ways_out import BLOB_READER
+from runner.azureml.storage import listing_errors
 from runner.errors import NotFound
 
 if TYPE_CHECKING:
@@ -21,16 +22,15 @@ PIECE = 4 << 20  # bytes fetched at a time
 
 
 def find_content(container: ContainerClient, path: str) -> Content:
-    """What lies at a path of a container: a blob, or all below it as a folder.
+    """Return the blob at a path of a container, or all blobs below it as a folder.
 
     Raises NotFound where there is nothing, and EnvironmentRefused for a blob whose name would
-    climb out of a folder.
+    lead out of the folder.
     """
     path = path.rstrip("/")
     folder = f"{path}/" if path else ""
-    host = container.primary_hostname
     files = []
-    with explained(f"list {container.container_name} of {host}", host, BLOB_READER):
+    with listing_errors(container):
         for blob in container.list_blobs(name_starts_with=path, include=["metadata"]):
             # Storage with a hierarchy keeps its folders as blobs, too.
             if (blob.metadata or {}).get("hdi_isfolder") == "true":
@@ -46,8 +46,8 @@ def find_content(container: ContainerClient, path: str) -> Content:
                 files.append(ContentFile(name, blob.size, read))
     if not files:
         raise NotFound(
-            f"there is nothing at {path!r} in container {container.container_name} of {host}:"
-            " it was deleted, or never uploaded"
+            f"there is nothing at {path!r} in container {container.container_name} of"
+            f" {container.primary_hostname}: it was deleted, or never uploaded"
         )
     return Content("folder", sorted(files, key=lambda file: os.fsencode(file.name)))
 
@@ -55,10 +55,10 @@ def find_content(container: ContainerClient, path: str) -> Content:
 def fetch(
     container: ContainerClient, path: str, folder: Path, on_progress: Callable[[int, int], None]
 ) -> list[Path]:
-    """Write what lies at a path of a container into a folder, and return the files.
+    """Write the blobs at a path of a container into a folder, and return the files.
 
-    A single blob keeps its name there. `on_progress` gets the bytes done and all. Raises as
-    `find_content`, and EnvironmentRefused where the folder can't be written.
+    A single blob keeps its name there. `on_progress` is called with the bytes done and the bytes
+    of all. Raises as `find_content`, and EnvironmentRefused where the folder can't be written.
     """
     content = find_content(container, path)
     write(content, folder, lambda done: on_progress(done, content.size))
@@ -70,7 +70,7 @@ def _read(container: ContainerClient, name: str, size: int, etag: str) -> Iterat
 
     host = container.primary_hostname
     for start in range(0, size, PIECE):
-        with explained(f"read {name} from {host}", host, BLOB_READER):
+        with translated_errors(f"read {name} from {host}", host, BLOB_READER):
             piece = container.download_blob(
                 name,
                 offset=start,

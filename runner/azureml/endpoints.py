@@ -1,4 +1,4 @@
-"""A workspace's endpoints and their deployments."""
+"""Finds a workspace's endpoints and their deployments."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ _VERSION_ID = re.compile(r"/workspaces/[^/]+/[^/]+/([^/]+)/versions/([^/]+)$")
 
 
 def list_endpoints(connection: Connection) -> list[EndpointInfo]:
-    """Every endpoint of the workspace, by name: the logical one where the stack knows it."""
+    """Return the workspace's endpoints, sorted by name, which is logical if the stack knows it."""
     from concurrent.futures import ThreadPoolExecutor
 
     def described(found: tuple[Kind, dict[str, Any]]) -> EndpointInfo:
         return _describe(connection, *found)
 
-    listed = [(kind, one) for kind in KINDS for one in connection.arm.pages(KINDS[kind])]
+    listed = [(kind, found) for kind in KINDS for found in connection.arm.pages(KINDS[kind])]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return sorted(pool.map(described, listed), key=lambda one: one.name)
+        return sorted(pool.map(described, listed), key=lambda endpoint: endpoint.name)
 
 
 def show_endpoint(connection: Connection, name: str) -> EndpointInfo:
-    """An endpoint by its logical or its actual name. Raises NotFound."""
+    """Return an endpoint by its logical or actual name. Raises NotFound."""
     return _describe(connection, *find_endpoint(connection, name))
 
 
 def find_endpoint(
     connection: Connection, name: str, kinds: tuple[Kind, ...] = ("batch", "online")
 ) -> tuple[Kind, dict[str, Any]]:
-    """An endpoint's kind and its resource, by logical or actual name. Raises NotFound."""
+    """Return an endpoint's kind and resource, by logical or actual name. Raises NotFound."""
     known = (connection.outputs.endpoints or {}).get(name)
     for kind in kinds:
         if known is not None and known.kind != kind:
@@ -55,18 +55,18 @@ def find_endpoint(
 def endpoint_names(
     connection: Connection, kinds: tuple[Kind, ...] = ("batch", "online")
 ) -> list[str]:
-    """The names of the workspace's endpoints, logical where the stack knows them."""
+    """Return the names of the workspace's endpoints, logical where the stack knows them."""
     return [
-        connection.logical_name(one["name"])
+        connection.logical_name(endpoint["name"])
         for kind in kinds
-        for one in connection.arm.pages(KINDS[kind])
+        for endpoint in connection.arm.pages(KINDS[kind])
     ]
 
 
 class DeployedEndpoints:
     """The workspace's batch endpoints; implements `runner.invocation.request.BatchEndpoints`.
 
-    What the stack's output knows is not asked of Resource Manager.
+    Resource Manager is asked only for facts that the stack's output lacks.
     """
 
     default_place = "in the stack file and deploy"
@@ -107,10 +107,10 @@ class DeployedEndpoints:
         found = self.look_up(endpoint)
         if asked is None or asked.lower() not in map(str.lower, found.names):
             return found
-        return replace(found, names={*found.names, asked})  # Azure's names know no case
+        return replace(found, names={*found.names, asked})  # the case of names does not matter
 
     def look_up(self, endpoint: str) -> Deployments:
-        """The deployments of an endpoint as Resource Manager has them. Raises NotFound."""
+        """Return an endpoint's deployments as Resource Manager has them. Raises NotFound."""
         _, found = find_endpoint(self._connection, endpoint, ("batch",))
         self._found[endpoint] = found
         path = ("batchEndpoints", found["name"], "deployments")
@@ -119,7 +119,7 @@ class DeployedEndpoints:
         return Deployments(names, default or None)
 
     def scoring_uri(self, endpoint: str) -> str:
-        """Where to post, of an endpoint whose deployments were asked for."""
+        """Return the address of an endpoint; its deployments were asked for before."""
         if endpoint in self._found:
             return str(self._found[endpoint]["properties"]["scoringUri"])
         known = (self._known or {})[endpoint]
@@ -128,13 +128,13 @@ class DeployedEndpoints:
 
 
 def reference(asset_id: str | None) -> str | None:
-    """`azureml:<name>:<version>` of a version's id in Resource Manager; other ids as they are."""
+    """Return `azureml:<name>:<version>` for a version's id; other ids stay as they are."""
     found = _VERSION_ID.search(asset_id or "")
     return f"azureml:{found[1]}:{found[2]}" if found else asset_id
 
 
 def component_of(deployment: Mapping[str, Any]) -> str | None:
-    """The id of the component that a batch deployment runs; None for one that runs a model."""
+    """Return the id of a batch deployment's component; None where it runs a model."""
     configuration = deployment["properties"].get("deploymentConfiguration") or {}
     return (configuration.get("componentId") or {}).get("assetId")
 
@@ -150,8 +150,8 @@ def _describe(connection: Connection, kind: Kind, endpoint: Mapping[str, Any]) -
         kind=kind,
         deployments=tuple(
             sorted(
-                (_deployment(name, one, default, traffic) for one in deployments),
-                key=lambda one: one.name,
+                (_deployment(name, found, default, traffic) for found in deployments),
+                key=lambda deployment: deployment.name,
             )
         ),
         default=default,

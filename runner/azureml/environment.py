@@ -1,4 +1,4 @@
-"""An environment on Azure Machine Learning, which a stack's output or a `config.json` describes."""
+"""Opens an environment on Azure Machine Learning, by a stack's output or a `config.json`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PACKAGES = {
 
 
 def open_workspace(project: Project, environment: str, source: Source, /) -> Workspace:
-    """The workspace that a source leads to. Raises WrongUsage, NotFound, EnvironmentRefused."""
+    """Return the workspace of a source. Raises WrongUsage, NotFound, EnvironmentRefused."""
     _check_packages(environment)
     from runner.azureml.workspace import AzureWorkspace
 
@@ -38,7 +38,7 @@ def open_workspace(project: Project, environment: str, source: Source, /) -> Wor
 def describe(
     project: Project, environment: str, source: Source, _workspace: Callable[[], Workspace], /
 ) -> dict[str, Any]:
-    """The workspace's address, and the names its endpoints have there. Raises as `read_address`."""
+    """Return the workspace's address and its endpoints' names. Raises as `read_address`."""
     outputs = read_address(project, environment, source)
     endpoints = outputs.endpoints or {}
     return {
@@ -52,10 +52,10 @@ def describe(
 
 
 def examine(project: Project, environment: str, source: Source, _full: bool, /) -> Iterator[Link]:
-    """Each link of the chain that leads to the workspace, as it is looked at.
+    """Yield each link of the chain that leads to the workspace, as it is checked.
 
-    Raises EnvironmentRefused where a package is missing; all else that is wrong is a link that
-    failed.
+    Raises EnvironmentRefused where a package is missing; anything else that is wrong is a link
+    that failed.
     """
     _check_packages(environment)
     from runner.azureml.health import examine
@@ -66,7 +66,7 @@ def examine(project: Project, environment: str, source: Source, _full: bool, /) 
 
 
 def find_adoption(project: Project, environment: str) -> Adoption:
-    """Find what a stack takes over of a workspace that runs already.
+    """Find the resources of a running workspace that a stack takes over.
 
     Raises WrongUsage, EnvironmentRefused.
     """
@@ -77,7 +77,7 @@ def find_adoption(project: Project, environment: str) -> Adoption:
 
 
 def read_address(project: Project, environment: str, source: Source) -> Outputs:
-    """Read where the workspace is. Raises WrongUsage, NotFound, EnvironmentRefused."""
+    """Read the workspace's address. Raises WrongUsage, NotFound, EnvironmentRefused."""
     if source.kind == "config":
         assert source.file is not None
         return read_config(source.file)

@@ -1,4 +1,4 @@
-"""Environments of a workspace, found or registered for a job."""
+"""Finds or registers the environment of a job in a workspace."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.assets.content import hash_content, hash_file, scan
-from runner.azureml.assets import send
-from runner.azureml.sdk import create, spoken_through
+from runner.azureml.assets import send_unchanged
+from runner.azureml.sdk import create, translated_sdk_errors
 from runner.azureml.storage import storage_of
 from runner.azureml.versions import latest_version, list_versions
 from runner.declarations import AssetReference, Catalog, Environment
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from runner.declarations.job import Job
 
 SEGMENT = "environments"
-ANONYMOUS = "CliV2AnonymousEnvironment"  # what the Azure CLI calls one without a name
+ANONYMOUS = "CliV2AnonymousEnvironment"  # the Azure CLI's name of one without a name
 _ROUTES = ("liveness_route", "scoring_route", "readiness_route")
 _SYSTEMS = {"linux": "Linux", "windows": "Windows"}
 
@@ -35,10 +35,11 @@ def environment_id(
     source: AssetReference | Environment,
     on_progress: OnProgress,
 ) -> str:
-    """The id of an environment. One that is written in full is registered under its content.
+    """Return the id of an environment; one that is declared in full is registered.
 
-    So the same content again is the same version. Raises NotFound with the nearest names,
-    DeclarationError for a conda file that can't be read, WrongUsage and EnvironmentRefused.
+    Its version is made of its content, so the same content is registered once. Raises NotFound
+    with the nearest names, DeclarationError for a conda file that can't be read, WrongUsage and
+    EnvironmentRefused.
     """
     if isinstance(source, Environment):
         return _register(connection, source, on_progress)
@@ -55,21 +56,21 @@ def environment_id(
     own = catalog.environments.get(source.name)
     if own is not None and source.version in (None, own.version):
         return _register(connection, own, on_progress)
-    versions = [str(one["name"]) for one in list_versions(connection, SEGMENT, source.name)]
+    versions = [str(found["name"]) for found in list_versions(connection, SEGMENT, source.name)]
     raise connection.missing(
         "environment",
         str(source).removeprefix("azureml:"),
         lambda: (
-            [f"{source.name}:{one}" for one in versions]
-            or [str(one["name"]) for one in connection.arm.pages(SEGMENT)]
+            [f"{source.name}:{version}" for version in versions]
+            or [str(environment["name"]) for environment in connection.arm.pages(SEGMENT)]
         ),
     )
 
 
 def declared_environment(entity: Any, job: Job, folder: Path) -> Environment:
-    """What azure-ai-ml read as an environment in the place of a step or a trial of a job.
+    """Return the declaration of an environment that azure-ai-ml read in a step or trial of a job.
 
-    `folder` is what a relative path starts from.
+    Relative paths start from `folder`.
     """
     build, inference = entity.build, entity.inference_config
     named = entity.name != ANONYMOUS
@@ -134,8 +135,8 @@ def _id(connection: Connection, name: str, version: str) -> str:
 
 
 def _entity(environment: Environment, name: str, version: str, context: str | None) -> Any:
-    """The environment in azure-ai-ml's words; `context` is where the folder of a build lies."""
-    with spoken_through(f"read the environment in {environment.file}"):
+    """Return azure-ai-ml's entity; `context` is the address of the folder of a build."""
+    with translated_sdk_errors(f"read the environment in {environment.file}"):
         from azure.ai.ml.entities import BuildContext
         from azure.ai.ml.entities import Environment as Entity
 
@@ -156,7 +157,7 @@ def _entity(environment: Environment, name: str, version: str, context: str | No
             tags=dict(environment.tags),
             is_anonymous=environment.name is None,
         )
-        entity.version = version  # of one without a name it takes a hash of its own
+        entity.version = version  # it gives one without a name a hash of its own
         return entity
 
 
@@ -165,20 +166,20 @@ def _routes(inference: InferenceConfig) -> dict[str, Any]:
 
 
 def _is_same(there: dict[str, Any], environment: Environment) -> bool:
-    """Whether a version was made from the same; where the files of a build lie is not known."""
+    """Tell whether a version has the same content, but for the files of a build."""
     build, inference = environment.build, environment.inference_config
     routes = there.get("inferenceConfig")
     return (
         (there.get("image") or None) == environment.image
         and there.get("osType") == _SYSTEMS[environment.os_type]
-        and _conda(there) == _conda_of(environment)
+        and _parsed(there.get("condaFile")) == _conda_of(environment)
         and _dockerfile(there) == (build and build.dockerfile_path)
         and _ports(routes) == (inference and _ports(_routes(inference)))
     )
 
 
 def _ports(routes: dict[str, Any] | None) -> Any:
-    """The routes of an inference server, however their keys are spelled."""
+    """Return the routes of an inference server in a form that is the same in every spelling."""
     return routes and {
         name.lower().replace("_", ""): (route["port"], route["path"])
         for name, route in routes.items()
@@ -187,15 +188,13 @@ def _ports(routes: dict[str, Any] | None) -> Any:
 
 
 def _conda_of(environment: Environment) -> Any:
+    return _parsed(conda_text(environment))
+
+
+def _parsed(text: str | None) -> Any:
     import yaml
 
-    return yaml.safe_load(conda_text(environment) or "null")
-
-
-def _conda(properties: dict[str, Any]) -> Any:
-    import yaml
-
-    return yaml.safe_load(properties.get("condaFile") or "null")
+    return yaml.safe_load(text or "null")
 
 
 def _dockerfile(properties: dict[str, Any]) -> Any:
@@ -220,8 +219,6 @@ def _send(
     """Upload a build's folder and return its address."""
     store = (datastore or "").removeprefix("azureml:") or None
     content = scan(folder)
-    place, sent = send(connection, folder.name, content, hashes, on_progress, datastore=store)
-    if sent != hash_content("folder", hashes.items()):
-        raise EnvironmentRefused(f"{folder} changed while it was being sent: train again")
-    # The service takes it for a folder by its last character.
+    place = send_unchanged(connection, folder, content, hashes, on_progress, "train again", store)
+    # By the slash the service knows that it is a folder.
     return f"{storage_of(connection).blob_url(place)}/"

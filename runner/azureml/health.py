@@ -1,4 +1,4 @@
-"""Each link between a person and the endpoints of a workspace on Azure."""
+"""Checks each link between this machine and the endpoints of a workspace on Azure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from runner.azure.errors import ServiceError, explained
+from runner.azure.errors import ServiceError, translated_errors
 from runner.azure.ways_out import BLOB_CONTRIBUTOR, BLOB_READER
 from runner.azureml.connection import Connection
 from runner.azureml.endpoints import KINDS
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from runner.stacks.output import EndpointOutput
 
 _LINKS = ("pulumi", "outputs", "sign-in", "workspace", "data plane", "storage", "endpoints")
-_NEEDED = _LINKS[:4]  # without which the ones behind can't be looked at
-_PROBE = "runner-doctor"  # a blob that is never written, and a run that never was
+_NEEDED = _LINKS[:4]  # without which the links behind can't be checked
+_PROBE = "runner-doctor"  # the name of a blob that is never written, and of a run that never was
 
 
 def examine(source: str, file: Path, read: Callable[[], Outputs]) -> Iterator[Link]:
-    """Each link of the chain, as it is looked at; behind a broken one the rest is skipped.
+    """Yield each link of the chain as it is checked; behind a broken one the rest is skipped.
 
-    `source` is what kind of description leads to the workspace and `read` reads it.
+    `source` is the kind of description that leads to the workspace, and `read` reads it.
     """
     return until_broken(_chain(source, file, read), _LINKS, _NEEDED)
 
@@ -68,7 +68,7 @@ def _workspace(connection: Connection) -> str:
 
 
 def _data_plane(connection: Connection) -> str:
-    """Ask the workspace itself, which a private link can close while Resource Manager answers."""
+    """Check that the workspace itself answers, which a private link can prevent."""
     try:
         connection.history.find("runs", _PROBE, "details")
     except ServiceError as error:
@@ -79,16 +79,16 @@ def _data_plane(connection: Connection) -> str:
 
 
 def _storage(connection: Connection) -> str:
-    """Read and write in the default datastore, without leaving anything behind."""
+    """Check that the default datastore can be read and written, without leaving a blob in it."""
     from azure.core import MatchConditions
     from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 
     name = storage_of(connection).default_name
     container = storage_of(connection).container(name)
-    with explained(f"list the blobs of datastore {name!r}", role=BLOB_READER):
+    with translated_errors(f"list the blobs of datastore {name!r}", role=BLOB_READER):
         next(iter(container.list_blobs(results_per_page=1)), None)
     with (
-        explained(f"write to datastore {name!r}", role=BLOB_CONTRIBUTOR),
+        translated_errors(f"write to datastore {name!r}", role=BLOB_CONTRIBUTOR),
         # Rights are checked before conditions, and this condition never holds.
         suppress(ResourceModifiedError, ResourceNotFoundError),
     ):
@@ -132,8 +132,8 @@ def _endpoint(
     if state != "Succeeded":
         raise ServiceError(f"{endpoint.name} is {state}; run {again}, or look in the portal")
     listed = connection.arm.pages(kind, endpoint.name, "deployments")
-    kept += sorted(listed, key=lambda one: str(one["name"]))  # not as they came to be
-    names = [one["name"] for one in kept]
+    kept += sorted(listed, key=lambda deployment: str(deployment["name"]))
+    names = [deployment["name"] for deployment in kept]
     if not names:
         online = endpoint.kind == "online"
         way = first_deployment(connection.outputs.stack, logical, online=online)
@@ -145,7 +145,7 @@ def _endpoint(
         if not traffic:
             raise ServiceError(f"{endpoint.name} sends traffic nowhere; set `traffic` in the stack")
         return f"{endpoint.name}, " + ", ".join(
-            f"{one} {share} %" for one, share in sorted(traffic.items())
+            f"{deployment} {share} %" for deployment, share in sorted(traffic.items())
         )
     default = (properties.get("defaults") or {}).get("deploymentName")
     if default is None:

@@ -1,4 +1,4 @@
-"""What a job reads: data of the workspace, of a datastore, of an address or of this machine."""
+"""Finds the input of a job: data of the workspace, a datastore, an address or this machine."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PROVIDER = "/providers/Microsoft.MachineLearningServices"
 
 @dataclass(frozen=True)
 class Input:
-    """Where a job reads from."""
+    """An input, as Azure is given it."""
 
     uri: str
     type: InputType
@@ -39,8 +39,8 @@ class Input:
 class InputAssets:
     """The workspace's assets, for a job that waits for its input.
 
-    What has to be registered for it is written without azure-ai-ml, whose import would take longer
-    than all the rest of a small job's start.
+    Versions are written without azure-ai-ml, whose import would take longer than all else at the
+    start of a small job.
     """
 
     connection: Connection
@@ -61,9 +61,9 @@ class InputAssets:
 def find_input(
     connection: Connection, catalog: Catalog, asked: str, type_: str | None, assets: Registrar
 ) -> Input:
-    """What is asked for, which is registered where it is a path, or declared and not there yet.
+    """Return the input that is asked for; a path, or declared data, is registered if need be.
 
-    Raises NotFound, and WrongUsage for what is of another type than `type_`, or no input at all.
+    Raises NotFound, and WrongUsage for data of another type than `type_`, or no input at all.
     """
     form, named = form_of(asked), DATA_ID.fullmatch(asked)
     if named is not None:
@@ -71,7 +71,7 @@ def find_input(
     if form == "datastore":
         return Input(_place_uri(asked), address_type(asked, type_), asked)
     if form == "https":
-        # What comes behind a question mark may be a signature.
+        # The part behind a question mark may be a signature.
         return Input(asked, address_type(asked, type_), asked.partition("?")[0])
     if form == "asset":
         reference = parse_reference(asked, "data")
@@ -86,13 +86,13 @@ def find_input(
 
 
 def asset_id(connection: Connection, asset: Asset) -> str:
-    """An asset by its id, which the job then keeps as its lineage."""
+    """Return an asset's id, by which a job keeps its lineage."""
     segment = ASSET_KINDS[asset.kind].segment
     return f"{connection.outputs.resource_id}/{segment}/{asset.name}/versions/{asset.version}"
 
 
 def _own_reference(connection: Connection, named: re.Match[str]) -> str:
-    """A data asset's id as a reference. Raises WrongUsage for one of another workspace."""
+    """Return the reference for a data asset's id. Raises WrongUsage for another workspace's."""
     if not connection.is_own(named["subscription"], named["group"], named["workspace"]):
         raise WrongUsage(
             f"{named[0]!r} is in another workspace than {connection.outputs.workspace!r}: register"
@@ -102,7 +102,7 @@ def _own_reference(connection: Connection, named: re.Match[str]) -> str:
 
 
 def _place_uri(asked: str) -> str:
-    """A place in a datastore as Azure reads it. Raises WrongUsage."""
+    """Return a place in a datastore as Azure reads it. Raises WrongUsage."""
     parse_place(asked)
     if asked.startswith("azureml://"):
         return asked
@@ -122,10 +122,10 @@ def _of_asset(connection: Connection, asset: Asset | Model | Data, asked: str | 
 
 
 def _of_path(connection: Connection, chosen: Chosen, assets: Registrar) -> Input:
-    """Files of this machine: sent once, however many jobs read them.
+    """Register files of this machine, which are uploaded once for all jobs that read them.
 
-    They become a data asset of their own, named by their content, so that no asset of another name
-    gets a version nobody meant.
+    They become a data asset that is named by their content, so that no other asset gets a version
+    of them.
     """
     from runner.assets.content import hash_path
 

@@ -1,4 +1,4 @@
-"""Asking a batch endpoint of Azure to score: one invocation, one job."""
+"""Invokes a batch endpoint of Azure, which begins one job."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from runner.assets.registering import Registrar
-from runner.azure.errors import ServiceError, explained
-from runner.azure.ways_out import BLOB_READER
+from runner.azure.errors import ServiceError
 from runner.azureml.endpoints import DeployedEndpoints
 from runner.azureml.inputs import find_input
 from runner.azureml.jobs import job_record
 from runner.azureml.lost_jobs import LostJob
 from runner.azureml.pipeline_inputs import Given, find_component, find_inputs
-from runner.azureml.storage import Place, storage_of
+from runner.azureml.storage import Place, first_blob, storage_of
 from runner.azureml.submission import UNCERTAIN, begin_job, name_job
 from runner.declarations.scoring_request import model_input, wire_settings
 from runner.errors import JobFailed, WrongUsage
@@ -33,14 +32,14 @@ if TYPE_CHECKING:
 def invoke(
     connection: Connection, catalog: Catalog, invocation: Invocation, assets: Registrar
 ) -> Job:
-    """Start a batch job, and return it as Azure accepted it.
+    """Begin a batch job, and return it as Azure accepted it.
 
-    It is looked for before Azure is asked a second time, so a lost answer leaves no second job
-    behind (Azure/azure-sdk-for-python#31166). Raises WrongUsage for settings Azure takes no call
-    of, NotFound for what the workspace lacks, Interrupted and EnvironmentRefused; then there is no
-    job, or the error names it, or all that it may be.
+    The job is looked for before Azure is asked a second time, so a lost answer leaves no second
+    job behind (Azure/azure-sdk-for-python#31166). Raises WrongUsage for settings that can't be
+    changed by a call, NotFound for what the workspace lacks, Interrupted and EnvironmentRefused;
+    then there is no job, or the error names it, or all jobs that it may be.
     """
-    first_pause()  # who follows the job wants no error of their settings once there is one
+    first_pause()  # a wrong RUNNER_POLL_INTERVAL must be refused before there is a job
     refuse_only_here(invocation)
     if invocation.endpoint is not None:
         logical = connection.logical_name(invocation.endpoint)
@@ -73,7 +72,7 @@ def _of_model(
     invocation: Invocation,
     assets: Registrar,
 ) -> Given:
-    """The one input of a model."""
+    """Return the one input of a model."""
     found = find_input(connection, catalog, request.data, invocation.input_type, assets)
     return Given(model_input(found.uri, found.type), found.shown, found.notices)
 
@@ -85,7 +84,7 @@ def _of_pipeline(
     invocation: Invocation,
     assets: Registrar,
 ) -> tuple[dict[str, Any], Given, tuple[str, ...]]:
-    """Where a pipeline's output goes, its inputs, and a notice as `_output` has it."""
+    """Return the place of a pipeline's output, its inputs, and a notice as `_output` does."""
     component = find_component(connection, request)
     output: dict[str, Any] = {}
     unseen: tuple[str, ...] = ()
@@ -108,10 +107,10 @@ def _of_pipeline(
 def _output(
     connection: Connection, request: Request, asked: str | None, settings: dict[str, Any]
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Where the predictions go, where that is not left to Azure; takes the file name with it.
+    """Return the place of the predictions, if one is asked for; the file's name leaves `settings`.
 
-    Beside it comes a notice where it can't be seen whether something is there already. Raises
-    JobFailed where something is.
+    With it comes a notice, where it can't be seen whether the place is free. Raises JobFailed
+    where it is not.
     """
     if asked is None:
         return {}, ()
@@ -126,7 +125,7 @@ def _output(
 
 
 def _place(connection: Connection, asked: str) -> Place:
-    """The place that --output-path names. Raises WrongUsage."""
+    """Return the place that --output-path names. Raises WrongUsage."""
     if not asked.startswith(("azureml:", "/subscriptions/")):
         raise WrongUsage(
             f"--output-path {asked!r} is on this machine, where the cluster can't write: give"
@@ -136,21 +135,15 @@ def _place(connection: Connection, asked: str) -> Place:
 
 
 def _must_be_new(connection: Connection, place: Place) -> tuple[str, ...]:
-    """Refuse a place that holds something: the job would fail, once its cluster has started.
+    """Raise JobFailed for a place that holds something, as the job would fail after its start.
 
-    Returns a notice where who asks may not look there, as whoever may invoke need not.
+    Returns a notice where the account may not list the place, which it need not to invoke.
     """
     container = storage_of(connection).container(place.datastore)
-    host = container.primary_hostname
     try:
-        with explained(f"list {container.container_name} of {host}", host, BLOB_READER):
-            # The first name is that of the place itself, or else a longer one; below it is `/`.
-            pages = (
-                container.list_blob_names(name_starts_with=prefix, results_per_page=1)
-                for prefix in (place.path, f"{place.path}/")
-            )
-            first = (next(iter(names), "") for names in pages)
-            taken = any(f"{name}/".startswith(f"{place.path}/") for name in first)
+        # The first name may be a longer one that goes on otherwise: what is below has a slash.
+        first = (first_blob(container, prefix) or "" for prefix in (place.path, f"{place.path}/"))
+        taken = any(f"{name}/".startswith(f"{place.path}/") for name in first)
     except ServiceError as error:
         return (f"the job fails if {place.short_uri} exists, which can't be seen: {error}",)
     if taken:
@@ -164,12 +157,12 @@ def _begin(
     request: Request,
     properties: Mapping[str, Any],
 ) -> Mapping[str, Any]:
-    """Ask for a job that is shown as no other is; one that is interrupted is canceled."""
+    """Begin a job under a unique display name; it is canceled where the command is interrupted."""
     import uuid
     from datetime import UTC, datetime
 
     unique = uuid.uuid4()
-    # Azure refuses a call that names none where the endpoint has no default, even an only one.
+    # Where an endpoint has no default, Azure wants its only deployment named, too.
     deployment = None if request.by_default else request.deployment
     endpoint, scoring_uri = request.endpoint, endpoints.scoring_uri(request.endpoint)
     job = name_job(endpoint, unique.hex)

@@ -1,9 +1,9 @@
-"""The log files of a batch job, and what they say of its progress and of why it failed.
+"""Reads the log files of a batch job, its progress from them, and the reason of its failure.
 
-A batch job is a pipeline run with a child, `batchscoring`. The child writes how far it has come
-to `logs/job_progress_overview.<time>.txt`, and what its script raised to `logs/user/error.txt` and
-`logs/user/error/<node>/process<number>.txt`; the run history lists all of them with addresses that
-are signed for a while.
+A batch job is a pipeline run with a child, `batchscoring`. The child writes its progress to
+`logs/job_progress_overview.<time>.txt`, and the errors of its script to `logs/user/error.txt` and
+`logs/user/error/<node>/process<number>.txt`. The run history lists all files by addresses that are
+signed for a while.
 https://learn.microsoft.com/azure/machine-learning/how-to-troubleshoot-batch-endpoints
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -44,21 +44,16 @@ _LAST_LINES = 3
 
 @dataclass(frozen=True)
 class Advance:
-    """What a progress log says so far."""
+    """The progress that a log tells so far."""
 
     mini_batches: int = 0
     mini_batches_done: int = 0
     files: int = 0
-    failed_files: int | None = None  # None where it says nothing of them
+    failed_files: int | None = None  # None where the log does not mention them
 
     def after(self, line: str) -> Advance:
-        """This, with one more line of the log."""
-        total, done, files, failed = (
-            self.mini_batches,
-            self.mini_batches_done,
-            self.files,
-            self.failed_files,
-        )
+        """Return the progress after one more line of the log."""
+        total, done, files, failed = astuple(self)
         if found := _SCHEDULED.search(line):
             total = max(total, int(found[1]))
         if found := _ITEMS.search(line):
@@ -71,31 +66,30 @@ class Advance:
 
 
 def log_files_of(connection: Connection, job: str) -> LogFiles:
-    """The log files of a job, which whoever asks next need not look for again."""
+    """Return the log files of a job; there is one object for each job of a connection."""
     known = connection.once(_known_log_files)
-    if job not in known:
-        known[job] = LogFiles(connection, job)
-    return known[job]
+    return known.setdefault(job, LogFiles(connection, job))
 
 
 class LogFiles:
-    """The log files of a job and of its child, read on from where they were left."""
+    """The log files of a job and of its child, whose lines are read once each."""
 
     def __init__(self, connection: Connection, name: str) -> None:
         self._connection = connection
         self._name = name
         self._addresses: dict[str, str] = {}
-        self._read: dict[str, int] = {}  # bytes of each file that were taken in
+        self._read: dict[str, int] = {}  # bytes read of each file
         self._clients: dict[str, Client] = {}
         self._child: str | None = None
         self._retry: Retry = "always"
         self.error: str | None = None  # of the run, once it has failed
-        self.advance = Advance()  # what the progress logs say, as far as they were read
+        self.advance = Advance()  # as far as the progress logs were read
 
     def look(self, retry: Retry = "always", whole: bool = True) -> None:
-        """Ask the run history which files there are by now; `retry` holds for reading them, too.
+        """Ask the run history for the files that there are by now.
 
-        Not `whole`: only those of the child, which tells the progress.
+        `retry` is used for reading them, too. Where not `whole`, only the files of the child are
+        asked for, which tell the progress.
         """
         self._retry = retry
         if whole:
@@ -104,27 +98,27 @@ class LogFiles:
             self._addresses |= self._details(self.child)
 
     def rewind(self) -> None:
-        """Take every file as not read yet."""
+        """Forget which lines were read."""
         self._read.clear()
         self.advance = Advance()
 
     @property
     def child(self) -> str | None:
-        """The run that does the job's work, or the first of many; None until there is one."""
+        """The run that does the job's work, or the first of several; None until there is one."""
         if self._child is None:
             below = self._connection.history.find("runs", self._name, "children", retry=self._retry)
             found = (below or {}).get("value") or ()
-            runs = sorted(found, key=lambda one: one.get("name") != _SCORING)
-            self._child = next((str(one["runId"]) for one in runs), None)
+            runs = sorted(found, key=lambda run: run.get("name") != _SCORING)
+            self._child = next((str(run["runId"]) for run in runs), None)
         return self._child
 
     def progress_lines(self) -> list[str]:
-        """The lines of the newest progress log that were not read yet."""
+        """Return the new lines of the newest progress log."""
         names = sorted(name for name in self._addresses if _PROGRESS.fullmatch(name))
         return self._new_lines(names[-1]) if names else []
 
     def shown_lines(self) -> list[str]:
-        """The lines that are worth showing and were not read yet, file by file."""
+        """Return the new lines that are worth showing, file by file."""
         return [
             line
             for pattern in _SHOWN
@@ -134,7 +128,7 @@ class LogFiles:
         ]
 
     def last_lines(self) -> list[str]:
-        """The end of what says why the job failed."""
+        """Return the last lines of the file that tells best why the job failed."""
         for patterns in ((_ERRORS,), _SHOWN):
             names = [
                 name
@@ -148,7 +142,7 @@ class LogFiles:
         return []
 
     def failure(self) -> str | None:
-        """Why the job failed, on one line: its run's error and the end of its log."""
+        """Return why the job failed, on one line: its run's error and the end of its log."""
         try:
             self.look()
             last = self.last_lines()
@@ -165,16 +159,16 @@ class LogFiles:
 
     def _details(self, run: str) -> Mapping[str, str]:
         details = self._connection.history.find("runs", run, "details", retry=self._retry) or {}
-        # The child's error is the reason; the parent's only says that its child failed.
+        # The child's error has the reason; the parent's only says that its child failed.
         self.error = _message(details.get("error")) or self.error
         files: Mapping[str, str] = details.get("logFiles") or {}
         return files
 
     def _new_lines(self, name: str, whole: bool = False) -> list[str]:
-        """The whole lines of a file after those that were read; all of it where asked."""
+        """Return the complete new lines of a file, or all of its lines."""
         url = self._addresses[name]
         begin = 0 if whole else self._read.get(name, 0)
-        # The address is signed: its client must not add a token.
+        # As the address is signed, its client must not add a token.
         answer = self._client(url).send(
             "GET",
             url,
@@ -186,7 +180,7 @@ class LogFiles:
         if answer.status_code in (404, 416):
             return []
         content: bytes = answer.content
-        if answer.status_code == 200 and begin:  # it was sent from its beginning after all
+        if answer.status_code == 200 and begin:  # the range was ignored
             content = content[begin:]
         if whole:
             return content.decode(errors="replace").splitlines()
@@ -206,12 +200,12 @@ class LogFiles:
 
 
 def _known_log_files(_connection: Connection) -> dict[str, LogFiles]:
-    """Those of the jobs that one command has looked at, by the job's name."""
+    """Make the store of the log files of a command's jobs, by name."""
     return {}
 
 
 def _message(error: Any) -> str | None:
-    """The message of a run's error, whose shape is an error around an error."""
+    """Return the message of a run's error, which lies in errors around errors."""
     while isinstance(error, dict) and isinstance(error.get("error"), dict):
         error = error["error"]
     if not isinstance(error, dict):

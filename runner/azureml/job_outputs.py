@@ -1,8 +1,8 @@
-"""Where the outputs of a job of Azure lie.
+"""Finds the places of the outputs of a job of Azure.
 
-The run history tells it of outputs that became assets. Of a batch job's predictions it does not:
-where those go, only the definition of the run that scores says. What neither tells lies at the
-places where a job writes that was told no other; the SDK looks there, too
+The run history knows the places of outputs that became assets. The place of a batch job's
+predictions is only in the definition of the run that scores. An output that neither of them names
+lies at the default place of a job's outputs, where the SDK looks as well
 (`JobOperations._get_named_output_uri` of azure-ai-ml 1.35).
 """
 
@@ -12,10 +12,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from runner.azure.errors import Missing, explained
-from runner.azure.ways_out import BLOB_READER
+from runner.azure.errors import Missing
 from runner.azureml.jobs import DEFAULT_OUTPUT, find_job, of_pipeline
-from runner.azureml.storage import Place, parse_place, storage_of
+from runner.azureml.storage import Place, first_blob, parse_place, storage_of
 from runner.errors import NotFound, WrongUsage
 from runner.nearest import nearest
 
@@ -30,7 +29,7 @@ _USUAL_ROOTS = ("azureml", "dataset")  # of what a job writes to the default dat
 
 
 def find_output(connection: Connection, job: Job, name: str) -> Place:
-    """Where a job's output of that name lies. Raises NotFound, with the nearest name."""
+    """Return the place of a job's output. Raises NotFound, with the nearest name."""
     told = _told_place(job) if name == SCORE else None
     if told is not None:
         return told
@@ -43,7 +42,7 @@ def find_output(connection: Connection, job: Job, name: str) -> Place:
 
 
 def find_outputs(connection: Connection, job: Job) -> dict[str, Place]:
-    """Where everything lies that a job wrote, by name; its logs are no output."""
+    """Return the places of all of a job's outputs, by name; its logs are not among them."""
     run = writing_run(connection, job)
     places = _places(connection, run)
     places.pop(DEFAULT_OUTPUT, None)
@@ -55,7 +54,7 @@ def find_outputs(connection: Connection, job: Job) -> dict[str, Place]:
 
 
 def writing_run(connection: Connection, job: Job) -> str:
-    """The run that writes a job's outputs: of one that scores its child, else the job's own."""
+    """Return the run that writes a job's outputs: a batch job's child, else the job's own run."""
     if job.type != "batch" or of_pipeline(find_job(connection, job.name)):
         return job.name
     from runner.azureml.job_logs import log_files_of
@@ -64,12 +63,12 @@ def writing_run(connection: Connection, job: Job) -> str:
 
 
 def _told_place(job: Job) -> Place | None:
-    """Where a batch job says itself that its predictions lie; None where it leaves that open."""
+    """Return the place of the predictions that a batch job's record names, if it does."""
     return _place(job.output) if job.type == "batch" else None
 
 
 def _places(connection: Connection, run: str) -> dict[str, Place]:
-    """Where a run's outputs lie, by name, as far as it tells."""
+    """Return the places of a run's outputs that the run history knows, by name."""
     # All three, as the SDK asks.
     wanted = dict.fromkeys(
         ("selectRunMetadata", "selectRunDefinition", "selectJobSpecification"), True
@@ -85,11 +84,11 @@ def _places(connection: Connection, run: str) -> dict[str, Place]:
 def _asset_places(
     connection: Connection, outputs: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Place]:
-    """Where the outputs lie that became assets: models are known to another service than data."""
+    """Return the places of outputs that became assets, of data as of models."""
     ids: dict[bool, dict[str, str]] = {False: {}, True: {}}
-    for name, one in outputs.items():
-        if one and one.get("assetId"):
-            ids[_is_model(one)][name] = str(one["assetId"])
+    for name, output in outputs.items():
+        if output and output.get("assetId"):
+            ids[_is_model(output)][name] = str(output["assetId"])
     data = _resolve(connection.datasets, "dataversion", "uri", ids[False])
     return data | _resolve(connection.models, "models", "path", ids[True])
 
@@ -104,12 +103,15 @@ def _resolve(service: Client, segment: str, key: str, ids: Mapping[str, str]) ->
         return {}
     answer = service.ask(segment, "batchGetResolvedUris", body={"values": list(ids.values())})
     known = answer.get("values") or {}
-    found = {name: _place((known.get(one) or {}).get(key)) for name, one in ids.items()}
+    found = {name: _place((known.get(id_) or {}).get(key)) for name, id_ in ids.items()}
     return {name: place for name, place in found.items() if place is not None}
 
 
 def _defined_places(definition: Any, run: str) -> dict[str, Place]:
-    """Where a run that scores was told to write. The other references may be what it reads."""
+    """Return the place where a run that scores was told to write its predictions.
+
+    Its other references are not looked at, as they may be inputs.
+    """
     reference = ((definition or {}).get("dataReferences") or {}).get(SCORE) or {}
     store, path = reference.get("dataStoreName"), reference.get("pathOnDataStore")
     if not store or not path or "{" in path:  # a part is still to be filled in
@@ -118,7 +120,7 @@ def _defined_places(definition: Any, run: str) -> dict[str, Place]:
 
 
 def _file_of(definition: Mapping[str, Any], run: str, folder: Place) -> Place:
-    """The one file in a folder that a run appends to, unless the folder is the run's own anyway."""
+    """Return the file in a folder that a run appends to, or the folder if it is the run's own."""
     file = (definition.get("environmentVariables") or {}).get(_FILE)
     if run in folder.path.split("/") or not file:
         return folder
@@ -127,21 +129,16 @@ def _file_of(definition: Mapping[str, Any], run: str, folder: Place) -> Place:
 
 
 def _usual_place(connection: Connection, run: str, name: str) -> Place | None:
-    """Where a run writes an output that was given no place, if there is anything."""
+    """Return the default place of a run's output, if there are blobs."""
     storage = storage_of(connection)
     container = storage.container(storage.default_name)
-    host = container.primary_hostname
-    for root in _USUAL_ROOTS:
-        path = f"{root}/{run}/{name}/"
-        with explained(f"list {container.container_name} of {host}", host, BLOB_READER):
-            pages = container.list_blob_names(name_starts_with=path, results_per_page=1)
-            if next(iter(pages), None) is not None:
-                return Place(storage.default_name, path)
-    return None
+    paths = (f"{root}/{run}/{name}/" for root in _USUAL_ROOTS)
+    found = next((path for path in paths if first_blob(container, path) is not None), None)
+    return None if found is None else Place(storage.default_name, found)
 
 
 def _place(uri: str | None) -> Place | None:
-    """The place that an address names; None for a data asset, or one outside of the workspace."""
+    """Return the place of an address; None for a data asset, or outside of the workspace."""
     if not uri or "{" in uri:
         return None
     try:

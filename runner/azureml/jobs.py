@@ -1,4 +1,4 @@
-"""A workspace's jobs: looking at them and stopping them."""
+"""Lists, shows and cancels a workspace's jobs."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
     from runner.azureml.connection import Connection
 
-# The listing of an endpoint's jobs is not in Resource Manager; the SDK asks for this one.
+# The listing of an endpoint's jobs is not in Resource Manager; the SDK uses this version of it.
 _LISTING_VERSION = "2020-09-01-dataplanepreview"
-DEFAULT_OUTPUT = "default"  # of every run: its logs
-_NAMES = 50  # of the latest jobs, to find the one that was meant
-_DECLARED_JOBS = 100  # the latest, where no limit is given: others train here, too
-_LOOKED_AT = 1_000  # of all jobs, to find those
+DEFAULT_OUTPUT = "default"  # the output of every run that holds its logs
+_NAMES = 50  # latest jobs, among which the nearest name is looked for
+_DECLARED_JOBS = 100  # latest ones that are listed without a limit: others train here, too
+_LOOKED_AT = 1_000  # latest jobs of all kinds, among which declared ones are looked for
 _TYPES = {facts.azure_name: kind for kind, facts in JOB_KINDS.items()}
-_STAGES = ("azureml.pipelines.stages", "stages")  # Azure has written both
+_STAGES = ("azureml.pipelines.stages", "stages")  # Azure has used both names
 _STATUS = {
     "NotStarted": JobStatus.QUEUED,
     "Queued": JobStatus.QUEUED,
@@ -48,9 +48,9 @@ _STATUS = {
 def list_jobs(
     connection: Connection, limit: int | None = None, type_: JobType | None = None
 ) -> list[Job]:
-    """The jobs of the workspace's batch endpoints and its declared jobs, the latest first.
+    """Return the jobs of the workspace's batch endpoints and its declared jobs, newest first.
 
-    Without a limit these are all of the endpoints', and the latest hundred that were declared.
+    Without a limit, these are all jobs of endpoints and the latest hundred declared ones.
     """
     found: list[tuple[dict[str, Any], str | None]] = []
     if type_ in (None, "batch"):
@@ -67,10 +67,7 @@ def list_jobs(
 
 
 def show_job(connection: Connection, name: str | None = None) -> Job:
-    """A job by its name, the latest where there is none. A failed one with its error.
-
-    Raises NotFound.
-    """
+    """Return a job by its name, or the latest; a failed one has its error. Raises NotFound."""
     if name is None:
         latest = list_jobs(connection, 1)
         if not latest:
@@ -87,7 +84,7 @@ def show_job(connection: Connection, name: str | None = None) -> Job:
 
 
 def find_job(connection: Connection, name: str) -> dict[str, Any]:
-    """A job as Resource Manager has it, asked once more unless it was final.
+    """Return a job as Resource Manager has it; a final one is fetched once.
 
     Raises NotFound with the nearest names.
     """
@@ -97,7 +94,7 @@ def find_job(connection: Connection, name: str) -> dict[str, Any]:
     found: dict[str, Any] | None = connection.arm.find("jobs", name)
     if found is None:
         raise connection.missing(
-            "job", name, lambda: [one.name for one in list_jobs(connection, _NAMES)]
+            "job", name, lambda: [job.name for job in list_jobs(connection, _NAMES)]
         ) from None
     if _ended(status(found)):
         final[name] = found
@@ -105,7 +102,7 @@ def find_job(connection: Connection, name: str) -> dict[str, Any]:
 
 
 def cancel_job(connection: Connection, name: str) -> Job:
-    """Ask Azure to cancel a job, which ends a while later.
+    """Ask Azure to cancel a job, which takes a while to end.
 
     Raises NotFound, and EnvironmentRefused for a job that is final.
     """
@@ -117,7 +114,7 @@ def cancel_job(connection: Connection, name: str) -> Job:
 
 
 def refuse_resume(connection: Connection, environment: str, name: str) -> EnvironmentRefused:
-    """Why a job of Azure can't be taken up again, and what to do instead. Raises NotFound."""
+    """Return the error that says why Azure resumes no job, and what to do. Raises NotFound."""
     job = job_record(connection, find_job(connection, name))
     if not job.status.final:
         return EnvironmentRefused(
@@ -138,7 +135,7 @@ def refuse_resume(connection: Connection, environment: str, name: str) -> Enviro
 
 
 def refuse_removal(connection: Connection, names: Sequence[str]) -> EnvironmentRefused:
-    """Why jobs of Azure can't be removed, and what to do instead."""
+    """Return the error that says why Azure removes no job, and what to do instead."""
     outputs = connection.outputs
     return EnvironmentRefused(
         "Azure keeps every job; `az ml job archive"
@@ -149,20 +146,20 @@ def refuse_removal(connection: Connection, names: Sequence[str]) -> EnvironmentR
 
 
 def of_pipeline(resource: Mapping[str, Any]) -> bool:
-    """Whether a job runs a pipeline that was deployed to a batch endpoint, and not a model."""
+    """Tell whether a job of a batch endpoint runs a pipeline and not a model."""
     tags = resource["properties"].get("tags") or {}
     return bool(tags.get("azureml.jobtype") == "azureml.pipelinejob")
 
 
 def status(resource: Mapping[str, Any]) -> JobStatus:
-    """The state of a job as Resource Manager or an endpoint's listing has it."""
+    """Return the state of a job, from Resource Manager or from an endpoint's listing."""
     return _STATUS.get(resource["properties"].get("status") or "", JobStatus.RUNNING)
 
 
 def job_record(
     connection: Connection, resource: Mapping[str, Any], endpoint: str | None = None
 ) -> Job:
-    """The record of a job, from Resource Manager or from its endpoint's listing."""
+    """Return the record of a job, from Resource Manager or from its endpoint's listing."""
     properties = resource["properties"]
     tags = properties.get("tags") or {}
     facts = properties.get("properties") or {}
@@ -174,7 +171,7 @@ def job_record(
     created = (resource.get("systemData") or {}).get("createdAt")
     return Job(
         name=resource["name"],
-        # What a deployed pipeline makes is a job of its steps, which has no predictions.
+        # The job of a deployed pipeline has no predictions.
         type="batch" if batch and not of_pipeline(resource) else _type(properties),
         status=status(resource),
         created_at=_time(created) or "",
@@ -188,26 +185,26 @@ def job_record(
 
 
 def _type(properties: Mapping[str, Any]) -> JobType:
-    # An endpoint's listing says no jobType; what is no job of a model there is a pipeline.
+    # An endpoint's listing has no jobType; there, a job that is not of a model is a pipeline.
     usual: JobType = "command" if properties.get("jobType") else "pipeline"
     return _TYPES.get(str(properties.get("jobType")), usual)
 
 
 def jobs_since(connection: Connection, endpoint: str, moment: datetime) -> Iterator[dict[str, Any]]:
-    """The jobs of an endpoint, by its actual name, that were made at a moment or later."""
+    """Yield the jobs of an endpoint, by its actual name, that were made at a moment or later."""
     earliest = _time(moment.isoformat()) or ""
     jobs = _jobs_of(connection, endpoint)
-    return takewhile(lambda one: (_time(_created(one)) or earliest) >= earliest, jobs)
+    return takewhile(lambda job: (_time(_created(job)) or earliest) >= earliest, jobs)
 
 
 def display_name(resource: Mapping[str, Any]) -> str:
-    """What a job of a batch endpoint is shown as, which is not its name."""
+    """Return the display name of a batch endpoint's job, which differs from its name."""
     properties = resource["properties"]
     return str(properties.get("displayName") or properties.get("name") or "")
 
 
 def timed(connection: Connection, job: Job) -> Job:
-    """A job with when it began and ended, where only its run notes that."""
+    """Return a job with the times of its start and end, which only its run may have."""
     try:
         run = connection.history.find("runs", job.name, "details") or {}
     except EnvironmentRefused:
@@ -217,46 +214,36 @@ def timed(connection: Connection, job: Job) -> Job:
 
 
 def _final_jobs(_connection: Connection) -> dict[str, dict[str, Any]]:
-    """The final jobs that one command has seen, by name: nothing changes them any more."""
+    """Make the store of the final jobs that a command has fetched, by name."""
     return {}
 
 
 def _batch_endpoints(connection: Connection) -> list[str]:
-    """The actual names of the batch endpoints whose jobs are meant."""
+    """Return the actual names of the stack's batch endpoints, or without a stack of all."""
     outputs = connection.outputs.endpoints
     if outputs is None:
-        return [one["name"] for one in connection.arm.pages(KINDS["batch"])]
-    return [one.name for one in outputs.values() if one.kind == "batch"]
+        return [endpoint["name"] for endpoint in connection.arm.pages(KINDS["batch"])]
+    return [endpoint.name for endpoint in outputs.values() if endpoint.kind == "batch"]
 
 
 def _jobs_of(connection: Connection, endpoint: str) -> Iterator[dict[str, Any]]:
-    """The jobs of an endpoint, the latest first."""
+    """Yield the jobs of an endpoint, newest first."""
+    path, version = (KINDS["batch"], endpoint, "jobs"), {"api-version": _LISTING_VERSION}
     try:
-        yield from sorted(_listed(connection, endpoint), key=_created, reverse=True)
+        found = connection.endpoint_listing.pages(*path, params=version)
+        yield from sorted(found, key=_created, reverse=True)
     except ServiceError as error:
         if error.status in (401, 403, None):
             raise
-        # Some workspaces fail on the listing, whatever their endpoints hold.
-        yield from _of_experiment(connection, endpoint)
-
-
-def _listed(connection: Connection, endpoint: str) -> list[dict[str, Any]]:
-    pages = connection.endpoint_listing.pages(
-        KINDS["batch"], endpoint, "jobs", params={"api-version": _LISTING_VERSION}
-    )
-    return list(pages)
-
-
-def _of_experiment(connection: Connection, endpoint: str) -> Iterator[dict[str, Any]]:
-    # A batch job's experiment bears its endpoint's name.
-    asked = {"jobType": "Pipeline", "listViewType": "ActiveOnly"}
-    for one in connection.arm.pages("jobs", params=asked):
-        if one["properties"].get("experimentName") == endpoint:
-            yield one
+        # The listing fails in some workspaces. A job's experiment has the endpoint's name.
+        asked = {"jobType": "Pipeline", "listViewType": "ActiveOnly"}
+        for job in connection.arm.pages("jobs", params=asked):
+            if job["properties"].get("experimentName") == endpoint:
+                yield job
 
 
 def _declared_jobs(connection: Connection, type_: DeclaredJobType | None) -> Iterator[Any]:
-    """The jobs that no endpoint began and no other job, the latest first."""
+    """Yield the jobs that neither an endpoint nor another job began, newest first."""
     asked = {"listViewType": "ActiveOnly"}
     if type_ is not None:
         asked["jobType"] = JOB_KINDS[type_].azure_name
@@ -271,7 +258,7 @@ def _is_batch(properties: Mapping[str, Any]) -> bool:
 
 
 def _ended(state: JobStatus) -> bool:
-    """Whether a job is final for good: one that does not respond may yet, and can be canceled."""
+    """Tell whether a job has ended; one that does not respond may still, and can be canceled."""
     return state.final and state is not JobStatus.NOT_RESPONDING
 
 
@@ -280,7 +267,7 @@ def _created(resource: Mapping[str, Any]) -> str:
 
 
 def _execution(facts: Mapping[str, str]) -> Mapping[str, str]:
-    """When the job's work began and ended, out of what its pipeline run notes."""
+    """Return the times of the job's execution from the stages that its pipeline run keeps."""
     for name in _STAGES:
         try:
             stages = json.loads(facts.get(name) or "{}")
@@ -292,7 +279,7 @@ def _execution(facts: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def _time(text: str | None) -> str | None:
-    """A time as records hold it: ISO 8601 in UTC."""
+    """Return a time as records hold it, ISO 8601 in UTC; a text of another form stays as it is."""
     if not text:
         return None
     from datetime import UTC, datetime
@@ -308,8 +295,8 @@ def _time(text: str | None) -> str | None:
 
 
 def _score(outputs: Mapping[str, Any]) -> str | None:
-    """The address of a batch job's predictions, and of nothing else that it wrote."""
-    uri = _uri({name: one for name, one in outputs.items() if name == "score"})
+    """Return the address of a batch job's predictions, and of none of its other outputs."""
+    uri = _uri({name: output for name, output in outputs.items() if name == "score"})
     try:
         # A listing names a place by its resource's path.
         return parse_place(uri).short_uri if uri and uri.startswith("/") else uri
@@ -318,16 +305,15 @@ def _score(outputs: Mapping[str, Any]) -> str | None:
 
 
 def _model(outputs: Mapping[str, Any]) -> str | None:
-    """The address of a training job's model, else of its first output."""
-    # What every run writes is no output that a person asked for.
-    asked = {name: one for name, one in outputs.items() if name != DEFAULT_OUTPUT}
+    """Return the address of a training job's model, else of its first output."""
+    # Nobody declared the output that every run has.
+    asked = {name: output for name, output in outputs.items() if name != DEFAULT_OUTPUT}
     return _uri({"model": asked["model"]} if "model" in asked else asked)
 
 
 def _uri(holders: Mapping[str, Any]) -> str | None:
-    """The first address that a job's inputs or outputs hold."""
-    for one in holders.values():
-        if isinstance(one, dict) and (one.get("uri") or one.get("assetId")):
-            # What comes behind a question mark may be a signature.
-            return reference(str(one.get("uri") or one["assetId"]).partition("?")[0])
+    """Return the first address among a job's inputs or outputs."""
+    for holder in holders.values():
+        if isinstance(holder, dict) and (address := holder.get("uri") or holder.get("assetId")):
+            return reference(str(address).partition("?")[0])  # the rest may be a signature
     return None

@@ -1,7 +1,7 @@
-"""What of a job lies on this machine, or is named in a way that only a workspace can tell.
+"""Finds the parts of a job that lie on this machine, or are names that a workspace must resolve.
 
-azure-ai-ml reads a job as entities; here they are walked, down to the steps of pipelines and the
-components that those take from files of their own. Each part can be put in another's place.
+azure-ai-ml reads a job as entities. They are walked here, down to the steps of pipelines and the
+components that steps take from files of their own. Each part can be replaced.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ class Part:
     kind: Literal["code", "environment", "input", "output", "compute"]
     key: str  # dotted, from the top of the job's file
     value: Any  # a text, or an environment's entity
-    folder: Path  # that a relative path starts from
-    put: Callable[[str], None]  # another in its place
+    folder: Path  # from which a relative path starts
+    put: Callable[[str], None]  # replaces it
     type: str = "uri_folder"  # of an input
-    datastore: str | None = None  # that an input is sent to
+    datastore: str | None = None  # to which an input is uploaded
 
 
 class Unsent(Exception):
-    """A key that would get lost on its way to Azure, and what to do instead."""
+    """Raised for a key that would be missing from the request, with what to do instead."""
 
     def __init__(self, key: str, way: str) -> None:
         super().__init__(f"{key}: {way}")
@@ -39,7 +39,7 @@ class Unsent(Exception):
 
 
 def parts_of(job: Any, folder: Path) -> Iterator[Part]:
-    """The parts of a job's entity, whose file lies in a folder. Raises Unsent."""
+    """Yield the parts of a job's entity, whose file lies in a folder. Raises Unsent."""
     yield from _attribute(job, "compute", "compute", folder, "compute")
     if job.type == "automl":
         yield from _tables(job, folder, "")
@@ -60,7 +60,7 @@ def parts_of(job: Any, folder: Path) -> Iterator[Part]:
 
 
 def _steps(steps: Mapping[str, Any], folder: Path, key: str) -> Iterator[Part]:
-    """The parts of a pipeline's steps; paths of their inputs start from the pipeline's folder."""
+    """Yield the parts of a pipeline's steps; their inputs' paths start from its folder."""
     for name, step in steps.items():
         at = f"{key}.{name}"
         if step.type == "automl":
@@ -75,7 +75,7 @@ def _steps(steps: Mapping[str, Any], folder: Path, key: str) -> Iterator[Part]:
             yield from _attribute(step, "compute", "compute", folder, f"{at}.compute")
         yield from _paths("input", step.inputs, f"{at}.inputs", folder)
         yield from _paths("output", step.outputs, f"{at}.outputs", folder)
-        if isinstance(component, str):  # the workspace, or a registry, has it
+        if isinstance(component, str):  # it is in the workspace, or in a registry
             continue
         inside = Path(component.base_path or folder)
         if component.type == "pipeline":
@@ -116,8 +116,8 @@ def _tables(job: Any, folder: Path, key: str) -> Iterator[Part]:
 
 
 def _path(kind: Literal["input", "output"], holder: Any, key: str, folder: Path) -> Iterator[Part]:
-    """The path of an input or output, unless it is a value, or passed on from step to step."""
-    # A job that can be a step wraps what was declared, and shows a part of it only.
+    """Yield the path of an input or output, unless it is a value or comes from another step."""
+    # A job that can be a step wraps the declared input and shows only a part of it.
     declared = getattr(holder, "_data", holder)
     path = getattr(declared, "path", None)
     if not path or _is_bound(path) or _is_bound(declared):
@@ -134,7 +134,7 @@ def _path(kind: Literal["input", "output"], holder: Any, key: str, folder: Path)
 
 
 def _is_bound(value: Any) -> bool:
-    """Whether a value is what a pipeline fills in."""
+    """Tell whether a pipeline fills a value in."""
     return "${{" in value if isinstance(value, str) else type(value).__name__ == "PipelineInput"
 
 

@@ -1,7 +1,7 @@
-"""Where what is to be registered lies, where that is in the cloud already.
+"""Finds models and data that are in the cloud already, so that they are registered where they are.
 
-Nothing is moved: Azure is told the place. Of what a job made it is told the job's own address, with
-which it keeps the job's name.
+Nothing is moved. A model that a job made is registered by the job's own address, with which Azure
+keeps the job's name.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from runner.assets.kinds import ASSET_KINDS, AssetKind
-from runner.azure.errors import explained
-from runner.azure.ways_out import BLOB_READER
 from runner.azureml.registered import find
-from runner.azureml.storage import ARTIFACTS, Place, is_address, storage_of
+from runner.azureml.storage import ARTIFACTS, Place, first_blob, is_address, storage_of
 from runner.declarations.references import parse_reference
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.jobs.addresses import ARTIFACTS as LOGGED
@@ -43,21 +41,21 @@ _FORMS = (
 
 @dataclass(frozen=True)
 class Located:
-    """Something in the cloud that can be registered."""
+    """A model or data in the cloud, as it can be registered."""
 
-    uri: str  # as Azure is told
+    uri: str  # that Azure is given
     type: str
-    place: str  # the same for every address that means it
-    job: str | None = None  # that made it; its run, where no job is known
-    origin: Origin | None = None  # where that is known without asking the job's run
+    place: str  # the same, however the address is written
+    job: str | None = None  # that made it, or its run where no job is known
+    origin: Origin | None = None  # if it is known without asking the job's run
     content_hash: str = ""
 
 
 def locate(connection: Connection, kind: AssetKind, registration: Registration) -> Located:
-    """What an address means, and its type: as declared, else as it looks.
+    """Return what is at an address, and its type: as declared, else as it looks.
 
-    Raises WrongUsage for an address of nothing that can be registered, NotFound where there is
-    nothing at it, and EnvironmentRefused.
+    Raises WrongUsage for an address that can't be registered, NotFound where there is nothing at
+    it, and EnvironmentRefused.
     """
     address, declared = str(registration.path), registration.type
     if address.startswith(_REGISTRY):
@@ -67,7 +65,7 @@ def locate(connection: Connection, kind: AssetKind, registration: Registration) 
     if address.startswith(("azureml:", "/")) and "/datastores/" in address:
         place = storage_of(connection).own_place(address)
         uri = storage_of(connection).long_uri(place)
-        storage_of(connection).container(place.datastore)  # names the nearest where there is none
+        storage_of(connection).container(place.datastore)  # raises NotFound with the nearest name
         return Located(uri, declared or look(connection, kind, place), uri)
     if is_address(address):
         return Located(address, declared or _looks_like(kind, address), address)
@@ -76,7 +74,7 @@ def locate(connection: Connection, kind: AssetKind, registration: Registration) 
 
 
 def job_place(connection: Connection, address: JobAddress) -> Place:
-    """The place of what a job made. Raises NotFound, and EnvironmentRefused while it still runs."""
+    """Return the place of a job's output. Raises NotFound, and EnvironmentRefused while it runs."""
     from runner.azureml.job_outputs import find_output
     from runner.azureml.jobs import find_job, job_record
 
@@ -96,22 +94,15 @@ def job_place(connection: Connection, address: JobAddress) -> Place:
 
 
 def look(connection: Connection, kind: AssetKind, place: Place) -> str:
-    """The type of what lies at a place. Raises NotFound where that is nothing."""
+    """Return the type of what lies at a place. Raises NotFound where there is nothing."""
     container = storage_of(connection).container(place.datastore)
-    host = container.primary_hostname
     path = place.path.strip("/")
     folder = f"{path}/" if path else ""
-
-    def first(prefix: str) -> str | None:
-        with explained(f"list {container.container_name} of {host}", host, BLOB_READER):
-            found = container.list_blob_names(name_starts_with=prefix, results_per_page=1)
-            return next(iter(found), None)
-
-    if kind == "model" and first(f"{folder}MLmodel") == f"{folder}MLmodel":
+    if kind == "model" and first_blob(container, f"{folder}MLmodel") == f"{folder}MLmodel":
         return "mlflow_model"
-    if first(folder) is not None and folder:
+    if folder and first_blob(container, folder) is not None:
         return "custom_model" if kind == "model" else "uri_folder"
-    if path and first(path) == path:
+    if path and first_blob(container, path) == path:
         return "custom_model" if kind == "model" else "uri_file"
     raise NotFound(f"there is nothing at {place.short_uri}; check the path")
 
@@ -135,14 +126,14 @@ def _of_job(
         )
     uri = storage_of(connection).long_uri(place)
     job = address.run if isinstance(address, RunArtifact) else address.job
-    # Of data Azure takes no job's address.
+    # Azure takes a job's address for models only.
     return Located(str(address) if kind == "model" else uri, declared or found, uri, job)
 
 
 def _registered(
     connection: Connection, kind: AssetKind, address: RegisteredModel, declared: str | None
 ) -> Located:
-    """A model of the workspace, under another name."""
+    """Return a registered model of the workspace, to be registered under another name."""
     if kind != "model":
         raise WrongUsage(f"{address} is a model: register it with `runner models register`")
     if address.version is None:
@@ -175,7 +166,7 @@ def _in_registry(
 
 
 def _looks_like(kind: AssetKind, address: str) -> str:
-    """The type of what can't be looked into, by the end of its address."""
+    """Return the type that the end of an address suggests, where nothing can be listed."""
     if kind == "model":
         return "custom_model"
     path = address.partition("?")[0]

@@ -1,7 +1,7 @@
-"""Looking for the job of a batch endpoint whose answer was lost.
+"""Looks for a batch endpoint's job where the answer that had its name was lost.
 
-Azure gives such a job a name of its own. The name that is asked for is what the job is shown as, or
-not even that (Azure/azure-sdk-for-python#32763); then only what it scores and when it began tell.
+Azure names such a job itself. The name in the request becomes its display name, or is ignored
+(Azure/azure-sdk-for-python#32763); then only its input and the time of its start identify it.
 """
 
 from __future__ import annotations
@@ -20,35 +20,35 @@ from runner.errors import WrongUsage
 if TYPE_CHECKING:
     from runner.azureml.connection import Connection
 
-_CLOCKS = timedelta(minutes=1)  # that this machine's clock and Azure's may differ by
+_CLOCKS = timedelta(minutes=1)  # by which this machine's clock and Azure's may differ
 
 
 @dataclass(frozen=True)
 class LostJob:
-    """What is known of a job that was asked for."""
+    """A job that was asked for, as it was in the request."""
 
     endpoint: str  # its actual name
-    deployment: str | None  # none where that was left to the endpoint
-    input: str  # as it was sent
-    name: str  # that was asked for
-    asked_at: datetime  # not before the first request
+    deployment: str | None  # None where that was left to the endpoint
+    input: str
+    name: str
+    asked_at: datetime  # before the first request
 
     def find(self, connection: Connection) -> Found:
-        """The job of that name, else all that it may be. Raises EnvironmentRefused."""
+        """Return the job of that name, else all that it may be. Raises EnvironmentRefused."""
         recent = list(jobs_since(connection, self.endpoint, self.asked_at - _CLOCKS))
-        for one in recent:
-            if display_name(one) == self.name:
-                return Found(one)
-        return Found(maybe=tuple(str(one["name"]) for one in recent if self._may_be(one)))
+        for job in recent:
+            if display_name(job) == self.name:
+                return Found(job)
+        return Found(maybe=tuple(str(job["name"]) for job in recent if self._may_be(job)))
 
     def _may_be(self, job: Mapping[str, Any]) -> bool:
-        """Whether nothing speaks against it; what isn't told doesn't."""
+        """Tell whether a job may be this one, as no property that it has is another."""
         properties = job["properties"]
         deployment = (properties.get("tags") or {}).get("azureml.deploymentname")
         inputs = [
-            _place(str(one["uri"]))
-            for one in (properties.get("inputData") or {}).values()
-            if isinstance(one, dict) and one.get("uri")
+            _place(str(given["uri"]))
+            for given in (properties.get("inputData") or {}).values()
+            if isinstance(given, dict) and given.get("uri")
         ]
         return (
             not is_named(display_name(job))
@@ -58,7 +58,7 @@ class LostJob:
 
 
 def _place(uri: str) -> str:
-    """What a URI means, however it is written and signed."""
+    """Return a form of a URI that is the same however it is written and signed."""
     plain = uri.partition("?")[0].rstrip("/")
     try:
         return parse_place(plain).short_uri

@@ -1,4 +1,4 @@
-"""Tables: folders with a file MLTable, which says what they are read from."""
+"""Reads the file MLTable of a table, which lists the paths that the table consists of."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _KINDS = ("pattern", "file", "folder")  # of which each path has one
 
 
 def referenced_uris(folder: Path) -> list[str]:
-    """The paths that a table reads, as its file MLTable has them; Azure keeps them for lineage.
+    """Return the paths in a table's file MLTable; Azure keeps them for lineage.
 
     Raises WrongUsage where there is no such file, or it can't be read.
     """

@@ -1,4 +1,4 @@
-"""Requests to a workspace's online endpoints."""
+"""Sends requests to a workspace's online endpoints."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from runner.azureml.connection import Connection
 
 DEPLOYMENT_HEADER = "azureml-model-deployment"
-# With 424, where the model or the script failed.
+# They come with status 424, where the model or the script failed.
 # https://learn.microsoft.com/azure/machine-learning/how-to-troubleshoot-online-endpoints
 _MODEL_ERROR_HEADERS = ("ms-azureml-model-error-statuscode", "ms-azureml-model-error-reason")
 _ERRORS = tuple(range(300, 600))  # an endpoint's own answer, whatever it says
@@ -27,8 +27,8 @@ def send(
 ) -> Response:
     """Send one JSON request to an endpoint, or to one of its deployments.
 
-    The endpoint's key or token is fetched as its authentication mode asks. Raises NotFound for an
-    endpoint or deployment that isn't there and EnvironmentRefused where no answer comes.
+    It is authorized with the key or token that the endpoint's mode asks for. Raises NotFound for
+    an endpoint or deployment that isn't there, and EnvironmentRefused where no answer comes.
     """
     _, resource = find_endpoint(connection, endpoint, ("online",))
     name = resource["name"]
@@ -73,7 +73,8 @@ def send(
 
 
 def _check_deployment(connection: Connection, endpoint: str, actual: str, deployment: str) -> None:
-    names = [one["name"] for one in connection.arm.pages(KINDS["online"], actual, "deployments")]
+    found = connection.arm.pages(KINDS["online"], actual, "deployments")
+    names = [resource["name"] for resource in found]
     if deployment not in names:
         raise NotFound(
             f"endpoint {endpoint!r} has no deployment {deployment!r}{nearest(deployment, names)}"
@@ -81,7 +82,7 @@ def _check_deployment(connection: Connection, endpoint: str, actual: str, deploy
 
 
 def _secret(connection: Connection, name: str, properties: Mapping[str, Any]) -> str:
-    """What the endpoint takes for its caller: one of its keys, its own token, or Entra's."""
+    """Return the endpoint's key, its own token, or Entra's, by its authentication mode."""
     mode = str(properties.get("authMode") or "").lower()
     if mode == "aadtoken":
         scope = connection.cloud.machine_learning_scope

@@ -1,7 +1,7 @@
-"""Where a registered version came from, kept with it.
+"""Keeps the origin of a registered version in the version's properties.
 
-Azure keeps a job's name by itself where it was told the address of what the job made. The rest are
-properties of the version, which never change; their names begin with `runner.`.
+Azure itself keeps a job's name where a version was registered by a job's address. The rest are
+properties, which never change; their names begin with `runner.`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 from runner.jobs.logged_models import MOST_METRICS
 from runner.workspace import Origin
 
-PATH = "runner.path"  # what was registered, where Azure was told another address of the same
+PATH = "runner.path"  # the place that was registered, where Azure was given another address of it
 _JOB = "runner.job"
 _RUN = "runner.run"
 _COMMIT = "runner.commit"
@@ -24,15 +24,15 @@ _OURS = "runner."
 
 
 class Noted(NamedTuple):
-    """What a version's properties hold."""
+    """The properties of a version, taken apart."""
 
-    properties: dict[str, str]  # those of others
+    properties: dict[str, str]  # that are not the runner's
     job: str | None
     origin: Origin | None
 
 
 def note(job: str | None, origin: Origin | None) -> dict[str, str]:
-    """The properties that keep an origin; of very many metrics the first hundred."""
+    """Return the properties that keep an origin; of very many metrics, the first hundred."""
     origin = origin or Origin()
     kept = {_JOB: job, _RUN: origin.run, _COMMIT: origin.commit}
     kept |= {f"{_DATA}{name}": read for name, read in origin.data.items()}
@@ -42,7 +42,7 @@ def note(job: str | None, origin: Origin | None) -> dict[str, str]:
 
 
 def read_note(properties: Mapping[str, str]) -> Noted:
-    """An origin out of a version's properties."""
+    """Read an origin from a version's properties."""
     others = {name: value for name, value in properties.items() if not name.startswith(_OURS)}
     origin = Origin(
         properties.get(_RUN),
@@ -55,7 +55,7 @@ def read_note(properties: Mapping[str, str]) -> Noted:
 
 def _numbers(texts: Mapping[str, str]) -> Iterator[tuple[str, float]]:
     for name, text in texts.items():
-        with suppress(ValueError):  # whoever else wrote that
+        with suppress(ValueError):  # somebody else wrote it
             yield name, float(text)
 
 

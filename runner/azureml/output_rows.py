@@ -1,8 +1,8 @@
-"""The rows of a batch job's output, counted whichever way Azure has laid them out.
+"""Counts the rows of a batch job's output, in any of the forms that Azure writes.
 
-That depends on the age of the service and on who made them: an MLflow model's are cells between
-commas (see `runner.predictions`) or Python lists (`['file', 'prediction']`), and a DataFrame that a
-scoring script returned has blanks between its cells.
+The form depends on the age of the service and on the deployment: rows of an MLflow model have cells
+between commas (see `runner.predictions`) or are Python lists (`['file', 'prediction']`), and the
+DataFrame of a scoring script has blanks between its cells.
 """
 
 from __future__ import annotations
@@ -18,16 +18,15 @@ from runner.predictions import read_line
 from runner.tally import ONLY, Tally, count_texts, merge
 
 _ROWS_AT_ONCE = 50_000  # counted together; bounds the memory that a large output takes
-_LONGEST_CELL = (1 << 31) - 1  # characters; by itself Python's reader takes 131,072
-_MOST_COLUMNS = 20  # more than these are an embedding, not figures to look at
+_LONGEST_CELL = (1 << 31) - 1  # characters; the default of Python's reader is 131,072
+_MOST_COLUMNS = 20  # more columns are an embedding, which nobody wants counted
 
 
 def count(files: list[Path]) -> tuple[int, int, Tally]:
-    """Rows, names of the files they came from, and the tally of their predictions.
+    """Return the number of rows, the number of files that they name, and the predictions' tally.
 
-    The last two are known of an MLflow model's output. They are 0 and empty for any other, which
-    is told by its rows: an MLflow model's are counted from 0 in each file, or are lists of a file
-    and a prediction.
+    The last two are known for an MLflow model only, and are 0 and empty for any other output. An
+    MLflow model's rows are numbered from 0 in each file, or are lists of a file and a prediction.
     """
     rows, names, begun = 0, set[str](), set[str]()
     numbered, listed = 0, 0
@@ -83,7 +82,7 @@ def _listed(line: str) -> list[str]:
 
 
 def _columns(cells: Sequence[str]) -> list[tuple[str, str]]:
-    """An answer's values by column: the parts of one cell of JSON, or several cells by place."""
+    """Return an answer's values by column: the parts of a JSON cell, or several cells by place."""
     if len(cells) > 1:
         named = [(str(place), cell) for place, cell in enumerate(cells)]
         return named if len(named) <= _MOST_COLUMNS else []
@@ -96,16 +95,8 @@ def _columns(cells: Sequence[str]) -> list[tuple[str, str]]:
     parts = answer.items() if isinstance(answer, dict) else enumerate(answer)
     if len(answer) > _MOST_COLUMNS:
         return []
-    return [(str(name), _cell(value)) for name, value in parts if _is_one(value)]
-
-
-def _cell(value: Any) -> str:
-    """A value of JSON as it would stand in a cell of its own."""
-    return "" if value is None else str(value)
-
-
-def _is_one(value: Any) -> bool:
-    return not isinstance(value, (dict, list))
+    scalars = ((name, value) for name, value in parts if not isinstance(value, (dict, list)))
+    return [(str(name), "" if value is None else str(value)) for name, value in scalars]
 
 
 def _document(answers: dict[str, list[str]]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Where an environment's workspace is: the stack output `runner`, or a `config.json`."""
+"""Reads the address of an environment's workspace, of a stack's output or a `config.json`."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Outputs:
     subscription_id: str
     resource_group: str
     workspace: str
-    source: str  # where this was read, for messages
-    stack: str | None = None  # whose output it is, where that is said
+    source: str  # of this record, for messages
+    stack: str | None = None  # whose output it is, if that is known
     cloud: str = PUBLIC
     location: str | None = None
     tracking_uri: str | None = None
@@ -38,7 +38,7 @@ class Outputs:
 
     @property
     def resource_id(self) -> str:
-        """The workspace's id in Resource Manager."""
+        """Return the workspace's id in Resource Manager."""
         return (
             f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
             f"/providers/Microsoft.MachineLearningServices/workspaces/{self.workspace}"
@@ -46,7 +46,7 @@ class Outputs:
 
 
 def outputs_of(output: StackOutput) -> Outputs:
-    """The record of a stack's output `runner`. Raises WrongUsage."""
+    """Return the record of a stack's output `runner`. Raises WrongUsage."""
     content = output.content
     try:
         return Outputs(

@@ -1,4 +1,4 @@
-"""The inputs of a call to a pipeline that is deployed to a batch endpoint, as Azure takes them."""
+"""Writes the inputs of a call to a pipeline that is deployed to a batch endpoint."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _DATA = {"uri_file": "UriFile", "uri_folder": "UriFolder"}
 
 @dataclass(frozen=True)
 class Given:
-    """The inputs of one call."""
+    """The inputs of a call."""
 
     body: Mapping[str, Mapping[str, Any]]
-    shown: str | None  # the first that is data, as it was asked for
+    shown: str | None  # the first data among them, as it was asked for
     notices: tuple[str, ...]
 
 
 def find_component(connection: Connection, request: Request) -> Taken:
-    """What the component takes that a request's deployment runs.
+    """Return the inputs and outputs of the component that a request's deployment runs.
 
-    Raises WrongUsage where it runs a model, and for one of a registry, which can't be read here.
+    Raises WrongUsage where it runs a model, and for a registry's component, which can't be read.
     """
     endpoint = connection.actual_name(request.endpoint)
     path = ("batchEndpoints", endpoint, "deployments", request.deployment)
@@ -63,9 +63,9 @@ def find_inputs(
     invocation: Invocation,
     assets: Registrar,
 ) -> Given:
-    """What is asked for, checked by what the component takes; data is found as a model's is.
+    """Return the inputs that are asked for, checked against those that the component declares.
 
-    Raises WrongUsage for inputs that it hasn't, lacks or takes otherwise, and as `find_input`.
+    Raises WrongUsage for inputs that are unknown, missing or of another type, and as `find_input`.
     """
     body: dict[str, Mapping[str, Any]] = {}
     shown: str | None = None

@@ -1,7 +1,7 @@
-"""The models and data assets that a workspace has.
+"""Finds and lists the models and data assets of a workspace.
 
-A version that the runner registered from files has the hash of their content as a tag; others have
-none, and are shown and fetched all the same.
+A version that the runner registered from files has the hash of their content as a tag. Others have
+none, and are shown and downloaded like any.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def listing(connection: Connection, kind: AssetKind, name: str | None = None) ->
 
 
 def asset_record(kind: AssetKind, name: str, version: Version) -> Asset:
-    """The record of a version, as Resource Manager has it."""
+    """Return the record of a version from its resource."""
     facts, properties = ASSET_KINDS[kind], version["properties"]
     tags = dict(properties.get("tags") or {})
     path = str(properties.get(facts.uri_key) or "")

@@ -1,7 +1,7 @@
-"""Registries: models that several workspaces share.
+"""Shares models of a workspace with registries, and finds what registries have.
 
-All of it goes through azure-ai-ml, which knows where a registry is and how it is asked. A version
-of a registry never changes.
+All requests go through azure-ai-ml, which finds a registry's address. The versions of a registry
+never change.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _TRIES = 3
 def share_model(connection: Connection, reference: str, registry: str) -> Asset:
     """Copy a model's version to a registry, under the same name and version.
 
-    Azure copies the files by itself. Content that is there already is left as it is. Raises
+    Azure copies the files. Where the registry has the same content already, nothing is done. Raises
     NotFound for a model that the workspace lacks, and EnvironmentRefused.
     """
-    from runner.azureml.sdk import ml_client, signed_in, spoken_through
+    from runner.azureml.sdk import ml_client, signed_in, translated_sdk_errors
 
     model = find(connection, "model", reference)
     name, version = model.name, model.version
@@ -37,7 +37,7 @@ def share_model(connection: Connection, reference: str, registry: str) -> Asset:
         return _checked(model, there, registry)
 
     def share() -> None:
-        with spoken_through(f"share {model.reference} with registry {registry!r}"):
+        with translated_sdk_errors(f"share {model.reference} with registry {registry!r}"):
             ml_client(connection).models.share(
                 name,
                 version,
@@ -50,7 +50,7 @@ def share_model(connection: Connection, reference: str, registry: str) -> Asset:
         try:
             signed_in(connection, share)
         except ServiceError as error:
-            # An answer that was lost may have been the one that says that it is done.
+            # The request may have been carried out, and its answer lost.
             there = find_shared(connection, registry, "model", name, version)
             lost = error.status is None or error.status >= 500 or error.status == 429
             if there is None and (not lost or not tries_left):
@@ -68,20 +68,20 @@ def share_model(connection: Connection, reference: str, registry: str) -> Asset:
 def find_shared(
     connection: Connection, registry: str, kind: AssetKind, name: str, version: str
 ) -> Asset | None:
-    """A version that a registry has; None where it lacks it.
+    """Return a version of a registry; None where the registry lacks it.
 
     Raises EnvironmentRefused for a registry that is not there, or can't be reached.
     """
-    from runner.azureml.sdk import ml_client, signed_in, spoken_through
+    from runner.azureml.sdk import ml_client, signed_in, translated_sdk_errors
 
     def opened() -> MLClient:
-        with spoken_through(f"open registry {registry!r}"):
+        with translated_sdk_errors(f"open registry {registry!r}"):
             return ml_client(connection, registry)
 
     def asked() -> Any:
         client = opened()
         operations: Any = client.models if kind == "model" else client.data
-        with spoken_through(f"read {name}:{version} of registry {registry!r}"):
+        with translated_sdk_errors(f"read {name}:{version} of registry {registry!r}"):
             return operations.get(name, version)
 
     signed_in(connection, opened)  # a registry that is not there is an error
@@ -93,7 +93,7 @@ def find_shared(
     created = found.creation_context and found.creation_context.created_at
     properties = {
         facts.type_key: found.type,
-        # What it lies at in the registry's storage is of no use to anybody else.
+        # Its address in the registry's storage is of no use to others.
         facts.uri_key: f"azureml://registries/{registry}/{facts.segment}/{name}/versions/{version}",
         "description": found.description,
         "tags": found.tags,

@@ -1,4 +1,4 @@
-"""What a job of Azure left behind: found, fetched to this machine, summed up."""
+"""Downloads the files that a job of Azure wrote, and sums them up."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _OUTPUTS = "named-outputs"
 
 
 def collect(connection: Connection, home: Path, name: str, on_progress: OnProgress) -> Summary:
-    """Fetch a completed job's output into `home` unless it is there, and sum it up.
+    """Download a completed job's output into `home` unless it is there, and sum it up.
 
-    Raises NotFound for a job that isn't there or whose output is gone, EnvironmentRefused for one
-    that has not completed.
+    Raises NotFound for a job that isn't there or whose output is gone, and EnvironmentRefused for
+    a job that has not completed.
     """
     folder = job_folder(home, name)
     if (folder / _SUMMARY).exists():
@@ -54,7 +54,7 @@ def collect(connection: Connection, home: Path, name: str, on_progress: OnProgre
 
 
 def read_summary(home: Path, name: str) -> Summary:
-    """The summary of a job whose results were fetched. Raises NotFound for any other."""
+    """Return the summary of a job whose results were downloaded. Raises NotFound for others."""
     try:
         content = json.loads((job_folder(home, name) / _SUMMARY).read_text())
     except FileNotFoundError:
@@ -65,11 +65,11 @@ def read_summary(home: Path, name: str) -> Summary:
 def download_job(
     connection: Connection, home: Path, name: str, target: Path, on_progress: OnProgress
 ) -> Path:
-    """Fetch a job's outputs and logs, as `az ml job download --all` lays them out.
+    """Download a job's outputs and logs into the folders of `az ml job download --all`.
 
-    Outputs go to `named-outputs/<name>/`, logs to `artifacts/`; what was collected into `home` is
-    copied from there. Returns `target`. Raises WrongUsage when it exists, NotFound where there is
-    nothing to fetch.
+    Outputs go to `named-outputs/<name>/`, logs to `artifacts/`; files that `collect` has put into
+    `home` are copied from there. Returns `target`. Raises WrongUsage when it exists, and NotFound
+    where there is nothing to download.
     """
     target = target.absolute()
     check_absent(target)
@@ -137,9 +137,9 @@ def _sum_up(
 
 
 def _notices(named: int, files: int) -> tuple[str, ...]:
-    """Whether files are missing, which a progress log needn't say.
+    """Return a notice where the rows name fewer files than the job read.
 
-    A file may also have no rows, or the name of another one in another folder.
+    That need not be wrong: a file may have no rows, or the same name as another in another folder.
     """
     if not 0 < named < files:
         return ()
@@ -147,10 +147,10 @@ def _notices(named: int, files: int) -> tuple[str, ...]:
 
 
 def _advance(connection: Connection, name: str) -> Advance:
-    """What the job's progress log says in the end; nothing of it is read a second time."""
+    """Return the final progress of the job's log, whose rest is read if need be."""
     logs = log_files_of(connection, name)
     if logs.advance.mini_batches_done < max(1, logs.advance.mini_batches):
-        # What a progress log tells is worth having, not worth failing for.
+        # The progress is worth having, but not worth failing for.
         with suppress(EnvironmentRefused):
             logs.look(whole=False)
             logs.progress_lines()

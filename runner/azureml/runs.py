@@ -1,4 +1,4 @@
-"""What a job of Azure tracked, from the workspace's own MLflow."""
+"""Reads from the workspace's MLflow the run that a job tracked."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def tracked_run(connection: Connection, name: str) -> Run | None:
-    """What a job has tracked so far; None for one that scores. Raises NotFound."""
+    """Return a job's run as it is so far; None for a batch job. Raises NotFound."""
     resource = find_job(connection, name)
     if job_record(connection, resource).type == "batch":
         return None
@@ -39,15 +39,15 @@ def tracked_run(connection: Connection, name: str) -> Run | None:
 
 
 def runs_page(connection: Connection) -> str:
-    """The address of the page on which the workspace shows its runs."""
+    """Return the address of the page on which the workspace shows its runs."""
     resource = connection.outputs.resource_id
     return f"{connection.cloud.machine_learning}/experiments?wsid={resource}"
 
 
 def model_address(connection: Connection, name: str) -> str:
-    """Where the model lies that a job made: its output `model`, else the only one it logged.
+    """Return the address of a job's model: its output `model`, else the only one that it logged.
 
-    Raises NotFound for one that tracks nothing or is not completed, and as `only_model`.
+    Raises NotFound for a job that tracks nothing or is not completed, and as `only_model`.
     """
     job = job_record(connection, find_job(connection, name))
     if job.type == "batch":
@@ -61,11 +61,11 @@ def model_address(connection: Connection, name: str) -> str:
 
 
 def _inputs(declared: Mapping[str, Any]) -> dict[str, str]:
-    """The inputs of the job that are files."""
+    """Return the addresses of a job's inputs that are files, by name."""
     inputs = {}
     for name, given in declared.items():
         uri = given.get("uri") or given.get("assetId")
         if uri:
-            plain = str(uri).partition("?")[0]  # what comes behind may be a signature
+            plain = str(uri).partition("?")[0]  # the rest may be a signature
             inputs[name] = reference(plain) or plain
     return inputs

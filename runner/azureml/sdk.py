@@ -1,9 +1,8 @@
-"""azure-ai-ml: what reads declarations of every kind and writes them as Azure takes them.
+"""Lets azure-ai-ml read declarations of every kind, and write the requests that create them.
 
-Its import takes more than a second, so only the commands that create something import it. It is
-kept to what it does well: it asks Azure what it has to know and writes the request that creates
-something, which the runner sends. It never sends a file, whose refusal would never end there
-(azure-sdk-for-python#48269), and never speaks to the terminal.
+Its import takes more than a second, so only the commands that create something import it. It asks
+Azure for what it needs to know and writes the request, which the runner then sends. It never sends
+a file, as its retries of a refused upload never end (azure-sdk-for-python#48269), and never prints.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from urllib.parse import urlsplit
 from azure.core.pipeline.policies import SansIOHTTPPolicy
 
 from runner.azure.client import RETRIES, Retry, timeout
-from runner.azure.errors import ServiceError, explained, scrub
+from runner.azure.errors import ServiceError, scrub, translated_errors
 from runner.azure.sdk_logs import tame_sdk
 from runner.declarations.document import MappingNode, Node
 from runner.declarations.problem import DeclarationError, Place, Problem
@@ -37,22 +36,22 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
-_DISCOVERY = "REGISTRY_DISCOVERY_ENDPOINT_URL"  # where azure-ai-ml asks for a private cloud's
+_DISCOVERY = "REGISTRY_DISCOVERY_ENDPOINT_URL"  # azure-ai-ml's variable for a private cloud
 _REGION = "REGISTRY_DISCOVERY_ENDPOINT_REGION"
 _USUAL_REGION = "west"
 _CURRENT = "AZUREML_CURRENT_CLOUD"
-_KNOWN = "AzureCloud"  # of which azure-ai-ml asks nobody
-_REFERENCES = "In order to specify an existing"  # said to all that is none of their forms
-_NO_KEYS = ("_schema", "value", "null")  # of what marshmallow says
+_KNOWN = "AzureCloud"  # a cloud that azure-ai-ml knows without asking
+_REFERENCES = "In order to specify an existing"  # begins its message for a value of no known form
+_NO_KEYS = ("_schema", "value", "null")  # names in marshmallow's messages that are no keys
 _LONGEST = 400  # characters of its messages kept in ours
-# What it asks for before it sends files, by the last parts of an address's path.
+# The requests that precede an upload, by the last parts of an address's path.
 _UPLOADS = ("listsecrets", "startpendingupload", "createorgetstartpendingupload", "datastores")
 
 
 def ml_client(connection: Connection, registry: str | None = None) -> MLClient:
-    """azure-ai-ml's client of a connection's workspace, or of a registry; made once each.
+    """Return azure-ai-ml's client of a workspace or of a registry, of which there is one each.
 
-    Call it, and what it returns, inside `spoken_through`.
+    Call this function and the client inside `translated_sdk_errors`.
     """
     clients = connection.once(_clients)
     if registry not in clients:
@@ -66,11 +65,12 @@ def create(
     call: Callable[[MLClient], object],
     what: str | None = None,
 ) -> HttpResponse:
-    """Create what lies at a path below the workspace by azure-ai-ml's `create_or_update`.
+    """Create a resource at a path below the workspace by azure-ai-ml's `create_or_update`.
 
-    `call` calls it. azure-ai-ml writes the request, and creates what that refers to and it has
-    written in full; the runner sends it as it sends its own: signed in anew where a token was
-    withdrawn, and again where no answer came. Raises as `write` and `Client.send`.
+    `call` calls that. azure-ai-ml writes the request, and itself creates what the resource refers
+    to and declares in full. The runner sends the request as it does its own: it signs in anew
+    where a token was withdrawn, and retries where no answer came. Raises as `write` and
+    `Client.send`.
     """
     return send_written(connection, write(connection, path, call, what), what=what)
 
@@ -82,13 +82,13 @@ def write(
     what: str | None = None,
     source: MappingNode | None = None,
 ) -> HttpRequest:
-    """The request by which azure-ai-ml's `create_or_update` would create what lies at a path.
+    """Return the request by which azure-ai-ml's `create_or_update` would create a resource.
 
-    `call` calls it, `source` is the declaration. Raises as `spoken_through`.
+    `call` calls that, `source` is the declaration. Raises as `translated_sdk_errors`.
     """
 
     def written() -> HttpRequest:
-        with spoken_through(what or f"create {'/'.join(path)}", source):
+        with translated_sdk_errors(what or f"create {'/'.join(path)}", source):
             client, guard = ml_client(connection), connection.once(_guard)
             guard.caught = connection.arm.url(*path)
             try:
@@ -104,7 +104,7 @@ def write(
 
 
 def signed_in(connection: Connection, ask: Callable[[], Answer]) -> Answer:
-    """What `ask` returns; it is called again, signed in anew, where its token was withdrawn."""
+    """Return what `ask` returns; where its token was withdrawn, sign in anew and call it again."""
     try:
         return ask()
     except ServiceError as error:
@@ -122,7 +122,7 @@ def send_written(
     retry: Retry = "always",
     what: str | None = None,
 ) -> HttpResponse:
-    """Send what `write` wrote, as `Client.send` sends."""
+    """Send a request of `write`'s, as `Client.send` does."""
     kept = {name: text for name, text in request.headers.items() if name.lower() in _SENT_HEADERS}
     return connection.arm.send(
         "PUT",
@@ -137,12 +137,11 @@ def send_written(
 
 
 @contextmanager
-def spoken_through(what: str, source: MappingNode | None = None) -> Iterator[None]:
-    """Turn what azure-ai-ml raises inside into errors of one line, and keep it off the terminal.
+def translated_sdk_errors(what: str, source: MappingNode | None = None) -> Iterator[None]:
+    """Turn what azure-ai-ml raises inside into errors of one line, and silence its warnings.
 
-    `what` is being done, with a declaration's `source`. Raises WrongUsage for what it takes for a
-    mistake of the declaration, with the line of each key where there is a source, and
-    EnvironmentRefused.
+    `what` is being done, with a declaration's `source`. Raises WrongUsage for a mistake in the
+    declaration, with the line of each key where there is a source, and EnvironmentRefused.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -151,7 +150,7 @@ def spoken_through(what: str, source: MappingNode | None = None) -> Iterator[Non
         from marshmallow.exceptions import ValidationError
 
         try:
-            with explained(what):
+            with translated_errors(what):
                 try:
                     yield
                 except MlException as error:
@@ -187,7 +186,7 @@ def _mistake(error: Exception, what: str, source: MappingNode | None) -> WrongUs
 
 
 def place_near(node: Node, keys: Sequence[str]) -> Place:
-    """Where a key stands, or the last of those above it that the file has."""
+    """Return the place of a key, or of the last key above it that the file has."""
     place = node.place
     for key in keys:
         if not isinstance(node, MappingNode) or key not in node.entries:
@@ -197,14 +196,11 @@ def place_near(node: Node, keys: Sequence[str]) -> Place:
 
 
 def import_sdk() -> None:
-    """Import azure-ai-ml, unless it is. Its many objects are no garbage to look for meanwhile.
-
-    Raises EnvironmentRefused where it is not installed.
-    """
+    """Import azure-ai-ml, unless it is. Raises EnvironmentRefused where it is not installed."""
     if "azure.ai.ml" in sys.modules:
         return
     enabled = gc.isenabled()
-    gc.disable()
+    gc.disable()  # the import makes very many objects, none of which is garbage
     try:
         with warnings.catch_warnings(), _known_cloud():
             warnings.simplefilter("ignore")
@@ -221,10 +217,10 @@ def import_sdk() -> None:
 
 @contextmanager
 def _known_cloud() -> Iterator[None]:
-    """Name a cloud that azure-ai-ml knows while it is imported.
+    """Set a cloud that azure-ai-ml knows while it is imported.
 
-    For the defaults of its credentials, which the runner has no use for, its import asks a private
-    cloud's metadata address several times, and fails where that does not answer.
+    For default credentials, which the runner does not use, its import asks a private cloud's
+    metadata address several times, and fails where that does not answer.
     """
     named = os.environ.get(_CURRENT)
     os.environ[_CURRENT] = _KNOWN
@@ -238,7 +234,7 @@ def _known_cloud() -> Iterator[None]:
 
 
 def said_by(error: BaseException) -> str:
-    """What an error of azure-ai-ml says, on one line, without its advertising."""
+    """Return the message of an azure-ai-ml error on one line, without its advice."""
     problems = schema_problems(error)
     if problems:
         return "; ".join(f"{'.'.join(keys)}: {text}" if keys else text for keys, text in problems)
@@ -247,11 +243,11 @@ def said_by(error: BaseException) -> str:
 
 
 def schema_problems(error: BaseException) -> list[tuple[tuple[str, ...], str]]:
-    """The keys of a declaration that azure-ai-ml refuses, each with why; none where it is other.
+    """Return the keys of a declaration that azure-ai-ml refuses, each with the reason.
 
-    It writes them as JSON amid prose, several times in each other.
+    It writes them as JSON within prose, in several layers. Empty for an error of another kind.
     """
-    messages = getattr(error, "messages", None)  # of marshmallow, whose text of it is no JSON
+    messages = getattr(error, "messages", None)  # of marshmallow, whose text is not JSON
     found = _leaves(messages, ()) if isinstance(messages, dict) else _problems_in(str(error))
     return list(dict.fromkeys(found))
 
@@ -271,8 +267,10 @@ def _problems_in(text: str) -> Iterator[tuple[tuple[str, ...], str]]:
 
 
 def _leaves(content: Any, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """What marshmallow says: lists of messages, or of forms that a value can have, each with why
-    it is not of that form; told is of the form that it is nearest to.
+    """Yield marshmallow's messages, each with its keys.
+
+    Where a value can have several forms, there are messages for each form that it does not have;
+    only those of the nearest form are yielded.
     """
     if isinstance(content, dict):
         for key, value in content.items():
@@ -312,11 +310,11 @@ def _raise_own(error: BaseException) -> None:
 
 
 class _Written(BaseException):
-    """Carries a request out of azure-ai-ml, past all that catches an Exception.
+    """Carries a request out of azure-ai-ml, past every `except Exception`.
 
-    azure-ai-ml has no public way to write a request without sending it. It must not send this one:
-    it neither looks for a job whose answer was lost before it asks again, nor signs in anew where
-    a token was withdrawn. So the request is taken out of its pipeline just before it is sent.
+    azure-ai-ml has no public way to write a request without sending it. It must not send the
+    request itself: before a retry it does not look for a job whose answer was lost, nor does it
+    sign in anew where a token was withdrawn. So the request is caught in its pipeline.
     """
 
     def __init__(self, request: Any) -> None:
@@ -324,21 +322,20 @@ class _Written(BaseException):
         self.request = request
 
 
-# Of an address below a workspace: /subscriptions/S/resourceGroups/G/providers/P/workspaces/W/...
+# The part of a path that follows /subscriptions/S/resourceGroups/G/providers/P/workspaces/W/.
 _SEGMENT = 9
 _SENT_HEADERS = ("content-type", "x-azureml-token")
 
 
 class _Guard(SansIOHTTPPolicy[Any, Any]):
-    """Sees every request before it is sent: refuses uploads, and catches the one that is asked for.
+    """Sees every request before it is sent: refuses uploads, and catches the wanted request.
 
-    Another of the same kind is refused: azure-ai-ml would have named it otherwise than asked.
-
-    An instance belongs to no pipeline, so that all clients of azure-ai-ml share it.
+    A request for another resource of the same kind is refused, as azure-ai-ml would create it
+    under another name than asked. All clients of azure-ai-ml share an instance.
     """
 
     def __init__(self) -> None:
-        self.caught: str | None = None  # the address whose PUT is not to be sent
+        self.caught: str | None = None  # the address whose PUT is caught
 
     def on_request(self, request: Any) -> None:
         address = urlsplit(request.http_request.url)
@@ -386,7 +383,7 @@ def _open(connection: Connection, registry: str | None) -> MLClient:
 
 
 def _described(cloud: Cloud) -> dict[str, str]:
-    """A cloud in azure-ai-ml's words, which else asks for a private one's at each call."""
+    """Return a cloud in azure-ai-ml's form; it would ask for a private one's at each call."""
     suffix = cloud.machine_learning.removeprefix("https://ml.azure.")
     region = os.environ.get(_REGION, _USUAL_REGION)
     return {

@@ -1,7 +1,7 @@
-"""Keys of a job that azure-ai-ml reads from its file and does not write into its request.
+"""Handles keys of a job that azure-ai-ml reads from its file and does not write into its request.
 
-They were found by giving every key of every kind of job a value of its own, and looking for it in
-what azure-ai-ml 1.35.2 sends. What can be put right is put right; the rest is refused by name.
+They were found by giving each key of each kind of job a unique value, and by searching the requests
+of azure-ai-ml 1.35.2 for it. What can be mended is mended; the other keys are refused by name.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _LOST_BESIDE_A_LIST = ("locations", "max_instance_count")  # where docker_args i
 
 
 def check_gaps(declared: DeclaredJob) -> None:
-    """Raise DeclarationError with all declared keys of a job that would get lost."""
+    """Raise DeclarationError with all declared keys of a job that would be missing."""
     problems = [
         Problem(holder.key_places[name], f"{above}{name}", _WAY)
         for holder, above, name in _lost_keys(declared.source, declared.type)
@@ -41,14 +41,14 @@ def check_gaps(declared: DeclaredJob) -> None:
 
 
 def mend_gaps(job: Any) -> None:
-    """Put right what azure-ai-ml would write wrongly of a job's entity.
+    """Mend the parts of a job's entity that azure-ai-ml would write wrongly.
 
-    Of an AutoML job it sends every output as a folder, and the settings of its machines in the
-    spelling of the file, which Azure does not know.
+    It would send every output of an AutoML job as a folder, and the settings of its machines in
+    the spelling of the file, which Azure does not know.
     """
     if job.type != "automl":
         return
-    # An AutoML job can be a step of a pipeline, too, so that its outputs come wrapped.
+    # As an AutoML job can also be a step of a pipeline, its outputs are wrapped.
     job.outputs = {
         name: getattr(output, "_data", output) for name, output in (job.outputs or {}).items()
     }
@@ -67,7 +67,7 @@ def _wire_name(name: str, value: object) -> str:
 
 
 def _lost_keys(source: MappingNode, kind: str) -> Iterator[tuple[MappingNode, str, str]]:
-    """Each lost key with the mapping that it stands in, and the dotted keys above that."""
+    """Yield each missing key with the mapping that it stands in and the dotted keys above."""
     yield from _declared(source, _LOST.get(kind, ()), "")
     if kind in ("command", "sweep"):
         for key in _RESOURCES:

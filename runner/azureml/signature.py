@@ -13,16 +13,18 @@ _SECONDS = 1800.0  # after which another is asked for; Azure's last an hour
 
 
 class RenewedSignature(AzureSasCredential):
-    """What each request to a datastore's blobs is signed with, in any number of threads.
+    """Signs requests to a datastore's blobs, in any number of threads.
 
-    A job that is waited for, and the upload of much data, take longer than a signature lasts.
+    To wait for a job, or to upload much data, can take longer than a signature lasts.
     """
 
     def __init__(self, signature: str, renew: Callable[[], str]) -> None:
         super().__init__(signature)
         self._renew = renew
         self._lock = Lock()
-        self._taken = time.time()  # a machine that sleeps uses it up, too
+        self._taken = (
+            time.time()
+        )  # not monotonic, as a signature also expires while a machine sleeps
         self._former = ""
 
     @property
@@ -35,9 +37,9 @@ class RenewedSignature(AzureSasCredential):
             return super().signature
 
     def unsign(self, request: Any) -> None:
-        """Take a former signature out of a storage request that is tried again.
+        """Remove a former signature from a storage request that is tried again.
 
-        The storage client would add today's to an address that has yesterday's, which is refused.
+        The storage client would add the new one beside it, which is refused.
         """
         if self.signature and self._former:
             url: str = request.http_request.url

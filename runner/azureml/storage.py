@@ -1,15 +1,17 @@
-"""The blobs behind a workspace's datastores."""
+"""The datastores of a workspace, and the containers of blobs behind them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from runner.azure.client import timeout
-from runner.azure.errors import Missing, ServiceError
+from runner.azure.errors import Missing, ServiceError, translated_errors
+from runner.azure.ways_out import BLOB_CONTRIBUTOR, BLOB_READER
 from runner.errors import EnvironmentRefused, WrongUsage
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ class Place:
 
 
 def parse_place(uri: str) -> Place:
-    """The place an `azureml://` URI names, short or long. Raises WrongUsage for another text."""
+    """Return the place of an `azureml://` URI, short or long. Raises WrongUsage for other texts."""
     found = _LONG.fullmatch(uri) or _SHORT.fullmatch(uri)
     if found is None:
         raise WrongUsage(f"{uri!r} is not a datastore URI: azureml://datastores/NAME/paths/PATH")
@@ -56,13 +58,33 @@ def parse_place(uri: str) -> Place:
 
 
 def is_address(text: str) -> bool:
-    """Whether a text is an address that Azure reads by itself, in no datastore of a workspace."""
+    """Tell whether a text is an address that Azure can read outside of the workspace."""
     return _ADDRESS.fullmatch(text) is not None
 
 
 def storage_of(connection: Connection) -> Storage:
-    """The blobs behind the datastores of a connection's workspace."""
+    """Return the datastores of a connection's workspace, of which there is one object each."""
     return connection.once(Storage)
+
+
+def listing_errors(container: ContainerClient) -> AbstractContextManager[None]:
+    """Return a context that raises ServiceError where listing a container's blobs fails in it."""
+    host = container.primary_hostname
+    return translated_errors(f"list {container.container_name} of {host}", host, BLOB_READER)
+
+
+def writing_errors(container: ContainerClient) -> AbstractContextManager[None]:
+    """Return a context that raises ServiceError where writing to a container fails in it."""
+    host = container.primary_hostname
+    what = f"write to {container.container_name} of {host}"
+    return translated_errors(what, host, BLOB_CONTRIBUTOR)
+
+
+def first_blob(container: ContainerClient, prefix: str) -> str | None:
+    """Return the first name of a blob that begins with `prefix`. Raises ServiceError."""
+    with listing_errors(container):
+        names = container.list_blob_names(name_starts_with=prefix, results_per_page=1)
+        return next(iter(names), None)
 
 
 class Storage:
@@ -76,14 +98,14 @@ class Storage:
     def default_name(self) -> str:
         """The name of the workspace's default datastore."""
         listed = self._connection.arm.pages("datastores", params={"isDefault": "true"})
-        for one in listed:
-            return str(one["name"])
+        for datastore in listed:
+            return str(datastore["name"])
         raise EnvironmentRefused(
             f"workspace {self._connection.outputs.workspace!r} has no default datastore"
         )
 
     def named(self, text: str) -> str:
-        """The name of the datastore that a declaration's `datastore` means.
+        """Return the name of the datastore that a declaration's `datastore` refers to.
 
         Raises NotFound with the nearest name, and WrongUsage for one of another workspace.
         """
@@ -95,7 +117,7 @@ class Storage:
         return name
 
     def own_place(self, uri: str) -> Place:
-        """The place an `azureml://` URI names in this workspace.
+        """Return the place of an `azureml://` URI in this workspace.
 
         Raises WrongUsage for another text, and for a place of another workspace.
         """
@@ -110,7 +132,7 @@ class Storage:
         return place
 
     def same_place(self, uri: str, other: str) -> bool:
-        """Whether two addresses mean one place, however they are written."""
+        """Tell whether two addresses mean the same place, however they are written."""
         return self._known(uri) == self._known(other)
 
     def _known(self, uri: str) -> Place | str:
@@ -121,7 +143,7 @@ class Storage:
         return Place(place.datastore, place.path.strip("/"))
 
     def long_uri(self, place: Place) -> str:
-        """The URI of a place that says which workspace's datastore is meant."""
+        """Return the URI of a place that names the workspace of its datastore, too."""
         outputs = self._connection.outputs
         return (
             f"azureml://subscriptions/{outputs.subscription_id}/resourcegroups"
@@ -130,14 +152,14 @@ class Storage:
         )
 
     def blob_url(self, place: Place) -> str:
-        """The https address of a place, unsigned."""
+        """Return the https address of a place, unsigned."""
         return f"{self.container(place.datastore).url}/{place.path}"
 
     def container(self, datastore: str) -> ContainerClient:
-        """A client of the container behind a datastore, signed in as the datastore has it.
+        """Return a client of the container behind a datastore, with the datastore's credential.
 
-        Errors of its calls are azure-core's: wrap them in `errors.explained`, with a role of
-        `ways_out`. Raises NotFound, EnvironmentRefused.
+        Its calls raise azure-core's errors: make them inside `translated_errors`. Raises NotFound,
+        EnvironmentRefused.
         """
         if datastore not in self._containers:
             self._containers[datastore] = self._open(datastore)
@@ -170,12 +192,12 @@ class Storage:
             found: Mapping[str, Any] = arm.get("datastores", datastore)["properties"]
         except Missing:
             raise self._connection.missing(
-                "datastore", datastore, lambda: [one["name"] for one in arm.pages("datastores")]
+                "datastore", datastore, lambda: [found["name"] for found in arm.pages("datastores")]
             ) from None
         return found
 
     def _credential(self, datastore: str, properties: Mapping[str, Any]) -> Any:
-        """The datastore's own signature or key; in identity mode, who is signed in."""
+        """Return the datastore's signature or key; in identity mode, the command's credential."""
         if (properties.get("credentials") or {}).get("credentialsType") in (None, "None"):
             return self._connection.credential
         try:
@@ -183,7 +205,7 @@ class Storage:
         except ServiceError as error:
             if error.status != 403:
                 raise
-            # Whoever may not see the workspace's secrets may have a role on the storage itself.
+            # An account that may not read the secrets may have a role on the storage itself.
             return self._connection.credential
         if secrets.get("sasToken"):
             from runner.azureml.signature import RenewedSignature
@@ -194,7 +216,7 @@ class Storage:
         return secrets.get("key") or self._connection.credential
 
     def _secrets(self, datastore: str) -> Mapping[str, Any]:
-        # What is asked for is what the SDK asks for: a signature that lasts an hour.
+        # As the SDK does, ask for a signature that lasts an hour.
         wanted = {"expirableSecret": True, "expireAfterHours": 1}
         secrets: Mapping[str, Any] = self._connection.arm.ask(
             "datastores", datastore, "listSecrets", body=wanted

@@ -1,4 +1,4 @@
-"""Beginning a job of Azure: however often it has to be asked, one job."""
+"""Submits a job to Azure so that there is one job, however often the request has to be sent."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from runner.azureml.connection import Connection
 
-UNCERTAIN = (408, 409, 429, 500, 502, 503, 504)  # the job may be there, now or at the next try
-_REFUSED = (409, 429)  # of these, those that say that none was begun by this request
+UNCERTAIN = (408, 409, 429, 500, 502, 503, 504)  # statuses after which there may be a job
+_REFUSED = (409, 429)  # of these, those after which this request has begun none
 _FIRST_PAUSE = 0.5  # seconds before the first look for a job whose answer was lost
-_LOOKS = 6  # each pause is twice the one before: half a minute for a job that takes its time
+_LOOKS = 6  # each pause is twice the last: half a minute, in which a slow job comes up
 _LOOKS_AFTER_CTRL_C = 4
 _TRIES = 4
 _LONGEST_PAUSE = 60.0  # seconds, whatever Azure asks for
@@ -31,7 +31,10 @@ _NAME = re.compile(r".+-[0-9a-f]{8}")
 
 @dataclass(frozen=True)
 class Found:
-    """What there is of a job whose answer was lost: itself, or the names of all it may be."""
+    """The result of a search for a job whose answer was lost.
+
+    It is the job itself, or the names of all jobs that it may be.
+    """
 
     job: Mapping[str, Any] | None = None
     maybe: tuple[str, ...] = ()
@@ -39,7 +42,7 @@ class Found:
 
 @dataclass(frozen=True)
 class _Lost:
-    """A request after which there may be a job, or may not."""
+    """The outcome of a request that leaves open whether there is a job."""
 
     error: ServiceError
     wait: float = 0.0  # seconds that Azure asks to wait
@@ -49,8 +52,8 @@ class _Lost:
 class _Search:
     job: str
     find: Callable[[], Found]
-    looks: int  # before Azure is asked again
-    command: str  # to look later
+    looks: int  # before the request is sent again
+    command: str  # by which a person can look later
 
     def look(self, pauses: Iterable[float]) -> Found:
         found = Found()
@@ -63,12 +66,12 @@ class _Search:
 
 
 def name_job(stem: str, unique: str) -> str:
-    """A job's name that no other has: what it does, and eight of the digits of `unique`."""
+    """Return a unique name for a job: its stem, and eight of the digits of `unique`."""
     return f"{stem[:_LONGEST_STEM].rstrip('-')}-{unique[:8]}"
 
 
 def is_named(name: str) -> bool:
-    """Whether `name_job` may have given a name."""
+    """Tell whether `name_job` may have given a name."""
     return _NAME.fullmatch(name) is not None
 
 
@@ -78,13 +81,14 @@ def begin_job(
     ask: Callable[[], HttpResponse],
     find: Callable[[], Found] | None = None,
 ) -> Mapping[str, Any]:
-    """Ask until Azure has the job, looking for it wherever an answer was lost.
+    """Send a job's request until Azure has the job, and return it as Azure has it.
 
-    `ask` sends the request once, and returns answers of a status in UNCERTAIN like successes.
-    `find` looks for a job that Azure doesn't name as it is asked to. Asked again it would make
-    another, so this one is looked for longer; without `find` it is looked for by its name.
-    Returns the job as Azure has it. Raises ServiceError where there is none for good,
-    EnvironmentRefused where that can't be found out, and Interrupted, with the job canceled.
+    Where an answer is lost, the job is looked for before the request is sent again. `ask` sends the
+    request once; it returns an answer of a status in UNCERTAIN as it does a success. Without
+    `find`, the job is looked for by its name. `find` is for jobs that Azure names otherwise; as a
+    second request would begin a second job, these are looked for longer. Raises ServiceError where
+    there surely is no job, EnvironmentRefused where that can't be found out, and Interrupted, with
+    the job canceled.
     """
 
     def by_name() -> Found:
@@ -101,11 +105,11 @@ def begin_job(
 
 
 def _abandon(connection: Connection, search: _Search) -> str:
-    """Cancel a job that was asked for, and say what became of it to who doesn't know its name."""
+    """Cancel a job that may have begun; return a message on what became of it, with its name."""
     name = search.job
     try:
         found = search.find()
-        if found.job is None:  # it may be on its way
+        if found.job is None:  # it may come up yet
             found = search.look(_pauses(_LOOKS_AFTER_CTRL_C))
         if found.job is not None:
             name = found.job["name"]
@@ -154,7 +158,7 @@ def _ask_until_begun(search: _Search, ask: Callable[[], HttpResponse]) -> Mappin
 
 
 def _ask(ask: Callable[[], HttpResponse], job: str) -> Mapping[str, Any] | _Lost:
-    """The job, or why it isn't known whether there is one. Raises what is sure."""
+    """Return the job, or the error after which there may be one. Raises errors that are certain."""
     try:
         answer = ask()
     except ServiceError as error:
@@ -166,13 +170,13 @@ def _ask(ask: Callable[[], HttpResponse], job: str) -> Mapping[str, Any] | _Lost
         return _Lost(refused, min(_asked_wait(answer.headers), _LONGEST_PAUSE))
     try:
         accepted: Mapping[str, Any] = answer.json()
-    except ValueError:  # of a proxy, say
+    except ValueError:  # such as a proxy's page
         return _Lost(ServiceError(f"the answer to begin job {job} is not JSON"))
     return accepted
 
 
 def _look(search: _Search, lost: _Lost, number: int) -> Found:
-    """What there is of a job after the request of that number, from 0."""
+    """Look for a job after the request of that number, from 0."""
     once = _FIRST_PAUSE * 2**number
     pauses = _pauses(search.looks) if search.looks > 1 else [once]
     try:
@@ -194,7 +198,7 @@ def _any_of(jobs: tuple[str, ...]) -> str:
 
 
 def _asked_wait(headers: Mapping[str, str]) -> float:
-    """The seconds Azure asks to wait; none where it doesn't say."""
+    """Return the seconds that Azure asks to wait; 0 where it doesn't say."""
     for name, unit in (("Retry-After", 1.0), ("x-ms-retry-after-ms", 0.001)):
         with suppress(ValueError):
             return float(headers.get(name, "")) * unit

@@ -1,4 +1,4 @@
-"""Training in a workspace of Azure: one declared job of any kind, submitted once."""
+"""Submits a declared training job, of any kind, to a workspace of Azure."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.assets.content import hash_content, hash_file, scan
+from runner.assets.content import hash_file, scan
 from runner.assets.kinds import INPUT_TYPES, kind_of_type
-from runner.azureml.assets import send
+from runner.azureml.assets import send_unchanged
 from runner.azureml.codes import SEGMENT as CODES
 from runner.azureml.codes import register_code
 from runner.azureml.environments import declared_environment, environment_id
@@ -18,7 +18,7 @@ from runner.azureml.inputs import asset_id, find_input
 from runner.azureml.jobs import job_record
 from runner.azureml.local_parts import Part, Unsent, parts_of
 from runner.azureml.registered import find
-from runner.azureml.sdk import place_near, send_written, spoken_through, write
+from runner.azureml.sdk import place_near, send_written, translated_sdk_errors, write
 from runner.azureml.sdk_gaps import check_gaps, mend_gaps
 from runner.azureml.storage import is_address, storage_of
 from runner.azureml.submission import UNCERTAIN, begin_job, name_job
@@ -28,7 +28,7 @@ from runner.declarations.job import Job as DeclaredJob
 from runner.declarations.job import name_of
 from runner.declarations.problem import refusal
 from runner.declarations.reader import plain
-from runner.errors import EnvironmentRefused, NotFound, WrongUsage
+from runner.errors import NotFound, WrongUsage
 from runner.jobs.input_paths import check_type, existing
 from runner.jobs.kinds import JOB_KINDS
 from runner.jobs.polling import first_pause
@@ -58,12 +58,12 @@ def train(
 ) -> Job:
     """Submit a model folder's training job, and return it as Azure accepted it.
 
-    Its code, environments and files are registered first; the same content again is not. Then
-    azure-ai-ml writes the job, which is named here, so a lost answer leaves no second one. Raises
-    as `find_training_job` and `environment_id`, WrongUsage, NotFound, EnvironmentRefused and
-    Interrupted; then there is no job, or the error names it.
+    Its code, environments and files are registered first, if they are not yet. Then azure-ai-ml
+    writes the request, with a name that is made here, so that a lost answer leaves no second job.
+    Raises as `find_training_job` and `environment_id`, WrongUsage, NotFound, EnvironmentRefused
+    and Interrupted; then there is no job, or the error names it.
     """
-    first_pause()  # who follows the job wants no error of their settings once there is one
+    first_pause()  # a wrong RUNNER_POLL_INTERVAL must be refused before there is a job
     declared = find_training_job(catalog, request)
     if declared.type == "parallel":
         text = "Azure takes none by itself: make it a step of a pipeline job"
@@ -99,8 +99,8 @@ def _begin(connection: Connection, declared: DeclaredJob, stem: str, entity: Any
 
 
 def _read(declared: DeclaredJob, request: TrainingRequest) -> Any:
-    """The job as azure-ai-ml reads it, with the inputs of the call laid over the declared ones."""
-    with spoken_through(f"read {declared.file}", declared.source):
+    """Return the job as azure-ai-ml reads it, with the inputs of the call in place of declared."""
+    with translated_sdk_errors(f"read {declared.file}", declared.source):
         from azure.ai.ml import load_job
 
         changes = [_change(declared, name, value) for name, value in request.inputs.items()]
@@ -111,7 +111,7 @@ def _read(declared: DeclaredJob, request: TrainingRequest) -> Any:
 
 
 def _change(declared: DeclaredJob, name: str, value: str) -> dict[str, Any]:
-    """What an input of the call changes, in the words of `load_job`."""
+    """Return the change that an input of the call makes, as `load_job` takes it."""
     inputs = declared.source.entries["inputs"]
     assert isinstance(inputs, MappingNode)
     node = inputs.entries[name]
@@ -123,7 +123,7 @@ def _change(declared: DeclaredJob, name: str, value: str) -> dict[str, Any]:
 
 
 def _typed(value: str, node: Node) -> object:
-    """A value of the call as the declared one is typed: a pipeline's steps insist on it."""
+    """Return a value of the call in the type of the declared one, which a pipeline's steps need."""
     old = plain(node.entries["value"] if isinstance(node, MappingNode) else node)
     if isinstance(old, str):
         return value
@@ -146,7 +146,7 @@ def _refused(declared: DeclaredJob, key: str, text: str) -> WrongUsage:
 
 @dataclass
 class _Placing:
-    """Puts into the place of a job's parts what the workspace has of them."""
+    """Replaces the parts of a job by addresses and ids that the workspace knows."""
 
     connection: Connection
     catalog: Catalog
@@ -158,7 +158,7 @@ class _Placing:
     _computes: set[str] = field(default_factory=set)
 
     def check(self, part: Part) -> None:
-        """Refuse what is not there."""
+        """Raise NotFound or WrongUsage for a part that is missing or can't be used."""
         if part.kind == "compute":
             self._check_compute(part)
         elif part.kind == "input":
@@ -179,7 +179,7 @@ class _Placing:
             )
 
     def place(self, part: Part) -> None:
-        """Register what is of this machine, and name what is of the workspace by its id."""
+        """Register a part that is on this machine, and put its id or address in its place."""
         if part.kind == "code":
             part.put(self._code(part))
         elif part.kind == "environment":
@@ -206,7 +206,7 @@ class _Placing:
         self._computes.add(name)
 
     def _code_folder(self, part: Part) -> Path | None:
-        """The folder that code lies in; None for a reference."""
+        """Return the folder of code; None for a reference."""
         text = str(part.value)
         path = existing(part.folder / text)
         if path is not None:
@@ -248,7 +248,7 @@ class _Placing:
         return environment_id(self.connection, self.catalog, source, self.on_progress)
 
     def _local(self, part: Part) -> Path | None:
-        """The path of an input of this machine; None for an address or a reference."""
+        """Return the path of an input on this machine; None for an address or a reference."""
         text = part.value.removeprefix("file://")
         if "://" in text or text.startswith(("azureml:", "/subscriptions/")):
             return None
@@ -280,13 +280,11 @@ class _Placing:
         return find_input(self.connection, self.catalog, asked, type_, self.assets).uri
 
     def _sent(self, part: Part, path: Path) -> str:
-        """The address of files of this machine, which are sent unless they are there."""
+        """Upload files of this machine, unless they are there, and return their address."""
         content = scan(path)
         hashes = {file.name: hash_file(file) for file in content.files}
         store = (part.datastore or "").removeprefix("azureml:") or None
-        place, sent = send(
-            self.connection, path.resolve().name, content, hashes, self.on_progress, datastore=store
+        place = send_unchanged(
+            self.connection, path.resolve(), content, hashes, self.on_progress, "train again", store
         )
-        if sent != hash_content(content.shape, hashes.items()):
-            raise EnvironmentRefused(f"{path} changed while it was being sent: train again")
         return storage_of(self.connection).long_uri(place)

@@ -1,24 +1,21 @@
-"""Sending files to blobs: in parallel, each whole or not at all, and none that is there already.
+"""Uploads files to blobs, in parallel; each whole or not at all, and none that is there already.
 
-Files go below a folder that is named by the hash of all of them, and every blob carries the hash
-of its own bytes. So a blob of the right hash needs no sending, whoever sent it, and one that a
-broken source left behind is sent again.
+The blobs lie below a folder that is named by the hash of all files, and each keeps the hash of its
+own bytes. So a blob of the right hash is not sent again, whoever sent it; one of another hash is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from threading import Lock, Semaphore
 from typing import TYPE_CHECKING, Any
 
 from runner.assets.content import Content, ContentFile, hash_content, hash_file
-from runner.azure.errors import explained
-from runner.azure.ways_out import BLOB_CONTRIBUTOR
-from runner.azureml.short_way import ShortWay
+from runner.azureml.small_blobs import SmallBlobWriter
+from runner.azureml.storage import writing_errors
 from runner.parallel import all_or_first_error
 
 if TYPE_CHECKING:
@@ -34,7 +31,7 @@ _TRIES = 3
 
 @dataclass(frozen=True)
 class Sent:
-    """What became of an upload."""
+    """The result of an upload."""
 
     content_hash: str
     bytes: int  # that were really sent
@@ -53,25 +50,25 @@ def upload(
     hashes: Mapping[str, str],
     on_progress: Callable[[int], None],
 ) -> Sent:
-    """Send files to blobs below a folder, and return the hash of what was read.
+    """Send files to blobs below a folder, and return the hash of the files as they were read.
 
-    `hashes` are those of files that are known already, by name. `on_progress` is called with the
-    bytes that are done, from any thread. Two that send the same at once don't disturb each other.
-    Raises EnvironmentRefused, which names the role that is missing.
+    `hashes` are the known hashes of files, by name. `on_progress` is called with the number of
+    bytes done, from any thread. Several processes may send the same files at once. Raises
+    EnvironmentRefused, which names the role that is missing.
     """
-    with _explained(container):
+    with writing_errors(container):
         there = _blobs(container, f"{folder}/")
     sender = _Sender(container, folder, there, hashes, on_progress)
     with ThreadPoolExecutor(_FILES, "upload") as files, ThreadPoolExecutor(_BLOCKS) as blocks:
         sender.blocks = blocks
-        with _explained(container), all_or_first_error(files, str) as begin:
-            sent = [begin(sender.send, file) for file in content.files]
-        digests = [(file.name, one.result()) for file, one in zip(content.files, sent, strict=True)]
+        with writing_errors(container), all_or_first_error(files, str) as begin:
+            sent = [(file.name, begin(sender.send, file)) for file in content.files]
+        digests = [(name, digest.result()) for name, digest in sent]
     return Sent(hash_content(content.shape, digests), sender.bytes)
 
 
 class _Sender:
-    """Sends one file at a time, in any number of threads."""
+    """Sends files one by one; any number of threads may do so at once."""
 
     blocks: ThreadPoolExecutor
 
@@ -88,9 +85,9 @@ class _Sender:
         self._there = there
         self._hashes = hashes
         self._on_progress = on_progress
-        self._short = ShortWay(container, _FILES)
+        self._small = SmallBlobWriter(container, _FILES)
         self._lock = Lock()
-        self._room = Semaphore(_BLOCKS)  # what bounds the memory
+        self._room = Semaphore(_BLOCKS)  # bounds the memory
         self._done = 0
         self.bytes = 0
 
@@ -109,7 +106,7 @@ class _Sender:
     def _send_small(self, name: str, file: ContentFile) -> str:
         content = b"".join(file.read())
         digest = sha256(content).hexdigest()
-        if not self._short.put(name, content, {HASH: digest}):
+        if not self._small.put(name, content, {HASH: digest}):
             self._container.upload_blob(
                 name, content, length=len(content), overwrite=True, metadata={HASH: digest}
             )
@@ -123,7 +120,7 @@ class _Sender:
             try:
                 return self._send_blocks(name, file)
             except HttpResponseError as error:
-                # Whoever commits the same blob first throws away the blocks of all others.
+                # The first of several processes to commit a blob discards the others' blocks.
                 if getattr(error, "error_code", None) not in (
                     "InvalidBlockList",
                     "InvalidBlobOrBlock",
@@ -151,9 +148,10 @@ class _Sender:
             staged.append(self.blocks.submit(self._stage, blob, ids[-1], block))
             if staged[0].done():
                 staged.pop(0).result()
-        for one in staged:
-            one.result()
-        blob.commit_block_list([BlobBlock(one) for one in ids], metadata={HASH: digest.hexdigest()})
+        for staging in staged:
+            staging.result()
+        blocks = [BlobBlock(block_id) for block_id in ids]
+        blob.commit_block_list(blocks, metadata={HASH: digest.hexdigest()})
         return digest.hexdigest()
 
     def _stage(self, blob: Any, block_id: str, block: bytes) -> None:
@@ -173,11 +171,11 @@ class _Sender:
 
 def _blobs(container: ContainerClient, prefix: str) -> dict[str, _Blob]:
     found = container.list_blobs(name_starts_with=prefix, include=["metadata"])
-    return {one.name: _Blob(one.size, (one.metadata or {}).get(HASH)) for one in found}
+    return {blob.name: _Blob(blob.size, (blob.metadata or {}).get(HASH)) for blob in found}
 
 
 def _blocks(chunks: Iterator[bytes], size: int) -> Iterator[bytes]:
-    """Chunks of any size as blocks of one size, and a rest."""
+    """Yield chunks of any size as blocks of one size; the last block may be smaller."""
     buffer = bytearray()
     for chunk in chunks:
         buffer += chunk
@@ -186,10 +184,3 @@ def _blocks(chunks: Iterator[bytes], size: int) -> Iterator[bytes]:
             del buffer[:size]
     if buffer:
         yield bytes(buffer)
-
-
-@contextmanager
-def _explained(container: ContainerClient) -> Iterator[None]:
-    host = container.primary_hostname
-    with explained(f"write to {container.container_name} of {host}", host, BLOB_CONTRIBUTOR):
-        yield

@@ -1,4 +1,4 @@
-"""Versions of models, data and code, as Resource Manager keeps them."""
+"""Lists and adds versions of models, data, code and environments in Resource Manager."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from runner.azure.errors import Missing, ServiceError
 if TYPE_CHECKING:
     from runner.azureml.connection import Connection
 
-HASH = "content_hash"  # the tag that keeps it
+HASH = "content_hash"  # the tag of a version that holds it
 Version = Mapping[str, Any]  # a version's resource
 
-_TRIES = 20  # others may take the next number as often, one after the other
-_TAKEN = (400, 409, 412)  # what a version that came up meanwhile is answered with
+_TRIES = 20  # for others may take the next number again and again
+_TAKEN = (400, 409, 412)  # the answers where a version came up meanwhile
 
 
 def list_versions(connection: Connection, segment: str, name: str) -> list[Version]:
-    """Every version of a name, the archived too, newest first; none where the name is unknown."""
+    """Return every version of a name, newest first, with the archived ones."""
     try:
         found = list(
             connection.arm.pages(segment, name, "versions", params={"listViewType": "All"})
@@ -30,7 +30,7 @@ def list_versions(connection: Connection, segment: str, name: str) -> list[Versi
 
 
 def latest_version(connection: Connection, segment: str, name: str) -> Version | None:
-    """The version that was created last."""
+    """Return the version that was created last."""
     params = {"$orderBy": "createdtime desc", "$top": "1"}
     try:
         return next(connection.arm.pages(segment, name, "versions", params=params), None)
@@ -41,7 +41,7 @@ def latest_version(connection: Connection, segment: str, name: str) -> Version |
 def put_version(
     connection: Connection, segment: str, name: str, version: str, properties: Mapping[str, Any]
 ) -> Version:
-    """Write a version, which may be there already."""
+    """Create a version, or replace it."""
     body = {"properties": dict(properties)}
     written: Version = connection.arm.put(segment, name, "versions", version, body=body)
     return written
@@ -57,13 +57,13 @@ def add_version(
     wanted: str | None = None,
     put: Callable[[Connection, str, str, str, Mapping[str, Any]], Version] = put_version,
 ) -> Version:
-    """Add a version, the next number unless one is wanted; `put` writes it of its properties.
+    """Add a version, under the next number unless one is wanted; `put` writes its properties.
 
-    Where somebody else takes the number first, `same` looks among all versions for one that will
-    do or refuses; where there is none, the next number is tried.
+    Where somebody else takes the number first, `same` finds an equal version among all, or raises;
+    where there is none, the next number is tried.
     """
     for tries_left in reversed(range(_TRIES)):
-        version = wanted or next_version([one["name"] for one in versions])
+        version = wanted or next_version([known["name"] for known in versions])
         try:
             return put(connection, segment, name, version, properties)
         except ServiceError as error:
@@ -73,13 +73,13 @@ def add_version(
             found = same(versions)
             if found is not None:
                 return found
-            if not tries_left or version not in [one["name"] for one in versions]:
+            if not tries_left or version not in [known["name"] for known in versions]:
                 raise
     raise AssertionError("the last try returns or raises")
 
 
 def created_at(version: Version) -> str:
-    """ISO 8601, UTC; empty where the service does not say."""
+    """Return the time of creation, ISO 8601 in UTC; empty where the service does not tell."""
     return str((version.get("systemData") or {}).get("createdAt") or "")
 
 

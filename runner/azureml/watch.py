@@ -1,4 +1,4 @@
-"""Watching a job of Azure until it is final."""
+"""Watches a job of Azure until it is final."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ if TYPE_CHECKING:
     from runner.azureml.connection import Connection
     from runner.azureml.job_logs import LogFiles
 
-_LOGS_EVERY = 10.0  # seconds between two looks at the progress log at least
-_UNTOLD = (JobStatus.QUEUED,)  # states in which no log says anything
+_LOGS_EVERY = 10.0  # seconds at least between two looks at the progress log
 
 
 def watch(connection: Connection, name: str, logs: bool = True) -> Iterator[Progress | LogLine]:
     """Yield the job's progress and, where asked, its log's lines until it is final.
 
-    It looks after RUNNER_POLL_INTERVAL seconds (2), then ever less often, up to half a minute.
-    Raises NotFound for a job that isn't there.
+    The job is looked at after RUNNER_POLL_INTERVAL seconds (2), then ever less often, up to half
+    a minute apart. Raises NotFound for a job that isn't there.
     """
     pause = first_pause()
     files = log_files_of(connection, name)
@@ -33,8 +32,8 @@ def watch(connection: Connection, name: str, logs: bool = True) -> Iterator[Prog
     while True:
         state = status(find_job(connection, name))
         due = time.monotonic() - looked >= _LOGS_EVERY
-        if state in _UNTOLD:
-            looked = time.monotonic()  # what has only just begun has little to tell either
+        if state is JobStatus.QUEUED:
+            looked = time.monotonic()  # when the job begins, its log will have little to tell yet
         elif state.final or due:
             looked = time.monotonic()
             yield from (LogLine(line) for line in _read_on(files, logs, state.final))
@@ -43,7 +42,7 @@ def watch(connection: Connection, name: str, logs: bool = True) -> Iterator[Prog
             state,
             mini_batches=advance.mini_batches,
             mini_batches_done=advance.mini_batches_done,
-            rows=None,  # Azure counts none before they are written
+            rows=None,  # Azure doesn't count rows before they are written
             failed_files=advance.failed_files,
         )
         if state.final:
@@ -53,9 +52,9 @@ def watch(connection: Connection, name: str, logs: bool = True) -> Iterator[Prog
 
 
 def _read_on(files: LogFiles, logs: bool, last: bool) -> list[str]:
-    """The log's new lines, where asked; the files know then how far the job has come."""
+    """Return the log's new lines if asked, and bring the files' progress up to date."""
     try:
-        files.look("always" if last else "never", whole=logs)  # the next look is another try
+        files.look("always" if last else "never", whole=logs)  # the next look retries anyway
         if logs:
             return files.shown_lines()
         files.progress_lines()

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 class AzureWorkspace:
     """Implements `runner.workspace.Workspace` over Azure's own interfaces.
 
-    Each method belongs to a module of this package, which is imported when it is called.
+    Each method calls a function of another module of this package, which it imports.
     """
 
     abilities = ABILITIES
@@ -53,13 +53,13 @@ class AzureWorkspace:
         self.on_step: Callable[[str], None] = lambda _: None
         self.env_manager: EnvManager | None = None
         self._project = project
-        self._home = project.home / environment  # what is fetched of its jobs
+        self._home = project.home / environment  # where the files of its jobs are downloaded to
         self._connection = Connection(outputs)
 
     @cached_property
     def _catalog(self) -> Catalog:
         """The declarations as this environment has them."""
-        # A workspace that others deploy to is of use without declarations, too.
+        # A workspace that others deploy to can be used without declarations.
         return read_environment_catalog(self._project, self.environment, may_be_missing=True)
 
     def register(self, kind: AssetKind, registration: Registration) -> Asset:
@@ -120,7 +120,7 @@ class AzureWorkspace:
         from runner.declarations import read_stack
         from runner.invocation.request import default_endpoint
 
-        # By the stack file alone: it holds while the declarations are being mended.
+        # The stack file alone is read, so that this works while declarations are wrong.
         stack = stack_file(self._project, self.environment)
         chosen = read_stack(stack).default_endpoint if stack else None
         return default_endpoint(DeployedEndpoints(self._connection, chosen))

@@ -17,9 +17,9 @@ from tests.emulator.routes import route
 
 @pytest.fixture
 def closed_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
         return port
 
 
@@ -31,7 +31,7 @@ def test_a_listing_is_read_page_after_page(stage: Stage, monkeypatch: pytest.Mon
     monkeypatch.setattr(stage.emulator.cloud, "page_size", 2)
     endpoint = stage.batch("diabetes-batch", ("aaa", "bbb", "ccc", "ddd", "eee"), default=None)
     found = arm(stage).pages("batchEndpoints", endpoint, "deployments")
-    assert [one["name"] for one in found] == ["aaa", "bbb", "ccc", "ddd", "eee"]
+    assert [item["name"] for item in found] == ["aaa", "bbb", "ccc", "ddd", "eee"]
 
 
 def test_a_name_may_hold_any_character(stage: Stage) -> None:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from azure.core import AzureClouds
+from azure.identity import AzureAuthorityHosts
+from azure.mgmt.core.tools import get_arm_endpoints
 
 from runner.azure.clouds import chosen_cloud, find_cloud
 from runner.clouds import CLOUDS, Cloud
@@ -15,12 +18,31 @@ PUBLIC = CLOUDS["AzureCloud"]
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
-@pytest.mark.parametrize("name", ["AzureCloud", "AzureUSGovernment", "AzureChinaCloud"])
-def test_the_clouds_are_those_of_the_sdk(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "cloud", "authority"),
+    [
+        (
+            "AzureCloud",
+            AzureClouds.AZURE_PUBLIC_CLOUD,
+            AzureAuthorityHosts.AZURE_PUBLIC_CLOUD,
+        ),
+        (
+            "AzureUSGovernment",
+            AzureClouds.AZURE_US_GOVERNMENT,
+            AzureAuthorityHosts.AZURE_GOVERNMENT,
+        ),
+        ("AzureChinaCloud", AzureClouds.AZURE_CHINA_CLOUD, AzureAuthorityHosts.AZURE_CHINA),
+    ],
+)
+def test_the_clouds_are_those_of_azures_packages(
+    name: str, cloud: AzureClouds, authority: str
+) -> None:
     from azure.ai.ml._azure_environments import _environments
 
     theirs = {key: str(value).rstrip("/") for key, value in _environments[name].items()}
     ours = CLOUDS[name]
+    assert get_arm_endpoints(cloud)["resource_manager"] == f"{ours.resource_manager}/"
+    assert ours.authority == f"https://{authority}"
     assert ours.resource_manager == theirs["resource_manager"]
     assert ours.authority == theirs["active_directory"]
     assert ours.machine_learning == theirs["aml_resource_id"]

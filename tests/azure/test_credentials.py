@@ -22,7 +22,7 @@ def no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def sign_ins(stage: Stage) -> int:
-    return sum(one.path.endswith("/oauth2/v2.0/token") for one in stage.emulator.requests)
+    return sum(request.path.endswith("/oauth2/v2.0/token") for request in stage.emulator.requests)
 
 
 def test_one_token_serves_every_request_of_an_audience(stage: Stage, tmp_path: Path) -> None:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from runner.azureml.workspace import AzureWorkspace
 from runner.cli import main
 from tests.azureml.scored import Result, Run, Scored, scored_workspace
 from tests.azureml.stage import Stage, make_workspace
@@ -55,6 +58,18 @@ def stored(
         monkeypatch.setenv(name, value)
     yield Stage(scoring_cloud, scoring_group)
     scoring_cloud.faults.clear()
+
+
+@pytest.fixture
+def workspace(stored: Stage, tmp_path: Path) -> AzureWorkspace:
+    """The adapter over that workspace."""
+    return stored.workspace(tmp_path)
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that no other test uses."""
+    return f"test-{uuid.uuid4().hex[:8]}"
 
 
 @pytest.fixture(scope="session")

@@ -56,7 +56,7 @@ class Scored:
         """The names of an endpoint's jobs, as the service has them."""
         found = self.emulator.cloud.state.children(self.stage.workspace_id, JOBS)
         actual = self.stage.endpoints[endpoint]["name"]
-        return [one.body["name"] for one in found if one.properties["experimentName"] == actual]
+        return [job.body["name"] for job in found if job.properties["experimentName"] == actual]
 
 
 @contextmanager

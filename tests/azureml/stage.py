@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from runner.azureml import assets
 from runner.azureml.outputs import Outputs, outputs_of
 from runner.azureml.workspace import AzureWorkspace
 from runner.project import Project
@@ -32,15 +33,15 @@ def put(emulator: Emulator, path: str, body: Mapping[str, Any]) -> Any:
     return emulator.arm("GET", path)[1]
 
 
-def change_before_sending(monkeypatch: pytest.MonkeyPatch, module: Any, file: Path) -> None:
-    """Have a file changed once the module has read it and before it sends it."""
-    send = module.send
+def change_before_sending(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
+    """Have a file changed once it was hashed and before it is sent."""
+    send = assets.send
 
     def late(*given: Any, **named: Any) -> Any:
         file.write_bytes(bytes(file.stat().st_size))
         return send(*given, **named)
 
-    monkeypatch.setattr(module, "send", late)
+    monkeypatch.setattr(assets, "send", late)
 
 
 def remove(emulator: Emulator, path: str) -> None:

@@ -125,10 +125,10 @@ def weathers(request: LoggedRequest) -> tuple[Weather, ...]:
         return STORAGE
     # What an endpoint's own model answers is shown as it is, whatever it repeats.
     if request.path == "/score":
-        return tuple(one for one in SERVICES if not isinstance(one.fault, Repeat))
+        return tuple(weather for weather in SERVICES if not isinstance(weather.fault, Repeat))
     # Signing in waits for seconds between its tries, which one test is enough for.
     if request.host == addresses.LOGIN_HOST:
-        return tuple(one for one in SERVICES if one.times is not None)
+        return tuple(weather for weather in SERVICES if weather.times is not None)
     return SERVICES
 
 
@@ -311,10 +311,14 @@ _LEAKS = (
 
 def find_leaks(text: str, secrets: set[str]) -> list[str]:
     """The pieces of a text that are one of the secrets, as it is or in an address, or look so."""
-    found = [one for secret in secrets for one in (secret, quote(secret, "")) if one in text]
+    found = [form for secret in secrets for form in (secret, quote(secret, "")) if form in text]
     return [
         *found,
-        *(text[max(0, one.start() - 80) : one.end()] for p in _LEAKS for one in p.finditer(text)),
+        *(
+            text[max(0, match.start() - 80) : match.end()]
+            for p in _LEAKS
+            for match in p.finditer(text)
+        ),
     ]
 
 
@@ -418,8 +422,8 @@ def _kept_secrets(stage: Stage) -> set[str]:
     store = stage.emulator.arm("GET", f"{stage.workspace_id}/datastores/workspaceblobstore")[1]
     keys = {
         key
-        for one in stage.emulator.cloud.state.below(stage.workspace_id)
-        for name, key in one.secrets.items()
+        for resource in stage.emulator.cloud.state.below(stage.workspace_id)
+        for name, key in resource.secrets.items()
         if name in ("primaryKey", "secondaryKey")
     }
     assert keys

@@ -6,6 +6,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from azure.core.pipeline.policies import RetryPolicy
 
 from runner.azure import client
 from runner.azureml import storage, submission
@@ -27,7 +28,8 @@ def set_environment(patch: pytest.MonkeyPatch, cloud: Emulator, root: Path) -> N
     patch.setenv("AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential")
     patch.chdir(root)
     patch.setitem(client.RETRIES, "retry_backoff_factor", 0.01)
-    patch.setattr(submission, "_FIRST_PAUSE", 0.02)
+    patch.setattr(RetryPolicy, "BACKOFF_MAX", 0.05)  # of azure-identity
+    patch.setattr(submission, "_FIRST_PAUSE", 0.005)
     patch.setitem(storage._RETRIES, "initial_backoff", 0.01)
     patch.setitem(storage._RETRIES, "increment_base", 0.1)
     patch.setitem(storage._RETRIES, "random_jitter_range", 0)

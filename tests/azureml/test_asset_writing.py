@@ -34,17 +34,6 @@ KEYS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture
-def workspace(stored: Stage, tmp_path: Path) -> AzureWorkspace:
-    return stored.workspace(tmp_path)
-
-
-@pytest.fixture
-def name() -> str:
-    """A name that no other test uses."""
-    return f"keys-{uuid.uuid4().hex[:8]}"
-
-
-@pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "a.csv"
     path.write_text(uuid.uuid4().hex)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,7 +11,6 @@ from typing import Any
 import pytest
 
 from runner.assets.content import Content, ContentFile, hash_path, scan
-from runner.azureml import assets
 from runner.azureml.storage import Place, storage_of
 from runner.azureml.workspace import AzureWorkspace
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
@@ -20,17 +18,6 @@ from runner.local.workspace import LocalWorkspace
 from runner.project import Project
 from runner.workspace import Asset, Origin, Registration, Transfer
 from tests.azureml.stage import Stage, change_before_sending, put
-
-
-@pytest.fixture
-def workspace(stored: Stage, tmp_path: Path) -> AzureWorkspace:
-    return stored.workspace(tmp_path)
-
-
-@pytest.fixture
-def name() -> str:
-    """A name that no other test uses."""
-    return f"patients-{uuid.uuid4().hex[:8]}"
 
 
 @pytest.fixture
@@ -49,16 +36,16 @@ def data(name: str, path: Path, **more: Any) -> Registration:
 
 
 def files(path: Path) -> dict[str, bytes]:
-    found = (one for one in path.rglob("*") if one.is_file())
-    return {str(one.relative_to(path)): one.read_bytes() for one in found}
+    found = (file for file in path.rglob("*") if file.is_file())
+    return {str(file.relative_to(path)): file.read_bytes() for file in found}
 
 
 def writes(stored: Stage) -> list[str]:
     """The requests so far that could have changed something."""
     return [
-        str(one)
-        for one in stored.emulator.requests
-        if one.method in ("PUT", "POST", "PATCH") and "listsecrets" not in one.path.lower()
+        str(request)
+        for request in stored.emulator.requests
+        if request.method in ("PUT", "POST", "PATCH") and "listsecrets" not in request.path.lower()
     ]
 
 
@@ -130,7 +117,7 @@ def test_new_content_gets_the_next_version_and_old_content_its_own(
         (tmp_path / "a.csv").write_text(content)
         versions.append(workspace.register("data", data(name, tmp_path / "a.csv")).version)
     assert versions == ["1", "2", "3", "1", "2"]
-    assert [one.version for one in workspace.assets("data", name)] == ["3", "2", "1"]
+    assert [asset.version for asset in workspace.assets("data", name)] == ["3", "2", "1"]
     assert workspace.asset("data", name).version == "3"
 
 
@@ -183,7 +170,7 @@ def test_many_that_register_the_same_at_once_get_one_version(
         return stored.workspace(tmp_path).register("data", data(name, folder))
 
     with ThreadPoolExecutor(6) as pool:
-        assert {one.version for one in pool.map(register, range(6))} == {"1"}
+        assert {asset.version for asset in pool.map(register, range(6))} == {"1"}
     assert len(stored.workspace(tmp_path).assets("data", name)) == 1
 
 
@@ -210,7 +197,7 @@ def test_who_commits_a_big_blob_second_finds_it_there(
 
     with ThreadPoolExecutor(3) as pool:
         first, *others = pool.map(register, range(3))
-    assert all(one.reference == first.reference for one in others)
+    assert all(asset.reference == first.reference for asset in others)
     stored.workspace(tmp_path).download_asset("data", name, tmp_path / "copy")
     assert (tmp_path / "copy").read_bytes() == source.read_bytes()
 
@@ -226,7 +213,7 @@ def test_progress_ends_at_all_bytes(
     assert {transfer for transfer in seen if transfer.bytes_done == size} == ends
     seen.clear()
     workspace.download_asset("data", name, tmp_path / "copy")
-    last = max(seen, key=lambda one: one.bytes_done)
+    last = max(seen, key=lambda transfer: transfer.bytes_done)
     assert last == Transfer("downloading", f"azureml:{name}:1", size, size)
 
 
@@ -253,7 +240,7 @@ def test_a_listing_without_a_name_has_the_latest_of_each(
     for content in "ab":
         (tmp_path / "a.csv").write_text(content)
         workspace.register("data", data(name, tmp_path / "a.csv"))
-    assert [one.version for one in workspace.assets("data") if one.name == name] == ["2"]
+    assert [asset.version for asset in workspace.assets("data") if asset.name == name] == ["2"]
 
 
 def test_an_archived_version_is_neither_listed_nor_taken_for_the_same(
@@ -271,7 +258,7 @@ def test_an_archived_version_is_neither_listed_nor_taken_for_the_same(
 def test_what_changes_while_it_is_being_sent_is_not_registered(
     workspace: AzureWorkspace, name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    change_before_sending(monkeypatch, assets, folder / "deep" / "b.bin")
+    change_before_sending(monkeypatch, folder / "deep" / "b.bin")
     with pytest.raises(EnvironmentRefused, match="input changed while it was being sent"):
         workspace.register("data", data(name, folder))
     with pytest.raises(NotFound):
@@ -329,9 +316,9 @@ def test_blob_names_that_climb_out_are_refused_and_nothing_is_written(
 
         def list_blobs(self, **_: Any) -> Iterator[Any]:
             listed.upload_blob(f"{name}/fine", b"x", overwrite=True)
-            for one in listed.list_blobs(name_starts_with=name):
-                one.name = f"{name}/{bad}"
-                yield one
+            for blob in listed.list_blobs(name_starts_with=name):
+                blob.name = f"{name}/{bad}"
+                yield blob
 
     with pytest.raises(EnvironmentRefused, match="would be written outside of its folder"):
         find_content(Lying(), name)  # type: ignore[arg-type]
@@ -406,8 +393,8 @@ def test_a_copy_whose_source_is_broken_is_not_registered_and_can_be_made_again(
     asset = Asset("data", name, "3", "uri_folder", hash_path(folder), "", "input", "")
     content = scan(folder)
     broken = [
-        replace(one, read=lambda: iter([b"x" * 5000])) if one.size == 5000 else one
-        for one in content.files
+        replace(file, read=lambda: iter([b"x" * 5000])) if file.size == 5000 else file
+        for file in content.files
     ]
     with pytest.raises(EnvironmentRefused, match="is not what was registered"):
         workspace.receive(asset, Content("folder", broken))
@@ -454,7 +441,7 @@ def test_the_sdk_reads_what_the_runner_registered(
     found = client.models.get(name, "1")
     assert (found.type, found.path, found.description) == ("mlflow_model", asset.path, "few")
     assert found.tags == {"a": "b", "content_hash": asset.content_hash}
-    assert [one.version for one in client.models.list(name)] == ["1"]
+    assert [model.version for model in client.models.list(name)] == ["1"]
     client.models.download(name, "1", tmp_path / "sdk")
     assert files(tmp_path / "sdk" / name / "model") == files(model)
     assert client.data.get(name, label="latest").path == table.path

@@ -190,7 +190,9 @@ def terminal(stage: Stage, tmp_path: Path) -> Terminal:
 
 def visits(stage: Stage) -> int:
     """How many times a browser came to sign in."""
-    return sum(one.path.endswith("/oauth2/v2.0/authorize") for one in stage.emulator.requests)
+    return sum(
+        request.path.endswith("/oauth2/v2.0/authorize") for request in stage.emulator.requests
+    )
 
 
 def test_a_person_signs_in_in_a_browser_and_gets_results_and_nothing_else(
@@ -198,14 +200,14 @@ def test_a_person_signs_in_in_a_browser_and_gets_results_and_nothing_else(
 ) -> None:
     ended = terminal.run("models", "list", "-o", "json", browser=terminal.browser)
     assert ended.process.returncode == 0, ended.shown
-    assert [one["name"] for one in json.loads(ended.stdout)] == ["diabetes"]
+    assert [model["name"] for model in json.loads(ended.stdout)] == ["diabetes"]
     assert ended.shown.startswith("signing in to Azure in a browser ...")
     assert "Opening in existing browser session." in ended.shown
     assert visits(terminal.stage) == 1
 
 
 def token_requests(stage: Stage) -> int:
-    return sum(one.path.endswith("/oauth2/v2.0/token") for one in stage.emulator.requests)
+    return sum(request.path.endswith("/oauth2/v2.0/token") for request in stage.emulator.requests)
 
 
 def test_a_log_of_everything_holds_nothing_that_signs_in(
@@ -241,7 +243,9 @@ def test_a_person_signs_in_to_the_tenant_that_is_set_or_else_to_the_subscription
     for more in ({}, {"AZURE_TENANT_ID": "organizations"}):
         ended = terminal.run("models", "list", browser=terminal.browser, **more)
         assert ended.process.returncode == 0, ended.shown
-    asked = [one.path for one in terminal.stage.emulator.requests if "/authorize" in one.path]
+    asked = [
+        request.path for request in terminal.stage.emulator.requests if "/authorize" in request.path
+    ]
     assert [path.split("/")[1] for path in asked] == [tenant, "organizations"]
 
 

@@ -1,25 +1,13 @@
 from __future__ import annotations
 
-import uuid
 from pathlib import Path
 
 import pytest
 
-from runner.azureml import codes
 from runner.azureml.storage import storage_of
 from runner.azureml.workspace import AzureWorkspace
 from runner.errors import EnvironmentRefused, WrongUsage
 from tests.azureml.stage import Stage, change_before_sending
-
-
-@pytest.fixture
-def workspace(stored: Stage, tmp_path: Path) -> AzureWorkspace:
-    return stored.workspace(tmp_path)
-
-
-@pytest.fixture
-def name() -> str:
-    return f"code-{uuid.uuid4().hex[:8]}"
 
 
 @pytest.fixture
@@ -85,7 +73,7 @@ def test_code_that_changes_while_it_is_being_sent_is_not_registered(
 ) -> None:
     (code / "score.py").write_text(f"# {name}\n")  # which no other test has sent
     with monkeypatch.context() as patched:
-        change_before_sending(patched, codes, code / "score.py")
+        change_before_sending(patched, code / "score.py")
         with pytest.raises(EnvironmentRefused, match="script changed while it was being sent"):
             workspace.register_code(name, code)
     assert workspace.register_code(name, code) == f"azureml:{name}:1"

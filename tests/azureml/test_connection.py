@@ -110,5 +110,5 @@ def test_a_workspace_that_pulumi_does_not_manage_is_used_by_its_config(
         check=True,
         timeout=60,
     )
-    found = {one["name"]: one["endpoint"] for one in json.loads(listed.stdout)}
+    found = {job["name"]: job["endpoint"] for job in json.loads(listed.stdout)}
     assert found[name] == actual

@@ -43,7 +43,7 @@ def test_a_folder_is_fetched_with_all_below_it(
     root = put(a=b"one", deep__down__b=b"two", empty=b"")
     told: list[tuple[int, int]] = []
     files = fetch(container, root, tmp_path, lambda done, of: told.append((done, of)))
-    assert {str(one.relative_to(tmp_path)): one.read_bytes() for one in files} == {
+    assert {str(file.relative_to(tmp_path)): file.read_bytes() for file in files} == {
         "a": b"one",
         "deep/down/b": b"two",
         "empty": b"",
@@ -55,8 +55,8 @@ def test_a_single_blob_keeps_its_name_and_its_neighbours_stay(
     container: ContainerClient, put: Put, tmp_path: Path
 ) -> None:
     root = put(a=b"one", ab=b"two", a__c=b"three")
-    assert [one.name for one in find_content(container, f"{root}/a").files] == ["a"]
-    assert [one.name for one in find_content(container, root).files] == ["a", "a/c", "ab"]
+    assert [file.name for file in find_content(container, f"{root}/a").files] == ["a"]
+    assert [file.name for file in find_content(container, root).files] == ["a", "a/c", "ab"]
     assert fetch(container, f"{root}/ab", tmp_path, lambda *_: None) == [tmp_path / "ab"]
 
 
@@ -65,7 +65,7 @@ def test_folders_that_storage_keeps_as_blobs_are_no_files(
 ) -> None:
     root = put(file=b"one")
     container.upload_blob(f"{root}/folder", b"", metadata={"hdi_isfolder": "true"})
-    assert [one.name for one in find_content(container, root).files] == ["file"]
+    assert [file.name for file in find_content(container, root).files] == ["file"]
 
 
 def test_large_blobs_come_in_pieces(

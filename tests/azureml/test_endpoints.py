@@ -20,7 +20,9 @@ def test_an_endpoint_is_found_by_its_logical_and_by_its_actual_name(
     assert found.description == "the diabetes-batch endpoint"
     assert found.scoring_uri is not None
     assert found.scoring_uri.startswith(f"https://{actual}.")
-    assert [(one.name, one.default, one.model) for one in found.deployments] == [
+    assert [
+        (deployment.name, deployment.default, deployment.model) for deployment in found.deployments
+    ] == [
         ("mlflow", True, "azureml:diabetes:1"),
         ("script", False, "azureml:diabetes:1"),
     ]
@@ -30,14 +32,17 @@ def test_an_online_endpoint_shows_its_traffic(stage: Stage, tmp_path: Path) -> N
     stage.online("diabetes-online", {"blue": 90, "green": 10})
     found = stage.workspace(tmp_path).endpoint("diabetes-online")
     assert found.kind == "online"
-    assert {one.name: one.traffic for one in found.deployments} == {"blue": 90, "green": 10}
-    assert {one.model for one in found.deployments} == {"azureml:diabetes:1"}
+    assert {deployment.name: deployment.traffic for deployment in found.deployments} == {
+        "blue": 90,
+        "green": 10,
+    }
+    assert {deployment.model for deployment in found.deployments} == {"azureml:diabetes:1"}
 
 
 def test_all_endpoints_are_listed_by_the_names_people_type(stage: Stage, tmp_path: Path) -> None:
     stage.batch("aa-batch")
     stage.online("zz-online")
-    listed = [one.name for one in stage.workspace(tmp_path).endpoints()]
+    listed = [endpoint.name for endpoint in stage.workspace(tmp_path).endpoints()]
     assert {"aa-batch", "zz-online"} <= set(listed)
     assert listed == sorted(listed)
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from runner.azureml import environments as environments_module
 from runner.azureml.connection import Connection
 from runner.azureml.environments import ANONYMOUS, environment_id
 from runner.declarations import CommandJob, read_catalog
@@ -163,7 +162,7 @@ def test_a_build_that_changes_while_it_is_being_sent_is_not_registered(
     build = environments.folder / "docker"
     build.mkdir()
     (build / "Dockerfile").write_text(f"FROM {name}\n")
-    change_before_sending(monkeypatch, environments_module, build / "Dockerfile")
+    change_before_sending(monkeypatch, build / "Dockerfile")
     with pytest.raises(EnvironmentRefused, match="docker changed while it was being sent"):
         environments.id("{build: {path: ./docker}}")
 

@@ -1,8 +1,9 @@
-"""Three hundred faults over the commands: each ends well, or says why and can be taken up again."""
+"""A hundred faults over the commands: each ends well, or says why and can be taken up again."""
 
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -24,26 +25,33 @@ from tests.emulator import Emulator, addresses
 from tests.emulator.faults import Answer, Drop, server_error
 from tests.emulator.request_log import LoggedRequest
 
-_PARTS = 12
-# The part of a command's faults that befalls what is the same for every command, what must not
-# happen twice, and the blobs: one in so many.
-_AT_MOST = {"sign-in": 6, "change": 2, "storage": 3}
+_TRIALS = 100
+_PARTS = 4
+# Of a command's faults, one in so many befalls the sign-in, which is the same for every command, a
+# change, which must not happen twice, and the blobs; the others befall the other requests.
+_ONE_IN = {"sign-in": 5, "change": 2, "storage": 3}
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One command, one fault."""
+    """A command and the fault that befalls it."""
 
     share: Share
     position: int  # of the request that is befallen
+    part: str  # of a command that the request belongs to
     weather: Weather
+
+    @property
+    def kind(self) -> tuple[str, str]:
+        """The kind of fault, and the part of a command that it befalls."""
+        return self.part, self.weather.name
 
 
 @pytest.fixture(scope="session")
 def scene_of_storm(
     scoring_cloud: Emulator, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Scene, list[Trial]]:
-    """The scene, and the trials that a walk in fine weather shows there to be."""
+    """The scene, and the trials that are drawn from a walk in fine weather."""
     root = tmp_path_factory.mktemp("storm")
     with pytest.MonkeyPatch.context() as patch:
         set_environment(patch, scoring_cloud, root)
@@ -67,8 +75,9 @@ def storm(
 
 
 def _plan(scene: Scene) -> list[Trial]:
-    """Distinct faults, drawn the same in every process."""
-    drawn = []
+    """Draw trials, the same in every process; every kind that can be met is among them."""
+    drawn: list[Trial] = []
+    times = Counter[tuple[str, str]]()  # that a kind was drawn
     dice = random.Random(4)  # noqa: S311 - to be repeated, not to be secret
     for share in SHARES:
         walk = share.walk(scene, f"calm-{next(numbers)}")
@@ -76,16 +85,22 @@ def _plan(scene: Scene) -> list[Trial]:
         ended = scene.run(*walk.words, quiet=walk.quiet)
         assert ended.status == 0, str(ended)
         walk.check_done(ended)
-        found: dict[str, list[Trial]] = {name: [] for name in (*_AT_MOST, "other")}
+        found: dict[str, list[Trial]] = {name: [] for name in (*_ONE_IN, "other")}
         for position, request in enumerate(scene.emulator.requests):
-            found[_part(request)] += [Trial(share, position, one) for one in weathers(request)]
+            part = _part(request)
+            found[part] += [Trial(share, position, part, fault) for fault in weathers(request)]
+        for trials in found.values():
+            dice.shuffle(trials)
+            times.update({trial.kind: 0 for trial in trials})
         left = share.faults
-        for name, divisor in _AT_MOST.items():
-            chosen = dice.sample(found[name], min(len(found[name]), share.faults // divisor))
-            drawn += chosen
-            left -= len(chosen)
-        drawn += dice.sample(found["other"], left)
-    dice.shuffle(drawn)
+        for part, divisor in (*_ONE_IN.items(), ("other", 1)):
+            for _ in range(min(left, len(found[part]), max(1, share.faults // divisor))):
+                chosen = min(found[part], key=lambda trial: times[trial.kind])
+                found[part].remove(chosen)
+                times[chosen.kind] += 1
+                drawn.append(chosen)
+                left -= 1
+    assert not [kind for kind, drawings in times.items() if not drawings]
     return drawn
 
 
@@ -104,7 +119,7 @@ def test_a_command_ends_well_or_can_be_taken_up_again_in_any_weather(
     storm: tuple[Scene, list[Trial]], part: int
 ) -> None:
     scene, trials = storm
-    assert len(trials) == 300
+    assert len(trials) == _TRIALS
     for trial in trials[part::_PARTS]:
         _go_through(scene, trial)
     files = (path for path in scene.root.rglob("*") if path.is_file())

@@ -15,7 +15,7 @@ def links(stage: Stage, folder: Path) -> dict[str, Link]:
     """All links but the storage's, which needs blobs and is looked at in test_storage."""
     stage.emulator.faults.inject(forbidden(), path="*/datastores", times=None)
     found = examine("outputs", folder / "outputs.json", stage.outputs)
-    return {one.name: one for one in found}
+    return {link.name: link for link in found}
 
 
 def test_a_sound_chain_is_ok_link_by_link(stage: Stage, tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_a_sound_chain_is_ok_link_by_link(stage: Stage, tmp_path: Path) -> None:
         "deployment diabetes-online/blue",
         "deployment diabetes-online/green",
     ]
-    states = {name: one.state for name, one in found.items()}
+    states = {name: link.state for name, link in found.items()}
     assert (states.pop("pulumi"), states.pop("storage")) == ("skipped", "failed")
     assert set(states.values()) == {"ok"}
     assert "blue 90 %, green 10 %" in found["endpoint diabetes-online"].text
@@ -78,7 +78,7 @@ def test_an_endpoint_without_deployments_waits_for_a_pin(
     stage.online("diabetes-online", {})
     outputs = replace(stage.outputs(), stack=stack)
     stage.emulator.faults.inject(forbidden(), path="*/datastores", times=None)
-    found = {one.name: one for one in examine("outputs", tmp_path / "o.json", lambda: outputs)}
+    found = {link.name: link for link in examine("outputs", tmp_path / "o.json", lambda: outputs)}
     batch, online = found["endpoint diabetes-batch"], found["endpoint diabetes-online"]
     assert (batch.state, online.state) == ("failed", "failed")
     command = f"`runner models register --env {environment} --pin"

@@ -86,9 +86,13 @@ def test_a_command_ends_well_or_can_be_taken_up_again_whatever_befalls_blobs_and
 ) -> None:
     share = Share(walk, 0)
     requests = requests_of(scene, share)
-    assert not [one for one in requests if is_signed(one) or one.path.endswith("/listSecrets")]
-    blobs = [position for position, one in enumerate(requests) if is_blob(one)]
-    sign_in = [p for p, one in enumerate(requests) if one.path.endswith("/token")]
+    assert not [
+        request
+        for request in requests
+        if is_signed(request) or request.path.endswith("/listSecrets")
+    ]
+    blobs = [position for position, request in enumerate(requests) if is_blob(request)]
+    sign_in = [p for p, request in enumerate(requests) if request.path.endswith("/token")]
     dice = random.Random(walk.__name__)  # noqa: S311 - to be repeated, not to be secret
     trials = [(what, dice.choice(blobs)) for what in _BLOBS]
     trials.append((dice.choice(_SIGN_IN), dice.choice(sign_in)))

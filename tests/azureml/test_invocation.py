@@ -263,7 +263,7 @@ def test_a_signature_in_an_address_is_scored_but_not_shown(
     address = f"{storage.container('workspaceblobstore').url.partition('?')[0]}/any.csv"
     job = workspace.invoke(Invocation("echo", data=f"{address}?sv=1&sig=c2VjcmV0"))
     assert job.input == address
-    assert [one.input for one in workspace.jobs(limit=1)] == [address]
+    assert [job.input for job in workspace.jobs(limit=1)] == [address]
     task = _task(scored, job.name)
     assert task["input"]["path"] == "any.csv"
 

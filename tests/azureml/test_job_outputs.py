@@ -74,7 +74,7 @@ def test_a_scoring_jobs_predictions_are_found_in_its_childs_definition(stored: S
     place = Place(STORE, f"azureml/{job.child}/score")
     stored.emulator.requests.clear()
     assert find_output(job.connection, job.record, "score") == place
-    assert [one.path.rpartition("/")[2] for one in stored.emulator.requests] == [
+    assert [request.path.rpartition("/")[2] for request in stored.emulator.requests] == [
         "children",
         "rundata",
     ]

@@ -104,7 +104,7 @@ def test_a_training_job_of_an_experiment_is_no_job_of_the_endpoint_of_that_name(
     failure = Answer(400, "ServiceError", "Listing failed.")
     own_stage.emulator.faults.inject(failure, path="/mferp/*", times=None)
     found = own_stage.workspace(tmp_path).jobs()
-    assert [(one.name, one.type) for one in found] == [(training, "command"), (scoring, "batch")]
+    assert [(job.name, job.type) for job in found] == [(training, "command"), (scoring, "batch")]
 
 
 def test_without_a_limit_only_the_latest_training_jobs_are_listed(
@@ -113,8 +113,8 @@ def test_without_a_limit_only_the_latest_training_jobs_are_listed(
     monkeypatch.setattr(jobs, "_DECLARED_JOBS", 2)
     names = [own_stage.job("Default", "Completed", **TRAINING) for _ in range(3)]
     workspace = own_stage.workspace(tmp_path)
-    assert [one.name for one in workspace.jobs()] == names[:0:-1]
-    assert [one.name for one in workspace.jobs(limit=3)] == names[::-1]
+    assert [job.name for job in workspace.jobs()] == names[:0:-1]
+    assert [job.name for job in workspace.jobs(limit=3)] == names[::-1]
 
 
 def test_jobs_of_every_kind_are_listed_and_not_what_they_began(
@@ -142,9 +142,9 @@ def test_the_jobs_of_the_stacks_endpoints_are_listed_latest_first(
     names = [stage.job(endpoint, "Completed") for endpoint in (first, second, first)]
     stage.job("another-endpoint", "Completed")
     workspace = stage.workspace(tmp_path)
-    assert [one.name for one in workspace.jobs()] == names[::-1]
-    assert [one.name for one in workspace.jobs(limit=2)] == names[:0:-1]
-    assert [one.endpoint for one in workspace.jobs(limit=1)] == ["first-batch"]
+    assert [job.name for job in workspace.jobs()] == names[::-1]
+    assert [job.name for job in workspace.jobs(limit=2)] == names[:0:-1]
+    assert [job.endpoint for job in workspace.jobs(limit=1)] == ["first-batch"]
     assert workspace.job().name == names[2]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,17 +15,6 @@ from runner.workspace import Asset, Metric, Origin, Registration, Run
 from tests.azureml.stage import Stage
 
 STORE = "azureml://datastores/workspaceblobstore/paths"
-
-
-@pytest.fixture
-def workspace(stored: Stage, tmp_path: Path) -> AzureWorkspace:
-    return stored.workspace(tmp_path)
-
-
-@pytest.fixture
-def name() -> str:
-    """A name that no other test uses."""
-    return f"cloud-{uuid.uuid4().hex[:8]}"
 
 
 def lay(workspace: AzureWorkspace, path: str, datastore: str = "workspaceblobstore") -> str:

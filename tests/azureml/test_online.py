@@ -70,7 +70,7 @@ class Scene:
 
     def asked(self) -> list[str]:
         """The requests to score since the log was cleared."""
-        return [str(one) for one in self.emulator.requests if one.path == SCORE]
+        return [str(request) for request in self.emulator.requests if request.path == SCORE]
 
 
 @pytest.fixture(scope="session")

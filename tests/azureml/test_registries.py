@@ -20,17 +20,6 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def workspace(stored: Stage, tmp_path: Path) -> AzureWorkspace:
-    return stored.workspace(tmp_path)
-
-
-@pytest.fixture
-def name() -> str:
-    """A name that no other test uses."""
-    return f"shared-{uuid.uuid4().hex[:8]}"
-
-
-@pytest.fixture
 def registry(stored: Stage) -> str:
     """A registry whose files lie in the workspace's storage account, in containers of its own."""
     name = f"team-{stored.group.rpartition('rg-')[2]}"

@@ -40,7 +40,7 @@ def workspace(scored: Scored, completed: str, tmp_path: Path) -> AzureWorkspace:
 
 
 def files(folder: Path) -> set[str]:
-    return {str(one.relative_to(folder)) for one in folder.rglob("*") if one.is_file()}
+    return {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
 
 
 def change(scored: Scored, job: str, **properties: object) -> None:
@@ -135,9 +135,9 @@ def test_what_follow_has_read_is_not_asked_for_again(
     list(workspace.follow(completed, logs=False))
     scored.emulator.requests.clear()
     assert workspace.collect(completed).mini_batches == 2
-    paths = [one.path.rpartition("/workspaces/")[2] for one in scored.emulator.requests]
+    paths = [request.path.rpartition("/workspaces/")[2] for request in scored.emulator.requests]
     assert paths[0] == "scoring/rundata"  # nothing else tells where the predictions lie
-    assert [one for one in paths if "runs" in one or "jobs" in one] == []
+    assert [path for path in paths if "runs" in path or "jobs" in path] == []
 
 
 def test_where_a_job_says_its_output_place_its_run_is_not_asked(
@@ -206,7 +206,7 @@ def test_a_download_has_outputs_and_logs(
     copied = workspace.download_job(completed, tmp_path / "copied")
     assert files(fetched) == files(copied)
     assert "named-outputs/score/predictions.csv" in files(fetched)
-    assert any(one.startswith("artifacts/logs/job_progress_overview.") for one in files(fetched))
+    assert any(path.startswith("artifacts/logs/job_progress_overview.") for path in files(fetched))
     scored.emulator.requests.clear()
     with pytest.raises(WrongUsage, match="exists already"):
         workspace.download_job(completed, copied)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from runner.azureml.connection import Connection
-from runner.azureml.sdk import create, import_sdk, ml_client, said_by, spoken_through
+from runner.azureml.sdk import create, import_sdk, ml_client, said_by, translated_sdk_errors
 from runner.declarations.document import read_document
 from runner.declarations.problem import DeclarationError
 from runner.errors import EnvironmentRefused, WrongUsage
@@ -22,10 +22,10 @@ from tests.projects import ROOT
 
 IMPORTED = """
 import gc, logging, sys, warnings
-from runner.azureml.sdk import import_sdk, spoken_through
+from runner.azureml.sdk import import_sdk, translated_sdk_errors
 from runner.azure.sdk_logs import tame_loggers
 tame_loggers()
-with spoken_through("read"):
+with translated_sdk_errors("read"):
     from azure.ai.ml import load_environment
     warnings.warn("old", DeprecationWarning)
     logging.getLogger("azure.ai.ml").warning("Class X: This is an experimental class")
@@ -40,7 +40,7 @@ def environment(name: str, **given: Any) -> Any:
     import_sdk()
     from azure.ai.ml.entities import Environment
 
-    with spoken_through("make an environment"):
+    with translated_sdk_errors("make an environment"):
         return Environment(name=name, version="1", **(given or {"image": "registry/image:1"}))
 
 
@@ -139,7 +139,7 @@ def test_its_own_refusals_are_mistakes_of_the_declaration(tmp_path: Path) -> Non
         "type: command\ncommand: 'true'\ncomand: x\nlimits: {timeout: soon}\n"
         "environment: azureml:e:1\n"
     )
-    with pytest.raises(WrongUsage) as refused, spoken_through("read job.yml"):
+    with pytest.raises(WrongUsage) as refused, translated_sdk_errors("read job.yml"):
         load_job(file)
     text = str(refused.value)
     assert text.startswith("can't read job.yml: ")
@@ -147,7 +147,10 @@ def test_its_own_refusals_are_mistakes_of_the_declaration(tmp_path: Path) -> Non
     assert "limits.timeout: Not a valid integer" in text
     assert "\n" not in text
     assert "aka.ms" not in text
-    with pytest.raises(DeclarationError) as placed, spoken_through("read it", read_document(file)):
+    with (
+        pytest.raises(DeclarationError) as placed,
+        translated_sdk_errors("read it", read_document(file)),
+    ):
         load_job(file)
     assert {(problem.line, problem.key, problem.text) for problem in placed.value.problems} == {
         (3, "comand", "Unknown field"),
@@ -157,7 +160,7 @@ def test_its_own_refusals_are_mistakes_of_the_declaration(tmp_path: Path) -> Non
 
 def test_what_it_stumbles_over_is_an_error_of_one_line() -> None:
     fails = "can't read it: azure-ai-ml fails on it"
-    with pytest.raises(EnvironmentRefused, match=fails), spoken_through("read it"):
+    with pytest.raises(EnvironmentRefused, match=fails), translated_sdk_errors("read it"):
         raise AttributeError("'NoneType' object\nhas no attribute 'id'")
 
 

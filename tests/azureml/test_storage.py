@@ -14,7 +14,7 @@ from azure.storage.blob import (
     generate_account_sas,
 )
 
-from runner.azure.errors import explained
+from runner.azure.errors import translated_errors
 from runner.azure.ways_out import BLOB_READER
 from runner.azureml import signature
 from runner.azureml.connection import Connection
@@ -126,7 +126,10 @@ def test_an_unknown_datastore_names_the_nearest(stored: Stage) -> None:
 
 def test_a_blob_that_is_not_there_is_told_in_one_line_without_a_signature(stored: Stage) -> None:
     container = storage_of(Connection(stored.outputs())).container("workspaceblobstore")
-    with pytest.raises(EnvironmentRefused) as refused, explained("read it", role=BLOB_READER):
+    with (
+        pytest.raises(EnvironmentRefused) as refused,
+        translated_errors("read it", role=BLOB_READER),
+    ):
         container.download_blob("none").readall()
     text = str(refused.value)
     assert "BlobNotFound" in text
@@ -137,7 +140,7 @@ def test_a_blob_that_is_not_there_is_told_in_one_line_without_a_signature(stored
 def test_the_doctor_reads_and_writes_and_leaves_nothing_behind(
     stored: Stage, tmp_path: Path
 ) -> None:
-    found = {one.name: one for one in examine("outputs", tmp_path / "o.json", stored.outputs)}
+    found = {link.name: link for link in examine("outputs", tmp_path / "o.json", stored.outputs)}
     assert found["storage"].state == "ok", found["storage"].text
     container = storage_of(Connection(stored.outputs())).container("workspaceblobstore")
     assert "runner-doctor" not in list(container.list_blob_names())
@@ -180,11 +183,15 @@ def test_without_a_right_to_the_storage_the_role_is_named(
         )
 
     monkeypatch.setattr(stored.emulator.cloud, "sas", narrow)
-    found = {one.name: one for one in examine("outputs", tmp_path / "o.json", stored.outputs)}
+    found = {link.name: link for link in examine("outputs", tmp_path / "o.json", stored.outputs)}
     assert found["storage"].state == "failed"
     assert role in found["storage"].text
     assert "sig=" not in found["storage"].text
 
 
 def _asked_secrets(stored: Stage) -> list[str]:
-    return [one.path for one in stored.emulator.requests if one.path.endswith("/listSecrets")]
+    return [
+        request.path
+        for request in stored.emulator.requests
+        if request.path.endswith("/listSecrets")
+    ]

@@ -73,7 +73,7 @@ class Azure:
     def pauses(self) -> list[float]:
         """The seconds between the first two requests, or after the only one."""
         end = self.happened.index("asked", 1) if self.happened.count("asked") > 1 else None
-        return [one for one in self.happened[:end] if isinstance(one, float)]
+        return [event for event in self.happened[:end] if isinstance(event, float)]
 
 
 Begin = Callable[[Azure], Mapping[str, Any]]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runner.azureml import submission, training
+from runner.azureml import submission
 from runner.azureml.workspace import AzureWorkspace
 from runner.errors import EnvironmentRefused, Interrupted, NotFound, RunnerError, WrongUsage
 from runner.workspace import LogLine, TrainingRequest
@@ -83,7 +83,7 @@ class Trained:
 
     def jobs(self) -> set[str]:
         found = self.stage.emulator.cloud.state.children(self.stage.workspace_id)
-        return {one.body["name"] for one in found if one.properties.get("jobType") == "Command"}
+        return {job.body["name"] for job in found if job.properties.get("jobType") == "Command"}
 
     def job(self, name: str) -> Resource:
         found = self.stage.emulator.cloud.state.get(f"{self.stage.workspace_id}/jobs/{name}")
@@ -249,7 +249,7 @@ def test_a_part_that_changes_while_it_is_being_sent_makes_no_job(
     not_run.declare(("lines: {type: uri_folder", "lines: {type: custom_model"))
     file = not_run.project.input / "f000.txt"
     file.write_text(uuid.uuid4().hex)  # which no other test has sent
-    change_before_sending(monkeypatch, training, file)
+    change_before_sending(monkeypatch, file)
     error = not_run.refused()
     assert "lines changed while it was being sent: train again" in str(error)
 
@@ -261,7 +261,7 @@ def test_what_is_there_already_is_not_registered_again(not_run: Trained) -> None
     not_run.project.write("models/echo/conda.yml", f"name: n{unique}\n")
     requests.clear()
     first = not_run.workspace().train(TrainingRequest("echo"))
-    kinds = [one.split("/")[0] for one in not_run.writes()]
+    kinds = [path.split("/")[0] for path in not_run.writes()]
     assert sorted(kinds) == ["codes", "data", "environments", "jobs"]
     requests.clear()
     second = not_run.workspace().train(TrainingRequest("echo"))
@@ -270,11 +270,11 @@ def test_what_is_there_already_is_not_registered_again(not_run: Trained) -> None
     not_run.project.write("models/echo/conda.yml", f"name: o{unique}\n")
     requests.clear()
     third = not_run.workspace().train(TrainingRequest("echo"))
-    assert [one.split("/")[0] for one in not_run.writes()] == ["environments", "jobs"]
-    one, two, other = (
+    assert [path.split("/")[0] for path in not_run.writes()] == ["environments", "jobs"]
+    first, two, other = (
         not_run.job(job.name).properties["environmentId"] for job in (first, second, third)
     )
-    assert one == two != other
+    assert first == two != other
 
 
 @pytest.mark.parametrize(
@@ -375,7 +375,7 @@ def test_a_job_that_fails_tells_its_error_and_its_last_lines(trained: Trained, r
 
 def test_a_training_job_is_among_the_jobs(trained: Trained, run: Run) -> None:
     name = trained.train()
-    listed = {one["name"]: one["type"] for one in run("jobs", "list", "-o", "json").json()}
+    listed = {job["name"]: job["type"] for job in run("jobs", "list", "-o", "json").json()}
     assert listed[name] == "command"
     assert "fitting fine" in run("jobs", "stream", name).out
     refused = run("jobs", "resume", name)
@@ -512,5 +512,5 @@ def test_a_job_without_compute_leaves_the_choice_to_azure(not_run: Trained) -> N
 def test_the_log_is_told_line_by_line(trained: Trained) -> None:
     workspace = trained.workspace()
     job = workspace.train(TrainingRequest("echo"))
-    lines = [one.text for one in workspace.follow(job.name) if isinstance(one, LogLine)]
+    lines = [line.text for line in workspace.follow(job.name) if isinstance(line, LogLine)]
     assert lines == ["fitting fine"]

@@ -15,7 +15,9 @@ from tests.emulator.faults import Drop, forbidden, server_error, throttled
 def test_a_final_job_ends_at_once(stage: Stage, tmp_path: Path) -> None:
     name = stage.job(stage.batch("diabetes-batch"), "Completed")
     events = list(stage.workspace(tmp_path).follow(name))
-    assert [one.status for one in events if isinstance(one, Progress)] == [JobStatus.COMPLETED]
+    assert [event.status for event in events if isinstance(event, Progress)] == [
+        JobStatus.COMPLETED
+    ]
 
 
 def test_a_job_is_followed_to_its_end(stage: Stage, tmp_path: Path) -> None:

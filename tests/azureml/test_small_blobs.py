@@ -9,7 +9,7 @@ from azure.core.credentials import AzureSasCredential
 from azure.storage.blob import ContainerClient
 
 from runner.assets.content import scan
-from runner.azureml.short_way import ShortWay
+from runner.azureml.small_blobs import SmallBlobWriter
 from runner.azureml.storage import storage_of
 from runner.azureml.uploads import upload
 from runner.errors import EnvironmentRefused
@@ -24,7 +24,7 @@ def container(stored: Stage, tmp_path: Path) -> ContainerClient:
 
 @pytest.fixture
 def name() -> str:
-    return f"short {uuid.uuid4().hex}/ü#?%20.csv"
+    return f"small {uuid.uuid4().hex}/ü#?%20.csv"
 
 
 def with_credential(container: ContainerClient, credential: Any) -> ContainerClient:
@@ -33,7 +33,7 @@ def with_credential(container: ContainerClient, credential: Any) -> ContainerCli
 
 
 def test_a_blob_is_written_by_a_signature(container: ContainerClient, name: str) -> None:
-    assert ShortWay(container, 1).put(name, b"content", {"sha256": "abc"})
+    assert SmallBlobWriter(container, 1).put(name, b"content", {"sha256": "abc"})
     found = container.download_blob(name)
     assert found.readall() == b"content"
     assert found.properties.metadata == {"sha256": "abc"}
@@ -44,25 +44,25 @@ def test_a_blob_is_written_by_who_is_signed_in(
     stored: Stage, tmp_path: Path, container: ContainerClient, name: str
 ) -> None:
     credential = stored.workspace(tmp_path)._connection.credential
-    assert ShortWay(with_credential(container, credential), 1).put(name, b"content", {})
+    assert SmallBlobWriter(with_credential(container, credential), 1).put(name, b"content", {})
     assert container.download_blob(name).readall() == b"content"
 
 
-def test_with_an_accounts_key_the_long_way_is_taken(
+def test_with_an_accounts_key_azure_storage_blob_writes(
     container: ContainerClient, name: str, tmp_path: Path
 ) -> None:
     keyed = with_credential(container, account_key(container.account_name))
-    assert not ShortWay(keyed, 1).put(name, b"content", {})
+    assert not SmallBlobWriter(keyed, 1).put(name, b"content", {})
     (tmp_path / "a.csv").write_bytes(b"a")
     assert upload(keyed, name, scan(tmp_path / "a.csv"), {}, lambda _: None).bytes == 1
     assert container.download_blob(f"{name}/a.csv").readall() == b"a"
 
 
-def test_what_is_refused_is_left_to_the_long_way_which_says_why(
+def test_what_is_refused_is_left_to_azure_storage_blob_which_says_why(
     container: ContainerClient, name: str, tmp_path: Path
 ) -> None:
     stale = with_credential(container, AzureSasCredential("sv=2024-01-01&sp=w&sig=c2VjcmV0"))
-    assert not ShortWay(stale, 1).put(name, b"content", {})
+    assert not SmallBlobWriter(stale, 1).put(name, b"content", {})
     (tmp_path / "a.csv").write_bytes(b"a")
     with pytest.raises(EnvironmentRefused) as refused:
         upload(stale, name, scan(tmp_path / "a.csv"), {}, lambda _: None)
