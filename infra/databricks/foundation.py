@@ -22,7 +22,7 @@ CLOUDS = {"AzureCloud": "public", "AzureUSGovernment": "usgovernment", "AzureChi
 
 @dataclass(frozen=True)
 class Platform:
-    """What clusters and endpoints are declared against."""
+    """The resources that clusters and endpoints are declared against."""
 
     resource_group: pulumi.Output[str]
     workspace: azure_databricks.Workspace
@@ -32,7 +32,7 @@ class Platform:
 
     @property
     def host(self) -> pulumi.Output[str]:
-        """The address of the workspace."""
+        """Return the address of the workspace."""
         return pulumi.Output.concat("https://", self.workspace.workspace_url)
 
 
