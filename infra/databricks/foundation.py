@@ -16,7 +16,7 @@ from infra.options import holds_data, made_by_commit
 from infra.roles import BLOB_CONTRIBUTOR, assign
 from infra.storage.account import declare_storage
 
-# What Databricks' provider calls Azure's clouds; of any other, its metadata host tells.
+# The names of Azure's clouds in Databricks' provider; others are found by a metadata host.
 CLOUDS = {"AzureCloud": "public", "AzureUSGovernment": "usgovernment", "AzureChinaCloud": "china"}
 
 

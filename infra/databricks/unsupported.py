@@ -79,7 +79,8 @@ def pinned_problems(catalog: Catalog, stack: Path, clusters: Mapping[str, object
         if isinstance(endpoint, OnlineEndpoint) and deployments:
             say = Say(stack, endpoint, f"{ENDPOINTS}.{name}")
             problems += _traffic_problems(endpoint, deployments, say)
-    return list(dict.fromkeys(problems))  # what is declared once may be deployed more than once
+    # An environment that is declared once may serve several deployments.
+    return list(dict.fromkeys(problems))
 
 
 def _is_asked_for(deployment: Deployment) -> bool:
