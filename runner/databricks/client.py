@@ -1,4 +1,4 @@
-"""Asking a Databricks workspace over its REST interface.
+"""A client of a Databricks workspace's REST interface.
 
 databricks-sdk is not used: its import takes longer than most commands. The tests hold what is
 written and read here against the unmodified package.
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 # The application of Databricks in Entra, the same in every cloud and tenant.
 SCOPE = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d/.default"
-# What lets an identity in that has a role on the workspace in Azure and is not yet known inside.
+# Headers that let an identity in that has a role on the workspace in Azure and is not known inside.
 # https://learn.microsoft.com/azure/databricks/dev-tools/auth/aad-token-manual
 _RESOURCE_ID = "X-Databricks-Azure-Workspace-Resource-Id"
 _MANAGEMENT_TOKEN = "X-Databricks-Azure-SP-Management-Token"  # noqa: S105 - the header's name
 
 
 class DatabricksClient(Client):
-    """Requests below a workspace's `/api`: `client.get("2.1", "clusters", "list")`."""
+    """Sends requests below a workspace's `/api`: `client.get("2.1", "clusters", "list")`."""
 
     def __init__(
         self, outputs: Outputs, credential: Credential, resource_manager_scope: str
@@ -43,7 +43,7 @@ class DatabricksClient(Client):
     def listing(
         self, *path: str, key: str, params: Mapping[str, str] | None = None
     ) -> Iterator[Any]:
-        """Every element of a listing, page after page as they are needed."""
+        """Yield every element of a listing; pages are fetched as they are needed."""
         asked = dict(params or {})
         while True:
             content = self.get(*path, params=asked)
@@ -59,7 +59,7 @@ class DatabricksClient(Client):
         answer = super()._answer(request, options)
         if answer.status_code not in (401, 403) or self._introduced is not None:
             return answer
-        # Refused before anything was done: perhaps the workspace does not know who asks.
+        # Refused before anything was done: perhaps the workspace does not know the caller.
         try:
             self._introduce(request)
         except EnvironmentRefused:  # no token of Resource Manager is to be had

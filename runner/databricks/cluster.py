@@ -1,4 +1,4 @@
-"""What runs on a cluster: one batch job, by the same engine as on any machine.
+"""The host of a batch job on a cluster: it runs one job by the same engine as any machine.
 
 It is the entry point of the wheel that a deployment's Databricks Job names, and it is given two
 arguments: where the request lies in a volume, and which model scores. It touches no other absolute
@@ -116,11 +116,11 @@ def _run(
 
 
 def _plan(request: ScoreRequest, model: str, volume: Path, place: Path, folder: Path) -> Plan:
-    """The plan, whose code and input are read from the volume, and whose model is fetched."""
+    """Return the plan of a job: code and input are read from the volume, the model is fetched."""
     home = model_folder(folder)
     settings: dict[str, Any] = dict(request.settings)
     if request.limited:
-        # Declared for many machines; only who asks for more than this one has gets more.
+        # The declaration is for many machines; a call may still ask for more than this one has.
         settings["processes"] = min(settings["processes"], _CORES)
     script = None if request.script is None else volume / request.script
     source, files = list_files(volume / request.input)
@@ -153,7 +153,7 @@ def _copy(source: Path, target: Path) -> Path:
 
 
 def _as_begun(plan: Plan, file: Path) -> Plan:
-    """The plan, with the files as they were when the job was begun first: the engine compares."""
+    """Return the plan with the files as they were at the job's first start: the engine compares."""
     if not file.exists():
         return plan
     begun = read_plan(file)
@@ -187,7 +187,7 @@ def _deliver(output: Path, target: Path, place: Path) -> None:
     try:
         if target.exists() and not marker.exists():
             raise JobFailed(f"output {target} exists already; move it away and resume the job")
-        # Written first: what a run that is cut off here leaves at the target is this job's.
+        # Written first: after a crash here, files at the target are known as this job's.
         marker.write_text(f"{target.name}\n", encoding="utf-8")
         _copy(output, target)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Each link between a person and the endpoints of a Databricks workspace."""
+"""The links of the chain between a person and the endpoints of a Databricks workspace."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _TROUBLES = ("CLIENT_ERROR", "CLOUD_FAILURE", "SERVICE_FAULT")  # for which a cl
 
 
 def examine(source: str, file: Path, read: Callable[[], Outputs]) -> Iterator[Link]:
-    """Each link of the chain, as it is looked at; behind a broken one the rest is skipped.
+    """Yield each link of the chain as it is looked at; behind a broken one the rest is skipped.
 
     `source` is what kind of description leads to the workspace and `read` reads it.
     """
@@ -89,7 +89,7 @@ def _volume(connection: Connection) -> str:
 def _cluster(connection: Connection, cluster_id: str) -> str:
     found = connection.api.get("2.1", "clusters", "get", params={"cluster_id": cluster_id})
     state, reason = str(found.get("state")), found.get("termination_reason") or {}
-    # It ends by itself, and what asks for it starts it.
+    # A cluster that ended by itself is sound: the next run starts it.
     if state == "ERROR" or reason.get("type") in _TROUBLES:
         code, told = reason.get("code"), reason.get("parameters") or {}
         said = found.get("state_message") or told.get("azure_error_message") or "no reason given"

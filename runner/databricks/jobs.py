@@ -1,11 +1,12 @@
-"""A workspace's jobs: looking at them, stopping them and taking them up again."""
+"""The jobs of a workspace: listed, shown, canceled and resumed."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -17,21 +18,23 @@ from runner.databricks.job_runs import (
     find_run,
     get_run,
     job_of,
+    job_place,
     known_runs,
     list_runs,
     moment,
     note_run,
-    place_of,
-    request_of,
+    request_file,
     status_of,
 )
-from runner.databricks.requests import Asked, ScoreRequest, TrainRequest, parse_request
+from runner.databricks.requests import JobRequest, ScoreRequest, TrainRequest, parse_request
 from runner.errors import EnvironmentRefused, NotFound
 from runner.jobs.kinds import JobType
+from runner.nearest import nearest
 from runner.workspace import Job, JobStatus
 
 if TYPE_CHECKING:
     from runner.databricks.connection import Connection
+    from runner.jobs.addresses import JobOutput
 
 _AT_ONCE = 8  # listings of runs, of which each deployment has its own
 _NAMES = 50  # of the latest jobs, to find the one that was meant
@@ -41,30 +44,25 @@ _NEVER = "it was asked for and never began"
 def list_jobs(
     connection: Connection, limit: int | None = None, type_: JobType | None = None
 ) -> list[Job]:
-    """The jobs of the deployments that there are and those that train, the latest first.
+    """List the jobs of the deployments that there are and the training jobs, the latest first.
 
     Databricks keeps what it ran for 60 days; a job that is older is found by its name.
     """
-    origins: list[tuple[int | None, JobType, str | None, str | None]] = []
+    calls: list[Callable[[], list[Job]]] = []
     if type_ in (None, "batch"):
         for endpoint, output in connection.outputs.endpoints.items():
             for deployment, job in output.jobs.items():
-                origins.append((job.job_id, "batch", endpoint, deployment))
+                of_job = partial(_jobs_of, connection, limit, "batch", job.job_id)
+                calls.append(partial(of_job, endpoint, deployment))
     if type_ in (None, "spark"):
-        origins.append((None, "spark", None, None))
-
-    def listed(origin: tuple[int | None, JobType, str | None, str | None]) -> list[Job]:
-        job_id, kind, endpoint, deployment = origin
-        runs = islice(_ours(connection, list_runs(connection, job_id)), limit)
-        return [_listed(name, run, kind, endpoint, deployment) for name, run in runs]
-
+        calls.append(partial(_jobs_of, connection, limit, "spark", None))
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        found = [job for jobs in pool.map(listed, origins) for job in jobs]
+        found = [job for jobs in pool.map(lambda call: call(), calls) for job in jobs]
     return sorted(found, key=lambda job: job.created_at, reverse=True)[:limit]
 
 
 def show_job(connection: Connection, name: str | None = None) -> Job:
-    """A job by its name, the latest where there is none. A failed one with its error.
+    """Return a job by its name, or the latest one. A failed one comes with its error.
 
     Raises NotFound.
     """
@@ -81,9 +79,9 @@ def show_job(connection: Connection, name: str | None = None) -> Job:
     return replace(job, error=failure(connection, run))
 
 
-def find_request(connection: Connection, name: str) -> Asked:
-    """What a job was asked for. Raises NotFound with the nearest names."""
-    content = read_file(connection, request_of(connection, name)) if "/" not in name else None
+def find_request(connection: Connection, name: str) -> JobRequest:
+    """Return the request of a job. Raises NotFound with the nearest names."""
+    content = read_file(connection, request_file(connection, name)) if "/" not in name else None
     if content is None:
         raise connection.missing(
             "job", name, lambda: [job.name for job in list_jobs(connection, _NAMES)]
@@ -91,14 +89,33 @@ def find_request(connection: Connection, name: str) -> Asked:
     return parse_request(content.decode())
 
 
-def job_status(connection: Connection, name: str, asked: Asked) -> JobStatus:
-    """How a job stands by now."""
-    return job_record(connection, asked, find_run(connection, name, asked.job_id)).status
+def current_record(connection: Connection, asked: JobRequest) -> Job:
+    """Return the record of a job as it stands now."""
+    return job_record(connection, asked, find_run(connection, asked.job, asked.job_id))
 
 
-def job_record(connection: Connection, asked: Asked, run: Mapping[str, Any] | None) -> Job:
-    """The record of a job, from what was asked and the latest of its runs."""
-    folder = place_of(connection, asked.job)
+def output_place(connection: Connection, meant: JobOutput) -> str:
+    """Return the path in the volume of what a completed job wrote to one of its outputs.
+
+    Raises NotFound for an unknown job or output, and EnvironmentRefused while the job still runs.
+    """
+    asked = find_request(connection, meant.job)
+    path = asked.outputs.get(meant.output)
+    if path is None:
+        hint = nearest(meant.output, asked.outputs)
+        raise NotFound(f"job {meant.job!r} has no output {meant.output!r}{hint}")
+    status = current_record(connection, asked).status
+    if status is not JobStatus.COMPLETED:
+        raise EnvironmentRefused(
+            f"job {meant.job!r} is {status}: only what a completed one wrote can be registered"
+        )
+    place = f"{connection.outputs.volume}/{path}".rstrip("/")
+    return f"{place}/{meant.path}" if meant.path else place
+
+
+def job_record(connection: Connection, asked: JobRequest, run: Mapping[str, Any] | None) -> Job:
+    """Return the record of a job, from its request and the latest of its runs."""
+    folder = job_place(connection, asked.job)
     job = Job(
         name=asked.job,
         type=asked.type,
@@ -166,46 +183,51 @@ def resume_job(connection: Connection, environment: str, name: str) -> Job:
 
 
 def refuse_removal(connection: Connection, names: Sequence[str]) -> EnvironmentRefused:
-    """Why jobs of Databricks can't be removed, and what to do instead."""
+    """Return the error that says why jobs can't be removed, and what to do instead."""
     name = names[0] if names else "NAME"
     return EnvironmentRefused(
         "Databricks keeps every run for 60 days and their files lie where others read them;"
-        f" `databricks fs rm -r dbfs:{place_of(connection, name)}` removes what one left there"
+        f" `databricks fs rm -r dbfs:{job_place(connection, name)}` removes what one left there"
     )
 
 
 def _without_run(connection: Connection, job: Job) -> Job:
-    """A job of which Databricks has no run: one that it has forgotten, or that never began."""
+    """Complete a job of which Databricks has no run: it has forgotten it, or never began one."""
     content = read_file(connection, f"{job.folder}/summary.json")
     if content is not None:
         return replace(job, status=JobStatus(json.loads(content)["status"]))
     return replace(job, error=_NEVER)
 
 
-def _listed(
-    name: str,
-    run: Mapping[str, Any],
+def _jobs_of(
+    connection: Connection,
+    limit: int | None,
     type_: JobType,
-    endpoint: str | None,
-    deployment: str | None,
-) -> Job:
-    """The record of a job by what the listing of runs tells."""
-    return Job(
-        name=name,
-        type=type_,
-        status=status_of(run),
-        created_at=moment(run, "start_time") or "",
-        endpoint=endpoint,
-        deployment=deployment,
-        started_at=moment(run, "start_time"),
-        ended_at=moment(run, "end_time"),
-    )
+    job_id: int | None,
+    endpoint: str | None = None,
+    deployment: str | None = None,
+) -> list[Job]:
+    """List the latest jobs of a Databricks Job, or those that were submitted."""
+    runs = islice(_latest_runs(connection, list_runs(connection, job_id)), limit)
+    return [
+        Job(
+            name=name,
+            type=type_,
+            status=status_of(run),
+            created_at=moment(run, "start_time") or "",
+            endpoint=endpoint,
+            deployment=deployment,
+            started_at=moment(run, "start_time"),
+            ended_at=moment(run, "end_time"),
+        )
+        for name, run in runs
+    ]
 
 
-def _ours(
+def _latest_runs(
     connection: Connection, runs: Iterator[Mapping[str, Any]]
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The latest run of each job of ours, with its name."""
+    """Yield the latest run of each of the runner's jobs, with the job's name."""
     seen = set()
     for run in runs:
         name = job_of(connection, run)

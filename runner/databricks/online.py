@@ -1,4 +1,4 @@
-"""Requests to a workspace's serving endpoints."""
+"""The requests to a workspace's serving endpoints."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from runner.databricks.connection import Connection
 
 DEPLOYMENT_HEADER = "served-model-name"  # of an answer
-# An endpoint's own answers, whatever they say; that who asks may not is the workspace's.
+# Answers of the endpoint itself. That the caller may not ask it, the workspace answers.
 _ERRORS = tuple(status for status in range(300, 600) if status not in (401, 403))
 _LONGEST = 300  # characters of a reason
 
@@ -93,7 +93,7 @@ def send(
 
 
 def _url(connection: Connection, actual: str, deployment: str | None) -> str:
-    """Where an endpoint takes requests, or one of its deployments; not below `/api`."""
+    """Return the address for the requests to an endpoint or to one of its deployments."""
     served = f"/served-models/{quote(deployment, safe='')}" if deployment is not None else ""
     name = quote(actual, safe="")
     return f"{connection.outputs.host}/serving-endpoints/{name}{served}/invocations"
@@ -104,7 +104,7 @@ def _may_sleep(endpoint: Mapping[str, Any]) -> bool:
 
 
 def _reason(content: bytes) -> str | None:
-    """What a refused request's answer says in a line, where it is Databricks' own shape."""
+    """Return what the answer to a refused request says, on one line; None for other answers."""
     try:
         said = json.loads(content)
         text = f"{said.get('error_code')}: {said['message']}"

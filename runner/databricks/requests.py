@@ -1,4 +1,4 @@
-"""What a run on a cluster is asked for: plain data, in the job's folder as `request.json`.
+"""The requests of jobs on a cluster: plain data, in the job's folder as `request.json`.
 
 Paths in it start from the root of the volume, which a cluster may have elsewhere.
 """
@@ -15,7 +15,7 @@ FILE = "request.json"
 
 @dataclass(frozen=True)
 class ScoreRequest:
-    """A batch job. Which model scores is no part of it: that is the run's second argument."""
+    """The request of a batch job. The run gets its model as a second argument, apart from this."""
 
     job: str
     endpoint: str
@@ -36,22 +36,19 @@ class ScoreRequest:
 
     @property
     def outputs(self) -> Mapping[str, str]:
-        """The outputs by name, and their paths."""
+        """Return the paths of the outputs by name."""
         return {"score": self.output}
-
-    def as_text(self) -> str:
-        return _text(self)
 
 
 @dataclass(frozen=True)
 class TrainRequest:
-    """A training job. Its arguments have ${{inputs.<name>}} and ${{outputs.<name>}} in them."""
+    """The request of a training job, with ${{inputs.X}} and ${{outputs.X}} in its arguments."""
 
     job: str
     created_at: str  # ISO 8601, UTC
     model: str | None  # the folder that declares it
     cluster: str  # the id of the cluster it runs on
-    bootstrap: str  # what leads its program to its files and its run
+    bootstrap: str  # the path of the program that runs its own
     run_id: str  # of its MLflow run
     experiment_id: str
     experiment: str
@@ -61,27 +58,25 @@ class TrainRequest:
     files: tuple[str, ...]  # the inputs that are paths
     outputs: Mapping[str, str]
     folders: tuple[str, ...]  # the outputs that are no single file
-    given: Mapping[str, str] = field(default_factory=dict)  # input → what it was asked for
+    given: Mapping[str, str] = field(default_factory=dict)  # input → as it was asked for
     modules: tuple[str, ...] = ()  # files and folders of the code that Python imports from
     type: Literal["spark"] = "spark"
     job_id: None = None  # it is a run of no Databricks Job
 
-    def as_text(self) -> str:
-        return _text(self)
+
+JobRequest = ScoreRequest | TrainRequest
 
 
-Asked = ScoreRequest | TrainRequest
+def request_text(request: JobRequest) -> str:
+    """Return the text of a request's file."""
+    return json.dumps(asdict(request), indent=2) + "\n"
 
 
-def parse_request(text: str) -> Asked:
-    """Parse what `as_text` wrote."""
+def parse_request(text: str) -> JobRequest:
+    """Parse the text of a request's file."""
     content = json.loads(text)
     if content["type"] == "batch":
         return ScoreRequest(**content)
     for key in ("program", "files", "folders", "modules"):
         content[key] = tuple(content[key])
     return TrainRequest(**content)
-
-
-def _text(request: Asked) -> str:
-    return json.dumps(asdict(request), indent=2) + "\n"

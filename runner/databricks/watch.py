@@ -1,4 +1,4 @@
-"""Watching a job until it is final: its run, and what its host leaves in the volume meanwhile."""
+"""The watch over a job until it is final, by its run and by what its host leaves in the volume."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from runner.databricks.files import list_folder, read_file
-from runner.databricks.job_runs import find_run, get_run, output_of, place_of
+from runner.databricks.job_runs import find_run, get_run, job_place, output_of
 from runner.databricks.jobs import find_request, job_record
 from runner.engine.layout import worker_logs
 from runner.errors import EnvironmentRefused
@@ -22,7 +22,7 @@ from runner.workspace import JobStatus, LogLine, Progress
 if TYPE_CHECKING:
     from runner.databricks.connection import Connection
 
-_TOLD = ("journal.jsonl", "loaded", "plan.json", "starts.txt")  # what tells how far a job has come
+_TOLD = ("journal.jsonl", "loaded", "plan.json", "starts.txt")  # they tell a job's progress
 _LOGS = "logs"
 
 
@@ -36,7 +36,7 @@ def watch(connection: Connection, name: str, logs: bool = True) -> Iterator[Prog
     asked = find_request(connection, name)
     run = find_run(connection, name, asked.job_id)
     with TemporaryDirectory(prefix="runner-follow-") as folder:
-        copy = _Copy(connection, place_of(connection, name), Path(folder))
+        copy = _Copy(connection, job_place(connection, name), Path(folder))
         while True:
             status = job_record(connection, asked, run).status
             if asked.type == "batch":
@@ -56,7 +56,7 @@ def watch(connection: Connection, name: str, logs: bool = True) -> Iterator[Prog
 
 
 class _Copy:
-    """What of a job's folder tells of its progress, as it was in the volume at the last look."""
+    """A copy of the files that tell a job's progress, as they were at the last look."""
 
     def __init__(self, connection: Connection, place: str, folder: Path) -> None:
         self._connection = connection
@@ -80,7 +80,7 @@ class _Copy:
             return
 
     def lines(self, last: bool) -> Iterator[str]:
-        """The lines of the job's logs that are new since the last call."""
+        """Yield the lines of the job's logs that are new since the last call."""
         for path in (log_file(self._folder), *worker_logs(self._folder)):
             tail = self._tails.setdefault(path, Tail(path))
             for line in tail.lines(ended=last):
@@ -101,7 +101,7 @@ class _Copy:
         path = self._folder / name
         path.parent.mkdir(exist_ok=True)
         before = path.read_bytes() if path.exists() else b""
-        if content.startswith(before):  # the usual case: who reads on goes on from where they were
+        if content.startswith(before):  # the usual case: readers go on where they were
             with path.open("ab") as file:
                 file.write(content[len(before) :])
         else:

@@ -1,4 +1,4 @@
-"""What an environment can do."""
+"""The abilities by which environments differ."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Abilities:
-    """What a workspace can do; who needs to know asks for these, and never for its name.
+    """The abilities of a workspace; commands ask for these, and never for an environment's name.
 
     What a workspace is asked to do beyond them it refuses. They are known before it is opened.
     """
 
     serves: bool = False  # online endpoints on this machine
-    makes_venvs: bool = False  # of what is declared, by the `env_manager` that is asked for
+    makes_venvs: bool = False  # for declared environments, by the `env_manager` that is asked for
     resumes: bool = False  # jobs that were cut off
     removes_jobs: bool = False
-    # A job begins in a moment, or not at all. Otherwise it takes a while to find out what became
-    # of a request that was cut off.
+    # A job begins in a moment, or not at all. Elsewhere a request can be cut off, and it takes a
+    # while to find out whether there is a job.
     begins_at_once: bool = False
     stores_files: bool = False  # of models and data on this machine, where they may be damaged

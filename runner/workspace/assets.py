@@ -1,4 +1,4 @@
-"""Models and data assets of a workspace."""
+"""The models and data assets of a workspace."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ PROMOTED_FROM, PROMOTED_VERSION = "promoted_from", "promoted_version"
 
 @dataclass(frozen=True)
 class Asset:
-    """One version of a model or of a data asset."""
+    """A version of a model or of a data asset."""
 
     kind: AssetKind
     name: str
     version: str
     type: str  # mlflow_model, custom_model · uri_file, uri_folder
-    content_hash: str  # hex SHA-256 of the names and contents; empty where nobody took it
+    content_hash: str  # hex SHA-256 of the names and contents; empty where it is not known
     path: str  # where this environment keeps it
     base_name: str  # of the file or folder it was registered from
     created_at: str  # ISO 8601, UTC
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     job: str | None = None  # the job that produced it
-    origin: Origin | None = None  # and what is known of that
+    origin: Origin | None = None  # what is known of that job's run
     properties: Mapping[str, str] = field(default_factory=dict)
     stage: str | None = None  # of a model
 
@@ -44,7 +44,7 @@ class Asset:
 
     @property
     def made_elsewhere(self) -> bool:
-        """Whether a job or another environment made it, and not the files that are declared."""
+        """Tell whether a job or another environment made it, not the files that are declared."""
         return bool(self.job) or PROMOTED_FROM in self.tags
 
 
@@ -54,24 +54,24 @@ class Registration:
 
     name: str
     path: Path | str  # on this machine, or an address; see `runner.jobs.addresses`
-    type: str | None  # None: as what lies at an address looks
+    type: str | None  # None: it is guessed from the files
     version: str | None = None  # None: the next one, unless the content is registered already
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     job: str | None = None
     names: tuple[str, ...] | None = None  # the files of a folder that count; None: all of it
     properties: Mapping[str, str] = field(default_factory=dict)
-    # What else is declared, by az ml's keys, such as stage or datastore: an environment obeys it,
-    # refuses it by name, or says that it means nothing there.
+    # Other declared keys of az ml's, such as stage or datastore: an environment obeys each, refuses
+    # it by name, or says that it means nothing there.
     more: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Transfer:
-    """How far an upload, a download, or what comes before it has come."""
+    """The progress of an upload, of a download, or of the reading and storing of files."""
 
     verb: Literal["reading", "storing", "uploading", "downloading"]
-    name: str  # of what is on its way
+    name: str  # of the file, folder or asset
     bytes_done: int
     bytes_all: int
 
@@ -80,7 +80,7 @@ OnProgress = Callable[[Transfer], None]  # called as a transfer advances, from a
 
 
 def refuse_sharing(environment: str, registry: str) -> EnvironmentRefused:
-    """The error for sharing what no workspace of Azure has."""
+    """Return the error for sharing from a workspace that is none of Azure ML."""
     return EnvironmentRefused(
         f"registry {registry!r} takes models of workspaces of Azure, and {environment} is none:"
         f" promote the model to one first, with --to ENV, and from there to the registry"
@@ -90,15 +90,24 @@ def refuse_sharing(environment: str, registry: str) -> EnvironmentRefused:
 class Assets(Protocol):
     """The models and data assets of a workspace, by name and version."""
 
-    def register(self, kind: AssetKind, registration: Registration) -> Asset: ...
-    def assets(self, kind: AssetKind, name: str | None = None) -> list[Asset]:
-        """All versions of a name, newest first; without one the latest of every name, by name."""
+    def register(self, kind: AssetKind, registration: Registration) -> Asset:
+        """Register a version; content that the name has already gives the version that has it."""
         ...
 
-    def asset(self, kind: AssetKind, reference: str) -> Asset: ...
-    def download_asset(self, kind: AssetKind, reference: str, target: Path) -> Path: ...
+    def assets(self, kind: AssetKind, name: str | None = None) -> list[Asset]:
+        """List all versions of a name, newest first, or the latest of every name, by name."""
+        ...
+
+    def asset(self, kind: AssetKind, reference: str) -> Asset:
+        """Return the version that `NAME`, `NAME:VERSION` or `NAME@latest` means."""
+        ...
+
+    def download_asset(self, kind: AssetKind, reference: str, target: Path) -> Path:
+        """Copy the files of an asset to `target`, which may not exist yet, and return that."""
+        ...
+
     def contents(self, kind: AssetKind, reference: str) -> Content:
-        """The files of an asset, which are read only as they are asked for."""
+        """Return the files of an asset, which are read only as they are asked for."""
         ...
 
     def receive(self, asset: Asset, content: Content) -> Asset:

@@ -1,4 +1,4 @@
-"""Endpoints of a workspace, and what is asked of them."""
+"""The endpoints of a workspace, and the requests that they take."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DeploymentInfo:
+    """A deployment of an endpoint."""
+
     name: str
     endpoint: str
     model: str | None
@@ -24,6 +26,8 @@ class DeploymentInfo:
 
 @dataclass(frozen=True)
 class EndpointInfo:
+    """An endpoint with its deployments."""
+
     name: str
     kind: Literal["batch", "online"]
     deployments: tuple[DeploymentInfo, ...]
@@ -35,7 +39,7 @@ class EndpointInfo:
 
 @dataclass(frozen=True)
 class Invocation:
-    """What `az ml batch-endpoint invoke` takes. None means: as declared."""
+    """A call, as `az ml batch-endpoint invoke` takes it. None means: as declared."""
 
     endpoint: str | None = None
     deployment: str | None = None
@@ -59,7 +63,7 @@ class Invocation:
 
 @dataclass(frozen=True)
 class Response:
-    """What an online endpoint answered to one request."""
+    """The answer of an online endpoint to one request."""
 
     status: int  # of HTTP
     body: bytes
@@ -70,23 +74,23 @@ class Response:
 
     @property
     def container_status(self) -> int:
-        """The status that the model or script itself gave, where the endpoint says so."""
+        """Return the status that the model or script itself gave, where the endpoint says so."""
         own = (self.model_error or "").partition(" ")[0]
         return int(own) if own.isdecimal() else self.status
 
 
 @dataclass(frozen=True)
 class Serving:
-    """How this machine serves an endpoint."""
+    """The settings with which this machine serves an endpoint."""
 
     host: str = "127.0.0.1"
     port: int = 5001  # 0 is any that is free
     verbose: bool = False  # a line for every request, not only for those that failed
-    container_status: bool = False  # clients get what a model or script gives, and not Azure's 424
+    container_status: bool = False  # clients get a model's or script's own status, not Azure's 424
 
 
 def refuse_serving(environment: str, endpoint: str) -> WrongUsage:
-    """The error for serving on this machine what another environment serves."""
+    """Return the error for serving on this machine what another environment serves."""
     return WrongUsage(
         f"serve runs on this machine, not in environment {environment};"
         f" use --env local, or send requests with `runner invoke {endpoint} FILE --env"
@@ -97,13 +101,19 @@ def refuse_serving(environment: str, endpoint: str) -> WrongUsage:
 class Endpoints(Protocol):
     """The endpoints of a workspace with their deployments."""
 
-    def endpoints(self) -> list[EndpointInfo]: ...
-    def endpoint(self, name: str) -> EndpointInfo: ...
-    def default_endpoint(self) -> str | None:
-        """The batch endpoint that `invoke` takes where none is named; None where one must be."""
+    def endpoints(self) -> list[EndpointInfo]:
+        """List the batch and online endpoints, by name."""
         ...
 
-    def invoke(self, invocation: Invocation) -> Job: ...
+    def endpoint(self, name: str) -> EndpointInfo: ...
+    def default_endpoint(self) -> str | None:
+        """Return the batch endpoint that `invoke` takes where none is named; None without one."""
+        ...
+
+    def invoke(self, invocation: Invocation) -> Job:
+        """Begin the job of a batch deployment, and return it without waiting for its end."""
+        ...
+
     def send(self, endpoint: str, body: bytes, deployment: str | None = None) -> Response:
         """Send one JSON request to an online endpoint, to one of its deployments where named.
 

@@ -1,4 +1,4 @@
-"""Jobs of a workspace, and what they did."""
+"""The jobs of a workspace, and their results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class JobStatus(StrEnum):
-    """The states Azure Machine Learning shows for a job."""
+    """A state that Azure Machine Learning shows for a job."""
 
     QUEUED = "Queued"
     RUNNING = "Running"
@@ -29,7 +29,7 @@ class JobStatus(StrEnum):
 
     @property
     def final(self) -> bool:
-        """True when nothing more will happen to the job by itself."""
+        """Tell whether nothing more will happen to the job by itself."""
         return self in _FINAL
 
 
@@ -40,7 +40,7 @@ _FINAL = frozenset(
 
 @dataclass(frozen=True)
 class Job:
-    """One invocation of a batch endpoint, or one run of a declared job."""
+    """A job: an invocation of a batch endpoint, or a run of a declared job."""
 
     name: str
     type: JobType
@@ -55,13 +55,13 @@ class Job:
     started_at: str | None = None
     ended_at: str | None = None
     error: str | None = None  # one line, for a job that failed
-    notices: tuple[str, ...] = ()  # what is worth knowing when it is begun; not kept
+    notices: tuple[str, ...] = ()  # lines worth knowing when it is begun; not kept
     interpreter: Interpreter | None = None  # that runs model, script or command, on this machine
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a job has come."""
+    """The progress of a job."""
 
     status: JobStatus
     mini_batches: int  # all of the job's
@@ -74,14 +74,14 @@ class Progress:
 
 @dataclass(frozen=True)
 class LogLine:
-    """One line of a job's log."""
+    """A line of a job's log."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What a finished job did; the same content as its `summary.json`."""
+    """The figures of a finished job; the same content as its `summary.json`."""
 
     job: str
     status: str
@@ -96,8 +96,8 @@ class Summary:
     output: str | None  # predictions.csv, or the folder a summary_only script wrote to
     report: str | None
     notices: Sequence[str] = ()  # the first few failures and warnings, a line each
-    # Of each column of the predictions its `classes` (class → rows) or the figures that
-    # `tally.Numbers` names. The only one is called `prediction`.
+    # For each column of the predictions its `classes` (class → rows) or the figures that
+    # `tally.Numbers` names. A single column is called `prediction`.
     columns: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     interpreter: Interpreter | None = None  # that ran model or script, on this machine
 
@@ -129,10 +129,13 @@ class Jobs(Protocol):
     """The jobs of a workspace; each was begun by an invocation or a training."""
 
     def jobs(self, limit: int | None = None, type: JobType | None = None) -> list[Job]:  # noqa: A002
-        """The jobs, of one type where that is asked for, the latest first."""
+        """List the jobs, of one type where that is asked for, the latest first."""
         ...
 
-    def job(self, name: str | None = None) -> Job: ...
+    def job(self, name: str | None = None) -> Job:
+        """Return a job by its name, or the latest one."""
+        ...
+
     def follow(self, name: str, logs: bool = True) -> Iterator[Progress | LogLine]:
         """Yield until the job is final: how far it has come and, where asked, its log's lines.
 
@@ -141,7 +144,7 @@ class Jobs(Protocol):
         ...
 
     def summary(self, name: str) -> Summary:
-        """What a job did, as far as this machine knows: nothing is fetched for it."""
+        """Return the summary of a job that is on this machine: nothing is fetched for it."""
         ...
 
     def collect(self, name: str) -> Summary:
@@ -149,14 +152,20 @@ class Jobs(Protocol):
         ...
 
     def profile(self, name: str) -> Profile:
-        """How the columns of a completed batch job's inputs and predictions are distributed.
+        """Return how the columns of a completed batch job's inputs and predictions are distributed.
 
         Raises EnvironmentRefused where none was left and none can be made.
         """
         ...
 
-    def cancel(self, name: str) -> Job: ...
-    def resume(self, name: str) -> Job: ...
+    def cancel(self, name: str) -> Job:
+        """Ask for the end of a job, which may come a while later; return the job as it stands."""
+        ...
+
+    def resume(self, name: str) -> Job:
+        """Begin a job again that was cut off or failed; only what is missing is done."""
+        ...
+
     def remove_jobs(self, names: Sequence[str], *, pretend: bool = False) -> int:
         """Remove jobs with all that only they hold, and return the bytes that frees.
 
@@ -166,16 +175,19 @@ class Jobs(Protocol):
         """
         ...
 
-    def download_job(self, name: str, target: Path) -> Path: ...
+    def download_job(self, name: str, target: Path) -> Path:
+        """Copy a job's outputs and logs to `target`, which may not exist yet, and return that."""
+        ...
+
     def run(self, name: str) -> Run | None:
-        """What a job has tracked so far; None for a job that tracks nothing.
+        """Return what a job has tracked so far; None for a job that tracks nothing.
 
         Raises NotFound.
         """
         ...
 
     def model_address(self, name: str) -> str:
-        """Where the model lies that a job made: its output `model`, else the only one it logged.
+        """Return the address of a job's model: its output `model`, else the only one it logged.
 
         Raises NotFound where it made none, and WrongUsage with the names where it logged several.
         """

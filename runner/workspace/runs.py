@@ -1,4 +1,4 @@
-"""What a training job tracked in MLflow."""
+"""The records of what a training job tracked in MLflow."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Point(NamedTuple):
-    """One value of a metric."""
+    """A value of a metric."""
 
     step: int
     value: float  # may be NaN or infinite
@@ -17,7 +17,7 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric of a run: its last value, and the values over its steps."""
+    """A metric of a run: its last value, and the values over its steps."""
 
     value: float  # may be NaN or infinite
     count: int  # how many values were logged
@@ -28,7 +28,7 @@ class Metric:
 class LoggedModel:
     """A model that a run logged."""
 
-    name: str  # as it was logged; what `models register --artifact` takes
+    name: str  # as it was logged, and as `models register --artifact` takes it
     id: str | None = None  # MLflow's, of version 3 and later
     flavors: tuple[str, ...] = ()
 
@@ -44,7 +44,7 @@ class Run:
     parameters: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)  # not MLflow's own
-    inputs: Mapping[str, str] = field(default_factory=dict)  # input → what it read
+    inputs: Mapping[str, str] = field(default_factory=dict)  # input → what was read for it
     models: tuple[LoggedModel, ...] = ()
     artifacts: tuple[str, ...] = ()  # paths of files below the run's artifacts; the first hundreds
     commit: str | None = None  # of the code, where git has it
@@ -53,9 +53,9 @@ class Run:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a registered model came from, as far as that is known."""
+    """The origin of a registered model, as far as it is known."""
 
     run: str | None = None  # MLflow's id
     commit: str | None = None
-    data: Mapping[str, str] = field(default_factory=dict)  # input → what the job read
+    data: Mapping[str, str] = field(default_factory=dict)  # input → what was read for it
     metrics: Mapping[str, float] = field(default_factory=dict)  # the last value of each

@@ -1,4 +1,4 @@
-"""Training models in a workspace, and the page of what was tracked."""
+"""The training of models in a workspace, and the page of what was tracked."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainingRequest:
-    """Which declared job to run, and what it is given otherwise than declared.
+    """A declared job to run, with the inputs that replace the declared ones.
 
     The job is that of `file`, else the job of that name in a model's folder, else the folder's
     train.yml or its only one.
@@ -28,7 +28,10 @@ class TrainingRequest:
 class Training(Protocol):
     """Runs the training jobs that model folders declare."""
 
-    def train(self, request: TrainingRequest) -> Job: ...
+    def train(self, request: TrainingRequest) -> Job:
+        """Begin a declared job, and return it without waiting for its end."""
+        ...
+
     def show_runs(self, host: str, port: int, ready: Callable[[str], object]) -> None:
         """Show the page of the workspace's runs; `ready` gets its address.
 
