@@ -1,4 +1,4 @@
-"""A batch job where the runner's own engine runs it: the run, and what is left behind of it."""
+"""Running a batch job with the runner's own engine, and writing its report and summary."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from runner.engine.attempt import Attempt
+from runner.engine.failures import reasons, write_failures
 from runner.engine.journal import Standing, read_journal
-from runner.engine.output import discard_pieces, publish, reasons, write_failures
+from runner.engine.pieces import discard_pieces, publish
 from runner.engine.plan import Plan, read_plan
 from runner.engine.run import Stopped, run
 from runner.errors import JobFailed
@@ -94,7 +95,7 @@ def run_batch(
 
 
 def _with_the_models_name(error: str, plan: Plan, job: Job) -> str:
-    """The engine knows the model by its folder in the workspace, a person by its reference."""
+    """Name the model by its reference, as a person does, and not by its folder in the workspace."""
     return error.replace(plan.model, job.model) if plan.model and job.model else error
 
 
@@ -113,7 +114,7 @@ def _score(
 
 
 def read_summary(folder: Path) -> Summary | None:
-    """The job's summary, None before its first end, or where it is damaged."""
+    """Return the job's summary; None before its first end, and where it is damaged."""
     try:
         document = json.loads(read_file(folder / "summary.json"))
         kept = document.pop("interpreter", None)

@@ -608,8 +608,8 @@ def test_a_piece_that_is_gone_cut_short_or_emptied_is_scored_again_and_told(
     again = run_job(first.folder)
     assert again.output == first.output
     assert again.said == (
-        f"warning: 1 piece of the output, the first {piece}, can't be used: gone, or not as it was"
-        " written; its files are scored again",
+        f"warning: 1 piece of the predictions, the first {piece}, can't be used: gone, or not"
+        " as it was written; its files are scored again",
     )
     assert [times_run(tmp_path, f"{i:02d}.txt") for i in range(4)] == [1, 1, 2, 1]
 

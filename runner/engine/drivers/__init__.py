@@ -1,4 +1,4 @@
-"""What turns a mini-batch into rows: the generated MLflow driver, or a scoring script."""
+"""The drivers, which turn a mini-batch into rows: for an MLflow model, and for a scoring script."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def check(plan: Plan) -> None:
 
 
 def takes_slices(plan: Plan) -> bool:
-    """True where a large file may be dealt out in slices: to a model that reads typed columns and
-    does not say that it wants its files whole. A script gets files, as on Azure."""
+    """Return True where a large file may be dealt out in slices: to a model that reads typed
+    columns and does not say that it wants its files whole. A script gets files, as on Azure."""
     if plan.script is not None or plan.model is None:
         return False
     return mlflow_model.takes_slices(Path(plan.model))
@@ -56,14 +56,14 @@ def load(plan: Plan) -> Driver:
 
 
 def explain(plan: Plan, error: BaseException) -> str:
-    """One line for what a driver raised, with the line of the scoring script it comes from."""
+    """Explain in one line what a driver raised, with the line of the script that it comes from."""
     if plan.script is None:
         return brief(error)
     return script_module.explain(Path(plan.script), error)
 
 
 def doubts(plan: Plan, heard: Sequence[Warning]) -> tuple[str, ...]:
-    """What is to be said of a driver that was loaded with these warnings."""
+    """Return the warnings for a job's log about a model, from those heard while it loaded."""
     plain = plan.script is None and plan.model is not None
     return packages.doubts(read_mlmodel(Path(plan.model or "")) if plain else None, heard)
 
