@@ -39,7 +39,7 @@ UTC = "UTC"
 # What is read of a file has the hours that are written there, as in a DataFrame of pandas.
 _ZONE = "spark.sql.session.timeZone"
 _PACKAGE = Path(__file__).resolve().parents[2]  # runner, which Python workers need as well
-_WITH_ENGINE = ("engine", "profile")  # the packages in it that score
+_WITH_ENGINE = ("engine", "files", "profile")  # the packages in it that score
 
 
 @dataclass(frozen=True)
