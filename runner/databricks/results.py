@@ -17,8 +17,8 @@ from runner.databricks.requests import ScoreRequest
 from runner.databricks.volume import fetch
 from runner.errors import EnvironmentRefused, NotFound, RunnerError
 from runner.files.atomic import check_absent
-from runner.jobs.batch_run import read_summary as summary_in
 from runner.jobs.folder import job_folder
+from runner.jobs.summary import read_summary as summary_in
 from runner.workspace import JobStatus, OnProgress, Summary, Transfer
 
 if TYPE_CHECKING:

@@ -22,7 +22,6 @@ from runner.engine.last_words import how_it_ended
 from runner.engine.layout import worker_log
 from runner.engine.logs import Log
 from runner.engine.messages import decode
-from runner.engine.other_python import ForkingThere
 from runner.engine.parts import Part, encode
 from runner.engine.plan import Plan
 from runner.engine.pool import Event, Worker
@@ -222,4 +221,6 @@ class ProcessPool:
 def _forking(plan: Plan, folder: Path) -> Forking:
     if plan.python is None:
         return ForkingHere(plan, folder)
+    from runner.engine.other_python import ForkingThere
+
     return ForkingThere(plan, folder, plan.python)

@@ -24,7 +24,6 @@ from typing import TextIO
 
 from runner.engine import disk, drivers
 from runner.engine.draft_file import DraftFile
-from runner.engine.drivers.script_module import clear_modules
 from runner.engine.layout import draft, output_folder, profile_draft
 from runner.engine.messages import (
     Hopeless,
@@ -117,10 +116,20 @@ def _wind_up(plan: Plan) -> None:
     # second one, of a cycle, closes a file before what is below it.
     gc.collect()
     if plan.script is not None:
-        clear_modules(Path(plan.script).parent)
+        _clear_modules(Path(plan.script).parent)
     elif plan.model is not None:
-        clear_modules(Path(plan.model))
+        _clear_modules(Path(plan.model))
     gc.collect()
+
+
+def _clear_modules(folder: Path) -> None:
+    """Clear the modules that lie in a folder, as an interpreter does at its end: what only they
+    hold is let go."""
+    inside = f"{folder}{os.sep}"
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None)).startswith(inside):
+            del sys.modules[name]
+            vars(module).clear()
 
 
 def _receive(connection: Connection) -> Part | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +18,6 @@ from runner.engine.plan import Plan, read_plan
 from runner.engine.run import Stopped, run
 from runner.errors import JobFailed
 from runner.files.atomic import write_atomically
-from runner.files.only_files import read_file
 from runner.files.syncing import sync
 from runner.jobs.folder import (
     deliver,
@@ -31,8 +29,8 @@ from runner.jobs.folder import (
     starts,
     with_secrets,
 )
-from runner.jobs.interpreter import interpreter_from
 from runner.jobs.profile import kept_profile, leave_profile
+from runner.jobs.summary import read_summary, write_summary
 from runner.predictions import COLUMNS
 from runner.processes import with_one_thread
 from runner.tally import in_order, merge, told
@@ -107,20 +105,18 @@ def _score(
     stop: Callable[[], bool],
     finalizing: Callable[[], object],
 ) -> None:
-    attempts = run(plan, folder, began=began, stop=stop, log=lambda line: log_line(folder, line))
+    def look() -> bool:
+        # Asked first when the workers have been forked: this process waits while they load the
+        # model, and the report needs these modules at the end.
+        import runner.report
+
+        assert runner.report
+        return stop()
+
+    attempts = run(plan, folder, began=began, stop=look, log=lambda line: log_line(folder, line))
     finalizing()
     leave_profile(folder, attempts)
     deliver(folder, publish(plan, folder, attempts), target)
-
-
-def read_summary(folder: Path) -> Summary | None:
-    """Return the job's summary; None before its first end, and where it is damaged."""
-    try:
-        document = json.loads(read_file(folder / "summary.json"))
-        kept = document.pop("interpreter", None)
-        return Summary(**document, interpreter=interpreter_from(kept) if kept else None)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
 
 
 def _summary(
@@ -183,7 +179,7 @@ def _report(
     try:
         write_failures(attempts, folder / "failures.csv")
         write_atomically(folder / "report.html", _page(job, plan, summary, attempts, error, folder))
-        write_atomically(folder / "summary.json", json.dumps(asdict(summary), indent=2) + "\n")
+        write_summary(folder, summary)
         sync([folder])
     except OSError as failure:
         # Of a job that failed already, its own error is the one to tell.

@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner.engine.drivers import mlflow_model, packages, script, script_module
+from runner.engine.drivers import mlflow_model, packages
 from runner.engine.drivers.bad_file import BadFile
 from runner.engine.drivers.formats import cut
 from runner.engine.drivers.result import Driver, NotOnceARow, Result, brief
@@ -47,9 +47,9 @@ def takes_slices(plan: Plan) -> bool:
 def load(plan: Plan) -> Driver:
     """Load the plan's driver, which runs the model's or the script's code: only in a worker."""
     if plan.script is not None:
-        return script.ScriptDriver(
-            Path(plan.script), appends=plan.settings.output_action == "append_row"
-        )
+        from runner.engine.drivers.script import ScriptDriver
+
+        return ScriptDriver(Path(plan.script), appends=plan.settings.output_action == "append_row")
     if plan.model is None:
         raise JobFailed("the deployment has neither a model nor a scoring script")
     return mlflow_model.MlflowDriver(Path(plan.model))
@@ -59,6 +59,8 @@ def explain(plan: Plan, error: BaseException) -> str:
     """Explain in one line what a driver raised, with the line of the script that it comes from."""
     if plan.script is None:
         return brief(error)
+    from runner.engine.drivers import script_module
+
     return script_module.explain(Path(plan.script), error)
 
 
@@ -75,6 +77,8 @@ def preload(plan: Plan) -> None:
     can't be imported here, for whatever reason, is left for the worker to complain about.
     """
     if plan.script is not None:
+        from runner.engine.drivers import script
+
         names = script.modules(Path(plan.script))
     elif plan.model is not None:
         names = mlflow_model.modules(Path(plan.model))

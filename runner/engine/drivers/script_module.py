@@ -1,4 +1,4 @@
-"""A scoring script as a module of Python: importing it, clearing it and explaining errors."""
+"""A scoring script as a module of Python: importing it, and explaining what it raises."""
 
 from __future__ import annotations
 
@@ -88,16 +88,6 @@ def is_in_standard_library(name: str) -> bool:
     return name in sys.builtin_module_names or (
         machinery.PathFinder.find_spec(name, folders) is not None
     )
-
-
-def clear_modules(folder: Path) -> None:
-    """Clear the modules that lie in a folder, as an interpreter does at its end: what only they
-    hold is let go."""
-    inside = f"{folder}{os.sep}"
-    for name, module in list(sys.modules.items()):
-        if str(getattr(module, "__file__", None)).startswith(inside):
-            del sys.modules[name]
-            vars(module).clear()
 
 
 def explain(path: Path, error: BaseException) -> str:
