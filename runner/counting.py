@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def many(count: int, noun: str) -> str:
-    """`1 file`, `2,000 files`."""
+    """Return a count with its noun, as in `1 file` and `2,000 files`."""
     return f"{count:,} {noun if count == 1 else plural(noun)}"
 
 

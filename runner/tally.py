@@ -1,4 +1,4 @@
-"""How many of each prediction: counts by class, or figures and a histogram that merge.
+"""Counting predictions: by class, or as figures and a histogram that merge.
 
 Numbers fall into buckets of 1 % relative width, so the tallies of mini-batches add up to the
 tally of the job without a second look at the predictions, and resuming loses nothing.
@@ -60,7 +60,7 @@ class Tally:
     columns: Mapping[str, Tally] = field(default_factory=dict)  # by the column's name
 
     def as_dict(self) -> dict[str, Any]:
-        """What `merge` takes and JSON holds.
+        """Return the document that `merge` takes and JSON holds.
 
         Of several columns only so many buckets are kept that a journal of many mini-batches stays
         as small as with one column: neighbours are put together, and the ranks of numbers, the
@@ -82,7 +82,7 @@ class Tally:
 
     @property
     def numbers(self) -> Numbers | None:
-        """The figures, from the buckets where they are not known better; None for classes."""
+        """Return the figures, from the buckets where they are not known better. None of classes."""
         if not self.buckets:
             return None
         points = sorted((middle(key), count) for key, count in self.buckets.items())
@@ -98,14 +98,14 @@ class Tally:
         return Numbers(count, low, min(max(median, low), high), mean, high)
 
     def by_column(self) -> dict[str, Tally]:
-        """The tally of each column; the column's name is ONLY where there is one."""
+        """Return the tally of each column; a single column is called ONLY."""
         if self.columns:
             return dict(self.columns)
         return {ONLY: self} if self.classes or self.buckets else {}
 
 
 def told(tally: Tally) -> dict[str, dict[str, Any]]:
-    """Of each column its figures, or its classes in order with their rows, ready for JSON."""
+    """Return each column's figures, or its classes in order with their rows, ready for JSON."""
     columns: dict[str, dict[str, Any]] = {}
     for name, column in tally.by_column().items():
         numbers = column.numbers
@@ -114,7 +114,7 @@ def told(tally: Tally) -> dict[str, dict[str, Any]]:
 
 
 def in_order(classes: Mapping[str, int]) -> dict[str, int]:
-    """Classes as people count: numbers by their value, then words, then what is none."""
+    """Sort classes as people do: numbers by their value, then words, then EMPTY and OTHER."""
 
     def place(name: str) -> tuple[int, float, str]:
         number = _number(name)
@@ -158,7 +158,7 @@ def _is_whole(cell: str) -> bool:
 
 
 def _numbers_of(counts: Sequence[tuple[float, int]]) -> dict[str, Any]:
-    """The document of a column of numbers, from each number and how often it is there."""
+    """Return the document of a column of numbers, from each number and how often it is there."""
     if not counts:
         return {}
     buckets: dict[str, int] = {}
@@ -170,7 +170,7 @@ def _numbers_of(counts: Sequence[tuple[float, int]]) -> dict[str, Any]:
 
 
 def _total(values: Sequence[float]) -> float | None:
-    """The sum, the same in any order; None beyond what a float holds."""
+    """Return the sum, the same in any order; None beyond what a float holds."""
     try:
         total = math.fsum(values)
     except (OverflowError, ValueError):
@@ -179,7 +179,7 @@ def _total(values: Sequence[float]) -> float | None:
 
 
 def bucket(value: float) -> str:
-    """The key of the bucket a finite number falls into: its sign and its logarithm's floor."""
+    """Return the key of a finite number's bucket: its sign and its logarithm's floor."""
     if value == 0:
         return "0"
     exponent = math.floor(math.log(abs(value)) / _LOG_GAMMA)
@@ -187,7 +187,8 @@ def bucket(value: float) -> str:
 
 
 def buckets_of(numbers: np.ndarray[Any, Any]) -> dict[str, int]:
-    """How many of an array's finite numbers fall into each bucket: `bucket` for many at once."""
+    """Return how many of an array's finite numbers fall into each bucket: `bucket` for many at
+    once."""
     import numpy as np
 
     found = {"0": int(np.count_nonzero(numbers == 0))}
@@ -199,7 +200,8 @@ def buckets_of(numbers: np.ndarray[Any, Any]) -> dict[str, int]:
 
 
 def _put_together(buckets: Mapping[str, int], most: int) -> Mapping[str, int]:
-    """About so many buckets of about equal counts; each stands where half of its count lies."""
+    """Merge neighbouring buckets into about so many of about equal counts; each stands where half
+    of its count lies."""
     if len(buckets) <= most:
         return buckets
     deep = sum(buckets.values()) / most
@@ -223,7 +225,7 @@ def _halfway(group: Sequence[tuple[str, int]]) -> str:
 
 
 def middle(key: str) -> float:
-    """The number that stands for a bucket, within 1 % of every number in it."""
+    """Return the number that stands for a bucket, within 1 % of every number in it."""
     if key == "0":
         return 0.0
     size = math.exp((int(key[1:]) + 0.5) * _LOG_GAMMA)
@@ -289,7 +291,7 @@ def _merge_column(parts: Sequence[Mapping[str, Any]]) -> Tally:
 
 
 def _all_known(values: Sequence[float | None]) -> list[float]:
-    """The values, or none of them where a journal of an earlier version lacks one."""
+    """Return the values, or none of them where a journal of an earlier version lacks one."""
     known = [value for value in values if value is not None]
     return known if len(known) == len(values) else []
 
@@ -311,7 +313,7 @@ def _most_frequent(classes: Mapping[str, int]) -> dict[str, int]:
 
 
 def histogram(tally: Tally, bins: int = 24) -> list[Bin]:
-    """Equal-width bars over a tally of numbers; empty for a tally of classes.
+    """Return equal-width bars over a tally of numbers; none for a tally of classes.
 
     A bucket's count is shared out over the bars it overlaps, so bars narrower than a bucket
     come out smooth. Counts still add up to the tally's.
@@ -335,7 +337,7 @@ def histogram(tally: Tally, bins: int = 24) -> list[Bin]:
 
 
 def _edges(key: str) -> tuple[float, float]:
-    """The numbers a bucket lies between."""
+    """Return the numbers a bucket lies between."""
     if key == "0":
         return 0.0, 0.0
     exponent = int(key[1:])
@@ -344,7 +346,7 @@ def _edges(key: str) -> tuple[float, float]:
 
 
 def _share_below(mark: float, low: float, high: float, count: int) -> float:
-    """How much of a bucket's count lies below a mark, as if spread evenly."""
+    """Return how much of a bucket's count lies below a mark, as if spread evenly."""
     if mark >= high:
         return count
     if mark <= low:
@@ -353,5 +355,5 @@ def _share_below(mark: float, low: float, high: float, count: int) -> float:
 
 
 def _power(exponent: int) -> float:
-    """GAMMA to a power, held to what a float can be."""
+    """Return GAMMA to a power, held to what a float can be."""
     return math.exp(min(exponent * _LOG_GAMMA, _LARGEST_LOG))

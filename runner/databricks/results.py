@@ -15,7 +15,7 @@ from runner.databricks.requests import ScoreRequest
 from runner.databricks.volume import fetch
 from runner.errors import EnvironmentRefused, NotFound
 from runner.files.atomic import check_absent
-from runner.jobs.batch_summary import read_summary
+from runner.jobs.summary import read_summary
 from runner.remote.results import (
     OUTPUTS,
     SUMMARY,

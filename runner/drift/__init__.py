@@ -1,1 +1,1 @@
-"""How far two batch jobs lie apart: Azure's metrics of drift, each beside what chance does."""
+"""The drift between two batch jobs: Azure's metrics, each beside the level that chance reaches."""

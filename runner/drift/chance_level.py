@@ -1,4 +1,4 @@
-"""How far two samples lie apart by chance: what 5 of 100 pairs from one distribution exceed.
+"""The distance of two samples that chance exceeds in 5 of 100 pairs from one distribution.
 
 A threshold alone cries wolf on small samples: of two samples of 400 rows from one distribution the
 Jensen-Shannon distance of a number exceeds 0.1 in a third of cases.
@@ -49,7 +49,8 @@ def stability_index_level(histogram: Histogram) -> float:
 
 
 def _level(histogram: Histogram, part: Callable[[float, float], float], of_many: float) -> float:
-    """The level of a sum over categories where the rows of both are dealt out anew at random.
+    """Return the level of a sum over categories where the rows of both are dealt out anew at
+    random.
 
     `part` is what a category adds; its mean is `of_many` times the share of all rows that it lacks,
     where it has many. Both metrics are distributed as a chi-square variable, scaled to their mean.
@@ -72,7 +73,7 @@ def _level(histogram: Histogram, part: Callable[[float, float], float], of_many:
 
 
 def _mean_of_few(rows: int, n: int, m: int, part: Callable[[float, float], float]) -> float:
-    """The mean over all ways to deal so many rows out: the hypergeometric distribution."""
+    """Return the mean over all ways to deal so many rows out, which are hypergeometric."""
     least, most = max(0, rows - m), min(rows, n)
     probability = math.exp(
         _log_choose(n, least) + _log_choose(m, rows - least) - _log_choose(n + m, rows)
@@ -118,8 +119,9 @@ def normalized_wasserstein_level(baseline: Numbers, other: Numbers) -> float | N
 
 
 def _steps(baseline: Numbers, other: Numbers) -> list[tuple[float, float]]:
-    """How wide, and at which share of all values below, the distribution of both goes on: about
-    _KNOTS steps of as many values each, and one for each gap between values."""
+    """Return the steps of both columns' common distribution: how wide each is, and which share of
+    all values lies below it. There are about _KNOTS steps of as many values each, and one for each
+    gap between values."""
     both = sorted(
         (low, high, count) for column in (baseline, other) for low, high, count in points(column)
     )

@@ -53,7 +53,7 @@ class Measure:
 
     @property
     def drifted(self) -> bool:
-        """True above the threshold and above what chance does."""
+        """Return True above the threshold and above what chance does."""
         if self.threshold is None or self.chance is None:
             return False
         return self.value > max(self.threshold, self.chance)
@@ -61,7 +61,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Part:
-    """What one of the jobs has of a column."""
+    """The values that one of the jobs has of a column."""
 
     values: int
     nulls: int
@@ -86,7 +86,7 @@ class ColumnDrift:
 
     @property
     def judged(self) -> Measure | None:
-        """The metric that the column is judged by."""
+        """Return the metric that the column is judged by."""
         return next((each for each in self.measures if each.threshold is not None), None)
 
     def measure(self, *metrics: str) -> Measure | None:
@@ -96,7 +96,7 @@ class ColumnDrift:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What comparing two jobs came to."""
+    """The result of comparing two jobs."""
 
     baseline: str  # the job that the other one is held against
     other: str
@@ -208,7 +208,7 @@ def _threshold(kind: Kind, metric: str) -> float | None:
 
 
 def _of_both(kind: Kind, histogram: Histogram) -> Iterator[Measure]:
-    """The metrics that numbers and categories have in common."""
+    """Yield the metrics that numbers and categories have in common."""
     yield _measure(
         JENSEN_SHANNON,
         jensen_shannon(histogram),

@@ -99,7 +99,7 @@ def equal_bins(baseline: Numbers, other: Numbers) -> Histogram:
 
 
 def _count(column: Numbers, edges: Sequence[float], cuts: list[Cut], other: bool) -> list[float]:
-    """The rows between edges, as pyspark counts them; `cuts` get those that an edge divides.
+    """Count the rows between edges as pyspark does. The rows that an edge divides go into `cuts`.
 
     What lies above the last edge, where rounding put that below the highest value, is left out.
     """
@@ -126,7 +126,7 @@ def _count(column: Numbers, edges: Sequence[float], cuts: list[Cut], other: bool
 
 
 def _finder(edges: Sequence[float]) -> Callable[[float], int]:
-    """How pyspark finds a value's place: by dividing where the edges are evenly spaced."""
+    """Return the function by which pyspark finds a value's bin: it divides where edges are even."""
     steps = [after - before for before, after in pairwise(edges)]
     if max(steps) - min(steps) >= _EVEN:
         return lambda value: bisect_right(edges, value) - 1
@@ -135,7 +135,7 @@ def _finder(edges: Sequence[float]) -> Callable[[float], int]:
 
 
 def _with_error(metric: Callable[[Histogram], float], histogram: Histogram) -> Figure:
-    """A metric's value. Its error is the sum of what each cut could do to it by itself."""
+    """Return a metric's value. Its error is the sum of what each cut could do to it by itself."""
     value = metric(histogram)
     error = 0.0
     for cut in histogram.cuts:
@@ -241,8 +241,8 @@ def area_between(baseline: Numbers, other: Numbers) -> float:
 
 
 def _knots(column: Numbers) -> dict[float, tuple[float, float]]:
-    """Where the distribution function jumps or bends: its values just before and there, in
-    ascending order. It is a straight line from one to the next."""
+    """Return where the distribution function jumps or bends, in ascending order, with its values
+    just before and at each place. It is a straight line from one place to the next."""
     knots: dict[float, tuple[float, float]] = {}
     rows = 0
     for low, high, count in points(column):
@@ -259,7 +259,7 @@ def _knots(column: Numbers) -> dict[float, tuple[float, float]]:
 def _shares(
     knots: Mapping[float, tuple[float, float]], marks: Sequence[float]
 ) -> list[tuple[float, float]]:
-    """The distribution function just before and at each mark, of which the knots are some."""
+    """Return the distribution function just before and at each mark; some marks are its knots."""
     found = []
     left = start = 0.0  # the last knot, and the function there
     rest = iter(knots.items())

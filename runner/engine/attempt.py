@@ -1,4 +1,4 @@
-"""What one attempt at one mini-batch came to."""
+"""The result of one attempt at one mini-batch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Outcome = Literal[
 
 @dataclass(frozen=True)
 class FileResult:
-    """How one input file fared."""
+    """The result of scoring one input file."""
 
     name: str
     rows: int | None  # rows written for it, 0 when it failed; None: its script doesn't say
@@ -48,23 +48,23 @@ class Attempt:
 
     @property
     def key(self) -> tuple[int, int]:
-        """The mini-batch and the part of it: in this order rows are written."""
+        """Return the mini-batch and the part of it; rows are written in this order."""
         return self.mini_batch, self.part
 
     @property
     def label(self) -> str:
-        """The shortest name of what was attempted: 3, or 3.12 for a slice."""
+        """Return the shortest name of what was attempted: 3, or 3.12 for a slice."""
         return f"{self.mini_batch}.{self.part}" if self.slice else f"{self.mini_batch}"
 
     @property
     def where(self) -> str:
-        """What was attempted, as a message names it."""
+        """Return what was attempted, as a message names it."""
         rows = f", slice {self.part}" if self.slice else ""
         return f"mini-batch {self.mini_batch}{rows}"
 
     @property
     def failed_files(self) -> int:
-        """Files lost for good by this attempt."""
+        """Return how many files this attempt lost for good."""
         if self.outcome == "retried":
             return 0
         return sum(file.error is not None for file in self.files) + self.missing

@@ -17,7 +17,7 @@ class DiskFull(OSError):
 
 
 def full(error: OSError, folder: Path) -> str:
-    """What to tell of a full disk: a resume goes on from there."""
+    """Say that the disk is full and that the job can be resumed once there is space."""
     return f"{error.strerror}: {folder}; free some space and resume the job"
 
 

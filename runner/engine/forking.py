@@ -1,4 +1,4 @@
-"""Where the workers of a job are forked: from this process, which has imported what they need.
+"""Forking the workers of a job from this process, which has imported what they need.
 
 What forks them in another Python is in `other_python`.
 """
@@ -20,26 +20,26 @@ from runner.engine.worker import work
 
 
 class Forking(Protocol):
-    """Forks workers and tells how they ended. Who calls it kills them."""
+    """Forks workers and tells how they ended. The caller kills them."""
 
-    def fork(self, connection: Connection, output: int, leave: Callable[[], object]) -> int:
+    def fork(self, connection: Connection, stdout: int, leave: Callable[[], object]) -> int:
         """Fork a worker in a process group of its own, and return its process id.
 
-        It talks over `connection` and prints to `output`. `leave` closes, in a process that was
+        It talks over `connection` and prints to `stdout`. `leave` closes, in a process that was
         forked from this one, what is not the worker's. Raises JobFailed where no worker can be
         forked.
         """
         ...
 
     def status(self, process: int, wait: bool) -> int | None:
-        """The exit status of a worker, or less than 0 for a signal; it may be waited for.
+        """Return the exit status of a worker, or less than 0 for a signal; it may be waited for.
 
         None for one that has not ended, or whose status nobody knows (any more).
         """
         ...
 
     def close(self) -> None:
-        """Called when no worker is left."""
+        """End what forks the workers, when no worker is left."""
         ...
 
 
@@ -51,18 +51,18 @@ class ForkingHere:
         self._folder = folder
         drivers.preload(plan)
 
-    def fork(self, connection: Connection, output: int, leave: Callable[[], object]) -> int:
-        return fork_worker(self._plan, self._folder, connection, output, leave)
+    def fork(self, connection: Connection, stdout: int, leave: Callable[[], object]) -> int:
+        return fork_worker(self._plan, self._folder, connection, stdout, leave)
 
     def status(self, process: int, wait: bool) -> int | None:
         return status_of_child(process, wait)
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing: this process goes on."""
 
 
 def fork_worker(
-    plan: Plan, folder: Path, connection: Connection, output: int, leave: Callable[[], object]
+    plan: Plan, folder: Path, connection: Connection, stdout: int, leave: Callable[[], object]
 ) -> int:
     """Fork a worker from this process and return its process id; see `Forking.fork`."""
     sys.stdout.flush()
@@ -71,7 +71,7 @@ def fork_worker(
 
     def serve() -> None:
         leave()
-        work(plan, folder, connection, output, parent)
+        work(plan, folder, connection, stdout, parent)
 
     process = os.fork()
     if process == 0:
@@ -82,7 +82,7 @@ def fork_worker(
 
 
 def status_of_child(process: int, wait: bool) -> int | None:
-    """How a child of this process ended; see `Forking.status`."""
+    """Return how a child of this process ended; see `Forking.status`."""
     try:
         found, status = os.waitpid(process, 0 if wait else os.WNOHANG)
     except ChildProcessError:
@@ -91,7 +91,7 @@ def status_of_child(process: int, wait: bool) -> int | None:
 
 
 def _be(serve: Callable[[], None]) -> NoReturn:
-    """The forked side: never returns, and never unwinds into the parent's code."""
+    """Serve in the forked process, and end it: it never unwinds into the parent's code."""
     status = 1
     try:
         serve()

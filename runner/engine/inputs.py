@@ -54,7 +54,7 @@ def list_files(
 
 
 def list_code(script: Path) -> tuple[InputFile, ...]:
-    """The Python files a scoring script may import: those in its folder and below."""
+    """Return the Python files a scoring script may import: those in its folder and below."""
     folder = script.parent
     found = sorted(folder.rglob("*.py"))[:_MOST_CODE]
     return tuple(_input_file(str(path.relative_to(folder)), path.stat()) for path in found)

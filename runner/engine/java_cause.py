@@ -1,4 +1,4 @@
-"""What went wrong in a JVM, out of the pages that Spark raises of it."""
+"""Finding what went wrong in a JVM in the long texts that Spark raises."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ _CAUSE = re.compile(
 
 
 def java_cause(error: BaseException) -> str | None:
-    """The cause of an error of Spark's, in one line; None for any other, and where none is told.
+    """Return the cause of an error of Spark's in one line; None where it tells none, and for
+    others.
 
     Where Python code failed in one of Spark's workers, that is the exception it raised.
     """

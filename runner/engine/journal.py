@@ -51,7 +51,7 @@ class Journal:
 
 
 def read_journal(path: Path) -> list[Attempt]:
-    """Every sound line of a journal, oldest first; none for a journal not yet begun."""
+    """Return every sound line of a journal, oldest first; none for a journal not yet begun."""
     return list(parse(_lines(path)))
 
 
@@ -93,7 +93,7 @@ def parse(lines: Iterable[bytes]) -> Iterator[Attempt]:
 
 
 class Standing:
-    """What the attempts of a job come to, kept up to date as they are added.
+    """The sum of a job's attempts, kept up to date as they are added.
 
     The later of two attempts that settle a part of a mini-batch counts, with one exception: a
     part that is done, but for a file or two, is not replaced by a failure on resume. A large file
@@ -127,16 +127,16 @@ class Standing:
         self._count(attempt.rows, attempt.failed_files)
 
     def has_lost(self, mini_batch: int, file: str) -> bool:
-        """True for a large file of which a slice has failed for good."""
+        """Tell whether a slice of a large file has failed for good."""
         sliced = self._sliced.get((mini_batch, file))
         return sliced is not None and bool(sliced.failing)
 
     def complete(self) -> set[Key]:
-        """The parts that need not be run again."""
+        """Return the parts that need not be run again."""
         return {key for key, attempt in self.settled.items() if attempt.failed_files == 0}
 
     def counted(self) -> list[Attempt]:
-        """The settled attempts that count, in the order of the input."""
+        """Return the settled attempts that count, in the order of the input."""
         return [attempt for _, attempt in sorted(self.settled.items()) if self._counts(attempt)]
 
     def _counts(self, attempt: Attempt) -> bool:
@@ -177,7 +177,7 @@ def _line(attempt: Attempt) -> bytes:
 
 
 def _lines(path: Path) -> list[bytes]:
-    """The complete lines of a journal."""
+    """Return the complete lines of a journal."""
     try:
         content = read_file(path)
     except (FileNotFoundError, IsADirectoryError):

@@ -1,4 +1,4 @@
-"""Which files of a plan are dealt out in slices, and where they are cut."""
+"""Dealing large files of a plan out in slices: which ones, and where they are cut."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Cuts:
 
 
 def large_files(plan: Plan) -> list[InputFile]:
-    """The files that are dealt out in slices, if the model lets them."""
+    """Return the files that are dealt out in slices, if the model lets them."""
     above = plan.settings.slice_above
     if plan.whole_files or not above or not _can_be_cut_here():
         return []
@@ -34,12 +34,13 @@ def large_files(plan: Plan) -> list[InputFile]:
 
 
 def _can_be_cut_here() -> bool:
-    """What is scored in another Python needs these packages only there; then files stay whole."""
+    """Tell whether these packages are installed here. A job that is scored in another Python needs
+    them only there; then its files stay whole."""
     return all(find_spec(module) is not None for module in ("numpy", "pyarrow"))
 
 
 def most_parts(plan: Plan) -> int:
-    """About how many parts there will be at the most, before anything is read."""
+    """Return about how many parts there will be at the most, before anything is read."""
     return plan.mini_batches + sum(file.size // _size(plan) for file in large_files(plan))
 
 

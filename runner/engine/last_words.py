@@ -1,4 +1,4 @@
-"""How a process ended, and what it printed of the error that ended it."""
+"""Telling how a process ended, and what it printed of the error that ended it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ _LONGEST = 500  # characters
 
 
 def last_words(printed: str) -> str:
-    """The last exception that is printed with its traceback, in one line; empty where none is.
+    """Return the last exception that was printed with its traceback, in one line; else an empty
+    text.
 
     A fatal error of the interpreter or of native code counts as one.
     """
@@ -27,8 +28,8 @@ def last_words(printed: str) -> str:
 
 
 def how_it_ended(status: int | None, printed: bytes) -> str:
-    """How a process ended that had this exit status, less than 0 for a signal; None where nobody
-    knows. `printed` is what it printed last."""
+    """Say how a process ended with this exit status, which is less than 0 for a signal and None
+    where nobody knows it. `printed` is what it printed last."""
     if status is None:
         return "its process is gone"
     why = last_words(printed.decode(errors="replace"))

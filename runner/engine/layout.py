@@ -1,4 +1,4 @@
-"""Where the engine keeps what is its own inside a job's folder."""
+"""The places in a job's folder where the engine keeps its own files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def journal_file(folder: Path) -> Path:
 
 
 def loaded_file(folder: Path) -> Path:
-    """Touched when a worker has loaded the model, in each run of the job."""
+    """Return the file that each run of the job touches when a worker has loaded the model."""
     return folder / "loaded"
 
 
@@ -25,22 +25,22 @@ def logs_folder(folder: Path) -> Path:
 
 
 def worker_log(folder: Path, slot: int) -> Path:
-    """Where what a worker prints ends up."""
+    """Return the log of what a worker prints."""
     return logs_folder(folder) / f"worker-{slot}.txt"
 
 
 def preloading_log(folder: Path) -> Path:
-    """Where what another Python prints ends up, before workers are forked there."""
+    """Return the log of what another Python prints before workers are forked there."""
     return logs_folder(folder) / "preloading.txt"
 
 
 def worker_logs(folder: Path) -> list[Path]:
-    """What the workers have printed so far, a file for each."""
+    """Return the logs of the workers so far."""
     return sorted(logs_folder(folder).glob("worker-*.txt"))
 
 
 def output_folder(folder: Path) -> Path:
-    """Where the job's output grows; scripts find it as AZUREML_BI_OUTPUT_PATH."""
+    """Return the folder of the job's output; scripts find it as AZUREML_BI_OUTPUT_PATH."""
     return folder / "output"
 
 
@@ -49,28 +49,28 @@ def pieces_folder(folder: Path) -> Path:
 
 
 def piece(folder: Path, key: Key) -> Path:
-    """Where the lines of a finished part of a mini-batch lie."""
+    """Return the file for the lines of a finished part of a mini-batch."""
     mini_batch, part = key
     return pieces_folder(folder) / f"{mini_batch:08d}-{part:06d}"
 
 
 def profile_piece(folder: Path, key: Key) -> Path:
-    """Where the profile of a finished part of a mini-batch lies."""
+    """Return the file for the profile of a finished part of a mini-batch."""
     return piece(folder, key).with_suffix(".profile")
 
 
 def profile_draft(folder: Path, key: Key, process: int) -> Path:
-    """Where a process writes a part's profile before it counts, as with `draft`."""
+    """Return the file for a part's profile by a process before it counts, as with `draft`."""
     return piece(folder, key).with_suffix(f".{process}.profile.draft")
 
 
 def profile_file(folder: Path) -> Path:
-    """The profile of the whole job."""
+    """Return the file for the profile of the whole job."""
     return folder / "profile.json"
 
 
 def draft(folder: Path, key: Key, process: int) -> Path:
-    """Where a process writes a part's lines before they count.
+    """Return the file for a part's lines by a process before they count.
 
     The process id keeps a worker that outlived a killed job out of the resumed job's drafts.
     """

@@ -11,17 +11,17 @@ MOST_KEPT = 16 << 20  # bytes a worker's log may take
 
 
 class Log:
-    """Appends output to a file and counts, rather than keeps, what goes past the bound."""
+    """Appends what is printed to a file and counts, rather than keeps, what goes past the bound."""
 
     def __init__(self, path: Path) -> None:
         self._file: BinaryIO = open(path, "ab", buffering=0, opener=only_files)  # noqa: SIM115
         self._room = max(0, MOST_KEPT - self._file.tell())
         self._dropped = 0
 
-    def write(self, output: bytes) -> None:
-        kept = output[: self._room]
+    def write(self, printed: bytes) -> None:
+        kept = printed[: self._room]
         self._room -= len(kept)
-        self._dropped += len(output) - len(kept)
+        self._dropped += len(printed) - len(kept)
         if kept:
             self._file.write(kept)
 

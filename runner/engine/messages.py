@@ -1,5 +1,5 @@
-"""What a worker tells the process that forked it, as JSON: a worker runs strangers' code, and
-unpickling what it sends would run that code here."""
+"""The messages of a worker to the process that forked it, as JSON: a worker runs strangers' code,
+and unpickling what it sends would run that code here."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def decode(content: bytes) -> Message:
 
 
 def _is_sound(message: Message) -> bool:
-    """Whether what is reckoned with has the types that it has to have.
+    """Tell whether the fields of a message that the job counts by have the right types.
 
     What can't be told by types alone raises as what reckons with it.
     """

@@ -1,4 +1,4 @@
-"""What a saved MLflow model says of itself, without loading it."""
+"""Reading the description of a saved MLflow model, without loading it."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Signature:
-    """What a model wants to be fed: columns or tensors. One saved without a signature has none.
+    """The input that a model wants: columns or tensors. One saved without a signature has none.
 
     Columns are loose, all of them, when one of them has no name, a whole number for a name, or
     a type that is no scalar (an array, an object, a map, `any`).
@@ -70,7 +70,7 @@ class Signature:
 
     @property
     def only_mlflow_can_check(self) -> bool:
-        """True when the rules for what fits are MLflow's own and not repeated here."""
+        """Tell whether only MLflow's own rules, which aren't repeated here, say what fits."""
         return bool(self.loose_columns or self.tensors)
 
 
@@ -96,7 +96,7 @@ class MlModel:
 
     @property
     def is_plain_sklearn(self) -> bool:
-        """True for a pickled scikit-learn model that needs nothing of MLflow to predict."""
+        """Tell whether this is a pickled scikit-learn model that predicts without MLflow."""
         return (
             self.pickle is not None
             and not self.code
@@ -146,7 +146,7 @@ def read_mlmodel(folder: Path) -> MlModel:
 
 
 def _listed(document: Mapping[str, Any], part: str, path: Path) -> tuple[Mapping[str, Any], ...]:
-    """The outputs or the parameters of a signature."""
+    """Return the outputs or the parameters of a signature."""
     signature = document.get("signature")
     if not isinstance(signature, dict) or not signature.get(part):
         return ()

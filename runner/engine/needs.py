@@ -1,4 +1,4 @@
-"""What the engine needs of an environment in which it scores, as requirements of pip."""
+"""The packages that the engine needs in an environment where it scores, as requirements of pip."""
 
 from __future__ import annotations
 

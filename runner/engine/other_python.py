@@ -18,7 +18,7 @@ from multiprocessing.reduction import send_handle
 from pathlib import Path
 from typing import Any
 
-from runner.engine.inbox import Inbox
+from runner.engine.channel import Channel
 from runner.engine.last_words import how_it_ended
 from runner.engine.layout import preloading_log
 from runner.engine.plan import Plan, encode
@@ -48,12 +48,12 @@ class ForkingThere:
         self._python = python
         self._preloading: _Preloading | None = self._start()
 
-    def fork(self, connection: Connection, output: int, leave: Callable[[], object]) -> int:
+    def fork(self, connection: Connection, stdout: int, leave: Callable[[], object]) -> int:
         why = ""
         for _ in range(_STARTS):
             try:
                 self._preloading = self._preloading or self._start()
-                return self._preloading.fork(connection, output)
+                return self._preloading.fork(connection, stdout)
             except _Gone as error:
                 why = self._give_up(error)
         log = preloading_log(self._folder)
@@ -96,7 +96,7 @@ class _Preloading:
     def __init__(self, plan: Plan, folder: Path, python: str) -> None:
         self._ready = False
         self._connection, theirs = Pipe()
-        self._inbox = Inbox(self._connection)
+        self._channel = Channel(self._connection)
         self._log = preloading_log(folder).open("a+b")
         self._printed_before = self._log.seek(0, os.SEEK_END)
         self.workers: set[int] = set()
@@ -113,7 +113,7 @@ class _Preloading:
             )
         except OSError as error:
             self._connection.close()
-            self._inbox.close()
+            self._channel.close()
             self._close_log()
             raise JobFailed(f"{python} can't be started: {error.strerror or error}") from None
         finally:
@@ -122,13 +122,13 @@ class _Preloading:
             self._connection.send_bytes(encode(replace(plan, files=(), code=())))
             self._connection.send_bytes(os.fsencode(folder))
 
-    def fork(self, connection: Connection, output: int) -> int:
+    def fork(self, connection: Connection, stdout: int) -> int:
         """Fork a worker and return its process id. Raises JobFailed where none can be."""
         if not self._ready:
             self._ready = bool(self._answer(_IMPORTING))
         try:
             self._send(FORK)
-            for descriptor in (connection.fileno(), output):
+            for descriptor in (connection.fileno(), stdout):
                 send_handle(self._connection, descriptor, self._process.pid)
         except OSError:
             raise _Gone from None
@@ -141,7 +141,7 @@ class _Preloading:
         return forked
 
     def status(self, process: int) -> int | None:
-        """How a worker ended, None while it hasn't."""
+        """Return how a worker ended; None while it hasn't."""
         self._send(process)
         status: int | None = self._answer(_PATIENCE)
         if status is not None:
@@ -155,7 +155,7 @@ class _Preloading:
             self._process.wait(patience)
         self._process.kill()
         self._connection.close()
-        self._inbox.close()
+        self._channel.close()
         for worker in self.workers:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(worker, signal.SIGKILL)
@@ -180,7 +180,7 @@ class _Preloading:
         deadline = time.monotonic() + seconds
         try:
             while self._connection.poll(max(0.0, deadline - time.monotonic())):
-                for answer in self._inbox.take():  # each is asked for, so there is one at most
+                for answer in self._channel.receive():  # each is asked for, so there is one at most
                     return json.loads(answer)
         except (EOFError, OSError, ValueError):
             raise _Gone from None
@@ -188,7 +188,7 @@ class _Preloading:
 
 
 def _may_be_killed(process: int) -> bool:
-    """Whether a number that the other Python gave is that of a process of this job.
+    """Tell whether a number that the other Python gave is that of a process of this job.
 
     It may have been answered by a model's own code, and all of that process's group is killed.
     """

@@ -1,4 +1,4 @@
-"""What a worker is given at a time: files of a mini-batch, or a slice of a large one."""
+"""The parts that a worker is given: files of a mini-batch, or a slice of a large file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Part:
 
 
 def divide(plan: Plan, slices: Mapping[str, Sequence[Slice]]) -> Iterator[Part]:
-    """The parts of a plan, in the order of its files. `slices` has those of each large file."""
+    """Yield the parts of a plan in the order of its files. `slices` holds each large file's."""
     for mini_batch in range(plan.mini_batches):
         index = 0
         together: list[InputFile] = []

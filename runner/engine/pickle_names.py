@@ -1,4 +1,4 @@
-"""What a pickled scikit-learn model will import: known from its pickle without running it."""
+"""Finding what a pickled scikit-learn model will import, without running its pickle."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _BY_POSITION = (
 
 
 def modules(model: MlModel) -> list[str]:
-    """What the model will import: the scikit-learn modules its pickle names, found as text so that
-    nothing of it is run, and pandas where it won't be given a matrix."""
+    """Return the modules that the model will import: those of scikit-learn that its pickle names,
+    found as text so that nothing of it is run, and pandas where it won't be given a matrix."""
     assert model.pickle is not None
     try:
         with model.pickle.open("rb") as file:
@@ -39,11 +39,12 @@ def modules(model: MlModel) -> list[str]:
 
 
 def are_numbers(columns: Sequence[Column]) -> bool:
-    """True for columns that make a matrix: there are some, all numbers and none optional."""
+    """Return True for columns that make a matrix: there are some, all numbers and none optional."""
     return bool(columns) and all(column.type in _NUMBERS and column.required for column in columns)
 
 
 def goes_by_position(module: str) -> bool:
-    """True for a module of scikit-learn whose estimators can't tell a matrix from a DataFrame."""
+    """Return True for a module of scikit-learn whose estimators can't tell a matrix from a
+    DataFrame."""
     package, _, part = module.partition(".")
     return package == "sklearn" and part.startswith(_BY_POSITION)

@@ -1,4 +1,4 @@
-"""What a batch job is asked to do: plain data that survives a restart as `plan.json`.
+"""The plan of a batch job: plain data that survives a restart as `plan.json`.
 
 Nothing else tells what a job is to do, so a copy lies beside it, for when it is damaged.
 """
@@ -71,7 +71,7 @@ class Plan:
         return (len(self.files) + size - 1) // size
 
     def mini_batch(self, index: int) -> tuple[InputFile, ...]:
-        """The files of one mini-batch; `index` counts from 0."""
+        """Return the files of one mini-batch; `index` counts from 0."""
         size = self.settings.mini_batch_size
         return self.files[index * size : (index + 1) * size]
 

@@ -1,4 +1,5 @@
-"""What runs the parts of a job, as `run` knows it: worker processes, or a Spark session."""
+"""The interface of a pool, which runs the parts of a job: in worker processes, or in a Spark
+session."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ NOT_BEGUN = math.inf  # `since` of a part that waits in the pool for its turn
 
 @dataclass(eq=False)
 class Worker:
-    """What takes one part at a time. Its slot, which names its log, outlives it."""
+    """A place of the pool that takes one part at a time. Its slot, which names its log, outlives
+    it."""
 
     slot: int
     process: int  # whose drafts are its own
@@ -45,12 +47,12 @@ class Pool(Protocol[W]):
 
     @property
     def workers(self) -> Sequence[W]:
-        """Those that are starting, idle or at work."""
+        """Return the workers that are starting, idle or at work."""
         ...
 
     @property
     def most(self) -> int:
-        """How many workers make the best of the pool."""
+        """Return how many workers the pool can keep busy."""
         ...
 
     def __enter__(self) -> Pool[W]: ...

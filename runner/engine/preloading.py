@@ -22,7 +22,7 @@ from runner.engine.plan import Plan, decode
 from runner.engine.worker import die_with_parent
 from runner.errors import JobFailed
 
-FORK = "fork"  # what is asked for a worker; its socket and its output are sent after it
+FORK = "fork"  # what is asked for a worker; its socket and its stdout are sent after it
 
 
 def main(descriptor: str, parent: str) -> None:
@@ -52,14 +52,14 @@ def main(descriptor: str, parent: str) -> None:
 def _fork(plan: Plan, folder: Path, connection: Connection) -> int | str:
     """Fork a worker and return its process id, or why there is none."""
     worker = Connection(_receive_descriptor(connection))
-    output = _receive_descriptor(connection)
+    stdout = _receive_descriptor(connection)
     try:
-        return fork_worker(plan, folder, worker, output, connection.close)
+        return fork_worker(plan, folder, worker, stdout, connection.close)
     except OSError as error:
         return error.strerror or str(error)
     finally:
         worker.close()
-        os.close(output)
+        os.close(stdout)
 
 
 def _receive_descriptor(connection: Connection) -> int:

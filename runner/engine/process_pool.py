@@ -16,14 +16,12 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 
+from runner.engine.channel import Channel
 from runner.engine.forking import Forking, ForkingHere
-from runner.engine.inbox import Inbox
 from runner.engine.last_words import how_it_ended
 from runner.engine.layout import worker_log
 from runner.engine.logs import Log
 from runner.engine.messages import decode
-from runner.engine.other_python import ForkingThere
-from runner.engine.outbox import Outbox
 from runner.engine.parts import Part, encode
 from runner.engine.plan import Plan
 from runner.engine.pool import Event, Worker
@@ -39,9 +37,8 @@ class WorkerProcess(Worker):
     """A worker that is a process of its own."""
 
     connection: Connection
-    inbox: Inbox
-    outbox: Outbox
-    output: int  # read end of what it prints
+    channel: Channel
+    stdout: int  # read end of what it prints, to stderr too
     status: int | None = None  # of the process that has ended; less than 0: by that signal
     printed: bytes = b""  # lately, since `since`
 
@@ -81,9 +78,8 @@ class ProcessPool:
             # Another worker's socket, kept open here, would hide that worker's death.
             for other in self.workers:
                 other.connection.close()
-                other.inbox.close()
-                other.outbox.close()
-                os.close(other.output)
+                other.channel.close()
+                os.close(other.stdout)
             ours.close()
             os.close(readable)
 
@@ -101,9 +97,8 @@ class ProcessPool:
             slot,
             process,
             connection=ours,
-            inbox=Inbox(ours),
-            outbox=Outbox(ours),
-            output=readable,
+            channel=Channel(ours),
+            stdout=readable,
             since=time.monotonic(),
         )
         if slot not in self._logs:
@@ -134,7 +129,7 @@ class ProcessPool:
                 continue
             try:
                 # One by one, so that what was whole before something else counts.
-                for content in worker.inbox.take():
+                for content in worker.channel.receive():
                     events.append(Event(worker, decode(content)))
             except (EOFError, OSError):
                 events.append(Event(worker, died=self.end(worker)))
@@ -188,8 +183,8 @@ class ProcessPool:
         """Send a worker a message, or what is left of one, and have `poll` send what remains."""
         events = selectors.EVENT_READ
         with contextlib.suppress(OSError):  # it has died, which `poll` finds out
-            sent = worker.outbox.send() if message is None else worker.outbox.put(message)
-            events |= 0 if sent else selectors.EVENT_WRITE
+            if not worker.channel.send(message):
+                events |= selectors.EVENT_WRITE
         self._selector.modify(worker.connection, events, worker)
 
     def _has_ended(self, worker: WorkerProcess) -> bool:
@@ -201,23 +196,22 @@ class ProcessPool:
         self.workers.remove(worker)
         self._selector.unregister(worker.connection)
         worker.connection.close()
-        worker.inbox.close()
-        worker.outbox.close()
+        worker.channel.close()
         try:
             self._log(worker)
         finally:
-            self._stop_listening(worker.output)
-            os.close(worker.output)
+            self._stop_listening(worker.stdout)
+            os.close(worker.stdout)
 
     def _log(self, worker: WorkerProcess) -> None:
         # Only what is there now: a worker that prints without end must not keep us here.
         with contextlib.suppress(BlockingIOError):
-            output = os.read(worker.output, _READ_AT_ONCE)
-            worker.printed = (worker.printed + output)[-_REMEMBERED:]
-            self._logs[worker.slot].write(output)
-            if not output:
-                # It closed its output; the end of a file would wake us again and again.
-                self._stop_listening(worker.output)
+            printed = os.read(worker.stdout, _READ_AT_ONCE)
+            worker.printed = (worker.printed + printed)[-_REMEMBERED:]
+            self._logs[worker.slot].write(printed)
+            if not printed:
+                # It closed its stdout; the end of a file would wake us again and again.
+                self._stop_listening(worker.stdout)
 
     def _stop_listening(self, descriptor: int) -> None:
         with contextlib.suppress(KeyError):
@@ -227,4 +221,6 @@ class ProcessPool:
 def _forking(plan: Plan, folder: Path) -> Forking:
     if plan.python is None:
         return ForkingHere(plan, folder)
+    from runner.engine.other_python import ForkingThere
+
     return ForkingThere(plan, folder, plan.python)

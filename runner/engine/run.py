@@ -30,8 +30,8 @@ from runner.engine.layout import (
     worker_log,
 )
 from runner.engine.messages import Raised, Ready, Scored, WantsWholeFiles
-from runner.engine.output import is_sound
 from runner.engine.parts import Part, divide
+from runner.engine.pieces import is_sound
 from runner.engine.plan import Plan, write_plan
 from runner.engine.pool import NOT_BEGUN, Event, Pool, Worker
 from runner.engine.process_pool import ProcessPool
@@ -68,7 +68,7 @@ def run(
     job's first start (seconds since the epoch), `stop` is asked a few times a second, `log`
     takes the lines of the job's log. A worker may take `loading` seconds to load the model and
     `grace` seconds to end after the last mini-batch. Returns all attempts, those of earlier runs
-    included; the pieces are ready for `output.publish`.
+    included; the pieces are ready for `pieces.publish`.
     Raises JobFailed for a job that fails and Stopped when `stop` says so.
     """
     drivers.check(plan)
@@ -364,7 +364,7 @@ class _Run:
                 )
 
     def _lost(self, worker: Worker, reason: str) -> None:
-        """An attempt of which nothing counts: run the part again, or give it up."""
+        """Run the part of an attempt of which nothing counts again, or give it up."""
         part = worker.part
         assert part is not None
         came_to = outcome(self._plan.settings, worker.attempt, answered=False, again=True)
@@ -463,7 +463,7 @@ class _Run:
                 self._start_no_more(worker, f"the model did not finish loading within {limit:g} s")
 
     def _at_work(self, loading: float) -> Iterator[tuple[Worker, float]]:
-        """The workers that are not idle, and how many seconds each may take."""
+        """Yield the workers that are not idle, and how many seconds each may take."""
         for worker in self._pool.workers:
             if not worker.ready:
                 yield worker, loading
@@ -472,7 +472,7 @@ class _Run:
 
 
 def _kept(folder: Path, log: Callable[[str], None]) -> list[Attempt]:
-    """The attempts of earlier runs that a resume builds on.
+    """Return the attempts of earlier runs that a resume builds on.
 
     What is done but has lost its piece, or a part of it, is struck from the journal: neither
     this run nor whoever counts rows may take it for done. So is a line that is damaged itself.
@@ -491,8 +491,8 @@ def _kept(folder: Path, log: Callable[[str], None]) -> list[Attempt]:
     if lost:
         first = piece(folder, min(lost))
         log(
-            f"warning: {many(len(lost), 'piece')} of the output, the first {first}, can't be used:"
-            " gone, or not as it was written; its files are scored again"
+            f"warning: {many(len(lost), 'piece')} of the predictions, the first {first}, can't be"
+            " used: gone, or not as it was written; its files are scored again"
         )
     for key in lost:
         remove(piece(folder, key))  # where a folder lies there, none could get its place
@@ -502,7 +502,7 @@ def _kept(folder: Path, log: Callable[[str], None]) -> list[Attempt]:
 
 
 def _fitting(attempts: list[Attempt], parts: Iterable[Part], folder: Path) -> list[Attempt]:
-    """The attempts at mini-batches that are divided as they were then.
+    """Return the attempts at mini-batches that are divided as they were then.
 
     A file that was mended before a resume may be cut elsewhere, and a model may turn out to want
     its files whole; then its mini-batch begins anew.
@@ -529,7 +529,7 @@ def _strike(
 
 
 def _names(attempt: Attempt) -> list[str]:
-    """The files that were attempted; none where the attempt was to be repeated."""
+    """Return the files that were attempted; none where the attempt was to be repeated."""
     return [file.name for file in attempt.files]
 
 
@@ -586,7 +586,7 @@ def _same_input(plan: Plan, folder: Path, attempts: list[Attempt]) -> tuple[Plan
 
 
 def _refuse_nothing_scored(plan: Plan, attempts: Iterable[Attempt]) -> None:
-    """A job of which no file came through has failed, whatever it was told to tolerate."""
+    """Fail a job of which no file came through, whatever it was told to tolerate."""
     standing = Standing(attempts)
     failed = standing.failed_files
     if nothing_scored(len(plan.files), failed):
@@ -608,7 +608,7 @@ def _warning(text: str) -> str:
 
 
 def _lines(attempt: Attempt, stays: bool) -> Iterable[str]:
-    """What the job's log says of an attempt: nothing, if all went well.
+    """Yield the lines that the job's log has about an attempt: none, if all went well.
 
     `stays`: an earlier attempt at the mini-batch counts on.
     """

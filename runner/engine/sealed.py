@@ -11,7 +11,7 @@ _CHECK = b',"check":"'  # before the digits of the checksum
 
 
 def seal(document: Mapping[str, Any]) -> bytes:
-    """A mapping that is not empty, on one line."""
+    """Write a mapping that is not empty on one line."""
     body = json.dumps(document, separators=(",", ":")).encode()[:-1]
     return body + _CHECK + _checksum(body)
 

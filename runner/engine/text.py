@@ -4,5 +4,5 @@ from __future__ import annotations
 
 
 def one_line(text: object) -> str:
-    """The text of anything with its line breaks and runs of blanks folded to single blanks."""
+    """Return anything's text with its line breaks and runs of blanks folded to single blanks."""
     return " ".join(str(text).split())

@@ -1,4 +1,4 @@
-"""What becomes of an attempt and of a job: run again, done or failed, as on Azure.
+"""The rules by which an attempt is run again, done or failed, and a job fails, as on Azure.
 
 Only these rules: `run` acts by them, and `journal.Standing` adds up what the attempts came to.
 """
@@ -10,7 +10,7 @@ from runner.engine.plan import Settings
 
 
 def outcome(settings: Settings, attempt: int, *, answered: bool, again: bool) -> Outcome:
-    """What an attempt comes to, the first of which is number 1.
+    """Return the outcome of an attempt, the first of which is number 1.
 
     `answered` tells whether the driver gave a result, of which single files may have failed, and
     `again` whether another attempt may do better, as after a timeout or an exception.
@@ -21,10 +21,10 @@ def outcome(settings: Settings, attempt: int, *, answered: bool, again: bool) ->
 
 
 def too_many_failed(settings: Settings, failed_files: int) -> bool:
-    """True where a job has failed because so many files were lost for good in this run of it."""
+    """Tell whether a job fails because so many files were lost for good in this run of it."""
     return 0 <= settings.error_threshold < failed_files
 
 
 def nothing_scored(files: int, failed_files: int) -> bool:
-    """True for a job of which no file came through, whatever it was told to tolerate."""
+    """Tell whether a job fails because no file came through, whatever it was told to tolerate."""
     return failed_files >= files

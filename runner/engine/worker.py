@@ -11,7 +11,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import gc
-import io
 import os
 import signal
 import sys
@@ -25,7 +24,6 @@ from typing import TextIO
 
 from runner.engine import disk, drivers
 from runner.engine.draft_file import DraftFile
-from runner.engine.drivers.script_module import forget
 from runner.engine.layout import draft, output_folder, profile_draft
 from runner.engine.messages import (
     Hopeless,
@@ -45,14 +43,14 @@ NO_MORE = b""  # sent in place of a part when there is nothing left to score
 _MOST_HEARD = 100  # warnings that are kept
 
 
-def work(plan: Plan, folder: Path, connection: Connection, log: int, parent: int) -> None:
+def work(plan: Plan, folder: Path, connection: Connection, stdout: int, parent: int) -> None:
     """Serve mini-batches until there are no more, then end as a program does. Called in a forked
     process, which has only to exit afterwards.
 
-    `log` is the file descriptor that takes everything printed from here on, `parent` the process
+    `stdout` is the file descriptor that takes everything printed from here on, `parent` the process
     that forked this one.
     """
-    _settle(log, parent, connection.fileno())
+    _settle(stdout, parent, connection.fileno())
     os.environ.update(plan.environment_variables)
     os.environ["AZUREML_BI_OUTPUT_PATH"] = str(output_folder(folder))
     heard = _listen_to_warnings()
@@ -106,27 +104,32 @@ def _attempt(driver: drivers.Driver, plan: Plan, folder: Path, part: Part) -> Me
 
 
 def _wind_up(plan: Plan) -> None:
-    """Do what an interpreter does at its end: wait for threads, call exit handlers, write out
-    open files and let go of what the script holds.
+    """Do what an interpreter does at its end: wait for threads, call exit handlers, and clear the
+    modules of the script or model, whose open files are written out as they are let go.
 
-    An interpreter's own end is not to be had: the frames, the threads and half of the libraries
-    below this one are the parent's.
+    The interpreter can't end by itself: the frames, the threads and half of the libraries below
+    this frame are the parent's.
     """
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
-    # By hand first: let go in a cycle, a file may lose what its outer layer still holds.
-    with contextlib.ExitStack() as each:
-        for known in gc.get_objects():
-            if issubclass(type(known), (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)):
-                each.callback(_flush, known)
+    # Twice, as the interpreter does: what the first one goes through lies in such an order that the
+    # second one, of a cycle, closes a file before what is below it.
+    gc.collect()
     if plan.script is not None:
-        forget(Path(plan.script))
+        _clear_modules(Path(plan.script).parent)
+    elif plan.model is not None:
+        _clear_modules(Path(plan.model))
     gc.collect()
 
 
-def _flush(file: io.TextIOWrapper | io.BufferedWriter | io.BufferedRandom) -> None:
-    with contextlib.suppress(ValueError):  # closed or detached already
-        file.flush()
+def _clear_modules(folder: Path) -> None:
+    """Clear the modules that lie in a folder, as an interpreter does at its end: what only they
+    hold is let go."""
+    inside = f"{folder}{os.sep}"
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None)).startswith(inside):
+            del sys.modules[name]
+            vars(module).clear()
 
 
 def _receive(connection: Connection) -> Part | None:
@@ -146,7 +149,7 @@ def _send(connection: Connection, message: Message) -> None:
         os._exit(1)
 
 
-def _settle(log: int, parent: int, socket: int) -> None:
+def _settle(stdout: int, parent: int, socket: int) -> None:
     """Make the fork a process of its own: its group, its output, no input, no signals, exit
     handlers or open files meant for the parent; it keeps its socket alone."""
     # A group of its own, so that a timeout ends what the script started, too.
@@ -158,9 +161,9 @@ def _settle(log: int, parent: int, socket: int) -> None:
     gc.freeze()
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    os.close(log)
+    os.dup2(stdout, 1)
+    os.dup2(stdout, 2)
+    os.close(stdout)
     _leave_files(nothing, {0, 1, 2, socket, nothing})
     os.close(nothing)
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115

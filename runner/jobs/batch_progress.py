@@ -1,4 +1,4 @@
-"""How far a batch job has come, from its folder: the journal, added up as it grows."""
+"""Counting how far a batch job has come, from its journal as that grows."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class Counter:
         )
 
     def _count_parts(self) -> int:
-        """The parts of the plan, which is written anew once its large files are cut."""
+        """Count the parts of the plan, which is written anew once its large files are cut."""
         try:
             planned_at = self._plan.stat().st_mtime_ns
         except FileNotFoundError:
@@ -118,7 +118,7 @@ class Counter:
 
     @property
     def _this_run(self) -> float:
-        """When the job was taken up last, in seconds since its first start."""
+        """Return when the job was taken up last, in seconds since its first start."""
         return self._starts[-1] - self._starts[0] if len(self._starts) > 1 else -math.inf
 
     def _is_loaded(self) -> bool:

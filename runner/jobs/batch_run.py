@@ -1,8 +1,7 @@
-"""A batch job where the runner's own engine runs it: the run, and what is left behind of it."""
+"""Running a batch job with the runner's own engine, and writing its report and summary."""
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,14 +11,14 @@ from pathlib import Path
 from types import MappingProxyType
 
 from runner.engine.attempt import Attempt
+from runner.engine.failures import reasons, write_failures
 from runner.engine.journal import Standing, read_journal
-from runner.engine.output import discard_pieces, publish, reasons, write_failures
+from runner.engine.pieces import discard_pieces, publish
 from runner.engine.plan import Plan, read_plan
 from runner.engine.run import Stopped, run
 from runner.errors import JobFailed
 from runner.files.atomic import write_atomically
 from runner.files.syncing import sync
-from runner.jobs.batch_summary import read_summary
 from runner.jobs.folder import (
     deliver,
     delivered,
@@ -31,6 +30,7 @@ from runner.jobs.folder import (
     with_secrets,
 )
 from runner.jobs.profile import kept_profile, leave_profile
+from runner.jobs.summary import read_summary, write_summary
 from runner.predictions import COLUMNS
 from runner.processes import with_one_thread
 from runner.tally import in_order, merge, told
@@ -93,7 +93,7 @@ def run_batch(
 
 
 def _with_the_models_name(error: str, plan: Plan, job: Job) -> str:
-    """The engine knows the model by its folder in the workspace, a person by its reference."""
+    """Name the model by its reference, as a person does, and not by its folder in the workspace."""
     return error.replace(plan.model, job.model) if plan.model and job.model else error
 
 
@@ -105,7 +105,15 @@ def _score(
     stop: Callable[[], bool],
     finalizing: Callable[[], object],
 ) -> None:
-    attempts = run(plan, folder, began=began, stop=stop, log=lambda line: log_line(folder, line))
+    def look() -> bool:
+        # Asked first when the workers have been forked: this process waits while they load the
+        # model, and the report needs these modules at the end.
+        import runner.report
+
+        assert runner.report
+        return stop()
+
+    attempts = run(plan, folder, began=began, stop=look, log=lambda line: log_line(folder, line))
     finalizing()
     leave_profile(folder, attempts)
     deliver(folder, publish(plan, folder, attempts), target)
@@ -171,7 +179,7 @@ def _report(
     try:
         write_failures(attempts, folder / "failures.csv")
         write_atomically(folder / "report.html", _page(job, plan, summary, attempts, error, folder))
-        write_atomically(folder / "summary.json", json.dumps(asdict(summary), indent=2) + "\n")
+        write_summary(folder, summary)
         sync([folder])
     except OSError as failure:
         # Of a job that failed already, its own error is the one to tell.

@@ -1,4 +1,4 @@
-"""The profile that a batch job leaves in its folder, and how one is made that it did not leave."""
+"""Keeping the profile of a batch job in its folder, and making it for a job that left none."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def _write(folder: Path, profile: Profile) -> Profile:
 
 
 def _key(folder: Path) -> bytes:
-    """The key of the codes that stand for texts, made once for all jobs beside this one.
+    """Return the key of the codes that stand for texts, made once for all jobs beside this one.
 
     Without it nobody finds out by trying which text a code of a profile stands for.
     """
@@ -180,7 +180,7 @@ def _inputs(plan: Plan, model: str, done: Iterable[Attempt]) -> Iterator[Profile
 
 
 def _outputs(predictions: Path) -> Profile:
-    """The profile of the answers in a `predictions.csv`."""
+    """Return the profile of the answers in a `predictions.csv`."""
     import pyarrow as pa
     from pyarrow import csv
 
@@ -209,7 +209,7 @@ def _made(profiler: Profiler) -> Profile:
 
 
 def _answers(cells: pa.Array) -> dict[str, Any]:
-    """The columns of answers from their cells, typed as far as these tell."""
+    """Return the columns of answers from their cells, typed as far as these tell."""
     import json
 
     import pyarrow as pa

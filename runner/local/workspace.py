@@ -211,7 +211,7 @@ class LocalWorkspace:
         return watch(job_folder(self._home, name), lambda: self.job(name), logs)
 
     def summary(self, name: str) -> Summary:
-        from runner.jobs.batch_summary import read_summary
+        from runner.jobs.summary import read_summary
 
         job = self.job(name)
         summary = read_summary(job_folder(self._home, name))
@@ -223,8 +223,8 @@ class LocalWorkspace:
         return self.summary(name)
 
     def profile(self, name: str) -> Profile:
-        from runner.jobs.batch_summary import read_summary
         from runner.jobs.profile import job_profile
+        from runner.jobs.summary import read_summary
 
         folder = job_folder(self._home, self.job(name).name)
         summary = read_summary(folder)

@@ -71,12 +71,12 @@ class Numbers:
 
     @property
     def deviation(self) -> float | None:
-        """The standard deviation of a sample; None of fewer than two values."""
+        """Return the standard deviation of the sample; None for fewer than two values."""
         return math.sqrt(max(0.0, self.squares) / (self.count - 1)) if self.count > 1 else None
 
     @property
     def distinct(self) -> int | None:
-        """How many different values there are; None where they are more than MOST_VALUES."""
+        """Return how many different values there are; None where they are more than MOST_VALUES."""
         return None if self.bins else len(self.values)
 
 
@@ -297,8 +297,8 @@ def from_document(document: Mapping[str, Any]) -> Column:
 
 
 def _packed(values: Sequence[float] | Sequence[int], codes: str = "BHIQ") -> str:
-    """Numbers as JSON holds them in less time and space than their digits take: the code of the
-    first of these types that holds the greatest, and their bytes."""
+    """Write numbers for JSON in less time and space than their digits take: the code of the first
+    of these types that holds the greatest, and their bytes."""
     from base64 import b64encode
 
     most = max(values, default=0)

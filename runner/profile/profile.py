@@ -93,7 +93,8 @@ def _code(text: str, key: bytes) -> str:
 
 
 def _may_be_names(column: Numbers) -> bool:
-    """True for whole numbers that are all different and far apart, as the numbers of people are."""
+    """Tell whether these are whole numbers that are all different and far apart, as the numbers of
+    people are."""
     if column.bins is not None or column.count < FEWEST_TOLD or len(column.values) < column.count:
         return False
     far = column.high - column.low >= 100 * column.count

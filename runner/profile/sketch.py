@@ -102,7 +102,8 @@ def frame_columns(frame: pd.DataFrame) -> dict[str, Any]:
 
 
 def _columns(files: list[tuple[int, Arrays]]) -> dict[str, Column]:
-    """The columns of several files, one after another. What a file lacks is missing in its rows."""
+    """Return the columns of several files, one after another. Rows of a file that lacks a column
+    count as missing."""
     names = dict.fromkeys(name for _, arrays in files for name in arrays)
     columns = {}
     for name in names:
@@ -165,7 +166,7 @@ def sketch_numbers(numbers: np.ndarray[Any, Any], nulls: int = 0) -> Numbers:
 
 
 def _sketch_blocks(arrays: Sequence[np.ndarray[Any, Any]], whole: bool, nulls: int) -> Numbers:
-    """The column of several arrays, one after another."""
+    """Return the column of several arrays, one after another."""
     import numpy as np
 
     blocks = [
@@ -193,7 +194,7 @@ def _sketch_blocks(arrays: Sequence[np.ndarray[Any, Any]], whole: bool, nulls: i
 
 
 def _moments(blocks: Sequence[np.ndarray[Any, Any]], count: int) -> tuple[float, float]:
-    """The mean and the sum of the squared deviations from it."""
+    """Return the mean and the sum of the squared deviations from it."""
     import numpy as np
 
     with np.errstate(over="ignore", invalid="ignore"):
@@ -231,8 +232,9 @@ def _distribution(
 def _few_digits(
     blocks: Sequence[np.ndarray[Any, Any]], count: int, low: float, high: float
 ) -> tuple[array[float], array[int]] | None:
-    """The different numbers and their counts where they are whole, or have the same few digits
-    behind the point, and lie close together; a tenth of the time of sorting. None elsewhere.
+    """Return the different numbers and their counts where they are whole, or have the same few
+    digits behind the point, and lie close together; that takes a tenth of the time of sorting. None
+    elsewhere.
 
     Decimals are read as the closest float, and so is a whole number by a power of ten.
     """

@@ -10,9 +10,9 @@ from shutil import copytree
 from runner.assets.fetching import fresh_folder
 from runner.errors import NotFound, RunnerError
 from runner.jobs.addresses import JobOutput
-from runner.jobs.batch_summary import read_summary
 from runner.jobs.folder import job_folder
 from runner.jobs.logged_models import only_model
+from runner.jobs.summary import read_summary
 from runner.workspace import Job, JobStatus, Run, Summary
 
 SUMMARY = "summary.json"

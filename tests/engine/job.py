@@ -124,7 +124,7 @@ def score(place: Path, files: Mapping[str, bytes], **job: Any) -> Outcome:
 def main(arguments: Sequence[str]) -> None:
     import resource
 
-    from runner.engine.output import publish
+    from runner.engine.pieces import publish
     from runner.engine.run import Stopped, run
     from runner.errors import JobFailed
 

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from runner.engine import drivers
 from runner.engine.journal import Standing, read_journal
-from runner.engine.output import publish
+from runner.engine.pieces import publish
 from runner.engine.plan import read_plan
 from runner.engine.run import Stopped, run
 from runner.engine.slices import Slice

@@ -112,7 +112,7 @@ def test_versions_that_an_error_has_nothing_to_do_with_are_not_named(tmp_path: P
             "No.Such==4.3.0\n",
             f"no_such, which is not installed: {UV}, or {installed_by('No.Such==4.3.0')}",
         ),
-        ("no_such.a", "no-such[gpu]>=4 # why\n", installed_by("'no-such[gpu]>=4'")),
+        ("no_such.a", "no-such[gpu]>=4 # why\n", installed_by("no-such[gpu]>=4")),
         ("cv2", "opencv-python-headless==4.1\n", installed_by("opencv-python-headless==4.1")),
         ("no_such", "no-such-thing==1\n", "not in its requirements.txt: install it, or save"),
     ],

@@ -178,7 +178,7 @@ def init():
     if os.fork() == 0:
         time.sleep(600)
 def run(mini_batch):
-    threading.Timer(0.02, os._exit, [5]).start()
+    threading.Timer(0.3, os._exit, [5]).start()
     return mini_batch
 """
     work = """
@@ -241,7 +241,7 @@ try:
         processes = [worker.process for worker in full.workers]
         for worker in full.workers:
             full.send(worker, parts[worker.slot], 1)
-            assert select.select([worker.output], [], [], 20)[0]
+            assert select.select([worker.stdout], [], [], 20)[0]
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
 except OSError as error:
     print(error.strerror)

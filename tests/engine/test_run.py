@@ -112,7 +112,7 @@ def troubled(place: Path, trouble: dict[str, list[str]], rows: int = 4, **job: A
     processes=st.integers(1, 4),
     troubles=st.lists(deaths, max_size=12),
 )
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=12)
 def test_however_workers_die_the_output_is_that_of_one_plain_pass(
     rows: list[str], size: int, processes: int, troubles: list[list[str]]
 ) -> None:
@@ -145,7 +145,7 @@ def test_however_workers_die_the_output_is_that_of_one_plain_pass(
     processes=st.integers(1, 3),
     stops=st.lists(st.integers(0, 12), min_size=1, max_size=2),
 )
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=10)
 def test_a_job_stopped_anywhere_and_resumed_gives_the_same_bytes_and_redoes_nothing_done(
     rows: list[str], size: int, processes: int, stops: list[int]
 ) -> None:
@@ -175,22 +175,25 @@ def test_a_job_stopped_anywhere_and_resumed_gives_the_same_bytes_and_redoes_noth
             assert times_run(place, name) == known[name] + (name not in done)
 
 
-@pytest.mark.parametrize(
-    ("how", "reason"),
-    [
-        ("raise", NOT_THIS_TIME),
-        ("killed", "its process was ended by SIGKILL (out of memory, or killed from outside)"),
-        ("segfault", "its process was ended by SIGSEGV (a crash in native code)"),
-        ("exit", "its process exited with status 3"),
-        ("sysexit", from_line("SystemExit: 4", "sys.exit(4)")),
-    ],
-)
-def test_a_lost_attempt_is_run_again_and_says_why(tmp_path: Path, how: str, reason: str) -> None:
-    outcome = troubled(tmp_path, {"01.txt": [how, how]})
-    assert outcome.output == b"row 0\nrow 1\nrow 2\nrow 3\n"
-    assert outcome.retries == [reason, reason]
-    assert [attempt.attempt for attempt in outcome.attempts if attempt.mini_batch == 1] == [1, 2, 3]
-    assert outcome.said[0] == f"mini-batch 1, attempt 1: {reason}; it is run again"
+REASONS = {
+    "raise": NOT_THIS_TIME,
+    "killed": "its process was ended by SIGKILL (out of memory, or killed from outside)",
+    "segfault": "its process was ended by SIGSEGV (a crash in native code)",
+    "exit": "its process exited with status 3",
+    "sysexit": from_line("SystemExit: 4", "sys.exit(4)"),
+}
+
+
+def test_a_lost_attempt_is_run_again_and_says_why(tmp_path: Path) -> None:
+    trouble = {f"{index:02d}.txt": [how, how] for index, how in enumerate(REASONS)}
+    outcome = troubled(tmp_path, trouble, rows=6)
+    assert outcome.output == b"".join(b"row %d\n" % index for index in range(6))
+    for index, reason in enumerate(REASONS.values()):
+        tried = [attempt for attempt in outcome.attempts if attempt.mini_batch == index]
+        assert [attempt.attempt for attempt in tried] == [1, 2, 3]
+        assert [attempt.reason for attempt in tried] == [reason, reason, None]
+        assert f"mini-batch {index}, attempt 1: {reason}; it is run again" in outcome.said
+    assert len(outcome.retries) == 10
 
 
 def test_a_mini_batch_is_run_max_retries_times_more_and_then_its_files_fail(
@@ -219,16 +222,15 @@ def test_every_file_of_a_lost_mini_batch_fails(tmp_path: Path) -> None:
     assert sum(attempt.failed_files for attempt in outcome.attempts) == 2
 
 
-@pytest.mark.parametrize(("threshold", "fails"), [(0, True), (1, True), (2, False), (-1, False)])
-def test_more_failed_files_than_error_threshold_fail_the_job_and_minus_one_tolerates_all(
-    tmp_path: Path, threshold: int, fails: bool
+@pytest.mark.parametrize("threshold", [1, 2])
+def test_more_failed_files_than_error_threshold_fail_the_job(
+    tmp_path: Path, threshold: int
 ) -> None:
     trouble = {name: ["raise"] * 9 for name in ("00.txt", "02.txt")}
     outcome = troubled(tmp_path, trouble, max_retries=0, error_threshold=threshold)
-    if fails:
+    if threshold == 1:
         assert outcome.error == (
-            f"{['1 file', '2 files'][threshold]} failed and error_threshold is {threshold};"
-            f" the last: {NOT_THIS_TIME}"
+            f"2 files failed and error_threshold is 1; the last: {NOT_THIS_TIME}"
         )
         assert outcome.output is None
     else:
@@ -290,20 +292,15 @@ def assert_ends(process: int) -> None:
 @pytest.mark.parametrize(
     "how", ["time.sleep(600)", "os.kill(os.getpid(), 9)", "os._exit(0)", "return ['done']"]
 )
-@pytest.mark.parametrize("start", ["subprocess", "fork"])
-def test_what_a_worker_started_ends_with_it(tmp_path: Path, how: str, start: str) -> None:
+def test_what_a_worker_started_ends_with_it(tmp_path: Path, how: str) -> None:
     # A forked child holds the worker's own socket, so its end can't be read off that.
-    child = {
-        "subprocess": "subprocess.Popen(['sleep', '600']).pid",
-        "fork": "os.fork() or time.sleep(600)",
-    }
     script = f"""
 import os, subprocess, time
 def init(): pass
 def run(mini_batch):
-    child = {child[start]}
-    with open({str(tmp_path / "child")!r}, "w") as file:
-        file.write(str(child))
+    children = [subprocess.Popen(["sleep", "600"]).pid, os.fork() or time.sleep(600)]
+    with open({str(tmp_path / "children")!r}, "w") as file:
+        print(*children, file=file)
     {how}
 """
     timeout = 1.0 if how.startswith("time.") else 60.0
@@ -313,7 +310,8 @@ def run(mini_batch):
         assert outcome.error is not None
         assert "its process " in outcome.error
         assert outcome.seconds < 30  # found at once, not by the timeout
-    assert_ends(int((tmp_path / "child").read_text()))
+    for child in (tmp_path / "children").read_text().split():
+        assert_ends(int(child))
 
 
 def test_a_worker_that_dies_idle_costs_no_file(tmp_path: Path) -> None:
@@ -355,9 +353,8 @@ def wait(condition):
     assert outcome.retries == ["ValueError: again, please (score.py, line 18)"]
 
 
-@pytest.mark.parametrize("deaths", [1, 2])
-def test_a_worker_that_dies_while_starting_is_started_again(tmp_path: Path, deaths: int) -> None:
-    script = f"""
+def test_a_worker_that_dies_while_starting_is_started_again(tmp_path: Path) -> None:
+    script = """
 import os
 from pathlib import Path
 def init():
@@ -365,7 +362,7 @@ def init():
     marks.mkdir(exist_ok=True)
     number = len(list(marks.iterdir()))
     (marks / str(number)).touch()
-    if number < {deaths}:
+    if number < 2:
         os.kill(os.getpid(), 9)
 def run(mini_batch):
     return ["done"]
@@ -505,11 +502,10 @@ def test_a_worker_that_never_gets_loaded_is_given_up_while_another_works(tmp_pat
     ]
 
 
-@pytest.mark.parametrize("processes", [1, 2])
-def test_a_model_that_never_gets_loaded_fails_the_job(tmp_path: Path, processes: int) -> None:
+def test_a_model_that_never_gets_loaded_fails_the_job(tmp_path: Path) -> None:
     script = "import time\ndef init(): time.sleep(600)\ndef run(mini_batch): return []\n"
     files = dict.fromkeys("ab", b"")
-    folder = plan_job(tmp_path, files, script=script, processes=processes, mini_batch_size=1)
+    folder = plan_job(tmp_path, files, script=script, processes=2, mini_batch_size=1)
     outcome = run_job(folder, loading=0.5)
     assert outcome.error is not None
     assert outcome.error.startswith("the model did not finish loading within 0.5 s; see ")
@@ -566,25 +562,21 @@ def test_a_scored_file_that_changed_refuses_the_resume(tmp_path: Path, change: s
     )
 
 
-@pytest.mark.parametrize("cut", [1, 40, 120])
-def test_a_torn_journal_line_costs_only_its_own_mini_batch(tmp_path: Path, cut: int) -> None:
+def test_a_torn_journal_line_costs_only_its_own_mini_batch(tmp_path: Path) -> None:
     first = troubled(tmp_path, {})
     journal = first.folder / "journal.jsonl"
-    journal.write_bytes(journal.read_bytes()[:-cut])
+    journal.write_bytes(journal.read_bytes()[:-40])
     again = run_job(first.folder)
     assert again.output == first.output
     assert [times_run(tmp_path, f"{i:02d}.txt") for i in range(4)] == [1, 1, 1, 2]
 
 
-@pytest.mark.parametrize("damaged", [b"no JSON", b"{}", b"[1]", b"\xff\0", b""])
-def test_a_damaged_journal_line_costs_only_its_own_mini_batch_and_is_told(
-    tmp_path: Path, damaged: bytes
-) -> None:
+def test_a_damaged_journal_line_costs_only_its_own_mini_batch_and_is_told(tmp_path: Path) -> None:
     first = troubled(tmp_path, {})
     journal = first.folder / "journal.jsonl"
     lines = journal.read_bytes().splitlines()
     place = next(place for place, line in enumerate(lines) if b"01.txt" in line)
-    journal.write_bytes(b"\n".join([*lines[:place], damaged, *lines[place + 1 :], b""]))
+    journal.write_bytes(b"\n".join([*lines[:place], b"\xff\0", *lines[place + 1 :], b""]))
     again = run_job(first.folder)
     assert again.output == first.output
     assert [times_run(tmp_path, f"{i:02d}.txt") for i in range(4)] == [1, 2, 1, 1]
@@ -593,25 +585,24 @@ def test_a_damaged_journal_line_costs_only_its_own_mini_batch_and_is_told(
     )
 
 
-@pytest.mark.parametrize("left", [None, b"", b"row", bytes, "a folder"])
 def test_a_piece_that_is_gone_cut_short_or_emptied_is_scored_again_and_told(
-    tmp_path: Path, left: bytes | type[bytes] | str | None
+    tmp_path: Path,
 ) -> None:
-    first = troubled(tmp_path, {})
-    piece = first.folder / "pieces" / "00000002-000000"
-    size = piece.stat().st_size
-    piece.unlink()
-    if left == "a folder":
-        (piece / left).mkdir(parents=True)
-    elif left is not None:
-        piece.write_bytes(left if isinstance(left, bytes) else bytes(size))
+    first = troubled(tmp_path, {}, rows=6)
+    pieces = [first.folder / "pieces" / f"{index:08d}-000000" for index in range(6)]
+    size = pieces[0].stat().st_size
+    for piece in pieces[1:]:
+        piece.unlink()
+    (pieces[2] / "a folder").mkdir(parents=True)
+    for piece, left in zip(pieces[3:], (b"", b"row", bytes(size)), strict=True):
+        piece.write_bytes(left)
     again = run_job(first.folder)
     assert again.output == first.output
     assert again.said == (
-        f"warning: 1 piece of the output, the first {piece}, can't be used: gone, or not as it was"
-        " written; its files are scored again",
+        f"warning: 5 pieces of the predictions, the first {pieces[1]}, can't be used: gone, or not"
+        " as it was written; its files are scored again",
     )
-    assert [times_run(tmp_path, f"{i:02d}.txt") for i in range(4)] == [1, 1, 2, 1]
+    assert [times_run(tmp_path, f"{i:02d}.txt") for i in range(6)] == [1, 2, 2, 2, 2, 2]
 
 
 def test_a_piece_that_is_gone_and_can_not_be_scored_again_is_a_failure(tmp_path: Path) -> None:
@@ -643,17 +634,14 @@ def run(mini_batch):
 """
 
 
-@pytest.mark.parametrize("threshold", [-1, 1])
-def test_what_was_scored_of_a_mini_batch_stays_when_a_resume_fails_at_it(
-    tmp_path: Path, threshold: int
-) -> None:
+def test_what_was_scored_of_a_mini_batch_stays_when_a_resume_fails_at_it(tmp_path: Path) -> None:
     first = score(
         tmp_path,
         dict.fromkeys("abc", b""),
         script=SHORT,
         mini_batch_size=2,
         max_retries=0,
-        error_threshold=threshold,
+        error_threshold=1,
     )
     assert first.output == b"a\nc\n"
     for _ in range(2):
@@ -679,13 +667,13 @@ def test_what_a_killed_run_left_half_written_is_swept_away(tmp_path: Path) -> No
     [
         (1, 5000),  # a mini-batch's own piece is too large
         (10, 30_000),  # the pieces fit, and the output doesn't
-        (300, 60_000),  # the journal is what outgrows the disk
+        (100, 20_000),  # the journal is what outgrows the disk
     ],
 )
 def test_a_full_disk_fails_the_job_clearly_and_a_resume_gives_the_same_bytes(
     tmp_path: Path, rows: int, largest: int
 ) -> None:
-    files = files_of(["x" * (6000 if rows < 300 else 1)] * rows)
+    files = files_of(["x" * (6000 if rows < 100 else 1)] * rows)
     folder = plan_job(
         tmp_path, files, script=SCRIPT, variables=variables(tmp_path), mini_batch_size=1
     )
@@ -699,12 +687,12 @@ def test_a_full_disk_fails_the_job_clearly_and_a_resume_gives_the_same_bytes(
     assert outcome.output == plain_pass(files)
 
 
-def test_a_worker_that_prints_200_megabytes_costs_neither_disk_nor_memory(tmp_path: Path) -> None:
+def test_a_worker_that_prints_50_megabytes_costs_neither_disk_nor_memory(tmp_path: Path) -> None:
     script = """
 import sys
 def init(): pass
 def run(mini_batch):
-    for _ in range(200):
+    for _ in range(50):
         sys.stdout.write("x" * 999_999 + "\\n")
     return ["done"]
 """
@@ -714,7 +702,7 @@ def run(mini_batch):
     log = loud.folder / "logs" / "worker-0.txt"
     assert log.stat().st_size < (16 << 20) + 200
     assert log.read_text().splitlines()[-1] == (
-        f"… {200_000_000 - (16 << 20)} bytes more were printed, not kept"
+        f"… {50_000_000 - (16 << 20)} bytes more were printed, not kept"
     )
     assert loud.memory < quiet.memory + (20 << 20)
     assert loud.seconds < 20
@@ -729,12 +717,10 @@ from pathlib import Path
 def init(): pass
 def run(mini_batch):
     name = Path(mini_batch[0]).name
-    mark = Path(__file__).parent / "b is done"
+    of_b = Path(__file__).parents[1] / "job" / "pieces" / "00000001-000000"
     deadline = time.monotonic() + 20
-    while name == "a" and not mark.exists() and time.monotonic() < deadline:
+    while name == "a" and not of_b.exists() and time.monotonic() < deadline:
         time.sleep(0.01)
-    if name == "b":
-        mark.touch()
     return [name]
 """
     outcome = score(tmp_path, {"a": b"", "b": b""}, script=script, mini_batch_size=1, processes=2)

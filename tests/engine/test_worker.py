@@ -58,11 +58,16 @@ WRITES = """
 import atexit, gzip, os, threading, time
 import neighbour
 OUT = os.environ["AZUREML_BI_OUTPUT_PATH"] + "/"
+class Cycle:
+    def __init__(self):
+        self.itself = self
+        self.text = open(OUT + "cycle", "w")
 def init():
-    global text, binary, packed
+    global text, binary, packed, cycle
     text = open(OUT + "text", "w")
     binary = open(OUT + "binary", "wb")
     packed = gzip.open(OUT + "packed", "wt")
+    cycle = Cycle()
     neighbour.text = open(OUT + "neighbour", "w")
     atexit.register(lambda: open(OUT + "handler", "w").write("x"))
 def later():
@@ -72,6 +77,7 @@ def run(mini_batch):
     text.write("x")
     binary.write(b"x")
     packed.write("x")
+    cycle.text.write("x")
     neighbour.text.write("x")
     threading.Thread(target=later).start()
     return mini_batch
@@ -86,7 +92,7 @@ def test_what_a_script_has_open_is_written_out_when_its_job_ends_well(tmp_path: 
     assert outcome.said == ()
     written = {path.name: path.read_bytes() for path in (folder / "output").iterdir()}
     assert gzip.decompress(written.pop("packed")) == b"x"
-    names = ("text", "binary", "neighbour", "handler", "thread")
+    names = ("text", "binary", "cycle", "neighbour", "handler", "thread")
     assert written == dict.fromkeys(names, b"x")
 
 

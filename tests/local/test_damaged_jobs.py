@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from runner.jobs.batch_progress import Counter
-from runner.jobs.batch_summary import read_summary
 from runner.jobs.folder import add_start, job_folder, log_file, starts
+from runner.jobs.summary import read_summary
 from runner.local.database import opened
 from runner.local.job_records import update_job
 from runner.local.jobs import list_jobs, show_job

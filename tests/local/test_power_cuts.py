@@ -59,7 +59,7 @@ def take_up(output):
     elif found[0].status is not JobStatus.COMPLETED:
         workspace.resume(found[0].name)
     (job,) = workspace.jobs()
-    summary = runner.jobs.batch_summary.read_summary(Path(job.folder))
+    summary = runner.jobs.summary.read_summary(Path(job.folder))
     return left, str(job.status), job.error, summary and summary.rows
 
 for line in sys.stdin:

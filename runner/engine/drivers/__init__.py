@@ -1,4 +1,4 @@
-"""What turns a mini-batch into rows: the generated MLflow driver, or a scoring script."""
+"""The drivers, which turn a mini-batch into rows: for an MLflow model, and for a scoring script."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner.engine.drivers import mlflow_model, packages, script, script_module
+from runner.engine.drivers import mlflow_model, packages
 from runner.engine.drivers.bad_file import BadFile
 from runner.engine.drivers.formats import cut
 from runner.engine.drivers.result import Driver, NotOnceARow, Result, brief
@@ -37,8 +37,8 @@ def check(plan: Plan) -> None:
 
 
 def takes_slices(plan: Plan) -> bool:
-    """True where a large file may be dealt out in slices: to a model that reads typed columns and
-    does not say that it wants its files whole. A script gets files, as on Azure."""
+    """Return True where a large file may be dealt out in slices: to a model that reads typed
+    columns and does not say that it wants its files whole. A script gets files, as on Azure."""
     if plan.script is not None or plan.model is None:
         return False
     return mlflow_model.takes_slices(Path(plan.model))
@@ -47,23 +47,25 @@ def takes_slices(plan: Plan) -> bool:
 def load(plan: Plan) -> Driver:
     """Load the plan's driver, which runs the model's or the script's code: only in a worker."""
     if plan.script is not None:
-        return script.ScriptDriver(
-            Path(plan.script), appends=plan.settings.output_action == "append_row"
-        )
+        from runner.engine.drivers.script import ScriptDriver
+
+        return ScriptDriver(Path(plan.script), appends=plan.settings.output_action == "append_row")
     if plan.model is None:
         raise JobFailed("the deployment has neither a model nor a scoring script")
     return mlflow_model.MlflowDriver(Path(plan.model))
 
 
 def explain(plan: Plan, error: BaseException) -> str:
-    """One line for what a driver raised, with the line of the scoring script it comes from."""
+    """Explain in one line what a driver raised, with the line of the script that it comes from."""
     if plan.script is None:
         return brief(error)
+    from runner.engine.drivers import script_module
+
     return script_module.explain(Path(plan.script), error)
 
 
 def doubts(plan: Plan, heard: Sequence[Warning]) -> tuple[str, ...]:
-    """What is to be said of a driver that was loaded with these warnings."""
+    """Return the warnings for a job's log about a model, from those heard while it loaded."""
     plain = plan.script is None and plan.model is not None
     return packages.doubts(read_mlmodel(Path(plan.model or "")) if plain else None, heard)
 
@@ -75,6 +77,8 @@ def preload(plan: Plan) -> None:
     can't be imported here, for whatever reason, is left for the worker to complain about.
     """
     if plan.script is not None:
+        from runner.engine.drivers import script
+
         names = script.modules(Path(plan.script))
     elif plan.model is not None:
         names = mlflow_model.modules(Path(plan.model))

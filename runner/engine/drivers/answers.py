@@ -1,4 +1,4 @@
-"""What a model returned for one file, taken apart into its answers: as many as it gave."""
+"""Taking apart what a model returned for one file: its answers, as many as it gave."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Answers:
 
     @property
     def number_types(self) -> dict[str, str]:
-        """The Arrow types of the columns of numbers, by name; none of a column without a value."""
+        """Return the Arrow types of the columns of numbers, by name, less those without a value."""
         import pyarrow as pa
 
         return {
@@ -79,8 +79,8 @@ def as_answers(predictions: Any) -> Answers:
 
 
 def _refuse_single(predictions: Any) -> None:
-    """A single value is no list of answers: Azure's driver can't iterate over it either, and of a
-    text it would write a line for each character."""
+    """Refuse a single value, which is no list of answers: Azure's driver can't iterate over it
+    either, and of a text it would write a line for each character."""
     if (
         isinstance(predictions, (str, bytes, bytearray))
         or getattr(predictions, "ndim", 1) == 0
@@ -101,7 +101,7 @@ def _of_one_value(values: Any) -> Answers:
 
 
 def _parts(answers: list[Any]) -> dict[str, list[Any]]:
-    """The parts of answers that are all objects, or all lists, by name or place; else none."""
+    """Return the parts of answers that are all objects or all lists, by name or place."""
     columns: dict[str, list[Any]] = {}
     for answer in answers:
         if not isinstance(answer, (Mapping, list, tuple)) or len(answer) > _MOST_COLUMNS:
@@ -113,7 +113,7 @@ def _parts(answers: list[Any]) -> dict[str, list[Any]]:
 
 
 def _of_lists(array: np.ndarray[Any, Any]) -> Answers:
-    """An array of more than one dimension: each answer is a list."""
+    """Return the answers of an array of more than one dimension, each of which is a list."""
     columns = {}
     if array.ndim == 2 and array.shape[1] <= _MOST_COLUMNS:
         columns = {str(place): array[:, place] for place in range(array.shape[1])}
@@ -121,7 +121,7 @@ def _of_lists(array: np.ndarray[Any, Any]) -> Answers:
 
 
 def _records(columns: Mapping[str, Any], rows: int) -> Answers:
-    """Columns side by side: each answer is an object."""
+    """Return the answers of columns that stand side by side, each of which is an object."""
     found = {name: column(values) for name, values in columns.items()}
     names = list(found)
     lists = [
@@ -143,7 +143,7 @@ def _is_frame(value: Any) -> bool:
 
 
 def _columns(frame: pd.DataFrame) -> dict[str, Any]:
-    """A DataFrame's columns by name. One that is taken gets a number, as when pandas reads it."""
+    """Return a DataFrame's columns by name. A name that is taken gets a number, as in pandas."""
     columns: dict[str, Any] = {}
     for place, label in enumerate(frame.columns):
         name, count = str(label), 0
@@ -155,7 +155,7 @@ def _columns(frame: pd.DataFrame) -> dict[str, Any]:
 
 
 def _table(outputs: Mapping[Any, Any]) -> pd.DataFrame | None:
-    """The DataFrame that pandas makes of a dict; None where it makes none."""
+    """Return the DataFrame that pandas makes of a dict; None where it makes none."""
     import pandas as pd
 
     try:
@@ -165,7 +165,7 @@ def _table(outputs: Mapping[Any, Any]) -> pd.DataFrame | None:
 
 
 def _untouched(values: Any) -> Any:
-    """A dict's column as pandas takes it over without a guess at what it holds."""
+    """Return a dict's column so that pandas takes it over without guessing at its type."""
     import numpy as np
 
     array = _as_array(values)
@@ -182,7 +182,7 @@ def _untouched(values: Any) -> Any:
 
 
 def _as_array(values: Any) -> np.ndarray[Any, Any] | None:
-    """What is a NumPy array or turns into one, such as a tensor or a sparse matrix.
+    """Return the NumPy array that this is or turns into, such as a tensor or a sparse matrix does.
 
     None for lists, and for what has types that NumPy lacks.
     """

@@ -1,4 +1,4 @@
-"""A file that can't be read, and the words in which that is said."""
+"""The error for a file that can't be read, and the words in which that is said."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def with_article(noun: str) -> str:
 
 
 def not_text(first_line: bytes) -> str | None:
-    """What a file is that is no CSV, by its first line; None where that tells nothing."""
+    """Say what a file is that is no CSV, by its first line; None where that tells nothing."""
     for mark, what in _BEGINNINGS.items():
         if first_line.startswith(mark):
             return what
@@ -33,12 +33,12 @@ def not_text(first_line: bytes) -> str | None:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Names as a message shows them: of very many, the first ones and how many more there are."""
+    """List names for a message: of very many, the first ones and how many more there are."""
     more = len(names) - _MOST_LISTED
     first = ", ".join(map(shown, names[:_MOST_LISTED]))
     return f"{first} and {more:,} more" if more > 0 else first
 
 
 def shown(text: str) -> str:
-    """A cell as a message shows it: quoted, and its blanks and line breaks to be seen."""
+    """Quote a cell for a message, so that its blanks and line breaks are seen."""
     return repr(text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…")

@@ -24,8 +24,9 @@ _MISSING = ("NAType", "NaTType")  # pandas' missing values
 
 
 def column(values: Any) -> pa.Array | list[Any]:
-    """A column's values: an Arrow array of booleans, numbers or texts where that loses nothing,
-    else a list. `values` is a list, an Arrow or a one-dimensional NumPy array, or a Series."""
+    """Return a column's values: an Arrow array of booleans, numbers or texts where that loses
+    nothing, else a list. `values` is a list, an Arrow or a one-dimensional NumPy array, or a
+    Series."""
     import numpy as np
     import pyarrow as pa
 
@@ -41,13 +42,13 @@ def column(values: Any) -> pa.Array | list[Any]:
 
 
 def is_of_pandas(values: Any) -> bool:
-    """True for a Series, an Index, a DataFrame or one of pandas' arrays, which have types that
-    NumPy lacks."""
+    """Return True for a Series, an Index, a DataFrame or one of pandas' arrays, which have types
+    that NumPy lacks."""
     return type(values).__module__.partition(".")[0] == "pandas"
 
 
 def texts(values: pa.Array | list[Any]) -> pa.Array:
-    """The cells of a column as the CSV file shows them; null is an empty cell."""
+    """Return the cells of a column as the CSV file shows them; null is an empty cell."""
     import pyarrow as pa
 
     if isinstance(values, list):
@@ -62,7 +63,7 @@ def texts(values: pa.Array | list[Any]) -> pa.Array:
 
 
 def plain_texts(values: pa.Array) -> pa.Array:
-    """The texts of an Arrow array as pandas writes them: 1.0 keeps its point, True its capital."""
+    """Write an Arrow array as pandas does: 1.0 keeps its point, True its capital."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -79,7 +80,7 @@ def plain_texts(values: pa.Array) -> pa.Array:
 
 
 def is_other_text(kind: pa.DataType) -> bool:
-    """True for a type of texts that lie in memory otherwise than Arrow's plain strings."""
+    """Tell whether this is a type of texts other than Arrow's plain strings."""
     import pyarrow as pa
 
     # Before version 16 Arrow has no views, and so no word for what they are.
@@ -88,7 +89,7 @@ def is_other_text(kind: pa.DataType) -> bool:
 
 
 def text_scalar(text: str) -> pa.StringScalar:
-    """A text for Arrow's functions. Left to find out its type themselves, they try to import
+    """Return a text for Arrow's functions. To find out its type themselves they try to import
     dateutil, each time anew where it isn't installed, which takes longer than all the rest."""
     import pyarrow as pa
 
@@ -96,7 +97,7 @@ def text_scalar(text: str) -> pa.StringScalar:
 
 
 def quoted(cell: str) -> str:
-    """One cell, quoted if CSV needs it; undecodable bytes of a file name show as escapes."""
+    """Quote a cell if CSV needs it; undecodable bytes of a file name show as escapes."""
     cell = cell.encode("utf-8", "backslashreplace").decode("utf-8")
     if any(mark in cell for mark in '",\r\n'):
         return '"' + cell.replace('"', '""') + '"'
@@ -104,14 +105,15 @@ def quoted(cell: str) -> str:
 
 
 def json_cells(values: Iterable[Any]) -> pa.Array:
-    """A cell of JSON for each value."""
+    """Return a cell of JSON for each value."""
     import pyarrow as pa
 
     return pa.array((quoted(_json(value)) for value in values), type=pa.string())
 
 
 def as_lists(array: np.ndarray[Any, Any]) -> list[Any]:
-    """An array's rows as lists. Times are texts: NumPy makes numbers of those in nanoseconds."""
+    """Return an array's rows as lists. Times are texts: NumPy makes numbers of those in
+    nanoseconds."""
     import numpy as np
 
     if array.dtype.kind in "mM":
@@ -123,8 +125,8 @@ def as_lists(array: np.ndarray[Any, Any]) -> list[Any]:
 
 
 def countable(values: pa.Array | list[Any]) -> pa.Array | None:
-    """The values of a column as a tally counts them: booleans, numbers or texts. None where they
-    are lists or the like."""
+    """Return the values of a column as a tally counts them: booleans, numbers or texts. None where
+    they are lists or the like."""
     import pyarrow as pa
 
     if not isinstance(values, list):
@@ -193,7 +195,7 @@ def _from_pandas(values: Any) -> pa.Array | list[Any]:
 
 
 def _take(values: pa.Array | list[Any], places: np.ndarray[Any, Any]) -> pa.Array | list[Any]:
-    """The values at those places; none at a place below 0."""
+    """Return the values at those places; nothing at a place below 0."""
     import pyarrow as pa
 
     if isinstance(values, list):
@@ -202,7 +204,8 @@ def _take(values: pa.Array | list[Any], places: np.ndarray[Any, Any]) -> pa.Arra
 
 
 def _from_list(values: list[Any]) -> pa.Array | list[Any]:
-    """Values of one type as an array: of several, each would be made another's."""
+    """Return values of one type as an array. Values of several types stay a list: an array would
+    give all of them one type."""
     import numpy as np
     import pyarrow as pa
 
@@ -221,7 +224,7 @@ def _from_list(values: list[Any]) -> pa.Array | list[Any]:
 
 
 def _text(value: Any) -> str | None:
-    """One value's text; None for one that is missing."""
+    """Return one value's text; None for a value that is missing."""
     if isinstance(value, str):
         return str(value)
     if _is_missing(value):
@@ -243,8 +246,9 @@ def _json(value: Any) -> str:
 
 
 def _jsonable(value: Any) -> Any:
-    """What JSON has instead of a value. It has no NaN, which is null, and no infinity, which is a
-    text that reads back as a number; bytes are base64, as in MLflow's own JSON."""
+    """Return what JSON can hold of a value. It has no NaN, which becomes null, and no infinity,
+    which becomes a text that reads back as a number; bytes become base64, as in MLflow's own JSON.
+    """
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if _is_missing(value):
@@ -276,12 +280,12 @@ def _jsonable(value: Any) -> Any:
 
 
 def _key(name: Any) -> Any:
-    """A key as `json.dumps` takes it, which makes `true` of True and `null` of None."""
+    """Return a key for `json.dumps`, which makes `true` of True and `null` of None."""
     return name if name is None or isinstance(name, (str, bool, int)) else str(name)
 
 
 def _is_nested(value: Any) -> bool:
-    """True for what is several values."""
+    """Tell whether this is several values."""
     if isinstance(value, (list, tuple, set, frozenset, Mapping)) or _is_frame(value):
         return True
     return bool(getattr(value, "ndim", 0)) or hasattr(value, "model_dump")

@@ -38,7 +38,7 @@ class _BadCell(Exception):
 
 
 def arrow_type(column: Column) -> pa.DataType:
-    """The type of a column in a table read from CSV. A binary cell stays text, as on Azure:
+    """Return the type of a column in a table read from CSV. A binary cell stays text, as on Azure:
     models decode it themselves."""
     import pyarrow as pa
 
@@ -56,7 +56,7 @@ def arrow_type(column: Column) -> pa.DataType:
 
 
 def convert(texts: pa.ChunkedArray, column: Column, first_row: int) -> pa.ChunkedArray:
-    """The cells as the column's type; a missing one is null and stays so.
+    """Return the cells as the column's type; a missing one is null and stays so.
 
     `first_row` rows of the file come before these.
     Raises BadFile naming the first cell that is not of the type.
@@ -82,7 +82,7 @@ def convert(texts: pa.ChunkedArray, column: Column, first_row: int) -> pa.Chunke
 
 
 def direct_type(column: Column) -> pa.DataType:
-    """As what Arrow reads a column first."""
+    """Return the type that Arrow is told to read a column as first."""
     import pyarrow as pa
 
     # pandas parses doubles and rounds them, which can differ from parsing single precision.
@@ -90,7 +90,8 @@ def direct_type(column: Column) -> pa.DataType:
 
 
 def settle(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray | None:
-    """What Arrow read as `direct_type`, as the column's type; None where pandas may not agree.
+    """Return what Arrow read as `direct_type`, as the column's type; None where pandas may not
+    agree.
 
     That is so for infinity and for what is not a number, which Arrow knows more words for.
     """
@@ -108,7 +109,7 @@ def settle(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray | None:
 
 
 def refuse_missing(values: pa.ChunkedArray, column: Column, first_row: int) -> None:
-    """NumPy has no missing whole number or boolean, so pandas and MLflow refuse them too."""
+    """Refuse a missing whole number or boolean, as pandas and MLflow do: NumPy has none."""
     import pyarrow.compute as pc
 
     if values.null_count and column.type not in NULLABLE:
@@ -171,7 +172,7 @@ def _booleans(texts: pa.ChunkedArray, _: Column) -> pa.ChunkedArray:
 
 
 def _times(texts: pa.ChunkedArray, _: Column) -> pa.ChunkedArray:
-    """Times in ISO 8601; one with an offset from UTC becomes the time in UTC.
+    """Read times in ISO 8601; a time with an offset from UTC becomes the time in UTC.
 
     No time is known to which one without an offset belongs beside them: pandas refuses both in one
     column too.
@@ -193,7 +194,7 @@ def _times(texts: pa.ChunkedArray, _: Column) -> pa.ChunkedArray:
 
 
 def _are_words(texts: pa.ChunkedArray) -> bool:
-    """True where every cell that isn't missing is one of the words true and false."""
+    """Return True where every cell that isn't missing is one of the words true and false."""
     import pyarrow.compute as pc
 
     return texts.null_count < len(texts) and bool(pc.all(_match(texts, _WORD)).as_py())
@@ -206,15 +207,15 @@ def _match(texts: pa.ChunkedArray, pattern: str) -> Any:
 
 
 def _trimmed(texts: pa.ChunkedArray) -> Any:
-    """Numbers as Arrow takes them: without blanks around them or a plus sign."""
+    """Strip the blanks and plus signs around numbers, which Arrow does not take."""
     import pyarrow.compute as pc
 
     return pc.ascii_trim(texts, characters=_BLANKS + "+")
 
 
 def _cast(texts: Any, kind: pa.DataType) -> Any:
-    """_BadCell for the first cell that Arrow can't parse; it doesn't say which, so halves of the
-    column are tried."""
+    """Cast texts. Raises _BadCell for the first cell that Arrow can't parse; it doesn't say which,
+    so halves of the column are tried."""
     import pyarrow as pa
 
     try:
@@ -233,7 +234,7 @@ def _cast(texts: Any, kind: pa.DataType) -> Any:
 
 
 def _all(fine: Any) -> None:
-    """_BadCell for the first row that is not fine; one without a value is."""
+    """Raise _BadCell for the first row that is False; a row without a value passes."""
     import pyarrow.compute as pc
 
     row = pc.index(fine, False).as_py()

@@ -1,4 +1,4 @@
-"""Which of a file's columns a model is given."""
+"""Choosing which of a file's columns a model is given."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from runner.engine.mlmodel import Column
 def choose(
     header: Sequence[str], columns: Sequence[Column], index: Sequence[str] = ()
 ) -> tuple[list[Column], list[str]]:
-    """The columns that a file has, in the signature's order, and what to warn of the others.
+    """Return the columns that a file has, in the signature's order, and warnings about the others.
 
     `index` names what pandas keeps of a table beside its columns, as a Parquet file may.
     Raises BadFile where the file lacks one that the model can't do without, or has none it knows.
@@ -36,7 +36,7 @@ def choose(
 
 
 def _in_index(missing: Sequence[str], index: Sequence[str]) -> str:
-    """What to do about columns that pandas made the index before it wrote the file."""
+    """Say what to do about columns that pandas made the index before it wrote the file."""
     found = [name for name in missing if name in index]
     if not found:
         return ""
@@ -44,7 +44,7 @@ def _in_index(missing: Sequence[str], index: Sequence[str]) -> str:
 
 
 def _other_separator(header: Sequence[str]) -> str:
-    """What to do about a header that is one name because commas don't separate it."""
+    """Say what to do about a header that is one name because no commas separate it."""
     separators = [mark for mark in ";\t|" if len(header) == 1 and mark in header[0]]
     if not separators:
         return ""

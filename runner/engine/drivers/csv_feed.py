@@ -1,4 +1,4 @@
-"""What a model is given for a CSV file.
+"""Reading a CSV file as the rows that a model is given.
 
 Azure reads the same files with pandas: what pandas makes of them is what is read here, and what
 it refuses is refused. The few differences that are meant are in docs/concepts/batch-jobs.md.
@@ -52,7 +52,7 @@ def read_csv_feed(path: Path, signature: Signature) -> Feed:
 
 
 def csv_as_frame(table: pa.Table) -> pd.DataFrame:
-    """The typed columns of a CSV file as the DataFrame that pandas reads from it."""
+    """Return the typed columns of a CSV file as the DataFrame that pandas reads from it."""
     import pyarrow as pa
 
     frame: pd.DataFrame = table.to_pandas()
@@ -79,7 +79,7 @@ def _loose_frame(path: Path, signature: Signature) -> pd.DataFrame:
 
 
 def _way_out(frame: pd.DataFrame, signature: Signature) -> str:
-    """What a CSV file can't hold though a model's columns want it, and what to do about it."""
+    """Say what a CSV file can't hold though a model's columns want it, and what to do about it."""
     if any(isinstance(column.name, int) for column in signature.loose_columns):
         return (
             "; the model's columns have whole numbers for names, and a CSV file's have text:"
@@ -92,7 +92,7 @@ def _way_out(frame: pd.DataFrame, signature: Signature) -> str:
 
 
 def _shifted(path: Path, frame: pd.DataFrame) -> tuple[str, ...]:
-    """What to warn of a frame that pandas read with its columns moved to the left.
+    """Return warnings about a frame that pandas read with its columns moved to the left.
 
     It does so where the first row has more cells than the header: right for the row names that R
     writes, wrong for a comma too many at the end of each line.
@@ -116,7 +116,7 @@ def _shifted(path: Path, frame: pd.DataFrame) -> tuple[str, ...]:
 
 
 def _objects(cells: pa.ChunkedArray) -> pd.Series[Any]:
-    """Text as `pandas.read_csv` gives it for type object: strings, NaN for an empty cell."""
+    """Return texts as `pandas.read_csv` gives them for type object, NaN for an empty cell."""
     import numpy as np
     import pandas as pd
 
@@ -127,7 +127,7 @@ def _objects(cells: pa.ChunkedArray) -> pd.Series[Any]:
 
 
 def _frame(path: Path, types: Mapping[str | int, Any] | None = None) -> pd.DataFrame:
-    """The whole file as pandas reads it, as on Azure.
+    """Read the whole file with pandas, as on Azure.
 
     `types` are what cells are read as, by a column's name or position; what has none there is of
     the type that pandas guesses. Raises BadFile.

@@ -58,7 +58,7 @@ class _NotPlain(Exception):
 def read_csv(
     path: Path, columns: Sequence[Column], slice_: Slice | None = None
 ) -> tuple[pa.Table, list[str]]:
-    """The signature's columns of a CSV file, or of a slice of it, and what to warn of.
+    """Return the signature's columns of a CSV file, or of a slice of it, and warnings.
 
     Raises BadFile naming the row, counted from the file's first, and the column.
     """
@@ -112,8 +112,8 @@ def never_closed(row: int) -> BadFile:
 
 
 def _read(file: io.BufferedReader, start: int, size: int) -> pa.Buffer:
-    """Bytes of a file, in memory that Arrow keeps for the next one: fresh pages cost more than
-    reading does."""
+    """Read bytes of a file into memory that Arrow keeps for the next one: fresh pages cost more
+    than reading does."""
     import pyarrow as pa
 
     file.seek(start)
@@ -124,7 +124,7 @@ def _read(file: io.BufferedReader, start: int, size: int) -> pa.Buffer:
 def _plain_table(
     content: pa.Buffer, names: Sequence[str], columns: Sequence[Column], first_row: int
 ) -> pa.Table:
-    """A table of these columns of a text without a header that Arrow reads as pandas does.
+    """Return a table of these columns of a text without a header that Arrow reads as pandas does.
 
     BadFile for a cell of another type, _NotPlain for another text.
     """
@@ -171,8 +171,8 @@ def _types(
 
 
 def _parse(content: pa.Buffer, width: int, types: dict[str, pa.DataType]) -> pa.Table | int:
-    """The columns that have a type here, named by their places; or the place of one in which a
-    cell is not of its type. _NotPlain for a row of more or fewer cells than `width`."""
+    """Return the columns that have a type here, named by their places; or the place of one in which
+    a cell is not of its type. Raises _NotPlain for a row of more or fewer cells than `width`."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
@@ -216,7 +216,7 @@ def _parse(content: pa.Buffer, width: int, types: dict[str, pa.DataType]) -> pa.
 def _rewritten(
     text: Text, header: Header, columns: Sequence[Column], first_row: int
 ) -> tuple[pa.Buffer, list[str]]:
-    """The columns' cells as pandas finds them, every one in quotes, and what to warn of.
+    """Return the columns' cells as pandas finds them, every one in quotes, and warnings.
 
     Missing cells at a row's end are empty. Raises BadFile for a cell too many, as pandas does;
     in the file's first row too, where pandas takes it that the first column has no name.
@@ -258,14 +258,15 @@ def _rewritten(
 
 
 def _why_too_many(cells: Sequence[bytes]) -> str:
-    """What to say of cells that a row has beyond the header's."""
+    """Say what to do about the cells that a row has beyond the header's."""
     if any(cells):
         return ""
     return ": take the comma off its end" if len(cells) == 1 else ": take the commas off its end"
 
 
 def _refuse_other_encodings(text: Text, header: Header, first_row: int) -> None:
-    """pandas decodes every cell, those that nobody asked for too."""
+    """Refuse a file with a cell that is not UTF-8, even in a column that nobody asked for: pandas
+    decodes every cell."""
     content = as_array(text)
     if not len(content) or content.max() < 0x80 or _is_utf8(text):
         return
@@ -283,7 +284,7 @@ def _refuse_other_encodings(text: Text, header: Header, first_row: int) -> None:
 
 
 def _is_utf8(text: Text) -> bool:
-    """Arrow looks through text ten times as fast as decoding it, and makes no copy."""
+    """Tell whether a text is UTF-8. Arrow does it ten times as fast as decoding, without a copy."""
     import numpy as np
     import pyarrow as pa
 

@@ -1,4 +1,4 @@
-"""Where the rows and cells of a CSV file are: exactly where pandas' C tokenizer finds them.
+"""Finding the rows and cells of a CSV file exactly where pandas' C tokenizer finds them.
 
 The rules are those of `pandas/_libs/src/parser/tokenizer.c` under the defaults of `read_csv`:
 
@@ -68,7 +68,7 @@ class Header:
 
 
 def rows(text: Text, start: int = 0, *, whole: bool = True) -> Iterator[Row]:
-    """The rows from the byte `start` on, which begins a line.
+    """Yield the rows from the byte `start` on, which begins a line.
 
     Unless the text is `whole`, more of it may follow: a row that isn't known to end in it is left
     out. Raises OpenQuote where a whole text ends in a quoted cell.
@@ -108,12 +108,12 @@ def rows(text: Text, start: int = 0, *, whole: bool = True) -> Iterator[Row]:
 
 
 def read_header(file: IO[bytes]) -> Header:
-    """The header of a file that is open at its beginning. BadFile where it has none."""
+    """Read the header of a file that is open at its beginning. Raises BadFile where it has none."""
     return _read_until(file, find_header)
 
 
 def read_row(file: IO[bytes]) -> Row:
-    """The first row from where an open file stands, which begins a line after its header.
+    """Return the first row from where an open file stands, which begins a line after its header.
 
     BadFile where there is none. A byte order mark belongs to the row's first cell here.
     """
@@ -121,8 +121,8 @@ def read_row(file: IO[bytes]) -> Row:
 
 
 def _read_until(file: IO[bytes], find: Callable[[bytes, bool], _Found | None]) -> _Found:
-    """What `find` finds in the beginning of what is left of a file, of which it is given more
-    until it doesn't ask for more of it by None."""
+    """Call `find` with the beginning of what is left of a file, and with more of it until it
+    returns something else than None, which is returned."""
     text, whole, size = b"", False, _FIRST_READ
     while not whole:
         more = file.read(size)
@@ -135,7 +135,7 @@ def _read_until(file: IO[bytes], find: Callable[[bytes, bool], _Found | None]) -
 
 
 def find_header(text: Text, whole: bool = True) -> Header | None:
-    """The header of a file that begins with `text`; None where more of the file is needed."""
+    """Find the header of a file that begins with `text`; None where more of the file is needed."""
     row = _first_row(text, len(BOM) if bytes(text[: len(BOM)]) == BOM else 0, whole=whole)
     if row is None:
         return None
@@ -158,7 +158,7 @@ def _first_row(text: Text, start: int, *, whole: bool) -> Row | None:
 
 
 def _named_apart(names: list[str]) -> tuple[tuple[str, ...], dict[str, str]]:
-    """pandas' names for columns that have none or one that was there already."""
+    """Name columns as pandas does that have no name or one that was there already."""
     unnamed = [index for index, name in enumerate(names) if not name]
     for index in unnamed:
         names[index] = f"Unnamed: {index}"
@@ -183,7 +183,7 @@ def _named_apart(names: list[str]) -> tuple[tuple[str, ...], dict[str, str]]:
 
 
 def is_plain(text: Text, columns: int) -> bool:
-    """True where every reader of CSV finds the same cells in a text that begins a line.
+    """Return True where every reader of CSV finds the same cells in a text that begins a line.
 
     That is so where the quotes are those of RFC 4180, around whole cells and doubled within,
     no CR stands alone, and no line of blanks could be the only cell of a row.
@@ -208,7 +208,7 @@ def is_plain(text: Text, columns: int) -> bool:
 
 
 def row_ends(text: bytes, *, whole: bool) -> NDArray[np.int64]:
-    """The offsets at which the rows of a text end that begins a line, as `rows` has them.
+    """Return the offsets at which the rows of a text end that begins a line, as `rows` has them.
 
     A text that `is_plain` takes a small part of the time that `rows` does.
     """
@@ -239,7 +239,8 @@ def row_ends(text: bytes, *, whole: bool) -> NDArray[np.int64]:
 
 
 def ends_one_by_one(text: bytes, *, whole: bool) -> NDArray[np.int64]:
-    """`row_ends` of any text, in less memory for a long row and more time for many short ones."""
+    """Return the `row_ends` of any text, in less memory for a long row and more time for many short
+    ones."""
     import numpy as np
 
     return np.array([row.end for row in rows(text, whole=whole)], dtype=np.int64)
@@ -250,7 +251,7 @@ def has_quotes(text: Text) -> bool:
 
 
 def has_hexadecimals(text: Text) -> bool:
-    """True where something like 0x10 is in the text, which Arrow takes for sixteen."""
+    """Return True where something like 0x10 is in the text, which Arrow takes for sixteen."""
     import numpy as np
 
     content = as_array(text)
@@ -264,7 +265,7 @@ def has_hexadecimals(text: Text) -> bool:
 
 
 def quotes_are_regular(content: NDArray[np.uint8], quotes: NDArray[np.int64]) -> bool:
-    """True where quotes, an even number of them, stand around whole cells, or doubled in them."""
+    """Return True where an even number of quotes stand around whole cells, or doubled in them."""
     return len(quotes) % 2 == 0 and _quotes_are_regular(content, quotes, inside=False)
 
 
@@ -281,7 +282,7 @@ def _quotes_are_regular(
 
 
 def _are_at_an_edge(neighbours: NDArray[np.uint8]) -> bool:
-    """True where what is next to a quote lets it open or close a cell, or doubles it."""
+    """Return True where what is next to a quote lets it open or close a cell, or doubles it."""
     edges = (neighbours == _COMMA) | (neighbours == _QUOTE) | (neighbours == _LF)
     return bool((edges | (neighbours == _CR)).all())
 

@@ -29,7 +29,7 @@ _LONGEST_LINE = (
 
 
 def cut_csv(file: IO[bytes], size: int, block: int) -> Iterator[Slice]:
-    """The slices of an open file, each of about `size` bytes and at least `block` rows.
+    """Yield the slices of an open file, each of about `size` bytes and at least `block` rows.
 
     Raises BadFile, at the latest after the last slice, for a file that can't be read.
     """
@@ -51,7 +51,7 @@ def cut_csv(file: IO[bytes], size: int, block: int) -> Iterator[Slice]:
 
 
 def _rows_of_slice(ends: NDArray[np.int64], size: int, block: int) -> int:
-    """How many rows the next slice holds; 0 where more of the file must be known to tell.
+    """Return how many rows the next slice holds; 0 where more of the file must be known to tell.
 
     Enough are left for another slice: what remains of a file is no slice of a few rows.
     """
@@ -75,7 +75,7 @@ def _rows_of_slice(ends: NDArray[np.int64], size: int, block: int) -> int:
 
 
 def _ends_of_rows(file: IO[bytes], start: int) -> Iterator[NDArray[np.int64]]:
-    """The offsets at which the rows of a CSV file end, a window of the file at a time."""
+    """Yield the offsets at which the rows of a CSV file end, a window of the file at a time."""
     file.seek(start)
     text = b""  # from the beginning of a row on
     rows = 0

@@ -1,4 +1,4 @@
-"""What a model's `predict` is given for a file."""
+"""The content of a file as a model's `predict` is given it."""
 
 from __future__ import annotations
 

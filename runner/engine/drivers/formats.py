@@ -1,4 +1,4 @@
-"""How a file is read, by the ending of its name: all that an MLflow deployment reads.
+"""The formats that an MLflow deployment reads, by the ending of a file's name.
 
 A further format is a file of functions like those of `csv_feed` or `images`, and a row here.
 """
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Table(NamedTuple):
-    """How the rows of a file are read for a signature whose columns are typed one by one."""
+    """The functions that read a file's rows for a signature whose columns are typed one by one."""
 
     # A file, or a slice of it, as those columns, and sentences to warn of.
     read: Callable[[Path, Sequence[Column], Slice | None], tuple[pa.Table, list[str]]]
@@ -42,7 +42,7 @@ class Table(NamedTuple):
 
 
 class Format(NamedTuple):
-    """How a file is read. What is called raises BadFile, or OSError for a file it can't open."""
+    """The functions that read a file. They raise BadFile, and OSError where they can't open it."""
 
     feed: Callable[[Path, Signature], Feed]  # for any signature that `table` isn't for
     table: Table | None = None  # None where `feed` is for every signature
@@ -66,7 +66,7 @@ FORMATS = {
 
 
 def is_read(name: str) -> bool:
-    """True where a file of this name is read; a name that is nothing but an ending has none."""
+    """Tell whether a file of this name is read; a name that is nothing but an ending has none."""
     return Path(name).suffix.lower() in FORMATS
 
 
@@ -102,7 +102,7 @@ def read_table(
 
 
 def cut(path: Path, size: int, block: int = BLOCK) -> Iterator[Slice]:
-    """The slices of a file, each of about `size` bytes of it, in their order.
+    """Yield the slices of a file, each of about `size` bytes of it, in their order.
 
     They hold at least `block` rows. There are none of a file that can't be cut. Needs memory for
     a few megabytes, however large the file is. Raises BadFile, at the latest after the last slice,

@@ -76,7 +76,8 @@ def read_image_as(path: Path, tensor: Tensor) -> Any:
 
 
 def _pixels(path: Path) -> Any:
-    """An image's pixels, of the shape and type that Pillow gives them; the first of several."""
+    """Return an image's pixels, of the shape and type that Pillow gives them; of several, the
+    first's."""
     import numpy as np
 
     try:

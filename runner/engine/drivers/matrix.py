@@ -1,4 +1,5 @@
-"""Which scikit-learn models may be given a NumPy matrix in place of a DataFrame, and the matrix.
+"""Giving a scikit-learn model a NumPy matrix in place of a DataFrame, where it can't tell them
+apart.
 
 It is an optimisation, as it spares importing pandas: a model it is not sure of gets a DataFrame.
 """
@@ -21,7 +22,7 @@ _MOST_PARTS = 100_000  # objects looked at before giving up
 
 
 def takes_matrix(estimator: Any, columns: Sequence[Column]) -> bool:
-    """True when a NumPy matrix gives the very predictions a DataFrame would.
+    """Return True when a NumPy matrix gives the very predictions a DataFrame would.
 
     That is so when the estimator, and whatever it keeps in its attributes, are of the parts of
     scikit-learn known for it, and were fitted on just these columns in this order. What can't be
@@ -36,7 +37,7 @@ def takes_matrix(estimator: Any, columns: Sequence[Column]) -> bool:
 
 
 def as_matrix(table: pa.Table) -> Any:
-    """Columns side by side, each contiguous, as a DataFrame of one type keeps them."""
+    """Put columns side by side, each contiguous, as a DataFrame of one type keeps them."""
     import numpy as np
 
     # Arrow's own table of NumPy types wants pandas; an empty column tells without.
@@ -85,7 +86,7 @@ def _is_known(part: Any) -> bool:
 
 
 def _inside(part: Any) -> Iterator[Any]:
-    """The objects that one consists of."""
+    """Yield the objects that a part consists of."""
     import numpy as np
 
     if isinstance(part, partial):

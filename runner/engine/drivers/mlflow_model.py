@@ -1,4 +1,4 @@
-"""The generated driver: what scores files with an MLflow model when there is no script."""
+"""The driver that scores files with an MLflow model where there is no script."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class MlflowDriver:
         )
 
     def close(self) -> None:
-        """A model has nothing to be told at the end."""
+        """Do nothing: a model is told nothing at the end."""
 
     def _answers(
         self, file: Path, slice_: Slice | None, warnings: list[str]
@@ -118,7 +118,7 @@ class MlflowDriver:
             raise BadFile(f"{error}{feed.way_out}") from None
 
     def _answers_halves_alike(self, feed: Feed, answers: Answers) -> bool:
-        """True where two calls with half of the rows each come to what one call came to.
+        """Tell whether two calls with half of the rows each give what one call gave.
 
         A model that ranks, fills or standardises looks at all the rows it is given, and one that
         draws at random counts its calls; neither may be given slices.
@@ -133,7 +133,7 @@ class MlflowDriver:
 
 
 def _halves(data: Any) -> tuple[Any, Any]:
-    """The rows of an Arrow table or a DataFrame in two parts, the first in whole blocks."""
+    """Return the rows of an Arrow table or a DataFrame in two parts, the first in whole blocks."""
     middle = len(data) // 2
     middle -= middle % BLOCK if middle > BLOCK else 0
     if hasattr(data, "iloc"):
@@ -157,13 +157,14 @@ def refuse_unsupported(files: Sequence[InputFile], folder: str) -> None:
 
 
 def _endings_alone(names: Sequence[str]) -> str:
-    """Names that are an ending and nothing else, which neither Azure's driver takes for one."""
+    """Say which names are an ending and nothing else, which Azure's driver doesn't take for one
+    either."""
     alone = [name for name in names if name.lower() in FORMATS]
     return f" behind something else, so rename {_quoted(alone)}" if alone else ""
 
 
 def _quoted(names: Sequence[str]) -> str:
-    """Names in quotes, so that an empty one and a blank at the end of one show."""
+    """List names in quotes, so that an empty one and a blank at the end of one show."""
     more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
     return ", ".join(map(repr, names[:_MOST_NAMED])) + more
 
@@ -175,7 +176,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _way_around(files: Sequence[InputFile], folder: str) -> str:
-    """The command's option that leaves the others out: it takes the most frequent ending.
+    """Name the command's option that leaves the other files out: it takes the most frequent ending.
 
     Where no file is read, a packed one is to be unpacked, and any other wants a scoring script.
     """
@@ -194,14 +195,15 @@ def _way_around(files: Sequence[InputFile], folder: str) -> str:
 
 
 def takes_slices(folder: Path) -> bool:
-    """True for a model whose columns are typed, so that any part of a file is read alike, and
-    that doesn't say `whole_files: true` in its metadata."""
+    """Return True for a model whose columns are typed, so that any part of a file is read alike,
+    and that doesn't say `whole_files: true` in its metadata."""
     model = read_mlmodel(folder)
     return bool(model.signature.columns) and not model.whole_files
 
 
 def modules(folder: Path) -> list[str]:
-    """The modules worth importing before workers are forked; none of them is the model's own."""
+    """Return the modules worth importing before workers are forked; none of them is the model's
+    own."""
     model = read_mlmodel(folder)
     if model.is_plain_sklearn:
         return ["pyarrow.csv", "pyarrow.compute", *modules_of_pickle(model)]
@@ -224,7 +226,8 @@ def _load_pyfunc(model: MlModel) -> Callable[[Any], Any]:
 
 
 def _as_mlflow_checks(predict: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """`mlflow.pyfunc`'s predict: for tables too, and with BadFile for what a signature refuses."""
+    """Wrap `mlflow.pyfunc`'s predict: it takes tables too, and raises BadFile where a signature
+    refuses them."""
 
     import pyarrow as pa
 
@@ -240,7 +243,7 @@ def _as_mlflow_checks(predict: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _print_traceback() -> None:
-    """Into the worker's log; the job's failures carry the one line."""
+    """Print the traceback into the worker's log; the job's failures carry the one line."""
     import traceback
 
     traceback.print_exc()

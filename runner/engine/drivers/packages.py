@@ -33,7 +33,7 @@ class OtherVersion:
 
 
 def other_versions(model: MlModel) -> list[OtherVersion]:
-    """The packages that differ, those of the model's own library first.
+    """Return the packages of other versions, those of the model's own library first.
 
     What it was saved with is known from its `MLmodel` and the exact lines of its
     `requirements.txt`. A package that is not installed at all is not one of another version.
@@ -51,7 +51,7 @@ def other_versions(model: MlModel) -> list[OtherVersion]:
 
 
 def why_not_loaded(model: MlModel, error: Exception) -> str:
-    """What keeps a model from being loaded, in words that go on after its name."""
+    """Say why a model can't be loaded, in words that go on after its name."""
     if needed := missing_package(model, error):
         return needed
     why = taken_name(error) or other_version(model, error)
@@ -59,8 +59,8 @@ def why_not_loaded(model: MlModel, error: Exception) -> str:
 
 
 def missing_package(model: MlModel, error: Exception) -> str | None:
-    """What a model that can't be loaded needs: the package that is missing, and the command that
-    installs it as the model's own `requirements.txt` has it.
+    """Say which package is missing of a model that can't be loaded, with the command that installs
+    it as the model's own `requirements.txt` has it.
 
     None where nothing is missing, or another version of the library may be why.
     """
@@ -84,7 +84,8 @@ def missing_package(model: MlModel, error: Exception) -> str | None:
 
 
 def other_version(model: MlModel, error: Exception) -> str | None:
-    """Both versions of the packages for which a model can't be loaded, and the way out.
+    """Say of which packages a model that can't be loaded was saved with other versions, and the way
+    out.
 
     None where none is of another version than the model was saved with.
     """
@@ -93,7 +94,7 @@ def other_version(model: MlModel, error: Exception) -> str | None:
 
 
 def doubts(model: MlModel | None, heard: Iterable[Warning]) -> tuple[str, ...]:
-    """What to say of a model whose library warned of another version while it was loaded.
+    """Return warnings about a model whose library warned of another version while it was loaded.
 
     scikit-learn's warning knows both versions, also of what a scoring script loads by itself
     (`model` None).
@@ -114,7 +115,7 @@ def doubts(model: MlModel | None, heard: Iterable[Warning]) -> tuple[str, ...]:
 
 
 def _saved_with(others: list[OtherVersion]) -> str:
-    """The versions on both sides, and the way out."""
+    """Name the versions on both sides, and the way out."""
     told = others[:_MOST_NAMED]
     saved = _listed(f"{package.name} {package.saved}" for package in told)
     installed = _listed(f"{package.name} {package.installed}" for package in told)
@@ -129,15 +130,15 @@ def _saved_with(others: list[OtherVersion]) -> str:
 
 
 def way_to_have(requirements: Sequence[str], group: str | None = None) -> str:
-    """Return how packages that are missing get to where the model is scored, for the end of an
-    error message. `group` is the one of pyproject.toml that has them, if any."""
+    """Say how to get missing packages to where the model is scored, for the end of an error
+    message. `group` is the group of pyproject.toml that has them, if any."""
     if runs_on_databricks() or in_declared_environment():
         return _way_to_change(requirements)
     return f"{_OWN_ENVIRONMENT}, or {installed_by(*requirements, group=group)}"
 
 
 def _way_to_change(requirements: Sequence[str]) -> str:
-    """How what is installed where the model is scored comes to be these packages."""
+    """Say how to have these packages where the model is scored."""
     named = ", ".join(requirements)
     if in_declared_environment():
         return f"add {named} to {_DECLARING}"
@@ -149,8 +150,9 @@ def _way_to_change(requirements: Sequence[str]) -> str:
 
 
 def _concerned(model: MlModel, error: Exception) -> list[OtherVersion]:
-    """The packages of other versions that an error may come from: the model's own library, and
-    what the error passed through or names. A file that ends too early is a matter of no version."""
+    """Return the packages of other versions that an error may come from: the model's own library,
+    and those that the error passed through or names. A file that ends too early has nothing to do
+    with versions."""
     if isinstance(error, (EOFError, OSError)) or "truncated" in str(error):
         return []
     named = set(re.findall(r"[A-Za-z_]\w*", str(error)))
@@ -177,7 +179,7 @@ def _requirements(model: MlModel) -> Iterator[str]:
 
 
 def _is_there(module: str) -> bool:
-    """Whether the package of a module is installed: then it lacks the module, in this version."""
+    """Tell whether the package of a module is installed: then this version lacks the module."""
     top = module.partition(".")[0]
     try:
         return importlib.util.find_spec(top) is not None
@@ -195,7 +197,7 @@ def _installed(name: str) -> str | None:
 
 
 def _plain(version: str) -> str:
-    """A version without its local part and the zeros at its end: 2.1.0+cu118 is 2.1."""
+    """Return a version without its local part and the zeros at its end: 2.1.0+cu118 is 2.1."""
     return re.sub(r"(\.0)+$", "", version.partition("+")[0])
 
 

@@ -38,8 +38,8 @@ class _Unsafe(Exception):
 def read_parquet(
     path: Path, columns: Sequence[Column], slice_: Slice | None = None
 ) -> tuple[pa.Table, list[str]]:
-    """The signature's columns of a Parquet file, or of some of its row groups, and what to warn
-    of. Raises BadFile naming the column that MLflow would not convert, or naming none."""
+    """Return the signature's columns of a Parquet file, or of some of its row groups, and warnings.
+    Raises BadFile, which names the column that MLflow would not convert if there is one."""
     import pyarrow as pa
 
     with path.open("rb") as file:
@@ -73,8 +73,8 @@ def read_parquet(
 
 
 def read_parquet_feed(path: Path, signature: Signature) -> Feed:
-    """What a model is given for a whole file, if its signature has no columns that are typed one
-    by one: the DataFrame that pandas reads.
+    """Read a whole file as pandas does, for a model whose signature has no columns that are typed
+    one by one.
 
     Raises BadFile, and OSError where the file can't be opened.
     """
@@ -83,14 +83,14 @@ def read_parquet_feed(path: Path, signature: Signature) -> Feed:
 
 
 def parquet_as_frame(table: pa.Table) -> pd.DataFrame:
-    """The typed columns of a file as the DataFrame that pandas reads from it."""
+    """Return the typed columns of a file as the DataFrame that pandas reads from it."""
     frame: pd.DataFrame = table.to_pandas()
     return frame
 
 
 def cut_parquet(file: IO[bytes], size: int, block: int) -> Iterator[Slice]:
-    """The slices of an open file: row groups that make up about `size` bytes, of at least `block`
-    rows. Raises BadFile."""
+    """Yield the slices of an open file: row groups that make up about `size` bytes, of at least
+    `block` rows. Raises BadFile."""
     metadata = _opened(file).metadata
     start = rows = first_row = taken = 0
     for group in range(metadata.num_row_groups):
@@ -106,7 +106,7 @@ def cut_parquet(file: IO[bytes], size: int, block: int) -> Iterator[Slice]:
 
 
 def _frame(path: Path, *, maps_as_dicts: bool = False) -> pd.DataFrame:
-    """The whole file as pandas reads it. BadFile where it can't, or finds no rows.
+    """Read the whole file with pandas. Raises BadFile where it can't, or finds no rows.
 
     Pandas makes a map a list of pairs; MLflow's check of a signature wants a dict.
     """
@@ -130,7 +130,8 @@ def _frame(path: Path, *, maps_as_dicts: bool = False) -> pd.DataFrame:
 
 
 def _maps_as_dicts(table: pa.Table) -> dict[str, str]:
-    """How Arrow is told to make dicts of maps. JobFailed where there are maps and it can't."""
+    """Return the option that lets Arrow make dicts of maps. Raises JobFailed where there are maps
+    and it can't."""
     import pyarrow as pa
 
     if int(pa.__version__.partition(".")[0]) >= _MAPS_AS_DICTS:
@@ -142,7 +143,7 @@ def _maps_as_dicts(table: pa.Table) -> dict[str, str]:
 
 
 def _opened(file: IO[bytes]) -> Any:
-    """An open file as a pyarrow ParquetFile. BadFile where it is none, or has no rows."""
+    """Open a file as a pyarrow ParquetFile. Raises BadFile where it is none, or has no rows."""
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -160,8 +161,8 @@ def _unreadable(error: Exception) -> BadFile:
 
 
 def _is_nullable(field: dict[str, Any]) -> bool:
-    """True for a column that pandas wrote from one of its types with a missing value of their
-    own (Int64, boolean, int64[pyarrow], …) and reads as such again."""
+    """Tell whether pandas wrote a column from a type of its own with a missing value (Int64,
+    boolean, int64[pyarrow], …), which it reads as such again."""
     kind = str(field.get("numpy_type", ""))
     return kind.startswith(("Int", "UInt", "Float", "boolean")) or kind.endswith("[pyarrow]")
 
@@ -263,8 +264,8 @@ def _is_text(values: pa.ChunkedArray) -> bool:
 
 
 def _is_object(values: pa.ChunkedArray, nullable: bool) -> bool:
-    """True for what pandas has no type of NumPy's for. MLflow lets such columns pass unseen where
-    it expects text, bytes or booleans."""
+    """Tell whether NumPy has no type for a column, so that pandas has objects. MLflow lets such
+    columns pass unseen where it expects text, bytes or booleans."""
     import pyarrow as pa
 
     kind = values.type

@@ -1,4 +1,4 @@
-"""A model's answers for one file, as lines of `predictions.csv` and as a tally.
+"""Writing a model's answers for one file as lines of `predictions.csv`, and counting them.
 
 There is a line, as `runner.predictions` lays it out, for each answer, however many rows the file
 has: where they are as many, an answer's number is its row's. An answer of several values
@@ -44,7 +44,7 @@ def write_lines(
 
 
 def _row_numbers(start: int, count: int) -> pa.Array:
-    """`start`, `start + 1`, … as text. Files are alike in size, so most were counted before."""
+    """Write `start`, `start + 1`, … Files are alike in size, so most were counted before."""
     if start:
         return _counted(start, count)
     return _counted_from_zero(max(1024, 1 << (count - 1).bit_length())).slice(0, count)
@@ -74,7 +74,7 @@ def _tally(columns: Mapping[str, pa.Array]) -> dict[str, Any]:
 
 
 def _count(values: pa.Array) -> dict[str, Any]:
-    """The tally of one column: booleans, numbers or texts."""
+    """Return the tally of one column: booleans, numbers or texts."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -1,4 +1,4 @@
-"""What a driver made of one mini-batch."""
+"""The result of a driver for one mini-batch, and the interface of a driver."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ class Driver(Protocol):
         ...
 
     def close(self) -> None:
-        """Called once there is no more to score. What it raises is told and fails nothing."""
+        """Hear that there is no more to score. What this raises is told and fails nothing."""
         ...
 
 
 def brief(error: BaseException) -> str:
-    """One line for an exception: its type and its text; of Spark's their cause's."""
+    """Return one line for an exception: its type and text, or the cause of an error of Spark's."""
     if cause := java_cause(error):
         return _shortened(cause)
     text = _shortened(one_line(error))
@@ -64,7 +64,8 @@ def brief(error: BaseException) -> str:
 
 
 def taken_name(error: BaseException) -> str:
-    """What to do where own code has a package of the name of the one that runs it, else empty."""
+    """Say what to do where the job's own code has a package named like the one that runs it; else
+    empty."""
     own = __name__.partition(".")[0]
     if isinstance(error, ImportError) and (error.name or "").partition(".")[0] == own:
         return f"{own} is the package that runs this code here: give yours another name"

@@ -1,4 +1,4 @@
-"""What MLflow's own check of a model's input refuses."""
+"""Telling that MLflow's own check refused a model's input."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ _CHECKS = frozenset({"_enforce_schema", "_enforce_params_schema", "_validate_pre
 
 
 def refusal(error: BaseException) -> str | None:
-    """Why MLflow refused the input by the model's signature, before the model was called, in one
-    line and without the input, which MLflow repeats; None for every other error.
+    """Say in one line why MLflow refused the input by the model's signature, before the model was
+    called, and leave out the input, which MLflow repeats. None for every other error.
 
     That is so of the file and stays so: "Model is missing inputs", "Incompatible input types". An
     MlflowException of the model's own code, or of a server it asks, may go away.

@@ -59,7 +59,7 @@ class ScriptDriver:
 
     @property
     def has_shutdown(self) -> bool:
-        """True where the script wants to be told that there is no more to score."""
+        """Tell whether the script defines `shutdown()`."""
         return callable(self._shutdown)
 
     def run(
@@ -106,7 +106,7 @@ class ScriptDriver:
 
 
 def modules(path: Path) -> list[str]:
-    """The shareable packages a script imports, found by reading it: nothing of it is run."""
+    """Return the shareable packages a script imports, found by reading it: nothing of it is run."""
     try:
         tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError):
@@ -160,7 +160,7 @@ def _in_one_line(value: Any) -> str:
 
 
 def _columns(returned: Any) -> Mapping[str, Any]:
-    """The columns of a DataFrame that `run` returned; the elements of a list are texts of its own.
+    """Return the columns of a DataFrame that `run` returned; the elements of a list have none.
 
     There are none without Arrow, which a script's environment need not have.
     """

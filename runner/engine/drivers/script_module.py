@@ -1,4 +1,4 @@
-"""A scoring script as a module of Python: imported, forgotten, and what it raised explained."""
+"""A scoring script as a module of Python: importing it, and explaining what it raises."""
 
 from __future__ import annotations
 
@@ -65,9 +65,9 @@ class _Unwritten(machinery.SourceFileLoader):
 
 
 def _finder_that_writes_nothing(folder: str) -> machinery.FileFinder:
-    """Finds the modules of a folder, unless that is this Python's own: the bytecode of installed
-    packages is kept, which uv leaves to who first imports them. What is no folder is left to
-    others, such as an archive, or a program that is run by its path."""
+    """Return a finder for the modules of a folder, unless that is this Python's own: the bytecode
+    of installed packages is kept, which uv leaves to the first import. What is no folder is left to
+    other finders, such as an archive, or a program that is run by its path."""
     own = folder.startswith((sys.prefix + os.sep, sys.base_prefix + os.sep))
     if own or not Path(folder).is_dir():
         raise ImportError
@@ -80,7 +80,7 @@ def _finder_that_writes_nothing(folder: str) -> machinery.FileFinder:
 
 
 def is_in_standard_library(name: str) -> bool:
-    """Whether a module of this name belongs to this Python."""
+    """Tell whether a module of this name belongs to this Python."""
     if sys.version_info >= (3, 10):
         return name in sys.stdlib_module_names
     paths = sysconfig.get_paths()
@@ -90,22 +90,14 @@ def is_in_standard_library(name: str) -> bool:
     )
 
 
-def forget(path: Path) -> None:
-    """Take a script and its neighbours out of `sys.modules`: what they hold can then be let go."""
-    inside = f"{path.parent}{os.sep}"
-    for name, module in list(sys.modules.items()):
-        if str(getattr(module, "__file__", None)).startswith(inside):
-            del sys.modules[name]
-
-
 def explain(path: Path, error: BaseException) -> str:
-    """What a script raised in one line, with the file and the line it comes from."""
+    """Say in one line what a script raised, with the file and the line it comes from."""
     place = _place(path, error)
     return f"{brief(error)} ({place[0]}, line {place[1]})" if place else brief(error)
 
 
 def explain_within(path: Path, error: BaseException) -> str:
-    """As `explain`, for a message that names the script already."""
+    """Say the same for a message that names the script already."""
     place = _place(path, error)
     if place is None or place[0] != path.name:
         return explain(path, error)
@@ -113,7 +105,7 @@ def explain_within(path: Path, error: BaseException) -> str:
 
 
 def way_out(error: BaseException) -> str:
-    """What to do about a package that a script lacks; empty for every other error."""
+    """Say what to do about a package that a script lacks; empty for every other error."""
     if taken := taken_name(error):
         return f"; {taken}"
     if not isinstance(error, ModuleNotFoundError) or not in_declared_environment():
@@ -122,7 +114,7 @@ def way_out(error: BaseException) -> str:
 
 
 def _place(path: Path, error: BaseException) -> tuple[str, int] | None:
-    """The last line an error passed through of the script and of the modules that lie with it."""
+    """Return the last line that an error passed through of the script and the modules beside it."""
     place = None
     trace = error.__traceback__
     while trace is not None:

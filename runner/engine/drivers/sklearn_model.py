@@ -53,7 +53,8 @@ def load(model: MlModel) -> Callable[[Any], Any]:
 
 
 def _on_matrices(predict: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Predictions from tables as matrices, or as DataFrames where it raises over a matrix.
+    """Return a function from tables to predictions that gives `predict` a matrix, and a DataFrame
+    where it raises over a matrix.
 
     A DataFrame is what MLflow hands over, so what it comes to is right whatever a matrix did.
     """

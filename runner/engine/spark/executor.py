@@ -1,4 +1,4 @@
-"""What runs in Spark's Python workers: the engine's own readers, drivers and writers.
+"""The code that runs in Spark's Python workers: the engine's own readers, drivers and writers.
 
 Functions that are handed to `mapInArrow`. A task is given the number of a group of units, and
 this module finds everything else in what the function carries with it.
@@ -48,7 +48,7 @@ Groups = Sequence[Sequence[Unit]]
 
 @dataclass(frozen=True)
 class Reading:
-    """How the files of a model of rows are read."""
+    """The folder and the columns by which the files of a model of rows are read."""
 
     folder: str
     columns: tuple[Column, ...]
@@ -68,7 +68,7 @@ def pass_on(batches: Batches) -> Batches:
     yield from batches
 
 
-def load_driver(plan: Plan, output: str) -> Callable[[Batches], Batches]:
+def load_driver(plan: Plan, output_folder: str) -> Callable[[Batches], Batches]:
     """Load the engine's own driver, and say Ready or Hopeless."""
 
     def run(batches: Batches) -> Batches:
@@ -79,7 +79,7 @@ def load_driver(plan: Plan, output: str) -> Callable[[Batches], Batches]:
             try:
                 with warnings.catch_warnings(record=True) as heard:
                     warnings.simplefilter("always")
-                    driver = _driver(plan, output)
+                    driver = _driver(plan, output_folder)
                 doubts = drivers.doubts(plan, [_warning(found) for found in heard])
                 if isinstance(driver, ScriptDriver) and driver.has_shutdown:
                     doubts += (f"Spark ends without calling shutdown() of {plan.script}",)
@@ -92,14 +92,14 @@ def load_driver(plan: Plan, output: str) -> Callable[[Batches], Batches]:
     return run
 
 
-def score_parts(plan: Plan, output: str, groups: Groups) -> Callable[[Batches], Batches]:
+def score_parts(plan: Plan, output_folder: str, groups: Groups) -> Callable[[Batches], Batches]:
     """Score whole parts by the engine's own driver, which each Python worker loads once."""
 
     def run(batches: Batches) -> Batches:
         for unit in _units(batches, groups):
             lines: list[bytes] = []
             # One that took the place of a killed one loads the driver again.
-            driver = _driver(plan, output)
+            driver = _driver(plan, output_folder)
             began = time.monotonic()
             files = [Path(plan.input) / file.name for file in unit.part.files]
             message = _attempt(plan, driver, files, unit, lines)
@@ -110,10 +110,10 @@ def score_parts(plan: Plan, output: str, groups: Groups) -> Callable[[Batches], 
 
 
 def read_rows(reading: Reading, groups: Groups) -> Callable[[Batches], Batches]:
-    """The rows of files as a model's signature types them, each with the number of its unit.
+    """Yield the rows of files as a model's signature types them, each with the number of its unit.
 
-    That number is negative where there is something to say of the file; `say` says it. A file
-    that can't be read has no rows.
+    That number is negative where there is something to say of the file, as `describe_files`
+    does. A file that can't be read has no rows.
     """
 
     def run(batches: Batches) -> Batches:
@@ -131,8 +131,8 @@ def read_rows(reading: Reading, groups: Groups) -> Callable[[Batches], Batches]:
     return run
 
 
-def say(reading: Reading, groups: Groups) -> Callable[[Batches], Batches]:
-    """What is to be said of each file: why it can't be read, or what it has otherwise."""
+def describe_files(reading: Reading, groups: Groups) -> Callable[[Batches], Batches]:
+    """Yield the messages about each file: why it can't be read, or what its job's log warns of."""
 
     def run(batches: Batches) -> Batches:
         for unit in _units(batches, groups):
@@ -151,7 +151,7 @@ def say(reading: Reading, groups: Groups) -> Callable[[Batches], Batches]:
 
 
 def write_rows(units: Mapping[int, Unit]) -> Callable[[Batches], Batches]:
-    """The lines of predictions that come as rows of a unit's number and a prediction.
+    """Yield the lines of predictions that come as rows of a unit's number and a prediction.
 
     The rows of a unit come one after another, in the order of its file.
     """
@@ -187,18 +187,18 @@ def _warning(heard: warnings.WarningMessage) -> Warning:
     return heard.message if isinstance(heard.message, Warning) else Warning(heard.message)
 
 
-def _driver(plan: Plan, output: str) -> drivers.Driver:
+def _driver(plan: Plan, output_folder: str) -> drivers.Driver:
     driver = _loaded.get(plan.job)
     if driver is None:
         os.environ.update(plan.environment_variables)
-        os.environ["AZUREML_BI_OUTPUT_PATH"] = output
+        os.environ["AZUREML_BI_OUTPUT_PATH"] = output_folder
         # Lines go back to the job's host; what a script writes by itself stays where it runs.
-        if plan.settings.output_action == "summary_only" and not Path(output).is_dir():
+        if plan.settings.output_action == "summary_only" and not Path(output_folder).is_dir():
             raise JobFailed(
                 f"{plan.script} writes its output itself (output_action summary_only), and"
-                f" {socket.gethostname()}, which runs it, does not see {output}: set RUNNER_HOME to"
-                " a folder that the cluster shares, use append_row, or score on this machine"
-                " (--engine process)"
+                f" {socket.gethostname()}, which runs it, does not see {output_folder}: set"
+                " RUNNER_HOME to a folder that the cluster shares, use append_row, or score on this"
+                " machine (--engine process)"
             )
         driver = _loaded[plan.job] = drivers.load(plan)
     return driver
@@ -257,8 +257,8 @@ def _attempt(
 
 
 def _read(reading: Reading, unit: Unit) -> tuple[pa.Table, list[str]]:
-    """A file's rows, in the types that Spark finds in what MLflow hands it: a DataFrame of pandas,
-    where nothing is missing and a number is not a number, a text "NaN"."""
+    """Return a file's rows in the types that Spark finds in what MLflow hands it: a DataFrame of
+    pandas, where nothing is missing, a missing number is NaN and a missing text "NaN"."""
     import pyarrow as pa
 
     (file,) = unit.part.files
@@ -280,7 +280,8 @@ def _read(reading: Reading, unit: Unit) -> tuple[pa.Table, list[str]]:
 
 
 def spark_type(column: Column) -> pa.DataType:
-    """The Arrow type of a column of scalars in Spark, which has one kind of number for pandas'."""
+    """Return the Arrow type of a column of scalars in Spark, which has one kind of number for
+    pandas'."""
     import pyarrow as pa
 
     kinds: dict[str, pa.DataType] = {
@@ -295,7 +296,7 @@ def spark_type(column: Column) -> pa.DataType:
 
 
 def _runs(numbers: pa.Array) -> Iterator[tuple[int, int]]:
-    """The numbers that stand there one after another, each with how often it does."""
+    """Yield each number that stands there one or more times in a row, with how often it does."""
     import pyarrow.compute as pc
 
     encoded = pc.run_end_encode(numbers)
@@ -325,7 +326,7 @@ def _written(
                 answers, file.name, lambda text: lines.append(bytes(text)), first_row
             )
             types = answers.number_types if slice_ else {}
-            # A note is written by `say`; the empty one only tells that there is something to say.
+            # `describe_files` writes the notes; the empty one only tells that there are some.
             message = Scored(
                 Result(
                     (FileResult(file.name, len(answers)),),
@@ -351,7 +352,7 @@ def not_once_a_row(answers: int, unit: Unit) -> str:
 
 
 def _answer(unit: Unit, message: Message, lines: Sequence[bytes], seconds: float) -> Batches:
-    """A row for each few megabytes of lines, and one that says how it went and ends them."""
+    """Yield a row for each few megabytes of lines, and a last one that says how it went."""
     for line in _in_chunks(lines):
         yield _row(unit.number, None, line, None)
     yield _row(unit.number, encode(message), None, seconds)

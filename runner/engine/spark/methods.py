@@ -1,4 +1,4 @@
-"""The ways in which a Spark session scores units, chosen by the model."""
+"""The methods by which a Spark session scores units, chosen by the model."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ _OF_PATTERNS = re.compile(r"[\\\[\]{}*?]")
 
 
 class Method(Protocol):
-    """How units are scored."""
+    """A way to score units."""
 
     warnings: tuple[str, ...]  # what is to be said of the model that was loaded
     at_once: int  # units in a job of Spark's
     jobs: int  # of Spark's side by side
 
     def divide(self, part: Part) -> list[Part]:
-        """What of a part is a unit each."""
+        """Return the units of a part."""
         ...
 
     def run(self, units: Sequence[Unit]) -> Iterator[Answer]:
@@ -63,7 +63,7 @@ class Method(Protocol):
         ...
 
     def failed(self, unit: Unit, reason: str) -> Message:
-        """What came of a unit that failed by itself."""
+        """Return the message for a unit that failed by itself."""
         ...
 
 
@@ -86,13 +86,13 @@ class ByDrivers:
 
     def __init__(self, plan: Plan, folder: Path, session: Session) -> None:
         self._plan = plan
-        self._output = str(output_folder(folder))
+        self._output_folder = str(output_folder(folder))
         self._session = session
         self.warnings = self._load_everywhere()
 
     def _load_everywhere(self) -> tuple[str, ...]:
         """Have each Python worker load the driver, and return what is to be said of it."""
-        load = executor.load_driver(self._plan, self._output)
+        load = executor.load_driver(self._plan, self._output_folder)
         tasks = _over(self._session, self._session.tasks)
         messages = map(
             decode, tasks.mapInArrow(load, "message binary").toArrow()["message"].to_pylist()
@@ -110,7 +110,7 @@ class ByDrivers:
 
     def run(self, units: Sequence[Unit]) -> Iterator[Answer]:
         groups = in_groups(units, self._session.tasks)
-        run = executor.score_parts(self._plan, self._output, groups)
+        run = executor.score_parts(self._plan, self._output_folder, groups)
         return _answers(_over(self._session, len(groups)).mapInArrow(run, executor.ANSWERS), groups)
 
     def failed(self, unit: Unit, reason: str) -> Message:
@@ -159,8 +159,8 @@ class ByRows:
             for unit in units
             if unit.number not in found or _is_noted(found[unit.number].message)
         ]
-        for said in self._said(asked):
-            found[said.unit] = _with_what_is_said(said, found.get(said.unit))
+        for described in self._describe(asked):
+            found[described.unit] = _with_notes(described, found.get(described.unit))
         return iter(found.values())
 
     def failed(self, unit: Unit, reason: str) -> Message:
@@ -168,12 +168,13 @@ class ByRows:
         reason = f"{file.name}: {reason}"
         return Scored(Result((FileResult(file.name, 0, reason),), {}, retry=reason))
 
-    def _said(self, units: Sequence[Unit]) -> Iterable[Answer]:
+    def _describe(self, units: Sequence[Unit]) -> Iterable[Answer]:
         if not units:
             return ()
         groups = in_groups(units, self._session.tasks)
-        say = executor.say(self._reading, groups)
-        return _answers(_over(self._session, len(groups)).mapInArrow(say, executor.ANSWERS), groups)
+        describe = executor.describe_files(self._reading, groups)
+        described = _over(self._session, len(groups)).mapInArrow(describe, executor.ANSWERS)
+        return _answers(described, groups)
 
     def _predictions(self, groups: executor.Groups) -> DataFrame:
         read = executor.read_rows(self._reading, groups)
@@ -186,15 +187,17 @@ class ByRows:
         try:
             predictions = self._predictions([[], []])
             kind = predictions.schema["prediction"].dataType.simpleString()
-            said = io.StringIO()
-            with contextlib.redirect_stdout(said):
+            explained = io.StringIO()
+            with contextlib.redirect_stdout(explained):
                 predictions.explain()
         except Exception:
             # MLflow knows more models, and says better what is wrong with the others.
             raise _NotByRow from None
         nodes = {
             match[1]
-            for match in re.finditer(r"^[\s:+*()\d-]*([A-Z]\w*)", said.getvalue(), re.MULTILINE)
+            for match in re.finditer(
+                r"^[\s:+*()\d-]*([A-Z]\w*)", explained.getvalue(), re.MULTILINE
+            )
         }
         if not nodes <= _BY_ROW or kind not in _ANSWERS:
             raise _NotByRow
@@ -258,7 +261,8 @@ def _in_utc() -> Iterator[None]:
 
 
 def _of_another_spark(model: MlModel) -> list[Warning]:
-    """Spark loads what other versions saved without a word, and reads some of it otherwise."""
+    """Return a warning about a pipeline of another version, which Spark loads without a word and
+    may read otherwise."""
     import pyspark
 
     saved = model.saved_versions.get("pyspark", pyspark.__version__)
@@ -282,7 +286,7 @@ def _load(model: MlModel) -> Any:
 
 
 def _predicting(pipeline: Any) -> Any:
-    """As MLflow does: what ends in a transformer answers with its output."""
+    """Let a pipeline that ends in a transformer answer with its output column, as MLflow does."""
     last = pipeline.stages[-1] if getattr(pipeline, "stages", None) else None
     if last is not None and last.hasParam("outputCol") and last.getOrDefault("outputCol"):
         last.setOutputCol("prediction")
@@ -295,7 +299,7 @@ def _start_python_workers(session: Session) -> None:
 
 
 def _over(session: Session, groups: int) -> DataFrame:
-    """The numbers of groups, each a task of its own."""
+    """Return a DataFrame of the numbers of groups, each a task of its own."""
     return session.spark.range(0, groups, 1, groups)
 
 
@@ -336,16 +340,17 @@ def _is_noted(message: Message) -> bool:
     return isinstance(message, Scored) and "" in message.result.warnings
 
 
-def _with_what_is_said(said: Answer, found: Answer | None) -> Answer:
-    """An answer with the reader's words; without one the file could not be read, or the model gave
-    nothing for any of its rows."""
-    assert isinstance(said.message, Scored)
-    words = said.message.result
+def _with_notes(described: Answer, found: Answer | None) -> Answer:
+    """Return an answer with the reader's notes. Without an answer the file could not be read, or
+    the model gave nothing for any of its rows."""
+    assert isinstance(described.message, Scored)
+    words = described.message.result
     (file,) = words.files
     if found is None:
         if file.error is None:
             file = FileResult(file.name, 0, f"{file.name}: the model returned no predictions")
-        return Answer(said.unit, Scored(Result((file,), {}, words.warnings)), (), 0.0, said.lane)
+        scored = Scored(Result((file,), {}, words.warnings))
+        return Answer(described.unit, scored, (), 0.0, described.lane)
     assert isinstance(found.message, Scored)
     result = found.message.result
     message = Scored(

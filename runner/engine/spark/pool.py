@@ -54,7 +54,7 @@ class _Wave:
 
 @dataclass(frozen=True)
 class _Done:
-    """What became of a wave: its answers, or why there are none."""
+    """The answers of a wave, or why there are none."""
 
     wave: _Wave
     answers: tuple[Answer, ...] = ()

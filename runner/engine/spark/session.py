@@ -39,7 +39,7 @@ UTC = "UTC"
 # What is read of a file has the hours that are written there, as in a DataFrame of pandas.
 _ZONE = "spark.sql.session.timeZone"
 _PACKAGE = Path(__file__).resolve().parents[2]  # runner, which Python workers need as well
-_WITH_ENGINE = ("engine", "profile")  # the packages in it that score
+_WITH_ENGINE = ("engine", "files", "profile")  # the packages in it that score
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,12 @@ class Session:
 
     @property
     def connected(self) -> bool:
-        """True where the session is at the other end of Spark Connect."""
+        """Tell whether the session is at the other end of Spark Connect."""
         return getattr(self.spark, "_sc", None) is None
 
     def runs(self) -> bool:
-        """False where the JVM or the connection is gone, so that nothing more can come of it."""
+        """Return False where the JVM or the connection is gone, so that nothing more can come of
+        it."""
         if self.java is not None and self.java.poll() is not None:
             return False
         try:
@@ -84,8 +85,8 @@ class Session:
 
 
 def begin_session(plan: Plan, folder: Path, running: SparkSession | None) -> Session:
-    """The session that is `running`, else the one that RUNNER_SPARK_MASTER leads to, else one on
-    this machine with as many tasks side by side as the plan has processes.
+    """Return the session that is `running`, else the one that RUNNER_SPARK_MASTER leads to, else
+    begin one on this machine with as many tasks side by side as the plan has processes.
 
     Raises JobFailed where none comes up.
     """
@@ -135,7 +136,7 @@ def give_up_sooner(client: Any) -> None:
 
 
 def _begin_java(plan: Plan, folder: Path, master: str, archive: Path) -> Session:
-    """A session in a JVM of its own, whose output goes to a log of the job.
+    """Begin a session in a JVM of its own, which prints into a log of the job.
 
     The JVM ends with this process, since it listens to a pipe from it.
     """

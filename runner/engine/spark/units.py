@@ -1,4 +1,4 @@
-"""What a Spark task is given at a time, and what it answers: a part, or a file of one."""
+"""The units that a Spark task is given, and its answers: a unit is a part, or a file of one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Unit:
 
     @property
     def size(self) -> int:
-        """Bytes that are read for it, about."""
+        """Return about how many bytes are read for it."""
         if self.part.slice is not None:
             return min(SLICE, self.part.files[0].size)
         return sum(file.size for file in self.part.files)
@@ -30,7 +30,7 @@ class Unit:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of a unit."""
+    """The result of scoring a unit."""
 
     unit: int
     message: Message
@@ -40,12 +40,12 @@ class Answer:
 
 
 def by_file(part: Part) -> list[Part]:
-    """The files of a part, each as a part of its own."""
+    """Return the files of a part, each as a part of its own."""
     return [replace(part, files=(file,)) for file in part.files]
 
 
 def in_groups(units: Sequence[Unit], most: int) -> list[list[Unit]]:
-    """The units in `most` groups at the most, about alike in size; none is empty."""
+    """Return the units in `most` groups at the most, about alike in size; none is empty."""
     groups: list[list[Unit]] = [[] for _ in range(min(most, len(units)))]
     sizes = [0] * len(groups)
     for unit in sorted(units, key=lambda unit: unit.size, reverse=True):
@@ -56,7 +56,7 @@ def in_groups(units: Sequence[Unit], most: int) -> list[list[Unit]]:
 
 
 def together(answers: Iterable[Message]) -> Message:
-    """What a part came to whose files were answered one by one, in their order."""
+    """Return the message of a part whose files were answered one by one, in their order."""
     results: list[Result] = []
     for message in answers:
         if not isinstance(message, Scored):

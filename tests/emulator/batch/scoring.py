@@ -20,7 +20,7 @@ from typing import Any
 from runner.engine.inputs import list_code, list_files
 from runner.engine.journal import Standing, read_journal
 from runner.engine.layout import journal_file
-from runner.engine.output import publish
+from runner.engine.pieces import publish
 from runner.engine.plan import Plan, Settings
 from runner.engine.run import Stopped, run
 from runner.errors import JobFailed

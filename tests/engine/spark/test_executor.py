@@ -15,7 +15,7 @@ from runner.engine.parts import Part
 from runner.engine.plan import InputFile, read_plan
 from runner.engine.slices import Slice
 from runner.engine.spark import executor
-from runner.engine.spark.executor import UNIT, Reading, read_rows, say, write_rows
+from runner.engine.spark.executor import UNIT, Reading, describe_files, read_rows, write_rows
 from runner.engine.spark.units import Unit
 from tests.engine.job import plan_job
 
@@ -74,7 +74,7 @@ def test_what_is_to_be_said_of_a_file_is_why_it_cant_be_read_or_what_is_odd_in_i
     (tmp_path / "a.csv").write_text("s,i,f\nx,one,1\n")
     (tmp_path / "b.csv").write_text("x,s,i,f\n9,y,3,1\n")
     units = [unit(0, "a.csv"), unit(1, "b.csv")]
-    found = answers(say(Reading(str(tmp_path), COLUMNS), [units])(groups(0)))
+    found = answers(describe_files(Reading(str(tmp_path), COLUMNS), [units])(groups(0)))
     (file,) = result(found[0][1]).files
     assert file.error == "a.csv: row 0, column 'i': 'one' is not an integer"
     assert result(found[1][1]).warnings == (

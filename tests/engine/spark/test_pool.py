@@ -16,7 +16,7 @@ from runner.engine.attempt import Attempt
 from runner.engine.drivers.mlflow_model import MlflowDriver
 from runner.engine.inputs import list_files
 from runner.engine.journal import Standing
-from runner.engine.output import publish
+from runner.engine.pieces import publish
 from runner.engine.run import run
 from tests.engine.job import plan_job, score, write_files
 from tests.engine.models import inputs

@@ -141,7 +141,7 @@ def run_one(at, who, both, how, seed, output):
                 path = Path("data/lines" if kind == "data" else "models/echo/greeting").absolute()
                 kinds = {"model": "custom_model", "data": "uri_folder"}
                 workspace.register(kind, Registration(name, path, kinds[kind]))
-    summary = runner.jobs.batch_summary.read_summary(Path(job.folder))
+    summary = runner.jobs.summary.read_summary(Path(job.folder))
     rows = summary and summary.rows
     return dict(
         killed=status == -9, calls=calls and json.loads(calls), left=left, damaged=damaged,
