@@ -1,4 +1,4 @@
-"""Everything that is found, of a whole project or of one of its endpoints or models."""
+"""Checks a whole project, or one of its endpoints or models."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from runner.checks import data, files, imports, limits, models, packages, scripts, serving, uploads
 from runner.checks.choice import choose, names_in
 from runner.checks.environments import with_environments
-from runner.checks.finding import Finding, error
+from runner.checks.finding import Finding, of_problem
 from runner.checks.subject import subjects
 from runner.declarations import lay_over, read_stack, survey_catalog
 from runner.project import Project, stack_file
@@ -29,7 +29,7 @@ _OF_ASSETS = (files.of_assets, uploads.of_assets, models.of_assets)
 
 @dataclass(frozen=True)
 class Report:
-    """What was found, in the order of files and lines, and what could not be looked at."""
+    """The findings, in the order of files and lines, and what could not be looked at."""
 
     findings: tuple[Finding, ...]
     unchecked: tuple[str, ...]
@@ -43,14 +43,7 @@ def check(project: Project, environment: str, name: str | None = None) -> Report
     has, DeclarationError where there is no `models` folder or the stack file is wrong.
     """
     catalog, problems = survey_catalog(project.models)
-    found = [
-        error(
-            problem.place,
-            "declaration",
-            f"{problem.key}: {problem.text}" if problem.key else problem.text,
-        )
-        for problem in problems
-    ]
+    found = [of_problem(problem, "declaration") for problem in problems]
     stack = stack_file(project, environment)
     if stack is not None and not problems:
         catalog = lay_over(catalog, read_stack(stack))
@@ -68,15 +61,10 @@ def check(project: Project, environment: str, name: str | None = None) -> Report
 
 
 def _sorted(found: Iterable[Finding]) -> tuple[Finding, ...]:
-    """In the order of files and lines, each once: several deployments may share what is wrong."""
-    order = {
-        (
-            str(finding.place.file),
-            finding.place.line,
-            finding.severity,
-            finding.code,
-            finding.text,
-        ): finding
-        for finding in found
-    }
-    return tuple(order[key] for key in sorted(order))
+    """Sort by file and line, each finding once: several deployments may share what is wrong."""
+
+    def order(finding: Finding) -> tuple[str, int, str, str, str]:
+        place = finding.place
+        return str(place.file), place.line, finding.severity, finding.code, finding.text
+
+    return tuple(sorted(set(found), key=order))

@@ -1,6 +1,6 @@
-"""Which versions a declared environment comes to: asked of uv, and nothing is installed.
+"""Asks uv to which versions a declared environment comes; nothing is installed.
 
-What came of it is kept for a day in the project's home, as asking takes seconds and an index.
+The answer is kept for a day in the project's home, as asking takes seconds and an index.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from runner.engine.text import one_line
 from runner.errors import EnvironmentRefused
 from runner.files.atomic import write_atomically
 from runner.files.privacy import make_private
@@ -36,7 +38,8 @@ _LINE = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)")
 
 @dataclass(frozen=True)
 class Resolution:
-    """What an environment comes to, or why it comes to nothing; neither where nobody knows."""
+    """The versions that an environment comes to, or why it comes to none; neither where nobody
+    knows."""
 
     versions: Mapping[str, str] | None = None  # by normal name
     refusal: str | None = None  # uv's own explanation, on one line
@@ -49,36 +52,33 @@ class Resolution:
 
 def resolve(declared: DeclaredEnvironment, home: Path) -> Resolution:
     """Ask uv for the versions of a Linux machine with the declared Python."""
-    key = _key(declared)
-    kept = _read(home, key)
-    if kept is not None and time.time() - kept[0] < _KEPT:
-        return Resolution(kept[1], unbuilt=kept[2])
+    file = home / "checks" / f"{_key(declared)}.json"
+    age, kept = _read(file)
+    if kept is not None and age < _KEPT:
+        return kept
     try:
         versions, unbuilt = _compile(declared.requirements, declared)
     except EnvironmentRefused:
-        missing = f"there is no uv: {way_to_uv()}"
-        return Resolution(kept[1], unbuilt=kept[2]) if kept else Resolution(unknown=missing)
+        return kept or Resolution(unknown=f"there is no uv: {way_to_uv()}")
     except UvFailed as failed:
-        said = str(failed)
+        printed = str(failed)
+        shown = _LABEL.sub("", explanation(printed))
         if isinstance(refused(failed, declared, Path()), EnvironmentRefused):
-            return (
-                Resolution(kept[1], unbuilt=kept[2]) if kept else Resolution(unknown=_shown(said))
-            )
-        if _UNBUILT.search(_one_line(said)):
-            return Resolution(unknown=_shown(said))
-        return Resolution(
-            refusal=_shown(said),
-            place=named_place(said, declared),
-            sure=_is_of_pip_alone(declared),
-        )
-    _keep(home, key, versions, unbuilt)
+            return kept or Resolution(unknown=shown)
+        if _UNBUILT.search(one_line(printed)):
+            return Resolution(unknown=shown)
+        place = named_place(printed, declared)
+        return Resolution(refusal=shown, place=place, sure=_is_of_pip_alone(declared))
+    with suppress(OSError):  # the next check asks again
+        make_private(file.parent, home)
+        write_atomically(file, json.dumps({"versions": versions, "unbuilt": unbuilt}))
     return Resolution(versions, unbuilt=unbuilt)
 
 
 def _is_of_pip_alone(declared: DeclaredEnvironment) -> bool:
-    """Whether what can't be resolved are packages that pip is asked for.
+    """Return whether pip is asked for the packages that can't be resolved.
 
-    What conda is asked for, conda may have in versions that PyPI has not.
+    What conda is asked for, it may have in versions that PyPI has not.
     """
     pip = _pip_lines(declared)
     if pip is None:
@@ -93,7 +93,7 @@ def _is_of_pip_alone(declared: DeclaredEnvironment) -> bool:
 
 
 def _pip_lines(declared: DeclaredEnvironment) -> Sequence[str] | None:
-    """The requirements below `pip:` of a conda file that asks conda for packages too."""
+    """Return the requirements below `pip:` of a conda file that asks conda for packages too."""
     if declared.conda is None:
         return None
     dependencies = declared.conda.get("dependencies") or []
@@ -108,8 +108,8 @@ def _pip_lines(declared: DeclaredEnvironment) -> Sequence[str] | None:
 def _compile(
     requirements: Sequence[str], declared: DeclaredEnvironment
 ) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The versions that requirements come to, and the packages that are left out as they have no
-    wheel. Raises UvFailed."""
+    """Return the versions that requirements come to, and the packages that are left out as they
+    have no wheel. Raises UvFailed."""
     if not requirements:
         return {}, ()
     unbuilt: list[str] = []
@@ -117,7 +117,7 @@ def _compile(
         try:
             return _compile_wheels(requirements, declared, unbuilt), tuple(unbuilt)
         except UvFailed as failed:
-            found = {normal(name) for name in _UNBUILT.findall(_one_line(str(failed)))}
+            found = {normal(name) for name in _UNBUILT.findall(one_line(failed))}
             new = sorted(found - set(unbuilt))
             if not new or len(unbuilt) >= _MOST_UNBUILT:
                 raise
@@ -148,14 +148,6 @@ def _compile_wheels(
     return {normal(name): version for name, version in _LINE.findall(text)}
 
 
-def _one_line(said: str) -> str:
-    return " ".join(said.split())
-
-
-def _shown(said: str) -> str:
-    return _LABEL.sub("", explanation(said))
-
-
 def _key(declared: DeclaredEnvironment) -> str:
     content = [
         declared.requirements,
@@ -167,24 +159,11 @@ def _key(declared: DeclaredEnvironment) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:20]
 
 
-def _file(home: Path, key: str) -> Path:
-    return home / "checks" / f"{key}.json"
-
-
-def _read(home: Path, key: str) -> tuple[float, dict[str, str], tuple[str, ...]] | None:
-    """When it was kept, and what; None for nothing."""
+def _read(file: Path) -> tuple[float, Resolution | None]:
+    """Return how many seconds ago an answer was kept, and the answer; None where there is none."""
     try:
-        file = _file(home, key)
         found = json.loads(file.read_bytes())
-        return file.stat().st_mtime, dict(found["versions"]), tuple(found["unbuilt"])
+        age = time.time() - file.stat().st_mtime
+        return age, Resolution(dict(found["versions"]), unbuilt=tuple(found["unbuilt"]))
     except (OSError, ValueError, TypeError, KeyError):
-        return None
-
-
-def _keep(home: Path, key: str, versions: Mapping[str, str], unbuilt: Sequence[str]) -> None:
-    try:
-        file = _file(home, key)
-        make_private(file.parent, home)
-        write_atomically(file, json.dumps({"versions": versions, "unbuilt": unbuilt}))
-    except OSError:
-        return  # the next check asks again
+        return 0.0, None

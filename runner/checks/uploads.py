@@ -1,4 +1,4 @@
-"""What is sent to Azure: is all of it that runs there, and is there not too much of it?"""
+"""Checks what is sent to Azure: that all is sent that runs there, and not too much besides."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from runner.assets.content import Content, scan, scan_code
 from runner.assets.ignore_files import NEVER_CODE, find_ignore_rules
 from runner.checks.finding import Finding, error, warning
 from runner.checks.subject import Subject, place_in
-from runner.declarations import Catalog, CommandJob, Data, Environment, Model, SparkJob
+from runner.declarations import Catalog, Data, Environment, Model
 from runner.declarations.problem import Place
 from runner.errors import WrongUsage
 
@@ -20,12 +20,12 @@ _MOST_FILES = 2000
 
 
 def of_subject(subject: Subject) -> Iterator[Finding]:
-    """The folder of code of a deployment or job, and that of its image."""
+    """Check the folder of code of a deployment or job, and that of its image."""
     if isinstance(subject.declared.environment, Environment):
         yield from build_folder(subject.declared.environment)
     if subject.code is None or not subject.code.is_dir():
         return
-    place = _code_place(subject)
+    place = subject.code_place
     try:
         content = scan_code(subject.code)
     except WrongUsage as problem:
@@ -36,7 +36,7 @@ def of_subject(subject: Subject) -> Iterator[Finding]:
 
 
 def of_assets(catalog: Catalog) -> Iterator[Finding]:
-    """The files of models, data and images that have a declaration of their own."""
+    """Check the files of models, data and images that have a declaration of their own."""
     for environment in catalog.environments.values():
         yield from build_folder(environment)
     assets: list[Model | Data] = [*catalog.models.values(), *catalog.data.values()]
@@ -54,7 +54,7 @@ def of_assets(catalog: Catalog) -> Iterator[Finding]:
 
 
 def left_out_code(subject: Subject, content: Content) -> Iterator[Finding]:
-    """No ignore file leaves out what the deployment or job starts."""
+    """Check that no ignore file leaves out what the deployment or job starts."""
     assert subject.code is not None
     for script in (subject.entry, *subject.shell_scripts):
         if script is None or not script.is_file() or not script.is_relative_to(subject.code):
@@ -65,7 +65,7 @@ def left_out_code(subject: Subject, content: Content) -> Iterator[Finding]:
 
 
 def left_out_of_model(model: Model, content: Content, place: Place) -> Iterator[Finding]:
-    """No ignore file leaves out what an MLflow model can't be loaded without."""
+    """Check that no ignore file leaves out what an MLflow model can't be loaded without."""
     assert isinstance(model.path, Path)
     if model.type != "mlflow_model" or content.shape == "file":
         return
@@ -77,7 +77,8 @@ def left_out_of_model(model: Model, content: Content, place: Place) -> Iterator[
 
 
 def build_folder(environment: Environment) -> Iterator[Finding]:
-    """The folder of an image's Dockerfile can be sent, with that in it and not too much else."""
+    """Check that the folder of an image's Dockerfile can be sent, with that in it and not too much
+    else."""
     build = environment.build
     if build is None or not isinstance(build.path, Path) or not build.path.is_dir():
         return
@@ -94,7 +95,7 @@ def build_folder(environment: Environment) -> Iterator[Finding]:
 
 
 def code_size(place: Place, code: Path, content: Content) -> Iterator[Finding]:
-    """The code is code, and not what a project keeps beside it."""
+    """Check that the code is code, and not what a project keeps beside it."""
     if content.size <= _MOST_BYTES and len(content.files) <= _MOST_FILES:
         return
     sizes: dict[str, int] = {}
@@ -120,16 +121,10 @@ def _left_out(folder: Path, name: str, noun: str) -> Iterator[Finding]:
 
 
 def _is_clutter(name: str) -> bool:
-    """Whether nobody misses a file: what systems, editors and git leave behind."""
+    """Return whether a file is one that systems, editors and git leave behind."""
     parts = name.split("/")
     if "input_example" in parts[-1]:
         return True
     return any(part.startswith(".") or part == "__pycache__" for part in parts) or parts[
         -1
     ].endswith((".pyc", ".md", ".log"))
-
-
-def _code_place(subject: Subject) -> Place:
-    if isinstance(subject.declared, CommandJob | SparkJob):
-        return subject.place("code")
-    return subject.place("code_configuration", "code")

@@ -35,7 +35,7 @@ def codes() -> set[str]:
         for node in ast.walk(ast.parse(file.read_bytes())):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
                 continue
-            if node.func.id in ("error", "warning") and len(node.args) > 1:
+            if node.func.id in ("error", "warning", "of_problem") and len(node.args) > 1:
                 code = node.args[1]
                 assert isinstance(code, ast.Constant), ast.unparse(node)
                 found.add(str(code.value))
