@@ -15,7 +15,7 @@ from runner.venvs.names import version_of
 
 # Every conda environment with pip has them.
 _ALWAYS_THERE = frozenset({"_distutils_hack", "pip", "pkg_resources", "setuptools", "wheel"})
-# Several packages share these, so that the first name tells nothing.
+# Namespaces of several packages: the first name says nothing.
 _NAMESPACES = frozenset(
     {"azure", "azureml", "backports", "databricks", "google", "nvidia", "opentelemetry", "ruamel"}
 )
@@ -24,8 +24,7 @@ _GONE = (("sklearn.externals.joblib", "scikit-learn", (0, 23), "joblib"),)
 
 
 def of_subject(subject: Subject) -> Iterator[Finding]:
-    """Check the imports of the script that Azure starts, and of the files beside it that it
-    imports."""
+    """Check the imports of the script that Azure starts, and of files that it imports."""
     if subject.source is None:
         return
     told: set[str] = set()

@@ -135,7 +135,7 @@ def declared_twice(subject: Subject) -> Iterator[Finding]:
         return
     try:
         own = model_environment(model.folder)
-    except DeclarationError:  # which whoever runs it here is told
+    except DeclarationError:  # running it here reports that
         return
     if own is None or own.source == wanted.source:
         return

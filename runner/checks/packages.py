@@ -294,8 +294,7 @@ def _lacks(subject: Subject, packages: Iterable[str]) -> bool:
 
 
 def _container_lacks(subject: Subject) -> list[str]:
-    """Return the packages that an online deployment is known to lack, of those without which its
-    container doesn't start."""
+    """Return the packages that a container is known to lack and doesn't start without."""
     environment = subject.environment
     if subject.kind != "online" or (environment is None and subject.has_script):
         return []

@@ -29,7 +29,7 @@ from runner.venvs.uv import UvFailed, explanation, find_uv, named_place, refused
 
 _KEPT = 24 * 60 * 60  # seconds
 _PLATFORM = "x86_64-manylinux_2_28"  # Azure's images are newer, and no package asks for more
-# What uv says of a package whose needs only its own code would tell, which would be run for it.
+# uv's words for a package whose requirements only running its own code would show.
 _UNBUILT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*?)(?:[=<>!~][^\s]*)? has no usable wheels")
 _MOST_UNBUILT = 8
 _LABEL = re.compile(r" \(\d+\)|\.$")  # uv numbers its conclusions
@@ -38,15 +38,14 @@ _LINE = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)")
 
 @dataclass(frozen=True)
 class Resolution:
-    """The versions that an environment comes to, or why it comes to none; neither where nobody
-    knows."""
+    """The versions that an environment comes to, or why it comes to none, if that is known."""
 
     versions: Mapping[str, str] | None = None  # by normal name
     refusal: str | None = None  # uv's own explanation, on one line
     place: str | None = None  # of the requirement that it names first, else what declares them
     sure: bool = True  # False where conda may have what PyPI hasn't
     unknown: str | None = None  # why it could not be asked
-    # Declared packages of which nobody knows what they need before they are built.
+    # Declared packages whose requirements are unknown until they are built.
     unbuilt: tuple[str, ...] = ()
 
 

@@ -27,7 +27,7 @@ from runner.nearest import nearest
 _MODEL_DIR = "AZUREML_MODEL_DIR"
 _FROM_CONFIG = ("Workspace.from_config", "MLClient.from_config")
 _CONFIG = "config.json"
-# A path of somebody's own machine, as a whole string.
+# A string that is a path of a person's own machine.
 _OWN_PATH = re.compile(r"(?:[A-Za-z]:[\\/]|/home/\w|/Users/\w|/mnt/c/)[^\n\r]*")
 _OF_AZURE = ("/home/azureuser",)
 
@@ -238,8 +238,7 @@ def _unlike_online(arguments: ast.arguments) -> str | None:
 
 
 def _takes_context(subject: Subject, arguments: ast.arguments) -> bool:
-    """Return whether a batch deployment's run takes the mini-batch's context, which Azure gives to
-    those that ask for it."""
+    """Return whether `run` of a batch deployment asks for the mini-batch's context."""
     names = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)]
     return subject.kind == "batch" and len(names) == 2 and "context" in names[1]
 

@@ -141,8 +141,7 @@ def _module_files(path: Path) -> Iterator[Path]:
 
 
 def binds(source: Source, name: str) -> bool:
-    """Return whether anything at the top level may give a name its value, also an import or a
-    branch."""
+    """Return whether anything at the top level may give a name its value."""
     for node in _top_level(source.tree.body):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             if node.name == name:

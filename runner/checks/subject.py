@@ -38,6 +38,7 @@ from runner.package_names import normal
 from runner.serving_record import Served, served_before
 from runner.venvs.environment import DeclaredEnvironment
 from runner.venvs.names import name_of
+from runner.venvs.reading import find_environment
 
 Kind = Literal["batch", "online", "command", "spark"]
 Runnable = BatchDeployment | OnlineDeployment | CommandJob | SparkJob
@@ -72,7 +73,7 @@ class Subject:
     starts_as_module: bool = False  # `python -m`
     wanted: DeclaredEnvironment | None = None  # what its environment, or its model's, asks for
     resolved: Mapping[str, str] | None = None  # normal name of a package → version
-    unbuilt: tuple[str, ...] = ()  # packages of which nobody knows what they bring along
+    unbuilt: tuple[str, ...] = ()  # packages whose requirements are not known
     served: Served | None = None  # how an online deployment did here, if it was ever served
 
     @property
@@ -283,7 +284,7 @@ def _python_file(arguments: list[str], code: Path) -> Path | None:
         elif word == "-c" or word == "EXPRESSION":
             return None
         elif not word.startswith("-"):
-            # A path from the top is in the image, and `~` is nobody's here.
+            # An absolute path is in the image, and `~` has no meaning there.
             return None if word.startswith(("/", "~")) else code / word
     return None
 
@@ -314,12 +315,7 @@ def _environment(
 ) -> Environment | None:
     if isinstance(source, Environment) or source is None:
         return source
-    if source.registry or source.workspace:
-        return None
-    found = catalog.environments.get(source.name)
-    if found and source.version and found.version not in (None, source.version):
-        return None
-    return found
+    return find_environment(source, catalog.environments)
 
 
 def _data(catalog: Catalog, deployment: BatchDeployment) -> Data | None:

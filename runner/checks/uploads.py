@@ -77,8 +77,7 @@ def left_out_of_model(model: Model, content: Content, place: Place) -> Iterator[
 
 
 def build_folder(environment: Environment) -> Iterator[Finding]:
-    """Check that the folder of an image's Dockerfile can be sent, with that in it and not too much
-    else."""
+    """Check that a Dockerfile's folder can be sent, with that file and not too much else."""
     build = environment.build
     if build is None or not isinstance(build.path, Path) or not build.path.is_dir():
         return

@@ -1,4 +1,4 @@
-"""Whether the runner's own environment has what is declared.
+"""Compares what is declared with the packages of the runner's own environment.
 
 An exact pin is held against the names of the folders that an installer writes, without importing
 anything; whatever says more is left to `packaging`.
@@ -27,7 +27,7 @@ _ENDS = (".dist-info", ".egg-info")
 def other_versions(
     requirements: Iterable[str], constraints: Iterable[str] = (), python: str | None = None
 ) -> tuple[OtherVersion, ...]:
-    """What of the requirements the runner's own environment lacks or has in another version.
+    """Return the requirements that the runner's own environment lacks or has in another version.
 
     Empty where it satisfies all of them. A path or an address is never satisfied: what is
     installed may be of another content.
@@ -43,7 +43,7 @@ def other_versions(
 
 
 def installed_versions(folders: Iterable[str]) -> Mapping[str, str]:
-    """Version by normal name of what is installed in folders of packages, the first one first."""
+    """Return versions by normal name in folders of packages; the first folder counts."""
     found: dict[str, str] = {}
     for folder in folders:
         try:
@@ -59,7 +59,7 @@ def installed_versions(folders: Iterable[str]) -> Mapping[str, str]:
 
 
 def is_installed(name: str) -> bool:
-    """Whether the runner's own environment has any version of a package, by its normal name."""
+    """Return whether the runner's own environment has a package, by its normal name."""
     return name in _own()
 
 
@@ -69,7 +69,7 @@ def _own() -> Mapping[str, str]:
 
 
 def _other(requirement: str) -> OtherVersion | None:
-    """The package of a requirement that is not satisfied, None where it is."""
+    """Return the package of a requirement that is not satisfied, None where it is."""
     requirement = expanded(requirement)
     exact = exact_pin(requirement)
     if exact is not None:
@@ -90,13 +90,13 @@ def _by_packaging(text: str, name: str) -> OtherVersion | None:
 
     try:
         requirement = Requirement(text.split(" --")[0])
-    except InvalidRequirement:  # uv's parser says what is wrong with it
+    except InvalidRequirement:  # uv's parser explains what is wrong with it
         return OtherVersion(name, text, _own().get(name))
     return _unsatisfied(requirement, seen=set())
 
 
 def _unsatisfied(requirement: Requirement, seen: set[str], extra: str = "") -> OtherVersion | None:
-    """The first package that keeps a requirement from being satisfied, with those of its extras."""
+    """Return the first package that a requirement, or an extra of it, lacks here."""
     from packaging.utils import canonicalize_name
 
     if requirement.marker is not None and not requirement.marker.evaluate({"extra": extra}):
@@ -115,7 +115,7 @@ def _unsatisfied(requirement: Requirement, seen: set[str], extra: str = "") -> O
 
 
 def _needed_by(name: str, extra: str) -> list[Requirement]:
-    """What a package needs for one of its extras."""
+    """Return the requirements of a package for one of its extras."""
     from importlib.metadata import requires
 
     from packaging.requirements import Requirement

@@ -29,7 +29,7 @@ UNREPORTED = {
 
 
 def codes() -> set[str]:
-    """The code of every finding, by reading what makes them."""
+    """Return the code of every finding, by reading what makes them."""
     found = set()
     for file in Path(checks.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(file.read_bytes())):
