@@ -29,8 +29,8 @@ from runner.local.serving.request import Request
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-_PORT = "31311"  # in Azure's images, where scripts may look for it
-# Variables that the server reads: those of the shell are not meant for it.
+_PORT = "31311"  # that of Azure's images, where scripts may look for it
+# Variables that the server reads; those of the shell are not meant for it.
 _SETTINGS = (
     "AML_CORS_ORIGINS",
     "AML_MODEL_DC_STORAGE_ENABLED",
@@ -58,7 +58,7 @@ _HOP_BY_HOP = frozenset(
 
 
 class InferenceServer:
-    """Answers requests with a scoring script, as Azure's online deployments do."""
+    """A scoring script that answers requests as in Azure's online deployments."""
 
     notice: str | None = None
 
@@ -102,14 +102,14 @@ class InferenceServer:
 
 
 def _number(status: str) -> int:
-    """The number of a status line. Raises ValueError for one that gunicorn refuses."""
+    """Return the number of a status line. Raises ValueError for one that gunicorn refuses."""
     if not _STATUS.fullmatch(status):
         raise ValueError(f"no status of HTTP: {status!r}")
     return int(status[:3])
 
 
 def _checked(name: str, value: str) -> tuple[str, str]:
-    """A header as gunicorn sends it. Raises ValueError for one that it refuses."""
+    """Return a header as gunicorn sends it. Raises ValueError for one that it refuses."""
     if not _NAME.fullmatch(name) or _NO_VALUE.search(value):
         raise ValueError(f"no header of HTTP: {name!r}: {value!r}")
     value.encode("latin-1")
@@ -163,18 +163,18 @@ def _leave_unwritten(code: Path) -> None:
 
 
 def _start(path: Path) -> Any:
-    """The server's application with a script in it. Raises JobFailed."""
+    """Return the server's application with a script in it. Raises JobFailed."""
     try:
         return import_module(f"{SERVER_MODULE}.server.create_app").create()
     except SystemExit as error:
-        # By which it tells gunicorn that there is no point in another attempt.
-        raise JobFailed(_explain(path, error.__context__ or error)) from None
+        # The server exits to have gunicorn make no other attempt.
+        raise JobFailed(_script_refusal(path, error.__context__ or error)) from None
     except BaseException as error:
         raise JobFailed(f"{SERVER} does not start: {explain_within(path, error)}") from error
 
 
-def _explain(path: Path, error: BaseException) -> str:
-    """Tell in one line why the server didn't take a script."""
+def _script_refusal(path: Path, error: BaseException) -> str:
+    """Return in one line why the server didn't take a script."""
     if not type(error).__module__.startswith(SERVER_MODULE):
         return (
             f"{SERVER} can't be set up for script {path}: {brief(error)}; see config.json and"
@@ -192,7 +192,7 @@ def _explain(path: Path, error: BaseException) -> str:
 
 
 def _environ(request: Request) -> dict[str, Any]:
-    """The variables by which a server of WSGI describes a request (PEP 3333), as gunicorn's."""
+    """Return a request as gunicorn's variables of WSGI (PEP 3333)."""
     target, _, query = request.target.partition("#")[0].partition("?")
     secure = request.header("x-forwarded-proto") == "https"
     environ = {
@@ -216,7 +216,7 @@ def _environ(request: Request) -> dict[str, Any]:
     }
     for name, value in request.headers:
         if "_" in name:
-            continue  # which could stand for another header's name
+            continue  # in a variable it could not be told from another header's name
         key = name.upper().replace("-", "_")
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             key = f"HTTP_{key}"

@@ -1,4 +1,4 @@
-"""The rules of Azure's inference server, for MLflow models without a script.
+"""Answers for MLflow models without a script by the rules of Azure's inference server.
 
 Sources: Microsoft's azureml-inference-server-http, and its answers recorded in
 tests/local/serving/recorded.
@@ -26,7 +26,7 @@ _GZIP = b"\x1f\x8b"
 
 
 class Refused(Exception):
-    """A request that gets no predictions: its status, and a message for the client.
+    """The request gets no predictions: a status, and a message for the client.
 
     `by_run` tells what Azure's script would raise from what its server refuses before.
     """
@@ -39,7 +39,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Outcome:
-    """A model's predictions, ready to be written as JSON, and a notice where Azure refuses."""
+    """The predictions of a model, ready to be written as JSON, and a notice where Azure refuses."""
 
     returned: Any
     notice: str | None = None
@@ -57,7 +57,7 @@ def respond(
     """
     path = "/score" if request.target == "/score" else _path(request.target)
     methods = _METHODS.get(path)
-    # What goes to no part of the server is answered without an id.
+    # Azure answers a path or method that it doesn't know without an id.
     if methods is None:
         return _said(404, f"there is nothing at {path}; requests to be scored go to /score")
     if request.method not in methods and request.method != "OPTIONS":
@@ -94,7 +94,7 @@ def _scored(request: Request, run: Callable[[Mapping[str, Any]], Outcome]) -> An
 
 
 def _too_long(request: Request) -> str | None:
-    """The name of the header whose id is too long, if there is one."""
+    """Return the name of the header whose id is too long, if there is one."""
     own, clients, legacy = ids_of(request)
     if len(own) > LONGEST:
         return "x-request-id"
@@ -107,7 +107,7 @@ def _path(target: str) -> str:
 
 
 def _given(request: Request) -> Mapping[str, Any] | None:
-    """The values that a request brings; None where its method brings none. Raises Refused."""
+    """Return the values of a request, None where its method has none. Raises Refused."""
     if request.method == "GET":
         return _of_query(request.target)
     if request.method != "POST":
