@@ -13,18 +13,18 @@ from runner.checks.subject import subjects
 from runner.declarations import lay_over, read_stack, survey_catalog
 from runner.project import Project, stack_file
 
-_OF_SUBJECTS = (
-    files.of_subject,
-    uploads.of_subject,
-    scripts.of_subject,
-    imports.of_subject,
-    packages.of_subject,
-    models.of_subject,
-    data.of_subject,
-    limits.of_subject,
-    serving.of_subject,
+_SUBJECT_CHECKS = (
+    files.check_subject,
+    uploads.check_subject,
+    scripts.check_subject,
+    imports.check_subject,
+    packages.check_subject,
+    models.check_subject,
+    data.check_subject,
+    limits.check_subject,
+    serving.check_subject,
 )
-_OF_ASSETS = (files.of_assets, uploads.of_assets, models.of_assets)
+_ASSET_CHECKS = (files.check_assets, uploads.check_assets, models.check_assets)
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,13 @@ def check(project: Project, environment: str, name: str | None = None) -> Report
     if name and problems and name not in names_in(catalog):
         return Report(_sorted(found), ())  # what it means may be in a file that can't be read
     chosen = choose(catalog, name) if name else catalog
-    for of_assets in _OF_ASSETS:
-        found += of_assets(chosen)
+    for check_assets in _ASSET_CHECKS:
+        found += check_assets(chosen)
     resolved = with_environments(list(subjects(chosen, project.home)), catalog, project.home)
     found += resolved.findings
     for subject in resolved.subjects:
-        for of_subject in _OF_SUBJECTS:
-            found += of_subject(subject)
+        for check_subject in _SUBJECT_CHECKS:
+            found += check_subject(subject)
     return Report(_sorted(found), resolved.unchecked)
 
 

@@ -20,20 +20,20 @@ _MOST_NAMED = 5
 _LONGEST_LINE = 1 << 20  # bytes
 
 
-def of_subject(subject: Subject) -> Iterator[Finding]:
+def check_subject(subject: Subject) -> Iterator[Finding]:
     """Check what a batch deployment is given where the call names nothing."""
     data = subject.data
     if data is None or data.type == "mltable":
         return
     if not isinstance(data.path, Path) or not data.path.exists():
         return
-    yield from top_folder(data, data.path)
+    yield from check_top_folder(data, data.path)
     if subject.mlmodel is not None and not subject.has_script:
-        yield from kinds_of_files(data, data.path)
-        yield from columns(subject, data.path)
+        yield from check_kinds_of_files(data, data.path)
+        yield from check_columns(subject, data.path)
 
 
-def top_folder(data: Data, path: Path) -> Iterator[Finding]:
+def check_top_folder(data: Data, path: Path) -> Iterator[Finding]:
     """Check that the files lie in the top folder, as batch deployments look into no others."""
     if not path.is_dir() or _files(path):
         return
@@ -46,7 +46,7 @@ def top_folder(data: Data, path: Path) -> Iterator[Finding]:
         yield error(place_in(data.source, "path"), "subfolders", text)
 
 
-def kinds_of_files(data: Data, path: Path) -> Iterator[Finding]:
+def check_kinds_of_files(data: Data, path: Path) -> Iterator[Finding]:
     """Check that the driver that Azure has for MLflow models reads files of these endings."""
     from runner.engine.drivers.formats import is_read
 
@@ -63,7 +63,7 @@ def kinds_of_files(data: Data, path: Path) -> Iterator[Finding]:
     yield error(place_in(data.source, "path"), "endings", text)
 
 
-def columns(subject: Subject, path: Path) -> Iterator[Finding]:
+def check_columns(subject: Subject, path: Path) -> Iterator[Finding]:
     """Check that the header of each file has the columns that the model's signature requires."""
     assert subject.mlmodel is not None
     required = [column.name for column in subject.mlmodel.signature.columns if column.required]

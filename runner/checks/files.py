@@ -13,20 +13,20 @@ from runner.declarations.problem import Place
 from runner.nearest import nearest
 
 
-def of_subject(subject: Subject) -> Iterator[Finding]:
+def check_subject(subject: Subject) -> Iterator[Finding]:
     """Check the files that a deployment or job names itself."""
-    yield from code_folder(subject)
-    yield from entry_script(subject)
-    yield from shell_scripts(subject)
-    yield from job_inputs(subject)
+    yield from check_code_folder(subject)
+    yield from check_entry_script(subject)
+    yield from check_shell_scripts(subject)
+    yield from check_job_inputs(subject)
     if isinstance(subject.declared.environment, Environment):
-        yield from environment_files(subject.declared.environment)
+        yield from check_environment_files(subject.declared.environment)
     model = subject.model
     if model is not None and model.file == subject.declared.file and isinstance(model.path, Path):
         yield from _missing(model.path, subject.place("model", "path"), "the model's path")
 
 
-def of_assets(catalog: Catalog) -> Iterator[Finding]:
+def check_assets(catalog: Catalog) -> Iterator[Finding]:
     """Check the files of models, data and environments that have a declaration of their own."""
     for model in catalog.models.values():
         if isinstance(model.path, Path):
@@ -35,10 +35,10 @@ def of_assets(catalog: Catalog) -> Iterator[Finding]:
         if isinstance(data.path, Path):
             yield from _missing(data.path, place_in(data.source, "path"), "the data's path")
     for environment in catalog.environments.values():
-        yield from environment_files(environment)
+        yield from check_environment_files(environment)
 
 
-def code_folder(subject: Subject) -> Iterator[Finding]:
+def check_code_folder(subject: Subject) -> Iterator[Finding]:
     """Check that the folder of code is there, and is a folder."""
     if subject.code is None:
         return
@@ -49,7 +49,7 @@ def code_folder(subject: Subject) -> Iterator[Finding]:
         yield error(place, "missing-file", text)
 
 
-def entry_script(subject: Subject) -> Iterator[Finding]:
+def check_entry_script(subject: Subject) -> Iterator[Finding]:
     """Check that the script that Azure starts lies in the code, under a path for Linux."""
     if subject.code is None or subject.entry is None or not subject.code.is_dir():
         return
@@ -75,7 +75,7 @@ def entry_script(subject: Subject) -> Iterator[Finding]:
     yield from _missing(subject.entry, place, noun, subject.code)
 
 
-def shell_scripts(subject: Subject) -> Iterator[Finding]:
+def check_shell_scripts(subject: Subject) -> Iterator[Finding]:
     """Check that shell scripts of the command are there, with the line ends of Linux."""
     place = subject.place("command")
     for script in subject.shell_scripts:
@@ -89,7 +89,7 @@ def shell_scripts(subject: Subject) -> Iterator[Finding]:
             yield error(script, "line-ends", text, line)
 
 
-def job_inputs(subject: Subject) -> Iterator[Finding]:
+def check_job_inputs(subject: Subject) -> Iterator[Finding]:
     """Check that the inputs that a job reads of this machine are there."""
     if not isinstance(subject.declared, CommandJob | SparkJob):
         return
@@ -100,7 +100,7 @@ def job_inputs(subject: Subject) -> Iterator[Finding]:
             )
 
 
-def environment_files(environment: Environment) -> Iterator[Finding]:
+def check_environment_files(environment: Environment) -> Iterator[Finding]:
     """Check that the conda file, or the Dockerfile with its folder, is there."""
     if isinstance(environment.conda_file, Path):
         place = place_in(environment.source, "conda_file")

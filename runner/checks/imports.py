@@ -23,19 +23,19 @@ _NAMESPACES = frozenset(
 _GONE = (("sklearn.externals.joblib", "scikit-learn", (0, 23), "joblib"),)
 
 
-def of_subject(subject: Subject) -> Iterator[Finding]:
+def check_subject(subject: Subject) -> Iterator[Finding]:
     """Check the imports of the script that Azure starts, and of files that it imports."""
     if subject.source is None:
         return
     told: set[str] = set()
     for imported in subject.imports:
-        for finding in (*packages(subject, imported), *gone(subject, imported)):
+        for finding in (*check_packages(subject, imported), *check_gone_modules(subject, imported)):
             if imported.module not in told:
                 told.add(imported.module)
                 yield finding
 
 
-def packages(subject: Subject, imported: Import) -> Iterator[Finding]:
+def check_packages(subject: Subject, imported: Import) -> Iterator[Finding]:
     """Check that the package of a module that is not in the code would be installed."""
     top = imported.module.partition(".")[0]
     if top in sys.stdlib_module_names or top in _ALWAYS_THERE or subject.finds_local(top):
@@ -67,7 +67,7 @@ def packages(subject: Subject, imported: Import) -> Iterator[Finding]:
     yield error(imported.place, "package", text)
 
 
-def gone(subject: Subject, imported: Import) -> Iterator[Finding]:
+def check_gone_modules(subject: Subject, imported: Import) -> Iterator[Finding]:
     """Check that the installed version of its package still has a module."""
     named = {imported.module, *(f"{imported.module}.{name}" for name in imported.names)}
     for module, package, first, instead in _GONE:

@@ -30,15 +30,15 @@ _OF_JOBS = frozenset(
 )
 
 
-def of_subject(subject: Subject) -> Iterator[Finding]:
+def check_subject(subject: Subject) -> Iterator[Finding]:
     """Check what a deployment or job asks of Azure."""
-    yield from instance_type(subject)
-    yield from variables(subject)
-    yield from secrets(subject)
-    yield from workers(subject)
+    yield from check_instance_type(subject)
+    yield from check_variables(subject)
+    yield from check_secrets(subject)
+    yield from check_workers(subject)
 
 
-def instance_type(subject: Subject) -> Iterator[Finding]:
+def check_instance_type(subject: Subject) -> Iterator[Finding]:
     """Check that the machine is of a size that Azure still has."""
     declared = subject.declared
     size: str | None
@@ -53,7 +53,7 @@ def instance_type(subject: Subject) -> Iterator[Finding]:
             yield error(place, "retired-size", text)
 
 
-def variables(subject: Subject) -> Iterator[Finding]:
+def check_variables(subject: Subject) -> Iterator[Finding]:
     """Check that no variable is set that Azure sets itself."""
     declared = subject.declared
     if isinstance(declared, SparkJob):
@@ -70,7 +70,7 @@ def variables(subject: Subject) -> Iterator[Finding]:
         yield warning(subject.place(*keys, name), "variable", text)
 
 
-def secrets(subject: Subject) -> Iterator[Finding]:
+def check_secrets(subject: Subject) -> Iterator[Finding]:
     """Check that no variable of an online deployment is a secret in clear: whoever may read the
     deployment reads it there. Its value is in no finding."""
     declared = subject.declared
@@ -81,7 +81,7 @@ def secrets(subject: Subject) -> Iterator[Finding]:
         yield warning(subject.place("environment_variables", name), "secret", f"{text} {WAY_OUT}")
 
 
-def workers(subject: Subject) -> Iterator[Finding]:
+def check_workers(subject: Subject) -> Iterator[Finding]:
     """Check that Azure's inference server has a process for each request that is let in."""
     declared, environment = subject.declared, subject.environment
     if not isinstance(declared, OnlineDeployment):

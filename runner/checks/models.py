@@ -29,23 +29,23 @@ _SERVED: Mapping[str, frozenset[str]] = {
 }
 
 
-def of_subject(subject: Subject) -> Iterator[Finding]:
+def check_subject(subject: Subject) -> Iterator[Finding]:
     """Check what a deployment asks of its model."""
-    yield from needs_script(subject)
-    yield from library(subject)
-    yield from saved_version(subject)
-    yield from saved_python(subject)
-    yield from declared_twice(subject)
-    yield from sample(subject)
+    yield from check_needs_script(subject)
+    yield from check_library(subject)
+    yield from check_saved_version(subject)
+    yield from check_saved_python(subject)
+    yield from check_declared_twice(subject)
+    yield from check_sample(subject)
 
 
-def of_assets(catalog: Catalog) -> Iterator[Finding]:
+def check_assets(catalog: Catalog) -> Iterator[Finding]:
     """Check the models that have a declaration of their own."""
     for model in catalog.models.values():
-        yield from mlmodel(model, place_in(model.source, "path"))
+        yield from check_mlmodel(model, place_in(model.source, "path"))
 
 
-def mlmodel(model: Model, place: Place) -> Iterator[Finding]:
+def check_mlmodel(model: Model, place: Place) -> Iterator[Finding]:
     """Check that a model of type mlflow_model has an `MLmodel` that MLflow can go by."""
     if model.type != "mlflow_model" or not isinstance(model.path, Path) or not model.path.exists():
         return
@@ -55,7 +55,7 @@ def mlmodel(model: Model, place: Place) -> Iterator[Finding]:
         yield error(place, "mlmodel", str(problem))
 
 
-def needs_script(subject: Subject) -> Iterator[Finding]:
+def check_needs_script(subject: Subject) -> Iterator[Finding]:
     """Check that a model that Azure has no script for has its own, or an image that serves it."""
     model = subject.model
     if model is None or subject.has_script or model.type in _SERVED[subject.kind]:
@@ -72,7 +72,7 @@ def needs_script(subject: Subject) -> Iterator[Finding]:
     yield error(subject.place("model"), "needs-script", text)
 
 
-def library(subject: Subject) -> Iterator[Finding]:
+def check_library(subject: Subject) -> Iterator[Finding]:
     """Check that an environment of the deployment's own has the library of its MLflow model."""
     if subject.mlmodel is None or subject.resolved is None or subject.environment is None:
         return
@@ -90,7 +90,7 @@ def library(subject: Subject) -> Iterator[Finding]:
             yield error(subject.place("environment"), "library", text)
 
 
-def saved_version(subject: Subject) -> Iterator[Finding]:
+def check_saved_version(subject: Subject) -> Iterator[Finding]:
     """Check that the library has the version that the model was saved with, or a near version."""
     if subject.mlmodel is None or subject.resolved is None:
         return
@@ -106,7 +106,7 @@ def saved_version(subject: Subject) -> Iterator[Finding]:
         yield warning(where, "saved-version", text)
 
 
-def saved_python(subject: Subject) -> Iterator[Finding]:
+def check_saved_python(subject: Subject) -> Iterator[Finding]:
     """Check that a pickled model is not loaded by an older Python than it was saved with.
 
     A model with functions of its own (pyfunc) is loaded by that Python alone, as they are pickled
@@ -128,7 +128,7 @@ def saved_python(subject: Subject) -> Iterator[Finding]:
         yield warning(subject.place("environment"), "saved-python", text)
 
 
-def declared_twice(subject: Subject) -> Iterator[Finding]:
+def check_declared_twice(subject: Subject) -> Iterator[Finding]:
     """Check that the files of a model ask for the same packages: Azure reads conda.yaml alone."""
     model, wanted = subject.mlmodel, subject.wanted
     if model is None or wanted is None or subject.environment is not None:
@@ -149,7 +149,7 @@ def declared_twice(subject: Subject) -> Iterator[Finding]:
             yield warning(Place(Path(wanted.source), 0), "declared-twice", text)
 
 
-def sample(subject: Subject) -> Iterator[Finding]:
+def check_sample(subject: Subject) -> Iterator[Finding]:
     """Check that the script that Azure writes for a model without one finds a sample of what the
     model takes and returns, which it does before it loads the model."""
     model = subject.mlmodel

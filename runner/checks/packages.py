@@ -44,23 +44,23 @@ _LOG_MODELS = ("log_model", "autolog")
 _TRACKS = ("autolog", "log_", "register_model", "set_experiment", "set_tag", "start_run")
 
 
-def of_subject(subject: Subject) -> Iterator[Finding]:
+def check_subject(subject: Subject) -> Iterator[Finding]:
     """Check the environment of a deployment or job, its own or its model's."""
-    yield from environment_required(subject)
-    yield from conda_builds(subject)
-    yield from other_systems(subject)
-    yield from local_files(subject)
-    yield from batch_executor(subject)
-    yield from inference_server(subject)
-    yield from monitoring(subject)
-    yield from old_python(subject)
-    yield from old_server(subject)
-    yield from numpy_2(subject)
-    yield from tracking(subject)
-    yield from logged_models(subject)
+    yield from check_environment_required(subject)
+    yield from check_conda_builds(subject)
+    yield from check_other_systems(subject)
+    yield from check_local_files(subject)
+    yield from check_batch_executor(subject)
+    yield from check_inference_server(subject)
+    yield from check_monitoring(subject)
+    yield from check_old_python(subject)
+    yield from check_old_server(subject)
+    yield from check_numpy_2(subject)
+    yield from check_tracking(subject)
+    yield from check_logged_models(subject)
 
 
-def environment_required(subject: Subject) -> Iterator[Finding]:
+def check_environment_required(subject: Subject) -> Iterator[Finding]:
     """Check that a deployment with a script has an environment, as the model's is not used then."""
     if subject.has_script and subject.declared.environment is None:
         text = (
@@ -70,7 +70,7 @@ def environment_required(subject: Subject) -> Iterator[Finding]:
         yield error(subject.place("code_configuration"), "environment", text)
 
 
-def conda_builds(subject: Subject) -> Iterator[Finding]:
+def check_conda_builds(subject: Subject) -> Iterator[Finding]:
     """Check that no package of conda's is pinned to a build, which exists for one system only."""
     builds = [
         (node.place, node.text)
@@ -89,7 +89,7 @@ def conda_builds(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def other_systems(subject: Subject) -> Iterator[Finding]:
+def check_other_systems(subject: Subject) -> Iterator[Finding]:
     """Check that no package of conda's exists for Windows or macOS alone."""
     for node in _conda_packages(subject):
         name = _name(node)
@@ -101,7 +101,7 @@ def other_systems(subject: Subject) -> Iterator[Finding]:
             yield error(node.place, "other-system", text)
 
 
-def local_files(subject: Subject) -> Iterator[Finding]:
+def check_local_files(subject: Subject) -> Iterator[Finding]:
     """Check that no line below pip is a file of this machine: only the conda file itself is sent.
 
     That of a model is sent with the files that lie beside it.
@@ -117,7 +117,7 @@ def local_files(subject: Subject) -> Iterator[Finding]:
             yield error(node.place, "local-file", text)
 
 
-def batch_executor(subject: Subject) -> Iterator[Finding]:
+def check_batch_executor(subject: Subject) -> Iterator[Finding]:
     """Check that the environment of a batch deployment's script has azureml-core."""
     if subject.kind != "batch" or not subject.has_script:
         return
@@ -129,7 +129,7 @@ def batch_executor(subject: Subject) -> Iterator[Finding]:
         yield error(conda_place(subject), "batch-executor", text)
 
 
-def inference_server(subject: Subject) -> Iterator[Finding]:
+def check_inference_server(subject: Subject) -> Iterator[Finding]:
     """Check that an environment that an online deployment declares has the server that runs its
     script, be that its own or what Azure writes."""
     if SERVER in _container_lacks(subject):
@@ -140,7 +140,7 @@ def inference_server(subject: Subject) -> Iterator[Finding]:
         yield error(conda_place(subject), "inference-server", text)
 
 
-def monitoring(subject: Subject) -> Iterator[Finding]:
+def check_monitoring(subject: Subject) -> Iterator[Finding]:
     """Check that the packages of a model without a script have what Azure's script imports."""
     if subject.mlmodel is not None and MONITORING in _container_lacks(subject):
         own = subject.environment is None
@@ -154,7 +154,7 @@ def monitoring(subject: Subject) -> Iterator[Finding]:
         yield error(conda_place(subject), "monitoring", text)
 
 
-def old_python(subject: Subject) -> Iterator[Finding]:
+def check_old_python(subject: Subject) -> Iterator[Finding]:
     """Check that Azure's inference server still runs on the declared Python."""
     if subject.kind != "online" or subject.wanted is None or not subject.wanted.python:
         return
@@ -168,7 +168,7 @@ def old_python(subject: Subject) -> Iterator[Finding]:
         yield warning(next(iter(named), conda_place(subject)), "old-python", text)
 
 
-def old_server(subject: Subject) -> Iterator[Finding]:
+def check_old_server(subject: Subject) -> Iterator[Finding]:
     """Check that the Python is not too new for the inference server."""
     resolved = subject.resolved or {}
     if subject.kind != "online" or subject.wanted is None or SERVER not in resolved:
@@ -183,7 +183,7 @@ def old_server(subject: Subject) -> Iterator[Finding]:
         yield error(requirement_place(subject, SERVER), "old-server", text)
 
 
-def numpy_2(subject: Subject) -> Iterator[Finding]:
+def check_numpy_2(subject: Subject) -> Iterator[Finding]:
     """Check that no package is built for NumPy 1 where NumPy 2 would be installed."""
     resolved = subject.resolved or {}
     if version_of(resolved.get("numpy", "0"))[0] < 2:
@@ -198,7 +198,7 @@ def numpy_2(subject: Subject) -> Iterator[Finding]:
             yield error(requirement_place(subject, name), "numpy-2", text)
 
 
-def tracking(subject: Subject) -> Iterator[Finding]:
+def check_tracking(subject: Subject) -> Iterator[Finding]:
     """Check that a job that logs with MLflow has the package that reaches Azure's tracking."""
     if subject.kind != "command" or not _lacks(subject, _OF_TRACKING):
         return
@@ -210,7 +210,7 @@ def tracking(subject: Subject) -> Iterator[Finding]:
         yield error(conda_place(subject), "tracking", text)
 
 
-def logged_models(subject: Subject) -> Iterator[Finding]:
+def check_logged_models(subject: Subject) -> Iterator[Finding]:
     """Check that a job doesn't log models with an MLflow that Azure's tracking doesn't know yet."""
     resolved = subject.resolved or {}
     version = resolved.get("mlflow") or resolved.get("mlflow-skinny") or "0"

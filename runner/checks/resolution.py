@@ -25,7 +25,15 @@ from runner.venvs.environment import DeclaredEnvironment
 from runner.venvs.names import name_of
 from runner.venvs.python_version import minor_of
 from runner.venvs.secrets import without_keys
-from runner.venvs.uv import UvFailed, explanation, find_uv, named_place, refused, run_uv, way_to_uv
+from runner.venvs.uv import (
+    UvFailed,
+    error_for,
+    explanation,
+    find_uv,
+    named_place,
+    run_uv,
+    way_to_uv,
+)
 
 _KEPT = 24 * 60 * 60  # seconds
 _PLATFORM = "x86_64-manylinux_2_28"  # Azure's images are newer, and no package asks for more
@@ -62,7 +70,7 @@ def resolve(declared: DeclaredEnvironment, home: Path) -> Resolution:
     except UvFailed as failed:
         printed = str(failed)
         shown = _LABEL.sub("", explanation(printed))
-        if isinstance(refused(failed, declared, Path()), EnvironmentRefused):
+        if isinstance(error_for(failed, declared, Path()), EnvironmentRefused):
             return kept or Resolution(unknown=shown)
         if _UNBUILT.search(one_line(printed)):
             return Resolution(unknown=shown)

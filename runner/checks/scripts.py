@@ -32,24 +32,24 @@ _OWN_PATH = re.compile(r"(?:[A-Za-z]:[\\/]|/home/\w|/Users/\w|/mnt/c/)[^\n\r]*")
 _OF_AZURE = ("/home/azureuser",)
 
 
-def of_subject(subject: Subject) -> Iterator[Finding]:
+def check_subject(subject: Subject) -> Iterator[Finding]:
     """Check the script that Azure starts, where there is one and it lies here."""
     if subject.entry is None or not subject.entry.is_file():
         return
-    yield from syntax(subject)
+    yield from check_syntax(subject)
     source = subject.source
     if source is None:
         return
     if subject.has_script:
-        yield from defined(subject, source)
-        yield from run_parameters(subject, source)
-        yield from run_returns(subject, source)
-        yield from model_path(subject, source)
-    yield from workspace_config(subject, source)
-    yield from own_paths(source)
+        yield from check_functions(subject, source)
+        yield from check_run_parameters(subject, source)
+        yield from check_run_returns(subject, source)
+        yield from check_model_path(subject, source)
+    yield from check_workspace_config(subject, source)
+    yield from check_own_paths(source)
 
 
-def syntax(subject: Subject) -> Iterator[Finding]:
+def check_syntax(subject: Subject) -> Iterator[Finding]:
     """Check that the script is Python, of the version that its environment has."""
     assert subject.entry is not None
     declared = subject.wanted.python if subject.wanted else None
@@ -71,7 +71,7 @@ def syntax(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def defined(subject: Subject, source: Source) -> Iterator[Finding]:
+def check_functions(subject: Subject, source: Source) -> Iterator[Finding]:
     """Check that `init` and `run` are there."""
     for name, form in (("init", "init()"), ("run", f"run({_given(subject)})")):
         if not binds(source, name):
@@ -81,7 +81,7 @@ def defined(subject: Subject, source: Source) -> Iterator[Finding]:
             yield error(source.path, "functions", f"has no function {name}(){hint}")
 
 
-def run_parameters(subject: Subject, source: Source) -> Iterator[Finding]:
+def check_run_parameters(subject: Subject, source: Source) -> Iterator[Finding]:
     """Check that `init` can be called without a value and `run` with one value.
 
     A decorator may change that: of rawhttp it is known that it doesn't, of others nothing.
@@ -105,7 +105,7 @@ def run_parameters(subject: Subject, source: Source) -> Iterator[Finding]:
             )
 
 
-def run_returns(subject: Subject, source: Source) -> Iterator[Finding]:
+def check_run_returns(subject: Subject, source: Source) -> Iterator[Finding]:
     """Check that `run` of a batch deployment returns something, by which the rows are counted."""
     found = function(source, "run")
     if not isinstance(subject.declared, BatchDeployment) or found is None or found.decorator_list:
@@ -129,7 +129,7 @@ def run_returns(subject: Subject, source: Source) -> Iterator[Finding]:
     yield error(Place(source.path, found.lineno), "returns", text)
 
 
-def model_path(subject: Subject, source: Source) -> Iterator[Finding]:
+def check_model_path(subject: Subject, source: Source) -> Iterator[Finding]:
     """Check that what the script looks for below AZUREML_MODEL_DIR is what lies there on Azure.
 
     There the files of the declared model lie, under the last part of its path.
@@ -155,7 +155,7 @@ def model_path(subject: Subject, source: Source) -> Iterator[Finding]:
         yield error(Place(source.path, line), "model-path", text + way)
 
 
-def workspace_config(subject: Subject, source: Source) -> Iterator[Finding]:
+def check_workspace_config(subject: Subject, source: Source) -> Iterator[Finding]:
     """Check that a script that asks for the workspace of config.json has it beside itself."""
     code = subject.code
     if code is None or any(
@@ -174,7 +174,7 @@ def workspace_config(subject: Subject, source: Source) -> Iterator[Finding]:
             yield error(Place(source.path, node.lineno), "workspace-config", text)
 
 
-def own_paths(source: Source) -> Iterator[Finding]:
+def check_own_paths(source: Source) -> Iterator[Finding]:
     """Check that no file of the machine it was written on is opened."""
     for parts, node in calls(source):
         first = node.args[0] if node.args else None

@@ -10,7 +10,7 @@ from runner.declarations import OnlineDeployment
 from runner.serving_record import short_probes, short_timeout
 
 
-def of_subject(subject: Subject) -> Iterator[Finding]:
+def check_subject(subject: Subject) -> Iterator[Finding]:
     """Check that no probe and no timeout of an online deployment is shorter than it took here."""
     declared, served = subject.declared, subject.served
     if isinstance(declared, OnlineDeployment) and served is not None:

@@ -19,10 +19,10 @@ _MOST_BYTES = 300 << 20
 _MOST_FILES = 2000
 
 
-def of_subject(subject: Subject) -> Iterator[Finding]:
+def check_subject(subject: Subject) -> Iterator[Finding]:
     """Check the folder of code of a deployment or job, and that of its image."""
     if isinstance(subject.declared.environment, Environment):
-        yield from build_folder(subject.declared.environment)
+        yield from check_build_folder(subject.declared.environment)
     if subject.code is None or not subject.code.is_dir():
         return
     place = subject.code_place
@@ -31,14 +31,14 @@ def of_subject(subject: Subject) -> Iterator[Finding]:
     except WrongUsage as problem:
         yield error(place, "upload", str(problem))
         return
-    yield from left_out_code(subject, content)
-    yield from code_size(place, subject.code, content)
+    yield from check_left_out_code(subject, content)
+    yield from check_code_size(place, subject.code, content)
 
 
-def of_assets(catalog: Catalog) -> Iterator[Finding]:
+def check_assets(catalog: Catalog) -> Iterator[Finding]:
     """Check the files of models, data and images that have a declaration of their own."""
     for environment in catalog.environments.values():
-        yield from build_folder(environment)
+        yield from check_build_folder(environment)
     assets: list[Model | Data] = [*catalog.models.values(), *catalog.data.values()]
     for asset in assets:
         if not isinstance(asset.path, Path) or not asset.path.exists():
@@ -50,10 +50,10 @@ def of_assets(catalog: Catalog) -> Iterator[Finding]:
             yield error(place, "upload", str(problem))
             continue
         if isinstance(asset, Model):
-            yield from left_out_of_model(asset, content, place)
+            yield from check_left_out_of_model(asset, content, place)
 
 
-def left_out_code(subject: Subject, content: Content) -> Iterator[Finding]:
+def check_left_out_code(subject: Subject, content: Content) -> Iterator[Finding]:
     """Check that no ignore file leaves out what the deployment or job starts."""
     assert subject.code is not None
     for script in (subject.entry, *subject.shell_scripts):
@@ -64,7 +64,7 @@ def left_out_code(subject: Subject, content: Content) -> Iterator[Finding]:
             yield from _left_out(subject.code, name, "the script that Azure starts")
 
 
-def left_out_of_model(model: Model, content: Content, place: Place) -> Iterator[Finding]:
+def check_left_out_of_model(model: Model, content: Content, place: Place) -> Iterator[Finding]:
     """Check that no ignore file leaves out what an MLflow model can't be loaded without."""
     assert isinstance(model.path, Path)
     if model.type != "mlflow_model" or content.shape == "file":
@@ -76,7 +76,7 @@ def left_out_of_model(model: Model, content: Content, place: Place) -> Iterator[
             yield from _left_out(model.path, name, "a file of the model")
 
 
-def build_folder(environment: Environment) -> Iterator[Finding]:
+def check_build_folder(environment: Environment) -> Iterator[Finding]:
     """Check that a Dockerfile's folder can be sent, with that file and not too much else."""
     build = environment.build
     if build is None or not isinstance(build.path, Path) or not build.path.is_dir():
@@ -87,13 +87,13 @@ def build_folder(environment: Environment) -> Iterator[Finding]:
     except WrongUsage as problem:
         yield error(place, "upload", str(problem))
         return
-    yield from code_size(place, build.path, content)
+    yield from check_code_size(place, build.path, content)
     sent = {file.name for file in content.files}
     if build.dockerfile_path not in sent and (build.path / build.dockerfile_path).is_file():
         yield from _left_out(build.path, build.dockerfile_path, "the Dockerfile")
 
 
-def code_size(place: Place, code: Path, content: Content) -> Iterator[Finding]:
+def check_code_size(place: Place, code: Path, content: Content) -> Iterator[Finding]:
     """Check that the code is code, and not what a project keeps beside it."""
     if content.size <= _MOST_BYTES and len(content.files) <= _MOST_FILES:
         return

@@ -138,14 +138,14 @@ def hold(home: Path, name: str, owner: str) -> BinaryIO:
         raise EnvironmentRefused(
             f"the venv {name} was removed meanwhile: begin again, and it is made anew"
         )
-    _note(folder_of(home, name), owner)
+    _note_use(folder_of(home, name), owner)
     return file
 
 
 def entries(home: Path) -> list[Entry]:
     """Return the complete entries, the last used first."""
     found = [found for name in names_of(home) if (found := _entry(home, name)) is not None]
-    return sorted(found, key=_last, reverse=True)
+    return sorted(found, key=_last_used, reverse=True)
 
 
 def entry(home: Path, name: str) -> Entry:
@@ -176,7 +176,9 @@ def remove_entry(home: Path, name: str) -> int:
     try:
         lock = _locked(home, name, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        what = f"in use{_by(_uses_by_process(folder))}" if complete(home, name) else "being made"
+        what = (
+            f"in use{_by_users(_uses_by_process(folder))}" if complete(home, name) else "being made"
+        )
         raise EnvironmentRefused(f"venv {name} is {what}: wait for its end") from None
     with lock:
         size = size_of(folder)
@@ -214,7 +216,7 @@ def names_of(home: Path) -> list[str]:
         return []
 
 
-def _by(uses: Iterable[Use]) -> str:
+def _by_users(uses: Iterable[Use]) -> str:
     users = [f"{use.owner} (process {use.process})" for use in uses if _alive(use.process)]
     return f" by {', '.join(users)}" if users else ""
 
@@ -229,7 +231,7 @@ def _alive(process: int) -> bool:
     return True
 
 
-def _last(found: Entry) -> str:
+def _last_used(found: Entry) -> str:
     return found.uses[0].at if found.uses else found.venv.made
 
 
@@ -264,7 +266,7 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-def _note(folder: Path, owner: str) -> None:
+def _note_use(folder: Path, owner: str) -> None:
     digest = hashlib.sha256(owner.encode()).hexdigest()[:16]
     with suppress(OSError):  # on a full disk an entry can still be used
         (folder / "used").mkdir(exist_ok=True)

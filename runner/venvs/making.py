@@ -16,7 +16,7 @@ from runner.venvs.environment import DeclaredEnvironment
 from runner.venvs.names import name_of
 from runner.venvs.python_version import minor_of, own_version, same_minor
 from runner.venvs.requirements_file import expanded, local_path
-from runner.venvs.uv import UvFailed, explanation, find_uv, is_full_disk, refused, run_uv
+from runner.venvs.uv import UvFailed, error_for, explanation, find_uv, is_full_disk, run_uv
 
 # The options that uv reads in a requirements file.
 _IN_A_FILE: Final = frozenset(
@@ -63,7 +63,7 @@ def make_by_uv(
             stdin=_lines(declared, added),
         )
     except UvFailed as failed:
-        raise _why(call, declared, added, failed) from None
+        raise _resolution_error(call, declared, added, failed) from None
     finally:
         _constraints_file(folder).unlink(missing_ok=True)  # an address in it may hold a key
 
@@ -78,11 +78,11 @@ def _check_options(declared: DeclaredEnvironment) -> None:
             )
 
 
-def _why(
+def _resolution_error(
     call: Call, declared: DeclaredEnvironment, added: Sequence[str], failed: UvFailed
 ) -> RunnerError:
     """Return the error; where only what the runner adds stands in the way, it is named."""
-    error = refused(failed, declared, call.log)
+    error = error_for(failed, declared, call.log)
     if not added or "Because " not in str(error):
         return error
     options = ["--quiet", "--python-version", minor_of(declared.python or own_version())]
@@ -93,7 +93,7 @@ def _why(
             stdin=_lines(declared, ()),
         )
     except UvFailed as own:
-        return refused(own, declared, call.log)
+        return error_for(own, declared, call.log)
     return WrongUsage(
         f"{declared.source}: the runner needs {' and '.join(added)} in the environment, and that"
         f" goes with no version of what is declared: {explanation(str(failed))}; declare"
@@ -115,7 +115,7 @@ def _make_python(call: Call, declared: DeclaredEnvironment) -> None:
     try:
         _run(call, ["venv", "--no-project", "--python", python, target], minor=minor)
     except UvFailed as failed:
-        error = refused(failed, declared, call.log)
+        error = error_for(failed, declared, call.log)
         if is_full_disk(str(failed)) or python != minor:
             raise error from None
         install = shlex.join([*call.uv, "python", "install", minor])

@@ -33,11 +33,11 @@ def other_versions(
     installed may be of another content.
     """
     found = [] if same_minor(python) else [OtherVersion("python", str(python), own_version())]
-    found += [other for each in requirements if (other := _other(each)) is not None]
+    found += [other for each in requirements if (other := _find_other(each)) is not None]
     found += [
         other
         for constraint in constraints
-        if (other := _other(constraint)) is not None and other.installed is not None
+        if (other := _find_other(constraint)) is not None and other.installed is not None
     ]
     return tuple(found)
 
@@ -60,21 +60,21 @@ def installed_versions(folders: Iterable[str]) -> Mapping[str, str]:
 
 def is_installed(name: str) -> bool:
     """Return whether the runner's own environment has a package, by its normal name."""
-    return name in _own()
+    return name in _installed_here()
 
 
 @cache
-def _own() -> Mapping[str, str]:
+def _installed_here() -> Mapping[str, str]:
     return installed_versions(folder for folder in sys.path if folder)
 
 
-def _other(requirement: str) -> OtherVersion | None:
+def _find_other(requirement: str) -> OtherVersion | None:
     """Return the package of a requirement that is not satisfied, None where it is."""
     requirement = expanded(requirement)
     exact = exact_pin(requirement)
     if exact is not None:
         name, version = exact
-        installed = _own().get(name)
+        installed = _installed_here().get(name)
         if installed is not None and same_version(version, installed):
             return None
         if installed is None:
@@ -91,7 +91,7 @@ def _by_packaging(text: str, name: str) -> OtherVersion | None:
     try:
         requirement = Requirement(text.split(" --")[0])
     except InvalidRequirement:  # uv's parser explains what is wrong with it
-        return OtherVersion(name, text, _own().get(name))
+        return OtherVersion(name, text, _installed_here().get(name))
     return _unsatisfied(requirement, seen=set())
 
 
@@ -102,7 +102,7 @@ def _unsatisfied(requirement: Requirement, seen: set[str], extra: str = "") -> O
     if requirement.marker is not None and not requirement.marker.evaluate({"extra": extra}):
         return None
     name = canonicalize_name(requirement.name)
-    installed = _own().get(name)
+    installed = _installed_here().get(name)
     if installed is None or not requirement.specifier.contains(installed, prereleases=True):
         return OtherVersion(name, str(requirement.specifier) or "any version", installed)
     for asked in requirement.extras:

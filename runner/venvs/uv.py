@@ -199,7 +199,7 @@ def variables(shell: Mapping[str, str], minor: str | None = None) -> dict[str, s
     return kept
 
 
-def refused(failed: UvFailed, declared: DeclaredEnvironment, log: Path) -> RunnerError:
+def error_for(failed: UvFailed, declared: DeclaredEnvironment, log: Path) -> RunnerError:
     """Return the error for what uv refused, in one line with a way out."""
     said = str(failed)
     where = f" (all of it: {log})"

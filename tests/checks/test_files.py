@@ -170,5 +170,5 @@ def files_of(project: Checked) -> list[Finding]:
     return [
         finding
         for subject in subjects(catalog, project.home)
-        for finding in files.of_subject(subject)
+        for finding in files.check_subject(subject)
     ]

@@ -461,7 +461,7 @@ def test_the_sample_runs_in_what_scoring_alone_is_installed_with(
         requirement = Requirement(line.text.split(" --hash")[0])
         if requirement.marker is None or requirement.marker.evaluate():
             pins[canonicalize_name(requirement.name)] = str(requirement.specifier).lstrip("=")
-    monkeypatch.setattr("runner.venvs.satisfied._own", lambda: pins)
+    monkeypatch.setattr("runner.venvs.satisfied._installed_here", lambda: pins)
     model = ROOT / "models" / "diabetes" / "model"
     declared = model_environment(model)
     assert declared is not None

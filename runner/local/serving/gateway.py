@@ -109,7 +109,7 @@ class Gateway:
         headers = [
             (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
         ]
-        asked = with_id(_asked(scope, headers))
+        asked = with_id(_without_body(scope, headers))
         name, answer = await self._answer(dict(reversed(headers)), asked, receive)
         # A deployment's own answers have the ids already.
         shown = self._shown(answer if answer.by_model else with_ids(answer, asked))
@@ -218,7 +218,7 @@ def _unread(scope: Message) -> Mapping[str, str]:
     return {}
 
 
-def _asked(scope: Message, headers: Iterable[tuple[str, str]]) -> Request:
+def _without_body(scope: Message, headers: Iterable[tuple[str, str]]) -> Request:
     """Return the request for a deployment: no body, key or headers of the connection."""
     target, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
     return Request(

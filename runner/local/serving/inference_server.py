@@ -71,8 +71,8 @@ class InferenceServer:
         path = Path(os.path.realpath(code / script))
         if not path.is_file():
             raise JobFailed(f"script {path} does not exist")
-        _settle(code, path, declared)
-        self._app = _start(path)
+        _set_up_process(code, path, declared)
+        self._app = _start_application(path)
 
     def score(self, request: Request) -> Answer:
         """Call the server's application.
@@ -89,7 +89,7 @@ class InferenceServer:
             started[:] = [status, headers]
             return written.append
 
-        parts: Iterable[bytes] = self._app(_environ(request), start_response)
+        parts: Iterable[bytes] = self._app(_wsgi_variables(request), start_response)
         try:
             body = b"".join([*written, *parts])
         finally:
@@ -97,18 +97,20 @@ class InferenceServer:
                 parts.close()
         status, headers = started
         dropped = _HOP_BY_HOP if request.method == "HEAD" else {*_HOP_BY_HOP, "content-length"}
-        kept = (_checked(name, value) for name, value in headers if name.lower() not in dropped)
-        return Answer(_number(status), body, tuple(kept), by_model=True)
+        kept = (
+            _checked_header(name, value) for name, value in headers if name.lower() not in dropped
+        )
+        return Answer(_status_number(status), body, tuple(kept), by_model=True)
 
 
-def _number(status: str) -> int:
+def _status_number(status: str) -> int:
     """Return the number of a status line. Raises ValueError for one that gunicorn refuses."""
     if not _STATUS.fullmatch(status):
         raise ValueError(f"no status of HTTP: {status!r}")
     return int(status[:3])
 
 
-def _checked(name: str, value: str) -> tuple[str, str]:
+def _checked_header(name: str, value: str) -> tuple[str, str]:
     """Return a header as gunicorn sends it. Raises ValueError for one that it refuses."""
     if not _NAME.fullmatch(name) or _NO_VALUE.search(value):
         raise ValueError(f"no header of HTTP: {name!r}: {value!r}")
@@ -116,7 +118,7 @@ def _checked(name: str, value: str) -> tuple[str, str]:
     return name, value.strip(" \t")
 
 
-def _settle(code: Path, path: Path, declared: Collection[str]) -> None:
+def _set_up_process(code: Path, path: Path, declared: Collection[str]) -> None:
     """Make this process what gunicorn's worker is on Azure: its folder, variables and modules."""
     try:
         version = import_module(SERVER_MODULE).__version__
@@ -162,7 +164,7 @@ def _leave_unwritten(code: Path) -> None:
     setattr(machinery.SourceFileLoader, "set_data", set_data)  # noqa: B010 (a method)
 
 
-def _start(path: Path) -> Any:
+def _start_application(path: Path) -> Any:
     """Return the server's application with a script in it. Raises JobFailed."""
     try:
         return import_module(f"{SERVER_MODULE}.server.create_app").create()
@@ -191,7 +193,7 @@ def _script_refusal(path: Path, error: BaseException) -> str:
     return f"script {path} can't be imported: {explain_within(path, raised)}{way_out(raised)}"
 
 
-def _environ(request: Request) -> dict[str, Any]:
+def _wsgi_variables(request: Request) -> dict[str, Any]:
     """Return a request as gunicorn's variables of WSGI (PEP 3333)."""
     target, _, query = request.target.partition("#")[0].partition("?")
     secure = request.header("x-forwarded-proto") == "https"

@@ -189,7 +189,7 @@ class Process:
         if loop is not self._loop:
             self._read_in(loop)
         self._answer = loop.create_future()
-        self._settle()  # it may be there already, of a request that was sent ahead
+        self._resolve_answer()  # it may be there already, of a request that was sent ahead
         try:
             async with asyncio.timeout(seconds):
                 await loop.sock_sendall(self._socket, message)
@@ -232,10 +232,10 @@ class Process:
         self._received += chunk
         # A script that writes on and on into its connection is stopped.
         self._ended = not chunk or len(self._received) > 2 * MOST_ANSWERED
-        self._settle()
+        self._resolve_answer()
         return not self._ended
 
-    def _settle(self) -> None:
+    def _resolve_answer(self) -> None:
         """Give the answer that is waited for once it is there, or why there will be none."""
         answer = self._answer
         if answer is None or answer.done():

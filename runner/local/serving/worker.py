@@ -26,7 +26,7 @@ from runner.local.serving.scorer import answer, load
 
 def main(descriptor: str) -> None:
     """Serve until the socket of that file descriptor is closed."""
-    _settle()
+    _end_with_server()
     connection = socket.socket(fileno=int(descriptor))
     connection.set_inheritable(False)  # what a script starts must not keep it open
     stream = connection.makefile("rb")
@@ -75,7 +75,7 @@ def _packed(given: Answer) -> bytes:
     return pack(head, given.body)
 
 
-def _settle() -> None:
+def _end_with_server() -> None:
     """Leave Ctrl-C to the server, and end this process, with all that the script has started, where
     the server ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

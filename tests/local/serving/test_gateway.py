@@ -238,7 +238,7 @@ def test_a_body_beyond_the_limit_is_refused(serve: Serve, chunks: int) -> None:
 
 
 @pytest.mark.parametrize("key", [KEY, "wrong"])
-def test_ids_come_back_or_are_made_also_where_the_front_answers(
+def test_ids_come_back_or_are_made_also_where_the_gateway_answers(
     serve: Serve, said: list[str], key: str
 ) -> None:
     client = serve(verbose=True)
@@ -380,4 +380,4 @@ def test_what_is_not_there_is_refused_in_the_shape_of_every_error(
 def test_the_key_is_handed_on_to_no_script() -> None:
     scope = {"method": "POST", "raw_path": b"/score", "query_string": b""}
     headers = [("authorization", f"Bearer {KEY}"), ("connection", "close"), ("x-own", "a")]
-    assert gateway._asked(scope, headers).headers == (("x-own", "a"),)
+    assert gateway._without_body(scope, headers).headers == (("x-own", "a"),)
