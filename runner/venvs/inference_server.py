@@ -1,4 +1,4 @@
-"""Azure's inference server, in the environment of a deployment that has a scoring script."""
+"""Adds Azure's inference server to the environment of a deployment with a scoring script."""
 
 from __future__ import annotations
 

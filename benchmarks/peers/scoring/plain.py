@@ -6,7 +6,7 @@ import json
 
 
 def init() -> None:
-    """Nothing is loaded."""
+    """Load nothing."""
 
 
 def run(raw_data: str) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""A scoring script under Azure's own server: what `azmlinfsrv` runs, without its gunicorn.
+"""Runs a scoring script under Azure's own server, as `azmlinfsrv` does, but without gunicorn.
 
 The package azureml-inference-server-http is that of the deployment's environment, of whichever
 version. This process is to it what a worker of gunicorn's is.
