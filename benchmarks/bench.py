@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.findings import Finding, compare
+from benchmarks.predictions import count_predictions
 from benchmarks.timing import OUTPUT, ROOT, Program, ProgramFailed, Run, run_once, time_in_turn
 
 MODEL = ROOT / "models" / "diabetes" / "model"
@@ -28,7 +29,7 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 @dataclass(frozen=True)
 class Bench:
-    """Where and with what to measure."""
+    """The places, Pythons and sizes to measure with."""
 
     work: Path  # generated data, outputs and the runner's workspaces
     python: str = sys.executable  # runs the runner and the floors
@@ -99,13 +100,6 @@ class Bench:
         command = [python, "-m", f"benchmarks.peers.{module}", str(model), str(data), *written]
         return Program(name, command, ONE_THREAD)
 
-    def count(self, paths: Sequence[Path]) -> dict[str, int]:
-        """Count the predictions in output files."""
-        command = [self.python, "-m", "benchmarks.predictions", *map(str, paths)]
-        done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
-        counts: dict[str, int] = json.loads(done.stdout)
-        return counts
-
     def check_agreement(self, programs: Sequence[Program], scratch: Path) -> None:
         """Run each program once, to warm up, and see that all made the same predictions.
 
@@ -117,9 +111,9 @@ class Bench:
             if "runner" in program.command:
                 told = summary(run)
                 counts[f"{program.name}'s summary"] = dict(sorted(told["predictions"].items()))
-                counts[program.name] = self.count([Path(told["output"])])
+                counts[program.name] = count_predictions([Path(told["output"])])
             else:
-                counts[program.name] = self.count(sorted(run.output.rglob("*.csv")))
+                counts[program.name] = count_predictions(sorted(run.output.rglob("*.csv")))
             shutil.rmtree(run.output)
         expected = next(iter(counts.values()))
         if not expected or any(found != expected for found in counts.values()):

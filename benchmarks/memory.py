@@ -7,7 +7,6 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -16,15 +15,6 @@ from benchmarks.timing import ROOT, Program, ProgramFailed, check_status
 
 _PAUSE = 0.05  # seconds between looks; the kernel keeps each process's peak meanwhile
 _ROLES = ("command", "host", "worker")  # by how far below the command a process was started
-
-
-@dataclass
-class Peak:
-    """The most memory that any process of one role held, in megabytes (10^6 bytes)."""
-
-    rss_mb: float = 0.0  # resident, shared pages counted in full (VmHWM)
-    pss_mb: float = 0.0  # resident, shared pages divided among those that share them, as sampled
-    processes: int = 0
 
 
 def processes_below(pid: int) -> list[psutil.Process]:
@@ -41,15 +31,16 @@ def shared_mb(process: psutil.Process) -> float:
     return float(process.memory_full_info().pss) / 1e6
 
 
-def measure_peaks(program: Program, scratch: Path) -> dict[str, Peak]:
-    """Run a program and follow every process that it starts: role → peak.
+def measure_peaks(program: Program, scratch: Path) -> dict[str, float]:
+    """Run a program and follow every process that it starts: role → megabytes (10^6 bytes).
 
-    Raises ProgramFailed when it fails, and on a system without /proc.
+    They are the most that any process of a role held, with shared pages in full (VmHWM). Raises
+    ProgramFailed when the program fails, and on a system without /proc.
     """
     if sys.platform != "linux":
         raise ProgramFailed("memory is measured on Linux only: it is read from /proc")
     output = Path(tempfile.mkdtemp(prefix="run-", dir=scratch))
-    peaks: dict[int, Peak] = {}
+    peaks: dict[str, float] = {}
     depths: dict[int, int] = {}
     with tempfile.TemporaryFile("w+") as stderr:
         command = subprocess.Popen(
@@ -63,20 +54,13 @@ def measure_peaks(program: Program, scratch: Path) -> dict[str, Peak]:
         while command.poll() is None:
             for process in (psutil.Process(command.pid), *processes_below(command.pid)):
                 with suppress(psutil.Error, OSError):
-                    depths.setdefault(process.pid, depths.get(process.ppid(), -1) + 1)
-                    peak = peaks.setdefault(process.pid, Peak())
-                    peak.rss_mb = max(peak.rss_mb, _highest_mb(process.pid))
-                    peak.pss_mb = max(peak.pss_mb, shared_mb(process))
+                    depth = depths.setdefault(process.pid, depths.get(process.ppid(), -1) + 1)
+                    role = _ROLES[min(depth, len(_ROLES) - 1)]
+                    peaks[role] = max(peaks.get(role, 0.0), _highest_mb(process.pid))
             time.sleep(_PAUSE)
         stderr.seek(0)
         check_status(program, command.returncode, stderr.read())
-    found: dict[str, Peak] = {}
-    for pid, peak in peaks.items():
-        most = found.setdefault(_ROLES[min(depths[pid], len(_ROLES) - 1)], Peak())
-        most.rss_mb = max(most.rss_mb, peak.rss_mb)
-        most.pss_mb = max(most.pss_mb, peak.pss_mb)
-        most.processes += 1
-    return found
+    return peaks
 
 
 def _highest_mb(pid: int) -> float:

@@ -1,14 +1,7 @@
-"""Count the predictions in output files, whoever wrote them.
-
-    python -m benchmarks.predictions FILE.csv ...
-
-Prints a JSON object, prediction → rows. The middle column is the prediction.
-"""
+"""Counts the predictions in output files, whoever wrote them."""
 
 from __future__ import annotations
 
-import json
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -29,7 +22,3 @@ def count_predictions(paths: list[Path]) -> dict[str, int]:
             for pair in block.column("prediction").value_counts().to_pylist():
                 counts[pair["values"]] += pair["counts"]
     return dict(sorted(counts.items()))
-
-
-if __name__ == "__main__":
-    print(json.dumps(count_predictions([Path(argument) for argument in sys.argv[1:]])))

@@ -41,10 +41,10 @@ NAMED = {
     "spark-udf": "spark.measure_udf",
     "spark-patients": "spark.measure_patients",
     "spark-memory": "spark.measure_memory",
-    "azure-start-up": "azure.measure_start_up",
-    "azure-requests": "azure.measure_requests",
-    "upload": "azure.measure_upload",
-    "preview": "azure.measure_preview",
+    "azure-start-up": "cloud.measure_start_up",
+    "azure-requests": "cloud.measure_requests",
+    "upload": "cloud.measure_upload",
+    "preview": "cloud.measure_preview",
 }
 ALL = {**CASES, **NAMED}
 

@@ -300,8 +300,7 @@ def measure_kills(server: Server, size: Size) -> Finding:
 
     load = send(server.address, 16, requests=size.requests, answered=kill_worker)
     what = f"{server.name}: lost of {size.requests:,} requests, {killed} kills"
-    most = size.kills if server.name == RUNNER else None
-    return Finding(what, (float(size.requests - load.statuses[200]),), "", most)
+    return Finding(what, (float(size.requests - load.statuses[200]),), "", size.kills)
 
 
 def measure_crowd(server: Server, size: Size) -> list[Finding]:
@@ -309,9 +308,8 @@ def measure_crowd(server: Server, size: Size) -> list[Finding]:
     load = send(server.address, size.crowd, requests=size.crowd)
     what = f"{server.name}: {size.crowd:,} connections at once"
     other = size.crowd - load.statuses[200] - load.statuses[429]
-    most = 0 if server.name == RUNNER else None
     return [
-        Finding(f"{what}, neither 200 nor 429", (float(other),), "", most),
+        Finding(f"{what}, neither 200 nor 429", (float(other),), "", 0),
         Finding(f"{what}, 200", (float(load.statuses[200]),), ""),
     ]
 
@@ -331,7 +329,7 @@ def measure_memory(server: Server, size: Size) -> list[Finding]:
 
 
 def measure_serving(bench: Bench) -> list[Finding]:
-    """Online endpoints: rates and latencies, kills, a crowd, memory and start, against peers."""
+    """Ask online endpoints, and peers: rates, kills, a crowd, memory and start."""
     size = QUICK if bench.quick else Size()
     findings: list[Finding] = []
     with bench.scratch() as scratch, ExitStack() as stack:
@@ -350,28 +348,18 @@ def measure_serving(bench: Bench) -> list[Finding]:
                 mlflow_server(peers, processes),
             )
             findings += measure_loads("sample", servers, processes, size)
-            if processes == CORES:
-                findings += [measure_kills(server, size) for server in servers]
+            findings.append(measure_kills(servers[0], size))
             servers = start(
                 runner_server(scratch, endpoint(PLAIN, processes), project),
                 azmlinfsrv_server(peers, PLAIN, processes),
             )
             findings += measure_loads("script", servers, processes, size)
-            if processes == CORES:
-                for server in servers:
-                    findings += measure_crowd(server, size)
+        findings += measure_crowd(servers[0], size)
         (server,) = start(runner_server(scratch, endpoint(SAMPLE, CORES), project))
         findings += measure_memory(server, size)
-        seconds: dict[str, list[float]] = {RUNNER: [], AZMLINFSRV: []}
+        started = []
         for _ in range(size.rounds):
-            for made in (
-                runner_server(scratch, "diabetes-online", ROOT),
-                azmlinfsrv_server(peers, SAMPLE, CORES),
-            ):
-                (server,) = start(made)
-                seconds[server.name].append(server.started)
+            (server,) = start(runner_server(scratch, "diabetes-online", ROOT))
+            started.append(server.started)
         what = "runner: start of an endpoint with two deployments"
-        findings.append(Finding(what, tuple(seconds[RUNNER]), "s"))
-        what = "azmlinfsrv: start with the sample"
-        findings.append(Finding(what, tuple(seconds[AZMLINFSRV]), "s"))
-    return findings
+        return [*findings, Finding(what, tuple(started), "s")]

@@ -26,7 +26,7 @@ def _score(
 
 
 def measure_alone(bench: Bench) -> list[Finding]:
-    """A million penguins in 100 files: the Spark pool against bare read, transform and write."""
+    """Score a million penguins by the Spark pool, against bare read, transform and write."""
     files = bench.size(100)
     data = bench.data(files, kind="penguins")
     with bench.scratch() as scratch:
@@ -42,7 +42,7 @@ def measure_alone(bench: Bench) -> list[Finding]:
 
 
 def measure_udf(bench: Bench) -> list[Finding]:
-    """A million penguins in 100 files: `mlflow.pyfunc.spark_udf` against the Spark pool."""
+    """Score a million penguins by `mlflow.pyfunc.spark_udf`, against the Spark pool."""
     files = bench.size(100)
     data = bench.data(files, kind="penguins")
     with bench.scratch() as scratch:
@@ -53,7 +53,7 @@ def measure_udf(bench: Bench) -> list[Finding]:
 
 
 def measure_patients(bench: Bench) -> list[Finding]:
-    """A million patients in 100 files, scikit-learn: the Spark pool against the process pool."""
+    """Score a million patients, scikit-learn, by the Spark pool and the process pool."""
     files = bench.size(100)
     data = bench.data(files)
     with bench.scratch() as scratch:
@@ -65,7 +65,7 @@ def measure_patients(bench: Bench) -> list[Finding]:
 
 
 def measure_memory(bench: Bench) -> list[Finding]:
-    """5 and 20 million penguins: the peak memory of the host and of what it starts."""
+    """Score 5 and 20 million penguins: the peak memory of the host and of what it starts."""
     findings: list[Finding] = []
     peaks = []
     for files in (bench.size(500), bench.size(2000)):
@@ -74,12 +74,12 @@ def measure_memory(bench: Bench) -> list[Finding]:
             found = measure_peaks(_score(bench, "penguins-batch", data, scratch / "home"), scratch)
         peaks.append(found)
         findings += [
-            Finding(f"{amount(files)}: peak memory, {what}", (found[role].rss_mb,), "MB")
+            Finding(f"{amount(files)}: peak memory, {what}", (found[role],), "MB")
             for role, what in (("host", "the job's host"), ("worker", "the JVM or a Python worker"))
         ]
     few, many = peaks
     for role in ("host", "worker"):
-        growth = many[role].rss_mb / few[role].rss_mb
+        growth = many[role] / few[role]
         what = f"peak memory of the {role}: four times the penguins"
         findings.append(Finding(what, (growth,), at_most=1.2))
     return findings

@@ -1,2 +1,2 @@
-"""Would this run on Azure? What can be known of it from what is declared and what lies beside it,
-without running any of it: a file a family of findings, a function a finding."""
+"""Checks whether what is declared would run on Azure, from the declarations and the files beside
+them, without running any of it. A module has a family of findings, and a function a finding."""

@@ -1,4 +1,4 @@
-"""Everything that is found, of a whole project or of one of its endpoints or models."""
+"""Checks a whole project, or one of its endpoints or models."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from dataclasses import dataclass
 from runner.checks import data, files, imports, limits, models, packages, scripts, serving, uploads
 from runner.checks.choice import choose, names_in
 from runner.checks.environments import with_environments
-from runner.checks.finding import Finding, error
+from runner.checks.finding import Finding, of_problem
 from runner.checks.subject import subjects
 from runner.declarations import lay_over, read_stack, survey_catalog
 from runner.project import Project, stack_file
 
-_OF_SUBJECTS = (
-    files.of_subject,
-    uploads.of_subject,
-    scripts.of_subject,
-    imports.of_subject,
-    packages.of_subject,
-    models.of_subject,
-    data.of_subject,
-    limits.of_subject,
-    serving.of_subject,
+_SUBJECT_CHECKS = (
+    files.check_subject,
+    uploads.check_subject,
+    scripts.check_subject,
+    imports.check_subject,
+    packages.check_subject,
+    models.check_subject,
+    data.check_subject,
+    limits.check_subject,
+    serving.check_subject,
 )
-_OF_ASSETS = (files.of_assets, uploads.of_assets, models.of_assets)
+_ASSET_CHECKS = (files.check_assets, uploads.check_assets, models.check_assets)
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was found, in the order of files and lines, and what could not be looked at."""
+    """The findings, in the order of files and lines, and what could not be looked at."""
 
     findings: tuple[Finding, ...]
     unchecked: tuple[str, ...]
@@ -43,40 +43,28 @@ def check(project: Project, environment: str, name: str | None = None) -> Report
     has, DeclarationError where there is no `models` folder or the stack file is wrong.
     """
     catalog, problems = survey_catalog(project.models)
-    found = [
-        error(
-            problem.place,
-            "declaration",
-            f"{problem.key}: {problem.text}" if problem.key else problem.text,
-        )
-        for problem in problems
-    ]
+    found = [of_problem(problem, "declaration") for problem in problems]
     stack = stack_file(project, environment)
     if stack is not None and not problems:
         catalog = lay_over(catalog, read_stack(stack))
     if name and problems and name not in names_in(catalog):
         return Report(_sorted(found), ())  # what it means may be in a file that can't be read
     chosen = choose(catalog, name) if name else catalog
-    for of_assets in _OF_ASSETS:
-        found += of_assets(chosen)
+    for check_assets in _ASSET_CHECKS:
+        found += check_assets(chosen)
     resolved = with_environments(list(subjects(chosen, project.home)), catalog, project.home)
     found += resolved.findings
     for subject in resolved.subjects:
-        for of_subject in _OF_SUBJECTS:
-            found += of_subject(subject)
+        for check_subject in _SUBJECT_CHECKS:
+            found += check_subject(subject)
     return Report(_sorted(found), resolved.unchecked)
 
 
 def _sorted(found: Iterable[Finding]) -> tuple[Finding, ...]:
-    """In the order of files and lines, each once: several deployments may share what is wrong."""
-    order = {
-        (
-            str(finding.place.file),
-            finding.place.line,
-            finding.severity,
-            finding.code,
-            finding.text,
-        ): finding
-        for finding in found
-    }
-    return tuple(order[key] for key in sorted(order))
+    """Sort by file and line, each finding once: several deployments may share what is wrong."""
+
+    def order(finding: Finding) -> tuple[str, int, str, str, str]:
+        place = finding.place
+        return str(place.file), place.line, finding.severity, finding.code, finding.text
+
+    return tuple(sorted(set(found), key=order))

@@ -1,4 +1,4 @@
-"""The part of a project that a name means: an endpoint, a model, or a model's folder."""
+"""Finds the part of a project that a name means: an endpoint, a model, or a model's folder."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ D = TypeVar("D", BatchDeployment, OnlineDeployment)
 
 
 def names_in(catalog: Catalog) -> frozenset[str]:
-    """Every name that `choose` takes."""
+    """Return every name that `choose` takes."""
     folders = {model.file.parent.name for model in catalog.models.values()} | catalog.jobs.keys()
     endpoints = catalog.batch_endpoints.keys() | catalog.online_endpoints.keys()
     return frozenset(folders | endpoints | catalog.models.keys())
 
 
 def choose(catalog: Catalog, name: str) -> Catalog:
-    """What a name means, and what its deployments use; of a model also what deploys and trains it.
+    """Return what a name means, and what its deployments use; of a model also its deployments and
+    the jobs that train it.
 
     Raises NotFound for a name that nothing has.
     """
@@ -32,10 +33,8 @@ def choose(catalog: Catalog, name: str) -> Catalog:
     models = {key for key, model in catalog.models.items() if name in (key, model.file.parent.name)}
     batch = _deployments(catalog.batch_deployments, name, models)
     online = _deployments(catalog.online_deployments, name, models)
-    deployments: list[Deployment] = [
-        *(deployment for group in batch.values() for deployment in group.values()),
-        *(deployment for group in online.values() for deployment in group.values()),
-    ]
+    groups: list[Mapping[str, Deployment]] = [*batch.values(), *online.values()]
+    deployments = [deployment for group in groups for deployment in group.values()]
     used = models | {_model(deployment) for deployment in deployments}
     folders = {deployment.file.parent for deployment in deployments} | {catalog.folder / name}
     return replace(
@@ -56,7 +55,7 @@ def choose(catalog: Catalog, name: str) -> Catalog:
 def _deployments(
     declared: Mapping[str, Mapping[str, D]], endpoint: str, models: Collection[str]
 ) -> dict[str, dict[str, D]]:
-    """Those of an endpoint, and those of one of the models."""
+    """Return the deployments of an endpoint, and those of one of the models."""
     return {
         name: {
             key: deployment

@@ -1,4 +1,4 @@
-"""The data that an endpoint is declared to score: does it fit the model?"""
+"""Checks whether the data that an endpoint is declared to score fits the model."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ _MOST_NAMED = 5
 _LONGEST_LINE = 1 << 20  # bytes
 
 
-def of_subject(subject: Subject) -> Iterator[Finding]:
-    """What a batch deployment is given where the call names nothing."""
+def check_subject(subject: Subject) -> Iterator[Finding]:
+    """Check what a batch deployment is given where the call names nothing."""
     data = subject.data
     if data is None or data.type == "mltable":
         return
     if not isinstance(data.path, Path) or not data.path.exists():
         return
-    yield from top_folder(data, data.path)
+    yield from check_top_folder(data, data.path)
     if subject.mlmodel is not None and not subject.has_script:
-        yield from kinds_of_files(data, data.path)
-        yield from columns(subject, data.path)
+        yield from check_kinds_of_files(data, data.path)
+        yield from check_columns(subject, data.path)
 
 
-def top_folder(data: Data, path: Path) -> Iterator[Finding]:
-    """The files lie in the top folder, as batch deployments don't look into others."""
+def check_top_folder(data: Data, path: Path) -> Iterator[Finding]:
+    """Check that the files lie in the top folder, as batch deployments look into no others."""
     if not path.is_dir() or _files(path):
         return
     below = [folder.name for folder in sorted(path.iterdir()) if folder.is_dir()]
@@ -46,8 +46,8 @@ def top_folder(data: Data, path: Path) -> Iterator[Finding]:
         yield error(place_in(data.source, "path"), "subfolders", text)
 
 
-def kinds_of_files(data: Data, path: Path) -> Iterator[Finding]:
-    """The driver that Azure has for MLflow models reads files of these endings."""
+def check_kinds_of_files(data: Data, path: Path) -> Iterator[Finding]:
+    """Check that the driver that Azure has for MLflow models reads files of these endings."""
     from runner.engine.drivers.formats import is_read
 
     unread = [file for file in _files(path) if not is_read(file.name)]
@@ -63,8 +63,8 @@ def kinds_of_files(data: Data, path: Path) -> Iterator[Finding]:
     yield error(place_in(data.source, "path"), "endings", text)
 
 
-def columns(subject: Subject, path: Path) -> Iterator[Finding]:
-    """The header of each file has the columns that the model's signature requires."""
+def check_columns(subject: Subject, path: Path) -> Iterator[Finding]:
+    """Check that the header of each file has the columns that the model's signature requires."""
     assert subject.mlmodel is not None
     required = [column.name for column in subject.mlmodel.signature.columns if column.required]
     if not required:
@@ -85,7 +85,7 @@ def columns(subject: Subject, path: Path) -> Iterator[Finding]:
 
 
 def _files(path: Path) -> list[Path]:
-    """The files that a batch deployment would be given, in the order of their names."""
+    """Return the files that a batch deployment would be given, in the order of their names."""
     if path.is_file():
         return [path]
     try:
@@ -103,7 +103,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _header(file: Path) -> list[str] | None:
-    """The names in a table's header; None where it has none, or it can't be read here."""
+    """Return the names in a table's header; None where it has none, or can't be read here."""
     ending = file.suffix.lower()
     try:
         if ending == ".csv":
@@ -124,6 +124,6 @@ def _parquet_header(file: Path) -> list[str] | None:
         return None
     try:
         names: list[str] = parquet.read_schema(file).names
-    except (ArrowException, OSError):
+    except ArrowException:
         return None
     return names

@@ -1,4 +1,4 @@
-"""What the environments of deployments and jobs ask for, and what uv says that they come to."""
+"""Finds what the environments of deployments and jobs ask for, and asks uv what they come to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from runner.checks.finding import Finding, error, warning
+from runner.checks.finding import Finding, error, of_problem, warning
 from runner.checks.packages import parse_place
 from runner.checks.resolution import Resolution, resolve
 from runner.checks.subject import Subject
@@ -32,34 +32,35 @@ class Resolved:
 def with_environments(subjects: Sequence[Subject], catalog: Catalog, home: Path) -> Resolved:
     """Read the environment of each subject, and ask uv about every different one, once."""
     findings: list[Finding] = []
+    different: dict[tuple[object, ...], DeclaredEnvironment] = {}
     wanted: list[DeclaredEnvironment | None] = []
     for subject in subjects:
+        asked = None
         try:
-            wanted.append(_wanted(subject, catalog))
+            asked = _wanted(subject, catalog)
         except DeclarationError as refused:
-            wanted.append(None)
             findings += _unreadable(refused)
-    answers = _ask({_key(asked): asked for asked in wanted if asked is not None}, home)
-    for asked, answer in answers.values():
-        findings += _unresolved(asked, answer)
-    return Resolved(
-        tuple(
-            subject if asked is None else _complete(subject, asked, answers[_key(asked)][1])
-            for subject, asked in zip(subjects, wanted, strict=True)
-        ),
-        tuple(findings),
-        tuple(
-            sorted(
-                f"packages of {asked.source} are not checked: {answer.unknown}"
-                for asked, answer in answers.values()
-                if answer.unknown is not None
-            )
-        ),
-    )
+        wanted.append(asked)
+        if asked is not None:
+            different.setdefault(_key(asked), asked)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        resolved = pool.map(lambda asked: resolve(asked, home), different.values())
+        answers = dict(zip(different, resolved, strict=True))
+    unchecked = []
+    for key, answer in answers.items():
+        findings += _unresolved(different[key], answer)
+        if answer.unknown is not None:
+            source = different[key].source
+            unchecked.append(f"packages of {source} are not checked: {answer.unknown}")
+    complete = [
+        subject if asked is None else _complete(subject, asked, answers[_key(asked)])
+        for subject, asked in zip(subjects, wanted, strict=True)
+    ]
+    return Resolved(tuple(complete), tuple(findings), tuple(sorted(unchecked)))
 
 
 def _wanted(subject: Subject, catalog: Catalog) -> DeclaredEnvironment | None:
-    """What Azure would install for a subject; None where that can't be known.
+    """Return what Azure would install for a subject; None where that can't be known.
 
     For a model that is deployed as it is, that is its conda.yaml: Azure reads no other file.
     """
@@ -76,17 +77,6 @@ def _wanted(subject: Subject, catalog: Catalog) -> DeclaredEnvironment | None:
     return declared_environment(None, {}, subject.mlmodel.folder, subject.name)
 
 
-def _ask(
-    different: dict[tuple[object, ...], DeclaredEnvironment], home: Path
-) -> dict[tuple[object, ...], tuple[DeclaredEnvironment, Resolution]]:
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        answers = pool.map(lambda asked: resolve(asked, home), different.values())
-        return {
-            key: (asked, answer)
-            for (key, asked), answer in zip(different.items(), answers, strict=True)
-        }
-
-
 def _complete(subject: Subject, wanted: DeclaredEnvironment, answer: Resolution) -> Subject:
     return replace(subject, wanted=wanted, resolved=answer.versions, unbuilt=answer.unbuilt)
 
@@ -95,11 +85,13 @@ def _key(wanted: DeclaredEnvironment) -> tuple[object, ...]:
     return (wanted.source, wanted.python, wanted.requirements, wanted.constraints, wanted.options)
 
 
-def _unreadable(refused: DeclarationError) -> Iterator[Finding]:
-    for problem in refused.problems:
-        if problem.place.file.exists():  # else `files` says so
-            text = f"{problem.key}: {problem.text}" if problem.key else problem.text
-            yield error(problem.place, "conda-file", text)
+def _unreadable(refused: DeclarationError) -> list[Finding]:
+    """Return what is wrong in a conda file that is there; `files` reports a missing one."""
+    return [
+        of_problem(problem, "conda-file")
+        for problem in refused.problems
+        if problem.place.file.exists()
+    ]
 
 
 def _unresolved(wanted: DeclaredEnvironment, answer: Resolution) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Files that a declaration names: are they there, and by the name that Linux knows them by?"""
+"""Checks that the files that a declaration names are there, and spelled as Linux wants it."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runner.checks.finding import Finding, error
-from runner.checks.subject import Subject, place_in
+from runner.checks.subject import SCRIPT, Subject, names_in, place_in
 from runner.declarations import Catalog, CommandJob, Environment, JobInput, SparkJob
 from runner.declarations.problem import Place
 from runner.nearest import nearest
 
 
-def of_subject(subject: Subject) -> Iterator[Finding]:
-    """The files that a deployment or job names itself."""
-    yield from code_folder(subject)
-    yield from entry_script(subject)
-    yield from shell_scripts(subject)
-    yield from job_inputs(subject)
+def check_subject(subject: Subject) -> Iterator[Finding]:
+    """Check the files that a deployment or job names itself."""
+    yield from check_code_folder(subject)
+    yield from check_entry_script(subject)
+    yield from check_shell_scripts(subject)
+    yield from check_job_inputs(subject)
     if isinstance(subject.declared.environment, Environment):
-        yield from environment_files(subject.declared.environment)
+        yield from check_environment_files(subject.declared.environment)
     model = subject.model
     if model is not None and model.file == subject.declared.file and isinstance(model.path, Path):
         yield from _missing(model.path, subject.place("model", "path"), "the model's path")
 
 
-def of_assets(catalog: Catalog) -> Iterator[Finding]:
-    """The files of models, data and environments that have a declaration of their own."""
+def check_assets(catalog: Catalog) -> Iterator[Finding]:
+    """Check the files of models, data and environments that have a declaration of their own."""
     for model in catalog.models.values():
         if isinstance(model.path, Path):
             yield from _missing(model.path, place_in(model.source, "path"), "the model's path")
@@ -35,22 +35,22 @@ def of_assets(catalog: Catalog) -> Iterator[Finding]:
         if isinstance(data.path, Path):
             yield from _missing(data.path, place_in(data.source, "path"), "the data's path")
     for environment in catalog.environments.values():
-        yield from environment_files(environment)
+        yield from check_environment_files(environment)
 
 
-def code_folder(subject: Subject) -> Iterator[Finding]:
-    """The folder of code is there, and is a folder."""
+def check_code_folder(subject: Subject) -> Iterator[Finding]:
+    """Check that the folder of code is there, and is a folder."""
     if subject.code is None:
         return
-    place = subject.place("code") if _is_job(subject) else _code_place(subject, "code")
+    place = subject.code_place
     yield from _missing(subject.code, place, "the folder of code")
     if subject.code.is_file():
         text = f"{subject.code} is a file: name the folder that it lies in"
         yield error(place, "missing-file", text)
 
 
-def entry_script(subject: Subject) -> Iterator[Finding]:
-    """The script that Azure starts lies in the code, under a path that Linux takes as it is."""
+def check_entry_script(subject: Subject) -> Iterator[Finding]:
+    """Check that the script that Azure starts lies in the code, under a path for Linux."""
     if subject.code is None or subject.entry is None or not subject.code.is_dir():
         return
     if isinstance(subject.declared, CommandJob):
@@ -58,7 +58,7 @@ def entry_script(subject: Subject) -> Iterator[Finding]:
     elif isinstance(subject.declared, SparkJob):
         place, noun = subject.place("entry", "file"), "the job's program"
     else:
-        place, noun = _code_place(subject, "scoring_script"), "the scoring script"
+        place, noun = subject.place(*SCRIPT), "the scoring script"
     name = os.path.relpath(subject.entry, subject.code)
     if "\\" in name and not subject.entry.is_file():
         slashed = name.replace("\\", "/")
@@ -75,8 +75,8 @@ def entry_script(subject: Subject) -> Iterator[Finding]:
     yield from _missing(subject.entry, place, noun, subject.code)
 
 
-def shell_scripts(subject: Subject) -> Iterator[Finding]:
-    """A shell script of the command is there, and has the line ends of Linux."""
+def check_shell_scripts(subject: Subject) -> Iterator[Finding]:
+    """Check that shell scripts of the command are there, with the line ends of Linux."""
     place = subject.place("command")
     for script in subject.shell_scripts:
         yield from _missing(script, place, "the script of the command", subject.code)
@@ -89,8 +89,8 @@ def shell_scripts(subject: Subject) -> Iterator[Finding]:
             yield error(script, "line-ends", text, line)
 
 
-def job_inputs(subject: Subject) -> Iterator[Finding]:
-    """What a job reads of this machine is there."""
+def check_job_inputs(subject: Subject) -> Iterator[Finding]:
+    """Check that the inputs that a job reads of this machine are there."""
     if not isinstance(subject.declared, CommandJob | SparkJob):
         return
     for name, given in subject.declared.inputs.items():
@@ -100,8 +100,8 @@ def job_inputs(subject: Subject) -> Iterator[Finding]:
             )
 
 
-def environment_files(environment: Environment) -> Iterator[Finding]:
-    """The conda file, or the Dockerfile with its folder, is there."""
+def check_environment_files(environment: Environment) -> Iterator[Finding]:
+    """Check that the conda file, or the Dockerfile with its folder, is there."""
     if isinstance(environment.conda_file, Path):
         place = place_in(environment.source, "conda_file")
         yield from _missing(environment.conda_file, place, "the conda file")
@@ -115,13 +115,13 @@ def environment_files(environment: Environment) -> Iterator[Finding]:
 
 
 def _missing(path: Path, place: Place, noun: str, base: Path | None = None) -> Iterator[Finding]:
-    """What is wrong with a path that should be there: all of it, or only how it is spelled.
+    """Check that a path is there, and is spelled as on Linux.
 
     Below `base` where it is given, else below the folder of the file that names it.
     """
     base = base or place.file.parent
     if not path.exists():
-        there = _names(path.parent)
+        there = names_in(path.parent)
         hint = nearest(path.name, there) if there else ""
         text = f"{noun} {path} isn't there{hint or ': correct the path, or add it'}"
         yield error(place, "missing-file", text)
@@ -136,39 +136,24 @@ def _missing(path: Path, place: Place, noun: str, base: Path | None = None) -> I
 
 
 def _misspelled(path: Path, base: Path) -> str | None:
-    """The true name of a part of a path that is only there because capitals don't matter here."""
+    """Return the true name of a part of a path that is only there as capitals don't matter here."""
     try:
         relative = Path(os.path.relpath(path, base))
     except ValueError:  # on another drive
         return None
     folder = Path(os.path.normpath(base))
     for part in relative.parts:
-        if part not in ("..", ".") and (names := _names(folder)) and part not in names:
+        if part not in ("..", ".") and (names := names_in(folder)) and part not in names:
             same = [name for name in names if name.lower() == part.lower()]
             return same[0] if same else None
         folder = folder.parent if part == ".." else folder / part
     return None
 
 
-def _names(folder: Path) -> list[str]:
-    try:
-        return [path.name for path in folder.iterdir()]
-    except OSError:
-        return []
-
-
 def _carriage_return(script: Path) -> int:
-    """The first line that ends with a carriage return; 0 for none."""
+    """Return the first line that ends with a carriage return; 0 for none."""
     try:
         lines = script.read_bytes().split(b"\n")
     except OSError:
         return 0
     return next((number for number, line in enumerate(lines, 1) if line.endswith(b"\r")), 0)
-
-
-def _code_place(subject: Subject, key: str) -> Place:
-    return subject.place("code_configuration", key)
-
-
-def _is_job(subject: Subject) -> bool:
-    return isinstance(subject.declared, CommandJob | SparkJob)

@@ -1,4 +1,4 @@
-"""What the code imports: is it in the code, or in the declared environment?"""
+"""Checks that what the code imports is in the code, or in the declared environment."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runner.checks.finding import Finding, error
-from runner.checks.packages import version_of
 from runner.checks.source_code import Import, Source, is_local
 from runner.checks.subject import Subject
 from runner.package_names import OWN_NAME, PACKAGES, normal, packages_of
+from runner.venvs.names import version_of
 
 # Every conda environment with pip has them.
 _ALWAYS_THERE = frozenset({"_distutils_hack", "pip", "pkg_resources", "setuptools", "wheel"})
-# Several packages share these, so that the first name tells nothing.
+# Namespaces of several packages: the first name says nothing.
 _NAMESPACES = frozenset(
     {"azure", "azureml", "backports", "databricks", "google", "nvidia", "opentelemetry", "ruamel"}
 )
@@ -23,20 +23,20 @@ _NAMESPACES = frozenset(
 _GONE = (("sklearn.externals.joblib", "scikit-learn", (0, 23), "joblib"),)
 
 
-def of_subject(subject: Subject) -> Iterator[Finding]:
-    """The imports of the script that Azure starts, and of the files beside it that it imports."""
+def check_subject(subject: Subject) -> Iterator[Finding]:
+    """Check the imports of the script that Azure starts, and of files that it imports."""
     if subject.source is None:
         return
     told: set[str] = set()
     for imported in subject.imports:
-        for finding in (*packages(subject, imported), *gone(subject, imported)):
+        for finding in (*check_packages(subject, imported), *check_gone_modules(subject, imported)):
             if imported.module not in told:
                 told.add(imported.module)
                 yield finding
 
 
-def packages(subject: Subject, imported: Import) -> Iterator[Finding]:
-    """The package of a module that is not in the code would be installed."""
+def check_packages(subject: Subject, imported: Import) -> Iterator[Finding]:
+    """Check that the package of a module that is not in the code would be installed."""
     top = imported.module.partition(".")[0]
     if top in sys.stdlib_module_names or top in _ALWAYS_THERE or subject.finds_local(top):
         return
@@ -67,8 +67,8 @@ def packages(subject: Subject, imported: Import) -> Iterator[Finding]:
     yield error(imported.place, "package", text)
 
 
-def gone(subject: Subject, imported: Import) -> Iterator[Finding]:
-    """A module is one that the installed version of its package still has."""
+def check_gone_modules(subject: Subject, imported: Import) -> Iterator[Finding]:
+    """Check that the installed version of its package still has a module."""
     named = {imported.module, *(f"{imported.module}.{name}" for name in imported.names)}
     for module, package, first, instead in _GONE:
         version = (subject.resolved or {}).get(package)
@@ -80,7 +80,7 @@ def gone(subject: Subject, imported: Import) -> Iterator[Finding]:
 
 
 def _candidates(imported: Import) -> tuple[str, ...]:
-    """The packages that a module may come from; none where that can't be told."""
+    """Return the packages that a module may come from; none where that can't be told."""
     longest = imported.module
     for name in imported.names:
         if f"{imported.module}.{name}" in PACKAGES:
@@ -90,7 +90,7 @@ def _candidates(imported: Import) -> tuple[str, ...]:
 
 
 def _is_sure(subject: Subject, imported: Import) -> bool:
-    """Whether no other package of the environment can be the one that has the module.
+    """Return whether no other package of the environment can be the one that has the module.
 
     Sure it is of a module whose package is known, or where every package that is declared is known
     to be imported by its own name.
@@ -99,9 +99,7 @@ def _is_sure(subject: Subject, imported: Import) -> bool:
     parts = module.split(".")
     if any(".".join(parts[:length]) in PACKAGES for length in range(1, len(parts) + 1)):
         return True
-    if parts[0] in OWN_NAME:
-        return True
-    if _is_installed_here(parts[0]):
+    if parts[0] in OWN_NAME or _is_installed_here(parts[0]):
         return True
     used = {
         normal(name)
@@ -118,7 +116,7 @@ def _is_sure(subject: Subject, imported: Import) -> bool:
 
 
 def _is_installed_here(module: str) -> bool:
-    """Whether the runner's own environment has the module, of a package of the same name."""
+    """Return whether the runner's own environment has the module, of a package of its name."""
     from importlib.metadata import PackageNotFoundError, distribution
 
     try:
@@ -129,7 +127,7 @@ def _is_installed_here(module: str) -> bool:
 
 
 def _lies_above(subject: Subject, top: str) -> bool:
-    """Whether a module lies in the code's top folder, and the started script in another."""
+    """Return whether a module lies in the code's top folder, and the started script in another."""
     code, entry = subject.code, subject.entry
     if code is None or entry is None or subject.kind != "command" or entry.parent == code:
         return False
@@ -139,7 +137,7 @@ def _lies_above(subject: Subject, top: str) -> bool:
 
 
 def _changes_path(source: Source | None) -> bool:
-    """Whether a script says itself where modules are looked for."""
+    """Return whether a script changes where modules are looked for."""
     if source is None:
         return False
     return any(

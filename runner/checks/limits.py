@@ -1,4 +1,4 @@
-"""What Azure itself doesn't take, whatever the code is."""
+"""Checks for what Azure itself doesn't take, whatever the code is."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ _OF_JOBS = frozenset(
 )
 
 
-def of_subject(subject: Subject) -> Iterator[Finding]:
-    """What a deployment or job asks of Azure."""
-    yield from instance_type(subject)
-    yield from variables(subject)
-    yield from secrets(subject)
-    yield from workers(subject)
+def check_subject(subject: Subject) -> Iterator[Finding]:
+    """Check what a deployment or job asks of Azure."""
+    yield from check_instance_type(subject)
+    yield from check_variables(subject)
+    yield from check_secrets(subject)
+    yield from check_workers(subject)
 
 
-def instance_type(subject: Subject) -> Iterator[Finding]:
-    """The machine is of a size that Azure still has."""
+def check_instance_type(subject: Subject) -> Iterator[Finding]:
+    """Check that the machine is of a size that Azure still has."""
     declared = subject.declared
     size: str | None
     if isinstance(declared, OnlineDeployment):
@@ -53,8 +53,8 @@ def instance_type(subject: Subject) -> Iterator[Finding]:
             yield error(place, "retired-size", text)
 
 
-def variables(subject: Subject) -> Iterator[Finding]:
-    """No variable is set that Azure sets itself."""
+def check_variables(subject: Subject) -> Iterator[Finding]:
+    """Check that no variable is set that Azure sets itself."""
     declared = subject.declared
     if isinstance(declared, SparkJob):
         return
@@ -63,19 +63,16 @@ def variables(subject: Subject) -> Iterator[Finding]:
     else:
         names, keys = declared.environment_variables, ["environment_variables"]
     taken = _OF_JOBS if isinstance(declared, CommandJob) else _OF_DEPLOYMENTS
-    has_own_server = subject.environment is not None and (
-        subject.environment.build is not None or subject.environment.inference_config is not None
-    )
+    if subject.has_own_server or subject.only_azure_knows:
+        return
     for name in sorted(names.keys() & taken):
-        if has_own_server or subject.only_azure_knows:
-            continue
         text = f"{name} is set by Azure itself, and not to this value: take it out"
         yield warning(subject.place(*keys, name), "variable", text)
 
 
-def secrets(subject: Subject) -> Iterator[Finding]:
-    """No variable of an online deployment is a secret in clear: whoever may read the deployment
-    reads it there. Its value is in no finding."""
+def check_secrets(subject: Subject) -> Iterator[Finding]:
+    """Check that no variable of an online deployment is a secret in clear: whoever may read the
+    deployment reads it there. Its value is in no finding."""
     declared = subject.declared
     if not isinstance(declared, OnlineDeployment):
         return
@@ -84,8 +81,8 @@ def secrets(subject: Subject) -> Iterator[Finding]:
         yield warning(subject.place("environment_variables", name), "secret", f"{text} {WAY_OUT}")
 
 
-def workers(subject: Subject) -> Iterator[Finding]:
-    """An instance under Azure's inference server has a process for each request that is let in."""
+def check_workers(subject: Subject) -> Iterator[Finding]:
+    """Check that Azure's inference server has a process for each request that is let in."""
     declared, environment = subject.declared, subject.environment
     if not isinstance(declared, OnlineDeployment):
         return
@@ -100,7 +97,7 @@ def workers(subject: Subject) -> Iterator[Finding]:
     model = subject.model
     if not subject.has_script and (model is None or model.type != "mlflow_model"):
         return  # another server answers
-    if subject.only_azure_knows or (environment is not None and environment.image is None):
+    if subject.only_azure_knows or subject.has_own_server:
         return
     at_once = declared.request_settings.max_concurrent_requests_per_instance
     if processes < at_once:

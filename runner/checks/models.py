@@ -1,4 +1,4 @@
-"""Models: are they what their type says, and can their environment load them?"""
+"""Checks that models are what their type says, and that their environment can load them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from runner.engine.mlmodel import SCALARS, MlModel, read_mlmodel
 from runner.errors import JobFailed
 from runner.package_names import normal
 from runner.venvs.environment import DeclaredEnvironment
-from runner.venvs.names import name_of
+from runner.venvs.names import name_of, version_of
 from runner.venvs.reading import model_environment
 
 # How far two versions of a library may be apart, as digits that must be the same, before what one
@@ -29,24 +29,24 @@ _SERVED: Mapping[str, frozenset[str]] = {
 }
 
 
-def of_subject(subject: Subject) -> Iterator[Finding]:
-    """What a deployment asks of its model."""
-    yield from needs_script(subject)
-    yield from library(subject)
-    yield from saved_version(subject)
-    yield from saved_python(subject)
-    yield from declared_twice(subject)
-    yield from sample(subject)
+def check_subject(subject: Subject) -> Iterator[Finding]:
+    """Check what a deployment asks of its model."""
+    yield from check_needs_script(subject)
+    yield from check_library(subject)
+    yield from check_saved_version(subject)
+    yield from check_saved_python(subject)
+    yield from check_declared_twice(subject)
+    yield from check_sample(subject)
 
 
-def of_assets(catalog: Catalog) -> Iterator[Finding]:
-    """The models that have a declaration of their own."""
+def check_assets(catalog: Catalog) -> Iterator[Finding]:
+    """Check the models that have a declaration of their own."""
     for model in catalog.models.values():
-        yield from mlmodel(model, place_in(model.source, "path"))
+        yield from check_mlmodel(model, place_in(model.source, "path"))
 
 
-def mlmodel(model: Model, place: Place) -> Iterator[Finding]:
-    """A model of type mlflow_model has an `MLmodel` that MLflow can go by."""
+def check_mlmodel(model: Model, place: Place) -> Iterator[Finding]:
+    """Check that a model of type mlflow_model has an `MLmodel` that MLflow can go by."""
     if model.type != "mlflow_model" or not isinstance(model.path, Path) or not model.path.exists():
         return
     try:
@@ -55,8 +55,8 @@ def mlmodel(model: Model, place: Place) -> Iterator[Finding]:
         yield error(place, "mlmodel", str(problem))
 
 
-def needs_script(subject: Subject) -> Iterator[Finding]:
-    """A model that Azure has no script for has one of its own, or an image that serves it."""
+def check_needs_script(subject: Subject) -> Iterator[Finding]:
+    """Check that a model that Azure has no script for has its own, or an image that serves it."""
     model = subject.model
     if model is None or subject.has_script or model.type in _SERVED[subject.kind]:
         return
@@ -72,8 +72,8 @@ def needs_script(subject: Subject) -> Iterator[Finding]:
     yield error(subject.place("model"), "needs-script", text)
 
 
-def library(subject: Subject) -> Iterator[Finding]:
-    """An environment of the deployment's own has the library that its MLflow model needs."""
+def check_library(subject: Subject) -> Iterator[Finding]:
+    """Check that an environment of the deployment's own has the library of its MLflow model."""
     if subject.mlmodel is None or subject.resolved is None or subject.environment is None:
         return
     if subject.has_script:
@@ -90,8 +90,8 @@ def library(subject: Subject) -> Iterator[Finding]:
             yield error(subject.place("environment"), "library", text)
 
 
-def saved_version(subject: Subject) -> Iterator[Finding]:
-    """The library has the version that the model was saved with, or a near one."""
+def check_saved_version(subject: Subject) -> Iterator[Finding]:
+    """Check that the library has the version that the model was saved with, or a near version."""
     if subject.mlmodel is None or subject.resolved is None:
         return
     for name, saved in subject.mlmodel.saved_versions.items():
@@ -106,19 +106,19 @@ def saved_version(subject: Subject) -> Iterator[Finding]:
         yield warning(where, "saved-version", text)
 
 
-def saved_python(subject: Subject) -> Iterator[Finding]:
-    """A pickled model is not loaded by an older Python than it was saved with.
+def check_saved_python(subject: Subject) -> Iterator[Finding]:
+    """Check that a pickled model is not loaded by an older Python than it was saved with.
 
-    One with functions of its own (pyfunc) is loaded by that Python alone, as they are pickled as
-    bytecode.
+    A model with functions of its own (pyfunc) is loaded by that Python alone, as they are pickled
+    as bytecode.
     """
     model, environment = subject.mlmodel, subject.environment
     if model is None or environment is None or subject.wanted is None or not model.saved_python:
         return
-    saved = _minor(model.saved_python)
-    has = _minor(subject.wanted.python or "")
+    saved = version_of(model.saved_python)[:2]
+    has = version_of(subject.wanted.python or "")[:2]
     own = model.loader_module == "mlflow.pyfunc.model"
-    if not saved or not has or not (model.pickle or own):
+    if len(saved) < 2 or len(has) < 2 or not (model.pickle or own):
         return
     if has < saved or (own and has != saved):
         text = (
@@ -128,14 +128,14 @@ def saved_python(subject: Subject) -> Iterator[Finding]:
         yield warning(subject.place("environment"), "saved-python", text)
 
 
-def declared_twice(subject: Subject) -> Iterator[Finding]:
-    """The files of a model that say what it needs say the same: Azure goes by conda.yaml alone."""
+def check_declared_twice(subject: Subject) -> Iterator[Finding]:
+    """Check that the files of a model ask for the same packages: Azure reads conda.yaml alone."""
     model, wanted = subject.mlmodel, subject.wanted
     if model is None or wanted is None or subject.environment is not None:
         return
     try:
         own = model_environment(model.folder)
-    except DeclarationError:  # which whoever runs it here is told
+    except DeclarationError:  # running it here reports that
         return
     if own is None or own.source == wanted.source:
         return
@@ -149,14 +149,14 @@ def declared_twice(subject: Subject) -> Iterator[Finding]:
             yield warning(Place(Path(wanted.source), 0), "declared-twice", text)
 
 
-def sample(subject: Subject) -> Iterator[Finding]:
-    """The script that Azure writes for a model without one finds a sample of what the model takes
-    and returns, which it does before it loads the model."""
-    model, environment = subject.mlmodel, subject.environment
-    if subject.kind != "online" or subject.has_script or model is None or subject.only_azure_knows:
+def check_sample(subject: Subject) -> Iterator[Finding]:
+    """Check that the script that Azure writes for a model without one finds a sample of what the
+    model takes and returns, which it does before it loads the model."""
+    model = subject.mlmodel
+    if subject.kind != "online" or subject.has_script or model is None:
         return
-    if environment is not None and (environment.inference_config or environment.image is None):
-        return  # it starts a server of its own, or what a Dockerfile says
+    if subject.only_azure_knows or subject.has_own_server:
+        return
     found = _without_sample(model)
     if found is not None:
         part, way_out = found
@@ -169,7 +169,7 @@ def sample(subject: Subject) -> Iterator[Finding]:
 
 
 def _without_sample(model: MlModel) -> tuple[str, str] | None:
-    """The part of a model that the generated script fails over, and a way out.
+    """Return the part of a model that the generated script fails over, and a way out.
 
     Source: the script itself, which tests/local/serving/record_azure.py names.
     """
@@ -191,7 +191,7 @@ def _without_sample(model: MlModel) -> tuple[str, str] | None:
 
 
 def _holds_object(file: Path | None) -> bool:
-    """Whether a file holds a JSON object with something in it."""
+    """Return whether a file holds a JSON object with something in it."""
     try:
         held = json.loads(file.read_bytes()) if file is not None else None
     except (OSError, ValueError, RecursionError):
@@ -204,19 +204,9 @@ def _by_name(declared: DeclaredEnvironment) -> dict[str, str]:
     return {name: requirement for name, requirement in named if name is not None}
 
 
-def _minor(version: str) -> tuple[int, ...]:
-    """3 and 11 of 3.11.7; empty for a version without a minor."""
-    found = re.match(r"(\d+)\.(\d+)", version)
-    return (int(found[1]), int(found[2])) if found else ()
-
-
 def _alike(name: str, saved: str, has: str) -> bool:
     digits = _ALIKE.get(name, _ALIKE_ELSEWHERE)
-    return _digits(saved)[:digits] == _digits(has)[:digits]
-
-
-def _digits(version: str) -> list[str]:
-    return re.split(r"[.+]", version)
+    return re.split(r"[.+]", saved)[:digits] == re.split(r"[.+]", has)[:digits]
 
 
 def _model_place(subject: Subject) -> Place:

@@ -1,4 +1,4 @@
-"""Declared environments: can Azure make them, and do they hold what its executors need?"""
+"""Checks that Azure can make a declared environment, and that it holds what executors need."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from runner.azure_executor import MONITORING, SERVER, online_needs
 from runner.checks.finding import Finding, error, warning
 from runner.checks.source_code import Source, calls
 from runner.checks.subject import Subject, place_in
-from runner.declarations import Environment
-from runner.declarations.document import ListNode, MappingNode, ScalarNode, read_document
+from runner.declarations.document import ListNode, MappingNode, Node, ScalarNode, read_document
 from runner.declarations.problem import DeclarationError, Place
+from runner.venvs.names import name_of, version_of
 
 # Packages of conda's that only other systems have: an environment exported there names them.
 _ELSEWHERE = re.compile(
@@ -44,24 +44,24 @@ _LOG_MODELS = ("log_model", "autolog")
 _TRACKS = ("autolog", "log_", "register_model", "set_experiment", "set_tag", "start_run")
 
 
-def of_subject(subject: Subject) -> Iterator[Finding]:
-    """The environment of a deployment or job, its own or its model's."""
-    yield from environment_required(subject)
-    yield from conda_builds(subject)
-    yield from other_systems(subject)
-    yield from local_files(subject)
-    yield from batch_executor(subject)
-    yield from inference_server(subject)
-    yield from monitoring(subject)
-    yield from old_python(subject)
-    yield from old_server(subject)
-    yield from numpy_2(subject)
-    yield from tracking(subject)
-    yield from logged_models(subject)
+def check_subject(subject: Subject) -> Iterator[Finding]:
+    """Check the environment of a deployment or job, its own or its model's."""
+    yield from check_environment_required(subject)
+    yield from check_conda_builds(subject)
+    yield from check_other_systems(subject)
+    yield from check_local_files(subject)
+    yield from check_batch_executor(subject)
+    yield from check_inference_server(subject)
+    yield from check_monitoring(subject)
+    yield from check_old_python(subject)
+    yield from check_old_server(subject)
+    yield from check_numpy_2(subject)
+    yield from check_tracking(subject)
+    yield from check_logged_models(subject)
 
 
-def environment_required(subject: Subject) -> Iterator[Finding]:
-    """A deployment with a script has an environment, as the model's own is not taken then."""
+def check_environment_required(subject: Subject) -> Iterator[Finding]:
+    """Check that a deployment with a script has an environment, as the model's is not used then."""
     if subject.has_script and subject.declared.environment is None:
         text = (
             f"{subject.name} has a scoring script and no environment, which Azure refuses, even"
@@ -70,8 +70,8 @@ def environment_required(subject: Subject) -> Iterator[Finding]:
         yield error(subject.place("code_configuration"), "environment", text)
 
 
-def conda_builds(subject: Subject) -> Iterator[Finding]:
-    """No package of conda's is pinned to a build, which exists for one system only."""
+def check_conda_builds(subject: Subject) -> Iterator[Finding]:
+    """Check that no package of conda's is pinned to a build, which exists for one system only."""
     builds = [
         (node.place, node.text)
         for node in _conda_packages(subject)
@@ -89,8 +89,8 @@ def conda_builds(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def other_systems(subject: Subject) -> Iterator[Finding]:
-    """No package of conda's is one that only Windows or macOS have."""
+def check_other_systems(subject: Subject) -> Iterator[Finding]:
+    """Check that no package of conda's exists for Windows or macOS alone."""
     for node in _conda_packages(subject):
         name = _name(node)
         if _ELSEWHERE.fullmatch(name):
@@ -101,8 +101,8 @@ def other_systems(subject: Subject) -> Iterator[Finding]:
             yield error(node.place, "other-system", text)
 
 
-def local_files(subject: Subject) -> Iterator[Finding]:
-    """No line below pip is a file of this machine: only the conda file itself is sent.
+def check_local_files(subject: Subject) -> Iterator[Finding]:
+    """Check that no line below pip is a file of this machine: only the conda file itself is sent.
 
     That of a model is sent with the files that lie beside it.
     """
@@ -117,8 +117,8 @@ def local_files(subject: Subject) -> Iterator[Finding]:
             yield error(node.place, "local-file", text)
 
 
-def batch_executor(subject: Subject) -> Iterator[Finding]:
-    """The environment of a batch deployment's script has azureml-core."""
+def check_batch_executor(subject: Subject) -> Iterator[Finding]:
+    """Check that the environment of a batch deployment's script has azureml-core."""
     if subject.kind != "batch" or not subject.has_script:
         return
     if _lacks(subject, _OF_BATCH):
@@ -129,9 +129,9 @@ def batch_executor(subject: Subject) -> Iterator[Finding]:
         yield error(conda_place(subject), "batch-executor", text)
 
 
-def inference_server(subject: Subject) -> Iterator[Finding]:
-    """An environment that an online deployment declares has the server that runs its script, be
-    that its own or the one that Azure writes."""
+def check_inference_server(subject: Subject) -> Iterator[Finding]:
+    """Check that an environment that an online deployment declares has the server that runs its
+    script, be that its own or what Azure writes."""
     if SERVER in _container_lacks(subject):
         text = (
             "the environment lacks azureml-inference-server-http, without which the container of"
@@ -140,8 +140,8 @@ def inference_server(subject: Subject) -> Iterator[Finding]:
         yield error(conda_place(subject), "inference-server", text)
 
 
-def monitoring(subject: Subject) -> Iterator[Finding]:
-    """The packages of a model without a script have what Azure's script for it imports."""
+def check_monitoring(subject: Subject) -> Iterator[Finding]:
+    """Check that the packages of a model without a script have what Azure's script imports."""
     if subject.mlmodel is not None and MONITORING in _container_lacks(subject):
         own = subject.environment is None
         whose = "the model's packages lack" if own else "the environment lacks"
@@ -154,8 +154,8 @@ def monitoring(subject: Subject) -> Iterator[Finding]:
         yield error(conda_place(subject), "monitoring", text)
 
 
-def old_python(subject: Subject) -> Iterator[Finding]:
-    """The Python is one that Azure's inference server still runs on."""
+def check_old_python(subject: Subject) -> Iterator[Finding]:
+    """Check that Azure's inference server still runs on the declared Python."""
     if subject.kind != "online" or subject.wanted is None or not subject.wanted.python:
         return
     version = version_of(subject.wanted.python)
@@ -168,8 +168,8 @@ def old_python(subject: Subject) -> Iterator[Finding]:
         yield warning(next(iter(named), conda_place(subject)), "old-python", text)
 
 
-def old_server(subject: Subject) -> Iterator[Finding]:
-    """The inference server is none that the Python is too new for."""
+def check_old_server(subject: Subject) -> Iterator[Finding]:
+    """Check that the Python is not too new for the inference server."""
     resolved = subject.resolved or {}
     if subject.kind != "online" or subject.wanted is None or SERVER not in resolved:
         return
@@ -183,8 +183,8 @@ def old_server(subject: Subject) -> Iterator[Finding]:
         yield error(requirement_place(subject, SERVER), "old-server", text)
 
 
-def numpy_2(subject: Subject) -> Iterator[Finding]:
-    """No package is built for NumPy 1 where NumPy 2 would be installed."""
+def check_numpy_2(subject: Subject) -> Iterator[Finding]:
+    """Check that no package is built for NumPy 1 where NumPy 2 would be installed."""
     resolved = subject.resolved or {}
     if version_of(resolved.get("numpy", "0"))[0] < 2:
         return
@@ -198,8 +198,8 @@ def numpy_2(subject: Subject) -> Iterator[Finding]:
             yield error(requirement_place(subject, name), "numpy-2", text)
 
 
-def tracking(subject: Subject) -> Iterator[Finding]:
-    """A job that logs with MLflow has the package that lets MLflow reach Azure's tracking."""
+def check_tracking(subject: Subject) -> Iterator[Finding]:
+    """Check that a job that logs with MLflow has the package that reaches Azure's tracking."""
     if subject.kind != "command" or not _lacks(subject, _OF_TRACKING):
         return
     if any(name[0] == "mlflow" and name[-1].startswith(_TRACKS) for _, name, _ in _calls(subject)):
@@ -210,8 +210,8 @@ def tracking(subject: Subject) -> Iterator[Finding]:
         yield error(conda_place(subject), "tracking", text)
 
 
-def logged_models(subject: Subject) -> Iterator[Finding]:
-    """A job doesn't log models with an MLflow that Azure's tracking doesn't know yet."""
+def check_logged_models(subject: Subject) -> Iterator[Finding]:
+    """Check that a job doesn't log models with an MLflow that Azure's tracking doesn't know yet."""
     resolved = subject.resolved or {}
     version = resolved.get("mlflow") or resolved.get("mlflow-skinny") or "0"
     if subject.kind != "command" or version_of(version)[0] < 3:
@@ -230,26 +230,21 @@ def logged_models(subject: Subject) -> Iterator[Finding]:
 
 
 def conda_place(subject: Subject) -> Place:
-    """Where packages are declared: the list below pip, else the conda file's packages, else it."""
+    """Return where packages are declared: below pip, else the conda file's packages, else it."""
     node = conda_node(subject)
     if node is None:
         if subject.environment is not None:
             return place_in(subject.environment.source, "conda_file")
         source = subject.wanted.source if subject.wanted else str(subject.declared.file)
         return Place(Path(source), 0) if Path(source).is_absolute() else subject.place()
-    packages = node.entries.get("dependencies")
-    if isinstance(packages, ListNode):
-        for item in packages.items:
-            if isinstance(item, MappingNode) and "pip" in item.entries:
-                return item.key_places["pip"]
-        return node.key_places["dependencies"]
-    return node.place
+    for item in _dependencies(subject):
+        if isinstance(item, MappingNode) and "pip" in item.entries:
+            return item.key_places["pip"]
+    return node.key_places.get("dependencies", node.place)
 
 
 def requirement_place(subject: Subject, name: str) -> Place:
-    """Where a package is asked for, else where packages are."""
-    from runner.venvs.names import name_of
-
+    """Return where a package is asked for, else where packages are."""
     for requirement, place in (subject.wanted.places if subject.wanted else {}).items():
         if name_of(requirement) == name:
             return parse_place(place)
@@ -257,7 +252,7 @@ def requirement_place(subject: Subject, name: str) -> Place:
 
 
 def parse_place(text: str) -> Place:
-    """The place of `file:line`, or of `file (who declares it there)`."""
+    """Return the place of `file:line`, or of `file (who declares it there)`."""
     file, _, line = text.rpartition(":")
     if line.isdecimal() and file:
         return Place(Path(file), int(line))
@@ -265,7 +260,7 @@ def parse_place(text: str) -> Place:
 
 
 def conda_node(subject: Subject) -> MappingNode | None:
-    """The content of the conda file that counts, with its lines; None for none that can be read."""
+    """Return the content of the conda file that counts; None where none can be read."""
     environment = subject.environment
     if environment is not None:
         written = environment.source.entries.get("conda_file")
@@ -282,21 +277,12 @@ def conda_node(subject: Subject) -> MappingNode | None:
         return None
 
 
-def version_of(text: str) -> tuple[int, ...]:
-    """The numbers at the beginning of a version."""
-    return tuple(int(part) for part in re.findall(r"\d+", re.split(r"[^\d.]", text)[0] or "0"))
-
-
-def has_conda_file(environment: Environment | None) -> bool:
-    return environment is not None and environment.conda_file is not None
-
-
 def _lacks(subject: Subject, packages: Iterable[str]) -> bool:
-    """Whether it is known that none of the packages would be installed.
+    """Return whether it is known that none of the packages would be installed.
 
-    Known it is of packages that are declared here, all of them or with what they bring along.
+    That is known of packages that are declared here, all of them or with what they bring along.
     """
-    if subject.environment is not None and not has_conda_file(subject.environment):
+    if subject.environment is not None and subject.environment.conda_file is None:
         return False
     if subject.only_azure_knows or subject.wanted is None:
         return False
@@ -308,38 +294,40 @@ def _lacks(subject: Subject, packages: Iterable[str]) -> bool:
 
 
 def _container_lacks(subject: Subject) -> list[str]:
-    """The packages without which the container of an online deployment doesn't start, of those
-    that it is known to lack."""
+    """Return the packages that a container is known to lack and doesn't start without."""
     environment = subject.environment
     if subject.kind != "online" or (environment is None and subject.has_script):
         return []
-    if environment is not None and (environment.inference_config or environment.image is None):
-        return []  # it starts a server of its own, or what a Dockerfile says
+    if subject.has_own_server:
+        return []
     image = environment.image if environment is not None else None
     needs = online_needs(subject.has_script, image)
     return [package for package, enough in needs if _lacks(subject, enough)]
 
 
-def _conda_packages(subject: Subject) -> Iterator[ScalarNode]:
+def _dependencies(subject: Subject) -> tuple[Node, ...]:
+    """Return the packages of the conda file, and what it has below pip."""
     node = conda_node(subject)
-    packages = node.entries.get("dependencies") if node is not None else None
-    for item in packages.items if isinstance(packages, ListNode) else ():
-        if isinstance(item, ScalarNode):
-            yield item
+    return _items(node, "dependencies") if node is not None else ()
+
+
+def _items(node: MappingNode, key: str) -> tuple[Node, ...]:
+    found = node.entries.get(key)
+    return found.items if isinstance(found, ListNode) else ()
+
+
+def _conda_packages(subject: Subject) -> Iterator[ScalarNode]:
+    return (item for item in _dependencies(subject) if isinstance(item, ScalarNode))
 
 
 def _pip_lines(subject: Subject) -> Iterator[ScalarNode]:
-    node = conda_node(subject)
-    packages = node.entries.get("dependencies") if node is not None else None
-    for item in packages.items if isinstance(packages, ListNode) else ():
-        lines = item.entries.get("pip") if isinstance(item, MappingNode) else None
-        for line in lines.items if isinstance(lines, ListNode) else ():
-            if isinstance(line, ScalarNode):
-                yield line
+    for item in _dependencies(subject):
+        lines = _items(item, "pip") if isinstance(item, MappingNode) else ()
+        yield from (line for line in lines if isinstance(line, ScalarNode))
 
 
 def _name(spec: ScalarNode) -> str:
-    """The package that a specification of conda's names."""
+    """Return the package that a specification of conda's names."""
     return re.split(r"[\s=<>!~\[]", spec.text.rpartition("::")[2])[0].lower()
 
 

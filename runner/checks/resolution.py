@@ -1,6 +1,6 @@
-"""Which versions a declared environment comes to: asked of uv, and nothing is installed.
+"""Asks uv to which versions a declared environment comes; nothing is installed.
 
-What came of it is kept for a day in the project's home, as asking takes seconds and an index.
+The answer is kept for a day in the project's home, as asking takes seconds and an index.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from runner.engine.text import one_line
 from runner.errors import EnvironmentRefused
 from runner.files.atomic import write_atomically
 from runner.files.privacy import make_private
@@ -23,11 +25,19 @@ from runner.venvs.environment import DeclaredEnvironment
 from runner.venvs.names import name_of
 from runner.venvs.python_version import minor_of
 from runner.venvs.secrets import without_keys
-from runner.venvs.uv import UvFailed, explanation, find_uv, named_place, refused, run_uv, way_to_uv
+from runner.venvs.uv import (
+    UvFailed,
+    error_for,
+    explanation,
+    find_uv,
+    named_place,
+    run_uv,
+    way_to_uv,
+)
 
 _KEPT = 24 * 60 * 60  # seconds
 _PLATFORM = "x86_64-manylinux_2_28"  # Azure's images are newer, and no package asks for more
-# What uv says of a package whose needs only its own code would tell, which would be run for it.
+# uv's words for a package whose requirements only running its own code would show.
 _UNBUILT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*?)(?:[=<>!~][^\s]*)? has no usable wheels")
 _MOST_UNBUILT = 8
 _LABEL = re.compile(r" \(\d+\)|\.$")  # uv numbers its conclusions
@@ -36,49 +46,46 @@ _LINE = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)")
 
 @dataclass(frozen=True)
 class Resolution:
-    """What an environment comes to, or why it comes to nothing; neither where nobody knows."""
+    """The versions that an environment comes to, or why it comes to none, if that is known."""
 
     versions: Mapping[str, str] | None = None  # by normal name
     refusal: str | None = None  # uv's own explanation, on one line
     place: str | None = None  # of the requirement that it names first, else what declares them
     sure: bool = True  # False where conda may have what PyPI hasn't
     unknown: str | None = None  # why it could not be asked
-    # Declared packages of which nobody knows what they need before they are built.
+    # Declared packages whose requirements are unknown until they are built.
     unbuilt: tuple[str, ...] = ()
 
 
 def resolve(declared: DeclaredEnvironment, home: Path) -> Resolution:
     """Ask uv for the versions of a Linux machine with the declared Python."""
-    key = _key(declared)
-    kept = _read(home, key)
-    if kept is not None and time.time() - kept[0] < _KEPT:
-        return Resolution(kept[1], unbuilt=kept[2])
+    file = home / "checks" / f"{_key(declared)}.json"
+    age, kept = _read(file)
+    if kept is not None and age < _KEPT:
+        return kept
     try:
         versions, unbuilt = _compile(declared.requirements, declared)
     except EnvironmentRefused:
-        missing = f"there is no uv: {way_to_uv()}"
-        return Resolution(kept[1], unbuilt=kept[2]) if kept else Resolution(unknown=missing)
+        return kept or Resolution(unknown=f"there is no uv: {way_to_uv()}")
     except UvFailed as failed:
-        said = str(failed)
-        if isinstance(refused(failed, declared, Path()), EnvironmentRefused):
-            return (
-                Resolution(kept[1], unbuilt=kept[2]) if kept else Resolution(unknown=_shown(said))
-            )
-        if _UNBUILT.search(_one_line(said)):
-            return Resolution(unknown=_shown(said))
-        return Resolution(
-            refusal=_shown(said),
-            place=named_place(said, declared),
-            sure=_is_of_pip_alone(declared),
-        )
-    _keep(home, key, versions, unbuilt)
+        printed = str(failed)
+        shown = _LABEL.sub("", explanation(printed))
+        if isinstance(error_for(failed, declared, Path()), EnvironmentRefused):
+            return kept or Resolution(unknown=shown)
+        if _UNBUILT.search(one_line(printed)):
+            return Resolution(unknown=shown)
+        place = named_place(printed, declared)
+        return Resolution(refusal=shown, place=place, sure=_is_of_pip_alone(declared))
+    with suppress(OSError):  # the next check asks again
+        make_private(file.parent, home)
+        write_atomically(file, json.dumps({"versions": versions, "unbuilt": unbuilt}))
     return Resolution(versions, unbuilt=unbuilt)
 
 
 def _is_of_pip_alone(declared: DeclaredEnvironment) -> bool:
-    """Whether what can't be resolved are packages that pip is asked for.
+    """Return whether pip is asked for the packages that can't be resolved.
 
-    What conda is asked for, conda may have in versions that PyPI has not.
+    What conda is asked for, it may have in versions that PyPI has not.
     """
     pip = _pip_lines(declared)
     if pip is None:
@@ -93,7 +100,7 @@ def _is_of_pip_alone(declared: DeclaredEnvironment) -> bool:
 
 
 def _pip_lines(declared: DeclaredEnvironment) -> Sequence[str] | None:
-    """The requirements below `pip:` of a conda file that asks conda for packages too."""
+    """Return the requirements below `pip:` of a conda file that asks conda for packages too."""
     if declared.conda is None:
         return None
     dependencies = declared.conda.get("dependencies") or []
@@ -108,8 +115,8 @@ def _pip_lines(declared: DeclaredEnvironment) -> Sequence[str] | None:
 def _compile(
     requirements: Sequence[str], declared: DeclaredEnvironment
 ) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The versions that requirements come to, and the packages that are left out as they have no
-    wheel. Raises UvFailed."""
+    """Return the versions that requirements come to, and the packages that are left out as they
+    have no wheel. Raises UvFailed."""
     if not requirements:
         return {}, ()
     unbuilt: list[str] = []
@@ -117,7 +124,7 @@ def _compile(
         try:
             return _compile_wheels(requirements, declared, unbuilt), tuple(unbuilt)
         except UvFailed as failed:
-            found = {normal(name) for name in _UNBUILT.findall(_one_line(str(failed)))}
+            found = {normal(name) for name in _UNBUILT.findall(one_line(failed))}
             new = sorted(found - set(unbuilt))
             if not new or len(unbuilt) >= _MOST_UNBUILT:
                 raise
@@ -148,14 +155,6 @@ def _compile_wheels(
     return {normal(name): version for name, version in _LINE.findall(text)}
 
 
-def _one_line(said: str) -> str:
-    return " ".join(said.split())
-
-
-def _shown(said: str) -> str:
-    return _LABEL.sub("", explanation(said))
-
-
 def _key(declared: DeclaredEnvironment) -> str:
     content = [
         declared.requirements,
@@ -167,24 +166,11 @@ def _key(declared: DeclaredEnvironment) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:20]
 
 
-def _file(home: Path, key: str) -> Path:
-    return home / "checks" / f"{key}.json"
-
-
-def _read(home: Path, key: str) -> tuple[float, dict[str, str], tuple[str, ...]] | None:
-    """When it was kept, and what; None for nothing."""
+def _read(file: Path) -> tuple[float, Resolution | None]:
+    """Return how many seconds ago an answer was kept, and the answer; None where there is none."""
     try:
-        file = _file(home, key)
         found = json.loads(file.read_bytes())
-        return file.stat().st_mtime, dict(found["versions"]), tuple(found["unbuilt"])
+        age = time.time() - file.stat().st_mtime
+        return age, Resolution(dict(found["versions"]), unbuilt=tuple(found["unbuilt"]))
     except (OSError, ValueError, TypeError, KeyError):
-        return None
-
-
-def _keep(home: Path, key: str, versions: Mapping[str, str], unbuilt: Sequence[str]) -> None:
-    try:
-        file = _file(home, key)
-        make_private(file.parent, home)
-        write_atomically(file, json.dumps({"versions": versions, "unbuilt": unbuilt}))
-    except OSError:
-        return  # the next check asks again
+        return 0.0, None

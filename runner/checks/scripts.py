@@ -1,4 +1,4 @@
-"""Scoring scripts and the programs of jobs, as far as reading them tells."""
+"""Checks scoring scripts and the programs of jobs, by reading them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runner.checks.finding import Finding, error, warning
-from runner.checks.source_code import Source, binds, calls, dotted, function, parse, read_source
-from runner.checks.subject import Subject
+from runner.checks.source_code import (
+    Source,
+    binds,
+    calls,
+    dotted,
+    function,
+    functions,
+    parse,
+    read_source,
+)
+from runner.checks.subject import Subject, names_in
 from runner.declarations import BatchDeployment
 from runner.declarations.problem import Place
 from runner.nearest import nearest
@@ -18,30 +27,30 @@ from runner.nearest import nearest
 _MODEL_DIR = "AZUREML_MODEL_DIR"
 _FROM_CONFIG = ("Workspace.from_config", "MLClient.from_config")
 _CONFIG = "config.json"
-# A path of somebody's own machine, as a whole string.
+# A string that is a path of a person's own machine.
 _OWN_PATH = re.compile(r"(?:[A-Za-z]:[\\/]|/home/\w|/Users/\w|/mnt/c/)[^\n\r]*")
 _OF_AZURE = ("/home/azureuser",)
 
 
-def of_subject(subject: Subject) -> Iterator[Finding]:
-    """The script that Azure starts, where there is one and it lies here."""
+def check_subject(subject: Subject) -> Iterator[Finding]:
+    """Check the script that Azure starts, where there is one and it lies here."""
     if subject.entry is None or not subject.entry.is_file():
         return
-    yield from syntax(subject)
+    yield from check_syntax(subject)
     source = subject.source
     if source is None:
         return
     if subject.has_script:
-        yield from functions(subject, source)
-        yield from run_parameters(subject, source)
-        yield from run_returns(subject, source)
-        yield from model_path(subject, source)
-    yield from workspace_config(subject, source)
-    yield from own_paths(source)
+        yield from check_functions(subject, source)
+        yield from check_run_parameters(subject, source)
+        yield from check_run_returns(subject, source)
+        yield from check_model_path(subject, source)
+    yield from check_workspace_config(subject, source)
+    yield from check_own_paths(source)
 
 
-def syntax(subject: Subject) -> Iterator[Finding]:
-    """The script is Python, of the version that its environment has."""
+def check_syntax(subject: Subject) -> Iterator[Finding]:
+    """Check that the script is Python, of the version that its environment has."""
     assert subject.entry is not None
     declared = subject.wanted.python if subject.wanted else None
     version = _minor(declared)
@@ -62,22 +71,18 @@ def syntax(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def functions(subject: Subject, source: Source) -> Iterator[Finding]:
-    """`init` and `run` are there."""
+def check_functions(subject: Subject, source: Source) -> Iterator[Finding]:
+    """Check that `init` and `run` are there."""
     for name, form in (("init", "init()"), ("run", f"run({_given(subject)})")):
         if not binds(source, name):
-            defined = [
-                statement.name
-                for statement in source.tree.body
-                if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef)
-            ]
-            hint = nearest(name, defined) if defined else ""
+            others = [each.name for each in functions(source)]
+            hint = nearest(name, others) if others else ""
             hint = hint if "did you mean" in hint else f": define {form}"
             yield error(source.path, "functions", f"has no function {name}(){hint}")
 
 
-def run_parameters(subject: Subject, source: Source) -> Iterator[Finding]:
-    """`init` can be called without a value and `run` with one.
+def check_run_parameters(subject: Subject, source: Source) -> Iterator[Finding]:
+    """Check that `init` can be called without a value and `run` with one value.
 
     A decorator may change that: of rawhttp it is known that it doesn't, of others nothing.
     """
@@ -100,8 +105,8 @@ def run_parameters(subject: Subject, source: Source) -> Iterator[Finding]:
             )
 
 
-def run_returns(subject: Subject, source: Source) -> Iterator[Finding]:
-    """`run` of a batch deployment returns something, as the rows are counted by it."""
+def check_run_returns(subject: Subject, source: Source) -> Iterator[Finding]:
+    """Check that `run` of a batch deployment returns something, by which the rows are counted."""
     found = function(source, "run")
     if not isinstance(subject.declared, BatchDeployment) or found is None or found.decorator_list:
         return
@@ -124,8 +129,8 @@ def run_returns(subject: Subject, source: Source) -> Iterator[Finding]:
     yield error(Place(source.path, found.lineno), "returns", text)
 
 
-def model_path(subject: Subject, source: Source) -> Iterator[Finding]:
-    """What the script looks for below AZUREML_MODEL_DIR is what lies there on Azure.
+def check_model_path(subject: Subject, source: Source) -> Iterator[Finding]:
+    """Check that what the script looks for below AZUREML_MODEL_DIR is what lies there on Azure.
 
     There the files of the declared model lie, under the last part of its path.
     """
@@ -138,7 +143,7 @@ def model_path(subject: Subject, source: Source) -> Iterator[Finding]:
             continue
         if own:
             text = f"{'/'.join(parts[1:])} is not in the model {model.path}"
-            way = nearest(parts[-1], _names_in(model.path.joinpath(*parts[1:-1])))
+            way = nearest(parts[-1], names_in(model.path.joinpath(*parts[1:-1])))
             way = way or ": correct the path"
         else:
             text = (
@@ -150,8 +155,8 @@ def model_path(subject: Subject, source: Source) -> Iterator[Finding]:
         yield error(Place(source.path, line), "model-path", text + way)
 
 
-def workspace_config(subject: Subject, source: Source) -> Iterator[Finding]:
-    """A script that asks for the workspace of config.json has it beside itself."""
+def check_workspace_config(subject: Subject, source: Source) -> Iterator[Finding]:
+    """Check that a script that asks for the workspace of config.json has it beside itself."""
     code = subject.code
     if code is None or any(
         (code / folder / _CONFIG).exists() for folder in ("", ".azureml", "aml_config")
@@ -169,8 +174,8 @@ def workspace_config(subject: Subject, source: Source) -> Iterator[Finding]:
             yield error(Place(source.path, node.lineno), "workspace-config", text)
 
 
-def own_paths(source: Source) -> Iterator[Finding]:
-    """No file of the machine it was written on is opened."""
+def check_own_paths(source: Source) -> Iterator[Finding]:
+    """Check that no file of the machine it was written on is opened."""
     for parts, node in calls(source):
         first = node.args[0] if node.args else None
         text = first.value if isinstance(first, ast.Constant) else None
@@ -199,7 +204,7 @@ def _is_rawhttp(decorator: ast.expr) -> bool:
 
 
 def _unlike(arguments: ast.arguments, given: int) -> str | None:
-    """Why a function can't be called with so many values by position."""
+    """Return why a function can't be called with so many values by position."""
     positional = len(arguments.posonlyargs) + len(arguments.args)
     least = positional - len(arguments.defaults)
     # A required keyword makes it uncallable by position: as if it took one more than any.
@@ -210,8 +215,8 @@ def _unlike(arguments: ast.arguments, given: int) -> str | None:
 
 
 def _unlike_online(arguments: ast.arguments) -> str | None:
-    """Why Azure's inference server can't call a `run`: it gives its first parameter a value by
-    name, and `request_headers` the headers where there is one.
+    """Return why Azure's inference server can't call a `run`: it gives its first parameter a value
+    by name, and `request_headers` the headers where there is one.
 
     Source: the package's `user_script.py`.
     """
@@ -233,14 +238,13 @@ def _unlike_online(arguments: ast.arguments) -> str | None:
 
 
 def _takes_context(subject: Subject, arguments: ast.arguments) -> bool:
-    """Whether a batch deployment's run takes the mini-batch's context, which Azure gives to those
-    that ask for it."""
+    """Return whether `run` of a batch deployment asks for the mini-batch's context."""
     names = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)]
     return subject.kind == "batch" and len(names) == 2 and "context" in names[1]
 
 
 def _own_nodes(found: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.AST]:
-    """The nodes of a function without those of functions inside it."""
+    """Yield the nodes of a function without those of functions inside it."""
     nodes: list[ast.AST] = list(found.body)
     while nodes:
         node = nodes.pop()
@@ -254,7 +258,7 @@ def _only_raises(found: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 
 
 def _joined_to_model_dir(source: Source) -> Iterator[tuple[tuple[str, ...], int]]:
-    """Paths that are made of AZUREML_MODEL_DIR and of words alone, with their lines."""
+    """Yield the paths that are made of AZUREML_MODEL_DIR and of words alone, with their lines."""
     begun = {id(node.left) for node in ast.walk(source.tree) if isinstance(node, ast.BinOp)}
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Call) and dotted(node.func)[-2:] == ["path", "join"]:
@@ -269,7 +273,7 @@ def _joined_to_model_dir(source: Source) -> Iterator[tuple[tuple[str, ...], int]
 
 
 def _joined(node: ast.BinOp) -> tuple[str, ...]:
-    """The words behind AZUREML_MODEL_DIR in `Path(...) / "a" / "b"` and in `... + "/a"`."""
+    """Return the words behind AZUREML_MODEL_DIR in `Path(...) / "a" / "b"` and in `... + "/a"`."""
     first: ast.expr = node
     parts: list[ast.expr] = []
     while isinstance(first, ast.BinOp) and isinstance(first.op, type(node.op)):
@@ -286,7 +290,7 @@ def _joined(node: ast.BinOp) -> tuple[str, ...]:
 
 
 def _words(nodes: list[ast.expr]) -> tuple[str, ...]:
-    """The parts of a path that is written out; empty where any of it is not."""
+    """Return the parts of a path that is written out; empty where any of it is not."""
     parts: list[str] = []
     for node in nodes:
         if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
@@ -298,8 +302,8 @@ def _words(nodes: list[ast.expr]) -> tuple[str, ...]:
 
 
 def _is_model_dir(node: ast.expr) -> bool:
-    """Whether an expression is `os.environ["AZUREML_MODEL_DIR"]`, or asks for it without another
-    value to fall back on."""
+    """Return whether an expression is `os.environ["AZUREML_MODEL_DIR"]`, or asks for it without
+    another value to fall back on."""
     if isinstance(node, ast.Subscript):
         return dotted(node.value)[-1:] == ["environ"] and _is_name(node.slice)
     if isinstance(node, ast.Call) and dotted(node.func)[-1:] in (["getenv"], ["get"]):
@@ -312,21 +316,14 @@ def _is_name(node: ast.expr) -> bool:
 
 
 def _asks_first(source: Source) -> bool:
-    """Whether the script asks if a path is there, and so has another way where it isn't."""
+    """Return whether the script asks if a path is there, and so has another way where it isn't."""
     return any(
         name[-1] in ("exists", "isdir", "is_dir", "isfile", "is_file") for name, _ in calls(source)
     )
 
 
-def _names_in(folder: Path) -> list[str]:
-    try:
-        return [path.name for path in folder.iterdir()]
-    except OSError:
-        return []
-
-
 def _opens(name: str) -> bool:
-    """Whether a function is called as those are that read files."""
+    """Return whether a function is called as those are that read files."""
     return name in ("open", "Path", "load", "load_model", "from_pretrained") or name.startswith(
         "read_"
     )

@@ -1,4 +1,4 @@
-"""Online deployments as they were served on this machine: would Azure give them the time?"""
+"""Checks whether Azure would give an online deployment as much time as it took on this machine."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from runner.declarations import OnlineDeployment
 from runner.serving_record import short_probes, short_timeout
 
 
-def of_subject(subject: Subject) -> Iterator[Finding]:
-    """No probe and no timeout of an online deployment ends before what it took here."""
+def check_subject(subject: Subject) -> Iterator[Finding]:
+    """Check that no probe and no timeout of an online deployment is shorter than it took here."""
     declared, served = subject.declared, subject.served
     if isinstance(declared, OnlineDeployment) and served is not None:
         for probe in short_probes(declared, served):

@@ -1,4 +1,4 @@
-"""Python files as they are read, not run: their syntax tree and what they import."""
+"""Reads Python files without running them: their syntax tree and what they import."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from runner.declarations.problem import Place
 
 # Functions of a scoring script that are always called, so that what they import is needed.
 _ALWAYS_CALLED = ("init", "run")
+_BINDING = (["exec"], ["globals"], ["setattr"])  # functions that may give any name a value
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class Source:
 
 
 def parse(path: Path, python: tuple[int, int] | None = None) -> ast.Module:
-    """The syntax tree of a file, as a Python of a minor version takes it as far as ast can tell.
+    """Return the syntax tree of a file, as a Python of a minor version takes it as far as ast can
+    tell.
 
     Raises SyntaxError, ValueError for text with NUL bytes, and OSError.
     """
@@ -44,7 +46,7 @@ def parse(path: Path, python: tuple[int, int] | None = None) -> ast.Module:
 
 
 def read_source(path: Path) -> Source | None:
-    """A file as Python; None where it is none, which `scripts` says of the files that count."""
+    """Return a file as Python; None where it is none, which `scripts` reports where it matters."""
     try:
         return Source(path, parse(path))
     except (OSError, SyntaxError, ValueError, RecursionError):
@@ -52,7 +54,7 @@ def read_source(path: Path) -> Source | None:
 
 
 def needed_imports(source: Source) -> Iterator[Import]:
-    """What the file imports whenever it is imported itself.
+    """Yield what the file imports whenever it is imported itself.
 
     Left out is what may be missing: imports in `try`, under `if`, and in functions that nobody is
     known to call.
@@ -68,23 +70,27 @@ def needed_imports(source: Source) -> Iterator[Import]:
 
 
 def function(source: Source, name: str) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
-    """A function of the file's top level; the last of a name counts."""
-    found = None
+    """Return a function of the file's top level; the last of a name counts."""
+    named = [each for each in functions(source) if each.name == name]
+    return named[-1] if named else None
+
+
+def functions(source: Source) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Yield the functions of the file's top level."""
     for statement in source.tree.body:
-        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef) and statement.name == name:
-            found = statement
-    return found
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield statement
 
 
 def calls(source: Source) -> Iterator[tuple[list[str], ast.Call]]:
-    """Every call of something that has a name, with the parts of that."""
+    """Yield every call of something that has a name, with the parts of that name."""
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Call) and (name := dotted(node.func)):
             yield name, node
 
 
 def dotted(node: ast.expr) -> list[str]:
-    """The parts of a name with dots; none of an expression that is something else."""
+    """Return the parts of a name with dots; none of an expression that is something else."""
     if isinstance(node, ast.Name):
         return [node.id]
     if isinstance(node, ast.Attribute):
@@ -93,7 +99,8 @@ def dotted(node: ast.expr) -> list[str]:
 
 
 def local_sources(source: Source, folders: Sequence[Path]) -> Iterator[Source]:
-    """A file, and the files of the folders that it imports whenever it runs, and so on."""
+    """Yield a file, the files of the folders that it imports whenever it runs, and the files that
+    these import."""
     waiting, seen = [source], {source.path}
     while waiting:
         current = waiting.pop(0)
@@ -107,13 +114,13 @@ def local_sources(source: Source, folders: Sequence[Path]) -> Iterator[Source]:
 
 
 def is_local(module: str, folders: Sequence[Path]) -> bool:
-    """Whether a module of the first part of a name lies in one of the folders."""
+    """Return whether a module of the first part of a name lies in one of the folders."""
     top = module.partition(".")[0]
     return any((folder / f"{top}.py").is_file() or (folder / top).is_dir() for folder in folders)
 
 
 def _files_of(imported: Import, own: Path, folders: Sequence[Path]) -> Iterator[Path]:
-    """The files that an import runs, of those that lie in the folders."""
+    """Yield the files that an import runs, of those that lie in the folders."""
     if imported.level:
         folders = [own.joinpath(*[".."] * (imported.level - 1)).resolve()]
     parts = imported.module.split(".") if imported.module else []
@@ -134,7 +141,7 @@ def _module_files(path: Path) -> Iterator[Path]:
 
 
 def binds(source: Source, name: str) -> bool:
-    """Whether anything at the top level may give a name its value, be it an import or a branch."""
+    """Return whether anything at the top level may give a name its value."""
     for node in _top_level(source.tree.body):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             if node.name == name:
@@ -151,17 +158,13 @@ def binds(source: Source, name: str) -> bool:
                     *getattr(inner, "names", ()),
                 ):
                     return True
-                if isinstance(inner, ast.Call) and _called(inner) in ("exec", "globals", "setattr"):
+                if isinstance(inner, ast.Call) and dotted(inner.func) in _BINDING:
                     return True
     return False
 
 
-def _called(call: ast.Call) -> str:
-    return call.func.id if isinstance(call.func, ast.Name) else ""
-
-
 def _top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements that run when a module is imported, those of branches too."""
+    """Yield the statements that run when a module is imported, those of branches too."""
     for statement in body:
         yield statement
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):

@@ -1,4 +1,4 @@
-"""What is checked: each deployment and job that Azure would run, with what lies here of it."""
+"""The subjects of checks: the deployments and jobs that Azure would run, with their files here."""
 
 from __future__ import annotations
 
@@ -38,9 +38,12 @@ from runner.package_names import normal
 from runner.serving_record import Served, served_before
 from runner.venvs.environment import DeclaredEnvironment
 from runner.venvs.names import name_of
+from runner.venvs.reading import find_environment
 
 Kind = Literal["batch", "online", "command", "spark"]
 Runnable = BatchDeployment | OnlineDeployment | CommandJob | SparkJob
+
+SCRIPT = ("code_configuration", "scoring_script")  # the keys of a scoring script
 
 _EXPRESSION = re.compile(r"\$\{\{.*?\}\}", re.DOTALL)
 _PYTHON = re.compile(r"python(\d(\.\d+)?)?")
@@ -55,7 +58,7 @@ _MEANS_OTHERS = re.compile(
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A deployment or a job. What is not on this machine is None."""
+    """A deployment or a job. Whatever of it is not on this machine is None."""
 
     kind: Kind
     declared: Runnable
@@ -70,12 +73,12 @@ class Subject:
     starts_as_module: bool = False  # `python -m`
     wanted: DeclaredEnvironment | None = None  # what its environment, or its model's, asks for
     resolved: Mapping[str, str] | None = None  # normal name of a package → version
-    unbuilt: tuple[str, ...] = ()  # packages of which nobody knows what they bring along
+    unbuilt: tuple[str, ...] = ()  # packages whose requirements are not known
     served: Served | None = None  # how an online deployment did here, if it was ever served
 
     @property
     def name(self) -> str:
-        """As a message names it."""
+        """The deployment or job, as a message names it."""
         declared = self.declared
         if isinstance(declared, CommandJob | SparkJob):
             return f"job {jobs.name_of(declared)!r}"
@@ -91,6 +94,21 @@ class Subject:
         """Whether its environment is one that is looked up on Azure."""
         source = self.declared.environment
         return isinstance(source, AssetReference) and self.environment is None
+
+    @property
+    def has_own_server(self) -> bool:
+        """Whether its environment starts a server of its own, or whatever a Dockerfile says."""
+        environment = self.environment
+        return environment is not None and bool(
+            environment.inference_config or environment.image is None
+        )
+
+    @property
+    def code_place(self) -> Place:
+        """The place where its folder of code is declared."""
+        if isinstance(self.declared, CommandJob | SparkJob):
+            return self.place("code")
+        return self.place("code_configuration", "code")
 
     @cached_property
     def source(self) -> Source | None:
@@ -111,17 +129,17 @@ class Subject:
 
     @cached_property
     def sources(self) -> tuple[Source, ...]:
-        """The entry, and the files of the code that it imports, and so on."""
+        """The entry, the files of the code that it imports, and the files that these import."""
         return tuple(local_sources(self.source, self.search)) if self.source is not None else ()
 
     @cached_property
     def imports(self) -> tuple[Import, ...]:
-        """What the sources import whenever the entry is started."""
+        """The modules that the sources import whenever the entry is started."""
         found = (imported for source in self.sources for imported in needed_imports(source))
         return tuple(imported for imported in found if not imported.level)
 
     def finds_local(self, module: str) -> bool:
-        """Whether Python finds a module in the code."""
+        """Return whether Python finds a module in the code."""
         return is_local(module, self.search)
 
     @property
@@ -139,12 +157,12 @@ class Subject:
         return self.asked_names | (self.resolved or {}).keys()
 
     def place(self, *keys: str) -> Place:
-        """Where a key of its declaration stands, or as much of it as is there."""
+        """Return where a key of its declaration stands, or the last key above it that is there."""
         return place_in(self.declared.source, *keys)
 
 
 def place_in(source: MappingNode, *keys: str) -> Place:
-    """Where a key stands, or the last of the keys above it that is there."""
+    """Return where a key stands, or the last of the keys above it that is there."""
     place = source.place
     node: Node = source
     for key in keys:
@@ -154,10 +172,18 @@ def place_in(source: MappingNode, *keys: str) -> Place:
     return place
 
 
-def subjects(catalog: Catalog, home: Path) -> Iterator[Subject]:
-    """Everything of a catalog that Azure would run, but for the jobs that only it can read.
+def names_in(folder: Path) -> list[str]:
+    """Return the names of what lies in a folder; none of one that can't be read."""
+    try:
+        return [path.name for path in folder.iterdir()]
+    except OSError:
+        return []
 
-    `home` is the local workspace, which knows how it went here.
+
+def subjects(catalog: Catalog, home: Path) -> Iterator[Subject]:
+    """Yield everything of a catalog that Azure would run, but for the jobs that only it can read.
+
+    `home` is the local workspace, which knows how deployments were served here.
     """
     for deployments in catalog.batch_deployments.values():
         for batch in deployments.values():
@@ -218,10 +244,8 @@ def _job(catalog: Catalog, job: CommandJob | SparkJob) -> Subject:
 
 
 def _started(command: str, code: Path | None) -> tuple[Path | None, tuple[Path, ...], bool]:
-    """The Python file and the shell scripts that a command starts in the folder of its code.
-
-    The last says whether it does anything by which other files or packages may be meant.
-    """
+    """Return the Python file and the shell scripts that a command starts in the folder of its code,
+    and whether it does anything by which other files or packages may be meant."""
     plain = _EXPRESSION.sub("EXPRESSION", command)
     try:
         words = shlex.split(plain)
@@ -250,26 +274,23 @@ def _arguments(words: list[str]) -> Iterator[str]:
 
 
 def _python_file(arguments: list[str], code: Path) -> Path | None:
-    skipped = 0
-    for number, word in enumerate(arguments):
-        if number < skipped:
-            continue
+    words = iter(arguments)
+    for word in words:
         if word in _WITH_VALUE:
-            skipped = number + 2
-        elif word == "-m" and number + 1 < len(arguments):
-            parts = arguments[number + 1].split(".")
-            file = code.joinpath(*parts).with_suffix(".py")
+            next(words, None)
+        elif word == "-m" and (module := next(words, None)) is not None:
+            file = code.joinpath(*module.split(".")).with_suffix(".py")
             return file if file.is_file() else None
         elif word == "-c" or word == "EXPRESSION":
             return None
         elif not word.startswith("-"):
-            # A path from the top is in the image, and `~` is nobody's here.
+            # An absolute path is in the image, and `~` has no meaning there.
             return None if word.startswith(("/", "~")) else code / word
     return None
 
 
 def _model(catalog: Catalog, source: AssetReference | Model | None) -> Model | None:
-    """The declared model that a deployment means, where it is known that it is this one."""
+    """Return the declared model that a deployment means, where it is known that it is this one."""
     if isinstance(source, Model) or source is None:
         return source
     if source.registry or source.workspace:
@@ -294,12 +315,7 @@ def _environment(
 ) -> Environment | None:
     if isinstance(source, Environment) or source is None:
         return source
-    if source.registry or source.workspace:
-        return None
-    found = catalog.environments.get(source.name)
-    if found and source.version and found.version not in (None, source.version):
-        return None
-    return found
+    return find_environment(source, catalog.environments)
 
 
 def _data(catalog: Catalog, deployment: BatchDeployment) -> Data | None:

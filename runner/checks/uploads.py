@@ -1,4 +1,4 @@
-"""What is sent to Azure: is all of it that runs there, and is there not too much of it?"""
+"""Checks what is sent to Azure: that all is sent that runs there, and not too much besides."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from runner.assets.content import Content, scan, scan_code
 from runner.assets.ignore_files import NEVER_CODE, find_ignore_rules
 from runner.checks.finding import Finding, error, warning
 from runner.checks.subject import Subject, place_in
-from runner.declarations import Catalog, CommandJob, Data, Environment, Model, SparkJob
+from runner.declarations import Catalog, Data, Environment, Model
 from runner.declarations.problem import Place
 from runner.errors import WrongUsage
 
@@ -19,26 +19,26 @@ _MOST_BYTES = 300 << 20
 _MOST_FILES = 2000
 
 
-def of_subject(subject: Subject) -> Iterator[Finding]:
-    """The folder of code of a deployment or job, and that of its image."""
+def check_subject(subject: Subject) -> Iterator[Finding]:
+    """Check the folder of code of a deployment or job, and that of its image."""
     if isinstance(subject.declared.environment, Environment):
-        yield from build_folder(subject.declared.environment)
+        yield from check_build_folder(subject.declared.environment)
     if subject.code is None or not subject.code.is_dir():
         return
-    place = _code_place(subject)
+    place = subject.code_place
     try:
         content = scan_code(subject.code)
     except WrongUsage as problem:
         yield error(place, "upload", str(problem))
         return
-    yield from left_out_code(subject, content)
-    yield from code_size(place, subject.code, content)
+    yield from check_left_out_code(subject, content)
+    yield from check_code_size(place, subject.code, content)
 
 
-def of_assets(catalog: Catalog) -> Iterator[Finding]:
-    """The files of models, data and images that have a declaration of their own."""
+def check_assets(catalog: Catalog) -> Iterator[Finding]:
+    """Check the files of models, data and images that have a declaration of their own."""
     for environment in catalog.environments.values():
-        yield from build_folder(environment)
+        yield from check_build_folder(environment)
     assets: list[Model | Data] = [*catalog.models.values(), *catalog.data.values()]
     for asset in assets:
         if not isinstance(asset.path, Path) or not asset.path.exists():
@@ -50,11 +50,11 @@ def of_assets(catalog: Catalog) -> Iterator[Finding]:
             yield error(place, "upload", str(problem))
             continue
         if isinstance(asset, Model):
-            yield from left_out_of_model(asset, content, place)
+            yield from check_left_out_of_model(asset, content, place)
 
 
-def left_out_code(subject: Subject, content: Content) -> Iterator[Finding]:
-    """No ignore file leaves out what the deployment or job starts."""
+def check_left_out_code(subject: Subject, content: Content) -> Iterator[Finding]:
+    """Check that no ignore file leaves out what the deployment or job starts."""
     assert subject.code is not None
     for script in (subject.entry, *subject.shell_scripts):
         if script is None or not script.is_file() or not script.is_relative_to(subject.code):
@@ -64,8 +64,8 @@ def left_out_code(subject: Subject, content: Content) -> Iterator[Finding]:
             yield from _left_out(subject.code, name, "the script that Azure starts")
 
 
-def left_out_of_model(model: Model, content: Content, place: Place) -> Iterator[Finding]:
-    """No ignore file leaves out what an MLflow model can't be loaded without."""
+def check_left_out_of_model(model: Model, content: Content, place: Place) -> Iterator[Finding]:
+    """Check that no ignore file leaves out what an MLflow model can't be loaded without."""
     assert isinstance(model.path, Path)
     if model.type != "mlflow_model" or content.shape == "file":
         return
@@ -76,8 +76,8 @@ def left_out_of_model(model: Model, content: Content, place: Place) -> Iterator[
             yield from _left_out(model.path, name, "a file of the model")
 
 
-def build_folder(environment: Environment) -> Iterator[Finding]:
-    """The folder of an image's Dockerfile can be sent, with that in it and not too much else."""
+def check_build_folder(environment: Environment) -> Iterator[Finding]:
+    """Check that a Dockerfile's folder can be sent, with that file and not too much else."""
     build = environment.build
     if build is None or not isinstance(build.path, Path) or not build.path.is_dir():
         return
@@ -87,14 +87,14 @@ def build_folder(environment: Environment) -> Iterator[Finding]:
     except WrongUsage as problem:
         yield error(place, "upload", str(problem))
         return
-    yield from code_size(place, build.path, content)
+    yield from check_code_size(place, build.path, content)
     sent = {file.name for file in content.files}
     if build.dockerfile_path not in sent and (build.path / build.dockerfile_path).is_file():
         yield from _left_out(build.path, build.dockerfile_path, "the Dockerfile")
 
 
-def code_size(place: Place, code: Path, content: Content) -> Iterator[Finding]:
-    """The code is code, and not what a project keeps beside it."""
+def check_code_size(place: Place, code: Path, content: Content) -> Iterator[Finding]:
+    """Check that the code is code, and not what a project keeps beside it."""
     if content.size <= _MOST_BYTES and len(content.files) <= _MOST_FILES:
         return
     sizes: dict[str, int] = {}
@@ -120,16 +120,10 @@ def _left_out(folder: Path, name: str, noun: str) -> Iterator[Finding]:
 
 
 def _is_clutter(name: str) -> bool:
-    """Whether nobody misses a file: what systems, editors and git leave behind."""
+    """Return whether a file is one that systems, editors and git leave behind."""
     parts = name.split("/")
     if "input_example" in parts[-1]:
         return True
     return any(part.startswith(".") or part == "__pycache__" for part in parts) or parts[
         -1
     ].endswith((".pyc", ".md", ".log"))
-
-
-def _code_place(subject: Subject) -> Place:
-    if isinstance(subject.declared, CommandJob | SparkJob):
-        return subject.place("code")
-    return subject.place("code_configuration", "code")

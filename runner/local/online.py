@@ -34,10 +34,10 @@ from runner.local.interpreters import Interpreters
 from runner.local.invocation import environment_source, find_model
 from runner.local.job_lock import lock, owner
 from runner.local.serving.answer import JSON, Answer, refuse
-from runner.local.serving.bodies import MAX_BODY
 from runner.local.serving.model_error import as_azure_shows, told_error
 from runner.local.serving.plan import DeploymentPlan
 from runner.local.serving.request import Request
+from runner.local.serving.tables import MAX_BODY
 from runner.local.serving.traffic import HEADER, choose, nobody
 from runner.local.venvs import held, tracking_store_variables
 from runner.nearest import nearest
@@ -74,7 +74,7 @@ def serve(
     endpoint, declared = _choose(catalog, name)
     _need_packages()
     from runner.local.serving.deployment import Deployment
-    from runner.local.serving.front import Endpoint, Front
+    from runner.local.serving.gateway import Endpoint, Gateway
     from runner.local.serving.server import serve as serve_http
 
     folder = endpoint_folder(home, name)
@@ -103,7 +103,7 @@ def serve(
         record_starts(
             folder, {name: deployment.start_seconds for name, deployment in deployments.items()}
         )
-        front = Front(
+        gateway = Gateway(
             Endpoint(
                 name, deployments, read_key(folder), endpoint.traffic, endpoint.mirror_traffic
             ),
@@ -131,7 +131,7 @@ def serve(
         )
         stack.callback(withdraw, folder)
         patience = max(plan.longest_inside for plan in plans) + _MARGIN
-        serve_http(front, listener, patience, begin)
+        serve_http(gateway, listener, patience, begin)
 
 
 def _load(deployments: Sequence[Deployment], log: Callable[[str], object]) -> None:

@@ -73,8 +73,8 @@ def restore_venv(home: Path, folder: Path, log: Callable[[str], object]) -> None
     interpreter = read_interpreter(folder)
     if interpreter is None or interpreter.venv is None:
         return
-    from runner.venvs.again import make_again
     from runner.venvs.cache import venv_from
+    from runner.venvs.choosing import make_again
 
     venv = venv_from(json.loads((folder / "venv.json").read_text(encoding="utf-8")))
     make_again(home, venv, log)

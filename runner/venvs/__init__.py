@@ -1,2 +1,2 @@
-"""Declared environments: the Python and the packages that a deployment, a job or a model declares,
-and the virtual environments that are made of them on this machine."""
+"""Reads declared environments, which are the Python and the packages that a deployment, a job or a
+model declares, and makes virtual environments of them on this machine."""

@@ -1,11 +1,11 @@
-"""The environments that were made on this machine, each in a folder named by its content.
+"""Keeps the environments that were made on this machine, each in a folder named by its content.
 
 <home>/venvs/<key>/
     venv/            the environment, made in place: it can't be moved
     record.json      what it is made of; written last, so an entry without it is not complete
-    used/<digest>-<process>    who used it last, and who does now
-<home>/venvs/<key>.lock     held exclusively by who makes or removes it, shared by who uses it
-<home>/venvs/<key>.log      what uv or conda said
+    used/<digest>-<process>    its uses, by user and process
+<home>/venvs/<key>.lock     held exclusively to make or remove it, shared to use it
+<home>/venvs/<key>.log      what uv or conda printed
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from runner.files.atomic import remove, write_atomically
 from runner.files.privacy import make_private
 
 _RECORD = "record.json"
-_VERSION = 1  # of the record; one of another version is made again
+_VERSION = 1  # of the record; an entry with a record of another version is made again
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Venv:
 
 @dataclass(frozen=True)
 class Use:
-    """Who used a virtual environment, and when last."""
+    """A process that used a virtual environment, and when it last did."""
 
     owner: str
     process: int
@@ -73,7 +73,7 @@ class Entry:
 
 
 def python_of(folder: Path) -> Path:
-    """Where an entry has its Python executable."""
+    """Return where an entry has its Python executable."""
     return folder / "venv" / "bin" / "python"
 
 
@@ -82,12 +82,12 @@ def folder_of(home: Path, name: str) -> Path:
 
 
 def log_of(home: Path, name: str) -> Path:
-    """What uv or conda said when an entry was made."""
+    """Return the file with what uv or conda printed when an entry was made."""
     return home / "venvs" / f"{name}.log"
 
 
 def complete(home: Path, name: str) -> Venv | None:
-    """The record of an entry that is complete and whose Python is there, None for any other."""
+    """Return the record of an entry that is complete and has its Python, else None."""
     folder = folder_of(home, name)
     try:
         content: dict[str, Any] = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
@@ -100,7 +100,7 @@ def complete(home: Path, name: str) -> Venv | None:
 
 
 def venv_from(content: dict[str, Any]) -> Venv:
-    """A record from what JSON made of it. TypeError for what is none."""
+    """Return a record from what JSON made of it. Raises TypeError for anything else."""
     lists = {key: tuple(value) for key, value in content.items() if isinstance(value, list)}
     return Venv(**(content | lists))
 
@@ -112,7 +112,7 @@ def write_record(home: Path, venv: Venv) -> None:
 
 @contextmanager
 def making(home: Path, name: str, log: Callable[[str], object]) -> Iterator[BinaryIO]:
-    """Hold an entry exclusively, for who makes it; the file that is given holds the lock.
+    """Hold an entry exclusively, to make it; the file that is given holds the lock.
 
     Waits, and says so, while another process makes it: the caller looks again whether it is
     complete.
@@ -127,7 +127,7 @@ def making(home: Path, name: str, log: Callable[[str], object]) -> Iterator[Bina
 
 
 def hold(home: Path, name: str, owner: str) -> BinaryIO:
-    """Keep an entry from being removed until the file is closed, and note who uses it.
+    """Keep an entry from being removed until the file is closed, and note its user.
 
     Processes that are forked meanwhile hold it as well. Raises EnvironmentRefused where it is
     not there any more.
@@ -138,18 +138,18 @@ def hold(home: Path, name: str, owner: str) -> BinaryIO:
         raise EnvironmentRefused(
             f"the venv {name} was removed meanwhile: begin again, and it is made anew"
         )
-    _note(folder_of(home, name), owner)
+    _note_use(folder_of(home, name), owner)
     return file
 
 
 def entries(home: Path) -> list[Entry]:
-    """The complete entries, the last used first."""
+    """Return the complete entries, the last used first."""
     found = [found for name in names_of(home) if (found := _entry(home, name)) is not None]
-    return sorted(found, key=_last, reverse=True)
+    return sorted(found, key=_last_used, reverse=True)
 
 
 def entry(home: Path, name: str) -> Entry:
-    """An entry by its name, or the beginning of it. Raises NotFound."""
+    """Return an entry by its name, or the beginning of it. Raises NotFound."""
     name = whole_name(home, name)
     found = _entry(home, name)
     if found is None:
@@ -176,7 +176,9 @@ def remove_entry(home: Path, name: str) -> int:
     try:
         lock = _locked(home, name, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        what = f"in use{_by(_uses_by_process(folder))}" if complete(home, name) else "being made"
+        what = (
+            f"in use{_by_users(_uses_by_process(folder))}" if complete(home, name) else "being made"
+        )
         raise EnvironmentRefused(f"venv {name} is {what}: wait for its end") from None
     with lock:
         size = size_of(folder)
@@ -188,7 +190,7 @@ def remove_entry(home: Path, name: str) -> int:
 
 
 def size_of(folder: Path) -> int:
-    """Bytes of all files below a folder; links count as themselves."""
+    """Return the bytes of all files below a folder; links count as themselves."""
     total = 0
     for parent, _, names in os.walk(folder):
         for name in names:
@@ -198,7 +200,7 @@ def size_of(folder: Path) -> int:
 
 
 def whole_name(home: Path, name: str) -> str:
-    """The name of the folder that is called so, or begins so. Raises NotFound."""
+    """Return the name of the folder that is called so, or begins so. Raises NotFound."""
     found = [each for each in names_of(home) if name and each.startswith(name)]
     if len(found) == 1 or name in found:
         return name if name in found else found[0]
@@ -207,14 +209,14 @@ def whole_name(home: Path, name: str) -> str:
 
 
 def names_of(home: Path) -> list[str]:
-    """The names of all entries, also of those that were not made to their end."""
+    """Return the names of all entries, also of those that were not made to their end."""
     try:
         return sorted(folder.name for folder in (home / "venvs").iterdir() if folder.is_dir())
     except OSError:
         return []
 
 
-def _by(uses: Iterable[Use]) -> str:
+def _by_users(uses: Iterable[Use]) -> str:
     users = [f"{use.owner} (process {use.process})" for use in uses if _alive(use.process)]
     return f" by {', '.join(users)}" if users else ""
 
@@ -229,7 +231,7 @@ def _alive(process: int) -> bool:
     return True
 
 
-def _last(found: Entry) -> str:
+def _last_used(found: Entry) -> str:
     return found.uses[0].at if found.uses else found.venv.made
 
 
@@ -238,7 +240,7 @@ def _lock_file(home: Path, name: str) -> Path:
 
 
 def _locked(home: Path, name: str, operation: int) -> BinaryIO:
-    """The lock's file with the lock on it. Raises BlockingIOError, and EnvironmentRefused."""
+    """Return the lock's file with the lock on it. Raises BlockingIOError and EnvironmentRefused."""
     path = _lock_file(home, name)
     while True:
         try:
@@ -251,7 +253,7 @@ def _locked(home: Path, name: str, operation: int) -> BinaryIO:
             ) from None
         try:
             fcntl.flock(file, operation)
-            # Who removes an entry removes this file too; one that was waited for is then nobody's.
+            # Removing an entry removes this file too, so it may be gone by the time of the lock.
             if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
                 return file
         except BaseException:
@@ -264,9 +266,9 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-def _note(folder: Path, owner: str) -> None:
+def _note_use(folder: Path, owner: str) -> None:
     digest = hashlib.sha256(owner.encode()).hexdigest()[:16]
-    with suppress(OSError):  # a full disk keeps nobody from using what is there
+    with suppress(OSError):  # on a full disk an entry can still be used
         (folder / "used").mkdir(exist_ok=True)
         for file in (folder / "used").glob(f"{digest}-*"):
             process = file.name.partition("-")[2]
@@ -277,7 +279,7 @@ def _note(folder: Path, owner: str) -> None:
 
 
 def _uses(folder: Path) -> tuple[Use, ...]:
-    """Who used an entry, each once, the last one first."""
+    """Return the users of an entry, each once, the last first."""
     found: dict[str, Use] = {}
     for use in _uses_by_process(folder):
         found.setdefault(use.owner, use)

@@ -1,16 +1,16 @@
-"""Which Python runs a model, a script or a training job: the runner's own, or a made one."""
+"""Chooses which Python runs a model, a script or a training job: the runner's own, or a venv's."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runner.counting import many
 from runner.engine.disk import FULL
-from runner.errors import EnvironmentRefused, WrongUsage
+from runner.errors import EnvironmentRefused, RunnerError, WrongUsage
 from runner.files.atomic import remove
 from runner.venvs.cache import (
     Venv,
@@ -24,16 +24,15 @@ from runner.venvs.cache import (
     write_record,
 )
 from runner.venvs.environment import DeclaredEnvironment
-from runner.venvs.executor_packages import left_out
 from runner.venvs.interpreter import EnvManager, Interpreter
 from runner.venvs.key import key_of
 from runner.venvs.names import name_of
-from runner.venvs.needs import Needs
+from runner.venvs.needs import Needs, left_out
 from runner.venvs.python_version import minor_of, own_version
 from runner.venvs.satisfied import installed_versions, other_versions
 from runner.venvs.secrets import without_keys
 
-_OLDEST = (3, 9)  # in which what the runner runs there works
+_OLDEST = (3, 9)  # the oldest Python in which the runner's own code runs
 
 
 def choose_interpreter(
@@ -44,7 +43,8 @@ def choose_interpreter(
     needs: Needs,
     log: Callable[[str], object],
 ) -> Interpreter:
-    """The Python for what is declared; it is made where it is missing, which may take minutes.
+    """Return the Python for what is declared; it is made where it is missing, which may take
+    minutes.
 
     `home` is the local workspace's folder and `log` takes lines of progress. Raises WrongUsage
     for what is declared wrongly, and EnvironmentRefused for what is missing on this machine.
@@ -71,9 +71,41 @@ def choose_interpreter(
             return own
     if needs.runs_runner:
         _check_age(declared)
-    venv = _made(home, wanted, "conda" if manager == "conda" else "uv", needs, left, log)
+    if manager != "conda":
+        check_conda_packages(wanted)
+    recipe = Recipe(wanted, "conda" if manager == "conda" else "uv", needs.adds, left)
+    venv = find_or_make(home, recipe.name, recipe, log)
     python = str(python_of(folder_of(home, venv.name)))
     return replace(own, python=python, version=venv.python, venv=venv.name)
+
+
+def make_again(home: Path, venv: Venv, log: Callable[[str], object]) -> None:
+    """Make an environment of the very packages that its record names, unless it is there.
+
+    What declared it may have changed meanwhile. Raises EnvironmentRefused where the packages can't
+    be had any more.
+    """
+    if complete(home, venv.name) is not None:
+        return
+    what = f"the venv {venv.name} was removed, and it can't be made again as it was"
+    way_out = "begin the job anew"
+    if venv.manager != "uv":
+        raise EnvironmentRefused(f"{what}, as {venv.manager} made it: {way_out}")
+    # Its packages come from the same places again: an index, a file, an address.
+    declared = DeclaredEnvironment(
+        source=venv.source,
+        python=venv.python,
+        requirements=venv.declared,
+        constraints=venv.resolved,
+        build_tools=venv.build_tools,
+        options=venv.options,
+    )
+    recipe = Recipe(declared, venv.manager, venv.added, venv.left_out)
+    try:
+        made = find_or_make(home, venv.name, recipe, log)
+    except RunnerError as error:
+        raise EnvironmentRefused(f"{what}: {way_out} ({error})") from error
+    write_record(home, replace(made, declared_python=venv.declared_python))
 
 
 def _check_age(declared: DeclaredEnvironment) -> None:
@@ -85,31 +117,24 @@ def _check_age(declared: DeclaredEnvironment) -> None:
         )
 
 
-def _made(
-    home: Path,
-    declared: DeclaredEnvironment,
-    manager: str,
-    needs: Needs,
-    left: tuple[str, ...],
-    log: Callable[[str], object],
-) -> Venv:
-    """The environment in the cache, made where it is not there or not complete."""
-    if manager == "uv":
-        check_conda_packages(declared)
-    name = key_of(declared, needs.adds, manager)
-    return find_or_make(home, name, declared, manager, needs.adds, left, log)
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what an environment is made of."""
+
+    declared: DeclaredEnvironment
+    manager: str  # uv, or conda
+    added: tuple[str, ...]  # what the runner's own code needs in it
+    left_out: tuple[str, ...]  # what only Azure's executor needs
+
+    @property
+    def name(self) -> str:
+        """The name of the environment in the cache."""
+        return key_of(self.declared, self.added, self.manager)
 
 
-def find_or_make(
-    home: Path,
-    name: str,
-    declared: DeclaredEnvironment,
-    manager: str,
-    added: tuple[str, ...],
-    left: tuple[str, ...],
-    log: Callable[[str], object],
-) -> Venv:
-    """The environment of that name, made of what is declared where it is not complete."""
+def find_or_make(home: Path, name: str, recipe: Recipe, log: Callable[[str], object]) -> Venv:
+    """Return the environment of that name, made where it is not there or not complete."""
+    declared = recipe.declared
     if (venv := complete(home, name)) is not None:
         return venv
     with making(home, name, log) as lock:
@@ -120,7 +145,7 @@ def find_or_make(
             log(f"the venv {name} is broken or was not made to its end: it is made again")
             remove(folder)
         log_file.unlink(missing_ok=True)
-        _check_manager(manager)
+        _check_manager(recipe.manager)
         python = minor_of(declared.python or own_version())
         log(
             f"making the environment of {declared.source}: Python {python},"
@@ -129,15 +154,12 @@ def find_or_make(
         began = time.monotonic()
         try:
             folder.mkdir()
-            if manager == "conda":
-                from runner.venvs.conda import make_by_conda
-
-                make_by_conda(declared, added, folder, log_file, lock.fileno())
+            if recipe.manager == "conda":
+                from runner.venvs.conda import make_by_conda as make
             else:
-                from runner.venvs.making import make_by_uv
-
-                make_by_uv(declared, added, folder, log_file, lock.fileno())
-            venv = _record(folder, declared, manager, added, left, time.monotonic() - began)
+                from runner.venvs.making import make_by_uv as make
+            make(declared, recipe.added, folder, log_file, lock.fileno())
+            venv = _record(folder, recipe, time.monotonic() - began)
             write_record(home, venv)
         except BaseException as error:
             with suppress(OSError):
@@ -190,19 +212,13 @@ def check_conda_packages(declared: DeclaredEnvironment) -> None:
     )
 
 
-def _record(
-    folder: Path,
-    declared: DeclaredEnvironment,
-    manager: str,
-    added: tuple[str, ...],
-    left: tuple[str, ...],
-    seconds: float,
-) -> Venv:
+def _record(folder: Path, recipe: Recipe, seconds: float) -> Venv:
+    declared = recipe.declared
     packages = [str(path) for path in (folder / "venv" / "lib").glob("python*/site-packages")]
     versions = installed_versions(packages)
     return Venv(
         name=folder.name,
-        manager=manager,
+        manager=recipe.manager,
         source=declared.source,
         python=_python_version(folder / "venv"),
         declared_python=declared.python,
@@ -210,8 +226,8 @@ def _record(
         build_tools=declared.build_tools,
         options=tuple(map(without_keys, declared.options)),
         resolved=tuple(f"{name}=={version}" for name, version in sorted(versions.items())),
-        added=added,
-        left_out=left,
+        added=recipe.added,
+        left_out=recipe.left_out,
         seconds=round(seconds, 1),
         size=size_of(folder),
         made=now(),
@@ -219,7 +235,7 @@ def _record(
 
 
 def _python_version(venv: Path) -> str:
-    """The version that pyvenv.cfg names, or the folder of the library does."""
+    """Return the version that pyvenv.cfg names, or the folder of the library does."""
     with suppress(OSError):
         for line in (venv / "pyvenv.cfg").read_text(encoding="utf-8").splitlines():
             key, _, value = line.partition("=")

@@ -1,4 +1,4 @@
-"""conda, mamba or micromamba, for what is declared in a conda file and PyPI has not."""
+"""Calls conda, mamba or micromamba, which make environments of packages that PyPI hasn't."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from runner.venvs.python_version import minor_of, own_version
 from runner.venvs.secrets import without_keys
 
 _COMMANDS: Final = ("conda", "mamba", "micromamba")
-# In a shell that was set up for one of them, it is a function, and this is its program.
+# A shell that is set up for one of them has a function of its name; this is the program.
 _VARIABLES: Final = ("CONDA_EXE", "MAMBA_EXE")
 _YES: Final = {"CONDA_ALWAYS_YES": "true", "MAMBA_ALWAYS_YES": "true"}
 _DROPPED: Final = ("CONDA_PREFIX", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
@@ -24,14 +24,14 @@ _NO_NETWORK: Final = ("CondaHTTPError", "ConnectionError", "Could not resolve ho
 
 
 def find_conda() -> str | None:
-    """The first of conda, mamba and micromamba that is on PATH, or that their shell names."""
+    """Return the first of conda, mamba and micromamba on PATH, or that a shell names."""
     on_path = (shutil.which(name) for name in _COMMANDS)
     named = (shutil.which(os.environ.get(name, "")) for name in _VARIABLES)
     return next((found for found in (*on_path, *named) if found), None)
 
 
 def needed_conda() -> str:
-    """As `find_conda`. Raises EnvironmentRefused where there is none."""
+    """Return what `find_conda` finds. Raises EnvironmentRefused where there is none."""
     if (found := find_conda()) is not None:
         return found
     raise EnvironmentRefused(
@@ -84,7 +84,7 @@ def make_by_conda(
 
 
 def _content(declared: DeclaredEnvironment, added: Sequence[str]) -> dict[str, Any]:
-    """The conda file, its pip packages with absolute paths and with what is added."""
+    """Return the conda file, its pip packages with absolute paths and with what is added."""
     content = dict(declared.conda or {})
     asked = [each for each in declared.requirements if each not in declared.from_conda]
     pip = [*declared.options, *asked, *added]

@@ -27,17 +27,16 @@ _RANGE = re.compile(r"(?:<=|>=|==|!=|~=|<|>)\s*[^\s,|]+(?:,(?:<=|>=|==|!=|~=|<|>
 
 
 def read_conda(content: MappingNode, source: str) -> DeclaredEnvironment:
-    """The environment that a conda file's content declares.
+    """Return the environment that a conda file's content declares.
 
     Raises DeclarationError for what is no list of packages, and for a version that can't be read.
     """
-    dependencies = content.entries.get("dependencies")
     python: str | None = None
     tools: list[str] = []
     only_conda: list[str] = []
     own: list[Line] = []
     pip: list[Line] = []
-    for node in _items(dependencies):
+    for node in list_of_packages(content.entries.get("dependencies"), "dependencies"):
         if isinstance(node, MappingNode):
             pip += _pip_lines(node)
             continue
@@ -67,15 +66,13 @@ def read_conda(content: MappingNode, source: str) -> DeclaredEnvironment:
     return with_requirements(declared, read_requirements([*own, *pip]))
 
 
-def _items(dependencies: Node | None) -> tuple[Node, ...]:
-    if dependencies is None or (
-        isinstance(dependencies, ScalarNode) and dependencies.kind == "null"
-    ):
+def list_of_packages(node: Node | None, key: str) -> tuple[Node, ...]:
+    """Return the items of a list that may be left out or null. Raises DeclarationError."""
+    if node is None or (isinstance(node, ScalarNode) and node.kind == "null"):
         return ()
-    if not isinstance(dependencies, ListNode):
-        text = f"found {describe(dependencies)}, allowed: a list of packages"
-        raise refusal(dependencies.place, "dependencies", text)
-    return dependencies.items
+    if not isinstance(node, ListNode):
+        raise refusal(node.place, key, f"found {describe(node)}, allowed: a list of packages")
+    return node.items
 
 
 def _pip_lines(node: MappingNode) -> Iterator[Line]:
@@ -83,14 +80,14 @@ def _pip_lines(node: MappingNode) -> Iterator[Line]:
         if key != "pip":
             text = f"found the key {shown(key)}, allowed: pip, or packages as text"
             raise refusal(node.key_places[key], "dependencies", text)
-        for item in _items(value):
+        for item in list_of_packages(value, "dependencies"):
             if text := read_str(item, "dependencies.pip").strip():
                 yield Line(text, item.place)
 
 
 def _spec(text: str, place: Place) -> tuple[str, str]:
-    """The name in a match specification, and its version condition in the form `=1.2`, `==1.2.3`
-    or `>=1,<2`: without blanks and build string. Empty where any version will do."""
+    """Return the name in a match specification, and its version condition in the form `=1.2`,
+    `==1.2.3` or `>=1,<2`: without blanks and build string. Empty where any version will do."""
     found = _SPEC.fullmatch(text.strip())
     if found is None:
         raise refusal(place, "dependencies", f"found {shown(text)}, allowed: name=version")
@@ -108,9 +105,9 @@ def _spec(text: str, place: Place) -> tuple[str, str]:
 
 
 def _requirement(name: str, version: str, text: str, place: Place) -> str:
-    """A package with conda's version condition, as pip takes it."""
+    """Return a package with conda's version condition, as pip takes it."""
     fuzzy = re.fullmatch(r"=([\w.]*\w)(?:\.\*|\*)?", version)
-    if fuzzy:  # every version that begins so
+    if fuzzy:  # every version that begins with this one
         return f"{name}=={fuzzy[1]}.*"
     if not version or _RANGE.fullmatch(version):
         # conda takes `>=1.2.*` for `>=1.2`.

@@ -1,4 +1,4 @@
-"""Which packages of conda's are on PyPI, and under which name there.
+"""Knows which packages of conda's are on PyPI, and under which names.
 
 Only what is known to be the same package is taken from PyPI; anything else is refused by name.
 Names are in the form in which indexes compare them.
@@ -57,7 +57,7 @@ _OTHER: Final[Mapping[str, str]] = {
 
 
 def pypi_name(package: str) -> str | None:
-    """What a package of conda's is called on PyPI; None where it is not known to be there.
+    """Return the name on PyPI of a package of conda's; None where it is not known to be there.
 
     An empty name is that of a package which only chooses among conda's builds of another.
     """

@@ -1,4 +1,4 @@
-"""What a declared environment asks for, wherever it is written."""
+"""The record of what a declared environment asks for, wherever it is written."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class DeclaredEnvironment:
     build_tools: tuple[str, ...] = ()
     options: tuple[str, ...] = field(default=(), repr=False)  # --index-url and the like, with keys
     places: Mapping[str, str] = field(default_factory=dict, repr=False)  # file:line by requirement
-    conda: Mapping[str, Any] | None = None  # the content of the conda file, if that is what it is
+    conda: Mapping[str, Any] | None = None  # the content of the conda file, if there is one
     # Of the requirements, those that stand for packages that conda itself would install.
     from_conda: tuple[str, ...] = ()
     # Packages of the conda file that PyPI is not known to have, as they are declared there.

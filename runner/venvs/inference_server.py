@@ -1,4 +1,4 @@
-"""Azure's inference server, in the environment of a deployment that has a scoring script."""
+"""Adds Azure's inference server to the environment of a deployment with a scoring script."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runner.venvs.satisfied import is_installed
 
 
 def with_server(declared: DeclaredEnvironment | None, owner: str) -> DeclaredEnvironment:
-    """The declared environment, with the server added where it doesn't name it.
+    """Return the declared environment, with the server added where it doesn't name it.
 
     `owner` is the deployment, as a message names it. A notice says that Azure adds nothing.
     """
@@ -39,7 +39,7 @@ def check_own_server(owner: str) -> None:
 
 
 def _on_azure(declared: DeclaredEnvironment) -> bool:
-    """Whether what Azure adds to the packages has the server, as far as that is known here."""
+    """Return whether what Azure adds has the server, as far as that is known here."""
     if declared.image is not None:
         return image_has_server(declared.image)
     return declared.elsewhere

@@ -1,11 +1,11 @@
-"""The Python that runs a model, a script or a training job."""
+"""The record of the Python that runs a model, a script or a training job."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
-# MLflow's word and its values; auto is the runner's own environment where that satisfies what is
+# The values of MLflow's option, and auto: the runner's own environment where that satisfies what is
 # declared, and uv where it doesn't.
 EnvManager = Literal["auto", "uv", "conda", "local"]
 ENV_MANAGERS: Final[tuple[EnvManager, ...]] = get_args(EnvManager)
@@ -22,7 +22,7 @@ class OtherVersion:
 
 @dataclass(frozen=True)
 class Interpreter:
-    """A Python executable, and what is to be told of it."""
+    """A Python executable, and what a person is told of it."""
 
     python: str | None = None  # path of the executable; None: the one that runs the runner
     version: str | None = None  # of that Python, such as 3.10.13

@@ -1,4 +1,4 @@
-"""The name of an environment in the cache: a digest of everything that decides its content."""
+"""Names an environment in the cache by a digest of everything that decides its content."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from runner.venvs.secrets import without_keys
 
 _DIGITS = 12
 _NO_CONTENT = frozenset({".git", ".hg", "__pycache__", "build", "dist", ".venv"})
-# What decides how a folder is installed that stays where it is (`-e`).
+# The files that decide how an editable folder (`-e`) is installed.
 _PROJECT_FILES = ("pyproject.toml", "setup.cfg", "setup.py")
 
 
 def key_of(declared: DeclaredEnvironment, added: tuple[str, ...], manager: str) -> str:
-    """Hexadecimal digits that two environments share only if they are made of the same."""
+    """Return hexadecimal digits that two environments share only if they are made of the same."""
     content: dict[str, Any] = {
         "manager": manager,
         "python": minor_of(declared.python or own_version()),
@@ -41,7 +41,7 @@ def key_of(declared: DeclaredEnvironment, added: tuple[str, ...], manager: str) 
 
 
 def _content(requirement: str) -> Any:
-    """A requirement, with the content of the file or folder that it installs."""
+    """Return a requirement, with the content of the file or folder that it installs."""
     path = local_path(requirement)
     if path is None or not path.exists():
         return expanded(requirement)
@@ -55,7 +55,7 @@ def _content(requirement: str) -> Any:
 
 
 def _option(option: str) -> Any:
-    """An option, with what lies in the local folder that it names."""
+    """Return an option, with what lies in the local folder that it names."""
     name, _, value = option.partition(" ")
     folder = Path(expanded(value))
     if name != "--find-links" or not folder.is_dir():

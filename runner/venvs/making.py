@@ -1,4 +1,4 @@
-"""Making a virtual environment of what is declared, by uv."""
+"""Makes a virtual environment of what is declared, by uv."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from runner.venvs.environment import DeclaredEnvironment
 from runner.venvs.names import name_of
 from runner.venvs.python_version import minor_of, own_version, same_minor
 from runner.venvs.requirements_file import expanded, local_path
-from runner.venvs.uv import UvFailed, explanation, find_uv, is_full_disk, refused, run_uv
+from runner.venvs.uv import UvFailed, error_for, explanation, find_uv, is_full_disk, run_uv
 
 # The options that uv reads in a requirements file.
 _IN_A_FILE: Final = frozenset(
@@ -34,7 +34,7 @@ _OPTION = re.compile(r"\s(--(?!hash\b)[a-z][a-z-]*|-C)\b")
 
 @dataclass(frozen=True)
 class Call:
-    """How uv is called for one environment."""
+    """The settings of the calls of uv for one environment."""
 
     uv: Sequence[str]
     folder: Path  # of the entry; the environment comes into its `venv`
@@ -63,7 +63,7 @@ def make_by_uv(
             stdin=_lines(declared, added),
         )
     except UvFailed as failed:
-        raise _why(call, declared, added, failed) from None
+        raise _resolution_error(call, declared, added, failed) from None
     finally:
         _constraints_file(folder).unlink(missing_ok=True)  # an address in it may hold a key
 
@@ -78,11 +78,11 @@ def _check_options(declared: DeclaredEnvironment) -> None:
             )
 
 
-def _why(
+def _resolution_error(
     call: Call, declared: DeclaredEnvironment, added: Sequence[str], failed: UvFailed
 ) -> RunnerError:
-    """The error; where only what the runner adds stands in the way, it is named."""
-    error = refused(failed, declared, call.log)
+    """Return the error; where only what the runner adds stands in the way, it is named."""
+    error = error_for(failed, declared, call.log)
     if not added or "Because " not in str(error):
         return error
     options = ["--quiet", "--python-version", minor_of(declared.python or own_version())]
@@ -93,7 +93,7 @@ def _why(
             stdin=_lines(declared, ()),
         )
     except UvFailed as own:
-        return refused(own, declared, call.log)
+        return error_for(own, declared, call.log)
     return WrongUsage(
         f"{declared.source}: the runner needs {' and '.join(added)} in the environment, and that"
         f" goes with no version of what is declared: {explanation(str(failed))}; declare"
@@ -115,7 +115,7 @@ def _make_python(call: Call, declared: DeclaredEnvironment) -> None:
     try:
         _run(call, ["venv", "--no-project", "--python", python, target], minor=minor)
     except UvFailed as failed:
-        error = refused(failed, declared, call.log)
+        error = error_for(failed, declared, call.log)
         if is_full_disk(str(failed)) or python != minor:
             raise error from None
         install = shlex.join([*call.uv, "python", "install", minor])
@@ -127,7 +127,7 @@ def _make_python(call: Call, declared: DeclaredEnvironment) -> None:
 
 
 def _find_python(call: Call, version: str) -> str | None:
-    """The path of a Python of this version, None where this machine has none."""
+    """Return the path of a Python of this version, None where this machine has none."""
     arguments = ["python", "find", "--system", "--no-project", "--no-python-downloads", version]
     try:
         return _run(call, arguments, minor=minor_of(version)).strip()
@@ -136,11 +136,11 @@ def _find_python(call: Call, version: str) -> str | None:
 
 
 def _flags(declared: DeclaredEnvironment, folder: Path) -> list[str]:
-    """What of the declared options uv takes on its command line only."""
+    """Return the flags for declared options that uv takes on its command line only."""
     options = [option.partition(" ") for option in declared.options]
     names = {name for name, _, _ in options}
     flags: list[str] = []
-    # What uv's cache knows by its name and version, also when it has another content by now.
+    # Packages that uv's cache would know by name and version, whatever their content is by now.
     built_anew: set[str | None] = set()
     for name, _, value in options:
         if name == "--trusted-host":
@@ -168,7 +168,7 @@ def _flags(declared: DeclaredEnvironment, folder: Path) -> list[str]:
 
 
 def _name_in(project: Path) -> str | None:
-    """The name of the package in a folder, None where no pyproject.toml says it."""
+    """Return the name of the package in a folder, None where no pyproject.toml says it."""
     import tomllib
 
     try:
@@ -184,7 +184,7 @@ def _constraints_file(folder: Path) -> Path:
 
 
 def _lines(declared: DeclaredEnvironment, added: Sequence[str]) -> str:
-    """A requirements file for uv; it goes through a pipe, as it may hold keys."""
+    """Return a requirements file for uv; it goes through a pipe, as it may hold keys."""
     options = [each for each in declared.options if each.split(" ")[0] in _IN_A_FILE]
     return "\n".join([*options, *declared.requirements, *added]) + "\n"
 

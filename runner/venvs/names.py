@@ -1,4 +1,4 @@
-"""Names and versions of Python packages, as indexes compare them."""
+"""Reads names and versions of Python packages, as indexes compare them."""
 
 from __future__ import annotations
 
@@ -14,19 +14,24 @@ _EXACT = re.compile(
 
 
 def name_of(requirement: str) -> str | None:
-    """The package that a requirement names, in its normal form; None for a path or an address."""
+    """Return the package that a requirement names, normalized; None for a path or an address."""
     found = _NAME.match(requirement)
     return normal(found[1]) if found else None
 
 
 def exact_pin(requirement: str) -> tuple[str, str] | None:
-    """Name and version of a requirement that is `name==version` and nothing else but hashes."""
+    """Return name and version of a requirement that is `name==version` and at most has hashes."""
     found = _EXACT.match(requirement)
     return (normal(found[1]), found[2]) if found else None
 
 
+def version_of(text: str) -> tuple[int, ...]:
+    """Return the numbers at the beginning of a version; 0 where there is none."""
+    return tuple(int(part) for part in re.findall(r"\d+", re.split(r"[^\d.]", text)[0] or "0"))
+
+
 def same_version(declared: str, installed: str) -> bool:
-    """Whether `==declared` takes the installed version, of two that are written in full.
+    """Return whether `==declared` takes the installed version, both written in full.
 
     A local part (+cpu) counts only where it is declared, and zeros at the end never (PEP 440).
     """

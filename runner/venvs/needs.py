@@ -1,4 +1,4 @@
-"""What the runner's own code and a model or script need of a declared environment."""
+"""Finds what the runner's own code and a model or script need of a declared environment."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from runner.azure_executor import NAMESPACE, SERVER_MODULE
+from runner.azure_executor import NAMESPACE, PACKAGES, SERVER_MODULE
 from runner.engine.needs import MLFLOW_MODEL
 from runner.errors import JobFailed
+from runner.venvs.names import name_of
 
 # Modules of the packages that a scikit-learn model is saved with, of which a plain pickle uses
 # only those that it names.
@@ -22,6 +23,22 @@ _SAVED_WITH: Final = {
     "pandas": b"pandas",
     "psutil": b"psutil",
 }
+# By package: the modules that a script may import of it, where they are not all of the namespace.
+_MODULES: Final = {
+    "azureml-ai-monitoring": ("azureml.ai.monitoring",),
+    "azureml-contrib-services": ("azureml.contrib.services",),
+    "azureml-core": ("azureml.core", "azureml.data", "azureml.exceptions"),
+    "azureml-dataprep": ("azureml.data", "azureml.dataprep"),
+    "azureml-dataset-runtime": ("azureml.data", "azureml.dataprep"),
+    "azureml-defaults": ("azureml.core", "azureml.data", "inference_schema"),
+    "azureml-fsspec": ("azureml.fsspec",),
+    "azureml-inference-server-http": (
+        "azureml.contrib.services",
+        "azureml_inference_server_http",
+        "inference_schema",
+    ),
+    "azureml-mlflow": ("azureml.mlflow",),
+}
 _LOOK_AT = 16 << 20  # bytes of a pickle that are searched
 _MOST_SCRIPTS = 500
 _NAMED: Final = tuple(module.encode() for module in (NAMESPACE, "inference_schema"))
@@ -29,24 +46,24 @@ _NAMED: Final = tuple(module.encode() for module in (NAMESPACE, "inference_schem
 
 @dataclass(frozen=True)
 class Needs:
-    """What decides whether an environment will do, besides what is declared."""
+    """The requirements that decide, besides what is declared, whether an environment will do."""
 
     adds: tuple[str, ...] = ()  # requirements of the runner's own code that runs in it
     spared: frozenset[str] = frozenset()  # declared packages that nothing of it imports
     # What scripts import of the packages of Azure's own executors, with dots.
     modules: frozenset[str] = frozenset()
-    any_python: bool = False  # it comes to the same whichever version of Python runs it
+    any_python: bool = False  # every version of Python gives the same result
     server: bool = False  # it runs under Azure's inference server
     runs_runner: bool = True  # the runner's own code runs in it, which wants Python 3.9
 
 
 def model_needs(model: Path) -> Needs:
-    """What scoring an MLflow model without a script needs; nothing of the model is run."""
+    """Return what scoring an MLflow model without a script needs; nothing of the model is run."""
     from runner.engine.mlmodel import read_mlmodel
 
     try:
         described = read_mlmodel(model)
-    except JobFailed:  # the engine tells of it, with the model's name
+    except JobFailed:  # the engine reports it, with the model's name
         return Needs(MLFLOW_MODEL)
     if not described.is_plain_sklearn:
         return Needs(MLFLOW_MODEL)
@@ -65,15 +82,15 @@ def model_needs(model: Path) -> Needs:
 
 
 def served_script_needs(code: Path) -> Needs:
-    """What a scoring script of an online deployment needs; `code` is the folder of all code."""
-    # The server is not left out of what is declared, and brings inference_schema along.
+    """Return what a script that is served needs; `code` is the folder of all code."""
+    # The server stays among the packages, and brings inference_schema along.
     imported = script_needs(code).modules
     others = {each for each in imported if each.partition(".")[0] != "inference_schema"}
     return Needs(modules=frozenset({*others, SERVER_MODULE}), server=True)
 
 
 def script_needs(code: Path | None) -> Needs:
-    """What a scoring script or training code needs: `code` is its file, or the folder of all."""
+    """Return what scripts need: `code` is a file, or the folder of all code."""
     if code is None:
         return Needs()
     files = [code] if code.is_file() else islice(_scripts(code), _MOST_SCRIPTS)
@@ -82,7 +99,7 @@ def script_needs(code: Path | None) -> Needs:
 
 def _scripts(folder: Path) -> Iterator[Path]:
     for parent, folders, names in os.walk(folder):
-        # Neither a virtual environment nor what else hides beside the code.
+        # Virtual environments and hidden folders beside the code are no code.
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))
         yield from (Path(parent, name) for name in sorted(names) if name.endswith(".py"))
 
@@ -96,10 +113,27 @@ def _imported(files: Iterable[Path]) -> Iterator[str]:
             # Most scripts name none of them, and reading is cheaper than parsing.
             tree = ast.parse(content if any(word in content for word in _NAMED) else b"")
         except (OSError, SyntaxError, ValueError, RecursionError):
-            continue  # whoever runs it says what is wrong with it
+            continue  # running it shows what is wrong with it
         for node in ast.walk(tree):
             if isinstance(node, ast.Import):
                 yield from (name.name for name in node.names)
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 yield node.module
                 yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+def left_out(requirements: Iterable[str], imported: frozenset[str]) -> tuple[str, ...]:
+    """Return the requirements that only Azure's executor needs, by what is `imported`."""
+    return tuple(
+        requirement
+        for requirement in requirements
+        if (name := name_of(requirement)) in PACKAGES and not _uses(name, imported)
+    )
+
+
+def _uses(package: str, imported: frozenset[str]) -> bool:
+    return any(
+        module == prefix or module.startswith(f"{prefix}.")
+        for prefix in _MODULES.get(package, (NAMESPACE,))
+        for module in imported
+    )

@@ -1,4 +1,4 @@
-"""From what is declared to a declared environment: Azure's order, files and references."""
+"""Reads what is declared into a declared environment: Azure's order, files and references."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from runner.declarations.document import (
-    ListNode,
     MappingNode,
     ScalarNode,
     describe,
@@ -17,7 +16,7 @@ from runner.declarations.environment import Environment
 from runner.declarations.problem import DeclarationError, refusal
 from runner.declarations.reader import plain, read_str
 from runner.declarations.references import AssetReference
-from runner.venvs.conda_file import read_conda
+from runner.venvs.conda_file import list_of_packages, read_conda
 from runner.venvs.environment import DeclaredEnvironment
 from runner.venvs.names import name_of
 from runner.venvs.python_version import version_in
@@ -36,13 +35,13 @@ def declared_environment(
     owner: str,
     otherwise: str = "the runner's own packages are",
 ) -> DeclaredEnvironment | None:
-    """What the environment of a deployment or a job declares, else what its model does.
+    """Return the environment that a deployment or a job declares, else the one of its model.
 
     `declared` are the project's environments by name, `owner` is who has the environment, such
     as `deployment blue`. `otherwise` says in a notice which packages are used where neither is
     known. None where nothing is declared. Raises DeclarationError.
     """
-    known = _known(source, declared) if isinstance(source, AssetReference) else source
+    known = find_environment(source, declared) if isinstance(source, AssetReference) else source
     found = _of_environment(known, owner) if known is not None else None
     if found is not None:
         return found
@@ -58,7 +57,7 @@ def declared_environment(
 
 
 def model_environment(model: Path) -> DeclaredEnvironment | None:
-    """What a model's folder declares, in MLflow's order; None where it declares nothing."""
+    """Return what a model's folder declares, in MLflow's order; None where it declares nothing."""
     python_env, conda, requirements = _files(model)
     if python_env.is_file():
         found = _read_python_env(python_env)
@@ -75,7 +74,10 @@ def model_environment(model: Path) -> DeclaredEnvironment | None:
     return None
 
 
-def _known(reference: AssetReference, declared: Mapping[str, Environment]) -> Environment | None:
+def find_environment(
+    reference: AssetReference, declared: Mapping[str, Environment]
+) -> Environment | None:
+    """Return the declared environment that a reference means; None where only Azure knows it."""
     if reference.registry or reference.workspace:
         return None
     found = declared.get(reference.name)
@@ -85,7 +87,7 @@ def _known(reference: AssetReference, declared: Mapping[str, Environment]) -> En
 
 
 def _of_environment(environment: Environment, owner: str) -> DeclaredEnvironment | None:
-    """What an environment's conda file declares; None for one that is an image and no more."""
+    """Return what a conda file declares; None for an environment that is only an image."""
     written = environment.source.entries.get("conda_file")
     if isinstance(environment.conda_file, Path):
         found = read_conda(read_document(environment.conda_file), str(environment.conda_file))
@@ -105,7 +107,7 @@ def _image(environment: Environment | None) -> str | None:
 
 
 def _files(model: Path) -> tuple[Path, Path, Path]:
-    """Where a model has its python_env.yaml, conda.yaml and requirements.txt.
+    """Return where a model has its python_env.yaml, conda.yaml and requirements.txt.
 
     Its MLmodel may name the first two otherwise. Source: mlflow.utils.virtualenv.
     """
@@ -114,7 +116,7 @@ def _files(model: Path) -> tuple[Path, Path, Path]:
     if described.is_file():
         try:
             flavors = read_document(described).entries.get("flavors")
-        except DeclarationError:  # which the engine tells of, with what it needs of the file
+        except DeclarationError:  # the engine reports it, with what it needs of the file
             flavors = None
         flavor = (
             flavors.entries.get("python_function") if isinstance(flavors, MappingNode) else None
@@ -154,9 +156,5 @@ def _read_python_env(file: Path) -> DeclaredEnvironment:
 
 
 def _lines(content: MappingNode, key: str) -> list[Line]:
-    node = content.entries.get(key)
-    if node is None or (isinstance(node, ScalarNode) and node.kind == "null"):
-        return []
-    if not isinstance(node, ListNode):
-        raise refusal(node.place, key, f"found {describe(node)}, allowed: a list")
-    return [Line(read_str(item, key).strip(), item.place) for item in node.items]
+    items = list_of_packages(content.entries.get(key), key)
+    return [Line(read_str(item, key).strip(), item.place) for item in items]

@@ -26,7 +26,7 @@ _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 _FILE = re.compile(r"(?:(?<=^)|(?<=@ ))file:[^\s;]+")
 _ARCHIVES: Final = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar")
 
-# Options of a whole file: how many arguments each takes, and what it is called in full.
+# Options of a whole file: the full name of each, and how many arguments it takes.
 _OPTIONS: Final[Mapping[str, tuple[str, int]]] = {
     "-i": ("--index-url", 1),
     "--index-url": ("--index-url", 1),
@@ -40,7 +40,7 @@ _OPTIONS: Final[Mapping[str, tuple[str, int]]] = {
     "--no-index": ("--no-index", 0),
     "--pre": ("--pre", 0),
     "--require-hashes": ("--require-hashes", 0),
-    # What these two say has no meaning for uv.
+    # These two have no meaning for uv.
     "--prefer-binary": ("--prefer-binary", 0),
     "--use-feature": ("--use-feature", 1),
 }
@@ -55,7 +55,7 @@ _EDITABLE: Final = ("-e", "--editable")
 
 @dataclass
 class Requirements:
-    """What requirements files ask for, with the place of each line."""
+    """The requirements and options of requirements files, with the place of each line."""
 
     requirements: list[str] = field(default_factory=list)
     constraints: list[str] = field(default_factory=list)
@@ -72,7 +72,7 @@ class Line:
 
 
 def read_lines(file: Path) -> list[Line]:
-    """The lines of a requirements file, joined, without comments. Raises DeclarationError."""
+    """Return a requirements file's lines, joined. Raises DeclarationError."""
     text = _read_text(file)
     return [
         Line(stripped, Place(file, number))
@@ -82,7 +82,7 @@ def read_lines(file: Path) -> list[Line]:
 
 
 def read_requirements(lines: Iterable[Line]) -> Requirements:
-    """What lines ask for, with the files that they include by `-r` and `-c`.
+    """Return what lines ask for, with the files that they include by `-r` and `-c`.
 
     Raises DeclarationError with the place of a line that is wrong, names a file that is not
     there, or includes a file that includes it.
@@ -93,7 +93,7 @@ def read_requirements(lines: Iterable[Line]) -> Requirements:
 
 
 def with_requirements(declared: DeclaredEnvironment, found: Requirements) -> DeclaredEnvironment:
-    """An environment that asks for what was read, and for nothing else."""
+    """Return an environment that asks for what was read, and for nothing else."""
     return replace(
         declared,
         requirements=tuple(found.requirements),
@@ -104,12 +104,12 @@ def with_requirements(declared: DeclaredEnvironment, found: Requirements) -> Dec
 
 
 def expanded(text: str) -> str:
-    """A text with `${NAME}` replaced where the shell has such a variable, as pip does it."""
+    """Return a text with `${NAME}` replaced where the shell has such a variable, as pip does it."""
     return _VARIABLE.sub(lambda found: os.environ.get(found[1]) or found[0], text)
 
 
 def local_path(requirement: str) -> Path | None:
-    """The file or folder that a requirement installs; None for one from an index or address."""
+    """Return the file or folder that a requirement installs, if it installs one."""
     text = requirement.removeprefix("-e ").strip()
     target = re.split(r"\s*;|\s+--", text, maxsplit=1)[0]
     if " @ " in text or text.startswith("file:"):
@@ -146,7 +146,7 @@ def _take(line: Line, found: Requirements, constraints: bool, trail: tuple[Path,
             _include(line, value, found, constraints or _FILES[word] == "-c", trail)
         elif word in _EDITABLE:
             target = _absolute(line, value, editable=True)
-            # What an address has is copied first, and uv refuses to call that editable.
+            # uv takes no address as editable, as what it fetches is a copy.
             remote = "://" in target and not target.startswith("file:")
             _add(line, target if remote else f"-e {target}", found.requirements, found)
         else:
@@ -187,7 +187,7 @@ def _include(
 
 
 def _options(line: Line) -> Iterator[tuple[str, str]]:
-    """The options on a line, each with its value."""
+    """Yield the options on a line, each with its value."""
     try:
         words = shlex.split(line.text)
     except ValueError:
@@ -213,7 +213,7 @@ def _options(line: Line) -> Iterator[tuple[str, str]]:
 
 
 def _absolute(line: Line, text: str, *, editable: bool = False) -> str:
-    """A requirement with its path, if it names one, made absolute; what is named must be there."""
+    """Return a requirement with an absolute path, which must be there, if it has any."""
     if address := _FILE.search(text):
         return _with_file(line, text, address[0])
     head, *options = re.split(r"\s+(?=--?[A-Za-z])", text, maxsplit=1)
@@ -233,7 +233,7 @@ def _absolute(line: Line, text: str, *, editable: bool = False) -> str:
 
 
 def _with_file(line: Line, text: str, address: str) -> str:
-    """A requirement whose address of a file is absolute."""
+    """Return a requirement whose address of a file is absolute."""
     from urllib.parse import unquote, urlsplit
 
     parts = urlsplit(expanded(address))
@@ -259,7 +259,7 @@ def _path(line: Line, text: str) -> Path:
 
 
 def _joined(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """Lines with those joined that end with a backslash, each with the number of its first."""
+    """Yield lines, those joined that end with a backslash, each with the number of its first."""
     first, parts = 0, list[str]()
     for number, line in enumerate(lines, start=1):
         comment = _COMMENT.match(line)

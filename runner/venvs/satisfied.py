@@ -1,4 +1,4 @@
-"""Whether the runner's own environment has what is declared.
+"""Compares what is declared with the packages of the runner's own environment.
 
 An exact pin is held against the names of the folders that an installer writes, without importing
 anything; whatever says more is left to `packaging`.
@@ -27,23 +27,23 @@ _ENDS = (".dist-info", ".egg-info")
 def other_versions(
     requirements: Iterable[str], constraints: Iterable[str] = (), python: str | None = None
 ) -> tuple[OtherVersion, ...]:
-    """What of the requirements the runner's own environment lacks or has in another version.
+    """Return the requirements that the runner's own environment lacks or has in another version.
 
     Empty where it satisfies all of them. A path or an address is never satisfied: what is
     installed may be of another content.
     """
     found = [] if same_minor(python) else [OtherVersion("python", str(python), own_version())]
-    found += [other for each in requirements if (other := _other(each)) is not None]
+    found += [other for each in requirements if (other := _find_other(each)) is not None]
     found += [
         other
         for constraint in constraints
-        if (other := _other(constraint)) is not None and other.installed is not None
+        if (other := _find_other(constraint)) is not None and other.installed is not None
     ]
     return tuple(found)
 
 
 def installed_versions(folders: Iterable[str]) -> Mapping[str, str]:
-    """Version by normal name of what is installed in folders of packages, the first one first."""
+    """Return versions by normal name in folders of packages; the first folder counts."""
     found: dict[str, str] = {}
     for folder in folders:
         try:
@@ -59,22 +59,22 @@ def installed_versions(folders: Iterable[str]) -> Mapping[str, str]:
 
 
 def is_installed(name: str) -> bool:
-    """Whether the runner's own environment has any version of a package, by its normal name."""
-    return name in _own()
+    """Return whether the runner's own environment has a package, by its normal name."""
+    return name in _installed_here()
 
 
 @cache
-def _own() -> Mapping[str, str]:
+def _installed_here() -> Mapping[str, str]:
     return installed_versions(folder for folder in sys.path if folder)
 
 
-def _other(requirement: str) -> OtherVersion | None:
-    """The package of a requirement that is not satisfied, None where it is."""
+def _find_other(requirement: str) -> OtherVersion | None:
+    """Return the package of a requirement that is not satisfied, None where it is."""
     requirement = expanded(requirement)
     exact = exact_pin(requirement)
     if exact is not None:
         name, version = exact
-        installed = _own().get(name)
+        installed = _installed_here().get(name)
         if installed is not None and same_version(version, installed):
             return None
         if installed is None:
@@ -90,19 +90,19 @@ def _by_packaging(text: str, name: str) -> OtherVersion | None:
 
     try:
         requirement = Requirement(text.split(" --")[0])
-    except InvalidRequirement:  # uv's parser says what is wrong with it
-        return OtherVersion(name, text, _own().get(name))
+    except InvalidRequirement:  # uv's parser explains what is wrong with it
+        return OtherVersion(name, text, _installed_here().get(name))
     return _unsatisfied(requirement, seen=set())
 
 
 def _unsatisfied(requirement: Requirement, seen: set[str], extra: str = "") -> OtherVersion | None:
-    """The first package that keeps a requirement from being satisfied, with those of its extras."""
+    """Return the first package that a requirement, or an extra of it, lacks here."""
     from packaging.utils import canonicalize_name
 
     if requirement.marker is not None and not requirement.marker.evaluate({"extra": extra}):
         return None
     name = canonicalize_name(requirement.name)
-    installed = _own().get(name)
+    installed = _installed_here().get(name)
     if installed is None or not requirement.specifier.contains(installed, prereleases=True):
         return OtherVersion(name, str(requirement.specifier) or "any version", installed)
     for asked in requirement.extras:
@@ -115,7 +115,7 @@ def _unsatisfied(requirement: Requirement, seen: set[str], extra: str = "") -> O
 
 
 def _needed_by(name: str, extra: str) -> list[Requirement]:
-    """What a package needs for one of its extras."""
+    """Return the requirements of a package for one of its extras."""
     from importlib.metadata import requires
 
     from packaging.requirements import Requirement

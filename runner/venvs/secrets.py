@@ -1,4 +1,4 @@
-"""Keys and passwords in the addresses of indexes, which nothing that is kept or shown may hold."""
+"""Hides keys and passwords in the addresses of indexes, which nothing kept or shown may hold."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 
 _USER = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://)([^/\s\"`]+)@")
 _QUERY = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://[^\s?#'\"`]+)\?[^\s#'\"`]+")
-# A key that is named by a variable is not there to be read.
+# A key that is given by the name of a variable is not in clear.
 _BY_VARIABLE = re.compile(r"(?:[\w.-]+:)?\$\{[A-Z0-9_]+\}(?::\$\{[A-Z0-9_]+\})?")
 
 
 def without_keys(text: str) -> str:
-    """A text whose addresses have neither a key or password in clear, nor a query."""
+    """Return a text whose addresses have neither a key or password in clear, nor a query."""
     return _QUERY.sub(r"\1?***", _USER.sub(_without_key, text))
 
 

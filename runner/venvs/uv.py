@@ -1,4 +1,4 @@
-"""uv: where it is, how it is called, and what its refusals mean."""
+"""Finds and calls uv, and explains what its refusals mean."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from runner.venvs.secrets import without_keys
 
 _LONGEST = 400  # characters of an explanation in an error message
 
-# Of the shell's variables for uv, those that say where packages and Pythons come from. The others
-# would change what is made of a declaration, or where.
+# The shell's variables for uv that name sources of packages and Pythons. The others would change
+# what is made of a declaration, or where.
 _KEPT: Final = (
     "UV_CACHE_DIR",
     "UV_CONCURRENT_",
@@ -53,7 +53,7 @@ _TOO_OLD: Final = ("error: unexpected argument", "error: unrecognized subcommand
 
 _OLDEST = 9  # minor version of Python in which the runner's own code runs
 
-# Where uv read a requirement: what is given to it through a pipe has no name.
+# The place where uv read a requirement: a pipe has no name.
 _PIPED = re.compile(r"^Couldn't parse requirement in `-` at position \d+ |: -:\d+:\d+$")
 _FULL_DISK = ("No space left on device", "Disk quota exceeded", "os error 28", "os error 122")
 _READ_ONLY = ("Read-only file system", "Permission denied", "os error 30", "os error 13")
@@ -71,7 +71,7 @@ _NO_NETWORK = (
 
 
 def find_uv() -> list[str]:
-    """The command that is uv. Raises EnvironmentRefused where there is none."""
+    """Return the command that is uv. Raises EnvironmentRefused where there is none."""
     if found := shutil.which("uv"):
         return [found]
     folder = Path(sys.prefix).parent / ".uv"  # where make puts it
@@ -86,7 +86,7 @@ def find_uv() -> list[str]:
 
 
 def way_to_uv() -> str:
-    """How to get a uv that is found, for the end of a message."""
+    """Return how to get a uv that is found, for the end of a message."""
     folder = Path(sys.prefix).parent / ".uv"
     python = shlex.quote(sys.executable)
     install = f"{python} -m pip install uv"
@@ -106,13 +106,14 @@ def run_uv(
     minor: str | None = None,
     keep_open: Sequence[int] = (),
 ) -> str:
-    """Run uv in a folder of its own and return its standard output; what it says goes to the log.
+    """Run uv in a folder of its own and return its standard output; what it prints on stderr goes
+    to the log.
 
     `minor` is the Python version that is looked for in pyenv's folders too; `keep_open` are files
     that uv keeps open, so that a lock outlives whoever began it. Raises UvFailed, and
     EnvironmentRefused for a uv that is too old.
     """
-    # Else uv takes overrides and the like from a project that the folder lies in.
+    # Without this file uv takes overrides and the like from a project that the folder lies in.
     (folder / "pyproject.toml").write_text("[tool.uv]\n", encoding="utf-8")
     done = subprocess.run(
         [*uv, *arguments, "--color", "never", "--no-progress"],
@@ -136,7 +137,7 @@ def run_uv(
 
 
 def describe_uv() -> str:
-    """Which uv there is, and the versions of Python that it finds on this machine, in a line.
+    """Return a line on the uv that is there, and on the Pythons that it finds on this machine.
 
     Raises EnvironmentRefused where there is no uv, or where it doesn't run.
     """
@@ -177,11 +178,11 @@ def _check_age(uv: Sequence[str], said: str) -> None:
 
 
 class UvFailed(Exception):
-    """uv ended with an error; the text is what it said, without keys."""
+    """uv ended with an error; the text is what it printed, without keys."""
 
 
 def variables(shell: Mapping[str, str], minor: str | None = None) -> dict[str, str]:
-    """The variables that uv runs with: the shell's, without what would change what is made.
+    """Return the variables that uv runs with: the shell's, without what would change what is made.
 
     `minor` is a Python version whose folders of pyenv come after the others on PATH: uv doesn't
     look there by itself, and pyenv's own shims refuse versions that are not chosen.
@@ -198,8 +199,8 @@ def variables(shell: Mapping[str, str], minor: str | None = None) -> dict[str, s
     return kept
 
 
-def refused(failed: UvFailed, declared: DeclaredEnvironment, log: Path) -> RunnerError:
-    """The error for what uv refused, in one line with a way out."""
+def error_for(failed: UvFailed, declared: DeclaredEnvironment, log: Path) -> RunnerError:
+    """Return the error for what uv refused, in one line with a way out."""
     said = str(failed)
     where = f" (all of it: {log})"
     if is_full_disk(said):
@@ -229,7 +230,7 @@ def refused(failed: UvFailed, declared: DeclaredEnvironment, log: Path) -> Runne
 
 
 def _pips_index(shell: Mapping[str, str]) -> str:
-    """What to say to who has told pip of an index, and uv of none."""
+    """Return a hint for a person who has told pip of an index, and uv of none."""
     if any(name.startswith(_INDEXES) for name in shell):
         return ""
     named = next((name for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL") if name in shell), None)
@@ -240,7 +241,7 @@ def _pips_index(shell: Mapping[str, str]) -> str:
 
 
 def _pips_files(shell: Mapping[str, str]) -> list[Path]:
-    """Where pip on Linux looks for its configuration, the nearest first."""
+    """Return the files where pip on Linux looks for its configuration, the nearest first."""
     if (named := shell.get("PIP_CONFIG_FILE")) is not None:
         return [Path(named)]
     config = Path(shell.get("XDG_CONFIG_HOME") or Path.home() / ".config")
@@ -272,7 +273,7 @@ def is_full_disk(said: str) -> bool:
 
 
 def explanation(said: str) -> str:
-    """The telling lines of what uv said, as one line of reasonable length."""
+    """Return the telling lines of what uv printed, as one line of reasonable length."""
     lines = said.splitlines()
     starts = [number for number, line in enumerate(lines) if line.startswith("error:")]
     because = [number for number, line in enumerate(lines) if "Because " in line]
@@ -283,10 +284,10 @@ def explanation(said: str) -> str:
         told.append(line.strip().removeprefix("error:").removeprefix("cause:"))
     if because:
         told[0] = told[0][told[0].index("Because ") :]
-    elif "[stderr]" in said:  # of a package's own build, whose last line says most
+    elif "[stderr]" in said:  # a package's own build failed
         printed = said.partition("[stderr]")[2].partition("\nhint:")[0].splitlines()
         lines = [line for line in printed if line.strip()]
-        # An exception stands last; what a build says without one begins with what is the matter.
+        # An exception stands last; without one, the first lines name the cause.
         traced = any(line.strip().startswith(("Traceback", "error:")) for line in lines)
         told = [told[0], *(lines[-1:] if traced else lines[:2])]
     text = one_line(" ".join(line for line in told if line.strip(" ^")))
@@ -303,7 +304,7 @@ def _line_with(said: str, words: Sequence[str]) -> str:
 
 
 def named_place(said: str, declared: DeclaredEnvironment) -> str:
-    """The file and line of the requirement that uv's explanation names first."""
+    """Return the file and line of the requirement that uv's explanation names first."""
     words = [normal(word) for word in re.findall(r"[A-Za-z0-9][A-Za-z0-9._-]*", explanation(said))]
     for requirement, place in declared.places.items():
         if name_of(requirement) in words:

@@ -1,4 +1,4 @@
-"""How figures are worked out, judged and written down."""
+"""Figures are worked out, judged and written down."""
 
 from __future__ import annotations
 

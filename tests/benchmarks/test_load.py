@@ -18,7 +18,7 @@ Answering = Callable[[int], bytes | None]
 
 @contextmanager
 def server(answering: Answering) -> Iterator[tuple[Address, list[bytes]]]:
-    """A server that gives its n-th request this answer; None breaks the connection."""
+    """Yield a server that gives its n-th request this answer; None breaks the connection."""
     address = Address(0, "/score", b'{"a": 1}', (("Authorization", "Bearer key"),))
     seen: list[bytes] = []
     lock = threading.Lock()

@@ -23,13 +23,8 @@ subprocess.run([sys.executable, '-c', {HOST!r}], check=True, start_new_session=T
 
 def test_the_command_its_host_and_its_worker_are_told_apart(tmp_path: Path) -> None:
     peaks = measure_peaks(Program("tree", [sys.executable, "-c", COMMAND]), tmp_path)
-    assert {role: peak.processes for role, peak in peaks.items()} == {
-        "command": 1,
-        "host": 1,
-        "worker": 1,
-    }
-    assert peaks["worker"].rss_mb > 200 > 100 > peaks["host"].rss_mb
-    assert 200 < peaks["worker"].pss_mb <= peaks["worker"].rss_mb
+    assert peaks.keys() == {"command", "host", "worker"}
+    assert peaks["worker"] > 200 > 100 > peaks["host"]
 
 
 def test_a_program_that_fails_gives_no_figure(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +20,7 @@ SAMPLE = ROOT / "data" / "diabetes" / "unlabeled"
 
 @pytest.fixture(scope="module")
 def expected() -> pd.DataFrame:
-    """What mlflow.pyfunc predicts, in the order of the files' names."""
+    """Return the predictions of mlflow.pyfunc, in the order of the files' names."""
     import mlflow.pyfunc
 
     model = mlflow.pyfunc.load_model(str(MODEL))
@@ -29,42 +31,47 @@ def expected() -> pd.DataFrame:
     return pd.concat(parts)
 
 
-def run_peer(name: str, model: Path, data: Path, *outputs: Path) -> pd.DataFrame:
-    subprocess.run(
-        [sys.executable, "-m", f"benchmarks.peers.{name}", *map(str, (model, data, *outputs))],
-        check=True,
-        cwd=ROOT,
-    )
+def read_outputs(*outputs: Path) -> pd.DataFrame:
     names = ["row", "prediction", "file"]
     return pd.concat([pd.read_csv(path, index_col=0, names=names) for path in outputs])
 
 
 @pytest.mark.parametrize(
-    ("peer", "model", "outputs"),
-    [
-        ("floor", MODEL / "model.pkl", 1),
-        ("floor_two", MODEL / "model.pkl", 2),
-        ("pyfunc_loop", MODEL, 1),
-    ],
+    ("peer", "model"), [("floor", MODEL / "model.pkl"), ("pyfunc_loop", MODEL)]
 )
 def test_a_peer_writes_the_predictions_of_mlflow_pyfunc(
-    peer: str, model: Path, outputs: int, expected: pd.DataFrame, tmp_path: Path
+    peer: str,
+    model: Path,
+    expected: pd.DataFrame,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    paths = [tmp_path / f"{number}.csv" for number in range(outputs)]
-    written = run_peer(peer, model, SAMPLE, *paths)
-    pd.testing.assert_frame_equal(written, expected, check_names=False)
+    output = tmp_path / "1.csv"
+    monkeypatch.setattr("sys.argv", [peer, str(model), str(SAMPLE), str(output)])
+    runpy.run_module(f"benchmarks.peers.{peer}", run_name="__main__")
+    pd.testing.assert_frame_equal(read_outputs(output), expected, check_names=False)
     counts = expected["prediction"].value_counts()
-    assert count_predictions(paths) == {"0": counts[0], "1": counts[1]}
+    assert count_predictions([output]) == {"0": counts[0], "1": counts[1]}
 
 
-def test_the_floor_in_two_processes_fails_when_one_of_them_does(tmp_path: Path) -> None:
+def run_floor_two(data: Path, *outputs: Path) -> int:
+    command = [sys.executable, "-m", "benchmarks.peers.floor_two", str(MODEL / "model.pkl")]
+    return subprocess.run([*command, str(data), *map(str, outputs)], cwd=ROOT).returncode
+
+
+def test_the_floor_in_two_processes_fails_when_one_of_them_does(
+    expected: pd.DataFrame, tmp_path: Path
+) -> None:
     data = tmp_path / "data"
-    data.mkdir()
-    for path in SAMPLE.glob("*.csv"):
-        (data / path.name).write_bytes(path.read_bytes())
-    (data / "patients-4.csv").write_text("no,such,columns\n1,2,3\n")
-    with pytest.raises(subprocess.CalledProcessError):
-        run_peer("floor_two", MODEL / "model.pkl", data, tmp_path / "1.csv", tmp_path / "2.csv")
+    shutil.copytree(SAMPLE, data)
+    (data / "patients-9.csv").write_text("no,such,columns\n1,2,3\n")
+    outputs = [tmp_path / "1.csv", tmp_path / "2.csv"]
+    assert run_floor_two(data, *outputs) == 1
+    # The other process has scored its half.
+    first = read_outputs(outputs[0])
+    pd.testing.assert_frame_equal(first, expected.iloc[: len(first)], check_names=False)
+    assert run_floor_two(SAMPLE, *outputs) == 0
+    pd.testing.assert_frame_equal(read_outputs(*outputs), expected, check_names=False)
 
 
 def test_counting_takes_an_empty_part_for_no_rows(tmp_path: Path) -> None:

@@ -163,27 +163,27 @@ class Checked:
         return self.report().findings
 
     def found(self) -> list[str]:
-        """What is found, as `code file:line`, files from the project's root."""
+        """Return the findings as `code file:line`, files from the project's root."""
         return [
             f"{finding.code} {str(finding.place).removeprefix(f'{self.root}/')}"
             for finding in self.findings()
         ]
 
     def text(self) -> str:
-        """The text of the only finding."""
+        """Return the text of the only finding."""
         (only,) = self.findings()
         return only.text
 
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where what uv said is kept, so that each environment is asked about once."""
+    """Return a folder for uv's answers, so that each environment is asked about once."""
     return tmp_path_factory.mktemp("home")
 
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The packages that there are."""
+    """Return the packages that there are."""
     folder = tmp_path_factory.mktemp("wheels")
     write_wheels(folder)
     return folder
@@ -191,7 +191,8 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def project(tmp_path: Path, home: Path, wheels: Path) -> Checked:
-    """A model, deployed as it is and with a script, in batches and online, and its training job."""
+    """Return a model, deployed as it is and with a script, in batches and online, and its training
+    job."""
     project = Checked(tmp_path, home, wheels)
     for name, text in FILES.items():
         project.write(name, text)

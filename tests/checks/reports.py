@@ -1,4 +1,4 @@
-"""What people reported of deployments and jobs that failed on Azure: why there are these findings.
+"""Reports by people whose deployments and jobs failed on Azure, which the findings are for.
 
 Each with the finding that says so beforehand, or with the reason why none can. The titles are
 shortened.

@@ -148,7 +148,7 @@ def test_python_takes_the_line_ends_of_windows(project: Checked) -> None:
 def test_capitals_that_only_this_machine_does_not_tell_apart(
     project: Checked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As on macOS and Windows, where a file is there by any spelling of its name."""
+    """Check spelling as on macOS and Windows, where a file is there by any spelling of its name."""
     code = project.root / "models/m/code"
     (code / "score.py").rename(code / "Score.py")
     real = Path.exists
@@ -170,5 +170,5 @@ def files_of(project: Checked) -> list[Finding]:
     return [
         finding
         for subject in subjects(catalog, project.home)
-        for finding in files.of_subject(subject)
+        for finding in files.check_subject(subject)
     ]

@@ -1,4 +1,4 @@
-"""What the code imports, against the code itself and the declared environment."""
+"""The imports of code are held against the code itself and the declared environment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Azure itself doesn't take."""
+"""Declarations are refused that Azure itself doesn't take."""
 
 from __future__ import annotations
 

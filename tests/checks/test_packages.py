@@ -359,7 +359,8 @@ def test_a_job_that_logs_no_models(project: Checked, call: str) -> None:
 
 
 def test_the_index_itself_is_asked(project: Checked) -> None:
-    """The package is called scikit-learn, and Azure says so only when it builds the image."""
+    """Return the package is called scikit-learn, and Azure says so only when it builds the
+    image."""
     project.write(CONDA, "dependencies: [python=3.11, {pip: [azureml-core, sklearn==0.24.1]}]\n")
     report = project.report("batch")
     if report.unchecked:

@@ -29,13 +29,13 @@ UNREPORTED = {
 
 
 def codes() -> set[str]:
-    """The code of every finding, by reading what makes them."""
+    """Return the code of every finding, by reading what makes them."""
     found = set()
     for file in Path(checks.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(file.read_bytes())):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
                 continue
-            if node.func.id in ("error", "warning") and len(node.args) > 1:
+            if node.func.id in ("error", "warning", "of_problem") and len(node.args) > 1:
                 code = node.args[1]
                 assert isinstance(code, ast.Constant), ast.unparse(node)
                 found.add(str(code.value))

@@ -1,4 +1,4 @@
-"""What Azure would not wait for, by how long it took here."""
+"""Deployments are found that Azure would not wait for, by how long they took here."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ ONLINE = "models/m/online-deployment.yml"
 
 @pytest.fixture
 def served(project: Checked, tmp_path: Path) -> Checked:
-    """The project, with a workspace of its own in which `script` took 100 s to start and had a
-    request of 4.9 s."""
+    """Return the project, with a workspace of its own in which `script` took 100 s to start and had
+    a request of 4.9 s."""
     own = Checked(project.root, tmp_path / "home", project.wheels)
     folder = own.home / "endpoints" / "online"
     folder.mkdir(parents=True)

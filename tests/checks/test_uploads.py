@@ -1,4 +1,4 @@
-"""What is sent to Azure, and what an ignore file leaves out."""
+"""Checks of what is sent to Azure, and of what an ignore file leaves out."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from runner.counting import many
-from runner.local.serving.bodies import MAX_BODY
+from runner.local.serving.tables import MAX_BODY
 from runner.serving_record import served_before
 from tests.online import Server, add_online, endpoint_yaml, request_file, wait_for
 from tests.projects import ROOT, ScratchProject, add_diabetes, make_project

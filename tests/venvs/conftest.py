@@ -1,4 +1,4 @@
-"""What environments are made from in the tests: an index on this machine, and uv's own cache."""
+"""Sources of packages for the tests: an index on this machine, and uv's own cache."""
 
 from __future__ import annotations
 
@@ -23,13 +23,19 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def index(
-    wheels: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Index]:
-    """An index with these wheels, which is the one that uv asks."""
+def uv_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have uv use a cache of these tests, which keeps what it has learnt of this machine's Pythons.
+
+    Packages are kept by the address of their index, which is another one in every test.
+    """
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "uv-cache"))
+
+
+@pytest.fixture
+def index(wheels: Path, uv_cache: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
+    """Yield an index with these wheels, which is the one that uv asks."""
     with serve_index(wheels) as found:
         monkeypatch.setenv("UV_DEFAULT_INDEX", found.url)
-        monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "uv-cache"))
         yield found
 
 

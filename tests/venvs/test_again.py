@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from runner.errors import EnvironmentRefused
-from runner.venvs.again import make_again
 from runner.venvs.cache import Venv, entry, remove_entry
-from runner.venvs.choosing import choose_interpreter
+from runner.venvs.choosing import choose_interpreter, make_again
 from runner.venvs.environment import DeclaredEnvironment
 from runner.venvs.needs import Needs
 
@@ -59,9 +58,8 @@ def test_one_whose_packages_are_gone_is_refused_with_the_way_out(
 
 
 def test_a_key_by_a_variable_is_there_again(
-    home: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    home: Path, wheels: Path, uv_cache: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("INDEX_KEY", "s3cret-key")
     with serve_index(wheels, key="s3cret-key") as index:
         address = index.url.replace("//", "//someone:${INDEX_KEY}@")

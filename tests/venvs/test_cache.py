@@ -23,7 +23,7 @@ from runner.venvs.cache import (
 
 
 def lay(home: Path, name: str, made: str = "2026-01-01T00:00:00.000+00:00") -> Venv:
-    """An entry as it is once it was made."""
+    """Return an entry as it is once it was made."""
     python = folder_of(home, name) / "venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.symlink_to(sys.executable)

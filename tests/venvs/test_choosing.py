@@ -164,9 +164,8 @@ def test_versions_that_can_not_be_resolved_together_are_told_as_uv_explains_it(
 
 
 def test_without_a_network_what_is_cached_still_runs_and_the_rest_is_refused(
-    home: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    home: Path, wheels: Path, uv_cache: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     with serve_index(wheels) as index:
         monkeypatch.setenv("UV_DEFAULT_INDEX", index.url)
@@ -261,9 +260,8 @@ def test_of_two_that_want_the_same_at_once_one_makes_it_and_the_other_waits(
 
 
 def test_one_that_was_killed_while_it_was_made_is_made_again(
-    home: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    home: Path, wheels: Path, uv_cache: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
     with serve_index(wheels) as index:
         monkeypatch.setenv("UV_DEFAULT_INDEX", index.url)
         index.open.clear()
@@ -297,9 +295,10 @@ def test_a_full_disk_is_named_and_leaves_nothing(home: Path, index: Index, tmp_p
 
 
 def test_keys_of_an_index_get_into_no_file_no_error_and_no_name(
-    home: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    home: Path,
+    wheels: Path,
+    uv_cache: None,
 ) -> None:
-    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
     names = set()
     with serve_index(wheels, key="s3cret-key") as index:
         for key in ("s3cret-key", "other-s3cret"):
@@ -324,9 +323,8 @@ def test_keys_of_an_index_get_into_no_file_no_error_and_no_name(
 
 
 def test_a_key_may_come_by_a_variable(
-    home: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    home: Path, wheels: Path, uv_cache: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("INDEX_KEY", "s3cret-key")
     with serve_index(wheels, key="s3cret-key") as index:
         address = index.url.replace("//", "//someone:${INDEX_KEY}@")
@@ -463,7 +461,7 @@ def test_the_sample_runs_in_what_scoring_alone_is_installed_with(
         requirement = Requirement(line.text.split(" --hash")[0])
         if requirement.marker is None or requirement.marker.evaluate():
             pins[canonicalize_name(requirement.name)] = str(requirement.specifier).lstrip("=")
-    monkeypatch.setattr("runner.venvs.satisfied._own", lambda: pins)
+    monkeypatch.setattr("runner.venvs.satisfied._installed_here", lambda: pins)
     model = ROOT / "models" / "diabetes" / "model"
     declared = model_environment(model)
     assert declared is not None

@@ -9,9 +9,8 @@ from runner.azure_executor import image_has_server
 from runner.errors import EnvironmentRefused
 from runner.installing import installed_by
 from runner.venvs.environment import DeclaredEnvironment
-from runner.venvs.executor_packages import left_out
 from runner.venvs.inference_server import check_own_server, with_server
-from runner.venvs.needs import served_script_needs
+from runner.venvs.needs import left_out, served_script_needs
 
 SERVER = "azureml-inference-server-http"
 OWNER = "deployment 'blue'"

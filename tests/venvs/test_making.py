@@ -1,4 +1,4 @@
-"""What uv is asked for, with a real uv and an index on this machine."""
+"""Environments are made by a real uv, from an index on this machine."""
 
 from __future__ import annotations
 

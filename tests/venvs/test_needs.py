@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from runner.engine.needs import MLFLOW_MODEL
-from runner.venvs.needs import model_needs, script_needs
+from runner.venvs.needs import left_out, model_needs, script_needs
 
 SAMPLE = Path(__file__).parents[2] / "models" / "diabetes" / "model"
 
@@ -58,3 +58,27 @@ def test_what_scripts_import_of_azures_executors_is_found_without_running_them(
     assert script_needs(tmp_path / "sub" / "helper.py").modules == helpers
     assert script_needs(None).modules == frozenset()
     assert script_needs(tmp_path).adds == ()
+
+
+DECLARED = ("azureml-core>=1.61,<2", "azureml_defaults", "scikit-learn==1.5.2")
+
+
+@pytest.mark.parametrize(
+    ("imported", "left"),
+    [
+        (set(), ("azureml-core>=1.61,<2", "azureml_defaults")),
+        ({"sklearn", "azureml.corelike"}, ("azureml-core>=1.61,<2", "azureml_defaults")),
+        ({"azureml.core.model"}, ()),
+        ({"inference_schema.schema_decorators"}, ("azureml-core>=1.61,<2",)),
+        ({"azureml.mlflow"}, ("azureml-core>=1.61,<2", "azureml_defaults")),
+    ],
+)
+def test_packages_of_azures_executor_count_where_the_script_imports_them(
+    imported: set[str], left: tuple[str, ...]
+) -> None:
+    assert left_out(DECLARED, frozenset(imported)) == left
+
+
+def test_a_package_counts_where_anything_of_its_namespace_is_imported() -> None:
+    assert left_out(["azureml-sdk"], frozenset({"azureml.train"})) == ()
+    assert left_out(["azureml-sdk"], frozenset({"sklearn"})) == ("azureml-sdk",)

@@ -6,7 +6,15 @@ import pytest
 
 from runner.errors import EnvironmentRefused
 from runner.venvs.environment import DeclaredEnvironment
-from runner.venvs.uv import UvFailed, describe_uv, explanation, find_uv, refused, run_uv, variables
+from runner.venvs.uv import (
+    UvFailed,
+    describe_uv,
+    error_for,
+    explanation,
+    find_uv,
+    run_uv,
+    variables,
+)
 
 DECLARED = DeclaredEnvironment(
     "conda.yml",
@@ -91,7 +99,7 @@ def test_a_long_explanation_is_cut() -> None:
     ],
 )
 def test_a_refusal_says_whose_it_is(said: str, status: int, begins: str, tmp_path: Path) -> None:
-    error = refused(UvFailed(said), DECLARED, tmp_path / "log")
+    error = error_for(UvFailed(said), DECLARED, tmp_path / "log")
     assert error.exit_status == status
     assert str(error).startswith(begins)
     assert str(error).endswith(f"(all of it: {tmp_path}/log)")
@@ -178,17 +186,17 @@ def test_who_told_pip_alone_of_an_index_is_told_how_to_tell_uv(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PIP_INDEX_URL", "https://me:key@a.example")
     told = "; uv does not read PIP_INDEX_URL: name that index in UV_DEFAULT_INDEX or UV_INDEX"
-    assert told in str(refused(UvFailed(said), DECLARED, tmp_path / "log"))
+    assert told in str(error_for(UvFailed(said), DECLARED, tmp_path / "log"))
     monkeypatch.delenv("PIP_INDEX_URL")
     file = tmp_path / "pip.conf"
     monkeypatch.setenv("PIP_CONFIG_FILE", str(file))
     file.write_text("[global]\ntimeout = 60\n")
-    assert "does not read" not in str(refused(UvFailed(said), DECLARED, tmp_path / "log"))
+    assert "does not read" not in str(error_for(UvFailed(said), DECLARED, tmp_path / "log"))
     file.write_text("[global]\nindex-url = https://me:key@a.example\n")
     told = told.replace("PIP_INDEX_URL", str(file))
-    assert told in str(refused(UvFailed(said), DECLARED, tmp_path / "log"))
+    assert told in str(error_for(UvFailed(said), DECLARED, tmp_path / "log"))
     monkeypatch.setenv("UV_INDEX_URL", "https://a.example")
-    assert "does not read" not in str(refused(UvFailed(said), DECLARED, tmp_path / "log"))
+    assert "does not read" not in str(error_for(UvFailed(said), DECLARED, tmp_path / "log"))
 
 
 def test_a_uv_that_is_too_old_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from threading import Event, Thread
 
 
 def make_wheel(folder: Path, name: str, version: str, *needed: str, code: str = "") -> Path:
-    """A wheel with one module, which has the package's name."""
+    """Return a wheel with one module, which has the package's name."""
     folder.mkdir(parents=True, exist_ok=True)
     info = f"{name}-{version}.dist-info"
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"

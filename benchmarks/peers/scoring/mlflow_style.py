@@ -29,6 +29,6 @@ def init() -> None:
     "input_data", PandasParameterType(EXAMPLE, enforce_shape=False, orient="split")
 )
 def run(input_data: pd.DataFrame) -> list[Any]:
-    """A prediction for each row."""
+    """Return a prediction for each row."""
     predictions: list[Any] = model.predict(input_data).tolist()
     return predictions

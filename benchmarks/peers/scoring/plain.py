@@ -6,10 +6,10 @@ import json
 
 
 def init() -> None:
-    """Nothing is loaded."""
+    """Load nothing."""
 
 
 def run(raw_data: str) -> dict[str, float]:
-    """The number of rows, and their sum."""
+    """Return the number of rows, and their sum."""
     rows = json.loads(raw_data)["input_data"]["data"]
     return {"rows": len(rows), "sum": sum(map(sum, rows))}

@@ -1,4 +1,4 @@
-"""The answer to a request."""
+"""The record of an answer to a request."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ JSON = "application/json"
 
 @dataclass(frozen=True)
 class Answer:
-    """A status of HTTP, a body and headers, as names and values in their order.
+    """An answer of HTTP: a status, a body, and headers as names and values in their order.
 
     `by_model` tells what the model or script said from what is said in front of it: Azure hands
     on the former's errors as 424. `notice` is worth a line in the server's log, once for a
@@ -30,5 +30,5 @@ class Answer:
 
 
 def refuse(status: int, message: str, by_model: bool = False) -> Answer:
-    """An error as Azure's inference server words it: `{"message": …}`."""
+    """Return an error as Azure's inference server words it: `{"message": …}`."""
     return Answer(status, json.dumps({"message": message}).encode(), by_model=by_model)

@@ -1,4 +1,4 @@
-"""A connection of HTTP to an endpoint: how long it may take, how much it may send, how it ends.
+"""Serves a connection of HTTP within limits of time and size, as Azure's server does.
 
 The limits of a request's head, and the statuses of what breaks them or can't be read, are those of
 gunicorn, under which Azure's server runs scripts. Source: gunicorn 27, http/message.py.
@@ -17,11 +17,13 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-_OTHER_FILES = 100  # that a server may have open besides connections: processes, logs, libraries
+_OTHER_FILES = (
+    100  # files that a server may have open besides connections: processes, logs, libraries
+)
 _HEAD_SECONDS = 20.0  # for a request's head to arrive, and for a new connection to send one
 _TAKING_SECONDS = 60.0  # for a client to take an answer
-_LINGERING_SECONDS = 2.0  # in which what comes after an answer is dropped, so that it is read
-_STOPPING_SECONDS = 1.0  # in which a request that was on its way at a stop is still answered
+_LINGERING_SECONDS = 2.0  # for a client to read an answer, while what it still sends is dropped
+_STOPPING_SECONDS = 1.0  # after a stop, for a request that was on its way to be answered
 _LONGEST_LINE = 4094  # bytes of method, target and version
 _MOST_HEADERS = 100
 _LONGEST_HEADER = 8190  # bytes, with its name and the end of its line
@@ -33,7 +35,7 @@ _CODINGS = frozenset({b"chunked", b"identity", b"compress", b"deflate", b"gzip"}
 
 
 def most_connections() -> int:
-    """The number of connections that leave the server the files that it opens besides."""
+    """Return the number of connections that leave the server the files that it opens besides."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files == resource.RLIM_INFINITY:
         return sys.maxsize
@@ -41,7 +43,7 @@ def most_connections() -> int:
 
 
 class _Refused(Exception):
-    """A head that is answered with a status of its own."""
+    """The request's head is refused with a status of its own."""
 
 
 class Connection(HttpToolsProtocol):
@@ -59,7 +61,7 @@ class Connection(HttpToolsProtocol):
         self._refusal = HTTPStatus.BAD_REQUEST
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(_Lingering(transport, self))  # type: ignore[arg-type]
+        super().connection_made(_LingeringTransport(transport, self))  # type: ignore[arg-type]
         if len(self.connections) > most_connections():
             self._refuse(HTTPStatus.TOO_MANY_REQUESTS)
         else:
@@ -79,7 +81,9 @@ class Connection(HttpToolsProtocol):
             if self._in_head and self._head > _LONGEST_HEAD:
                 self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         except httptools.HttpParserUpgrade:
-            if self.cycle is not None:  # to no other protocol, so it is a request as any other
+            if (
+                self.cycle is not None
+            ):  # no other protocol is spoken here: it is a request like any other
                 self.cycle.keep_alive = False
         except httptools.HttpParserError:
             self._refuse(self._refusal)
@@ -127,7 +131,7 @@ class Connection(HttpToolsProtocol):
             self._await_head()
 
     def timeout_keep_alive_handler(self) -> None:
-        # While an answer is being taken, nobody can know that the connection is idle.
+        # While the client still takes an answer, the connection is not idle.
         if self.transport.get_write_buffer_size():
             self.transport.close()
         else:
@@ -166,7 +170,7 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
 
     def _check_head(self) -> None:
-        """Break off what the parser lets through and gunicorn does not."""
+        """Refuse a head that the parser lets through and gunicorn does not."""
         if self.parser.get_http_version() not in ("1.0", "1.1"):
             self._break_off(HTTPStatus.BAD_REQUEST)
         names = [name for name, _ in self.headers]
@@ -187,7 +191,7 @@ class Connection(HttpToolsProtocol):
         self._forget_deadline()
         self._broken = True
         if self._open_message and not self._in_head:
-            # Nobody can answer a request whose body is broken.
+            # A request whose body is broken gets no answer.
             self._answering -= 1
             if self.pipeline:
                 self.pipeline.popleft()
@@ -201,7 +205,7 @@ class Connection(HttpToolsProtocol):
             b"HTTP/1.1 %d %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
             b"connection: close\r\n\r\n%s" % (status, status.phrase.encode(), len(body), body)
         )
-        self._open_message = True  # as far as anybody can know
+        self._open_message = True  # the client may still be sending
         self.transport.close()
 
 
@@ -209,7 +213,7 @@ def _codings(value: bytes) -> Iterator[bytes]:
     return (coding.strip(b" \t").lower() for coding in value.split(b","))
 
 
-class _Lingering:
+class _LingeringTransport:
     """A transport that closes when the client can have read the answer.
 
     Closed while the client still sends, the system would throw away the answer together with what
@@ -233,7 +237,7 @@ class _Lingering:
         loop = self._connection.loop
         if self._connection.sends_more:
             self.lingering = True
-            self._transport.resume_reading()  # and drop what comes
+            self._transport.resume_reading()  # what comes is dropped
             self._transport.write_eof()
             loop.call_later(_LINGERING_SECONDS, self._transport.close)
         else:

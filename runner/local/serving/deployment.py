@@ -1,4 +1,4 @@
-"""A deployment: its processes, and the queue before them."""
+"""Answers requests with a deployment's processes, and queues them meanwhile."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ _GIVEN_UP = "a request was given up that its process had been sent"
 
 
 class Deployment:
-    """Answers requests, in any thread's event loop. A context manager that leaves no process
-    behind.
+    """The processes of a deployment, which answer requests in any thread's event loop.
+
+    As a context manager it leaves no process behind.
 
     A process that dies or doesn't answer in time is replaced; meanwhile the others go on.
     """
@@ -34,31 +35,31 @@ class Deployment:
         log_file: IO[bytes] | None = None,
         log: Callable[[str], object] = lambda _: None,
     ) -> None:
-        """`log_file` takes what the model or script prints (by default standard error, with the
-        deployment's name before each line), `log` a line for what is worth knowing, such as each
-        process that had to be replaced."""
+        """Take `log_file` for what the model or script prints (by default standard error, with the
+        deployment's name before each line), and `log` for lines about the deployment, such as
+        each process that had to be replaced."""
         self.plan = plan
         self._log_file = log_file
         self._log = log
         self._lock = threading.Lock()
         self._inside = 0
         self._slots: Pool[None] = Pool([None] * plan.slots)
-        self._noticed: set[str] = set()  # what answers gave to notice
+        self._noticed: set[str] = set()  # notices that were logged
         self._idle: Pool[Process] = Pool()
-        self._next: Pool[None] = Pool([None])  # who has it is first to get the only process...
-        self._busy: Process | None = None  # ...which is at this moment scoring
+        self._next: Pool[None] = Pool([None])  # its holder is the next to get the only process...
+        self._busy: Process | None = None  # ...which is scoring
         self._processes: set[Process] = set()
         self._ready = 0
         self._starting = 0  # processes that are on their way, unless the last attempt failed
         self._closed = threading.Event()
-        self.slowest_seconds = 0.0  # of the requests so far, those given up too
+        self.slowest_seconds = 0.0  # of the slowest request so far, also one that was given up
 
     def __enter__(self) -> Deployment:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
         if kind is not None:
-            self.kill()  # what failed, or was interrupted, has nothing to finish
+            self.kill()  # after a failure or an interrupt there is nothing to finish
         self.close()
 
     @property
@@ -118,7 +119,7 @@ class Deployment:
         finally:
             with self._lock:
                 self._inside -= 1
-        # Whoever waits for the process sends it a request before this answer is looked at.
+        # The next request is sent to the process before this answer is handed on.
         await asyncio.sleep(0)
         return answer
 
@@ -179,7 +180,7 @@ class Deployment:
             text = "scoring ended the process; the deployment's log says more"
             return with_ids(refuse(500, text, by_model=True), request)
         except asyncio.CancelledError:
-            process.kill()  # it still works at what nobody waits for
+            process.kill()  # it still works at a request that was given up
             threading.Thread(target=self._replace, args=(process,)).start()
             raise
         finally:
@@ -198,7 +199,7 @@ class Deployment:
         """
         if self.plan.processes > 1:
             return await self._take_process(message)
-        # Nobody else takes the process while somebody is the next, in whichever thread.
+        # No other thread takes the process while this request is the next.
         await self._next.take(self.plan.request_timeout)
         try:
             if (busy := self._busy) is not None:
@@ -211,7 +212,7 @@ class Deployment:
         while self._may_score:
             process = await self._idle.take(self.plan.request_timeout)
             if process.has(message):
-                return process  # dead or not: it may have begun
+                return process  # even if it is dead: it may have begun the request
             if process.alive and process.free:
                 return process
             why = "its process ended while it was idle" if process.free else _GIVEN_UP
@@ -256,7 +257,7 @@ class Deployment:
     def _replace(self, process: Process, why: str = "") -> None:
         """End a process, say `why`, by default how it ended by itself, and start another."""
         why = why or process.how_it_ended()
-        # What hangs would hold its place for ever, so it goes at once.
+        # A process that hangs would never end by itself.
         process.end()
         self._processes.discard(process)
         with self._lock:
@@ -286,7 +287,7 @@ class Deployment:
                 pause = min(2 * pause, _LONGEST_PAUSE)
             else:
                 if self._closed.is_set():
-                    process.end()  # it was born after all the others were told to go
+                    process.end()  # it was started after the others had been told to end
                 else:
                     self._welcome(process)
                 break

@@ -1,4 +1,4 @@
-"""A scoring script under Azure's own server: what `azmlinfsrv` runs, without its gunicorn.
+"""Runs a scoring script under Azure's own server, as `azmlinfsrv` does, but without gunicorn.
 
 The package azureml-inference-server-http is that of the deployment's environment, of whichever
 version. This process is to it what a worker of gunicorn's is.
@@ -29,8 +29,8 @@ from runner.local.serving.request import Request
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-_PORT = "31311"  # in Azure's images, where scripts may look for it
-# Variables that the server reads: those of the shell are not meant for it.
+_PORT = "31311"  # that of Azure's images, where scripts may look for it
+# Variables that the server reads; those of the shell are not meant for it.
 _SETTINGS = (
     "AML_CORS_ORIGINS",
     "AML_MODEL_DC_STORAGE_ENABLED",
@@ -58,7 +58,7 @@ _HOP_BY_HOP = frozenset(
 
 
 class InferenceServer:
-    """Answers requests with a scoring script, as Azure's online deployments do."""
+    """A scoring script that answers requests as in Azure's online deployments."""
 
     notice: str | None = None
 
@@ -71,8 +71,8 @@ class InferenceServer:
         path = Path(os.path.realpath(code / script))
         if not path.is_file():
             raise JobFailed(f"script {path} does not exist")
-        _settle(code, path, declared)
-        self._app = _start(path)
+        _set_up_process(code, path, declared)
+        self._app = _start_application(path)
 
     def score(self, request: Request) -> Answer:
         """Call the server's application.
@@ -89,7 +89,7 @@ class InferenceServer:
             started[:] = [status, headers]
             return written.append
 
-        parts: Iterable[bytes] = self._app(_environ(request), start_response)
+        parts: Iterable[bytes] = self._app(_wsgi_variables(request), start_response)
         try:
             body = b"".join([*written, *parts])
         finally:
@@ -97,26 +97,28 @@ class InferenceServer:
                 parts.close()
         status, headers = started
         dropped = _HOP_BY_HOP if request.method == "HEAD" else {*_HOP_BY_HOP, "content-length"}
-        kept = (_checked(name, value) for name, value in headers if name.lower() not in dropped)
-        return Answer(_number(status), body, tuple(kept), by_model=True)
+        kept = (
+            _checked_header(name, value) for name, value in headers if name.lower() not in dropped
+        )
+        return Answer(_status_number(status), body, tuple(kept), by_model=True)
 
 
-def _number(status: str) -> int:
-    """The number of a status line. Raises ValueError for one that gunicorn refuses."""
+def _status_number(status: str) -> int:
+    """Return the number of a status line. Raises ValueError for one that gunicorn refuses."""
     if not _STATUS.fullmatch(status):
         raise ValueError(f"no status of HTTP: {status!r}")
     return int(status[:3])
 
 
-def _checked(name: str, value: str) -> tuple[str, str]:
-    """A header as gunicorn sends it. Raises ValueError for one that it refuses."""
+def _checked_header(name: str, value: str) -> tuple[str, str]:
+    """Return a header as gunicorn sends it. Raises ValueError for one that it refuses."""
     if not _NAME.fullmatch(name) or _NO_VALUE.search(value):
         raise ValueError(f"no header of HTTP: {name!r}: {value!r}")
     value.encode("latin-1")
     return name, value.strip(" \t")
 
 
-def _settle(code: Path, path: Path, declared: Collection[str]) -> None:
+def _set_up_process(code: Path, path: Path, declared: Collection[str]) -> None:
     """Make this process what gunicorn's worker is on Azure: its folder, variables and modules."""
     try:
         version = import_module(SERVER_MODULE).__version__
@@ -162,19 +164,19 @@ def _leave_unwritten(code: Path) -> None:
     setattr(machinery.SourceFileLoader, "set_data", set_data)  # noqa: B010 (a method)
 
 
-def _start(path: Path) -> Any:
-    """The server's application with a script in it. Raises JobFailed."""
+def _start_application(path: Path) -> Any:
+    """Return the server's application with a script in it. Raises JobFailed."""
     try:
         return import_module(f"{SERVER_MODULE}.server.create_app").create()
     except SystemExit as error:
-        # By which it tells gunicorn that there is no point in another attempt.
-        raise JobFailed(_explain(path, error.__context__ or error)) from None
+        # The server exits to have gunicorn make no other attempt.
+        raise JobFailed(_script_refusal(path, error.__context__ or error)) from None
     except BaseException as error:
         raise JobFailed(f"{SERVER} does not start: {explain_within(path, error)}") from error
 
 
-def _explain(path: Path, error: BaseException) -> str:
-    """Tell in one line why the server didn't take a script."""
+def _script_refusal(path: Path, error: BaseException) -> str:
+    """Return in one line why the server didn't take a script."""
     if not type(error).__module__.startswith(SERVER_MODULE):
         return (
             f"{SERVER} can't be set up for script {path}: {brief(error)}; see config.json and"
@@ -191,8 +193,8 @@ def _explain(path: Path, error: BaseException) -> str:
     return f"script {path} can't be imported: {explain_within(path, raised)}{way_out(raised)}"
 
 
-def _environ(request: Request) -> dict[str, Any]:
-    """The variables by which a server of WSGI describes a request (PEP 3333), as gunicorn's."""
+def _wsgi_variables(request: Request) -> dict[str, Any]:
+    """Return a request as gunicorn's variables of WSGI (PEP 3333)."""
     target, _, query = request.target.partition("#")[0].partition("?")
     secure = request.header("x-forwarded-proto") == "https"
     environ = {
@@ -216,7 +218,7 @@ def _environ(request: Request) -> dict[str, Any]:
     }
     for name, value in request.headers:
         if "_" in name:
-            continue  # which could stand for another header's name
+            continue  # in a variable it could not be told from another header's name
         key = name.upper().replace("-", "_")
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             key = f"HTTP_{key}"

@@ -1,4 +1,4 @@
-"""The server's metrics, in Prometheus' text format."""
+"""Counts requests, and writes the counts in Prometheus' text format."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 
 
 class Metrics:
-    """A registry of its own, so that an endpoint counts nothing but itself."""
+    """The metrics of an endpoint, in a registry of their own."""
 
     def __init__(self, deployments: Iterable[Deployment]) -> None:
         from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -47,7 +47,7 @@ class Metrics:
             ["deployment"],
             registry=self._registry,
         )
-        # Finding what bears certain labels takes longer than counting, so it is done once.
+        # Looking up labels takes longer than counting, so it is done once.
         self._answered: dict[tuple[str | None, int, bool], Counter] = {}
         self._scoring: dict[str, tuple[Gauge, Histogram]] = {}
         for deployment in deployments:
@@ -66,18 +66,18 @@ class Metrics:
         counter.inc()
 
     def began(self, deployment: str) -> None:
-        """A request is in flight from now on."""
+        """Count a request as in flight."""
         in_flight, _ = self._scoring[deployment]
         in_flight.inc()
 
     def ended(self, deployment: str, seconds: float) -> None:
-        """A request isn't in flight any more; it took so long."""
+        """Count a request as answered, after so many seconds."""
         in_flight, took = self._scoring[deployment]
         in_flight.dec()
         took.observe(seconds)
 
     def text(self) -> tuple[bytes, str]:
-        """All of them, and the content type they are written in."""
+        """Return all metrics, and the content type that they are written in."""
         from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
         return generate_latest(self._registry), CONTENT_TYPE_PLAIN_0_0_4

@@ -1,4 +1,4 @@
-"""The rules of Azure's inference server, for MLflow models without a script.
+"""Answers for MLflow models without a script by the rules of Azure's inference server.
 
 Sources: Microsoft's azureml-inference-server-http, and its answers recorded in
 tests/local/serving/recorded.
@@ -26,7 +26,7 @@ _GZIP = b"\x1f\x8b"
 
 
 class Refused(Exception):
-    """A request that gets no predictions: its status, and a message for the client.
+    """The request gets no predictions: a status, and a message for the client.
 
     `by_run` tells what Azure's script would raise from what its server refuses before.
     """
@@ -39,7 +39,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Outcome:
-    """A model's predictions, ready to be written as JSON, and a notice where Azure refuses."""
+    """The predictions of a model, ready to be written as JSON, and a notice where Azure refuses."""
 
     returned: Any
     notice: str | None = None
@@ -57,14 +57,18 @@ def respond(
     """
     path = "/score" if request.target == "/score" else _path(request.target)
     methods = _METHODS.get(path)
-    # What goes to no part of the server is answered without an id.
+    # Azure answers a path or method that it doesn't know without an id.
     if methods is None:
-        return _said(404, f"there is nothing at {path}; requests to be scored go to /score")
+        return _answer_with_message(
+            404, f"there is nothing at {path}; requests to be scored go to /score"
+        )
     if request.method not in methods and request.method != "OPTIONS":
-        return _said(405, f"{path} takes {', '.join(methods)}, not {request.method}")
+        return _answer_with_message(405, f"{path} takes {', '.join(methods)}, not {request.method}")
     asked = with_id(request)
     if too_long := _too_long(asked):
-        answer = _said(431, f"{too_long} must not have more than {LONGEST} characters")
+        answer = _answer_with_message(
+            431, f"{too_long} must not have more than {LONGEST} characters"
+        )
     elif path == "/swagger.json":
         answer = _description(asked, describe)
     else:
@@ -77,24 +81,28 @@ def respond(
 
 def _scored(request: Request, run: Callable[[Mapping[str, Any]], Outcome]) -> Answer:
     try:
-        given = _given(request)
+        given = _read_values(request)
         if given is None:
             return _without_body(request.method)
         began = time.perf_counter()
         outcome = run(given)
     except Refused as error:
-        return _said(error.status, str(error), _FAILED if error.by_run else _NOT_FAILED)
+        return _answer_with_message(
+            error.status, str(error), _FAILED if error.by_run else _NOT_FAILED
+        )
     took = ("x-ms-run-fn-exec-ms", f"{(time.perf_counter() - began) * 1e3:.3f}")
     try:
         # The server writes {} where a script returns None.
         body = json.dumps({} if outcome.returned is None else outcome.returned).encode()
     except (TypeError, ValueError, RecursionError) as error:
-        return _said(500, f"what the model returned can't be written as JSON: {error}")
+        return _answer_with_message(
+            500, f"what the model returned can't be written as JSON: {error}"
+        )
     return Answer(200, body, (_TYPE, _NOT_FAILED, took), by_model=True, notice=outcome.notice)
 
 
 def _too_long(request: Request) -> str | None:
-    """The name of the header whose id is too long, if there is one."""
+    """Return the name of the header whose id is too long, if there is one."""
     own, clients, legacy = ids_of(request)
     if len(own) > LONGEST:
         return "x-request-id"
@@ -106,8 +114,8 @@ def _path(target: str) -> str:
     return "/" + unquote(target.partition("?")[0]).lstrip("/")
 
 
-def _given(request: Request) -> Mapping[str, Any] | None:
-    """The values that a request brings; None where its method brings none. Raises Refused."""
+def _read_values(request: Request) -> Mapping[str, Any] | None:
+    """Return the values of a request, None where its method has none. Raises Refused."""
     if request.method == "GET":
         return _of_query(request.target)
     if request.method != "POST":
@@ -159,7 +167,9 @@ def _description(request: Request, describe: Callable[[str], Any]) -> Answer:
     version = versions.get("version", ["2"])[0]
     document = describe(version)
     if document is None:
-        return _said(404, f"there is no description in version {version!r} of Swagger")
+        return _answer_with_message(
+            404, f"there is no description in version {version!r} of Swagger"
+        )
     body = b"" if request.method == "HEAD" else json.dumps(document).encode()
     return Answer(200, body, (_TYPE, _NOT_FAILED), by_model=True)
 
@@ -171,6 +181,8 @@ def _without_body(method: str) -> Answer:
     return Answer(200, b"", (html, _NOT_FAILED), by_model=True)
 
 
-def _said(status: int, message: str, failed: tuple[str, str] = _NOT_FAILED) -> Answer:
+def _answer_with_message(
+    status: int, message: str, failed: tuple[str, str] = _NOT_FAILED
+) -> Answer:
     body = json.dumps({"message": message}).encode()
     return Answer(status, body, (_TYPE, failed), by_model=True)

@@ -1,4 +1,4 @@
-"""The input of an MLflow model, made from `input_data` by a sample of it.
+"""Makes the input of an MLflow model from `input_data`, by a sample of it.
 
 On Azure a generated script takes a sample of the model's input from its input example or its
 signature, and turns each request into what the sample is: a DataFrame, an array, arrays by name.
@@ -30,7 +30,7 @@ _OF_WORDS = ("transformers", "langchain", "openai")
 
 @dataclass(frozen=True)
 class Samples:
-    """A model's input, output and params as the generated script imagines them.
+    """The input, output and params of a model as the generated script imagines them.
 
     Each is a DataFrame, an array, a dictionary, a list, or None where it has none.
     """
@@ -41,7 +41,7 @@ class Samples:
 
 
 def samples_of(model: Any, folder: Path) -> Samples:
-    """The samples of an MLflow `Model` saved in `folder`.
+    """Return the samples of an MLflow `Model` saved in `folder`.
 
     Raises whatever the generated script raises over it, which then does not start.
     """
@@ -65,14 +65,14 @@ def samples_of(model: Any, folder: Path) -> Samples:
 
 
 def is_table(sample: Any) -> bool:
-    """Whether the model is given DataFrames."""
+    """Return whether the model is given DataFrames."""
     import pandas as pd
 
     return isinstance(sample, pd.DataFrame)
 
 
 def reader(sample: Any, flavors: Mapping[str, Any]) -> Callable[[Any], Any]:
-    """A function that turns `input_data` into a value of the sample's kind, or raises.
+    """Return a function that turns `input_data` into a value of the sample's kind, or raises.
 
     Raises TypeError for a sample over which the generated script does not start.
     """
@@ -96,7 +96,7 @@ def reader(sample: Any, flavors: Mapping[str, Any]) -> Callable[[Any], Any]:
 
 
 def model_input(content: Any, params: Any, flavors: Mapping[str, Any]) -> tuple[Any, Any]:
-    """The model's input and its params, from what a `reader` made of `input_data`."""
+    """Return the model's input and its params, from what a `reader` made of `input_data`."""
     import numpy as np
     import pandas as pd
 
@@ -120,7 +120,7 @@ def model_input(content: Any, params: Any, flavors: Mapping[str, Any]) -> tuple[
 
 
 def jsonable(returned: Any) -> Any:
-    """A model's predictions, as the standard library's JSON can mostly write it.
+    """Return a model's predictions, as the standard library's JSON can mostly write it.
 
     Source: MLflow's own `_get_jsonable_obj`.
     """
@@ -137,13 +137,13 @@ def jsonable(returned: Any) -> Any:
 
 
 def input_schemas(samples: Samples) -> dict[str, Any]:
-    """The schemas of `input_data` and `params`, with their examples."""
+    """Return the schemas of `input_data` and `params`, with their examples."""
     params = ANYTHING if samples.params is None else described(samples.params)
     return {"input_data": _schema(samples.input, "split"), "params": params}
 
 
 def output_schema(samples: Samples) -> dict[str, Any]:
-    """The schema of what is answered, with its example."""
+    """Return the schema of what is answered, with its example."""
     return _schema(samples.output, "records")
 
 
@@ -162,7 +162,7 @@ def _schema(sample: Any, orient: Any) -> dict[str, Any]:
 
 
 def _usable(sample: Any, flavors: Mapping[str, Any]) -> Any:
-    """The sample, unless it is one that the script makes nothing of."""
+    """Return the sample, unless it is one that the script makes nothing of."""
     import numpy as np
     import pandas as pd
 
@@ -220,12 +220,12 @@ def _of_schema(schema: Any, otherwise: Callable[[Any], Any] | None = None) -> An
 
 
 def _one_of(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of a single thing, where a batch may have any number of them."""
+    """Return the shape of a single thing, where a batch may have any number of them."""
     return (1, *shape[1:]) if shape and shape[0] == -1 else tuple(shape)
 
 
 def _words(schema: Any) -> Any:
-    """A sample of columns that pandas has no types for, or of a model of words."""
+    """Return a sample of columns that pandas has no types for, or of a model of words."""
     first = schema.inputs[0]
     if first.name is None:
         return ["sample string"] if _type_name(first.type) == "string" else []

@@ -1,4 +1,4 @@
-"""Scoring requests with an MLflow model and no script."""
+"""Scores requests with an MLflow model and no script."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from runner.engine.text import one_line
 from runner.errors import JobFailed
 from runner.local.serving import mlflow_samples, mlflow_swagger
 from runner.local.serving.answer import Answer
-from runner.local.serving.bodies import (
+from runner.local.serving.mlflow_http import Outcome, Refused, respond
+from runner.local.serving.numbers import are_numbers, typed_table
+from runner.local.serving.request import Request
+from runner.local.serving.tables import (
     MLFLOW_FORMS,
     WRITTEN_OTHERWISE,
     BadRequest,
@@ -28,9 +31,6 @@ from runner.local.serving.bodies import (
     shown,
     split_columns,
 )
-from runner.local.serving.mlflow_http import Outcome, Refused, respond
-from runner.local.serving.numbers import are_numbers, typed_table
-from runner.local.serving.request import Request
 from runner.spark import leave_remote
 
 _BAD_REQUESTS = ("BAD_REQUEST", "INVALID_PARAMETER_VALUE")  # MLflow's error codes
@@ -40,7 +40,7 @@ _REFUSED = "Azure answers 424 to this: "
 
 
 class LoadedModel(Protocol):
-    """A model that predicts. What it raises is BadRequest where the client is to learn why."""
+    """A model that predicts. It raises BadRequest for what the client is told."""
 
     @property
     def unstarted(self) -> str | None:
@@ -56,7 +56,7 @@ class LoadedModel(Protocol):
         ...
 
     def describe(self, version: str) -> Any:
-        """The description of the service in that version of Swagger, None where it has none."""
+        """Return the service's description in that version of Swagger, if there is one."""
         ...
 
 
@@ -67,7 +67,7 @@ def load(folder: Path) -> MlflowScorer:
 
 
 class MlflowScorer:
-    """Answers as Azure does, and takes more forms of a table."""
+    """A scorer that answers as Azure does, and takes more forms of a table."""
 
     def __init__(self, model: LoadedModel) -> None:
         self.model = model
@@ -82,7 +82,7 @@ class MlflowScorer:
         try:
             return self.model.predict(given["input_data"], given.get("params"))
         except BaseException as error:
-            raise Refused(500, _told(error), by_run=True) from error
+            raise Refused(500, failure_message(error), by_run=True) from error
 
     def _run_otherwise(self, given: Mapping[str, Any]) -> Outcome:
         found = [key for key in given if key in MLFLOW_FORMS]
@@ -96,7 +96,7 @@ class MlflowScorer:
         try:
             returned = self.model.predict_from(found[0], given[found[0]], params)
         except BaseException as error:
-            raise Refused(400, _told(error)) from error
+            raise Refused(400, failure_message(error)) from error
         notice = f"{_REFUSED}it holds {found[0]} and no input_data"
         return Outcome({"predictions": returned}, notice)
 
@@ -134,7 +134,7 @@ class SklearnModel:
 
 
 class PyfuncModel:
-    """Any other flavor or signature, by MLflow's own loading."""
+    """A model of any other flavor or signature, by MLflow's own loading."""
 
     def __init__(self, model: MlModel) -> None:
         try:
@@ -196,7 +196,7 @@ class PyfuncModel:
         return self._returned(*mlflow_samples.model_input(read, params, self._flavors))
 
     def _why_refused(self, content: Any) -> str | None:
-        """The reason why Azure takes no such `input_data`, where it can be read here anyway."""
+        """Return why Azure takes no such `input_data`, where it can be read here anyway."""
         if self.unstarted is not None:
             return self.unstarted
         if mlflow_samples.is_table(self._samples.input):
@@ -228,18 +228,18 @@ class PyfuncModel:
 
 
 def _is_fast(model: MlModel) -> bool:
-    """Whether a model needs nothing of MLflow and pandas to be given what Azure gives it."""
+    """Return whether a model needs nothing of MLflow and pandas to be given what Azure gives it."""
     if not (model.is_plain_sklearn and are_numbers(model.signature.columns)):
         return False
     if model.takes_params or any(output["type"] not in _TYPES for output in model.outputs):
-        return False  # the former are checked by MLflow, with the latter Azure doesn't start it
-    # By an example Azure goes, but for a table that pandas can't read.
+        return False  # MLflow checks params; with such outputs Azure doesn't start the model
+    # Azure follows an example, unless it is a table that its pandas can't read.
     return model.example is None or (model.example == "dataframe" and _pandas_reads_no_text())
 
 
 @cache
 def _pandas_reads_no_text() -> bool:
-    """Whether pandas is of a version from which on the generated script finds no example."""
+    """Return whether pandas is of a version from which on the generated script finds no example."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
@@ -249,7 +249,7 @@ def _pandas_reads_no_text() -> bool:
 
 
 def _output_of(model: MlModel) -> dict[str, Any]:
-    """The schema of a model's output by its signature, without MLflow and pandas."""
+    """Return the schema of a model's output by its signature, without MLflow and pandas."""
     if not model.outputs:
         return mlflow_swagger.ANYTHING
     if model.outputs[0]["type"] != "tensor":
@@ -272,19 +272,19 @@ def _begin_spark() -> None:
     SparkSession.builder.getOrCreate()
 
 
-def _told(error: BaseException) -> str:
-    """The message of an error for the client; the traceback is printed, for the log."""
+def failure_message(error: BaseException) -> str:
+    """Return the message of an error for the client; the traceback is printed, for the log."""
     if isinstance(error, BadRequest):
         return str(error)
-    # Also of SystemExit: a model that calls exit() fails a request, not the deployment.
+    # Also for SystemExit: a model that calls exit() fails a request, not the deployment.
     traceback.print_exception(type(error), error, error.__traceback__)
-    if cause := java_cause(error):  # of Spark's errors it stands in the middle of pages
+    if cause := java_cause(error):  # which Spark's errors have in the middle of pages
         print(cause, file=sys.stderr)
     return f"scoring raised {type(error).__name__}; the deployment's log says more"
 
 
 def _reason(message: str) -> str:
-    """MLflow's own message, without the whole request that it repeats before."""
+    """Return MLflow's own message, without the whole request that it repeats before."""
     if message.startswith("Failed to enforce schema"):
         message = message.rpartition("Error: ")[2]
     return one_line(message)[:_LONGEST_REASON]

@@ -1,4 +1,4 @@
-"""The description of a service that scores an MLflow model, as `/swagger.json` gives it.
+"""Describes a service that scores an MLflow model, as `/swagger.json` gives it.
 
 Sources: Microsoft's azureml-inference-server-http and inference-schema, and their answers
 recorded in tests/local/serving/recorded.
@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# By the version that is asked for: what the document says of itself.
+# The version that is asked for, and the version that the document names.
 _VERSIONS = {"2": "2.0", "2.0": "2.0", "3": "3.0.3", "3.0": "3.0.3", "3.1": "3.1.0"}
 ANYTHING: dict[str, Any] = {"type": "object", "example": {}}
 _ERROR = {"type": "object", "properties": {"message": {"type": "string"}}}
@@ -25,9 +25,9 @@ _KINDS = {
 
 
 def described(sample: Any) -> dict[str, Any]:
-    """The schema of a value of JSON like this one, with it as the example."""
+    """Return the schema of a value of JSON like this one, with it as the example."""
     if isinstance(sample, (list, tuple)):
-        # Of a list the last item tells the kind.
+        # The last item of a list decides its type.
         items = _without_example(described(sample[-1])) if sample else {"type": "object"}
         return {"type": "array", "items": items, "example": list(sample)}
     if isinstance(sample, dict):
@@ -42,12 +42,12 @@ def described(sample: Any) -> dict[str, Any]:
 
 
 def described_frame(sample: Any, orient: str) -> dict[str, Any]:
-    """The schema of a table that is written in that way of pandas."""
+    """Return the schema of a table that is written in that way of pandas."""
     return {**described(sample), "format": f"pandas.DataFrame:{orient}"}
 
 
 def described_array(dtype: str, example: list[Any]) -> dict[str, Any]:
-    """The schema of an array of NumPy's type of that name, from nested lists of its items."""
+    """Return the schema of an array, from NumPy's name of its type and nested lists."""
     kind = _kind_of(dtype)
     depth, inner = 1, example
     while inner and isinstance(inner[0], list):
@@ -59,7 +59,7 @@ def described_array(dtype: str, example: list[Any]) -> dict[str, Any]:
 
 
 def described_zeros(dtype: str, shape: Sequence[int]) -> dict[str, Any]:
-    """The schema of an array of that shape, where -1 is any number of things."""
+    """Return the schema of an array of that shape, where -1 is any number of things."""
     example: Any = False if dtype == "bool" else 0
     for length in reversed([1 if place == 0 and n == -1 else n for place, n in enumerate(shape)]):
         example = [example] * length
@@ -67,7 +67,7 @@ def described_zeros(dtype: str, shape: Sequence[int]) -> dict[str, Any]:
 
 
 def described_parts(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The schema of an object whose values have these schemas."""
+    """Return the schema of an object whose values have these schemas."""
     return {
         "type": "object",
         "required": list(parts),
@@ -77,7 +77,7 @@ def described_parts(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def document(version: str, inputs: Mapping[str, Any], output: Mapping[str, Any]) -> Any:
-    """The whole description in that version, or None where there is none in it.
+    """Return the whole description in that version, or None where there is none in it.
 
     `inputs` are the schemas of `input_data` and `params`, with their examples.
     """

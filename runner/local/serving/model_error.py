@@ -1,4 +1,4 @@
-"""The form in which Azure hands on the answers of a deployment's container.
+"""Gives answers the form in which Azure hands on those of a deployment's container.
 
 Source: https://learn.microsoft.com/azure/machine-learning/how-to-troubleshoot-online-endpoints and
 the proxy of Azure's extension for Kubernetes, whose rule it is.
@@ -16,8 +16,9 @@ _FAILED_DEPENDENCY = 424
 
 
 def as_azure_shows(answer: Answer) -> Answer:
-    """An answer as a client of Azure's gets it: 424 for any of the container's but 200, whose own
-    status is then in a header. What is said in front of the container stays as it is."""
+    """Return an answer as a client of Azure's gets it: 424 for any of the container's but 200,
+    whose own status is then in a header. Answers from in front of the container stay as they
+    are."""
     if not answer.by_model or answer.status == 200:
         return answer
     others = tuple(
@@ -28,6 +29,6 @@ def as_azure_shows(answer: Answer) -> Answer:
 
 
 def told_error(headers: Mapping[str, str]) -> str | None:
-    """The container's own status and the reason, where the headers of an answer tell them."""
+    """Return the container's own status and the reason, where headers have them."""
     headers = {name.lower(): value for name, value in headers.items()}
     return " ".join(headers[name] for name in (STATUS, REASON) if name in headers) or None

@@ -1,4 +1,4 @@
-"""JSON's cells as the numbers a signature asks for, as Azure's script reads them.
+"""Reads JSON's cells as the numbers that a signature asks for, as Azure's script reads them.
 
 The script hands the request to pandas, which reads JSON with a parser of its own, and then turns
 each column into the signature's type. Here the same comes about without pandas, whose import
@@ -13,13 +13,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from runner.engine.mlmodel import Column
-from runner.local.serving.bodies import BadRequest, shown
+from runner.local.serving.tables import BadRequest, shown
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _TYPES = {"double": "float64", "float": "float32", "long": "int64", "integer": "int32"}
-_MOST_DECIMALS = 15  # of a number's decimals, those that pandas' parser looks at
+_MOST_DECIMALS = 15  # the number of decimals that pandas' parser reads
 _TENTHS = tuple(float(f"1e-{places}") for places in range(_MOST_DECIMALS + 1))
 _LARGEST_PLAIN = 1e16  # from here on Python writes a number with an exponent
 # Words that a number or a date may be made of.
@@ -34,7 +34,7 @@ _OF_DATES = frozenset(_DATES.split())
 
 
 def are_numbers(columns: Sequence[Column]) -> bool:
-    """Whether every column is a number that must be there.
+    """Return whether every column is a number that must be there.
 
     pandas takes names that are dates or numbers, all of them, for these; such columns aren't
     counted, either.
@@ -47,7 +47,7 @@ def are_numbers(columns: Sequence[Column]) -> bool:
 
 
 def typed_table(cells: Mapping[str, Sequence[Any]], columns: Sequence[Column]) -> pa.Table:
-    """The cells of number columns as an Arrow table of the signature's types.
+    """Return the cells of number columns as an Arrow table of the signature's types.
 
     Booleans count as 0 and 1, text is read as the number it writes, and null is a missing number
     where the type has one. As on Azure, a whole number too large for its type comes out as
@@ -68,7 +68,7 @@ def _array(cells: Sequence[Any], column: Column) -> Any:
 
 
 def _converted(cells: Sequence[Any], dtype: str) -> Any:
-    """The cells as an array of that type. Raises TypeError, ValueError or OverflowError."""
+    """Return the cells as an array of that type. Raises TypeError, ValueError or OverflowError."""
     import numpy as np
 
     kinds = set(map(type, cells))
@@ -100,7 +100,7 @@ def _converted(cells: Sequence[Any], dtype: str) -> Any:
 
 
 def _whole_numbers(cells: Sequence[int]) -> Any:
-    """Whole numbers of 64 bits, with or without a sign. Raises OverflowError for larger ones."""
+    """Return whole numbers of 64 bits. Raises OverflowError for larger ones."""
     import numpy as np
 
     try:
@@ -114,8 +114,8 @@ def _whole_numbers(cells: Sequence[int]) -> Any:
 
 
 def _as_parsed(number: float) -> float:
-    """A number as pandas' parser reads it, which is not always the nearest one: 1.7 comes out as
-    1.7000000000000002. It adds up the decimals and multiplies them with a power of ten."""
+    """Return a number as pandas' parser reads it, which is not always the nearest one: 1.7 comes
+    out as 1.7000000000000002. It adds up the decimals and multiplies them with a power of ten."""
     if number.is_integer() and -_LARGEST_PLAIN < number < _LARGEST_PLAIN:
         return number
     text = repr(abs(number))
@@ -142,7 +142,7 @@ def _where(cells: Sequence[Any], column: Column) -> str:
 
 
 def _is_only_a_name(name: str) -> bool:
-    """Whether it is surely not read as a number or a date."""
+    """Return whether it is surely not read as a number or a date."""
     if re.search(r"\d", name):
         return False
     return any(word.lower() not in _OF_DATES for word in re.findall(r"[^\W\d_]+", name))

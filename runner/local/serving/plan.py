@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class DeploymentPlan:
-    """A model, or a script with or without one. Times are in seconds."""
+    """A deployment of a model, or of a script with or without a model. Times are in seconds."""
 
     name: str
     model: str | None = None  # folder of the model; scripts find it by their environment

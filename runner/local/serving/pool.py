@@ -1,4 +1,4 @@
-"""What requests share: the slots of a deployment, and its processes."""
+"""Shares the slots of a deployment, and its processes, among requests."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ T = TypeVar("T")
 
 
 class Pool(Generic[T]):
-    """Things that are taken and given back, in any thread. What was given back last goes first,
-    and to those who wait in the order in which they came."""
+    """Items that are taken and given back, in any thread. The item that was given back last goes
+    first, and to those who wait in the order in which they came."""
 
-    def __init__(self, things: Iterable[T] = ()) -> None:
+    def __init__(self, items: Iterable[T] = ()) -> None:
         self._lock = threading.Lock()
-        self._things = list(things)
+        self._items = list(items)
         self._waiting: deque[tuple[AbstractEventLoop, Future[T]]] = deque()
 
-    def give(self, thing: T) -> None:
-        """Add a thing, or give back one that was taken."""
+    def give(self, item: T) -> None:
+        """Add an item, or give back an item that was taken."""
         with self._lock:
             if not self._waiting:
-                self._things.append(thing)
+                self._items.append(item)
                 return
             loop, waiter = self._waiting.popleft()
-            # Its loop runs on until it has left the queue, for which it needs the lock.
+            # Its loop still runs: to leave the queue it needs the lock.
             hand = loop.call_soon if loop is _running_loop() else loop.call_soon_threadsafe
-            hand(self._hand, waiter, thing)
+            hand(self._hand, waiter, item)
 
     async def take(self, seconds: float) -> T:
-        """Take a thing, waiting for one if need be. TimeoutError where there is none in time."""
+        """Take an item, waiting for one if need be. TimeoutError where there is none in time."""
         loop = asyncio.get_running_loop()
         with self._lock:
-            if self._things:
-                return self._things.pop()
+            if self._items:
+                return self._items.pop()
             waiter: Future[T] = loop.create_future()
             self._waiting.append((loop, waiter))
         timer = loop.call_later(seconds, _expire, waiter)
@@ -48,16 +48,16 @@ class Pool(Generic[T]):
             with self._lock, suppress(ValueError):
                 self._waiting.remove((loop, waiter))
             if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-                self.give(waiter.result())  # it came when nobody was to take it any more
+                self.give(waiter.result())  # it came too late
             raise
         finally:
             timer.cancel()
 
-    def _hand(self, waiter: Future[T], thing: T) -> None:
+    def _hand(self, waiter: Future[T], item: T) -> None:
         if waiter.done():  # it has given up meanwhile
-            self.give(thing)
+            self.give(item)
         else:
-            waiter.set_result(thing)
+            waiter.set_result(item)
 
 
 def _expire(waiter: Future[T]) -> None:

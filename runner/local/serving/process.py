@@ -1,4 +1,4 @@
-"""A worker process, seen from the process that sends it requests."""
+"""Starts a worker process, sends it requests and receives its answers."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from typing import IO, Any
 
 from runner.errors import JobFailed
 from runner.local.serving.answer import Answer
+from runner.local.serving.messages import MOST_ANSWERED, pack, unpack
 from runner.local.serving.plan import DeploymentPlan
 from runner.local.serving.relay import Relay
 from runner.local.serving.request import Request
-from runner.local.serving.wire import MOST_ANSWERED, pack, unpack
 from runner.processes import command_in, python_command, variables_in, with_one_thread
 
 # Seconds to import, load the model and get through a script's init().
@@ -28,15 +28,15 @@ _CHUNK = 1 << 18  # bytes of an answer that are read at once
 
 
 class TooSlow(Exception):
-    """No answer in time."""
+    """The process gave no answer in time."""
 
 
 class Died(Exception):
-    """The process ended without an answer; or is to, for the reason that the text gives."""
+    """The process ended without an answer; or it has to end, for the reason that the text gives."""
 
 
 class Process:
-    """Started at once; `wait_until_ready` before the first request.
+    """A worker process, started at once; `wait_until_ready` comes before the first request.
 
     It answers one request at a time, and can be sent the next while it does. It ends with all that
     its script has started, as a container does.
@@ -48,17 +48,17 @@ class Process:
 
         Raises JobFailed where the plan's Python can't be started.
         """
-        self.start_seconds = 0.0  # that it took to load, once it is ready
+        self.start_seconds = 0.0  # of loading, once it is ready
         self.notice: str | None = None  # worth a line in the log, once it is ready
         self._plan = plan
         self._received = bytearray()
-        self._ended = False  # nothing more can be received
-        self._answer: asyncio.Future[tuple[Any, bytes]] | None = None  # that is waited for
-        self._loop: asyncio.AbstractEventLoop | None = None  # in which it is read...
-        self._reading: socket | None = None  # ...by this copy of its connection
-        self._receiving = False  # the whole request is sent and its answer isn't there
-        self._ahead: bytes | None = None  # the next request, which it was sent...
-        self._rest = b""  # ...but for these last bytes
+        self._ended = False  # there is nothing more to receive
+        self._answer: asyncio.Future[tuple[Any, bytes]] | None = None  # the answer that is awaited
+        self._loop: asyncio.AbstractEventLoop | None = None  # the event loop that reads answers...
+        self._reading: socket | None = None  # ...from this copy of the connection
+        self._receiving = False  # a whole request was sent and not answered yet
+        self._ahead: bytes | None = None  # the next request, which was sent...
+        self._rest = b""  # ...except for these last bytes
         try:
             self._socket, theirs = socketpair()
             self._relay = Relay(plan.name, sys.stderr.fileno()) if log is None else None
@@ -75,7 +75,7 @@ class Process:
                 stderr=output,
                 env=with_one_thread({"PYTHONUNBUFFERED": "1", **variables}),
                 pass_fds=(theirs.fileno(),),
-                start_new_session=True,  # the terminal's Ctrl-C is not for it
+                start_new_session=True,  # the terminal's Ctrl-C doesn't reach it
             )
         except OSError as error:
             self._socket.close()
@@ -115,12 +115,12 @@ class Process:
         answered the one before, so if it dies before, the next was not begun.
         """
         if self._receiving and self._ahead is None:
-            with contextlib.suppress(OSError):  # where it is gone, another is sent the request
+            with contextlib.suppress(OSError):  # if it is gone, another process gets the request
                 sent = self._socket.send(message)
                 self._ahead, self._rest = message, message[sent:]
 
     def has(self, message: bytes) -> bool:
-        """Whether it was sent this request ahead."""
+        """Return whether it was sent this request ahead."""
         return self._ahead is message
 
     @property
@@ -141,11 +141,11 @@ class Process:
             pairs = tuple((name, value) for name, value in headers)
         except (ValueError, TypeError):
             raise Died(_WRITTEN_INTO) from None
-        self._log_so_far()  # which is in the log when its answer is there
+        self._log_so_far()  # so that they are in the log before the answer is sent
         return Answer(status, body, pairs, by_model, notice)
 
     def how_it_ended(self) -> str:
-        """How a process ended that died; this waits for its end for a moment."""
+        """Return how a process ended that died; this waits for its end for a moment."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(1.0)
         status = self._process.returncode
@@ -189,7 +189,7 @@ class Process:
         if loop is not self._loop:
             self._read_in(loop)
         self._answer = loop.create_future()
-        self._settle()  # it may be there already, of a request that was sent ahead
+        self._resolve_answer()  # it may be there already, of a request that was sent ahead
         try:
             async with asyncio.timeout(seconds):
                 await loop.sock_sendall(self._socket, message)
@@ -230,12 +230,12 @@ class Process:
         except OSError:
             chunk = b""
         self._received += chunk
-        # Nobody asks for what a script goes on to write into its connection.
+        # A script that writes on and on into its connection is stopped.
         self._ended = not chunk or len(self._received) > 2 * MOST_ANSWERED
-        self._settle()
+        self._resolve_answer()
         return not self._ended
 
-    def _settle(self) -> None:
+    def _resolve_answer(self) -> None:
         """Give the answer that is waited for once it is there, or why there will be none."""
         answer = self._answer
         if answer is None or answer.done():
@@ -252,12 +252,12 @@ class Process:
 
 
 def packed(request: Request) -> bytes:
-    """A request as a process is sent it."""
+    """Return a request in the bytes that a process is sent."""
     return pack((request.method, request.target, request.headers), request.body)
 
 
 def _command(plan: DeploymentPlan, descriptor: str) -> tuple[list[str], Mapping[str, str]]:
-    """The command that starts a worker in the plan's Python, and its environment variables."""
+    """Return the command that starts a worker, and its environment variables."""
     module, declared = "runner.local.serving.worker", plan.environment_variables
     if plan.python is None:
         return python_command(module, descriptor), {**os.environ, **declared}

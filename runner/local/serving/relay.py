@@ -1,4 +1,4 @@
-"""The way of a deployment's printed lines to the server's own log, with the deployment's name."""
+"""Writes what a deployment prints to the server's own log, with the deployment's name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Relay:
     """
 
     def __init__(self, name: str, log: int) -> None:
-        """`name` stands before each line that is written to the file descriptor `log`."""
+        """Write `name` before each line, to the file descriptor `log`."""
         self._prefix = f"{name} | ".encode()
         self._log = log
         self._outlet, self.inlet = os.pipe()

@@ -1,4 +1,4 @@
-"""A request as it is handed to a deployment's process."""
+"""The record of a request as it is handed to a deployment's process."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ class Request:
     body: bytes = b""
 
     def header(self, name: str) -> str | None:
-        """The value of the first header of that name, however it is spelled."""
+        """Return the value of the first header of that name, however it is spelled."""
         wanted = name.lower()
         return next((value for key, value in self.headers if key.lower() == wanted), None)

@@ -1,4 +1,4 @@
-"""The ids by which a request is found again, as Azure's inference server treats them.
+"""Reads and gives back the ids of requests, as Azure's inference server does.
 
 Source: azureml-inference-server-http, `server/routes.py`.
 """
@@ -16,14 +16,14 @@ LONGEST = 100  # characters
 
 
 def with_id(request: Request) -> Request:
-    """The request with an id, made where it brings none."""
+    """Return the request with an id, made where it brings none."""
     if request.header(ID) is not None:
         return request
     return replace(request, headers=(*request.headers, (ID, str(uuid.uuid4()))))
 
 
 def with_ids(answer: Answer, request: Request) -> Answer:
-    """The answer with the request's ids, but for those that it has and those that are too long."""
+    """Return the answer with the request's ids, but for those that it has or that are too long."""
     own, clients, legacy = ids_of(request)
     if len(own) > LONGEST:
         return answer
@@ -36,7 +36,7 @@ def with_ids(answer: Answer, request: Request) -> Answer:
 
 
 def ids_of(request: Request) -> tuple[str, str, str]:
-    """The request's own id, its client's, and the one by its old name that stands for either.
+    """Return the request's own id, its client's, and the id by its old name that stands for either.
 
     A header that comes twice counts as one, as WSGI has it.
     """

@@ -1,25 +1,23 @@
-"""Scorers, which turn a request into an answer."""
+"""Loads scorers, which turn a request into an answer."""
 
 from __future__ import annotations
 
-import sys
-import traceback
 from pathlib import Path
 from typing import Protocol
 
-from runner.engine.java_cause import java_cause
 from runner.errors import JobFailed
 from runner.local.serving import mlflow_scorer
 from runner.local.serving.answer import Answer, refuse
-from runner.local.serving.bodies import BadRequest
 from runner.local.serving.inference_server import InferenceServer
+from runner.local.serving.mlflow_scorer import failure_message
 from runner.local.serving.plan import DeploymentPlan
 from runner.local.serving.request import Request
 from runner.local.serving.request_ids import with_ids
+from runner.local.serving.tables import BadRequest
 
 
 class Scorer(Protocol):
-    """A loaded model or script; made once a process."""
+    """A loaded model or script, made once in a process."""
 
     notice: str | None  # worth a line in the server's log when it is loaded
 
@@ -41,23 +39,12 @@ def load(plan: DeploymentPlan) -> Scorer:
 
 
 def answer(scorer: Scorer, request: Request) -> Answer:
-    """Score, come what may: a bad request is 400, what the model or script raises is 500.
+    """Score and return an answer in any case: 400 for a bad request, 500 for what is raised.
 
     The traceback is printed, for the deployment's log; the client only learns its kind.
     """
     try:
         return scorer.score(request)
-    except BadRequest as error:
-        return with_ids(refuse(400, str(error), by_model=True), request)
     except BaseException as error:
-        return with_ids(_failed(error), request)
-
-
-def _failed(error: BaseException) -> Answer:
-    """The answer where scoring raises, also SystemExit: code that calls exit() fails a
-    request, not the deployment."""
-    traceback.print_exception(type(error), error, error.__traceback__)
-    if cause := java_cause(error):  # of Spark's errors it stands in the middle of pages
-        print(cause, file=sys.stderr)
-    name = type(error).__name__
-    return refuse(500, f"scoring raised {name}; the deployment's log says more", by_model=True)
+        status = 400 if isinstance(error, BadRequest) else 500
+        return with_ids(refuse(status, failure_message(error), by_model=True), request)

@@ -1,4 +1,4 @@
-"""Serving an endpoint over HTTP until somebody asks to stop."""
+"""Serves an endpoint over HTTP until a signal asks to stop."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import Interrupted
-from runner.local.serving.front import Front
+from runner.local.serving.gateway import Gateway
 
 if TYPE_CHECKING:
     import uvicorn
@@ -24,53 +24,53 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def serve(
-    front: Front, listener: socket.socket, patience: float, ready: Callable[[], object]
+    gateway: Gateway, listener: socket.socket, patience: float, ready: Callable[[], object]
 ) -> None:
     """Serve on a bound socket; call `ready` once it listens.
 
     The first SIGINT or SIGTERM closes the door, lets what is inside be answered (for `patience`
     seconds at most) and returns; the second ends the process at once. Only in the main thread.
     """
-    server = make_server(front, patience, ready)
+    server = make_server(gateway, patience, ready)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         if server.should_exit:
-            front.kill()
+            gateway.kill()
             os._exit(Interrupted.exit_status)
         server.should_exit = True
 
     before = {number: signal.signal(number, stop) for number in _SIGNALS}
     try:
         server.run(sockets=[listener])
-        front.close()
+        gateway.close()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def make_server(front: Front, patience: float, ready: Callable[[], object]) -> uvicorn.Server:
-    """The server of `serve`, without the signals: it stops once its `should_exit` is set."""
+def make_server(gateway: Gateway, patience: float, ready: Callable[[], object]) -> uvicorn.Server:
+    """Return the server of `serve`, without the signals: it stops once its `should_exit` is set."""
     import uvicorn
 
     from runner.local.serving.connection import Connection
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            asyncio.get_running_loop().set_exception_handler(_quietly(front.log))
+            asyncio.get_running_loop().set_exception_handler(_quietly(gateway.log))
             await super().startup(sockets)
             ready()
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             await super().shutdown(sockets)
-            await front.finish()
+            await gateway.finish()
 
         @contextlib.contextmanager
         def capture_signals(self) -> Generator[None, None, None]:
-            # Its own way raises the signal again at the end, which then is the process's end.
+            # uvicorn would raise the signal again at the end, which would end the process.
             yield
 
     config = uvicorn.Config(
-        front,
+        gateway,
         http=Connection,
         backlog=_BACKLOG,
         log_config=None,

@@ -1,4 +1,4 @@
-"""The choice of the deployment that answers a request."""
+"""Chooses the deployment that answers a request."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from runner.local.serving.answer import Answer, refuse
 
-HEADER = "azureml-model-deployment"  # asks for a deployment, and tells which one answered
+HEADER = "azureml-model-deployment"  # asks for a deployment, and in an answer names its own
 
 
 def choose(traffic: Mapping[str, int], chance: float) -> str | None:
-    """The deployment for a chance drawn evenly from 0 (inclusive) to 1 (exclusive).
+    """Return the deployment for a chance drawn evenly from 0 (inclusive) to 1 (exclusive).
 
     None where no deployment has traffic.
     """
@@ -23,7 +23,7 @@ def choose(traffic: Mapping[str, int], chance: float) -> str | None:
 
 
 def nobody(endpoint: str) -> Answer:
-    """Azure's answer where no deployment has traffic."""
+    """Return Azure's answer where no deployment has traffic."""
     return refuse(
         404,
         f"no deployment of endpoint {endpoint!r} has traffic; give one some, or name it in the"

@@ -1,4 +1,4 @@
-"""The process that holds a deployment's model: it scores one request after another.
+"""Holds a deployment's model in a process, which scores one request after another.
 
 It talks over a socket. First comes the plan and goes one message, ready or not; then each request
 that comes is answered.
@@ -18,15 +18,15 @@ from typing import BinaryIO
 
 from runner.errors import JobFailed
 from runner.local.serving.answer import Answer, refuse
+from runner.local.serving.messages import MOST_ANSWERED, pack, read
 from runner.local.serving.plan import DeploymentPlan
 from runner.local.serving.request import Request
 from runner.local.serving.scorer import answer, load
-from runner.local.serving.wire import MOST_ANSWERED, pack, read
 
 
 def main(descriptor: str) -> None:
     """Serve until the socket of that file descriptor is closed."""
-    _settle()
+    _end_with_server()
     connection = socket.socket(fileno=int(descriptor))
     connection.set_inheritable(False)  # what a script starts must not keep it open
     stream = connection.makefile("rb")
@@ -35,8 +35,8 @@ def main(descriptor: str) -> None:
         stream.close()
         connection.close()
 
-    # A copy of this process that returns from the script would answer, too: somebody else's
-    # request, by the order of the answers.
+    # A forked copy that returns from the script must not answer: its answer would be taken for that
+    # of another request.
     os.register_at_fork(after_in_child=leave)
     told, _ = read(stream)
     plan = DeploymentPlan(**told)
@@ -48,8 +48,8 @@ def main(descriptor: str) -> None:
             traceback.print_exception(type(cause), cause, cause.__traceback__)
         connection.sendall(pack({"failed": str(error)}))
         return
-    # The other side leaves when it needs no more answers; this process then ends as a program
-    # does, with what the script has to do at its exit.
+    # When the other side closes, this process ends as a program does, with the script's own exit
+    # handlers.
     with contextlib.suppress(EOFError, OSError):
         connection.sendall(
             pack({"failed": None, "seconds": time.monotonic() - began, "notice": scorer.notice})
@@ -57,7 +57,7 @@ def main(descriptor: str) -> None:
         while True:
             given = answer(scorer, _receive(stream))
             for printed in (sys.stdout, sys.stderr):
-                with contextlib.suppress(Exception):  # a script may have put anything in its place
+                with contextlib.suppress(Exception):  # a script may have replaced it
                     printed.flush()
             connection.sendall(_packed(given))
 
@@ -75,9 +75,9 @@ def _packed(given: Answer) -> bytes:
     return pack(head, given.body)
 
 
-def _settle() -> None:
-    """Ctrl-C is for the server; and without the server there is nobody to answer: then this
-    process goes, with all that the script has started."""
+def _end_with_server() -> None:
+    """Leave Ctrl-C to the server, and end this process, with all that the script has started, where
+    the server ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     lifeline = os.dup(0)
     nothing = os.open(os.devnull, os.O_RDONLY)

@@ -61,7 +61,7 @@ def save_python(folder: Path, predict: Callable[..., Any], **more: Any) -> None:
 
 
 def telling() -> Callable[..., Any]:
-    """A function that returns what it is given, described in words."""
+    """Return a function that returns what it is given, described in words."""
 
     def describe(value: Any) -> str:
         import numpy as np
@@ -85,7 +85,8 @@ def telling() -> Callable[..., Any]:
 
 
 def passing_on() -> Any:
-    """A scikit-learn model that returns the numbers it is given, and -1 for a missing one."""
+    """Return a scikit-learn model that returns the numbers it is given, and -1 for a missing
+    one."""
     from sklearn.impute import SimpleImputer
     from sklearn.linear_model import LinearRegression
     from sklearn.pipeline import make_pipeline

@@ -22,7 +22,7 @@ TYPES_ROW = [1.5, 2.5, 3, 4, True, "word", "aGVsbG8=", "2024-02-29T12:30:00"]
 
 
 def posting(document: Any, **more: Any) -> Request:
-    """A request that posts a JSON document."""
+    """Return a request that posts a JSON document."""
     return Request(headers=(JSON,), body=json.dumps(document, ensure_ascii=False).encode(), **more)
 
 
@@ -35,7 +35,7 @@ def given(data: Any, **more: Any) -> Request:
 
 
 def forms(names: list[str], row: list[Any]) -> Cases:
-    """Every form that a table may be written in, and that might pass for one."""
+    """Return every form that a table may be written in, and that might pass for one."""
     record = dict(zip(names, row, strict=True))
     table = split(names, row, row)
     without = {key: value for key, value in table.items() if key != "index"}
@@ -174,7 +174,7 @@ def cells(names: list[str], row: list[Any], by_column: dict[str, list[Any]]) -> 
 
 
 def below(names: list[str], row: list[Any], by_column: dict[str, list[Any]]) -> Cases:
-    """The same below a row that is right."""
+    """Return the same below a row that is right."""
     for name, request in cells(names, row, by_column):
         document = json.loads(request.body)
         document["input_data"]["data"].insert(0, row)
@@ -528,7 +528,7 @@ def sample() -> Cases:
 
 
 def requests_of(model: str) -> Cases:
-    """The names and requests of what is recorded of a model."""
+    """Return the names and requests of what is recorded of a model."""
     numbers, types = list(NUMBERS), list(TYPES)
     if model == "sample":
         yield from sample()

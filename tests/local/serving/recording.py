@@ -42,7 +42,7 @@ class Recorded:
 
 
 def kept_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The headers that count, with a sign where the value is another at every request."""
+    """Return the headers that count, with a sign where the value is another at every request."""
     kept: dict[str, str] = {}
     for name, value in sorted((name.lower(), value) for name, value in headers):
         if name in _OF_THE_CONNECTION:
@@ -60,7 +60,8 @@ def kept_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def kept_body(status: int, body: bytes) -> str:
-    """The body as text, with a sign for today; of a description all but Microsoft's prose."""
+    """Return the body as text, with a sign for today; of a description all but Microsoft's
+    prose."""
     if status >= 400:
         return ""
     # pandas reads a time without a day as one of the day on which it reads it.
@@ -71,7 +72,7 @@ def kept_body(status: int, body: bytes) -> str:
 
 
 def without_prose(document: Any) -> Any:
-    """A description of a service as its structure alone."""
+    """Return a description of a service as its structure alone."""
     if isinstance(document, dict):
         return {
             key: without_prose(value)
@@ -93,7 +94,7 @@ def write(path: Path, answers: dict[str, Recorded]) -> None:
 
 
 def read(path: Path) -> dict[str, Recorded]:
-    """The answers to a model's requests, by the requests' names."""
+    """Return the answers to a model's requests, by the requests' names."""
     found = json.loads(path.read_text())
     return {
         case: Recorded(

@@ -52,7 +52,7 @@ def run(raw_data):
 
 
 def script_plan(folder: Path, text: str = OBEDIENT, **more: Any) -> DeploymentPlan:
-    """The plan of a deployment whose script is `text`."""
+    """Return the plan of a deployment whose script is `text`."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "score.py").write_text(text)
     settings: dict[str, Any] = {"name": "blue", "request_timeout": 30.0, "queue_wait": 30.0}
@@ -61,5 +61,5 @@ def script_plan(folder: Path, text: str = OBEDIENT, **more: Any) -> DeploymentPl
 
 
 def posted(body: bytes, content_type: str = "application/json") -> Request:
-    """The request that posts a body to be scored."""
+    """Return the request that posts a body to be scored."""
     return Request(headers=(("content-type", content_type),), body=body)

@@ -1,23 +1,23 @@
-"""A front served over HTTP by a thread of the tests, and connections to it, byte by byte."""
+"""A gateway served over HTTP by a thread of the tests, and connections to it, byte by byte."""
 
 from __future__ import annotations
 
 import socket
 import threading
 
-from runner.local.serving.front import Front
+from runner.local.serving.gateway import Gateway
 from runner.local.serving.server import make_server
 
 
 class Served:
-    """A front on a free port of loopback."""
+    """A gateway on a free port of loopback."""
 
-    def __init__(self, front: Front, patience: float = 10.0) -> None:
+    def __init__(self, gateway: Gateway, patience: float = 10.0) -> None:
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._listener.bind(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         ready = threading.Event()
-        self.server = make_server(front, patience, ready.set)
+        self.server = make_server(gateway, patience, ready.set)
         run, sockets = self.server.run, [self._listener]
         self._thread = threading.Thread(target=run, kwargs={"sockets": sockets})
         self._thread.start()
@@ -42,7 +42,7 @@ class Served:
 
 
 def received(connection: socket.socket) -> bytes:
-    """What arrives until the other side closes."""
+    """Return what arrives until the other side closes."""
     chunks = []
     while chunk := connection.recv(1 << 16):
         chunks.append(chunk)
@@ -50,7 +50,7 @@ def received(connection: socket.socket) -> bytes:
 
 
 def one_answer(connection: socket.socket) -> tuple[int, bytes, bytes]:
-    """The status, the head and the body of the next answer, which tells its length."""
+    """Return the status, the head and the body of the next answer, which tells its length."""
     content = b""
     while b"\r\n\r\n" not in content:
         chunk = connection.recv(1 << 16)
@@ -70,5 +70,5 @@ def one_answer(connection: socket.socket) -> tuple[int, bytes, bytes]:
 
 
 def status_of(answer: bytes) -> int:
-    """The status that an answer begins with; 0 for no answer at all."""
+    """Return the status that an answer begins with; 0 for no answer at all."""
     return int(answer.split(b" ", 2)[1]) if answer else 0

@@ -1,7 +1,7 @@
 """Scripts' answers here, held against those of Microsoft's own server beside it.
 
-`azmlinfsrv` runs under gunicorn, as in Azure's images; ours behind the endpoint's front, which here
-keeps the container's status. The same requests go to both, and every answer is compared.
+`azmlinfsrv` runs under gunicorn, as in Azure's images; ours behind the endpoint's gateway, which
+here keeps the container's status. The same requests go to both, and every answer is compared.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from pathlib import Path
 import pytest
 
 from runner.local.serving.deployment import Deployment
-from runner.local.serving.front import Endpoint, Front
+from runner.local.serving.gateway import Endpoint, Gateway
 from tests.inference_server import server_python
 
 from .scripts import script_plan
 from .served import Served, received, status_of
 from .test_deployment import wait_for
-from .test_front import KEY, Client, Reply
+from .test_gateway import KEY, Client, Reply
 
 TEXT = """
 import datetime, json, os
@@ -268,8 +268,8 @@ class Both:
         self.deployment.wait_until_ready()
         name = self.deployment.plan.name
         endpoint = Endpoint("here", {name: self.deployment}, KEY, {name: 100})
-        self.front = Front(endpoint, lambda _: None, container_status=True)
-        self._client = Client(self.front)
+        self.gateway = Gateway(endpoint, lambda _: None, container_status=True)
+        self._client = Client(self.gateway)
         wait_for(self._listens)
 
     def ours(self, asked: Asked) -> Reply:
@@ -293,7 +293,7 @@ class Both:
     def close(self) -> None:
         if self._client is not None:
             self._client.close()
-            self.front.close()
+            self.gateway.close()
         self.deployment.kill()
         self.deployment.close()
         self._theirs.terminate()
@@ -310,7 +310,7 @@ def _headers(asked: Asked) -> dict[str, str]:
         {"Content-Length": str(len(asked.body))} if asked.body or asked.method == "POST" else {}
     )
     given = {"Host": "endpoint.example", **asked.headers, **length}
-    # An endpoint's front gives an id to what has none, and so it is given here to both.
+    # An endpoint's gateway gives an id to what has none, and so it is given here to both.
     return {"x-request-id": "given"} | given
 
 
@@ -337,7 +337,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, B
 
 
 def compared(reply: Reply) -> tuple[int, list[tuple[str, str]], bytes]:
-    """The parts of a reply that are the same whoever answers and when."""
+    """Return the parts of a reply that are the same whoever answers and when."""
     own = {"date", "server", "connection", "x-ms-run-fn-exec-ms", "azureml-model-deployment"}
     pairs = [(name.lower(), value) for name, value in reply.pairs]
     if ("transfer-encoding", "chunked") in pairs:  # which ours are not
@@ -362,13 +362,13 @@ def test_every_answer_is_that_of_microsofts_server(
 
 
 def head(*lines: str, target: str = "/score", method: str = "POST", version: str = "1.1") -> bytes:
-    """A request without a body whose connection ends after it; `lines` are more headers."""
+    """Return a request without a body whose connection ends after it; `lines` are more headers."""
     first = [f"{method} {target} HTTP/{version}", f"Authorization: Bearer {KEY}"]
     return "\r\n".join([*first, "Connection: close", *lines, "", ""]).encode("latin-1")
 
 
 def long_target(size: int) -> bytes:
-    """A request whose first line has so many bytes."""
+    """Return a request whose first line has so many bytes."""
     rest = len("GET /score?x= HTTP/1.1")
     return head("Host: here", method="GET", target=f"/score?x={'x' * (size - rest)}")
 
@@ -378,7 +378,7 @@ def many_headers(count: int) -> bytes:
 
 
 def long_header(size: int) -> bytes:
-    """A request with a header whose line has so many bytes, its end included."""
+    """Return a request with a header whose line has so many bytes, its end included."""
     return head("Host: here", f"X-Long: {'x' * (size - len('X-Long: ') - 2)}", method="GET")
 
 
@@ -421,7 +421,7 @@ HEADS = {
 
 @pytest.fixture(scope="module")
 def served(servers: Mapping[str, Both]) -> Iterator[Served]:
-    served = Served(servers["text"].front)
+    served = Served(servers["text"].gateway)
     yield served
     served.stop()
 

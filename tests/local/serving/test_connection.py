@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from runner.local.serving import connection as limits
-from runner.local.serving import front as front_module
-from runner.local.serving.bodies import MAX_BODY
+from runner.local.serving import gateway as gateway_module
 from runner.local.serving.deployment import Deployment
-from runner.local.serving.front import Endpoint, Front
-from runner.local.serving.wire import MOST_ANSWERED
+from runner.local.serving.gateway import Endpoint, Gateway
+from runner.local.serving.messages import MOST_ANSWERED
+from runner.local.serving.tables import MAX_BODY
 from tests.projects import ROOT
 
 from .scripts import script_plan
@@ -58,8 +58,8 @@ def said() -> list[str]:
 
 @pytest.fixture
 def served(deployment: Deployment, said: list[str]) -> Iterator[Served]:
-    front = Front(Endpoint("here", {"blue": deployment}, KEY, {"blue": 100}), said.append)
-    served = Served(front)
+    gateway = Gateway(Endpoint("here", {"blue": deployment}, KEY, {"blue": 100}), said.append)
+    served = Served(gateway)
     yield served
     served.stop()
 
@@ -127,7 +127,7 @@ def test_a_head_that_trickles_in_gets_no_more_time(
 def test_a_body_that_does_not_come_is_told_so(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(front_module, "_BODY_SECONDS", 0.3)
+    monkeypatch.setattr(gateway_module, "_BODY_SECONDS", 0.3)
     answer = served.ask(request(b"{", length=2))
     assert status_of(answer) == 408
     assert b"connection: close" in answer
@@ -280,7 +280,7 @@ WITHOUT_DESCRIPTORS = """
 import os, resource, socket, sys
 sys.modules["uvloop"] = None
 from runner.local.serving import connection
-from runner.local.serving.front import Endpoint, Front
+from runner.local.serving.gateway import Endpoint, Gateway
 from runner.local.serving.server import serve
 
 connection.most_connections = lambda: 1000
@@ -292,7 +292,8 @@ def ready():
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     print(listener.getsockname()[1], flush=True)
 
-serve(Front(Endpoint("here", {}, "key"), lambda line: print(line, flush=True)), listener, 5, ready)
+gateway = Gateway(Endpoint("here", {}, "key"), lambda line: print(line, flush=True))
+serve(gateway, listener, 5, ready)
 """
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from runner.engine.mlmodel import Column
-from runner.local.serving.bodies import BadRequest
 from runner.local.serving.numbers import are_numbers, typed_table
+from runner.local.serving.tables import BadRequest
 
 
 def read(kind: str, *cells: Any) -> list[Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from runner.engine.mlmodel import Column
-from runner.local.serving.bodies import BadRequest, any_columns, as_split, is_split, split_columns
+from runner.local.serving.tables import BadRequest, any_columns, as_split, is_split, split_columns
 
 COLUMNS = (Column("a", "double"), Column("b", "long"))
 ROWS: dict[str, list[Any]] = {"a": [1.5, 2.5], "b": [1, 2]}

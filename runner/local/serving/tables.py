@@ -1,4 +1,4 @@
-"""Reading the tables that requests to MLflow models hold: as Azure does, and in more forms.
+"""Reads the tables that requests to MLflow models hold: as Azure does, and in more forms.
 
 Azure takes `input_data` with a table as pandas splits it, and reads it with pandas; MLflow's own
 server takes the other four forms. All of them hold rows or columns, by name or by position.
@@ -20,16 +20,16 @@ _LONGEST_SHOWN = 60  # characters of a value in a message
 
 
 class BadRequest(Exception):
-    """A body that can't be scored; its text says why and names row and column."""
+    """The body can't be scored; the text says why and names row and column."""
 
 
 def is_split(content: Any) -> bool:
-    """Whether Azure can read it as a table: an object of columns, index and data."""
+    """Return whether Azure can read it as a table: an object of columns, index and data."""
     return isinstance(content, dict) and "columns" in content and content.keys() <= _SPLIT
 
 
 def split_columns(content: Mapping[str, Any], columns: Sequence[Column]) -> dict[str, list[Any]]:
-    """The cells of a signature's columns from a table that `is_split`, as pandas reads it.
+    """Return the cells of a signature's columns from a table that `is_split`, as pandas reads it.
 
     Missing cells are None; other columns are ignored, as MLflow does. Raises BadRequest naming
     the column that is missing, or the row that is not like the others.
@@ -57,7 +57,7 @@ def split_columns(content: Mapping[str, Any], columns: Sequence[Column]) -> dict
 
 
 def any_columns(form: str, content: Any, columns: Sequence[Column]) -> dict[str, list[Any]]:
-    """The cells of a signature's columns from any form; an optional column may be absent.
+    """Return the cells of a signature's columns from any form; an optional column may be absent.
 
     What has no names is taken by position. Other columns are ignored, as MLflow does.
     Raises BadRequest naming the column that is missing, or the row that is not like the others.
@@ -82,18 +82,18 @@ def any_columns(form: str, content: Any, columns: Sequence[Column]) -> dict[str,
 
 
 def as_split(cells: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
-    """A table's columns as Azure takes them."""
+    """Return a table's columns as Azure takes them."""
     return {"columns": list(cells), "data": [list(row) for row in zip(*cells.values())]}
 
 
 def shown(value: Any) -> str:
-    """A value as a message shows it: on one line, and not all of a long one."""
+    """Return a value as a message shows it: on one line, and not all of a long one."""
     text = repr(value)
     return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
 
 
 def _told_apart(given: Any) -> list[Hashable]:
-    """Names of columns; where one stands there again, a number is put to it, as pandas does."""
+    """Return names of columns, a repeated name with a number behind it, as pandas makes them."""
     if not isinstance(given, (list, dict, str)):
         raise BadRequest("columns must be a list of names")
     names: list[Hashable] = [tuple(name) if isinstance(name, list) else name for name in given]
@@ -123,7 +123,7 @@ def _labels(index: Any) -> Sequence[Any]:
 def _from_any_rows(
     rows: Sequence[Any], names: Sequence[Hashable], chosen: Mapping[str, int]
 ) -> dict[str, list[Any]]:
-    """The cells of the columns at the chosen places; the first row tells what rows are."""
+    """Return the cells of the columns at the chosen places; the first row tells what rows are."""
     if set(map(type, rows)) == {list} and set(map(len, rows)) == {len(names)}:
         return {name: [row[place] for row in rows] for name, place in chosen.items()}
     if rows and isinstance(rows[0], dict):
@@ -157,7 +157,7 @@ def _not_as_wide(number: int, row: Sequence[Any], names: Sequence[Hashable]) -> 
 
 
 def _of_one_length(cells: Mapping[str, Any], rows: int | None) -> dict[str, list[Any]]:
-    """Columns of lists or of cells, which go for every row."""
+    """Return columns as lists of one length; a single cell goes for every row."""
     lengths = {len(value) for value in cells.values() if isinstance(value, list)}
     if rows is not None:
         lengths.add(rows)

@@ -15,10 +15,10 @@ from urllib.parse import unquote
 
 import pytest
 
-from runner.local.serving import front
-from runner.local.serving.bodies import MAX_BODY
+from runner.local.serving import gateway
 from runner.local.serving.deployment import Deployment
-from runner.local.serving.front import Endpoint, Front
+from runner.local.serving.gateway import Endpoint, Gateway
+from runner.local.serving.tables import MAX_BODY
 from runner.local.serving.traffic import HEADER
 
 from .scripts import script_plan
@@ -44,10 +44,10 @@ class Reply:
 
 
 class Client:
-    """Calls a front's application."""
+    """Calls a gateway's application."""
 
-    def __init__(self, front: Front) -> None:
-        self._front = front
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
@@ -89,7 +89,7 @@ class Client:
         async def send(message: Any) -> None:
             sent.append(message)
 
-        self._run(self._front(scope, receive, send))
+        self._run(self._gateway(scope, receive, send))
         answered = [(name.decode(), value.decode()) for name, value in sent[0]["headers"]]
         content = b"".join(message.get("body", b"") for message in sent[1:])
         return Reply(sent[0]["status"], answered, content)
@@ -98,7 +98,7 @@ class Client:
         return self.ask(b"", "GET", path, key=None)
 
     def close(self) -> None:
-        self._run(self._front.finish())
+        self._run(self._gateway.finish())
         self._run(self._loop.shutdown_default_executor())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -118,7 +118,7 @@ def said() -> list[str]:
 
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder where each deployment's log is."""
+    """Return the folder where each deployment's log is."""
     return tmp_path_factory.mktemp("logs")
 
 
@@ -144,14 +144,14 @@ def serve(deployments: Mapping[str, Deployment], said: list[str]) -> Iterator[Se
 
         def start(verbose: bool = False, container_status: bool = False, **more: Any) -> Client:
             split = {"traffic": {"blue": 100}} | more
-            front = Front(
+            gateway = Gateway(
                 Endpoint("here", deployments, KEY, **split),
                 said.append,
                 verbose,
                 container_status,
                 random.Random(7).random,  # noqa: S311 (nothing secret)
             )
-            client = Client(front)
+            client = Client(gateway)
             stack.callback(client.close)
             return client
 
@@ -238,7 +238,7 @@ def test_a_body_beyond_the_limit_is_refused(serve: Serve, chunks: int) -> None:
 
 
 @pytest.mark.parametrize("key", [KEY, "wrong"])
-def test_ids_come_back_or_are_made_also_where_the_front_answers(
+def test_ids_come_back_or_are_made_also_where_the_gateway_answers(
     serve: Serve, said: list[str], key: str
 ) -> None:
     client = serve(verbose=True)
@@ -380,4 +380,4 @@ def test_what_is_not_there_is_refused_in_the_shape_of_every_error(
 def test_the_key_is_handed_on_to_no_script() -> None:
     scope = {"method": "POST", "raw_path": b"/score", "query_string": b""}
     headers = [("authorization", f"Bearer {KEY}"), ("connection", "close"), ("x-own", "a")]
-    assert front._asked(scope, headers).headers == (("x-own", "a"),)
+    assert gateway._without_body(scope, headers).headers == (("x-own", "a"),)

@@ -1,4 +1,4 @@
-"""The HTTP side of an endpoint: who may ask, who answers, what is said of it."""
+"""Answers HTTP for an endpoint: checks the key, chooses a deployment, logs and counts."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from runner.local.serving.answer import Answer, refuse
-from runner.local.serving.bodies import MAX_BODY
 from runner.local.serving.deployment import Deployment
 from runner.local.serving.metrics import Metrics
 from runner.local.serving.model_error import as_azure_shows
 from runner.local.serving.request import Request
 from runner.local.serving.request_ids import ID, LONGEST, with_id, with_ids
+from runner.local.serving.tables import MAX_BODY
 from runner.local.serving.traffic import HEADER, choose, nobody
 
-# What ASGI's applications are called with.
+# The arguments of an ASGI application.
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 _BODY_SECONDS = 60.0  # for a request's body to arrive
 _MOST_DRAINED = 10 * MAX_BODY  # bytes of a body that is too large, which are read and dropped
-# The key is the endpoint's, and the body is handed on as it is, without its way of coming.
+# The key is for the endpoint alone, and the others are about this connection.
 _NOT_HANDED_ON = frozenset(
     {"authorization", "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade"}
 )
@@ -36,7 +36,7 @@ _TEXT = (("content-type", "text/plain; charset=utf-8"),)
 
 @dataclass(frozen=True)
 class Endpoint:
-    """An endpoint that is served. Traffic and mirror traffic are in percent, by deployment."""
+    """A served endpoint. Traffic and mirror traffic are in percent, by deployment."""
 
     name: str
     deployments: Mapping[str, Deployment]
@@ -45,11 +45,8 @@ class Endpoint:
     mirror_traffic: Mapping[str, int] = field(default_factory=dict)
 
 
-class Front:
-    """Answers HTTP requests with an endpoint's deployments, which have been started.
-
-    Its instances are ASGI applications.
-    """
+class Gateway:
+    """An ASGI application that answers with an endpoint's deployments, which have been started."""
 
     def __init__(
         self,
@@ -59,7 +56,7 @@ class Front:
         container_status: bool = False,
         chance: Callable[[], float] | None = None,
     ) -> None:
-        """`log` takes a line for each request that failed, or with `verbose` for every request.
+        """Take `log` for a line for each request that failed, or with `verbose` for every request.
 
         With `container_status` a client gets the status that a model or script gives, where Azure
         makes it 424. `chance` draws evenly from 0 to 1 and decides where traffic goes.
@@ -83,7 +80,7 @@ class Front:
         """Answer a request of HTTP."""
         path = scope["path"]
         if path in ("/score", "/swagger.json"):
-            # With every method, as the container answers them.
+            # With any method: the container answers for them.
             await self._hand_on(scope, receive, send)
         elif path not in self._pages:
             await _respond(send, refuse(404, "Not Found"), _unread(scope))
@@ -112,9 +109,9 @@ class Front:
         headers = [
             (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
         ]
-        asked = with_id(_asked(scope, headers))
+        asked = with_id(_without_body(scope, headers))
         name, answer = await self._answer(dict(reversed(headers)), asked, receive)
-        # A deployment gives ids back by itself.
+        # A deployment's own answers have the ids already.
         shown = self._shown(answer if answer.by_model else with_ids(answer, asked))
         self._metrics.answered(name, shown.status)
         if self._verbose or shown.status >= 400:
@@ -133,18 +130,18 @@ class Front:
         if answer.status == 401:
             more["www-authenticate"] = "Bearer"
         if answer.status in (408, 413) and not answer.by_model:
-            more["connection"] = "close"  # there may be more to come that nobody will read
+            more["connection"] = "close"  # the rest of the body is not read
         await _respond(send, shown, more)
 
     def _shown(self, answer: Answer) -> Answer:
-        # What is no final status of HTTP, no client could take.
+        # No client could take a number that is no final status of HTTP.
         own = self._container_status and 200 <= answer.status < 600
         return answer if own else as_azure_shows(answer)
 
     async def _answer(
         self, headers: Mapping[str, str], asked: Request, receive: Receive
     ) -> tuple[str | None, Answer]:
-        """The answer, and the deployment that was to give it."""
+        """Return the answer, and the deployment that was to give it."""
         endpoint = self._endpoint
         if not self._may_ask(headers):
             reason = "the key is missing or wrong; send it as Authorization: Bearer <key>"
@@ -197,7 +194,7 @@ class Front:
         self._metrics.answered(mirror.plan.name, self._shown(answer).status, mirrored=True)
 
     def _health(self) -> Answer:
-        """Ready while every deployment with traffic has a process that can score."""
+        """Answer whether each deployment with traffic has a process that can score."""
         ready = {name: deployment.ready for name, deployment in self._endpoint.deployments.items()}
         needed = [name for name, share in self._endpoint.traffic.items() if share]
         fine = all(ready[name] for name in needed)
@@ -214,15 +211,15 @@ def _live() -> Answer:
 
 
 def _unread(scope: Message) -> Mapping[str, str]:
-    """What ends the connection after an answer that is given before the body, if there is one."""
+    """Return the header that ends the connection where an answer is given before the body."""
     for name, value in scope["headers"]:
         if name == b"transfer-encoding" or (name == b"content-length" and value != b"0"):
             return {"connection": "close"}
     return {}
 
 
-def _asked(scope: Message, headers: Iterable[tuple[str, str]]) -> Request:
-    """The request as a deployment gets it, without its body, its key and the connection's own."""
+def _without_body(scope: Message, headers: Iterable[tuple[str, str]]) -> Request:
+    """Return the request for a deployment: no body, key or headers of the connection."""
     target, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
     return Request(
         scope["method"],
@@ -232,7 +229,7 @@ def _asked(scope: Message, headers: Iterable[tuple[str, str]]) -> Request:
 
 
 async def _read_body(headers: Mapping[str, str], receive: Receive) -> bytes | Answer:
-    """The body; or what to answer where it is too large, too slow or breaks off."""
+    """Return the body, or the answer where it is too large, too slow or breaks off."""
     declared = headers.get("content-length", "0")
     size = int(declared) if declared.isdecimal() else 0
     if size > _MOST_DRAINED:
@@ -248,7 +245,7 @@ async def _read_body(headers: Mapping[str, str], receive: Receive) -> bytes | An
                 arrived += len(part)
                 if arrived > _MOST_DRAINED:
                     return _too_large()
-                # Most clients read no answer before they have sent everything.
+                # The rest is read as well: most clients read no answer before they have sent all.
                 if max(size, arrived) <= MAX_BODY:
                     parts.append(part)
     except TimeoutError:
@@ -268,7 +265,7 @@ async def _respond(send: Send, answer: Answer, more: Mapping[str, str] | None = 
     headers += more.items()
     bodiless = answer.status < 200 or answer.status in (204, 304)
     body = b"" if bodiless else answer.body
-    # The answer's own is that of what HEAD leaves out.
+    # Where the answer has a length, it is that of the body that HEAD leaves out.
     if not bodiless and not any(name == "content-length" for name, _ in headers):
         headers.append(("content-length", str(len(body))))
     encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]

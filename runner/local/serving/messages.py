@@ -1,4 +1,4 @@
-"""The messages between a server and a deployment's process: a head, which is JSON, and a body."""
+"""Packs and unpacks the messages between a server and a process: a head in JSON, and a body."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SIZES = struct.Struct("!IQ")  # of the head and of the body, in bytes
 
 
 def pack(head: object, body: bytes = b"") -> bytes:
-    """The bytes of a message."""
+    """Return the bytes of a message."""
     written = json.dumps(head).encode()
     return b"".join((_SIZES.pack(len(written), len(body)), written, body))
 
@@ -35,7 +35,7 @@ def unpack(received: bytearray) -> tuple[Any, bytes] | None:
 
 
 def read(stream: BinaryIO) -> tuple[Any, bytes]:
-    """The head and the body of the next message. Raises EOFError where there is none."""
+    """Return the head and the body of the next message. Raises EOFError where there is none."""
     head, body = _SIZES.unpack(_read(stream, _SIZES.size))
     return json.loads(_read(stream, head)), _read(stream, body)
 
