@@ -264,39 +264,31 @@ def _row(connection: sqlite3.Connection, kind: AssetKind, name: str, version: st
 def _insert(connection: sqlite3.Connection, stored: _Stored) -> str:
     """Add a version and return it."""
     kind, registration = stored.kind, stored.registration
-    version = registration.version or _next_version(connection, kind, registration.name)
+    version = registration.version
+    if version is None:
+        rows = connection.execute(
+            "SELECT version FROM assets WHERE kind = ? AND name = ?", [kind, registration.name]
+        )
+        version = next_version([row["version"] for row in rows])
+    values = {
+        "kind": kind,
+        "name": registration.name,
+        "version": version,
+        "type": registration.type,
+        "content_hash": stored.content_hash,
+        "base_name": encode(stored.base_name),
+        "created_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        **_description(registration),
+        "job": registration.job,
+        "origin": _written(stored.origin),
+        "projects": json.dumps([stored.project]) if stored.project else None,
+    }
+    marks = ", ".join("?" * len(values))
     connection.execute(
-        """
-        INSERT INTO assets
-            (kind, name, version, type, content_hash, base_name, created_at, description, tags,
-             properties, stage, job, origin, projects)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-        """,
-        [
-            kind,
-            registration.name,
-            version,
-            registration.type,
-            stored.content_hash,
-            encode(stored.base_name),
-            datetime.now(UTC).isoformat(timespec="milliseconds"),
-            encode(registration.description),
-            json.dumps(dict(registration.tags)),
-            json.dumps(dict(registration.properties)),
-            encode(registration.more.get("stage")),
-            registration.job,
-            _written(stored.origin),
-            json.dumps([stored.project]) if stored.project else None,
-        ],
+        f"INSERT INTO assets ({', '.join(values)}) VALUES ({marks})",  # noqa: S608 - columns
+        list(values.values()),
     )
     return version
-
-
-def _next_version(connection: sqlite3.Connection, kind: AssetKind, name: str) -> str:
-    rows = connection.execute(
-        "SELECT version FROM assets WHERE kind = ? AND name = ?", [kind, name]
-    )
-    return next_version([row[0] for row in rows])
 
 
 def _amend(connection: sqlite3.Connection, stored: _Stored, version: str) -> None:
@@ -305,38 +297,34 @@ def _amend(connection: sqlite3.Connection, stored: _Stored, version: str) -> Non
     The first job that made it stays; a version that came from no job takes the one given. What
     several projects have registered is the version of each.
     """
-    registration, key = stored.registration, [stored.kind, stored.registration.name, version]
-    connection.execute(
-        """
-        UPDATE assets SET
-            description = COALESCE(NULLIF(?, ''), description),
-            tags = COALESCE(NULLIF(?, '{}'), tags),
-            properties = COALESCE(NULLIF(?, '{}'), properties),
-            stage = COALESCE(?, stage)
-        WHERE kind = ? AND name = ? AND version = ?
-        """,
-        [
-            encode(registration.description),
-            json.dumps(dict(registration.tags)),
-            json.dumps(dict(registration.properties)),
-            encode(registration.more.get("stage")),
-            *key,
-        ],
-    )
-    projects = _projects(_row(connection, stored.kind, registration.name, version))
+    registration = stored.registration
+    row = _row(connection, stored.kind, registration.name, version)
+    said = _description(registration).items()
+    changes: dict[str, str | bytes | None] = {
+        column: value for column, value in said if value not in (None, "", "{}")
+    }
+    if row["job"] is None and row["origin"] is None:
+        changes |= {"job": registration.job, "origin": _written(stored.origin)}
+    projects = _projects(row)
     if projects and stored.project not in projects:
-        projects = [*projects, stored.project] if stored.project else []
+        both = [*projects, stored.project] if stored.project else None
+        changes["projects"] = json.dumps(both) if both else None
+    if changes:
+        assignments = ", ".join(f"{column} = ?" for column in changes)
         connection.execute(
-            "UPDATE assets SET projects = ? WHERE kind = ? AND name = ? AND version = ?",
-            [json.dumps(projects) if projects else None, *key],
+            f"UPDATE assets SET {assignments} WHERE sequence = ?",  # noqa: S608 - columns
+            [*changes.values(), row["sequence"]],
         )
-    connection.execute(
-        """
-        UPDATE assets SET job = ?, origin = ?
-        WHERE kind = ? AND name = ? AND version = ? AND job IS NULL AND origin IS NULL
-        """,
-        [registration.job, _written(stored.origin), *key],
-    )
+
+
+def _description(registration: Registration) -> dict[str, str | bytes | None]:
+    """Return the columns that a later registration of the same content changes."""
+    return {
+        "description": encode(registration.description),
+        "tags": json.dumps(dict(registration.tags)),
+        "properties": json.dumps(dict(registration.properties)),
+        "stage": encode(registration.more.get("stage")),
+    }
 
 
 def _written(origin: Origin | None) -> str | None:

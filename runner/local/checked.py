@@ -17,7 +17,6 @@ from contextlib import closing, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
-from runner.assets.content import CHUNK
 from runner.files.privacy import make_private_file
 
 _FILE = "checked.db"
@@ -70,14 +69,11 @@ def _hash(path: Path) -> str | None:
     """Return the hash of a file's bytes; None if it can't be read."""
     import hashlib
 
-    known = hashlib.sha256()
     try:
         with path.open("rb", buffering=0) as file:
-            while chunk := file.read(CHUNK):
-                known.update(chunk)
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return None
-    return known.hexdigest()
 
 
 def _recall(home: Path, hashes: Iterable[str]) -> set[_Fingerprint]:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from runner.errors import EnvironmentRefused
 from runner.files.only_files import only_files
-from runner.local.machine import process_namespace
+from runner.local.job_lock import running_kernel
 from runner.local.signals import all_processes
 
 _GRACE = 5.0  # seconds a command has to end by itself
@@ -36,7 +36,7 @@ def lock_for_command(folder: Path) -> Iterator[int]:
 
 def note_command(descriptor: int, process: int) -> None:
     """Write down the process that inherited the lock, which leads its group."""
-    os.write(descriptor, f"{process} {process_namespace()}".encode())
+    os.write(descriptor, f"{process} {_process_namespace()}".encode())
 
 
 def end_orphaned_command(folder: Path) -> None:
@@ -59,6 +59,14 @@ def end_orphaned_command(folder: Path) -> None:
         time.sleep(_LOOK)
 
 
+def _process_namespace() -> str:
+    """Return the namespace of this process's number; a container has one of its own."""
+    try:
+        return f"{running_kernel()} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115 - no file
+    except OSError:
+        return running_kernel()
+
+
 def _running(folder: Path) -> int | None:
     try:
         with open(_file(folder), "rb", opener=only_files) as file:
@@ -68,7 +76,7 @@ def _running(folder: Path) -> int | None:
                 number, _, namespace = file.read().decode("ascii", "replace").partition(" ")
                 if not number.isdecimal():
                     return None
-                if namespace != process_namespace():
+                if namespace != _process_namespace():
                     raise EnvironmentRefused(
                         f"the command of job {folder.name!r} runs on, in another container or on"
                         " another machine: cancel the job there"

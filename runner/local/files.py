@@ -27,7 +27,6 @@ from pathlib import Path
 from stat import S_IMODE, S_ISREG
 
 from runner.assets.content import (
-    CHUNK,
     Content,
     ContentFile,
     Shape,
@@ -156,6 +155,8 @@ def looks_changed(home: Path, tree: str, source: Path) -> bool:
     modified since, so that a `touch`, or a switch of branches and back, makes no difference. False
     also if that can't be compared.
     """
+    from filecmp import cmp
+
     try:
         root = source.resolve(strict=True)
         stored = checkout(home, tree)
@@ -173,7 +174,7 @@ def looks_changed(home: Path, tree: str, source: Path) -> bool:
         if any(_differs_in_size(*pair) for pair in pairs):
             return True
         touched = [pair for pair in pairs if pair[0].stat().st_mtime_ns > since]
-        if not all(_same_bytes(*pair) for pair in touched):
+        if not all(cmp(*pair, shallow=False) for pair in touched):
             return True
         if touched:
             with suppress(PermissionError):  # another user's tree
@@ -294,17 +295,6 @@ def _differs_in_size(path: Path, stored: Path) -> bool:
         return path.stat().st_size != stored.stat().st_size
     except (FileNotFoundError, NotADirectoryError):
         return True
-
-
-def _same_bytes(path: Path, other: Path) -> bool:
-    """Return whether two files of the same size have the same bytes, reading up to a difference."""
-    with path.open("rb") as first, other.open("rb") as second:
-        while True:
-            chunk = first.read(CHUNK)
-            if chunk != second.read(CHUNK):
-                return False
-            if not chunk:
-                return True
 
 
 def _sweep(folder: Path) -> None:

@@ -12,7 +12,6 @@ from typing import BinaryIO
 
 from runner.errors import EnvironmentRefused
 from runner.files.only_files import only_files, read_file
-from runner.local.machine import running_kernel
 
 
 def lock(folder: Path) -> BinaryIO | None:
@@ -70,6 +69,14 @@ def runs_here(folder: Path) -> bool:
         return read_file(folder / "lock") == running_kernel().encode()
     except OSError:
         return False
+
+
+def running_kernel() -> str:
+    """Return the id of this start of this machine."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return os.uname().nodename  # there is no /proc on macOS
 
 
 def _flock(kind: int) -> bytes:

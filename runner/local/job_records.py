@@ -21,12 +21,8 @@ def insert_job(connection: sqlite3.Connection, job: Job) -> None:
     """Add a job. Raises `EnvironmentRefused` where the workspace has one of that name."""
     try:
         connection.execute(
-            """
-            INSERT INTO jobs (name, type, status, created_at, started_at, ended_at,
-                              endpoint, deployment, model, input, output, error)
-            VALUES (:name, :type, :status, :created_at, :started_at, :ended_at,
-                    :endpoint, :deployment, :model, :input, :output, :error)
-            """,
+            f"INSERT INTO jobs ({', '.join(_COLUMNS)})"  # noqa: S608 - columns
+            f" VALUES ({', '.join(f':{column}' for column in _COLUMNS)})",
             {column: encode(getattr(job, column)) for column in _COLUMNS},
         )
     except sqlite3.IntegrityError as error:
