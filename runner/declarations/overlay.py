@@ -43,10 +43,9 @@ from runner.declarations.pipeline_deployment import (
 )
 from runner.declarations.problem import DeclarationError, Place, Problem, refusal
 from runner.declarations.reader import joined, plain, read_list, read_str, refused
-from runner.declarations.references import AssetReference
+from runner.declarations.references import AssetReference, read_data_input
 from runner.declarations.schedule import Schedule, read_schedules
 from runner.declarations.scheduling import unscheduled
-from runner.declarations.scoring_input import read_input
 from runner.nearest import nearest
 from runner.venvs.interpreter import ENV_MANAGERS, EnvManager
 
@@ -386,7 +385,7 @@ def _endpoint(node: Node, key: str, place: Place) -> EndpointOverlay:
         place,
         node.without("deployments", "input", "schedules"),
         deployments,
-        None if given is None else read_input(given, joined(key, "input")),
+        None if given is None else read_data_input(given, joined(key, "input")),
         {} if scheduled is None else read_schedules(scheduled, joined(key, "schedules")),
     )
 
