@@ -240,8 +240,7 @@ def _unreachable_stack(project: Project, name: str) -> Source:
 
 
 def _config(project: Project) -> Path | None:
-    """Return the workspace's `config.json` nearest to here, else to a project that lies
-    elsewhere."""
+    """Return the workspace's `config.json` nearest to here, else to the project."""
     return find_config(Path.cwd()) or find_config(project.root)
 
 

@@ -255,8 +255,7 @@ def _left_out(catalog: Catalog, endpoint: str, place: Place, key: str) -> Proble
 
 
 def _chosen(catalog: Catalog, stack: Stack) -> tuple[Catalog, list[Problem]]:
-    """Return the catalog with the endpoints of the stack's models alone, and what is wrong with
-    those."""
+    """Return the catalog with the endpoints of the stack's models alone, and their problems."""
     if stack.models is None:
         return catalog, []
     every = {**catalog.batch_endpoints, **catalog.online_endpoints}
@@ -306,7 +305,7 @@ def _over_deployments(
     `behind` are the endpoint's deployments of each kind, by name.
     """
     for name, node in overlay.deployments.entries.items():
-        key = joined(joined(joined(ENDPOINTS, endpoint), "deployments"), name)
+        key = joined(ENDPOINTS, endpoint, "deployments", name)
         kind = next((declared for declared in behind if name in declared), None)
         if kind is None:
             place = overlay.deployments.key_places[name]
