@@ -146,8 +146,7 @@ def _events(content: bytes) -> Iterator[Any]:
 
 
 def _scalar(event: Any) -> Value:
-    """Return the value of a scalar, by the rules of every PyYAML loader, but for numbers and
-    dates."""
+    """Return a scalar's value as every PyYAML loader does, but numbers and dates as text."""
     import yaml
 
     _check_tag(event)

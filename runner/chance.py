@@ -36,8 +36,7 @@ def chi_square_tail(value: float, degrees: int) -> float:
 
 
 def chi_square_limit(tail: float, degrees: int) -> float:
-    """Return the value that a chi-square variable exceeds with probability `tail`, which lies
-    between 0 and 1."""
+    """Return the value that a chi-square variable exceeds with probability `tail` (0 to 1)."""
     low, high = 0.0, 1.0
     while chi_square_tail(high, degrees) > tail:
         low, high = high, 2 * high

@@ -27,8 +27,7 @@ def checked_out_commit(folder: Path) -> str | None:
 
 
 def checkout_of(folder: Path) -> Checkout | None:
-    """Return where a folder stands in git, as azure-ai-ml asks it, or None where there is no
-    commit."""
+    """Return a folder's state in git, as azure-ai-ml asks for it; None without a commit."""
     commit = checked_out_commit(folder)
     if commit is None:
         return None

@@ -187,7 +187,7 @@ def list_environments(project: Project) -> dict[str, Source]:
     """Return every environment that has a name of its own: local, the stacks, a `config.json`'s."""
     found: dict[str, Source] = {}
     given = _from_variable()
-    stack = _stack_of(given) if given else None
+    stack = _read_output(given)[0] if given else None
     for name in environments(project):
         try:
             # A file that says whose output it is stands for that stack alone.
@@ -211,24 +211,23 @@ def _from_variable() -> Path | None:
     return Path(chosen).expanduser() if chosen else None
 
 
-def _stack_of(file: Path) -> str | None:
-    """Return the stack whose output a file is, where it can be read and says so."""
+def _read_output(file: Path) -> tuple[str | None, str]:
+    """Return the stack and the platform of a file of outputs, as far as it says them.
+
+    What is wrong with a file that can't be read is told when its environment is opened.
+    """
     from runner.stacks.output import Malformed, read_output_file
 
     try:
-        return read_output_file(file).stack
+        output = read_output_file(file)
+        return output.stack, output.platform
     except (Malformed, RunnerError):
-        return None
+        return None, AZUREML
 
 
 def _platform_of_output(file: Path) -> str:
-    """Return the platform of a stack's output; what is wrong with a broken file is told later."""
-    from runner.stacks.output import Malformed, read_output_file
-
-    try:
-        platform = read_output_file(file).platform
-    except (Malformed, RunnerError):
-        return AZUREML
+    """Return the platform of a file of outputs. Raises WrongUsage for one that is not known."""
+    _, platform = _read_output(file)
     if platform not in STACK_PLATFORMS:
         allowed = ", ".join(STACK_PLATFORMS)
         raise WrongUsage(f"{file}: platform is {platform!r}, allowed: {allowed}")
@@ -241,8 +240,7 @@ def _unreachable_stack(project: Project, name: str) -> Source:
 
 
 def _config(project: Project) -> Path | None:
-    """Return the workspace's `config.json` nearest to here, else to a project that lies
-    elsewhere."""
+    """Return the workspace's `config.json` nearest to here, else to the project."""
     return find_config(Path.cwd()) or find_config(project.root)
 
 

@@ -32,8 +32,7 @@ def tried(name: str, look: Callable[[], str]) -> Link:
 def until_broken(
     links: Iterable[Link], names: Sequence[str], needed: Sequence[str]
 ) -> Iterator[Link]:
-    """Yield the links as they are looked at; behind a broken one that is needed the rest is
-    skipped.
+    """Yield the links as they are examined; behind a broken, needed one the rest is skipped.
 
     `names` are those of all links, in their order.
     """

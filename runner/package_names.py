@@ -81,8 +81,7 @@ OWN_NAME: Final = frozenset(
 
 
 def packages_of(module: str) -> tuple[str, ...]:
-    """Return the packages that a module may come from, by the name of its whole or of its
-    beginning.
+    """Return the packages that a module may come from, by its name or the beginning of it.
 
     One that the table doesn't know is thought to be called as its package.
     """

@@ -99,6 +99,5 @@ def with_one_thread(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def without_telemetry(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return environment variables for a process whose MLflow reports to nobody, unless they say
-    so."""
+    """Return environment variables without MLflow's telemetry, unless they turn it on."""
     return {"MLFLOW_DISABLE_TELEMETRY": "true"} | dict(variables)

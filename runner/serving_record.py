@@ -36,8 +36,7 @@ class TooShort:
 
 
 def served_before(home: Path, endpoint: str) -> Mapping[str, Served]:
-    """Return the records of an endpoint's deployments, by their names; none where it was never
-    served."""
+    """Return the records of an endpoint's deployments by name; none if it was never served."""
     try:
         content = json.loads(_file(home / "endpoints" / endpoint).read_text(encoding="utf-8"))
         return {name: Served(**known) for name, known in content.items()}
@@ -76,8 +75,7 @@ def too_short(declared: OnlineDeployment, served: Served) -> Iterator[TooShort]:
 
 
 def short_probes(declared: OnlineDeployment, served: Served) -> Iterator[TooShort]:
-    """Yield the probes that give up before the container has had the time that its start took
-    here."""
+    """Yield the probes that give up before the time that the container's start took here."""
     for key, probe, then in (
         ("liveness_probe", declared.liveness_probe, "starts the container anew"),
         ("readiness_probe", declared.readiness_probe, "takes it for one that is never ready"),

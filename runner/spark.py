@@ -103,8 +103,7 @@ def asked_master(declared: Mapping[str, str] = MappingProxyType({})) -> str | No
 
 
 def runs_on_databricks() -> bool:
-    """Return whether this process is on a cluster of Databricks, where Spark and its session are
-    given."""
+    """Return whether this process is on a cluster of Databricks, which gives it Spark."""
     return "DATABRICKS_RUNTIME_VERSION" in os.environ
 
 
@@ -153,8 +152,7 @@ def leave_remote() -> None:
 
 
 def _own_home(python: str | None) -> str | None:
-    """Return the folder of the Spark that pyspark brings, where SPARK_HOME names another
-    version's."""
+    """Return the folder of pyspark's own Spark, where SPARK_HOME names another version."""
     own, named = _pyspark(python), os.environ.get("SPARK_HOME")
     if named is None or own is None:
         return None

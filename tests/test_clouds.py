@@ -1,4 +1,4 @@
-"""Which cloud the settings choose, and that everything which asks gets the same answer."""
+"""The cloud that the settings choose, which is the same for everything that asks."""
 
 from __future__ import annotations
 
@@ -23,15 +23,34 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy_project(tmp_path_factory.mktemp("clouds") / "project")
 
 
+def set_only(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> None:
+    for variable in ("ARM_ENVIRONMENT", "AZURE_ENVIRONMENT", "ARM_METADATA_HOSTNAME"):
+        monkeypatch.delenv(variable, raising=False)
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, value)
+
+
 @pytest.mark.parametrize(
     ("environment", "name"),
     [
         ({"AZURE_ENVIRONMENT": "usgovernment"}, "AzureUSGovernment"),
-        ({"ARM_ENVIRONMENT": "china", "AZURE_ENVIRONMENT": "usgovernment"}, "AzureChinaCloud"),
         ({"ARM_ENVIRONMENT": "AzureUSGovernmentCloud"}, "AzureUSGovernment"),
         ({"ARM_ENVIRONMENT": "USGov"}, "AzureUSGovernment"),
-        ({"AZUREML_CURRENT_CLOUD": "AzureChinaCloud"}, "AzureCloud"),
         ({}, "AzureCloud"),
+    ],
+)
+def test_a_cloud_is_chosen_by_any_of_its_names(
+    environment: dict[str, str], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_only(monkeypatch, environment)
+    assert chosen_cloud(from_environment) == CLOUDS[name]
+
+
+@pytest.mark.parametrize(
+    ("environment", "name"),
+    [
+        ({"ARM_ENVIRONMENT": "china", "AZURE_ENVIRONMENT": "usgovernment"}, "AzureChinaCloud"),
+        ({"AZUREML_CURRENT_CLOUD": "AzureChinaCloud"}, "AzureCloud"),
     ],
 )
 def test_the_stack_s_output_the_runner_and_the_routing_work_on_the_same_cloud(
@@ -45,10 +64,7 @@ def test_the_stack_s_output_the_runner_and_the_routing_work_on_the_same_cloud(
         preview=True,
     )
     assert ran.error is None
-    for variable in ("ARM_ENVIRONMENT", "AZURE_ENVIRONMENT", "ARM_METADATA_HOSTNAME"):
-        monkeypatch.delenv(variable, raising=False)
-    for variable, value in environment.items():
-        monkeypatch.setenv(variable, value)
+    set_only(monkeypatch, environment)
     output = ran.outputs["runner"]["cloud"]
     assert output == name
     assert find_cloud(output) == chosen_cloud(from_environment) == CLOUDS[name]

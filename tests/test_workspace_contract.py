@@ -20,7 +20,7 @@ from runner.environments import PLATFORMS
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.local.workspace import LocalWorkspace
 from runner.project import Project
-from runner.stacks.output import checked_output
+from runner.stacks.output import check_output
 from runner.workspace import Asset, AssetKind, Invocation, Registration, Serving, Workspace
 from tests.azureml.stage import Stage, make_workspace
 from tests.cli.memory import MemoryWorkspace
@@ -63,7 +63,7 @@ def databricks(request: pytest.FixtureRequest, root: Path) -> Workspace:
         "jobs": {"mlflow": {"job_id": 1}, "script": {"job_id": 2}},
     }
     lake.endpoints["diabetes-online"] = {"kind": "online", "name": "diabetes-online"}
-    outputs = outputs_of(checked_output(lake.outputs(), "stack lake"))
+    outputs = outputs_of(check_output(lake.outputs(), "stack lake"))
     return DatabricksWorkspace(Project(root, root / "models", root / ".runner"), "lake", outputs)
 
 

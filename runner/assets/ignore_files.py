@@ -93,8 +93,7 @@ class IgnoreRules:
 
 
 def find_ignore_rules(folder: Path, never: Sequence[str] = ()) -> IgnoreRules | None:
-    """Return the rules of a folder's ignore file, and `never` as its last lines, or None without
-    any.
+    """Return the rules of a folder's ignore file with `never` as its last lines, if any.
 
     Raises `WrongUsage` for one that is not UTF-8 text or has a pattern that makes no sense, and
     `OSError`.

@@ -12,11 +12,11 @@ from runner.stacks.output import (
     EndpointOutput,
     Malformed,
     StackOutput,
-    endpoint,
-    mapping,
+    find_text,
+    get_mapping,
+    get_text,
+    read_endpoint,
     read_json,
-    text,
-    text_or_none,
 )
 
 _CONFIG_KEYS = ("subscription_id", "resource_group", "workspace_name")
@@ -50,16 +50,17 @@ def outputs_of(output: StackOutput) -> Outputs:
     content = output.content
     try:
         return Outputs(
-            subscription_id=text(content, "subscription_id"),
-            resource_group=text(content, "resource_group"),
-            workspace=text(content, "workspace"),
+            subscription_id=get_text(content, "subscription_id"),
+            resource_group=get_text(content, "resource_group"),
+            workspace=get_text(content, "workspace"),
             source=output.source,
             stack=output.stack,
-            cloud=text(content, "cloud", PUBLIC),
-            location=text(content, "location"),
-            tracking_uri=text_or_none(content, "tracking_uri"),
+            cloud=get_text(content, "cloud", PUBLIC),
+            location=get_text(content, "location"),
+            tracking_uri=find_text(content, "tracking_uri"),
             endpoints={
-                name: endpoint(given) for name, given in mapping(content, "endpoints").items()
+                name: read_endpoint(given)
+                for name, given in get_mapping(content, "endpoints").items()
             },
         )
     except Malformed as problem:

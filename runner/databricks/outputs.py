@@ -8,7 +8,7 @@ from typing import Any
 
 from runner.clouds import PUBLIC
 from runner.stacks import output as stack_output
-from runner.stacks.output import Malformed, StackOutput, mapping, text, text_or_none
+from runner.stacks.output import Malformed, StackOutput, find_text, get_mapping, get_text
 
 
 @dataclass(frozen=True)
@@ -58,28 +58,28 @@ def outputs_of(output: StackOutput) -> Outputs:
     content = output.content
     try:
         return Outputs(
-            subscription_id=text(content, "subscription_id"),
-            resource_group=text(content, "resource_group"),
-            workspace=text(content, "workspace"),
-            resource_id=text(content, "resource_id"),
-            host=_host(text(content, "host")),
-            workspace_id=text(content, "workspace_id"),
-            catalog=text(content, "catalog"),
-            schema=text(content, "schema"),
-            volume=_volume(text(content, "volume")),
-            experiments=text(content, "experiments").rstrip("/"),
+            subscription_id=get_text(content, "subscription_id"),
+            resource_group=get_text(content, "resource_group"),
+            workspace=get_text(content, "workspace"),
+            resource_id=get_text(content, "resource_id"),
+            host=_host(get_text(content, "host")),
+            workspace_id=get_text(content, "workspace_id"),
+            catalog=get_text(content, "catalog"),
+            schema=get_text(content, "schema"),
+            volume=_volume(get_text(content, "volume")),
+            experiments=get_text(content, "experiments").rstrip("/"),
             source=output.source,
-            wheel=text_or_none(content, "wheel"),
+            wheel=find_text(content, "wheel"),
             stack=output.stack,
-            cloud=text(content, "cloud", PUBLIC),
-            location=text(content, "location"),
+            cloud=get_text(content, "cloud", PUBLIC),
+            location=get_text(content, "location"),
             clusters={
-                name: text(_object(cluster, f"cluster {name}"), "cluster_id")
-                for name, cluster in mapping(content, "clusters").items()
+                name: get_text(_object(cluster, f"cluster {name}"), "cluster_id")
+                for name, cluster in get_mapping(content, "clusters").items()
             },
             endpoints={
                 name: _endpoint(_object(given, f"endpoint {name}"))
-                for name, given in mapping(content, "endpoints").items()
+                for name, given in get_mapping(content, "endpoints").items()
             },
         )
     except Malformed as problem:
@@ -108,9 +108,9 @@ def _object(content: object, what: str) -> Mapping[str, Any]:
 def _endpoint(content: Mapping[str, Any]) -> EndpointOutput:
     jobs = {
         name: _job(_object(job, f"the job of {name}"))
-        for name, job in mapping(content, "jobs").items()
+        for name, job in get_mapping(content, "jobs").items()
     }
-    return EndpointOutput(**vars(stack_output.endpoint(content)), jobs=jobs)
+    return EndpointOutput(**vars(stack_output.read_endpoint(content)), jobs=jobs)
 
 
 def _job(content: Mapping[str, Any]) -> BatchJob:
@@ -118,4 +118,4 @@ def _job(content: Mapping[str, Any]) -> BatchJob:
     # Pulumi has the id of a job as text.
     if not isinstance(job_id, int | str) or not str(job_id).isdecimal():
         raise Malformed(f"job_id is {job_id!r}, allowed: a whole number")
-    return BatchJob(int(job_id), text_or_none(content, "model"))
+    return BatchJob(int(job_id), find_text(content, "model"))

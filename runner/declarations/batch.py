@@ -4,10 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Annotated, Literal
 
-from runner.declarations.deployment import Compute, Deployment, Endpoint, Resources, Variables
+from runner.declarations.deployment import (
+    EVERYWHERE,
+    THIS_MACHINE,
+    Compute,
+    Deployment,
+    Endpoint,
+    Resources,
+    Variables,
+    Where,
+    per_call,
+)
 from runner.declarations.document import MappingNode, Node, ScalarNode, describe, mapping
 from runner.declarations.names import DeploymentName
-from runner.declarations.per_call import EVERYWHERE, THIS_MACHINE, Where, per_call
 from runner.declarations.problem import DeclarationError, Place, Problem, refusal
 from runner.declarations.reader import SECONDS, Check, at_least, joined, read_record
 

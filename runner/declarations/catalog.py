@@ -55,8 +55,7 @@ class Catalog:
         return [*models, *self.pipeline_deployments.get(endpoint, {})]
 
     def data_beside(self, declaration: Declaration) -> Data | None:
-        """Return the data asset of a declaration's model folder: its data.yml, else its only
-        one."""
+        """Return the data asset of a declaration's folder: its data.yml, else its only one."""
         beside = [
             asset for asset in self.data.values() if asset.file.parent == declaration.file.parent
         ]
@@ -159,7 +158,7 @@ def _key_at(place: Place, endpoint: BatchEndpoint | OnlineEndpoint, key: str) ->
     """Return a key as it is written at a place: in the declaration itself, or in a stack file."""
     if place.file == endpoint.file:
         return key
-    return joined(joined(ENDPOINTS, endpoint.name), key)
+    return joined(ENDPOINTS, endpoint.name, key)
 
 
 def undeclared(place: Place, key: str, noun: str, name: str, declared: Iterable[str]) -> Problem:
@@ -284,8 +283,7 @@ def _doubled(second: Declaration, first: Declaration) -> Problem:
 
 
 def _doubled_job(job: Job, first: Job) -> Problem:
-    """Return the problem of two jobs of a folder that go by one name; a file's name may be one of
-    them."""
+    """Return the problem of two jobs of a folder with one name, which may be a file's."""
     place = place_of(job.source, "name") if job.name else job.source.place
     other = place_of(first.source, "name") if first.name else first.source.place
     text = f"found the job {name_of(job)!r}, which {other} declares already, allowed: once a folder"

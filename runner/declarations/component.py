@@ -118,8 +118,7 @@ def read_command_component(file: Path) -> CommandComponent:
 
 
 def find_component_file(folder: Path, reference: AssetReference) -> Path | None:
-    """Return the file below a folder that declares the component of a reference's name, if there is
-    one.
+    """Return the file below a folder that declares a component of a reference's name.
 
     Which version that is nobody knows before it is registered.
     """

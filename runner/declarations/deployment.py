@@ -1,15 +1,14 @@
 """Declares what batch and online deployments, endpoints and jobs have in common."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from runner.declarations.document import ListNode, Node
 from runner.declarations.environment import EnvironmentSource
 from runner.declarations.model import ModelSource
 from runner.declarations.names import DeploymentName, EndpointName
-from runner.declarations.per_call import EVERYWHERE
 from runner.declarations.reader import (
     Check,
     Declared,
@@ -22,6 +21,22 @@ from runner.declarations.reader import (
     refused,
 )
 from runner.declarations.references import PREFIX, Location
+
+Where = Literal["everywhere", "this machine"]
+_MARK = "per_call"
+# For `metadata` of a field. A setting without it belongs to the deployment alone.
+EVERYWHERE = {_MARK: "everywhere"}
+THIS_MACHINE = {_MARK: "this machine"}  # Azure's scoring interface takes it with no call
+
+
+def per_call(record: Any, prefix: str = "") -> Iterator[tuple[str, Where]]:
+    """Yield the dotted keys of a record that a call may change, with where it may."""
+    for setting in fields(record):
+        key = f"{prefix}{setting.name}"
+        if _MARK in setting.metadata:
+            yield key, setting.metadata[_MARK]
+        elif is_dataclass(setting.type):
+            yield from per_call(setting.type, f"{key}.")
 
 
 def stays_inside(text: str) -> bool:

@@ -105,8 +105,7 @@ def describe(node: Node) -> str:
 
 
 def _shown_inside(node: MappingNode) -> str:
-    """Return a small mapping of numbers on one line; empty for any other, which may hold a
-    secret."""
+    """Return a small mapping of numbers on a line; empty for any other: it may hold a secret."""
     entries = [(key, value) for key, value in node.entries.items() if isinstance(value, ScalarNode)]
     if (
         not entries

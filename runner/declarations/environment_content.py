@@ -51,8 +51,7 @@ def conda_text(environment: Environment) -> str | None:
 
 
 def conda_packages(conda: Mapping[str, Any]) -> frozenset[str]:
-    """Return the names of the packages that a conda file asks conda and pip for, as indexes compare
-    them.
+    """Return the normalized names of the packages that a conda file asks conda and pip for.
 
     What they bring along is not among them, nor what a line names by a path or an address.
     """

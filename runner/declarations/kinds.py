@@ -183,8 +183,7 @@ def kind_of(node: MappingNode) -> type[Declaration] | None:
 
 
 def kind_by_schema(node: MappingNode) -> type[Declaration] | None:
-    """Return the kind that `$schema` names. Raises DeclarationError for a kind that is not
-    known."""
+    """Return the kind that `$schema` names. Raises DeclarationError for an unknown one."""
     schema = node.entries.get("$schema")
     if schema is None:
         return None
@@ -207,8 +206,7 @@ def kind_by_schema(node: MappingNode) -> type[Declaration] | None:
 
 
 def is_component(node: MappingNode) -> bool:
-    """Return whether a document is a step's component, which belongs to the pipeline that takes
-    it."""
+    """Return whether a document is a step's component, which belongs to a pipeline."""
     schema = node.entries.get("$schema")
     named = isinstance(schema, ScalarNode) and _schema_name(schema).lower()
     return bool(named and named.endswith("component"))

@@ -30,8 +30,7 @@ def is_endpoint_name(name: str) -> bool:
 
 
 def is_asset_name(name: str) -> bool:
-    """Return whether Azure takes the name for a model, data asset or environment, or as a
-    version."""
+    """Return whether Azure takes a name for a model, data asset, environment or version."""
     return _ASSET.fullmatch(name) is not None
 
 

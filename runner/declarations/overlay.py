@@ -43,10 +43,9 @@ from runner.declarations.pipeline_deployment import (
 )
 from runner.declarations.problem import DeclarationError, Place, Problem, refusal
 from runner.declarations.reader import joined, plain, read_list, read_str, refused
-from runner.declarations.references import AssetReference
+from runner.declarations.references import AssetReference, read_data_input
 from runner.declarations.schedule import Schedule, read_schedules
 from runner.declarations.scheduling import unscheduled
-from runner.declarations.scoring_input import read_input
 from runner.nearest import nearest
 from runner.venvs.interpreter import ENV_MANAGERS, EnvManager
 
@@ -256,8 +255,7 @@ def _left_out(catalog: Catalog, endpoint: str, place: Place, key: str) -> Proble
 
 
 def _chosen(catalog: Catalog, stack: Stack) -> tuple[Catalog, list[Problem]]:
-    """Return the catalog with the endpoints of the stack's models alone, and what is wrong with
-    those."""
+    """Return the catalog with the endpoints of the stack's models alone, and their problems."""
     if stack.models is None:
         return catalog, []
     every = {**catalog.batch_endpoints, **catalog.online_endpoints}
@@ -307,7 +305,7 @@ def _over_deployments(
     `behind` are the endpoint's deployments of each kind, by name.
     """
     for name, node in overlay.deployments.entries.items():
-        key = joined(joined(joined(ENDPOINTS, endpoint), "deployments"), name)
+        key = joined(ENDPOINTS, endpoint, "deployments", name)
         kind = next((declared for declared in behind if name in declared), None)
         if kind is None:
             place = overlay.deployments.key_places[name]
@@ -386,7 +384,7 @@ def _endpoint(node: Node, key: str, place: Place) -> EndpointOverlay:
         place,
         node.without("deployments", "input", "schedules"),
         deployments,
-        None if given is None else read_input(given, joined(key, "input")),
+        None if given is None else read_data_input(given, joined(key, "input")),
         {} if scheduled is None else read_schedules(scheduled, joined(key, "schedules")),
     )
 

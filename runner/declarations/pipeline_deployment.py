@@ -71,8 +71,7 @@ class PipelineDeployment(Declared):
 
 
 def is_pipeline(entries: Mapping[str, Node]) -> bool:
-    """Return whether these keys are a pipeline deployment's; Azure's own reader goes by `type`
-    first."""
+    """Return whether keys are a pipeline deployment's; as for Azure's reader, `type` decides."""
     kind = entries.get("type")
     if isinstance(kind, ScalarNode):
         return kind.text.lower() == "pipeline"

@@ -182,8 +182,7 @@ def read_str(node: Node, key: str) -> str:
 
 
 def read_text(node: Node, key: str) -> str:
-    """Read any single value, as it was written: 1.10 stays 1.10, yes stays yes, nothing is
-    empty."""
+    """Read any single value as it is written: 1.10 stays 1.10, yes stays yes, null is empty."""
     if isinstance(node, ScalarNode):
         return "" if node.kind == "null" else node.text
     raise refused(node, key, "a single value")
@@ -229,8 +228,7 @@ def read_path(node: Node, key: str) -> Path:
 
 
 def plain(node: Node) -> Any:
-    """Return a node as Python's own str, int, float, bool, None, list and dict, for open
-    mappings."""
+    """Return a node as Python's own values, lists and dicts, for open mappings."""
     if isinstance(node, MappingNode):
         return {key: plain(value) for key, value in node.entries.items()}
     if isinstance(node, ListNode):
@@ -249,9 +247,12 @@ def refused(node: Node, key: str, allowed: str) -> DeclarationError:
     return refusal(node.place, key, f"found {describe(node)}, allowed: {allowed}")
 
 
-def joined(key: str, name: str) -> str:
-    word = name if one_line(name) and len(name) <= 60 else shown(name)
-    return f"{key}.{word}" if key else word
+def joined(key: str, *names: str) -> str:
+    """Return a dotted key with names behind it, in quotes where one wouldn't do in a message."""
+    for name in names:
+        word = name if one_line(name) and len(name) <= 60 else shown(name)
+        key = f"{key}.{word}" if key else word
+    return key
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,19 @@ def read_reference(node: Node, key: str, kind: Segment) -> AssetReference:
         raise refusal(node.place, key, str(error)) from None
 
 
+def read_data_input(node: Node, key: str) -> str:
+    """Read the `input` that a batch endpoint scores unless a call names other data.
+
+    It is an `azureml:` reference, an address, or a path from the file's folder.
+    """
+    text = read_str(node, key)
+    if text.startswith(PREFIX) and not text.startswith(PREFIX + "//"):
+        return str(read_reference(node, key, "data"))
+    if not text.strip() or not text.isprintable():
+        raise refused(node, key, "an azureml: reference, an address or a path")
+    return text if is_uri(text) else str(node.place.file.parent / text)
+
+
 def _parse_short(text: str) -> AssetReference | None:
     if not text.startswith(PREFIX):
         return None

@@ -25,7 +25,7 @@ from runner.declarations.reader import (
     read_text,
     refused,
 )
-from runner.declarations.scoring_input import read_input
+from runner.declarations.references import read_data_input
 from runner.declarations.time_zone import UTC, read_time_zone
 from runner.nearest import nearest
 
@@ -184,7 +184,7 @@ class Schedule(Declared):
     enabled: bool = True
     description: str = ""
     deployment: DeploymentName | None = None  # None: the endpoint's default
-    input: Annotated[str, Using(read_input)] | None = None  # None: the endpoint's
+    input: Annotated[str, Using(read_data_input)] | None = None  # None: the endpoint's
     input_type: Literal["uri_file", "uri_folder"] | None = None  # None: as found
     settings: Annotated[Settings, Using(_read_settings)] | None = None
 

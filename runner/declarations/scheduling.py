@@ -16,8 +16,7 @@ from runner.declarations.schedule import Schedule
 
 
 def scheduled_deployment(catalog: Catalog, endpoint: str, schedule: Schedule) -> str | None:
-    """Return the deployment that a schedule names, or its endpoint's default, or the endpoint's
-    only one.
+    """Return the deployment that a schedule names, else its endpoint's default or only one.
 
     None where that leaves open which one is meant.
     """
@@ -28,8 +27,7 @@ def scheduled_deployment(catalog: Catalog, endpoint: str, schedule: Schedule) ->
 
 
 def scheduled(deployment: BatchDeployment, schedule: Schedule, key: str = "") -> BatchDeployment:
-    """Return the deployment with what a schedule changes. Raises DeclarationError, at the
-    schedule."""
+    """Return the deployment with a schedule's settings. Raises DeclarationError."""
     if schedule.settings is None:
         return deployment
     node = schedule.settings.source

@@ -32,8 +32,7 @@ def address_type(address: str, asked: str | None) -> InputType:
 
 
 def wire_settings(deployment: BatchDeployment, asked: Collection[str]) -> dict[str, Any]:
-    """Return the properties of a call that give it the deployment's settings where they are asked
-    for.
+    """Return the properties of a call that carry those settings of a deployment it asks for.
 
     `asked` holds keys as `PER_CALL` has them, and the deployment has the call's values already. Of
     a group, such as `retry_settings`, Azure takes all or nothing. Raises WrongUsage for a setting

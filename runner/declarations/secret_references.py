@@ -35,8 +35,7 @@ def vaults_of(variables: Mapping[str, str]) -> frozenset[str]:
 def without_references(
     variables: Mapping[str, str], given: Mapping[str, str], whose: str
 ) -> dict[str, str]:
-    """Return the variables on a machine that can't read secrets: those it is `given` are left to
-    it.
+    """Return the variables without those that refer to a secret, which have to be `given`.
 
     `whose` they are is for messages. Raises WrongUsage for a secret that is not given.
     """

@@ -41,8 +41,7 @@ _SHORTEST = 8  # characters
 
 
 def in_clear(variables: Mapping[str, str]) -> list[str]:
-    """Return the names of those variables that look as if they held a key, a password or a
-    token."""
+    """Return the names of variables that seem to hold a key, a password or a token."""
     return sorted(name for name, value in variables.items() if _looks_secret(name, value))
 
 

@@ -26,8 +26,7 @@ class Taken:
         return str(self.inputs[name].get("type"))
 
     def is_data(self, name: str) -> bool:
-        """Return whether an input is files. Raises WrongUsage for one that is neither that nor a
-        value."""
+        """Return whether an input is files. Raises WrongUsage for neither files nor a value."""
         type_ = self.type_of(name)
         if type_ in INPUT_TYPES:
             return True
@@ -38,10 +37,9 @@ class Taken:
 
 
 def asked_inputs(taken: Taken, inputs: Mapping[str, str], data: str) -> dict[str, str]:
-    """Return the inputs of a call by name; `data`, unless it is empty, is the only one that is
-    files.
+    """Return the inputs of a call by name; `data` stands for the only one that is files.
 
-    Raises WrongUsage for inputs that the component has not, or lacks.
+    Empty `data` is none. Raises WrongUsage for inputs that the component has not, or lacks.
     """
     asked = {_only_data(taken, inputs): data, **inputs} if data else dict(inputs)
     for name in asked:

@@ -143,8 +143,7 @@ def check_deployment(request: Request, found: Deployments, endpoints: BatchEndpo
 
 
 def default_endpoint(endpoints: BatchEndpoints) -> str | None:
-    """Return the stack file's default, else the only batch endpoint, or None where one must be
-    named."""
+    """Return the stack file's default, else the only batch endpoint; None leaves it open."""
     chosen = endpoints.chosen()
     if chosen is not None:
         return chosen
@@ -153,8 +152,7 @@ def default_endpoint(endpoints: BatchEndpoints) -> str | None:
 
 
 def choose_endpoint(asked: str | None, endpoints: BatchEndpoints) -> str:
-    """Return the batch endpoint of that name, else the default one. Whether it is there is not
-    asked.
+    """Return the batch endpoint of that name, else the default, without looking it up.
 
     Raises WrongUsage where one must be named and for an online endpoint, NotFound where there is
     none at all.

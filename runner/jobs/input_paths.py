@@ -77,8 +77,7 @@ def _matching(folder: Path, pattern: str, given: str) -> tuple[str, ...]:
 
 
 def counted_names(folder: Path) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
-    """Return the names in an input's folder that its ignore file leaves, and lines on what is not
-    scored.
+    """Return the names that a folder's ignore file leaves, and lines on what is left out.
 
     None in the place of the names where all count. Raises WrongUsage for an ignore file that makes
     no sense, and for one that leaves nothing.
@@ -106,8 +105,7 @@ def counted_names(folder: Path) -> tuple[tuple[str, ...] | None, tuple[str, ...]
 
 
 def unscored(folder: Path, rules: IgnoreRules | None = None) -> str | None:
-    """Return a line on the files in the subfolders of an input, which no job explores, or None
-    without any.
+    """Return a line on files in subfolders, which no job explores; None without any.
 
     Names that begin with a dot are left out, and what `rules` ignore: nobody means them to be
     scored.

@@ -39,8 +39,7 @@ def write_interpreter(interpreter: Interpreter, folder: Path) -> None:
 
 
 def read_interpreter(folder: Path) -> Interpreter | None:
-    """Read the Python of a job, or None where nobody wrote it down, or what was written is
-    damaged."""
+    """Read the Python of a job; None where its file is missing or damaged."""
     try:
         return interpreter_from(json.loads(read_file(_file(folder))))
     except (OSError, ValueError, KeyError, TypeError):
@@ -63,8 +62,7 @@ def told_python(interpreter: Interpreter) -> str:
 
 
 def told_others(others: Sequence[OtherVersion]) -> list[str]:
-    """Return a line for each package of which another version is installed than is declared, the
-    most telling ones first."""
+    """Return a line for each package of another version than declared, the main ones first."""
     return [
         f"{other.name} {other.installed or 'is missing'}, declared {_declared(other)}"
         for other in _ranked(others)
@@ -72,8 +70,7 @@ def told_others(others: Sequence[OtherVersion]) -> list[str]:
 
 
 def differing(interpreter: Interpreter) -> tuple[str, ...]:
-    """Return the notice of a job that runs with other versions than are declared; empty for any
-    other."""
+    """Return the notice of a job that runs with other versions than declared, if it does."""
     if not interpreter.others:
         return ()
     lines = told_others(interpreter.others)

@@ -13,8 +13,7 @@ _LONGEST = 30.0
 
 
 def first_pause() -> float:
-    """Return seconds between the first two looks: RUNNER_POLL_INTERVAL, else 2. Raises
-    WrongUsage."""
+    """Return the seconds after the first look: RUNNER_POLL_INTERVAL, or 2. Raises WrongUsage."""
     chosen = os.environ.get(INTERVAL)
     if not chosen:
         return _FIRST

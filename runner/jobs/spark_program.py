@@ -30,8 +30,7 @@ def check_entry(job: SparkJob) -> None:
 
 
 def program_of(job: SparkJob) -> list[str]:
-    """Return the file of a job that is checked and its arguments, word by word: no shell reads
-    them.
+    """Return a checked job's file and arguments, word by word: no shell reads them.
 
     Raises EnvironmentRefused for a quote that does not end.
     """

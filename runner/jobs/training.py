@@ -30,8 +30,7 @@ _IDS = ("/subscriptions/", f"{PREFIX}/subscriptions/")
 
 
 def find_training_job(catalog: Catalog, request: TrainingRequest) -> Job:
-    """Return the declared job that a request means; its inputs are values, paths, references,
-    addresses.
+    """Return the declared job that a training request means, with the request's inputs.
 
     Raises NotFound for a folder without such a job, WrongUsage where one of several has to be
     named and for an unknown input, and DeclarationError for the request's own file.

@@ -43,12 +43,12 @@ class StackOutput:
     @property
     def stack(self) -> str | None:
         """Return the stack's name, where the output has it. Raises Malformed."""
-        return text_or_none(self.content, "stack")
+        return find_text(self.content, "stack")
 
     @property
     def platform(self) -> str:
         """Return the stack's platform: `azureml`, unless it says otherwise. Raises Malformed."""
-        return text(self.content, "platform", AZUREML)
+        return get_text(self.content, "platform", AZUREML)
 
     def malformed(self, problem: Malformed) -> WrongUsage:
         """Return the error for a value that is not what it should be."""
@@ -66,7 +66,7 @@ def read_source(project: Project, environment: str, source: Source) -> StackOutp
         from runner.stacks.pulumi_cli import read_stack_output
 
         printed = read_stack_output(project.root, environment)
-        return checked_output(printed, f"stack {environment}")
+        return check_output(printed, f"stack {environment}")
     assert source.file is not None
     output = read_output_file(source.file)
     if output.stack not in (None, environment):
@@ -88,10 +88,10 @@ def read_output_file(file: Path) -> StackOutput:
     content = read_json(file)
     if isinstance(content, dict) and "runner" in content:
         content = content["runner"]
-    return checked_output(content, str(file))
+    return check_output(content, str(file))
 
 
-def checked_output(content: object, source: str) -> StackOutput:
+def check_output(content: object, source: str) -> StackOutput:
     """Return the output `runner` as it was read, if it is one. Raises as `read_output_file`."""
     if not isinstance(content, dict) or "schema_version" not in content:
         raise WrongUsage(
@@ -109,7 +109,7 @@ def checked_output(content: object, source: str) -> StackOutput:
     return StackOutput(content, source)
 
 
-def text(content: Mapping[str, Any], key: str, absent: str | None = None) -> str:
+def get_text(content: Mapping[str, Any], key: str, absent: str | None = None) -> str:
     """Return a text of an output that must be there, or have a default. Raises Malformed."""
     value = content.get(key, absent)
     if not isinstance(value, str) or not value:
@@ -117,12 +117,12 @@ def text(content: Mapping[str, Any], key: str, absent: str | None = None) -> str
     return value
 
 
-def text_or_none(content: Mapping[str, Any], key: str) -> str | None:
+def find_text(content: Mapping[str, Any], key: str) -> str | None:
     """Return a text that may be missing or null. Raises Malformed."""
-    return None if content.get(key) is None else text(content, key)
+    return None if content.get(key) is None else get_text(content, key)
 
 
-def texts(content: Mapping[str, Any], key: str) -> tuple[str, ...]:
+def get_texts(content: Mapping[str, Any], key: str) -> tuple[str, ...]:
     """Return a list of texts; empty where it is missing. Raises Malformed."""
     values = content.get(key) or []
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
@@ -130,7 +130,7 @@ def texts(content: Mapping[str, Any], key: str) -> tuple[str, ...]:
     return tuple(values)
 
 
-def mapping(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+def get_mapping(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     """Return an object; empty where it is missing. Raises Malformed."""
     value = content.get(key) or {}
     if not isinstance(value, dict):
@@ -138,7 +138,7 @@ def mapping(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return value
 
 
-def endpoint(content: object) -> EndpointOutput:
+def read_endpoint(content: object) -> EndpointOutput:
     """Return one endpoint. Raises Malformed."""
     if not isinstance(content, dict):
         raise Malformed("an endpoint is not an object")
@@ -147,11 +147,11 @@ def endpoint(content: object) -> EndpointOutput:
         raise Malformed(f"an endpoint's kind is {kind!r}, allowed: batch, online")
     return EndpointOutput(
         kind=kind,
-        name=text(content, "name"),
-        scoring_uri=text_or_none(content, "scoring_uri"),
-        deployments=texts(content, "deployments"),
-        default=text_or_none(content, "default"),
-        traffic=mapping(content, "traffic"),
+        name=get_text(content, "name"),
+        scoring_uri=find_text(content, "scoring_uri"),
+        deployments=get_texts(content, "deployments"),
+        default=find_text(content, "default"),
+        traffic=get_mapping(content, "traffic"),
     )
 
 

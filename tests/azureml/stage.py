@@ -16,7 +16,7 @@ from runner.azureml import assets
 from runner.azureml.outputs import Outputs, outputs_of
 from runner.azureml.workspace import AzureWorkspace
 from runner.project import Project
-from runner.stacks.output import checked_output
+from runner.stacks.output import check_output
 from tests.emulator import Emulator, addresses
 from tests.emulator.ml.jobs import put_job
 
@@ -241,7 +241,7 @@ class Stage:
         }
 
     def outputs(self) -> Outputs:
-        return outputs_of(checked_output(self.output(), "the test"))
+        return outputs_of(check_output(self.output(), "the test"))
 
     def write(self, folder: Path) -> Path:
         """The outputs as a file."""

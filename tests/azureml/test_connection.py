@@ -14,7 +14,7 @@ from runner.azureml.connection import Connection
 from runner.azureml.outputs import outputs_of
 from runner.azureml.workspace import AzureWorkspace
 from runner.errors import NotFound
-from runner.stacks.output import checked_output
+from runner.stacks.output import check_output
 from runner.workspace import Invocation
 from tests.azureml.stage import Stage
 from tests.emulator.faults import Answer
@@ -49,7 +49,7 @@ def test_whatever_is_asked_of_a_workspace_that_is_not_there_says_so(
     stage.batch("diabetes-batch")
     outputs = {**stage.output(), lacking: "00000000-0000-0000-0000-000000000000"}
     workspace = AzureWorkspace(
-        stage.project(tmp_path), "dev", outputs_of(checked_output(outputs, "the test"))
+        stage.project(tmp_path), "dev", outputs_of(check_output(outputs, "the test"))
     )
     with pytest.raises(NotFound, match=r"no workspace 'scoring' in .*00000000-0000"):
         ask(workspace)

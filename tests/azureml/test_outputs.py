@@ -8,7 +8,7 @@ import pytest
 
 from runner.azureml.outputs import Outputs, outputs_of, read_config
 from runner.errors import EnvironmentRefused, WrongUsage
-from runner.stacks.output import checked_output, read_output_file
+from runner.stacks.output import check_output, read_output_file
 
 OUTPUT: dict[str, Any] = {
     "schema_version": 1,
@@ -59,7 +59,7 @@ def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
 
 def test_a_newer_schema_says_to_upgrade() -> None:
     with pytest.raises(EnvironmentRefused, match=r"schema_version 2 .* upgrade the runner"):
-        checked_output({**OUTPUT, "schema_version": 2, "workspace": {"name": "ws"}}, "stack dev")
+        check_output({**OUTPUT, "schema_version": 2, "workspace": {"name": "ws"}}, "stack dev")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from runner.databricks.connection import Connection
 from runner.databricks.outputs import Outputs, outputs_of
 from runner.databricks.workspace import DatabricksWorkspace
 from runner.project import Project
-from runner.stacks.output import checked_output
+from runner.stacks.output import check_output
 from tests.azureml.scored import Result, Run
 from tests.databricks.jobs_stage import LinesProject, make_lines_project
 from tests.emulator.databricks.seed import SeededLake
@@ -30,7 +30,7 @@ def _no_settings_of_mine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def outputs_of_lake(lake: SeededLake) -> Outputs:
     """What the stack of a workspace would tell of it, with the endpoints that a test has put in."""
-    return outputs_of(checked_output(lake.outputs(), "stack lake"))
+    return outputs_of(check_output(lake.outputs(), "stack lake"))
 
 
 @pytest.fixture

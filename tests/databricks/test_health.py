@@ -9,7 +9,7 @@ from runner.databricks.health import examine
 from runner.databricks.outputs import Outputs, outputs_of
 from runner.errors import EnvironmentRefused
 from runner.health import Link
-from runner.stacks.output import checked_output
+from runner.stacks.output import check_output
 from tests.emulator.databricks.seed import SeededLake
 from tests.emulator.faults import Answer
 
@@ -18,7 +18,7 @@ BATCH = {"kind": "batch", "name": "nightly", "deployments": ["m"], "default": "m
 
 def links(lake: SeededLake) -> dict[str, Link]:
     found = examine(
-        "outputs", Path("o.json"), lambda: outputs_of(checked_output(lake.outputs(), "o.json"))
+        "outputs", Path("o.json"), lambda: outputs_of(check_output(lake.outputs(), "o.json"))
     )
     return {link.name: link for link in found}
 
@@ -69,7 +69,7 @@ def test_jobs_that_run_another_version_of_the_runner_are_told(lake: SeededLake) 
 def of_another_version(lake: SeededLake) -> Outputs:
     """What a stack put out that a later runner deployed."""
     wheel = f"{lake.volume}/wheels/batch_scoring_runner-9.9-py3-none-any.whl"
-    return outputs_of(checked_output({**lake.outputs(), "wheel": wheel}, "o.json"))
+    return outputs_of(check_output({**lake.outputs(), "wheel": wheel}, "o.json"))
 
 
 def test_a_cluster_that_could_not_start_says_why(lake: SeededLake) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from runner.databricks.outputs import BatchJob, outputs_of
 from runner.errors import WrongUsage
-from runner.stacks.output import checked_output
+from runner.stacks.output import check_output
 
 OUTPUT: dict[str, Any] = {
     "schema_version": 1,
@@ -39,7 +39,7 @@ OUTPUT: dict[str, Any] = {
 
 
 def read(**changes: object) -> Any:
-    return outputs_of(checked_output({**OUTPUT, **changes}, "stack lake"))
+    return outputs_of(check_output({**OUTPUT, **changes}, "stack lake"))
 
 
 def test_an_output_says_where_the_workspace_is_and_what_is_deployed_there() -> None:

@@ -4,13 +4,13 @@ import pytest
 
 from runner.databricks.outputs import Outputs, outputs_of
 from runner.databricks.ways_out import way_out
-from runner.stacks.output import checked_output
+from runner.stacks.output import check_output
 from tests.databricks.test_outputs import OUTPUT
 
 
 @pytest.fixture
 def outputs() -> Outputs:
-    return outputs_of(checked_output(OUTPUT, "stack lake"))
+    return outputs_of(check_output(OUTPUT, "stack lake"))
 
 
 @pytest.mark.parametrize(

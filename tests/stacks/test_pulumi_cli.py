@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -33,19 +33,23 @@ def pulumi() -> str:
     return found.stdout.strip()
 
 
-@pytest.fixture
-def state(tmp_path: Path, pulumi: str, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a project whose state is a folder; returns the project's folder."""
-    (tmp_path / "state").mkdir()
-    project = tmp_path / "project"
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory, pulumi: str) -> Iterator[Path]:
+    """Yield a project's folder; its state is a folder too, with the stacks `prod` and `dev`."""
+    folder = tmp_path_factory.mktemp("pulumi")
+    (folder / "state").mkdir()
+    project = folder / "project"
     project.mkdir()
     (project / "Pulumi.yaml").write_text("name: scoring\nruntime: python\n")
-    monkeypatch.setenv("PATH", f"{pulumi}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{tmp_path / 'state'}")
-    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "")
-    monkeypatch.delenv("PULUMI_ACCESS_TOKEN", raising=False)
-    return project
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{pulumi}{os.pathsep}{os.environ['PATH']}")
+        patch.setenv("PULUMI_HOME", str(folder / "home"))
+        patch.setenv("PULUMI_BACKEND_URL", f"file://{folder / 'state'}")
+        patch.setenv("PULUMI_CONFIG_PASSPHRASE", "")
+        patch.delenv("PULUMI_ACCESS_TOKEN", raising=False)
+        deploy(project, "prod", {"runner": {**OUTPUT, "workspace": "other"}})
+        deploy(project, "dev", {"runner": OUTPUT})
+        yield project
 
 
 def deploy(project: Path, stack: str, outputs: Mapping[str, object]) -> None:
@@ -72,8 +76,6 @@ def deploy(project: Path, stack: str, outputs: Mapping[str, object]) -> None:
 
 
 def test_the_output_is_read_from_the_state_and_no_stack_gets_selected(state: Path) -> None:
-    deploy(state, "prod", {"runner": {**OUTPUT, "workspace": "other"}})
-    deploy(state, "dev", {"runner": OUTPUT})
     assert read_stack_output(state, "prod") == {**OUTPUT, "workspace": "other"}
     selected = subprocess.run(
         ["pulumi", "stack", "--show-name"],
@@ -92,9 +94,10 @@ def test_a_stack_that_is_not_there_is_not_found(state: Path) -> None:
 
 
 def test_a_stack_that_was_never_deployed_says_so(state: Path) -> None:
-    deploy(state, "dev", {})
-    with pytest.raises(EnvironmentRefused, match=r"no output `runner` yet.*pulumi up --stack dev"):
-        read_stack_output(state, "dev")
+    command = ["pulumi", "stack", "init", "new", "--no-select", "--non-interactive"]
+    subprocess.run(command, cwd=state, check=True, capture_output=True, timeout=60)
+    with pytest.raises(EnvironmentRefused, match=r"no output `runner` yet.*pulumi up --stack new"):
+        read_stack_output(state, "new")
 
 
 def test_a_state_that_nobody_is_signed_in_to_says_so(
@@ -125,7 +128,6 @@ def test_without_the_cli_the_way_out_is_named(
 def test_the_cli_that_the_project_has_built_will_do(
     state: Path, pulumi: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deploy(state, "dev", {"runner": OUTPUT})
     script = state / "scripts" / "pulumi"
     script.parent.mkdir()
     script.write_text(f'#!/bin/sh\n[ "$1" = --find ] && echo "{pulumi}"\n')
