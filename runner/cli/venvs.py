@@ -129,7 +129,7 @@ def show(session: Session, name: str, format_: str) -> None:
         "added": list(venv.added),
         "packages": list(venv.resolved),
     }
-    print_details({name: value for name, value in details.items() if value})
+    print_details(details)
 
 
 @venvs.command(
