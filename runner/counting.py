@@ -10,3 +10,11 @@ def many(count: int, noun: str) -> str:
 
 def plural(noun: str) -> str:
     return noun + ("es" if noun.endswith(("s", "ch")) else "s")
+
+
+def size(count: float) -> str:
+    """Return bytes as people read them: `1.5 MB`."""
+    units = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+    unit, name = next((found for found in units if count >= found[0]), (1, "B"))
+    number = count / unit
+    return f"{number:,.0f} {name}" if unit == 1 or number >= 999.5 else f"{number:.3g} {name}"

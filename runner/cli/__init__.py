@@ -8,17 +8,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import click
 
 from runner import __version__
 from runner.cli.options import Group, Opener, Session, common
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from runner.workspace import Abilities, Workspace
 
 _SIGPIPE = 128 + 13
 
@@ -99,7 +94,7 @@ def main(args: Sequence[str] | None = None, opener: Opener | None = None) -> NoR
     from runner.cli.failure import report
 
     _never_fail_to_print()
-    session = Session(opener or _open, find_abilities=None if opener else _find_abilities)
+    session = Session(opener)
     stdout = sys.stdout
     try:
         status = runner.main(args=args, prog_name="runner", standalone_mode=False, obj=session)
@@ -113,18 +108,6 @@ def main(args: Sequence[str] | None = None, opener: Opener | None = None) -> NoR
     except BrokenPipeError:
         _silence_stdout()
     sys.exit(status)
-
-
-def _open(environment: str, outputs: Path | None = None) -> Workspace:
-    from runner.environments import open_workspace
-
-    return open_workspace(environment, outputs)
-
-
-def _find_abilities(environment: str, outputs: Path | None = None) -> Abilities:
-    from runner.environments import find_abilities
-
-    return find_abilities(environment, outputs)
 
 
 def _open_closed_streams() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ import click
 
 from runner.cli.interrupt import interruptible
 from runner.cli.options import Session
+from runner.project import LOCAL
 
 if TYPE_CHECKING:
     from runner.comparison.report import Answer, Comparison
@@ -54,14 +55,16 @@ def compare_versions(
     session: Session,
     old: str,
     new: str | None,
+    rows: Path | None,
+    *,
     endpoint: str | None,
     deployment: str | None,
     data: str | None,
     tolerance: float,
-    rows: Path | None,
 ) -> Comparison:
     """Find both versions, score them on this machine, and compare what they answer.
 
+    The rows that changed are written to the file `rows`, if one is given.
     Raises a RunnerError naming what can't be found, reached or scored.
     """
     from runner.cli.printing import print_note
@@ -82,6 +85,13 @@ def compare_versions(
     if not names and new and (named := declared_at(new, scorer.catalog)):
         names = {named}
     workspace = session.open()
+    options = {
+        "--endpoint": endpoint,
+        "--deployment": deployment,
+        "--data": data,
+        "--tolerance": f"{tolerance:g}" if tolerance != TOLERANCE else None,
+        "--env": session.environment if session.environment != LOCAL else None,
+    }
     with interruptible(), ExitStack() as stack:
         folder = stack.enter_context(scorer.scratch())
         asked = scorer.resolve_request(endpoint, deployment, data, names)
@@ -111,7 +121,7 @@ def compare_versions(
             endpoint=asked.endpoint,
             deployment=asked.deployment.name if asked.deployment else None,
             data=shown,
-            command=_command(session.environment, old, new, endpoint, deployment, data, tolerance),
+            command=_command(old, new, options),
             notices=(*asked.notices, *notices),
             tolerance=tolerance,
             on_pair=writer.add if writer else None,
@@ -123,25 +133,11 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _command(
-    environment: str,
-    old: str,
-    new: str | None,
-    endpoint: str | None,
-    deployment: str | None,
-    data: str | None,
-    tolerance: float,
-) -> str:
+def _command(old: str, new: str | None, options: Mapping[str, str | None]) -> str:
+    """Return the command that makes the comparison again."""
     from runner.comparison.quoting import quoted
 
     words = ["runner", "models", "compare", old, *([new] if new else [])]
-    options = {
-        "--endpoint": endpoint,
-        "--deployment": deployment,
-        "--data": data,
-        "--tolerance": f"{tolerance:g}" if tolerance != TOLERANCE else None,
-        "--env": environment if environment != "local" else None,
-    }
     for option, value in options.items():
         if value is not None:
             words += [option, value]
@@ -151,7 +147,7 @@ def _command(
 def print_comparison(comparison: Comparison) -> None:
     """Print a comparison for a person: what breaks first, then what changes and where."""
     from runner.cli.printing import printable, styled
-    from runner.comparison.words import checks, environment, told_moves, verdict
+    from runner.comparison.words import checks, packages_size_time, told_moves, verdict
 
     first = comparison.answers[0] if len(comparison.answers) == 1 else None
     told = told_moves(first.classes) if first and first.classes else ""
@@ -166,7 +162,7 @@ def print_comparison(comparison: Comparison) -> None:
         _print_answer(answer, several=first is None)
     _print_list("chance and floor", list(checks(comparison)))
     _print_segments(comparison)
-    _print_list("environment, size, time", list(environment(comparison)))
+    _print_list("packages, size, time", list(packages_size_time(comparison)))
     if comparison.notices:
         _print_list("notices", comparison.notices)
 

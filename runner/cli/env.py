@@ -89,13 +89,7 @@ def show(session: Session, environment: str | None, format_: str) -> None:
     if format_ == "json":
         print_json(details)
     else:
-        print_details(
-            {
-                key.replace("_", " "): _shown(value)
-                for key, value in details.items()
-                if value not in (None, {})
-            }
-        )
+        print_details({key.replace("_", " "): _shown(value) for key, value in details.items()})
 
 
 @env.command(

@@ -207,15 +207,17 @@ def resume(
     """
     if no_wait and download:
         raise click.UsageError("--no-wait and --download-path exclude each other")
-    from runner.cli.watch import follow_to_end, print_started
+    from runner.cli.watch import run_job
 
     workspace = session.open()
     chosen = name or workspace.job().name
-    if no_wait:
-        print_started(workspace.resume(chosen), format_)
-        return 0
-    return follow_to_end(
-        workspace, lambda: workspace.resume(chosen), format_, session.verbose, download
+    return run_job(
+        workspace,
+        lambda: workspace.resume(chosen),
+        format_,
+        no_wait=no_wait,
+        logs=session.verbose,
+        download=download,
     )
 
 
@@ -356,10 +358,8 @@ def remove(
     """
     if bool(names) == (older_than is not None or bool(statuses)):
         raise click.UsageError("give NAMEs, or choose jobs with --older-than and --status")
-    from runner.cli.printing import print_json, print_note
-    from runner.cli.removal import choose_jobs, confirmed
-    from runner.cli.transfers import size
-    from runner.counting import many
+    from runner.cli.printing import print_json
+    from runner.cli.removal import choose_jobs, confirmed, print_removed
 
     workspace = session.open()
     workspace.remove_jobs((), pretend=True)  # where none is ever removed, that is all to say
@@ -370,11 +370,5 @@ def remove(
             print_json({"removed": [], "bytes": 0})
         return 0
     freed = workspace.remove_jobs(chosen) if chosen else 0
-    if format_ == "json":
-        print_json({"removed": chosen, "bytes": freed})
-    elif chosen:
-        print("\n".join(chosen))
-        print_note(f"removed {many(len(chosen), 'job')}, which frees {size(freed)}")
-    else:
-        print_note("no job is to be removed")
+    print_removed(format_, chosen, freed, "job", "no job is to be removed")
     return 0

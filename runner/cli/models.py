@@ -310,14 +310,11 @@ def compare(
     /,
     old: str,
     new: str | None,
-    data: str | None,
-    endpoint: str | None,
-    deployment: str | None,
-    tolerance: float,
     fail_over: float | None,
     rows: Path | None,
     html: Path | None,
     format_: str,
+    **asked: Any,
 ) -> int:
     """Say what a new version of a model changes.
 
@@ -329,7 +326,7 @@ def compare(
     from runner.cli.comparison import EXCEEDED, compare_versions, excess, print_comparison
     from runner.cli.printing import print_json, print_note
 
-    comparison = compare_versions(session, old, new, endpoint, deployment, data, tolerance, rows)
+    comparison = compare_versions(session, old, new, rows, **asked)
     if html is not None:
         from runner.comparison.page import to_page
         from runner.files.atomic import write_atomically

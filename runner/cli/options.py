@@ -29,12 +29,11 @@ Opener = Callable[..., "Workspace"]  # takes the environment and, where given, i
 class Session:
     """Holds what the options say about the whole command, wherever on the line they stand."""
 
-    opener: Opener
+    opener: Opener | None = None  # None: the project's environments are opened
     chosen: str | None = None
     stack_output: Path | None = None
     verbose: bool = False
     env_manager: EnvManager | None = None
-    find_abilities: Callable[..., Abilities] | None = None  # None: those of the open workspace
 
     @property
     def environment(self) -> str:
@@ -56,9 +55,11 @@ class Session:
 
     def abilities(self) -> Abilities:
         """Return what the environment can do, without opening its workspace where that is known."""
-        if self.find_abilities is None:
+        if self.opener is not None:
             return self.open_other(self.environment, self.stack_output).abilities
-        return self.find_abilities(self.environment, self.stack_output)
+        from runner.environments import find_abilities
+
+        return find_abilities(self.environment, self.stack_output)
 
     def open_other(self, environment: str, stack_output: Path | None) -> Workspace:
         """Open the workspace of an environment by name, whatever the options say."""
@@ -67,7 +68,12 @@ class Session:
         from runner.cli.transfers import TransferView
 
         given = () if stack_output is None else (stack_output,)
-        workspace = self.opener(environment, *given)
+        if self.opener is None:
+            from runner.environments import open_workspace
+
+            workspace = open_workspace(environment, stack_output)
+        else:
+            workspace = self.opener(environment, *given)
         workspace.on_transfer = TransferView().show
         workspace.on_notice = print_warning
         workspace.on_step = lambda text: print_note(nearer(text))

@@ -141,9 +141,13 @@ def print_table(
 
 
 def print_details(details: Mapping[str, object]) -> None:
-    """Print a `name  value` a line; a value of several lines goes on under itself."""
-    longest = max(width(name) for name in details)
-    for name, value in details.items():
+    """Print a `name  value` a line; a value of several lines goes on under itself.
+
+    What has no value is left out.
+    """
+    shown = {name: value for name, value in details.items() if value not in (None, "", [])}
+    longest = max(width(name) for name in shown)
+    for name, value in shown.items():
         texts = value if isinstance(value, list) else [value]
         for place, text in enumerate(texts):
             label = (name if place == 0 else "").ljust(longest + _GAP)
@@ -226,7 +230,7 @@ def print_job(job: Job, summary: Summary | None, tracked: Mapping[str, object]) 
     if summary:
         details |= summary_details(summary)
     details |= tracked
-    print_details({name: value for name, value in details.items() if value not in (None, "")})
+    print_details(details)
 
 
 def python_details(interpreter: Interpreter | None) -> dict[str, object]:
@@ -278,21 +282,20 @@ def print_asset(asset: Asset) -> None:
         "job": asset.job,
         **(_origin(asset.origin) if asset.origin else {}),
         "description": asset.description,
-        "tags": [f"{key}={value}" for key, value in asset.tags.items()] or None,
-        "properties": [f"{key}={value}" for key, value in asset.properties.items()] or None,
+        "tags": [f"{key}={value}" for key, value in asset.tags.items()],
+        "properties": [f"{key}={value}" for key, value in asset.properties.items()],
         "hash": asset.content_hash,
         "path": asset.path,
     }
-    print_details({name: value for name, value in details.items() if value not in (None, "")})
+    print_details(details)
 
 
 def _origin(origin: Origin) -> dict[str, object]:
     return {
         "run": origin.run,
         "commit": origin.commit,
-        "data": aligned(origin.data) or None,
-        "metrics": aligned({name: f"{value:.6g}" for name, value in origin.metrics.items()})
-        or None,
+        "data": aligned(origin.data),
+        "metrics": aligned({name: f"{value:.6g}" for name, value in origin.metrics.items()}),
     }
 
 
@@ -315,7 +318,7 @@ def print_endpoint(endpoint: EndpointInfo) -> None:
         "scoring URI": endpoint.scoring_uri,
         "description": endpoint.description,
     }
-    print_details({name: value for name, value in details.items() if value not in (None, "")})
+    print_details(details)
     print()
     online = endpoint.kind == "online"
     print_table(

@@ -11,9 +11,8 @@ from typing import TextIO
 import click
 
 from runner.cli.failure import print_warning
-from runner.cli.printing import print_jobs, print_note
-from runner.cli.transfers import size
-from runner.counting import many
+from runner.cli.printing import print_jobs, print_json, print_note
+from runner.counting import many, size
 from runner.errors import EnvironmentRefused
 from runner.workspace import Workspace
 
@@ -62,3 +61,14 @@ def confirmed(workspace: Workspace, names: Sequence[str], shown_on: TextIO) -> b
         return True
     print_note("nothing was removed")
     return False
+
+
+def print_removed(format_: str, names: Sequence[str], freed: int, noun: str, nothing: str) -> None:
+    """Print what was removed and the bytes that it frees; `nothing` where it was none."""
+    if format_ == "json":
+        print_json({"removed": list(names), "bytes": freed})
+    elif names:
+        print("\n".join(names))
+        print_note(f"removed {many(len(names), noun)}, which frees {size(freed)}")
+    else:
+        print_note(nothing)

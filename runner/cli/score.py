@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -148,21 +148,12 @@ Examples:
 @pass_session
 def score(
     session: Session,
-    endpoint: str | None,
-    deployment: str | None,
-    data: str | None,
-    inputs: dict[str, str],
-    input_type: str | None,
-    mini_batch_size: int | None,
-    instance_count: int | None,
-    slice_above: int | None,
-    engine: str | None,
-    settings: dict[str, str],
+    /,
     scheduled: str | None,
-    output_path: str | None,
     download: Path | None,
     no_wait: bool,
     format_: str,
+    **call: Any,
 ) -> int:
     """Score data with a batch endpoint and get the results.
 
@@ -171,38 +162,25 @@ def score(
     """
     if no_wait and download:
         raise click.UsageError("--no-wait and --download-path exclude each other")
-    if (
-        download
-        and output_path
-        and Path(output_path).absolute().is_relative_to(download.absolute())
-    ):
+    written = Path(call["output_path"] or "").absolute()
+    if download and call["output_path"] and written.is_relative_to(download.absolute()):
         raise click.UsageError("--output-path lies in --download-path; name two places")
-    if endpoint and data and Path(endpoint).is_file():
-        raise click.UsageError(f"ENDPOINT {endpoint} is a file: {_QUOTE}")
-    from runner.cli.watch import follow_to_end, print_started
+    if call["endpoint"] and call["data"] and Path(call["endpoint"]).is_file():
+        raise click.UsageError(f"ENDPOINT {call['endpoint']} is a file: {_QUOTE}")
+    from runner.cli.watch import run_job
     from runner.workspace import Invocation
 
-    invocation = Invocation(
-        endpoint=endpoint,
-        deployment=deployment,
-        data=data,
-        inputs=inputs,
-        input_type=input_type,
-        mini_batch_size=mini_batch_size,
-        instance_count=instance_count,
-        slice_above=slice_above,
-        engine=engine,
-        settings=settings,
-        output_path=output_path,
-    )
+    invocation = Invocation(**call)
     if scheduled is not None:
         invocation = _of_schedule(session, scheduled, invocation)
     workspace = session.open()
-    if no_wait:
-        print_started(workspace.invoke(invocation), format_)
-        return 0
-    return follow_to_end(
-        workspace, lambda: workspace.invoke(invocation), format_, session.verbose, download
+    return run_job(
+        workspace,
+        lambda: workspace.invoke(invocation),
+        format_,
+        no_wait=no_wait,
+        logs=session.verbose,
+        download=download,
     )
 
 

@@ -72,12 +72,9 @@ def train(
         raise click.UsageError("MODEL and --file exclude each other: name one of them")
     if model is None and file is None:
         raise click.UsageError("name a MODEL, or a job's declaration with --file")
-    from runner.cli.watch import follow_to_end, print_started
+    from runner.cli.watch import run_job
     from runner.workspace import TrainingRequest
 
     workspace = session.open()
     request = TrainingRequest(model, job, file, inputs)
-    if no_wait:
-        print_started(workspace.train(request), format_)
-        return 0
-    return follow_to_end(workspace, lambda: workspace.train(request), format_, logs=True)
+    return run_job(workspace, lambda: workspace.train(request), format_, no_wait=no_wait, logs=True)

@@ -8,13 +8,14 @@ from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, TextIO
 
+from runner.counting import size
+
 if TYPE_CHECKING:
     from runner.workspace import Transfer
 
 _SILENT_SECONDS = 1.0
 _REDRAW_SECONDS = 0.2
 _LINE_SECONDS = 10.0  # between lines where nothing can be drawn over
-_UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
 
 class TransferView:
@@ -66,11 +67,3 @@ def transfer_line(transfer: Transfer, seconds: float) -> str:
     if seconds > 0:
         line += f", {size(transfer.bytes_done / seconds)}/s"
     return printable(line)
-
-
-def size(count: float) -> str:
-    """Return bytes as people read them."""
-    for unit, name in _UNITS:
-        if count >= unit:
-            return f"{count / unit:.3g} {name}"
-    return f"{count:.0f} B"

@@ -65,7 +65,7 @@ Examples:
 def list_venvs(session: Session, format_: str) -> None:
     """List the venvs, the last used first."""
     from runner.cli.printing import moment, near, print_json, print_table
-    from runner.cli.transfers import size
+    from runner.counting import size
     from runner.venvs.cache import entries
 
     found = entries(_home(session))
@@ -107,7 +107,7 @@ def show(session: Session, name: str, format_: str) -> None:
     what the runner's own code needs is added.
     """
     from runner.cli.printing import near, print_details, print_json
-    from runner.cli.transfers import size
+    from runner.counting import size
     from runner.venvs.cache import entry as find_entry
 
     entry = find_entry(_home(session), name)
@@ -129,7 +129,7 @@ def show(session: Session, name: str, format_: str) -> None:
         "added": list(venv.added),
         "packages": list(venv.resolved),
     }
-    print_details({name: value for name, value in details.items() if value})
+    print_details(details)
 
 
 @venvs.command(
@@ -154,9 +154,7 @@ def remove(
     """
     if [bool(names), every, unused].count(True) != 1:
         raise click.UsageError("give NAMEs, or --all, or --unused")
-    from runner.cli.printing import print_json, print_note
-    from runner.cli.transfers import size
-    from runner.counting import many
+    from runner.cli.removal import print_removed
     from runner.errors import EnvironmentRefused
     from runner.venvs.cache import names_of, remove_entry, whole_name
 
@@ -171,13 +169,7 @@ def remove(
             removed.append(name)
         except EnvironmentRefused as error:
             refused = refused or error
-    if format_ == "json":
-        print_json({"removed": removed, "bytes": freed})
-    elif removed:
-        print("\n".join(removed))
-        print_note(f"removed {many(len(removed), 'venv')}, which frees {size(freed)}")
-    else:
-        print_note("no venv was removed")
+    print_removed(format_, removed, freed, "venv", "no venv was removed")
     if refused is not None and not unused:
         raise refused
 

@@ -23,26 +23,28 @@ from runner.project import environment_option
 from runner.workspace import Job, JobStatus, LogLine, Run, Summary, Workspace, as_json
 
 
-def print_started(job: Job, format_: str) -> None:
-    """Print the name of a job that is left running, or all of it as JSON."""
-    _print_notices(job)
-    if format_ == "json":
-        print_json(as_json(job))
-    else:
-        print(job.name)
-
-
-def follow_to_end(
+def run_job(
     workspace: Workspace,
     start: Callable[[], Job],
     format_: str,
+    *,
+    no_wait: bool,
     logs: bool,
     download: Path | None = None,
 ) -> int:
     """Start a job, follow it, print what it did and return the exit status.
 
-    Ctrl-C cancels the job and says how to take it up again.
+    With `no_wait` only its name is printed. Ctrl-C cancels a job that is followed and says how to
+    take it up again.
     """
+    if no_wait:
+        job = start()
+        _print_notices(job)
+        if format_ == "json":
+            print_json(as_json(job))
+        else:
+            print(job.name)
+        return 0
     with interruptible() as interruption:
         job = _begin(workspace, start, interruption)
         try:

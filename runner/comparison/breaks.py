@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
 from runner.comparison.pairing import mismatches, runs_of
 from runner.comparison.records import cut
@@ -149,10 +148,3 @@ def _listed(classes: Sequence[str]) -> str:
     more = len(classes) - _MOST_NAMED
     rest = f" and {more:,} more" if more > 0 else ""
     return f"{named}{rest} {'is' if len(classes) == 1 else 'are'}"
-
-
-def size_of(path: Path) -> int:
-    """Return the bytes of a file, or of the files of a folder."""
-    if path.is_file():
-        return path.stat().st_size
-    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())

@@ -7,18 +7,16 @@ segments, and nothing else comes of that.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from runner.comparison.arrays import csv_batches
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_SMALL = 4 << 20  # bytes of a file that is read in one piece
-_BLOCK = (
-    1 << 20
-)  # bytes of a larger one that are read at a time; more cost memory, with those ahead
 _PLACES = 8  # files that are sampled, and places of each
 _WINDOW = 64 << 10  # bytes that are sampled at a place
 _PARQUET = (".parquet", ".pq")
@@ -121,26 +119,18 @@ def _parquet_rows(path: Path, columns: InputColumns) -> Iterator[pa.RecordBatch]
             )
 
 
-def _csv_rows(path: Path, columns: InputColumns) -> Iterator[pa.RecordBatch]:
+def _csv_rows(path: Path, columns: InputColumns) -> Iterable[pa.RecordBatch]:
     from pyarrow import csv
 
-    size = path.stat().st_size
-    small = size <= _SMALL
-    options: dict[str, Any] = {
-        "read_options": csv.ReadOptions(
-            block_size=size + 1 if small else _BLOCK, use_threads=not small
-        ),
-        "convert_options": csv.ConvertOptions(
+    return csv_batches(
+        path,
+        csv.ConvertOptions(
             include_columns=list(columns.names),
             column_types=_types(columns),
             null_values=_MISSING,
             strings_can_be_null=True,
             check_utf8=False,
         ),
-    }
-    # A thread that reads ahead costs more than it saves where there is little to read.
-    yield from (
-        csv.read_csv(path, **options).to_batches() if small else csv.open_csv(path, **options)
     )
 
 

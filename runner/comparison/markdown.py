@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from runner.comparison.records import cut
 from runner.comparison.report import FEW_ROWS, Answer, Comparison, Segment
-from runner.comparison.words import checks, environment, percent, told_moves, told_p, verdict
+from runner.comparison.words import checks, packages_size_time, percent, told_moves, told_p, verdict
 
 _MOST_CLASSES = 6  # of a matrix
 _MOST_LINES = (5, 5, 3)  # of breaks, of checks, and of segments
@@ -74,7 +74,7 @@ def _lines(comparison: Comparison, most: int) -> Iterator[str]:
     yield from matrix
     yield from _listed(lists[1], limits[1])
     yield from _listed(lists[2], limits[2])
-    yield f"- {'; '.join(escaped(line, 150) for line in environment(comparison))}"
+    yield f"- {'; '.join(escaped(line, 150) for line in packages_size_time(comparison))}"
     yield from command
 
 

@@ -6,7 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from runner.comparison.records import cut
 from runner.comparison.report import Answer, Comparison
-from runner.comparison.words import checks, environment, p_value, percent, told_moves, verdict
+from runner.comparison.words import (
+    checks,
+    p_value,
+    packages_size_time,
+    percent,
+    told_moves,
+    verdict,
+)
 from runner.report.frame import framed
 from runner.report.section import section
 from runner.report.text import shown
@@ -39,7 +46,7 @@ def _sections(comparison: Comparison) -> Iterator[str]:
         yield section(shown(answer.name, _NAME), notes, _answer(answer))
     yield section("Chance and floor", (), _list(checks(comparison)))
     yield section("Where changes gather", (_tried(comparison),), _segments(comparison))
-    yield section("Environment, size, time", (), _list(environment(comparison)))
+    yield section("Packages, size, time", (), _list(packages_size_time(comparison)))
     if comparison.notices:
         yield section("Notices", (), _list(comparison.notices))
     yield section("Once more", (), f"<p><code>{shown(comparison.command)}</code></p>")

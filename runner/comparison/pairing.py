@@ -10,16 +10,15 @@ import mmap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from runner.comparison.arrays import csv_batches
 from runner.comparison.scoring import Scored
 from runner.predictions import COLUMNS
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_SMALL = 4 << 20  # bytes of a piece that is read at once
-_BLOCK = 1 << 20  # bytes of a larger one that are read at a time
 _NEVER = "\x01"  # what no line of a script's is expected to hold
 
 
@@ -172,32 +171,23 @@ def _cells(piece: Path, lines: bool) -> Iterator[pa.Array]:
     import pyarrow as pa
     from pyarrow import csv
 
-    names = ["line"] if lines else list(COLUMNS)
-    column = "line" if lines else "prediction"
-    size = piece.stat().st_size
-    if not size:
+    if not piece.stat().st_size:
         return
+    column = "line" if lines else "prediction"
     quoted = not lines and _has_quotes(piece)
-    small = size <= _SMALL
-    options: dict[str, Any] = {
-        "read_options": csv.ReadOptions(
-            column_names=names,
-            block_size=size + 1 if small or quoted else _BLOCK,
-            use_threads=not small,
+    batches = csv_batches(
+        piece,
+        csv.ConvertOptions(
+            include_columns=[column], column_types={column: pa.string()}, check_utf8=False
         ),
-        "parse_options": csv.ParseOptions(
+        csv.ParseOptions(
             delimiter=_NEVER if lines else ",",
             quote_char=False if lines else '"',
             newlines_in_values=quoted,
             ignore_empty_lines=False,
         ),
-        "convert_options": csv.ConvertOptions(
-            include_columns=[column], column_types={column: pa.string()}, check_utf8=False
-        ),
-    }
-    # A thread that reads ahead costs more than it saves where there is little to read.
-    batches = (
-        csv.read_csv(piece, **options).to_batches() if small else csv.open_csv(piece, **options)
+        ["line"] if lines else list(COLUMNS),
+        in_one_block=quoted,
     )
     for batch in batches:
         yield batch.column(0)

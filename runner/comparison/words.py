@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from runner.comparison.records import cut
 from runner.comparison.report import Answer, Classes, Comparison, Numbers
-from runner.counting import many
+from runner.counting import many, size
 
 _MOST_MOVES = 4
 _LONGEST = 60  # characters of a name in a sentence
@@ -125,7 +125,7 @@ def _numbers(name: str, numbers: Numbers) -> str:
     return line
 
 
-def environment(comparison: Comparison) -> Iterator[str]:
+def packages_size_time(comparison: Comparison) -> Iterator[str]:
     """Yield what differs in packages, size and time."""
     old, new = comparison.old, comparison.new
     packages = comparison.packages
@@ -137,7 +137,7 @@ def environment(comparison: Comparison) -> Iterator[str]:
         more = f" and {len(packages) - 8} more" if len(packages) > 8 else ""
         yield f"packages: {', '.join(told)}{more}"
     if old.python != new.python:
-        yield f"environment: {_name(old.python)} → {_name(new.python)}"
+        yield f"declared environment: {_name(old.python)} → {_name(new.python)}"
     yield (
         f"model {size(old.size)} → {size(new.size)}; scoring {old.seconds:,.1f} s →"
         f" {new.seconds:,.1f} s"
@@ -146,16 +146,6 @@ def environment(comparison: Comparison) -> Iterator[str]:
 
 def _version(version: str | None) -> str:
     return "not there" if version is None else cut(version, _LONGEST)
-
-
-def size(count: int) -> str:
-    """Return bytes as people read them."""
-    number = float(count)
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if number < 1000 or unit == "GB":
-            return f"{number:,.0f} {unit}" if unit == "bytes" else f"{number:,.1f} {unit}"
-        number /= 1000
-    raise AssertionError
 
 
 def _are(count: int) -> str:

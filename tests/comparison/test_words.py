@@ -8,7 +8,8 @@ import pytest
 
 from runner.cli.comparison import excess, print_comparison
 from runner.comparison.report import Break, Floor
-from runner.comparison.words import checks, environment, percent, size, verdict
+from runner.comparison.words import checks, packages_size_time, percent, verdict
+from runner.counting import size
 from tests.comparison.reports import hostile_report, report
 
 
@@ -55,12 +56,13 @@ def test_shifts_and_numbers_are_told_in_sentences() -> None:
 
 
 def test_packages_size_and_time_stand_beside_each_other() -> None:
-    assert list(environment(report())) == [
+    assert list(packages_size_time(report())) == [
         "packages: scikit-learn 1.8.0 → 1.9.0",
-        "model 1.0 kB → 1.5 kB; scoring 1.5 s → 2.0 s",
+        "model 1 kB → 1.5 kB; scoring 1.5 s → 2.0 s",
     ]
-    assert size(999) == "999 bytes"
-    assert size(5_000_000_000_000) == "5,000.0 GB"
+    assert size(999) == "999 B"
+    assert size(999_999) == "1,000 kB"
+    assert size(5_000_000_000_000) == "5,000 GB"
 
 
 def test_more_than_the_limit_above_the_floor_is_too_much() -> None:
