@@ -43,8 +43,8 @@ class DeclaredResources:
 def refuse_destroy(declared: DeclaredResources) -> None:
     """Have `pulumi destroy` refuse to delete anything.
 
-    What is protected stops a `destroy` when it comes to it, which is after what depends on it is
-    gone. On this depends all the rest, so it comes first.
+    A protected resource stops a `destroy` only when its turn comes, after what depends on it is
+    gone. This one depends on all the others, so its turn comes first.
     """
     pulumi.Stash(
         "production",

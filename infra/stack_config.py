@@ -85,7 +85,7 @@ COMMIT_VARIABLES = ("GIT_COMMIT", "GITHUB_SHA", "BUILD_SOURCEVERSION")
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _COMMIT = re.compile(r"[0-9a-f]{7,64}", re.IGNORECASE)
 
-# What of a text is a value of another type, and how YAML names that.
+# Texts that are values of another type, and YAML's name for that type.
 _QUOTED: Mapping[type, tuple[ScalarKind, re.Pattern[str]]] = {
     bool: ("bool", re.compile("true|false", re.IGNORECASE)),
     int: ("int", re.compile("[+-]?[0-9]+")),
@@ -164,7 +164,7 @@ def log_waiting(settings: StackSettings) -> None:
 class StackConfig:
     """The configuration of the stack that Pulumi runs; gathers problems in place of stopping.
 
-    What is refused reads as if it were not there, so that one slip is told once. Raises
+    A value that is refused reads as if it were absent, so that each slip is told once. Raises
     DeclarationError where the file is none or the platform isn't known.
     """
 

@@ -16,7 +16,7 @@ _RESERVED = ("azure", "microsoft", "windows")
 
 
 def refused_tags(name: str, value: str) -> Iterator[str]:
-    """Say what of a stack's own tag Azure wouldn't take, or would overwrite ours."""
+    """Yield what is wrong with a stack's own tag: Azure refuses it, or it overwrites ours."""
     if name.lower() in OURS:
         yield f"is a tag that every deployment sets itself, allowed: any but {', '.join(OURS)}"
     if not name.strip() or len(name) > _LONGEST_NAME:

@@ -31,7 +31,7 @@ from infra.dynamic.resource_manager import (
     SignedInProvider,
 )
 
-# What of an endpoint is routed, and what nothing routed looks like.
+# The splits of an online endpoint: as inputs here, and as properties on Azure.
 SPLITS = {"traffic": "traffic", "mirror_traffic": "mirrorTraffic"}
 ROUTED = ("default", *SPLITS)
 INPUTS = ("endpoint", *ROUTED, "declared")

@@ -14,7 +14,7 @@ from runner.declarations.reader import Duration
 def arguments(record: Any) -> dict[str, Any]:
     """Return the arguments by name: words and durations in Azure's form, records as mappings.
 
-    What is not declared, and what is empty, is None, so that Azure's own default holds.
+    Values that are absent or empty are None, so that Azure's own default holds.
     """
     given: dict[str, Any] = {}
     for field in fields(record):

@@ -48,7 +48,7 @@ _HAS_BEFORE: Mapping[str, str] = {
     IMAGE_BUILDER: "way to build images",
     PRIVATE_ENDPOINTS: "ways in, as its services have",
 }
-# What the stack makes goes there, and that is done in the stack's subscription.
+# The stack puts its own resources there, so these are in its subscription.
 _IN_SUBSCRIPTION = ("resource_group", "workspace")
 
 EndpointName = Annotated[

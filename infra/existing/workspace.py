@@ -52,7 +52,7 @@ _FURTHER = {
     "allow_internet_outbound": ("managed",),
     "managed": (),
 }
-# Which property of a workspace names a service that it was made with, by the service's key.
+# The properties of a workspace that name the services it was made with, by key.
 _MADE_WITH = {
     "storage": "storageAccount",
     "vault": "keyVault",
@@ -76,8 +76,8 @@ class Pin:
 def check_workspace(settings: Settings, config: StackConfig) -> frozenset[str]:
     """Hold pins and isolation against the workspace, as far as it can be read.
 
-    Gives the ids of the deployments that Azure scales, in lower case. Raises DeclarationError.
-    What can't be read is told, and not checked.
+    Return the ids of the deployments that Azure scales, in lower case. What can't be read is not
+    checked, and a warning says so. Raises DeclarationError.
     """
     try:
         manager = connect_lazily(get_config)()
@@ -100,7 +100,7 @@ def _autoscaled(settings: Settings, manager: ResourceManager) -> frozenset[str]:
     return frozenset(
         setting["properties"].get("targetResourceUri", "").lower()
         for setting in pages(manager, listing, _AUTOSCALE_API_VERSION)
-        # What this program makes goes with what is declared.
+        # A setting of this program's follows the declaration.
         if setting["properties"].get("enabled") and not is_own(setting["name"], settings)
     )
 

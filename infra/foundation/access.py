@@ -58,10 +58,10 @@ CLUSTERS = (
 # may change what endpoints run, so no job acts with this identity.
 BUILDER = (("storage", BLOB_CONTRIBUTOR), ("registry", IMAGE_PUSH))
 ENDPOINTS = (("storage", BLOB_READER), ("registry", IMAGE_PULL))
-# What is collected of requests and answers is written beside the models.
+# Collected requests and answers are written beside the models.
 COLLECTING_ENDPOINTS = (("storage", BLOB_CONTRIBUTOR),)
 
-# What a variable of a deployment refers to is read as the endpoint's identity.
+# Secrets that a deployment's variables refer to are read as the endpoint's identity.
 SECRETS_READER = Role("connection-secrets-reader", "ea01e6af-a1c1-4350-9563-ad00f8c72ec5")
 VAULT_SECRETS_USER = Role("vault-secrets-user", "4633458b-17de-408a-b874-0445c86b69e6")
 

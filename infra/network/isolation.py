@@ -24,7 +24,7 @@ from runner.declarations.reader import Check
 Isolation = Literal["none", "allow_internet_outbound", "managed"]
 Firewall = Literal["basic", "standard"]
 
-# What images install from, and models come from.
+# Hosts that images install from, and models come from.
 PRESETS: Mapping[str, tuple[str, ...]] = {
     "python-packages": ("pypi.org", "*.pythonhosted.org"),
     "conda": ("anaconda.com", "*.anaconda.com", "*.anaconda.org"),

@@ -16,7 +16,7 @@ from infra.network.private_zones import ZONES_OF
 from infra.options import made_by_commit
 from infra.settings import Settings
 
-# What an endpoint reaches: the service, and what Azure calls that part of it.
+# The service that each endpoint reaches, and Azure's name for the part of it.
 GROUPS: Mapping[str, tuple[str, str]] = {
     "workspace": ("workspace", "amlworkspace"),
     "blob": ("storage", "blob"),

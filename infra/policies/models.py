@@ -10,7 +10,7 @@ _KINDS = (
     "machinelearningservices:BatchDeployment",
     "machinelearningservices:OnlineDeployment",
 )
-# What a deployment is made of: where it stands, and its key in a stack file.
+# The assets of a deployment: their paths in a resource, and their keys in a stack file.
 _ASSETS = {
     "properties.model": "model",
     "properties.model.assetId": "model",

@@ -9,7 +9,7 @@ _CLUSTER = "machinelearningservices:Compute"
 _DATASTORE = "machinelearningservices:Datastore"
 _ENDPOINT = "machinelearningservices:OnlineEndpoint"
 
-# Where each kind says whether the public network reaches it, and what it says when it doesn't.
+# The property of each kind that lets the public network in, and its value where it does not.
 DOORS: Mapping[str, tuple[str, str | bool]] = {
     "containerregistry:Registry": ("publicNetworkAccess", "disabled"),
     "keyvault:Vault": ("properties.publicNetworkAccess", "disabled"),
@@ -19,7 +19,7 @@ DOORS: Mapping[str, tuple[str, str | bool]] = {
     _CLUSTER: ("properties.properties.enableNodePublicIp", False),
 }
 
-# What turns the keys of each kind off: where, the value that does, and what to write in infra/.
+# The properties of each kind that turn its keys off: path, value, and the text for infra/.
 _LOCKS: Mapping[str, tuple[tuple[str, bool | str, str], ...]] = {
     "storage:StorageAccount": (
         ("allowSharedKeyAccess", False, "allow_shared_key_access=False"),

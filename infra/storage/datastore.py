@@ -9,7 +9,7 @@ from infra.stack_config import DATASTORE_KEYS, DATASTORES, StackConfig, matches
 from runner.declarations.reader import Check
 
 DatastoreType = Literal["azure_blob", "azure_data_lake_gen2", "azure_file"]
-# What of an account each type names.
+# The key with the place in an account, for each type.
 _PLACES: Mapping[DatastoreType, str] = {
     "azure_blob": "container_name",
     "azure_data_lake_gen2": "filesystem",

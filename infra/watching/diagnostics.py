@@ -16,7 +16,7 @@ from infra.settings import Settings
 from infra.watching.watch import Logged
 
 CATEGORIES: Mapping[Logged, tuple[str, ...]] = {
-    # How jobs and their nodes fared, and who changed what they are made of.
+    # The fates of jobs and nodes, and changes of the assets that they use.
     "workspace": (
         "AmlComputeClusterEvent",
         "AmlComputeJobEvent",

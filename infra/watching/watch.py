@@ -18,7 +18,7 @@ from infra.stack_config import (
 from runner.declarations.reader import Check, at_least, between
 
 Logged = Literal["workspace", "endpoints", "vault", "registry", "storage"]
-# What is logged unless a stack says otherwise: not every blob that is written, which is much.
+# Logged unless a stack says otherwise. Blobs that are written are too many for that.
 PLACES: tuple[Logged, ...] = ("workspace", "endpoints", "vault", "registry")
 EVERYTHING: tuple[Logged, ...] = (*PLACES, "storage")
 KEPT_ELSEWHERE, KEPT_IN_PRODUCTION = 7, 30  # days

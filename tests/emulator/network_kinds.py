@@ -14,7 +14,7 @@ from tests.emulator.messages import Refusal
 PRIVATE_ENDPOINT = "Microsoft.Network/privateEndpoints"
 _ZONE = "Microsoft.Network/privateDnsZones"
 _LINK = f"{_ZONE}/virtualNetworkLinks"
-# What of each type an endpoint reaches.
+# The parts of each type that an endpoint reaches.
 _GROUPS: Mapping[str, frozenset[str]] = {
     "microsoft.machinelearningservices/workspaces": frozenset({"amlworkspace"}),
     "microsoft.storage/storageaccounts": frozenset(

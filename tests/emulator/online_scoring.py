@@ -36,7 +36,7 @@ from tests.emulator.state import Resource
 from tests.inference_server import server_python
 
 _ID = "x-request-id"
-# How an answer's notice begins that Azure would not give.
+# The beginning of a notice in an answer that Azure would not give.
 _ELSEWHERE = "Azure answers 424 to this"
 
 

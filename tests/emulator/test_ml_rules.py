@@ -1,4 +1,4 @@
-"""What Azure Machine Learning refuses."""
+"""Refusals of Azure Machine Learning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Azure Monitor and Cost Management refuse.
+"""Refusals of Azure Monitor and Cost Management.
 
 Where nobody has published the words, they are ours.
 """

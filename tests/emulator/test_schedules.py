@@ -1,4 +1,4 @@
-"""What Azure refuses of schedules."""
+"""Refusals of schedules."""
 
 from __future__ import annotations
 

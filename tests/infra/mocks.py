@@ -41,7 +41,7 @@ _types.output_type_types = functools.cache(_types.output_type_types)
 _types.resource_types = functools.cache(_types.resource_types)
 
 _ML = "Microsoft.MachineLearningServices/workspaces/{workspaceName}"
-# Where Resource Manager keeps each type, and so which input names it.
+# The path of each type in Resource Manager, with the inputs that name it.
 PATHS: Mapping[str, str] = {
     "applicationinsights:Component": "Microsoft.Insights/components/{resourceName}",
     "authorization:RoleAssignment": "Microsoft.Authorization/roleAssignments/{roleAssignmentName}",

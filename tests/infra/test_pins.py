@@ -1,4 +1,4 @@
-"""What a preview says of deployments that wait for a pin, and the way to have them."""
+"""Previews name the deployments that wait for a pin, and the commands that pin them."""
 
 from __future__ import annotations
 

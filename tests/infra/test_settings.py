@@ -1,4 +1,4 @@
-"""What a stack file may say, and what each wrong one gets before anything is declared."""
+"""Keys of a stack file, and the problem that each wrong one gets before anything is declared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Pulumi's command line asks of the environment that the program runs in."""
+"""The requirements of Pulumi's command line on the program's environment."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ STABLE = ("location", "name")
 
 # Inputs that a request has behind its path, and not in its body.
 _IN_THE_ADDRESS = ("azureApiVersion", "skipValidation")
-# What the service says of a resource, and nobody asks for.
+# Properties that the service adds to a resource, and no input has.
 READ_ONLY = frozenset(
     {
         "allocationState",

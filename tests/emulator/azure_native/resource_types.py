@@ -11,7 +11,7 @@ _ML = f"{_GROUP}/providers/Microsoft.MachineLearningServices/workspaces/{{worksp
 
 _ADDRESSES = ("scoringUri", "swaggerUri")
 
-# What Resource Manager keeps beside `properties`, for types that have no input of that name.
+# Keys that Resource Manager keeps beside `properties`, for types without an input of that name.
 ENVELOPE = frozenset(
     {"extendedLocation", "identity", "kind", "location", "managedBy", "plan", "sku", "tags"}
 )

@@ -1,4 +1,4 @@
-"""Whether the nodes of a cluster get at what a job needs, by the identity of the cluster."""
+"""The access of a cluster's nodes to what a job needs, by the identity of the cluster."""
 
 from __future__ import annotations
 

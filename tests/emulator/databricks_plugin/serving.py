@@ -49,7 +49,7 @@ class ModelServing(Kind):
         workspace.delete(f"{_PATH}/{identifier}")
 
 
-# What a program says of an entity that is served, and of where requests go.
+# The inputs of an entity that is served, and of the routes to it.
 _ENTITY = (
     *("name", "entity_name", "entity_version", "workload_size"),
     *("scale_to_zero_enabled", "environment_vars"),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-# Whose keys are somebody's own words.
+# Properties whose keys are somebody's own words.
 _VERBATIM = frozenset(
     {"customTags", "environmentVars", "properties", "sparkConf", "sparkEnvVars", "tags"}
 )

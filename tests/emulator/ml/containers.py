@@ -1,4 +1,4 @@
-"""Whether the container of an online deployment starts, by the packages of its environment.
+"""The start of an online deployment's container, by the packages of its environment.
 
 Azure makes the environment of a conda file anew, so that what an image brings does not count, but
 for the server, which its inference images see to.

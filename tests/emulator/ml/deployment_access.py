@@ -1,4 +1,4 @@
-"""Whether an online deployment gets at what it is made of: its image, its model, its secrets.
+"""The access of an online deployment to its image, its model and its secrets.
 
 Source: https://learn.microsoft.com/azure/machine-learning/how-to-troubleshoot-online-endpoints
 """

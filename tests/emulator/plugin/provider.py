@@ -19,7 +19,7 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, st
 from tests.emulator.plugin.differences import Change, differences
 from tests.emulator.plugin.sdk import Sdk
 
-# How the protocol writes a value that only the deployment itself will know.
+# The protocol's value for one that only the deployment itself will know.
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 _SECONDS = 300.0

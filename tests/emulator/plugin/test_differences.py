@@ -1,4 +1,4 @@
-"""What changes is told property by property, and what takes a new resource."""
+"""Changes are told property by property, with those that take a new resource."""
 
 from __future__ import annotations
 

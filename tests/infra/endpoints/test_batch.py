@@ -1,4 +1,4 @@
-"""What a batch endpoint's YAML says is what reaches its resources."""
+"""Everything that a batch endpoint's YAML says reaches its resources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of an endpoint has its routing set again: all that it is put with."""
+"""An endpoint's routing is set again whenever something changes that the endpoint is put with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an online endpoint's YAML says is what reaches its resources."""
+"""Everything that an online endpoint's YAML says reaches its resources."""
 
 from __future__ import annotations
 

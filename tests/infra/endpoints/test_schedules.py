@@ -1,4 +1,4 @@
-"""What a stack file says of schedules is what reaches their resources."""
+"""Everything that a stack file says of schedules reaches their resources."""
 
 from __future__ import annotations
 

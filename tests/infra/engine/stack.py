@@ -255,7 +255,7 @@ def make_project(folder: Path, *, pinned: bool = True, refreshing: bool = False)
         shutil.copy(file, folder)
     if pinned:
         pin_stacks(folder)
-    # What a stack file doesn't say: the stand-in's roles hold at once.
+    # A default that no stack file has: the stand-in's roles hold at once.
     settled = "\nconfig:\n  roleSettlingSeconds: {type: integer, default: 0}\n"
     project, options, more = (ROOT / "Pulumi.yaml").read_text().partition("options:\n")
     assert options

@@ -261,7 +261,7 @@ def _state_folder(stack: Stack) -> Path:
 def test_a_role_that_was_given_by_hand_is_taken_away_and_made_by_the_stack(
     dev: Stack, emulator: Emulator
 ) -> None:
-    """As docs/guides/access.md says it."""
+    """It goes as docs/guides/access.md says."""
     roles = dev.resources("azure-native:authorization:RoleAssignment")
     (role,) = [role for role in roles if role["urn"].endswith("::clusters-acr-pull-on-registry")]
     path = role["id"].partition(f"/subscriptions/{emulator.cloud.subscription}")[2]

@@ -1,4 +1,4 @@
-"""What a workspace has, held against what a stack asks of it."""
+"""The checks of a stack's pins and isolation against the workspace that is there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is declared of each service around a workspace, written out whole for dev and prod.
+"""The inputs of each service around a workspace, written out whole for dev and prod.
 
 Beside its name, its place, its tags and the other resources that it names.
 """
