@@ -25,7 +25,7 @@ _ML = "providers/Microsoft.MachineLearningServices"
 
 
 def put(emulator: Emulator, path: str, body: Mapping[str, Any]) -> Any:
-    """Put a resource; what it says where that is refused is the test's failure."""
+    """Put a resource and return it; the test fails where that is refused."""
     status, answer = emulator.arm("PUT", path, body)
     assert status in (200, 201), answer
     # Operations end when they were asked about.
@@ -53,7 +53,7 @@ def remove(emulator: Emulator, path: str) -> None:
 
 
 def make_workspace(emulator: Emulator, *, by_identity: bool = False) -> str:
-    """A resource group with a workspace `scoring`, a cluster and a model; returns the group.
+    """Make a group with a workspace `scoring`, a cluster and a model; return the group.
 
     `by_identity`: its datastores have no credentials, so that clients use their own token.
     """
@@ -119,7 +119,7 @@ def make_workspace(emulator: Emulator, *, by_identity: bool = False) -> str:
 
 @dataclass
 class Stage:
-    """One test's endpoints in the workspace of a group, and what a stack would say of them."""
+    """The endpoints of a test in the workspace of a group, and the output of a stack with them."""
 
     emulator: Emulator
     group: str
@@ -133,7 +133,7 @@ class Stage:
     def batch(
         self, logical: str, deployments: Sequence[str] = ("mlflow",), default: str | None = "mlflow"
     ) -> str:
-        """A batch endpoint; returns its actual name."""
+        """Make a batch endpoint; return its actual name."""
         actual = self._actual(logical)
         path = f"{self.workspace_id}/batchEndpoints/{actual}"
         body: dict[str, Any] = {
@@ -173,7 +173,7 @@ class Stage:
         auth_mode: str = "Key",
         **deployment: Any,
     ) -> str:
-        """A managed online endpoint; returns its actual name.
+        """Make a managed online endpoint; return its actual name.
 
         `deployment` is what its deployments have in place of the workspace's model.
         """
@@ -206,7 +206,7 @@ class Stage:
         return actual
 
     def job(self, endpoint: str, status: str, name: str | None = None, **properties: Any) -> str:
-        """A job of a batch endpoint (its actual name); returns the job's name."""
+        """Make a job of a batch endpoint (by its actual name); return the job's name."""
         name = name or f"job-{uuid.uuid4().hex[:8]}"
         put_job(
             self.emulator.cloud,
@@ -225,7 +225,7 @@ class Stage:
         return name
 
     def output(self) -> dict[str, Any]:
-        """The value of the stack output `runner`."""
+        """Return the value of the stack output `runner`."""
         return {
             "schema_version": 1,
             "subscription_id": self.emulator.cloud.subscription,
@@ -244,13 +244,13 @@ class Stage:
         return outputs_of(checked_output(self.output(), "the test"))
 
     def write(self, folder: Path) -> Path:
-        """The outputs as a file."""
+        """Write the outputs into a file of the folder and return it."""
         file = folder / "outputs.json"
         file.write_text(json.dumps({"runner": self.output()}))
         return file
 
     def workspace(self, folder: Path, environment: str = "dev") -> AzureWorkspace:
-        """The adapter over this workspace, for a project in the folder."""
+        """Return the adapter over this workspace, for a project in the folder."""
         return AzureWorkspace(self.project(folder), environment, self.outputs())
 
     @staticmethod

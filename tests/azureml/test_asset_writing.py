@@ -42,7 +42,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def team_store(stored: Stage) -> str:
-    """A datastore besides the workspace's own."""
+    """Make a datastore besides the workspace's own."""
     account = stored.group.rpartition("rg-")[2]
     container = "team"
     storage = f"{stored.group}/providers/Microsoft.Storage/storageAccounts/st{account}"

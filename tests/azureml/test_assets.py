@@ -22,7 +22,7 @@ from tests.azureml.stage import Stage, change_before_sending, put
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Files in two levels, one empty, one with a name that has to be escaped."""
+    """Write files in two levels, one of them empty, one with a name that must be escaped."""
     path = tmp_path / "input"
     (path / "deep").mkdir(parents=True)
     (path / "a b%20ü#?.csv").write_bytes(b"1,2\n")
@@ -41,7 +41,7 @@ def files(path: Path) -> dict[str, bytes]:
 
 
 def writes(stored: Stage) -> list[str]:
-    """The requests so far that could have changed something."""
+    """Return the requests so far that could have changed something."""
     return [
         str(request)
         for request in stored.emulator.requests

@@ -1,4 +1,4 @@
-"""Signing in as a person does who has nothing set up: at a terminal, in a browser."""
+"""A person who has set nothing up signs in at a terminal, in a browser."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ class Terminal:
 
 
 class Sitting:
-    """One command at the terminal, and what it shows there."""
+    """A command at the terminal, and the text that it shows there."""
 
     def __init__(self, process: subprocess.Popen[str], terminal: int) -> None:
         self.process = process
@@ -189,7 +189,7 @@ def terminal(stage: Stage, tmp_path: Path) -> Terminal:
 
 
 def visits(stage: Stage) -> int:
-    """How many times a browser came to sign in."""
+    """Return how often a browser came to sign in."""
     return sum(
         request.path.endswith("/oauth2/v2.0/authorize") for request in stage.emulator.requests
     )

@@ -24,7 +24,7 @@ SILENT = Answer(404, "UserError", "The run was not found.")
 
 
 class Written:
-    """A completed job that was never run, and the blobs a test says it wrote."""
+    """A completed job that was never run, and the blobs that a test writes for it."""
 
     def __init__(self, stage: Stage, **properties: Any) -> None:
         self._stage = stage
@@ -55,7 +55,7 @@ class Written:
         return self.keep(task=task.to_json())
 
     def keep(self, **secrets: Any) -> Written:
-        """What only the stand-in knows of it."""
+        """Keep with the job a fact that only the stand-in knows."""
         state = self._stage.emulator.cloud.state
         job = state.get(f"{self._stage.workspace_id}/jobs/{self.name}")
         assert job is not None

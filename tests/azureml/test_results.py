@@ -21,7 +21,7 @@ LINES = 6
 
 @pytest.fixture(scope="session")
 def completed(scored_session: Scored) -> str:
-    """The name of a job that has completed; each test has a folder of its own to fetch it to."""
+    """Return the name of a completed job; each test has a folder of its own to download it to."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in scored_session.emulator.environment.items():
             patch.setenv(name, value)

@@ -34,7 +34,7 @@ BOTH = FIRST + FIRST.replace("f000", "f001").replace("of 0", "of 1")
 
 @pytest.fixture(scope="session")
 def assets(scored_session: Scored) -> dict[str, Asset]:
-    """A folder and a file that lie in the workspace already."""
+    """Register a folder and a file, which are in the workspace then."""
     project = scored_session.project
     with pytest.MonkeyPatch.context() as patch:
         for name, value in scored_session.emulator.environment.items():
@@ -55,7 +55,7 @@ def no_nodes(scored: Scored, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def predictions(run: Run, *words: str) -> str:
-    """What `runner score` leaves on this machine."""
+    """Return the predictions that `runner score` leaves on this machine."""
     return Path(run("score", *words, "-o", "json").json()["output"]).read_text()
 
 

@@ -73,7 +73,7 @@ class Trained:
         return job.name
 
     def refused(self, model: str = "echo", **inputs: str) -> RunnerError:
-        """What a call that makes no job is told."""
+        """Return the error of a call that makes no job."""
         before = self.jobs()
         with pytest.raises(RunnerError) as refused:
             self.workspace().train(TrainingRequest(model, inputs=inputs))
@@ -91,7 +91,7 @@ class Trained:
         return found
 
     def writes(self) -> list[str]:
-        """What was put into the workspace since the log of requests was cleared."""
+        """Return the paths put into the workspace since the log of requests was cleared."""
         return [
             request.path.rpartition("/workspaces/scoring/")[2]
             for request in self.stage.emulator.requests
@@ -114,7 +114,7 @@ class Trained:
 
 @pytest.fixture(scope="session")
 def training_group(scoring_cloud: Emulator) -> str:
-    """A workspace of its own: what trains there is among the jobs of all."""
+    """Make a workspace for these tests, whose jobs would be listed in others."""
     return make_workspace(scoring_cloud)
 
 
@@ -138,7 +138,7 @@ def trained(
 
 @pytest.fixture
 def not_run(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> Trained:
-    """The same, whose jobs are kept but not run."""
+    """Return the same, whose jobs are kept but not run."""
     monkeypatch.setattr(trained.stage.emulator.cloud, "jobs", None)
     return trained
 
