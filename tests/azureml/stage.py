@@ -7,8 +7,9 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,7 +19,11 @@ from runner.azureml.workspace import AzureWorkspace
 from runner.project import Project
 from runner.stacks.output import checked_output
 from tests.emulator import Emulator, addresses
+from tests.emulator.blobs import account_key
 from tests.emulator.ml.jobs import put_job
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
 
 LOCATION = "koreacentral"
 _ML = "providers/Microsoft.MachineLearningServices"
@@ -252,6 +257,37 @@ class Stage:
     def workspace(self, folder: Path, environment: str = "dev") -> AzureWorkspace:
         """Return the adapter over this workspace, for a project in the folder."""
         return AzureWorkspace(self.project(folder), environment, self.outputs())
+
+    def sdk(self) -> MLClient:
+        """Return the unmodified SDK's client of this workspace."""
+        from azure.ai.ml import MLClient
+        from azure.identity import EnvironmentCredential
+
+        outputs = self.outputs()
+        return MLClient(
+            EnvironmentCredential(),
+            outputs.subscription_id,
+            outputs.resource_group,
+            outputs.workspace,
+            cloud=addresses.CLOUD,
+        )
+
+    def narrow_signatures(
+        self, monkeypatch: pytest.MonkeyPatch, rights: Mapping[str, bool]
+    ) -> None:
+        """Have the cloud sign for these rights to blobs only."""
+        from azure.storage.blob import AccountSasPermissions, ResourceTypes, generate_account_sas
+
+        def narrow(account: str) -> str:
+            return generate_account_sas(
+                account,
+                account_key(account),
+                ResourceTypes(service=True, container=True, object=True),
+                AccountSasPermissions(**rights),
+                expiry=datetime.now(UTC) + timedelta(hours=1),
+            )
+
+        monkeypatch.setattr(self.emulator.cloud, "sas", narrow)
 
     @staticmethod
     def project(folder: Path) -> Project:
