@@ -52,11 +52,11 @@ exec /bin/sleep 1 < /dev/null > /dev/null 2>&1
 
 # Asks for two tokens, and goes on where it gets none.
 _STUBBORN = """
-from runner.azure.clouds import find_cloud
+from runner.azure.clouds import get_cloud
 from runner.azure.credentials import Credential
 from runner.errors import EnvironmentRefused
 
-credential = Credential(find_cloud("AzureTest"), "a-subscription")
+credential = Credential(get_cloud("AzureTest"), "a-subscription")
 for scope in ("https://management.azure.test/.default", "https://ml.azure.test/.default"):
     try:
         credential.get_token(scope)

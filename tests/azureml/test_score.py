@@ -14,8 +14,8 @@ import pytest
 from azure.storage.blob import ContainerClient
 
 from runner.assets.content import hash_path
-from runner.azureml.job_outputs import find_output
-from runner.azureml.jobs import find_job, job_record
+from runner.azureml.job_outputs import get_output
+from runner.azureml.jobs import get_job, job_record
 from runner.azureml.storage import parse_place, storage_of
 from runner.workspace import Asset, Registration
 from tests.azureml.scored import Run, Scored
@@ -434,7 +434,7 @@ def test_blobs_whose_names_climb_are_not_written(scored: Scored, run: Run, tmp_p
     name = run("score", "--no-wait").out.strip()
     finish(run, name)
     connection = scored.connect()
-    place = find_output(connection, job_record(connection, find_job(connection, name)), "score")
+    place = get_output(connection, job_record(connection, get_job(connection, name)), "score")
     container = storage_of(connection).container(place.datastore)
     _put(scored, container, f"{place.path}/../../../evil.txt")
     target = tmp_path / "results"
