@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.azure.clouds import chosen_cloud, find_cloud
+from runner.azure.clouds import chosen_cloud, get_cloud
 from runner.clouds import CLOUDS, choose_cloud, described_clouds
 from tests.infra.mocks import copy_project, run_program
 
@@ -67,7 +67,7 @@ def test_the_stack_s_output_the_runner_and_the_routing_work_on_the_same_cloud(
     set_only(monkeypatch, environment)
     output = ran.outputs["runner"]["cloud"]
     assert output == name
-    assert find_cloud(output) == chosen_cloud(from_environment) == CLOUDS[name]
+    assert get_cloud(output) == chosen_cloud(from_environment) == CLOUDS[name]
 
 
 def test_a_private_cloud_is_named_beside_its_host(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ METADATA_URL = "ARM_CLOUD_METADATA_URL"
 _METADATA_API_VERSION = "2019-05-01"
 
 
-def find_cloud(name: str) -> Cloud:
+def get_cloud(name: str) -> Cloud:
     """Return the cloud of that name, where it is private as it describes itself.
 
     Raises EnvironmentRefused for an unknown cloud, and where the description can't be read.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any, Self, TypeVar
 
-from runner.azure.clouds import find_cloud
+from runner.azure.clouds import get_cloud
 from runner.azure.credentials import Credential
 from runner.azure.errors import ServiceError
 from runner.azure.sdk_logs import tame_loggers
@@ -41,7 +41,7 @@ class Session:
 
     @cached_property
     def cloud(self) -> Cloud:
-        return find_cloud(self._cloud_name)
+        return get_cloud(self._cloud_name)
 
     @cached_property
     def credential(self) -> Credential:

@@ -68,7 +68,7 @@ class _Wanted:
     version: str | None = None
     content_hash: str = ""  # of files
     datastore: str | None = None  # that the files must lie in
-    place: str = ""  # in the cloud, where that is where it is
+    place: str = ""  # of something that is in the cloud already
 
     def written(self, source: _Source) -> dict[str, Any]:
         """Return all keys of the version."""
@@ -339,17 +339,15 @@ def _same(connection: Connection, wanted: _Wanted, versions: list[Version]) -> V
 def _add(
     connection: Connection, wanted: _Wanted, versions: list[Version], source: _Source, put: Write
 ) -> Asset:
+    keys = wanted.written(source)
     added = add_version(
         connection,
         ASSET_KINDS[wanted.kind].segment,
         wanted.name,
         versions,
-        wanted.written(source),
         lambda found: _same(connection, wanted, found),
+        lambda version: put(connection, wanted.kind, wanted.name, version, keys),
         wanted.version,
-        lambda connection, _, name, version, keys: put(
-            connection, wanted.kind, name, version, keys
-        ),
     )
     return asset_record(wanted.kind, wanted.name, added)
 

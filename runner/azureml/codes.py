@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.assets.content import hash_content, hash_file, scan_code
 from runner.azureml.assets import send_unchanged
 from runner.azureml.storage import storage_of
-from runner.azureml.versions import HASH, Version, add_version, list_versions
+from runner.azureml.versions import HASH, Version, add_version, list_versions, put_version
 from runner.workspace import OnProgress
 
 if TYPE_CHECKING:
@@ -40,5 +41,6 @@ def register_code(connection: Connection, name: str, folder: Path, on_progress: 
             "tags": {HASH: content_hash},
             "isAnonymous": False,
         }
-        found = add_version(connection, SEGMENT, name, versions, properties, same)
+        put = partial(put_version, connection, SEGMENT, name, properties=properties)
+        found = add_version(connection, SEGMENT, name, versions, same, put)
     return f"azureml:{name}:{found['name']}"

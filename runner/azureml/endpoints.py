@@ -34,10 +34,10 @@ def list_endpoints(connection: Connection) -> list[EndpointInfo]:
 
 def show_endpoint(connection: Connection, name: str) -> EndpointInfo:
     """Return an endpoint by its logical or actual name. Raises NotFound."""
-    return _describe(connection, *find_endpoint(connection, name))
+    return _describe(connection, *get_endpoint(connection, name))
 
 
-def find_endpoint(
+def get_endpoint(
     connection: Connection, name: str, kinds: tuple[Kind, ...] = ("batch", "online")
 ) -> tuple[Kind, dict[str, Any]]:
     """Return an endpoint's kind and resource, by logical or actual name. Raises NotFound."""
@@ -98,7 +98,7 @@ class DeployedEndpoints(StackEndpoints):
 
     def look_up(self, endpoint: str) -> Deployments:
         """Return an endpoint's deployments as Resource Manager has them. Raises NotFound."""
-        _, found = find_endpoint(self._connection, endpoint, ("batch",))
+        _, found = get_endpoint(self._connection, endpoint, ("batch",))
         self._found[endpoint] = found
         path = ("batchEndpoints", found["name"], "deployments")
         names = [str(deployment["name"]) for deployment in self._connection.arm.pages(*path)]

@@ -48,9 +48,9 @@ class InputAssets:
     find_run: FindRun
 
     def asset(self, kind: AssetKind, reference: str) -> Asset:
-        from runner.azureml.registered import find
+        from runner.azureml.registered import get_asset
 
-        return find(self.connection, kind, reference)
+        return get_asset(self.connection, kind, reference)
 
     def register(self, kind: AssetKind, registration: Registration) -> Asset:
         from runner.azureml.assets import register

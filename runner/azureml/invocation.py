@@ -13,7 +13,7 @@ from runner.azureml.endpoints import DeployedEndpoints
 from runner.azureml.inputs import find_input
 from runner.azureml.jobs import job_record
 from runner.azureml.lost_jobs import LostJob
-from runner.azureml.pipeline_inputs import Given, find_component, find_inputs
+from runner.azureml.pipeline_inputs import Given, find_inputs, get_component
 from runner.azureml.storage import Place, first_blob, storage_of
 from runner.azureml.submission import UNCERTAIN, begin_job, name_job
 from runner.declarations.scoring_request import model_input, wire_settings
@@ -85,7 +85,7 @@ def _of_pipeline(
     assets: Registrar,
 ) -> tuple[dict[str, Any], Given, tuple[str, ...]]:
     """Return the place of a pipeline's output, its inputs, and a notice as `_output` does."""
-    component = find_component(connection, request)
+    component = get_component(connection, request)
     output: dict[str, Any] = {}
     unseen: tuple[str, ...] = ()
     if invocation.output_path is not None:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from runner.azure.errors import Missing
-from runner.azureml.jobs import DEFAULT_OUTPUT, find_job, of_pipeline
+from runner.azureml.jobs import DEFAULT_OUTPUT, get_job, of_pipeline
 from runner.azureml.storage import Place, first_blob, parse_place, storage_of
 from runner.errors import NotFound, WrongUsage
 from runner.nearest import nearest
@@ -28,7 +28,7 @@ _FILE = "AML_PARAMETER_append_row_file_name"  # among the variables of a run tha
 _USUAL_ROOTS = ("azureml", "dataset")  # of what a job writes to the default datastore
 
 
-def find_output(connection: Connection, job: Job, name: str) -> Place:
+def get_output(connection: Connection, job: Job, name: str) -> Place:
     """Return the place of a job's output. Raises NotFound, with the nearest name."""
     told = _told_place(job) if name == SCORE else None
     if told is not None:
@@ -41,7 +41,7 @@ def find_output(connection: Connection, job: Job, name: str) -> Place:
     return place
 
 
-def find_outputs(connection: Connection, job: Job) -> dict[str, Place]:
+def list_outputs(connection: Connection, job: Job) -> dict[str, Place]:
     """Return the places of all of a job's outputs, by name; its logs are not among them."""
     run = writing_run(connection, job)
     places = _places(connection, run)
@@ -55,7 +55,7 @@ def find_outputs(connection: Connection, job: Job) -> dict[str, Place]:
 
 def writing_run(connection: Connection, job: Job) -> str:
     """Return the run that writes a job's outputs: a batch job's child, else the job's own run."""
-    if job.type != "batch" or of_pipeline(find_job(connection, job.name)):
+    if job.type != "batch" or of_pipeline(get_job(connection, job.name)):
         return job.name
     from runner.azureml.job_logs import log_files_of
 

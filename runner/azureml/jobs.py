@@ -73,7 +73,7 @@ def show_job(connection: Connection, name: str | None = None) -> Job:
         if not latest:
             raise NotFound("there are no jobs yet; `runner score` makes one")
         name = latest[0].name
-    job = job_record(connection, find_job(connection, name))
+    job = job_record(connection, get_job(connection, name))
     if job.type != "batch":
         job = timed(connection, job)
     if job.status is not JobStatus.FAILED:
@@ -83,7 +83,7 @@ def show_job(connection: Connection, name: str | None = None) -> Job:
     return replace(job, error=log_files_of(connection, name).failure())
 
 
-def find_job(connection: Connection, name: str) -> dict[str, Any]:
+def get_job(connection: Connection, name: str) -> dict[str, Any]:
     """Return a job as Resource Manager has it; a final one is fetched once.
 
     Raises NotFound with the nearest names.
@@ -106,16 +106,16 @@ def cancel_job(connection: Connection, name: str) -> Job:
 
     Raises NotFound, and EnvironmentRefused for a job that is final.
     """
-    job = job_record(connection, find_job(connection, name))
+    job = job_record(connection, get_job(connection, name))
     if _ended(job.status):
         raise EnvironmentRefused(f"job {name!r} is {job.status} already")
     connection.arm.post("jobs", name, "cancel")
-    return job_record(connection, find_job(connection, name))
+    return job_record(connection, get_job(connection, name))
 
 
 def refuse_resume(connection: Connection, environment: str, name: str) -> EnvironmentRefused:
     """Return the error that says why Azure resumes no job, and what to do. Raises NotFound."""
-    job = job_record(connection, find_job(connection, name))
+    job = job_record(connection, get_job(connection, name))
     if not job.status.final:
         return EnvironmentRefused(
             f"job {name!r} is {job.status}; watch it with `runner jobs stream {name} --env"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from runner.assets.kinds import ASSET_KINDS, AssetKind
-from runner.azureml.registered import find
+from runner.azureml.registered import get_asset
 from runner.azureml.storage import ARTIFACTS, Place, first_blob, is_address, storage_of
 from runner.declarations.references import parse_reference
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
@@ -75,20 +75,20 @@ def locate(connection: Connection, kind: AssetKind, registration: Registration) 
 
 def job_place(connection: Connection, address: JobAddress) -> Place:
     """Return the place of a job's output. Raises NotFound, and EnvironmentRefused while it runs."""
-    from runner.azureml.job_outputs import find_output
-    from runner.azureml.jobs import find_job, job_record
+    from runner.azureml.job_outputs import get_output
+    from runner.azureml.jobs import get_job, job_record
 
     if isinstance(address, RunArtifact):
         return _artifact(address.run, address.path)
     assert isinstance(address, JobOutput)
-    job = job_record(connection, find_job(connection, address.job))
+    job = job_record(connection, get_job(connection, address.job))
     if address.output == LOGGED and job.status.final:
         return _artifact(address.job, address.path)  # a job may fail with a good model logged
     if job.status is not JobStatus.COMPLETED:
         raise EnvironmentRefused(
             f"job {job.name!r} is {job.status}: only a completed one has results"
         )
-    place = find_output(connection, job, address.output)
+    place = get_output(connection, job, address.output)
     path = "/".join(part.strip("/") for part in (place.path, address.path) if part.strip("/"))
     return replace(place, path=path)
 
@@ -142,7 +142,7 @@ def _registered(
             f"{address} names a model by its {kinds}, which Azure does not keep: write"
             " models:/NAME/VERSION"
         )
-    found = find(connection, "model", f"azureml:{address.name}:{address.version}")
+    found = get_asset(connection, "model", f"azureml:{address.name}:{address.version}")
     return Located(
         found.path, declared or found.type, found.path, found.job, found.origin, found.content_hash
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from runner.azure.client import Client
-from runner.azureml.endpoints import KINDS, find_endpoint
+from runner.azureml.endpoints import KINDS, get_endpoint
 from runner.errors import EnvironmentRefused, NotFound
 from runner.nearest import nearest
 from runner.workspace import Response
@@ -30,7 +30,7 @@ def send(
     It is authorized with the key or token that the endpoint's mode asks for. Raises NotFound for
     an endpoint or deployment that isn't there, and EnvironmentRefused where no answer comes.
     """
-    _, resource = find_endpoint(connection, endpoint, ("online",))
+    _, resource = get_endpoint(connection, endpoint, ("online",))
     name = resource["name"]
     properties = resource["properties"]
     url = properties.get("scoringUri")

@@ -30,7 +30,7 @@ class Given:
     notices: tuple[str, ...]
 
 
-def find_component(connection: Connection, request: Request) -> Taken:
+def get_component(connection: Connection, request: Request) -> Taken:
     """Return the inputs and outputs of the component that a request's deployment runs.
 
     Raises WrongUsage where it runs a model, and for a registry's component, which can't be read.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from runner.azureml.connection import Connection
 
 
-def find(connection: Connection, kind: AssetKind, reference: str) -> Asset:
+def get_asset(connection: Connection, kind: AssetKind, reference: str) -> Asset:
     """Return the version that a reference means, as `find_asset`. Raises WrongUsage, NotFound."""
 
     def get(name: str, version: str | None) -> Asset | None:
@@ -36,12 +36,14 @@ def find(connection: Connection, kind: AssetKind, reference: str) -> Asset:
         return asset_record(kind, name, found) if found is not None else None
 
     def versions(name: str) -> list[str]:
-        return [asset.version for asset in listing(connection, kind, name)]
+        return [asset.version for asset in list_registered(connection, kind, name)]
 
     return find_asset(kind, reference, get, versions)
 
 
-def listing(connection: Connection, kind: AssetKind, name: str | None = None) -> list[Asset]:
+def list_registered(
+    connection: Connection, kind: AssetKind, name: str | None = None
+) -> list[Asset]:
     """Return all versions of a name, newest first, or the latest version of every name.
 
     Raises NotFound for an unknown name.

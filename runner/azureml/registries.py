@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.assets.kinds import ASSET_KINDS, AssetKind
 from runner.azure.errors import Missing, ServiceError
-from runner.azureml.registered import asset_record, find
+from runner.azureml.registered import asset_record, get_asset
 from runner.errors import EnvironmentRefused
 from runner.workspace import Asset
 
@@ -30,7 +30,7 @@ def share_model(connection: Connection, reference: str, registry: str) -> Asset:
     """
     from runner.azureml.sdk import ml_client, signed_in, translated_sdk_errors
 
-    model = find(connection, "model", reference)
+    model = get_asset(connection, "model", reference)
     name, version = model.name, model.version
     there = find_shared(connection, registry, "model", name, version)
     if there is not None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from runner.azureml.downloads import fetch
 from runner.azureml.job_logs import Advance, log_files_of
-from runner.azureml.job_outputs import SCORE, find_output, find_outputs, writing_run
-from runner.azureml.jobs import find_job, job_record, timed
+from runner.azureml.job_outputs import SCORE, get_output, list_outputs, writing_run
+from runner.azureml.jobs import get_job, job_record, timed
 from runner.azureml.output_rows import count
 from runner.azureml.storage import ARTIFACTS, Place, storage_of
 from runner.errors import EnvironmentRefused, NotFound
@@ -42,7 +42,7 @@ def collect(connection: Connection, home: Path, name: str, on_progress: OnProgre
         job = _completed(connection, name)
 
         def fetch_all(draft: Path, folder: Path) -> None:
-            place = find_output(connection, job, SCORE)
+            place = get_output(connection, job, SCORE)
             files = _fetch(connection, place, draft / OUTPUTS / SCORE, name, on_progress)
             summary = _sum_up(connection, job, files, folder, draft)
             (draft / SUMMARY).write_text(json.dumps(asdict(summary), indent=2) + "\n")
@@ -56,10 +56,10 @@ def download_job(
 ) -> Path:
     """Fetch a job's outputs and logs; see `download_results`."""
     check_absent(target)
-    job = job_record(connection, find_job(connection, name))
+    job = job_record(connection, get_job(connection, name))
 
     def fetch_outputs(folder: Path) -> None:
-        for output, place in find_outputs(connection, job).items():
+        for output, place in list_outputs(connection, job).items():
             with suppress(NotFound):  # a job that failed may have written none
                 _fetch(connection, place, folder / output, name, on_progress)
 
@@ -72,7 +72,7 @@ def download_job(
 
 
 def _completed(connection: Connection, name: str) -> Job:
-    job = job_record(connection, find_job(connection, name))
+    job = job_record(connection, get_job(connection, name))
     if job.status is not JobStatus.COMPLETED:
         raise EnvironmentRefused(
             f"job {job.name!r} is {job.status}: only a completed one has results"

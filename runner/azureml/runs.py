@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from runner.azureml.endpoints import reference
-from runner.azureml.job_outputs import find_output
-from runner.azureml.jobs import find_job, job_record
+from runner.azureml.job_outputs import get_output
+from runner.azureml.jobs import get_job, job_record
 from runner.errors import NotFound
 from runner.jobs.tracking_server import COMMIT, TrackingServer, read_run
 from runner.remote.results import find_model
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def tracked_run(connection: Connection, name: str) -> Run | None:
     """Return a job's run as it is so far; None for a batch job. Raises NotFound."""
-    resource = find_job(connection, name)
+    resource = get_job(connection, name)
     if job_record(connection, resource).type == "batch":
         return None
     run = read_run(TrackingServer(connection.tracking), name)
@@ -45,11 +45,11 @@ def runs_page(connection: Connection) -> str:
 
 def model_address(connection: Connection, name: str) -> str:
     """Return the address of the model that a job made, as `find_model` says. Raises NotFound."""
-    job = job_record(connection, find_job(connection, name))
+    job = job_record(connection, get_job(connection, name))
 
     def has_output() -> bool:
         with suppress(NotFound):
-            find_output(connection, job, "model")
+            get_output(connection, job, "model")
             return True
         return False
 

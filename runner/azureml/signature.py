@@ -22,9 +22,7 @@ class RenewedSignature(AzureSasCredential):
         super().__init__(signature)
         self._renew = renew
         self._lock = Lock()
-        self._taken = (
-            time.time()
-        )  # not monotonic, as a signature also expires while a machine sleeps
+        self._taken = time.time()  # a signature also expires while the machine sleeps
         self._former = ""
 
     @property

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from runner.azure.client import timeout
-from runner.azure.errors import Missing, ServiceError, translated_errors
+from runner.azure.errors import ServiceError, translated_errors
 from runner.azure.ways_out import BLOB_CONTRIBUTOR, BLOB_READER
 from runner.errors import EnvironmentRefused, WrongUsage
 
@@ -24,7 +24,7 @@ _RETRIES: dict[str, Any] = {
     "retry_total": 6,
     "initial_backoff": 1,  # seconds; then more by the powers of two
     "increment_base": 2,
-    "random_jitter_range": 1,  # seconds; what was refused at once is not sent again at once
+    "random_jitter_range": 1,  # seconds; so requests that were refused together don't return so
 }
 _BLOB_TYPES = ("AzureBlob", "AzureDataLakeGen2")
 _LONG = re.compile(
@@ -188,13 +188,13 @@ class Storage:
 
     def _properties(self, datastore: str) -> Mapping[str, Any]:
         arm = self._connection.arm
-        try:
-            found: Mapping[str, Any] = arm.get("datastores", datastore)["properties"]
-        except Missing:
+        found = arm.find("datastores", datastore)
+        if found is None:
             raise self._connection.missing(
                 "datastore", datastore, lambda: [found["name"] for found in arm.pages("datastores")]
-            ) from None
-        return found
+            )
+        properties: Mapping[str, Any] = found["properties"]
+        return properties
 
     def _credential(self, datastore: str, properties: Mapping[str, Any]) -> Any:
         """Return the datastore's signature or key; in identity mode, the command's credential."""

@@ -17,7 +17,7 @@ from runner.azureml.environments import declared_environment, environment_id
 from runner.azureml.inputs import asset_id, find_input
 from runner.azureml.jobs import job_record
 from runner.azureml.local_parts import Part, Unsent, parts_of
-from runner.azureml.registered import find
+from runner.azureml.registered import get_asset
 from runner.azureml.sdk import place_near, send_written, translated_sdk_errors, write
 from runner.azureml.sdk_gaps import check_gaps, mend_gaps
 from runner.azureml.storage import is_address, storage_of
@@ -273,7 +273,7 @@ class _Placing:
             return self._found(short, part.type)
         if "://" in short:
             return str(short)
-        asset = find(self.connection, kind_of_type(part.type), short)
+        asset = get_asset(self.connection, kind_of_type(part.type), short)
         return asset_id(self.connection, asset)
 
     def _found(self, asked: str, type_: str) -> str:

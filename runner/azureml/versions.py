@@ -52,12 +52,11 @@ def add_version(
     segment: str,
     name: str,
     versions: list[Version],
-    properties: Mapping[str, Any],
     same: Callable[[list[Version]], Version | None],
+    put: Callable[[str], Version],
     wanted: str | None = None,
-    put: Callable[[Connection, str, str, str, Mapping[str, Any]], Version] = put_version,
 ) -> Version:
-    """Add a version, under the next number unless one is wanted; `put` writes its properties.
+    """Add a version, under the next number unless one is wanted; `put` writes it.
 
     Where somebody else takes the number first, `same` finds an equal version among all, or raises;
     where there is none, the next number is tried.
@@ -65,7 +64,7 @@ def add_version(
     for tries_left in reversed(range(_TRIES)):
         version = wanted or next_version([known["name"] for known in versions])
         try:
-            return put(connection, segment, name, version, properties)
+            return put(version)
         except ServiceError as error:
             if error.status not in _TAKEN:
                 raise

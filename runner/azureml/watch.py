@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from runner.azureml.job_logs import log_files_of
-from runner.azureml.jobs import find_job, status
+from runner.azureml.jobs import get_job, status
 from runner.errors import EnvironmentRefused
 from runner.jobs.polling import first_pause, next_pause
 from runner.workspace import JobStatus, LogLine, Progress
@@ -30,7 +30,7 @@ def watch(connection: Connection, name: str, logs: bool = True) -> Iterator[Prog
     files.rewind()
     looked = float("-inf")
     while True:
-        state = status(find_job(connection, name))
+        state = status(get_job(connection, name))
         due = time.monotonic() - looked >= _LOGS_EVERY
         if state is JobStatus.QUEUED:
             looked = time.monotonic()  # when the job begins, its log will have little to tell yet

@@ -54,14 +54,14 @@ class AzureWorkspace(RemoteWorkspace):
         )
 
     def assets(self, kind: AssetKind, name: str | None = None) -> list[Asset]:
-        from runner.azureml.registered import listing
+        from runner.azureml.registered import list_registered
 
-        return listing(self._connection, kind, name)
+        return list_registered(self._connection, kind, name)
 
     def asset(self, kind: AssetKind, reference: str) -> Asset:
-        from runner.azureml.registered import find
+        from runner.azureml.registered import get_asset
 
-        return find(self._connection, kind, reference)
+        return get_asset(self._connection, kind, reference)
 
     def _contents(self, asset: Asset) -> Content:
         from runner.azureml.assets import contents

@@ -5,7 +5,7 @@ from azure.core import AzureClouds
 from azure.identity import AzureAuthorityHosts
 from azure.mgmt.core.tools import get_arm_endpoints
 
-from runner.azure.clouds import chosen_cloud, find_cloud
+from runner.azure.clouds import chosen_cloud, get_cloud
 from runner.clouds import CLOUDS, Cloud
 from runner.errors import EnvironmentRefused
 from tests.azure.settings import settings
@@ -54,7 +54,7 @@ def test_a_private_cloud_is_what_its_description_says(azure: Emulator) -> None:
 
     address = azure.environment["ARM_CLOUD_METADATA_URL"]
     theirs = _get_clouds_by_metadata_url(address)["AzureTest"]
-    ours = find_cloud("AzureTest")
+    ours = get_cloud("AzureTest")
     assert ours.private
     assert ours.resource_manager == theirs["resource_manager"].rstrip("/")
     assert ours.authority == theirs["active_directory"].rstrip("/")
@@ -64,13 +64,13 @@ def test_a_private_cloud_is_what_its_description_says(azure: Emulator) -> None:
 
 def test_a_cloud_that_is_not_described_names_those_that_are(azure: Emulator) -> None:
     with pytest.raises(EnvironmentRefused, match=r"no cloud 'AzureTets'; did you mean 'AzureTest'"):
-        find_cloud("AzureTets")
+        get_cloud("AzureTets")
 
 
 def test_without_a_description_the_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ARM_CLOUD_METADATA_URL", raising=False)
     with pytest.raises(EnvironmentRefused, match=r"'AzureMoon'.*set ARM_CLOUD_METADATA_URL"):
-        find_cloud("AzureMoon")
+        get_cloud("AzureMoon")
 
 
 @pytest.mark.parametrize(
@@ -116,4 +116,4 @@ def test_the_metadata_host_of_pulumi_describes_a_private_cloud_to_the_runner_too
     azure: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("ARM_CLOUD_METADATA_URL")
-    assert find_cloud("AzureTest").private
+    assert get_cloud("AzureTest").private

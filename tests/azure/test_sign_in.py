@@ -1,4 +1,4 @@
-"""Which of the plugin's ways to sign in is taken, and which account of several tenants it is."""
+"""The settings choose one of the plugin's ways to sign in, and the account of the right tenant."""
 
 from __future__ import annotations
 

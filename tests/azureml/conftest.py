@@ -28,19 +28,19 @@ def _no_settings_of_mine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def workspace_group(emulator: Emulator) -> str:
-    """The resource group of a workspace that a worker's tests share."""
+    """Return the resource group of a workspace that a worker's tests share."""
     return make_workspace(emulator)
 
 
 @pytest.fixture
 def stage(azure: Emulator, workspace_group: str) -> Stage:
-    """The shared workspace, with no endpoint of this test's own yet."""
+    """Return the shared workspace, with no endpoint of this test's own yet."""
     return Stage(azure, workspace_group)
 
 
 @pytest.fixture(scope="session")
 def scoring_cloud(scoring_emulator: Emulator) -> Emulator:
-    """The cloud with blobs and with jobs that run, which all tests of a worker share."""
+    """Return the cloud with blobs and with jobs that run, which all tests of a worker share."""
     return scoring_emulator
 
 
@@ -53,7 +53,7 @@ def scoring_group(scoring_cloud: Emulator) -> str:
 def stored(
     scoring_cloud: Emulator, scoring_group: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Stage]:
-    """A workspace with blobs behind it, and no endpoint of this test's own yet."""
+    """Give a workspace with blobs behind it, and no endpoint of this test's own yet."""
     for name, value in scoring_cloud.environment.items():
         monkeypatch.setenv(name, value)
     yield Stage(scoring_cloud, scoring_group)
@@ -62,13 +62,13 @@ def stored(
 
 @pytest.fixture
 def workspace(stored: Stage, tmp_path: Path) -> AzureWorkspace:
-    """The adapter over that workspace."""
+    """Return the adapter over that workspace."""
     return stored.workspace(tmp_path)
 
 
 @pytest.fixture
 def name() -> str:
-    """A name that no other test uses."""
+    """Return a name that no other test uses."""
     return f"test-{uuid.uuid4().hex[:8]}"
 
 
@@ -76,14 +76,14 @@ def name() -> str:
 def scored_session(
     scoring_cloud: Emulator, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Scored]:
-    """A workspace with models, data and deployments, made once a worker."""
+    """Give a workspace with models, data and deployments, made once a worker."""
     with scored_workspace(scoring_cloud, tmp_path_factory.mktemp("scored")) as scored:
         yield scored
 
 
 @pytest.fixture
 def scored(scored_session: Scored, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scored]:
-    """That workspace, from within its project."""
+    """Give that workspace, with its project as the working directory."""
     for name, value in scored_session.emulator.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("RUNNER_OUTPUTS", str(scored_session.outputs))

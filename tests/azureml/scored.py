@@ -22,14 +22,14 @@ from tests.projects import ScratchProject, add_diabetes, make_project
 
 @dataclass(frozen=True)
 class Result:
-    """What a command did."""
+    """The status and the output of a command."""
 
     status: int
     out: str
     err: str
 
     def json(self) -> Any:
-        """What it printed; the test fails where the command did."""
+        """Return the JSON that it printed; the test fails where the command did."""
         assert self.status == 0, self.err
         return json.loads(self.out)
 
@@ -53,7 +53,7 @@ class Scored:
         return Connection(self.stage.outputs())
 
     def jobs(self, endpoint: str = "echo") -> list[str]:
-        """The names of an endpoint's jobs, as the service has them."""
+        """Return the names of an endpoint's jobs, as the service has them."""
         found = self.emulator.cloud.state.children(self.stage.workspace_id, JOBS)
         actual = self.stage.endpoints[endpoint]["name"]
         return [job.body["name"] for job in found if job.properties["experimentName"] == actual]

@@ -7,8 +7,9 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,14 +19,18 @@ from runner.azureml.workspace import AzureWorkspace
 from runner.project import Project
 from runner.stacks.output import check_output
 from tests.emulator import Emulator, addresses
+from tests.emulator.blobs import account_key
 from tests.emulator.ml.jobs import put_job
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
 
 LOCATION = "koreacentral"
 _ML = "providers/Microsoft.MachineLearningServices"
 
 
 def put(emulator: Emulator, path: str, body: Mapping[str, Any]) -> Any:
-    """Put a resource; what it says where that is refused is the test's failure."""
+    """Put a resource and return it; the test fails where that is refused."""
     status, answer = emulator.arm("PUT", path, body)
     assert status in (200, 201), answer
     # Operations end when they were asked about.
@@ -53,7 +58,7 @@ def remove(emulator: Emulator, path: str) -> None:
 
 
 def make_workspace(emulator: Emulator, *, by_identity: bool = False) -> str:
-    """A resource group with a workspace `scoring`, a cluster and a model; returns the group.
+    """Make a group with a workspace `scoring`, a cluster and a model; return the group.
 
     `by_identity`: its datastores have no credentials, so that clients use their own token.
     """
@@ -119,7 +124,7 @@ def make_workspace(emulator: Emulator, *, by_identity: bool = False) -> str:
 
 @dataclass
 class Stage:
-    """One test's endpoints in the workspace of a group, and what a stack would say of them."""
+    """The endpoints of a test in the workspace of a group, and the output of a stack with them."""
 
     emulator: Emulator
     group: str
@@ -133,7 +138,7 @@ class Stage:
     def batch(
         self, logical: str, deployments: Sequence[str] = ("mlflow",), default: str | None = "mlflow"
     ) -> str:
-        """A batch endpoint; returns its actual name."""
+        """Make a batch endpoint; return its actual name."""
         actual = self._actual(logical)
         path = f"{self.workspace_id}/batchEndpoints/{actual}"
         body: dict[str, Any] = {
@@ -173,7 +178,7 @@ class Stage:
         auth_mode: str = "Key",
         **deployment: Any,
     ) -> str:
-        """A managed online endpoint; returns its actual name.
+        """Make a managed online endpoint; return its actual name.
 
         `deployment` is what its deployments have in place of the workspace's model.
         """
@@ -206,7 +211,7 @@ class Stage:
         return actual
 
     def job(self, endpoint: str, status: str, name: str | None = None, **properties: Any) -> str:
-        """A job of a batch endpoint (its actual name); returns the job's name."""
+        """Make a job of a batch endpoint (by its actual name); return the job's name."""
         name = name or f"job-{uuid.uuid4().hex[:8]}"
         put_job(
             self.emulator.cloud,
@@ -225,7 +230,7 @@ class Stage:
         return name
 
     def output(self) -> dict[str, Any]:
-        """The value of the stack output `runner`."""
+        """Return the value of the stack output `runner`."""
         return {
             "schema_version": 1,
             "subscription_id": self.emulator.cloud.subscription,
@@ -244,14 +249,45 @@ class Stage:
         return outputs_of(check_output(self.output(), "the test"))
 
     def write(self, folder: Path) -> Path:
-        """The outputs as a file."""
+        """Write the outputs into a file of the folder and return it."""
         file = folder / "outputs.json"
         file.write_text(json.dumps({"runner": self.output()}))
         return file
 
     def workspace(self, folder: Path, environment: str = "dev") -> AzureWorkspace:
-        """The adapter over this workspace, for a project in the folder."""
+        """Return the adapter over this workspace, for a project in the folder."""
         return AzureWorkspace(self.project(folder), environment, self.outputs())
+
+    def sdk(self) -> MLClient:
+        """Return the unmodified SDK's client of this workspace."""
+        from azure.ai.ml import MLClient
+        from azure.identity import EnvironmentCredential
+
+        outputs = self.outputs()
+        return MLClient(
+            EnvironmentCredential(),
+            outputs.subscription_id,
+            outputs.resource_group,
+            outputs.workspace,
+            cloud=addresses.CLOUD,
+        )
+
+    def narrow_signatures(
+        self, monkeypatch: pytest.MonkeyPatch, rights: Mapping[str, bool]
+    ) -> None:
+        """Have the cloud sign for these rights to blobs only."""
+        from azure.storage.blob import AccountSasPermissions, ResourceTypes, generate_account_sas
+
+        def narrow(account: str) -> str:
+            return generate_account_sas(
+                account,
+                account_key(account),
+                ResourceTypes(service=True, container=True, object=True),
+                AccountSasPermissions(**rights),
+                expiry=datetime.now(UTC) + timedelta(hours=1),
+            )
+
+        monkeypatch.setattr(self.emulator.cloud, "sas", narrow)
 
     @staticmethod
     def project(folder: Path) -> Project:

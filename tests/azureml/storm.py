@@ -1,4 +1,4 @@
-"""Bad weather for commands: where they run, what befalls them, and what must not be seen after."""
+"""The scene and the faults of the storm, called its weather, and a search for secrets after it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ _LATE = 0.8
 
 @dataclass(frozen=True)
 class Weather:
-    """A fault, and how many of the requests from its first on it befalls; None: all of them."""
+    """A fault, and the number of requests from its first on that it befalls; None: all of them."""
 
     name: str
     fault: Fault
@@ -118,7 +118,7 @@ TUNNEL = (
 
 
 def weathers(request: LoggedRequest) -> tuple[Weather, ...]:
-    """What can befall a request."""
+    """Return the faults that can befall a request."""
     if request.method == "CONNECT":
         return TUNNEL
     if addresses.BLOB_HOST.fullmatch(request.host):
@@ -148,7 +148,7 @@ class Ended:
 
     @property
     def error(self) -> str:
-        """The line that says what went wrong."""
+        """The last line, which is the error."""
         return self.stderr.rstrip("\n").rpartition("\n")[2]
 
     def __str__(self) -> str:
@@ -160,7 +160,7 @@ class Ended:
 
 @dataclass
 class InstantJobs:
-    """Completes a job in the moment it begins, but leaves those with a script to the engine."""
+    """Completes a job at once, but leaves jobs with a script to the engine."""
 
     state: State
     blobs: Blobs
@@ -199,7 +199,7 @@ class InstantJobs:
 
 @dataclass
 class Scene:
-    """A project, a workspace with all that the walks need, and the secrets that are about."""
+    """A project, a workspace with all that the walks need, and the secrets in use."""
 
     stage: Stage  # whose jobs come and go
     quiet: Stage  # whose jobs stay as they are
@@ -260,11 +260,11 @@ class Scene:
         return Ended(line, status or 0, stdout.getvalue(), stderr.getvalue(), seconds)
 
     def jobs_of(self, endpoint: str) -> dict[str, str]:
-        """The jobs of an endpoint, by logical name: their names and states."""
+        """Return the names and states of an endpoint's jobs, by its logical name."""
         return self.jobs_in(self.stage.endpoints[endpoint]["name"])
 
     def jobs_in(self, experiment: str) -> dict[str, str]:
-        """The jobs of an experiment, by name, and their states."""
+        """Return the names and states of an experiment's jobs."""
         below = self.emulator.cloud.state.children(self.stage.workspace_id)
         return {
             job.body["name"]: job.properties["status"]
@@ -273,17 +273,17 @@ class Scene:
         }
 
     def forget_job(self, name: str) -> None:
-        """Take a job out of the workspace, as Azure can't."""
+        """Remove a job from the workspace, which Azure can't."""
         self.emulator.cloud.state.delete(f"{self.stage.workspace_id}/jobs/{name}")
 
     def versions(self, segment: str, name: str) -> list[Any]:
-        """The versions of a model or data asset."""
+        """Return the versions of a model or data asset."""
         path = f"{self.stage.workspace_id}/{segment}/{name}/versions"
         status, listed = self.emulator.arm("GET", path)
         return listed["value"] if status == 200 else []
 
     def stored(self, uri: str) -> dict[str, bytes]:
-        """The blobs at an address or below it, by the rest of their names."""
+        """Return the blobs at an address or below it, by the rest of their names."""
         place = find_place(self.emulator.cloud.state, self.stage.workspace_id, uri)
         container = self.jobs.blobs.client(place.account).get_container_client(place.container)
         return {
@@ -292,13 +292,13 @@ class Scene:
         }
 
     def litter(self, folder: Path) -> list[Path]:
-        """What was left half-written in the home, or below a folder."""
+        """Return the files that were left half-written in the home, or below a folder."""
         jobs = self.home.glob("jobs/*")
         half = [path for path in jobs if not (path / "summary.json").exists()]
         return [*folder.rglob(".runner-*"), *half]
 
     def leaks(self, *texts: str) -> list[str]:
-        """The pieces of texts that hold a secret."""
+        """Return the pieces of texts that hold a secret."""
         return find_leaks("\n".join(texts), self.secrets)
 
 
@@ -310,7 +310,7 @@ _LEAKS = (
 
 
 def find_leaks(text: str, secrets: set[str]) -> list[str]:
-    """The pieces of a text that are one of the secrets, as it is or in an address, or look so."""
+    """Return the pieces of a text that are a secret, also as in an address, or look like one."""
     found = [form for secret in secrets for form in (secret, quote(secret, "")) if form in text]
     return [
         *found,
@@ -324,7 +324,7 @@ def find_leaks(text: str, secrets: set[str]) -> list[str]:
 
 @contextmanager
 def weather(scene: Scene, position: int, what: Weather, host: str = "*") -> Iterator[None]:
-    """Let something befall the request at a position, from 0, of those to a host that are to come.
+    """Let a fault befall the request at a position, from 0, among the next to a host.
 
     The host may have wildcards.
     """
@@ -343,7 +343,7 @@ def weather(scene: Scene, position: int, what: Weather, host: str = "*") -> Iter
 
 
 def make_scene(emulator: Emulator, root: Path, *, by_identity: bool = False) -> Scene:
-    """A workspace in which everything is registered, deployed and scored that is read only.
+    """Make a workspace in which everything that commands only read is there.
 
     `by_identity`: its datastores have no credentials, so that blobs are had by bearer token.
     """
@@ -363,7 +363,7 @@ def make_scene(emulator: Emulator, root: Path, *, by_identity: bool = False) -> 
 
 
 def _deploy(stage: Stage, root: Path) -> None:
-    """A batch endpoint `busy` of which one deployment has a script, and an online endpoint."""
+    """Make a batch endpoint `busy`, with and without a script, and an online endpoint."""
     workspace = stage.workspace(root)
     workspace_id = stage.workspace_id
     environment = f"{workspace_id}/environments/plain/versions/1"
@@ -418,7 +418,7 @@ def _deploy(stage: Stage, root: Path) -> None:
 
 
 def _kept_secrets(stage: Stage) -> set[str]:
-    """The client's secret, the account's key, the endpoint's keys."""
+    """Return the client's secret, the account's key and the endpoint's keys."""
     store = stage.emulator.arm("GET", f"{stage.workspace_id}/datastores/workspaceblobstore")[1]
     keys = {
         key

@@ -1,4 +1,4 @@
-"""One trial of the storm: a command in some weather, and the judgement of how it ended."""
+"""Runs a trial of the storm, which is a command and a fault, and judges how the command ended."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ numbers = count()  # for names that were not used before
 
 
 def set_environment(patch: pytest.MonkeyPatch, cloud: Emulator, root: Path) -> None:
-    """Lead to a cloud, from a project in a folder, and wait for less long than for a real one."""
+    """Lead to a cloud, from a project in a folder, and shorten all pauses."""
     for name, value in cloud.environment.items():
         patch.setenv(name, value)
     patch.setenv("RUNNER_POLL_INTERVAL", "0.02")
@@ -36,7 +36,7 @@ def set_environment(patch: pytest.MonkeyPatch, cloud: Emulator, root: Path) -> N
 
 
 def meet(scene: Scene, share: Share, position: int, what: Weather) -> Ended | None:
-    """Run a command in a weather, and again where that failed; give how it ended at first.
+    """Run a command with a fault, and again where that failed; return how it ended at first.
 
     None where it met none. Raises AssertionError unless it ended well, and after all did its work.
     """
@@ -67,7 +67,7 @@ def judge(scene: Scene, walk: Walk, first: Ended) -> None:
 
 
 def check_ending(scene: Scene, ended: Ended) -> None:
-    """It took not too long and showed no secret, and an error is one line that says something."""
+    """Check that it took not too long and showed no secret, and that an error is one clear line."""
     assert ended.seconds < _LONGEST, str(ended)
     assert not scene.leaks(ended.stdout, ended.stderr)
     if ended.status:

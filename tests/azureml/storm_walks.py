@@ -1,4 +1,4 @@
-"""The commands that go through the storm, and what each must have done, or left, afterwards."""
+"""The commands that go through the storm, with checks of what each did, or left undone."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ jobs:
 
 
 class Walk(ABC):
-    """One command; what it is about is made anew for each, so that none leans on another."""
+    """A command; its subject is made anew for each, so that no walk depends on another."""
 
     quiet = False  # whether it asks for the endpoints whose jobs stay as they are
 
@@ -45,16 +45,16 @@ class Walk(ABC):
         """The command."""
 
     def again(self, failed: Ended) -> Sequence[Words]:
-        """What to do where it failed: what its error says, or else the same."""
+        """Return the commands to run after it failed: those of its error, or else the same."""
         return [self.words]
 
     def check_failed(self, failed: Ended) -> None:
-        """Nothing was left half-done."""
+        """Check that nothing was left half-done."""
         assert not self.scene.litter(self.folder)
 
     @abstractmethod
     def check_done(self, done: Ended) -> None:
-        """It is done, and only once. `done` ended well."""
+        """Check that it is done, and only once; `done` ended well."""
 
 
 class Look(Walk):
@@ -125,7 +125,7 @@ class Register(Walk):
         assert self._whole() == 1
 
     def _whole(self) -> int:
-        """How many versions there are, each of which has all of its blobs."""
+        """Return the number of versions, each of which must have all of its blobs."""
         versions = self.scene.versions(self.segment, self.unique)
         for version in versions:
             properties = version["properties"]
@@ -349,7 +349,7 @@ class JobsDownload(Walk):
 
 @dataclass(frozen=True)
 class Share:
-    """How many of the storm's faults a walk gets."""
+    """The number of the storm's faults that a walk gets."""
 
     walk: Callable[[Scene, str], Walk]
     faults: int

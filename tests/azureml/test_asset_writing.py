@@ -42,7 +42,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def team_store(stored: Stage) -> str:
-    """A datastore besides the workspace's own."""
+    """Make a datastore besides the workspace's own."""
     account = stored.group.rpartition("rg-")[2]
     container = "team"
     storage = f"{stored.group}/providers/Microsoft.Storage/storageAccounts/st{account}"
@@ -89,9 +89,6 @@ def test_azure_ai_ml_writes_what_the_runner_writes(
 def test_what_is_declared_is_read_back_by_the_sdk(
     stored: Stage, workspace: AzureWorkspace, name: str, tmp_path: Path
 ) -> None:
-    from azure.ai.ml import MLClient
-    from azure.identity import EnvironmentCredential
-
     model = tmp_path / "model"
     model.mkdir()
     (model / "MLmodel").write_text("flavors: {}\n")
@@ -100,13 +97,7 @@ def test_what_is_declared_is_read_back_by_the_sdk(
         wanted = Registration(name, model, more.pop("type"), properties={"p": "1"}, more=more)
         registered = workspace.register(kind, wanted)
         assert registered.properties == {"p": "1"}
-    client = MLClient(
-        EnvironmentCredential(),
-        stored.emulator.cloud.subscription,
-        stored.group.rpartition("/")[2],
-        "scoring",
-        cloud="AzureTest",
-    )
+    client = stored.sdk()
     found = client.models.get(name, "1")
     assert (found.stage, found.flavors) == ("Production", KEYS["model"]["flavors"])
     assert found.properties == {"p": "1"}

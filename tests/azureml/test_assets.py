@@ -22,7 +22,7 @@ from tests.azureml.stage import Stage, change_before_sending, put
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Files in two levels, one empty, one with a name that has to be escaped."""
+    """Write files in two levels, one of them empty, one with a name that must be escaped."""
     path = tmp_path / "input"
     (path / "deep").mkdir(parents=True)
     (path / "a b%20ü#?.csv").write_bytes(b"1,2\n")
@@ -41,7 +41,7 @@ def files(path: Path) -> dict[str, bytes]:
 
 
 def writes(stored: Stage) -> list[str]:
-    """The requests so far that could have changed something."""
+    """Return the requests so far that could have changed something."""
     return [
         str(request)
         for request in stored.emulator.requests
@@ -416,28 +416,13 @@ def test_a_copy_of_what_has_no_hash_is_given_one(
 def test_the_sdk_reads_what_the_runner_registered(
     stored: Stage, workspace: AzureWorkspace, name: str, tmp_path: Path
 ) -> None:
-    from azure.ai.ml import MLClient
-    from azure.identity import ClientSecretCredential
-
     model = tmp_path / "model"
     model.mkdir()
     (model / "MLmodel").write_text("flavors: {}\n")
     wanted = Registration(name, model, "mlflow_model", tags={"a": "b"}, description="few")
     asset = workspace.register("model", wanted)
     table = workspace.register("data", data(name, model))
-    environment = stored.emulator.environment
-    client = MLClient(
-        ClientSecretCredential(
-            environment["AZURE_TENANT_ID"],
-            environment["AZURE_CLIENT_ID"],
-            environment["AZURE_CLIENT_SECRET"],
-            disable_instance_discovery=True,
-        ),
-        stored.emulator.cloud.subscription,
-        stored.group.rpartition("/")[2],
-        "scoring",
-        cloud="AzureTest",
-    )
+    client = stored.sdk()
     found = client.models.get(name, "1")
     assert (found.type, found.path, found.description) == ("mlflow_model", asset.path, "few")
     assert found.tags == {"a": "b", "content_hash": asset.content_hash}

@@ -1,4 +1,4 @@
-"""Signing in as a person does who has nothing set up: at a terminal, in a browser."""
+"""A person who has set nothing up signs in at a terminal, in a browser."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ exec /bin/sleep 1 < /dev/null > /dev/null 2>&1
 
 # Asks for two tokens, and goes on where it gets none.
 _STUBBORN = """
-from runner.azure.clouds import find_cloud
+from runner.azure.clouds import get_cloud
 from runner.azure.credentials import Credential
 from runner.errors import EnvironmentRefused
 
-credential = Credential(find_cloud("AzureTest"), "a-subscription")
+credential = Credential(get_cloud("AzureTest"), "a-subscription")
 for scope in ("https://management.azure.test/.default", "https://ml.azure.test/.default"):
     try:
         credential.get_token(scope)
@@ -144,7 +144,7 @@ class Terminal:
 
 
 class Sitting:
-    """One command at the terminal, and what it shows there."""
+    """A command at the terminal, and the text that it shows there."""
 
     def __init__(self, process: subprocess.Popen[str], terminal: int) -> None:
         self.process = process
@@ -189,7 +189,7 @@ def terminal(stage: Stage, tmp_path: Path) -> Terminal:
 
 
 def visits(stage: Stage) -> int:
-    """How many times a browser came to sign in."""
+    """Return how often a browser came to sign in."""
     return sum(
         request.path.endswith("/oauth2/v2.0/authorize") for request in stage.emulator.requests
     )

@@ -30,7 +30,7 @@ class Environments:
         self.folder.mkdir(parents=True)
 
     def id(self, written: str) -> str:
-        """The id of a job's environment, less the workspace's."""
+        """Return the id of a job's environment, without the workspace's."""
         (self.folder / "train.yml").write_text(JOB + written)
         catalog = read_catalog(self.folder.parent)
         job = catalog.jobs["echo"]["train"]

@@ -12,7 +12,7 @@ from tests.emulator.faults import Answer, forbidden, private_link
 
 
 def links(stage: Stage, folder: Path) -> dict[str, Link]:
-    """All links but the storage's, which needs blobs and is looked at in test_storage."""
+    """Return all links but that of the storage, which needs blobs: test_storage has it."""
     stage.emulator.faults.inject(forbidden(), path="*/datastores", times=None)
     found = examine("outputs", folder / "outputs.json", stage.outputs)
     return {link.name: link for link in found}

@@ -1,4 +1,4 @@
-"""Faults where the blobs are had with the token of who is signed in, and no signature is about."""
+"""Faults where the blobs are read and written with a token, and no signature is used."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from tests.azureml.storm_walks import (
     DataRegister,
     Fetch,
     JobsDownload,
-    ModelsRegister,
     Score,
     Share,
     Walk,
@@ -29,7 +28,7 @@ from tests.emulator.faults import (
 )
 from tests.emulator.request_log import LoggedRequest
 
-_WALKS = (DataRegister, ModelsRegister, Score, Fetch, JobsDownload)
+_WALKS = (DataRegister, Score, Fetch, JobsDownload)  # models are sent as data is
 _BLOBS = (
     *DROPS,
     Weather("storage 429", throttled()),
@@ -62,7 +61,7 @@ def scene(
 
 
 def requests_of(scene: Scene, share: Share) -> list[LoggedRequest]:
-    """What a command asks for in fine weather."""
+    """Return the requests of a command without a fault."""
     walk = share.walk(scene, f"calm-{next(numbers)}")
     scene.emulator.requests.clear()
     ended = scene.run(*walk.words)
@@ -76,7 +75,7 @@ def is_blob(request: LoggedRequest) -> bool:
 
 
 def is_signed(request: LoggedRequest) -> bool:
-    """Whether a signature opens it; the addresses of logs always come with one."""
+    """Tell whether a request is signed; the addresses of logs, which always are, don't count."""
     return "sig" in request.query and "/ExperimentRun/" not in request.path
 
 

@@ -1,4 +1,4 @@
-"""One invocation, one job, whatever the network does."""
+"""An invocation makes one job, whatever the network does."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ CALL = Invocation("echo", data=PLACE)
 
 
 def fresh_call() -> Invocation:
-    """A call whose input no other job has."""
+    """Return a call whose input no other job has."""
     return Invocation("echo", data=f"{PLACE}{uuid.uuid4().hex}/")
 
 
 class Interrupts:
-    """Ctrl-C in the place of the next pauses."""
+    """Interrupts in place of the next pauses."""
 
     def __init__(self, times: int) -> None:
         self._left = times
@@ -54,7 +54,7 @@ class Interrupts:
 
 @pytest.fixture
 def workspace(scored: Scored, monkeypatch: pytest.MonkeyPatch) -> AzureWorkspace:
-    """The workspace, whose jobs are kept but not run."""
+    """Return the workspace, whose jobs are kept but not run."""
     monkeypatch.setattr(scored.emulator.cloud, "jobs", None)
     monkeypatch.setattr(submission, "_FIRST_PAUSE", 0.02)
     return scored.stage.workspace(scored.project.root)
@@ -62,7 +62,7 @@ def workspace(scored: Scored, monkeypatch: pytest.MonkeyPatch) -> AzureWorkspace
 
 @pytest.fixture
 def nameless(scored: Scored, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The service takes no name of a job, not even to show it."""
+    """Let the service ignore the names of jobs, even for display."""
     monkeypatch.setattr(scored.emulator.cloud, "ignores_job_names", True)
 
 

@@ -147,11 +147,11 @@ class Kinds:
         return workspace.train(TrainingRequest(file=file, inputs=inputs))
 
     def sent(self, text: str, **inputs: str) -> dict[str, Any]:
-        """What Azure has of a job, with the workspace's own id left out."""
+        """Return a job as Azure has it, without the workspace's id."""
         return self.get("jobs", self.train(text, **inputs).name)
 
     def names(self) -> set[str]:
-        """Of the jobs of the workspace."""
+        """Return the names of the workspace's jobs."""
         found = self.stage.emulator.cloud.state.children(self.stage.workspace_id)
         return {job.body["name"] for job in found if job.properties.get("jobType")}
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from runner.azureml.connection import Connection
-from runner.azureml.job_outputs import find_output, find_outputs
-from runner.azureml.jobs import find_job, job_record
+from runner.azureml.job_outputs import get_output, list_outputs
+from runner.azureml.jobs import get_job, job_record
 from runner.azureml.storage import Place, storage_of
 from runner.errors import NotFound
 from runner.workspace import Job
@@ -24,7 +24,7 @@ SILENT = Answer(404, "UserError", "The run was not found.")
 
 
 class Written:
-    """A completed job that was never run, and the blobs a test says it wrote."""
+    """A completed job that was never run, and the blobs that a test writes for it."""
 
     def __init__(self, stage: Stage, **properties: Any) -> None:
         self._stage = stage
@@ -35,7 +35,7 @@ class Written:
 
     @property
     def record(self) -> Job:
-        return job_record(self.connection, find_job(self.connection, self.name))
+        return job_record(self.connection, get_job(self.connection, self.name))
 
     def scored(self, folder: str | None = None, action: str = "append_row") -> Written:
         """A child scored, and wrote to a folder of the default datastore."""
@@ -55,7 +55,7 @@ class Written:
         return self.keep(task=task.to_json())
 
     def keep(self, **secrets: Any) -> Written:
-        """What only the stand-in knows of it."""
+        """Keep with the job a fact that only the stand-in knows."""
         state = self._stage.emulator.cloud.state
         job = state.get(f"{self._stage.workspace_id}/jobs/{self.name}")
         assert job is not None
@@ -73,19 +73,19 @@ def test_a_scoring_jobs_predictions_are_found_in_its_childs_definition(stored: S
     assert job.record.output is None
     place = Place(STORE, f"azureml/{job.child}/score")
     stored.emulator.requests.clear()
-    assert find_output(job.connection, job.record, "score") == place
+    assert get_output(job.connection, job.record, "score") == place
     assert [request.path.rpartition("/")[2] for request in stored.emulator.requests] == [
         "children",
         "rundata",
     ]
-    assert find_outputs(job.connection, job.record) == {"score": place}
+    assert list_outputs(job.connection, job.record) == {"score": place}
 
 
 def test_of_an_own_output_place_only_the_jobs_file_is_its_output(stored: Stage) -> None:
     job = Written(stored).scored("scores/march")
-    assert find_output(job.connection, job.record, "score") == Place(STORE, "scores/march/all.csv")
+    assert get_output(job.connection, job.record, "score") == Place(STORE, "scores/march/all.csv")
     script = Written(stored).scored("scores/april", action="summary_only")
-    assert find_output(script.connection, script.record, "score") == Place(STORE, "scores/april")
+    assert get_output(script.connection, script.record, "score") == Place(STORE, "scores/april")
 
 
 @pytest.mark.parametrize("root", ["azureml", "dataset"])
@@ -96,17 +96,17 @@ def test_what_the_history_does_not_tell_is_looked_for_where_jobs_write(
     stored.emulator.faults.inject(SILENT, path="*/rundata", times=None)
     job.upload(f"{root}/{job.child}/score/predictions.csv", f"{root}/{job.child}/scores/x.csv")
     place = Place(STORE, f"{root}/{job.child}/score/")
-    assert find_output(job.connection, job.record, "score") == place
-    assert find_outputs(job.connection, job.record) == {"score": place}
+    assert get_output(job.connection, job.record, "score") == place
+    assert list_outputs(job.connection, job.record) == {"score": place}
 
 
 def test_an_output_that_lies_nowhere_is_not_found(stored: Stage) -> None:
     job = Written(stored).scored()
     with pytest.raises(NotFound, match="has no output 'scores'; did you mean 'score'"):
-        find_output(job.connection, job.record, "scores")
+        get_output(job.connection, job.record, "scores")
     stored.emulator.faults.inject(SILENT, path="*/rundata", times=None)
     with pytest.raises(NotFound, match="has no output 'score'; there are none"):
-        find_output(job.connection, job.record, "score")
+        get_output(job.connection, job.record, "score")
 
 
 def test_a_place_that_the_job_itself_tells_needs_no_question(stored: Stage) -> None:
@@ -114,15 +114,15 @@ def test_a_place_that_the_job_itself_tells_needs_no_question(stored: Stage) -> N
     job = Written(stored, outputs=told).scored()
     record = job.record
     stored.emulator.requests.clear()
-    assert find_output(job.connection, record, "score") == Place(STORE, "told/")
+    assert get_output(job.connection, record, "score") == Place(STORE, "told/")
     assert len(stored.emulator.requests) == 0
-    assert find_outputs(job.connection, record) == {"score": Place(STORE, "told/")}
+    assert list_outputs(job.connection, record) == {"score": Place(STORE, "told/")}
 
 
 def test_a_place_with_a_gap_is_left_to_the_run(stored: Stage) -> None:
     told = {"score": {"uri": "azureml://datastores/${{default_datastore}}/paths/x/"}}
     job = Written(stored, outputs=told).scored()
-    assert find_output(job.connection, job.record, "score").path.startswith("azureml/")
+    assert get_output(job.connection, job.record, "score").path.startswith("azureml/")
 
 
 def test_a_pipelines_outputs_are_its_own_and_not_its_first_childs(stored: Stage) -> None:
@@ -139,8 +139,8 @@ def test_a_pipelines_outputs_are_its_own_and_not_its_first_childs(stored: Stage)
         }
     )
     place = Place(STORE, "own/score/")
-    assert find_output(job.connection, job.record, "score") == place
-    assert find_outputs(job.connection, job.record) == {"score": place}
+    assert get_output(job.connection, job.record, "score") == place
+    assert list_outputs(job.connection, job.record) == {"score": place}
 
 
 @pytest.mark.parametrize("model", ["MLFlowModel", "mlflow_model", "CustomModel", "triton_model"])
@@ -158,7 +158,7 @@ def test_models_and_data_are_asked_of_the_service_that_knows_them(
             }
         }
     )
-    assert find_outputs(job.connection, job.record) == {
+    assert list_outputs(job.connection, job.record) == {
         "model": Place(STORE, "a/model/"),
         "table": Place(STORE, "a/table"),
     }
@@ -168,7 +168,7 @@ def test_what_no_service_knows_is_looked_for_where_jobs_write(stored: Stage) -> 
     job = Written(stored, tags={}).keep(
         **{TOLD: {"outputs": {"table": {"uri": "https://elsewhere.test/a", "type": "UriFile"}}}}
     )
-    assert find_outputs(job.connection, job.record) == {}
+    assert list_outputs(job.connection, job.record) == {}
     job.upload(f"azureml/{job.name}/table/part.csv")
     place = Place(STORE, f"azureml/{job.name}/table/")
-    assert find_output(job.connection, job.record, "table") == place
+    assert get_output(job.connection, job.record, "table") == place

@@ -20,7 +20,7 @@ TRAINING: dict[str, Any] = {"jobType": "Command", "tags": {}}
 
 @pytest.fixture
 def own_stage(stage: Stage) -> Stage:
-    """A workspace in which nobody else trains."""
+    """Return a workspace in which no other test trains."""
     return Stage(stage.emulator, make_workspace(stage.emulator))
 
 
@@ -203,7 +203,7 @@ def test_times_come_from_the_pipelines_stages(stage: Stage, key: str) -> None:
 
 
 def names_of(jobs: Sequence[Job], endpoint: str) -> list[str]:
-    """The jobs of an endpoint: others train and score in this workspace, too."""
+    """Return the jobs of an endpoint, as others train and score in this workspace, too."""
     return [job.name for job in jobs if job.endpoint == endpoint]
 
 

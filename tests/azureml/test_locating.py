@@ -1,4 +1,4 @@
-"""What lies in the cloud already is registered where it lies."""
+"""Files that are in the cloud already are registered where they are."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def lay(workspace: AzureWorkspace, path: str, datastore: str = "workspaceblobsto
 
 
 def trained(stored: Stage, status: str = "Completed", **properties: Any) -> str:
-    """A training job that has ended; returns its name."""
+    """Make a training job that has ended; return its name."""
     return stored.job(
         "fit", status, jobType="Command", command="fit", tags={}, environmentId="e", **properties
     )

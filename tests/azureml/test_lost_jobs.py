@@ -1,4 +1,4 @@
-"""Which of an endpoint's jobs may be the one whose answer was lost."""
+"""A job whose answer was lost is found among an endpoint's jobs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Jobs:
     def add(
         self, shown: str, *, deployment: str = "main", uri: str | None = INPUT, age: int = 0
     ) -> str:
-        """A job that was made some seconds ago, with the input it is listed with."""
+        """Add a job that was made some seconds ago, with the input of its listing."""
         state = self._stage.emulator.cloud.state
         tags = {"azureml.batchrun": "true", "azureml.deploymentname": deployment}
         name = self._stage.job(self._endpoint, "Running", displayName=shown, tags=tags)

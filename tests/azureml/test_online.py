@@ -49,12 +49,12 @@ class Scene:
         return self.workspace.send(endpoint, body, deployment)
 
     def ask(self, method: str, path: str, key: str | None = None, **headers: str) -> Answered:
-        """One request past every client, with the key unless another is given."""
+        """Send a request past every client, with the key unless another is given."""
         body = BODY if method == "POST" else b""
         return self.ask_as(Request(method, path, tuple(headers.items()), body), "key", key)
 
     def ask_as(self, asked: Request, endpoint: str, key: str | None = None) -> Answered:
-        """One request past every client to an endpoint."""
+        """Send a request past every client to an endpoint."""
         url = self.stage.endpoints[endpoint]["scoring_uri"].removesuffix(SCORE) + asked.target
         given = {"Authorization": f"Bearer {key or self.key_of(endpoint)}", **dict(asked.headers)}
         return self.emulator.answer(request(asked.method, url, given, asked.body))
@@ -69,7 +69,7 @@ class Scene:
         return str(self.emulator.arm("POST", path)[1]["primaryKey"])
 
     def asked(self) -> list[str]:
-        """The requests to score since the log was cleared."""
+        """Return the requests to score since the log was cleared."""
         return [str(request) for request in self.emulator.requests if request.path == SCORE]
 
 
@@ -184,7 +184,7 @@ def test_the_key_is_in_no_error(scene: Scene) -> None:
 
 @pytest.fixture(scope="module")
 def sample(made: Scene, tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    """The scene with the sample's model behind the endpoint `sample`."""
+    """Return the scene with the sample's model behind the endpoint `sample`."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in made.emulator.environment.items():
             patch.setenv(name, value)

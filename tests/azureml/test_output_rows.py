@@ -1,4 +1,4 @@
-"""Counting an output's rows, whichever way Azure has laid them out."""
+"""The rows of an output are counted in every form that Azure writes."""
 
 from __future__ import annotations
 

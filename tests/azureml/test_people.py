@@ -1,4 +1,4 @@
-"""What a person needs to read, to score and to register, with no other role: as the page says."""
+"""The roles that the page names are enough to read, to score and to register."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ Roles = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Scene:
-    """A workspace without keys, asked by whoever has the roles that the test gives."""
+    """A workspace without keys, and an account with the roles that the test gives."""
 
     stage: Stage
     data: Path
 
     def signed_in(self, *roles: tuple[str, str]) -> AbstractContextManager[None]:
-        """Hold who signs in to these roles until the block ends."""
+        """Give the account these roles only, until the block ends."""
         given = ((name, self._scope(on)) for name, on in roles)
         return hold(self.stage.emulator, *given)
 

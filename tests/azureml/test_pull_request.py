@@ -83,7 +83,7 @@ class Pipeline:
 def pipeline(
     scoring_cloud: Emulator, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Pipeline]:
-    """Two versions in dev, both promoted to prod, and a branch that pins the second in both."""
+    """Promote two versions from dev to prod, and make a branch that pins the second in both."""
     root = tmp_path_factory.mktemp("pull") / "project"
     project = ScratchProject(root)
     project.write("Pulumi.yaml", "name: sample\nruntime: python\n")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def registry(stored: Stage) -> str:
-    """A registry whose files lie in the workspace's storage account, in containers of its own."""
+    """Make a registry with containers of its own in the workspace's storage account."""
     name = f"team-{stored.group.rpartition('rg-')[2]}"
     account = f"Microsoft.Storage/storageAccounts/st{stored.group.rpartition('rg-')[2]}"
     subscription = f"/subscriptions/{stored.emulator.cloud.subscription}"

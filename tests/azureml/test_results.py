@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.azureml.job_outputs import find_output
-from runner.azureml.jobs import find_job, job_record
+from runner.azureml.job_outputs import get_output
+from runner.azureml.jobs import get_job, job_record
 from runner.azureml.workspace import AzureWorkspace
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.workspace import Invocation, Summary, Transfer
@@ -21,7 +21,7 @@ LINES = 6
 
 @pytest.fixture(scope="session")
 def completed(scored_session: Scored) -> str:
-    """The name of a job that has completed; each test has a folder of its own to fetch it to."""
+    """Return the name of a completed job; each test has a folder of its own to download it to."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in scored_session.emulator.environment.items():
             patch.setenv(name, value)
@@ -144,8 +144,8 @@ def test_where_a_job_says_its_output_place_its_run_is_not_asked(
     scored: Scored, workspace: AzureWorkspace, completed: str
 ) -> None:
     connection = scored.connect()
-    job = job_record(connection, find_job(connection, completed))
-    place = find_output(connection, job, "score")
+    job = job_record(connection, get_job(connection, completed))
+    place = get_output(connection, job, "score")
     change(scored, completed, outputs={"score": {"uri": place.short_uri}})
     try:
         scored.emulator.faults.inject(forbidden(), path="*/rundata", times=None)

@@ -1,4 +1,4 @@
-"""What a job of Azure tracked, as the workspace's own MLflow tells it."""
+"""The run of a job of Azure is read from the workspace's own MLflow."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def jobs(scoring_cloud: Emulator, tmp_path_factory: pytest.TempPathFactory) -> J
 
 @pytest.fixture(scope="module")
 def tracked(jobs: Jobs, scoring_cloud: Emulator) -> str:
-    """The name of a job that tracked; it takes seconds, so there is one."""
+    """Return the name of a job that tracked; as it takes seconds, all tests share it."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in scoring_cloud.environment.items():
             patch.setenv(name, value)
@@ -82,7 +82,7 @@ def tracked(jobs: Jobs, scoring_cloud: Emulator) -> str:
 
 @pytest.fixture(autouse=True)
 def _cloud(stored: Stage) -> None:
-    """This process's environment leads to the cloud."""
+    """Let this process's environment lead to the cloud."""
 
 
 def test_a_run_has_what_its_job_tracked(jobs: Jobs, tracked: str) -> None:

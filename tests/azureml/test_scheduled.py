@@ -44,7 +44,7 @@ config:
 
 
 def asked(job: Resource) -> Any:
-    """What a job was asked for, without what is its own: its names and where its output lies."""
+    """Return a job's request without its names and the place of its output."""
     text = json.dumps([job.secrets, job.properties["tags"]], sort_keys=True)
     return json.loads(
         text.replace(job.body["name"], "JOB").replace(job.secrets["task"]["child"], "")

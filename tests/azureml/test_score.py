@@ -7,25 +7,19 @@ import json
 import ssl
 import time
 import uuid
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from azure.storage.blob import (
-    AccountSasPermissions,
-    ContainerClient,
-    ResourceTypes,
-    generate_account_sas,
-)
+from azure.storage.blob import ContainerClient
 
 from runner.assets.content import hash_path
-from runner.azureml.job_outputs import find_output
-from runner.azureml.jobs import find_job, job_record
+from runner.azureml.job_outputs import get_output
+from runner.azureml.jobs import get_job, job_record
 from runner.azureml.storage import parse_place, storage_of
 from runner.workspace import Asset, Registration
 from tests.azureml.scored import Run, Scored
-from tests.emulator.blobs import Blobs, account_key
+from tests.emulator.blobs import Blobs
 from tests.emulator.faults import storage_forbidden
 
 FIRST = "".join(f"hello,f000.txt,line {line} of 0\n" for line in range(3))
@@ -34,7 +28,7 @@ BOTH = FIRST + FIRST.replace("f000", "f001").replace("of 0", "of 1")
 
 @pytest.fixture(scope="session")
 def assets(scored_session: Scored) -> dict[str, Asset]:
-    """A folder and a file that lie in the workspace already."""
+    """Register a folder and a file, which are in the workspace then."""
     project = scored_session.project
     with pytest.MonkeyPatch.context() as patch:
         for name, value in scored_session.emulator.environment.items():
@@ -55,7 +49,7 @@ def no_nodes(scored: Scored, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def predictions(run: Run, *words: str) -> str:
-    """What `runner score` leaves on this machine."""
+    """Return the predictions that `runner score` leaves on this machine."""
     return Path(run("score", *words, "-o", "json").json()["output"]).read_text()
 
 
@@ -420,21 +414,12 @@ def test_without_a_right_to_the_storage_the_role_is_named(
     role: str,
     begun: bool,
 ) -> None:
-    def narrow(account: str) -> str:
-        return generate_account_sas(
-            account,
-            account_key(account),
-            ResourceTypes(service=True, container=True, object=True),
-            AccountSasPermissions(**rights),
-            expiry=datetime.now(UTC) + timedelta(hours=1),
-        )
-
     (tmp_path / "new.txt").write_text(f"{uuid.uuid4()}\n")
     words = ("--data", "data/lines" if begun else str(tmp_path / "new.txt"))
     if begun:
         assert run("score", *words, "--no-wait").status == 0
     before = scored.jobs()
-    monkeypatch.setattr(scored.emulator.cloud, "sas", narrow)
+    scored.stage.narrow_signatures(monkeypatch, rights)
     result = run("score", *words)
     assert (result.status, result.out) == (3, "")
     assert role in result.err.splitlines()[-1]
@@ -449,7 +434,7 @@ def test_blobs_whose_names_climb_are_not_written(scored: Scored, run: Run, tmp_p
     name = run("score", "--no-wait").out.strip()
     finish(run, name)
     connection = scored.connect()
-    place = find_output(connection, job_record(connection, find_job(connection, name)), "score")
+    place = get_output(connection, job_record(connection, get_job(connection, name)), "score")
     container = storage_of(connection).container(place.datastore)
     _put(scored, container, f"{place.path}/../../../evil.txt")
     target = tmp_path / "results"

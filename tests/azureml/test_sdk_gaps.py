@@ -1,4 +1,4 @@
-"""What azure-ai-ml would lose of a job is sent all the same, or refused by name."""
+"""Keys of a job that azure-ai-ml would leave out are sent all the same, or refused by name."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def kinds(stored: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 
 def leaves(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """Each value of a job with its key, as what is left of it in any spelling."""
+    """Yield each value of a job with its key, in a form that is the same in every spelling."""
     if isinstance(value, dict):
         for name, inner in value.items():
             yield from leaves(inner, str(name))

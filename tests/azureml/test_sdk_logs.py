@@ -39,7 +39,7 @@ def scene(
 
 
 def logged(scene: Scene, *words: str) -> str:
-    """What a command says and logs."""
+    """Return the output and the log of a command."""
     ended = subprocess.run(
         [sys.executable, *LOGGED, *words, "-e", "dev", "--outputs", scene.outputs],
         cwd=scene.root,

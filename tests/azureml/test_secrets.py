@@ -1,4 +1,4 @@
-"""What a person sees, and a log keeps, holds no key, signature or token."""
+"""Neither the terminal nor a log shows a key, a signature or a token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a look at a job costs, next to a script that asks the SDK for it."""
+"""A look at a job costs less than a script that asks the SDK for it."""
 
 from __future__ import annotations
 

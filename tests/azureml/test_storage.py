@@ -1,18 +1,12 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from azure.core.exceptions import ServiceRequestError
-from azure.storage.blob import (
-    AccountSasPermissions,
-    BlobClient,
-    ResourceTypes,
-    generate_account_sas,
-)
+from azure.storage.blob import BlobClient
 
 from runner.azure.errors import translated_errors
 from runner.azure.ways_out import BLOB_READER
@@ -22,7 +16,7 @@ from runner.azureml.health import examine
 from runner.azureml.storage import Place, parse_place, storage_of
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from tests.azureml.stage import Stage
-from tests.emulator.blobs import Blobs, account_key
+from tests.emulator.blobs import Blobs
 from tests.emulator.faults import forbidden, storage_out_of_reach
 
 _PATH = "subscriptions/s/resourcegroups/rg/workspaces/ws/datastores/store/paths/a/b.csv"
@@ -173,16 +167,7 @@ def test_without_a_right_to_the_storage_the_role_is_named(
     role: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def narrow(account: str) -> str:
-        return generate_account_sas(
-            account,
-            account_key(account),
-            ResourceTypes(service=True, container=True, object=True),
-            AccountSasPermissions(**rights),
-            expiry=datetime.now(UTC) + timedelta(hours=1),
-        )
-
-    monkeypatch.setattr(stored.emulator.cloud, "sas", narrow)
+    stored.narrow_signatures(monkeypatch, rights)
     found = {link.name: link for link in examine("outputs", tmp_path / "o.json", stored.outputs)}
     assert found["storage"].state == "failed"
     assert role in found["storage"].text

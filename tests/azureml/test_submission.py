@@ -1,4 +1,4 @@
-"""How often Azure is asked for a job, and how long it is looked for in between."""
+"""A job is asked for, and looked for in between, as often and as long as it should be."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ JOB = {"name": "batchjob-1", "properties": {}}
 
 @dataclass
 class Answer:
-    """What azure-core tells of an answer."""
+    """An answer, as azure-core has it."""
 
     status_code: int
     body: object = None
@@ -48,7 +48,7 @@ LOST = None  # no answer
 
 @dataclass
 class Azure:
-    """Answers one after the other, and finds the job after so many looks; notes what happens."""
+    """Gives answers in turn, finds the job after some looks, and notes what happens."""
 
     answers: list[Answer | EnvironmentRefused | None]
     looks: float = float("inf")
@@ -71,7 +71,7 @@ class Azure:
 
     @property
     def pauses(self) -> list[float]:
-        """The seconds between the first two requests, or after the only one."""
+        """Return the seconds between the first two requests, or after the only one."""
         end = self.happened.index("asked", 1) if self.happened.count("asked") > 1 else None
         return [event for event in self.happened[:end] if isinstance(event, float)]
 

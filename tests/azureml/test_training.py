@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -20,13 +20,10 @@ from runner.errors import EnvironmentRefused, Interrupted, NotFound, RunnerError
 from runner.workspace import LogLine, TrainingRequest
 from tests.azureml.scored import Run
 from tests.azureml.stage import Stage, change_before_sending, make_workspace, put
-from tests.emulator import Emulator, addresses
+from tests.emulator import Emulator
 from tests.emulator.faults import Answer, Drop, Fault, forbidden, server_error, throttled
 from tests.emulator.state import Resource
 from tests.projects import ScratchProject, make_project
-
-if TYPE_CHECKING:
-    from azure.ai.ml import MLClient
 
 SCHEMA = "$schema: https://azuremlschemas.azureedge.net/latest/commandJob.schema.json\n"
 FIT = (
@@ -73,7 +70,7 @@ class Trained:
         return job.name
 
     def refused(self, model: str = "echo", **inputs: str) -> RunnerError:
-        """What a call that makes no job is told."""
+        """Return the error of a call that makes no job."""
         before = self.jobs()
         with pytest.raises(RunnerError) as refused:
             self.workspace().train(TrainingRequest(model, inputs=inputs))
@@ -91,30 +88,17 @@ class Trained:
         return found
 
     def writes(self) -> list[str]:
-        """What was put into the workspace since the log of requests was cleared."""
+        """Return the paths put into the workspace since the log of requests was cleared."""
         return [
             request.path.rpartition("/workspaces/scoring/")[2]
             for request in self.stage.emulator.requests
             if request.method == "PUT" and "/workspaces/scoring/" in request.path
         ]
 
-    def sdk(self) -> MLClient:
-        from azure.ai.ml import MLClient
-        from azure.identity import EnvironmentCredential
-
-        outputs = self.stage.outputs()
-        return MLClient(
-            EnvironmentCredential(),
-            outputs.subscription_id,
-            outputs.resource_group,
-            outputs.workspace,
-            cloud=addresses.CLOUD,
-        )
-
 
 @pytest.fixture(scope="session")
 def training_group(scoring_cloud: Emulator) -> str:
-    """A workspace of its own: what trains there is among the jobs of all."""
+    """Make a workspace for these tests, whose jobs would be listed in others."""
     return make_workspace(scoring_cloud)
 
 
@@ -138,7 +122,7 @@ def trained(
 
 @pytest.fixture
 def not_run(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> Trained:
-    """The same, whose jobs are kept but not run."""
+    """Return the same, whose jobs are kept but not run."""
     monkeypatch.setattr(trained.stage.emulator.cloud, "jobs", None)
     return trained
 
@@ -156,7 +140,7 @@ def test_a_job_is_followed_and_what_it_wrote_is_registered(trained: Trained, run
     assert (registered["job"], registered["type"]) == (job["name"], "custom_model")
     fetched = trained.workspace().download_asset("model", "greeting", trained.project.root / "got")
     assert (fetched / "greeting.txt").read_text() == "fine 2"
-    assert trained.sdk().models.get("greeting", registered["version"]).job_name == job["name"]
+    assert trained.stage.sdk().models.get("greeting", registered["version"]).job_name == job["name"]
 
 
 def test_an_input_given_on_the_command_line_replaces_the_declared_one(trained: Trained) -> None:
@@ -171,7 +155,7 @@ def test_the_sdk_reads_the_job_as_it_is_declared(trained: Trained) -> None:
 
     declared: Any = load_job(trained.declare(more="limits: {timeout: 50}\ntags: {team: risk}\n"))
     name = trained.train()
-    client = trained.sdk()
+    client = trained.stage.sdk()
     found: Any = client.jobs.get(name)._to_job()
     assert (found.type, found.command) == ("command", declared.command)
     assert (found.compute, found.limits, found.tags) == (
