@@ -96,6 +96,7 @@ def _all_but(adapter: str) -> tuple[str, ...]:
         *((adapter, _all_but(adapter), ()) for adapter in ADAPTERS),
         ("runner.azure", ("runner.workspace", "runner.declarations", "runner.engine"), ()),
         ("runner.azure", (*ADAPTERS, "runner.cli", "infra", "runner.environments"), ()),
+        ("runner.remote", (*ADAPTERS, "runner.azure", "runner.cli", "infra"), ()),
         ("runner.declarations", ("runner.workspace", "runner.engine", *ADAPTERS), ()),
         ("runner.venvs", (*ADAPTERS, "runner.cli", "runner.workspace", "infra"), ()),
         ("runner.workspace", ("runner.declarations", "runner.engine", *ADAPTERS), ()),

@@ -8,7 +8,9 @@ in vain.
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -23,7 +25,8 @@ from runner.workspace import Asset, AssetKind, Invocation, Registration, Serving
 from tests.azureml.stage import Stage, make_workspace
 from tests.cli.memory import MemoryWorkspace
 from tests.emulator import Emulator
-from tests.emulator.databricks.seed import SeededLake
+from tests.emulator.databricks.seed import seed_lake
+from tests.emulator.databricks.service import Databricks
 from tests.projects import ScratchProject, add_diabetes
 
 
@@ -37,9 +40,7 @@ def local(_request: pytest.FixtureRequest, root: Path) -> Workspace:
 
 def azureml(request: pytest.FixtureRequest, root: Path) -> Workspace:
     cloud: Emulator = request.getfixturevalue("scoring_emulator")
-    patch: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
-    for name, value in cloud.environment.items():
-        patch.setenv(name, value)
+    enter(request, cloud)
     stage = Stage(cloud, make_workspace(cloud))
     stage.batch("diabetes-batch", ("mlflow", "script"), default="mlflow")
     stage.online("diabetes-online")
@@ -47,7 +48,13 @@ def azureml(request: pytest.FixtureRequest, root: Path) -> Workspace:
 
 
 def databricks(request: pytest.FixtureRequest, root: Path) -> Workspace:
-    lake: SeededLake = request.getfixturevalue("lake")
+    cloud: Emulator = request.getfixturevalue("emulator")
+    enter(request, cloud)
+    service: Databricks = request.getfixturevalue("databricks_service")
+    group = f"rg-{uuid4().hex[:8]}"
+    lake = seed_lake(cloud, service, group)
+    request.addfinalizer(lambda: cloud.arm("DELETE", f"/resourceGroups/{group}"))
+    request.addfinalizer(lambda: service.close(lake.workspace_id))
     lake.endpoints["diabetes-batch"] = {
         "kind": "batch",
         "name": "diabetes-batch",
@@ -63,20 +70,34 @@ def databricks(request: pytest.FixtureRequest, root: Path) -> Workspace:
 WORKSPACES = {"memory": in_memory, "local": local, "azureml": azureml, "databricks": databricks}
 
 
-@pytest.fixture(params=WORKSPACES)
-def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Workspace:
-    root = tmp_path / "project"
+def enter(request: pytest.FixtureRequest, cloud: Emulator) -> None:
+    """Lead the environment of this process to a cloud as long as the fixture lives."""
+    patch = pytest.MonkeyPatch()
+    request.addfinalizer(patch.undo)
+    for name, value in cloud.environment.items():
+        patch.setenv(name, value)
+
+
+@pytest.fixture(scope="module", params=WORKSPACES)
+def workspace(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Workspace:
+    """A workspace that the tests share: each gives what it registers names of its own."""
+    root = tmp_path_factory.mktemp(request.param) / "project"
     add_diabetes(ScratchProject(root))
     return WORKSPACES[request.param](request, root)
 
 
-@pytest.fixture(params=PLATFORMS)
-def real(request: pytest.FixtureRequest, tmp_path: Path) -> Workspace:
-    """Return a workspace that keeps files and begins jobs, which the one in memory only writes
-    down."""
-    root = tmp_path / "project"
-    add_diabetes(ScratchProject(root))
-    return WORKSPACES[request.param](request, root)
+# Those that keep files and begin jobs, which the one in memory only writes down.
+on_real_platforms = pytest.mark.parametrize("workspace", list(PLATFORMS), indirect=True)
+
+_numbers = count()
+
+
+@pytest.fixture
+def patients() -> str:
+    """The name of a data asset that no other test registers."""
+    return f"patients-{next(_numbers)}"
 
 
 def test_every_platform_is_held_to_the_contract() -> None:
@@ -108,90 +129,86 @@ def data(
 
 
 def test_new_content_gets_the_next_version_and_old_content_its_own(
-    workspace: Workspace, source: Source
+    workspace: Workspace, source: Source, patients: str
 ) -> None:
-    versions = [data(workspace, source, content, "patients").version for content in "abab"]
+    versions = [data(workspace, source, content, patients).version for content in "abab"]
     assert versions == ["1", "2", "1", "2"]
 
 
 def test_a_registered_asset_says_what_it_was_registered_as(
-    workspace: Workspace, source: Source
+    workspace: Workspace, source: Source, patients: str
 ) -> None:
-    asset = data(workspace, source, "a", "patients", "7")
-    assert (asset.kind, asset.name, asset.version) == ("data", "patients", "7")
+    asset = data(workspace, source, "a", patients, "7")
+    assert (asset.kind, asset.name, asset.version) == ("data", patients, "7")
     assert (asset.type, asset.base_name, asset.tags) == ("uri_file", "source.csv", {"from": "a"})
-    assert (asset.reference, asset.job) == ("azureml:patients:7", None)
+    assert (asset.reference, asset.job) == (f"azureml:{patients}:7", None)
     assert workspace.asset("data", asset.reference) == asset
 
 
 def test_a_version_that_exists_with_other_content_is_refused(
-    workspace: Workspace, source: Source
+    workspace: Workspace, source: Source, patients: str
 ) -> None:
-    first = data(workspace, source, "a", "patients", "7")
+    first = data(workspace, source, "a", patients, "7")
     with pytest.raises(EnvironmentRefused) as refused:
-        data(workspace, source, "b", "patients", "7")
+        data(workspace, source, "b", patients, "7")
     assert not isinstance(refused.value, NotFound)
-    assert workspace.assets("data", "patients") == [first]
+    assert workspace.assets("data", patients) == [first]
 
 
 def test_assets_are_the_latest_of_each_name_in_the_names_order(
-    workspace: Workspace, source: Source
+    workspace: Workspace, source: Source, patients: str
 ) -> None:
-    assert workspace.assets("data") == []
-    patients = [data(workspace, source, content, "patients") for content in "ab"]
-    clinics = data(workspace, source, "a", "clinics")
-    data(workspace, source, "a", "patients")
-    assert workspace.assets("data") == [clinics, patients[1]]
+    assert not any(asset.name == patients for asset in workspace.assets("data"))
+    _, latest = (data(workspace, source, content, patients) for content in "ab")
+    before = data(workspace, source, "a", f"a-{patients}")
+    data(workspace, source, "a", patients)
+    listed = workspace.assets("data")
+    assert [asset for asset in listed if asset.name.endswith(patients)] == [before, latest]
+    assert [asset.name for asset in listed] == sorted({asset.name for asset in listed})
     assert {asset.kind for asset in workspace.assets("model")} <= {"model"}
 
 
 def test_assets_of_a_name_are_all_its_versions_the_newest_first(
-    workspace: Workspace, source: Source
+    workspace: Workspace, source: Source, patients: str
 ) -> None:
-    first, second = (data(workspace, source, content, "patients") for content in "ab")
+    first, second = (data(workspace, source, content, patients) for content in "ab")
     data(workspace, source, "a", "clinics")
-    assert workspace.assets("data", "patients") == [second, first]
+    assert workspace.assets("data", patients) == [second, first]
 
 
-@pytest.mark.parametrize(
-    ("reference", "version"),
-    [
-        ("azureml:patients", "2"),
-        ("azureml:patients@latest", "2"),
-        ("azureml:patients:1", "1"),
-        ("azureml:patients:2", "2"),
-    ],
-)
-def test_a_reference_finds_its_version(
-    workspace: Workspace, source: Source, reference: str, version: str
-) -> None:
+def test_a_reference_finds_its_version(workspace: Workspace, source: Source, patients: str) -> None:
     for content in "ab":
-        data(workspace, source, content, "patients")
-    assert workspace.asset("data", reference).version == version
+        data(workspace, source, content, patients)
+    for said, version in (("", "2"), ("@latest", "2"), (":1", "1"), (":2", "2")):
+        assert workspace.asset("data", f"azureml:{patients}{said}").version == version
 
 
 @pytest.mark.parametrize("kind", ["model", "data"])
 def test_a_name_that_is_not_there_is_not_found(
-    workspace: Workspace, source: Source, kind: AssetKind
+    workspace: Workspace, source: Source, patients: str, kind: AssetKind
 ) -> None:
     data(workspace, source, "a", "clinics")
-    for reference in ("azureml:patients", "azureml:patients:1", "azureml:patients@latest"):
-        with pytest.raises(NotFound, match="'patients'"):
-            workspace.asset(kind, reference)
-    with pytest.raises(NotFound, match="'patients'"):
-        workspace.assets(kind, "patients")
+    for said in ("", ":1", "@latest"):
+        with pytest.raises(NotFound, match=f"'{patients}'"):
+            workspace.asset(kind, f"azureml:{patients}{said}")
+    with pytest.raises(NotFound, match=f"'{patients}'"):
+        workspace.assets(kind, patients)
 
 
-def test_a_version_that_is_not_there_is_not_found(workspace: Workspace, source: Source) -> None:
-    data(workspace, source, "a", "patients")
-    with pytest.raises(NotFound, match="'patients' has no version '2'"):
-        workspace.asset("data", "azureml:patients:2")
+def test_a_version_that_is_not_there_is_not_found(
+    workspace: Workspace, source: Source, patients: str
+) -> None:
+    data(workspace, source, "a", patients)
+    with pytest.raises(NotFound, match=f"'{patients}' has no version '2'"):
+        workspace.asset("data", f"azureml:{patients}:2")
 
 
-def test_a_name_of_the_other_kind_is_not_found(workspace: Workspace, source: Source) -> None:
-    data(workspace, source, "a", "patients")
+def test_a_name_of_the_other_kind_is_not_found(
+    workspace: Workspace, source: Source, patients: str
+) -> None:
+    data(workspace, source, "a", patients)
     with pytest.raises(NotFound):
-        workspace.asset("model", "azureml:patients")
+        workspace.asset("model", f"azureml:{patients}")
 
 
 def test_jobs_and_endpoints_that_are_not_there_are_not_found(workspace: Workspace) -> None:
@@ -213,13 +230,13 @@ def test_the_default_endpoint_is_one_of_the_batch_endpoints(workspace: Workspace
 
 def test_an_endpoints_default_is_one_of_its_deployments(workspace: Workspace) -> None:
     endpoint = workspace.endpoint("diabetes-batch")
-    assert [deployment.name for deployment in endpoint.deployments if deployment.default] == [
-        endpoint.default
-    ]
+    assert [found.name for found in endpoint.deployments if found.default] == [endpoint.default]
 
 
-def test_a_copy_of_an_asset_is_the_next_version_once(workspace: Workspace, source: Source) -> None:
-    asset = data(workspace, source, "a", "patients")
+def test_a_copy_of_an_asset_is_the_next_version_once(
+    workspace: Workspace, source: Source, patients: str
+) -> None:
+    asset = data(workspace, source, "a", patients)
     copy = replace(asset, name="copies", tags={"from": "patients"})
     first = workspace.receive(copy, workspace.contents("data", asset.reference))
     assert (first.reference, first.tags) == ("azureml:copies:1", {"from": "patients"})
@@ -260,7 +277,8 @@ def test_what_a_workspace_cannot_do_it_refuses(workspace: Workspace) -> None:
             workspace.resume("nowhere")
 
 
-def test_an_invocation_of_what_is_not_there_begins_no_job(real: Workspace) -> None:
+@on_real_platforms
+def test_an_invocation_of_what_is_not_there_begins_no_job(workspace: Workspace) -> None:
     for asked, error in (
         (Invocation("nowhere", data="."), NotFound),
         (Invocation("diabetes-batch", deployment="mlflo", data="."), NotFound),
@@ -270,16 +288,17 @@ def test_an_invocation_of_what_is_not_there_begins_no_job(real: Workspace) -> No
         (Invocation("diabetes-batch", data=".", settings={"mini_batch": "1"}), WrongUsage),
     ):
         with pytest.raises(error):
-            real.invoke(asked)
-    assert real.jobs() == []
+            workspace.invoke(asked)
+    assert workspace.jobs() == []
 
 
+@on_real_platforms
 def test_what_is_downloaded_is_what_was_registered(
-    real: Workspace, source: Source, tmp_path: Path
+    workspace: Workspace, source: Source, tmp_path: Path, patients: str
 ) -> None:
-    asset = data(real, source, "a,b\n1,2\n", "patients")
-    target = real.download_asset("data", asset.reference, tmp_path / "copy")
-    content = real.contents("data", asset.reference)
+    asset = data(workspace, source, "a,b\n1,2\n", patients)
+    target = workspace.download_asset("data", asset.reference, tmp_path / "copy")
+    content = workspace.contents("data", asset.reference)
     assert content.shape == "file"
     assert b"".join(content.files[0].read()) == b"a,b\n1,2\n"
     found = target / "source.csv" if target.is_dir() else target

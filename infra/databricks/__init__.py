@@ -1,1 +1,1 @@
-"""What a stack on Databricks declares; only such a stack imports it."""
+"""The resources of a stack on Databricks; only such a stack imports them."""

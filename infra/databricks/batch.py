@@ -35,7 +35,7 @@ class BatchJob:
 
 @dataclass(frozen=True)
 class BatchEndpoint:
-    """A batch endpoint that has a job at least."""
+    """A batch endpoint that has at least one job."""
 
     name: str
     jobs: Mapping[str, BatchJob]  # by deployment
@@ -43,7 +43,7 @@ class BatchEndpoint:
 
 
 def wheel_path(platform: Platform) -> pulumi.Output[str]:
-    """Where the runner puts its own wheel for the jobs, by its version."""
+    """Return the path where the runner puts its own wheel for the jobs, by its version."""
     file = f"{PACKAGE}-{__version__}-py3-none-any.whl"
     return pulumi.Output.concat(platform.unity.volume.volume_path, "/wheels/", file)
 
@@ -110,7 +110,7 @@ def _declare(declared: BatchDeployment, settings: Settings, platform: Platform) 
 
 
 def _model(declared: BatchDeployment, settings: Settings) -> str | None:
-    """The model of a deployment as MLflow finds it in Unity Catalog."""
+    """Return the address by which MLflow finds a deployment's model in Unity Catalog."""
     if declared.model is None:
         return None
     assert isinstance(declared.model, AssetReference)
@@ -120,7 +120,7 @@ def _model(declared: BatchDeployment, settings: Settings) -> str | None:
 def _new_cluster(
     declared: BatchDeployment, settings: Settings
 ) -> databricks.JobJobClusterNewClusterArgs:
-    """The job's own cluster: as the deployment's `compute` is, with its count and variables."""
+    """Return the job's own cluster: that of `compute`, with the deployment's size and variables."""
     cluster, needs = settings.cluster_of(declared.compute), declared.resources
     args = cluster_args(cluster, settings, needs.instance_count, needs.instance_type)
     variables = {**cluster.spark_env_vars, **declared.settings.environment_variables}

@@ -1,4 +1,4 @@
-"""The clusters that people train on, and what clusters of their own are held to."""
+"""The clusters that people train on, and the policy that clusters have to keep to."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def declare_clusters(settings: Settings, platform: Platform) -> Mapping[str, dat
 def cluster_args(
     cluster: Cluster, settings: Settings, workers: int | None = None, node: str | None = None
 ) -> dict[str, Any]:
-    """What a cluster is made of, wherever it is made.
+    """Return the arguments of a cluster, of the stack's own or of a job's.
 
     `workers` and `node`: for one job of that size on machines of that type.
     """
@@ -102,7 +102,7 @@ def _declare(
 
 
 def _policy(settings: Settings, platform: Platform) -> databricks.ClusterPolicy:
-    """Clusters end by themselves, have one user and say whose they are."""
+    """Declare the policy: clusters end by themselves, have one user and say whose they are."""
     clusters = settings.clusters.values()
     idle = max(IDLE_MINUTES, *(cluster.autotermination_minutes for cluster in clusters))
     modes = sorted({*DEDICATED, *(cluster.data_security_mode for cluster in clusters)})

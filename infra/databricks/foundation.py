@@ -20,7 +20,7 @@ from runner.clouds import CLOUDS
 
 @dataclass(frozen=True)
 class Platform:
-    """What clusters and endpoints are declared against."""
+    """The resources that clusters and endpoints are declared against."""
 
     resource_group: pulumi.Output[str]
     workspace: azure_databricks.Workspace
@@ -30,7 +30,7 @@ class Platform:
 
     @property
     def host(self) -> pulumi.Output[str]:
-        """The address of the workspace."""
+        """Return the address of the workspace."""
         return pulumi.Output.concat("https://", self.workspace.workspace_url)
 
 

@@ -20,7 +20,7 @@ TIMEOUTS = pulumi.CustomTimeouts(create="1h", update="1h")
 
 @dataclass(frozen=True)
 class ServingEndpoint:
-    """An online endpoint that serves a deployment at least."""
+    """An online endpoint that serves at least one deployment."""
 
     resource: databricks.ModelServing
     name: str
@@ -103,7 +103,7 @@ def _entity(
 
 
 def workload_size(instances: int) -> str:
-    """The size that so many machines on Azure come nearest to: 4, 16 or 64 requests at a time."""
+    """Return the size nearest to so many machines on Azure: 4, 16 or 64 requests at a time."""
     if instances == 1:
         return "Small"
     return "Medium" if instances <= 4 else "Large"

@@ -1,4 +1,4 @@
-"""The stack's one output: where the runner finds an environment on Databricks."""
+"""The stack's one output, by which the runner finds an environment on Databricks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def runner_output(
     batch: Sequence[BatchEndpoint],
     online: Sequence[ServingEndpoint],
 ) -> dict[str, Any]:
-    """The output `runner`, whose shape the runner reads; it holds no secret.
+    """Return the output `runner`, whose shape the runner reads; it holds no secret.
 
     An endpoint of which nothing is pinned is not in it, as there is nothing of it.
     """

@@ -1,4 +1,4 @@
-"""The packages of a declared environment, as Databricks installs them beside its runtime's own."""
+"""The packages of a declared environment that Databricks installs beside those of its runtime."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _IMPORTS_AZURE = re.compile(rf"^\s*(?:import|from)\s+{azure_executor.NAMESPACE}\
 
 
 def pypi_packages(environment: Environment, code: Path | None) -> list[str]:
-    """What pip installs, each as pip takes it, in order.
+    """List the requirements that pip installs, in order.
 
     What only Azure's own executor needs is left out, unless a module below `code` imports it.
     """
@@ -31,7 +31,7 @@ def pypi_packages(environment: Environment, code: Path | None) -> list[str]:
 
 
 def unknown_packages(environment: Environment) -> list[str]:
-    """What of a conda file Databricks can't install: packages of conda, and options of pip.
+    """List what of a conda file Databricks can't install: packages of conda, and options of pip.
 
     Raises DeclarationError where the file can't be read.
     """
@@ -44,7 +44,7 @@ def unknown_packages(environment: Environment) -> list[str]:
 
 
 def _imports_azure(code: Path) -> bool:
-    """Whether a Python file below a folder imports anything of Azure's executor."""
+    """Tell whether a Python file below a folder imports anything of Azure's executor."""
     return any(
         _IMPORTS_AZURE.search(file.read_text(encoding="utf-8", errors="replace"))
         for file in code.rglob("*.py")
@@ -52,7 +52,7 @@ def _imports_azure(code: Path) -> bool:
 
 
 def _name(package: str) -> str:
-    """The name in a requirement, in the form in which names are compared."""
+    """Return the name in a requirement, in the form in which names are compared."""
     return re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", package, maxsplit=1)[0]).lower()
 
 

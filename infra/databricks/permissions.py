@@ -1,4 +1,4 @@
-"""Who may run and ask what a workspace has."""
+"""The permissions of those who may run jobs and ask endpoints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one stack on Databricks asks for, typed and checked before anything is declared."""
+"""The settings of a stack on Databricks, typed and checked before anything is declared."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -41,7 +41,7 @@ is_cluster_name = matches(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
 @dataclass(frozen=True, kw_only=True)
 class Autoscale:
-    """Between how many workers a cluster has."""
+    """The range of workers that a cluster may have."""
 
     min_workers: Annotated[int, at_least(0)]
     max_workers: Annotated[int, at_least(1)]
@@ -49,7 +49,7 @@ class Autoscale:
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """One cluster, in the words of Databricks' interface for clusters."""
+    """A cluster, in the words of Databricks' interface for clusters."""
 
     name: str = field(default="", metadata={"given": True})
     spark_version: Runtime
@@ -70,7 +70,7 @@ class Cluster:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(StackSettings):
-    """One stack on Databricks."""
+    """The settings of a stack on Databricks."""
 
     unity_catalog: str  # the catalog that models and files are kept in
     schema: str  # in that
@@ -80,11 +80,11 @@ class Settings(StackSettings):
     groups: tuple[str, ...] = ()  # who may run, ask and register; all users where there is none
 
     def model_name(self, model: AssetReference) -> str:
-        """What Unity Catalog calls a model of the declarations."""
+        """Return the name in Unity Catalog of a model of the declarations."""
         return f"{self.unity_catalog}.{self.schema}.{model.name}"
 
     def cluster_of(self, compute: str | None) -> Cluster:
-        """The cluster that a deployment's `compute` names, or the stack's only one."""
+        """Return the cluster that a deployment's `compute` names, or the stack's only one."""
         return self.clusters.get(compute or "") or next(iter(self.clusters.values()))
 
 
@@ -165,7 +165,7 @@ def _cluster(name: str, node: Node, place: Place) -> Cluster:
 
 
 def _size_problems(cluster: Cluster) -> list[tuple[str, str]]:
-    """What is wrong with how many nodes a cluster has: at which key, and why."""
+    """List what is wrong with the number of a cluster's nodes: each key, and why."""
     sized = [name for name in ("num_workers", "autoscale") if getattr(cluster, name) is not None]
     if cluster.is_single_node:
         text = "goes with more than one node, allowed with is_single_node: no such key"

@@ -1,4 +1,4 @@
-"""What Unity Catalog keeps of a stack, in a storage account of the stack's own."""
+"""The stack's part of Unity Catalog, kept in a storage account of the stack's own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ IN_SCHEMA = (
 
 @dataclass(frozen=True)
 class Unity:
-    """The catalog's parts that others stand on."""
+    """The parts of the catalog that other resources depend on."""
 
     schema: databricks.Schema
     volume: databricks.Volume

@@ -1,4 +1,4 @@
-"""What a declaration or a stack file may say and Databricks has nothing for.
+"""The keys of declarations and stack files for which Databricks has nothing.
 
 Each is said plainly before anything is declared. A declaration serves every environment, so its
 keys may mean nothing here; what a stack file says is meant for this one.
@@ -37,7 +37,7 @@ ONLINE_DEPLOYMENT = (
 
 
 def stack_problems(catalog: Catalog, stack: Path) -> list[Problem]:
-    """The keys under `scoring:endpoints` that mean nothing on Databricks."""
+    """List the keys under `scoring:endpoints` that mean nothing on Databricks."""
     problems: list[Problem] = []
     for name, endpoint in sorted(_endpoints(catalog).items()):
         batch = isinstance(endpoint, BatchEndpoint)
@@ -53,7 +53,7 @@ def stack_problems(catalog: Catalog, stack: Path) -> list[Problem]:
 
 
 def pinned_problems(catalog: Catalog, stack: Path, clusters: Mapping[str, object]) -> list[Problem]:
-    """What keeps the deployments that the stack asks for from Databricks."""
+    """List what keeps the deployments that the stack asks for from running on Databricks."""
     problems: list[Problem] = []
     for _, pipelines in sorted(catalog.pipeline_deployments.items()):
         for _, pipeline in sorted(pipelines.items()):
@@ -82,7 +82,7 @@ def pinned_problems(catalog: Catalog, stack: Path, clusters: Mapping[str, object
 
 
 def _is_asked_for(deployment: Deployment) -> bool:
-    """Whether its model is pinned, or it is a batch one whose script scores without a model."""
+    """Tell whether its model is pinned, or a batch deployment's script scores without a model."""
     batch = isinstance(deployment, BatchDeployment)
     return deployment.pinned or (batch and deployment.model is None)
 
@@ -137,7 +137,7 @@ def _is_number(version: str | None) -> bool:
 def _code_problems(
     deployment: BatchDeployment, stack: Path, problem: ProblemAt
 ) -> Iterator[Problem]:
-    """The code of a script has to lie where the runner can send it from."""
+    """Yield a problem where the code of a script lies where the runner can't send it from."""
     configuration = deployment.code_configuration
     if configuration is None or isinstance(configuration.code, Path):
         return

@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runner.assets.content import Content, counted, hash_content, hash_file, scan
+from runner.assets.content import Content, hash_content, hash_file, scan
 from runner.assets.kinds import ASSET_KINDS, AssetKind
 from runner.assets.rules import check_copy, check_registration, taken_version
 from runner.azureml.asset_writing import Write, wire_properties, write_version
 from runner.azureml.locating import Located, job_place, locate
 from runner.azureml.mltable import referenced_uris
 from runner.azureml.origins import PATH, note
-from runner.azureml.registered import asset_record, find
+from runner.azureml.registered import asset_record
 from runner.azureml.storage import Place, parse_place, storage_of
 from runner.azureml.versions import (
     HASH,
@@ -32,6 +32,7 @@ from runner.azureml.versions import (
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.jobs.addresses import is_job_address, parse_job_address
 from runner.jobs.logged_models import origin_of
+from runner.remote.assets import hash_files
 from runner.workspace import Asset, OnProgress, Registration, Run, Transfer
 
 if TYPE_CHECKING:
@@ -238,30 +239,6 @@ def contents(connection: Connection, asset: Asset) -> Content:
     return find_content(storage_of(connection).container(place.datastore), place.path)
 
 
-def download(
-    connection: Connection, kind: AssetKind, reference: str, target: Path, on_progress: OnProgress
-) -> Path:
-    """Copy an asset to `target` and return it.
-
-    Raises WrongUsage where the target exists, and EnvironmentRefused where it can't be written
-    or the files are not those that were registered.
-    """
-    from runner.assets.fetching import fresh_folder, write
-    from runner.files.atomic import check_absent
-
-    check_absent(target)
-    asset = find(connection, kind, reference)
-    content = contents(connection, asset)
-
-    def show(done: int) -> None:
-        on_progress(Transfer("downloading", asset.reference, done, content.size))
-
-    only = content.files[0].name if content.shape == "file" else None
-    with fresh_folder(target, only) as folder:
-        check_copy(asset, write(content, folder, show))
-    return target
-
-
 def _check_keys(kind: AssetKind, registration: Registration) -> None:
     """Raise WrongUsage for a declared key that a workspace does not use."""
     noun = ASSET_KINDS[kind].noun
@@ -290,11 +267,7 @@ def _register_files(
     store = storage_of(connection).named(str(named)) if named else None
     base_name = path.absolute().name
     content = scan(path, registration.names)
-    read = counted(
-        content, lambda done: on_progress(Transfer("reading", base_name, done, content.size))
-    )
-    hashes = {file.name: hash_file(file) for file in read.files}
-    content_hash = hash_content(content.shape, hashes.items())
+    content_hash, hashes = hash_files(content, base_name, on_progress)
 
     def source() -> _Source:
         place = send_unchanged(

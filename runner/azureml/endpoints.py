@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from runner.invocation.request import Deployments
-from runner.stacks.deploying import first_deployment
+from runner.remote.endpoints import StackEndpoints
 from runner.workspace import DeploymentInfo, EndpointInfo
 
 if TYPE_CHECKING:
@@ -63,41 +63,28 @@ def endpoint_names(
     ]
 
 
-class DeployedEndpoints:
+class DeployedEndpoints(StackEndpoints):
     """The workspace's batch endpoints; implements `runner.invocation.request.BatchEndpoints`.
 
     Resource Manager is asked only for facts that the stack's output lacks.
     """
 
-    default_place = "in the stack file and deploy"
-    none_yet = "the workspace has no batch endpoint: declare one and deploy it"
-
     def __init__(self, connection: Connection, chosen: str | None) -> None:
+        outputs = connection.outputs
+        super().__init__(outputs.endpoints or {}, outputs.stack, chosen)
         self._connection = connection
-        self._chosen = chosen
-        self._known = connection.outputs.endpoints
         self._found: dict[str, dict[str, Any]] = {}
 
-    def first_deployment(self, endpoint: str) -> str:
-        return first_deployment(self._connection.outputs.stack, endpoint)
-
     def names(self) -> Collection[str]:
-        if self._known is None:
-            return endpoint_names(self._connection, ("batch",))
-        return [name for name, known in self._known.items() if known.kind == "batch"]
+        if self._connection.outputs.endpoints is None:
+            return self.all_names()
+        return super().names()
 
     def all_names(self) -> Collection[str]:
         return endpoint_names(self._connection, ("batch",))
 
-    def chosen(self) -> str | None:
-        return self._chosen
-
-    def is_online(self, name: str) -> bool:
-        known = (self._known or {}).get(name)
-        return known is not None and known.kind == "online"
-
     def deployments(self, endpoint: str, asked: str | None) -> Deployments:
-        known = (self._known or {}).get(endpoint)
+        known = self._known.get(endpoint)
         if known is not None and known.scoring_uri:
             told = known.default if asked is None else asked in known.deployments
             if told:
@@ -122,7 +109,7 @@ class DeployedEndpoints:
         """Return the address of an endpoint; its deployments were asked for before."""
         if endpoint in self._found:
             return str(self._found[endpoint]["properties"]["scoringUri"])
-        known = (self._known or {})[endpoint]
+        known = self._known[endpoint]
         assert known.scoring_uri is not None, "else it was looked up"
         return known.scoring_uri
 

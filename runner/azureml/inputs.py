@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.assets.kinds import ASSET_KINDS, INPUT_TYPES, AssetKind, InputType, guess_data_type
+from runner.assets.kinds import ASSET_KINDS, AssetKind, InputType, guess_data_type
 from runner.assets.registering import Registrar, find_or_register
 from runner.azureml.storage import parse_place
 from runner.declarations.references import parse_reference
 from runner.declarations.scoring_request import address_type
 from runner.errors import WrongUsage
 from runner.invocation.input_data import DATA_ID, form_of
-from runner.jobs.input_paths import Chosen, choose_input, counted_names
+from runner.jobs.input_paths import choose_input
+from runner.remote.inputs import check_input_type, register_input
 from runner.workspace import Asset, OnProgress, Registration
 
 if TYPE_CHECKING:
@@ -82,7 +82,9 @@ def find_input(
             f"{asked.partition('?')[0]!r} is no input Azure reads; allowed: a path,"
             " azureml:NAME:VERSION, azureml://datastores/NAME/paths/PATH, https://..."
         )
-    return _of_path(connection, choose_input(asked, catalog.data, type_), assets)
+    chosen = choose_input(asked, catalog.data, type_)
+    asset, notices = register_input(chosen, assets)
+    return Input(asset_id(connection, asset), guess_data_type(chosen.path), chosen.shown, notices)
 
 
 def asset_id(connection: Connection, asset: Asset) -> str:
@@ -112,34 +114,7 @@ def _place_uri(asked: str) -> str:
 
 def _of_asset(connection: Connection, asset: Asset | Model | Data, asked: str | None) -> Input:
     shown = asset.reference if isinstance(asset, Asset) else str(asset.path)
-    if asset.type not in INPUT_TYPES:
-        raise WrongUsage(f"{shown} is of type {asset.type}, allowed: {', '.join(INPUT_TYPES)}")
-    if asked is not None and asked != asset.type:
-        raise WrongUsage(f"{shown} is a {asset.type}, not a {asked}")
+    check_input_type(shown, asset.type, asked)
     kind: InputType = "uri_file" if asset.type == "uri_file" else "uri_folder"
     uri = asset_id(connection, asset) if isinstance(asset, Asset) else shown
     return Input(uri, kind, shown)
-
-
-def _of_path(connection: Connection, chosen: Chosen, assets: Registrar) -> Input:
-    """Register files of this machine, which are uploaded once for all jobs that read them.
-
-    They become a data asset that is named by their content, so that no other asset gets a version
-    of them.
-    """
-    from runner.assets.content import hash_path
-
-    path = chosen.path
-    kind = guess_data_type(path)
-    asset = assets.register(
-        "data",
-        Registration(
-            name=f"input-{hash_path(path, chosen.names)[:16]}",
-            path=path,
-            type=kind,
-            description=f"{Path(chosen.shown).name}, sent as a job's input",
-            names=chosen.names,
-        ),
-    )
-    notices = counted_names(path)[1] if chosen.names is None else ()
-    return Input(asset_id(connection, asset), kind, chosen.shown, notices)

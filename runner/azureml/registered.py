@@ -6,11 +6,10 @@ none, and are shown and downloaded like any.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 from runner.assets.kinds import ASSET_KINDS, AssetKind
-from runner.assets.rules import parse_asset, unknown_name, unknown_version
 from runner.azureml.origins import read_note
 from runner.azureml.versions import (
     HASH,
@@ -20,30 +19,26 @@ from runner.azureml.versions import (
     latest_version,
     list_versions,
 )
+from runner.remote.assets import find_asset, list_assets
 from runner.workspace import Asset
 
 if TYPE_CHECKING:
     from runner.azureml.connection import Connection
 
-_ASKED = 8  # names whose latest version is asked for at once
-
 
 def find(connection: Connection, kind: AssetKind, reference: str) -> Asset:
-    """Return the version that `azureml:name:version` or `azureml:name@latest` means.
+    """Return the version that a reference means, as `find_asset`. Raises WrongUsage, NotFound."""
 
-    The prefix can be left out, and a name alone means its latest version. Raises WrongUsage for
-    what is no reference, and NotFound.
-    """
-    wanted = parse_asset(kind, reference)
-    segment = ASSET_KINDS[kind].segment
-    if wanted.version is None:
-        found = latest_version(connection, segment, wanted.name)
-    else:
-        found = connection.arm.find(segment, wanted.name, "versions", wanted.version)
-    if found is not None:
-        return asset_record(kind, wanted.name, found)
-    versions = [asset.version for asset in listing(connection, kind, wanted.name)]
-    raise unknown_version(kind, wanted.name, wanted.version, versions)
+    def get(name: str, version: str | None) -> Asset | None:
+        if version is None:
+            return _latest(connection, kind, name)
+        found = connection.arm.find(ASSET_KINDS[kind].segment, name, "versions", version)
+        return asset_record(kind, name, found) if found is not None else None
+
+    def versions(name: str) -> list[str]:
+        return [asset.version for asset in listing(connection, kind, name)]
+
+    return find_asset(kind, reference, get, versions)
 
 
 def listing(connection: Connection, kind: AssetKind, name: str | None = None) -> list[Asset]:
@@ -51,21 +46,18 @@ def listing(connection: Connection, kind: AssetKind, name: str | None = None) ->
 
     Raises NotFound for an unknown name.
     """
-    segment = ASSET_KINDS[kind].segment
-    if name is not None:
-        found = list_versions(connection, segment, name)
-        versions = [version for version in found if not archived(version)]
-        if not versions:
-            raise unknown_name(kind, name, _names(connection, kind))
-        return [asset_record(kind, name, version) for version in versions]
-    names = _names(connection, kind)
-    with ThreadPoolExecutor(_ASKED) as pool:
-        latest = list(pool.map(lambda name: latest_version(connection, segment, name), names))
-    return [
-        asset_record(kind, name, version)
-        for name, version in zip(names, latest, strict=True)
-        if version
-    ]
+
+    def versions(name: str) -> list[Asset]:
+        found = list_versions(connection, ASSET_KINDS[kind].segment, name)
+        return [asset_record(kind, name, version) for version in found if not archived(version)]
+
+    return list_assets(
+        kind,
+        name,
+        names=partial(_names, connection, kind),
+        versions=versions,
+        latest=partial(_latest, connection, kind),
+    )
 
 
 def asset_record(kind: AssetKind, name: str, version: Version) -> Asset:
@@ -90,6 +82,11 @@ def asset_record(kind: AssetKind, name: str, version: Version) -> Asset:
         properties=noted.properties,
         stage=properties.get("stage") or None,
     )
+
+
+def _latest(connection: Connection, kind: AssetKind, name: str) -> Asset | None:
+    found = latest_version(connection, ASSET_KINDS[kind].segment, name)
+    return asset_record(kind, name, found) if found else None
 
 
 def _names(connection: Connection, kind: AssetKind) -> list[str]:

@@ -6,28 +6,22 @@ import json
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from shutil import copytree
 from typing import TYPE_CHECKING
 
-from runner.assets.fetching import fresh_folder
 from runner.azureml.downloads import fetch
 from runner.azureml.job_logs import Advance, log_files_of
 from runner.azureml.job_outputs import SCORE, find_output, find_outputs, writing_run
 from runner.azureml.jobs import find_job, job_record, timed
 from runner.azureml.output_rows import count
 from runner.azureml.storage import ARTIFACTS, Place, storage_of
-from runner.errors import EnvironmentRefused, NotFound, RunnerError
-from runner.files.atomic import check_absent
-from runner.jobs.folder import job_folder
+from runner.errors import EnvironmentRefused, NotFound
+from runner.remote.results import OUTPUTS, SUMMARY, collect_once, download_results
 from runner.tally import in_order, told
 from runner.workspace import JobStatus, OnProgress, Summary, Transfer
 
 if TYPE_CHECKING:
     from runner.azureml.connection import Connection
     from runner.workspace import Job
-
-_SUMMARY = "summary.json"
-_OUTPUTS = "named-outputs"
 
 
 def collect(connection: Connection, home: Path, name: str, on_progress: OnProgress) -> Summary:
@@ -36,58 +30,34 @@ def collect(connection: Connection, home: Path, name: str, on_progress: OnProgre
     Raises NotFound for a job that isn't there or whose output is gone, and EnvironmentRefused for
     a job that has not completed.
     """
-    folder = job_folder(home, name)
-    if (folder / _SUMMARY).exists():
-        return read_summary(home, name)
-    job = _completed(connection, name)
-    try:
-        with fresh_folder(folder, private_in=home) as whole:
-            place = find_output(connection, job, SCORE)
-            files = _fetch(connection, place, whole / _OUTPUTS / SCORE, name, on_progress)
-            summary = _sum_up(connection, job, files, folder, whole)
-            (whole / _SUMMARY).write_text(json.dumps(asdict(summary), indent=2) + "\n")
-    except RunnerError:
-        if not (folder / _SUMMARY).exists():
-            raise
-        return read_summary(home, name)  # another process was faster
-    return summary
 
+    def fetch_all(draft: Path, folder: Path) -> None:
+        job = _completed(connection, name)
+        place = find_output(connection, job, SCORE)
+        files = _fetch(connection, place, draft / OUTPUTS / SCORE, name, on_progress)
+        summary = _sum_up(connection, job, files, folder, draft)
+        (draft / SUMMARY).write_text(json.dumps(asdict(summary), indent=2) + "\n")
 
-def read_summary(home: Path, name: str) -> Summary:
-    """Return the summary of a job whose results were downloaded. Raises NotFound for others."""
-    try:
-        content = json.loads((job_folder(home, name) / _SUMMARY).read_text())
-    except FileNotFoundError:
-        raise NotFound(f"the results of job {name!r} were not fetched yet") from None
-    return Summary(**{**content, "notices": tuple(content["notices"])})
+    return collect_once(home, name, fetch_all)
 
 
 def download_job(
     connection: Connection, home: Path, name: str, target: Path, on_progress: OnProgress
 ) -> Path:
-    """Download a job's outputs and logs into the folders of `az ml job download --all`.
-
-    Outputs go to `named-outputs/<name>/`, logs to `artifacts/`; files that `collect` has put into
-    `home` are copied from there. Returns `target`. Raises WrongUsage when it exists, and NotFound
-    where there is nothing to download.
-    """
-    target = target.absolute()
-    check_absent(target)
+    """Fetch a job's outputs and logs; see `download_results`."""
     job = job_record(connection, find_job(connection, name))
-    collected = job_folder(home, name) / _OUTPUTS
-    with fresh_folder(target) as whole:
-        if collected.exists():
-            copytree(collected, whole / _OUTPUTS)
-        else:
-            for output, place in find_outputs(connection, job).items():
-                with suppress(NotFound):  # a job that failed may have written none
-                    _fetch(connection, place, whole / _OUTPUTS / output, name, on_progress)
+
+    def fetch_outputs(folder: Path) -> None:
+        for output, place in find_outputs(connection, job).items():
+            with suppress(NotFound):  # a job that failed may have written none
+                _fetch(connection, place, folder / output, name, on_progress)
+
+    def fetch_logs(folder: Path) -> None:
         logs = Place(ARTIFACTS, f"ExperimentRun/dcid.{writing_run(connection, job)}")
         with suppress(NotFound):
-            _fetch(connection, logs, whole / "artifacts", name, on_progress)
-        if not any(whole.iterdir()):
-            raise NotFound(f"job {name!r}, which is {job.status}, has nothing to download")
-    return target
+            _fetch(connection, logs, folder, name, on_progress)
+
+    return download_results(home, job, target, fetch_outputs, fetch_logs)
 
 
 def _completed(connection: Connection, name: str) -> Job:
@@ -117,7 +87,7 @@ def _sum_up(
     advance = _advance(connection, job.name)
     rows, named, tally = count(files)
     seconds = _seconds(job if job.started_at and job.ended_at else timed(connection, job))
-    output = files[0] if len(files) == 1 else whole / _OUTPUTS / SCORE
+    output = files[0] if len(files) == 1 else whole / OUTPUTS / SCORE
     return Summary(
         job=job.name,
         status=job.status,

@@ -11,10 +11,9 @@ from runner.azureml.endpoints import reference
 from runner.azureml.job_outputs import find_output
 from runner.azureml.jobs import find_job, job_record
 from runner.errors import NotFound
-from runner.jobs.addresses import JobOutput
-from runner.jobs.logged_models import only_model
 from runner.jobs.tracking_server import COMMIT, TrackingServer, read_run
-from runner.workspace import JobStatus, Run
+from runner.remote.results import find_model
+from runner.workspace import Run
 
 if TYPE_CHECKING:
     from runner.azureml.connection import Connection
@@ -45,19 +44,16 @@ def runs_page(connection: Connection) -> str:
 
 
 def model_address(connection: Connection, name: str) -> str:
-    """Return the address of a job's model: its output `model`, else the only one that it logged.
-
-    Raises NotFound for a job that tracks nothing or is not completed, and as `only_model`.
-    """
+    """Return the address of the model that a job made, as `find_model` says. Raises NotFound."""
     job = job_record(connection, find_job(connection, name))
-    if job.type == "batch":
-        raise NotFound(f"job {name!r} is a batch job, which tracks nothing: name a training job")
-    if job.status is not JobStatus.COMPLETED:
-        raise NotFound(f"job {name!r} is {job.status}: only a completed one has results")
-    with suppress(NotFound):
-        find_output(connection, job, "model")
-        return str(JobOutput(name, "model"))
-    return str(only_model(job, tracked_run(connection, name)))
+
+    def has_output() -> bool:
+        with suppress(NotFound):
+            find_output(connection, job, "model")
+            return True
+        return False
+
+    return find_model(job, has_output, lambda: tracked_run(connection, name))
 
 
 def _inputs(declared: Mapping[str, Any]) -> dict[str, str]:

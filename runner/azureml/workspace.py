@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from runner.azureml.abilities import ABILITIES
 from runner.azureml.connection import Connection
 from runner.jobs.kinds import JobType
-from runner.project import read_environment_catalog, stack_file
-from runner.venvs.interpreter import EnvManager
+from runner.remote.workspace import RemoteWorkspace
 from runner.workspace import (
     Asset,
     AssetKind,
@@ -18,12 +16,10 @@ from runner.workspace import (
     Invocation,
     Job,
     LogLine,
-    OnProgress,
     Progress,
     Registration,
     Response,
     Run,
-    Serving,
     Summary,
     TrainingRequest,
 )
@@ -33,12 +29,11 @@ if TYPE_CHECKING:
 
     from runner.assets.content import Content
     from runner.azureml.outputs import Outputs
-    from runner.declarations import Catalog
-    from runner.profile.profile import Profile
+    from runner.invocation.request import BatchEndpoints
     from runner.project import Project
 
 
-class AzureWorkspace:
+class AzureWorkspace(RemoteWorkspace):
     """Implements `runner.workspace.Workspace` over Azure's own interfaces.
 
     Each method calls a function of another module of this package, which it imports.
@@ -47,20 +42,8 @@ class AzureWorkspace:
     abilities = ABILITIES
 
     def __init__(self, project: Project, environment: str, outputs: Outputs) -> None:
-        self.environment = environment
-        self.on_transfer: OnProgress = lambda _: None
-        self.on_notice: Callable[[str], None] = lambda _: None
-        self.on_step: Callable[[str], None] = lambda _: None
-        self.env_manager: EnvManager | None = None
-        self._project = project
-        self._home = project.home / environment  # where the files of its jobs are downloaded to
+        super().__init__(project, environment)
         self._connection = Connection(outputs)
-
-    @cached_property
-    def _catalog(self) -> Catalog:
-        """The declarations as this environment has them."""
-        # A workspace that others deploy to can be used without declarations.
-        return read_environment_catalog(self._project, self.environment, may_be_missing=True)
 
     def register(self, kind: AssetKind, registration: Registration) -> Asset:
         from runner.azureml.asset_writing import write_version_by_sdk
@@ -80,15 +63,10 @@ class AzureWorkspace:
 
         return find(self._connection, kind, reference)
 
-    def download_asset(self, kind: AssetKind, reference: str, target: Path) -> Path:
-        from runner.azureml.assets import download
-
-        return download(self._connection, kind, reference, target, self.on_transfer)
-
-    def contents(self, kind: AssetKind, reference: str) -> Content:
+    def _contents(self, asset: Asset) -> Content:
         from runner.azureml.assets import contents
 
-        return contents(self._connection, self.asset(kind, reference))
+        return contents(self._connection, asset)
 
     def receive(self, asset: Asset, content: Content) -> Asset:
         from runner.azureml.assets import receive
@@ -115,15 +93,10 @@ class AzureWorkspace:
 
         return show_endpoint(self._connection, name)
 
-    def default_endpoint(self) -> str | None:
+    def _batch_endpoints(self, chosen: str | None) -> BatchEndpoints:
         from runner.azureml.endpoints import DeployedEndpoints
-        from runner.declarations import read_stack
-        from runner.invocation.request import default_endpoint
 
-        # The stack file alone is read, so that this works while declarations are wrong.
-        stack = stack_file(self._project, self.environment)
-        chosen = read_stack(stack).default_endpoint if stack else None
-        return default_endpoint(DeployedEndpoints(self._connection, chosen))
+        return DeployedEndpoints(self._connection, chosen)
 
     def invoke(self, invocation: Invocation) -> Job:
         from runner.azureml.inputs import InputAssets
@@ -136,17 +109,6 @@ class AzureWorkspace:
         from runner.azureml.online import send
 
         return send(self._connection, endpoint, body, deployment)
-
-    def serve(
-        self,
-        endpoint: str,
-        serving: Serving,
-        ready: Callable[[str], object],
-        log: Callable[[str], object],
-    ) -> None:
-        from runner.workspace.endpoints import refuse_serving
-
-        raise refuse_serving(self.environment, endpoint)
 
     def train(self, request: TrainingRequest) -> Job:
         from runner.azureml.training import train
@@ -173,20 +135,10 @@ class AzureWorkspace:
 
         return watch(self._connection, name, logs)
 
-    def summary(self, name: str) -> Summary:
-        from runner.azureml.results import read_summary
-
-        return read_summary(self._home, name)
-
     def collect(self, name: str) -> Summary:
         from runner.azureml.results import collect
 
         return collect(self._connection, self._home, name, self.on_transfer)
-
-    def profile(self, name: str) -> Profile:
-        from runner.jobs.profile import predictions_profile
-
-        return predictions_profile(name, self.collect(name).output)
 
     def cancel(self, name: str) -> Job:
         from runner.azureml.jobs import cancel_job

@@ -1,4 +1,4 @@
-"""What this platform's workspaces can do."""
+"""The abilities of this platform's workspaces."""
 
 from __future__ import annotations
 

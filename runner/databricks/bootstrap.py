@@ -1,4 +1,4 @@
-"""What a cluster runs of a training job: it leads the job's own program to its files and its run.
+"""The program that a cluster runs for a training job: it prepares the job's own and runs it.
 
 A copy of this file lies in the volume, and a run is given it with the path of the job's request. A
 task on a cluster that runs already has arguments and no environment variables of its own, and its
@@ -86,7 +86,7 @@ def room_for_models(place: Path) -> Iterator[None]:
 
 
 def _has_dbfs() -> bool:
-    """Whether the folder is there that MLflow takes by itself."""
+    """Tell whether the folder is there that MLflow takes by itself."""
     if not _DBFS.is_mount():
         return False
     try:

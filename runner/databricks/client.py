@@ -1,4 +1,4 @@
-"""Asking a Databricks workspace over its REST interface.
+"""A client of a Databricks workspace's REST interface.
 
 databricks-sdk is not used: its import takes longer than most commands. The tests hold what is
 written and read here against the unmodified package.
@@ -30,7 +30,7 @@ _MANAGEMENT_TOKEN = "X-Databricks-Azure-SP-Management-Token"  # noqa: S105 - the
 
 
 class DatabricksClient(Client):
-    """Requests below a workspace's `/api`: `client.get("2.1", "clusters", "list")`."""
+    """Sends requests below a workspace's `/api`: `client.get("2.1", "clusters", "list")`."""
 
     def __init__(
         self, outputs: Outputs, credential: Credential, resource_manager_scope: str
@@ -43,7 +43,7 @@ class DatabricksClient(Client):
     def listing(
         self, *path: str, key: str, params: Mapping[str, str] | None = None
     ) -> Iterator[Any]:
-        """Every element of a listing, page after page as they are needed."""
+        """Yield every element of a listing; pages are fetched as they are needed."""
         asked = dict(params or {})
         while True:
             content = self.get(*path, params=asked)

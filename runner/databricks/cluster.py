@@ -1,4 +1,4 @@
-"""What runs on a cluster: one batch job, by the same engine as on any machine.
+"""The host of a batch job on a cluster: it runs one job by the same engine as any machine.
 
 It is the entry point of the wheel that a deployment's Databricks Job names, and it is given two
 arguments: where the request lies in a volume, and which model scores. It touches no other absolute
@@ -116,7 +116,7 @@ def _run(
 
 
 def _plan(request: ScoreRequest, model: str, volume: Path, place: Path, folder: Path) -> Plan:
-    """The plan, whose code and input are read from the volume, and whose model is fetched."""
+    """Return the plan of a job: code and input are read from the volume, the model is fetched."""
     home = model_folder(folder)
     settings: dict[str, Any] = dict(request.settings)
     if request.limited:
@@ -153,7 +153,7 @@ def _copy(source: Path, target: Path) -> Path:
 
 
 def _as_begun(plan: Plan, file: Path) -> Plan:
-    """The plan, with the files as they were when the job was begun first: the engine compares."""
+    """Return the plan with the files as they were at the job's first start: the engine compares."""
     if not file.exists():
         return plan
     begun = read_plan(file)

@@ -1,4 +1,4 @@
-"""Folders of code in the volume: `<volume>/code/<hash>/`, sent once by content."""
+"""The folders of code in the volume, `<volume>/code/<hash>/`: each content is sent once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the modules of this package ask Databricks through."""
+"""The connection to a Databricks workspace that the modules of this package share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from runner.databricks.outputs import Outputs
 
 
 class Connection(Session):
-    """A client of a workspace's interface, opened when it is first used, and where that is."""
+    """The address of a workspace and the client of its interface, opened when it is first used."""
 
     def __init__(self, outputs: Outputs) -> None:
         endpoints = outputs.endpoints
@@ -20,5 +20,5 @@ class Connection(Session):
 
     @cached_property
     def api(self) -> DatabricksClient:
-        """The workspace's REST interface: `api.get("2.1", "clusters", "list")`."""
+        """Return the client of the REST interface: `api.get("2.1", "clusters", "list")`."""
         return DatabricksClient(self.outputs, self.credential, self.cloud.resource_manager_scope)

@@ -1,33 +1,26 @@
 """Data assets: folders of the volume, each version with a manifest beside it.
 
 A version's files lie in <volume>/data/<name>/<version>/, and what is known of them in
-<volume>/data/<name>/<version>.json. Who registers first claims the version with a manifest that
-says so and writes the whole one last; until then the version is not there. Where that was cut off,
-whoever registers the same content goes on with it.
+<volume>/data/<name>/<version>.json. A registration first claims its version with a manifest that
+says `"registered": false`, and replaces that once all files are sent; until then the version does
+not count as there. Where it was cut off, the next registration of the same content completes it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
-from runner.assets.content import Content, counted, hash_content, hash_file, scan
+from runner.assets.content import Content, hash_content, hash_file, scan
 from runner.assets.kinds import ASSET_KINDS
-from runner.assets.rules import (
-    check_copy,
-    check_registration,
-    next_version,
-    parse_asset,
-    taken_version,
-    unknown_name,
-    unknown_version,
-)
+from runner.assets.rules import check_copy, check_registration, next_version, taken_version
 from runner.databricks.files import (
     create_file,
     list_folder,
@@ -35,11 +28,12 @@ from runner.databricks.files import (
     remove_file,
     write_file,
 )
-from runner.databricks.job_outputs import output_place
+from runner.databricks.jobs import output_place
 from runner.databricks.places import is_in_volume, place_of
 from runner.databricks.volume import find_content, type_at, upload
 from runner.errors import EnvironmentRefused, WrongUsage
 from runner.jobs.addresses import ARTIFACTS, JobOutput, is_job_address, parse_job_address
+from runner.remote.assets import find_asset, hash_files, list_assets
 from runner.workspace import Asset, OnProgress, Origin, Registration, Transfer
 
 if TYPE_CHECKING:
@@ -53,16 +47,16 @@ _TRIES = 20  # others may take the next number as often, one after the other
 
 @dataclass(frozen=True)
 class Manifest:
-    """What is known of a version of a data asset; the content of its JSON file."""
+    """The content of the JSON file that describes a version of a data asset."""
 
     version: str
     type: str
-    content_hash: str  # empty where nobody took it
+    content_hash: str  # empty where it was not computed
     path: str  # of its file or folder
     base_name: str
     created_at: str  # ISO 8601, UTC
-    registered: bool  # False: its files are on their way
-    claim: str  # of whoever registered it; the same in no other
+    registered: bool  # False while its files are being sent
+    claim: str  # unique to the registration that made it
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
@@ -73,57 +67,41 @@ class Manifest:
 def register(connection: Connection, registration: Registration, on_progress: OnProgress) -> Asset:
     """Register a file or folder, which is sent to the volume, or what lies in the cloud.
 
-    The same content, or the same place, that is registered under this name and type already gives
-    that version back, the newest where there are several, without a byte sent; what else is
-    declared becomes its own. Raises as the local workspace does, WrongUsage for a key that means
+    Where the same content, or the same place, is registered under this name and type already, the
+    newest such version is returned and no file is sent; its description, tags and properties become
+    those of the registration. Raises as the local workspace does, WrongUsage for a key that means
     nothing here, and EnvironmentRefused for a right that is missing on the volume.
     """
     check_registration(_KIND, registration)
     _check_keys(registration)
-    type_ = registration.type
-    wanted = Manifest(
-        version=registration.version or "",
-        type=type_ or "",
-        content_hash="",
-        path="",
-        base_name="",
-        created_at=datetime.now(UTC).isoformat(timespec="microseconds"),
-        registered=False,
-        claim=uuid4().hex,
-        description=registration.description,
-        tags=dict(registration.tags),
-        properties=dict(registration.properties),
-        job=registration.job,
+    name, path = registration.name, registration.path
+    wanted = replace(
+        _new_manifest(registration), version=registration.version or "", job=registration.job
     )
-    path = registration.path
     place = place_of(path)
     if place is None and isinstance(path, str):
         output = _job_output(path)
         place = output_place(connection, output)
         wanted = replace(wanted, job=registration.job or output.job)
     if place is not None:
-        return _register_place(connection, registration.name, wanted, place)
+        return _register_place(connection, name, wanted, place)
     assert isinstance(path, Path)
     base_name = path.absolute().name
     content = scan(path, registration.names)
-    read = counted(
-        content, lambda done: on_progress(Transfer("reading", base_name, done, content.size))
-    )
-    hashes = {file.name: hash_file(file) for file in read.files}
-    wanted = replace(
-        wanted,
-        type=type_ or ASSET_KINDS[_KIND].guess_type(path),
-        content_hash=hash_content(content.shape, hashes.items()),
-        base_name=base_name,
-    )
+    content_hash, hashes = hash_files(content, base_name, on_progress)
 
     def check(arrived: str) -> None:
-        if arrived != wanted.content_hash:
+        if arrived != content_hash:
             raise EnvironmentRefused(f"{path} changed while it was being sent: register it again")
 
-    return _add_unless_there(
-        connection, registration.name, wanted, content, hashes, on_progress, check
+    wanted = replace(
+        wanted,
+        type=wanted.type or ASSET_KINDS[_KIND].guess_type(path),
+        content_hash=content_hash,
+        base_name=base_name,
     )
+    send = partial(_send, connection, base_name, content, hashes, on_progress, check)
+    return _add_unless_there(connection, name, wanted, content, send)
 
 
 def receive(
@@ -132,54 +110,37 @@ def receive(
     """Register a copy of another workspace's asset; content that is there already is not read."""
     content_hash, hashes = asset.content_hash, dict[str, str]()
     if not content_hash:
-        # Whoever registered it took no hash, and it tells whether the content is there already.
+        # The other workspace has none, and without it there is no telling what is there already.
         hashes = {file.name: hash_file(file) for file in content.files}
         content_hash = hash_content(content.shape, hashes.items())
-    wanted = Manifest(
-        version="",
-        type=asset.type,
+    wanted = replace(
+        _new_manifest(asset),
         content_hash=content_hash,
-        path="",
         base_name=asset.base_name,
-        created_at=datetime.now(UTC).isoformat(timespec="microseconds"),
-        registered=False,
-        claim=uuid4().hex,
-        description=asset.description,
-        tags=dict(asset.tags),
-        properties=dict(asset.properties),
         job=asset.job,
         origin=asdict(asset.origin) if asset.origin else None,
     )
-    found = _same(asset.name, wanted, _manifests(connection, asset.name))
+    found = _find_same(asset.name, wanted, _manifests(connection, asset.name))
     if found is not None and found.registered:
         return _asset(asset.name, found)
-    return _add_unless_there(
-        connection,
-        asset.name,
-        wanted,
-        content,
-        hashes,
-        on_progress,
-        lambda arrived: check_copy(asset, arrived),
-    )
+    check = partial(check_copy, asset)
+    send = partial(_send, connection, asset.base_name, content, hashes, on_progress, check)
+    return _add_unless_there(connection, asset.name, wanted, content, send)
 
 
 def find(connection: Connection, reference: str) -> Asset:
-    """Return the version that `azureml:name:version` or `azureml:name@latest` means.
+    """Return the version that a reference means, as `find_asset`. Raises WrongUsage, NotFound."""
 
-    The prefix can be left out, and a name alone means its latest version. Raises WrongUsage for
-    what is no reference, and NotFound.
-    """
-    wanted = parse_asset(_KIND, reference)
-    if wanted.version is not None:
-        found = _read(connection, wanted.name, wanted.version)
-        if found is not None and found.registered:
-            return _asset(wanted.name, found)
-    versions = listing(connection, wanted.name)
-    if wanted.version is None:
-        return versions[0]
-    known = [asset.version for asset in versions]
-    raise unknown_version(_KIND, wanted.name, wanted.version, known)
+    def get(name: str, version: str | None) -> Asset | None:
+        if version is None:
+            return _latest(connection, name)
+        found = _read(connection, name, version)
+        return _asset(name, found) if found is not None and found.registered else None
+
+    def versions(name: str) -> list[str]:
+        return [asset.version for asset in listing(connection, name)]
+
+    return find_asset(_KIND, reference, get, versions)
 
 
 def listing(connection: Connection, name: str | None = None) -> list[Asset]:
@@ -187,23 +148,17 @@ def listing(connection: Connection, name: str | None = None) -> list[Asset]:
 
     Raises NotFound for an unknown name.
     """
-    if name is not None:
-        found = [manifest for manifest in _manifests(connection, name) if manifest.registered]
-        if not found:
-            raise unknown_name(_KIND, name, _names(connection))
-        return [_asset(name, manifest) for manifest in found]
-    names = _names(connection)
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        every = pool.map(lambda name: _manifests(connection, name), names)
-        latest = [
-            (name, next((manifest for manifest in manifests if manifest.registered), None))
-            for name, manifests in zip(names, every, strict=True)
-        ]
-    return [_asset(name, manifest) for name, manifest in latest if manifest]
+    return list_assets(
+        _KIND,
+        name,
+        names=partial(_names, connection),
+        versions=partial(_registered, connection),
+        latest=partial(_latest, connection),
+    )
 
 
 def contents(connection: Connection, asset: Asset) -> Content:
-    """The files of an asset that lies in a volume, which are read only as they are asked for."""
+    """Return the files of an asset in a volume, which are read only as they are asked for."""
     if not is_in_volume(asset.path):
         raise EnvironmentRefused(
             f"{asset.reference} lies at {asset.path}, outside of the volumes of Unity Catalog, and"
@@ -212,8 +167,25 @@ def contents(connection: Connection, asset: Asset) -> Content:
     return find_content(connection, asset.path)
 
 
+def _new_manifest(source: Registration | Asset) -> Manifest:
+    """Return the manifest of a new version, with what is declared of it."""
+    return Manifest(
+        version="",
+        type=source.type or "",
+        content_hash="",
+        path="",
+        base_name="",
+        created_at=datetime.now(UTC).isoformat(timespec="microseconds"),
+        registered=False,
+        claim=uuid4().hex,
+        description=source.description,
+        tags=dict(source.tags),
+        properties=dict(source.properties),
+    )
+
+
 def _job_output(address: str) -> JobOutput:
-    """What an address means of what a job wrote. Raises WrongUsage for any other address."""
+    """Return the job's output that an address names. Raises WrongUsage for any other address."""
     meant = parse_job_address(address) if is_job_address(address) else None
     if not isinstance(meant, JobOutput) or meant.output == ARTIFACTS:
         raise WrongUsage(
@@ -226,14 +198,14 @@ def _job_output(address: str) -> JobOutput:
 
 def _register_place(connection: Connection, name: str, wanted: Manifest, place: str) -> Asset:
     """Register what lies in the cloud, where it lies."""
-    # Other storage can't be looked into from here.
+    # Only in a volume can it be looked at from here.
     type_ = type_at(connection, place) if is_in_volume(place) else None
     if wanted.type and type_ and wanted.type != type_:
         raise WrongUsage(f"{place} is a {type_}, not a {wanted.type}")
     base_name = place.rstrip("/").rpartition("/")[2]
     looks = "uri_file" if "." in base_name else "uri_folder"
     wanted = replace(wanted, type=wanted.type or type_ or looks, path=place, base_name=base_name)
-    return _add_unless_there(connection, name, wanted, None, {}, lambda _: None, lambda _: None)
+    return _add_unless_there(connection, name, wanted)
 
 
 def _check_keys(registration: Registration) -> None:
@@ -254,37 +226,35 @@ def _add_unless_there(
     connection: Connection,
     name: str,
     wanted: Manifest,
-    content: Content | None,
-    hashes: Mapping[str, str],
-    on_progress: OnProgress,
-    check: Callable[[str], None],
+    content: Content | None = None,
+    send: Callable[[str, bool], None] = lambda _folder, _again: None,
 ) -> Asset:
-    """The version that is there already, or a new one, to which the content is sent.
+    """Return the version that is there already, or make one, to which the content is sent.
 
-    `check` gets the hash of what was sent, and raises where that is not to be registered.
+    Without a content nothing is sent. `send` gets the folder of the version, and whether the same
+    was sent there before and cut off.
     """
-    asked = wanted.version
     for _ in range(_TRIES):
-        known = _manifests(connection, name)
-        found = _same(name, wanted, known)
+        found = _find_same(name, wanted, _manifests(connection, name))
         if found is not None and found.registered:
-            return _asset(name, _amended(connection, name, found, wanted))
-        if found is not None:  # cut off, or on its way by another hand
+            return _asset(name, _amend(connection, name, found, wanted))
+        if found is not None:  # cut off, or another process is sending it
             claimed = replace(wanted, version=found.version, path=found.path)
         else:
-            version = asked or next_version([*_numbers(connection, name)])
-            claimed = _placed(connection, name, replace(wanted, version=version), content)
+            version = wanted.version or next_version(_taken_versions(connection, name))
+            claimed = replace(wanted, version=version)
+            if content is not None:
+                folder = _folder(connection, name, version)
+                file = f"/{content.files[0].name}" if content.shape == "file" else ""
+                claimed = replace(claimed, path=folder + file)
             if not _claim(connection, name, claimed):
                 continue
-        if content is not None:
-            folder = _folder(connection, name, claimed.version)
-            again = found is not None
-            try:
-                check(_send(connection, folder, wanted, content, hashes, on_progress, again=again))
-            except (EnvironmentRefused, WrongUsage):
-                if not again:
-                    _give_back(connection, name, claimed)
-                raise
+        try:
+            send(_folder(connection, name, claimed.version), found is not None)
+        except (EnvironmentRefused, WrongUsage):
+            if found is None:  # the claim is given back, and nobody's folder stays
+                remove_file(connection, _file(connection, name, claimed.version))
+            raise
         made = replace(claimed, registered=True)
         _write(connection, name, made)
         return _asset(name, made)
@@ -295,50 +265,34 @@ def _add_unless_there(
 
 def _send(
     connection: Connection,
-    folder: str,
-    wanted: Manifest,
+    base_name: str,
     content: Content,
     hashes: Mapping[str, str],
     on_progress: OnProgress,
-    *,
+    check: Callable[[str], None],
+    folder: str,
     again: bool,
-) -> str:
-    size, base_name = content.size, wanted.base_name
+) -> None:
+    """Send a content to a folder of the volume; `check` gets the hash of what was sent."""
 
     def show(done: int) -> None:
-        on_progress(Transfer("uploading", base_name, done, size))
+        on_progress(Transfer("uploading", base_name, done, content.size))
 
-    return upload(connection, folder, content, hashes, show, again=again)
+    check(upload(connection, folder, content, hashes, show, again=again))
 
 
 def _claim(connection: Connection, name: str, manifest: Manifest) -> bool:
-    """Take a version, unless another has it."""
+    """Take a version, unless another registration has it."""
     path = _file(connection, name, manifest.version)
     if create_file(connection, path, _text(manifest)):
         return True
-    # An answer that was lost may have been the one that said it is taken.
+    # The answer to an earlier try, which was lost, may have said that it succeeded.
     found = _read(connection, name, manifest.version)
     return found is not None and found.claim == manifest.claim
 
 
-def _give_back(connection: Connection, name: str, manifest: Manifest) -> None:
-    """Take back a claim after files that were refused; the folder stays as nobody's."""
-    remove_file(connection, _file(connection, name, manifest.version))
-
-
-def _placed(
-    connection: Connection, name: str, manifest: Manifest, content: Content | None
-) -> Manifest:
-    """The manifest with the place that its files get; of what lies elsewhere, as it is."""
-    if content is None:
-        return manifest
-    folder = _folder(connection, name, manifest.version)
-    inside = f"{folder}/{content.files[0].name}" if content.shape == "file" else folder
-    return replace(manifest, path=inside)
-
-
-def _same(name: str, wanted: Manifest, known: list[Manifest]) -> Manifest | None:
-    """The newest version of the same; only the one asked for, where one is."""
+def _find_same(name: str, wanted: Manifest, known: list[Manifest]) -> Manifest | None:
+    """Return the newest version of the same; only the one asked for, where one is."""
     for manifest in known:
         if wanted.content_hash:
             matches = manifest.content_hash == wanted.content_hash
@@ -358,7 +312,7 @@ def _same(name: str, wanted: Manifest, known: list[Manifest]) -> Manifest | None
     return None
 
 
-def _amended(connection: Connection, name: str, found: Manifest, wanted: Manifest) -> Manifest:
+def _amend(connection: Connection, name: str, found: Manifest, wanted: Manifest) -> Manifest:
     """Give a version what a later registration of the same declares besides."""
     new = replace(
         found,
@@ -376,28 +330,37 @@ def _names(connection: Connection) -> list[str]:
     return [entry.name for entry in list_folder(connection, _root(connection)) if entry.is_folder]
 
 
-def _numbers(connection: Connection, name: str) -> Iterator[str]:
-    """Every version that a file or a folder stands for, finished or not."""
-    for entry in list_folder(connection, f"{_root(connection)}/{name}"):
-        yield entry.name.removesuffix(".json")
+def _taken_versions(connection: Connection, name: str) -> list[str]:
+    """List every version that a file or a folder stands for, finished or not."""
+    entries = list_folder(connection, f"{_root(connection)}/{name}")
+    return [entry.name.removesuffix(".json") for entry in entries]
+
+
+def _registered(connection: Connection, name: str) -> list[Asset]:
+    """List the finished versions of a name, newest first."""
+    manifests = _manifests(connection, name)
+    return [_asset(name, manifest) for manifest in manifests if manifest.registered]
+
+
+def _latest(connection: Connection, name: str) -> Asset | None:
+    return next(iter(_registered(connection, name)), None)
 
 
 def _manifests(connection: Connection, name: str) -> list[Manifest]:
-    """What is known of every version of a name, the newest first; none where it is unknown."""
-    entries = list_folder(connection, f"{_root(connection)}/{name}")
+    """Read the manifest of every version of a name, newest first; none where it is unknown."""
     versions = [
         entry.name.removesuffix(".json")
-        for entry in entries
+        for entry in list_folder(connection, f"{_root(connection)}/{name}")
         if not entry.is_folder and entry.name.endswith(".json")
     ]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        read = list(pool.map(lambda version: _read(connection, name, version), versions))
+        read = list(pool.map(partial(_read, connection, name), versions))
     found = [manifest for manifest in read if manifest is not None]
     return sorted(found, key=lambda manifest: manifest.created_at, reverse=True)
 
 
 def _read(connection: Connection, name: str, version: str) -> Manifest | None:
-    """What is known of a version; None where there is none, or a file of somebody else."""
+    """Read the manifest of a version; None where there is none, or a file of somebody else."""
     text = read_file(connection, _file(connection, name, version))
     if text is None:
         return None

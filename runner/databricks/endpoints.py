@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from runner.invocation.request import Deployments
+from runner.remote.endpoints import StackEndpoints
 from runner.stacks.deploying import first_deployment
 from runner.workspace import DeploymentInfo, EndpointInfo
 
@@ -22,7 +23,7 @@ _IN_REGISTRY = "models:/"
 
 
 def list_endpoints(connection: Connection, catalog: Catalog) -> list[EndpointInfo]:
-    """Every batch endpoint of the stack, and every serving endpoint of its or its schema's models.
+    """List the stack's batch endpoints, and the serving endpoints of the stack and its models.
 
     They come by name: the logical one where the stack knows it.
     """
@@ -39,7 +40,7 @@ def list_endpoints(connection: Connection, catalog: Catalog) -> list[EndpointInf
 
 
 def show_endpoint(connection: Connection, catalog: Catalog, name: str) -> EndpointInfo:
-    """An endpoint by its logical or its actual name. Raises NotFound."""
+    """Return an endpoint by its logical or its actual name. Raises NotFound."""
     for logical, known in connection.outputs.endpoints.items():
         if known.kind == "batch" and name in (logical, known.name):
             return _batch(connection, catalog, logical, known)
@@ -52,24 +53,24 @@ def show_endpoint(connection: Connection, catalog: Catalog, name: str) -> Endpoi
 
 
 def find_serving(connection: Connection, actual: str) -> Mapping[str, Any] | None:
-    """A serving endpoint as the workspace has it, with its traffic; None where there is none."""
+    """Return a serving endpoint as the workspace has it, with its traffic; None without one."""
     found: Mapping[str, Any] | None = connection.api.find(*SERVING, actual)
     return found
 
 
 def serving_names(connection: Connection) -> list[str]:
-    """The names of the online endpoints, logical where the stack knows them."""
+    """List the names of the online endpoints, logical where the stack knows them."""
     return [connection.logical_name(name) for name in _serving_names(connection)]
 
 
 def served_entities(endpoint: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """What an endpoint serves; where it has never been ready, what it is to serve."""
+    """List what an endpoint serves; if it has never been ready, what it is going to serve."""
     config = endpoint.get("config") or endpoint.get("pending_config") or {}
     return list(config.get("served_entities") or ())
 
 
 def traffic_of(endpoint: Mapping[str, Any]) -> dict[str, int]:
-    """The percentage of the requests that each served entity gets."""
+    """Return the percentage of the requests that each served entity gets."""
     config = endpoint.get("config") or endpoint.get("pending_config") or {}
     routes = (config.get("traffic_config") or {}).get("routes") or ()
     return {
@@ -81,7 +82,7 @@ def traffic_of(endpoint: Mapping[str, Any]) -> dict[str, int]:
 
 
 def state_of(endpoint: Mapping[str, Any]) -> str:
-    """The state of a serving endpoint in words; of one that is not ready with the reasons."""
+    """Describe the state of a serving endpoint in words, with the reasons why it is not ready."""
     state = endpoint.get("state") or {}
     said = [str(state.get("ready") or "of unknown state").replace("_", " ").lower()]
     update = str(state.get("config_update") or "NOT_UPDATING")
@@ -100,50 +101,30 @@ def state_of(endpoint: Mapping[str, Any]) -> str:
     return ", ".join(said)
 
 
-class DeployedEndpoints:
+class DeployedEndpoints(StackEndpoints):
     """The workspace's batch endpoints; implements `runner.invocation.request.BatchEndpoints`.
 
     The stack's output knows them all, so nothing is asked.
     """
 
-    default_place = "in the stack file and deploy"
-    none_yet = "the workspace has no batch endpoint: declare one and deploy it"
-
     def __init__(self, connection: Connection, chosen: str | None) -> None:
+        outputs = connection.outputs
+        super().__init__(outputs.endpoints, outputs.stack, chosen)
         self._connection = connection
-        self._chosen = chosen
-        self._known = connection.outputs.endpoints
-
-    def first_deployment(self, endpoint: str) -> str:
-        return first_deployment(self._connection.outputs.stack, endpoint)
-
-    def names(self) -> Collection[str]:
-        return [name for name, known in self._known.items() if known.kind == "batch"]
 
     def all_names(self) -> Collection[str]:
         return self.names()
 
-    def chosen(self) -> str | None:
-        return self._chosen
-
-    def is_online(self, name: str) -> bool:
-        known = self._known.get(name)
-        return known is not None and known.kind == "online"
-
     def deployments(self, endpoint: str, asked: str | None) -> Deployments:
-        known = self._known.get(endpoint)
+        known = self._connection.outputs.endpoints.get(endpoint)
         if known is None or known.kind != "batch":
             way = self.first_deployment(endpoint)
             raise self._connection.missing("batch endpoint", endpoint, self.names, way)
         return Deployments(known.jobs.keys(), known.default)
 
-    def job_id(self, endpoint: str, deployment: str) -> int:
-        """The Databricks job of a deployment that was asked for."""
-        return self._known[endpoint].jobs[deployment].job_id
-
 
 def reference(connection: Connection, model: str | None) -> str | None:
-    """`azureml:<name>:<version>` of a model of the stack's schema; of others the address."""
+    """Return `azureml:<name>:<version>` for a model of the stack's schema, else the address."""
     if model is None:
         return None
     name, _, version = model.removeprefix(_IN_REGISTRY).rpartition("/")
@@ -152,7 +133,7 @@ def reference(connection: Connection, model: str | None) -> str | None:
 
 
 def _serving_names(connection: Connection) -> Iterator[str]:
-    """The actual names of the serving endpoints that belong to the environment."""
+    """Yield the actual names of the serving endpoints that belong to the environment."""
     known = {
         endpoint.name
         for endpoint in connection.outputs.endpoints.values()

@@ -27,7 +27,7 @@ _PACKAGES = {
 
 
 def open_workspace(project: Project, environment: str, source: Source, /) -> Workspace:
-    """The workspace that a source leads to. Raises WrongUsage, NotFound, EnvironmentRefused."""
+    """Open a source's workspace. Raises WrongUsage, NotFound, EnvironmentRefused."""
     _check_packages(environment)
     from runner.databricks.workspace import DatabricksWorkspace
 
@@ -37,7 +37,7 @@ def open_workspace(project: Project, environment: str, source: Source, /) -> Wor
 def describe(
     project: Project, environment: str, source: Source, _workspace: Callable[[], Workspace], /
 ) -> dict[str, Any]:
-    """The workspace's address, and the names its endpoints have there. Raises as `read_address`."""
+    """Return the workspace's address and the names of its endpoints. Raises as `read_address`."""
     outputs = read_address(project, environment, source)
     return {
         "cloud": outputs.cloud,
@@ -53,7 +53,7 @@ def describe(
 
 
 def examine(project: Project, environment: str, source: Source, _full: bool, /) -> Iterator[Link]:
-    """Each link of the chain that leads to the workspace, as it is looked at.
+    """Yield each link of the chain that leads to the workspace, as it is looked at.
 
     Raises EnvironmentRefused where a package is missing; all else that is wrong is a link that
     failed.

@@ -1,4 +1,4 @@
-"""Files of a workspace by their path: /Volumes/<catalog>/<schema>/<volume>/..., one at a time.
+"""Single files of a workspace by their path: /Volumes/<catalog>/<schema>/<volume>/...
 
 A file is written whole or not at all. It can't be appended to, and a folder can't be renamed.
 https://docs.databricks.com/api/azure/workspace/files
@@ -26,7 +26,7 @@ _EXISTS = ("ALREADY_EXISTS", "FILE_ALREADY_EXISTS", "RESOURCE_ALREADY_EXISTS")
 
 @dataclass(frozen=True)
 class Entry:
-    """What lies in a folder."""
+    """A file or a folder in a listed folder."""
 
     path: str  # whole
     name: str
@@ -35,7 +35,7 @@ class Entry:
 
 
 def list_folder(connection: Connection, path: str) -> list[Entry]:
-    """What lies in a folder itself, by name; nothing where there is no folder."""
+    """List what lies directly in a folder, by name; nothing where there is no folder."""
     found = connection.api.listing("2.0", "fs", "directories", *_parts(path), key="contents")
     try:
         entries = [
@@ -53,7 +53,7 @@ def list_folder(connection: Connection, path: str) -> list[Entry]:
 
 
 def file_size(connection: Connection, path: str) -> int | None:
-    """The bytes of a file; None where there is none."""
+    """Return the size of a file in bytes; None where there is none."""
     api = connection.api
     answer = api.send("HEAD", api.url("2.0", "fs", "files", *_parts(path)), accept=(404,))
     if answer.status_code == 404:
@@ -62,14 +62,14 @@ def file_size(connection: Connection, path: str) -> int | None:
 
 
 def read_file(connection: Connection, path: str) -> bytes | None:
-    """The bytes of a small file; None where there is none."""
+    """Return the bytes of a small file; None where there is none."""
     api = connection.api
     answer = api.send("GET", api.url("2.0", "fs", "files", *_parts(path)), accept=(404,))
     return None if answer.status_code == 404 else answer.content
 
 
 def read_pieces(connection: Connection, path: str, size: int) -> Iterator[bytes]:
-    """The bytes of a file of a known size, piece after piece.
+    """Yield the bytes of a file of a known size, piece after piece.
 
     Raises EnvironmentRefused where the file is another one by now.
     """
@@ -148,7 +148,7 @@ def remove_folder(connection: Connection, path: str) -> None:
 
 
 class _Body:
-    """A file's bytes as the body of a request, which can be sent again from its beginning."""
+    """A file's bytes as the body of a request, which can be sent again from the beginning."""
 
     def __init__(self, file: ContentFile, count: Callable[[int], None]) -> None:
         self._file = file
@@ -200,7 +200,7 @@ class _Body:
 
     @property
     def digest(self) -> str:
-        """The hash of the bytes that were read since the beginning."""
+        """Return the hash of the bytes that were read since the beginning."""
         return self._hash.hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Each link between a person and the endpoints of a Databricks workspace."""
+"""The links of the chain between a person and the endpoints of a Databricks workspace."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _TROUBLES = ("CLIENT_ERROR", "CLOUD_FAILURE", "SERVICE_FAULT")  # for which a cl
 
 
 def examine(source: str, file: Path, read: Callable[[], Outputs]) -> Iterator[Link]:
-    """Each link of the chain, as it is looked at; behind a broken one the rest is skipped.
+    """Yield each link of the chain as it is looked at; behind a broken one the rest is skipped.
 
     `source` is what kind of description leads to the workspace and `read` reads it.
     """

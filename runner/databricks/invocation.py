@@ -1,4 +1,4 @@
-"""Asking a batch deployment to score: a request in the volume, and one run of its job."""
+"""The invocation of a batch deployment: a request in the volume, and one run of its job."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def invoke(
 
 
 def _job_of(connection: Connection, request: Request) -> BatchJob:
-    """The Databricks Job of a deployment. Raises EnvironmentRefused."""
+    """Return the Databricks Job of a deployment. Raises EnvironmentRefused."""
     endpoint = connection.outputs.endpoints[request.endpoint]
     try:
         return endpoint.jobs[request.deployment]
@@ -103,7 +103,7 @@ def _job_of(connection: Connection, request: Request) -> BatchJob:
 
 
 def _model(job: BatchJob) -> str | None:
-    """The model of a deployment, which has models:/catalog.schema.name/version, by its asset."""
+    """Return the reference to a deployment's model, of models:/catalog.schema.name/version."""
     if job.model is None:
         return None
     name, _, version = job.model.removeprefix("models:/").partition("/")
@@ -111,7 +111,7 @@ def _model(job: BatchJob) -> str | None:
 
 
 def _output(connection: Connection, asked: str | None, job: str) -> str:
-    """The folder in the volume in which the output appears."""
+    """Return the folder in the volume in which the output will appear."""
     if asked is None:
         return f"jobs/{job}/named-outputs/score"
     root = f"{connection.outputs.volume}/"

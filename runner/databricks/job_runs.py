@@ -1,4 +1,4 @@
-"""The runs in which Databricks carries out a job: found, begun once, stopped, and what they say.
+"""The runs in which Databricks carries out a job: they are begun once, found, read and stopped.
 
 A job of ours is a folder in the volume, `<volume>/jobs/<name>/`, with its `request.json`. A run
 is given the path of that file, so that any machine that sees the run knows of which job it is. A
@@ -69,17 +69,17 @@ _OF_CLUSTERS = (
 
 
 def name_job(stem: str) -> str:
-    """A job's name that no other has: what it does, and eight digits."""
+    """Return a name that no other job has: what it does, and eight digits."""
     return f"{stem[:_LONGEST_STEM].rstrip('-')}-{uuid.uuid4().hex[:8]}"
 
 
 def place_of(connection: Connection, job: str) -> str:
-    """A job's folder in the volume."""
+    """Return a job's folder in the volume."""
     return f"{connection.outputs.volume}/jobs/{job}"
 
 
 def request_of(connection: Connection, job: str) -> str:
-    """Where a job's request lies, which is what its runs are given."""
+    """Return the path of a job's request, which its runs are given."""
     return f"{place_of(connection, job)}/{FILE}"
 
 
@@ -130,13 +130,13 @@ def note_run(connection: Connection, job: str, run: int) -> None:
 
 
 def known_runs(connection: Connection, job: str) -> list[int]:
-    """The ids of a job's runs that were written down, the latest last."""
+    """List the ids of a job's runs that were written down, the latest last."""
     content = read_file(connection, f"{place_of(connection, job)}/{_RUNS}")
     return [int(run) for run in json.loads(content)["runs"]] if content else []
 
 
 def find_run(connection: Connection, job: str, job_id: int | None) -> Mapping[str, Any] | None:
-    """The latest run of a job; None where Databricks has none, or has forgotten it.
+    """Return the latest run of a job; None where Databricks has none, or has forgotten it.
 
     `job_id` is the Databricks Job that it is a run of; None: it was submitted. A run whose answer
     never arrived is not written down, and is looked for among the others.
@@ -162,14 +162,14 @@ def get_run(connection: Connection, run: int) -> Any:
 
 
 def lost_run(connection: Connection, job: str, job_id: int | None) -> Mapping[str, Any] | None:
-    """The latest run of a job among those of its Databricks Job, or those that were submitted."""
+    """Return the latest run of a job among those of its Databricks Job, or the submitted ones."""
     wanted = request_of(connection, job)
     runs = list_runs(connection, job_id)
     return next((run for run in runs if asked_of(run) == wanted), None)
 
 
 def list_runs(connection: Connection, job_id: int | None) -> Iterator[Mapping[str, Any]]:
-    """The runs of a Databricks Job, else those that were submitted; the latest first.
+    """Yield the runs of a Databricks Job, else those that were submitted; the latest first.
 
     No more than the latest thousand are looked at: others use the workspace, too.
     """
@@ -185,7 +185,7 @@ def list_runs(connection: Connection, job_id: int | None) -> Iterator[Mapping[st
 
 
 def asked_of(run: Mapping[str, Any]) -> str | None:
-    """The request that a run was given."""
+    """Return the path of the request that a run was given."""
     for parameter in run.get("job_parameters") or ():
         if parameter.get("name") == "request":
             return str(parameter.get("value") or parameter.get("default") or "") or None
@@ -197,7 +197,7 @@ def asked_of(run: Mapping[str, Any]) -> str | None:
 
 
 def job_of(connection: Connection, run: Mapping[str, Any]) -> str | None:
-    """The name of the job of ours that a run belongs to; None for anybody else's."""
+    """Return the name of the runner's job that a run belongs to; None for anybody else's run."""
     place, _, file = (asked_of(run) or "").rpartition("/")
     folder, _, job = place.rpartition("/")
     ours = file == FILE and folder == f"{connection.outputs.volume}/jobs"
@@ -205,7 +205,7 @@ def job_of(connection: Connection, run: Mapping[str, Any]) -> str | None:
 
 
 def status_of(run: Mapping[str, Any]) -> JobStatus:
-    """How a run stands, in the words of this package."""
+    """Return the status of a run, as the status of a job."""
     state = run.get("state") or {}
     life = str(state.get("life_cycle_state") or (run.get("status") or {}).get("state") or "")
     if life in _LIFE:
@@ -216,7 +216,7 @@ def status_of(run: Mapping[str, Any]) -> JobStatus:
 
 
 def moment(run: Mapping[str, Any], key: str) -> str | None:
-    """A time of a run, which Databricks has in milliseconds, as ISO 8601."""
+    """Return a time of a run, which Databricks has in milliseconds, as ISO 8601."""
     milliseconds = run.get(key)
     if not milliseconds:
         return None
@@ -229,7 +229,7 @@ def cancel_run(connection: Connection, run: int) -> None:
 
 
 def output_of(connection: Connection, run: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What the last task of a run printed and raised; nothing where it can't be had."""
+    """Return what the last task of a run printed and raised; nothing if it can't be fetched."""
     tasks = run.get("tasks") or ()
     task = tasks[-1].get("run_id") if tasks else run.get("run_id")
     try:
@@ -242,7 +242,7 @@ def output_of(connection: Connection, run: Mapping[str, Any]) -> Mapping[str, An
 
 
 def failure(connection: Connection, run: Mapping[str, Any]) -> str:
-    """Why a run failed, on one line, with the way out where the reason is a cluster's."""
+    """Return why a run failed, on one line, with a way out where its cluster is the reason."""
     output = output_of(connection, run)
     error = scrub(str(output.get("error") or ""))
     raised = _RAISED.sub("", error)
@@ -267,7 +267,7 @@ def failure(connection: Connection, run: Mapping[str, Any]) -> str:
 
 
 def _body(connection: Connection, asked: Asked) -> dict[str, Any]:
-    """What begins a run of a deployment's Databricks Job, or one on the cluster that trains."""
+    """Return the request that begins a run of a Databricks Job, or one on the training cluster."""
     request = request_of(connection, asked.job)
     if isinstance(asked, ScoreRequest):
         # More runs than the job allows at once wait, where they would be skipped.
@@ -288,13 +288,13 @@ def _body(connection: Connection, asked: Asked) -> dict[str, Any]:
 
 
 def _ended(run: Mapping[str, Any]) -> str:
-    """The result of a run by its newer status."""
+    """Return the result of a run by its newer status."""
     code = ((run.get("status") or {}).get("termination_details") or {}).get("code")
     return "CANCELED" if code == "USER_CANCELED" else str(code)
 
 
 def _uncertain(connection: Connection, job: str) -> str:
-    """What to do where it isn't known whether a run has begun, as the end of a message."""
+    """Return what to do while it is not known whether a run has begun, as the end of a message."""
     named = f"{job} --env {connection.outputs.stack or 'ENV'}"
     return (
         f"`runner jobs show {named}` tells whether it has begun, and `runner jobs resume {named}`"

@@ -1,4 +1,4 @@
-"""A workspace's jobs: looking at them, stopping them and taking them up again."""
+"""The jobs of a workspace: listed, shown, canceled and resumed."""
 
 from __future__ import annotations
 
@@ -28,10 +28,12 @@ from runner.databricks.job_runs import (
 from runner.databricks.requests import Asked, ScoreRequest, TrainRequest, parse_request
 from runner.errors import EnvironmentRefused, NotFound
 from runner.jobs.kinds import JobType
+from runner.nearest import nearest
 from runner.workspace import Job, JobStatus
 
 if TYPE_CHECKING:
     from runner.databricks.connection import Connection
+    from runner.jobs.addresses import JobOutput
 
 _AT_ONCE = 8  # listings of runs, of which each deployment has its own
 _NAMES = 50  # of the latest jobs, to find the one that was meant
@@ -41,7 +43,7 @@ _NEVER = "it was asked for and never began"
 def list_jobs(
     connection: Connection, limit: int | None = None, type_: JobType | None = None
 ) -> list[Job]:
-    """The jobs of the deployments that there are and those that train, the latest first.
+    """List the jobs of the deployments that there are and the training jobs, the latest first.
 
     Databricks keeps what it ran for 60 days; a job that is older is found by its name.
     """
@@ -64,7 +66,7 @@ def list_jobs(
 
 
 def show_job(connection: Connection, name: str | None = None) -> Job:
-    """A job by its name, the latest where there is none. A failed one with its error.
+    """Return a job by its name, or the latest one. A failed one comes with its error.
 
     Raises NotFound.
     """
@@ -82,7 +84,7 @@ def show_job(connection: Connection, name: str | None = None) -> Job:
 
 
 def find_request(connection: Connection, name: str) -> Asked:
-    """What a job was asked for. Raises NotFound with the nearest names."""
+    """Return the request of a job. Raises NotFound with the nearest names."""
     content = read_file(connection, request_of(connection, name)) if "/" not in name else None
     if content is None:
         raise connection.missing(
@@ -91,13 +93,32 @@ def find_request(connection: Connection, name: str) -> Asked:
     return parse_request(content.decode())
 
 
-def job_status(connection: Connection, name: str, asked: Asked) -> JobStatus:
-    """How a job stands by now."""
-    return job_record(connection, asked, find_run(connection, name, asked.job_id)).status
+def current_record(connection: Connection, asked: Asked) -> Job:
+    """Return the record of a job as it stands now."""
+    return job_record(connection, asked, find_run(connection, asked.job, asked.job_id))
+
+
+def output_place(connection: Connection, meant: JobOutput) -> str:
+    """Return the path in the volume of what a completed job wrote to one of its outputs.
+
+    Raises NotFound for an unknown job or output, and EnvironmentRefused while the job still runs.
+    """
+    asked = find_request(connection, meant.job)
+    path = asked.outputs.get(meant.output)
+    if path is None:
+        hint = nearest(meant.output, asked.outputs)
+        raise NotFound(f"job {meant.job!r} has no output {meant.output!r}{hint}")
+    status = current_record(connection, asked).status
+    if status is not JobStatus.COMPLETED:
+        raise EnvironmentRefused(
+            f"job {meant.job!r} is {status}: only what a completed one wrote can be registered"
+        )
+    place = f"{connection.outputs.volume}/{path}".rstrip("/")
+    return f"{place}/{meant.path}" if meant.path else place
 
 
 def job_record(connection: Connection, asked: Asked, run: Mapping[str, Any] | None) -> Job:
-    """The record of a job, from what was asked and the latest of its runs."""
+    """Return the record of a job, from its request and the latest of its runs."""
     folder = place_of(connection, asked.job)
     job = Job(
         name=asked.job,
@@ -166,7 +187,7 @@ def resume_job(connection: Connection, environment: str, name: str) -> Job:
 
 
 def refuse_removal(connection: Connection, names: Sequence[str]) -> EnvironmentRefused:
-    """Why jobs of Databricks can't be removed, and what to do instead."""
+    """Return the error that says why jobs can't be removed, and what to do instead."""
     name = names[0] if names else "NAME"
     return EnvironmentRefused(
         "Databricks keeps every run for 60 days and their files lie where others read them;"
@@ -175,7 +196,7 @@ def refuse_removal(connection: Connection, names: Sequence[str]) -> EnvironmentR
 
 
 def _without_run(connection: Connection, job: Job) -> Job:
-    """A job of which Databricks has no run: one that it has forgotten, or that never began."""
+    """Complete a job of which Databricks has no run: it has forgotten it, or never began one."""
     content = read_file(connection, f"{job.folder}/summary.json")
     if content is not None:
         return replace(job, status=JobStatus(json.loads(content)["status"]))
@@ -189,7 +210,7 @@ def _listed(
     endpoint: str | None,
     deployment: str | None,
 ) -> Job:
-    """The record of a job by what the listing of runs tells."""
+    """Return the record of a job, from what the listing of runs tells."""
     return Job(
         name=name,
         type=type_,
@@ -205,7 +226,7 @@ def _listed(
 def _ours(
     connection: Connection, runs: Iterator[Mapping[str, Any]]
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The latest run of each job of ours, with its name."""
+    """Yield the latest run of each of the runner's jobs, with the job's name."""
     seen = set()
     for run in runs:
         name = job_of(connection, run)

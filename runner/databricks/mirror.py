@@ -1,4 +1,4 @@
-"""A job's folder on the driver's disk, copied into the volume while the job runs, and back.
+"""The copy of a job's folder between the driver's disk and the volume, while the job runs.
 
 Volumes take neither appends nor writes in the middle of a file, so the job works on the driver's
 own disk, and whole files are copied. A piece is copied before the journal that names it: whatever
@@ -94,7 +94,7 @@ class Mirror:
             self._copy(self._folder / name)
 
     def _appends(self) -> bool:
-        """Whether the output is put together in the end; otherwise a script writes it."""
+        """Tell whether the output is put together in the end; otherwise a script writes it."""
         try:
             plan = read_plan(plan_file(self._folder))
         except FileNotFoundError:
@@ -145,7 +145,7 @@ def mirrored(folder: Path, place: Path) -> Iterator[None]:
 
 
 def refused(path: Path, error: OSError) -> JobFailed:
-    """The error for a volume that takes no files."""
+    """Return the error for a volume that takes no files."""
     return JobFailed(
         f"{path} can't be written ({error.strerror or error}): grant who runs the job WRITE VOLUME"
         " and resume it"

@@ -9,20 +9,25 @@ from __future__ import annotations
 
 import json
 import os
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
+from runner.assets.content import Content, scan
 from runner.azure.errors import ServiceError, refusal_of, scrub
 from runner.azure.ways_out import way_out_if_unreachable
 from runner.databricks.client import SCOPE
 from runner.databricks.ways_out import TOKEN_REFUSED, way_out
+from runner.files.atomic import remove
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
     from runner.databricks.connection import Connection
+    from runner.workspace import Asset
 
 TRACKING = "databricks"
 REGISTRY = "databricks-uc"
@@ -41,7 +46,7 @@ _FOREIGN = ("DATABRICKS_", "MLFLOW_TRACKING_", "MLFLOW_REGISTRY_", "ARM_CLIENT_"
 
 @contextmanager
 def mlflow_client(connection: Connection, what: str) -> Iterator[MlflowClient]:
-    """MLflow's client of the workspace and of Unity Catalog; `what` is being done by it.
+    """Yield MLflow's client of the workspace and of Unity Catalog; `what` names the task in errors.
 
     Raises ServiceError for whatever it raises.
     """
@@ -74,6 +79,20 @@ def fetch_artifacts(connection: Connection, address: str, folder: Path) -> Path:
         if error.status != EXPIRED:
             raise
     return _fetch(connection, address, folder)
+
+
+def fetched_content(connection: Connection, home: Path, asset: Asset) -> Content:
+    """Fetch the files of a model's version, which are deleted together with the result."""
+    folder = home / f"model-{uuid4().hex}"
+    try:
+        found = fetch_artifacts(connection, asset.path, folder)
+        names = sorted(str(path.relative_to(found)) for path in found.rglob("*") if path.is_file())
+        content = scan(found, names)  # all of them: ignore files of the model are part of it
+    except BaseException:
+        remove(folder)
+        raise
+    weakref.finalize(content, remove, folder)
+    return content
 
 
 def _fetch(connection: Connection, address: str, folder: Path) -> Path:
@@ -168,5 +187,5 @@ def _explanation(connection: Connection, what: str, error: Exception) -> Service
 
 
 def _kinds(error: Exception) -> set[str]:
-    """The names of an error's class and of those above it."""
+    """Return the names of an error's class and of those above it."""
     return {kind.__name__ for kind in type(error).__mro__}

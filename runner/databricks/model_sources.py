@@ -1,4 +1,4 @@
-"""Models that runs logged, and those that Unity Catalog has, as what another version is made of."""
+"""The models that a new version can be made of: those of runs, of jobs, and registered ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.counting import many
-from runner.databricks.job_outputs import output_place
+from runner.databricks.jobs import output_place
 from runner.databricks.mlflow_client import fetch_artifacts
 from runner.databricks.volume import fetch
 from runner.errors import NotFound, WrongUsage
@@ -86,7 +86,7 @@ def _of_job(
 
 
 def _registered(connection: Connection, meant: RegisteredModel) -> str:
-    """The address of a registered model with its whole name."""
+    """Return the address of a registered model with its whole name."""
     if meant.name is None or meant.name.count(".") == 2:
         return str(meant)
     name = connection.outputs.model_name(meant.name)

@@ -1,4 +1,4 @@
-"""Registering models in Unity Catalog.
+"""The registration of models in Unity Catalog.
 
 The files go there through MLflow's own client. Unity Catalog numbers versions itself, so a request
 whose answer was lost leaves one behind that is found by a tag and taken away.
@@ -51,7 +51,7 @@ _API = ("2.0", "mlflow", "unity-catalog", "model-versions")
 
 @dataclass(frozen=True)
 class _Wanted:
-    """A version that is to be."""
+    """A version that is to be registered."""
 
     name: str
     description: str
@@ -262,7 +262,7 @@ def _check_version(connection: Connection, wanted: _Wanted) -> None:
 
 
 def _same(connection: Connection, wanted: _Wanted) -> Version | None:
-    """The newest version of the same content; only the one asked for, where one is."""
+    """Return the newest version of the same content; only the one asked for, where one is."""
     for version in ready_versions(connection, wanted.name):
         number = str(version["version"])
         matches = read_note(tags_of_version(version)).content_hash == wanted.note.content_hash
@@ -340,7 +340,7 @@ def _make_model(connection: Connection, wanted: _Wanted) -> None:
 
 
 def _begun(connection: Connection, name: str, request: str) -> dict[str, Version]:
-    """The versions that a request began, by number; more than one where an answer was lost."""
+    """Return the versions that a request began, by number; several if an answer was lost."""
     found = {}
     for listed in all_versions(connection, name):
         version = find_version(connection, name, str(listed["version"]))
@@ -395,7 +395,7 @@ def _amended(connection: Connection, wanted: _Wanted, found: Version) -> Version
 
 
 def _run(find_run: FindRun, job: str | None) -> Run | None:
-    """The run of a job, which is worth keeping and not worth failing for."""
+    """Return the run of a job, which is worth keeping and not worth failing for."""
     if job is None:
         return None
     with suppress(EnvironmentRefused, NotFound):

@@ -1,7 +1,7 @@
-"""The models of Unity Catalog that an environment has, by name and version.
+"""The models that an environment has in Unity Catalog, by name and version.
 
-The content's hash and what else is known of a version are tags of it. Versions that others
-registered have none, and are shown and fetched all the same.
+The content's hash and the rest of a version's record are kept as its tags. Versions that others
+registered lack them, and are shown and fetched all the same.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from runner.assets.rules import parse_asset, unknown_name, unknown_version
+from runner.assets.rules import unknown_name
 from runner.azure.errors import Missing
 from runner.databricks.notes import read_note
+from runner.remote.assets import find_asset, list_assets
 from runner.workspace import Asset
 
 if TYPE_CHECKING:
@@ -28,24 +30,21 @@ _AT_ONCE = 8  # versions that are asked for
 
 
 def find(connection: Connection, reference: str) -> Asset:
-    """Return the version that `azureml:name:version` or `azureml:name@latest` means.
+    """Return the version that a reference means, as `find_asset`. Raises WrongUsage, NotFound."""
 
-    The prefix can be left out, and a name alone means its latest version. Raises WrongUsage for
-    what is no reference, and NotFound.
-    """
-    wanted = parse_asset(_KIND, reference)
-    if wanted.version is not None and wanted.version.isdecimal():
-        found = find_version(connection, wanted.name, wanted.version)
-        if found is not None and is_ready(found):
-            return asset_record(wanted.name, found)
-    numbers = _ready_numbers(connection, wanted.name)
-    if not numbers:
-        raise unknown_name(_KIND, wanted.name, _names(connection))
-    if wanted.version is None:
-        latest = find_version(connection, wanted.name, numbers[0])
-        if latest is not None:
-            return asset_record(wanted.name, latest)
-    raise unknown_version(_KIND, wanted.name, wanted.version, numbers)
+    def get(name: str, version: str | None) -> Asset | None:
+        if version is None:
+            return _latest(connection, name)
+        found = find_version(connection, name, version) if version.isdecimal() else None
+        return asset_record(name, found) if found is not None and is_ready(found) else None
+
+    def versions(name: str) -> list[str]:
+        numbers = _ready_numbers(connection, name)
+        if not numbers:
+            raise unknown_name(_KIND, name, _names(connection))
+        return numbers
+
+    return find_asset(_KIND, reference, get, versions)
 
 
 def listing(connection: Connection, name: str | None = None) -> list[Asset]:
@@ -53,35 +52,31 @@ def listing(connection: Connection, name: str | None = None) -> list[Asset]:
 
     Raises NotFound for an unknown name.
     """
-    if name is not None:
-        found = [asset_record(name, version) for version in ready_versions(connection, name)]
-        if not found:
-            raise unknown_name(_KIND, name, _names(connection))
-        return found
-    names = _names(connection)
 
-    def latest(name: str) -> Asset | None:
-        numbers = _ready_numbers(connection, name)
-        version = find_version(connection, name, numbers[0]) if numbers else None
-        return asset_record(name, version) if version else None
+    def versions(name: str) -> list[Asset]:
+        return [asset_record(name, version) for version in ready_versions(connection, name)]
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return [asset for asset in pool.map(latest, names) if asset]
+    return list_assets(
+        _KIND,
+        name,
+        names=partial(_names, connection),
+        versions=versions,
+        latest=partial(_latest, connection),
+    )
 
 
 def ready_versions(connection: Connection, name: str) -> Iterator[Version]:
-    """Every version of a name that can be used, the newest first, asked for as they are needed."""
+    """Yield every version of a name that can be used, newest first, asked for as it is needed."""
     numbers = _ready_numbers(connection, name)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for start in range(0, len(numbers), _AT_ONCE):
             asked = numbers[start : start + _AT_ONCE]
-            for version in pool.map(lambda number: find_version(connection, name, number), asked):
-                if version is not None:
-                    yield version
+            found = pool.map(partial(find_version, connection, name), asked)
+            yield from (version for version in found if version is not None)
 
 
 def find_version(connection: Connection, name: str, number: str) -> Version | None:
-    """A version with its tags; None where there is none."""
+    """Return a version with its tags; None where there is none."""
     params = {"name": connection.outputs.model_name(name), "version": number}
     try:
         found = connection.api.get(
@@ -94,7 +89,7 @@ def find_version(connection: Connection, name: str, number: str) -> Version | No
 
 
 def all_versions(connection: Connection, name: str) -> list[Mapping[str, Any]]:
-    """Every version of a name, finished or not, without tags; none where the name is unknown."""
+    """List every version of a name, finished or not, without tags; none of an unknown name."""
     path = ("2.1", "unity-catalog", "models", connection.outputs.model_name(name), "versions")
     try:
         return list(connection.api.listing(*path, key="model_versions"))
@@ -103,7 +98,7 @@ def all_versions(connection: Connection, name: str) -> list[Mapping[str, Any]]:
 
 
 def is_ready(version: Mapping[str, Any]) -> bool:
-    """Whether a version is registered, with all its files."""
+    """Tell whether a version is registered, with all its files."""
     return bool(version.get("status", _READY) == _READY)
 
 
@@ -112,7 +107,7 @@ def tags_of_version(version: Version) -> dict[str, str]:
 
 
 def asset_record(name: str, version: Version) -> Asset:
-    """The record of a version."""
+    """Return the record of a version."""
     note = read_note(tags_of_version(version))
     aliases = sorted(str(alias["alias"]) for alias in version.get("aliases") or ())
     source = str(version.get("source") or "")
@@ -134,8 +129,14 @@ def asset_record(name: str, version: Version) -> Asset:
     )
 
 
+def _latest(connection: Connection, name: str) -> Asset | None:
+    numbers = _ready_numbers(connection, name)
+    version = find_version(connection, name, numbers[0]) if numbers else None
+    return asset_record(name, version) if version else None
+
+
 def _ready_numbers(connection: Connection, name: str) -> list[str]:
-    """The numbers of the versions that can be used, the newest first."""
+    """List the numbers of the versions that can be used, newest first."""
     ready = filter(is_ready, all_versions(connection, name))
     numbers = sorted((int(version["version"]) for version in ready), reverse=True)
     return [str(number) for number in numbers]
@@ -151,7 +152,7 @@ def _names(connection: Connection) -> list[str]:
 
 
 def _time(milliseconds: object) -> str:
-    """ISO 8601, UTC; empty where the service does not say."""
+    """Return a time as ISO 8601 in UTC; empty where the service does not say it."""
     if not isinstance(milliseconds, int | str) or not str(milliseconds).isdecimal():
         return ""
     moment = datetime.fromtimestamp(int(milliseconds) / 1000, UTC)

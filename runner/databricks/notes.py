@@ -1,4 +1,4 @@
-"""What is kept of a model's version as tags, within what Unity Catalog takes of them.
+"""The record of a model's version, kept as tags within the limits of Unity Catalog.
 
 Tags that it takes are kept as they are, and the job, the run and the commit that a model came from
 are tags of our own. The rest of what is known of a version, and what it does not take as a tag, is
@@ -31,7 +31,7 @@ _MOST = 50  # tags of a version
 
 @dataclass(frozen=True)
 class Note:
-    """What is known of a version besides what Unity Catalog has a place for."""
+    """The facts about a version for which Unity Catalog has no place of its own."""
 
     content_hash: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Note:
 
 
 def tags_of(note: Note) -> dict[str, str]:
-    """The tags that keep a note. Raises WrongUsage where it is more than tags can hold."""
+    """Return the tags that keep a note. Raises WrongUsage where it is more than tags can hold."""
     origin = note.origin or Origin()
     plain = {
         key: value
@@ -75,7 +75,7 @@ def tags_of(note: Note) -> dict[str, str]:
 
 
 def read_note(tags: Mapping[str, str]) -> Note:
-    """A note out of a version's tags, also of one that somebody else registered."""
+    """Read a note from a version's tags, also of a version that somebody else registered."""
     pieces = [tags[_NOTE]] if _NOTE in tags else []
     while (name := f"{_NOTE}_{len(pieces) + 1}") in tags and pieces:
         pieces.append(tags[name])
@@ -102,5 +102,5 @@ def read_note(tags: Mapping[str, str]) -> Note:
 
 
 def _is_value(value: str) -> bool:
-    """Whether Unity Catalog takes a text as a tag's value, and gives it back as it was."""
+    """Tell whether Unity Catalog takes a text as a tag's value, and gives it back unchanged."""
     return 0 < len(value) <= _LONGEST and value == value.strip()

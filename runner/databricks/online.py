@@ -1,4 +1,4 @@
-"""Requests to a workspace's serving endpoints."""
+"""The requests to a workspace's serving endpoints."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def send(
 
 
 def _url(connection: Connection, actual: str, deployment: str | None) -> str:
-    """Where an endpoint takes requests, or one of its deployments; not below `/api`."""
+    """Return the address for the requests to an endpoint or to one of its deployments."""
     served = f"/served-models/{quote(deployment, safe='')}" if deployment is not None else ""
     name = quote(actual, safe="")
     return f"{connection.outputs.host}/serving-endpoints/{name}{served}/invocations"
@@ -104,7 +104,7 @@ def _may_sleep(endpoint: Mapping[str, Any]) -> bool:
 
 
 def _reason(content: bytes) -> str | None:
-    """What a refused request's answer says in a line, where it is Databricks' own shape."""
+    """Return what the answer to a refused request says, on one line; None for other answers."""
     try:
         said = json.loads(content)
         text = f"{said.get('error_code')}: {said['message']}"

@@ -1,4 +1,4 @@
-"""Where an environment's Databricks workspace is, and what its stack put there."""
+"""The address of an environment's Databricks workspace, and what its stack put there."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class BatchJob:
 
 @dataclass(frozen=True)
 class EndpointOutput(stack_output.EndpointOutput):
-    """One endpoint as the stack deployed it; a batch one has a job for each deployment."""
+    """An endpoint as the stack deployed it; a batch endpoint has a job for each deployment."""
 
     jobs: Mapping[str, BatchJob] = field(default_factory=dict)
 
@@ -49,12 +49,12 @@ class Outputs:
     endpoints: Mapping[str, EndpointOutput] = field(default_factory=dict)
 
     def model_name(self, name: str) -> str:
-        """The whole name in Unity Catalog of a model of this environment."""
+        """Return the whole name in Unity Catalog of a model of this environment."""
         return f"{self.catalog}.{self.schema}.{name}"
 
 
 def outputs_of(output: StackOutput) -> Outputs:
-    """The record of a stack's output `runner`. Raises WrongUsage."""
+    """Return the record of a stack's output `runner`. Raises WrongUsage."""
     content = output.content
     try:
         return Outputs(

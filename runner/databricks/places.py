@@ -1,4 +1,4 @@
-"""Places in the cloud that Databricks reads where they are."""
+"""The places in the cloud that Databricks reads without a copy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _SCHEMES = ("dbfs:/Volumes/", "dbfs:///Volumes/")
 
 
 def place_of(path: Path | str) -> str | None:
-    """The place that a path or an address means, in the same form for all that mean it.
+    """Return the place that a path or an address means, in one form for all spellings of it.
 
     None for a path of this machine, and for an address that Databricks does not read.
     """
@@ -24,5 +24,5 @@ def place_of(path: Path | str) -> str | None:
 
 
 def is_in_volume(place: str) -> bool:
-    """Whether a place lies in a volume of Unity Catalog, where its files can be read by REST."""
+    """Tell whether a place lies in a volume of Unity Catalog, whose files can be read by REST."""
     return place.startswith(_VOLUMES)

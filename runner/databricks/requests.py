@@ -1,4 +1,4 @@
-"""What a run on a cluster is asked for: plain data, in the job's folder as `request.json`.
+"""The requests of jobs on a cluster: plain data, in the job's folder as `request.json`.
 
 Paths in it start from the root of the volume, which a cluster may have elsewhere.
 """
@@ -15,7 +15,7 @@ FILE = "request.json"
 
 @dataclass(frozen=True)
 class ScoreRequest:
-    """A batch job. Which model scores is no part of it: that is the run's second argument."""
+    """The request of a batch job. The run gets its model as a second argument, apart from this."""
 
     job: str
     endpoint: str
@@ -36,7 +36,7 @@ class ScoreRequest:
 
     @property
     def outputs(self) -> Mapping[str, str]:
-        """The outputs by name, and their paths."""
+        """Return the paths of the outputs by name."""
         return {"score": self.output}
 
     def as_text(self) -> str:
@@ -45,7 +45,7 @@ class ScoreRequest:
 
 @dataclass(frozen=True)
 class TrainRequest:
-    """A training job. Its arguments have ${{inputs.<name>}} and ${{outputs.<name>}} in them."""
+    """The request of a training job, with ${{inputs.X}} and ${{outputs.X}} in its arguments."""
 
     job: str
     created_at: str  # ISO 8601, UTC

@@ -1,4 +1,4 @@
-"""What a job left behind in the volume: fetched to this machine, and what it says there."""
+"""The results that a job left in the volume, fetched to this machine."""
 
 from __future__ import annotations
 
@@ -6,28 +6,23 @@ import json
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from shutil import copytree
 from typing import TYPE_CHECKING
 
-from runner.assets.fetching import fresh_folder
 from runner.databricks.files import read_file
-from runner.databricks.job_runs import find_run, place_of
-from runner.databricks.jobs import find_request, job_record
+from runner.databricks.job_runs import place_of
+from runner.databricks.jobs import current_record, find_request
 from runner.databricks.requests import ScoreRequest
 from runner.databricks.volume import fetch
-from runner.errors import EnvironmentRefused, NotFound, RunnerError
-from runner.files.atomic import check_absent
-from runner.jobs.batch_summary import read_summary as summary_in
-from runner.jobs.folder import job_folder
+from runner.errors import EnvironmentRefused, NotFound
+from runner.jobs.batch_summary import read_summary
+from runner.remote.results import OUTPUTS, SUMMARY, collect_once, download_results
 from runner.workspace import JobStatus, OnProgress, Summary, Transfer
 
 if TYPE_CHECKING:
     from runner.databricks.connection import Connection
 
 
-_SUMMARY = "summary.json"
-_RECORDS = ("failures.csv", "report.html", _SUMMARY)
-_OUTPUTS = "named-outputs"
+_RECORDS = ("failures.csv", "report.html", SUMMARY)
 
 
 def collect(connection: Connection, home: Path, name: str, on_progress: OnProgress) -> Summary:
@@ -36,61 +31,41 @@ def collect(connection: Connection, home: Path, name: str, on_progress: OnProgre
     Raises NotFound for a job that isn't there or whose output is gone, EnvironmentRefused for one
     that has not completed.
     """
-    folder = job_folder(home, name)
-    if (folder / _SUMMARY).exists():
-        return read_summary(home, name)
-    asked = find_request(connection, name)
-    job = job_record(connection, asked, find_run(connection, name, asked.job_id))
-    if job.status is not JobStatus.COMPLETED or not isinstance(asked, ScoreRequest):
-        raise EnvironmentRefused(
-            f"job {job.name!r} is {job.status}: only a completed one that scores has results"
-        )
-    try:
-        with fresh_folder(folder, private_in=home) as whole:
-            place = f"{connection.outputs.volume}/{asked.output}"
-            _fetch(connection, place, whole / _OUTPUTS / "score", name, on_progress)
-            _fetch_records(connection, name, whole, on_progress)
-            _write_as_here(whole, folder)
-    except RunnerError:
-        if not (folder / _SUMMARY).exists():
-            raise
-    return read_summary(home, name)  # where it was in the way, another process was faster
 
+    def fetch_all(draft: Path, folder: Path) -> None:
+        asked = find_request(connection, name)
+        job = current_record(connection, asked)
+        if job.status is not JobStatus.COMPLETED or not isinstance(asked, ScoreRequest):
+            raise EnvironmentRefused(
+                f"job {job.name!r} is {job.status}: only a completed one that scores has results"
+            )
+        place = f"{connection.outputs.volume}/{asked.output}"
+        _fetch(connection, place, draft / OUTPUTS / "score", name, on_progress)
+        _fetch_records(connection, name, draft, on_progress)
+        _rewrite_summary(draft, folder)
 
-def read_summary(home: Path, name: str) -> Summary:
-    """The summary of a job whose results were fetched. Raises NotFound for any other."""
-    found = summary_in(job_folder(home, name))
-    if found is None:
-        raise NotFound(f"the results of job {name!r} were not fetched yet")
-    return replace(found, notices=tuple(found.notices))
+    return collect_once(home, name, fetch_all)
 
 
 def download_job(
     connection: Connection, home: Path, name: str, target: Path, on_progress: OnProgress
 ) -> Path:
-    """Fetch a job's outputs and logs, as `az ml job download --all` lays them out.
-
-    Outputs go to `named-outputs/<name>/`, logs and records to `artifacts/`; what was collected into
-    `home` is copied from there. Returns `target`. Raises WrongUsage when it exists, NotFound where
-    there is nothing to fetch.
-    """
-    target = target.absolute()
-    check_absent(target)
+    """Fetch a job's outputs, logs and records; see `download_results`."""
     asked = find_request(connection, name)
-    job = job_record(connection, asked, find_run(connection, name, asked.job_id))
-    collected = job_folder(home, name)
-    with fresh_folder(target) as whole:
-        if (collected / _SUMMARY).exists():
-            copytree(collected / _OUTPUTS, whole / _OUTPUTS)
-        else:
-            for output, path in asked.outputs.items():
-                with suppress(NotFound):  # a job that failed may have written none
-                    place = f"{connection.outputs.volume}/{path}"
-                    _fetch(connection, place, whole / _OUTPUTS / output, name, on_progress)
-        _fetch_records(connection, name, whole / "artifacts", on_progress)
-        if not any(whole.iterdir()):
-            raise NotFound(f"job {name!r}, which is {job.status}, has nothing to download")
-    return target
+
+    def fetch_outputs(folder: Path) -> None:
+        for output, path in asked.outputs.items():
+            with suppress(NotFound):  # a job that failed may have written none
+                place = f"{connection.outputs.volume}/{path}"
+                _fetch(connection, place, folder / output, name, on_progress)
+
+    return download_results(
+        home,
+        current_record(connection, asked),
+        target,
+        fetch_outputs,
+        lambda folder: _fetch_records(connection, name, folder, on_progress),
+    )
 
 
 def _fetch_records(
@@ -118,9 +93,9 @@ def _fetch(
     )
 
 
-def _write_as_here(whole: Path, folder: Path) -> None:
-    """Let the summary name the files as they lie on this machine, and not on the cluster's."""
-    summary = summary_in(whole)
+def _rewrite_summary(draft: Path, folder: Path) -> None:
+    """Let the summary name the files where they will lie on this machine, not on the cluster's."""
+    summary = read_summary(draft)
     if summary is None:
         raise NotFound(f"job {folder.name!r} left no summary in the volume")
     there, here = str(Path(summary.report or "/").parent), str(folder)
@@ -130,4 +105,4 @@ def _write_as_here(whole: Path, folder: Path) -> None:
         report=str(folder / "report.html"),
         notices=[notice.replace(there, here) for notice in summary.notices],
     )
-    (whole / _SUMMARY).write_text(json.dumps(asdict(told), indent=2) + "\n", encoding="utf-8")
+    (draft / SUMMARY).write_text(json.dumps(asdict(told), indent=2) + "\n", encoding="utf-8")

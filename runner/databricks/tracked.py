@@ -1,4 +1,4 @@
-"""What training jobs tracked: their MLflow runs, which the workspace's own MLflow keeps."""
+"""The MLflow runs of training jobs, which the workspace's own MLflow keeps."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from runner.azure.errors import Missing, ServiceError
 from runner.databricks.files import list_folder
-from runner.databricks.job_runs import find_run
-from runner.databricks.jobs import find_request, job_record
+from runner.databricks.jobs import current_record, find_request
 from runner.databricks.requests import TrainRequest
-from runner.errors import EnvironmentRefused, NotFound
-from runner.jobs.addresses import JobOutput
-from runner.jobs.logged_models import only_model
+from runner.errors import EnvironmentRefused
 from runner.jobs.tracking_server import TrackingServer, read_run
+from runner.remote.results import find_model
 from runner.workspace import JobStatus, LoggedModel, Run
 
 if TYPE_CHECKING:
@@ -36,7 +34,7 @@ _ENDS = {
 
 
 def experiment_id(connection: Connection, name: str) -> str:
-    """The experiment of a name, a path in the workspace; made where there is none."""
+    """Return the id of the experiment at a path of the workspace; made where there is none."""
     known = _find_experiment(connection, name)
     if known is not None:
         return known
@@ -89,11 +87,11 @@ def make_run(connection: Connection, experiment: str, job: str, tags: Mapping[st
 
 
 def tracked_run(connection: Connection, name: str) -> Run | None:
-    """What a job has tracked so far; None for one that scores. Raises NotFound."""
+    """Return what a job has tracked so far; None for one that scores. Raises NotFound."""
     asked = find_request(connection, name)
     if not isinstance(asked, TrainRequest):
         return None
-    job = job_record(connection, asked, find_run(connection, name, None))
+    job = current_record(connection, asked)
     run = read_run(TrackingServer(connection.api, _MLFLOW), asked.run_id)
     if run is None:
         return None
@@ -121,30 +119,25 @@ def end_run(connection: Connection, asked: TrainRequest, ended: JobStatus) -> st
 
 
 def runs_page(connection: Connection) -> str:
-    """The address of the page on which the workspace shows its runs."""
+    """Return the address of the page on which the workspace shows its runs."""
     outputs = connection.outputs
     return f"{outputs.host}/ml/experiments?o={outputs.workspace_id}"
 
 
 def model_address(connection: Connection, name: str) -> str:
-    """Where the model lies that a job made: its output `model`, else the only one it logged.
-
-    Raises NotFound for one that tracks nothing or is not completed, and as `only_model`.
-    """
+    """Return the address of the model that a job made, as `find_model` says. Raises NotFound."""
     asked = find_request(connection, name)
-    job = job_record(connection, asked, find_run(connection, name, asked.job_id))
-    if not isinstance(asked, TrainRequest):
-        raise NotFound(f"job {name!r} is a batch job, which tracks nothing: name a training job")
-    if job.status is not JobStatus.COMPLETED:
-        raise NotFound(f"job {name!r} is {job.status}: only a completed one has results")
     path = asked.outputs.get("model")
-    if path and list_folder(connection, f"{connection.outputs.volume}/{path}"):
-        return str(JobOutput(name, "model"))
-    return str(only_model(job, tracked_run(connection, name)))
+
+    def has_output() -> bool:
+        return bool(path and list_folder(connection, f"{connection.outputs.volume}/{path}"))
+
+    job = current_record(connection, asked)
+    return find_model(job, has_output, lambda: tracked_run(connection, name))
 
 
 def _logged(connection: Connection, asked: TrainRequest) -> list[LoggedModel]:
-    """The models that a run logged, which MLflow 3 keeps apart from its artifacts."""
+    """List the models that a run logged, which MLflow 3 keeps apart from its artifacts."""
     body = {
         "experiment_ids": [asked.experiment_id],
         "filter": f"source_run_id = '{asked.run_id}'",

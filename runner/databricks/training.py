@@ -1,4 +1,4 @@
-"""Training on a cluster: the MLflow run, the job's request in the volume, one run submitted."""
+"""Training on a cluster: an MLflow run, the job's request in the volume, and one submitted run."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def train(
 
 
 def _cluster(connection: Connection, job: SparkJob) -> str:
-    """The id of the cluster that a job names, else of the stack's only one.
+    """Return the id of the cluster that a job names, else of the stack's only one.
 
     Raises WrongUsage where one of several has to be named, NotFound for one that is not there.
     """
@@ -140,7 +140,7 @@ def _inputs(
 
 
 def _send_bootstrap(connection: Connection) -> str:
-    """Where in the volume lies what runs a job's program; sent once by content."""
+    """Send the program that runs a job's own, once by content; return its path in the volume."""
     content, volume = _BOOTSTRAP.read_bytes(), connection.outputs.volume
     path = f"runner/train-{sha256(content).hexdigest()[:16]}.py"
     if read_file(connection, f"{volume}/{path}") is None:

@@ -1,4 +1,4 @@
-"""Contents in a volume: a file, or a folder with all below it, sent and fetched in parallel."""
+"""The contents of assets in a volume: files and folders, sent and fetched in parallel."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def upload(
 
 
 def type_at(connection: Connection, path: str) -> Literal["uri_file", "uri_folder"]:
-    """What lies at a path of a volume. Raises NotFound where there is nothing."""
+    """Return the type of what lies at a path of a volume. Raises NotFound for nothing."""
     if list_folder(connection, path):
         return "uri_folder"
     if file_size(connection, path) is not None:
@@ -91,7 +91,7 @@ def type_at(connection: Connection, path: str) -> Literal["uri_file", "uri_folde
 
 
 def find_content(connection: Connection, path: str) -> Content:
-    """What lies at a path of a volume: a file, or all below it as a folder.
+    """Return what lies at a path of a volume: a file, or all below it as a folder.
 
     Raises NotFound where there is nothing, and EnvironmentRefused for a file whose name would
     climb out of a folder.
@@ -132,7 +132,7 @@ def _sizes(connection: Connection, folder: str) -> dict[str, int]:
 
 
 def _files_below(connection: Connection, folder: str) -> list[Entry]:
-    """Every file below a folder; folders of one depth are listed at once."""
+    """List every file below a folder; folders of one depth are listed at once."""
     found: list[Entry] = []
     folders = [folder]
     with ThreadPoolExecutor(_AT_ONCE, "list") as pool:

@@ -1,4 +1,4 @@
-"""Watching a job until it is final: its run, and what its host leaves in the volume meanwhile."""
+"""The watch over a job until it is final, by its run and by what its host leaves in the volume."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def watch(connection: Connection, name: str, logs: bool = True) -> Iterator[Prog
 
 
 class _Copy:
-    """What of a job's folder tells of its progress, as it was in the volume at the last look."""
+    """A copy of the files that tell a job's progress, as they were at the last look."""
 
     def __init__(self, connection: Connection, place: str, folder: Path) -> None:
         self._connection = connection
@@ -80,7 +80,7 @@ class _Copy:
             return
 
     def lines(self, last: bool) -> Iterator[str]:
-        """The lines of the job's logs that are new since the last call."""
+        """Yield the lines of the job's logs that are new since the last call."""
         for path in (log_file(self._folder), *worker_logs(self._folder)):
             tail = self._tails.setdefault(path, Tail(path))
             for line in tail.lines(ended=last):

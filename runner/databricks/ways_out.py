@@ -1,4 +1,4 @@
-"""What a person can do about each refusal of Databricks', as the end of its message.
+"""The ways out of Databricks' refusals, each the end of a message.
 
 To reword a way out, or to add one for another code, change a table here; nothing else is needed.
 """
@@ -111,7 +111,7 @@ _OF_SERVERS = "this is Databricks' own trouble: try again in a while"  # 500 and
 def way_out(
     outputs: Outputs, method: str, path: str, status: int, code: str, message: str
 ) -> str | None:
-    """What to do about a refusal; None where Databricks' own words have to do.
+    """Return what to do about a refusal; None where Databricks' own words have to do.
 
     `path` is that of the request, below `/api`.
     """

@@ -1,4 +1,4 @@
-"""The package itself as a wheel in the volume: what a cluster runs is what runs here.
+"""The runner itself as a wheel in the volume, so that a cluster runs what runs here.
 
 The wheel is written by this module, and not by a build backend: then it needs no checkout, no
 package more and no index, and the same files give the same bytes. It has an entry point that the
@@ -59,7 +59,7 @@ def send_wheel(connection: Connection) -> None:
 
 
 def find_wheel_place(connection: Connection) -> str:
-    """The path in the volume from which the stack's jobs install this runner's wheel.
+    """Return the path in the volume from which the stack's jobs install this runner's wheel.
 
     Raises EnvironmentRefused where the stack was deployed for another version.
     """
@@ -80,7 +80,7 @@ def find_wheel_place(connection: Connection) -> str:
 
 
 def build_wheel() -> bytes:
-    """The wheel, of the package as it lies here."""
+    """Build the wheel from the package as it lies here."""
     contents = [
         *((f"runner/{name}", content) for name, content in _sources()),
         (f"{_INFO}/METADATA", _METADATA.encode()),
@@ -101,7 +101,7 @@ def build_wheel() -> bytes:
 
 @cache
 def _sources() -> tuple[tuple[str, bytes], ...]:
-    """The package's files and their names below it, in their order."""
+    """Return the package's files with their names below it, in order."""
     package = Path(__file__).resolve().parents[1]
     return tuple(
         (path.relative_to(package).as_posix(), path.read_bytes())
@@ -118,5 +118,5 @@ def _source_hash() -> str:
 
 
 def _digest(content: bytes) -> str:
-    """A file's hash as the list of a wheel's files has it."""
+    """Return a file's hash as the list of a wheel's files has it."""
     return "sha256=" + base64.urlsafe_b64encode(sha256(content).digest()).rstrip(b"=").decode()

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from runner.databricks.abilities import ABILITIES
 from runner.databricks.connection import Connection
 from runner.jobs.kinds import JobType
-from runner.project import read_environment_catalog, stack_file
-from runner.venvs.interpreter import EnvManager
+from runner.remote.workspace import RemoteWorkspace
 from runner.workspace import (
     Asset,
     AssetKind,
@@ -18,12 +16,10 @@ from runner.workspace import (
     Invocation,
     Job,
     LogLine,
-    OnProgress,
     Progress,
     Registration,
     Response,
     Run,
-    Serving,
     Summary,
     TrainingRequest,
 )
@@ -33,13 +29,12 @@ if TYPE_CHECKING:
 
     from runner.assets.content import Content
     from runner.databricks.outputs import Outputs
-    from runner.declarations import Catalog
-    from runner.profile.profile import Profile
+    from runner.invocation.request import BatchEndpoints
     from runner.project import Project
 
 
-class DatabricksWorkspace:
-    """Implements `runner.workspace.Workspace` over the workspace's REST interface.
+class DatabricksWorkspace(RemoteWorkspace):
+    """A workspace of Azure Databricks, asked over its REST interface.
 
     Each method belongs to a module of this package, which is imported when it is called.
     """
@@ -47,30 +42,21 @@ class DatabricksWorkspace:
     abilities = ABILITIES
 
     def __init__(self, project: Project, environment: str, outputs: Outputs) -> None:
-        self.environment = environment
-        self.on_transfer: OnProgress = lambda _: None
-        self.on_notice: Callable[[str], None] = lambda _: None
-        self.on_step: Callable[[str], None] = lambda _: None
-        self.env_manager: EnvManager | None = None
-        self._project = project
-        self._home = project.home / environment  # what is fetched of its jobs
+        super().__init__(project, environment)
         self._connection = Connection(outputs)
-
-    @cached_property
-    def _catalog(self) -> Catalog:
-        """The declarations as this environment has them."""
-        # A workspace that others deploy to is of use without declarations, too.
-        return read_environment_catalog(self._project, self.environment, may_be_missing=True)
 
     # Models and data
 
     def register(self, kind: AssetKind, registration: Registration) -> Asset:
-        from runner.databricks.assets import register
+        from runner.databricks import data
+
+        if kind == "data":
+            return data.register(self._connection, registration, self.on_transfer)
+        from runner.databricks.model_writing import register
 
         return register(
             self._connection,
             self._home,
-            kind,
             registration,
             self.on_transfer,
             self.run,
@@ -78,29 +64,34 @@ class DatabricksWorkspace:
         )
 
     def assets(self, kind: AssetKind, name: str | None = None) -> list[Asset]:
-        from runner.databricks.assets import listing
+        from runner.databricks import data, models
 
-        return listing(self._connection, kind, name)
+        listing = data.listing if kind == "data" else models.listing
+        return listing(self._connection, name)
 
     def asset(self, kind: AssetKind, reference: str) -> Asset:
-        from runner.databricks.assets import find
+        from runner.databricks import data, models
 
-        return find(self._connection, kind, reference)
+        find = data.find if kind == "data" else models.find
+        return find(self._connection, reference)
 
-    def download_asset(self, kind: AssetKind, reference: str, target: Path) -> Path:
-        from runner.databricks.assets import download
+    def _contents(self, asset: Asset) -> Content:
+        if asset.kind == "data":
+            from runner.databricks.data import contents
 
-        return download(self._connection, self._home, kind, reference, target, self.on_transfer)
+            return contents(self._connection, asset)
+        from runner.databricks.mlflow_client import fetched_content
 
-    def contents(self, kind: AssetKind, reference: str) -> Content:
-        from runner.databricks.assets import contents
-
-        return contents(self._connection, self._home, self.asset(kind, reference))
+        return fetched_content(self._connection, self._home, asset)
 
     def receive(self, asset: Asset, content: Content) -> Asset:
-        from runner.databricks.assets import receive
+        if asset.kind == "data":
+            from runner.databricks.data import receive
 
-        return receive(self._connection, self._home, asset, content, self.on_transfer)
+            return receive(self._connection, asset, content, self.on_transfer)
+        from runner.databricks.model_writing import receive as receive_model
+
+        return receive_model(self._connection, self._home, asset, content, self.on_transfer)
 
     def share(self, reference: str, registry: str) -> Asset:
         from runner.workspace.assets import refuse_sharing
@@ -108,10 +99,10 @@ class DatabricksWorkspace:
         raise refuse_sharing(self.environment, registry)
 
     def register_code(self, name: str, folder: Path) -> None:
-        """A job is sent the code of its deployment's script with each request."""
+        """Return None: a job is sent the code of its deployment's script with each request."""
 
     def _declaration_of(self, model: str) -> str | None:
-        """The file and line that declare a model's name; None where nothing does."""
+        """Return the file and line that declare a model's name; None where nothing does."""
         found = self._catalog.models.get(model)
         if found is None:
             return None
@@ -129,31 +120,15 @@ class DatabricksWorkspace:
 
         return show_endpoint(self._connection, self._catalog, name)
 
-    def default_endpoint(self) -> str | None:
+    def _batch_endpoints(self, chosen: str | None) -> BatchEndpoints:
         from runner.databricks.endpoints import DeployedEndpoints
-        from runner.declarations import read_stack
-        from runner.invocation.request import default_endpoint
 
-        # By the stack file alone: it holds while the declarations are being mended.
-        stack = stack_file(self._project, self.environment)
-        chosen = read_stack(stack).default_endpoint if stack else None
-        return default_endpoint(DeployedEndpoints(self._connection, chosen))
+        return DeployedEndpoints(self._connection, chosen)
 
     def send(self, endpoint: str, body: bytes, deployment: str | None = None) -> Response:
         from runner.databricks.online import send
 
         return send(self._connection, endpoint, body, deployment)
-
-    def serve(
-        self,
-        endpoint: str,
-        serving: Serving,
-        ready: Callable[[str], object],
-        log: Callable[[str], object],
-    ) -> None:
-        from runner.workspace.endpoints import refuse_serving
-
-        raise refuse_serving(self.environment, endpoint)
 
     # Jobs, training and what they tracked
 
@@ -187,20 +162,10 @@ class DatabricksWorkspace:
 
         return watch(self._connection, name, logs)
 
-    def summary(self, name: str) -> Summary:
-        from runner.databricks.results import read_summary
-
-        return read_summary(self._home, name)
-
     def collect(self, name: str) -> Summary:
         from runner.databricks.results import collect
 
         return collect(self._connection, self._home, name, self.on_transfer)
-
-    def profile(self, name: str) -> Profile:
-        from runner.jobs.profile import predictions_profile
-
-        return predictions_profile(name, self.collect(name).output)
 
     def cancel(self, name: str) -> Job:
         from runner.databricks.jobs import cancel_job

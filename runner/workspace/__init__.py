@@ -1,4 +1,4 @@
-"""The interface every environment implements, and the records it speaks in.
+"""The interface that every environment implements, and the records that it uses.
 
 A command is a call of one of these methods and a way to print what it returns. Adapters (a package
 for each platform: `runner.local`, `runner.azureml`) implement the interface and never import each
@@ -71,7 +71,7 @@ __all__ = [
 
 
 class Workspace(Assets, Endpoints, Training, Jobs, Protocol):
-    """What an environment's models, data, endpoints and jobs live in.
+    """The models, data assets, endpoints and jobs of an environment.
 
     Every method raises `NotFound` for a name the environment lacks (with the nearest names)
     and `EnvironmentRefused` where the environment can't be reached or says no.

@@ -1,4 +1,4 @@
-"""What an environment can do."""
+"""The abilities by which environments differ."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Abilities:
-    """What a workspace can do; who needs to know asks for these, and never for its name.
+    """The abilities of a workspace; commands ask for these, and never for an environment's name.
 
     What a workspace is asked to do beyond them it refuses. They are known before it is opened.
     """

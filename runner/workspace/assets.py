@@ -1,4 +1,4 @@
-"""Models and data assets of a workspace."""
+"""The models and data assets of a workspace."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PROMOTED_FROM, PROMOTED_VERSION = "promoted_from", "promoted_version"
 
 @dataclass(frozen=True)
 class Asset:
-    """One version of a model or of a data asset."""
+    """A version of a model or of a data asset."""
 
     kind: AssetKind
     name: str
@@ -44,7 +44,7 @@ class Asset:
 
     @property
     def made_elsewhere(self) -> bool:
-        """Whether a job or another environment made it, and not the files that are declared."""
+        """Tell whether a job or another environment made it, not the files that are declared."""
         return bool(self.job) or PROMOTED_FROM in self.tags
 
 
@@ -68,7 +68,7 @@ class Registration:
 
 @dataclass(frozen=True)
 class Transfer:
-    """How far an upload, a download, or what comes before it has come."""
+    """The progress of an upload, of a download, or of the reading and storing of files."""
 
     verb: Literal["reading", "storing", "uploading", "downloading"]
     name: str  # of what is on its way
@@ -80,7 +80,7 @@ OnProgress = Callable[[Transfer], None]  # called as a transfer advances, from a
 
 
 def refuse_sharing(environment: str, registry: str) -> EnvironmentRefused:
-    """The error for sharing what no workspace of Azure has."""
+    """Return the error for sharing from a workspace that is none of Azure ML."""
     return EnvironmentRefused(
         f"registry {registry!r} takes models of workspaces of Azure, and {environment} is none:"
         f" promote the model to one first, with --to ENV, and from there to the registry"
@@ -92,13 +92,13 @@ class Assets(Protocol):
 
     def register(self, kind: AssetKind, registration: Registration) -> Asset: ...
     def assets(self, kind: AssetKind, name: str | None = None) -> list[Asset]:
-        """All versions of a name, newest first; without one the latest of every name, by name."""
+        """List all versions of a name, newest first, or the latest of every name, by name."""
         ...
 
     def asset(self, kind: AssetKind, reference: str) -> Asset: ...
     def download_asset(self, kind: AssetKind, reference: str, target: Path) -> Path: ...
     def contents(self, kind: AssetKind, reference: str) -> Content:
-        """The files of an asset, which are read only as they are asked for."""
+        """Return the files of an asset, which are read only as they are asked for."""
         ...
 
     def receive(self, asset: Asset, content: Content) -> Asset:

@@ -1,4 +1,4 @@
-"""Endpoints of a workspace, and what is asked of them."""
+"""The endpoints of a workspace, and the requests that they take."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class EndpointInfo:
 
 @dataclass(frozen=True)
 class Invocation:
-    """What `az ml batch-endpoint invoke` takes. None means: as declared."""
+    """A call, as `az ml batch-endpoint invoke` takes it. None means: as declared."""
 
     endpoint: str | None = None
     deployment: str | None = None
@@ -59,7 +59,7 @@ class Invocation:
 
 @dataclass(frozen=True)
 class Response:
-    """What an online endpoint answered to one request."""
+    """The answer of an online endpoint to one request."""
 
     status: int  # of HTTP
     body: bytes
@@ -70,14 +70,14 @@ class Response:
 
     @property
     def container_status(self) -> int:
-        """The status that the model or script itself gave, where the endpoint says so."""
+        """Return the status that the model or script itself gave, where the endpoint says so."""
         own = (self.model_error or "").partition(" ")[0]
         return int(own) if own.isdecimal() else self.status
 
 
 @dataclass(frozen=True)
 class Serving:
-    """How this machine serves an endpoint."""
+    """The settings with which this machine serves an endpoint."""
 
     host: str = "127.0.0.1"
     port: int = 5001  # 0 is any that is free
@@ -86,7 +86,7 @@ class Serving:
 
 
 def refuse_serving(environment: str, endpoint: str) -> WrongUsage:
-    """The error for serving on this machine what another environment serves."""
+    """Return the error for serving on this machine what another environment serves."""
     return WrongUsage(
         f"serve runs on this machine, not in environment {environment};"
         f" use --env local, or send requests with `runner invoke {endpoint} FILE --env"
@@ -100,7 +100,7 @@ class Endpoints(Protocol):
     def endpoints(self) -> list[EndpointInfo]: ...
     def endpoint(self, name: str) -> EndpointInfo: ...
     def default_endpoint(self) -> str | None:
-        """The batch endpoint that `invoke` takes where none is named; None where one must be."""
+        """Return the batch endpoint that `invoke` takes where none is named; None without one."""
         ...
 
     def invoke(self, invocation: Invocation) -> Job: ...

@@ -1,4 +1,4 @@
-"""Jobs of a workspace, and what they did."""
+"""The jobs of a workspace, and their results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class JobStatus(StrEnum):
-    """The states Azure Machine Learning shows for a job."""
+    """A state that Azure Machine Learning shows for a job."""
 
     QUEUED = "Queued"
     RUNNING = "Running"
@@ -29,7 +29,7 @@ class JobStatus(StrEnum):
 
     @property
     def final(self) -> bool:
-        """True when nothing more will happen to the job by itself."""
+        """Tell whether nothing more will happen to the job by itself."""
         return self in _FINAL
 
 
@@ -40,7 +40,7 @@ _FINAL = frozenset(
 
 @dataclass(frozen=True)
 class Job:
-    """One invocation of a batch endpoint, or one run of a declared job."""
+    """A job: an invocation of a batch endpoint, or a run of a declared job."""
 
     name: str
     type: JobType
@@ -61,7 +61,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a job has come."""
+    """The progress of a job."""
 
     status: JobStatus
     mini_batches: int  # all of the job's
@@ -74,14 +74,14 @@ class Progress:
 
 @dataclass(frozen=True)
 class LogLine:
-    """One line of a job's log."""
+    """A line of a job's log."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What a finished job did; the same content as its `summary.json`."""
+    """The figures of a finished job; the same content as its `summary.json`."""
 
     job: str
     status: str
@@ -129,7 +129,7 @@ class Jobs(Protocol):
     """The jobs of a workspace; each was begun by an invocation or a training."""
 
     def jobs(self, limit: int | None = None, type: JobType | None = None) -> list[Job]:  # noqa: A002
-        """The jobs, of one type where that is asked for, the latest first."""
+        """List the jobs, of one type where that is asked for, the latest first."""
         ...
 
     def job(self, name: str | None = None) -> Job: ...
@@ -141,7 +141,7 @@ class Jobs(Protocol):
         ...
 
     def summary(self, name: str) -> Summary:
-        """What a job did, as far as this machine knows: nothing is fetched for it."""
+        """Return the summary of a job that is on this machine: nothing is fetched for it."""
         ...
 
     def collect(self, name: str) -> Summary:
@@ -149,7 +149,7 @@ class Jobs(Protocol):
         ...
 
     def profile(self, name: str) -> Profile:
-        """How the columns of a completed batch job's inputs and predictions are distributed.
+        """Return how the columns of a completed batch job's inputs and predictions are distributed.
 
         Raises EnvironmentRefused where none was left and none can be made.
         """
@@ -168,14 +168,14 @@ class Jobs(Protocol):
 
     def download_job(self, name: str, target: Path) -> Path: ...
     def run(self, name: str) -> Run | None:
-        """What a job has tracked so far; None for a job that tracks nothing.
+        """Return what a job has tracked so far; None for a job that tracks nothing.
 
         Raises NotFound.
         """
         ...
 
     def model_address(self, name: str) -> str:
-        """Where the model lies that a job made: its output `model`, else the only one it logged.
+        """Return the address of a job's model: its output `model`, else the only one it logged.
 
         Raises NotFound where it made none, and WrongUsage with the names where it logged several.
         """

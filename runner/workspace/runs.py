@@ -1,4 +1,4 @@
-"""What a training job tracked in MLflow."""
+"""The records of what a training job tracked in MLflow."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Point(NamedTuple):
-    """One value of a metric."""
+    """A value of a metric."""
 
     step: int
     value: float  # may be NaN or infinite
@@ -17,7 +17,7 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric of a run: its last value, and the values over its steps."""
+    """A metric of a run: its last value, and the values over its steps."""
 
     value: float  # may be NaN or infinite
     count: int  # how many values were logged
@@ -53,7 +53,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a registered model came from, as far as that is known."""
+    """The origin of a registered model, as far as it is known."""
 
     run: str | None = None  # MLflow's id
     commit: str | None = None

@@ -1,4 +1,4 @@
-"""Training models in a workspace, and the page of what was tracked."""
+"""The training of models in a workspace, and the page of what was tracked."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainingRequest:
-    """Which declared job to run, and what it is given otherwise than declared.
+    """A declared job to run, with the inputs that replace the declared ones.
 
     The job is that of `file`, else the job of that name in a model's folder, else the folder's
     train.yml or its only one.

@@ -49,7 +49,7 @@ def model(folder: Path, number: int) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("kind", "make", "faults"), [("data", data, 20), ("model", model, 10)], ids=["data", "model"]
+    ("kind", "make", "faults"), [("data", data, 12), ("model", model, 6)], ids=["data", "model"]
 )
 def test_no_fault_makes_a_second_version_or_loses_one(
     lake: SeededLake,

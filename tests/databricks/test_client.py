@@ -37,9 +37,10 @@ def test_what_is_refused_for_now_is_asked_again_whatever_it_is(
 ) -> None:
     # Databricks names no seconds with each: https://github.com/databricks/databricks-sdk-py/pull/391
     busy = Answer(429, "REQUEST_LIMIT_EXCEEDED", "Workspace exceeded the concurrent limit.")
-    lake.emulator.faults.inject(busy, path="*/experiments/create", times=1)
-    path = ("2.0", "mlflow", "experiments", "create")
-    assert connection.api.post(*path, body={"name": "/Shared/busy"})["experiment_id"]
+    lake.emulator.faults.inject(busy, path="*/workspace/mkdirs", times=1)
+    connection.api.post("2.0", "workspace", "mkdirs", body={"path": "/Shared/busy"})
+    path = ("2.0", "workspace", "get-status")
+    assert connection.api.get(*path, params={"path": "/Shared/busy"})["object_id"]
 
 
 def test_an_expired_token_is_renewed_once(lake: SeededLake, connection: Connection) -> None:

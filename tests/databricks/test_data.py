@@ -75,9 +75,9 @@ def test_what_changes_while_it_is_being_sent_is_not_registered(
 ) -> None:
     send = data._send
 
-    def late(*given: Any, **named: Any) -> str:
+    def late(*given: Any) -> None:
         (source / "a.csv").write_text("9\n")
-        return send(*given, **named)
+        send(*given)
 
     with monkeypatch.context() as patched:
         patched.setattr(data, "_send", late)

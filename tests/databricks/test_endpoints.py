@@ -88,7 +88,6 @@ def test_a_call_means_a_job_of_the_stack(lake: SeededLake) -> None:
     endpoints = DeployedEndpoints(Connection(outputs_of_lake(lake)), None)
     request = resolve(Invocation(data="x"), CATALOG, endpoints)
     assert (request.endpoint, request.deployment, request.by_default) == ("nightly", "mlflow", True)
-    assert endpoints.job_id("nightly", "script") == 2
     with pytest.raises(NotFound, match="no batch endpoint 'nightli'; did you mean 'nightly'"):
         resolve(Invocation("nightli", data="x"), CATALOG, endpoints)
 

@@ -1,0 +1,1 @@
+"""The parts that the workspaces of all cloud platforms share; no platform is named in them."""
